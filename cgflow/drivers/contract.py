@@ -1,0 +1,221 @@
+"""What a storage driver is: the calls, their idempotency, and what they may raise.
+
+Ground rules, for every call below:
+
+* Ids are chosen by cgflow before the call. A call repeated with the same ids
+  and values is the same call: it finds the work done and returns as it did the
+  first time. Undo uses the same ids and succeeds when there is nothing to undo.
+* A failure is one of three: ``FinalDriverError`` (nothing was made or
+  changed), ``AmbiguousDriverError`` (it may have been), ``BusyDriverError``
+  (nothing changed, ask again). Anything else that escapes counts as ambiguous.
+* Calls come from several threads at once. A driver orders what it must.
+* A driver keeps what it needs to find its objects again by itself, on its own
+  durable storage; it never reads the database and knows no other driver.
+* No call holds I/O of a client back beyond its own return.
+
+Sizes are in GiB where the name says ``gib`` and in bytes where it says ``bytes``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+JSON = dict[str, object]
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """A volume as a driver sees it. ``group_id`` is None for a volume outside any consistency group."""
+
+    id: str
+    size_gib: int
+    group_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SnapshotSpec:
+    """One member's copy inside a cgsnapshot. ``group_id`` is the group whose members are cut."""
+
+    id: str
+    volume_id: str
+    cgsnapshot_id: str
+    group_id: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a backend can do and how full it is, as the scheduler sees it.
+
+    ``capabilities`` are facts that extra specs may ask for, such as
+    ``consistencygroup_support``. ``provisioned_gib`` is what has been promised
+    to volumes, which on thin storage may pass ``total_gib``.
+    """
+
+    total_gib: float
+    free_gib: float
+    provisioned_gib: float
+    thin: bool
+    max_over_subscription_ratio: float = 1.0
+    capabilities: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a client reaches a volume or a snapshot: what ``os-initialize_connection`` returns.
+
+    ``protocol`` is the field's ``driver_volume_type`` (``nbd``); ``data`` is
+    JSON with, for NBD, ``uri``, ``export``, ``socket`` and ``read_only``.
+    """
+
+    protocol: str
+    data: JSON
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What really exists on the backend, for audit against rows and quota.
+
+    ``exports`` are the ids of the snapshots that are exported; volumes are
+    always exported. ``problems`` names in words what was found and is not
+    understood (a corrupt file, a daemon that cannot be started).
+    """
+
+    groups: frozenset[str]
+    volumes: frozenset[str]
+    snapshots: frozenset[str]
+    exports: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+
+
+class StorageDriver(ABC):
+    """The mandatory part of a driver."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Adopt whatever earlier processes left: running data services, half-done work.
+
+        Idempotency: may follow a crash of any earlier process at any point.
+        Raises: ConfigError, if the driver cannot work here at all (a missing
+        program, a directory that is not ours); the message says what to do.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Let go of everything this process holds. Volumes go on serving I/O."""
+
+    @abstractmethod
+    def report(self) -> Report:
+        """Return capabilities and capacity now. Raises: DriverError, if the backend is down."""
+
+    @abstractmethod
+    def create_group(self, group_id: str) -> None:
+        """Make ready a place in which the volumes of a group can be cut together.
+
+        Idempotency: an existing group is left as it is. Raises: DriverError.
+        """
+
+    @abstractmethod
+    def delete_group(self, group_id: str) -> None:
+        """Remove the place of a group, which must be empty of volumes.
+
+        Idempotency: no such group is success. Raises: FinalDriverError if
+        volumes are left in it; DriverError.
+        """
+
+    @abstractmethod
+    def create_volume(self, volume: VolumeSpec) -> None:
+        """Make an empty volume and export it, in its group if it has one.
+
+        Idempotency: a volume that exists with this id is left as it is; one
+        that was half made is finished. Raises: FinalDriverError if the group
+        is unknown or the storage is full; DriverError.
+        """
+
+    @abstractmethod
+    def delete_volume(self, volume: VolumeSpec) -> None:
+        """Disconnect the clients of a volume, and remove it.
+
+        Idempotency: no such volume is success; a half-removed one is finished.
+        Raises: FinalDriverError if snapshots of it are left; DriverError.
+        """
+
+    @abstractmethod
+    def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
+        """Set the size of a volume; also how an extend is undone, with the old size.
+
+        Idempotency: a volume of that size is left as it is. Raises:
+        BusyDriverError while a client is connected, if the backend cannot
+        resize under it; DriverError.
+        """
+
+    @abstractmethod
+    def connection(self, volume: VolumeSpec) -> Connection:
+        """Return the address of a volume. Raises: FinalDriverError if there is no such volume."""
+
+    @abstractmethod
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        """Return all that exists, or all that exists of one group. Raises: DriverError."""
+
+
+@runtime_checkable
+class GroupSnapshots(Protocol):
+    """The ability to cut every member of a group at one instant.
+
+    A driver that has it reports the capability ``consistencygroup_support``.
+    """
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        """Do the slow work for one member's copy, ahead of the cut and outside it.
+
+        Idempotency: prepared is left prepared; already cut is success.
+        Undone by ``delete_snapshot``. Raises: FinalDriverError if the volume
+        is unknown or the storage is full; DriverError.
+        """
+        ...
+
+    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
+        """Freeze every member's content at one instant: all of them, or none.
+
+        The instant lies between call and return. Every write acknowledged
+        before the call is in the copies, none issued after the return is.
+        Idempotency: a cut that has happened is reported again, never repeated.
+        Returns: evidence as JSON (``mechanism``, ``members``, ``duration_ms``).
+        Undone by ``delete_snapshot`` of each member. Raises: FinalDriverError
+        if a member is not prepared, or the backend refused as a whole;
+        AmbiguousDriverError if the answer was lost.
+        """
+        ...
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        """Verify that the copy of one member exists, is immutable and can be read, and describe it.
+
+        Idempotency: reads only. Returns: JSON facts about the copy.
+        Raises: FinalDriverError if there is no such copy; DriverError.
+        """
+        ...
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        """Remove a copy in whatever state it is: prepared, cut, exported, half removed.
+
+        Clients of the volume keep working throughout; readers of the copy
+        itself are disconnected. Idempotency: no such copy is success.
+        Raises: DriverError.
+        """
+        ...
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        """Make a copy readable, never writable, and return its address.
+
+        Idempotency: exported is left exported. Raises: FinalDriverError if
+        there is no such copy; DriverError.
+        """
+        ...
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        """Disconnect the readers of a copy and withdraw its address.
+
+        Idempotency: not exported is success. Raises: DriverError.
+        """
+        ...

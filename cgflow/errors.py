@@ -1,0 +1,145 @@
+"""Every way in which cgflow refuses or fails, in one tree.
+
+    CgflowError
+     +- InvalidInput          what was asked for makes no sense; names the field
+     +- NotFound              the thing named does not exist, or not for this project
+     +- InvalidState          the thing exists, but its status forbids the operation
+     +- Busy                  another operation holds it; names the flow
+     +- Conflict              a name or a key is taken
+     +- QuotaExceeded         a project limit would be passed
+     +- NoValidBackend        no backend can take the request; says why for each
+     +- Forbidden             the caller may not do this
+     +- ConfigError           the service was started in a way that cannot work
+     +- ServiceUnavailable    a part that is needed is down; try again
+     +- FlowCancelled         the step was not begun, because another one had failed
+     +- FlowMismatch          a stored flow does not fit the code that would run it
+     +- FenceLost             another conductor has taken the flow over
+     +- DriverError
+         +- FinalDriverError      refused by the backend: nothing was made or changed
+         +- AmbiguousDriverError  failed, and the effect may have happened
+         +- BusyDriverError       not now: nothing was changed, ask again
+
+An error carries one finished sentence and nothing else, so that it survives
+being stored with a flow and raised again after a restart. ``slug`` is stable:
+clients may match it. What HTTP makes of each is in ``api/errors.py``.
+"""
+
+
+class CgflowError(Exception):
+    """Base of everything that cgflow raises on purpose."""
+
+    slug = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """The sentence to show to a person."""
+        return str(self.args[0])
+
+
+class InvalidInput(CgflowError):
+    """The request is malformed; ``field`` is the dotted path of what is wrong, if there is one."""
+
+    slug = "invalid_input"
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFound(CgflowError):
+    """The thing does not exist, or belongs to another project, which looks the same."""
+
+    slug = "not_found"
+
+
+class InvalidState(CgflowError):
+    """The thing is there, but its status or its dependents forbid the operation."""
+
+    slug = "invalid_state"
+
+
+class Busy(CgflowError):
+    """Another operation holds what this one needs."""
+
+    slug = "busy"
+
+
+class Conflict(CgflowError):
+    """A name or key is already taken."""
+
+    slug = "conflict"
+
+
+class QuotaExceeded(CgflowError):
+    """A project limit would be passed; nothing was reserved."""
+
+    slug = "quota_exceeded"
+
+
+class NoValidBackend(CgflowError):
+    """No backend can take the request; the message gives the reason of each."""
+
+    slug = "no_valid_backend"
+
+
+class Forbidden(CgflowError):
+    """The caller is known but may not do this."""
+
+    slug = "forbidden"
+
+
+class ConfigError(CgflowError):
+    """The service was configured or started in a way that cannot work."""
+
+    slug = "config_error"
+
+
+class ServiceUnavailable(CgflowError):
+    """A part that is needed does not answer; the same request may work later."""
+
+    slug = "service_unavailable"
+
+
+class FlowCancelled(CgflowError):
+    """A step was not begun, because another step of the flow had already failed."""
+
+    slug = "flow_cancelled"
+
+
+class FlowMismatch(CgflowError):
+    """A stored flow does not fit the definition that would run it, and is left untouched."""
+
+    slug = "flow_mismatch"
+
+
+class FenceLost(CgflowError):
+    """Another conductor owns the flow now; nothing more may be written for it here."""
+
+    slug = "fence_lost"
+
+
+class DriverError(CgflowError):
+    """A backend refused or failed. Raise one of the three below, never this one."""
+
+    slug = "driver_error"
+
+
+class FinalDriverError(DriverError):
+    """The backend refused: nothing was made or changed, and asking again will not help."""
+
+    slug = "driver_final"
+
+
+class AmbiguousDriverError(DriverError):
+    """The call failed and its effect may or may not have happened: undo has to run."""
+
+    slug = "driver_ambiguous"
+
+
+class BusyDriverError(DriverError):
+    """The backend cannot do it at this moment; nothing was changed, ask again."""
+
+    slug = "driver_busy"
