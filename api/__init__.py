@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: the REST service, with Cinder's words and wire."""

@@ -1,0 +1,44 @@
+"""What a view may ask of the request that it serves: the desk, the caller, its own address."""
+
+from __future__ import annotations
+
+import uuid
+from typing import cast
+from urllib.parse import quote
+
+from flask import current_app, g, request
+
+from cgflow.context import RequestContext
+from flows.acceptance import Desk
+
+DESK = "cgflow.desk"
+"""Under which name the application holds the desk."""
+
+
+def desk() -> Desk:
+    """Return the desk at which operations are handed in and things are looked up."""
+    return cast(Desk, current_app.extensions[DESK])
+
+
+def caller() -> RequestContext:
+    """Return who is asking."""
+    return cast(RequestContext, g.caller)
+
+
+def request_id() -> str:
+    """Return the id of this request; minted on first use, so that even an early failure has one."""
+    if "request_id" not in g:
+        g.request_id = f"req-{uuid.uuid4()}"
+    return cast(str, g.request_id)
+
+
+def prefix() -> str:
+    """Return what stands before every noun in the addresses of this request: ``/v3/P`` or ``/v3``."""
+    version = request.script_root + "/" + request.path.split("/")[1]
+    project_id = g.get("project_in_url")
+    return version if project_id is None else f"{version}/{quote(project_id)}"
+
+
+def href(path: str) -> str:
+    """Return the full address of something under the prefix, on the host that was asked."""
+    return request.host_url.rstrip("/") + prefix() + path

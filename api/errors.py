@@ -1,0 +1,95 @@
+"""What HTTP makes of each error: one table, and the handlers that use it.
+
+No view catches anything. What is not in the table is a defect: it is logged
+with its traceback, and the caller reads the request's id and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response
+from sqlalchemy import exc as database
+from werkzeug.exceptions import HTTPException
+
+from api import current
+from api.faults import Fault, answer
+from cgflow import errors
+
+LOG = logging.getLogger(__name__)
+
+MALFORMED = (
+    "The server could not comply with the request since it is either malformed or otherwise incorrect."
+)
+UNEXPECTED = "The server has either erred or is incapable of performing the requested operation."
+
+STATUSES: dict[type[errors.CgflowError], int] = {
+    errors.InvalidInput: 400,
+    errors.InvalidState: 400,
+    errors.NoValidBackend: 400,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Busy: 409,
+    errors.Conflict: 409,
+    errors.QuotaExceeded: 413,
+    errors.ServiceUnavailable: 503,
+    errors.FinalDriverError: 400,
+    errors.BusyDriverError: 409,
+    # The calls made while a client waits are idempotent: asking again is the remedy.
+    errors.AmbiguousDriverError: 503,
+}
+
+# Zero is what Cinder's clients have always been told for a quota, which no waiting mends.
+_RETRY_AFTER_S = {413: 0, 503: 1}
+
+
+def register(app: Flask) -> None:
+    """Make the application answer every exception with a fault."""
+    app.register_error_handler(errors.CgflowError, _refused)
+    app.register_error_handler(HTTPException, _protocol)
+    for down in (database.OperationalError, database.InterfaceError, database.TimeoutError):
+        app.register_error_handler(down, _database_down)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _refused(error: errors.CgflowError) -> Response:
+    known = next((kind for kind in type(error).__mro__ if kind in STATUSES), None)
+    if known is None:
+        return _unexpected(error)
+    status = STATUSES[known]
+    field = error.field if isinstance(error, errors.InvalidInput) else None
+    return answer(
+        Fault(
+            status=status,
+            message=error.message,
+            slug=error.slug,
+            field=field,
+            retry_after_s=_RETRY_AFTER_S.get(status),
+        )
+    )
+
+
+def _protocol(error: HTTPException) -> Response | HTTPException:
+    """Answer what the framework refused: unknown paths, wrong methods, bodies that are too large."""
+    status = error.code or 500
+    if status < 400:
+        return error
+    # 413 says "over quota" on this wire, so a body over the cap is a plain bad request.
+    status = 400 if status == 413 else status
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    slug = error.name.lower().replace(" ", "_")
+    message = error.description or error.name
+    return answer(Fault(status=status, message=message, slug=slug, headers=headers))
+
+
+def _database_down(error: Exception) -> Response:
+    LOG.error("The database did not answer (%s)", current.request_id(), exc_info=error)
+    slug = errors.ServiceUnavailable.slug
+    message = "The database does not answer. Try again."
+    return answer(Fault(status=503, message=message, slug=slug, retry_after_s=_RETRY_AFTER_S[503]))
+
+
+def _unexpected(error: Exception) -> Response:
+    LOG.error("Unexpected failure while serving %s", current.request_id(), exc_info=error)
+    message = f"{UNEXPECTED} (Request-ID: {current.request_id()})"
+    return answer(Fault(status=500, message=message, slug="unexpected"))

@@ -1,0 +1,58 @@
+"""The shape of a refusal: ``{"KEY": {"code": N, "message": "..."}}``, with Cinder's keys.
+
+Inside stand also ``cgflow:code``, the stable slug of the error, which scripts
+may match where Cinder's clients read the message; ``cgflow:field``, the dotted
+path of what was wrong with the input, if there is one; and the request's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flask import Response, jsonify
+
+from api import current
+
+KEYS = {
+    400: "badRequest",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    406: "computeFault",
+    409: "conflictingRequest",
+    413: "overLimit",
+    415: "badMediaType",
+    500: "computeFault",
+    501: "notImplemented",
+    503: "serviceUnavailable",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One refusal. ``retry_after_s`` tells when the same request may do better."""
+
+    status: int
+    message: str
+    slug: str
+    field: str | None = None
+    retry_after_s: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def answer(fault: Fault) -> Response:
+    """Return the response that tells of a fault."""
+    body: dict[str, object] = {"code": fault.status, "message": fault.message}
+    headers = dict(fault.headers)
+    if fault.retry_after_s is not None:
+        body["retryAfter"] = headers["Retry-After"] = str(fault.retry_after_s)
+    body["cgflow:code"] = fault.slug
+    if fault.field is not None:
+        body["cgflow:field"] = fault.field
+    body["request_id"] = current.request_id()
+    response = jsonify({KEYS.get(fault.status, "computeFault"): body})
+    response.status_code = fault.status
+    response.headers.update(headers)
+    return response

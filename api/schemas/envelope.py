@@ -1,0 +1,72 @@
+"""Bodies as Cinder wraps them: everything under one key that names the noun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from marshmallow import Schema, fields, post_load, pre_load
+
+from api.errors import MALFORMED
+from cgflow.errors import InvalidInput
+
+
+class Envelope(Schema):
+    """``{"<root>": {...}}``; loading yields what is inside.
+
+    ``aliases`` are other roots that clients are known to send. An empty or
+    null body is refused unless ``is_optional``.
+    """
+
+    root: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    is_optional: ClassVar[bool] = False
+
+    @pre_load
+    def find_root(self, data: Any, **_: Any) -> Any:
+        """Refuse what has no root in Cinder's words, and say what is missing after them."""
+        if self.is_optional and not data and not isinstance(data, bool | int | float):
+            return {self.root: {}}
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"{MALFORMED} The body must be an object.")
+        root = next((name for name in (self.root, *self.aliases) if name in data), None)
+        if root is None:
+            raise InvalidInput(f"{MALFORMED} '{self.root}' is a required property.", self.root)
+        if not isinstance(data[root], Mapping):
+            raise InvalidInput(f"{MALFORMED} '{root}' must be an object.", self.root)
+        return {(self.root if name == root else name): value for name, value in data.items()}
+
+    @post_load
+    def unwrap(self, data: Any, **_: Any) -> Any:
+        """Return what is inside."""
+        return data[self.root]
+
+
+class Taken(Schema):
+    """What stands inside an envelope: what is declared as ignored is dropped once it is loaded."""
+
+    ignored: ClassVar[tuple[str, ...]] = ()
+
+    @post_load
+    def drop_ignored(self, data: Any, **_: Any) -> Any:
+        """Return the fields that a view is given."""
+        return {name: value for name, value in data.items() if name not in self.ignored}
+
+
+def wrapped(root: str, schema: type[Schema]) -> type[Schema]:
+    """Return the schema of an answer that shows one thing: ``{"<root>": {...}}``."""
+    name = f"{schema.__name__.removesuffix('Out')}Envelope"
+    return Schema.from_dict({root: fields.Nested(schema)}, name=name)
+
+
+def listed(root: str, schema: type[Schema]) -> type[Schema]:
+    """Return the schema of an answer that shows a page of things, and the way to the next."""
+    members = {root: fields.List(fields.Nested(schema)), f"{root}_links": fields.List(fields.Nested(Link))}
+    return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")  # type: ignore[arg-type]
+
+
+class Link(Schema):
+    """One address that belongs to a thing."""
+
+    rel = fields.String()
+    href = fields.String()

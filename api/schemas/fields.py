@@ -1,0 +1,154 @@
+"""The fields of which bodies and queries are made: strict about types, and clear in words.
+
+``mapping`` in the metadata is what the API document says of a field whose type
+marshmallow cannot tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+from marshmallow.validate import Length
+
+from cgflow import clock
+from cgflow.errors import InvalidInput
+
+MAX_TEXT = 255
+MAX_INT = 2**31 - 1
+_MAX_PAIRS = 128
+
+_DECIMAL = re.compile(r"-?[0-9]{1,18}")
+
+
+class Text(fields.String):
+    """A string of at most 255 characters, which any database can hold."""
+
+    def __init__(self, *, min: int = 0, max: int = MAX_TEXT, **kwargs: Any) -> None:
+        super().__init__(validate=[Length(min=min, max=max), _without_nul], **kwargs)
+
+
+class Count(fields.Integer):
+    """A whole number, or its decimal digits as a string, which some clients send."""
+
+    def __init__(self, *, min: int, max: int = MAX_INT, **kwargs: Any) -> None:
+        kwargs["metadata"] = {"minimum": min, "maximum": max} | kwargs.get("metadata", {})
+        super().__init__(**kwargs)
+        self._min, self._max = min, max
+
+    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> int:
+        is_digits = isinstance(value, str) and _DECIMAL.fullmatch(value)
+        if not is_digits and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ValidationError("Must be an integer.")
+        number = int(value)
+        if not self._min <= number <= self._max:
+            raise ValidationError(f"Must be between {self._min} and {self._max}, not {str(number)[:32]}.")
+        return number
+
+
+class Flag(fields.Boolean):
+    """True or false, or these words as a string; anything else is refused in Cinder's words."""
+
+    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        word = value.strip().lower() if isinstance(value, str) else None
+        if word not in ("true", "false"):
+            name = self.data_key or self.name
+            raise InvalidInput(f"Invalid value '{str(value)[:MAX_TEXT]}' for {name}.", name)
+        return word == "true"
+
+
+class Ignored(fields.Raw):
+    """What clients send along and nobody trusts; the schema drops it."""
+
+    def __init__(self) -> None:
+        super().__init__(load_only=True, allow_none=True, metadata={"description": "Ignored."})
+
+
+class NotOffered(fields.Raw):
+    """What Cinder offers and cgflow does not: null and false pass, a wish is refused."""
+
+    def __init__(self) -> None:
+        description = "Not supported yet: null or false."
+        super().__init__(load_only=True, allow_none=True, metadata={"description": description})
+
+    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> None:
+        if value is not False:
+            name = self.data_key or self.name
+            raise InvalidInput(f"'{name}' is not supported yet.", name)
+
+
+class Names(fields.Field[list[str]]):
+    """Names or ids, in one comma-separated string or a list: trimmed, none empty, each once."""
+
+    def __init__(self, *, max: int = 100, **kwargs: Any) -> None:
+        shape = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        super().__init__(metadata=shape | kwargs.pop("metadata", {}), **kwargs)
+        self._max = max
+
+    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            raise ValidationError("Must be a comma-separated string, or a list of strings.")
+        names = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+        if len(names) > self._max:
+            raise ValidationError(f"Must name at most {self._max}.")
+        for name in names:
+            Length(max=MAX_TEXT)(name)
+            _without_nul(name)
+        return names
+
+
+class Pairs(fields.Field[dict[str, str]]):
+    """Keys and values, both strings of at most 255 characters; null means none."""
+
+    def __init__(self, *, keys: str | None = None, **kwargs: Any) -> None:
+        shape = {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_TEXT}}
+        super().__init__(metadata=shape | kwargs.pop("metadata", {}), **kwargs)
+        self._keys = re.compile(keys) if keys else None
+
+    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            raise ValidationError("Must be an object of strings.")
+        if len(value) > _MAX_PAIRS:
+            raise ValidationError(f"Must have at most {_MAX_PAIRS} keys.")
+        for key, text in value.items():
+            self._check(key, text)
+        return dict(value)
+
+    def _check(self, key: str, text: object) -> None:
+        if not 1 <= len(key) <= MAX_TEXT or "\x00" in key or (self._keys and not self._keys.fullmatch(key)):
+            raise ValidationError(f"'{key[:MAX_TEXT]}' cannot be a key.")
+        if not isinstance(text, str) or len(text) > MAX_TEXT or "\x00" in text:
+            raise ValidationError(f"The value of '{key}' must be a string of at most {MAX_TEXT} characters.")
+
+
+class Moment(fields.Field[datetime]):
+    """A moment as the wire writes it: microseconds, no zone."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        shape = {"type": "string", "example": "2026-11-22T10:19:45.852956"}
+        super().__init__(dump_only=True, metadata=shape, **kwargs)
+
+    def _serialize(self, value: Any, _attr: str | None, _obj: Any, **_: Any) -> str | None:
+        return clock.iso(value)
+
+
+def constant(value: object, **shape: object) -> fields.Field[Any]:
+    """Return a field that always shows the same: what Cinder has and cgflow does not."""
+    return fields.Function(lambda _: value, metadata=shape)
+
+
+def dump_only(schema: type[Schema], *, many: bool = False, **kwargs: Any) -> fields.Field[Any]:
+    """Return a field that shows one or many things through another schema."""
+    nested: fields.Field[Any] = fields.Nested(schema, dump_only=True, **kwargs)
+    return fields.List(nested, dump_only=True) if many else nested
+
+
+def _without_nul(text: str) -> None:
+    if "\x00" in text:
+        raise ValidationError("Must not contain a NUL character.")

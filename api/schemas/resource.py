@@ -1,0 +1,53 @@
+"""What the schemas of operated things share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from api import current
+from api.schemas.envelope import Link, Taken
+from api.schemas.fields import Ignored, Moment, Text
+
+
+class NamedIn(Taken):
+    """What names a new thing, and what clients send along without being trusted."""
+
+    ignored = ("user_id", "project_id", "status")
+
+    name = Text(allow_none=True, load_default=None)
+    description = Text(allow_none=True, load_default=None)
+    user_id = Ignored()
+    project_id = Ignored()
+    status = Ignored()
+
+
+class RefOut(Schema):
+    """A thing in short."""
+
+    id = fields.String()
+    name = fields.String(allow_none=True)
+
+
+class ResourceOut(RefOut):
+    """A thing in full. ``cgflow:reason`` tells why it is in error, ``cgflow:flow_id`` what touched it last."""
+
+    description = fields.String(allow_none=True)
+    status = fields.String()
+    created_at = Moment()
+    reason = fields.String(data_key="cgflow:reason", allow_none=True)
+    flow_id = fields.String(data_key="cgflow:flow_id", allow_none=True)
+
+
+def links(noun: str) -> fields.Field[Any]:
+    """Return a field that shows where a thing itself is to be found."""
+
+    def shown(record: Any) -> list[dict[str, str]]:
+        href = current.href(f"/{noun}/{record.id}")
+        return [{"rel": "self", "href": href}, {"rel": "bookmark", "href": href}]
+
+    return fields.Function(shown, metadata={"type": "array", "items": _LINK})
+
+
+_LINK = {"type": "object", "properties": {name: {"type": "string"} for name in Link().fields}}

@@ -1,0 +1,96 @@
+"""Volumes on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, post_dump
+
+from api import current
+from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.fields import Count, Ignored, Moment, NotOffered, Pairs, Text, constant
+from api.schemas.pool import pool_name
+from api.schemas.resource import NamedIn, RefOut, ResourceOut, links
+
+
+class VolumeIn(NamedIn):
+    """A new volume, a member of a consistency group if one is named. ``size`` is in GiB."""
+
+    ignored = (
+        *NamedIn.ignored,
+        "attach_status",
+        "backup_id",
+        "imageRef",
+        "multiattach",
+        "snapshot_id",
+        "source_replica",
+        "source_volid",
+    )
+
+    size = Count(min=1, required=True)
+    volume_type = Text(allow_none=True, load_default=None)
+    consistencygroup_id = Text(allow_none=True, load_default=None)
+    availability_zone = Text(allow_none=True, load_default=None)
+    metadata = Pairs(allow_none=True, load_default=dict)
+    attach_status = Ignored()
+    backup_id = NotOffered()
+    imageRef = NotOffered()  # noqa: N815 - the wire's word
+    multiattach = NotOffered()
+    snapshot_id = NotOffered()
+    source_replica = NotOffered()
+    source_volid = NotOffered()
+
+
+class VolumeCreateIn(Envelope):
+    """The body that creates a volume."""
+
+    root = "volume"
+
+    volume = fields.Nested(VolumeIn, required=True)
+
+
+class VolumeRefOut(RefOut):
+    """A volume in short."""
+
+    links = links("volumes")
+
+
+class VolumeOut(ResourceOut):
+    """A volume in full. What only administrators may know is left out for others."""
+
+    size = fields.Integer()
+    availability_zone = fields.String()
+    updated_at = Moment(allow_none=True)
+    volume_type_name = fields.String(data_key="volume_type", allow_none=True)
+    consistencygroup_id = fields.String(allow_none=True)
+    metadata = fields.Dict(keys=fields.String(), values=fields.String())
+    user_id = fields.String()
+    project_id = fields.String(data_key="os-vol-tenant-attr:tenant_id")
+    host = fields.Function(
+        lambda volume: pool_name(volume.host),
+        data_key="os-vol-host-attr:host",
+        metadata={"type": "string", "nullable": True},
+    )
+    links = links("volumes")
+    attachments = constant([], type="array", items={"type": "object"})
+    bootable = constant("false", type="string")
+    encrypted = constant(False, type="boolean")
+    multiattach = constant(False, type="boolean")
+    migration_status = constant(None, type="string", nullable=True)
+    migstat = constant(None, type="string", nullable=True)
+    name_id = constant(None, type="string", nullable=True)
+    replication_status = constant(None, type="string", nullable=True)
+    snapshot_id = constant(None, type="string", nullable=True)
+    source_volid = constant(None, type="string", nullable=True)
+
+    @post_dump
+    def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Leave out what tells a member about the machines."""
+        return data if current.caller().is_admin else {name: data[name] for name in data if name not in _ADMIN}
+
+
+_ADMIN = frozenset({"os-vol-host-attr:host", "os-vol-mig-status-attr:migstat", "os-vol-mig-status-attr:name_id"})
+
+RefPage = listed("volumes", VolumeRefOut)
+ShowEnvelope = wrapped("volume", VolumeOut)
+ShowPage = listed("volumes", VolumeOut)

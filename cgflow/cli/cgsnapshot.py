@@ -1,0 +1,63 @@
+"""``cgflow cgsnapshot``: one point in time across every member of a group."""
+
+from __future__ import annotations
+
+import click
+
+from cgflow.cli.deletion import delete_each
+from cgflow.cli.session import Session, with_session
+from cgflow.cli.submission import Waiting, settle, waiting
+
+_COLUMNS = ("id", "name", "status", "consistencygroup_id", "created_at", "cgflow:reason")
+
+
+@click.group()
+def cgsnapshot() -> None:
+    """Cgsnapshots: with every member of the group, or none of them."""
+
+
+@cgsnapshot.command()
+@with_session
+@click.argument("name")
+@click.option("--group", metavar="GROUP", required=True, help="The consistency group to take it of.")
+@click.option("--description")
+@waiting
+def create(session: Session, name: str, group: str, description: str | None, waiting: Waiting) -> None:
+    """Take a cgsnapshot of a group."""
+    cgsnapshots = session.client.cgsnapshots
+    group_id = session.client.consistencygroups.find(group)["id"]
+    settle(session, cgsnapshots, cgsnapshots.create(name, group_id, description), waiting)
+
+
+@cgsnapshot.command(name="list")
+@with_session
+@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
+@click.option("--status")
+@click.option("--group", metavar="GROUP", help="Only those of this consistency group.")
+def list_(session: Session, all_projects: bool, status: str | None, group: str | None) -> None:
+    """List the cgsnapshots, newest first."""
+    cgsnapshots = session.client.cgsnapshots
+    group_id = None if group is None else session.client.consistencygroups.find(group)["id"]
+    found = cgsnapshots.select(
+        all_tenants=1 if all_projects else None, status=status, consistencygroup_id=group_id
+    )
+    session.out.records(cgsnapshots.plural, found, _COLUMNS)
+
+
+@cgsnapshot.command()
+@with_session
+@click.argument("name", metavar="CGSNAPSHOT")
+def show(session: Session, name: str) -> None:
+    """Show one cgsnapshot."""
+    cgsnapshots = session.client.cgsnapshots
+    session.out.record(cgsnapshots.key, cgsnapshots.find(name))
+
+
+@cgsnapshot.command()
+@with_session
+@click.argument("names", metavar="CGSNAPSHOT...", nargs=-1, required=True)
+@waiting
+def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
+    """Delete cgsnapshots with the snapshots in them."""
+    cgsnapshots = session.client.cgsnapshots
+    delete_each(session, cgsnapshots, names, cgsnapshots.delete, waiting)

@@ -1,0 +1,31 @@
+"""``connect`` and ``disconnect``, which volumes and snapshots share."""
+
+from __future__ import annotations
+
+from cgflow.cli.session import Session
+from cgflow.client.connections import Connectable
+
+
+def connect(session: Session, nouns: Connectable, name: str) -> None:
+    """Have something exported, and print where: the address alone, so that a script can use it as it is."""
+    info = nouns.connect(nouns.find(name)["id"])
+    if session.out.as_json:
+        session.out.json({"connection_info": info})
+        return
+    address = info.get("data", {}).get("uri")
+    if address is None:
+        # Not every protocol has an address in one word.
+        session.out.record(
+            "connection_info", {"protocol": info.get("driver_volume_type"), **info.get("data", {})}
+        )
+        return
+    session.out.line(address)
+
+
+def disconnect(session: Session, nouns: Connectable, name: str) -> None:
+    """End the export."""
+    found = nouns.find(name)
+    nouns.disconnect(found["id"])
+    session.out.line(f"{nouns.noun} {name} is disconnected.")
+    if session.out.as_json:
+        session.out.json({"disconnected": {"id": found["id"]}})

@@ -1,0 +1,67 @@
+"""Delete several things at once: each is tried, each failure told, any failure fails the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cgflow.cli import ending, progress
+from cgflow.cli.ending import SomeFailed
+from cgflow.cli.session import Session
+from cgflow.cli.submission import Waiting
+from cgflow.client.collection import Collection
+from cgflow.client.http import Accepted
+from cgflow.errors import CgflowError
+
+
+def delete_each(
+    session: Session,
+    nouns: Collection,
+    names: Sequence[str],
+    delete: Callable[[str], Accepted],
+    waiting: Waiting,
+) -> None:
+    """Have everything named deleted, then wait for each where that is wanted."""
+    failures: list[tuple[str, CgflowError]] = []
+    accepted: list[tuple[str, Accepted]] = []
+    for name in dict.fromkeys(names):
+        try:
+            accepted.append((name, delete(nouns.find(name)["id"])))
+        except CgflowError as error:
+            failures.append((name, error))
+    results = []
+    for name, each in accepted:
+        result = {"name": name, "id": each.record["id"], "flow_id": each.flow_id}
+        results.append(result)
+        try:
+            _see_through(session, nouns.noun, result, waiting)
+        except CgflowError as error:
+            failures.append((name, error))
+    if session.out.as_json:
+        session.out.json({"deleted": [each for each in results if not _is_among(each, failures)]})
+    if failures:
+        raise _summary(nouns, len(set(names)), failures)
+
+
+def _see_through(session: Session, noun: str, result: dict[str, Any], waiting: Waiting) -> None:
+    named, flow_id = f"{noun} {result['name']}", result["flow_id"]
+    if flow_id is None:
+        session.out.line(f"{named} is deleted.")
+        return
+    if not waiting.is_wanted:
+        session.out.line(f"{named} is being deleted; follow it with: cgflow flow follow {flow_id}")
+        return
+    result["flow"] = progress.watch(session.out, session.client.flows, flow_id, waiting.timeout)
+    ending.check(result["flow"])
+    session.out.line(f"{named} is deleted.")
+
+
+def _is_among(result: dict[str, Any], failures: Sequence[tuple[str, CgflowError]]) -> bool:
+    return any(result["name"] == name for name, _ in failures)
+
+
+def _summary(nouns: Collection, count: int, failures: Sequence[tuple[str, CgflowError]]) -> CgflowError:
+    if count == 1:
+        return failures[0][1]
+    told = "".join(f"\n  {name}: {error.message}" for name, error in failures)
+    return SomeFailed(f"{len(failures)} of {count} {nouns.plural} were not deleted:{told}", failures)

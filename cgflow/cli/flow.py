@@ -1,0 +1,95 @@
+"""``cgflow flow``: what the service did and does, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cgflow.cli import ending, history, progress, values
+from cgflow.cli.session import Session, with_session
+from cgflow.status import FlowState
+
+_COLUMNS = ("id", "operation", "state", "resource_type", "resource_id", "created_at", "took", "reason")
+_EVENTS = ("seq", "at", "task", "from", "to", "attempt", "took", "conductor", "told")
+
+
+@click.group()
+def flow() -> None:
+    """Flows: every operation with its history, kept after its end."""
+
+
+@flow.command(name="list")
+@with_session
+@click.option("--state", type=click.Choice([str(state) for state in FlowState]))
+@click.option("--operation", metavar="NOUN.VERB", help="Such as cgsnapshot.create.")
+@click.option("--resource", metavar="ID", help="The id of what was operated on.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--marker", metavar="ID", help="Go on behind this flow.")
+def list_(session: Session, /, **filters: Any) -> None:
+    """List flows, newest first."""
+    flows = session.client.flows
+    found = flows.select(**filters)
+    if not session.out.as_json:
+        found = [{**each, "took": values.duration(each.get("duration_ms"))} for each in found]
+    session.out.records(flows.plural, found, _COLUMNS)
+
+
+@flow.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+@click.option("--all", "unfold", is_flag=True, help="One line for every member, however many.")
+def show(session: Session, flow_id: str, unfold: bool) -> None:
+    """Tell what a flow did: each step, what was undone of it, what is left."""
+    flows = session.client.flows
+    found = flows.find(flow_id)
+    if session.out.as_json:
+        session.out.record(flows.key, found)
+        return
+    session.out.lines(history.render(found, flows.all_events(flow_id), unfold=unfold))
+
+
+@flow.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+@click.option(
+    "--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events behind this one."
+)
+def events(session: Session, flow_id: str, after: int) -> None:
+    """List every transition of a flow and its steps."""
+    found = session.client.flows.all_events(flow_id, after)
+    if not session.out.as_json:
+        found = [
+            {**each, "took": values.duration(each.get("duration_ms")), "told": _told(each)} for each in found
+        ]
+    session.out.records("events", found, _EVENTS)
+
+
+@flow.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+def graph(session: Session, flow_id: str) -> None:
+    """Print a flow's graph as DOT text, for graphviz."""
+    dot = session.client.flows.graph(flow_id)
+    session.out.line(dot.rstrip("\n"))
+    if session.out.as_json:
+        session.out.json({"dot": dot})
+
+
+@flow.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
+def follow(session: Session, flow_id: str, timeout: float | None) -> None:
+    """Print what a flow does until it ends, and end as it does.
+
+    With --json: one event on each line, and the flow on the last one.
+    """
+    flows = session.client.flows
+    flows.find(flow_id)
+    tell = progress.stream if session.out.as_json else progress.watch
+    ending.check(tell(session.out, flows, flow_id, timeout))
+
+
+def _told(event: dict[str, Any]) -> str:
+    return values.failure(event["failure"]) if event.get("failure") else values.brief(event.get("result"))

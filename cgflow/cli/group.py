@@ -1,0 +1,72 @@
+"""``cgflow group``: consistency groups."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from cgflow.cli.deletion import delete_each
+from cgflow.cli.session import Session, with_session
+from cgflow.cli.submission import Waiting, settle, waiting
+
+_COLUMNS = ("id", "name", "status", "availability_zone", "created_at", "cgflow:reason")
+
+
+@click.group()
+def group() -> None:
+    """Consistency groups: volumes that share one point in time."""
+
+
+@group.command()
+@with_session
+@click.argument("name")
+@click.option(
+    "--type", "types", metavar="TYPE", multiple=True, help="A type its members may have; repeatable."
+)
+@click.option("--description")
+@click.option("--availability-zone", metavar="ZONE")
+@waiting
+def create(
+    session: Session,
+    name: str,
+    types: tuple[str, ...],
+    description: str | None,
+    availability_zone: str | None,
+    waiting: Waiting,
+) -> None:
+    """Make an empty group on a backend that can take all its types."""
+    groups = session.client.consistencygroups
+    ids = [session.client.types.find(each)["id"] for each in types]
+    settle(session, groups, groups.create(name, ids, description, availability_zone), waiting)
+
+
+@group.command(name="list")
+@with_session
+@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
+@click.option("--status")
+def list_(session: Session, all_projects: bool, status: str | None) -> None:
+    """List the groups, newest first."""
+    groups = session.client.consistencygroups
+    found = groups.select(all_tenants=1 if all_projects else None, status=status)
+    session.out.records(groups.plural, found, _COLUMNS)
+
+
+@group.command()
+@with_session
+@click.argument("name", metavar="GROUP")
+def show(session: Session, name: str) -> None:
+    """Show one group."""
+    groups = session.client.consistencygroups
+    session.out.record(groups.key, groups.find(name))
+
+
+@group.command()
+@with_session
+@click.argument("names", metavar="GROUP...", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Together with the volumes in it.")
+@waiting
+def delete(session: Session, names: tuple[str, ...], force: bool, waiting: Waiting) -> None:
+    """Delete groups. One that holds volumes needs --force; one with cgsnapshots is refused."""
+    groups = session.client.consistencygroups
+    delete_each(session, groups, names, partial(groups.delete, force=force), waiting)

@@ -1,0 +1,100 @@
+"""The command ``cgflow``: its root options, its commands by discovery, and what its errors become.
+
+Commands come from the entry-point group ``cgflow.commands`` and are loaded when
+they are needed. One that cannot be loaded is listed with the reason and does
+not disturb the others.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+import cgflow
+from cgflow.cli.ending import EPILOG, ExitCode, code_of
+from cgflow.cli.output import Output
+from cgflow.cli.session import Session
+from cgflow.errors import CgflowError, ConfigError, InvalidInput
+
+COMMANDS = "cgflow.commands"
+
+
+class Commands(click.Group):
+    """The commands that the installed packages contribute."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of the contributed commands."""
+        return sorted(entry_points(group=COMMANDS).names)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command, or stand in for it with the reason why it cannot be loaded."""
+        contributed = {point.value: point for point in entry_points(group=COMMANDS, name=cmd_name)}
+        if not contributed:
+            return None
+        if len(contributed) > 1:
+            return _unavailable(cmd_name, f"it is contributed twice, by {' and '.join(contributed)}")
+        return _loaded(next(iter(contributed.values())))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; say what it raises, and return the exit code that tells of it."""
+        try:
+            return super().invoke(ctx)
+        except CgflowError as error:
+            _output(ctx).error(error)
+            ctx.exit(code_of(error))
+        except click.UsageError as error:
+            if not _output(ctx).as_json:
+                raise
+            _output(ctx).error(InvalidInput(error.format_message()))
+            ctx.exit(ExitCode.USAGE)
+        except KeyboardInterrupt:
+            _output(ctx).note("Interrupted. What had been accepted goes on: see 'cgflow flow list'.")
+            ctx.exit(ExitCode.INTERRUPTED)
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--url", envvar="CGFLOW_URL", default="http://127.0.0.1:8776", show_default=True, show_envvar=True
+)
+@click.option("--project", envvar="CGFLOW_PROJECT", default="admin", show_default=True, show_envvar=True)
+@click.option("--user", envvar="CGFLOW_USER", default="admin", show_default=True, show_envvar=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and errors as JSON on stderr.")
+@click.version_option(cgflow.__version__, prog_name="cgflow")
+@click.pass_context
+def main(ctx: click.Context, url: str, project: str, user: str, as_json: bool) -> None:
+    """All-or-nothing snapshots of groups of volumes, and the history of how each was made.
+
+    Things are named by their name or their id.
+    """
+    ctx.obj = Session(url, project, user, Output(as_json))
+
+
+def _loaded(point: EntryPoint) -> click.Command:
+    try:
+        command = point.load()
+    except Exception as error:  # noqa: BLE001  # a contributed module may fail in any way at all
+        return _unavailable(point.name, f"{point.value} cannot be loaded: {type(error).__name__}: {error}")
+    if not isinstance(command, click.Command):
+        return _unavailable(point.name, f"{point.value} is not a click command")
+    return command
+
+
+def _unavailable(name: str, reason: str) -> click.Command:
+    def refuse() -> None:
+        raise ConfigError(f"The command '{name}' is unavailable: {reason}.")
+
+    return click.Command(
+        name,
+        callback=refuse,
+        short_help=f"(unavailable: {reason})",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
+def _output(ctx: click.Context) -> Output:
+    session = ctx.find_object(Session)
+    # An unknown command is refused before there is a session.
+    return session.out if session is not None else Output(bool(ctx.params.get("as_json")))

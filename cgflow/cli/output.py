@@ -1,0 +1,146 @@
+"""Everything a command prints: tables and sentences for people, or one JSON value for programs.
+
+Results go to stdout, errors to stderr. What the service sends is shown as it
+is: never as markup, and without the characters that steer a terminal.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cgflow.cli import ending
+from cgflow.errors import CgflowError
+
+# Not cut to fit: a line that is read by a program or stored in a log has no width.
+_UNBOUNDED = 10_000
+
+_STYLES = {"✓": "green", "▸": "cyan", "↩": "yellow", "✗": "red", "!": "bold red", "·": "dim", "–": "dim"}
+
+
+class Output:
+    """Where one command prints. ``as_json`` may still be set by an option behind the command's name."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal without these characters shows a question mark, and no traceback.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether lines may be redrawn: people are looking, through a terminal."""
+        return not self.as_json and sys.stdout.isatty()
+
+    def json(self, value: Any) -> None:
+        """Print one JSON value."""
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def json_line(self, value: Any) -> None:
+        """Print one JSON value of a stream, on one line."""
+        click.echo(json.dumps(value, ensure_ascii=False))
+
+    def line(self, text: str = "") -> None:
+        """Print one line for people; nothing with JSON."""
+        if not self.as_json:
+            click.echo(_printable(text))
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print the lines of a history, coloured by their marks on a terminal."""
+        _console().print(_marked(lines), soft_wrap=True)
+
+    def records(self, plural: str, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print a list as a table of the columns named, or as the wire has it."""
+        if self.as_json:
+            self.json({plural: records})
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(_heading(column), overflow="fold")
+        for record in records:
+            table.add_row(*(_cell(record.get(column)) for column in columns))
+        _console().print(table)
+
+    def record(self, key: str, record: Mapping[str, Any], **beside: Any) -> None:
+        """Print one thing, a line for each of its fields, or as the wire has it.
+
+        ``beside`` are further values for programs, such as the flow.
+        """
+        if self.as_json:
+            self.json({key: record, **beside})
+            return
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in record.items():
+            if name != "links":
+                table.add_row(_heading(name), _cell(value))
+        _console().print(table)
+
+    def live(self) -> AbstractContextManager[Live | None]:
+        """Open a region of the terminal that can be redrawn, where there is a terminal."""
+        if not self.is_live:
+            return nullcontext()
+        return Live(console=_console(), refresh_per_second=10, vertical_overflow="ellipsis")
+
+    def redraw(self, live: Live, lines: Iterable[str]) -> None:
+        """Show other lines in the region."""
+        live.update(_marked(lines))
+
+    def note(self, text: str) -> None:
+        """Print one line for people beside the result, on stderr; nothing with JSON."""
+        if not self.as_json:
+            click.echo(_printable(text), err=True)
+
+    def error(self, error: CgflowError) -> None:
+        """Print why a command failed."""
+        if self.as_json:
+            click.echo(json.dumps({"error": ending.as_json(error)}, ensure_ascii=False), err=True)
+            return
+        request_id = getattr(error, "request_id", None)
+        about = f" ({request_id})" if request_id else ""
+        click.echo(f"Error: {_printable(error.message)}{about}", err=True)
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else _UNBOUNDED
+    return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def _marked(lines: Iterable[str]) -> Text:
+    text = Text()
+    for number, line in enumerate(lines):
+        style = _STYLES.get(line.strip()[:1], "") if line.startswith("  ") else ""
+        text.append("\n" if number else "")
+        text.append(_printable(line), style)
+    return text
+
+
+def _heading(field: str) -> str:
+    """Return a field of the wire as a heading: ``cgflow:flow_id`` is ``flow_id``."""
+    return field.rpartition(":")[2]
+
+
+def _cell(value: Any) -> Text:
+    if value is None:
+        return Text("")
+    if isinstance(value, dict):
+        return Text(_printable(", ".join(f"{key}={each}" for key, each in value.items())))
+    if isinstance(value, list | tuple):
+        return Text(_printable(", ".join(map(str, value))))
+    return Text(_printable(str(value)))
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() or each == "\n" else "�" for each in text)

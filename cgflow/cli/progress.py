@@ -1,0 +1,85 @@
+"""Watch a flow: its steps redrawn on a terminal, one line per transition elsewhere, nothing with JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rich.live import Live
+
+from cgflow.cli import history, steps, values
+from cgflow.cli.output import Output
+from cgflow.client.flows import Flows
+
+_WORDS = {
+    "RUNNING": "running",
+    "SUCCESS": "done",
+    "FAILURE": "failed",
+    "REVERTING": "being undone",
+    "REVERTED": "undone",
+    "REVERT_FAILURE": "undo FAILED",
+    "RETRYING": "to be tried again",
+}
+
+
+def watch(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+    """Print a flow's progress for people until it ends, and return the flow."""
+    told: list[dict[str, Any]] = []
+    events = flows.follow(flow_id, timeout=timeout)
+    with out.live() as live:
+        while True:
+            try:
+                told.append(next(events))
+            except StopIteration as end:
+                flow: dict[str, Any] = end.value
+                break
+            _show(out, live, told)
+    out.line(_end(flow))
+    return flow
+
+
+def stream(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+    """Print a flow's events for programs, each on a line, and the flow on the last; return the flow."""
+    events = flows.follow(flow_id, timeout=timeout)
+    while True:
+        try:
+            out.json_line(next(events))
+        except StopIteration as end:
+            flow: dict[str, Any] = end.value
+            out.json_line({"flow": flow})
+            return flow
+
+
+def _show(out: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
+    begun = values.moment(told[0]["at"])
+    if live is not None:
+        out.redraw(live, history.step_lines(steps.read((), told), begun))
+        return
+    line = transition(told[-1], begun)
+    if line is not None:
+        out.line(line)
+
+
+def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
+    """Return one transition as a line, or None for one that tells people nothing."""
+    word = event["to"] if event["task"] is None else _WORDS.get(event["to"])
+    if word is None:
+        return None
+    told = values.failure(event["failure"]) if event.get("failure") else ""
+    took = values.duration(event.get("duration_ms")) if event["to"] in _ENDS else ""
+    parts = (
+        values.offset(values.moment(event["at"]), begun).rjust(10),
+        event["task"] or "flow",
+        word,
+        took,
+        told,
+    )
+    return "  ".join(filter(None, parts))
+
+
+_ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
+
+
+def _end(flow: dict[str, Any]) -> str:
+    took = values.duration(flow.get("duration_ms"))
+    return f"{flow['operation']} {flow['state']}" + (f" after {took}" if took else "")

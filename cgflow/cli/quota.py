@@ -1,0 +1,45 @@
+"""``cgflow quota``: limits of a project, and what counts against them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cgflow.cli.properties import Limit
+from cgflow.cli.session import Session, with_session
+
+_COLUMNS = ("resource", "limit", "in_use", "reserved")
+_of = click.option("--of", "project", metavar="PROJECT", help="Another project than one's own.")
+
+
+@click.group()
+def quota() -> None:
+    """Quota: limits, what is in use, and what operations under way have reserved."""
+
+
+@quota.command()
+@with_session
+@_of
+def show(session: Session, project: str | None) -> None:
+    """Show limits and usage. A limit of -1 is none."""
+    _print(session, session.client.quotas.show(project or session.project))
+
+
+@quota.command(name="set")
+@with_session
+@click.argument("limits", type=Limit(), nargs=-1, required=True)
+@_of
+def set_(session: Session, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
+    """Set limits, as in: cgflow quota set volumes=20 gigabytes=-1."""
+    quotas, of = session.client.quotas, project or session.project
+    quotas.set(of, {resource: int(limit) for resource, limit in limits})
+    _print(session, quotas.show(of))
+
+
+def _print(session: Session, quota_set: dict[str, Any]) -> None:
+    if session.out.as_json:
+        session.out.json({"quota_set": quota_set})
+        return
+    lines = [{"resource": name, **line} for name, line in quota_set.items() if isinstance(line, dict)]
+    session.out.records("quota_set", lines, _COLUMNS)

@@ -1,0 +1,93 @@
+"""``cgflow type``: volume types and their extra specs."""
+
+from __future__ import annotations
+
+import click
+
+from cgflow.cli.deletion import delete_each
+from cgflow.cli.properties import Property
+from cgflow.cli.session import Session, with_session
+from cgflow.cli.submission import Waiting
+from cgflow.client.http import Accepted
+
+_COLUMNS = ("id", "name", "is_public", "extra_specs", "description")
+
+
+@click.group(name="type")
+def type_() -> None:
+    """Volume types: named service classes whose extra specs select backends."""
+
+
+@type_.command()
+@with_session
+@click.argument("name")
+@click.option("--description")
+@click.option("--private", is_flag=True, help="Hide it from other projects.")
+@click.option("--property", "extra_specs", type=Property(), multiple=True, help="An extra spec; repeatable.")
+def create(
+    session: Session,
+    name: str,
+    description: str | None,
+    private: bool,
+    extra_specs: tuple[tuple[str, str], ...],
+) -> None:
+    """Make a volume type."""
+    types = session.client.types
+    made = types.create(name, description, is_public=not private, extra_specs=dict(extra_specs))
+    session.out.record(types.key, made)
+
+
+@type_.command(name="list")
+@with_session
+def list_(session: Session) -> None:
+    """List the volume types, private ones too."""
+    types = session.client.types
+    session.out.records(types.plural, types.select(is_public="None"), _COLUMNS)
+
+
+@type_.command()
+@with_session
+@click.argument("volume_type", metavar="TYPE")
+def show(session: Session, volume_type: str) -> None:
+    """Show one volume type."""
+    types = session.client.types
+    session.out.record(types.key, types.find(volume_type))
+
+
+@type_.command(name="set")
+@with_session
+@click.argument("volume_type", metavar="TYPE")
+@click.argument("extra_specs", type=Property(), nargs=-1, required=True)
+def set_(session: Session, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
+    """Set extra specs of a type; those not named stay as they are."""
+    types = session.client.types
+    found = types.find(volume_type)
+    types.set_specs(found["id"], dict(extra_specs))
+    session.out.record(types.key, types.get(found["id"]))
+
+
+@type_.command()
+@with_session
+@click.argument("volume_type", metavar="TYPE")
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+def unset(session: Session, volume_type: str, keys: tuple[str, ...]) -> None:
+    """Remove extra specs from a type."""
+    types = session.client.types
+    found = types.find(volume_type)
+    for key in keys:
+        types.unset_spec(found["id"], key)
+    session.out.record(types.key, types.get(found["id"]))
+
+
+@type_.command()
+@with_session
+@click.argument("volume_types", metavar="TYPE...", nargs=-1, required=True)
+def delete(session: Session, volume_types: tuple[str, ...]) -> None:
+    """Delete types that nothing uses."""
+    types = session.client.types
+
+    def delete_one(id_: str) -> Accepted:
+        types.delete(id_)
+        return Accepted({"id": id_}, None)
+
+    delete_each(session, types, volume_types, delete_one, Waiting(is_wanted=False, timeout=None))

@@ -1,0 +1,112 @@
+"""``cgflow volume``: volumes, members of a consistency group or not."""
+
+from __future__ import annotations
+
+import click
+
+from cgflow.cli import connecting
+from cgflow.cli.deletion import delete_each
+from cgflow.cli.session import Session, with_session
+from cgflow.cli.submission import Waiting, settle, waiting
+
+_COLUMNS = ("id", "name", "status", "size", "volume_type", "consistencygroup_id", "cgflow:reason")
+
+
+@click.group()
+def volume() -> None:
+    """Volumes. Sizes are in GiB."""
+
+
+@volume.command()
+@with_session
+@click.argument("name")
+@click.option("--size", type=click.IntRange(min=1), metavar="GIB", required=True)
+@click.option("--type", "type_", metavar="TYPE")
+@click.option("--group", metavar="GROUP", help="The consistency group it becomes a member of.")
+@click.option("--description")
+@click.option("--availability-zone", metavar="ZONE")
+@waiting
+def create(
+    session: Session,
+    /,
+    name: str,
+    size: int,
+    type_: str | None,
+    group: str | None,
+    waiting: Waiting,
+    **told: str | None,
+) -> None:
+    """Make a volume."""
+    client = session.client
+    group_id = None if group is None else client.consistencygroups.find(group)["id"]
+    type_id = None if type_ is None else client.types.find(type_)["id"]
+    made = client.volumes.create(
+        name,
+        size,
+        volume_type=type_id,
+        consistencygroup_id=group_id,
+        description=told["description"],
+        availability_zone=told["availability_zone"],
+    )
+    settle(session, client.volumes, made, waiting)
+
+
+@volume.command(name="list")
+@with_session
+@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
+@click.option("--status")
+@click.option("--group", metavar="GROUP", help="Only the members of this consistency group.")
+def list_(session: Session, all_projects: bool, status: str | None, group: str | None) -> None:
+    """List the volumes, newest first."""
+    volumes = session.client.volumes
+    found = volumes.select(all_tenants=1 if all_projects else None, status=status)
+    if group is not None:
+        group_id = session.client.consistencygroups.find(group)["id"]
+        found = [each for each in found if each["consistencygroup_id"] == group_id]
+    session.out.records(volumes.plural, found, _COLUMNS)
+
+
+@volume.command()
+@with_session
+@click.argument("name", metavar="VOLUME")
+def show(session: Session, name: str) -> None:
+    """Show one volume."""
+    volumes = session.client.volumes
+    session.out.record(volumes.key, volumes.find(name))
+
+
+@volume.command()
+@with_session
+@click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
+@waiting
+def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
+    """Delete volumes that are in no group and have no snapshots."""
+    volumes = session.client.volumes
+    delete_each(session, volumes, names, volumes.delete, waiting)
+
+
+@volume.command()
+@with_session
+@click.argument("name", metavar="VOLUME")
+@click.argument("new_size", type=click.IntRange(min=1), metavar="GIB")
+@waiting
+def extend(session: Session, name: str, new_size: int, waiting: Waiting) -> None:
+    """Make a volume larger."""
+    volumes = session.client.volumes
+    settle(session, volumes, volumes.extend(volumes.find(name)["id"], new_size), waiting)
+
+
+@volume.command()
+@with_session
+@click.argument("name", metavar="VOLUME")
+def connect(session: Session, name: str) -> None:
+    """Export a volume and print its address."""
+    connecting.connect(session, session.client.volumes, name)
+
+
+@volume.command()
+@with_session
+@click.argument("name", metavar="VOLUME")
+def disconnect(session: Session, name: str) -> None:
+    """End the export of a volume."""
+    connecting.disconnect(session, session.client.volumes, name)

@@ -1,0 +1,22 @@
+"""Cgsnapshots: one point in time across every member of a group."""
+
+from __future__ import annotations
+
+from cgflow.client.collection import Collection
+from cgflow.client.http import Accepted
+
+
+class Cgsnapshots(Collection):
+    """``/cgsnapshots``."""
+
+    plural, key, noun = "cgsnapshots", "cgsnapshot", "cgsnapshot"
+    root, listing = "/cgsnapshots", "/cgsnapshots/detail"
+
+    def create(self, name: str, consistencygroup_id: str, description: str | None) -> Accepted:
+        """Take a cgsnapshot of a group."""
+        asked = {"name": name, "consistencygroup_id": consistencygroup_id, "description": description}
+        return self._http.post(self.root, {self.key: asked}).accepted(self.key)
+
+    def delete(self, id_: str) -> Accepted:
+        """Delete a cgsnapshot with the snapshots in it."""
+        return Accepted({"id": id_}, self._http.delete(self.path(id_)).flow_id)

@@ -1,0 +1,81 @@
+"""What every noun shares: read one, read all pages, find by name or id."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from cgflow.client.errors import AmbiguousName, ServiceError
+from cgflow.client.http import Http, Record, segment
+from cgflow.errors import NotFound
+
+_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Collection:
+    """One kind of thing. ``key`` and ``plural`` are the wire's words, ``noun`` is for people.
+
+    ``root`` is the path of them all, ``listing`` the one that lists them in full.
+    """
+
+    plural: ClassVar[str]
+    key: ClassVar[str]
+    noun: ClassVar[str]
+    root: ClassVar[str]
+    listing: ClassVar[str]
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def get(self, id_: str) -> Record:
+        """Return one by its id."""
+        found: Record = self._http.get(self.path(id_)).take(self.key)
+        return found
+
+    def select(self, **filters: Any) -> list[Record]:
+        """Return those that pass the service's filters: every page, or one if ``limit`` is given."""
+        params = {name: value for name, value in filters.items() if value is not None}
+        found: list[Record] = []
+        while True:
+            page = self._http.get(self.listing, params)
+            found += page.take(self.plural)
+            marker = _next_marker(page.body.get(f"{self.plural}_links"))
+            if marker is None or "limit" in filters:
+                return found
+            params["marker"] = marker
+
+    def find(self, name_or_id: str) -> Record:
+        """Return the one that has this id, or the only one of this name."""
+        if _ID.fullmatch(name_or_id):
+            try:
+                return self.get(name_or_id)
+            except ServiceError as error:
+                # It may still be the name of something.
+                if error.status != 404:
+                    raise
+        named = [each for each in self.select(**self.named(name_or_id)) if each["name"] == name_or_id]
+        if not named:
+            raise NotFound(f"No {self.noun} has the name or id '{name_or_id}' in this project.")
+        if len(named) > 1:
+            ids = ", ".join(each["id"] for each in named)
+            raise AmbiguousName(
+                f"{len(named)} of them are called '{name_or_id}'. Give the id of one {self.noun}: {ids}."
+            )
+        return named[0]
+
+    def path(self, id_: str, *more: str) -> str:
+        """Return the path of one, or of something beneath it."""
+        return "/".join((self.root, segment(id_), *map(segment, more)))
+
+    def named(self, name: str) -> Record:
+        """Return the filters that make the service look for a name."""
+        return {"name": name}
+
+
+def _next_marker(links: Any) -> str | None:
+    """Read the marker of the next page. The link's host is not followed: a proxy may stand before it."""
+    for link in links or ():
+        if link.get("rel") == "next":
+            return next(iter(parse_qs(urlsplit(link["href"]).query).get("marker", ())), None)
+    return None

@@ -1,0 +1,180 @@
+"""Requests and answers: addresses, identity, and what an answer that is no answer means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from cgflow.client.errors import ServiceError, ServiceUnreachable
+from cgflow.errors import InvalidInput
+
+Record = dict[str, Any]
+
+CONNECT_S = 5.0
+ANSWER_S = 60.0
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A request that the service has taken: what it made or changes, and the flow that does it."""
+
+    record: Record
+    flow_id: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that is no refusal. ``body`` is empty when the service sent none."""
+
+    body: Record
+    flow_id: str | None
+
+    def take(self, key: str) -> Any:
+        """Return the part of the body that was asked for."""
+        if key not in self.body:
+            raise ServiceError(
+                502,
+                "unexpectedAnswer",
+                f"The answer holds no '{key}'. Is a cgflow service at the address that was given?",
+            )
+        return self.body[key]
+
+    def accepted(self, key: str) -> Accepted:
+        """Return the accepted resource together with its flow."""
+        return Accepted(self.take(key), self.flow_id)
+
+
+class Http:
+    """One service for one project and user."""
+
+    def __init__(self, url: str, project: str, user: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInput(
+                f"'{url}' is not the address of a service. Give one like http://127.0.0.1:8776."
+            )
+        # An endpoint as Cinder's clients write it ends in /v3; both forms are taken.
+        self._url = url.rstrip("/").removesuffix("/v3")
+        self._base = f"{self._url}/v3/{quote(project, safe='')}"
+        self._session = requests.Session()
+        # A proxy for the outside world never leads to a service on this host.
+        self._session.trust_env = parts.hostname not in _LOOPBACK
+        self._session.headers.update({"X-Auth-Token": f"{user}:{project}", "Accept": "application/json"})
+
+    def get(self, path: str, params: Record | None = None, answer_s: float = ANSWER_S) -> Answer:
+        """Read. ``answer_s`` is how long the service may be silent."""
+        return _parsed(self._send("GET", path, params=params, answer_s=answer_s))
+
+    def text(self, path: str) -> str:
+        """Read something that is not JSON."""
+        return self._send("GET", path, accept="text/plain, text/vnd.graphviz, */*").text
+
+    def post(self, path: str, body: Record) -> Answer:
+        """Ask for something to be made or done."""
+        return _parsed(self._send("POST", path, body=body))
+
+    def put(self, path: str, body: Record) -> Answer:
+        """Change something."""
+        return _parsed(self._send("PUT", path, body=body))
+
+    def delete(self, path: str) -> Answer:
+        """Ask for something to be deleted."""
+        return _parsed(self._send("DELETE", path))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Record | None = None,
+        body: Record | None = None,
+        answer_s: float = ANSWER_S,
+        accept: str = "application/json",
+    ) -> requests.Response:
+        try:
+            response = self._session.request(
+                method,
+                f"{self._base}{path}",
+                params=params,
+                json=body,
+                headers={"Accept": accept},
+                timeout=(CONNECT_S, answer_s),
+            )
+        except requests.RequestException as error:
+            raise self._unreachable(method, error) from error
+        if response.status_code >= 400:
+            raise _refusal(response)
+        return response
+
+    def _unreachable(self, method: str, error: requests.RequestException) -> ServiceUnreachable:
+        if _never_sent(error):
+            return ServiceUnreachable(
+                f"No service answers at {self._url}: {_root_of(error)}. "
+                "Start one with 'cgflow serve', or give its address with --url or CGFLOW_URL."
+            )
+        if method == "GET":
+            return ServiceUnreachable(
+                f"{self._url} broke off before it answered: {_root_of(error)}. Ask again."
+            )
+        return ServiceUnreachable(
+            f"{self._url} broke off before it answered: {_root_of(error)}. The request may have been "
+            "taken: look with 'cgflow flow list' before you repeat it."
+        )
+
+
+def segment(value: str) -> str:
+    """Return a value as one segment of a path, whatever characters it holds."""
+    return quote(value, safe="")
+
+
+def _parsed(response: requests.Response) -> Answer:
+    flow_id = response.headers.get("X-Cgflow-Flow-Id")
+    if not response.content:
+        return Answer({}, flow_id)
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise ServiceError(
+            response.status_code,
+            "unexpectedAnswer",
+            "The answer is not a JSON object. Is a cgflow service at the address that was given?",
+            response.headers.get("X-Openstack-Request-Id"),
+        )
+    return Answer(body, flow_id)
+
+
+def _refusal(response: requests.Response) -> ServiceError:
+    """Read ``{"badRequest": {"code": 400, "message": ...}}``, or make do with HTTP's own words."""
+    request_id = response.headers.get("X-Openstack-Request-Id")
+    try:
+        [(code, fault)] = response.json().items()
+        # The stable slug, where the service gives one; Cinder alone has only its key.
+        return ServiceError(
+            response.status_code, fault.get("cgflow:code", code), str(fault["message"]), request_id
+        )
+    except (requests.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+        said = f"The service answered {response.status_code} {response.reason} and gave no reason."
+        return ServiceError(response.status_code, "unexplained", said, request_id)
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether there was no connection, so that the service cannot have seen the request."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    wrapped = error.args[0] if error.args else None
+    return isinstance(getattr(wrapped, "reason", None), NewConnectionError | ConnectTimeoutError)
+
+
+def _root_of(error: BaseException) -> str:
+    """Return the innermost cause in words: what the operating system said."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -1,0 +1,81 @@
+"""Options of the service: declared here for oslo.config, handed on as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from oslo_config import cfg
+
+from cgflow.settings import Settings
+
+OPERATIONS = [
+    cfg.StrOpt(
+        "storage_availability_zone", default="nova", help="Availability zone that the local backend is in."
+    ),
+    cfg.StrOpt(
+        "default_availability_zone",
+        help="Zone of requests that name none. Unset: that of storage_availability_zone.",
+    ),
+    cfg.StrOpt("default_volume_type", help="Volume type of requests that name none, by name or id."),
+    cfg.BoolOpt(
+        "no_snapshot_gb_quota",
+        default=False,
+        help="Do not count the size of snapshots against the quota of gigabytes.",
+    ),
+    cfg.IntOpt(
+        "reservation_expire",
+        default=86400,
+        min=60,
+        help="Seconds after which a quota reservation is given back if its flow has ended without doing so.",
+    ),
+    cfg.IntOpt("osapi_max_limit", default=1000, min=1, help="Most items that one page of a list has."),
+]
+SCHEDULER = [
+    cfg.ListOpt(
+        "scheduler_default_filters",
+        default=["availability_zone", "backend_up", "capabilities", "capacity"],
+        help="Filters that a backend has to pass, by name.",
+    ),
+    cfg.ListOpt(
+        "scheduler_default_weighers", default=["capacity"], help="Weighers that rank backends, by name."
+    ),
+    cfg.IntOpt("report_interval", default=10, min=1, help="Seconds between two reports of a backend."),
+    cfg.IntOpt("service_down_time", default=60, min=1, help="Seconds after which a silent backend is down."),
+]
+ENGINE = [
+    cfg.IntOpt("max_flows", default=8, min=1, help="Flows that run at the same time."),
+    cfg.IntOpt("max_steps", default=16, min=1, help="Steps that run at the same time, over all flows."),
+    cfg.IntOpt("http_threads", default=16, min=2, help="Requests that are answered at the same time."),
+]
+GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
+    (None, OPERATIONS),
+    ("scheduler", SCHEDULER),
+    ("engine", ENGINE),
+]
+
+
+def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
+    """Return all options with their groups, for the sample file."""
+    return GROUPS
+
+
+def load(files: Sequence[Path]) -> cfg.ConfigOpts:
+    """Read the options from configuration files. Raises: oslo_config.cfg.Error, naming the file."""
+    conf = cfg.ConfigOpts()
+    for group, options in GROUPS:
+        conf.register_opts(options, group=group)
+    conf([], project="cgflow", default_config_files=[str(path) for path in files], default_config_dirs=[])
+    return conf
+
+
+def settings(conf: cfg.ConfigOpts) -> Settings:
+    """Return the values that operations are accepted under."""
+    return Settings(
+        storage_availability_zone=conf.storage_availability_zone,
+        default_availability_zone=conf.default_availability_zone,
+        default_volume_type=conf.default_volume_type,
+        no_snapshot_gb_quota=conf.no_snapshot_gb_quota,
+        reservation_expire_s=conf.reservation_expire,
+        osapi_max_limit=conf.osapi_max_limit,
+    )

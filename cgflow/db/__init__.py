@@ -1,0 +1,1 @@
+"""The database: models, repositories and migrations. Rows do not leave this package; records do."""

@@ -1,0 +1,33 @@
+"""The tables, one file a noun. Importing this package fills ``Base.metadata``."""
+
+from cgflow.db.models.backend import Backend
+from cgflow.db.models.base import Base
+from cgflow.db.models.cgsnapshot import Cgsnapshot
+from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
+from cgflow.db.models.flow import Flow, FlowEvent
+from cgflow.db.models.quota import Quota, QuotaClass, QuotaUsage, Reservation
+from cgflow.db.models.snapshot import Snapshot
+from cgflow.db.models.taskflow import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
+from cgflow.db.models.volume import Volume
+from cgflow.db.models.volume_type import ExtraSpec, VolumeType
+
+__all__ = [
+    "ATOMDETAILS",
+    "FLOWDETAILS",
+    "LOGBOOKS",
+    "Backend",
+    "Base",
+    "Cgsnapshot",
+    "ConsistencyGroup",
+    "ConsistencyGroupType",
+    "ExtraSpec",
+    "Flow",
+    "FlowEvent",
+    "Quota",
+    "QuotaClass",
+    "QuotaUsage",
+    "Reservation",
+    "Snapshot",
+    "Volume",
+    "VolumeType",
+]

@@ -1,0 +1,80 @@
+"""What every table shares: names of constraints, soft delete, and the columns of an operated thing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from cgflow import clock
+from cgflow.status import Status
+
+ID = String(36)
+NAME = String(255)
+STATE = String(32)
+
+
+class Base(DeclarativeBase):
+    """Root of the models; its metadata also holds TaskFlow's own tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: DateTime(),
+        dict[str, Any]: JSON(),
+    }
+
+
+class SoftDelete:
+    """A row that stays after its thing is gone, for history."""
+
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime | None] = mapped_column(onupdate=clock.now)
+    deleted_at: Mapped[datetime | None]
+    deleted: Mapped[bool] = mapped_column(default=False)
+
+
+class ResourceColumns(SoftDelete):
+    """Columns of everything that operations act on.
+
+    ``claimed_by`` is the flow that holds it; ``flow_id`` the last that touched it.
+    ``consumes_quota`` is true from the commit of its creation to its end: usage is
+    the sum over the rows that have it, so what was rolled back counts nothing.
+    """
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(255))
+    project_id: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str | None] = mapped_column(NAME)
+    description: Mapped[str | None] = mapped_column(String(255))
+    status: Mapped[str] = mapped_column(STATE)
+    reason: Mapped[str | None] = mapped_column(Text)
+    claimed_by: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"))
+    flow_id: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"))
+    consumes_quota: Mapped[bool] = mapped_column(default=False)
+
+    def common(self) -> dict[str, Any]:
+        """Return the fields that every record of an operated thing starts with."""
+        return {
+            "id": self.id,
+            "user_id": self.user_id,
+            "project_id": self.project_id,
+            "name": self.name,
+            "description": self.description,
+            "status": Status(self.status),
+            "reason": self.reason,
+            "claimed_by": self.claimed_by,
+            "flow_id": self.flow_id,
+            "consumes_quota": self.consumes_quota,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }

@@ -1,0 +1,111 @@
+"""Flows and their append-only events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cgflow import clock, records
+from cgflow.db.models.base import ID, NAME, STATE, Base
+from cgflow.status import FlowState
+
+# Atom names hold a member's id in brackets, behind the step's own name.
+ATOM = String(255)
+
+
+class Flow(Base):
+    """One accepted operation. Its id is also that of TaskFlow's logbook and flow detail.
+
+    ``epoch`` is the fence: it rises each time a conductor takes the flow, and
+    every batch of writes for the flow has to name the epoch it was made under.
+    """
+
+    __tablename__ = "flows"
+    __table_args__ = (
+        Index(None, "state", "created_at"),
+        Index(None, "project_id", "created_at"),
+        Index(None, "resource_id", "created_at"),
+        Index(None, "group_id", "created_at"),
+        Index(None, "operation", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    operation: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(STATE)
+    project_id: Mapped[str] = mapped_column(String(255))
+    user_id: Mapped[str] = mapped_column(String(255))
+    request_id: Mapped[str] = mapped_column(String(64))
+    resource_type: Mapped[str] = mapped_column(String(64))
+    resource_id: Mapped[str] = mapped_column(ID)
+    group_id: Mapped[str | None] = mapped_column(ID)
+    shape: Mapped[dict[str, Any]]
+    symbols: Mapped[dict[str, Any]]
+    epoch: Mapped[int] = mapped_column(default=0)
+    conductor: Mapped[str | None] = mapped_column(NAME)
+    reason: Mapped[str | None] = mapped_column(Text)
+    leftovers: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    def to_record(self) -> records.Flow:
+        """Return the frozen record of this row."""
+        return records.Flow(
+            id=self.id,
+            operation=self.operation,
+            version=self.version,
+            fingerprint=self.fingerprint,
+            state=FlowState(self.state),
+            project_id=self.project_id,
+            user_id=self.user_id,
+            request_id=self.request_id,
+            resource_type=self.resource_type,
+            resource_id=self.resource_id,
+            group_id=self.group_id,
+            shape=self.shape,
+            symbols=self.symbols,
+            epoch=self.epoch,
+            conductor=self.conductor,
+            reason=self.reason,
+            leftovers=tuple((self.leftovers or {}).get("atoms", ())),
+            created_at=self.created_at,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+        )
+
+
+class FlowEvent(Base):
+    """One transition, written in the same transaction as the state it tells of; never changed."""
+
+    __tablename__ = "flow_events"
+
+    flow_id: Mapped[str] = mapped_column(ID, ForeignKey("flows.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[datetime]
+    atom: Mapped[str | None] = mapped_column(ATOM)
+    from_state: Mapped[str | None] = mapped_column(STATE)
+    to_state: Mapped[str] = mapped_column(STATE)
+    attempt: Mapped[int]
+    duration_ms: Mapped[float | None]
+    conductor: Mapped[str | None] = mapped_column(NAME)
+    detail: Mapped[dict[str, Any] | None]
+
+    def to_record(self) -> records.FlowEvent:
+        """Return the frozen record of this row."""
+        return records.FlowEvent(
+            seq=self.seq,
+            flow_id=self.flow_id,
+            at=self.at,
+            atom=self.atom,
+            from_state=self.from_state,
+            to_state=self.to_state,
+            attempt=self.attempt,
+            duration_ms=self.duration_ms,
+            conductor=self.conductor,
+            detail=self.detail,
+        )

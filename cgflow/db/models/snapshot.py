@@ -1,0 +1,38 @@
+"""Snapshots: one member's copy inside a cgsnapshot."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from cgflow import records
+from cgflow.db.models.base import ID, Base, ResourceColumns
+from cgflow.db.models.volume_type import VolumeType
+
+
+class Snapshot(ResourceColumns, Base):
+    """A frozen copy of a volume of ``size`` GiB. ``progress`` is text, as on the wire."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index(None, "project_id", "deleted", "created_at"),)
+
+    volume_id: Mapped[str] = mapped_column(ID, ForeignKey("volumes.id"), index=True)
+    cgsnapshot_id: Mapped[str] = mapped_column(ID, ForeignKey("cgsnapshots.id"), index=True)
+    consistencygroup_id: Mapped[str] = mapped_column(ID, ForeignKey("consistencygroups.id"))
+    size: Mapped[int]
+    progress: Mapped[str] = mapped_column(String(8), default="0%")
+    volume_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("volume_types.id"))
+    volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
+
+    def to_record(self) -> records.Snapshot:
+        """Return the frozen record of this row."""
+        return records.Snapshot(
+            **self.common(),
+            volume_id=self.volume_id,
+            cgsnapshot_id=self.cgsnapshot_id,
+            consistencygroup_id=self.consistencygroup_id,
+            size=self.size,
+            progress=self.progress,
+            volume_type_id=self.volume_type_id,
+            volume_type_name=self.volume_type.name if self.volume_type else None,
+        )

@@ -1,0 +1,40 @@
+"""Volumes, alone or members of a consistency group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from cgflow import records
+from cgflow.db.models.base import ID, NAME, Base, ResourceColumns
+from cgflow.db.models.volume_type import VolumeType
+
+
+class Volume(ResourceColumns, Base):
+    """A block volume of ``size`` GiB."""
+
+    __tablename__ = "volumes"
+    __table_args__ = (Index(None, "project_id", "deleted", "created_at"),)
+
+    size: Mapped[int]
+    availability_zone: Mapped[str] = mapped_column(NAME)
+    host: Mapped[str | None] = mapped_column(NAME)
+    volume_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("volume_types.id"), index=True)
+    consistencygroup_id: Mapped[str | None] = mapped_column(ID, ForeignKey("consistencygroups.id"), index=True)
+    volume_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
+
+    def to_record(self) -> records.Volume:
+        """Return the frozen record of this row."""
+        return records.Volume(
+            **self.common(),
+            size=self.size,
+            availability_zone=self.availability_zone,
+            host=self.host,
+            volume_type_id=self.volume_type_id,
+            volume_type_name=self.volume_type.name if self.volume_type else None,
+            consistencygroup_id=self.consistencygroup_id,
+            metadata=dict(self.volume_metadata),
+        )

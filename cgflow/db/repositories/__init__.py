@@ -1,0 +1,1 @@
+"""Queries, one file a noun. Functions take the session first and never open one."""

@@ -1,0 +1,67 @@
+"""Backends: what each last reported, and whether it is up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.models import Backend, Volume
+from cgflow.db.upsert import insert_missing, insert_or_update
+from cgflow.drivers.contract import Report
+from cgflow.errors import NotFound
+
+
+def report(session: Session, name: str, availability_zone: str, report: Report, now: datetime) -> None:
+    """Store what a backend says of itself: it is up. The first report makes it known."""
+    row = {
+        "name": name,
+        "availability_zone": availability_zone,
+        "report": asdict(report),
+        "reported_at": now,
+        "is_up": True,
+        "reason": None,
+    }
+    insert_or_update(session, Backend, [row])
+
+
+def down(
+    session: Session, name: str, reason: str, now: datetime, *, availability_zone: str | None = None
+) -> None:
+    """Mark a backend as down, and why. Its last report stays.
+
+    ``reported_at`` becomes the moment it went down, and stays that while it is
+    down. A backend that has never reported becomes known by this only when its
+    zone is given, with no capacity and no capability.
+    """
+    if availability_zone is not None:
+        nothing = asdict(Report(total_gib=0, free_gib=0, provisioned_gib=0, thin=False))
+        row = {"name": name, "availability_zone": availability_zone, "report": nothing,
+               "reported_at": now, "is_up": False, "reason": reason}  # fmt: skip
+        insert_missing(session, Backend, [row])
+    was_up = (Backend.name == name) & Backend.is_up
+    session.execute(update(Backend).where(was_up).values(is_up=False, reported_at=now))
+    session.execute(update(Backend).where(Backend.name == name).values(reason=reason))
+
+
+def get(session: Session, name: str) -> records.Backend:
+    """Return one backend. Raises: NotFound."""
+    row = session.get(Backend, name, populate_existing=True)
+    if row is None:
+        raise NotFound(f"Backend {name} could not be found.")
+    return row.to_record()
+
+
+def all(session: Session) -> list[records.Backend]:
+    """Return every backend that is known, up or down, by name."""
+    rows = session.scalars(select(Backend).order_by(Backend.name).execution_options(populate_existing=True))
+    return [row.to_record() for row in rows]
+
+
+def volume_counts(session: Session) -> dict[str, int]:
+    """Return how many live volumes each backend has; a backend without any is left out."""
+    live = select(Volume.host, func.count()).where(~Volume.deleted, Volume.host.is_not(None))
+    return {host: count for host, count in session.execute(live.group_by(Volume.host)) if host}

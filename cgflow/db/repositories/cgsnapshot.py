@@ -1,0 +1,19 @@
+"""Cgsnapshots."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.models import Cgsnapshot
+from cgflow.db.repositories.resource import Rows
+
+ROWS: Rows[records.Cgsnapshot] = Rows(
+    Cgsnapshot, "Cgsnapshot", "CgSnapshot {id} could not be found.", ("consistencygroup_id",)
+)
+get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+
+
+def of_group(session: Session, group_id: str) -> list[records.Cgsnapshot]:
+    """Return the living cgsnapshots of a consistency group, the oldest first."""
+    return ROWS.where(session, Cgsnapshot.consistencygroup_id == group_id)

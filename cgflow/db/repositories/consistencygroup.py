@@ -1,0 +1,29 @@
+"""Consistency groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType
+from cgflow.db.repositories.resource import Rows
+
+ROWS: Rows[records.ConsistencyGroup] = Rows(
+    ConsistencyGroup, "Consistency group", "ConsistencyGroup {id} could not be found.", ("availability_zone",)
+)
+get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+
+
+def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
+    """Insert a group and the volume types that its members may have, in their order."""
+    ROWS.add(session, columns)
+    session.execute(
+        insert(ConsistencyGroupType),
+        [
+            {"consistencygroup_id": columns["id"], "volume_type_id": type_id, "position": position}
+            for position, type_id in enumerate(volume_type_ids)
+        ],
+    )

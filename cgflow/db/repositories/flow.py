@@ -1,0 +1,125 @@
+"""Flows and their events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.errors import NotFound
+from cgflow.history import fold
+from cgflow.status import UNFINISHED, FlowState, Status
+
+
+def accept(session: Session, **columns: Any) -> None:
+    """Insert the record of an accepted flow, with its first event."""
+    now = clock.now()
+    state = FlowState.ACCEPTED.value
+    session.execute(insert(Flow), [{"state": state, "created_at": now, **columns}])
+    event = {"flow_id": columns["id"], "seq": 1, "at": now, "atom": None, "to_state": state, "attempt": 0}
+    session.execute(insert(FlowEvent), [event])
+
+
+def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: A002 - the field's word
+    """Return a flow. Raises: NotFound, also for another project's."""
+    row = session.get(Flow, id)
+    if row is None or (scope is not None and row.project_id != scope):
+        raise NotFound(f"Flow {id} could not be found.")
+    return row.to_record()
+
+
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Flow]:
+    """Return one page of flows. The filter ``resource`` is the id of what was operated on, or of its group."""
+    statement = select(Flow)
+    if scope is not None:
+        statement = statement.where(Flow.project_id == scope)
+    filters = dict(query.filters)
+    resource = filters.pop("resource", None)
+    if resource is not None:
+        statement = statement.where(or_(Flow.resource_id == resource, Flow.group_id == resource))
+    rows = select_page(
+        session,
+        statement,
+        Flow,
+        ListQuery(query.limit, query.offset, query.marker, query.sort, filters),
+        sortable=("created_at", "id", "operation", "state", "ended_at"),
+        filterable={"state": Flow.state, "operation": Flow.operation, "resource_type": Flow.resource_type},
+    )
+    return [row.to_record() for row in rows]
+
+
+def unfinished(session: Session) -> list[records.Flow]:
+    """Return the flows that a conductor has to take up, the oldest first."""
+    rows = session.execute(
+        select(Flow).where(Flow.state.in_(UNFINISHED)).order_by(Flow.created_at, Flow.id)
+    ).scalars()
+    return [row.to_record() for row in rows]
+
+
+def take(session: Session, flow_id: str, conductor: str) -> records.Flow | None:
+    """Make a conductor the owner of an unfinished flow: its epoch rises. None if the flow has ended."""
+    row = session.execute(select(Flow).where(Flow.id == flow_id).with_for_update()).scalar_one_or_none()
+    if row is None or row.state not in UNFINISHED:
+        return None
+    row.epoch += 1
+    row.conductor = conductor
+    row.started_at = row.started_at or clock.now()
+    session.flush()
+    return row.to_record()
+
+
+def note(session: Session, flow_id: str, reason: str) -> None:
+    """Record why a flow stands still, for the operator to read."""
+    session.execute(update(Flow).where(Flow.id == flow_id).values(reason=reason))
+
+
+def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> None:
+    """Show on the resource itself that its undo failed. The flow keeps its claim: something is left."""
+    rows = ROWS_OF[flow.resource_type]
+    why = f"Undoing {flow.operation} failed and something is left; see flow {flow.id}. {reason}"
+    rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
+
+
+def events(
+    session: Session, flow_id: str, after_seq: int = 0, limit: int = 1000
+) -> list[records.FlowEvent]:
+    """Return the events of a flow after ``after_seq``, in order."""
+    rows = session.execute(
+        select(FlowEvent)
+        .where(FlowEvent.flow_id == flow_id, FlowEvent.seq > after_seq)
+        .order_by(FlowEvent.seq)
+        .limit(limit)
+    ).scalars()
+    return [row.to_record() for row in rows]
+
+
+def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
+    """Return every event of a flow, in order."""
+    count = session.execute(
+        select(func.count()).select_from(FlowEvent).where(FlowEvent.flow_id == flow_id)
+    ).scalar_one()
+    return events(session, flow_id, limit=count)
+
+
+def atoms(session: Session, flow_id: str) -> list[records.AtomState]:
+    """Return where each atom stands, in the order in which they moved; those not begun come last."""
+    moved = fold(all_events(session, flow_id))
+    told = {atom.atom for atom in moved}
+    stored = session.execute(
+        select(ATOMDETAILS.c.name, ATOMDETAILS.c.state)
+        .where(ATOMDETAILS.c.parent_uuid == flow_id)
+        .order_by(ATOMDETAILS.c.created_at, ATOMDETAILS.c.name)
+    )
+    waiting = [
+        records.AtomState(
+            atom=name, state=state, attempts=0, started_at=None, ended_at=None, duration_ms=None, detail=None
+        )
+        for name, state in stored
+        if name not in told
+    ]
+    return [*moved, *waiting]

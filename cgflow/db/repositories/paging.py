@@ -1,0 +1,76 @@
+"""Lists: which rows, in which order, from where on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import Session
+
+from cgflow.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list request asks for. The default order is the newest first.
+
+    ``sort`` holds pairs of key and direction (``asc`` or ``desc``); ``marker``
+    is the id of the last item of the page before. Filters are exact matches.
+    """
+
+    limit: int = 1000
+    offset: int = 0
+    marker: str | None = None
+    sort: tuple[tuple[str, str], ...] = (("created_at", "desc"), ("id", "desc"))
+    filters: dict[str, str] = field(default_factory=dict)
+
+
+def select_page(
+    session: Session,
+    statement: Select[Any],
+    model: Any,
+    query: ListQuery,
+    *,
+    sortable: tuple[str, ...],
+    filterable: dict[str, Any],
+) -> list[Any]:
+    """Return the rows of one page. ``filterable`` maps names of filters to columns.
+
+    Raises: InvalidInput for an unknown sort key, direction, filter or marker.
+    """
+    for name, value in query.filters.items():
+        if name not in filterable:
+            raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
+        statement = statement.where(filterable[name] == value)
+    order = list(query.sort)
+    if not any(key == "id" for key, _ in order):
+        # Without a unique last key rows of equal rank could be skipped between pages.
+        order.append(("id", order[-1][1] if order else "desc"))
+    for key, direction in order:
+        if key not in sortable:
+            raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
+        if direction not in ("asc", "desc"):
+            raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
+    if query.marker is not None:
+        statement = statement.where(_after(session, model, query.marker, order))
+    columns = [getattr(getattr(model, key), direction)() for key, direction in order]
+    statement = statement.order_by(*columns).limit(query.limit).offset(query.offset)
+    return list(session.execute(statement).unique().scalars())
+
+
+def _after(session: Session, model: Any, marker: str, order: list[tuple[str, str]]) -> Any:
+    """Return the condition that holds for what comes after the marker in this order."""
+    keys = [getattr(model, key) for key, _ in order]
+    at = session.execute(select(*keys).where(model.id == marker)).first()
+    if at is None:
+        raise InvalidInput(f"The marker {marker} could not be found; start the list again.", "marker")
+    steps = []
+    for position, (_, direction) in enumerate(order):
+        if at[position] is None and direction == "desc":
+            continue
+        column = keys[position]
+        beyond = column > at[position] if direction == "asc" else column < at[position]
+        equal = [keys[i].is_(None) if at[i] is None else keys[i] == at[i] for i in range(position)]
+        steps.append(and_(*equal, beyond))
+    return or_(*steps)

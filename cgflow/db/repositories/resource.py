@@ -1,0 +1,139 @@
+"""What every operated noun can be asked: get, list, claim, settle, destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from cgflow import clock
+from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.errors import Busy, NotFound
+from cgflow.status import Status
+
+RecordT = TypeVar("RecordT", covariant=True)
+
+
+class _Row(Protocol[RecordT]):
+    def to_record(self) -> RecordT: ...
+
+
+class Rows(Generic[RecordT]):
+    """Queries that are the same for every noun.
+
+    ``missing`` is the wire's text for an id that is not there, with ``{id}`` in it;
+    ``filters`` names the columns that a list may be filtered by, beside name and status.
+    """
+
+    def __init__(self, model: type[Any], noun: str, missing: str, filters: tuple[str, ...] = ()) -> None:
+        self.model = model
+        self.noun = noun
+        self._missing = missing
+        self._filters = {name: getattr(model, name) for name in ("name", "status", *filters)}
+
+    def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the field's word
+        """Return the living thing with this id. Raises: NotFound, also for another project's."""
+        record: RecordT = self._row(session, id, scope).to_record()
+        return record
+
+    def lock(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002
+        """Return it and keep others from changing it until the transaction ends. Raises: NotFound."""
+        record: RecordT = self._row(session, id, scope, lock=True).to_record()
+        return record
+
+    def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
+        """Return one page of the living things of a project, or of all. Raises: InvalidInput."""
+        statement = select(self.model).where(self.model.deleted.is_(False))
+        if scope is not None:
+            statement = statement.where(self.model.project_id == scope)
+        sortable = ("created_at", "id", "name", "status", "updated_at")
+        rows = select_page(
+            session, statement, self.model, query, sortable=sortable, filterable=self._filters
+        )
+        return [row.to_record() for row in rows]
+
+    def where(self, session: Session, *conditions: Any) -> list[RecordT]:
+        """Return every living thing that meets the conditions, the oldest first."""
+        statement = select(self.model).where(self.model.deleted.is_(False), *conditions)
+        rows = session.execute(statement.order_by(self.model.created_at, self.model.id)).unique().scalars()
+        return [row.to_record() for row in rows]
+
+    def add(self, session: Session, *rows: dict[str, Any]) -> None:
+        """Insert new things, each given by its columns."""
+        session.execute(insert(self.model), list(rows))
+
+    def change(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
+        """Set columns of things that the flow holds."""
+        held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)
+        session.execute(_bulk(update(self.model).where(*held).values(**columns)))
+
+    def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
+        """Let a flow hold these things, in a transitional status if one is given.
+
+        Compare and set: raises Busy if any is already held, even by a flow that
+        claimed it a moment ago; then none is claimed once the transaction is rolled back.
+        """
+        values: dict[str, Any] = {"claimed_by": flow_id, "flow_id": flow_id, "updated_at": clock.now()}
+        if status is not None:
+            values["status"] = status.value
+        free = (self.model.id.in_(ids), self.model.claimed_by.is_(None), self.model.deleted.is_(False))
+        done = session.execute(_bulk(update(self.model).where(*free).values(**values)))
+        if done.rowcount != len(set(ids)):  # type: ignore[attr-defined]
+            held = session.execute(
+                select(self.model.id, self.model.claimed_by).where(
+                    self.model.id.in_(ids), self.model.claimed_by.is_not(None)
+                )
+            ).all()
+            raise Busy("; ".join(self.busy(id_, by) for id_, by in held if by != flow_id) or "Gone meanwhile.")
+
+    def busy(self, id: str, flow_id: str | None) -> str:  # noqa: A002
+        """Return the sentence that tells a caller what holds a thing."""
+        return f"{self.noun} {id} is busy: flow {flow_id} is at work on it. Try again when it has ended."
+
+    def release(self, session: Session, ids: Collection[str], flow_id: str) -> None:
+        """Let these things go as they are. What the flow no longer holds is left."""
+        self.change(session, ids, flow_id, claimed_by=None)
+
+    def settle(
+        self,
+        session: Session,
+        ids: Collection[str],
+        flow_id: str,
+        status: Status | None,
+        reason: str | None = None,
+        **columns: object,
+    ) -> None:
+        """Leave these things in a resting status and let them go. What the flow no longer holds is left."""
+        if status is not None:
+            columns["status"] = status.value
+        columns.update(claimed_by=None, reason=reason, updated_at=clock.now())
+        self.change(session, ids, flow_id, **columns)
+
+    def destroy(self, session: Session, ids: Collection[str], flow_id: str) -> None:
+        """Delete softly: the row stays for history, seen by nobody. Already deleted is left."""
+        gone = {
+            "claimed_by": None,
+            "flow_id": flow_id,
+            "status": Status.DELETED.value,
+            "consumes_quota": False,
+            "deleted": True,
+            "deleted_at": clock.now(),
+        }
+        living = (self.model.id.in_(ids), self.model.deleted.is_(False))
+        session.execute(_bulk(update(self.model).where(*living).values(**gone)))
+
+    def _row(self, session: Session, id: str, scope: str | None, *, lock: bool = False) -> Any:  # noqa: A002
+        statement = select(self.model).where(self.model.id == id, self.model.deleted.is_(False))
+        if lock:
+            statement = statement.with_for_update(of=self.model)
+        row = session.execute(statement).unique().scalar_one_or_none()
+        if row is None or (scope is not None and row.project_id != scope):
+            raise NotFound(self._missing.format(id=id))
+        return row
+
+
+def _bulk(statement: Any) -> Any:
+    # Records, not rows, are handed out: there is nothing in the session to keep in step.
+    return statement.execution_options(synchronize_session=False)

@@ -1,0 +1,29 @@
+"""Snapshots: the members' copies inside cgsnapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.models import Snapshot
+from cgflow.db.repositories.resource import Rows
+
+ROWS: Rows[records.Snapshot] = Rows(
+    Snapshot,
+    "Snapshot",
+    "Snapshot {id} could not be found.",
+    ("volume_id", "cgsnapshot_id", "consistencygroup_id"),
+)
+get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+
+
+def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot]:
+    """Return the living copies inside a cgsnapshot, the oldest first."""
+    return ROWS.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
+
+
+def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
+    """Return the living copies of these volumes."""
+    return ROWS.where(session, Snapshot.volume_id.in_(volume_ids))

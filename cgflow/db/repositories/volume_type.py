@@ -1,0 +1,180 @@
+"""Volume types and their extra specs.
+
+A type that is used cannot be deleted. A type that is renamed takes its quota
+with it, because quota of one type is counted under the type's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+from sqlalchemy import Select, exists, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType, ExtraSpec, Volume, VolumeType
+from cgflow.errors import Conflict, InvalidState, NotFound
+from cgflow.quota.renaming import rename_type
+
+
+class Changes(TypedDict, total=False):
+    """What ``update`` may change; what is not named stays."""
+
+    name: str
+    description: str | None
+    is_public: bool
+
+
+def create(
+    session: Session,
+    *,
+    id: str,
+    name: str,
+    description: str | None = None,
+    is_public: bool = True,
+    extra_specs: Mapping[str, str] | None = None,
+) -> records.VolumeType:
+    """Make a volume type. Raises: Conflict, if a live type has the name."""
+    row = VolumeType(id=id, name=name, description=description, is_public=is_public)
+    row.extra_specs = [ExtraSpec(key=key, value=value) for key, value in (extra_specs or {}).items()]
+    _save(session, row)
+    return row.to_record()
+
+
+def get(session: Session, id: str) -> records.VolumeType:
+    """Return one live type by its id. Raises: NotFound."""
+    return _live(session, id).to_record()
+
+
+def find(session: Session, id_or_name: str) -> records.VolumeType:
+    """Return one live type, by id if the word looks like a UUID, else by name. Raises: NotFound."""
+    return find_many(session, [id_or_name])[0]
+
+
+def find_many(session: Session, ids_or_names: Iterable[str]) -> list[records.VolumeType]:
+    """Return the live types named, each once, in the order of the first mention.
+
+    Raises: NotFound, naming the first word that is no type.
+    """
+    words = list(dict.fromkeys(ids_or_names))
+    ids = {word: as_id for word in words if (as_id := _as_id(word))}
+    names = [word for word in words if word not in ids]
+    query = _select().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
+    rows = session.scalars(query).all() if words else []
+    by_id, by_name = {row.id: row for row in rows}, {row.name: row for row in rows}
+    found: dict[str, VolumeType] = {}
+    for word in words:
+        row = by_id.get(ids[word]) if word in ids else by_name.get(word)
+        if row is None:
+            kind = "Volume type" if word in ids else "Volume type with name"
+            raise NotFound(f"{kind} {word} could not be found.")
+        found[row.id] = row
+    return [row.to_record() for row in found.values()]
+
+
+def all(
+    session: Session,
+    *,
+    name: str | None = None,
+    is_public: bool | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[records.VolumeType]:
+    """Return the live types, the youngest first. ``is_public`` None means both kinds."""
+    query = _select().order_by(VolumeType.created_at.desc(), VolumeType.id.desc())
+    if name is not None:
+        query = query.where(VolumeType.name == name)
+    if is_public is not None:
+        query = query.where(VolumeType.is_public == is_public)
+    return [row.to_record() for row in session.scalars(query.limit(limit).offset(offset))]
+
+
+def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.VolumeType:
+    """Change what is named and return the type. Raises: NotFound; Conflict, if the new name is taken."""
+    row = _live(session, id, lock=True)
+    old_name = row.name
+    row.name = changes.get("name", row.name)
+    row.description = changes.get("description", row.description)
+    row.is_public = changes.get("is_public", row.is_public)
+    _save(session, row)
+    if row.name != old_name:
+        rename_type(session, old_name, row.name)
+    return row.to_record()
+
+
+def delete(session: Session, id: str) -> None:
+    """Delete a type that nothing uses; its row stays for history.
+
+    Raises: NotFound; InvalidState, while a live volume or consistency group has the type.
+    """
+    # The lock waits for a group or volume that is being made with this type,
+    # whose foreign key holds the row; the check below then sees it.
+    row = _live(session, id, lock=True)
+    volumes = exists().where(Volume.volume_type_id == id, ~Volume.deleted)
+    groups = exists().where(
+        ConsistencyGroupType.volume_type_id == id,
+        ConsistencyGroupType.consistencygroup_id == ConsistencyGroup.id,
+        ~ConsistencyGroup.deleted,
+    )
+    if session.scalar(select(or_(volumes, groups))):
+        raise InvalidState("Target volume type is still in use.")
+    row.deleted, row.deleted_at = True, clock.now()
+    session.flush()
+
+
+def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:
+    """Set or overwrite the specs named, keep the others, and return all. Raises: NotFound."""
+    row = _live(session, id, lock=True)
+    present = {spec.key: spec for spec in row.extra_specs}
+    for key, value in specs.items():
+        if key in present:
+            present[key].value = value
+        else:
+            row.extra_specs.append(ExtraSpec(key=key, value=value))
+    row.updated_at = clock.now()
+    session.flush()
+    return row.to_record().extra_specs
+
+
+def unset_extra_spec(session: Session, id: str, key: str) -> None:
+    """Remove one spec. Raises: NotFound, for the type or for the key."""
+    row = _live(session, id, lock=True)
+    kept = [spec for spec in row.extra_specs if spec.key != key]
+    if len(kept) == len(row.extra_specs):
+        raise NotFound(f"Volume Type {id} has no extra specs with key {key}.")
+    row.extra_specs = kept
+    row.updated_at = clock.now()
+    session.flush()
+
+
+def _select() -> Select[VolumeType]:
+    return select(VolumeType).where(~VolumeType.deleted)
+
+
+def _live(session: Session, id: str, *, lock: bool = False) -> VolumeType:
+    query = _select().where(VolumeType.id == id)
+    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(f"Volume type {id} could not be found.")
+    return row
+
+
+def _save(session: Session, row: VolumeType) -> None:
+    name = row.name
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        raise Conflict(f"Volume Type {name} already exists.") from error
+
+
+def _as_id(word: str) -> str | None:
+    """Return the id that the word spells, with or without dashes and in any case, or None."""
+    try:
+        id = str(UUID(word))
+    except ValueError:
+        return None
+    return id if id.replace("-", "") == word.lower().replace("-", "") else None

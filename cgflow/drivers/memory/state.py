@@ -1,0 +1,177 @@
+"""What exists on a memory backend, and the events that change it.
+
+Everything changes through ``State.apply``, both when a call is made and when
+the journal is read after a restart, so the two cannot differ. An event is one
+JSON object and happens as a whole; that is what makes a cut all or nothing
+even when the process is killed. Whether an event is allowed is decided before,
+by the driver.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.memory.content import GIB, Content
+
+
+@dataclass
+class Volume:
+    """A volume that exists."""
+
+    id: str
+    size_gib: int
+    group_id: str | None
+    content: Content = field(default_factory=Content)
+    copies: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Copy:
+    """One member's copy: prepared while ``content`` is None, cut once it is there."""
+
+    spec: SnapshotSpec
+    size_gib: int
+    content: Content | None = None
+    is_exported: bool = False
+
+
+@dataclass
+class Cut:
+    """A cut that has happened, for as long as one of its copies is left."""
+
+    evidence: JSON
+    members: frozenset[str]
+    copies: set[str]
+
+
+class State:
+    """All objects of one backend. The caller locks."""
+
+    def __init__(self) -> None:
+        self.groups: set[str] = set()
+        self.volumes: dict[str, Volume] = {}
+        self.copies: dict[str, Copy] = {}
+        self.cuts: dict[str, Cut] = {}
+        self.provisioned_gib = 0
+        self._handlers: dict[str, Callable[..., None]] = {
+            "create_group": self._create_group,
+            "delete_group": self._delete_group,
+            "create_volume": self._create_volume,
+            "delete_volume": self._delete_volume,
+            "extend_volume": self._extend_volume,
+            "write": self._write,
+            "prepare": self._prepare,
+            "cut": self._cut,
+            "cut_took": self._cut_took,
+            "export_snapshot": self._export_snapshot,
+            "delete_snapshot": self._delete_snapshot,
+            "volume": self._volume,
+            "copy": self._copy,
+            "cut_done": self._cut_done,
+        }
+
+    def apply(self, event: JSON) -> None:
+        """Change what one event says. Raises: KeyError, TypeError, ValueError if that is impossible."""
+        values = dict(event)
+        self._handlers[str(values.pop("do"))](**values)
+
+    def events(self) -> Iterator[JSON]:
+        """Return the fewest events that make this state out of nothing."""
+        for group in sorted(self.groups):
+            yield {"do": "create_group", "group": group}
+        for volume in self.volumes.values():
+            yield {
+                "do": "volume",
+                "id": volume.id,
+                "size_gib": volume.size_gib,
+                "group": volume.group_id,
+                "blocks": volume.content.to_json(),
+            }
+        for copy in self.copies.values():
+            yield {
+                "do": "copy",
+                "spec": asdict(copy.spec),
+                "size_gib": copy.size_gib,
+                "blocks": None if copy.content is None else copy.content.to_json(),
+                "exported": copy.is_exported,
+            }
+        for cgsnapshot, cut in self.cuts.items():
+            yield {
+                "do": "cut_done",
+                "cgsnapshot": cgsnapshot,
+                "evidence": cut.evidence,
+                "members": sorted(cut.members),
+                "copies": sorted(cut.copies),
+            }
+
+    def _create_group(self, group: str) -> None:
+        self.groups.add(group)
+
+    def _delete_group(self, group: str) -> None:
+        self.groups.remove(group)
+
+    def _create_volume(self, id: str, size_gib: int, group: str | None) -> None:
+        self.volumes[id] = Volume(id, size_gib, group)
+        self.provisioned_gib += size_gib
+
+    def _delete_volume(self, id: str) -> None:
+        self.provisioned_gib -= self.volumes.pop(id).size_gib
+
+    def _extend_volume(self, id: str, size_gib: int) -> None:
+        volume = self.volumes[id]
+        if size_gib < volume.size_gib:
+            volume.content.truncate(size_gib * GIB)
+        self.provisioned_gib += size_gib - volume.size_gib
+        volume.size_gib = size_gib
+
+    def _write(self, id: str, offset: int, data: str) -> None:
+        self.volumes[id].content.write(offset, base64.b64decode(data, validate=True))
+
+    def _prepare(self, spec: dict[str, str]) -> None:
+        snapshot = SnapshotSpec(**spec)
+        volume = self.volumes[snapshot.volume_id]
+        volume.copies.add(snapshot.id)
+        self.copies[snapshot.id] = Copy(snapshot, volume.size_gib)
+
+    def _cut(self, cgsnapshot: str, copies: list[str], evidence: JSON) -> None:
+        members = {id: self.copies[id] for id in copies}
+        volumes = {id: self.volumes[copy.spec.volume_id] for id, copy in members.items()}
+        for id, copy in members.items():
+            copy.content = volumes[id].content.frozen()
+            copy.size_gib = volumes[id].size_gib
+        self._cut_done(cgsnapshot, evidence, copies, copies)
+
+    def _cut_took(self, cgsnapshot: str, ms: float) -> None:
+        cut = self.cuts[cgsnapshot]
+        cut.evidence = {**cut.evidence, "duration_ms": ms}
+
+    def _export_snapshot(self, id: str, exported: bool) -> None:
+        self.copies[id].is_exported = exported
+
+    def _delete_snapshot(self, id: str) -> None:
+        spec = self.copies.pop(id).spec
+        self.volumes[spec.volume_id].copies.remove(id)
+        cut = self.cuts.get(spec.cgsnapshot_id)
+        if cut is not None:
+            cut.copies.discard(id)
+            if not cut.copies:
+                del self.cuts[spec.cgsnapshot_id]
+
+    def _volume(self, id: str, size_gib: int, group: str | None, blocks: dict[str, str]) -> None:
+        self._create_volume(id, size_gib, group)
+        self.volumes[id].content = Content.from_json(blocks)
+
+    def _copy(
+        self, spec: dict[str, str], size_gib: int, blocks: dict[str, str] | None, exported: bool
+    ) -> None:
+        self._prepare(spec)
+        copy = self.copies[spec["id"]]
+        copy.size_gib = size_gib
+        copy.content = None if blocks is None else Content.from_json(blocks)
+        copy.is_exported = exported
+
+    def _cut_done(self, cgsnapshot: str, evidence: JSON, members: list[str], copies: list[str]) -> None:
+        self.cuts[cgsnapshot] = Cut(evidence, frozenset(members), set(copies))

@@ -1,0 +1,217 @@
+"""The qsd driver as cgflow sees it: finds the home that a call is about, and hands the call on.
+
+Every consistency group, and every volume outside one, is a home with its own
+``qemu-storage-daemon``. The daemons serve I/O on their own: they outlive this
+process and are adopted again by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from cgflow import __version__
+from cgflow.drivers.contract import (
+    JSON,
+    Connection,
+    Inventory,
+    Report,
+    SnapshotSpec,
+    StorageDriver,
+    VolumeSpec,
+)
+from cgflow.drivers.qsd import snapshots, volumes
+from cgflow.drivers.qsd.home import Home, Trace
+from cgflow.drivers.qsd.homes import Homes
+from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.errors import ConfigError, FinalDriverError
+
+GIB = 1024**3
+
+
+class QsdDriver(StorageDriver):
+    """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD on unix sockets."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        program: str = "qemu-storage-daemon",
+        backend_name: str = "qsd",
+        max_over_subscription_ratio: float = 20.0,
+        trace: Trace = lambda point: None,
+    ) -> None:
+        self._state = StateDir(state_dir)
+        self._program = program
+        self._backend_name = backend_name
+        self._ratio = max_over_subscription_ratio
+        self._homes = Homes(self._state, program, trace)
+
+    # The mandatory part.
+
+    def start(self) -> None:
+        """See the contract. Merges that a crash interrupted go on in the background."""
+        if shutil.which(self._program) is None:
+            raise ConfigError(
+                f"the program {self._program} is missing: install it with 'apt-get install qemu-system-common'"
+            )
+        self._state.open()
+        self._homes.start()
+
+    def stop(self) -> None:
+        """See the contract."""
+        self._homes.stop()
+        self._state.close()
+
+    def report(self) -> Report:
+        """See the contract; the capacity is that of the file system under the state directory."""
+        try:
+            room = os.statvfs(self._state.homes)
+        except OSError as error:
+            raise FinalDriverError(f"the state directory {self._state.path} is not there: {error}") from error
+        promised = sum(volume.size_bytes for home in self._homes.all() for volume in home.manifest.volumes.values())
+        return Report(
+            total_gib=room.f_blocks * room.f_frsize / GIB,
+            free_gib=room.f_bavail * room.f_frsize / GIB,
+            provisioned_gib=promised / GIB,
+            thin=True,
+            max_over_subscription_ratio=self._ratio,
+            capabilities={
+                "consistencygroup_support": True,
+                "consistent_group_snapshot_enabled": True,
+                "thin_provisioning_support": True,
+                "storage_protocol": "nbd",
+                "vendor_name": "cgflow",
+                "driver_version": __version__,
+                "volume_backend_name": self._backend_name,
+            },
+        )
+
+    def create_group(self, group_id: str) -> None:
+        """See the contract."""
+        self._homes.make(group_id, is_group=True)
+
+    def delete_group(self, group_id: str) -> None:
+        """See the contract."""
+        self._homes.remove(group_id)
+
+    def create_volume(self, volume: VolumeSpec) -> None:
+        """See the contract."""
+        if volume.group_id is None:
+            home = self._homes.make(volume.id, is_group=False)
+            try:
+                volumes.create(home, volume.id, volume.size_gib * GIB)
+            except FinalDriverError:
+                self._homes.remove(volume.id)
+                raise
+        else:
+            volumes.create(self._homes.get(volume.group_id), volume.id, volume.size_gib * GIB)
+
+    def delete_volume(self, volume: VolumeSpec) -> None:
+        """See the contract."""
+        home = self._homes.find(volume.group_id or volume.id)
+        if home is None:
+            return
+        volumes.delete(home, volume.id)
+        if not home.manifest.is_group:
+            self._homes.remove(home.id)
+
+    def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
+        """See the contract."""
+        volumes.resize(self._home_of(volume), volume.id, new_size_gib * GIB)
+
+    def connection(self, volume: VolumeSpec) -> Connection:
+        """See the contract; never waits behind other work."""
+        home = self._home_of(volume)
+        return _nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
+
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        """See the contract; never waits behind other work."""
+        homes = [home for home in self._homes.all() if group_id is None or home.id == group_id]
+        held = [volume for home in homes for volume in home.manifest.volumes.values()]
+        problems = self._homes.problems(group_id)
+        return Inventory(
+            groups=frozenset(home.id for home in homes if home.manifest.is_group),
+            volumes=frozenset(volume.id for volume in held),
+            snapshots=frozenset(key for volume in held for key in (*volume.bound, *volume.pending)),
+            exports=frozenset(key for volume in held for key in volume.exported),
+            problems=tuple(problems),
+        )
+
+    # The ability to cut a group.
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        """See the contract."""
+        home = self._homes.get(snapshot.group_id)
+        snapshots.prepare(home, snapshot.volume_id, snapshot.id, snapshot.cgsnapshot_id)
+
+    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
+        """See the contract."""
+        members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
+        if not members or len(members) != len(snapshots):
+            raise FinalDriverError(f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one")
+        return _cut(self._homes.get(group_id), cgsnapshot_id, members)
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        """See the contract."""
+        return snapshots.verify(self._homes.get(snapshot.group_id), snapshot.volume_id, snapshot.id)
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        """See the contract; its space is merged away at once if nobody else reads it."""
+        home = self._homes.find(snapshot.group_id)
+        if home is not None:
+            snapshots.delete(home, snapshot.volume_id, snapshot.id)
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        """See the contract."""
+        home = self._homes.get(snapshot.group_id)
+        snapshots.export(home, snapshot.volume_id, snapshot.id)
+        facts = snapshots.verify(home, snapshot.volume_id, snapshot.id)
+        return _nbd(home, snapshot.id, facts["size_bytes"], read_only=True)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        """See the contract."""
+        home = self._homes.find(snapshot.group_id)
+        if home is not None:
+            snapshots.unexport(home, snapshot.volume_id, snapshot.id)
+
+    def wait_until_swept(self, seconds: float) -> bool:
+        """Wait for what ``start`` left to the background; False if it is not done in time."""
+        return self._homes.wait_until_swept(seconds)
+
+    def _home_of(self, volume: VolumeSpec) -> Home:
+        home = self._homes.find(volume.group_id or volume.id)
+        if home is None or volume.id not in home.manifest.volumes:
+            raise FinalDriverError(f"there is no volume {volume.id}")
+        return home
+
+
+# The contract names an argument of ``cut`` like the module that does it.
+_cut = snapshots.cut
+
+
+def from_options(options: dict[str, str]) -> QsdDriver:
+    """Make a driver from its section of the configuration: ``state_dir`` and, if wanted, the rest."""
+    if not options.get("state_dir"):
+        raise ConfigError("the qsd driver needs state_dir: an empty directory for its volumes")
+    return QsdDriver(
+        Path(options["state_dir"]),
+        program=options.get("program", "qemu-storage-daemon"),
+        backend_name=options.get("backend_name", "qsd"),
+        max_over_subscription_ratio=float(options.get("max_over_subscription_ratio", "20")),
+    )
+
+
+def _nbd(home: Home, export: str, size_bytes: object, *, read_only: bool) -> Connection:
+    socket = str(home.sockets.nbd)
+    return Connection(
+        protocol="nbd",
+        data={
+            "uri": f"nbd+unix:///{export}?socket={socket}",
+            "export": export,
+            "socket": socket,
+            "read_only": read_only,
+            "size_bytes": size_bytes,
+        },
+    )

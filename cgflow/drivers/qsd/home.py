@@ -1,0 +1,204 @@
+"""One home: the folder of a consistency group or of a lone volume, its manifest and its daemon.
+
+This is the state that the operations work on and the few moves they share.
+Changes are made by one thread at a time, under ``lock``; the manifest is an
+immutable record that is replaced, so that readers need no lock and never wait
+behind a long merge.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cgflow import clock
+from cgflow.drivers.qsd import daemon, manifest
+from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, layer_number
+from cgflow.drivers.qsd.daemon import Daemon, Sockets
+from cgflow.drivers.qsd.manifest import Manifest
+from cgflow.drivers.qsd.qcow2 import sync_folder
+from cgflow.errors import DriverError, FinalDriverError
+
+Trace = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting."""
+
+    program: str
+    trace: Trace
+    stopping: threading.Event
+
+
+class Home:
+    """A home whose manifest is readable. ``on_lost`` is called by a reader thread when the daemon dies."""
+
+    def __init__(
+        self, folder: Path, sockets: Sockets, around: Surroundings, on_lost: Callable[[Home], None]
+    ) -> None:
+        self.folder = folder
+        self.sockets = sockets
+        self.around = around
+        self.lock = threading.RLock()
+        self.manifest = manifest.read(folder)
+        self.problems: dict[str, str] = {}
+        self.is_unsettled = False
+        self.is_removed = False
+        self._on_lost = on_lost
+        self._daemon: Daemon | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the consistency group or of the lone volume."""
+        return self.manifest.home_id
+
+    @property
+    def graph(self) -> BlockGraph:
+        """The live daemon's block graph. Raises: FinalDriverError, if there is no daemon."""
+        if self._daemon is None:
+            raise FinalDriverError(f"no qemu-storage-daemon serves {self.folder}")
+        return BlockGraph(self._daemon.client, self.folder)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether there is a daemon that we can talk to."""
+        return self._daemon is not None and self._daemon.is_alive
+
+    def trace(self, point: str) -> None:
+        """Tell whoever watches (a test) that this point was reached."""
+        self.around.trace(point)
+
+    def path(self, layer: int) -> Path:
+        """Return the file of a layer."""
+        return self.folder / file_name(layer)
+
+    def save(self, changed: Manifest, *, releasing: bool = False) -> None:
+        """Make a changed manifest the truth, durably. Raises: OSError, and nothing has changed."""
+        manifest.write(self.folder, changed, releasing=releasing)
+        self.manifest = changed
+
+    def new_layer(self) -> int:
+        """Return a number that no layer of this home has, for use in the next manifest."""
+        return self.manifest.next_layer
+
+    def adopt(self) -> bool:
+        """Connect to the daemon that an earlier process began; False if there is none.
+
+        Raises: BusyDriverError, if there is one that does not answer.
+        """
+        self._daemon = daemon.find(self.folder, self.sockets, self._lost)
+        return self._daemon is not None
+
+    def adopt_if_running(self) -> None:
+        """Connect to the daemon if there is one and we are not connected. Raises: BusyDriverError."""
+        if not self.is_served:
+            self.bury_daemon()
+            self.adopt()
+
+    def begin_daemon(self, changed: Manifest) -> None:
+        """Start a daemon and record it in the manifest. Raises: BusyDriverError, OSError."""
+        self._daemon = daemon.spawn(self.around.program, self.folder, self.sockets, self._lost)
+        self.trace("daemon:after-spawn")
+        self.save(replace(changed, daemon=self._daemon.record))
+
+    def record_daemon(self) -> None:
+        """Note the adopted daemon in the manifest, if another one stands there. Raises: OSError."""
+        if self._daemon is not None and self.manifest.daemon != self._daemon.record:
+            self.save(replace(self.manifest, daemon=self._daemon.record), releasing=True)
+
+    def end_daemon(self) -> None:
+        """End the daemon, if there is one, and wait for it. Raises: BusyDriverError."""
+        if self._daemon is not None:
+            self._daemon.quit()
+            self._daemon = None
+
+    def bury_daemon(self) -> None:
+        """Forget a daemon whose connection has ended, once it is dead. Raises: BusyDriverError."""
+        if self._daemon is not None:
+            self._daemon.let_go()
+            daemon.bury(self.folder, self._daemon.record)
+            self._daemon = None
+
+    def let_go(self) -> None:
+        """Drop the connection; the daemon goes on serving."""
+        if self._daemon is not None:
+            self._daemon.let_go()
+
+    def remove_files(self, *layers: int) -> None:
+        """Remove the files of layers that no manifest names any more. Raises: OSError."""
+        for layer in layers:
+            self.path(layer).unlink(missing_ok=True)
+        sync_folder(self.folder)
+
+    def remove_strays(self) -> None:
+        """Remove layers that a crash has left without an owner. Raises: OSError."""
+        owned = self.manifest.layers()
+        found = {layer_number(path.name) for path in self.folder.iterdir()}
+        strays = sorted(layer for layer in found if layer is not None and layer not in owned)
+        if strays:
+            self.remove_files(*strays)
+
+    def demolish(self) -> None:
+        """End the daemon and remove the folder. Raises: BusyDriverError, OSError."""
+        self.end_daemon()
+        self.trace("home:after-quit")
+        self.is_removed = True
+        clear_folder(self.folder)
+        self.sockets.qmp.unlink(missing_ok=True)
+        self.sockets.nbd.unlink(missing_ok=True)
+
+    def _lost(self) -> None:
+        self._on_lost(self)
+
+
+def lay_out(folder: Path, *, is_group: bool) -> None:
+    """Make the folder and the first manifest of a home. Raises: OSError, and nothing is left."""
+    folder.mkdir()
+    try:
+        fresh = Manifest(home_id=folder.name, is_group=is_group, created_at=str(clock.iso(clock.now())))
+        manifest.write(folder, fresh)
+        sync_folder(folder.parent)
+    except OSError:
+        clear_folder(folder)
+        raise
+
+
+def is_half_made(folder: Path) -> bool:
+    """Whether a folder without a manifest is what a crash leaves of making or removing a home."""
+    names = [path.name for path in folder.iterdir()]
+    return all(manifest.is_housekeeping(name) or daemon.is_housekeeping(name) for name in names)
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove a home's folder, its manifest first: without one, what is left is known to be waste.
+
+    Raises: OSError.
+    """
+    (folder / manifest.FILE).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    sync_folder(folder.parent)
+
+
+@contextmanager
+def or_nothing(doing: str) -> Iterator[None]:
+    """Turn a failed write of ours, after which nothing is left, into a final error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise FinalDriverError(f"{doing}: {words(error)}; nothing was made") from error
+
+
+def words(error: Exception) -> str:
+    """Return what an operator should read of an error."""
+    if isinstance(error, DriverError):
+        return error.message
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the storage is full ({error.strerror}): free space in the state directory, then ask again"
+    return str(error)

@@ -1,0 +1,197 @@
+"""All the homes of a driver: found at start, kept served, made and removed.
+
+While this process runs, a daemon that dies is noticed at once and started
+again by a thread of its own; one that dies again and again is left for the next
+call, and named as a problem. Homes work in parallel; ``_lock`` orders only the
+making and removing of homes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
+
+from cgflow.drivers.qsd import merge
+from cgflow.drivers.qsd.home import (
+    Home,
+    Surroundings,
+    Trace,
+    clear_folder,
+    is_half_made,
+    lay_out,
+    or_nothing,
+    words,
+)
+from cgflow.drivers.qsd.manifest import ManifestUnreadable
+from cgflow.drivers.qsd.recovery import make_ready, settled
+from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.errors import AmbiguousDriverError, DriverError, FinalDriverError
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_DEATHS_ALLOWED = 5
+_DEATHS_WITHIN = 60.0
+
+
+class Homes:
+    """The homes under a state directory."""
+
+    def __init__(self, state: StateDir, program: str, trace: Trace) -> None:
+        self._state = state
+        self._around = Surroundings(program=program, trace=trace, stopping=threading.Event())
+        self._lock = threading.Lock()
+        self._homes: dict[str, Home] = {}
+        self._unreadable: dict[str, str] = {}
+        self._deaths: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_DEATHS_ALLOWED))
+        self._threads: list[threading.Thread] = []
+        self._swept = threading.Event()
+        self._is_started = False
+
+    def start(self) -> None:
+        """Find every home and see that it is served; what cannot be becomes a problem."""
+        self._around.stopping.clear()
+        self._swept.clear()
+        self._unreadable.clear()
+        self._homes = {}
+        for folder in sorted(self._state.homes.iterdir()):
+            self._recognise(folder.name)
+        self._is_started = True
+        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="qsd-start") as pool:
+            list(pool.map(self._serve, self._homes.values()))
+        self._begin(self._sweep_all, "qsd-sweep")
+
+    def stop(self) -> None:
+        """Let go of all homes; their daemons go on serving."""
+        self._is_started = False
+        self._around.stopping.set()
+        for home in self.all():
+            home.let_go()
+        for thread in list(self._threads):
+            thread.join()
+        self._threads.clear()
+
+    def wait_until_swept(self, seconds: float) -> bool:
+        """Wait for the background work of ``start``."""
+        return self._swept.wait(seconds)
+
+    def all(self) -> list[Home]:
+        """Return the homes that there are now."""
+        return list(self._homes.values())
+
+    def find(self, home_id: str) -> Home | None:
+        """Return a home, or None if there is none. Raises: FinalDriverError, if it is not understood."""
+        if not self._is_started:
+            raise FinalDriverError("the qsd driver has not been started")
+        if home_id in self._unreadable:
+            raise FinalDriverError(self._unreadable[home_id])
+        return self._homes.get(home_id)
+
+    def get(self, home_id: str) -> Home:
+        """Return a home. Raises: FinalDriverError, if there is none or it is not understood."""
+        home = self.find(home_id)
+        if home is None:
+            raise FinalDriverError(f"there is no consistency group {home_id} on this backend")
+        return home
+
+    def make(self, home_id: str, *, is_group: bool) -> Home:
+        """Return a served home, made if there was none. Raises: DriverError."""
+        with self._lock:
+            home = self.find(home_id)
+            if home is None:
+                if not _ID.fullmatch(home_id):
+                    raise FinalDriverError(f"{home_id!r} cannot name a folder; nothing was made")
+                with or_nothing(f"a place for {home_id} could not be made"):
+                    lay_out(self._state.home(home_id), is_group=is_group)
+                self._around.trace("home:after-manifest")
+                home = self._recognise(home_id)
+        if home is None or home.manifest.is_group != is_group:
+            raise FinalDriverError(f"{home_id} is in use by something else on this backend; nothing was made")
+        with settled(home):
+            return home
+
+    def remove(self, home_id: str) -> None:
+        """Remove a home that holds no volumes; none is success. Raises: FinalDriverError, DriverError."""
+        home = self.find(home_id)
+        if home is None:
+            return
+        with self._lock, home.lock:
+            if home.is_removed:
+                return
+            if home.manifest.volumes:
+                raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(home.manifest.volumes))}")
+            try:
+                home.adopt_if_running()
+                home.demolish()
+            except OSError as error:
+                raise AmbiguousDriverError(f"{home.folder} could not be removed: {words(error)}") from error
+            self._homes.pop(home_id, None)
+
+    def problems(self, home_id: str | None) -> list[str]:
+        """Return what is not understood or not served, of one home or of all."""
+        found = [text for key, text in self._unreadable.items() if home_id in (None, key)]
+        for home in self.all():
+            if home_id in (None, home.id):
+                found.extend(home.problems.values())
+        return sorted(found)
+
+    def _recognise(self, home_id: str) -> Home | None:
+        folder = self._state.home(home_id)
+        try:
+            home = Home(folder, self._state.sockets(home_id), self._around, self._revive)
+        except FileNotFoundError:
+            if is_half_made(folder):
+                clear_folder(folder)
+            else:
+                self._unreadable[home_id] = f"{folder} holds layers and has no manifest; restore it, or move it away"
+            return None
+        except (ManifestUnreadable, NotADirectoryError) as error:
+            self._unreadable[home_id] = str(error)
+            return None
+        self._homes[home_id] = home
+        return home
+
+    def _serve(self, home: Home) -> None:
+        with home.lock:
+            try:
+                make_ready(home)
+            except DriverError as error:
+                home.problems["serving"] = error.message
+
+    def _revive(self, home: Home) -> None:
+        """Called by the reader thread of a daemon that ended unasked."""
+        deaths = self._deaths[home.id]
+        now = time.monotonic()
+        if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
+            home.problems["serving"] = (
+                f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; its log is "
+                f"in {home.folder}. The next call on it tries again"
+            )
+            return
+        deaths.append(now)
+        self._begin(lambda: self._serve_again(home), f"qsd-revive-{home.id}")
+
+    def _serve_again(self, home: Home) -> None:
+        if not self._around.stopping.is_set() and not home.is_removed:
+            self._serve(home)
+
+    def _sweep_all(self) -> None:
+        for home in self.all():
+            for volume_id in list(home.manifest.volumes):
+                if self._around.stopping.is_set():
+                    return
+                try:
+                    with settled(home):
+                        if volume_id in home.manifest.volumes:
+                            merge.sweep(home, volume_id)
+                except DriverError as error:
+                    home.problems[f"merge {volume_id}"] = error.message
+        self._swept.set()
+
+    def _begin(self, work: object, name: str) -> None:
+        assert callable(work)
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads = [known for known in self._threads if known.is_alive()]
+        self._threads.append(thread)
+        thread.start()

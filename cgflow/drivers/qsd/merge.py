@@ -1,0 +1,139 @@
+"""Hidden layers folded away, so that a chain holds no more layers than snapshots are kept, plus two.
+
+A *middle* merge (top lies under the leaf) disturbs nobody and may run under
+connected clients. If the daemon dies at any point of it, the old chain is
+still right: top lies over base and covers all that was written there.
+
+An *active* merge (top is the leaf) ends with a pivot, after which base takes
+the writes. If the daemon died around a pivot under a writing client, nobody
+could tell which of the two holds the newest data. So it is done only while no
+client is connected: the volume is withdrawn for the moment of the pivot and is
+served again after the new leaf is recorded. Whatever dies in between, both
+layers hold the same data. The copying before the pivot runs with the volume
+served, because until the pivot top has everything. If a client is connected,
+the hidden layer stays until a later cut puts a new leaf above (then it is a
+middle merge), or until a later sweep finds the volume quiet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cgflow.drivers.qsd import chain
+from cgflow.drivers.qsd.blockgraph import job_id
+from cgflow.drivers.qsd.home import Home
+from cgflow.drivers.qsd.manifest import Merge
+from cgflow.drivers.qsd.qmp import CommandRefused, Events
+
+
+def sweep(home: Home, volume_id: str) -> None:
+    """Merge all that may be merged of a volume, and return when it is done. The caller holds the home.
+
+    A merge that fails leaves its layer hidden and is named in ``home.problems``;
+    the next sweep tries again. Raises: AmbiguousDriverError, OSError.
+    """
+    running = home.manifest.volumes[volume_id].merging
+    if running is not None:
+        with home.graph.client.listen() as events:
+            _follow(home, volume_id, running, events)
+    refused: set[Merge] = set()
+    while not home.around.stopping.is_set():
+        open_ones = (m for m in chain.candidates(home.manifest.volumes[volume_id]) if m not in refused)
+        merge = next(open_ones, None)
+        if merge is None:
+            return
+        if not _merge(home, volume_id, merge):
+            refused.add(merge)
+
+
+def interrupt(home: Home, volume_id: str) -> None:
+    """Stop a merge that an earlier process left running; what is left of it is harmless.
+
+    Raises: AmbiguousDriverError, OSError.
+    """
+    merge = home.manifest.volumes[volume_id].merging
+    if merge is None:
+        return
+    with home.graph.client.listen() as events:
+        try:
+            home.graph.job("job-cancel", merge)
+        except CommandRefused:
+            # Too late or already over: the job says below which of the two.
+            pass
+        home.graph.await_job(merge, ("concluded",), events)
+    _conclude(home, volume_id, merge)
+
+
+def settle(home: Home, volume_id: str) -> None:
+    """Bring a merge that was under way when a process died to an end, except one that runs and harms nobody.
+
+    Raises: AmbiguousDriverError, OSError.
+    """
+    merge = home.manifest.volumes[volume_id].merging
+    if merge is None:
+        return
+    status = home.graph.jobs().get(job_id(merge), {}).get("status")
+    if status in (None, "concluded"):
+        _conclude(home, volume_id, merge)
+    elif merge.active:
+        interrupt(home, volume_id)
+
+
+def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
+    graph, volume = home.graph, home.manifest.volumes[volume_id]
+    if merge.active:
+        if not graph.detach(volume_id, politely=True):
+            return False
+        graph.attach(volume_id, volume.leaf, writable=True)
+    home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
+    home.trace("merge:after-intent")
+    with graph.client.listen() as events:
+        graph.merge(merge, volume.leaf)
+        home.trace("merge:after-start")
+        return _follow(home, volume_id, merge, events)
+
+
+def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
+    graph = home.graph
+    if graph.await_job(merge, ("ready", "concluded"), events) == "ready":
+        home.trace("merge:after-ready")
+        if graph.detach(volume_id, politely=True):
+            home.trace("merge:after-detach")
+            graph.job("job-complete", merge)
+        else:
+            graph.job("job-cancel", merge)
+        graph.await_job(merge, ("concluded",), events)
+    home.trace("merge:after-job")
+    return _conclude(home, volume_id, merge)
+
+
+def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
+    """Record the outcome of a merge whose job is over, then clear away what is left of it."""
+    graph, volume = home.graph, home.manifest.volumes[volume_id]
+    job = graph.jobs().get(job_id(merge))
+    is_done = job is not None and "error" not in job
+    after = chain.merged(volume, merge) if is_done else replace(volume, merging=None)
+    home.save(home.manifest.with_volume(after), releasing=True)
+    home.trace("merge:after-record")
+    if job is not None:
+        graph.job("job-dismiss", merge)
+    if is_done:
+        graph.close(merge.top)
+        home.trace("merge:after-close")
+    if volume_id not in graph.exports():
+        graph.attach(volume_id, after.leaf, writable=True)
+    if is_done:
+        home.remove_files(merge.top)
+    _note(home, volume_id, "" if job is None else str(job.get("error", "")))
+    return is_done
+
+
+def _note(home: Home, volume_id: str, error: str) -> None:
+    subject = f"merge {volume_id}"
+    home.problems.pop(subject, None)
+    # A cancelled merge is one that gave way to a client, not one that failed.
+    if error and "cancel" not in error:
+        home.problems[subject] = (
+            f"volume {volume_id}: the layer of a deleted snapshot could not be merged ({error}); "
+            "its space comes back when a later delete on this volume succeeds in it"
+        )

@@ -1,0 +1,181 @@
+"""What a crash leaves, settled: of this process, of the daemon, or of both.
+
+Two cases. The *daemon is dead*: the manifest alone decides, and prepared
+overlays whose cut may have happened are rolled forward (``chain.after_death``).
+The *daemon is alive* and its client was not: the daemon knows what happened,
+and the intents in the manifest say what to ask it. Either way the daemon is
+then made to hold exactly the layers and exports that the manifest names, and
+files without an owner are removed.
+
+Every call on a home goes through ``settled`` and so finds this done; a call
+that ends without knowing its effect marks the home, and the next one settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cgflow.drivers.qsd import chain, manifest, merge, qcow2
+from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, job_id
+from cgflow.drivers.qsd.home import Home, words
+from cgflow.drivers.qsd.manifest import Cut, ManifestUnreadable, VolumeRecord
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+
+RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
+
+
+@contextmanager
+def settled(home: Home) -> Iterator[BlockGraph]:
+    """Hold a home for one call, served and with all earlier doubts resolved.
+
+    Raises: BusyDriverError, if it cannot be served now; FinalDriverError, if
+    what is found contradicts the manifest; AmbiguousDriverError from within,
+    also for a failed write.
+    """
+    with home.lock:
+        make_ready(home)
+        try:
+            yield home.graph
+        except (FinalDriverError, BusyDriverError):
+            raise
+        except OSError as error:
+            home.is_unsettled = True
+            raise AmbiguousDriverError(f"{home.folder}: {words(error)}") from error
+        except BaseException:
+            home.is_unsettled = True
+            raise
+
+
+def make_ready(home: Home) -> None:
+    """See to it that a home is served and settled. The caller holds its lock. Raises: DriverError."""
+    if home.is_removed:
+        raise FinalDriverError(f"{home.id} has been removed")
+    if home.is_served and not home.is_unsettled:
+        return
+    try:
+        _resume(home)
+    except ManifestUnreadable as error:
+        home.problems["serving"] = str(error)
+        raise FinalDriverError(str(error)) from error
+    except (OSError, AmbiguousDriverError) as error:
+        home.problems["serving"] = f"{home.id} cannot be served: {words(error)}"
+        raise BusyDriverError(f"{home.id} cannot be served now: {words(error)}") from error
+    except (FinalDriverError, BusyDriverError) as error:
+        home.problems["serving"] = error.message
+        raise
+    home.problems.pop("serving", None)
+    home.is_unsettled = False
+
+
+def _resume(home: Home) -> None:
+    home.manifest = manifest.read(home.folder)
+    was_alive = home.is_served
+    if not was_alive:
+        home.bury_daemon()
+        was_alive = home.adopt()
+    if was_alive:
+        home.record_daemon()
+        _settle_merges(home)
+        _settle_cuts(home)
+    else:
+        home.begin_daemon(_with_sizes(home, chain.after_death(home.manifest)))
+    home.trace("recovery:after-settle")
+    _settle_sizes(home)
+    _match_layers(home)
+    _match_exports(home)
+    home.remove_strays()
+
+
+def _settle_merges(home: Home) -> None:
+    """Bring merges to an end, but for those that run and harm nobody; dismiss the jobs that are over."""
+    for volume_id in list(home.manifest.volumes):
+        merge.settle(home, volume_id)
+    running = {job_id(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
+    for name, job in home.graph.jobs().items():
+        if name not in running and job["status"] == "concluded":
+            home.graph.client.execute("job-dismiss", {"id": name})
+
+
+def _settle_cuts(home: Home) -> None:
+    """Ask the daemon which of the cuts that were intended has happened."""
+    if not home.manifest.cutting:
+        return
+    nodes = home.graph.nodes()
+    for cgsnapshot_id, members in home.manifest.cutting.items():
+        overlays = [home.manifest.volumes[volume].pending[snapshot].layer for volume, snapshot in members.items()]
+        used = [layer for layer in overlays if layer in nodes and nodes[layer].backing is not None]
+        if used and len(used) < len(overlays):
+            raise FinalDriverError(
+                f"the cut of {cgsnapshot_id} is half done: overlays {used} of {overlays} in {home.folder} are in "
+                "use. This must not occur; nothing there is touched until somebody has looked"
+            )
+        if used:
+            cut = Cut(
+                members=tuple(sorted(members.values())),
+                evidence={"mechanism": RECOVERED, "members": sorted(members.values()), "duration_ms": None},
+            )
+            home.save(chain.after_cut(home.manifest, cgsnapshot_id, cut), releasing=True)
+        else:
+            home.save(chain.without_intent(home.manifest, cgsnapshot_id), releasing=True)
+
+
+def _with_sizes(home: Home, found: manifest.Manifest) -> manifest.Manifest:
+    """Return a manifest in which a resize that was under way is settled by what the leaf says."""
+    for volume in list(found.volumes.values()):
+        if volume.resizing:
+            size = qcow2.read_header(home.path(volume.leaf)).size_bytes
+            found = found.with_volume(replace(volume, size_bytes=size, resizing=False))
+    return found
+
+
+def _settle_sizes(home: Home) -> None:
+    if any(volume.resizing for volume in home.manifest.volumes.values()):
+        home.save(_with_sizes(home, home.manifest), releasing=True)
+
+
+def _match_layers(home: Home) -> None:
+    """Close the layers that nobody owns, and open those that are missing."""
+    graph = home.graph
+    nodes = graph.nodes()
+    exports = graph.exports()
+    owned = home.manifest.layers()
+    wanted = {name for volume in home.manifest.volumes.values() for name in (volume.id, *volume.exported)}
+    for name in exports.keys() - wanted:
+        graph.detach(name)
+    # An overlay has a higher number than what it lies over, so this goes from the top down.
+    for layer in sorted(nodes.keys() - owned, reverse=True):
+        graph.close(layer)
+    missing: list[Opened] = []
+    for volume in home.manifest.volumes.values():
+        _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
+        for index, layer in enumerate(volume.chain):
+            if layer not in nodes:
+                backing = volume.chain[index - 1] if index else None
+                missing.append(Opened(layer, backing, read_only=layer != volume.leaf))
+        missing.extend(Opened(held.layer) for held in volume.pending.values() if held.layer not in nodes)
+    graph.open(missing)
+
+
+def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | None]) -> None:
+    """Raises: FinalDriverError, if the daemon reads through other layers than the manifest says."""
+    if volume.merging is not None:
+        return
+    for below, layer in zip((None, *volume.chain), volume.chain, strict=False):
+        if layer in backing and backing[layer] != below:
+            raise FinalDriverError(
+                f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and the "
+                f"manifest says {below}. This must not occur; nothing there is touched until somebody has looked"
+            )
+
+
+def _match_exports(home: Home) -> None:
+    """Export every volume's leaf and every snapshot that should be."""
+    exports = home.graph.exports()
+    for volume in home.manifest.volumes.values():
+        if volume.id not in exports:
+            home.graph.attach(volume.id, volume.leaf, writable=True)
+        for snapshot in volume.exported:
+            if snapshot not in exports:
+                home.graph.attach(snapshot, volume.bound[snapshot], writable=False)

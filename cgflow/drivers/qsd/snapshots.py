@@ -1,0 +1,203 @@
+"""Snapshots in a home: prepared, cut, verified, exported, deleted.
+
+What is persisted comes in this order, so that every crash has one answer
+(``recovery``): the overlay file; the record that it is pending; the intent to
+cut; the cut, which is one transaction of the daemon; the record that it
+happened. Only then is success reported.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from cgflow.drivers.contract import JSON
+from cgflow.drivers.qsd import chain, merge, qcow2
+from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, file_name, node
+from cgflow.drivers.qsd.home import Home, or_nothing
+from cgflow.drivers.qsd.manifest import Cut, Pending, VolumeRecord
+from cgflow.drivers.qsd.qmp import CommandRefused
+from cgflow.drivers.qsd.recovery import settled
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+MECHANISM = "qemu-storage-daemon transaction of blockdev-snapshot"
+
+
+def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) -> None:
+    """Write and open the overlay that the cut will put on a volume's leaf. Prepared or cut is success.
+
+    Raises: FinalDriverError if the volume is unknown or the disk is full; DriverError.
+    """
+    with settled(home) as graph:
+        volume = _volume(home, volume_id)
+        if snapshot_id in volume.bound or snapshot_id in volume.pending:
+            return
+        _arm(home, graph, volume, snapshot_id, cgsnapshot_id)
+
+
+def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
+    """Freeze the leaves of all members, given as {volume id: snapshot id}, at one instant.
+
+    A cut that happened is reported again. Raises: FinalDriverError if a member
+    is not prepared or the daemon refused the whole; AmbiguousDriverError if the
+    answer was lost, now or earlier.
+    """
+    with settled(home) as graph:
+        known = home.manifest.cuts.get(cgsnapshot_id)
+        if known is not None:
+            return _evidence(cgsnapshot_id, known)
+        for volume_id, snapshot_id in members.items():
+            if snapshot_id not in _volume(home, volume_id).pending:
+                raise FinalDriverError(f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut")
+            merge.interrupt(home, volume_id)
+            _arm_again_if_stale(home, graph, volume_id, snapshot_id)
+        with or_nothing(f"the cut of {cgsnapshot_id} could not be begun"):
+            home.save(replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)}))
+        volumes = home.manifest.volumes
+        overlays = [(volumes[v].leaf, volumes[v].pending[s].layer) for v, s in members.items()]
+        home.trace("cut:before-transaction")
+        began = time.monotonic()
+        try:
+            graph.cut(overlays)
+        except CommandRefused as refusal:
+            home.save(chain.without_intent(home.manifest, cgsnapshot_id), releasing=True)
+            raise FinalDriverError(f"{cgsnapshot_id} was not cut, no member was: {refusal.reason}") from refusal
+        duration_ms = round((time.monotonic() - began) * 1000, 3)
+        home.trace("cut:after-transaction")
+        names = tuple(sorted(members.values()))
+        evidence: JSON = {"mechanism": MECHANISM, "members": list(names), "duration_ms": duration_ms}
+        done = Cut(members=names, evidence=evidence)
+        home.save(chain.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
+        home.trace("cut:after-record")
+        return evidence
+
+
+def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
+    """Make sure that the daemon holds a snapshot's layer, frozen and readable, and describe it.
+
+    Raises: FinalDriverError if there is no such copy; DriverError.
+    """
+    with settled(home) as graph:
+        volume, layer = _layer(home, volume_id, snapshot_id)
+        nodes = graph.nodes()
+        size = qcow2.read_header(home.path(layer)).size_bytes
+        is_covered = any(held.backing == layer for held in nodes.values())
+        if layer not in nodes or nodes[layer].size_bytes != size or not is_covered or layer == volume.leaf:
+            raise FinalDriverError(f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy")
+        return {"layer": file_name(layer), "node": node(layer), "size_bytes": size, "read_only": True}
+
+
+def export(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Serve a snapshot's layer read-only under the snapshot's id; exported is left exported.
+
+    Raises: FinalDriverError if there is no such copy; DriverError.
+    """
+    with settled(home) as graph:
+        volume, layer = _layer(home, volume_id, snapshot_id)
+        if snapshot_id in volume.exported:
+            return
+        merge.interrupt(home, volume_id)
+        volume, layer = _layer(home, volume_id, snapshot_id)
+        with or_nothing(f"the export of snapshot {snapshot_id} could not be recorded"):
+            exported = (*volume.exported, snapshot_id)
+            home.save(home.manifest.with_volume(replace(volume, exported=exported)))
+        home.trace("export:after-manifest")
+        graph.attach(snapshot_id, layer, writable=False)
+        home.trace("export:after-attach")
+
+
+def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Disconnect the readers of a snapshot; then merge what waited for them. Not exported is success.
+
+    Raises: DriverError.
+    """
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None or snapshot_id not in volume.exported:
+            return
+        _withdraw(home, graph, volume, snapshot_id)
+        merge.sweep(home, volume_id)
+
+
+def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Remove a snapshot in whatever state it is. No such snapshot is success. Raises: DriverError."""
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            return
+        if snapshot_id in volume.pending:
+            overlay = volume.pending[snapshot_id].layer
+            graph.close(overlay)
+            home.trace("delete:after-close")
+            home.save(chain.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
+            home.trace("delete:after-record")
+            home.remove_files(overlay)
+        elif snapshot_id in volume.bound:
+            if snapshot_id in volume.exported:
+                _withdraw(home, graph, volume, snapshot_id)
+            home.save(chain.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
+            home.trace("delete:after-record")
+        merge.sweep(home, volume_id)
+
+
+def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
+    graph.detach(snapshot_id)
+    home.trace("unexport:after-detach")
+    left = tuple(key for key in volume.exported if key != snapshot_id)
+    home.save(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
+
+
+def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str) -> None:
+    """Write a fresh overlay over the leaf, record it as pending and open it, backed by nothing until the cut."""
+    layer = home.new_layer()
+    with or_nothing(f"snapshot {snapshot_id} could not be prepared"):
+        qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
+        home.trace("prepare:after-file")
+        held = Pending(layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id)
+        armed = replace(volume, pending={**volume.pending, snapshot_id: held})
+        try:
+            home.save(replace(home.manifest, next_layer=layer + 1).with_volume(armed))
+        except OSError:
+            home.remove_files(layer)
+            raise
+    home.trace("prepare:after-manifest")
+    graph.open([Opened(layer)])
+    home.trace("prepare:after-open")
+
+
+def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
+    """Replace an overlay that no longer fits: the volume was resized, or has another leaf by now."""
+    volume = home.manifest.volumes[volume_id]
+    held = volume.pending[snapshot_id]
+    if held.over == volume.leaf and held.size_bytes == volume.size_bytes:
+        return
+    _arm(home, graph, volume, snapshot_id, held.cgsnapshot_id)
+    graph.close(held.layer)
+    home.remove_files(held.layer)
+
+
+def _volume(home: Home, volume_id: str) -> VolumeRecord:
+    try:
+        return home.manifest.volumes[volume_id]
+    except KeyError:
+        raise FinalDriverError(f"there is no volume {volume_id} in {home.id}") from None
+
+
+def _layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, int]:
+    """Return the volume and the frozen layer of a snapshot. Raises: FinalDriverError, if it has none."""
+    volume = _volume(home, volume_id)
+    found = chain.cut_of(home.manifest, snapshot_id)
+    if found is not None and found.is_lost:
+        raise FinalDriverError(f"snapshot {snapshot_id} is not usable: its daemon died around the cut; delete it")
+    if snapshot_id not in volume.bound:
+        raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
+    return volume, volume.bound[snapshot_id]
+
+
+def _evidence(cgsnapshot_id: str, known: Cut) -> JSON:
+    if known.is_lost:
+        raise AmbiguousDriverError(
+            f"the qemu-storage-daemon died around the cut of {cgsnapshot_id}, so nobody can tell whether the "
+            "copies are of one instant; they are not given out: delete them and take a new one"
+        )
+    return known.evidence

@@ -1,0 +1,113 @@
+"""Volumes in a home: made, resized, removed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cgflow.drivers.qsd import merge, qcow2
+from cgflow.drivers.qsd.blockgraph import Opened
+from cgflow.drivers.qsd.home import Home, or_nothing
+from cgflow.drivers.qsd.manifest import VolumeRecord
+from cgflow.drivers.qsd.qmp import CommandRefused
+from cgflow.drivers.qsd.recovery import settled
+from cgflow.errors import BusyDriverError, FinalDriverError
+
+
+def create(home: Home, volume_id: str, size_bytes: int) -> None:
+    """Make an empty volume and export it under its id; one that is there is left as it is.
+
+    Raises: FinalDriverError on a full disk; DriverError.
+    """
+    with settled(home) as graph:
+        if volume_id in home.manifest.volumes:
+            return
+        layer = home.new_layer()
+        with or_nothing(f"volume {volume_id} could not be written"):
+            qcow2.create(home.path(layer), size_bytes)
+            home.trace("volume:after-file")
+            fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
+            _save_or_remove(home, layer, fresh)
+        home.trace("volume:after-manifest")
+        graph.open([Opened(layer)])
+        home.trace("volume:after-open")
+        graph.attach(volume_id, layer, writable=True)
+        home.trace("volume:after-attach")
+
+
+def delete(home: Home, volume_id: str) -> None:
+    """Disconnect the clients of a volume, and remove it with its files. No such volume is success.
+
+    Raises: FinalDriverError if snapshots of it are left; DriverError.
+    """
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            return
+        left = sorted({*volume.bound, *volume.pending})
+        if left:
+            raise FinalDriverError(f"volume {volume_id} has snapshots: {', '.join(left)}; delete them first")
+        merge.interrupt(home, volume_id)
+        volume = home.manifest.volumes[volume_id]
+        graph.detach(volume_id)
+        home.trace("remove:after-detach")
+        for layer in reversed(volume.chain):
+            graph.close(layer)
+        home.trace("remove:after-close")
+        home.save(home.manifest.without_volume(volume_id), releasing=True)
+        home.trace("remove:after-manifest")
+        home.remove_files(*volume.chain)
+
+
+def resize(home: Home, volume_id: str, size_bytes: int) -> None:
+    """Set the size of a volume; one of that size is left as it is.
+
+    QEMU does not resize what is exported, so the volume is withdrawn for a
+    moment. Raises: BusyDriverError while a client is connected;
+    FinalDriverError if a snapshot of it is larger than that; DriverError.
+    """
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            raise FinalDriverError(f"there is no volume {volume_id} to extend")
+        if volume.size_bytes == size_bytes:
+            return
+        merge.interrupt(home, volume_id)
+        volume = home.manifest.volumes[volume_id]
+        _refuse_below_frozen(home, volume, size_bytes)
+        if not graph.detach(volume_id, politely=True):
+            raise BusyDriverError(
+                f"volume {volume_id} cannot be resized while a client is connected: disconnect it, then ask again"
+            )
+        home.trace("extend:after-detach")
+        try:
+            with or_nothing(f"volume {volume_id} could not be resized"):
+                home.save(home.manifest.with_volume(replace(volume, resizing=True)))
+            graph.resize(volume.leaf, size_bytes)
+        except CommandRefused as refusal:
+            home.save(home.manifest.with_volume(volume), releasing=True)
+            raise FinalDriverError(f"volume {volume_id} was not resized: {refusal.reason}") from refusal
+        finally:
+            if home.is_served:
+                graph.attach(volume_id, volume.leaf, writable=True)
+        home.trace("extend:after-resize")
+        home.save(home.manifest.with_volume(replace(volume, size_bytes=size_bytes)), releasing=True)
+        home.trace("extend:after-record")
+
+
+def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> None:
+    """Layers never get smaller from base to leaf: a merge could not undo that."""
+    for layer in volume.chain[:-1]:
+        frozen = qcow2.read_header(home.path(layer)).size_bytes
+        if frozen > size_bytes:
+            raise FinalDriverError(
+                f"volume {volume.id} cannot be made smaller than its snapshots ({frozen} bytes); delete them first"
+            )
+
+
+def _save_or_remove(home: Home, layer: int, volume: VolumeRecord) -> None:
+    """Record a volume that has a new layer, or remove the layer's file. Raises: OSError."""
+    try:
+        home.save(replace(home.manifest, next_layer=layer + 1).with_volume(volume))
+    except OSError:
+        home.remove_files(layer)
+        raise

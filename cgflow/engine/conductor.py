@@ -1,0 +1,197 @@
+"""Takes accepted flows up, runs them, and resumes the ones that an earlier process left.
+
+Taking a flow up raises its epoch in the database, which fences off whoever
+owned it before. Flows run side by side; the steps of all of them share one
+pool of threads. A stop lets the steps in flight end and leaves the rest of
+their flows to the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from taskflow import engines
+from taskflow.engines.action_engine.engine import ParallelActionEngine
+
+from cgflow import clock, records
+from cgflow.db.database import Database
+from cgflow.db.repositories import flow as flows
+from cgflow.engine import persistence, supervisor
+from cgflow.engine.definition import Definition
+from cgflow.engine.retry import Backoff
+from cgflow.engine.run import Run
+from cgflow.engine.task import Task
+from cgflow.engine.watch import Watch
+from cgflow.engine.writer import Writer
+from cgflow.errors import CgflowError, FenceLost, FlowMismatch
+from cgflow.status import FlowState
+
+LOG = logging.getLogger(__name__)
+
+
+class Conductor:
+    """Runs the flows of one process.
+
+    ``define`` gives the definition of an operation by its name; ``collaborators``
+    are the live objects that steps may name in their signatures.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        database: Database,
+        define: Callable[[str], Definition],
+        collaborators: Mapping[str, object],
+        *,
+        max_flows: int = 8,
+        max_steps: int = 16,
+    ) -> None:
+        self.name = name
+        self.watch = Watch()
+        self._database = database
+        self._define = define
+        self._collaborators = dict(collaborators)
+        self._writer = Writer(database, self.watch.publish)
+        self._flows = ThreadPoolExecutor(max_flows, thread_name_prefix="flow")
+        self._steps = ThreadPoolExecutor(max_steps, thread_name_prefix="step")
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[Run, ParallelActionEngine]] = {}
+        self._is_stopping = False
+
+    def start(self) -> list[str]:
+        """Begin, with the flows that an earlier process did not finish; return their ids."""
+        self._writer.start()
+        with self._database.read() as session:
+            left = [flow.id for flow in flows.unfinished(session)]
+        for flow_id in left:
+            self.wake(flow_id)
+        return left
+
+    def wake(self, flow_id: str) -> None:
+        """Take up a flow whose acceptance is committed. While stopping it is left to the next start."""
+        self.watch.publish(flow_id, 1)
+        with self._lock:
+            if not self._is_stopping:
+                self._flows.submit(self._conduct, flow_id)
+
+    def stop(self) -> None:
+        """End where each flow stands: the steps in flight end, what was saved is on disk."""
+        with self._lock:
+            self._is_stopping = True
+            running = list(self._running.values())
+        for run, engine in running:
+            run.stop()
+            engine.suspend()
+        self._flows.shutdown(wait=True, cancel_futures=True)
+        self._steps.shutdown(wait=True)
+        self._writer.stop()
+        self.watch.close()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether what flows do reaches the database."""
+        return self._writer.is_healthy
+
+    def _conduct(self, flow_id: str) -> None:
+        try:
+            self._take_up(flow_id)
+        except FlowMismatch as mismatch:
+            LOG.error("flow %s is left as it is: %s", flow_id, mismatch)
+            self._note(flow_id, mismatch)
+        except FenceLost as lost:
+            LOG.warning("%s", lost)
+        except Exception:
+            # The flow keeps its state and is taken up again at the next start.
+            LOG.exception("flow %s stopped for a reason that is not its own", flow_id)
+
+    def _note(self, flow_id: str, why: CgflowError) -> None:
+        with self._database.write() as session:
+            flows.note(session, flow_id, why.message)
+
+    def _take_up(self, flow_id: str) -> None:
+        with self._database.write() as session:
+            flow = flows.take(session, flow_id, self.name)
+            if flow is None:
+                return
+            told = flows.all_events(session, flow_id)
+            stored = persistence.load(session, flow_id, flow.operation)
+        definition = self._define(flow.operation)
+        run = Run(flow, self._writer, self.name, told)
+        engine = self._engine(flow, definition, run, stored)
+        digest = supervisor.fingerprint(engine.compilation.execution_graph)
+        supervisor.check_fit(flow, definition.version, digest)
+        resumed = flow.epoch > 1
+        run.move(
+            FlowState.RUNNING if flow.state is FlowState.ACCEPTED else flow.state,
+            {"result": {"resumed": resumed, "epoch": flow.epoch}},
+            fingerprint=digest,
+        )
+        LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
+        with self._lock:
+            if self._is_stopping:
+                return
+            self._running[flow_id] = run, engine
+        try:
+            self._run(run, engine)
+        finally:
+            with self._lock:
+                del self._running[flow_id]
+        self._end(run, stored)
+
+    def _engine(
+        self, flow: records.Flow, definition: Definition, run: Run, stored: Any
+    ) -> ParallelActionEngine:
+        graph = definition.build(**flow.shape)
+        engine = engines.load(
+            graph,
+            flow_detail=stored,
+            backend=persistence.RunPersistence(run, stored),
+            engine="parallel",
+            executor=self._steps,
+        )
+        engine.compile()
+        for node in engine.compilation.execution_graph.nodes:
+            if isinstance(node, Task | Backoff):
+                node.bind(run)
+        # Collaborators are never stored; symbols are, with the flow's own record.
+        engine.storage.inject({**flow.symbols, **self._collaborators}, transient=True)
+        return engine
+
+    def _run(self, run: Run, engine: ParallelActionEngine) -> None:
+        try:
+            engine.run()
+        except FenceLost:
+            raise
+        except Exception as error:
+            # The engine raises the failures of a flow that was undone; how it ended is
+            # judged from its atoms, and a lost owner must not judge at all.
+            if run.owner.lost is not None:
+                raise run.owner.lost from error
+            LOG.debug("flow %s ended with a failure", run.flow.id, exc_info=True)
+
+    def _end(self, run: Run, stored: Any) -> None:
+        verdict = supervisor.judge(stored)
+        if verdict is None:
+            if not run.is_stopping:
+                LOG.error("flow %s stopped in state %s; it goes on at the next start", run.flow.id, stored.state)
+            return
+        detail: dict[str, Any] | None = None
+        if verdict.state is not FlowState.SUCCESS:
+            detail = {"failure": {"message": verdict.reason, "leftovers": list(verdict.leftovers)}}
+            LOG.warning("flow %s (%s) %s: %s", run.flow.id, run.flow.operation, verdict.state, verdict.reason)
+        position = run.move(
+            verdict.state,
+            detail,
+            reason=verdict.reason,
+            leftovers={"atoms": list(verdict.leftovers)},
+            ended_at=clock.now(),
+        )
+        run.wait_durable(position)
+        if verdict.state is FlowState.ROLLBACK_FAILED:
+            with self._database.write() as session:
+                flows.show_failed_rollback(session, run.flow, verdict.reason or "")
+

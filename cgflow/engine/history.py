@@ -1,0 +1,80 @@
+"""Transitions told as events: what happened to each atom, when, at which attempt, for how long.
+
+Events are rows of the same batch as the states they tell of, so neither can be
+stored without the other. They are only ever added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from taskflow import states
+from taskflow.types import failure
+
+from cgflow import clock, records
+
+STARTS = (states.RUNNING,)
+
+
+@dataclass
+class _Last:
+    state: str | None = None
+    at: datetime | None = None
+    attempts: int = 0
+
+
+class Recorder:
+    """Makes the events of one flow, going on where the stored ones end."""
+
+    def __init__(self, flow_id: str, conductor: str, told: Iterable[records.FlowEvent]) -> None:
+        self._flow_id = flow_id
+        self._conductor = conductor
+        self._seq = 0
+        self._last: dict[str | None, _Last] = {}
+        for event in told:
+            self._seq = event.seq
+            self._last[event.atom] = _Last(event.to_state, event.at, event.attempt)
+
+    def state_of(self, atom: str | None) -> str | None:
+        """Return the last told state of an atom, or of the flow itself (None)."""
+        last = self._last.get(atom)
+        return None if last is None else last.state
+
+    def tell(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the row of one transition. An atom's attempt rises each time it starts to execute."""
+        last = self._last.setdefault(atom, _Last())
+        now = clock.now()
+        self._seq += 1
+        if to_state in STARTS or (atom is None and to_state == "running"):
+            last.attempts += 1
+        row = {
+            "flow_id": self._flow_id,
+            "seq": self._seq,
+            "at": now,
+            "atom": atom,
+            "from_state": last.state,
+            "to_state": to_state,
+            "attempt": last.attempts,
+            "duration_ms": None if last.at is None else (now - last.at).total_seconds() * 1000,
+            "conductor": self._conductor,
+            "detail": detail,
+        }
+        last.state, last.at = to_state, now
+        return row
+
+
+def failure_detail(what: failure.Failure | dict[str, Any]) -> dict[str, Any]:
+    """Return a failure as JSON: its type, its message and where it was raised."""
+    stored = what.to_dict(include_args=False) if isinstance(what, failure.Failure) else what
+    type_names = stored.get("exc_type_names") or ["Exception"]
+    trace = (stored.get("traceback_str") or "").strip().splitlines()
+    where = [line.strip() for line in trace if line.strip().startswith("File ")]
+    return {
+        "type": type_names[0].rsplit(".", 1)[-1],
+        "message": stored.get("exception_str", ""),
+        "where": where[-1] if where else None,
+    }
+

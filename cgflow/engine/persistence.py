@@ -1,0 +1,145 @@
+"""TaskFlow's persistence interface over the writer, for one run of one flow.
+
+TaskFlow hands over whole details; what has not changed since the last save is
+not written again, and a change of an atom's state is written together with its
+event. Reading happens once, when a conductor takes a flow up (``load``): from
+then on the engine's own copy is the truth, and the fence makes sure that it is
+the only one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from taskflow import states
+from taskflow.persistence import base, models
+
+from cgflow import clock
+from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
+from cgflow.engine.history import failure_detail
+from cgflow.engine.run import Run
+from cgflow.engine.writer import Row
+
+# States that are told as events; PENDING is where every atom starts.
+_UNTOLD = (None, states.PENDING)
+
+
+def load(session: Session, flow_id: str, operation: str) -> models.FlowDetail:
+    """Return the stored details of a flow, or empty ones if no engine has saved it yet."""
+    stored = session.execute(select(FLOWDETAILS).where(FLOWDETAILS.c.uuid == flow_id)).mappings().first()
+    if stored is None:
+        return models.FlowDetail(operation, flow_id)
+    detail = models.FlowDetail.from_dict(dict(stored))
+    atoms = session.execute(select(ATOMDETAILS).where(ATOMDETAILS.c.parent_uuid == flow_id)).mappings()
+    for row in atoms:
+        detail.add(models.atom_detail_class(row["atom_type"]).from_dict(dict(row)))
+    return detail
+
+
+class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # TaskFlow ships no types
+    """Backend and connection in one: saves what the engine of one run hands over."""
+
+    def __init__(self, run: Run, stored: models.FlowDetail) -> None:
+        super().__init__({})
+        self._run = run
+        self._flow_state = stored.state
+        self._saved_flow = len(stored) > 0
+        # What is stored of each atom, to see what a save changes.
+        self._saved = {atom.uuid: _row(atom, stored.uuid) for atom in stored}
+
+    def get_connection(self) -> RunPersistence:
+        """Return this very object: there is nothing to open."""
+        return self
+
+    @property
+    def backend(self) -> RunPersistence:
+        """This very object."""
+        return self
+
+    def close(self) -> None:
+        """Nothing to close: the writer belongs to the conductor."""
+
+    def update_flow_details(self, flow_detail: models.FlowDetail) -> models.FlowDetail:
+        """Save the flow's own row and the atoms that are new."""
+        upserts: list[tuple[Any, Row]] = []
+        if not self._saved_flow:
+            book = {"uuid": flow_detail.uuid, "name": flow_detail.name, "meta": {}, "created_at": clock.now()}
+            upserts.append((LOGBOOKS, {**book, "updated_at": None}))
+        new = [atom for atom in flow_detail if atom.uuid not in self._saved]
+        if new or flow_detail.state != self._flow_state or not self._saved_flow:
+            upserts.append((FLOWDETAILS, _flow_row(flow_detail)))
+        for atom in new:
+            row = self._saved[atom.uuid] = _row(atom, flow_detail.uuid)
+            upserts.append((ATOMDETAILS, row))
+        self._saved_flow, self._flow_state = True, flow_detail.state
+        if upserts:
+            self._run.save(upserts)
+        return flow_detail
+
+    def update_atom_details(self, atom_detail: models.AtomDetail) -> models.AtomDetail:
+        """Save an atom; a change of its state is told as an event in the same batch."""
+        before = self._saved[atom_detail.uuid]
+        row = _row(atom_detail, before["parent_uuid"])
+        row["created_at"] = before["created_at"]
+        if all(row[key] == before[key] for key in row if key not in ("meta", "updated_at")):
+            return atom_detail
+        self._saved[atom_detail.uuid] = row
+        state = atom_detail.state
+        if state == before["state"] or state in _UNTOLD:
+            self._run.save([(ATOMDETAILS, row)])
+        else:
+            detail = _detail(atom_detail)
+            self._run.save_transition((ATOMDETAILS, row), atom_detail.name, state, detail)
+        return atom_detail
+
+    # What an engine never asks of a run.
+
+    def upgrade(self) -> NoReturn:
+        """Not here: the schema is migrated by ``cgflow db upgrade``."""
+        raise NotImplementedError("the schema is migrated by 'cgflow db upgrade'")
+
+    def validate(self) -> None:
+        """Nothing to validate: the writer notices when the database is away, and waits."""
+
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+        raise NotImplementedError("a run saves its own flow and reads nothing")
+
+    clear_all = save_logbook = destroy_logbook = get_logbook = get_logbooks = _refuse
+    get_flows_for_book = get_flow_details = get_atom_details = get_atoms_for_flow = _refuse
+
+
+def _flow_row(flow_detail: models.FlowDetail) -> Row:
+    return {
+        "uuid": flow_detail.uuid,
+        "parent_uuid": flow_detail.uuid,
+        "name": flow_detail.name,
+        "meta": dict(flow_detail.meta or {}),
+        "state": flow_detail.state,
+        "created_at": clock.now(),
+        "updated_at": clock.now(),
+    }
+
+
+def _row(atom: models.AtomDetail, flow_id: str) -> Row:
+    row: Row = atom.to_dict()
+    row["parent_uuid"] = flow_id
+    row["atom_type"] = models.atom_detail_type(atom)
+    row["created_at"] = row["updated_at"] = clock.now()
+    for key in ("failure", "revert_failure"):
+        if row[key]:
+            # Arguments of foreign exceptions may be anything; their words are enough.
+            row[key] = {**row[key], "exc_args": [str(arg) for arg in row[key].get("exc_args", ())]}
+    return row
+
+
+def _detail(atom: models.AtomDetail) -> Row | None:
+    """Return what came with the state an atom has just reached."""
+    if atom.state == states.FAILURE and getattr(atom, "failure", None):
+        return {"failure": failure_detail(atom.failure)}
+    if atom.state == states.REVERT_FAILURE and atom.revert_failure:
+        return {"failure": failure_detail(atom.revert_failure)}
+    if atom.state == states.SUCCESS and isinstance(atom, models.TaskDetail) and atom.results is not None:
+        return {"result": atom.results}
+    return None

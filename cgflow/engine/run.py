@@ -1,0 +1,95 @@
+"""One conductor's ownership of one flow, from taking it up to letting it go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Table
+from taskflow import states
+
+from cgflow import records
+from cgflow.engine.history import Recorder
+from cgflow.engine.writer import Owner, Row, Save, Writer
+from cgflow.errors import FlowCancelled
+from cgflow.status import FlowState
+
+
+class Run:
+    """What the engine, the steps and the history of one running flow share.
+
+    The durable barrier is here: a step's effect begins only when everything
+    that was saved before it is on disk. Without it a crash could leave an
+    effect whose beginning nobody knows of, and which nobody would undo.
+    So is the cancel flag: TaskFlow starts every member of an unordered flow
+    although one has already failed; here the ones not begun are not begun.
+    """
+
+    def __init__(
+        self, flow: records.Flow, writer: Writer, conductor: str, told: Iterable[records.FlowEvent]
+    ) -> None:
+        self.flow = flow
+        self.owner = Owner(flow.id, flow.epoch)
+        self._writer = writer
+        self._recorder = Recorder(flow.id, conductor, told)
+        self._cancelled = threading.Event()
+        self._stopping = threading.Event()
+
+    # What steps call
+
+    def before_execute(self) -> None:
+        """Wait until the step's beginning is durable. Raises: FlowCancelled, FenceLost."""
+        if self._cancelled.is_set():
+            raise FlowCancelled("Not begun, because another step had already failed.")
+        self._writer.wait_durable(self.owner)
+
+    def before_revert(self) -> None:
+        """Wait until the failure that calls for the undo is durable. Raises: FenceLost."""
+        self._writer.wait_durable(self.owner)
+
+    def pause(self, seconds: float) -> None:
+        """Wait between two attempts, or until the conductor stops."""
+        self._stopping.wait(seconds)
+
+    # What the conductor calls
+
+    def stop(self) -> None:
+        """End pauses early: the conductor is shutting down."""
+        self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the conductor has asked this run to stop where it is."""
+        return self._stopping.is_set()
+
+    def move(self, state: FlowState, detail: dict[str, Any] | None = None, **columns: object) -> int:
+        """Save a transition of the flow itself, with further columns of its row; return the position."""
+        event = self._recorder.tell(None, state, detail)
+        row: Row = {"state": state.value, **columns}
+        return self._writer.put(Save(self.owner, events=[event], flow=row))
+
+    def wait_durable(self, position: int) -> None:
+        """Return when the save at ``position`` is on disk. Raises: FenceLost."""
+        self._writer.wait_durable(self.owner, position)
+
+    # What persistence calls
+
+    def save(self, upserts: list[tuple[Table, Row]]) -> None:
+        """Queue rows that tell of no transition."""
+        self._writer.put(Save(self.owner, upserts=upserts))
+
+    def save_transition(self, upsert: tuple[Table, Row], atom: str, state: str, detail: Row | None) -> None:
+        """Queue an atom's row together with the event of its transition."""
+        events = []
+        if state == states.FAILURE:
+            self._cancelled.set()
+        if state == states.RETRYING:
+            self._cancelled.clear()
+        if state == states.REVERTING and self._recorder.state_of(None) != FlowState.REVERTING:
+            events.append(self._recorder.tell(None, FlowState.REVERTING))
+        if state == states.RETRYING and self._recorder.state_of(None) == FlowState.REVERTING:
+            events.append(self._recorder.tell(None, FlowState.RUNNING, {"result": "retrying"}))
+        row: Row = {"state": events[-1]["to_state"]} if events else {}
+        events.append(self._recorder.tell(atom, state, detail))
+        self._writer.put(Save(self.owner, upserts=[upsert], events=events, flow=row))

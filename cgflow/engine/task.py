@@ -1,0 +1,53 @@
+"""A step: one effect and its undo, under a name that is stored.
+
+The signature of ``execute`` (and of ``revert``) is the declaration:
+collaborators first, which the conductor injects and never stores, then the
+symbols, which are JSON. ``execute`` and ``revert`` are idempotent and keyed by
+ids that were minted before the flow began: a step in flight when the process
+dies is begun again. ``revert`` looks at no result, because an effect may have
+happened although its answer was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from taskflow import task
+
+if TYPE_CHECKING:
+    from cgflow.engine.run import Run
+
+
+class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is the one seam
+    """Base of every step.
+
+    ``atom`` is the step's stored name, such as ``quota.reserve``: renaming one
+    would make stored flows run it twice. A step that is repeated for the
+    members of a group is made with ``member``, the symbols of that member, and
+    has the member's ``volume_id`` in brackets behind its name.
+    """
+
+    atom: ClassVar[str]
+
+    # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
+    TASK_EVENTS = ()
+
+    def __init__(self, member: Mapping[str, str] | None = None) -> None:
+        name = self.atom if member is None else f"{self.atom}[{member['volume_id']}]"
+        super().__init__(name=name, inject=None if member is None else dict(member))
+        self._run: Run | None = None
+
+    def bind(self, run: Run) -> None:
+        """Tie the step to the run that owns its flow."""
+        self._run = run
+
+    def pre_execute(self) -> None:
+        """Begin nothing before the intent is durable, and nothing after another step failed."""
+        if self._run is not None:
+            self._run.before_execute()
+
+    def pre_revert(self) -> None:
+        """Undo nothing before the failure that calls for it is durable."""
+        if self._run is not None:
+            self._run.before_revert()

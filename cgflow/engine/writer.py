@@ -1,0 +1,200 @@
+"""The one way in which engines write: a queue in order, committed in groups, behind the fence.
+
+Saves of all flows go through one first-in-first-out queue and one thread.
+Whatever has gathered while a commit was under way goes into the next one: a
+batch is one transaction of upserts, so that what is on disk is always a prefix
+of what the engines did. A save does not wait; ``wait_durable`` does, and stands
+before every effect.
+
+Every batch first reads the epochs of its flows. What was saved under an older
+epoch than the stored one comes from an owner that lost its flow: it is dropped,
+and that owner is told so at its next barrier. While the database does not
+answer, the queue holds and is tried again; nothing is lost and nothing is
+written twice, because a failed transaction left nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from cgflow.db.database import Database
+from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent
+from cgflow.errors import CgflowError, FenceLost
+
+LOG = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+RETRY_PAUSE_S = 0.5
+
+
+@dataclass
+class Owner:
+    """One conductor's ownership of one flow, as the fence sees it. ``lost`` ends it."""
+
+    flow_id: str
+    epoch: int
+    lost: CgflowError | None = None
+
+
+@dataclass
+class Save:
+    """Rows that belong together, of one flow."""
+
+    owner: Owner
+    upserts: list[tuple[Table, Row]] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    flow: Row = field(default_factory=dict)
+
+
+class Writer:
+    """The queue and its thread. ``published`` is called with (flow id, seq) after each commit."""
+
+    def __init__(self, database: Database, published: Callable[[str, int], None]) -> None:
+        self._database = database
+        self._published = published
+        self._changed = threading.Condition()
+        self._queue: list[Save] = []
+        self._accepted = 0
+        self._durable = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
+        self.is_healthy = True
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is queued, then end. While the database is away, what is queued is left: the
+        flows are resumed from what is stored."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def put(self, save: Save) -> int:
+        """Queue a save; return its position, to wait for. Raises: what ended the ownership."""
+        with self._changed:
+            if save.owner.lost is not None:
+                raise save.owner.lost
+            self._queue.append(save)
+            self._accepted += 1
+            self._changed.notify_all()
+            return self._accepted
+
+    def wait_durable(self, owner: Owner, position: int | None = None) -> None:
+        """Return when everything up to ``position`` (default: up to now) is on disk.
+
+        Raises: FenceLost if another conductor has taken the flow over.
+        """
+        with self._changed:
+            goal = self._accepted if position is None else position
+            self._changed.wait_for(lambda: self._durable >= goal or owner.lost is not None)
+            if owner.lost is not None:
+                raise owner.lost
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._stopping)
+                batch, self._queue = self._queue, []
+            if not batch:
+                return
+            if not self._commit(batch):
+                LOG.error("stopped with %d saves unwritten: the database does not answer", len(batch))
+                return
+            with self._changed:
+                self._durable += len(batch)
+                self._changed.notify_all()
+            for flow_id, seq in _newest_events(batch):
+                self._published(flow_id, seq)
+
+    def _commit(self, batch: list[Save]) -> bool:
+        """Write the batch, however long the database is away; False if stopped meanwhile."""
+        while True:
+            try:
+                with self._database.write() as session:
+                    _write(session, _fenced(session, batch))
+            except OperationalError as error:
+                if self.is_healthy:
+                    LOG.warning("the database does not answer, flows wait: %s", error.orig)
+                self.is_healthy = False
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._stopping, RETRY_PAUSE_S):
+                        return False
+            except DBAPIError:
+                LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
+                self._commit_apart(batch)
+                return True
+            else:
+                if not self.is_healthy:
+                    LOG.warning("the database answers again, flows go on")
+                self.is_healthy = True
+                return True
+
+    def _commit_apart(self, batch: list[Save]) -> None:
+        """Write each flow's saves alone, so that only the one whose rows are refused comes to a stop."""
+        for flow_id in dict.fromkeys(save.owner.flow_id for save in batch):
+            saves = [save for save in batch if save.owner.flow_id == flow_id]
+            try:
+                with self._database.write() as session:
+                    _write(session, _fenced(session, saves))
+            except DBAPIError as error:
+                LOG.exception("flow %s cannot be stored, its run ends here", flow_id)
+                for save in saves:
+                    save.owner.lost = CgflowError(f"Flow {flow_id} cannot be stored: {error.orig}")
+
+
+def _newest_events(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
+    newest = {save.owner.flow_id: save.events[-1]["seq"] for save in batch if save.events}
+    return newest.items()
+
+
+def _fenced(session: Session, batch: list[Save]) -> list[Save]:
+    """Return the saves whose owner still owns; the others learn that they do not."""
+    flow_ids = {save.owner.flow_id for save in batch}
+    rows = session.execute(select(Flow.id, Flow.epoch).where(Flow.id.in_(flow_ids)).with_for_update())
+    epochs: dict[str, int] = {flow_id: epoch for flow_id, epoch in rows}
+    for owner in (save.owner for save in batch):
+        stored = epochs.get(owner.flow_id)
+        if stored != owner.epoch and owner.lost is None:
+            owner.lost = FenceLost(
+                f"Flow {owner.flow_id} was taken over: epoch {owner.epoch} here, {stored} stored."
+            )
+    return [save for save in batch if save.owner.lost is None]
+
+
+def _write(session: Session, batch: list[Save]) -> None:
+    for table in (LOGBOOKS, FLOWDETAILS, ATOMDETAILS):
+        # Only the newest state of a row within the batch has to reach the disk.
+        rows = {row["uuid"]: row for save in batch for at, row in save.upserts if at is table}
+        if rows:
+            session.execute(_upsert(session, table), list(rows.values()))
+    events = [event for save in batch for event in save.events]
+    if events:
+        session.execute(insert(FlowEvent), events)
+    for save in batch:
+        if save.flow:
+            session.execute(
+                update(Flow).where(Flow.id == bindparam("flow_id")).values(**save.flow),
+                {"flow_id": save.owner.flow_id},
+                execution_options={"synchronize_session": False},
+            )
+
+
+def _upsert(session: Session, table: Table) -> Any:
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    # What identifies a row, and when it was made, never changes.
+    fixed = {"uuid", "parent_uuid", "name", "atom_type", "created_at", "version"}
+    changing = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed}
+    return statement.on_conflict_do_update(index_elements=["uuid"], set_=changing)

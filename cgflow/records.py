@@ -1,0 +1,186 @@
+"""What the rest of cgflow sees of a database row: frozen values, made inside ``cgflow.db``.
+
+Sizes are in GiB. Moments are UTC without a zone. ``claimed_by`` is the id of
+the flow that holds the thing, None when it is free; ``reason`` says in words
+why it is in an error status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cgflow.drivers.contract import Report, SnapshotSpec, VolumeSpec
+from cgflow.status import FlowState, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """One configured backend as it last reported. ``name`` is ``host@backend``."""
+
+    name: str
+    availability_zone: str
+    report: Report
+    reported_at: datetime
+    is_up: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeType:
+    """A named service class with the extra specs that select its backends."""
+
+    id: str
+    name: str
+    description: str | None
+    is_public: bool
+    created_at: datetime
+    extra_specs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """What every operated thing has."""
+
+    id: str
+    user_id: str
+    project_id: str
+    name: str | None
+    description: str | None
+    status: Status
+    reason: str | None
+    claimed_by: str | None
+    flow_id: str | None
+    consumes_quota: bool
+    created_at: datetime
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyGroup(Resource):
+    """Volumes that share one point in time. ``host`` is the backend's name, None until placed."""
+
+    availability_zone: str
+    host: str | None
+    volume_type_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume(Resource):
+    """A block volume, a member of a consistency group if ``consistencygroup_id`` is set."""
+
+    size: int
+    availability_zone: str
+    host: str | None
+    volume_type_id: str | None
+    volume_type_name: str | None
+    consistencygroup_id: str | None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def spec(self) -> VolumeSpec:
+        """Return the volume as a driver sees it."""
+        return VolumeSpec(id=self.id, size_gib=self.size, group_id=self.consistencygroup_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cgsnapshot(Resource):
+    """The consistent point in time of a consistency group. ``evidence`` tells how the cut was made."""
+
+    consistencygroup_id: str
+    evidence: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Resource):
+    """One member's copy inside a cgsnapshot. ``size`` is that of the volume when it was cut."""
+
+    volume_id: str
+    cgsnapshot_id: str
+    consistencygroup_id: str
+    size: int
+    progress: str
+    volume_type_id: str | None
+    volume_type_name: str | None
+
+    def spec(self) -> SnapshotSpec:
+        """Return the snapshot as a driver sees it."""
+        return SnapshotSpec(
+            id=self.id,
+            volume_id=self.volume_id,
+            cgsnapshot_id=self.cgsnapshot_id,
+            group_id=self.consistencygroup_id,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One operation, from acceptance to its end and beyond.
+
+    ``shape`` is what the story is built from, ``symbols`` what its steps are
+    given; both are JSON. ``epoch`` counts the conductors that have owned it.
+    ``leftovers`` lists, after a failed rollback, the atoms not undone.
+    """
+
+    id: str
+    operation: str
+    version: int
+    fingerprint: str | None
+    state: FlowState
+    project_id: str
+    user_id: str
+    request_id: str
+    resource_type: str
+    resource_id: str
+    group_id: str | None
+    shape: dict[str, object]
+    symbols: dict[str, object]
+    epoch: int
+    conductor: str | None
+    reason: str | None
+    leftovers: tuple[dict[str, object], ...]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowEvent:
+    """One transition of a flow (``atom`` is None) or of one of its atoms.
+
+    ``duration_ms`` is the time spent in ``from_state``. ``detail`` is the
+    result or the failure that came with the transition.
+    """
+
+    seq: int
+    flow_id: str
+    at: datetime
+    atom: str | None
+    from_state: str | None
+    to_state: str
+    attempt: int
+    duration_ms: float | None
+    conductor: str | None
+    detail: dict[str, object] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtomState:
+    """Where one atom of a flow stands now, folded from the flow's events."""
+
+    atom: str
+    state: str
+    attempts: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_ms: float | None
+    detail: dict[str, object] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaLine:
+    """One resource of one project. A ``limit`` of -1 means none."""
+
+    resource: str
+    limit: int
+    in_use: int
+    reserved: int

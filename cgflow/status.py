@@ -1,0 +1,50 @@
+"""The statuses a resource can rest in or pass through, and the states of a flow.
+
+The words are the field's own, and the values are the wire's.
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Status of a consistency group, volume, cgsnapshot or snapshot."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    IN_USE = "in-use"
+    UPDATING = "updating"
+    EXTENDING = "extending"
+    DELETING = "deleting"
+    DELETED = "deleted"
+    ERROR = "error"
+    ERROR_DELETING = "error_deleting"
+    ERROR_EXTENDING = "error_extending"
+
+
+class FlowState(StrEnum):
+    """State of a flow.
+
+    ``accepted`` flows wait for a conductor; ``running`` and ``reverting`` ones
+    have one, or had one that is gone and will be taken up again at its restart.
+    The other three are ends; ``rollback_failed`` means that undo itself failed
+    and something is left, which the flow's record lists.
+    """
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    REVERTING = "reverting"
+    SUCCESS = "success"
+    REVERTED = "reverted"
+    ROLLBACK_FAILED = "rollback_failed"
+
+
+UNFINISHED = (FlowState.ACCEPTED, FlowState.RUNNING, FlowState.REVERTING)
+"""States a conductor has to take up when it starts."""
+
+
+class ReservationState(StrEnum):
+    """State of a quota reservation: held, turned into usage, or given back."""
+
+    RESERVED = "reserved"
+    COMMITTED = "committed"
+    CANCELLED = "cancelled"

@@ -1,0 +1,136 @@
+"""Accepting a request: one transaction, after which the operation cannot be lost.
+
+Within it stand the checks, the rows, the claims on what the operation touches,
+the quota reservation and the record of the flow. A refusal rolls all of it
+back, so over-quota, busy and not-found answer at once and leave nothing. Once
+it is committed a conductor is woken; should the process die before that, the
+flow is found at the next start.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock
+from cgflow.context import RequestContext
+from cgflow.db.database import Database
+from cgflow.db.repositories import flow as flow_rows
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.drivers.contract import StorageDriver
+from cgflow.engine.watch import Watch
+from cgflow.quota import ledger
+from cgflow.settings import Settings
+from cgflow.status import Status
+from flows.catalog import define
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where requests are accepted: the parts that it takes. ``wake`` is given the id of an accepted flow."""
+
+    database: Database
+    settings: Settings
+    drivers: Mapping[str, StorageDriver]
+    watch: Watch
+    wake: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted operation: the flow to follow, and the thing that it makes or changes."""
+
+    flow_id: str
+    resource_id: str
+
+
+@dataclass
+class Acceptance:
+    """One acceptance in the making. ``flow_id`` is also the id of its reservation."""
+
+    session: Session
+    context: RequestContext
+    settings: Settings
+    flow_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    claims: dict[str, list[str]] = field(default_factory=dict)
+
+    def flow(
+        self,
+        operation: str,
+        *,
+        resource: tuple[str, str],
+        group_id: str | None,
+        shape: Mapping[str, object],
+        symbols: Mapping[str, object],
+        claims: Mapping[str, Collection[str]],
+        deltas: Mapping[str, int] | None = None,
+    ) -> Accepted:
+        """Record the flow and reserve what it needs. ``resource`` is its type and id.
+
+        ``claims`` says what the flow holds, by type; rows that exist are claimed
+        with ``claim``, new ones are inserted claimed. Raises: QuotaExceeded.
+        """
+        noun, resource_id = resource
+        self.claims = {name: list(ids) for name, ids in claims.items()}
+        common = {
+            "flow_id": self.flow_id,
+            "project_id": self.context.project_id,
+            "resource_type": noun,
+            "resource_id": resource_id,
+            "group_id": group_id,
+            "claims": self.claims,
+            "deltas": dict(deltas or {}),
+        }
+        flow_rows.accept(
+            self.session,
+            id=self.flow_id,
+            operation=operation,
+            version=define(operation).version,
+            project_id=self.context.project_id,
+            user_id=self.context.user_id,
+            request_id=self.context.request_id,
+            resource_type=noun,
+            resource_id=resource_id,
+            group_id=group_id,
+            shape=dict(shape),
+            symbols={**common, **symbols},
+            epoch=0,
+        )
+        if deltas:
+            expires = clock.now() + timedelta(seconds=self.settings.reservation_expire_s)
+            ledger.reserve(self.session, self.flow_id, self.context.project_id, dict(deltas), expires)
+        return Accepted(self.flow_id, resource_id)
+
+    def claim(self, noun: str, status: Status | None = None) -> None:
+        """Take the things of one type into the flow's hold. Raises: Busy."""
+        ROWS_OF[noun].claim(self.session, self.claims[noun], self.flow_id, status)
+
+    def new(self, **columns: object) -> dict[str, object]:
+        """Return the columns that every new thing of this flow starts with, and the given ones."""
+        return {
+            "user_id": self.context.user_id,
+            "project_id": self.context.project_id,
+            "status": Status.CREATING.value,
+            "claimed_by": self.flow_id,
+            "flow_id": self.flow_id,
+            **columns,
+        }
+
+
+@contextmanager
+def accepting(desk: Desk, context: RequestContext) -> Iterator[Acceptance]:
+    """Open the one transaction of an acceptance, and wake a conductor once it is committed."""
+    with desk.database.write() as session:
+        acceptance = Acceptance(session, context, desk.settings)
+        yield acceptance
+    desk.wake(acceptance.flow_id)
+
+
+def mint() -> str:
+    """Return a new id. Ids are minted before a flow starts, so that doing and undoing agree on them."""
+    return str(uuid.uuid4())

@@ -1,0 +1,35 @@
+"""Every operation by its name: the only thing that a stored flow knows of its story.
+
+``version`` rises whenever the graph of a story changes, so that a flow begun
+under the old one is recognised and not matched with the new one.
+"""
+
+from __future__ import annotations
+
+from cgflow.engine.definition import Definition
+from cgflow.errors import FlowMismatch
+from flows.cgsnapshot.create import create_cgsnapshot
+from flows.cgsnapshot.delete import delete_cgsnapshot
+from flows.consistencygroup.create import create_consistencygroup
+from flows.consistencygroup.delete import delete_consistencygroup
+from flows.volume.create import create_volume
+from flows.volume.delete import delete_volume
+from flows.volume.extend import extend_volume
+
+OPERATIONS: dict[str, Definition] = {
+    "cgsnapshot.create": Definition(1, create_cgsnapshot),
+    "cgsnapshot.delete": Definition(1, delete_cgsnapshot),
+    "consistencygroup.create": Definition(1, create_consistencygroup),
+    "consistencygroup.delete": Definition(1, delete_consistencygroup),
+    "volume.create": Definition(1, create_volume),
+    "volume.delete": Definition(1, delete_volume),
+    "volume.extend": Definition(1, extend_volume),
+}
+
+
+def define(operation: str) -> Definition:
+    """Return the definition of an operation. Raises: FlowMismatch for one that this build does not have."""
+    try:
+        return OPERATIONS[operation]
+    except KeyError:
+        raise FlowMismatch(f"This build of cgflow has no operation {operation!r}.") from None

@@ -1,0 +1,137 @@
+"""Accepting operations on cgsnapshots."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
+from cgflow.errors import Busy, InvalidState, NotFound
+from cgflow.quota import resources
+from cgflow.status import Status
+from flows.acceptance import Accepted, Desk, accepting, mint
+
+DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+READY = (Status.AVAILABLE, Status.IN_USE)
+
+
+def create(
+    desk: Desk,
+    context: RequestContext,
+    *,
+    consistencygroup_id: str,
+    name: str | None,
+    description: str | None,
+) -> Accepted:
+    """Accept to take a cgsnapshot of a group. Raises: NotFound, InvalidState, Busy, QuotaExceeded."""
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        group = _group(session, consistencygroup_id, context)
+        volumes = volume.members_of(session, group.id)
+        _check_ready(group, volumes)
+        members = [{"volume_id": member.id, "snapshot_id": mint()} for member in volumes]
+        cgsnapshot_id = mint()
+        accepted = acceptance.flow(
+            "cgsnapshot.create",
+            resource=("cgsnapshot", cgsnapshot_id),
+            group_id=group.id,
+            shape={"members": members},
+            symbols={"members": members, "host": group.host, "sizes": [member.size for member in volumes]},
+            claims={"cgsnapshot": [cgsnapshot_id], "consistencygroup": [group.id]},
+            deltas=resources.for_snapshots(
+                [(member.size, member.volume_type_name) for member in volumes],
+                no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota,
+            ),
+        )
+        acceptance.claim("consistencygroup")
+        cgsnapshot.ROWS.add(
+            session,
+            acceptance.new(
+                id=cgsnapshot_id,
+                name=name,
+                description=description,
+                consistencygroup_id=group.id,
+                created_at=clock.now(),
+            ),
+        )
+    return accepted
+
+
+def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
+    """Accept to delete a cgsnapshot with every member's copy. Raises: NotFound, InvalidState, Busy."""
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        whole = _cgsnapshot(session, cgsnapshot_id, context)
+        if whole.claimed_by is not None:
+            raise Busy(cgsnapshot.ROWS.busy(whole.id, whole.claimed_by))
+        if whole.status not in DELETABLE:
+            raise InvalidState(
+                "Invalid cgsnapshot: Cgsnapshot status must be available or error, "
+                f"but current status is: {whole.status}."
+            )
+        group = consistencygroup.lock(session, whole.consistencygroup_id, None)
+        _check_quiet(session, group)
+        copies = snapshot.of_cgsnapshot(session, whole.id)
+        members = [{"volume_id": copy.volume_id, "snapshot_id": copy.id} for copy in copies]
+        accepted = acceptance.flow(
+            "cgsnapshot.delete",
+            resource=("cgsnapshot", whole.id),
+            group_id=group.id,
+            shape={"members": members},
+            symbols={"members": members, "host": group.host, "deleting": ["snapshot", "cgsnapshot"]},
+            claims={
+                "cgsnapshot": [whole.id],
+                "snapshot": [copy.id for copy in copies],
+                "consistencygroup": [group.id],
+            },
+        )
+        acceptance.claim("consistencygroup")
+        acceptance.claim("cgsnapshot", Status.DELETING)
+        acceptance.claim("snapshot", Status.DELETING)
+    return accepted
+
+
+def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
+    try:
+        return consistencygroup.lock(session, group_id, context.scope)
+    except NotFound:
+        raise NotFound(f"Consistency group could not be found: {group_id}.") from None
+
+
+def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -> records.Cgsnapshot:
+    try:
+        return cgsnapshot.lock(session, cgsnapshot_id, context.scope)
+    except NotFound:
+        raise NotFound(f"Cgsnapshot could not be found: {cgsnapshot_id}.") from None
+
+
+def _check_ready(group: records.ConsistencyGroup, members: list[records.Volume]) -> None:
+    if group.claimed_by is not None and group.status is Status.AVAILABLE:
+        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+    if group.status is not Status.AVAILABLE:
+        raise InvalidState(
+            "Invalid ConsistencyGroup: Consistency group status must be available, "
+            f"but current status is: {group.status}."
+        )
+    if not members:
+        raise InvalidState(
+            "Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created."
+        )
+    for member in members:
+        if member.claimed_by is not None:
+            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))
+        if member.status not in READY:
+            raise InvalidState(
+                f"Invalid volume: Member {member.id} must be available or in-use, "
+                f"but its status is: {member.status}."
+            )
+
+
+def _check_quiet(session: Session, group: records.ConsistencyGroup) -> None:
+    """Refuse while another operation is at work on a member: one at a time on a group and its members."""
+    if group.claimed_by is not None:
+        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+    for member in volume.members_of(session, group.id):
+        if member.claimed_by is not None:
+            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))

@@ -1,0 +1,1 @@
+"""Operations on consistency groups."""

@@ -1,0 +1,128 @@
+"""Accepting operations on consistency groups."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume, volume_type
+from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
+from cgflow.quota import resources
+from cgflow.status import Status
+from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.zones import check_zone
+
+DELETABLE = (Status.AVAILABLE, Status.ERROR)
+FORCE_DELETABLE = (*DELETABLE, Status.ERROR_DELETING)
+
+
+def create(
+    desk: Desk,
+    context: RequestContext,
+    *,
+    name: str | None,
+    description: str | None,
+    volume_types: list[str],
+    availability_zone: str | None,
+) -> Accepted:
+    """Accept to create a group for these volume types, given by name or id.
+
+    Raises: NotFound for a type, InvalidInput for a zone or no type, QuotaExceeded.
+    """
+    wanted = volume_types or [desk.settings.default_volume_type or ""]
+    if wanted == [""]:
+        raise InvalidInput(
+            f"volume_types must be provided to create consistency group {name}.", "volume_types"
+        )
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        types = volume_type.find_many(session, wanted)
+        zone = check_zone(session, desk.settings, availability_zone)
+        group_id = mint()
+        accepted = acceptance.flow(
+            "consistencygroup.create",
+            resource=("consistencygroup", group_id),
+            group_id=group_id,
+            shape={},
+            symbols={"volume_type_ids": [found.id for found in types], "availability_zone": zone},
+            claims={"consistencygroup": [group_id]},
+            deltas=resources.for_group(),
+        )
+        consistencygroup.add(
+            session,
+            [found.id for found in types],
+            **acceptance.new(
+                id=group_id,
+                name=name,
+                description=description,
+                availability_zone=zone,
+                created_at=clock.now(),
+            ),
+        )
+    return accepted
+
+
+def delete(desk: Desk, context: RequestContext, group_id: str, *, force: bool) -> Accepted:
+    """Accept to delete a group, with its members if ``force``. Raises: NotFound, InvalidState, Busy."""
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        group = _group(session, group_id, context)
+        members = volume.members_of(session, group.id)
+        _check_deletable(session, group, members, force)
+        shape = {"members": [{"volume_id": member.id} for member in members], "is_placed": bool(group.host)}
+        accepted = acceptance.flow(
+            "consistencygroup.delete",
+            resource=("consistencygroup", group.id),
+            group_id=group.id,
+            shape=shape,
+            symbols={
+                "host": group.host,
+                "sizes": {member.id: member.size for member in members},
+                "deleting": ["volume", "consistencygroup"],
+            },
+            claims={"volume": [member.id for member in members], "consistencygroup": [group.id]},
+        )
+        acceptance.claim("consistencygroup", Status.DELETING)
+        acceptance.claim("volume", Status.DELETING)
+    return accepted
+
+
+def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
+    try:
+        return consistencygroup.lock(session, group_id, context.scope)
+    except NotFound:
+        raise NotFound(f"Consistency group could not be found: {group_id}.") from None
+
+
+def _check_deletable(
+    session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool
+) -> None:
+    if group.claimed_by is not None and group.status in FORCE_DELETABLE:
+        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+    if group.status not in (FORCE_DELETABLE if force else DELETABLE):
+        raise InvalidState(
+            "Invalid consistency group: Consistency group status must be available or error, "
+            f"but current status is: {group.status}."
+        )
+    if cgsnapshot.of_group(session, group.id):
+        raise InvalidState(
+            f"Invalid consistency group: Consistency group {group.id} still has dependent cgsnapshots."
+        )
+    if members and not force:
+        raise InvalidState(
+            f"Invalid consistency group: Consistency group {group.id} still contains volumes. "
+            "The force flag is required to delete it."
+        )
+    if any(member.status is Status.IN_USE for member in members):
+        raise InvalidState(
+            f"Invalid consistency group: Volume in consistency group {group.id} is attached. "
+            "Need to detach first."
+        )
+    if snapshot.of_volumes(session, [member.id for member in members]):
+        raise InvalidState(
+            "Invalid consistency group: Volume in consistency group still has dependent snapshots."
+        )
+    for member in members:
+        if member.claimed_by is not None:
+            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))

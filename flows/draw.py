@@ -1,0 +1,67 @@
+"""A story as text, for people and golden files, and as a graph in the DOT language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from taskflow import atom
+from taskflow.engines.action_engine.compiler import PatternCompiler
+from taskflow.flow import Flow
+from taskflow.patterns import unordered_flow
+
+from flows.catalog import define
+
+# What the conductor injects; everything else that a step needs is a symbol.
+COLLABORATORS = frozenset({"database", "drivers", "placement", "settings"})
+
+
+def text(operation: str, shape: Mapping[str, object]) -> str:
+    """Return a story as indented lines: each atom with the symbols that go in and come out."""
+    return "\n".join(_lines(define(operation).build(**shape), 0)) + "\n"
+
+
+def dot(operation: str, shape: Mapping[str, object]) -> str:
+    """Return the graph of a story in the DOT language: its atoms, and which has to end before which."""
+    graph = PatternCompiler(define(operation).build(**shape)).compile().execution_graph
+    atoms = [node for node in graph.nodes if isinstance(node, atom.Atom)]
+    lines = [f'digraph "{operation}" {{', "  rankdir=LR;", "  node [shape=box];"]
+    lines += [f"  {_quoted(node.name)};" for node in atoms]
+    lines += [
+        f"  {_quoted(node.name)} -> {_quoted(after.name)};"
+        for node in atoms
+        for after in _next_atoms(graph, node)
+    ]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _next_atoms(graph: object, node: object) -> Iterator[atom.Atom]:
+    """Yield the atoms that follow, looking through the marks at which sub-flows begin and end."""
+    for after in graph.successors(node):  # type: ignore[attr-defined]
+        if isinstance(after, atom.Atom):
+            yield after
+        else:
+            yield from _next_atoms(graph, after)
+
+
+def _lines(flow: Flow, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    order = "in no order" if isinstance(flow, unordered_flow.Flow) else "in order"
+    yield f"{indent}{flow.name} ({order})"
+    if flow.retry is not None:
+        yield f"{indent}  {flow.retry.name}: up to {flow.retry._attempts} attempts"  # noqa: SLF001
+    for child in flow:
+        if isinstance(child, Flow):
+            yield from _lines(child, depth + 1)
+        else:
+            yield f"{indent}  {child.name}{_symbols(child)}"
+
+
+def _symbols(step: atom.Atom) -> str:
+    injected = set(step.inject or ())
+    needed = sorted((set(step.rebind) | set(step.revert_rebind)) - COLLABORATORS - injected)
+    made = f" -> {', '.join(sorted(step.provides))}" if step.provides else ""
+    return f" ({', '.join(needed)}){made}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', r"\"") + '"'

@@ -1,0 +1,1 @@
+"""The steps, in one file for each collaborator that they touch."""

@@ -1,0 +1,164 @@
+"""The first step of every story: what the flow holds, and how it is left when the flow is undone.
+
+Being first, it is undone last: when a thing comes to rest in an error status
+everything else has been given back already.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+from taskflow.types.failure import Failure
+
+from cgflow.db.database import Database
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.drivers.contract import Inventory, StorageDriver
+from cgflow.engine.supervisor import reason_from
+from cgflow.engine.task import Task
+from cgflow.errors import DriverError, InvalidState
+from cgflow.quota import ledger
+from cgflow.quota.held import held_by
+from cgflow.status import Status
+
+LOG = logging.getLogger(__name__)
+
+Claims = Mapping[str, list[str]]
+Failures = Mapping[str, Failure]
+
+
+def check_held(session: Session, flow_id: str, claims: Claims) -> None:
+    """Raise InvalidState unless the flow holds all that it was accepted for."""
+    for noun, ids in claims.items():
+        rows = ROWS_OF[noun]
+        lost = [thing.id for thing in rows.where(session, rows.model.id.in_(ids)) if thing.claimed_by != flow_id]
+        if lost:
+            raise InvalidState(f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}; it is left alone.")
+
+
+def release_others(session: Session, flow_id: str, claims: Claims) -> None:
+    """Let go whatever the flow still holds, as it is."""
+    for noun, ids in claims.items():
+        ROWS_OF[noun].release(session, ids, flow_id)
+
+
+class ClaimForCreate(Task):
+    """Hold the new record, and what it is made in.
+
+    Revert: leave the record in ``error`` with the reason, on no backend and
+    counting nothing, and let the rest go.
+    """
+
+    atom = "claim.create"
+
+    def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
+        with database.read() as session:
+            check_held(session, flow_id, claims)
+
+    def revert(
+        self,
+        database: Database,
+        flow_id: str,
+        claims: Claims,
+        resource_type: str,
+        resource_id: str,
+        flow_failures: Failures,
+        **_: object,
+    ) -> None:
+        reason = reason_from(flow_failures.values())
+        with database.write() as session:
+            rows = ROWS_OF[resource_type]
+            rows.settle(session, [resource_id], flow_id, Status.ERROR, reason, consumes_quota=False)
+            release_others(session, flow_id, claims)
+
+
+class ClaimForChange(Task):
+    """Hold a thing that is going to be changed.
+
+    Revert: leave it ``available`` as it was, with the reason why it was not changed.
+    """
+
+    atom = "claim.change"
+
+    def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
+        with database.read() as session:
+            check_held(session, flow_id, claims)
+
+    def revert(
+        self,
+        database: Database,
+        flow_id: str,
+        claims: Claims,
+        resource_type: str,
+        resource_id: str,
+        flow_failures: Failures,
+        **_: object,
+    ) -> None:
+        reason = reason_from(flow_failures.values())
+        with database.write() as session:
+            ROWS_OF[resource_type].settle(session, [resource_id], flow_id, Status.AVAILABLE, reason)
+            release_others(session, flow_id, claims)
+
+
+class ClaimForDelete(Task):
+    """Hold what is going to be deleted.
+
+    Revert: ask the backend what is really left. What is gone is forgotten and
+    given back to the quota; the rest is left in ``error_deleting`` with the
+    reason. If the backend can not tell, nothing is forgotten.
+    """
+
+    atom = "claim.delete"
+
+    def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
+        with database.read() as session:
+            check_held(session, flow_id, claims)
+
+    def revert(
+        self,
+        database: Database,
+        drivers: Mapping[str, StorageDriver],
+        flow_id: str,
+        claims: Claims,
+        host: str | None,
+        group_id: str | None,
+        deleting: list[str],
+        flow_failures: Failures,
+        **_: object,
+    ) -> None:
+        reason = reason_from(flow_failures.values())
+        left = _inventory(drivers, host, group_id)
+        with database.write() as session:
+            for noun in deleting:
+                ids = claims[noun]
+                if left is not None:
+                    forget(session, flow_id, noun, [id_ for id_ in ids if id_ not in _present(left, noun, ids)])
+                ROWS_OF[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
+            release_others(session, flow_id, claims)
+
+
+def forget(session: Session, flow_id: str, noun: str, ids: list[str]) -> None:
+    """Delete rows and, in the same transaction, give back what they counted. What is deleted is left."""
+    rows = ROWS_OF[noun]
+    for project_id, deltas in held_by(rows.where(session, rows.model.id.in_(ids))).items():
+        ledger.release(session, project_id, deltas)
+    rows.destroy(session, ids, flow_id)
+
+
+def _inventory(
+    drivers: Mapping[str, StorageDriver], host: str | None, group_id: str | None
+) -> Inventory | None:
+    if host is None:
+        return None
+    try:
+        return drivers[host].inventory(group_id)
+    except DriverError as error:
+        LOG.warning("backend %s cannot say what is left, all is kept: %s", host, error)
+        return None
+
+
+def _present(left: Inventory, noun: str, ids: list[str]) -> frozenset[str]:
+    """Return the ids that are there, in part at least. A cgsnapshot is there as long as the flow was not done."""
+    known = {"volume": left.volumes, "snapshot": left.snapshots, "consistencygroup": left.groups}
+    return known.get(noun, frozenset(ids))

@@ -1,0 +1,31 @@
+"""Steps that touch the quota."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.engine.task import Task
+from cgflow.quota import ledger
+from cgflow.settings import Settings
+
+
+class ReserveQuota(Task):
+    """Make sure of the reservation that was minted at acceptance; its id is the flow's.
+
+    Revert: give it back, whatever state it reached.
+    """
+
+    atom = "quota.reserve"
+
+    def execute(
+        self, database: Database, settings: Settings, flow_id: str, project_id: str, deltas: dict[str, int]
+    ) -> None:
+        expires = clock.now() + timedelta(seconds=settings.reservation_expire_s)
+        with database.write() as session:
+            ledger.reserve(session, flow_id, project_id, deltas, expires)
+
+    def revert(self, database: Database, flow_id: str, **_: object) -> None:
+        with database.write() as session:
+            ledger.cancel(session, flow_id)

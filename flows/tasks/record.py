@@ -1,0 +1,167 @@
+"""Steps that make, finish and remove the records of what a flow works on.
+
+The commits are the last step of their stories. Each is one transaction: the
+reservation becomes usage, the things come to rest, and the claims go. So usage
+is the sum over the living rows at every moment, and whoever sees a thing
+``available`` finds it free and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.engine.task import Task
+from cgflow.quota import ledger
+from cgflow.status import Status
+from flows.tasks.claim import Claims, forget, release_others
+
+
+class CreateSnapshots(Task):
+    """Add one row for every member, in ``creating``, named like the cgsnapshot.
+
+    Revert: delete the rows.
+    """
+
+    atom = "record.create_snapshots"
+
+    def execute(
+        self, database: Database, flow_id: str, resource_id: str, members: list[dict[str, str]]
+    ) -> None:
+        with database.write() as session:
+            whole = cgsnapshot.get(session, resource_id, None)
+            there = {row.id for row in snapshot.of_cgsnapshot(session, resource_id)}
+            volumes = {row.id: row for row in volume.members_of(session, whole.consistencygroup_id)}
+            now = clock.now()
+            rows = [
+                {
+                    "id": member["snapshot_id"],
+                    "user_id": whole.user_id,
+                    "project_id": whole.project_id,
+                    "name": whole.name,
+                    "description": whole.description,
+                    "status": Status.CREATING.value,
+                    "claimed_by": flow_id,
+                    "flow_id": flow_id,
+                    "created_at": now,
+                    "volume_id": member["volume_id"],
+                    "cgsnapshot_id": whole.id,
+                    "consistencygroup_id": whole.consistencygroup_id,
+                    "size": volumes[member["volume_id"]].size,
+                    "progress": "0%",
+                    "volume_type_id": volumes[member["volume_id"]].volume_type_id,
+                }
+                for member in members
+                if member["snapshot_id"] not in there
+            ]
+            if rows:
+                snapshot.ROWS.add(session, *rows)
+
+    def revert(
+        self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object
+    ) -> None:
+        with database.write() as session:
+            snapshot.ROWS.destroy(session, [member["snapshot_id"] for member in members], flow_id)
+
+
+class _Commit(Task):
+    """Shared shape of the commits.
+
+    Revert: take the things back into the flow's hold, uncounted, so that the
+    steps above can be undone. It fails, visibly, if another operation has
+    begun on them meanwhile.
+    """
+
+    def revert(self, database: Database, flow_id: str, claims: Claims, **_: object) -> None:
+        with database.write() as session:
+            for noun, ids in claims.items():
+                rows = ROWS_OF[noun]
+                things = rows.where(session, rows.model.id.in_(ids))
+                let_go = [thing.id for thing in things if thing.claimed_by != flow_id]
+                if let_go:
+                    rows.claim(session, let_go, flow_id, None)
+
+
+class CommitGroup(_Commit):
+    """Make the group ``available``; its time of creation is that of its completion."""
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            consistencygroup.ROWS.settle(
+                session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True, created_at=clock.now()
+            )
+
+
+class CommitVolume(_Commit):
+    """Make the volume ``available``."""
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
+
+
+class CommitExtend(_Commit):
+    """Record the new size and make the volume ``available`` again."""
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, size=new_size)
+
+    def revert(
+        self, database: Database, flow_id: str, claims: Claims, resource_id: str, size: int, **_: object
+    ) -> None:
+        super().revert(database, flow_id, claims)
+        with database.write() as session:
+            volume.ROWS.change(session, [resource_id], flow_id, size=size)
+
+
+class CommitCgsnapshot(_Commit):
+    """Make the cgsnapshot and every member's copy ``available``, and let the group go."""
+
+    atom = "record.commit"
+
+    def execute(
+        self,
+        database: Database,
+        flow_id: str,
+        resource_id: str,
+        members: list[dict[str, str]],
+        claims: Claims,
+        evidence: Mapping[str, Any],
+    ) -> None:
+        copies = [member["snapshot_id"] for member in members]
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            snapshot.ROWS.settle(
+                session, copies, flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
+            )
+            cgsnapshot.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, evidence=dict(evidence))
+            release_others(session, flow_id, claims)
+
+
+class Destroy(Task):
+    """Delete the records and give back what they counted, in one transaction.
+
+    Revert: nothing comes back. What was deleted stays so.
+    """
+
+    atom = "record.destroy"
+
+    def execute(self, database: Database, flow_id: str, claims: Claims, deleting: list[str]) -> None:
+        with database.write() as session:
+            for noun in deleting:
+                forget(session, flow_id, noun, claims[noun])
+            release_others(session, flow_id, claims)

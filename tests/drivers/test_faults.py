@@ -1,0 +1,432 @@
+"""Faults on order: each kind at each point, counted exactly, and remembered over a real kill."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.faults import Fault, Faults, FaultyDriver, FaultyVolumes, with_faults
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
+
+ONE = VolumeSpec("one", 1, "g")
+TWO = VolumeSpec("two", 1, "g")
+COPIES = [SnapshotSpec("one-s", "one", "c", "g"), SnapshotSpec("two-s", "two", "c", "g")]
+SOON = 10.0
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def driver(faults: Faults) -> FaultyDriver:
+    driver = FaultyDriver(MemoryDriver(), faults)
+    driver.create_group("g")
+    return driver
+
+
+def exists(driver: StorageDriver, volume: VolumeSpec) -> bool:
+    return volume.id in driver.inventory().volumes
+
+
+ERRORS = {"final": FinalDriverError, "ambiguous": AmbiguousDriverError, "busy": BusyDriverError}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("kind", ERRORS)
+def test_error_comes_before_or_after_the_effect(driver, faults, kind, when):
+    faults.order(Fault("create_volume", kind, when=when))
+    with pytest.raises(ERRORS[kind]) as caught:
+        driver.create_volume(ONE)
+    assert type(caught.value) is ERRORS[kind]
+    assert exists(driver, ONE) == (when == "after")
+
+
+def test_lie_reports_success_and_does_nothing(driver, faults):
+    faults.order(Fault("create_volume", "lie"))
+    driver.create_volume(ONE)
+    assert not exists(driver, ONE)
+
+
+def test_lying_cut_gives_evidence_and_cuts_nothing(driver, faults):
+    driver.create_volume(ONE)
+    driver.prepare(COPIES[0])
+    faults.order(Fault("cut", "lie"))
+    assert driver.cut("c", "g", COPIES[:1])["members"] == 1
+    with pytest.raises(FinalDriverError, match="has not been cut"):
+        driver.snapshot(COPIES[0])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_hang_blocks_until_released(driver, faults, when):
+    faults.order(Fault("create_volume", "hang", when=when, deadline_s=60))
+    caller = threading.Thread(target=driver.create_volume, args=(ONE,))
+    caller.start()
+    assert faults.await_fired(1, SOON)
+    assert exists(driver, ONE) == (when == "after")
+    assert caller.is_alive()
+    faults.release()
+    caller.join(SOON)
+    assert not caller.is_alive()
+    assert exists(driver, ONE)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_hang_ends_ambiguous_at_its_deadline(driver, faults, when):
+    faults.order(Fault("create_volume", "hang", when=when, deadline_s=0.01))
+    with pytest.raises(AmbiguousDriverError, match="no answer within 0.01 s"):
+        driver.create_volume(ONE)
+    assert exists(driver, ONE) == (when == "after")
+
+
+def test_release_does_not_free_a_later_hang(driver, faults):
+    faults.release()
+    faults.order(Fault("create_volume", "hang", deadline_s=0.01))
+    with pytest.raises(AmbiguousDriverError):
+        driver.create_volume(ONE)
+
+
+def outcomes(driver: FaultyDriver, count: int) -> str:
+    """One letter for each create_volume: '.' if it passed, otherwise the first letter of the error's slug kind."""
+    seen = ""
+    for number in range(count):
+        try:
+            driver.create_volume(VolumeSpec(f"v{number}", 1, "g"))
+        except DriverError as error:
+            seen += error.slug.removeprefix("driver_")[0]
+        else:
+            seen += "."
+    return seen
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("nth", "times", "expected"),
+    [(1, 1, "f....."), (3, 1, "..f..."), (2, 3, ".fff.."), (4, None, "...fff")],
+)
+def test_nth_and_times_choose_the_calls(driver, faults, when, nth, times, expected):
+    faults.order(Fault("create_volume", "final", when=when, nth=nth, times=times))
+    assert outcomes(driver, 6) == expected
+
+
+def test_each_fault_counts_for_itself(driver, faults):
+    faults.order(Fault("create_volume", "final", nth=1))
+    faults.order(Fault("create_volume", "ambiguous", nth=3))
+    assert outcomes(driver, 4) == "f.a."
+
+
+def test_of_two_due_faults_the_later_waits_for_the_next_call(driver, faults):
+    faults.order(Fault("create_volume", "final"))
+    faults.order(Fault("create_volume", "busy"))
+    assert outcomes(driver, 3) == "fb."
+
+
+def test_refused_call_does_not_count_for_faults_after_the_effect(driver, faults):
+    faults.order(Fault("create_volume", "final"))
+    faults.order(Fault("create_volume", "ambiguous", when="after"))
+    assert outcomes(driver, 3) == "fa."
+
+
+def test_call_that_fails_by_itself_is_passed_on_and_does_not_count(driver, faults):
+    faults.order(Fault("create_volume", "ambiguous", when="after"))
+    with pytest.raises(FinalDriverError, match="no group elsewhere"):
+        driver.create_volume(VolumeSpec("x", 1, "elsewhere"))
+    assert faults.fired == ()
+
+
+@pytest.mark.parametrize("target", ["two", "two-s"])
+def test_target_matches_ids_of_one_member(driver, faults, target):
+    for volume in (ONE, TWO):
+        driver.create_volume(volume)
+    faults.order(Fault("prepare", "final", target=target))
+    driver.prepare(COPIES[0])
+    with pytest.raises(FinalDriverError):
+        driver.prepare(COPIES[1])
+
+
+@pytest.mark.parametrize("target", ["c", "g", "one", "two-s"])
+def test_target_of_a_cut_is_any_id_in_it(driver, faults, target):
+    for volume, copy in zip((ONE, TWO), COPIES, strict=True):
+        driver.create_volume(volume)
+        driver.prepare(copy)
+    faults.order(Fault("cut", "final", target=target))
+    with pytest.raises(FinalDriverError, match="cut failed by order"):
+        driver.cut("c", "g", COPIES)
+
+
+def test_other_target_and_other_call_pass(driver, faults):
+    faults.order(Fault("create_volume", "final", target="two"))
+    faults.order(Fault("delete_volume", "final"))
+    driver.create_volume(ONE)
+    assert faults.fired == ()
+
+
+def test_log_says_what_fired_and_on_what(driver, faults):
+    fault = Fault("create_volume", "final", target="one")
+    faults.order(fault)
+    outcomes(driver, 2)
+    with pytest.raises(FinalDriverError):
+        driver.create_volume(ONE)
+    assert [(firing.fault, firing.ids) for firing in faults.fired] == [(fault, ("one", "g"))]
+
+
+def test_clear_forgets_orders(driver, faults):
+    faults.order(Fault("create_volume", "final"))
+    faults.clear()
+    driver.create_volume(ONE)
+
+
+def test_a_fault_meets_exactly_one_of_many_threads(driver, faults):
+    faults.order(Fault("create_volume", "final", nth=5))
+    failed = []
+
+    def create(number: int) -> None:
+        try:
+            driver.create_volume(VolumeSpec(f"v{number}", 1, "g"))
+        except FinalDriverError:
+            failed.append(number)
+
+    callers = [threading.Thread(target=create, args=(number,)) for number in range(16)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(SOON)
+    assert len(failed) == 1
+    assert len(driver.inventory().volumes) == 15
+
+
+ARGUMENTS = {
+    "create_group": ("g",),
+    "delete_group": ("g",),
+    "create_volume": (ONE,),
+    "delete_volume": (ONE,),
+    "extend_volume": (ONE, 2),
+    "connection": (ONE,),
+    "prepare": (COPIES[0],),
+    "cut": ("c", "g", COPIES),
+    "snapshot": (COPIES[0],),
+    "delete_snapshot": (COPIES[0],),
+    "export_snapshot": (COPIES[0],),
+    "unexport_snapshot": (COPIES[0],),
+}
+
+
+def test_every_call_of_the_contract_can_be_made_to_fail(driver, faults):
+    contract = {name for kind in (StorageDriver, GroupSnapshots) for name in vars(kind) if name[0] != "_"}
+    for call in sorted(contract):
+        faults.order(Fault(call, "busy"))
+        with pytest.raises(BusyDriverError, match=f"^{call} failed by order"):
+            getattr(driver, call)(*ARGUMENTS.get(call, ()))
+
+
+def test_every_call_reaches_the_driver_inside():
+    asked = []
+
+    class Recorder(MemoryDriver):
+        def __getattribute__(self, name):
+            if name in ARGUMENTS or name in ("start", "stop", "report", "inventory"):
+                return lambda *arguments: asked.append((name, arguments)) or name
+            return super().__getattribute__(name)
+
+    driver = FaultyDriver(Recorder(), Faults())
+    for call, arguments in ARGUMENTS.items():
+        assert getattr(driver, call)(*arguments) == call
+    assert asked == list(ARGUMENTS.items())
+    assert (driver.report(), driver.inventory("g")) == ("report", "inventory")
+    assert asked[-1] == ("inventory", ("g",))
+
+
+def test_wrapping_keeps_the_abilities_of_the_driver():
+    class OnlyVolumes(FaultyVolumes):
+        """A driver that cannot cut groups."""
+
+    plain = OnlyVolumes(MemoryDriver(), Faults())
+    assert not isinstance(with_faults(plain, Faults()), GroupSnapshots)
+    assert isinstance(with_faults(MemoryDriver(), Faults()), GroupSnapshots)
+    with pytest.raises(TypeError, match="OnlyVolumes cannot cut groups"):
+        FaultyDriver(plain, Faults())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"call": "cutt", "kind": "final"}, "call must be one of"),
+        ({"call": "cut", "kind": "explode"}, "kind must be one of"),
+        ({"call": "cut", "kind": "final", "when": "during"}, "when must be"),
+        ({"call": "cut", "kind": "final", "nth": 0}, "nth must be"),
+        ({"call": "cut", "kind": "final", "nth": True}, "nth must be"),
+        ({"call": "cut", "kind": "final", "times": 0}, "times must be"),
+        ({"call": "cut", "kind": "final", "target": 7}, "target must be"),
+        ({"call": "cut", "kind": "hang", "deadline_s": 0}, "deadline_s must be"),
+        ({"call": "cut", "kind": "lie", "when": "after"}, "a lie does nothing"),
+        ({"call": "report", "kind": "lie"}, "report cannot lie"),
+    ],
+)
+def test_impossible_fault_is_refused_and_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        Fault(**values)
+
+
+# The drill file.
+
+
+def drilled(path: Path) -> FaultyDriver:
+    driver = FaultyDriver(MemoryDriver(), Faults.from_file(path))
+    driver.driver.create_group("g")
+    return driver
+
+
+def put(path: Path, *faults: dict) -> None:
+    aside = path.with_suffix(".new")
+    aside.write_text(json.dumps(faults))
+    aside.replace(path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "faults.json"
+
+
+def test_drill_file_may_come_change_and_go(path):
+    driver = drilled(path)
+    assert outcomes(driver, 1) == "."
+    put(path, {"call": "create_volume", "kind": "final", "times": None})
+    assert outcomes(driver, 2) == "ff"
+    put(path, {"call": "create_volume", "kind": "ambiguous", "times": None})
+    assert outcomes(driver, 2) == "aa"
+    path.unlink()
+    assert outcomes(driver, 2) == ".."
+
+
+def test_change_of_the_file_keeps_the_counts_of_orders_that_stay(path):
+    driver = drilled(path)
+    stays = {"id": "stays", "call": "create_volume", "kind": "final", "nth": 3}
+    put(path, stays)
+    assert outcomes(driver, 2) == ".."
+    put(path, stays, {"call": "delete_volume", "kind": "final"})
+    assert outcomes(driver, 2) == "f."
+
+
+def test_order_fires_again_only_under_a_new_id(path):
+    driver = drilled(path)
+    order = {"call": "create_volume", "kind": "final"}
+    put(path, order)
+    assert outcomes(driver, 2) == "f."
+    path.unlink()
+    assert outcomes(driver, 1) == "."
+    put(path, order)
+    assert outcomes(driver, 1) == "."
+    put(path, {"id": "again", **order})
+    assert outcomes(driver, 2) == "f."
+
+
+def test_equal_orders_in_one_file_each_fire(path):
+    put(path, *[{"call": "create_volume", "kind": "final"}] * 2)
+    assert outcomes(drilled(path), 3) == "ff."
+
+
+def test_firing_is_remembered_and_continued_over_a_restart(path):
+    put(path, {"call": "create_volume", "kind": "final", "nth": 3, "times": 2})
+    assert outcomes(drilled(path), 3) == "..f"
+    assert outcomes(drilled(path), 3) == "f.."
+    assert outcomes(drilled(path), 3) == "..."
+
+
+def test_line_torn_by_a_kill_in_the_record_did_not_fire(path):
+    put(path, {"id": "x", "call": "create_volume", "kind": "final", "times": 2})
+    assert outcomes(drilled(path), 1) == "f"
+    record = path.with_name("faults.fired.jsonl")
+    whole = record.read_bytes()
+    record.write_bytes(whole + whole[:20])
+    assert outcomes(drilled(path), 2) == "f."
+    assert [json.loads(line)["id"] for line in record.read_bytes().splitlines()] == ["x", "x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "is not JSON"),
+        ("\udcff", "is not JSON"),
+        ("{}", "must hold a list"),
+        ("[7]", "fault 1: must be an object"),
+        ('[{"call": "cut"}]', "fault 1: .*kind"),
+        ('[{"call": "cut", "kind": "final", "colour": 1}]', "fault 1: knows no key colour"),
+        ('[{"call": "cut", "kind": "final"}, {"call": "cutt", "kind": "final"}]', "fault 2: call must be"),
+        ('[{"call": ["cut"], "kind": "final"}]', "fault 1: "),
+        ('[{"id": 1, "call": "cut", "kind": "final"}]', "fault 1: id must be"),
+        (
+            '[{"id": "a", "call": "cut", "kind": "final"}, {"id": "a", "call": "cut", "kind": "busy"}]',
+            "fault 2: id",
+        ),
+    ],
+)
+def test_malformed_drill_file_refuses_the_call_and_is_named(path, text, message):
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    driver = drilled(path)
+    driver.start()
+    for _ in range(2):
+        with pytest.raises(FinalDriverError, match=message) as caught:
+            driver.create_volume(ONE)
+        assert str(path) in str(caught.value)
+    assert driver.driver.inventory().volumes == frozenset()
+    driver.stop()
+    put(path)
+    driver.create_volume(ONE)
+
+
+def test_corrupt_record_refuses_the_call_and_is_named(path):
+    put(path, {"call": "create_volume", "kind": "final"})
+    path.with_name("faults.fired.jsonl").write_text("what\n")
+    with pytest.raises(FinalDriverError, match=r"faults\.fired\.jsonl, line 1"):
+        drilled(path).create_volume(ONE)
+
+
+def test_fault_does_not_act_if_its_firing_cannot_be_remembered(path):
+    put(path, {"call": "create_volume", "kind": "kill"})
+    driver = drilled(path)
+    driver.report()
+    path.with_name("faults.fired.jsonl").mkdir()
+    with pytest.raises(FinalDriverError, match="cannot be"):
+        driver.create_volume(ONE)
+
+
+SERVICE = """
+import sys
+from pathlib import Path
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.memory.driver import from_options
+
+folder = Path(sys.argv[1])
+driver = FaultyDriver(from_options({"state_dir": folder}), Faults.from_file(folder / "faults.json"))
+driver.start()
+driver.create_volume(VolumeSpec("one", 1))
+print("survived")
+"""
+
+
+def serve(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", SERVICE, str(folder)], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("call", ["create_volume", "start"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_kill_ends_the_process_at_that_point_and_only_once(path, when, call):
+    put(path, {"call": call, "kind": "kill", "when": when})
+    first = serve(path.parent)
+    assert first.returncode == -signal.SIGKILL, first.stderr
+    found = MemoryDriver(state_file=path.with_name("memory.journal"))
+    found.start()
+    assert exists(found, ONE) == (call == "create_volume" and when == "after")
+    found.stop()
+    second = serve(path.parent)
+    assert (second.returncode, second.stdout) == (0, "survived\n"), second.stderr
