@@ -23,8 +23,11 @@ def _stand(atom: str, told: list[records.FlowEvent]) -> records.AtomState:
     started = next((event.at for event in told if event.to_state == states.RUNNING), None)
     is_at_rest = last.to_state not in (states.RUNNING, states.REVERTING, states.RETRYING, states.PENDING)
     executions = [event for event in told if event.to_state in (states.SUCCESS, states.FAILURE)]
-    details: list[dict[str, object] | None] = [event.detail for event in told if event.detail]
-    failed = [detail for detail in details if detail and "failure" in detail]
+    details = [event.detail for event in told if event.detail]
+    failed = [detail for detail in details if "failure" in detail]
+    other = [detail for detail in details if "failure" not in detail]
+    # A step that came right in the end is told by its result, one that did not by its failure.
+    telling = other if last.to_state == states.SUCCESS else failed or other
     return records.AtomState(
         atom=atom,
         state=last.to_state,
@@ -32,6 +35,5 @@ def _stand(atom: str, told: list[records.FlowEvent]) -> records.AtomState:
         started_at=started,
         ended_at=last.at if is_at_rest else None,
         duration_ms=executions[-1].duration_ms if executions else None,
-        # An undone step is explained by its failure, if it was its own.
-        detail=(failed if failed and last.to_state != states.SUCCESS else details or [None])[-1],
+        detail=telling[-1] if telling else None,
     )

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields, pre_load
 
 from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
+from cgflow.errors import InvalidInput
 
 
 class CgsnapshotIn(NamedIn):
     """A new cgsnapshot of a consistency group."""
 
-    consistencygroup_id = Text(
-        min=1, required=True, error_messages={"required": "'consistencygroup_id' must be specified"}
-    )
+    consistencygroup_id = Text(required=True)
+
+    @pre_load
+    def name_the_group(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        """Refuse a cgsnapshot of nothing in the words that are known for it."""
+        if data.get("consistencygroup_id") in (None, ""):
+            raise InvalidInput("'consistencygroup_id' must be specified", "consistencygroup_id")
+        return data
 
 
 class CgsnapshotCreateIn(Envelope):

@@ -12,7 +12,7 @@ from api.schemas.resource import NamedIn, RefOut, ResourceOut
 class ConsistencyGroupIn(NamedIn):
     """A new consistency group. ``volume_types`` are names or ids."""
 
-    volume_types = Names(allow_none=True, load_default=list)
+    volume_types = Names()
     availability_zone = Text(allow_none=True, load_default=None)
 
 

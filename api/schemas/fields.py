@@ -1,7 +1,6 @@
 """The fields of which bodies and queries are made: strict about types, and clear in words.
 
-``mapping`` in the metadata is what the API document says of a field whose type
-marshmallow cannot tell.
+The metadata is what the API document says of a field where its class does not tell.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import ValidationError, fields
 from marshmallow.validate import Length
 
 from cgflow import clock
@@ -82,13 +81,29 @@ class NotOffered(fields.Raw):
             raise InvalidInput(f"'{name}' is not supported yet.", name)
 
 
-class Names(fields.Field[list[str]]):
+class _NullIsEmpty(fields.Field[Any]):
+    """A field for which null says the same as nothing at all."""
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        return super().deserialize(self.empty() if value is None else value, attr, data, **kwargs)
+
+    def empty(self) -> object:
+        """Return the empty value of the type."""
+        raise NotImplementedError
+
+
+class Names(_NullIsEmpty):
     """Names or ids, in one comma-separated string or a list: trimmed, none empty, each once."""
 
     def __init__(self, *, max: int = 100, **kwargs: Any) -> None:
         shape = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-        super().__init__(metadata=shape | kwargs.pop("metadata", {}), **kwargs)
+        super().__init__(allow_none=True, load_default=list, metadata=shape, **kwargs)
         self._max = max
+
+    def empty(self) -> list[str]:
+        return []
 
     def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else value
@@ -103,13 +118,16 @@ class Names(fields.Field[list[str]]):
         return names
 
 
-class Pairs(fields.Field[dict[str, str]]):
+class Pairs(_NullIsEmpty):
     """Keys and values, both strings of at most 255 characters; null means none."""
 
     def __init__(self, *, keys: str | None = None, **kwargs: Any) -> None:
         shape = {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_TEXT}}
-        super().__init__(metadata=shape | kwargs.pop("metadata", {}), **kwargs)
+        super().__init__(allow_none=True, load_default=dict, metadata=shape, **kwargs)
         self._keys = re.compile(keys) if keys else None
+
+    def empty(self) -> dict[str, str]:
+        return {}
 
     def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> dict[str, str]:
         if not isinstance(value, Mapping):
@@ -138,15 +156,9 @@ class Moment(fields.Field[datetime]):
         return clock.iso(value)
 
 
-def constant(value: object, **shape: object) -> fields.Field[Any]:
+def constant(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:
     """Return a field that always shows the same: what Cinder has and cgflow does not."""
-    return fields.Function(lambda _: value, metadata=shape)
-
-
-def dump_only(schema: type[Schema], *, many: bool = False, **kwargs: Any) -> fields.Field[Any]:
-    """Return a field that shows one or many things through another schema."""
-    nested: fields.Field[Any] = fields.Nested(schema, dump_only=True, **kwargs)
-    return fields.List(nested, dump_only=True) if many else nested
+    return fields.Function(lambda _: value, data_key=data_key, metadata=shape)
 
 
 def _without_nul(text: str) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, post_dump
+from marshmallow import EXCLUDE, Schema, fields, post_dump
 
 from api import current
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Count, Ignored, Moment, NotOffered, Pairs, Text, constant
+from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Text, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, RefOut, ResourceOut, links
+from cgflow.errors import InvalidInput
+
+
+def _refuse_cascade(cascade: bool) -> None:
+    if cascade:
+        raise InvalidInput("'cascade' is not supported yet: delete the snapshots first.", "cascade")
 
 
 class VolumeIn(NamedIn):
@@ -31,7 +37,7 @@ class VolumeIn(NamedIn):
     volume_type = Text(allow_none=True, load_default=None)
     consistencygroup_id = Text(allow_none=True, load_default=None)
     availability_zone = Text(allow_none=True, load_default=None)
-    metadata = Pairs(allow_none=True, load_default=dict)
+    metadata = Pairs()
     attach_status = Ignored()
     backup_id = NotOffered()
     imageRef = NotOffered()  # noqa: N815 - the wire's word
@@ -47,6 +53,15 @@ class VolumeCreateIn(Envelope):
     root = "volume"
 
     volume = fields.Nested(VolumeIn, required=True)
+
+
+class VolumeDeleteIn(Schema):
+    """The query of a deletion. Clients always send ``cascade``, mostly to say that they do not want it."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    cascade = Flag(load_default=False, validate=_refuse_cascade)
 
 
 class VolumeRefOut(RefOut):
@@ -77,8 +92,8 @@ class VolumeOut(ResourceOut):
     encrypted = constant(False, type="boolean")
     multiattach = constant(False, type="boolean")
     migration_status = constant(None, type="string", nullable=True)
-    migstat = constant(None, type="string", nullable=True)
-    name_id = constant(None, type="string", nullable=True)
+    migstat = constant(None, data_key="os-vol-mig-status-attr:migstat", type="string", nullable=True)
+    name_id = constant(None, data_key="os-vol-mig-status-attr:name_id", type="string", nullable=True)
     replication_status = constant(None, type="string", nullable=True)
     snapshot_id = constant(None, type="string", nullable=True)
     source_volid = constant(None, type="string", nullable=True)
@@ -89,8 +104,16 @@ class VolumeOut(ResourceOut):
         return data if current.caller().is_admin else {name: data[name] for name in data if name not in _ADMIN}
 
 
+class VolumeCreatedOut(VolumeOut):
+    """A volume as the answer to its creation shows it, which is less than it will show later."""
+
+    class Meta:  # noqa: D106
+        exclude = ("project_id", "host", "migstat", "name_id", "reason", "flow_id")
+
+
 _ADMIN = frozenset({"os-vol-host-attr:host", "os-vol-mig-status-attr:migstat", "os-vol-mig-status-attr:name_id"})
 
 RefPage = listed("volumes", VolumeRefOut)
+CreatedEnvelope = wrapped("volume", VolumeCreatedOut)
 ShowEnvelope = wrapped("volume", VolumeOut)
 ShowPage = listed("volumes", VolumeOut)

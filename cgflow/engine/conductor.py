@@ -100,7 +100,7 @@ class Conductor:
         try:
             self._take_up(flow_id)
         except FlowMismatch as mismatch:
-            LOG.error("flow %s is left as it is: %s", flow_id, mismatch)
+            LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no trace needed
             self._note(flow_id, mismatch)
         except FenceLost as lost:
             LOG.warning("%s", lost)
@@ -177,7 +177,9 @@ class Conductor:
         verdict = supervisor.judge(stored)
         if verdict is None:
             if not run.is_stopping:
-                LOG.error("flow %s stopped in state %s; it goes on at the next start", run.flow.id, stored.state)
+                LOG.error(
+                    "flow %s stopped in state %s; it goes on at the next start", run.flow.id, stored.state
+                )
             return
         detail: dict[str, Any] | None = None
         if verdict.state is not FlowState.SUCCESS:
@@ -194,4 +196,3 @@ class Conductor:
         if verdict.state is FlowState.ROLLBACK_FAILED:
             with self._database.write() as session:
                 flows.show_failed_rollback(session, run.flow, verdict.reason or "")
-

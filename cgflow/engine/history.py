@@ -77,4 +77,3 @@ def failure_detail(what: failure.Failure | dict[str, Any]) -> dict[str, Any]:
         "message": stored.get("exception_str", ""),
         "where": where[-1] if where else None,
     }
-

@@ -55,7 +55,7 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
 
     @property
     def backend(self) -> RunPersistence:
-        """This very object."""
+        """The backend of this connection, which is itself."""
         return self
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
         """Tie the retry to the run that owns its flow; its pauses end when the run is stopped."""
         self._run = run
 
-    def execute(self, history: Sequence[object], *args: object, **kwargs: object) -> int:
+    def execute(self, history: Sequence[object], *_: object, **__: object) -> int:
         """Wait before the second attempt and the later ones; return the attempt's number."""
         failed = len(history)
         if failed and self._run is not None:

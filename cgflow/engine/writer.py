@@ -74,8 +74,10 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is queued, then end. While the database is away, what is queued is left: the
-        flows are resumed from what is stored."""
+        """Write what is queued, then end.
+
+        While the database is away what is queued is dropped: flows resume from what is stored.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -163,7 +165,7 @@ def _fenced(session: Session, batch: list[Save]) -> list[Save]:
     """Return the saves whose owner still owns; the others learn that they do not."""
     flow_ids = {save.owner.flow_id for save in batch}
     rows = session.execute(select(Flow.id, Flow.epoch).where(Flow.id.in_(flow_ids)).with_for_update())
-    epochs: dict[str, int] = {flow_id: epoch for flow_id, epoch in rows}
+    epochs: dict[str, int] = dict(rows.tuples().all())
     for owner in (save.owner for save in batch):
         stored = epochs.get(owner.flow_id)
         if stored != owner.epoch and owner.lost is None:

@@ -15,7 +15,10 @@ from flows.tasks import claim, driver, record
 
 
 def delete_consistencygroup(members: list[Member], is_placed: bool) -> Flow:
-    """Build the story for members given by ``volume_id``. A group that never was on a backend has only a record."""
+    """Build the story for members given by ``volume_id``.
+
+    A group that never was on a backend has only a record.
+    """
     removal = [each(members, driver.DeleteMember), driver.DeleteGroup()] if is_placed else []
     return linear_flow.Flow("consistencygroup.delete").add(
         claim.ClaimForDelete(),

@@ -20,6 +20,7 @@ from cgflow.engine.task import Task
 from cgflow.errors import DriverError, InvalidState
 from cgflow.quota import ledger
 from cgflow.quota.held import held_by
+from cgflow.settings import Settings
 from cgflow.status import Status
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +33,9 @@ def check_held(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds all that it was accepted for."""
     for noun, ids in claims.items():
         rows = ROWS_OF[noun]
-        lost = [thing.id for thing in rows.where(session, rows.model.id.in_(ids)) if thing.claimed_by != flow_id]
+        lost = [
+            thing.id for thing in rows.where(session, rows.model.id.in_(ids)) if thing.claimed_by != flow_id
+        ]
         if lost:
             raise InvalidState(f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}; it is left alone.")
 
@@ -119,6 +122,7 @@ class ClaimForDelete(Task):
         self,
         database: Database,
         drivers: Mapping[str, StorageDriver],
+        settings: Settings,
         flow_id: str,
         claims: Claims,
         host: str | None,
@@ -133,15 +137,18 @@ class ClaimForDelete(Task):
             for noun in deleting:
                 ids = claims[noun]
                 if left is not None:
-                    forget(session, flow_id, noun, [id_ for id_ in ids if id_ not in _present(left, noun, ids)])
+                    gone = [id_ for id_ in ids if id_ not in _present(left, noun, ids)]
+                    forget(session, settings, flow_id, noun, gone)
                 ROWS_OF[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
             release_others(session, flow_id, claims)
 
 
-def forget(session: Session, flow_id: str, noun: str, ids: list[str]) -> None:
+def forget(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
     """Delete rows and, in the same transaction, give back what they counted. What is deleted is left."""
     rows = ROWS_OF[noun]
-    for project_id, deltas in held_by(rows.where(session, rows.model.id.in_(ids))).items():
+    living = rows.where(session, rows.model.id.in_(ids))
+    held = held_by(living, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
+    for project_id, deltas in sorted(held.items()):
         ledger.release(session, project_id, deltas)
     rows.destroy(session, ids, flow_id)
 
@@ -159,6 +166,6 @@ def _inventory(
 
 
 def _present(left: Inventory, noun: str, ids: list[str]) -> frozenset[str]:
-    """Return the ids that are there, in part at least. A cgsnapshot is there as long as the flow was not done."""
+    """Return the ids that are there. A cgsnapshot is there as long as its flow has not come to the end."""
     known = {"volume": left.volumes, "snapshot": left.snapshots, "consistencygroup": left.groups}
     return known.get(noun, frozenset(ids))

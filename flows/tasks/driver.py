@@ -211,5 +211,6 @@ class DeleteSnapshot(Task):
 
 def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
     return [
-        SnapshotSpec(member["snapshot_id"], member["volume_id"], cgsnapshot_id, group_id) for member in members
+        SnapshotSpec(member["snapshot_id"], member["volume_id"], cgsnapshot_id, group_id)
+        for member in members
     ]

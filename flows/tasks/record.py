@@ -17,6 +17,7 @@ from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volum
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.engine.task import Task
 from cgflow.quota import ledger
+from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.tasks.claim import Claims, forget, release_others
 
@@ -61,9 +62,7 @@ class CreateSnapshots(Task):
             if rows:
                 snapshot.ROWS.add(session, *rows)
 
-    def revert(
-        self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object
-    ) -> None:
+    def revert(self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object) -> None:
         with database.write() as session:
             snapshot.ROWS.destroy(session, [member["snapshot_id"] for member in members], flow_id)
 
@@ -121,7 +120,13 @@ class CommitExtend(_Commit):
             volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, size=new_size)
 
     def revert(
-        self, database: Database, flow_id: str, claims: Claims, resource_id: str, size: int, **_: object
+        self,
+        database: Database,
+        flow_id: str,
+        claims: Claims,
+        resource_id: str = "",
+        size: int = 0,
+        **_: object,
     ) -> None:
         super().revert(database, flow_id, claims)
         with database.write() as session:
@@ -160,8 +165,10 @@ class Destroy(Task):
 
     atom = "record.destroy"
 
-    def execute(self, database: Database, flow_id: str, claims: Claims, deleting: list[str]) -> None:
+    def execute(
+        self, database: Database, settings: Settings, flow_id: str, claims: Claims, deleting: list[str]
+    ) -> None:
         with database.write() as session:
             for noun in deleting:
-                forget(session, flow_id, noun, claims[noun])
+                forget(session, settings, flow_id, noun, claims[noun])
             release_others(session, flow_id, claims)

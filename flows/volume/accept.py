@@ -77,7 +77,7 @@ def delete(desk: Desk, context: RequestContext, volume_id: str) -> Accepted:
         if found.consistencygroup_id is not None and found.host is not None:
             raise InvalidState(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
-                f"Delete consistency group {found.consistencygroup_id} with force, or remove the volume from it."
+                f"Delete consistency group {found.consistencygroup_id} with force instead."
             )
         if snapshot.of_volumes(session, [found.id]):
             raise InvalidState("Invalid volume: Volume still has dependent snapshots.")
@@ -109,7 +109,6 @@ def extend(desk: Desk, context: RequestContext, volume_id: str, *, new_size: int
             group = consistencygroup.lock(session, found.consistencygroup_id, None)
             if group.claimed_by is not None:
                 raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
-        more = new_size - found.size
         accepted = acceptance.flow(
             "volume.extend",
             resource=("volume", found.id),
@@ -122,7 +121,7 @@ def extend(desk: Desk, context: RequestContext, volume_id: str, *, new_size: int
                 "volume_type_ids": [found.volume_type_id] if found.volume_type_id else [],
             },
             claims={"volume": [found.id]},
-            deltas=resources.for_extend(more, found.volume_type_name),
+            deltas=resources.for_extend(new_size - found.size, found.volume_type_name),
         )
         acceptance.claim("volume", Status.EXTENDING)
     return accepted
@@ -135,8 +134,8 @@ def _group(session: Session, group_id: str, context: RequestContext) -> records.
         raise NotFound(f"Consistency group id:{group_id} not found") from None
     if group.status is not Status.AVAILABLE:
         raise InvalidState(
-            "Invalid ConsistencyGroup: Originating consistencygroup status must be one of 'available' values, "
-            f"but current status is: {group.status}."
+            "Invalid ConsistencyGroup: Originating consistencygroup status must be one of 'available' "
+            f"values, but current status is: {group.status}."
         )
     if group.claimed_by is not None:
         raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))

@@ -94,7 +94,7 @@ def test_release_does_not_free_a_later_hang(driver, faults):
 
 
 def outcomes(driver: FaultyDriver, count: int) -> str:
-    """One letter for each create_volume: '.' if it passed, otherwise the first letter of the error's slug kind."""
+    """One letter for each create_volume: '.' if it passed, otherwise the first of its error."""
     seen = ""
     for number in range(count):
         try:

@@ -15,7 +15,9 @@ class ConsistencyGroupType(Base):
     __tablename__ = "consistencygroup_volume_types"
 
     consistencygroup_id: Mapped[str] = mapped_column(ID, ForeignKey("consistencygroups.id"), primary_key=True)
-    volume_type_id: Mapped[str] = mapped_column(ID, ForeignKey("volume_types.id"), primary_key=True, index=True)
+    volume_type_id: Mapped[str] = mapped_column(
+        ID, ForeignKey("volume_types.id"), primary_key=True, index=True
+    )
     position: Mapped[int]
 
 

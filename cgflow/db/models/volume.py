@@ -22,7 +22,9 @@ class Volume(ResourceColumns, Base):
     availability_zone: Mapped[str] = mapped_column(NAME)
     host: Mapped[str | None] = mapped_column(NAME)
     volume_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("volume_types.id"), index=True)
-    consistencygroup_id: Mapped[str | None] = mapped_column(ID, ForeignKey("consistencygroups.id"), index=True)
+    consistencygroup_id: Mapped[str | None] = mapped_column(
+        ID, ForeignKey("consistencygroups.id"), index=True
+    )
     volume_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
     volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
 

@@ -34,7 +34,7 @@ def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: 
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Flow]:
-    """Return one page of flows. The filter ``resource`` is the id of what was operated on, or of its group."""
+    """Return one page of flows. The filter ``resource`` is the id of the thing operated on, or its group."""
     statement = select(Flow)
     if scope is not None:
         statement = statement.where(Flow.project_id == scope)
@@ -85,9 +85,7 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> N
     rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
 
 
-def events(
-    session: Session, flow_id: str, after_seq: int = 0, limit: int = 1000
-) -> list[records.FlowEvent]:
+def events(session: Session, flow_id: str, after_seq: int = 0, limit: int = 1000) -> list[records.FlowEvent]:
     """Return the events of a flow after ``after_seq``, in order."""
     rows = session.execute(
         select(FlowEvent)

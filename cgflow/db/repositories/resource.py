@@ -49,9 +49,7 @@ class Rows(Generic[RecordT]):
         if scope is not None:
             statement = statement.where(self.model.project_id == scope)
         sortable = ("created_at", "id", "name", "status", "updated_at")
-        rows = select_page(
-            session, statement, self.model, query, sortable=sortable, filterable=self._filters
-        )
+        rows = select_page(session, statement, self.model, query, sortable=sortable, filterable=self._filters)
         return [row.to_record() for row in rows]
 
     def where(self, session: Session, *conditions: Any) -> list[RecordT]:
@@ -86,7 +84,9 @@ class Rows(Generic[RecordT]):
                     self.model.id.in_(ids), self.model.claimed_by.is_not(None)
                 )
             ).all()
-            raise Busy("; ".join(self.busy(id_, by) for id_, by in held if by != flow_id) or "Gone meanwhile.")
+            raise Busy(
+                "; ".join(self.busy(id_, by) for id_, by in held if by != flow_id) or "Gone meanwhile."
+            )
 
     def busy(self, id: str, flow_id: str | None) -> str:  # noqa: A002
         """Return the sentence that tells a caller what holds a thing."""

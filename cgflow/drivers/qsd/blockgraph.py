@@ -64,15 +64,26 @@ class BlockGraph:
     def __init__(self, client: QmpClient, folder: Path) -> None:
         self._client = client
         self._folder = folder
+        self._nodes: dict[int, Node] | None = None
 
-    def open(self, layers: Sequence[Opened]) -> None:
-        """Open layers in this order, backing files first. Raises: AmbiguousDriverError."""
-        for answer in self._client.pipeline([("blockdev-add", self._blockdev(opened)) for opened in layers]):
-            if isinstance(answer, CommandRefused):
-                raise answer
+    def open(self, layer: int) -> None:
+        """Open a layer by itself, whatever it lies over. Raises: AmbiguousDriverError."""
+        for refusal in self.open_all([Opened(layer)]).values():
+            raise refusal
+
+    def open_all(self, layers: Sequence[Opened]) -> dict[int, CommandRefused]:
+        """Open layers in this order, backing files first; return those that could not be, and why.
+
+        Raises: DaemonLost.
+        """
+        self._nodes = None
+        answers = self._client.pipeline([("blockdev-add", self._blockdev(opened)) for opened in layers])
+        pairs = zip(layers, answers, strict=True)
+        return {opened.layer: answer for opened, answer in pairs if isinstance(answer, CommandRefused)}
 
     def close(self, layer: int) -> None:
         """Close a layer that nothing reads. Raises: AmbiguousDriverError."""
+        self._nodes = None
         self._client.execute("blockdev-del", {"node-name": node(layer)})
 
     def attach(self, name: str, layer: int, *, writable: bool) -> None:
@@ -104,6 +115,7 @@ class BlockGraph:
 
     def resize(self, layer: int, size_bytes: int) -> None:
         """Set the size of a leaf that is not exported. Raises: CommandRefused, DaemonLost."""
+        self._nodes = None
         self._client.execute("block_resize", {"node-name": node(layer), "size": size_bytes})
 
     def cut(self, overlays: Sequence[tuple[int, int]]) -> None:
@@ -115,6 +127,7 @@ class BlockGraph:
             {"type": "blockdev-snapshot", "data": {"node": node(leaf), "overlay": node(overlay)}}
             for leaf, overlay in overlays
         ]
+        self._nodes = None
         self._client.execute("transaction", {"actions": actions})
 
     def merge(self, merge: Merge, leaf: int) -> None:
@@ -135,6 +148,7 @@ class BlockGraph:
         ``events`` must have been listened to before. Raises: AmbiguousDriverError, if it makes no
         progress for a minute.
         """
+        self._nodes = None
         progress: object = None
         while True:
             job = self.jobs().get(job_id(merge), {"status": "absent"})
@@ -166,7 +180,19 @@ class BlockGraph:
         }
 
     def nodes(self) -> dict[int, Node]:
-        """Return the layers that are open. Slow with hundreds of them. Raises: AmbiguousDriverError."""
+        """Return the layers that are open. Asked anew only after a change: with hundreds it is slow.
+
+        Raises: AmbiguousDriverError.
+        """
+        if self._nodes is None:
+            self._nodes = self._ask_nodes()
+        return dict(self._nodes)
+
+    def forget(self) -> None:
+        """Ask anew whatever is asked next: somebody else may have changed it."""
+        self._nodes = None
+
+    def _ask_nodes(self) -> dict[int, Node]:
         found: dict[int, Node] = {}
         for item in self._list("query-named-block-nodes"):
             layer = layer_number(str(item["node-name"]))

@@ -8,13 +8,16 @@ process and are adopted again by the next one.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from cgflow import __version__
 from cgflow.drivers.contract import (
     JSON,
     Connection,
+    GroupSnapshots,
     Inventory,
     Report,
     SnapshotSpec,
@@ -30,7 +33,7 @@ from cgflow.errors import ConfigError, FinalDriverError
 GIB = 1024**3
 
 
-class QsdDriver(StorageDriver):
+class QsdDriver(StorageDriver, GroupSnapshots):
     """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD on unix sockets."""
 
     def __init__(
@@ -66,11 +69,12 @@ class QsdDriver(StorageDriver):
 
     def report(self) -> Report:
         """See the contract; the capacity is that of the file system under the state directory."""
+        homes = self._homes.all()
         try:
             room = os.statvfs(self._state.homes)
         except OSError as error:
             raise FinalDriverError(f"the state directory {self._state.path} is not there: {error}") from error
-        promised = sum(volume.size_bytes for home in self._homes.all() for volume in home.manifest.volumes.values())
+        promised = sum(volume.size_bytes for home in homes for volume in home.manifest.volumes.values())
         return Report(
             total_gib=room.f_blocks * room.f_frsize / GIB,
             free_gib=room.f_bavail * room.f_frsize / GIB,
@@ -191,15 +195,26 @@ class QsdDriver(StorageDriver):
 _cut = snapshots.cut
 
 
-def from_options(options: dict[str, str]) -> QsdDriver:
-    """Make a driver from its section of the configuration: ``state_dir`` and, if wanted, the rest."""
-    if not options.get("state_dir"):
-        raise ConfigError("the qsd driver needs state_dir: an empty directory for its volumes")
+def from_options(options: Mapping[str, object]) -> QsdDriver:
+    """Make a driver from configuration: ``name``, ``state_dir``, ``program``, ``max_over_subscription_ratio``.
+
+    Volumes are kept in the folder ``<name>`` of ``state_dir``. Raises: ConfigError, naming the option.
+    """
+    unknown = sorted(set(options) - {"name", "state_dir", "program", "max_over_subscription_ratio"})
+    if unknown:
+        raise ConfigError(f"the qsd backend knows no option {', '.join(unknown)}")
+    name, program = options.get("name", "qsd"), options.get("program", "qemu-storage-daemon")
+    folder, ratio = options.get("state_dir"), options.get("max_over_subscription_ratio", 20.0)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.@-]*", name):
+        raise ConfigError(f"name of a qsd backend must be letters, digits and _.@-, not {name!r}")
+    if not isinstance(folder, str | Path) or not str(folder):
+        raise ConfigError(f"state_dir of a qsd backend must be the path of a directory, not {folder!r}")
+    if not isinstance(program, str):
+        raise ConfigError(f"program of a qsd backend must be the name of a program, not {program!r}")
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or ratio < 1:
+        raise ConfigError(f"max_over_subscription_ratio must be a number of 1 or more, not {ratio!r}")
     return QsdDriver(
-        Path(options["state_dir"]),
-        program=options.get("program", "qemu-storage-daemon"),
-        backend_name=options.get("backend_name", "qsd"),
-        max_over_subscription_ratio=float(options.get("max_over_subscription_ratio", "20")),
+        Path(folder) / name, program=program, backend_name=name, max_over_subscription_ratio=float(ratio)
     )
 
 

@@ -51,6 +51,7 @@ class Home:
         self.is_removed = False
         self._on_lost = on_lost
         self._daemon: Daemon | None = None
+        self._graph: BlockGraph | None = None
 
     @property
     def id(self) -> str:
@@ -60,9 +61,9 @@ class Home:
     @property
     def graph(self) -> BlockGraph:
         """The live daemon's block graph. Raises: FinalDriverError, if there is no daemon."""
-        if self._daemon is None:
+        if self._graph is None:
             raise FinalDriverError(f"no qemu-storage-daemon serves {self.folder}")
-        return BlockGraph(self._daemon.client, self.folder)
+        return self._graph
 
     @property
     def is_served(self) -> bool:
@@ -91,20 +92,17 @@ class Home:
 
         Raises: BusyDriverError, if there is one that does not answer.
         """
-        self._daemon = daemon.find(self.folder, self.sockets, self._lost)
-        return self._daemon is not None
-
-    def adopt_if_running(self) -> None:
-        """Connect to the daemon if there is one and we are not connected. Raises: BusyDriverError."""
-        if not self.is_served:
-            self.bury_daemon()
-            self.adopt()
+        found = daemon.find(self.folder, self.sockets, self._lost)
+        if found is not None:
+            self._use(found)
+        return found is not None
 
     def begin_daemon(self, changed: Manifest) -> None:
         """Start a daemon and record it in the manifest. Raises: BusyDriverError, OSError."""
-        self._daemon = daemon.spawn(self.around.program, self.folder, self.sockets, self._lost)
+        fresh = daemon.spawn(self.around.program, self.folder, self.sockets, self._lost)
+        self._use(fresh)
         self.trace("daemon:after-spawn")
-        self.save(replace(changed, daemon=self._daemon.record))
+        self.save(replace(changed, daemon=fresh.record), releasing=True)
 
     def record_daemon(self) -> None:
         """Note the adopted daemon in the manifest, if another one stands there. Raises: OSError."""
@@ -115,14 +113,14 @@ class Home:
         """End the daemon, if there is one, and wait for it. Raises: BusyDriverError."""
         if self._daemon is not None:
             self._daemon.quit()
-            self._daemon = None
+            self._daemon = self._graph = None
 
     def bury_daemon(self) -> None:
         """Forget a daemon whose connection has ended, once it is dead. Raises: BusyDriverError."""
         if self._daemon is not None:
             self._daemon.let_go()
             daemon.bury(self.folder, self._daemon.record)
-            self._daemon = None
+            self._daemon = self._graph = None
 
     def let_go(self) -> None:
         """Drop the connection; the daemon goes on serving."""
@@ -144,13 +142,21 @@ class Home:
             self.remove_files(*strays)
 
     def demolish(self) -> None:
-        """End the daemon and remove the folder. Raises: BusyDriverError, OSError."""
+        """End the daemon and remove the folder; may be repeated. Raises: BusyDriverError, OSError."""
+        if not self.is_served:
+            self.bury_daemon()
+            self.adopt()
         self.end_daemon()
         self.trace("home:after-quit")
         self.is_removed = True
-        clear_folder(self.folder)
+        if self.folder.exists():
+            clear_folder(self.folder)
         self.sockets.qmp.unlink(missing_ok=True)
         self.sockets.nbd.unlink(missing_ok=True)
+
+    def _use(self, found: Daemon) -> None:
+        self._daemon = found
+        self._graph = BlockGraph(found.client, self.folder)
 
     def _lost(self) -> None:
         self._on_lost(self)

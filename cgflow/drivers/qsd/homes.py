@@ -12,7 +12,9 @@ import re
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from cgflow.drivers.qsd import merge
 from cgflow.drivers.qsd.home import (
@@ -42,6 +44,7 @@ class Homes:
         self._state = state
         self._around = Surroundings(program=program, trace=trace, stopping=threading.Event())
         self._lock = threading.Lock()
+        self._threads_lock = threading.Lock()
         self._homes: dict[str, Home] = {}
         self._unreadable: dict[str, str] = {}
         self._deaths: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_DEATHS_ALLOWED))
@@ -51,7 +54,7 @@ class Homes:
 
     def start(self) -> None:
         """Find every home and see that it is served; what cannot be becomes a problem."""
-        self._around.stopping.clear()
+        self._around = replace(self._around, stopping=threading.Event())
         self._swept.clear()
         self._unreadable.clear()
         self._homes = {}
@@ -66,24 +69,25 @@ class Homes:
         """Let go of all homes; their daemons go on serving."""
         self._is_started = False
         self._around.stopping.set()
-        for home in self.all():
+        for home in list(self._homes.values()):
             home.let_go()
-        for thread in list(self._threads):
+        with self._threads_lock:
+            threads, self._threads = self._threads, []
+        for thread in threads:
             thread.join()
-        self._threads.clear()
 
     def wait_until_swept(self, seconds: float) -> bool:
         """Wait for the background work of ``start``."""
         return self._swept.wait(seconds)
 
     def all(self) -> list[Home]:
-        """Return the homes that there are now."""
+        """Return the homes that there are now. Raises: FinalDriverError, before ``start``."""
+        self._expect_started()
         return list(self._homes.values())
 
     def find(self, home_id: str) -> Home | None:
         """Return a home, or None if there is none. Raises: FinalDriverError, if it is not understood."""
-        if not self._is_started:
-            raise FinalDriverError("the qsd driver has not been started")
+        self._expect_started()
         if home_id in self._unreadable:
             raise FinalDriverError(self._unreadable[home_id])
         return self._homes.get(home_id)
@@ -117,12 +121,9 @@ class Homes:
         if home is None:
             return
         with self._lock, home.lock:
-            if home.is_removed:
-                return
             if home.manifest.volumes:
                 raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(home.manifest.volumes))}")
             try:
-                home.adopt_if_running()
                 home.demolish()
             except OSError as error:
                 raise AmbiguousDriverError(f"{home.folder} could not be removed: {words(error)}") from error
@@ -144,7 +145,9 @@ class Homes:
             if is_half_made(folder):
                 clear_folder(folder)
             else:
-                self._unreadable[home_id] = f"{folder} holds layers and has no manifest; restore it, or move it away"
+                self._unreadable[home_id] = (
+                    f"{folder} holds layers and has no manifest; restore it, or move the folder away"
+                )
             return None
         except (ManifestUnreadable, NotADirectoryError) as error:
             self._unreadable[home_id] = str(error)
@@ -189,9 +192,12 @@ class Homes:
                     home.problems[f"merge {volume_id}"] = error.message
         self._swept.set()
 
-    def _begin(self, work: object, name: str) -> None:
-        assert callable(work)
+    def _begin(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
-        self._threads = [known for known in self._threads if known.is_alive()]
-        self._threads.append(thread)
-        thread.start()
+        with self._threads_lock:
+            self._threads = [*(known for known in self._threads if known.is_alive()), thread]
+            thread.start()
+
+    def _expect_started(self) -> None:
+        if not self._is_started:
+            raise FinalDriverError("the qsd driver has not been started")

@@ -52,6 +52,8 @@ def make_ready(home: Home) -> None:
     """See to it that a home is served and settled. The caller holds its lock. Raises: DriverError."""
     if home.is_removed:
         raise FinalDriverError(f"{home.id} has been removed")
+    if home.around.stopping.is_set():
+        raise BusyDriverError("the qsd driver has been stopped")
     if home.is_served and not home.is_unsettled:
         return
     try:
@@ -76,6 +78,7 @@ def _resume(home: Home) -> None:
         home.bury_daemon()
         was_alive = home.adopt()
     if was_alive:
+        home.graph.forget()
         home.record_daemon()
         _settle_merges(home)
         _settle_cuts(home)
@@ -83,8 +86,7 @@ def _resume(home: Home) -> None:
         home.begin_daemon(_with_sizes(home, chain.after_death(home.manifest)))
     home.trace("recovery:after-settle")
     _settle_sizes(home)
-    _match_layers(home)
-    _match_exports(home)
+    _match_exports(home, _match_layers(home))
     home.remove_strays()
 
 
@@ -135,27 +137,38 @@ def _settle_sizes(home: Home) -> None:
         home.save(_with_sizes(home, home.manifest), releasing=True)
 
 
-def _match_layers(home: Home) -> None:
-    """Close the layers that nobody owns, and open those that are missing."""
+def _match_layers(home: Home) -> set[str]:
+    """Close the layers that nobody owns, open those that are missing; return the volumes that cannot be."""
     graph = home.graph
     nodes = graph.nodes()
-    exports = graph.exports()
     owned = home.manifest.layers()
     wanted = {name for volume in home.manifest.volumes.values() for name in (volume.id, *volume.exported)}
-    for name in exports.keys() - wanted:
+    for name in graph.exports().keys() - wanted:
         graph.detach(name)
     # An overlay has a higher number than what it lies over, so this goes from the top down.
     for layer in sorted(nodes.keys() - owned, reverse=True):
         graph.close(layer)
     missing: list[Opened] = []
+    owner: dict[int, str] = {}
     for volume in home.manifest.volumes.values():
         _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
-        for index, layer in enumerate(volume.chain):
+        for below, layer in zip((None, *volume.chain), volume.chain, strict=False):
+            owner[layer] = volume.id
             if layer not in nodes:
-                backing = volume.chain[index - 1] if index else None
-                missing.append(Opened(layer, backing, read_only=layer != volume.leaf))
-        missing.extend(Opened(held.layer) for held in volume.pending.values() if held.layer not in nodes)
-    graph.open(missing)
+                missing.append(Opened(layer, below, read_only=layer != volume.leaf))
+        for held in volume.pending.values():
+            owner[held.layer] = volume.id
+            if held.layer not in nodes:
+                missing.append(Opened(held.layer))
+    refused = graph.open_all(missing)
+    broken: dict[str, str] = {}
+    for layer, refusal in refused.items():
+        broken.setdefault(owner[layer], refusal.reason)
+    for volume_id in home.manifest.volumes:
+        home.problems.pop(f"open {volume_id}", None)
+        if volume_id in broken:
+            home.problems[f"open {volume_id}"] = f"volume {volume_id} cannot be served: {broken[volume_id]}"
+    return set(broken)
 
 
 def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | None]) -> None:
@@ -170,10 +183,12 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
             )
 
 
-def _match_exports(home: Home) -> None:
-    """Export every volume's leaf and every snapshot that should be."""
+def _match_exports(home: Home, broken: set[str]) -> None:
+    """Export the leaf of every volume that can be, and every snapshot that should be."""
     exports = home.graph.exports()
     for volume in home.manifest.volumes.values():
+        if volume.id in broken:
+            continue
         if volume.id not in exports:
             home.graph.attach(volume.id, volume.leaf, writable=True)
         for snapshot in volume.exported:

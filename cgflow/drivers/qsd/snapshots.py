@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd import chain, merge, qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, file_name, node
+from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, node
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.manifest import Cut, Pending, VolumeRecord
 from cgflow.drivers.qsd.qmp import CommandRefused
@@ -127,7 +127,8 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
             return
         if snapshot_id in volume.pending:
             overlay = volume.pending[snapshot_id].layer
-            graph.close(overlay)
+            if overlay in graph.nodes():
+                graph.close(overlay)
             home.trace("delete:after-close")
             home.save(chain.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
             home.trace("delete:after-record")
@@ -161,7 +162,7 @@ def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, 
             home.remove_files(layer)
             raise
     home.trace("prepare:after-manifest")
-    graph.open([Opened(layer)])
+    graph.open(layer)
     home.trace("prepare:after-open")
 
 

@@ -75,7 +75,8 @@ class StateDir:
         strangers = sorted(path.name for path in self.path.iterdir() if path != fresh)
         if strangers:
             raise ConfigError(
-                f"{self.path} holds {', '.join(strangers[:3])} and was not made by this driver; name an empty directory"
+                f"{self.path} holds {', '.join(strangers[:3])} and was not made by this driver; "
+                "name an empty directory"
             )
         with fresh.open("w") as stream:
             json.dump(_CONTENT, stream)
@@ -89,7 +90,9 @@ class StateDir:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ConfigError(f"another process uses {self.path}; stop it, or name another directory") from error
+            raise ConfigError(
+                f"another process uses {self.path}; stop it, or name another directory"
+            ) from error
 
 
 def _read(marker: Path) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cgflow.drivers.qsd import merge, qcow2
-from cgflow.drivers.qsd.blockgraph import Opened
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.manifest import VolumeRecord
 from cgflow.drivers.qsd.qmp import CommandRefused
@@ -28,7 +27,7 @@ def create(home: Home, volume_id: str, size_bytes: int) -> None:
             fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
             _save_or_remove(home, layer, fresh)
         home.trace("volume:after-manifest")
-        graph.open([Opened(layer)])
+        graph.open(layer)
         home.trace("volume:after-open")
         graph.attach(volume_id, layer, writable=True)
         home.trace("volume:after-attach")
@@ -48,10 +47,14 @@ def delete(home: Home, volume_id: str) -> None:
             raise FinalDriverError(f"volume {volume_id} has snapshots: {', '.join(left)}; delete them first")
         merge.interrupt(home, volume_id)
         volume = home.manifest.volumes[volume_id]
-        graph.detach(volume_id)
+        # A volume that could not be served must still be removable.
+        if volume_id in graph.exports():
+            graph.detach(volume_id)
         home.trace("remove:after-detach")
+        opened = graph.nodes()
         for layer in reversed(volume.chain):
-            graph.close(layer)
+            if layer in opened:
+                graph.close(layer)
         home.trace("remove:after-close")
         home.save(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
@@ -76,7 +79,8 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         _refuse_below_frozen(home, volume, size_bytes)
         if not graph.detach(volume_id, politely=True):
             raise BusyDriverError(
-                f"volume {volume_id} cannot be resized while a client is connected: disconnect it, then ask again"
+                f"volume {volume_id} cannot be resized while a client is connected: "
+                "disconnect it, then ask again"
             )
         home.trace("extend:after-detach")
         try:
@@ -100,7 +104,8 @@ def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> N
         frozen = qcow2.read_header(home.path(layer)).size_bytes
         if frozen > size_bytes:
             raise FinalDriverError(
-                f"volume {volume.id} cannot be made smaller than its snapshots ({frozen} bytes); delete them first"
+                f"volume {volume.id} cannot be made smaller than its snapshots ({frozen} bytes); "
+                "delete them first"
             )
 
 

@@ -1,0 +1,61 @@
+# Two commands do everything on a fresh Debian 12: `make demo` and `make test`.
+# Python packages go into a private virtual environment. Debian packages are
+# installed as root; anyone else is told the line to type.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PACKAGES := python3-venv qemu-system-common qemu-utils libnbd-bin
+PROGRAMS := qemu-storage-daemon qemu-img nbdcopy
+
+.PHONY: demo test check bench serve clean programs
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
+	@echo "make test    all checks and tests"
+	@echo "make check   lint, types, layers and file sizes only"
+	@echo "make bench   ratios, measured in one run"
+	@echo "make serve   serve on 127.0.0.1:8776 with the state in ./state"
+
+demo: $(VENV)/ready programs
+	$(PY) -m tests.demo
+
+test: check programs
+	$(VENV)/bin/pytest $(PYTEST)
+
+check: $(VENV)/ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m tests.architecture.file_sizes
+
+bench: $(VENV)/ready programs
+	$(PY) -m benchmarks
+
+serve: $(VENV)/ready programs
+	$(VENV)/bin/cgflow serve --state-dir state
+
+clean:
+	rm -rf $(VENV) .venv-* *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+programs:
+	@missing=; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	[ -z "$$missing" ] || $(MAKE) --no-print-directory packages MISSING="$$missing"
+
+$(VENV)/ready: setup.cfg pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cgflow needs Python 3.11 or later as python3"; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory packages MISSING=" python3-venv"
+	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable .[test]
+	touch $@
+
+.PHONY: packages
+packages:
+	@if [ "$$(id -u)" = 0 ]; then \
+	  echo "installing:$(MISSING)"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \
+	else \
+	  echo "Missing:$(MISSING). Install them with:"; \
+	  echo "  sudo apt-get install --no-install-recommends $(PACKAGES)"; exit 1; \
+	fi

@@ -1,0 +1,71 @@
+"""The answers that several nouns give: an accepted operation, a page of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+from urllib.parse import urlencode
+
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from api import current
+from cgflow.db.repositories.paging import ListQuery
+from flows.acceptance import Accepted
+
+Answer = tuple[dict[str, object], int, dict[str, str]]
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def accepted(accepted: Accepted, body: dict[str, object]) -> Answer:
+    """Answer that an operation is accepted, and where to follow it."""
+    return body, 202, _way_to(accepted)
+
+
+def accepted_empty(accepted: Accepted) -> Response:
+    """Answer that an operation is accepted where Cinder answers with no body."""
+    response = empty()
+    response.headers.update(_way_to(accepted))
+    return response
+
+
+def empty() -> Response:
+    """Answer that something was done or taken on, and nothing more."""
+    return Response(status=202, mimetype="application/json")
+
+
+def page(
+    key: str, read: Callable[[Session, ListQuery, str | None], Sequence[_Identified]], query: ListQuery
+) -> dict[str, object]:
+    """Answer with one page of a list, and with the way to the next if there is one."""
+    # One more than is shown is read, so that a next page is promised only when there is something on it.
+    with current.desk().database.read() as session:
+        found = read(session, replace(query, limit=query.limit + 1), current.caller().scope)
+    return shown(key, found, query.limit)
+
+
+def shown(key: str, found: Sequence[_Identified], limit: int, *, by_offset: bool = False) -> dict[str, object]:
+    """Cut a list that was read one longer than is shown."""
+    body: dict[str, object] = {key: found[:limit]}
+    if len(found) > limit:
+        body[f"{key}_links"] = [{"rel": "next", "href": _next(found[limit - 1].id, limit, by_offset)}]
+    return body
+
+
+def _next(last_id: str, limit: int, by_offset: bool) -> str:
+    asked = request.args.to_dict()
+    offset = asked.pop("offset", "0")
+    way = {"offset": str(int(offset) + limit)} if by_offset else {"marker": last_id}
+    return f"{request.base_url}?{urlencode({**asked, 'limit': str(limit), **way})}"
+
+
+def _way_to(accepted: Accepted) -> dict[str, str]:
+    return {
+        "Location": f"{current.prefix()}/flows/{accepted.flow_id}",
+        "X-Cgflow-Flow-Id": accepted.flow_id,
+    }

@@ -1,0 +1,117 @@
+"""The seam to flask-smorest, which ships no types: blueprints that take and give schemas.
+
+Everything that knows flask-smorest is here: the typed decorators, the strict
+reader that they use, and the API document that is made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import flask_smorest
+from flask import Flask, Request
+from marshmallow import RAISE, Schema, ValidationError, missing
+from webargs.flaskparser import FlaskParser
+
+from api import auth, body, versions
+from api.negotiation import check_media_types
+from api.schemas.fault import BY_STATUS
+from cgflow import __version__
+from cgflow.errors import InvalidInput
+
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+
+class _Reader(FlaskParser):
+    """Reads what a view takes; every complaint is an ``InvalidInput`` that names the field."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": None}  # noqa: RUF012
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the body, read strictly whatever its content type claims."""
+        raw = req.get_data()
+        return body.parse(raw) if raw.strip() else missing
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Mapping[str, str] | None,
+    ) -> NoReturn:
+        """Turn marshmallow's complaints into the one sentence of the first."""
+        path, text = _first(error.messages)
+        # The location, and the noun around a body, say nothing that the caller does not know.
+        known = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) else 1
+        field = ".".join(path[known:])
+        place = f" for field '{field}'" if field else ""
+        raise InvalidInput(f"Invalid input{place}: {text}", field or None)
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """Views of one noun. Before each the caller and the microversion are settled."""
+
+    ARGUMENTS_PARSER = _Reader()
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, f"api.resources.{name}", description=description)
+        for step in (versions.negotiate, auth.admit, check_media_types):
+            self.before_request(step)
+
+    def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        """Serve a view under a path."""
+        decorator: Callable[[ViewT], ViewT] = super().route(rule, **options)
+        return decorator
+
+    def takes(self, schema: type[Schema], *, location: str = "json") -> Callable[[ViewT], ViewT]:
+        """Give the view the body, or the query, loaded with a schema, as its first argument."""
+        is_required = not getattr(schema, "is_optional", False)
+        decorator: Callable[[ViewT], ViewT] = super().arguments(
+            schema, location=location, required=is_required, error_status_code=400
+        )
+        return decorator
+
+    def gives(
+        self, status: int, schema: type[Schema] | None = None, *faults: int, media_type: str | None = None
+    ) -> Callable[[ViewT], ViewT]:
+        """Answer with a schema and document the faults; 400 and 503 any view can meet."""
+
+        def decorate(view: ViewT) -> ViewT:
+            for fault in sorted({400, 406, 503, *faults}):
+                view = self.alt_response(fault, schema=BY_STATUS[fault])(view)
+            shown: ViewT = self.response(status, schema, content_type=media_type)(view)
+            return shown
+
+        return decorate
+
+
+def document(app: Flask, title: str) -> flask_smorest.Api:
+    """Begin the API document, and serve it."""
+    app.config.update(
+        API_TITLE=title,
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    return flask_smorest.Api(app)
+
+
+def serve(
+    app: Flask, api: flask_smorest.Api, blueprints: Iterable[Blueprint], documented: str, others: Mapping[str, str]
+) -> None:
+    """Serve blueprints under a prefix that is documented, and under others that say the same."""
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint, url_prefix=documented)
+        for name, prefix in others.items():
+            app.register_blueprint(blueprint, url_prefix=prefix, name=f"{name}_{blueprint.name}")
+
+
+def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
+    if isinstance(messages, Mapping):
+        key, inner = next(iter(messages.items()))
+        return _first(inner, path if key == "_schema" else (*path, str(key)))
+    return path, str(messages[0] if isinstance(messages, list) else messages)

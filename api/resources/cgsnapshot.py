@@ -1,0 +1,66 @@
+"""Cgsnapshots: ``/cgsnapshots``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import cgsnapshot as schemas
+from api.schemas.listing import CgsnapshotListIn
+from cgflow.db.repositories import cgsnapshot as cgsnapshots
+from cgflow.db.repositories.paging import ListQuery
+from flows.cgsnapshot import accept
+
+blueprint = Blueprint("cgsnapshots", "The consistent points in time of consistency groups.")
+
+
+@blueprint.route("/cgsnapshots")
+class Cgsnapshots(MethodView):
+    """All of them, in short."""
+
+    @blueprint.takes(CgsnapshotListIn, location="query")
+    @blueprint.gives(200, schemas.RefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List the ids and names of cgsnapshots, the newest first."""
+        return answers.page("cgsnapshots", cgsnapshots.page, query)
+
+    @blueprint.takes(schemas.CgsnapshotCreateIn)
+    @blueprint.gives(202, schemas.RefEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Take a cgsnapshot: every member of a consistency group at one instant."""
+        accepted = accept.create(desk(), caller(), **body)
+        ref = {"id": accepted.resource_id, "name": body["name"]}
+        return answers.accepted(accepted, {"cgsnapshot": ref})
+
+
+@blueprint.route("/cgsnapshots/detail")
+class CgsnapshotDetails(MethodView):
+    """All of them, in full."""
+
+    @blueprint.takes(CgsnapshotListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List cgsnapshots in full, the newest first."""
+        return answers.page("cgsnapshots", cgsnapshots.page, query)
+
+
+@blueprint.route("/cgsnapshots/<cgsnapshot_id>")
+class Cgsnapshot(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, cgsnapshot_id: str) -> dict[str, object]:
+        """Show a cgsnapshot."""
+        with desk().database.read() as session:
+            cgsnapshot = cgsnapshots.get(session, cgsnapshot_id, caller().scope)
+        return {"cgsnapshot": cgsnapshot}
+
+    @blueprint.gives(202, None, 404, 409)
+    def delete(self, cgsnapshot_id: str) -> Response:
+        """Delete a cgsnapshot with all its members' copies."""
+        return answers.accepted_empty(accept.delete(desk(), caller(), cgsnapshot_id))

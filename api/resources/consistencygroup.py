@@ -1,0 +1,77 @@
+"""Consistency groups: ``/consistencygroups``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import consistencygroup as schemas
+from api.schemas.listing import ListIn
+from cgflow.db.repositories import consistencygroup as consistencygroups
+from cgflow.db.repositories.paging import ListQuery
+from flows.consistencygroup import accept
+
+blueprint = Blueprint("consistencygroups", "Volumes that share one point in time.")
+
+
+@blueprint.route("/consistencygroups")
+class ConsistencyGroups(MethodView):
+    """All of them, in short."""
+
+    @blueprint.takes(ListIn, location="query")
+    @blueprint.gives(200, schemas.RefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List the ids and names of consistency groups, the newest first."""
+        return answers.page("consistencygroups", consistencygroups.page, query)
+
+    @blueprint.takes(schemas.ConsistencyGroupCreateIn)
+    @blueprint.gives(202, schemas.RefEnvelope, 404, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Create a consistency group that takes volumes of the given types."""
+        accepted = accept.create(desk(), caller(), **body)
+        ref = {"id": accepted.resource_id, "name": body["name"]}
+        return answers.accepted(accepted, {"consistencygroup": ref})
+
+
+@blueprint.route("/consistencygroups/detail")
+class ConsistencyGroupDetails(MethodView):
+    """All of them, in full."""
+
+    @blueprint.takes(ListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List consistency groups in full, the newest first."""
+        return answers.page("consistencygroups", consistencygroups.page, query)
+
+
+@blueprint.route("/consistencygroups/<group_id>")
+class ConsistencyGroup(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, group_id: str) -> dict[str, object]:
+        """Show a consistency group."""
+        with desk().database.read() as session:
+            group = consistencygroups.get(session, group_id, caller().scope)
+        return {"consistencygroup": group}
+
+    @blueprint.gives(202, None, 404, 409)
+    def delete(self, group_id: str) -> Response:
+        """Delete a consistency group that has no volumes."""
+        return answers.accepted_empty(accept.delete(desk(), caller(), group_id, force=False))
+
+
+@blueprint.route("/consistencygroups/<group_id>/delete")
+class ConsistencyGroupDeletion(MethodView):
+    """The end of one."""
+
+    @blueprint.takes(schemas.ConsistencyGroupDeleteIn)
+    @blueprint.gives(202, None, 404, 409)
+    def post(self, body: dict[str, Any], group_id: str) -> Response:
+        """Delete a consistency group, with its volumes if forced."""
+        return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **body))

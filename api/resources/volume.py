@@ -1,0 +1,84 @@
+"""Volumes: ``/volumes``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers, connections
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import volume as schemas
+from api.schemas.action import ConnectionInfoOut, VolumeActionIn
+from api.schemas.listing import VolumeListIn
+from cgflow.db.repositories import volume as volumes
+from cgflow.db.repositories.paging import ListQuery
+from flows.volume import accept
+
+blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
+
+
+@blueprint.route("/volumes")
+class Volumes(MethodView):
+    """All of them, in short."""
+
+    @blueprint.takes(VolumeListIn, location="query")
+    @blueprint.gives(200, schemas.RefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List the ids and names of volumes, the newest first."""
+        return answers.page("volumes", volumes.page, query)
+
+    @blueprint.takes(schemas.VolumeCreateIn)
+    @blueprint.gives(202, schemas.CreatedEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Create a volume, in a consistency group if one is named."""
+        accepted = accept.create(desk(), caller(), **body)
+        with desk().database.read() as session:
+            volume = volumes.get(session, accepted.resource_id, None)
+        return answers.accepted(accepted, {"volume": volume})
+
+
+@blueprint.route("/volumes/detail")
+class VolumeDetails(MethodView):
+    """All of them, in full."""
+
+    @blueprint.takes(VolumeListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List volumes in full, the newest first."""
+        return answers.page("volumes", volumes.page, query)
+
+
+@blueprint.route("/volumes/<volume_id>")
+class Volume(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, volume_id: str) -> dict[str, object]:
+        """Show a volume."""
+        with desk().database.read() as session:
+            return {"volume": volumes.get(session, volume_id, caller().scope)}
+
+    @blueprint.takes(schemas.VolumeDeleteIn, location="query")
+    @blueprint.gives(202, None, 404, 409)
+    def delete(self, query: dict[str, Any], volume_id: str) -> Response:
+        """Delete a volume that is in no consistency group and has no snapshots."""
+        return answers.accepted_empty(accept.delete(desk(), caller(), volume_id))
+
+
+@blueprint.route("/volumes/<volume_id>/action")
+class VolumeAction(MethodView):
+    """What can be done with one."""
+
+    @blueprint.takes(VolumeActionIn)
+    @blueprint.gives(200, ConnectionInfoOut, 404, 409, 413)
+    def post(self, body: dict[str, Any], volume_id: str) -> Any:
+        """Extend a volume (202), learn its address (200), or say that it is no longer used (202)."""
+        if "extend" in body:
+            return answers.accepted_empty(accept.extend(desk(), caller(), volume_id, **body["extend"]))
+        if "connect" in body:
+            return {"connection_info": connections.connect_volume(volume_id)}
+        connections.disconnect_volume(volume_id)
+        return answers.empty()

@@ -1,0 +1,69 @@
+"""Actions: ``{"<action>": {...}}``, posted to what is acted upon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, pre_load
+
+from api.errors import MALFORMED
+from api.schemas.fields import Count
+from cgflow.errors import InvalidInput
+
+
+class ExtendIn(Schema):
+    """The size that a volume is to have, in GiB."""
+
+    new_size = Count(min=1, required=True)
+
+
+class _ActionIn(Schema):
+    """One action, of those that the subclass declares."""
+
+    @pre_load
+    def count(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Refuse what is not exactly one known action."""
+        if not isinstance(data, dict) or len(data) != 1:
+            raise InvalidInput(f"{MALFORMED} The body must hold exactly one action: {', '.join(self._known())}.")
+        (action,) = data
+        if action not in self._known():
+            raise InvalidInput(f"There is no such action: {action[:255]}. Known are: {', '.join(self._known())}.")
+        return data
+
+    def _known(self) -> list[str]:
+        return [field.data_key or name for name, field in self.fields.items()]
+
+
+class _Details(fields.Dict):
+    """What a client tells of itself with an action; nothing of it is needed, and null will do."""
+
+    def __init__(self, data_key: str) -> None:
+        super().__init__(data_key=data_key, allow_none=True)
+
+
+class SnapshotActionIn(_ActionIn):
+    """An action on a snapshot."""
+
+    connect = _Details("os-initialize_connection")
+    disconnect = _Details("os-terminate_connection")
+
+
+class VolumeActionIn(SnapshotActionIn):
+    """An action on a volume."""
+
+    extend = fields.Nested(ExtendIn, data_key="os-extend")
+
+
+class ConnectionOut(Schema):
+    """How a client reaches a volume or a snapshot."""
+
+    protocol = fields.String(data_key="driver_volume_type")
+    data = fields.Dict(keys=fields.String())
+
+
+class ConnectionInfoOut(Schema):
+    """The answer to ``os-initialize_connection``."""
+
+    connection_info = fields.Nested(ConnectionOut)
+
+

@@ -1,0 +1,28 @@
+"""Faults in the API document. They are made in ``api/faults.py``; these schemas describe them."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from api.faults import KEYS
+
+
+class FaultOut(Schema):
+    """What every refusal says."""
+
+    code = fields.Integer(required=True)
+    message = fields.String(required=True)
+    retryAfter = fields.String()  # noqa: N815 - the wire's word
+    slug = fields.String(data_key="cgflow:code", required=True)
+    field = fields.String(data_key="cgflow:field")
+    request_id = fields.String(required=True)
+
+
+def _named(key: str) -> type[Schema]:
+    fault: fields.Field[object] = fields.Nested(FaultOut, required=True)
+    return Schema.from_dict({key: fault}, name=f"{key[0].upper()}{key[1:]}Fault")
+
+
+BY_KEY = {key: _named(key) for key in sorted(set(KEYS.values()))}
+BY_STATUS = {status: BY_KEY[key] for status, key in KEYS.items()}
+"""The schema of the answer with a status."""

@@ -1,0 +1,121 @@
+"""Flows on the wire: cgflow's own, with no counterpart in Cinder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+from marshmallow.validate import Range
+
+from api import current
+from api.schemas.envelope import listed
+from api.schemas.fields import MAX_INT, Moment
+from cgflow.records import AtomState, Flow, FlowEvent
+
+LONGEST_WAIT_S = 30
+_MOST_EVENTS = 1000
+
+
+class EventListIn(Schema):
+    """Which events, and how long to wait for the first."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    after = fields.Integer(load_default=0, validate=Range(0, MAX_INT))
+    wait = fields.Float(load_default=0.0, validate=Range(0, LONGEST_WAIT_S))
+    limit = fields.Integer(load_default=_MOST_EVENTS, validate=Range(1, _MOST_EVENTS))
+
+
+def _detail(key: str) -> fields.Field[Any]:
+    """Return a field that shows one side of what came of a step: its result or its failure."""
+
+    def shown(told: AtomState | FlowEvent) -> object:
+        return (told.detail or {}).get(key)
+
+    return fields.Function(shown, metadata={"nullable": True})
+
+
+class EventOut(Schema):
+    """One transition of a flow (``task`` is null) or of one of its tasks."""
+
+    seq = fields.Integer()
+    at = Moment()
+    atom = fields.String(data_key="task", allow_none=True)
+    from_state = fields.String(data_key="from", allow_none=True)
+    to_state = fields.String(data_key="to")
+    attempt = fields.Integer()
+    duration_ms = fields.Float(allow_none=True)
+    conductor = fields.String(allow_none=True)
+    result = _detail("result")
+    failure = _detail("failure")
+
+
+class EventsOut(Schema):
+    """Events in order."""
+
+    events = fields.List(fields.Nested(EventOut))
+
+
+class TaskOut(Schema):
+    """Where one task of a flow stands."""
+
+    atom = fields.String(data_key="name")
+    state = fields.String()
+    attempts = fields.Integer()
+    started_at = Moment(allow_none=True)
+    ended_at = Moment(allow_none=True)
+    duration_ms = fields.Float(allow_none=True)
+    result = _detail("result")
+    failure = _detail("failure")
+
+
+def _duration_ms(flow: Flow) -> float | None:
+    if flow.started_at is None or flow.ended_at is None:
+        return None
+    return round((flow.ended_at - flow.started_at).total_seconds() * 1000, 3)
+
+
+def _links(flow: Flow) -> list[dict[str, str]]:
+    href = current.href(f"/flows/{flow.id}")
+    parts = (("self", ""), ("events", "/events"), ("graph", "/graph"))
+    return [{"rel": rel, "href": href + path} for rel, path in parts]
+
+
+class FlowOut(Schema):
+    """A flow in a list."""
+
+    id = fields.String()
+    operation = fields.String()
+    state = fields.String()
+    resource_type = fields.String()
+    resource_id = fields.String()
+    group_id = fields.String(data_key="consistencygroup_id", allow_none=True)
+    project_id = fields.String()
+    user_id = fields.String()
+    request_id = fields.String()
+    version = fields.Integer()
+    epoch = fields.Integer()
+    conductor = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True)
+    created_at = Moment()
+    started_at = Moment(allow_none=True)
+    ended_at = Moment(allow_none=True)
+    duration_ms = fields.Function(_duration_ms, metadata={"type": "number", "nullable": True})
+    links = fields.Function(_links, metadata={"type": "array", "items": {"type": "object"}})
+
+
+class FlowDetailOut(FlowOut):
+    """A flow with its tasks, and what a failed rollback left behind."""
+
+    tasks = fields.List(fields.Nested(TaskOut))
+    leftovers = fields.List(fields.Raw(metadata={"type": "object"}))
+
+
+class FlowEnvelope(Schema):
+    """One flow."""
+
+    flow = fields.Nested(FlowDetailOut)
+
+
+FlowPage = listed("flows", FlowOut)

@@ -1,0 +1,87 @@
+"""Pools on the wire: what each backend reports, as Cinder's scheduler shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, post_load
+
+from cgflow import __version__, clock, records
+
+
+def pool_name(host: str | None) -> str | None:
+    """Return the wire's ``host@backend#pool``. A backend is one pool, which bears the backend's name."""
+    return None if host is None else f"{host}#{host.rpartition('@')[2]}"
+
+
+def capabilities(backend: records.Backend) -> dict[str, object]:
+    """Return what a backend reports about itself, in Cinder's words."""
+    _, _, name = backend.name.rpartition("@")
+    report = backend.report
+    return {
+        "pool_name": name,
+        "volume_backend_name": name,
+        "vendor_name": "cgflow",
+        "driver_version": __version__,
+        "total_capacity_gb": report.total_gib,
+        "free_capacity_gb": report.free_gib,
+        "provisioned_capacity_gb": report.provisioned_gib,
+        "max_over_subscription_ratio": report.max_over_subscription_ratio,
+        "reserved_percentage": 0,
+        "thin_provisioning_support": report.thin,
+        "thick_provisioning_support": not report.thin,
+        "QoS_support": False,
+        "multiattach": False,
+        "availability_zone": backend.availability_zone,
+        "backend_state": "up" if backend.is_up else "down",
+        "timestamp": clock.iso(backend.reported_at),
+        "cgflow:reason": backend.reason,
+        # What the driver says of itself wins over what is assumed above.
+        **report.capabilities,
+    }
+
+
+class PoolListIn(Schema):
+    """The query of the list of pools."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    detail = fields.Boolean(load_default=False)
+
+    @post_load
+    def only(self, data: dict[str, Any], **_: Any) -> bool:
+        """Return whether capabilities are wanted."""
+        return bool(data["detail"])
+
+
+class PoolOut(Schema):
+    """One pool; its capabilities are shown on request."""
+
+    name = fields.String()
+    capabilities = fields.Dict(keys=fields.String())
+
+
+class PoolsOut(Schema):
+    """All pools."""
+
+    pools = fields.List(fields.Nested(PoolOut))
+
+
+class ZoneStateOut(Schema):
+    """Whether a zone has a backend that is up."""
+
+    available = fields.Boolean()
+
+
+class ZoneOut(Schema):
+    """One availability zone."""
+
+    name = fields.String(data_key="zoneName")
+    state = fields.Nested(ZoneStateOut, data_key="zoneState")
+
+
+class ZonesOut(Schema):
+    """All availability zones."""
+
+    zones = fields.List(fields.Nested(ZoneOut), data_key="availabilityZoneInfo")

@@ -1,0 +1,118 @@
+"""Quota on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
+
+from api.schemas.envelope import Envelope
+from api.schemas.fields import MAX_TEXT, Count
+
+_NO_LIMIT = -1
+_SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
+
+
+class Limits(fields.Field[dict[str, int]]):
+    """Limits by resource; -1 is none, null leaves a limit as it is."""
+
+    def __init__(self) -> None:
+        limit = {"type": "integer", "minimum": _NO_LIMIT, "nullable": True}
+        super().__init__(metadata={"type": "object", "additionalProperties": limit})
+
+    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> dict[str, int]:
+        if not isinstance(value, Mapping):
+            raise ValidationError("Must be an object of limits.")
+        return {
+            resource: self._limit(resource, limit)
+            for resource, limit in value.items()
+            if resource not in _SENT_ALONG and limit is not None
+        }
+
+    def _limit(self, resource: str, limit: object) -> int:
+        if not 1 <= len(resource) <= MAX_TEXT or "\x00" in resource:
+            raise ValidationError(f"'{resource[:MAX_TEXT]}' cannot be a resource.")
+        try:
+            return Count(min=_NO_LIMIT).deserialize(limit)  # type: ignore[no-any-return]
+        except ValidationError as error:
+            raise ValidationError({resource: error.messages}) from error
+
+
+class QuotaSetIn(Envelope):
+    """The body that sets limits of a project."""
+
+    root = "quota_set"
+
+    quota_set = Limits()
+
+
+class QuotaClassSetIn(Envelope):
+    """The body that sets limits of the default class."""
+
+    root = "quota_class_set"
+
+    quota_class_set = Limits()
+
+
+class QuotaQueryIn(Schema):
+    """Whether usage is wanted with the limits."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    usage = fields.Boolean(load_default=False)
+
+    @post_load
+    def only(self, data: dict[str, Any], **_: Any) -> bool:
+        """Return whether usage is wanted."""
+        return bool(data["usage"])
+
+
+_LINE = {
+    "oneOf": [
+        {"type": "integer"},
+        {"type": "string"},
+        {"type": "object", "properties": {name: {"type": "integer"} for name in ("limit", "in_use", "reserved")}},
+    ]
+}
+
+
+class QuotaSetOut(Schema):
+    """Limits by resource, or with usage: ``limit``, ``in_use`` and ``reserved`` by resource."""
+
+    quota_set = fields.Raw(metadata={"type": "object", "additionalProperties": _LINE})
+
+
+class QuotaClassSetOut(Schema):
+    """Limits of the default class by resource."""
+
+    quota_class_set = fields.Raw(metadata={"type": "object", "additionalProperties": _LINE})
+
+
+class AbsoluteOut(Schema):
+    """The limits of the caller's project and what counts against them, in Cinder's words."""
+
+    maxTotalVolumes = fields.Integer()  # noqa: N815
+    maxTotalSnapshots = fields.Integer()  # noqa: N815
+    maxTotalVolumeGigabytes = fields.Integer()  # noqa: N815
+    maxTotalBackups = fields.Integer()  # noqa: N815
+    maxTotalBackupGigabytes = fields.Integer()  # noqa: N815
+    totalVolumesUsed = fields.Integer()  # noqa: N815
+    totalGigabytesUsed = fields.Integer()  # noqa: N815
+    totalSnapshotsUsed = fields.Integer()  # noqa: N815
+    totalBackupsUsed = fields.Integer()  # noqa: N815
+    totalBackupGigabytesUsed = fields.Integer()  # noqa: N815
+
+
+class LimitsOut(Schema):
+    """Limits: there is none on the rate of requests."""
+
+    rate = fields.List(fields.Dict())
+    absolute = fields.Nested(AbsoluteOut)
+
+
+class LimitsEnvelope(Schema):
+    """The limits of the caller's project."""
+
+    limits = fields.Nested(LimitsOut)

@@ -1,0 +1,144 @@
+"""Volume types and their extra specs on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load, pre_load
+
+from api import current
+from api.schemas.envelope import Envelope, Link, Taken
+from api.schemas.fields import Flag, Pairs, Text, constant
+from api.schemas.listing import ListIn
+from cgflow.db.repositories.paging import ListQuery
+from cgflow.errors import InvalidInput
+
+_PUBLIC = "os-volume-type-access:is_public"
+_SPEC_KEY = r"[\w.:\- ]+"
+
+
+class VolumeTypeIn(Taken):
+    """A new volume type."""
+
+    name = Text(min=1, required=True)
+    description = Text(allow_none=True, load_default=None)
+    is_public = Flag(data_key=_PUBLIC, load_default=True)
+    extra_specs = Pairs(keys=_SPEC_KEY)
+
+    @post_load
+    def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Trim the name, by which types are found in lists separated by commas."""
+        return data | {"name": usable_name(data["name"])} if "name" in data else data
+
+
+class VolumeTypeCreateIn(Envelope):
+    """The body that creates a volume type."""
+
+    root = "volume_type"
+
+    volume_type = fields.Nested(VolumeTypeIn, required=True)
+
+
+class VolumeTypePatch(VolumeTypeIn):
+    """What may be changed of a volume type; what is not named stays."""
+
+    class Meta:  # noqa: D106
+        exclude = ("extra_specs",)
+
+    name = Text(min=1)
+    description = Text(allow_none=True)
+    is_public = Flag(data_key="is_public")
+
+    @pre_load
+    def accept_both_keys(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Take the key that clients send on update, and the one that they send on creation."""
+        return {("is_public" if name == _PUBLIC else name): value for name, value in data.items()}
+
+
+class VolumeTypeUpdateIn(Envelope):
+    """The body that changes a volume type."""
+
+    root = "volume_type"
+
+    volume_type = fields.Nested(VolumeTypePatch, required=True)
+
+
+class ExtraSpecsIn(Envelope):
+    """The body that sets extra specs."""
+
+    root = "extra_specs"
+
+    extra_specs = Pairs(keys=_SPEC_KEY)
+
+
+class VolumeTypeListIn(ListIn):
+    """The query of the list of types: ``is_public`` None shows both kinds, to an administrator."""
+
+    filters = ("name",)
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+        fields = ("limit", "offset", "name", "is_public")
+
+    is_public = Text(load_default="true", metadata={"description": "true, false or none."})
+
+    @post_load
+    def query(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Return what the repository understands. A member sees public types alone."""
+        word = data["is_public"].strip().lower()
+        if word not in _KINDS:
+            raise InvalidInput(f"Invalid value '{word}' for is_public.", "is_public")
+        page: ListQuery = super().query(data, **kwargs)
+        is_public = _KINDS[word] if current.caller().is_admin else True
+        return {"name": data.get("name"), "is_public": is_public, "limit": page.limit, "offset": page.offset}
+
+
+class VolumeTypeOut(Schema):
+    """A volume type. Its extra specs tell of backends, so only administrators see them."""
+
+    id = fields.String()
+    name = fields.String()
+    description = fields.String(allow_none=True)
+    is_public = fields.Boolean()
+    access_is_public = fields.Boolean(attribute="is_public", data_key=_PUBLIC)
+    extra_specs = fields.Dict(keys=fields.String(), values=fields.String())
+    qos_specs_id = constant(None, type="string", nullable=True)
+
+    @post_dump
+    def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Show a member no extra specs."""
+        return data if current.caller().is_admin else data | {"extra_specs": {}}
+
+
+class VolumeTypeEnvelope(Schema):
+    """One volume type."""
+
+    volume_type = fields.Nested(VolumeTypeOut)
+
+
+class VolumeTypePage(Schema):
+    """Volume types."""
+
+    volume_types = fields.List(fields.Nested(VolumeTypeOut))
+    volume_types_links = fields.List(fields.Nested(Link))
+
+
+class ExtraSpecsOut(Schema):
+    """Extra specs by key."""
+
+    extra_specs = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+def usable_name(name: str) -> str:
+    """Return the name trimmed. Raises: InvalidInput, if nothing is left of it."""
+    if not name.strip():
+        raise InvalidInput("Type name can not be empty.", "name")
+    return name.strip()
+
+
+_KINDS: dict[str, bool | None] = {
+    "none": None, "": None,
+    "true": True, "t": True, "1": True, "yes": True,
+    "false": False, "f": False, "0": False, "no": False,
+}  # fmt: skip

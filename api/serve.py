@@ -1,0 +1,126 @@
+"""``cgflow serve``: the whole embedded service in one process."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import waitress
+from cgflow.db.upgrade import upgrade
+from oslo_config import cfg
+from stevedore import DriverManager, ExtensionManager
+from stevedore.exception import NoMatches
+
+from api.app import create_app
+from cgflow import config
+from cgflow.db.database import Database
+from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.errors import CgflowError, ConfigError
+from cgflow.state_dir import StateDir
+from flows.service import Service
+
+LOG = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option("--state-dir", type=click.Path(path_type=Path), required=True, help="Where everything is kept.")
+@click.option("--bind", default="127.0.0.1:8776", show_default=True, help="Address and port to serve on.")
+@click.option("--backend", default="qsd", show_default=True, help="Storage driver, by name.")
+@click.option("--config-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True)
+@click.option("--drills", is_flag=True, help="Obey faults ordered in STATE_DIR/faults.json, for rehearsals.")
+@click.option("--verbose", is_flag=True, help="Log what the engine does, too.")
+def serve(
+    state_dir: Path, bind: str, backend: str, config_file: tuple[Path, ...], drills: bool, verbose: bool
+) -> None:
+    """Serve the API on an embedded database and a local backend, until SIGTERM."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for name in ("taskflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
+    held = StateDir(state_dir)
+    try:
+        conf = config.load(config_file)
+        listener = _listen(bind)
+        held.acquire()
+        _serve(held, listener, conf, backend, drills)
+    except (CgflowError, cfg.Error) as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        held.release()
+
+
+def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backend: str, drills: bool) -> None:
+    driver = _driver(backend, held.path)
+    if drills:
+        driver = FaultyDriver(driver, Faults.from_file(held.path / "faults.json"))
+    upgrade(held.database_url)
+    service = Service(conf, Database(held.database_url), {f"{socket.gethostname()}@{backend}": driver})
+    try:
+        left = service.start()
+        server = waitress.create_server(
+            create_app(service.desk), sockets=[listener], threads=conf.engine.http_threads, ident=None
+        )
+
+        def stop(_signal: int, _frame: object) -> NoReturn:
+            # Long polls would hold the server's threads until their time is up.
+            service.conductor.watch.close()
+            raise SystemExit
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        host, port = listener.getsockname()[:2]
+        resumed = f", {len(left)} unfinished flows resumed" if left else ""
+        click.echo(
+            f"cgflow serves on http://{host}:{port} (state in {held.path}, backend {backend}{resumed})"
+        )
+        server.run()
+    finally:
+        LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
+        service.stop()
+
+
+def _driver(name: str, state_dir: Path) -> StorageDriver:
+    """Make the driver with this name. Raises: ConfigError, naming the drivers that there are."""
+    try:
+        found = DriverManager("cgflow.drivers", name)
+    except NoMatches:
+        known = ", ".join(sorted(ExtensionManager("cgflow.drivers").names()))
+        raise ConfigError(f"There is no driver {name!r}. Known are: {known}.") from None
+    driver: StorageDriver = found.driver({"name": name, "state_dir": state_dir / name})
+    return driver
+
+
+def _listen(bind: str) -> socket.socket:
+    """Open the listening socket. Raises: ConfigError for a bad, foreign, open or taken address."""
+    host, _, port = bind.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+        number = int(port)
+    except ValueError:
+        raise ConfigError(f"--bind wants ADDRESS:PORT with a numeric address, not {bind!r}.") from None
+    if not address.is_loopback:
+        raise ConfigError(
+            f"Refused to serve on {address} without authentication: whoever reaches the port could do "
+            "anything. Bind a loopback address such as 127.0.0.1, and let a proxy in front authenticate."
+        )
+    listener = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((str(address), number))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        why = "the port is in use by another process" if taken else str(error)
+        raise ConfigError(f"Cannot serve on {bind}: {why}. Name another with --bind.") from error
+    return listener

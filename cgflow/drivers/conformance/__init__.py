@@ -1,0 +1,56 @@
+"""The suite that decides whether a driver works; it ships so that a driver kept elsewhere can run it.
+
+Subclass it in a test file and say how to make a fresh, empty backend::
+
+    class TestMyDriver(DriverConformance):
+        def make(self) -> Harness:
+            return MyHarness()
+
+Every test is one rule of the contract and says in its failure which. Tests
+that need an ability the driver does not have are skipped by name. Volumes are
+of 1 to 3 GiB, and some kilobytes are written. Needs pytest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cgflow.drivers.conformance.concurrency import ConcurrencyRules
+from cgflow.drivers.conformance.copies import CopyRules
+from cgflow.drivers.conformance.cuts import CutRules
+from cgflow.drivers.conformance.harness import Harness
+from cgflow.drivers.conformance.order import OrderRules
+from cgflow.drivers.conformance.refusals import RefusalRules
+from cgflow.drivers.conformance.repeats import RepeatRules
+from cgflow.drivers.conformance.restarts import RestartRules
+from cgflow.drivers.conformance.scene import Scene
+from cgflow.drivers.conformance.verdict import Violation
+from cgflow.drivers.conformance.volumes import VolumeRules
+
+__all__ = ["DriverConformance", "Harness", "Scene", "Violation"]
+
+
+class DriverConformance(
+    VolumeRules, RepeatRules, RefusalRules, CutRules, CopyRules, RestartRules, ConcurrencyRules, OrderRules
+):
+    """Every rule, against the backend that ``make`` makes."""
+
+    def make(self) -> Harness:
+        """Return a fresh, empty backend with its driver started. Called once for each test."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to make its harness")
+
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        """The backend of one test, removed after it."""
+        harness = self.make()
+        try:
+            yield harness
+        finally:
+            harness.close()
+
+    @pytest.fixture
+    def scene(self, harness: Harness) -> Scene:
+        """The backend of one test, and what ought to exist on it."""
+        return Scene(harness)

@@ -1,0 +1,127 @@
+"""Rules for calls from several threads at once."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from cgflow.drivers.conformance.scene import Scene, copies_of
+from cgflow.drivers.conformance.verdict import expect, must_succeed
+
+DEADLINE_S = 60.0
+"""Seconds in which calls that wait for each other must be through."""
+
+
+class ConcurrencyRules:
+    """The driver orders what it must."""
+
+    def test_members_prepared_at_once(self, scene: Scene) -> None:
+        members = scene.new_members(12)
+        for volume in members:
+            scene.write(volume, "A", 0)
+        copies = copies_of(members)
+        cutter = scene.cutter
+        at_once("prepare of 12 members at once", [partial(cutter.prepare, copy) for copy in copies])
+        scene.note_prepared(copies)
+        scene.check("prepare of 12 members at once")
+        scene.cut(copies)
+        for copy in copies[::5]:
+            scene.expect_copy(copy, "A", "a member prepared with others at once", 0)
+        at_once("delete_snapshot of 12 at once", [partial(cutter.delete_snapshot, copy) for copy in copies])
+        scene.note_deleted(copies)
+        scene.check("delete_snapshot of 12 at once")
+
+    def test_same_call_at_once(self, scene: Scene) -> None:
+        (volume,) = scene.new_members(1)
+        (copy,) = copies_of([volume])
+        driver, cutter = scene.driver, scene.cutter
+        at_once("the same create_volume at once", [lambda: driver.create_volume(volume)] * 6)
+        at_once("the same prepare at once", [lambda: cutter.prepare(copy)] * 6)
+        scene.prepare(copy)
+        at_once("the same cut at once", [lambda: cutter.cut(copy.cgsnapshot_id, copy.group_id, [copy])] * 6)
+        scene.check("the same cut at once")
+        at_once("the same export_snapshot at once", [lambda: cutter.export_snapshot(copy)] * 6)
+        scene.export(copy)
+        at_once("the same delete_snapshot at once", [lambda: cutter.delete_snapshot(copy)] * 6)
+        scene.delete_copy(copy)
+        at_once("the same delete_volume at once", [lambda: driver.delete_volume(volume)] * 6)
+        scene.delete_volume(volume)
+
+    def test_groups_at_once(self, scene: Scene) -> None:
+        harness = scene.harness
+        scene.cutter  # noqa: B018 - skips here, not in a thread, if the driver cannot cut
+
+        def live(number: int) -> None:
+            own = Scene(harness, is_alone=False)
+            letter = "ABCD"[number]
+            members = own.new_members(2)
+            for volume in members:
+                own.write(volume, letter)
+            copies = own.take(members)
+            for volume, copy in zip(members, copies, strict=True):
+                own.write(volume, "Z")
+                own.expect_copy(copy, letter, "a copy in one of several groups worked on at once")
+                own.delete_copy(copy)
+                own.delete_volume(volume)
+            own.delete_group(members[0].group_id or "")
+
+        at_once("the life of four groups at once", [partial(live, number) for number in range(4)])
+        scene.check("the life of four groups at once")
+
+    def test_clients_work_while_copies_go(self, scene: Scene) -> None:
+        members = scene.new_members(2)
+        taken = [scene.take(members) for _ in range(3)]
+        leaving = threading.Event()
+        written = [0, 0]
+
+        def client(number: int) -> None:
+            while not leaving.is_set():
+                scene.harness.write(
+                    members[number], written[number] % 64 * 512, bytes([written[number] % 251]) * 512
+                )
+                written[number] += 1
+
+        def remove() -> None:
+            try:
+                for copies in (taken[1], taken[0], taken[2]):
+                    for copy in copies:
+                        scene.delete_copy(copy, "delete_snapshot while clients write")
+            finally:
+                leaving.set()
+
+        at_once("delete_snapshot while clients write", [lambda: client(0), lambda: client(1), remove])
+        for volume, count in zip(members, written, strict=True):
+            for place in range(min(count, 64)):
+                last = count - 1 - (count - 1 - place) % 64
+                piece = scene.harness.read(volume, place * 512, 512)
+                expect(
+                    piece == bytes([last % 251]) * 512,
+                    "a write acknowledged while snapshots of the volume were deleted is lost",
+                )
+
+
+def at_once(what: str, calls: Iterable[Callable[[], object]]) -> None:
+    """Make all calls from threads of their own; each must succeed. Raises: Violation, the first."""
+    errors: list[BaseException] = []
+    todo = list(calls)
+    ready = threading.Barrier(len(todo))
+
+    def run(call: Callable[[], object]) -> None:
+        try:
+            ready.wait(DEADLINE_S)
+            must_succeed(what, call)
+        except BaseException as error:  # noqa: BLE001 - raised again below, by the thread that asked
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in todo]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    if errors:
+        raise errors[0]
+    expect(not any(thread.is_alive() for thread in threads), f"{what} must end within {DEADLINE_S:g} s")

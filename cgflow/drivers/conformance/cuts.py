@@ -1,0 +1,101 @@
+"""Rules for the cut: every member at once or none, and what was written before it is in, after it is not."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+from functools import partial
+import json
+
+from cgflow.drivers.conformance.scene import Scene, copies_of
+from cgflow.drivers.conformance.verdict import expect, must_be_final, must_succeed
+
+
+class CutRules:
+    """One instant for every member. The order of writes across members has its own file, ``order``."""
+
+    def test_cut_freezes_content(self, scene: Scene) -> None:
+        members = scene.new_members(3)
+        for volume in members:
+            scene.write(volume, "A")
+        copies = scene.take(members)
+        for volume in members:
+            scene.write(volume, "B")
+        for volume, copy in zip(members, copies, strict=True):
+            scene.expect_copy(copy, "A", "a copy holds what was written before the cut")
+            scene.expect_volume(volume, "B", "a volume goes on after the cut")
+
+    def test_write_after_prepare_is_in_the_cut(self, scene: Scene) -> None:
+        members = scene.new_members(2)
+        copies = copies_of(members)
+        for volume, copy in zip(members, copies, strict=True):
+            scene.write(volume, "A")
+            scene.prepare(copy)
+            scene.write(volume, "B")
+        scene.cut(copies)
+        for copy in copies:
+            scene.expect_copy(copy, "B", "the cut is the instant, not prepare")
+
+    def test_cut_with_one_member_unprepared_cuts_none(self, scene: Scene) -> None:
+        members = scene.new_members(3)
+        copies = copies_of(members)
+        for volume in members:
+            scene.write(volume, "A")
+        # The one that is not ready stands last: a driver that goes member by member has cut the others.
+        for copy in copies[:2]:
+            scene.prepare(copy)
+        cut = lambda: scene.cutter.cut(copies[0].cgsnapshot_id, copies[0].group_id, copies)  # noqa: E731
+        scene.refuse("cut with a member that is not prepared", cut)
+        for copy in copies:
+            must_be_final("snapshot of a member of a refused cut", partial(scene.cutter.snapshot, copy))
+        for volume in members:
+            scene.write(volume, "B")
+            scene.expect_volume(volume, "B", "writes go on after a refused cut")
+        scene.prepare(copies[2])
+        scene.cut(copies, "cut of a cgsnapshot that was refused while a member was not prepared")
+        for copy in copies:
+            scene.expect_copy(copy, "B", "a refused cut has cut no member")
+
+    def test_cut_gives_evidence(self, scene: Scene) -> None:
+        copies = copies_of(scene.new_members(2))
+        for copy in copies:
+            scene.prepare(copy)
+        evidence = scene.cut(copies)
+        must_succeed("cut: evidence as JSON", lambda: json.dumps(evidence))
+        mechanism, took = evidence.get("mechanism"), evidence.get("duration_ms")
+        expect(
+            bool(mechanism) and isinstance(mechanism, str), "cut: evidence must name its mechanism in words"
+        )
+        expect(
+            evidence.get("members") == 2,
+            f"cut: evidence must count 2 members, not {evidence.get('members')!r}",
+        )
+        expect(
+            isinstance(took, int | float) and took >= 0, f"cut: duration_ms must be a number, not {took!r}"
+        )
+
+    def test_cgsnapshots_of_one_group_differ(self, scene: Scene) -> None:
+        members = scene.new_members(2)
+        taken = []
+        for letter in "ABC":
+            for volume in members:
+                scene.write(volume, letter)
+            taken.append((letter, scene.take(members)))
+        for letter, copies in taken:
+            for copy in copies:
+                scene.expect_copy(copy, letter, "each cgsnapshot holds its own instant")
+
+    def test_cut_leaves_other_groups_alone(self, scene: Scene) -> None:
+        members, others = scene.new_members(2), scene.new_members(2)
+        waiting = copies_of(others)
+        for volume, copy in zip(others, waiting, strict=True):
+            scene.write(volume, "A")
+            scene.prepare(copy)
+        scene.take(members)
+        for volume, copy in zip(others, waiting, strict=True):
+            must_be_final("snapshot of a copy in a group not cut", partial(scene.cutter.snapshot, copy))
+            scene.write(volume, "B")
+        scene.cut(waiting)
+        for copy in waiting:
+            scene.expect_copy(copy, "B", "the cut of one group does not cut another")

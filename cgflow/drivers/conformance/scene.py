@@ -1,0 +1,219 @@
+"""A backend under test, and what ought to exist on it: every step is followed by a look at the inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from cgflow.drivers.conformance.harness import Harness
+from cgflow.drivers.conformance.verdict import Violation, expect, must_be_final, must_succeed
+from cgflow.drivers.contract import JSON, GroupSnapshots, Inventory, SnapshotSpec, StorageDriver, VolumeSpec
+
+PIECE = 4096
+"""Bytes in what the kit writes at one place."""
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+PLACES = (0, 64 * 1024 - PIECE // 2, 700 * MIB, GIB - PIECE)
+"""Byte offsets the kit writes at: the start, across a usual cluster border, far off, the end."""
+
+
+def pattern(letter: str) -> bytes:
+    """Return a piece full of one letter."""
+    return letter.encode() * PIECE
+
+
+class Scene:
+    """Steps on a backend: each must succeed, and leave exactly what it says.
+
+    ``what`` names a step when it does not. A scene that is not alone on its
+    backend looks at its own groups only.
+    """
+
+    def __init__(self, harness: Harness, *, is_alone: bool = True) -> None:
+        self.harness = harness
+        self._is_alone = is_alone
+        self._groups: set[str] = set()
+        self._volumes: dict[str, VolumeSpec] = {}
+        self._copies: dict[str, SnapshotSpec] = {}
+        self._exports: set[str] = set()
+
+    @property
+    def driver(self) -> StorageDriver:
+        """The driver under test."""
+        return self.harness.driver
+
+    @property
+    def cutter(self) -> GroupSnapshots:
+        """The driver under test, which can cut; the test is skipped for one that cannot."""
+        driver = self.harness.driver
+        if not isinstance(driver, GroupSnapshots):
+            pytest.skip(f"{type(driver).__name__} has no GroupSnapshots")
+        return driver
+
+    def new_group(self) -> str:
+        """Create a group."""
+        group = str(uuid4())
+        must_succeed("create_group", lambda: self.driver.create_group(group))
+        self._groups.add(group)
+        self.check("create_group")
+        return group
+
+    def new_volume(self, group: str | None = None) -> VolumeSpec:
+        """Create a volume of 1 GiB."""
+        volume = VolumeSpec(str(uuid4()), 1, group)
+        self.create_volume(volume)
+        return volume
+
+    def create_volume(self, volume: VolumeSpec, what: str = "create_volume") -> None:
+        """Create a volume."""
+        must_succeed(what, lambda: self.driver.create_volume(volume))
+        self._volumes[volume.id] = volume
+        self.check(what)
+
+    def new_members(self, count: int) -> list[VolumeSpec]:
+        """Create a group with members."""
+        group = self.new_group()
+        return [self.new_volume(group) for _ in range(count)]
+
+    def delete_group(self, group: str, what: str = "delete_group") -> None:
+        """Delete a group."""
+        must_succeed(what, lambda: self.driver.delete_group(group))
+        self._groups.discard(group)
+        self.check(what)
+
+    def delete_volume(self, volume: VolumeSpec, what: str = "delete_volume") -> None:
+        """Delete a volume."""
+        must_succeed(what, lambda: self.driver.delete_volume(volume))
+        self._volumes.pop(volume.id, None)
+        self.check(what)
+
+    def extend(self, volume: VolumeSpec, size_gib: int, what: str = "extend_volume") -> None:
+        """Set the size of a volume, with no client connected."""
+        self.harness.disconnect(volume)
+        must_succeed(what, lambda: self.driver.extend_volume(volume, size_gib))
+        self.check(what)
+
+    def prepare(self, copy: SnapshotSpec, what: str = "prepare") -> None:
+        """Prepare a copy."""
+        must_succeed(what, lambda: self.cutter.prepare(copy))
+        self._copies[copy.id] = copy
+        self.check(what)
+
+    def cut(self, copies: list[SnapshotSpec], what: str = "cut") -> JSON:
+        """Cut prepared copies of one cgsnapshot; return the evidence."""
+        first = copies[0]
+        evidence = must_succeed(what, lambda: self.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
+        self.check(what)
+        return evidence
+
+    def take(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
+        """Prepare and cut a new cgsnapshot of members; return the copies in their order."""
+        copies = copies_of(members)
+        for copy in copies:
+            self.prepare(copy)
+        self.cut(copies)
+        return copies
+
+    def delete_copy(self, copy: SnapshotSpec, what: str = "delete_snapshot") -> None:
+        """Delete a copy."""
+        must_succeed(what, lambda: self.cutter.delete_snapshot(copy))
+        self._copies.pop(copy.id, None)
+        self._exports.discard(copy.id)
+        self.check(what)
+
+    def export(self, copy: SnapshotSpec, what: str = "export_snapshot") -> None:
+        """Export a copy."""
+        must_succeed(what, lambda: self.cutter.export_snapshot(copy))
+        self._exports.add(copy.id)
+        self.check(what)
+
+    def unexport(self, copy: SnapshotSpec, what: str = "unexport_snapshot") -> None:
+        """Withdraw a copy."""
+        must_succeed(what, lambda: self.cutter.unexport_snapshot(copy))
+        self._exports.discard(copy.id)
+        self.check(what)
+
+    def restart(self, when: str) -> None:
+        """Restart the driver, and find everything there."""
+        must_succeed(f"a start after a crash {when}", self.harness.restart)
+        self.check(f"a restart {when}")
+
+    def refuse(self, what: str, call: Callable[[], object]) -> None:
+        """Make a call that must raise FinalDriverError and leave what exists as it is."""
+        must_be_final(what, call)
+        self.check(f"the refusal of {what}")
+
+    def note_prepared(self, copies: list[SnapshotSpec]) -> None:
+        """Expect copies that were prepared without this scene, as by several threads."""
+        self._copies.update({copy.id: copy for copy in copies})
+
+    def note_deleted(self, copies: list[SnapshotSpec]) -> None:
+        """Expect copies to be gone that were deleted without this scene."""
+        for copy in copies:
+            self._copies.pop(copy.id, None)
+            self._exports.discard(copy.id)
+
+    def write(self, volume: VolumeSpec, letter: str, *places: int) -> None:
+        """Write a piece at places (all of ``PLACES`` if none is named)."""
+        for place in places or PLACES:
+            must_succeed("a write", partial(self.harness.write, volume, place, pattern(letter)))
+
+    def expect_volume(self, volume: VolumeSpec, letter: str, why: str, *places: int) -> None:
+        """Check that a volume reads as one letter at places."""
+        for place in places or PLACES:
+            piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE))
+            _same(piece, letter, f"{why}: the volume at byte {place}")
+
+    def expect_copy(self, copy: SnapshotSpec, letter: str, why: str, *places: int) -> None:
+        """Export a copy if it is not, and check that it reads as one letter at places."""
+        if copy.id not in self._exports:
+            self.export(copy)
+        for place in places or PLACES:
+            read = partial(self.harness.read_snapshot, copy, place, PIECE)
+            piece = must_succeed("a read of an exported snapshot", read)
+            _same(piece, letter, f"{why}: the snapshot at byte {place}")
+
+    def expected(self, group: str | None = None) -> Inventory:
+        """Return what ought to exist now, in all or in one group."""
+        copies = {copy.id for copy in self._copies.values() if group in (None, copy.group_id)}
+        return Inventory(
+            groups=frozenset(id for id in self._groups if group in (None, id)),
+            volumes=frozenset(v.id for v in self._volumes.values() if group in (None, v.group_id)),
+            snapshots=frozenset(copies),
+            exports=frozenset(copies & self._exports),
+        )
+
+    def check(self, after: str) -> None:
+        """Compare the inventory, whole and group by group, with what ought to exist."""
+        whole = (None,) if self._is_alone else ()
+        for group in (*whole, *sorted(self._groups)):
+            where = "inventory()" if group is None else "inventory(group_id)"
+            found = must_succeed(where, partial(self.driver.inventory, group))
+            wanted = self.expected(group)
+            for kind in ("groups", "volumes", "snapshots", "exports"):
+                extra = getattr(found, kind) - getattr(wanted, kind)
+                missing = getattr(wanted, kind) - getattr(found, kind)
+                if extra or missing:
+                    raise Violation(
+                        f"after {after}, {where} is not exact in its {kind}: "
+                        f"too many {sorted(extra)}, missing {sorted(missing)}"
+                    )
+            expect(not found.problems, f"after {after}, {where} reports problems: {found.problems}")
+
+
+def copies_of(members: list[VolumeSpec]) -> list[SnapshotSpec]:
+    """Return specs of a new cgsnapshot of members, in their order."""
+    cgsnapshot = str(uuid4())
+    return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id or "") for volume in members]
+
+
+def _same(piece: bytes, letter: str, what: str) -> None:
+    wanted = pattern(letter)
+    if piece != wanted:
+        odd = sorted({chr(byte) for byte in piece if byte != wanted[0]})
+        raise Violation(f"{what} must read as {letter!r}; it reads {len(piece)} bytes with {odd} in them")

@@ -1,0 +1,36 @@
+"""Work that is done again and again while the service runs, each in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+LOG = logging.getLogger(__name__)
+
+
+class Periodic:
+    """Does ``work`` every ``interval_s`` seconds. A failure is logged and tried again."""
+
+    def __init__(self, name: str, interval_s: float, work: Callable[[], None]) -> None:
+        self._name = name
+        self._interval_s = interval_s
+        self._work = work
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first round comes after one interval."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the round that is under way."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            try:
+                self._work()
+            except Exception:
+                LOG.exception("%s failed; it is tried again in %s s", self._name, self._interval_s)

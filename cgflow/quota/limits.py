@@ -1,0 +1,105 @@
+"""Limits: what a project has of its own, over the defaults of all projects.
+
+A limit is found in this order: the project's, the default class's, the one
+cgflow is shipped with, none (-1). Per-type resources are shipped without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Select, delete, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from cgflow.db.models import Quota, QuotaClass, VolumeType
+from cgflow.db.models.quota import DEFAULT_CLASS
+from cgflow.db.upsert import insert_or_update
+from cgflow.errors import InvalidInput
+from cgflow.quota import usage
+from cgflow.quota.resources import GIGABYTES, GROUPS, SNAPSHOTS, TOTALS, VOLUMES, of_types
+from cgflow.records import QuotaLine
+
+UNLIMITED = -1
+SHIPPED = {GROUPS: 10, VOLUMES: 10, SNAPSHOTS: 10, GIGABYTES: 1000}
+
+_LARGEST = 2**31 - 1
+
+
+def lines(session: Session, project_id: str) -> list[QuotaLine]:
+    """Return limit, usage and reservations of every resource of a project, per-type ones last."""
+    names = _resources(session)
+    limits = limits_of(session, project_id, names)
+    usages = usage.read(session, project_id, names)
+    return [
+        QuotaLine(resource=name, limit=limits[name], in_use=used.in_use, reserved=used.reserved)
+        for name, used in usages.items()
+    ]
+
+
+def limits_of(session: Session, project_id: str, resources: Collection[str]) -> dict[str, int]:
+    """Return the limit of each of these resources that holds for a project."""
+    own = select(literal(True), Quota.resource, Quota.hard_limit).where(
+        Quota.project_id == project_id, Quota.resource.in_(resources)
+    )
+    rows = session.execute(union_all(_of_class(resources), own)).all()
+    found = {resource: limit for _, resource, limit in sorted(rows)}
+    return {name: found.get(name, SHIPPED.get(name, UNLIMITED)) for name in resources}
+
+
+def defaults(session: Session) -> dict[str, int]:
+    """Return the limit of every resource for a project that has none of its own."""
+    names = _resources(session)
+    found = {resource: limit for _, resource, limit in session.execute(_of_class(names))}
+    return {name: found.get(name, SHIPPED.get(name, UNLIMITED)) for name in names}
+
+
+def set_limits(session: Session, project_id: str, limits: Mapping[str, int]) -> None:
+    """Give a project limits of its own; those not named stay. Raises: InvalidInput, and sets none.
+
+    A limit below what is in use is allowed: nothing is taken away, but nothing more is given.
+    """
+    _check(session, limits)
+    rows = [{"project_id": project_id, "resource": name, "hard_limit": n} for name, n in limits.items()]
+    insert_or_update(session, Quota, rows)
+
+
+def reset_limits(session: Session, project_id: str) -> None:
+    """Take a project's own limits away, so that the defaults hold again."""
+    session.execute(delete(Quota).where(Quota.project_id == project_id))
+
+
+def set_defaults(session: Session, limits: Mapping[str, int]) -> None:
+    """Set limits of the default class; those not named stay. Raises: InvalidInput, and sets none."""
+    _check(session, limits)
+    rows = [{"class_name": DEFAULT_CLASS, "resource": name, "hard_limit": n} for name, n in limits.items()]
+    insert_or_update(session, QuotaClass, rows)
+
+
+def reset_defaults(session: Session) -> None:
+    """Go back to the limits that cgflow is shipped with."""
+    session.execute(delete(QuotaClass).where(QuotaClass.class_name == DEFAULT_CLASS))
+
+
+def _resources(session: Session) -> list[str]:
+    types = session.scalars(select(VolumeType.name).where(~VolumeType.deleted).order_by(VolumeType.name))
+    return [*TOTALS, *of_types(types)]
+
+
+def _of_class(resources: Collection[str]) -> Select[bool, str, int]:
+    """Select the default class's limits, marked as not the project's own."""
+    return select(literal(False), QuotaClass.resource, QuotaClass.hard_limit).where(
+        QuotaClass.class_name == DEFAULT_CLASS, QuotaClass.resource.in_(resources)
+    )
+
+
+def _check(session: Session, limits: Mapping[str, int]) -> None:
+    known = _resources(session)
+    for name, limit in limits.items():
+        if name not in known:
+            raise InvalidInput(f"There is no quota named '{name}'. Known are: {', '.join(known)}.", name)
+        if isinstance(limit, bool) or not isinstance(limit, int) or not UNLIMITED <= limit <= _LARGEST:
+            raise InvalidInput(
+                f"The limit of '{name}' cannot be {limit!r}: give a whole number from 0 to {_LARGEST}, "
+                f"or {UNLIMITED} for no limit.",
+                name,
+            )

@@ -1,0 +1,83 @@
+"""What is counted against quota, and how much of it each operation takes or gives back.
+
+``consistencygroups``, ``volumes`` and ``snapshots`` count things; ``gigabytes``
+counts the GiB of volumes and snapshots together. The last three are also
+counted for each volume type, as ``volumes_<type>`` and so on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+GROUPS = "consistencygroups"
+VOLUMES = "volumes"
+SNAPSHOTS = "snapshots"
+GIGABYTES = "gigabytes"
+
+TOTALS = (GROUPS, VOLUMES, SNAPSHOTS, GIGABYTES)
+PER_TYPE = (VOLUMES, SNAPSHOTS, GIGABYTES)
+
+Deltas = dict[str, int]
+"""How much of each resource is taken (above zero) or given back (below)."""
+
+
+def of_type(resource: str, type_name: str) -> str:
+    """Return the name under which a resource is counted for one volume type."""
+    return f"{resource}_{type_name}"
+
+
+def of_types(type_names: Iterable[str]) -> list[str]:
+    """Return every resource that is counted for these volume types."""
+    return [of_type(resource, name) for name in type_names for resource in PER_TYPE]
+
+
+def for_group() -> Deltas:
+    """Return what a consistency group takes, its volumes not counted."""
+    return {GROUPS: 1}
+
+
+def for_volume(size: int, type_name: str | None) -> Deltas:
+    """Return what a volume of ``size`` GiB takes."""
+    return for_volumes([(size, type_name)])
+
+
+def for_volumes(volumes: Iterable[tuple[int, str | None]]) -> Deltas:
+    """Return what several volumes, given by size in GiB and type, take together."""
+    return total(*(_typed({VOLUMES: 1, GIGABYTES: size}, name) for size, name in volumes))
+
+
+def for_extend(more: int, type_name: str | None) -> Deltas:
+    """Return what growing a volume by ``more`` GiB takes."""
+    return _typed({GIGABYTES: more}, type_name)
+
+
+def for_snapshots(
+    snapshots: Iterable[tuple[int, str | None]], *, no_snapshot_gb_quota: bool = False
+) -> Deltas:
+    """Return what the snapshots of a cgsnapshot, given by size in GiB and type, take together.
+
+    With ``no_snapshot_gb_quota`` they are counted, but their GiB are not.
+    """
+    each = (({SNAPSHOTS: 1} if no_snapshot_gb_quota else {SNAPSHOTS: 1, GIGABYTES: size}, name)
+            for size, name in snapshots)  # fmt: skip
+    return total(*(_typed(deltas, name) for deltas, name in each))
+
+
+def refund(deltas: Mapping[str, int]) -> Deltas:
+    """Return what gives the deltas back."""
+    return {resource: -delta for resource, delta in deltas.items()}
+
+
+def total(*deltas: Mapping[str, int]) -> Deltas:
+    """Return several deltas as one."""
+    added: Counter[str] = Counter()
+    for one in deltas:
+        added.update(one)
+    return dict(added)
+
+
+def _typed(deltas: Deltas, type_name: str | None) -> Deltas:
+    if type_name is None:
+        return deltas
+    return deltas | {of_type(resource, type_name): delta for resource, delta in deltas.items()}

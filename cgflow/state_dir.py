@@ -1,0 +1,64 @@
+"""The state directory of an embedded service: one process at a time, and only in a directory of ours."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from cgflow.errors import ConfigError
+
+_LOCK = "cgflow.lock"
+_OURS = (_LOCK, "cgflow.db", "qsd", "memory", "faults.json", "cgflow.conf")
+
+
+class StateDir:
+    """A directory held by this process until ``release`` or its end, however it ends.
+
+    Layout: ``cgflow.db`` (rows and flows), one directory for each backend, and
+    the lock file, which names the process that holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._lock = -1
+
+    def acquire(self) -> None:
+        """Make the directory if needed and hold it. Raises: ConfigError if it is foreign or held."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            foreign = [entry.name for entry in self.path.iterdir() if not _is_ours(entry.name)]
+        except OSError as error:
+            raise ConfigError(f"The state directory {self.path} cannot be used: {error.strerror}.") from error
+        if foreign and not (self.path / _LOCK).exists():
+            raise ConfigError(
+                f"{self.path} is not a state directory of cgflow: it holds {', '.join(sorted(foreign)[:3])}. "
+                "Name an empty directory, or one that does not exist yet."
+            )
+        self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._lock)
+            raise ConfigError(
+                f"The state directory {self.path} is in use by another cgflow (process {holder}). "
+                "Stop that one first, or name another directory."
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let go of the directory."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the embedded database."""
+        return f"sqlite:///{self.path / 'cgflow.db'}"
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(_OURS)

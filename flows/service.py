@@ -1,0 +1,109 @@
+"""Everything under HTTP, put together: database, drivers, scheduler, conductor.
+
+The one place in which real collaborators are chosen; tests choose others
+through the same class.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Mapping
+
+from cgflow.scheduler.placement import Placement
+from oslo_config import cfg
+
+from cgflow import clock
+from cgflow.config import settings as settings_of
+from cgflow.db.database import Database
+from cgflow.db.repositories import backend as backends
+from cgflow.drivers.contract import StorageDriver
+from cgflow.engine.conductor import Conductor
+from cgflow.errors import CgflowError, DriverError
+from cgflow.periodic import Periodic
+from cgflow.quota import ledger
+from flows.acceptance import Desk
+from flows.catalog import define
+from flows.drivers import Drivers
+
+LOG = logging.getLogger(__name__)
+
+EXPIRE_INTERVAL_S = 60
+
+
+class Service:
+    """A running cgflow without its HTTP face. ``drivers`` are keyed by backend name, ``host@backend``."""
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, database: Database, drivers: Mapping[str, StorageDriver]
+    ) -> None:
+        self._database = database
+        self._drivers = Drivers(drivers)
+        self._settings = settings_of(conf)
+        placement = Placement(
+            conf.scheduler.scheduler_default_filters,
+            conf.scheduler.scheduler_default_weighers,
+            service_down_s=conf.scheduler.service_down_time,
+        )
+        self.conductor = Conductor(
+            f"{socket.gethostname()}:{os.getpid()}",
+            database,
+            define,
+            {
+                "database": database,
+                "drivers": self._drivers,
+                "placement": placement,
+                "settings": self._settings,
+            },
+            max_flows=conf.engine.max_flows,
+            max_steps=conf.engine.max_steps,
+        )
+        self.desk = Desk(database, self._settings, self._drivers, self.conductor.watch, self.conductor.wake)
+        self._periodic = [
+            Periodic("report", conf.scheduler.report_interval, self.report),
+            Periodic("expire", EXPIRE_INTERVAL_S, self._expire),
+        ]
+
+    def start(self) -> list[str]:
+        """Start the drivers, report them, and resume what was left; return the ids of resumed flows.
+
+        Raises: ConfigError if a driver cannot work here.
+        """
+        for driver in self._drivers.values():
+            driver.start()
+        self.report()
+        left = self.conductor.start()
+        for work in self._periodic:
+            work.start()
+        return left
+
+    def stop(self) -> None:
+        """Stop in order: no new rounds, flows end where they stand, drivers let go. Volumes serve on."""
+        for work in self._periodic:
+            work.stop()
+        self.conductor.stop()
+        for driver in self._drivers.values():
+            driver.stop()
+        self._database.close()
+
+    def report(self) -> None:
+        """Write down what every backend can do and how full it is, or that it is down and why."""
+        zone = self._settings.storage_availability_zone
+        for name, driver in self._drivers.items():
+            try:
+                report = driver.report()
+            except DriverError as error:
+                self._down(name, error)
+            else:
+                with self._database.write() as session:
+                    backends.report(session, name, zone, report, clock.now())
+
+    def _down(self, name: str, error: CgflowError) -> None:
+        LOG.warning("backend %s is down: %s", name, error)
+        with self._database.write() as session:
+            backends.down(session, name, error.message, clock.now())
+
+    def _expire(self) -> None:
+        with self._database.write() as session:
+            ledger.expire(session, clock.now())

@@ -1,0 +1,1 @@
+"""Checks of the code's shape: layers, sizes, samples that are current."""

@@ -1,0 +1,141 @@
+"""Small flows over a list instead of a backend, for tests of the engine itself."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taskflow.flow import Flow
+from taskflow.patterns import linear_flow
+
+from cgflow import records
+from cgflow.db.database import Database
+from cgflow.db.models import Base
+from cgflow.db.repositories import flow as flows
+from cgflow.engine.conductor import Conductor
+from cgflow.engine.definition import Definition
+from cgflow.engine.task import Task
+from cgflow.status import UNFINISHED
+from flows.segments import each
+
+
+@dataclass
+class World:
+    """What the steps did, in order, and what they are to do at a named point."""
+
+    did: list[str] = field(default_factory=list)
+    at: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def do(self, what: str) -> None:
+        """Run what was ordered for this point, then note it as done."""
+        if what in self.at:
+            self.at[what]()
+        self.did.append(what)
+
+
+class First(Task):
+    atom = "test.first"
+
+    def execute(self, world: World) -> None:
+        world.do("first")
+
+    def revert(self, world: World, **_: object) -> None:
+        world.do("-first")
+
+
+class Each(Task):
+    atom = "test.each"
+
+    def execute(self, world: World, volume_id: str) -> None:
+        world.do(volume_id)
+
+    def revert(self, world: World, volume_id: str, **_: object) -> None:
+        world.do(f"-{volume_id}")
+
+
+class Last(Task):
+    atom = "test.last"
+    default_provides = "answer"
+
+    def execute(self, world: World) -> dict[str, int]:
+        world.do("last")
+        return {"done": len(world.did)}
+
+
+def build(members: list[dict[str, str]]) -> Flow:
+    """The ordinary shape: one before, the members in no order, one after."""
+    return linear_flow.Flow("test").add(First(), each(members, Each), Last())
+
+
+def database(tmp_path: Path) -> Database:
+    """A fresh SQLite database with every table."""
+    made = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    Base.metadata.create_all(made.engine)
+    return made
+
+
+@contextmanager
+def conducting(
+    db: Database, world: World, graph: Callable[..., Flow] = build, *, name: str = "here", version: int = 1
+) -> Iterator[Conductor]:
+    """A started conductor that knows one operation."""
+    conductor = Conductor(name, db, lambda _: Definition(version, graph), {"world": world}, max_steps=4)
+    conductor.start()
+    try:
+        yield conductor
+    finally:
+        conductor.stop()
+
+
+def accept(db: Database, *members: str) -> str:
+    """Accept a flow over these members; return its id."""
+    flow_id = str(uuid.uuid4())
+    with db.write() as session:
+        flows.accept(
+            session,
+            id=flow_id,
+            operation="test",
+            version=1,
+            project_id="p",
+            user_id="u",
+            request_id="r",
+            resource_type="volume",
+            resource_id="v",
+            group_id=None,
+            shape={"members": [{"volume_id": member} for member in members]},
+            symbols={},
+            epoch=0,
+        )
+    return flow_id
+
+
+def finish(db: Database, conductor: Conductor, flow_id: str) -> records.Flow:
+    """Wait for the end of a flow and return its record."""
+    seq = 0
+    for _ in range(200):
+        conductor.watch.wait(flow_id, seq, 5)
+        with db.read() as session:
+            flow = flows.get(session, flow_id, None)
+            seq = flows.all_events(session, flow_id)[-1].seq
+        if flow.state not in UNFINISHED:
+            return flow
+    raise AssertionError(f"flow {flow_id} did not end: {flow}")
+
+
+class Gate:
+    """Something a step runs into, until it is let through."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._open = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self._open.wait(30)
+
+    def open(self) -> None:
+        self._open.set()

@@ -1,0 +1,137 @@
+"""A place to try the qsd driver in: a short temporary directory, and the end of every daemon begun in it."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
+from cgflow.drivers.qsd import daemon, manifest
+from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.drivers.qsd.manifest import Manifest
+from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.nbd import NbdClient
+
+MIB = 1024**2
+BLOCK = 4096
+
+
+def require_qsd() -> None:
+    """Skip without the program, unless the machine is one where it must be there."""
+    if shutil.which("qemu-storage-daemon") is None:
+        reason = "qemu-storage-daemon is missing (apt-get install qemu-system-common)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+class Bench:
+    """Drivers over one state directory, one after the other."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        # Socket paths are limited to 107 bytes, so not under pytest's own long directories.
+        self.root = Path(tempfile.mkdtemp(prefix="qsd-", dir="/tmp")) if root is None else root
+        self.state_dir = self.root / "s"
+        self.driver = QsdDriver(self.state_dir)
+        self._clients: list[NbdClient] = []
+
+    def start(self, trace: Callable[[str], None] | None = None) -> QsdDriver:
+        """Stop the driver there is and start another, as the next process would."""
+        self.driver.stop()
+        self.driver = QsdDriver(self.state_dir) if trace is None else QsdDriver(self.state_dir, trace=trace)
+        self.driver.start()
+        return self.driver
+
+    def client(self, connection: Connection) -> NbdClient:
+        """Connect, until ``hang_up`` or the end of the test."""
+        client = NbdClient.from_uri(str(connection.data["uri"]))
+        self._clients.append(client)
+        return client
+
+    def hang_up(self) -> None:
+        clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+
+    def manifest(self, home_id: str) -> Manifest:
+        return manifest.read(self.state_dir / "homes" / home_id)
+
+    def files(self, home_id: str) -> list[str]:
+        """The names of the layers of a home."""
+        folder = self.state_dir / "homes" / home_id
+        return sorted(path.name for path in folder.glob("*.qcow2"))
+
+    def pid(self, home_id: str) -> int:
+        record = self.manifest(home_id).daemon
+        assert record is not None
+        assert daemon.start_time(record.pid) == record.start_time
+        return record.pid
+
+    def kill_daemon(self, home_id: str) -> None:
+        """Kill the daemon of a home, and return when it is dead."""
+        folder = self.state_dir / "homes" / home_id
+        found = daemon.find(folder, StateDir(self.state_dir).sockets(home_id), lambda: None)
+        assert found is not None
+        os.kill(found.record.pid, signal.SIGKILL)
+        found.let_go()
+        daemon.bury(folder, found.record)
+
+    def clean(self) -> None:
+        """End everything and remove the directory."""
+        self.hang_up()
+        self.driver.stop()
+        homes = self.state_dir / "homes"
+        for folder in homes.iterdir() if homes.exists() else []:
+            if not folder.is_dir():
+                continue
+            found = daemon.find(folder, StateDir(self.state_dir).sockets(folder.name), lambda: None)
+            if found is not None:
+                found.quit()
+        shutil.rmtree(self.root)
+
+
+def group_of(count: int, group_id: str = "g") -> list[VolumeSpec]:
+    return [VolumeSpec(id=f"v{index}", size_gib=1, group_id=group_id) for index in range(count)]
+
+
+def snapshots_of(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
+    return [
+        SnapshotSpec(
+            id=f"{name}.{volume.id}", volume_id=volume.id, cgsnapshot_id=name, group_id=str(volume.group_id)
+        )
+        for volume in volumes
+    ]
+
+
+def take(driver: QsdDriver, volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
+    """Take a cgsnapshot of these volumes, as the flow does."""
+    snapshots = snapshots_of(volumes, name)
+    for snapshot in snapshots:
+        driver.prepare(snapshot)
+    driver.cut(name, snapshots[0].group_id, snapshots)
+    for snapshot in snapshots:
+        driver.snapshot(snapshot)
+    return snapshots
+
+
+def read_snapshot(driver: QsdDriver, snapshot: SnapshotSpec, offset: int = 0, length: int = BLOCK) -> bytes:
+    """Export a snapshot, read of it, and withdraw it."""
+    with NbdClient.from_uri(str(driver.export_snapshot(snapshot).data["uri"])) as client:
+        content = client.read(offset, length)
+    driver.unexport_snapshot(snapshot)
+    return content
+
+
+def write(driver: QsdDriver, volume: VolumeSpec, value: int, offset: int = 0) -> None:
+    """Write one block of a byte value, durably, as a client that comes and goes."""
+    with NbdClient.from_uri(str(driver.connection(volume).data["uri"])) as client:
+        client.write(offset, bytes([value]) * BLOCK, fua=True)
+
+
+def read(driver: QsdDriver, volume: VolumeSpec, offset: int = 0) -> bytes:
+    with NbdClient.from_uri(str(driver.connection(volume).data["uri"])) as client:
+        return client.read(offset, BLOCK)

@@ -1,0 +1,80 @@
+"""Flows and their events as the wire tells them, for tests of what people are shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+BEGUN = datetime(2026, 11, 22, 10, 19, 45, tzinfo=UTC)
+FLOW = "f1000000-0000-4000-8000-000000000001"
+RESOURCE = "50000000-0000-4000-8000-000000000002"
+
+
+def flow(state: str = "success", **more: Any) -> dict[str, Any]:
+    """Return a flow that takes a cgsnapshot."""
+    return {
+        "id": FLOW,
+        "operation": "cgsnapshot.create",
+        "state": state,
+        "resource_type": "cgsnapshot",
+        "resource_id": RESOURCE,
+        "consistencygroup_id": "90000000-0000-4000-8000-000000000003",
+        "project_id": "admin",
+        "user_id": "alice",
+        "request_id": "req-1",
+        "version": 1,
+        "epoch": 1,
+        "conductor": "host-a",
+        "reason": None,
+        "created_at": at(-4),
+        "started_at": at(0),
+        "ended_at": at(412),
+        "duration_ms": 412.0,
+        "tasks": [],
+        "leftovers": [],
+        **more,
+    }
+
+
+def at(ms: float) -> str:
+    """Return the moment so many milliseconds behind the flow's begin."""
+    return (BEGUN + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+class Story:
+    """Events in order: ``story.step("a", 3, 10)`` is a step begun at 3 ms that takes 10 ms."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def move(self, task: str | None, to: str, ms: float, took: float | None = None, **more: Any) -> Story:
+        self.events.append(
+            {
+                "seq": len(self.events) + 1,
+                "at": at(ms),
+                "task": task,
+                "from": None,
+                "to": to,
+                "attempt": 1,
+                "duration_ms": took,
+                "conductor": "host-a",
+                "result": None,
+                "failure": None,
+                **more,
+            }
+        )
+        return self
+
+    def step(self, task: str, ms: float, took: float, **more: Any) -> Story:
+        return self.move(task, "RUNNING", ms).move(task, "SUCCESS", ms + took, took, **more)
+
+    def fails(self, task: str, ms: float, took: float, kind: str, message: str) -> Story:
+        failure = {"type": kind, "message": message, "where": None}
+        return self.move(task, "RUNNING", ms).move(task, "FAILURE", ms + took, took, failure=failure)
+
+    def undoes(self, task: str, ms: float, took: float) -> Story:
+        return self.move(task, "REVERTING", ms).move(task, "REVERTED", ms + took, took)
+
+    def cannot_undo(self, task: str, ms: float, took: float, message: str) -> Story:
+        failure = {"type": "FinalDriverError", "message": message, "where": None}
+        return self.move(task, "REVERTING", ms).move(task, "REVERT_FAILURE", ms + took, took, failure=failure)

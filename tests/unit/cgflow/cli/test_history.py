@@ -1,0 +1,160 @@
+"""A flow's history as people read it: the lines themselves are held here."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+from cgflow.cli import history
+from tests.support import told
+from tests.support.told import Story
+
+
+def text(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def below_heading(lines: list[str]) -> str:
+    """Return what stands below the heading, at the left margin."""
+    return dedent(text(lines[lines.index("") + 1 :]))
+
+
+def test_a_flow_that_succeeded() -> None:
+    story = Story().move(None, "running", 0)
+    story.step("quota.reserve", 2, 3.25).step("driver.cut", 6, 40, result={"instant": "one"})
+    story.step("driver.snapshot[v1]", 47, 12).step("driver.snapshot[v2]", 48, 380.4)
+    assert text(history.render(told.flow(), story.events)) == dedent("""\
+        cgsnapshot.create  f1000000-0000-4000-8000-000000000001
+          resource  cgsnapshot 50000000-0000-4000-8000-000000000002
+          group     90000000-0000-4000-8000-000000000003
+          state     success
+          accepted  2026-11-22T10:19:44.996000
+          took      412 ms
+          asked by  user alice of project admin
+          request   req-1
+          run by    host-a
+
+             step                 tries   start    took  outcome
+          ✓  quota.reserve            1   +2 ms  3.2 ms  done
+          ✓  driver.cut               1   +6 ms   40 ms  done  {"instant": "one"}
+          ✓  driver.snapshot[v1]      1  +47 ms   12 ms  done
+          ✓  driver.snapshot[v2]      1  +48 ms  380 ms  done
+        """)
+
+
+def test_a_flow_that_was_undone_shows_what_was() -> None:
+    story = Story().step("quota.reserve", 2, 3).step("record.create_rows", 6, 4)
+    story.fails("driver.cut", 11, 20, "AmbiguousDriverError", "qsd did not answer\nin time")
+    story.undoes("driver.cut", 33, 15).undoes("record.create_rows", 50, 2).undoes("quota.reserve", 53, 1.5)
+    flow = told.flow("reverted", reason="qsd did not answer in time")
+    lines = history.render(flow, story.events)
+    assert "  state     reverted: what had been done was undone, nothing is left" in lines
+    assert "  reason    qsd did not answer in time" in lines
+    assert below_heading(lines) == (
+        dedent("""\
+             step                tries   start    took  outcome
+          ↩  quota.reserve           1   +2 ms  3.0 ms  done, undone in 1.5 ms
+          ↩  record.create_rows      1   +6 ms  4.0 ms  done, undone in 2.0 ms
+          ✗  driver.cut              1  +11 ms   20 ms  failed, undone in 15 ms  AmbiguousDriverError: qsd did not answer in time
+        """)  # noqa: E501
+    )
+
+
+def test_what_could_not_be_undone_is_listed() -> None:
+    story = Story().step("driver.cut", 0, 5).fails("record.commit", 6, 1, "Conflict", "taken")
+    story.cannot_undo("driver.cut", 8, 3, "image is busy")
+    left = [{"task": "driver.cut", "state": "REVERT_FAILURE", "failure": story.events[-1]["failure"]}]
+    lines = text(history.render(told.flow("rollback_failed", leftovers=left), story.events))
+    assert lines.endswith(
+        dedent("""
+             step           tries  start    took  outcome
+          !  driver.cut         1  +0 ms  5.0 ms  done, undo FAILED  undo: FinalDriverError: image is busy
+          ✗  record.commit      1  +6 ms  1.0 ms  failed  Conflict: taken
+
+        Left behind:
+          driver.cut: FinalDriverError: image is busy
+        """)
+    )
+
+
+def many(count: int) -> Story:
+    story = Story().step("driver.cut", 0, 5)
+    for number in range(count):
+        story.step(f"driver.snapshot[v{number:03}]", 10 + number, 12 + number % 29)
+    return story.step("record.commit", 200, 2)
+
+
+def test_many_members_are_folded() -> None:
+    lines = history.render(told.flow(), many(100).events)
+    assert below_heading(lines) == (
+        dedent("""\
+             step                       tries    start      took  outcome
+          ✓  driver.cut                     1    +0 ms    5.0 ms  done
+          ✓  driver.snapshot[...] x 100     1   +10 ms  12–40 ms  100 done
+          ✓  record.commit                  1  +200 ms    2.0 ms  done
+        """)
+    )
+
+
+def test_many_members_are_shown_when_asked_for() -> None:
+    lines = history.render(told.flow(), many(100).events, unfold=True)
+    assert sum("driver.snapshot[v" in line for line in lines) == 100
+
+
+def test_few_members_are_not_folded() -> None:
+    assert not any("[...]" in line for line in history.render(told.flow(), many(6).events))
+
+
+def test_members_that_failed_by_themselves_stand_beneath_the_fold() -> None:
+    story = many(8)
+    story.events = [each for each in story.events if each["task"] != "record.commit"]
+    story.fails("driver.snapshot[v900]", 90, 7, "FinalDriverError", "no space")
+    story.fails("driver.snapshot[v901]", 98, 0.5, "FlowCancelled", "another step had failed")
+    for number in range(8):
+        story.undoes(f"driver.snapshot[v{number:03}]", 120, 3)
+    lines = history.render(told.flow("reverted"), story.events)
+    assert below_heading(lines) == (
+        dedent("""\
+             step                      tries   start         took  outcome
+          ✓  driver.cut                    1   +0 ms       5.0 ms  done
+          ✗  driver.snapshot[...] x 10     1  +10 ms  0.5–19 ms  8 done, undone; 1 failed; 1 cancelled
+          ✗    driver.snapshot[v900]       1  +90 ms     7.0 ms  failed  FinalDriverError: no space
+        """)
+    )
+
+
+def test_of_many_failures_the_first_are_shown_and_the_rest_counted() -> None:
+    story = Story()
+    for number in range(20):
+        story.fails(f"driver.snapshot[v{number}]", number, 1, "FinalDriverError", "no")
+    lines = history.render(told.flow("reverted"), story.events)
+    assert lines[-1] == "       ... and 14 more that failed"
+
+
+def test_a_takeover_is_shown() -> None:
+    story = Story().move("driver.cut", "RUNNING", 0)
+    story.move("driver.cut", "RUNNING", 9000, conductor="host-b", attempt=2)
+    story.move("driver.cut", "SUCCESS", 9040, 40, conductor="host-b", attempt=2)
+    lines = history.render(told.flow(epoch=2), story.events)
+    assert "  run by    host-a, then host-b" in lines
+    assert lines[-1] == "  ✓  driver.cut      2  +0 ms  40 ms  done"
+
+
+def test_a_flow_that_has_not_begun() -> None:
+    flow = told.flow("accepted", started_at=None, duration_ms=None, conductor=None)
+    lines = history.render(flow, [])
+    assert "  state     accepted: it has not begun" in lines
+    assert lines[-1] == "  No step has been begun."
+
+
+def test_without_events_the_tasks_are_told() -> None:
+    tasks = [
+        {"name": "b", "state": "SUCCESS", "attempts": 1, "started_at": told.at(5), "duration_ms": 2.0},
+        {"name": "c", "state": "PENDING", "attempts": 0, "started_at": None, "duration_ms": None},
+        {"name": "a", "state": "SUCCESS", "attempts": 1, "started_at": told.at(1), "duration_ms": 4.0},
+    ]
+    lines = history.render(told.flow(tasks=tasks), [])
+    assert lines[-3:] == [
+        "  ✓  a         1  +1 ms  4.0 ms  done",
+        "  ✓  b         1  +5 ms  2.0 ms  done",
+        "  ·  c                           not begun",
+    ]

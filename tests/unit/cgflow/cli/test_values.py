@@ -1,0 +1,48 @@
+"""Moments, durations and results in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cgflow.cli import values
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"), [(None, ""), (0.84, "0.8 ms"), (12.4, "12 ms"), (9999, "9999 ms"), (73_100, "73.1 s")]
+)
+def test_durations(ms: float | None, words: str) -> None:
+    assert values.duration(ms) == words
+
+
+@pytest.mark.parametrize(
+    ("several", "words"),
+    [([], ""), ([12.1, 12.3], "12 ms"), ([12, 40], "12–40 ms"), ([40, 12_000], "40 ms – 12.0 s")],
+)
+def test_spans(several: list[float], words: str) -> None:
+    assert values.span(several) == words
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ({"type": "Busy", "message": "held"}, "Busy: held"),
+        ({"message": "a\n b"}, "a b"),
+        ({"type": "Busy", "message": ""}, "Busy"),
+        ("in words", "in words"),
+        ({"strange": 1}, '{"strange": 1}'),
+        (None, ""),
+    ],
+)
+def test_failures(stored: object, words: str) -> None:
+    assert values.failure(stored) == words
+
+
+def test_results_are_short() -> None:
+    assert values.brief({}) == ""
+    assert values.brief({"a": "é"}) == '{"a": "é"}'
+    assert len(values.brief({"a": "x" * 500})) == 72
+
+
+def test_moments_with_and_without_a_zone_agree() -> None:
+    assert values.moment("2026-11-22T10:00:00.5") == values.moment("2026-11-22T10:00:00.500000+00:00")
+    assert values.moment(None) is None
