@@ -49,7 +49,9 @@ def page(
     return shown(key, found, query.limit)
 
 
-def shown(key: str, found: Sequence[_Identified], limit: int, *, by_offset: bool = False) -> dict[str, object]:
+def shown(
+    key: str, found: Sequence[_Identified], limit: int, *, by_offset: bool = False
+) -> dict[str, object]:
     """Cut a list that was read one longer than is shown."""
     body: dict[str, object] = {key: found[:limit]}
     if len(found) > limit:

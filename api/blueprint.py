@@ -11,16 +11,23 @@ from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 from flask import Flask, Request
-from marshmallow import RAISE, Schema, ValidationError, missing
+from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from api import auth, body, versions
 from api.negotiation import check_media_types
-from api.schemas.fault import BY_STATUS
+from api.schemas.fault import BY_STATUS, AnyFault
 from cgflow import __version__
 from cgflow.errors import InvalidInput
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+Shape = dict[str, object]
+
+_TO_THE_FLOW = {
+    "Location": {"description": "Where to follow the flow.", "schema": {"type": "string"}},
+    "X-Cgflow-Flow-Id": {"description": "The id of the flow.", "schema": {"type": "string"}},
+}
+_TOKEN = {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "`USER:PROJECT`"}
 
 
 class _Reader(FlaskParser):
@@ -28,10 +35,10 @@ class _Reader(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": None}  # noqa: RUF012
 
-    def load_json(self, req: Request, schema: Schema) -> Any:
-        """Return the body, read strictly whatever its content type claims."""
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
+        """Return the body, read strictly whatever its content type claims; None, if there is none."""
         raw = req.get_data()
-        return body.parse(raw) if raw.strip() else missing
+        return body.parse(raw) if raw.strip() else None
 
     def handle_error(
         self,
@@ -43,6 +50,7 @@ class _Reader(FlaskParser):
         error_headers: Mapping[str, str] | None,
     ) -> NoReturn:
         """Turn marshmallow's complaints into the one sentence of the first."""
+        del req, error_status_code, error_headers
         path, text = _first(error.messages)
         # The location, and the noun around a body, say nothing that the caller does not know.
         known = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) else 1
@@ -75,20 +83,38 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def gives(
-        self, status: int, schema: type[Schema] | None = None, *faults: int, media_type: str | None = None
+        self, status: int, schema: type[Schema] | Shape | None = None, *faults: int, **described: Any
     ) -> Callable[[ViewT], ViewT]:
-        """Answer with a schema and document the faults; 400 and 503 any view can meet."""
+        """Answer with a schema, and document that and the faults."""
 
         def decorate(view: ViewT) -> ViewT:
-            for fault in sorted({400, 406, 503, *faults}):
-                view = self.alt_response(fault, schema=BY_STATUS[fault])(view)
-            shown: ViewT = self.response(status, schema, content_type=media_type)(view)
+            shown: ViewT = self.response(status, schema, **described)(self.refuses(*faults)(view))
             return shown
 
         return decorate
 
+    def accepts(self, schema: type[Schema] | None, *faults: int) -> Callable[[ViewT], ViewT]:
+        """Answer 202 with a schema, or with nothing, and with headers that lead to the flow."""
+        return self.gives(202, schema, *faults, headers=_TO_THE_FLOW)
 
-def document(app: Flask, title: str) -> flask_smorest.Api:
+    def refuses(self, *faults: int) -> Callable[[ViewT], ViewT]:
+        """Document the faults of a view; 400, 406 and 503 are those that any can meet."""
+
+        def decorate(view: ViewT) -> ViewT:
+            for fault in sorted({400, 406, 503, *faults}):
+                view = self.alt_response(fault, schema=BY_STATUS[fault])(view)
+            return view
+
+        return decorate
+
+
+class _Document(flask_smorest.Api):  # type: ignore[misc]
+    """The API document. What is told of no status in particular is told in the shape of a fault."""
+
+    ERROR_SCHEMA = AnyFault
+
+
+def document(app: Flask, title: str) -> _Document:
     """Begin the API document, and serve it."""
     app.config.update(
         API_TITLE=title,
@@ -96,12 +122,21 @@ def document(app: Flask, title: str) -> flask_smorest.Api:
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
+        # Without an identity service a request may also come without a token.
+        API_SPEC_OPTIONS={
+            "security": [{"token": []}, {}],
+            "components": {"securitySchemes": {"token": _TOKEN}},
+        },
     )
-    return flask_smorest.Api(app)
+    return _Document(app)
 
 
 def serve(
-    app: Flask, api: flask_smorest.Api, blueprints: Iterable[Blueprint], documented: str, others: Mapping[str, str]
+    app: Flask,
+    api: _Document,
+    blueprints: Iterable[Blueprint],
+    documented: str,
+    others: Mapping[str, str],
 ) -> None:
     """Serve blueprints under a prefix that is documented, and under others that say the same."""
     for blueprint in blueprints:

@@ -10,14 +10,14 @@ from cgflow import records
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
-from cgflow.errors import InvalidState, ServiceUnavailable
+from cgflow.errors import InvalidState
 from cgflow.status import Status
 
 _REACHABLE = (Status.AVAILABLE, Status.IN_USE)
 
 
 def connect_volume(volume_id: str) -> Connection:
-    """Return the address of a volume. Raises: NotFound; InvalidState; ServiceUnavailable; DriverError."""
+    """Return the address of a volume. Raises: NotFound; InvalidState; DriverError."""
     with desk().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     _require_reachable("volume", volume)
@@ -55,10 +55,9 @@ def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
 
 
 def _driver(host: str | None) -> StorageDriver:
-    driver = desk().drivers.get(host or "")
-    if driver is None:
-        raise ServiceUnavailable(f"Backend {host} is not served by this host at the moment.")
-    return driver
+    if host is None:
+        raise InvalidState("It was never placed on a backend, so it has no address.")
+    return desk().drivers[host]
 
 
 def _require_reachable(noun: str, record: records.Resource) -> None:

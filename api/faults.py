@@ -8,7 +8,7 @@ path of what was wrong with the input, if there is one; and the request's id.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Response, jsonify
 
@@ -39,13 +39,13 @@ class Fault:
     slug: str
     field: str | None = None
     retry_after_s: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | None = None
 
 
 def answer(fault: Fault) -> Response:
     """Return the response that tells of a fault."""
     body: dict[str, object] = {"code": fault.status, "message": fault.message}
-    headers = dict(fault.headers)
+    headers = dict(fault.headers or {})
     if fault.retry_after_s is not None:
         body["retryAfter"] = headers["Retry-After"] = str(fault.retry_after_s)
     body["cgflow:code"] = fault.slug

@@ -73,7 +73,9 @@ def _chosen(asked: str) -> tuple[int, int]:
     number = _NUMBER.fullmatch(named[-1])
     if number is None:
         text = named[-1][:64]
-        raise InvalidInput(f"API Version String {text} is of invalid format. Must be MajorNum.MinorNum.", HEADER)
+        raise InvalidInput(
+            f"API Version String {text} is of invalid format. Must be MajorNum.MinorNum.", HEADER
+        )
     version = int(number[1]), int(number[2])
     if not MINIMUM <= version <= MAXIMUM:
         raise NotAcceptable(

@@ -16,6 +16,7 @@ import socket
 import struct
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import count
 from types import TracebackType
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -92,6 +93,11 @@ class NbdClient:
         """Whether the server refuses writes to this export."""
         return bool(self._flags & _READ_ONLY)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection still stands, as far as is known."""
+        return self._gone is None
+
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes of the disk. Raises: NbdError; TimeoutError."""
         return self.submit_read(offset, length).result(self._timeout)
@@ -116,23 +122,18 @@ class NbdClient:
 
     def close(self) -> None:
         """Say goodbye, and return when the server has hung up. Outstanding requests may fail."""
-        with self._sending:
-            try:
-                self._socket.sendall(struct.pack(">IHHQQI", _REQUEST, 0, _CMD_DISC, 0, 0, 0))
-                self._socket.shutdown(socket.SHUT_WR)
-            except OSError:
-                # The server hung up first.
-                pass
+        # The server may have hung up first.
+        with self._sending, suppress(OSError):
+            self._socket.sendall(struct.pack(">IHHQQI", _REQUEST, 0, _CMD_DISC, 0, 0, 0))
+            self._socket.shutdown(socket.SHUT_WR)
         self._reader.join(self._timeout)
         self._socket.close()
 
     def abort(self) -> None:
         """Drop the connection without a word, as a client does that dies."""
-        try:
+        # The server may have hung up first.
+        with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            # The server hung up first.
-            pass
         self._reader.join(self._timeout)
         self._socket.close()
 

@@ -30,7 +30,7 @@ class Cgsnapshots(MethodView):
         return answers.page("cgsnapshots", cgsnapshots.page, query)
 
     @blueprint.takes(schemas.CgsnapshotCreateIn)
-    @blueprint.gives(202, schemas.RefEnvelope, 404, 409, 413)
+    @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Take a cgsnapshot: every member of a consistency group at one instant."""
         accepted = accept.create(desk(), caller(), **body)
@@ -60,7 +60,7 @@ class Cgsnapshot(MethodView):
             cgsnapshot = cgsnapshots.get(session, cgsnapshot_id, caller().scope)
         return {"cgsnapshot": cgsnapshot}
 
-    @blueprint.gives(202, None, 404, 409)
+    @blueprint.accepts(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:
         """Delete a cgsnapshot with all its members' copies."""
         return answers.accepted_empty(accept.delete(desk(), caller(), cgsnapshot_id))

@@ -30,7 +30,7 @@ class ConsistencyGroups(MethodView):
         return answers.page("consistencygroups", consistencygroups.page, query)
 
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
-    @blueprint.gives(202, schemas.RefEnvelope, 404, 413)
+    @blueprint.accepts(schemas.RefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a consistency group that takes volumes of the given types."""
         accepted = accept.create(desk(), caller(), **body)
@@ -60,7 +60,7 @@ class ConsistencyGroup(MethodView):
             group = consistencygroups.get(session, group_id, caller().scope)
         return {"consistencygroup": group}
 
-    @blueprint.gives(202, None, 404, 409)
+    @blueprint.accepts(None, 404, 409)
     def delete(self, group_id: str) -> Response:
         """Delete a consistency group that has no volumes."""
         return answers.accepted_empty(accept.delete(desk(), caller(), group_id, force=False))
@@ -71,7 +71,7 @@ class ConsistencyGroupDeletion(MethodView):
     """The end of one."""
 
     @blueprint.takes(schemas.ConsistencyGroupDeleteIn)
-    @blueprint.gives(202, None, 404, 409)
+    @blueprint.accepts(None, 404, 409)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a consistency group, with its volumes if forced."""
         return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **body))

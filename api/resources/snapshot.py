@@ -29,7 +29,7 @@ class Snapshots(MethodView):
         """List snapshots, the newest first."""
         return answers.page("snapshots", snapshots.page, query)
 
-    @blueprint.gives(202)
+    @blueprint.refuses()
     def post(self) -> NoReturn:
         """Refuse to copy a single volume, which is not offered."""
         raise InvalidInput(
@@ -58,7 +58,7 @@ class Snapshot(MethodView):
         with desk().database.read() as session:
             return {"snapshot": snapshots.get(session, snapshot_id, caller().scope)}
 
-    @blueprint.gives(202, None, 404)
+    @blueprint.refuses(404)
     def delete(self, snapshot_id: str) -> NoReturn:
         """Refuse to take one copy out of a cgsnapshot, which would no longer be whole."""
         with desk().database.read() as session:
@@ -74,6 +74,7 @@ class SnapshotAction(MethodView):
     """What can be done with one."""
 
     @blueprint.takes(SnapshotActionIn)
+    @blueprint.gives(202)
     @blueprint.gives(200, ConnectionInfoOut, 404, 409)
     def post(self, body: dict[str, Any], snapshot_id: str) -> Any:
         """Make a snapshot readable and learn its address (200), or withdraw it again (202)."""

@@ -31,7 +31,7 @@ class Volumes(MethodView):
         return answers.page("volumes", volumes.page, query)
 
     @blueprint.takes(schemas.VolumeCreateIn)
-    @blueprint.gives(202, schemas.CreatedEnvelope, 404, 409, 413)
+    @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a volume, in a consistency group if one is named."""
         accepted = accept.create(desk(), caller(), **body)
@@ -62,8 +62,8 @@ class Volume(MethodView):
             return {"volume": volumes.get(session, volume_id, caller().scope)}
 
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
-    @blueprint.gives(202, None, 404, 409)
-    def delete(self, query: dict[str, Any], volume_id: str) -> Response:
+    @blueprint.accepts(None, 404, 409)
+    def delete(self, _query: dict[str, Any], volume_id: str) -> Response:
         """Delete a volume that is in no consistency group and has no snapshots."""
         return answers.accepted_empty(accept.delete(desk(), caller(), volume_id))
 
@@ -73,6 +73,7 @@ class VolumeAction(MethodView):
     """What can be done with one."""
 
     @blueprint.takes(VolumeActionIn)
+    @blueprint.accepts(None)
     @blueprint.gives(200, ConnectionInfoOut, 404, 409, 413)
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
         """Extend a volume (202), learn its address (200), or say that it is no longer used (202)."""

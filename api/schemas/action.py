@@ -23,15 +23,13 @@ class _ActionIn(Schema):
     @pre_load
     def count(self, data: Any, **_: Any) -> dict[str, Any]:
         """Refuse what is not exactly one known action."""
+        known = [field.data_key or name for name, field in self.fields.items()]
         if not isinstance(data, dict) or len(data) != 1:
-            raise InvalidInput(f"{MALFORMED} The body must hold exactly one action: {', '.join(self._known())}.")
+            raise InvalidInput(f"{MALFORMED} The body must hold exactly one action: {', '.join(known)}.")
         (action,) = data
-        if action not in self._known():
-            raise InvalidInput(f"There is no such action: {action[:255]}. Known are: {', '.join(self._known())}.")
+        if action not in known:
+            raise InvalidInput(f"There is no such action: {action[:255]}. Known are: {', '.join(known)}.")
         return data
-
-    def _known(self) -> list[str]:
-        return [field.data_key or name for name, field in self.fields.items()]
 
 
 class _Details(fields.Dict):
@@ -65,5 +63,3 @@ class ConnectionInfoOut(Schema):
     """The answer to ``os-initialize_connection``."""
 
     connection_info = fields.Nested(ConnectionOut)
-
-

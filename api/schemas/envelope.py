@@ -25,7 +25,7 @@ class Envelope(Schema):
     @pre_load
     def find_root(self, data: Any, **_: Any) -> Any:
         """Refuse what has no root in Cinder's words, and say what is missing after them."""
-        if self.is_optional and not data and not isinstance(data, bool | int | float):
+        if self.is_optional and data is None:
             return {self.root: {}}
         if not isinstance(data, Mapping):
             raise InvalidInput(f"{MALFORMED} The body must be an object.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 from api.faults import KEYS
 
@@ -16,6 +16,13 @@ class FaultOut(Schema):
     slug = fields.String(data_key="cgflow:code", required=True)
     field = fields.String(data_key="cgflow:field")
     request_id = fields.String(required=True)
+
+
+class AnyFault(Schema):
+    """A refusal under whatever key belongs to its status."""
+
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
 
 
 def _named(key: str) -> type[Schema]:

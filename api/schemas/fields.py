@@ -23,6 +23,20 @@ _MAX_PAIRS = 128
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 
 
+class Read(fields.Field[Any]):
+    """A field that reads its value by itself, whatever the type that it is described as."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> Any:
+        del attr, data, kwargs
+        return self.read(value)
+
+    def read(self, value: Any) -> Any:
+        """Return the value. Raises: ValidationError; InvalidInput, where the words are known to clients."""
+        raise NotImplementedError
+
+
 class Text(fields.String):
     """A string of at most 255 characters, which any database can hold."""
 
@@ -30,7 +44,7 @@ class Text(fields.String):
         super().__init__(validate=[Length(min=min, max=max), _without_nul], **kwargs)
 
 
-class Count(fields.Integer):
+class Count(Read, fields.Integer):
     """A whole number, or its decimal digits as a string, which some clients send."""
 
     def __init__(self, *, min: int, max: int = MAX_INT, **kwargs: Any) -> None:
@@ -38,7 +52,8 @@ class Count(fields.Integer):
         super().__init__(**kwargs)
         self._min, self._max = min, max
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> int:
+    def read(self, value: Any) -> int:
+        """See the class."""
         is_digits = isinstance(value, str) and _DECIMAL.fullmatch(value)
         if not is_digits and (isinstance(value, bool) or not isinstance(value, int)):
             raise ValidationError("Must be an integer.")
@@ -48,10 +63,11 @@ class Count(fields.Integer):
         return number
 
 
-class Flag(fields.Boolean):
+class Flag(Read, fields.Boolean):
     """True or false, or these words as a string; anything else is refused in Cinder's words."""
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> bool:
+    def read(self, value: Any) -> bool:
+        """See the class."""
         if isinstance(value, bool):
             return value
         word = value.strip().lower() if isinstance(value, str) else None
@@ -68,25 +84,27 @@ class Ignored(fields.Raw):
         super().__init__(load_only=True, allow_none=True, metadata={"description": "Ignored."})
 
 
-class NotOffered(fields.Raw):
+class NotOffered(Read, fields.Raw):
     """What Cinder offers and cgflow does not: null and false pass, a wish is refused."""
 
     def __init__(self) -> None:
         description = "Not supported yet: null or false."
         super().__init__(load_only=True, allow_none=True, metadata={"description": description})
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> None:
+    def read(self, value: Any) -> None:
+        """See the class."""
         if value is not False:
             name = self.data_key or self.name
             raise InvalidInput(f"'{name}' is not supported yet.", name)
 
 
-class _NullIsEmpty(fields.Field[Any]):
+class _NullIsEmpty(Read, fields.Field[Any]):
     """A field for which null says the same as nothing at all."""
 
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:
+        """Read null as the empty value."""
         return super().deserialize(self.empty() if value is None else value, attr, data, **kwargs)
 
     def empty(self) -> object:
@@ -103,9 +121,11 @@ class Names(_NullIsEmpty):
         self._max = max
 
     def empty(self) -> list[str]:
+        """Return no names."""
         return []
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> list[str]:
+    def read(self, value: Any) -> list[str]:
+        """See the class."""
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             raise ValidationError("Must be a comma-separated string, or a list of strings.")
@@ -127,9 +147,11 @@ class Pairs(_NullIsEmpty):
         self._keys = re.compile(keys) if keys else None
 
     def empty(self) -> dict[str, str]:
+        """Return no pairs."""
         return {}
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> dict[str, str]:
+    def read(self, value: Any) -> dict[str, str]:
+        """See the class."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of strings.")
         if len(value) > _MAX_PAIRS:
@@ -152,7 +174,8 @@ class Moment(fields.Field[datetime]):
         shape = {"type": "string", "example": "2026-11-22T10:19:45.852956"}
         super().__init__(dump_only=True, metadata=shape, **kwargs)
 
-    def _serialize(self, value: Any, _attr: str | None, _obj: Any, **_: Any) -> str | None:
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        del attr, obj, kwargs
         return clock.iso(value)
 
 

@@ -118,4 +118,7 @@ class FlowEnvelope(Schema):
     flow = fields.Nested(FlowDetailOut)
 
 
+GRAPH = "text/vnd.graphviz"
+GRAPH_TEXT: dict[str, object] = {"type": "string"}
+
 FlowPage = listed("flows", FlowOut)

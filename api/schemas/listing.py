@@ -7,23 +7,24 @@ from typing import Any, ClassVar
 from marshmallow import EXCLUDE, Schema, fields, post_load
 
 from api import current
-from api.schemas.fields import MAX_INT, Text
+from api.schemas.fields import MAX_INT, Read, Text
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
 
 
-class _Number(fields.Integer):
+class _Number(Read, fields.Integer):
     """A number in a query, refused in Cinder's words."""
 
-    def _deserialize(self, value: Any, attr: str | None, _data: Any, **_: Any) -> int:
+    def read(self, value: Any) -> int:
+        """Return a number that is not below zero."""
         text = str(value).strip()
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()):
-            raise InvalidInput(f"{attr} param must be an integer", attr)
+            raise InvalidInput(f"{self.name} param must be an integer", self.name)
         if text.startswith("-"):
-            raise InvalidInput(f"{attr} param must be positive", attr)
+            raise InvalidInput(f"{self.name} param must be positive", self.name)
         if len(digits) > 10 or int(digits) > MAX_INT:
-            raise InvalidInput(f"{attr} param must be at most {MAX_INT}", attr)
+            raise InvalidInput(f"{self.name} param must be at most {MAX_INT}", self.name)
         return int(digits)
 
 
@@ -52,9 +53,9 @@ class ListIn(Schema):
         return ListQuery(
             limit=min(data.get("limit") or most, most),
             offset=data.get("offset", 0),
-            marker=data.get("marker"),
+            marker=data.get("marker") or None,
             sort=_order(data),
-            filters={name: data[name] for name in self.filters if name in data},
+            filters={name: data[name] for name in self.filters if data.get(name)},
         )
 
 

@@ -14,8 +14,13 @@ def pool_name(host: str | None) -> str | None:
     return None if host is None else f"{host}#{host.rpartition('@')[2]}"
 
 
-def capabilities(backend: records.Backend) -> dict[str, object]:
-    """Return what a backend reports about itself, in Cinder's words."""
+def pool(backend: records.Backend, *, detail: bool) -> dict[str, object]:
+    """Return a backend as a pool."""
+    shown: dict[str, object] = {"name": pool_name(backend.name)}
+    return shown | {"capabilities": _capabilities(backend) if detail else {}}
+
+
+def _capabilities(backend: records.Backend) -> dict[str, object]:
     _, _, name = backend.name.rpartition("@")
     report = backend.report
     return {
@@ -50,7 +55,7 @@ class PoolListIn(Schema):
     detail = fields.Boolean(load_default=False)
 
     @post_load
-    def only(self, data: dict[str, Any], **_: Any) -> bool:
+    def flag(self, data: dict[str, Any], **_: Any) -> bool:
         """Return whether capabilities are wanted."""
         return bool(data["detail"])
 

@@ -8,20 +8,21 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
 from api.schemas.envelope import Envelope
-from api.schemas.fields import MAX_TEXT, Count
+from api.schemas.fields import MAX_TEXT, Count, Read
 
 _NO_LIMIT = -1
 _SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
 
 
-class Limits(fields.Field[dict[str, int]]):
+class Limits(Read):
     """Limits by resource; -1 is none, null leaves a limit as it is."""
 
     def __init__(self) -> None:
         limit = {"type": "integer", "minimum": _NO_LIMIT, "nullable": True}
         super().__init__(metadata={"type": "object", "additionalProperties": limit})
 
-    def _deserialize(self, value: Any, _attr: str | None, _data: Any, **_: Any) -> dict[str, int]:
+    def read(self, value: Any) -> dict[str, int]:
+        """Return what is to be set."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of limits.")
         return {
@@ -34,9 +35,10 @@ class Limits(fields.Field[dict[str, int]]):
         if not 1 <= len(resource) <= MAX_TEXT or "\x00" in resource:
             raise ValidationError(f"'{resource[:MAX_TEXT]}' cannot be a resource.")
         try:
-            return Count(min=_NO_LIMIT).deserialize(limit)  # type: ignore[no-any-return]
+            number: int = Count(min=_NO_LIMIT).deserialize(limit)
         except ValidationError as error:
             raise ValidationError({resource: error.messages}) from error
+        return number
 
 
 class QuotaSetIn(Envelope):
@@ -64,7 +66,7 @@ class QuotaQueryIn(Schema):
     usage = fields.Boolean(load_default=False)
 
     @post_load
-    def only(self, data: dict[str, Any], **_: Any) -> bool:
+    def flag(self, data: dict[str, Any], **_: Any) -> bool:
         """Return whether usage is wanted."""
         return bool(data["usage"])
 
@@ -73,7 +75,10 @@ _LINE = {
     "oneOf": [
         {"type": "integer"},
         {"type": "string"},
-        {"type": "object", "properties": {name: {"type": "integer"} for name in ("limit", "in_use", "reserved")}},
+        {
+            "type": "object",
+            "properties": {name: {"type": "integer"} for name in ("limit", "in_use", "reserved")},
+        },
     ]
 }
 

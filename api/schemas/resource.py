@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
 
@@ -14,7 +14,7 @@ from api.schemas.fields import Ignored, Moment, Text
 class NamedIn(Taken):
     """What names a new thing, and what clients send along without being trusted."""
 
-    ignored = ("user_id", "project_id", "status")
+    ignored: ClassVar[tuple[str, ...]] = ("user_id", "project_id", "status")
 
     name = Text(allow_none=True, load_default=None)
     description = Text(allow_none=True, load_default=None)
@@ -31,7 +31,10 @@ class RefOut(Schema):
 
 
 class ResourceOut(RefOut):
-    """A thing in full. ``cgflow:reason`` tells why it is in error, ``cgflow:flow_id`` what touched it last."""
+    """A thing in full.
+
+    ``cgflow:reason`` tells why it is in error, ``cgflow:flow_id`` which flow touched it last.
+    """
 
     description = fields.String(allow_none=True)
     status = fields.String()

@@ -25,7 +25,7 @@ class SnapshotOut(SnapshotRefOut, ResourceOut):
     """A snapshot in full. ``group_snapshot_id`` is the cgsnapshot's id, in later words."""
 
     cgsnapshot_id = fields.String()
-    group_snapshot_id = fields.String(attribute="cgsnapshot_id")
+    group_snapshot_id = fields.String(attribute="cgsnapshot_id", dump_only=True)
     project_id = fields.String(data_key="os-extended-snapshot-attributes:project_id")
     progress = fields.String(data_key="os-extended-snapshot-attributes:progress")
 

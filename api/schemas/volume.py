@@ -101,7 +101,8 @@ class VolumeOut(ResourceOut):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Leave out what tells a member about the machines."""
-        return data if current.caller().is_admin else {name: data[name] for name in data if name not in _ADMIN}
+        hidden = frozenset() if current.caller().is_admin else _ADMIN
+        return {name: value for name, value in data.items() if name not in hidden}
 
 
 class VolumeCreatedOut(VolumeOut):
@@ -111,7 +112,9 @@ class VolumeCreatedOut(VolumeOut):
         exclude = ("project_id", "host", "migstat", "name_id", "reason", "flow_id")
 
 
-_ADMIN = frozenset({"os-vol-host-attr:host", "os-vol-mig-status-attr:migstat", "os-vol-mig-status-attr:name_id"})
+_ADMIN = frozenset(
+    {"os-vol-host-attr:host", "os-vol-mig-status-attr:migstat", "os-vol-mig-status-attr:name_id"}
+)
 
 RefPage = listed("volumes", VolumeRefOut)
 CreatedEnvelope = wrapped("volume", VolumeCreatedOut)

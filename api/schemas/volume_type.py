@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load, pre_load
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import current
 from api.schemas.envelope import Envelope, Link, Taken
@@ -72,6 +72,18 @@ class ExtraSpecsIn(Envelope):
     extra_specs = Pairs(keys=_SPEC_KEY)
 
 
+class ExtraSpecIn(Schema):
+    """The body that sets one extra spec: the key of the address, with its value."""
+
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
+
+    @pre_load
+    def check(self, data: Any, **_: Any) -> Any:
+        """Refuse what cannot be a spec."""
+        return Pairs(keys=_SPEC_KEY).deserialize(data)
+
+
 class VolumeTypeListIn(ListIn):
     """The query of the list of types: ``is_public`` None shows both kinds, to an administrator."""
 
@@ -84,7 +96,7 @@ class VolumeTypeListIn(ListIn):
     is_public = Text(load_default="true", metadata={"description": "true, false or none."})
 
     @post_load
-    def query(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+    def query(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Return what the repository understands. A member sees public types alone."""
         word = data["is_public"].strip().lower()
         if word not in _KINDS:
@@ -101,7 +113,7 @@ class VolumeTypeOut(Schema):
     name = fields.String()
     description = fields.String(allow_none=True)
     is_public = fields.Boolean()
-    access_is_public = fields.Boolean(attribute="is_public", data_key=_PUBLIC)
+    access_is_public = fields.Boolean(attribute="is_public", data_key=_PUBLIC, dump_only=True)
     extra_specs = fields.Dict(keys=fields.String(), values=fields.String())
     qos_specs_id = constant(None, type="string", nullable=True)
 
@@ -128,6 +140,21 @@ class ExtraSpecsOut(Schema):
     """Extra specs by key."""
 
     extra_specs = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class ExtraSpecOut(Schema):
+    """One extra spec, under its key."""
+
+    @post_dump(pass_original=True)
+    def show(self, _: Any, specs: dict[str, str], **__: Any) -> dict[str, str]:
+        """Show whatever the key is."""
+        return dict(specs)
+
+
+def require_key(body: dict[str, str], key: str) -> None:
+    """Raise InvalidInput, if the body does not set exactly the spec of the address."""
+    if set(body) != {key}:
+        raise InvalidInput(f"The body must hold '{key[:255]}' and nothing else.", key[:255])
 
 
 def usable_name(name: str) -> str:

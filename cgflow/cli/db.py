@@ -8,9 +8,7 @@ import click
 
 from cgflow.cli.session import Session, with_session
 from cgflow.errors import ConfigError
-
-DATABASE = "cgflow.sqlite"
-"""The embedded service's database, within its state directory."""
+from cgflow.state_dir import StateDir
 
 
 @click.group()
@@ -24,8 +22,12 @@ def db() -> None:
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
 def upgrade(session: Session, state_dir: Path | None, database_url: str | None) -> None:
     """Bring the schema of a database up to this version of cgflow."""
-    url = _url(state_dir, database_url)
-    before, after = _upgraded(url)
+    if state_dir is not None and database_url is None:
+        before, after = _embedded(state_dir)
+    elif database_url is not None and state_dir is None:
+        before, after = _upgraded(database_url)
+    else:
+        raise click.UsageError("Say which database: give either --state-dir or --database-url.")
     if before == after:
         session.out.line(f"The database is up to date, at revision {after}.")
     else:
@@ -34,35 +36,29 @@ def upgrade(session: Session, state_dir: Path | None, database_url: str | None) 
         session.out.json({"database": {"before": before, "after": after}})
 
 
-def _url(state_dir: Path | None, database_url: str | None) -> str:
-    if state_dir is not None and database_url is None:
-        return f"sqlite:///{state_dir.absolute() / DATABASE}"
-    if database_url is not None and state_dir is None:
-        return database_url
-    raise click.UsageError("Say which database: give either --state-dir or --database-url.")
+def _embedded(state_dir: Path) -> tuple[str | None, str | None]:
+    """Upgrade the database of an embedded service, which must not run meanwhile."""
+    held = StateDir(state_dir)
+    held.acquire()
+    try:
+        return _upgraded(held.database_url)
+    finally:
+        held.release()
 
 
 def _upgraded(url: str) -> tuple[str | None, str | None]:
+    """Upgrade, and return the revisions before and after."""
     # Here, because no other command should pay for loading the database's libraries.
     from sqlalchemy.exc import SQLAlchemyError
 
     from cgflow.db import upgrade as schema
 
     try:
-        before = _revision(url)
+        before = schema.current(url)
         schema.upgrade(url)
-        return before, _revision(url)
-    except SQLAlchemyError as error:
-        raise ConfigError(f"The database at {url} can not be upgraded: {error}") from error
-
-
-def _revision(url: str) -> str | None:
-    from alembic.migration import MigrationContext
-    from sqlalchemy import create_engine
-
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+        return before, schema.current(url)
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        # The address is not repeated: it may hold a password.
+        raise ConfigError(
+            f"The database cannot be upgraded: {error}. Check its address, and that nothing else uses it."
+        ) from error

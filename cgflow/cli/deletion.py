@@ -13,6 +13,8 @@ from cgflow.client.collection import Collection
 from cgflow.client.http import Accepted
 from cgflow.errors import CgflowError
 
+Failures = list[tuple[str, CgflowError]]
+
 
 def delete_each(
     session: Session,
@@ -22,25 +24,33 @@ def delete_each(
     waiting: Waiting,
 ) -> None:
     """Have everything named deleted, then wait for each where that is wanted."""
-    failures: list[tuple[str, CgflowError]] = []
-    accepted: list[tuple[str, Accepted]] = []
-    for name in dict.fromkeys(names):
-        try:
-            accepted.append((name, delete(nouns.find(name)["id"])))
-        except CgflowError as error:
-            failures.append((name, error))
-    results = []
-    for name, each in accepted:
-        result = {"name": name, "id": each.record["id"], "flow_id": each.flow_id}
-        results.append(result)
+    failures: Failures = []
+    results = _asked_for(nouns, names, delete, failures)
+    for result in results:
         try:
             _see_through(session, nouns.noun, result, waiting)
         except CgflowError as error:
-            failures.append((name, error))
+            failures.append((result["name"], error))
     if session.out.as_json:
-        session.out.json({"deleted": [each for each in results if not _is_among(each, failures)]})
+        failed = {name for name, _ in failures}
+        session.out.json({"deleted": [each for each in results if each["name"] not in failed]})
     if failures:
         raise _summary(nouns, len(set(names)), failures)
+
+
+def _asked_for(
+    nouns: Collection, names: Sequence[str], delete: Callable[[str], Accepted], failures: Failures
+) -> list[dict[str, Any]]:
+    """Ask for every deletion; return what was accepted, and add what was refused to the failures."""
+    results = []
+    for name in dict.fromkeys(names):
+        try:
+            accepted = delete(nouns.find(name)["id"])
+        except CgflowError as error:
+            failures.append((name, error))
+        else:
+            results.append({"name": name, "id": accepted.record["id"], "flow_id": accepted.flow_id})
+    return results
 
 
 def _see_through(session: Session, noun: str, result: dict[str, Any], waiting: Waiting) -> None:
@@ -56,11 +66,7 @@ def _see_through(session: Session, noun: str, result: dict[str, Any], waiting: W
     session.out.line(f"{named} is deleted.")
 
 
-def _is_among(result: dict[str, Any], failures: Sequence[tuple[str, CgflowError]]) -> bool:
-    return any(result["name"] == name for name, _ in failures)
-
-
-def _summary(nouns: Collection, count: int, failures: Sequence[tuple[str, CgflowError]]) -> CgflowError:
+def _summary(nouns: Collection, count: int, failures: Failures) -> CgflowError:
     if count == 1:
         return failures[0][1]
     told = "".join(f"\n  {name}: {error.message}" for name, error in failures)

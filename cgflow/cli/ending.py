@@ -120,7 +120,8 @@ _CODES: dict[type[CgflowError], ExitCode] = {
 
 
 def _reason(flow: dict[str, Any]) -> str:
-    return flow.get("reason") or "no reason was recorded."
+    reason = flow.get("reason") or "no reason was recorded"
+    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
 def _see(flow: dict[str, Any]) -> str:

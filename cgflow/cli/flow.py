@@ -23,13 +23,15 @@ def flow() -> None:
 @with_session
 @click.option("--state", type=click.Choice([str(state) for state in FlowState]))
 @click.option("--operation", metavar="NOUN.VERB", help="Such as cgsnapshot.create.")
-@click.option("--resource", metavar="ID", help="The id of what was operated on.")
+@click.option("--resource", metavar="NAME", help="What was operated on, or its group; a name or an id.")
+@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--marker", metavar="ID", help="Go on behind this flow.")
-def list_(session: Session, /, **filters: Any) -> None:
+def list_(session: Session, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
     """List flows, newest first."""
     flows = session.client.flows
-    found = flows.select(**filters)
+    resource_id = None if resource is None else session.client.resource_id(resource)
+    found = flows.select(resource=resource_id, all_tenants=1 if all_projects else None, **filters)
     if not session.out.as_json:
         found = [{**each, "took": values.duration(each.get("duration_ms"))} for each in found]
     session.out.records(flows.plural, found, _COLUMNS)

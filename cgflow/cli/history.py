@@ -88,7 +88,7 @@ def leftover_lines(flow: dict[str, Any]) -> list[str]:
 
 def leftover(left: dict[str, Any]) -> str:
     """Write one effect that may still be there."""
-    why = values.failure(left["failure"]) if left.get("failure") else left.get("state")
+    why = values.failure(left["failure"]) if left.get("failure") else "done, and never undone"
     return ": ".join(filter(None, (left.get("task"), why)))
 
 
@@ -125,7 +125,8 @@ def _rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
 
 
 def _row(step: Step, begun: datetime | None) -> Row:
-    said = step.failure or step.result
+    # What a step came to matters no more once it could not be undone.
+    said = step.failure or ("" if step.undo_failure else step.result)
     undoing = f"undo: {step.undo_failure}" if step.undo_failure else ""
     return (
         _mark(step),
@@ -133,7 +134,7 @@ def _row(step: Step, begun: datetime | None) -> Row:
         _tries(step.attempts),
         values.offset(step.begun_at, begun),
         values.duration(step.took_ms),
-        "  ".join(filter(None, (_outcome(step), said, undoing))),
+        "  ".join(filter(None, (_outcome(step), _takeover(step), said, undoing))),
     )
 
 
@@ -141,6 +142,10 @@ def _outcome(step: Step) -> str:
     if step.undone is Undone.UNDONE and step.undo_ms is not None:
         return f"{step.outcome} in {values.duration(step.undo_ms)}"
     return step.outcome
+
+
+def _takeover(step: Step) -> str:
+    return f"(finished by {step.conductor})" if step.is_taken_over else ""
 
 
 def _tries(attempts: int) -> str:

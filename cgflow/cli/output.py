@@ -67,10 +67,11 @@ class Output:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(_heading(column), overflow="fold")
+            # An id that is broken in two cannot be copied.
+            table.add_column(_heading(column), overflow="fold", no_wrap=column == "id")
         for record in records:
             table.add_row(*(_cell(record.get(column)) for column in columns))
-        _console().print(table)
+        _print(table)
 
     def record(self, key: str, record: Mapping[str, Any], **beside: Any) -> None:
         """Print one thing, a line for each of its fields, or as the wire has it.
@@ -83,10 +84,11 @@ class Output:
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold")
         table.add_column(overflow="fold")
-        for name, value in record.items():
+        # The wire has some fields twice, once with a prefix: people need them once.
+        for name, value in {_heading(name): value for name, value in record.items()}.items():
             if name != "links":
-                table.add_row(_heading(name), _cell(value))
-        _console().print(table)
+                table.add_row(name, _cell(value))
+        _print(table)
 
     def live(self) -> AbstractContextManager[Live | None]:
         """Open a region of the terminal that can be redrawn, where there is a terminal."""
@@ -116,6 +118,15 @@ class Output:
 def _console() -> Console:
     width = None if sys.stdout.isatty() else _UNBOUNDED
     return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def _print(table: Table) -> None:
+    console = _console()
+    with console.capture() as drawn:
+        console.print(table)
+    for line in drawn.get().splitlines():
+        # The padding of the last column is for a terminal's background; in a file it is noise.
+        click.echo(line if console.is_terminal else line.rstrip())
 
 
 def _marked(lines: Iterable[str]) -> Text:

@@ -20,12 +20,19 @@ def snapshot() -> None:
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
 @click.option("--volume", metavar="VOLUME", help="Only those of this volume.")
-def list_(session: Session, all_projects: bool, status: str | None, volume: str | None) -> None:
+@click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="Only those in this cgsnapshot.")
+def list_(
+    session: Session, all_projects: bool, status: str | None, volume: str | None, cgsnapshot: str | None
+) -> None:
     """List the snapshots, newest first."""
-    snapshots = session.client.snapshots
-    volume_id = None if volume is None else session.client.volumes.find(volume)["id"]
-    found = snapshots.select(all_tenants=1 if all_projects else None, status=status, volume_id=volume_id)
-    session.out.records(snapshots.plural, found, _COLUMNS)
+    client = session.client
+    found = client.snapshots.select(
+        all_tenants=1 if all_projects else None,
+        status=status,
+        volume_id=None if volume is None else client.volumes.find(volume)["id"],
+        cgsnapshot_id=None if cgsnapshot is None else client.cgsnapshots.find(cgsnapshot)["id"],
+    )
+    session.out.records(client.snapshots.plural, found, _COLUMNS)
 
 
 @snapshot.command()

@@ -48,6 +48,8 @@ class Step:
     result: str = ""
     failure: str = ""
     undo_failure: str = ""
+    conductor: str | None = None
+    is_taken_over: bool = False
 
     @property
     def family(self) -> str:
@@ -74,6 +76,11 @@ class Step:
     def take(self, event: dict[str, Any]) -> None:
         """Follow one transition."""
         self.attempts = max(self.attempts, event.get("attempt") or 0)
+        # A conductor that goes on with a step begun by a lost one tells only of its end.
+        conductor = event.get("conductor")
+        if self.conductor and conductor not in (None, self.conductor):
+            self.is_taken_over |= self.done is Done.RUNNING or self.undone is Undone.UNDOING
+        self.conductor = conductor or self.conductor
         change = _CHANGES.get(event["to"])
         if change is not None:
             change(self, event)

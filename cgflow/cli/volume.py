@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from cgflow.cli import connecting
@@ -34,20 +36,13 @@ def create(
     type_: str | None,
     group: str | None,
     waiting: Waiting,
-    **told: str | None,
+    **told: Any,
 ) -> None:
     """Make a volume."""
     client = session.client
     group_id = None if group is None else client.consistencygroups.find(group)["id"]
     type_id = None if type_ is None else client.types.find(type_)["id"]
-    made = client.volumes.create(
-        name,
-        size,
-        volume_type=type_id,
-        consistencygroup_id=group_id,
-        description=told["description"],
-        availability_zone=told["availability_zone"],
-    )
+    made = client.volumes.create(name, size, volume_type=type_id, consistencygroup_id=group_id, **told)
     settle(session, client.volumes, made, waiting)
 
 
@@ -59,10 +54,10 @@ def create(
 def list_(session: Session, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the volumes, newest first."""
     volumes = session.client.volumes
-    found = volumes.select(all_tenants=1 if all_projects else None, status=status)
-    if group is not None:
-        group_id = session.client.consistencygroups.find(group)["id"]
-        found = [each for each in found if each["consistencygroup_id"] == group_id]
+    group_id = None if group is None else session.client.consistencygroups.find(group)["id"]
+    found = volumes.select(
+        all_tenants=1 if all_projects else None, status=status, consistencygroup_id=group_id
+    )
     session.out.records(volumes.plural, found, _COLUMNS)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from cgflow.client.cgsnapshots import Cgsnapshots
+from cgflow.client.collection import ID
 from cgflow.client.consistencygroups import ConsistencyGroups
+from cgflow.client.errors import AmbiguousName
 from cgflow.client.flows import Flows
 from cgflow.client.http import Http
 from cgflow.client.quotas import Quotas
 from cgflow.client.snapshots import Snapshots
 from cgflow.client.types import VolumeTypes
 from cgflow.client.volumes import Volumes
+from cgflow.errors import NotFound
 
 
 class Client:
@@ -25,3 +28,18 @@ class Client:
         self.snapshots = Snapshots(http)
         self.quotas = Quotas(http)
         self.flows = Flows(http)
+
+    def resource_id(self, name_or_id: str) -> str:
+        """Return the id of a group, volume or cgsnapshot. An id is taken as it is: flows outlive things."""
+        if ID.fullmatch(name_or_id):
+            return name_or_id
+        nouns = (self.consistencygroups, self.volumes, self.cgsnapshots)
+        named = [(kind.noun, each["id"]) for kind in nouns for each in kind.called(name_or_id)]
+        if not named:
+            raise NotFound(
+                f"No group, volume or cgsnapshot is called '{name_or_id}'; one deleted has an id alone."
+            )
+        if len(named) > 1:
+            told = ", ".join(f"{noun} {id_}" for noun, id_ in named)
+            raise AmbiguousName(f"{len(named)} things are called '{name_or_id}'. Give the id of one: {told}.")
+        return str(named[0][1])

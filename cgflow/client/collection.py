@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from cgflow.client.errors import AmbiguousName, ServiceError
 from cgflow.client.http import Http, Record, segment
 from cgflow.errors import NotFound
 
-_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Collection:
@@ -40,21 +40,21 @@ class Collection:
         while True:
             page = self._http.get(self.listing, params)
             found += page.take(self.plural)
-            marker = _next_marker(page.body.get(f"{self.plural}_links"))
-            if marker is None or "limit" in filters:
+            following = _following(page.body.get(f"{self.plural}_links"))
+            if not following or "limit" in filters:
                 return found
-            params["marker"] = marker
+            params |= following
 
     def find(self, name_or_id: str) -> Record:
         """Return the one that has this id, or the only one of this name."""
-        if _ID.fullmatch(name_or_id):
+        if ID.fullmatch(name_or_id):
             try:
                 return self.get(name_or_id)
             except ServiceError as error:
                 # It may still be the name of something.
                 if error.status != 404:
                     raise
-        named = [each for each in self.select(**self.named(name_or_id)) if each["name"] == name_or_id]
+        named = self.called(name_or_id)
         if not named:
             raise NotFound(f"No {self.noun} has the name or id '{name_or_id}' in this project.")
         if len(named) > 1:
@@ -63,6 +63,10 @@ class Collection:
                 f"{len(named)} of them are called '{name_or_id}'. Give the id of one {self.noun}: {ids}."
             )
         return named[0]
+
+    def called(self, name: str) -> list[Record]:
+        """Return all that bear a name."""
+        return [each for each in self.select(**self.named(name)) if each["name"] == name]
 
     def path(self, id_: str, *more: str) -> str:
         """Return the path of one, or of something beneath it."""
@@ -73,9 +77,10 @@ class Collection:
         return {"name": name}
 
 
-def _next_marker(links: Any) -> str | None:
-    """Read the marker of the next page. The link's host is not followed: a proxy may stand before it."""
+def _following(links: Any) -> Record:
+    """Read where the next page begins. The link's host is not followed: a proxy may stand before it."""
     for link in links or ():
         if link.get("rel") == "next":
-            return next(iter(parse_qs(urlsplit(link["href"]).query).get("marker", ())), None)
-    return None
+            asked = dict(parse_qsl(urlsplit(link["href"]).query))
+            return {name: asked[name] for name in ("marker", "offset") if name in asked}
+    return {}

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, is_dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -201,7 +202,7 @@ class FaultyVolumes(StorageDriver):
         return self._call("delete_volume", lambda: self.driver.delete_volume(volume), None, volume)
 
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
-        effect = lambda: self.driver.extend_volume(volume, new_size_gib)  # noqa: E731
+        effect = partial(self.driver.extend_volume, volume, new_size_gib)
         return self._call("extend_volume", effect, None, volume)
 
     def connection(self, volume: VolumeSpec) -> Connection:
@@ -234,7 +235,7 @@ class FaultyDriver(FaultyVolumes, GroupSnapshots):
         return self._call("prepare", lambda: self._groups.prepare(snapshot), None, snapshot)
 
     def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
-        effect = lambda: self._groups.cut(cgsnapshot_id, group_id, snapshots)  # noqa: E731
+        effect = partial(self._groups.cut, cgsnapshot_id, group_id, snapshots)
         lie: JSON = {"mechanism": "none", "members": len(snapshots), "duration_ms": 0.0}
         return self._call("cut", effect, lie, cgsnapshot_id, group_id, *snapshots)
 

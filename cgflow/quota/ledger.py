@@ -43,12 +43,14 @@ def reserve(
     if not deltas:
         return
     usage.lock(session, project_id)
-    if any(row.state != ReservationState.CANCELLED for row in _rows(session, reservation_id)):
+    earlier = _rows(session, reservation_id)
+    if any(row.state != ReservationState.CANCELLED for row in earlier):
         return
     taken = {resource: delta for resource, delta in deltas.items() if delta > 0}
     if taken:
         _hold(session, project_id, taken)
-    session.execute(delete(Reservation).where(Reservation.id == reservation_id))
+    if earlier:
+        session.execute(delete(Reservation).where(Reservation.id == reservation_id))
     rows = [
         {
             "id": reservation_id,

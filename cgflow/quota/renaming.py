@@ -12,7 +12,7 @@ from cgflow.status import UNFINISHED, ReservationState
 
 
 def rename_type(session: Session, old: str, new: str) -> None:
-    """Move limits, usage and what unfinished flows have reserved from one type name to another.
+    """Move limits, usage and every reservation that can still change from one type name to another.
 
     No live type has the new name. What a deleted type of that name has left
     behind is dropped: nothing can be in use of it.
@@ -23,12 +23,11 @@ def rename_type(session: Session, old: str, new: str) -> None:
         for model in (QuotaUsage, Quota, QuotaClass):
             session.execute(delete(model).where(model.resource == after))
             session.execute(update(model).where(model.resource == before).values(resource=after))
-        live = (
-            Reservation.resource == before,
-            Reservation.state != ReservationState.CANCELLED,
-            Reservation.id.in_(select(Flow.id).where(Flow.state.in_(UNFINISHED))),
-        )
+        # Those of ended flows are history, but for what has still to expire.
+        unfinished = Reservation.id.in_(select(Flow.id).where(Flow.state.in_(UNFINISHED)))
+        held = Reservation.state == ReservationState.RESERVED
+        undoable = (Reservation.state == ReservationState.COMMITTED) & unfinished
         session.execute(
-            update(Reservation).where(*live).values(resource=after),
+            update(Reservation).where(Reservation.resource == before, held | undoable).values(resource=after),
             execution_options={"synchronize_session": False},
         )

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
@@ -67,25 +69,31 @@ class CreateSnapshots(Task):
             snapshot.ROWS.destroy(session, [member["snapshot_id"] for member in members], flow_id)
 
 
-class _Commit(Task):
-    """Shared shape of the commits.
+def take_back(session: Session, flow_id: str, claims: Claims) -> None:
+    """Take what a commit had let go back into the flow's hold, so that the steps above can be undone.
 
-    Revert: take the things back into the flow's hold, uncounted, so that the
-    steps above can be undone. It fails, visibly, if another operation has
-    begun on them meanwhile.
+    Raises: Busy if another operation has begun on it meanwhile; the undo then fails, visibly.
+    """
+    for noun, ids in claims.items():
+        rows = ROWS_OF[noun]
+        things = rows.where(session, rows.model.id.in_(ids))
+        let_go = [thing.id for thing in things if thing.claimed_by != flow_id]
+        if let_go:
+            rows.claim(session, let_go, flow_id, None)
+
+
+class Commit(Task):
+    """Base of the commits.
+
+    Revert: take the things back into the flow's hold.
     """
 
     def revert(self, database: Database, flow_id: str, claims: Claims, **_: object) -> None:
         with database.write() as session:
-            for noun, ids in claims.items():
-                rows = ROWS_OF[noun]
-                things = rows.where(session, rows.model.id.in_(ids))
-                let_go = [thing.id for thing in things if thing.claimed_by != flow_id]
-                if let_go:
-                    rows.claim(session, let_go, flow_id, None)
+            take_back(session, flow_id, claims)
 
 
-class CommitGroup(_Commit):
+class CommitGroup(Commit):
     """Make the group ``available``; its time of creation is that of its completion."""
 
     atom = "record.commit"
@@ -98,7 +106,7 @@ class CommitGroup(_Commit):
             )
 
 
-class CommitVolume(_Commit):
+class CommitVolume(Commit):
     """Make the volume ``available``."""
 
     atom = "record.commit"
@@ -109,8 +117,11 @@ class CommitVolume(_Commit):
             volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
 
 
-class CommitExtend(_Commit):
-    """Record the new size and make the volume ``available`` again."""
+class CommitExtend(Task):
+    """Record the new size and make the volume ``available`` again.
+
+    Revert: take the volume back into the flow's hold, with its old size.
+    """
 
     atom = "record.commit"
 
@@ -120,20 +131,14 @@ class CommitExtend(_Commit):
             volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, size=new_size)
 
     def revert(
-        self,
-        database: Database,
-        flow_id: str,
-        claims: Claims,
-        resource_id: str = "",
-        size: int = 0,
-        **_: object,
+        self, database: Database, flow_id: str, claims: Claims, resource_id: str, size: int, **_: object
     ) -> None:
-        super().revert(database, flow_id, claims)
         with database.write() as session:
+            take_back(session, flow_id, claims)
             volume.ROWS.change(session, [resource_id], flow_id, size=size)
 
 
-class CommitCgsnapshot(_Commit):
+class CommitCgsnapshot(Commit):
     """Make the cgsnapshot and every member's copy ``available``, and let the group go."""
 
     atom = "record.commit"

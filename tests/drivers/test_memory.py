@@ -1,70 +1,152 @@
-"""The memory driver keeps the contract; with a file it outlives its process, and refuses a file not its own."""
+"""The memory driver keeps the contract to the letter, with a file and without."""
 
-import json
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from cgflow.drivers.conformance import DriverConformance
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.memory.driver import MemoryDriver, from_options
-from cgflow.errors import AmbiguousDriverError, ConfigError, FinalDriverError
+from cgflow.errors import ConfigError, FinalDriverError
+from tests.support.memory import MemoryHarness
 
 
-class InMemory:
-    """A backend that lives in one driver instance, which is therefore its storage, too."""
-
-    def __init__(self, driver: MemoryDriver | None = None) -> None:
-        self.driver = driver or MemoryDriver(capacity_gib=100)
-        self.driver.start()
-
-    def write(self, volume, offset_bytes, data):
-        self.driver.write(volume.id, offset_bytes, data)
-
-    def read(self, volume, offset_bytes, length_bytes):
-        return self.driver.read(volume.id, offset_bytes, length_bytes)
-
-    def read_snapshot(self, snapshot, offset_bytes, length_bytes):
-        return self.driver.read_snapshot(snapshot.id, offset_bytes, length_bytes)
-
-    def disconnect(self, volume):
-        pass
-
-    def restart(self):
-        self.driver.stop()
-        self.driver.start()
-
-    def close(self):
-        self.driver.stop()
-
-
-class InFile(InMemory):
+class InFile(MemoryHarness):
     """A backend whose objects are in a file, found by every new instance."""
 
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        super().__init__(self._new())
+        super().__init__(self._started())
 
-    def _new(self) -> MemoryDriver:
-        return from_options({"capacity_gib": 100, "state_dir": self.folder.name})
+    def _started(self) -> MemoryDriver:
+        driver = from_options({"capacity_gib": 100, "state_dir": self.folder.name})
+        driver.start()
+        return driver
 
-    def restart(self):
-        self.driver = self._new()
-        self.driver.start()
+    def restart(self) -> None:
+        self.storage = self.driver = self._started()
 
-    def close(self):
+    def close(self) -> None:
         super().close()
         self.folder.cleanup()
 
 
 class TestMemory(DriverConformance):
     def make(self):
-        return InMemory()
+        return MemoryHarness(MemoryDriver(capacity_gib=100))
 
 
 class TestMemoryWithStateFile(DriverConformance):
     def make(self):
         return InFile()
+
+
+# What the kit does not ask of every driver.
+
+ONE = VolumeSpec("one", 1, "g")
+COPY = SnapshotSpec("copy", "one", "c", "g")
+
+
+def test_report_says_what_the_scheduler_asks_for():
+    report = MemoryDriver(name="lab", capacity_gib=7).report()
+    assert (report.total_gib, report.free_gib, report.thin) == (7, 7, False)
+    wanted = {
+        "consistencygroup_support": True,
+        "consistent_group_snapshot_enabled": True,
+        "thin_provisioning_support": False,
+        "vendor_name": "cgflow",
+        "storage_protocol": "memory",
+        "volume_backend_name": "lab",
+    }
+    assert wanted.items() <= report.capabilities.items()
+    assert report.capabilities["driver_version"]
+
+
+def test_volume_of_another_group_cannot_be_prepared():
+    driver = MemoryDriver()
+    driver.create_group("g")
+    driver.create_volume(VolumeSpec("one", 1))
+    with pytest.raises(FinalDriverError, match="not in group g"):
+        driver.prepare(COPY)
+
+
+def test_id_of_a_snapshot_is_not_taken_for_another_one():
+    driver = MemoryDriver()
+    driver.create_group("g")
+    for volume in ("one", "two"):
+        driver.create_volume(VolumeSpec(volume, 1, "g"))
+    driver.prepare(COPY)
+    with pytest.raises(FinalDriverError, match="exists with other values"):
+        driver.prepare(SnapshotSpec("copy", "two", "c", "g"))
+
+
+def test_cut_is_not_extended_to_members_that_came_later():
+    driver = MemoryDriver()
+    driver.create_group("g")
+    later = SnapshotSpec("later", "two", "c", "g")
+    for volume, copy in (("one", COPY), ("two", later)):
+        driver.create_volume(VolumeSpec(volume, 1, "g"))
+        driver.prepare(copy)
+    driver.cut("c", "g", [COPY])
+    for members in ([COPY, later], [later]):
+        with pytest.raises(FinalDriverError, match="cut with other members"):
+            driver.cut("c", "g", members)
+
+
+@pytest.mark.parametrize("members", [[], [SnapshotSpec("copy", "one", "other", "g")]])
+def test_cut_of_nothing_or_of_another_cgsnapshots_copies_is_refused(members):
+    driver = MemoryDriver()
+    driver.create_group("g")
+    driver.create_volume(ONE)
+    driver.prepare(members[0] if members else COPY)
+    with pytest.raises(FinalDriverError):
+        driver.cut("c", "g", members)
+
+
+def test_clients_cannot_reach_past_the_end():
+    driver = MemoryDriver()
+    driver.create_volume(VolumeSpec("one", 1))
+    for offset, length in ((-1, 1), (1 << 30, 1), ((1 << 30) - 1, 2)):
+        with pytest.raises(FinalDriverError, match="outside of 1 GiB"):
+            driver.write("one", offset, b"x" * length)
+        with pytest.raises(FinalDriverError, match="outside of 1 GiB"):
+            driver.read("one", offset, length)
+
+
+def test_snapshot_is_read_only_while_exported():
+    driver = MemoryDriver()
+    driver.create_group("g")
+    driver.create_volume(ONE)
+    driver.prepare(COPY)
+    driver.cut("c", "g", [COPY])
+    with pytest.raises(FinalDriverError, match="is not exported"):
+        driver.read_snapshot("copy", 0, 1)
+    driver.export_snapshot(COPY)
+    assert driver.read_snapshot("copy", 0, 1) == b"\0"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nam": "x"}, "no option nam"),
+        ({"name": "../x"}, "name of a memory backend"),
+        ({"name": 7}, "name of a memory backend"),
+        ({"capacity_gib": 0}, "capacity_gib"),
+        ({"capacity_gib": "much"}, "capacity_gib"),
+        ({"capacity_gib": True}, "capacity_gib"),
+        ({"state_dir": 7}, "state_dir"),
+    ],
+)
+def test_wrong_option_is_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        from_options(options)
+
+
+def test_options_reach_the_driver(tmp_path):
+    driver = from_options({"name": "lab", "capacity_gib": 5, "state_dir": None})
+    assert (driver.name, driver.report().total_gib) == ("lab", 5)
+    driver.create_group("g")
+    kept = from_options({"name": "lab", "state_dir": str(tmp_path)})
+    kept.start()
+    kept.stop()
+    assert (tmp_path / "lab.journal").exists()

@@ -53,7 +53,7 @@ def test_every_call_twice_is_the_same_call(bench: Bench) -> None:
             driver.prepare(snapshot)
     first = driver.cut("c", "g", snapshots)
     assert driver.cut("c", "g", snapshots) == first
-    assert first["members"] == ["c.v0", "c.v1"]
+    assert first["members"] == 2
     for snapshot in snapshots:
         driver.prepare(snapshot)
         assert driver.snapshot(snapshot) == driver.snapshot(snapshot)

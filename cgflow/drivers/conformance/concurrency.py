@@ -12,6 +12,9 @@ from functools import partial
 from cgflow.drivers.conformance.scene import Scene, copies_of
 from cgflow.drivers.conformance.verdict import expect, must_succeed
 
+SECTOR = 512
+"""Bytes of one write."""
+
 DEADLINE_S = 60.0
 """Seconds in which calls that wait for each other must be through."""
 
@@ -80,9 +83,7 @@ class ConcurrencyRules:
 
         def client(number: int) -> None:
             while not leaving.is_set():
-                scene.harness.write(
-                    members[number], written[number] % 64 * 512, bytes([written[number] % 251]) * 512
-                )
+                scene.harness.write(members[number], written[number] * SECTOR, _sector(written[number]))
                 written[number] += 1
 
         def remove() -> None:
@@ -95,13 +96,17 @@ class ConcurrencyRules:
 
         at_once("delete_snapshot while clients write", [lambda: client(0), lambda: client(1), remove])
         for volume, count in zip(members, written, strict=True):
-            for place in range(min(count, 64)):
-                last = count - 1 - (count - 1 - place) % 64
-                piece = scene.harness.read(volume, place * 512, 512)
+            for first in range(0, count, 1024):
+                numbers = range(first, min(count, first + 1024))
+                piece = scene.harness.read(volume, first * SECTOR, len(numbers) * SECTOR)
+                wanted = b"".join(map(_sector, numbers))
                 expect(
-                    piece == bytes([last % 251]) * 512,
-                    "a write acknowledged while snapshots of the volume were deleted is lost",
+                    piece == wanted, "a write acknowledged while snapshots of the volume were deleted is lost"
                 )
+
+
+def _sector(number: int) -> bytes:
+    return f"{number:016}".encode() * (SECTOR // 16)
 
 
 def at_once(what: str, calls: Iterable[Callable[[], object]]) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from cgflow.drivers.conformance.scene import Scene, copies_of
 from cgflow.drivers.conformance.verdict import expect, must_succeed
@@ -90,7 +91,7 @@ class CopyRules:
         scene.delete_copy(copy)
         scene.refuse("snapshot of a deleted copy", lambda: scene.cutter.snapshot(copy))
         scene.refuse("export_snapshot of a deleted copy", lambda: scene.cutter.export_snapshot(copy))
-        cut = lambda: scene.cutter.cut(copy.cgsnapshot_id, copy.group_id, [copy])  # noqa: E731
+        cut = partial(scene.cutter.cut, copy.cgsnapshot_id, copy.group_id, [copy])
         scene.refuse("cut of a deleted copy", cut)
 
     def test_delete_of_oldest(self, scene: Scene) -> None:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 import json
+from functools import partial
 
 from cgflow.drivers.conformance.scene import Scene, copies_of
 from cgflow.drivers.conformance.verdict import expect, must_be_final, must_succeed
@@ -45,7 +45,7 @@ class CutRules:
         # The one that is not ready stands last: a driver that goes member by member has cut the others.
         for copy in copies[:2]:
             scene.prepare(copy)
-        cut = lambda: scene.cutter.cut(copies[0].cgsnapshot_id, copies[0].group_id, copies)  # noqa: E731
+        cut = partial(scene.cutter.cut, copies[0].cgsnapshot_id, copies[0].group_id, copies)
         scene.refuse("cut with a member that is not prepared", cut)
         for copy in copies:
             must_be_final("snapshot of a member of a refused cut", partial(scene.cutter.snapshot, copy))

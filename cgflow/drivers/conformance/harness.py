@@ -28,7 +28,7 @@ class Harness(Protocol):
         ...
 
     def read_snapshot(self, snapshot: SnapshotSpec, offset_bytes: int, length_bytes: int) -> bytes:
-        """Read as a client of a snapshot does, at the address that ``export_snapshot`` tells; it is exported."""
+        """Read as a client of an exported snapshot does, at the address ``export_snapshot`` tells."""
         ...
 
     def disconnect(self, volume: VolumeSpec) -> None:
@@ -36,7 +36,7 @@ class Harness(Protocol):
         ...
 
     def restart(self) -> None:
-        """Drop the driver as a crash would, without ``stop``; make and start a new one on the same storage."""
+        """Drop the driver as a crash would, without ``stop``; start a new one on the same storage."""
         ...
 
     def close(self) -> None:

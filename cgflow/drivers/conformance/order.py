@@ -69,6 +69,7 @@ class Tickets:
         self._low = 0
         self._above: set[int] = set()
         self._acknowledged = 0
+        self._is_over = False
 
     def issue(self) -> Ticket:
         """Draw the next ticket."""
@@ -91,15 +92,22 @@ class Tickets:
         with self._changed:
             return Moment(self._low, frozenset(self._above), self._issued)
 
+    def give_up(self) -> None:
+        """Say that a write has failed, so that nobody waits for progress."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
     def await_progress(self, count: int) -> bool:
-        """Wait until so many more are acknowledged; False if they are not in time."""
+        """Wait until so many more are acknowledged; False if they are not in time, or never will be."""
         with self._changed:
             wanted = self._acknowledged + count
-            return self._changed.wait_for(lambda: self._acknowledged >= wanted, PATIENCE_S)
+            self._changed.wait_for(lambda: self._is_over or self._acknowledged >= wanted, PATIENCE_S)
+            return self._acknowledged >= wanted
 
 
 def faults_of(seen: Iterable[Ticket], before: Moment, after: Moment) -> list[str]:
-    """Return in words what is wrong with the tickets seen in the copies of a cut; nothing, if it was an instant."""
+    """Return in words what is wrong with the tickets seen in the copies of a cut; an instant has nothing."""
     tickets = list(seen)
     found = {ticket.number for ticket in tickets}
     words: list[str] = []
@@ -129,10 +137,14 @@ class OrderRules:
         bad: list[str] = []
 
         def write() -> None:
-            while not done.is_set():
-                ticket = tickets.issue()
-                _write(scene.harness, members, ticket)
-                tickets.acknowledge(ticket)
+            try:
+                while not done.is_set():
+                    ticket = tickets.issue()
+                    _write(scene.harness, members, ticket)
+                    tickets.acknowledge(ticket)
+            except Exception:
+                tickets.give_up()
+                raise
 
         def take() -> None:
             try:
@@ -158,7 +170,8 @@ def _cut_and_judge(scene: Scene, members: list[VolumeSpec], tickets: Tickets) ->
     before = tickets.moment()
     must_succeed("cut", lambda: scene.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
     after = tickets.moment()
-    slots = after.issued // len(members) + 2
+    # Some slots more than were issued, for those that must not be there.
+    slots = after.issued // len(members) + WRITERS
     found: list[Ticket] = []
     for copy in copies:
         scene.export(copy)

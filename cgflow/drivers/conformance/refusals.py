@@ -42,7 +42,7 @@ class RefusalRules:
 
     def test_cut_of_unknown_group(self, scene: Scene) -> None:
         copy = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
-        cut = lambda: scene.cutter.cut(copy.cgsnapshot_id, copy.group_id, [copy])  # noqa: E731
+        cut = partial(scene.cutter.cut, copy.cgsnapshot_id, copy.group_id, [copy])
         scene.refuse("cut of an unknown group", cut)
 
     def test_prepared_copy_is_not_a_snapshot_yet(self, scene: Scene) -> None:
@@ -54,7 +54,7 @@ class RefusalRules:
     def test_group_with_volumes_is_kept(self, scene: Scene) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
-        delete = lambda: scene.driver.delete_group(volume.group_id or "")  # noqa: E731
+        delete = partial(scene.driver.delete_group, volume.group_id or "")
         scene.refuse("delete_group of a group with volumes", delete)
         scene.expect_volume(volume, "A", "a refused delete_group leaves the volumes as they are")
 
@@ -82,7 +82,7 @@ class RefusalRules:
         volume = VolumeSpec(str(uuid4()), too_much, group)
         scene.refuse("create_volume on full storage", lambda: scene.driver.create_volume(volume))
         small = scene.new_volume(group)
-        extend = lambda: scene.driver.extend_volume(small, too_much)  # noqa: E731
+        extend = partial(scene.driver.extend_volume, small, too_much)
         scene.refuse("extend_volume on full storage", extend)
         found = must_succeed("report", scene.driver.report).provisioned_gib
         expect(found == 1, f"refused volumes must not be counted: provisioned_gib must be 1, not {found}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
+
 from cgflow.drivers.conformance.scene import Scene, copies_of
 from cgflow.drivers.conformance.verdict import expect, must_be_final, must_succeed
 

@@ -90,7 +90,13 @@ class BlockGraph:
         """Export a layer over NBD under a name. Raises: AmbiguousDriverError."""
         self._client.execute(
             "block-export-add",
-            {"type": "nbd", "id": _export_id(name), "node-name": node(layer), "name": name, "writable": writable},
+            {
+                "type": "nbd",
+                "id": _export_id(name),
+                "node-name": node(layer),
+                "name": name,
+                "writable": writable,
+            },
         )
 
     def detach(self, name: str, *, politely: bool = False) -> bool:
@@ -102,15 +108,21 @@ class BlockGraph:
         export = _export_id(name)
         with self._client.listen() as events:
             try:
-                self._client.execute("block-export-del", {"id": export, "mode": "safe" if politely else "hard"})
+                self._client.execute(
+                    "block-export-del", {"id": export, "mode": "safe" if politely else "hard"}
+                )
             except CommandRefused as refusal:
                 if "in use" in refusal.reason and politely:
                     return False
                 raise
             deadline = time.monotonic() + DETACH_DEADLINE
-            gone = events.wait(lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and _data(e, "id") == export, deadline)
+            gone = events.wait(
+                lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and _data(e, "id") == export, deadline
+            )
         if gone is None:
-            raise AmbiguousDriverError(f"the export {name} did not go away within {DETACH_DEADLINE:.0f} seconds")
+            raise AmbiguousDriverError(
+                f"the export {name} did not go away within {DETACH_DEADLINE:.0f} seconds"
+            )
         return True
 
     def resize(self, layer: int, size_bytes: int) -> None:
@@ -155,12 +167,16 @@ class BlockGraph:
             if job["status"] in (*statuses, "absent"):
                 return str(job["status"])
             if job == progress:
-                raise AmbiguousDriverError(f"the merge of {node(merge.top)} in {self._folder} makes no progress")
+                raise AmbiguousDriverError(
+                    f"the merge of {node(merge.top)} in {self._folder} makes no progress"
+                )
             progress = job
             events.wait(
-                lambda e: e["event"] == "JOB_STATUS_CHANGE"
-                and _data(e, "id") == job_id(merge)
-                and _data(e, "status") in statuses,
+                lambda e: (
+                    e["event"] == "JOB_STATUS_CHANGE"
+                    and _data(e, "id") == job_id(merge)
+                    and _data(e, "status") in statuses
+                ),
                 time.monotonic() + STALL_DEADLINE,
             )
 

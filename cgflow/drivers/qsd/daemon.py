@@ -16,6 +16,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,11 +72,9 @@ class Daemon:
 
         Raises: BusyDriverError, if it outlives even that (stuck in the kernel).
         """
-        try:
+        # It may be gone already, or deaf: what follows tells the two apart.
+        with suppress(DaemonLost):
             self.client.execute("quit", deadline=QUIT_DEADLINE)
-        except DaemonLost:
-            # Gone already, or deaf: what follows tells the two apart.
-            pass
         self.client.close()
         bury(self._folder, self.record)
 
@@ -121,7 +120,7 @@ def spawn(program: str, folder: Path, sockets: Sockets, on_lost: Callable[[], No
     try:
         daemon = _connect(folder, sockets, on_lost)
     except DaemonLost as error:
-        _reap(pid)
+        reap(pid)
         raise BusyDriverError(f"{program} did not start for {folder}: {_end_of(folder / _LOG)}") from error
     _allow_many_files(daemon.record.pid)
     return daemon
@@ -160,7 +159,7 @@ def is_running(folder: Path) -> bool:
 
 
 def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:
-    """Wait until a daemon that was told to go, or died, has ended; kill it if it has not in time.
+    """Wait until a daemon that was told to go has ended; kill it if it has not in time.
 
     Raises: BusyDriverError, if it cannot be killed.
     """
@@ -172,10 +171,12 @@ def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) ->
         if start_time(record.pid) == record.start_time and not _ends(handle, patience):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             if not _ends(handle, patience):
-                raise BusyDriverError(f"the qemu-storage-daemon of {folder} (pid {record.pid}) cannot be ended")
+                raise BusyDriverError(
+                    f"the qemu-storage-daemon of {folder} (pid {record.pid}) cannot be ended"
+                )
     finally:
         os.close(handle)
-    _reap(record.pid)
+    reap(record.pid)
 
 
 def start_time(pid: int) -> int | None:
@@ -210,7 +211,8 @@ def _ends(handle: int, patience: float) -> bool:
     return bool(select.select([handle], [], [], patience)[0])
 
 
-def _reap(pid: int) -> None:
+def reap(pid: int) -> None:
+    """Take note of the end of a daemon that this process began, if it has ended."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:

@@ -25,7 +25,7 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.qsd import snapshots, volumes
-from cgflow.drivers.qsd.home import Home, Trace
+from cgflow.drivers.qsd.home import Home, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import ConfigError, FinalDriverError
@@ -43,7 +43,7 @@ class QsdDriver(StorageDriver, GroupSnapshots):
         program: str = "qemu-storage-daemon",
         backend_name: str = "qsd",
         max_over_subscription_ratio: float = 20.0,
-        trace: Trace = lambda point: None,
+        trace: Trace = untraced,
     ) -> None:
         self._state = StateDir(state_dir)
         self._program = program
@@ -57,7 +57,8 @@ class QsdDriver(StorageDriver, GroupSnapshots):
         """See the contract. Merges that a crash interrupted go on in the background."""
         if shutil.which(self._program) is None:
             raise ConfigError(
-                f"the program {self._program} is missing: install it with 'apt-get install qemu-system-common'"
+                f"the program {self._program} is missing: "
+                "install it with 'apt-get install qemu-system-common'"
             )
         self._state.open()
         self._homes.start()
@@ -154,7 +155,9 @@ class QsdDriver(StorageDriver, GroupSnapshots):
         """See the contract."""
         members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
         if not members or len(members) != len(snapshots):
-            raise FinalDriverError(f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one")
+            raise FinalDriverError(
+                f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one"
+            )
         return _cut(self._homes.get(group_id), cgsnapshot_id, members)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
@@ -196,7 +199,7 @@ _cut = snapshots.cut
 
 
 def from_options(options: Mapping[str, object]) -> QsdDriver:
-    """Make a driver from configuration: ``name``, ``state_dir``, ``program``, ``max_over_subscription_ratio``.
+    """Make a driver from ``name``, ``state_dir``, ``program`` and ``max_over_subscription_ratio``.
 
     Volumes are kept in the folder ``<name>`` of ``state_dir``. Raises: ConfigError, naming the option.
     """

@@ -26,6 +26,11 @@ from cgflow.errors import DriverError, FinalDriverError
 Trace = Callable[[str], None]
 
 
+def untraced(point: str) -> None:
+    """The trace of a driver that nobody watches."""
+    del point
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting."""
@@ -115,11 +120,11 @@ class Home:
             self._daemon.quit()
             self._daemon = self._graph = None
 
-    def bury_daemon(self) -> None:
-        """Forget a daemon whose connection has ended, once it is dead. Raises: BusyDriverError."""
+    def forget_daemon(self) -> None:
+        """Drop the connection and forget the daemon, which may be dead or not: ``adopt`` finds out."""
         if self._daemon is not None:
             self._daemon.let_go()
-            daemon.bury(self.folder, self._daemon.record)
+            daemon.reap(self._daemon.record.pid)
             self._daemon = self._graph = None
 
     def let_go(self) -> None:
@@ -144,7 +149,7 @@ class Home:
     def demolish(self) -> None:
         """End the daemon and remove the folder; may be repeated. Raises: BusyDriverError, OSError."""
         if not self.is_served:
-            self.bury_daemon()
+            self.forget_daemon()
             self.adopt()
         self.end_daemon()
         self.trace("home:after-quit")

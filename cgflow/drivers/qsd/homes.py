@@ -69,8 +69,13 @@ class Homes:
         """Let go of all homes; their daemons go on serving."""
         self._is_started = False
         self._around.stopping.set()
-        for home in list(self._homes.values()):
+        homes = list(self._homes.values())
+        for home in homes:
             home.let_go()
+        # Calls under way fail now, but one of them may have just connected to a new daemon.
+        for home in homes:
+            with home.lock:
+                home.let_go()
         with self._threads_lock:
             threads, self._threads = self._threads, []
         for thread in threads:
@@ -168,8 +173,8 @@ class Homes:
         now = time.monotonic()
         if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
             home.problems["serving"] = (
-                f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; its log is "
-                f"in {home.folder}. The next call on it tries again"
+                f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
+                f"its log is in {home.folder}. The next call on it tries again"
             )
             return
         deaths.append(now)

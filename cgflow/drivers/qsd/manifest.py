@@ -19,6 +19,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd.qcow2 import sync_folder
@@ -127,7 +128,9 @@ def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
     Raises: OSError.
     """
     body = json.dumps(asdict(manifest), sort_keys=True)
-    whole = json.dumps({"format": FORMAT, "checksum": _checksum(body), "body": json.loads(body)}, sort_keys=True)
+    whole = json.dumps(
+        {"format": FORMAT, "checksum": _checksum(body), "body": json.loads(body)}, sort_keys=True
+    )
     try:
         _replace(folder, whole)
     except OSError as error:
@@ -150,7 +153,9 @@ def read(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestUnreadable(f"{path} is corrupt ({error}); restore it, or move the folder away") from error
+        raise ManifestUnreadable(
+            f"{path} is corrupt ({error}); restore it, or move the folder away"
+        ) from error
     if version != FORMAT:
         raise ManifestUnreadable(
             f"{path} has format {version}, this program knows format {FORMAT}; run the version that wrote it"
@@ -160,9 +165,13 @@ def read(folder: Path) -> Manifest:
     try:
         manifest = _decode(body)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ManifestUnreadable(f"{path} is not understood ({error!r}); run the version that wrote it") from error
+        raise ManifestUnreadable(
+            f"{path} is not understood ({error!r}); run the version that wrote it"
+        ) from error
     if manifest.home_id != folder.name:
-        raise ManifestUnreadable(f"{path} belongs to {manifest.home_id}, not to this folder; move it back there")
+        raise ManifestUnreadable(
+            f"{path} belongs to {manifest.home_id}, not to this folder; move it back there"
+        )
     return manifest
 
 
@@ -201,39 +210,44 @@ def _checksum(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _decode(body: JSON) -> Manifest:
-    known: dict[str, dict[str, dict[str, object]]] = body  # type: ignore[assignment]  # shape is what is tested
-    daemon = body["daemon"]
+def _decode(body: object) -> Manifest:
+    held = _mapping(body)
+    daemon = held["daemon"]
     return Manifest(
-        home_id=str(body["home_id"]),
-        is_group=bool(body["is_group"]),
-        created_at=str(body["created_at"]),
-        next_layer=int(str(body["next_layer"])),
-        daemon=DaemonRecord(**daemon) if isinstance(daemon, dict) else None,
-        volumes={key: _volume(value) for key, value in known["volumes"].items()},
-        cuts={key: _cut(value) for key, value in known["cuts"].items()},
-        cutting={key: {k: str(v) for k, v in value.items()} for key, value in known["cutting"].items()},
+        home_id=str(held["home_id"]),
+        is_group=bool(held["is_group"]),
+        created_at=str(held["created_at"]),
+        next_layer=int(str(held["next_layer"])),
+        daemon=None if daemon is None else DaemonRecord(**_mapping(daemon)),
+        volumes={key: _volume(_mapping(value)) for key, value in _mapping(held["volumes"]).items()},
+        cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
+        cutting={key: dict(_mapping(value)) for key, value in _mapping(held["cutting"]).items()},
     )
 
 
-def _volume(value: dict[str, object]) -> VolumeRecord:
-    plain: dict[str, object] = dict(value)
-    pending, merging = plain.pop("pending"), plain.pop("merging")
-    assert isinstance(pending, dict)
-    chain, exported = plain.pop("chain"), plain.pop("exported")
-    assert isinstance(chain, list)
-    assert isinstance(exported, list)
+def _volume(held: dict[str, Any]) -> VolumeRecord:
+    merging = held["merging"]
     return VolumeRecord(
-        chain=tuple(chain),
-        exported=tuple(exported),
-        pending={key: Pending(**held) for key, held in pending.items()},
-        merging=Merge(**merging) if isinstance(merging, dict) else None,
-        **plain,  # type: ignore[arg-type]  # wrong names raise TypeError, which read() reports
+        id=str(held["id"]),
+        size_bytes=int(held["size_bytes"]),
+        chain=tuple(int(layer) for layer in held["chain"]),
+        bound={key: int(layer) for key, layer in _mapping(held["bound"]).items()},
+        pending={key: Pending(**_mapping(value)) for key, value in _mapping(held["pending"]).items()},
+        exported=tuple(str(key) for key in held["exported"]),
+        merging=None if merging is None else Merge(**_mapping(merging)),
+        resizing=bool(held["resizing"]),
     )
 
 
-def _cut(value: dict[str, object]) -> Cut:
-    members, evidence = value["members"], value["evidence"]
-    assert isinstance(members, list)
-    assert isinstance(evidence, dict)
-    return Cut(members=tuple(members), evidence=evidence, is_lost=bool(value["is_lost"]))
+def _cut(held: dict[str, Any]) -> Cut:
+    return Cut(
+        members=tuple(str(key) for key in held["members"]),
+        evidence=_mapping(held["evidence"]),
+        is_lost=bool(held["is_lost"]),
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} stands where a mapping was expected")
+    return value

@@ -17,6 +17,7 @@ middle merge), or until a later sweep finds the volume quiet.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from cgflow.drivers.qsd import chain
@@ -55,11 +56,9 @@ def interrupt(home: Home, volume_id: str) -> None:
     if merge is None:
         return
     with home.graph.client.listen() as events:
-        try:
+        # It may be too late or over already: the job itself says which of the two.
+        with suppress(CommandRefused):
             home.graph.job("job-cancel", merge)
-        except CommandRefused:
-            # Too late or already over: the job says below which of the two.
-            pass
         home.graph.await_job(merge, ("concluded",), events)
     _conclude(home, volume_id, merge)
 

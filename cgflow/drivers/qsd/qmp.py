@@ -110,7 +110,9 @@ class QmpClient:
         """Whether the connection stands."""
         return not self._closed
 
-    def execute(self, command: str, arguments: JSON | None = None, deadline: float = COMMAND_DEADLINE) -> object:
+    def execute(
+        self, command: str, arguments: JSON | None = None, deadline: float = COMMAND_DEADLINE
+    ) -> object:
         """Run one command and return its answer. Raises: CommandRefused, DaemonLost."""
         answer = self.pipeline([(command, arguments or {})], deadline)[0]
         if isinstance(answer, CommandRefused):
@@ -138,6 +140,8 @@ class QmpClient:
             try:
                 self._socket.sendall(b"".join(lines))
             except OSError as error:
+                # The reader may be a moment behind.
+                self._closed = True
                 raise DaemonLost(f"qemu-storage-daemon at {self._path} went away: {error}") from error
         end = time.monotonic() + deadline
         return [self._answer(command, future, end) for command, future in futures]

@@ -21,6 +21,7 @@ from cgflow.drivers.qsd import chain, manifest, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, job_id
 from cgflow.drivers.qsd.home import Home, words
 from cgflow.drivers.qsd.manifest import Cut, ManifestUnreadable, VolumeRecord
+from cgflow.drivers.qsd.qmp import DaemonLost
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
@@ -57,7 +58,13 @@ def make_ready(home: Home) -> None:
     if home.is_served and not home.is_unsettled:
         return
     try:
-        _resume(home)
+        try:
+            _resume(home)
+        except DaemonLost:
+            if home.around.stopping.is_set():
+                raise
+            # It was dying while we spoke to it; the second time it is known to be dead.
+            _resume(home)
     except ManifestUnreadable as error:
         home.problems["serving"] = str(error)
         raise FinalDriverError(str(error)) from error
@@ -75,7 +82,7 @@ def _resume(home: Home) -> None:
     home.manifest = manifest.read(home.folder)
     was_alive = home.is_served
     if not was_alive:
-        home.bury_daemon()
+        home.forget_daemon()
         was_alive = home.adopt()
     if was_alive:
         home.graph.forget()
@@ -106,17 +113,19 @@ def _settle_cuts(home: Home) -> None:
         return
     nodes = home.graph.nodes()
     for cgsnapshot_id, members in home.manifest.cutting.items():
-        overlays = [home.manifest.volumes[volume].pending[snapshot].layer for volume, snapshot in members.items()]
+        overlays = [
+            home.manifest.volumes[volume].pending[snapshot].layer for volume, snapshot in members.items()
+        ]
         used = [layer for layer in overlays if layer in nodes and nodes[layer].backing is not None]
         if used and len(used) < len(overlays):
             raise FinalDriverError(
-                f"the cut of {cgsnapshot_id} is half done: overlays {used} of {overlays} in {home.folder} are in "
-                "use. This must not occur; nothing there is touched until somebody has looked"
+                f"the cut of {cgsnapshot_id} is half done: overlays {used} of {overlays} in {home.folder} "
+                "are in use. This must not occur; nothing there is touched until somebody has looked"
             )
         if used:
             cut = Cut(
                 members=tuple(sorted(members.values())),
-                evidence={"mechanism": RECOVERED, "members": sorted(members.values()), "duration_ms": None},
+                evidence={"mechanism": RECOVERED, "members": len(members), "duration_ms": None},
             )
             home.save(chain.after_cut(home.manifest, cgsnapshot_id, cut), releasing=True)
         else:
@@ -178,8 +187,8 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
     for below, layer in zip((None, *volume.chain), volume.chain, strict=False):
         if layer in backing and backing[layer] != below:
             raise FinalDriverError(
-                f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and the "
-                f"manifest says {below}. This must not occur; nothing there is touched until somebody has looked"
+                f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and "
+                f"the manifest says {below}. This must not occur; nothing is touched until somebody looks"
             )
 
 

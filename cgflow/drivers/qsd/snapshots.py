@@ -48,7 +48,9 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
             return _evidence(cgsnapshot_id, known)
         for volume_id, snapshot_id in members.items():
             if snapshot_id not in _volume(home, volume_id).pending:
-                raise FinalDriverError(f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut")
+                raise FinalDriverError(
+                    f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut"
+                )
             merge.interrupt(home, volume_id)
             _arm_again_if_stale(home, graph, volume_id, snapshot_id)
         with or_nothing(f"the cut of {cgsnapshot_id} could not be begun"):
@@ -61,11 +63,13 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
             graph.cut(overlays)
         except CommandRefused as refusal:
             home.save(chain.without_intent(home.manifest, cgsnapshot_id), releasing=True)
-            raise FinalDriverError(f"{cgsnapshot_id} was not cut, no member was: {refusal.reason}") from refusal
+            raise FinalDriverError(
+                f"{cgsnapshot_id} was not cut, no member was: {refusal.reason}"
+            ) from refusal
         duration_ms = round((time.monotonic() - began) * 1000, 3)
         home.trace("cut:after-transaction")
         names = tuple(sorted(members.values()))
-        evidence: JSON = {"mechanism": MECHANISM, "members": list(names), "duration_ms": duration_ms}
+        evidence: JSON = {"mechanism": MECHANISM, "members": len(names), "duration_ms": duration_ms}
         done = Cut(members=names, evidence=evidence)
         home.save(chain.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
@@ -83,7 +87,9 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
         size = qcow2.read_header(home.path(layer)).size_bytes
         is_covered = any(held.backing == layer for held in nodes.values())
         if layer not in nodes or nodes[layer].size_bytes != size or not is_covered or layer == volume.leaf:
-            raise FinalDriverError(f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy")
+            raise FinalDriverError(
+                f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
+            )
         return {"layer": file_name(layer), "node": node(layer), "size_bytes": size, "read_only": True}
 
 
@@ -149,7 +155,7 @@ def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: 
 
 
 def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str) -> None:
-    """Write a fresh overlay over the leaf, record it as pending and open it, backed by nothing until the cut."""
+    """Write an overlay over the leaf, record it as pending and open it, backed by nothing until the cut."""
     layer = home.new_layer()
     with or_nothing(f"snapshot {snapshot_id} could not be prepared"):
         qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
@@ -189,7 +195,9 @@ def _layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, 
     volume = _volume(home, volume_id)
     found = chain.cut_of(home.manifest, snapshot_id)
     if found is not None and found.is_lost:
-        raise FinalDriverError(f"snapshot {snapshot_id} is not usable: its daemon died around the cut; delete it")
+        raise FinalDriverError(
+            f"snapshot {snapshot_id} is not usable: its daemon died around the cut; delete it"
+        )
     if snapshot_id not in volume.bound:
         raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
     return volume, volume.bound[snapshot_id]

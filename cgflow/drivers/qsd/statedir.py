@@ -51,9 +51,7 @@ class StateDir:
             if not marker.exists():
                 self._claim(marker)
             self._take_lock(marker)
-            known = _read(marker)
-            if known != _CONTENT:
-                raise ConfigError(f"{marker} says {known!r}, this driver expects {_CONTENT!r}; run what wrote it")
+            _check(marker)
             self.homes.mkdir(exist_ok=True)
             self._run.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -95,8 +93,15 @@ class StateDir:
             ) from error
 
 
-def _read(marker: Path) -> object:
+def _check(marker: Path) -> None:
+    """Raises: ConfigError, if the marker is not ours; OSError."""
+    text = marker.read_text()
     try:
-        return json.loads(marker.read_text())
+        known = json.loads(text)
     except ValueError:
-        return marker.read_text()[:40]
+        known = None
+    if known != _CONTENT:
+        raise ConfigError(
+            f"{marker} says {text[:60]!r}, and this driver expects {json.dumps(_CONTENT)}; "
+            "run the program that wrote it, or name another directory"
+        )

@@ -62,7 +62,10 @@ def test_a_flow_that_was_undone_shows_what_was() -> None:
 def test_what_could_not_be_undone_is_listed() -> None:
     story = Story().step("driver.cut", 0, 5).fails("record.commit", 6, 1, "Conflict", "taken")
     story.cannot_undo("driver.cut", 8, 3, "image is busy")
-    left = [{"task": "driver.cut", "state": "REVERT_FAILURE", "failure": story.events[-1]["failure"]}]
+    left = [
+        {"task": "record.create", "state": "SUCCESS", "failure": None},
+        {"task": "driver.cut", "state": "REVERT_FAILURE", "failure": story.events[-1]["failure"]},
+    ]
     lines = text(history.render(told.flow("rollback_failed", leftovers=left), story.events))
     assert lines.endswith(
         dedent("""
@@ -71,6 +74,7 @@ def test_what_could_not_be_undone_is_listed() -> None:
           ✗  record.commit      1  +6 ms  1.0 ms  failed  Conflict: taken
 
         Left behind:
+          record.create: done, and never undone
           driver.cut: FinalDriverError: image is busy
         """)
     )
@@ -87,10 +91,10 @@ def test_many_members_are_folded() -> None:
     lines = history.render(told.flow(), many(100).events)
     assert below_heading(lines) == (
         dedent("""\
-             step                       tries    start      took  outcome
-          ✓  driver.cut                     1    +0 ms    5.0 ms  done
-          ✓  driver.snapshot[...] x 100     1   +10 ms  12–40 ms  100 done
-          ✓  record.commit                  1  +200 ms    2.0 ms  done
+             step                        tries    start      took  outcome
+          ✓  driver.cut                      1    +0 ms    5.0 ms  done
+          ✓  driver.snapshot[...] x 100      1   +10 ms  12–40 ms  100 done
+          ✓  record.commit                   1  +200 ms    2.0 ms  done
         """)
     )
 
@@ -114,10 +118,10 @@ def test_members_that_failed_by_themselves_stand_beneath_the_fold() -> None:
     lines = history.render(told.flow("reverted"), story.events)
     assert below_heading(lines) == (
         dedent("""\
-             step                      tries   start         took  outcome
-          ✓  driver.cut                    1   +0 ms       5.0 ms  done
-          ✗  driver.snapshot[...] x 10     1  +10 ms  0.5–19 ms  8 done, undone; 1 failed; 1 cancelled
-          ✗    driver.snapshot[v900]       1  +90 ms     7.0 ms  failed  FinalDriverError: no space
+             step                       tries   start       took  outcome
+          ✓  driver.cut                     1   +0 ms     5.0 ms  done
+          ✗  driver.snapshot[...] x 10      1  +10 ms  0.5–19 ms  8 done, undone; 1 failed; 1 cancelled
+          ✗    driver.snapshot[v900]        1  +90 ms     7.0 ms  failed  FinalDriverError: no space
         """)
     )
 
@@ -136,7 +140,7 @@ def test_a_takeover_is_shown() -> None:
     story.move("driver.cut", "SUCCESS", 9040, 40, conductor="host-b", attempt=2)
     lines = history.render(told.flow(epoch=2), story.events)
     assert "  run by    host-a, then host-b" in lines
-    assert lines[-1] == "  ✓  driver.cut      2  +0 ms  40 ms  done"
+    assert lines[-1] == "  ✓  driver.cut      2  +0 ms  40 ms  done  (finished by host-b)"
 
 
 def test_a_flow_that_has_not_begun() -> None:

@@ -52,12 +52,13 @@ def test_types_are_looked_for_among_private_ones(service: CannedService, client:
     assert service.asked[0].query == {"name": "gold", "is_public": "None"}
 
 
-def test_every_page_is_read(service: CannedService, client: Client) -> None:
-    link = [{"rel": "next", "href": "http://elsewhere/v3/volumes/detail?limit=1&marker=1"}]
+@pytest.mark.parametrize("way", ["marker", "offset"])
+def test_every_page_is_read(service: CannedService, client: Client, way: str) -> None:
+    link = [{"rel": "next", "href": f"http://elsewhere/v3/volumes/detail?limit=1&{way}=1"}]
     service.plays("GET", "/volumes/detail", {"volumes": [{"id": "1"}], "volumes_links": link})
     service.plays("GET", "/volumes/detail", {"volumes": [{"id": "2"}]})
     assert [each["id"] for each in client.volumes.select(status="error")] == ["1", "2"]
-    assert service.asked[1].query == {"status": "error", "marker": "1"}
+    assert service.asked[1].query == {"status": "error", way: "1"}
 
 
 def test_a_limit_is_one_page(service: CannedService, client: Client) -> None:

@@ -13,7 +13,7 @@ from cgflow.db.database import Database
 from cgflow.db.models import Base, Flow
 from cgflow.status import FlowState
 
-NOW = datetime(2026, 11, 22, 10, 0, 0)
+NOW = datetime.fromisoformat("2026-11-22T10:00:00")
 MakeFlow = Callable[..., str]
 
 

@@ -1,0 +1,71 @@
+"""The application: every noun under every prefix, and what surrounds each request.
+
+``/v3/{project}`` is what the API document tells of; ``/v2/{project}`` and
+``/v3`` without a project answer the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, g
+
+from api import body, current, errors, versions
+from api.blueprint import document, serve
+from api.resources import (
+    cgsnapshot,
+    consistencygroup,
+    flow,
+    pool,
+    quota,
+    service,
+    snapshot,
+    volume,
+    volume_type,
+)
+from flows.acceptance import Desk
+
+BLUEPRINTS = (
+    consistencygroup.blueprint,
+    cgsnapshot.blueprint,
+    volume.blueprint,
+    snapshot.blueprint,
+    volume_type.blueprint,
+    quota.blueprint,
+    pool.blueprint,
+    flow.blueprint,
+)
+
+DOCUMENTED = "/v3/<project_id>"
+OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
+
+
+def create_app(desk: Desk) -> Flask:
+    """Return the WSGI application that serves a desk."""
+    app = Flask("cgflow", static_folder=None)
+    app.extensions[current.DESK] = desk
+    app.config["MAX_CONTENT_LENGTH"] = body.MAX_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    # Ids are compared as they are: a doubled slash is another address, a final one is the same.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.url_value_preprocessor(_take_project)
+    app.after_request(versions.stamp)
+    app.after_request(_stamp_request_id)
+    # Registered last, ours replace the handlers that the document's extension brings along.
+    api = document(app, "cgflow")
+    errors.register(app)
+    service.register(app)
+    serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
+    return app
+
+
+def _take_project(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Keep the project of the address aside, so that views are the same under every prefix."""
+    g.project_in_url = None if values is None else values.pop("project_id", None)
+
+
+def _stamp_request_id(response: Response) -> Response:
+    for header in ("X-Openstack-Request-Id", "X-Compute-Request-Id"):
+        response.headers[header] = current.request_id()
+    return response

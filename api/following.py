@@ -1,0 +1,40 @@
+"""Follow a flow: its events as they are written, with one question held open until there are some."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.current import caller, desk
+from cgflow.db.repositories import flow as flows
+from cgflow.records import AtomState, Flow, FlowEvent
+from cgflow.status import UNFINISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedFlow(Flow):
+    """A flow together with where its tasks stand."""
+
+    tasks: list[AtomState]
+
+
+def trace(flow_id: str) -> TracedFlow:
+    """Return a flow and its tasks as they are at one moment. Raises: NotFound."""
+    with desk().database.read() as session:
+        flow = flows.get(session, flow_id, caller().scope)
+        return TracedFlow(**vars(flow), tasks=flows.atoms(session, flow_id))
+
+
+def events(flow_id: str, *, after: int, wait: float, limit: int) -> list[FlowEvent]:
+    """Return the events after one; wait for the first, unless the flow has ended. Raises: NotFound."""
+    found, has_ended = _read(flow_id, after, limit)
+    if found or has_ended or not wait:
+        return found
+    # No transaction is open while the question is.
+    desk().watch.wait(flow_id, after, wait)
+    return _read(flow_id, after, limit)[0]
+
+
+def _read(flow_id: str, after: int, limit: int) -> tuple[list[FlowEvent], bool]:
+    with desk().database.read() as session:
+        flow = flows.get(session, flow_id, caller().scope)
+        return flows.events(session, flow_id, after, limit), flow.state not in UNFINISHED

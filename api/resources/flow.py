@@ -1,0 +1,63 @@
+"""Flows: ``/flows``. What each operation did, does, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers, following
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import flow as schemas
+from api.schemas.listing import FlowListIn
+from cgflow.db.repositories import flow as flows
+from cgflow.db.repositories.paging import ListQuery
+from flows import draw
+
+blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.")
+
+
+@blueprint.route("/flows")
+class Flows(MethodView):
+    """All of them."""
+
+    @blueprint.takes(FlowListIn, location="query")
+    @blueprint.gives(200, schemas.FlowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List flows, the newest first."""
+        return answers.page("flows", flows.page, query)
+
+
+@blueprint.route("/flows/<flow_id>")
+class Flow(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.FlowEnvelope, 404)
+    def get(self, flow_id: str) -> dict[str, object]:
+        """Show a flow with its tasks, and with what is left if undoing it failed."""
+        return {"flow": following.trace(flow_id)}
+
+
+@blueprint.route("/flows/<flow_id>/events")
+class FlowEvents(MethodView):
+    """The history of one."""
+
+    @blueprint.takes(schemas.EventListIn, location="query")
+    @blueprint.gives(200, schemas.EventsOut, 404)
+    def get(self, query: dict[str, Any], flow_id: str) -> dict[str, object]:
+        """List the events after ``after``; if there are none yet, wait up to ``wait`` seconds for one."""
+        return {"events": following.events(flow_id, **query)}
+
+
+@blueprint.route("/flows/<flow_id>/graph")
+class FlowGraph(MethodView):
+    """The shape of one."""
+
+    @blueprint.gives(200, schemas.GRAPH_TEXT, 404, content_type=schemas.GRAPH)
+    def get(self, flow_id: str) -> Response:
+        """Draw a flow in the DOT language."""
+        with desk().database.read() as session:
+            flow = flows.get(session, flow_id, caller().scope)
+        return Response(draw.dot(flow.operation, flow.shape), mimetype=schemas.GRAPH)

@@ -1,0 +1,42 @@
+"""What storage there is: ``/scheduler-stats/get_pools`` and ``/os-availability-zone``."""
+
+from __future__ import annotations
+
+from flask.views import MethodView
+
+from api.auth import require_admin
+from api.blueprint import Blueprint
+from api.current import desk
+from api.schemas import pool as schemas
+from cgflow.db.repositories import backend as backends
+
+blueprint = Blueprint("pools", "Backends, their capacity and their zones.")
+
+
+@blueprint.route("/scheduler-stats/get_pools")
+class Pools(MethodView):
+    """Every backend as the scheduler sees it."""
+
+    @blueprint.takes(schemas.PoolListIn, location="query")
+    @blueprint.gives(200, schemas.PoolsOut, 403)
+    def get(self, detail: bool) -> dict[str, object]:
+        """List the pools, with ``detail`` also what they report of themselves."""
+        require_admin("scheduler_extension:scheduler_stats:get_pools")
+        with desk().database.read() as session:
+            found = backends.all(session)
+        return {"pools": [schemas.pool(backend, detail=detail) for backend in found]}
+
+
+@blueprint.route("/os-availability-zone")
+class Zones(MethodView):
+    """Where storage is."""
+
+    @blueprint.gives(200, schemas.ZonesOut)
+    def get(self) -> dict[str, object]:
+        """List the availability zones; one is available if a backend in it is up."""
+        with desk().database.read() as session:
+            found = backends.all(session)
+        up = {backend.availability_zone for backend in found if backend.is_up}
+        known = {backend.availability_zone for backend in found}
+        known.add(desk().settings.storage_availability_zone)
+        return {"zones": [{"name": zone, "state": {"available": zone in up}} for zone in sorted(known)]}

@@ -1,0 +1,106 @@
+"""Quota: ``/os-quota-sets``, ``/os-quota-class-sets`` and ``/limits``."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask.views import MethodView
+
+from api import quota_view
+from api.auth import checked_id, require_admin, require_project
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import quota as schemas
+from cgflow.errors import NotFound
+from cgflow.quota import limits
+
+blueprint = Blueprint("quotas", "What a project may have, and what it has.")
+
+_SHOW = "volume_extension:quotas:show"
+_UPDATE = "volume_extension:quotas:update"
+_CLASSES = "volume_extension:quota_classes"
+
+
+@blueprint.route("/os-quota-sets/<target_id>")
+class QuotaSet(MethodView):
+    """The quota of one project."""
+
+    @blueprint.takes(schemas.QuotaQueryIn, location="query")
+    @blueprint.gives(200, schemas.QuotaSetOut, 403)
+    def get(self, with_usage: bool, target_id: str) -> dict[str, object]:
+        """Show the limits of a project, with ``usage`` also what counts against them."""
+        require_project(checked_id(target_id, "project_id"), _SHOW)
+        with desk().database.read() as session:
+            lines = limits.lines(session, target_id)
+        found = quota_view.limits({line.resource: line.limit for line in lines})
+        return {"quota_set": {**(quota_view.usages(lines) if with_usage else found), "id": target_id}}
+
+    @blueprint.takes(schemas.QuotaSetIn)
+    @blueprint.gives(200, schemas.QuotaSetOut, 403)
+    def put(self, asked: dict[str, int], target_id: str) -> dict[str, object]:
+        """Set limits of a project; those not named stay, and -1 is no limit."""
+        require_admin(_UPDATE)
+        project_id = checked_id(target_id, "project_id")
+        with desk().database.write() as session:
+            limits.set_limits(session, project_id, quota_view.resources(asked))
+            lines = limits.lines(session, project_id)
+        return {"quota_set": quota_view.limits({line.resource: line.limit for line in lines})}
+
+    @blueprint.gives(200, None, 403)
+    def delete(self, target_id: str) -> Response:
+        """Take a project's own limits away, so that the defaults hold again."""
+        require_admin("volume_extension:quotas:delete")
+        with desk().database.write() as session:
+            limits.reset_limits(session, checked_id(target_id, "project_id"))
+        return Response(status=200, mimetype="application/json")
+
+
+@blueprint.route("/os-quota-sets/<target_id>/defaults")
+class QuotaDefaults(MethodView):
+    """The limits of a project that has none of its own."""
+
+    @blueprint.gives(200, schemas.QuotaSetOut, 403)
+    def get(self, target_id: str) -> dict[str, object]:
+        """Show the default limits."""
+        require_project(checked_id(target_id, "project_id"), _SHOW)
+        with desk().database.read() as session:
+            return {"quota_set": {**quota_view.limits(limits.defaults(session)), "id": target_id}}
+
+
+@blueprint.route("/os-quota-class-sets/<class_name>")
+class QuotaClassSet(MethodView):
+    """The limits of all projects that have none of their own."""
+
+    @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
+    def get(self, class_name: str) -> dict[str, object]:
+        """Show the limits of the class ``default``, the only one there is."""
+        require_admin(f"{_CLASSES}:get")
+        _require_default(class_name)
+        with desk().database.read() as session:
+            return {"quota_class_set": {**quota_view.limits(limits.defaults(session)), "id": class_name}}
+
+    @blueprint.takes(schemas.QuotaClassSetIn)
+    @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
+    def put(self, asked: dict[str, int], class_name: str) -> dict[str, object]:
+        """Set limits of the class ``default``; those not named stay."""
+        require_admin(f"{_CLASSES}:update")
+        _require_default(class_name)
+        with desk().database.write() as session:
+            limits.set_defaults(session, quota_view.resources(asked))
+            return {"quota_class_set": quota_view.limits(limits.defaults(session))}
+
+
+@blueprint.route("/limits")
+class Limits(MethodView):
+    """The limits of the caller's project."""
+
+    @blueprint.gives(200, schemas.LimitsEnvelope)
+    def get(self) -> dict[str, object]:
+        """Show the limits of the caller's project, and what counts against them."""
+        with desk().database.read() as session:
+            lines = limits.lines(session, caller().project_id)
+        return {"limits": {"rate": [], "absolute": quota_view.absolute(lines)}}
+
+
+def _require_default(class_name: str) -> None:
+    if class_name != "default":
+        raise NotFound(f"Quota class {class_name} could not be found.")

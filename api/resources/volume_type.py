@@ -1,0 +1,146 @@
+"""Volume types and their extra specs: ``/types``."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.auth import require_admin
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import volume_type as schemas
+from cgflow import records
+from cgflow.db.repositories import volume_type as volume_types
+from cgflow.errors import NotFound
+
+blueprint = Blueprint("types", "Named service classes, which select backends through extra specs.")
+
+_MANAGE = "volume_extension:types_manage"
+_SPECS = "volume_extension:types_extra_specs"
+
+
+@blueprint.route("/types")
+class VolumeTypes(MethodView):
+    """All of them."""
+
+    @blueprint.takes(schemas.VolumeTypeListIn, location="query")
+    @blueprint.gives(200, schemas.VolumeTypePage)
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
+        """List volume types, the newest first; private ones only to an administrator."""
+        limit = query.pop("limit")
+        with desk().database.read() as session:
+            found = volume_types.all(session, limit=limit + 1, **query)
+        return answers.shown("volume_types", found, limit, by_offset=True)
+
+    @blueprint.takes(schemas.VolumeTypeCreateIn)
+    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 409)
+    def post(self, body: dict[str, Any]) -> dict[str, object]:
+        """Create a volume type."""
+        require_admin(f"{_MANAGE}:create")
+        with desk().database.write() as session:
+            return {"volume_type": volume_types.create(session, id=str(uuid.uuid4()), **body)}
+
+
+@blueprint.route("/types/default")
+class DefaultVolumeType(MethodView):
+    """The one that is taken when none is named."""
+
+    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
+    def get(self) -> dict[str, object]:
+        """Show the default volume type."""
+        name = desk().settings.default_volume_type
+        if name is None:
+            raise NotFound("Default volume type can not be found.")
+        with desk().database.read() as session:
+            return {"volume_type": volume_types.find(session, name)}
+
+
+@blueprint.route("/types/<type_id>")
+class VolumeType(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
+    def get(self, type_id: str) -> dict[str, object]:
+        """Show a volume type."""
+        return {"volume_type": _visible(type_id)}
+
+    @blueprint.takes(schemas.VolumeTypeUpdateIn)
+    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 404, 409)
+    def put(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
+        """Rename a volume type, describe it anew, or change who sees it."""
+        require_admin(f"{_MANAGE}:update")
+        with desk().database.write() as session:
+            return {"volume_type": volume_types.update(session, type_id, **body)}
+
+    @blueprint.gives(202, None, 403, 404)
+    def delete(self, type_id: str) -> Response:
+        """Delete a volume type that nothing uses."""
+        require_admin(f"{_MANAGE}:delete")
+        with desk().database.write() as session:
+            volume_types.delete(session, type_id)
+        return answers.empty()
+
+
+@blueprint.route("/types/<type_id>/extra_specs")
+class ExtraSpecs(MethodView):
+    """All extra specs of one type."""
+
+    @blueprint.gives(200, schemas.ExtraSpecsOut, 403, 404)
+    def get(self, type_id: str) -> dict[str, object]:
+        """Show the extra specs of a volume type."""
+        require_admin(f"{_SPECS}:index")
+        return {"extra_specs": _visible(type_id).extra_specs}
+
+    @blueprint.takes(schemas.ExtraSpecsIn)
+    @blueprint.gives(200, schemas.ExtraSpecsOut, 403, 404)
+    def post(self, body: dict[str, str], type_id: str) -> dict[str, object]:
+        """Set extra specs; those not named stay. The answer repeats what was set."""
+        require_admin(f"{_SPECS}:create")
+        with desk().database.write() as session:
+            volume_types.set_extra_specs(session, type_id, body)
+        return {"extra_specs": body}
+
+
+@blueprint.route("/types/<type_id>/extra_specs/<key>")
+class ExtraSpec(MethodView):
+    """One extra spec of one type."""
+
+    @blueprint.gives(200, schemas.ExtraSpecOut, 403, 404)
+    def get(self, type_id: str, key: str) -> dict[str, str]:
+        """Show one extra spec."""
+        require_admin(f"{_SPECS}:show")
+        specs = _visible(type_id).extra_specs
+        if key not in specs:
+            raise NotFound(f"Volume Type {type_id} has no extra specs with key {key}.")
+        return {key: specs[key]}
+
+    @blueprint.takes(schemas.ExtraSpecIn)
+    @blueprint.gives(200, schemas.ExtraSpecOut, 403, 404)
+    def put(self, body: dict[str, str], type_id: str, key: str) -> dict[str, str]:
+        """Set one extra spec."""
+        require_admin(f"{_SPECS}:update")
+        schemas.require_key(body, key)
+        with desk().database.write() as session:
+            volume_types.set_extra_specs(session, type_id, body)
+        return body
+
+    @blueprint.gives(202, None, 403, 404)
+    def delete(self, type_id: str, key: str) -> Response:
+        """Remove one extra spec."""
+        require_admin(f"{_SPECS}:delete")
+        with desk().database.write() as session:
+            volume_types.unset_extra_spec(session, type_id, key)
+        return answers.empty()
+
+
+def _visible(type_id: str) -> records.VolumeType:
+    """Return a type that the caller may see. Raises: NotFound."""
+    with desk().database.read() as session:
+        found = volume_types.get(session, type_id)
+    if not (found.is_public or caller().is_admin):
+        raise NotFound(f"Volume type {type_id} could not be found.")
+    return found

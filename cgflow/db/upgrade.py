@@ -1,0 +1,81 @@
+"""Bring the database's schema to this version of cgflow, or back. No alembic.ini is needed.
+
+Each call is one transaction: a schema is changed as a whole or not at all. Two
+processes that start at the same time take turns; the second finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from cgflow.db.database import Database
+from cgflow.errors import ConfigError
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+# Any number does, as long as every cgflow takes the same one.
+_TURN = 0x6367666C
+
+
+def upgrade(where: Database | str, revision: str = "head") -> None:
+    """Apply the revisions that are missing. Raises: ConfigError, if the schema is newer than this cgflow."""
+    _run(where, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(where: Database | str, revision: str = "base") -> None:
+    """Take revisions back, down to the one named. Tables that go take their contents with them."""
+    _run(where, lambda config: command.downgrade(config, revision))
+
+
+def current(where: Database | str) -> str | None:
+    """Return the revision that the schema is at, None for a database without one."""
+    with _opened(where) as database, database.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def head() -> str:
+    """Return the revision that this cgflow needs."""
+    return str(ScriptDirectory(str(_SCRIPTS)).get_current_head())
+
+
+def _run(where: Database | str, do: Callable[[Config], None]) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    with _opened(where) as database, database.write() as session:
+        connection = session.connection()
+        _take_turn(connection)
+        config.attributes["connection"] = connection
+        try:
+            do(config)
+        except CommandError as error:
+            raise ConfigError(
+                f"The database's schema cannot be changed: {error}. "
+                "If it was made by a newer cgflow, run that one."
+            ) from error
+
+
+def _take_turn(connection: Connection) -> None:
+    # SQLite's write transaction has the database for itself from its beginning.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+
+
+@contextmanager
+def _opened(where: Database | str) -> Iterator[Database]:
+    if isinstance(where, Database):
+        yield where
+        return
+    database = Database(where)
+    try:
+        yield database
+    finally:
+        database.close()

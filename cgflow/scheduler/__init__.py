@@ -1,0 +1,1 @@
+"""Placement: which backend takes a request, and why each of the others does not."""

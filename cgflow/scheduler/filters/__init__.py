@@ -1,0 +1,1 @@
+"""Filters: each says why a backend cannot take a request, or None if it can."""

@@ -1,0 +1,76 @@
+"""Whether a capability meets the requirement of an extra spec, in the operators of the field.
+
+    <is> True            both mean the same truth
+    <in> x               x is part of the capability's text
+    <or> a <or> b        the capability is a, or b
+    <all-in> a b         a list capability has both a and b
+    = >= <= == !=        numbers; a single = means at least
+    s== s!= s< s<= s> s>=    texts
+    x                    the capability is x
+
+Case does not matter. A capability that is a list meets a requirement if one of
+its items does, but for ``<all-in>``, which asks about the whole list. What
+cannot be compared, such as a number with a word, does not meet.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
+_FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
+
+_NUMBERS: dict[str, Callable[[float, float], bool]] = {
+    "=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+_TEXTS: dict[str, Callable[[str, str], bool]] = {
+    "s==": operator.eq,
+    "s!=": operator.ne,
+    "s<": operator.lt,
+    "s<=": operator.le,
+    "s>": operator.gt,
+    "s>=": operator.ge,
+}
+
+
+def meets(capability: object, requirement: str) -> bool:
+    """Return whether the capability meets the requirement. None, and an empty list, meet none."""
+    wanted = requirement.lower().strip()
+    word, _, operand = wanted.partition(" ")
+    operand = operand.strip()
+    items = list(capability) if isinstance(capability, list | tuple | set) else [capability]
+    if word == "<all-in>":
+        texts = {_text(item) for item in items}
+        return bool(operand) and texts.issuperset(operand.split())
+    return any(_item_meets(item, wanted, word, operand) for item in items)
+
+
+def _item_meets(item: object, wanted: str, word: str, operand: str) -> bool:
+    if item is None:
+        return False
+    text = _text(item)
+    if word == "<or>":
+        return text in {choice.strip() for choice in wanted.split("<or>")[1:]}
+    if word == "<is>":
+        return bool(operand) and (text in _TRUE) is (operand in _TRUE)
+    if word == "<in>":
+        return bool(operand) and operand in text
+    if word in _NUMBERS:
+        try:
+            return _NUMBERS[word](float(text), float(operand))
+        except ValueError:
+            return False
+    if word in _TEXTS:
+        return bool(operand) and _TEXTS[word](text, operand)
+    if isinstance(item, bool):
+        return wanted in (_TRUE if item else _FALSE)
+    return text == wanted
+
+
+def _text(item: object) -> str:
+    return str(item).lower().strip()

@@ -1,0 +1,150 @@
+"""The choice of a backend: every filter has to accept it, and the best score wins.
+
+A score is the sum over weighers, each brought to 0..1 among the candidates and
+multiplied. For a consistency group a backend has to be accepted for every
+volume type of the group, and its scores are summed over all types, so that the
+order of the types does not matter. Backends of equal score are taken by name.
+
+Every rejection is kept in words, and a request that nothing can take is
+answered with all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from cgflow.errors import InvalidInput, NoValidBackend
+from cgflow.records import Backend
+from cgflow.scheduler import plugins
+from cgflow.scheduler.filters.base import Filter
+from cgflow.scheduler.request import PlacementRequest
+from cgflow.scheduler.weighers.base import Weigher
+
+GROUP_SUPPORT = "consistencygroup_support"
+
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backend chosen, as ``host@backend``, and why each of the rejected ones was."""
+
+    host: str
+    reasons: dict[str, tuple[str, ...]]
+
+
+class Placement:
+    """The configured filters and weighers, by their names.
+
+    ``multipliers`` maps names of weighers to what their scores count, 1 if not
+    named; below zero turns one around. Raises: ConfigError for an unknown name.
+    """
+
+    def __init__(
+        self,
+        filters: Sequence[str],
+        weighers: Sequence[str],
+        *,
+        service_down_s: float = 60,
+        multipliers: Mapping[str, float] = _NONE,
+    ) -> None:
+        options = {"backend_up": {"service_down_s": service_down_s}}
+        self._filters: list[Filter] = plugins.load(plugins.FILTERS, filters, options)
+        loaded: list[Weigher] = plugins.load(plugins.WEIGHERS, weighers, {})
+        self._weighers = [
+            (weigher, multipliers.get(name, 1.0)) for name, weigher in zip(weighers, loaded, strict=True)
+        ]
+
+    def for_volume(self, backends: Sequence[Backend], request: PlacementRequest) -> Choice:
+        """Choose a backend for a volume. Raises: NoValidBackend, with the reasons of all."""
+        return self._choose(backends, [request])
+
+    def for_group(
+        self, backends: Sequence[Backend], requests: Sequence[PlacementRequest], availability_zone: str | None
+    ) -> Choice:
+        """Choose one backend for a consistency group, with one request for each of its volume types.
+
+        A type that does not say otherwise needs ``consistencygroup_support``.
+        Raises: NoValidBackend, with the reasons of all; InvalidInput, without any type.
+        """
+        if not requests:
+            raise InvalidInput(
+                "A consistency group cannot be placed without a volume type: name at least one."
+            )
+        of_group = [
+            replace(
+                request,
+                kind="consistency group",
+                size_gib=0,
+                availability_zone=availability_zone,
+                extra_specs={GROUP_SUPPORT: "<is> True", **request.extra_specs},
+            )
+            for request in requests
+        ]
+        return self._choose(backends, of_group)
+
+    def for_snapshots(
+        self, backend: Backend | None, cgsnapshot_id: str, sizes_gib: Sequence[int], now: datetime
+    ) -> None:
+        """Make sure that the backend of a group can cut it now and has room for the copies.
+
+        Copies on thin storage take nothing when they are made. ``backend`` is
+        None if it is not known any more. Raises: NoValidBackend, with the reasons.
+        """
+        if backend is None:
+            raise NoValidBackend(
+                f"No valid backend was found for cgsnapshot {cgsnapshot_id}: "
+                "the backend of its consistency group is not known any more."
+            )
+        request = PlacementRequest(
+            id=cgsnapshot_id,
+            kind="cgsnapshot",
+            now=now,
+            extra_specs={GROUP_SUPPORT: "<is> True"},
+            size_gib=0 if backend.report.thin else sum(sizes_gib),
+        )
+        self._choose([backend], [request])
+
+    def _choose(self, backends: Sequence[Backend], requests: Sequence[PlacementRequest]) -> Choice:
+        reasons = {backend.name: self._refusals(backend, requests) for backend in backends}
+        candidates = [backend for backend in backends if not reasons[backend.name]]
+        if not candidates:
+            raise NoValidBackend(_message(requests[0], reasons))
+        scores = dict.fromkeys((backend.name for backend in candidates), 0.0)
+        for request in requests:
+            for weigher, multiplier in self._weighers:
+                raw = [weigher.score(backend, request) for backend in candidates]
+                for backend, share in zip(candidates, _normalised(raw), strict=True):
+                    scores[backend.name] += multiplier * share
+        best = min(scores, key=lambda name: (-scores[name], name))
+        return Choice(best, {name: why for name, why in reasons.items() if why})
+
+    def _refusals(self, backend: Backend, requests: Sequence[PlacementRequest]) -> tuple[str, ...]:
+        """Return why a backend cannot take all of the requests; what is so for some types only names them."""
+        found: dict[str, list[str]] = {}
+        for request in requests:
+            for one in self._filters:
+                reason = one.refuse(backend, request)
+                if reason is not None:
+                    found.setdefault(reason, []).append(request.volume_type or "none")
+        return tuple(
+            reason if len(types) == len(requests) else f"{reason} for volume type {', '.join(types)}"
+            for reason, types in found.items()
+        )
+
+
+def _normalised(raw: Sequence[float]) -> list[float]:
+    """Bring scores to 0..1, the best to 1; all are 0 where they do not differ."""
+    low, high = min(raw), max(raw)
+    return [(score - low) / (high - low) if high > low else 0.0 for score in raw]
+
+
+def _message(request: PlacementRequest, reasons: Mapping[str, Sequence[str]]) -> str:
+    told = "; ".join(f"{name}: {', '.join(why)}" for name, why in sorted(reasons.items()))
+    return (
+        f"No valid backend was found for {request.kind} {request.id}: "
+        f"{told or 'there is none to choose from, none has reported yet'}."
+    )

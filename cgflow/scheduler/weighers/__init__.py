@@ -1,0 +1,1 @@
+"""Weighers: each gives a backend a score, the higher the better."""

@@ -1,0 +1,14 @@
+"""The fewest volumes first."""
+
+from __future__ import annotations
+
+from cgflow.records import Backend
+from cgflow.scheduler.request import PlacementRequest
+
+
+class VolumeNumberWeigher:
+    """Prefers the backend with the fewest live volumes."""
+
+    def score(self, backend: Backend, request: PlacementRequest) -> float:
+        """Return the number of volumes, below zero."""
+        return -float(request.volume_counts.get(backend.name, 0))

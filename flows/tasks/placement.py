@@ -1,0 +1,129 @@
+"""Steps that choose a backend, or make sure of the one that was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.db.repositories import backend, consistencygroup, volume, volume_type
+from cgflow.engine.task import Task
+from cgflow.scheduler.placement import Placement
+from cgflow.scheduler.request import PlacementRequest
+
+
+class ScheduleGroup(Task):
+    """Choose a backend that fits every volume type of a group, and write it on the record.
+
+    Revert: the record is on no backend again.
+    """
+
+    atom = "placement.schedule"
+    default_provides = "host"
+
+    def execute(
+        self,
+        database: Database,
+        placement: Placement,
+        flow_id: str,
+        resource_id: str,
+        volume_type_ids: list[str],
+        availability_zone: str,
+    ) -> str:
+        with database.write() as session:
+            requests = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
+            choice = placement.for_group(backend.all(session), requests, availability_zone)
+            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=choice.host)
+        return choice.host
+
+    def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
+        with database.write() as session:
+            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=None)
+
+
+class ScheduleVolume(Task):
+    """Choose a backend for a volume, which for a member is that of its group, and write it on the record.
+
+    Revert: the record is on no backend again.
+    """
+
+    atom = "placement.schedule"
+    default_provides = "host"
+
+    def execute(
+        self,
+        database: Database,
+        placement: Placement,
+        flow_id: str,
+        resource_id: str,
+        size: int,
+        volume_type_ids: list[str],
+        availability_zone: str,
+        group_host: str | None,
+    ) -> str:
+        with database.write() as session:
+            (request,) = _requests(session, resource_id, volume_type_ids, size, availability_zone)
+            candidates = [one for one in backend.all(session) if group_host in (None, one.name)]
+            choice = placement.for_volume(candidates, request)
+            volume.ROWS.change(session, [resource_id], flow_id, host=choice.host)
+        return choice.host
+
+    def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
+        with database.write() as session:
+            volume.ROWS.change(session, [resource_id], flow_id, host=None)
+
+
+class ScheduleCgsnapshot(Task):
+    """Make sure that the group's backend is up, can cut it, and has room for the copies.
+
+    Revert: nothing was changed.
+    """
+
+    atom = "placement.schedule"
+
+    def execute(
+        self, database: Database, placement: Placement, host: str, resource_id: str, sizes: list[int]
+    ) -> None:
+        with database.read() as session:
+            found = backend.get(session, host)
+        placement.for_snapshots(found, resource_id, sizes, clock.now())
+
+
+class CheckExtend(Task):
+    """Make sure that the volume's backend is up and has room for what the volume grows by.
+
+    Revert: nothing was changed.
+    """
+
+    atom = "placement.schedule"
+
+    def execute(
+        self,
+        database: Database,
+        placement: Placement,
+        host: str,
+        resource_id: str,
+        size: int,
+        new_size: int,
+        volume_type_ids: list[str],
+    ) -> None:
+        with database.read() as session:
+            (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
+            candidates = [one for one in backend.all(session) if one.name == host]
+        placement.for_volume(candidates, request)
+
+
+def _requests(
+    session: Session, resource_id: str, type_ids: list[str], size: int, zone: str | None
+) -> list[PlacementRequest]:
+    """Return one request for each volume type, or one without a type if there is none."""
+    now = clock.now()
+    counts = backend.volume_counts(session)
+    plain = PlacementRequest(
+        id=resource_id, now=now, size_gib=size, availability_zone=zone, volume_counts=counts
+    )
+    types = [volume_type.get(session, type_id) for type_id in type_ids]
+    typed = [replace(plain, volume_type=found.name, extra_specs=found.extra_specs) for found in types]
+    return typed or [plain]

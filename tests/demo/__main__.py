@@ -1,0 +1,51 @@
+"""Play the demo; the last line is ``demo: ok`` and the figures, or what failed, with exit code 1."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from tests.demo import scenes
+from tests.demo.stage import Stage
+from tests.support.ordering import OrderedWriter
+
+
+def main() -> int:
+    """Play every scene in a directory of its own, and leave nothing behind."""
+    began = time.monotonic()
+    # Paths of sockets are short on this system, so the directory has a short name.
+    root = Path(tempfile.mkdtemp(prefix="cgflow-", dir="/tmp"))
+    stage = Stage(root)
+    try:
+        stage.title("cgflow serve: SQLite, flows and a local qemu-storage-daemon backend in one process")
+        stage.say(stage.served.start())
+        group_id, volume_ids = scenes.build(stage)
+        with OrderedWriter(stage.connections(volume_ids)) as writer:
+            scenes.cut_under_load(stage, writer, group_id, volume_ids)
+            scenes.roll_back(stage, writer, group_id, volume_ids)
+            scenes.kill(stage, writer, group_id, volume_ids)
+        scenes.control(stage)
+        used = sum(path.stat().st_blocks * 512 for path in root.rglob("*") if path.is_file())
+        scenes.clear(stage, group_id)
+    except Exception as error:  # noqa: BLE001 - whatever fails is told, and the exit code says so
+        traceback.print_exc()
+        print(f"\n{stage.served.log.read_text()[-3000:]}" if stage.served.log.exists() else "")
+        print(f"demo: FAILED: {error}")
+        return 1
+    finally:
+        stage.served.end()
+        shutil.rmtree(root, ignore_errors=True)
+    stage.figures.update(disk=f"{used // 2**20} MiB", seconds=round(time.monotonic() - began))
+    print(
+        "\ndemo: ok "
+        + ", ".join(f"{name.replace('_', ' ')}={value}" for name, value in stage.figures.items())
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""What every scene of the demo plays on: a served cgflow, its client, and a voice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cgflow.client.client import Client
+from cgflow.client.http import Accepted
+from cgflow.nbd import NbdClient
+from tests.support.serving import Served
+
+PROJECT = "demo"
+WORKERS = 8
+
+
+class Stage:
+    """One demo in one directory. ``figures`` is what the last line quotes."""
+
+    def __init__(self, root: Path) -> None:
+        self.served = Served(root / "state", options=("--drills",))
+        self.figures: dict[str, object] = {}
+        self._began = time.monotonic()
+
+    @property
+    def client(self) -> Client:
+        """A client of the service as it runs now."""
+        return self.served.client(PROJECT)
+
+    def title(self, words: str) -> None:
+        """Begin a scene."""
+        print(f"\n== {words}  [{time.monotonic() - self._began:.0f} s]", flush=True)
+
+    def say(self, words: str) -> None:
+        """Tell what was seen."""
+        print(f"   {words}", flush=True)
+
+    def type(self, command: str, *, code: int = 0) -> str:
+        """Type a command as a person would, show it with its answer, and check its exit code."""
+        print(f"   $ cgflow {command}", flush=True)
+        program = Path(sys.executable).with_name("cgflow")
+        asked = [str(program), "--url", self.served.url, "--project", PROJECT, *command.split()]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
+        said = (done.stdout + done.stderr).rstrip()
+        for line in said.splitlines():
+            print(f"     {line}", flush=True)
+        if done.returncode != code:
+            raise AssertionError(f"'cgflow {command}' ended with {done.returncode}, not {code}")
+        return said
+
+    def finish(self, accepted: Accepted, state: str = "success") -> dict[str, Any]:
+        """Follow a flow to its end, check how it ended, and return it."""
+        assert accepted.flow_id is not None
+        follower = self.client.flows.follow(accepted.flow_id, timeout=120)
+        while True:
+            try:
+                next(follower)
+            except StopIteration as end:
+                flow: dict[str, Any] = end.value
+                break
+        if flow["state"] != state:
+            raise AssertionError(f"flow {flow['id']} ended {flow['state']}, not {state}: {flow['reason']}")
+        return flow
+
+    def make(self, accepted: Accepted) -> str:
+        """Wait until something is made, and return its id."""
+        self.finish(accepted)
+        made: str = accepted.record["id"]
+        return made
+
+    def volume(self, group_id: str, kind: str, name: str) -> Accepted:
+        """Ask for a volume of 1 GiB in a group."""
+        return self.client.volumes.create(
+            name,
+            1,
+            volume_type=kind,
+            consistencygroup_id=group_id,
+            description=None,
+            availability_zone=None,
+        )
+
+    def connect(self, volume_id: str) -> NbdClient:
+        """Open a volume over NBD, as its user would."""
+        return NbdClient.from_uri(self.client.volumes.connect(volume_id)["data"]["uri"])
+
+    def connections(self, volume_ids: list[str]) -> list[list[NbdClient]]:
+        """Open every volume once for each worker."""
+        return [[self.connect(volume_id) for volume_id in volume_ids] for _ in range(WORKERS)]
+
+    @contextmanager
+    def copies(self, cgsnapshot_id: str, volume_ids: list[str]) -> Iterator[list[NbdClient]]:
+        """Open the copies inside a cgsnapshot, read-only, in the order of the volumes."""
+        snapshots = self.client.snapshots.select(cgsnapshot_id=cgsnapshot_id)
+        by_volume = {snapshot["volume_id"]: snapshot["id"] for snapshot in snapshots}
+        opened = []
+        try:
+            for volume_id in volume_ids:
+                uri = self.client.snapshots.connect(by_volume[volume_id])["data"]["uri"]
+                opened.append(NbdClient.from_uri(uri))
+            yield opened
+        finally:
+            for copy in opened:
+                copy.close()
+            for volume_id in volume_ids:
+                self.client.snapshots.disconnect(by_volume[volume_id])
+
+    def files(self) -> list[str]:
+        """Return every image file that the backend holds."""
+        homes = self.served.state_dir / "qsd" / "homes"
+        return sorted(str(path.relative_to(homes)) for path in homes.rglob("*.qcow2"))
+
+    def usage(self) -> dict[str, int]:
+        """Return what counts against the quota of the project, reserved amounts included."""
+        quota = self.client.quotas.show(PROJECT)
+        return {
+            resource: line["in_use"] + line["reserved"]
+            for resource, line in quota.items()
+            if isinstance(line, dict)
+        }
+
+    def world(self) -> dict[str, object]:
+        """Return all that an undone operation must leave as it was."""
+        return {
+            "files": self.files(),
+            "quota": self.usage(),
+            "snapshots": sorted(row["id"] for row in self.client.snapshots.select()),
+            "volumes": sorted((row["id"], row["status"]) for row in self.client.volumes.select()),
+        }

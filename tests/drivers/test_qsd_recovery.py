@@ -1,0 +1,371 @@
+"""After a death: daemons adopted or begun again, lost cuts told, and what is not understood left alone."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.qsd import manifest
+from cgflow.drivers.qsd.driver import QsdDriver, from_options
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError
+from cgflow.nbd import NbdClient
+from tests.support.qsd import (
+    BLOCK,
+    Bench,
+    group_of,
+    read,
+    read_snapshot,
+    require_qsd,
+    snapshots_of,
+    take,
+    write,
+)
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    require_qsd()
+    bench = Bench()
+    bench.start()
+    yield bench
+    bench.clean()
+
+
+def make_group(bench: Bench, count: int, group_id: str = "g") -> list[VolumeSpec]:
+    volumes = [VolumeSpec(f"{group_id}-{v.id}", 1, group_id) for v in group_of(count)]
+    bench.driver.create_group(group_id)
+    for volume in volumes:
+        bench.driver.create_volume(volume)
+    return volumes
+
+
+def kill_and_wait(bench: Bench, home_id: str) -> None:
+    """Kill the daemon of a home, and return when the driver has noticed and mended it."""
+    before = bench.pid(home_id)
+    os.kill(before, signal.SIGKILL)
+    until_replaced(bench, home_id, before)
+
+
+def until_replaced(bench: Bench, home_id: str, before: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        record = bench.manifest(home_id).daemon
+        if record is not None and record.pid != before:
+            break
+        assert time.monotonic() < deadline
+    # A call waits for the one that mends.
+    bench.driver.create_group(home_id)
+
+
+def test_daemons_outlive_the_driver_and_are_adopted_with_their_clients(bench: Bench) -> None:
+    volumes = make_group(bench, 2)
+    pid = bench.pid("g")
+    snapshots = take(bench.driver, volumes, "c")
+    reader = bench.client(bench.driver.export_snapshot(snapshots[0]))
+    clients = [bench.client(bench.driver.connection(volume)) for volume in volumes]
+    bench.driver.stop()
+    for client in clients:
+        client.write(0, b"\5" * BLOCK)
+    bench.start()
+    assert bench.pid("g") == pid
+    assert bench.driver.inventory().exports == {snapshots[0].id}
+    for client in clients:
+        assert client.read(0, BLOCK) == b"\5" * BLOCK
+    assert reader.read(0, BLOCK) == bytes(BLOCK)
+
+
+def test_a_daemon_that_dies_is_started_again_with_all_its_exports(bench: Bench) -> None:
+    volumes = make_group(bench, 2)
+    for volume in volumes:
+        write(bench.driver, volume, 1)
+    snapshots = take(bench.driver, volumes, "c")
+    address = bench.driver.export_snapshot(snapshots[0])
+    for volume in volumes:
+        write(bench.driver, volume, 2)
+    kill_and_wait(bench, "g")
+    assert all(read(bench.driver, volume) == b"\2" * BLOCK for volume in volumes)
+    assert bench.client(address).read(0, BLOCK) == b"\1" * BLOCK
+    assert bench.driver.inventory().problems == ()
+
+
+def test_a_daemon_that_died_while_nobody_looked_is_started_again(bench: Bench) -> None:
+    (volume,) = make_group(bench, 1)
+    write(bench.driver, volume, 1)
+    bench.driver.stop()
+    bench.kill_daemon("g")
+    bench.start()
+    assert read(bench.driver, volume) == b"\1" * BLOCK
+
+
+def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench) -> None:
+    """Writers that write through the cache and connect again, against SIGKILL at twelve moments of a cut."""
+    volumes = make_group(bench, 2)
+    stop = threading.Event()
+    acknowledged = [0 for _ in volumes]
+
+    def keep_writing(index: int) -> None:
+        ticket = 0
+        while not stop.is_set():
+            try:
+                with NbdClient.from_uri(str(bench.driver.connection(volumes[index]).data["uri"])) as client:
+                    while not stop.is_set():
+                        block = (ticket + 1).to_bytes(8) * (BLOCK // 8)
+                        client.write(ticket % 1000 * BLOCK, block, fua=True)
+                        ticket += 1
+                        acknowledged[index] = ticket
+            except OSError:
+                # The daemon is being killed: that is the test.
+                continue
+
+    with ThreadPoolExecutor(max_workers=len(volumes) + 1) as pool:
+        writers = [pool.submit(keep_writing, index) for index in range(len(volumes))]
+        try:
+            for round_ in range(12):
+                snapshots = snapshots_of(volumes, f"c{round_}")
+                for snapshot in snapshots:
+                    bench.driver.prepare(snapshot)
+                cut = pool.submit(bench.driver.cut, f"c{round_}", "g", snapshots)
+                threading.Event().wait(round_ * 0.0005)
+                kill_and_wait(bench, "g")
+                failure = cut.exception(30)
+                assert failure is None or isinstance(failure, AmbiguousDriverError | BusyDriverError)
+                for snapshot in snapshots:
+                    bench.driver.delete_snapshot(snapshot)
+        finally:
+            stop.set()
+        for writer in writers:
+            writer.result(30)
+    for index, volume in enumerate(volumes):
+        last = acknowledged[index]
+        assert last > 0
+        with NbdClient.from_uri(str(bench.driver.connection(volume).data["uri"])) as client:
+            for ticket in range(max(0, last - 1000), last):
+                held = int.from_bytes(client.read(ticket % 1000 * BLOCK, 8))
+                # The writer may have been one ahead of its acknowledgement when it stopped.
+                assert held in (ticket + 1, ticket + 1001), (index, ticket, last)
+    assert all(len(held.chain) <= 3 for held in bench.manifest("g").volumes.values())
+
+
+def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) -> None:
+    volumes = make_group(bench, 2)
+    for volume in volumes:
+        write(bench.driver, volume, 1)
+    files = bench.files("g")
+
+    before = bench.pid("g")
+
+    def die(point: str) -> None:
+        if point == "cut:after-transaction":
+            os.kill(before, signal.SIGKILL)
+            raise AmbiguousDriverError("the answer is lost")
+
+    driver, snapshots = bench.start(die), snapshots_of(volumes, "c")
+    for snapshot in snapshots:
+        driver.prepare(snapshot)
+    with pytest.raises(AmbiguousDriverError):
+        driver.cut("c", "g", snapshots)
+    until_replaced(bench, "g", before)
+    with pytest.raises(AmbiguousDriverError, match="died around the cut"):
+        driver.cut("c", "g", snapshots)
+    with pytest.raises(FinalDriverError, match="delete it"):
+        driver.snapshot(snapshots[0])
+    with pytest.raises(FinalDriverError):
+        driver.export_snapshot(snapshots[0])
+    assert driver.inventory().snapshots == {snapshot.id for snapshot in snapshots}
+    for snapshot in snapshots:
+        driver.delete_snapshot(snapshot)
+    assert bench.files("g") == files
+    assert bench.manifest("g").cuts == {}
+
+
+def test_a_death_between_prepare_and_cut_costs_nothing(bench: Bench) -> None:
+    volumes = make_group(bench, 2)
+    snapshots = snapshots_of(volumes, "c")
+    for volume, snapshot in zip(volumes, snapshots, strict=True):
+        write(bench.driver, volume, 1)
+        bench.driver.prepare(snapshot)
+    kill_and_wait(bench, "g")
+    for volume in volumes:
+        write(bench.driver, volume, 2)
+    bench.driver.cut("c", "g", snapshots)
+    assert read_snapshot(bench.driver, snapshots[0]) == b"\2" * BLOCK
+
+
+def damage(path: Path, how: str) -> None:
+    text = path.read_text()
+    match how:
+        case "cut short":
+            path.write_text(text[: len(text) // 2])
+        case "altered":
+            path.write_text(text.replace('"size_bytes": 1073741824', '"size_bytes": 1073741825'))
+        case "newer":
+            path.write_text(text.replace('"format": 1', '"format": 2'))
+        case "foreign":
+            path.write_text((path.parents[1] / "sound" / path.name).read_text())
+        case "gone":
+            path.unlink()
+
+
+@pytest.mark.parametrize("how", ["cut short", "altered", "newer", "foreign", "gone"])
+def test_a_manifest_that_is_not_understood_is_reported_and_never_touched(bench: Bench, how: str) -> None:
+    (volume,) = make_group(bench, 1, "broken")
+    (sound,) = make_group(bench, 1, "sound")
+    bench.driver.stop()
+    folder = bench.state_dir / "homes" / "broken"
+    damage(folder / manifest.FILE, how)
+    left = {path.name: path.read_bytes() for path in folder.iterdir()}
+    driver = bench.start()
+    (problem,) = driver.inventory().problems
+    assert str(folder) in problem
+    assert driver.inventory("sound").problems == ()
+    for refused in (
+        lambda: driver.create_group("broken"),
+        lambda: driver.delete_group("broken"),
+        lambda: driver.create_volume(VolumeSpec("x", 1, "broken")),
+        lambda: driver.delete_volume(volume),
+        lambda: driver.connection(volume),
+        lambda: driver.prepare(snapshots_of([volume], "c")[0]),
+    ):
+        with pytest.raises(FinalDriverError, match="broken"):
+            refused()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == left
+    write(driver, sound, 1)
+    assert read_snapshot(driver, take(driver, [sound], "c")[0]) == b"\1" * BLOCK
+
+
+def test_one_missing_layer_takes_only_its_own_volume_down(bench: Bench) -> None:
+    broken, sound = make_group(bench, 2)
+    write(bench.driver, sound, 1)
+    bench.driver.stop()
+    bench.kill_daemon("g")
+    layer = bench.manifest("g").volumes[broken.id].leaf
+    (bench.state_dir / "homes" / "g" / f"L{layer}.qcow2").unlink()
+    driver = bench.start()
+    (problem,) = driver.inventory().problems
+    assert broken.id in problem
+    assert read(driver, sound) == b"\1" * BLOCK
+    driver.delete_volume(broken)
+    assert driver.inventory().volumes == {sound.id}
+
+
+def test_what_a_crash_leaves_of_making_a_home_is_cleared(bench: Bench) -> None:
+    bench.driver.stop()
+    half = bench.state_dir / "homes" / "half"
+    half.mkdir()
+    (half / "manifest.json.new").write_text("{")
+    driver = bench.start()
+    assert not half.exists()
+    assert driver.inventory().problems == ()
+
+
+def test_a_directory_of_others_is_refused(bench: Bench) -> None:
+    other = bench.root / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"thesis\.txt"):
+        QsdDriver(other).start()
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+    (other / "thesis.txt").unlink()
+    (other / "cgflow-qsd.json").write_text('{"driver": "qsd", "format": 9}')
+    with pytest.raises(ConfigError, match="format"):
+        QsdDriver(other).start()
+
+
+def test_a_directory_serves_one_process_at_a_time(bench: Bench) -> None:
+    with pytest.raises(ConfigError, match="another process"):
+        QsdDriver(bench.state_dir).start()
+
+
+def test_a_missing_program_is_named_with_its_package(bench: Bench) -> None:
+    with pytest.raises(ConfigError, match="apt-get install qemu-system-common"):
+        QsdDriver(bench.root / "x", program="qemu-storage-daemon-of-tomorrow").start()
+
+
+def test_a_program_that_does_not_come_up_is_quoted(bench: Bench) -> None:
+    program = bench.root / "broken-daemon"
+    program.write_text("#!/bin/sh\necho no such machine >&2\nexit 1\n")
+    program.chmod(0o755)
+    driver = QsdDriver(bench.root / "x", program=str(program))
+    driver.start()
+    with pytest.raises(BusyDriverError, match="no such machine"):
+        driver.create_group("g")
+    driver.stop()
+
+
+def test_a_state_directory_too_deep_for_sockets_is_refused(bench: Bench) -> None:
+    deep = bench.root / ("d" * 90)
+    with pytest.raises(ConfigError, match="bytes shorter"):
+        QsdDriver(deep).start()
+    assert not deep.exists()
+
+
+def test_a_driver_that_is_not_started_refuses(bench: Bench) -> None:
+    bench.driver.stop()
+    for refused in (bench.driver.inventory, bench.driver.report, lambda: bench.driver.create_group("x")):
+        with pytest.raises(FinalDriverError, match="not been started"):
+            refused()
+
+
+def test_options_are_checked(bench: Bench) -> None:
+    for options in (
+        {},
+        {"state_dir": ""},
+        {"state_dir": "/x", "name": "../x"},
+        {"state_dir": "/x", "max_over_subscription_ratio": 0},
+        {"state_dir": "/x", "colour": "red"},
+    ):
+        with pytest.raises(ConfigError):
+            from_options(options)
+    driver = from_options({"state_dir": str(bench.root / "o"), "name": "fast"})
+    driver.start()
+    assert driver.report().capabilities["volume_backend_name"] == "fast"
+    driver.stop()
+
+
+def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
+    require_qsd()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    bench = Bench()
+    bench.state_dir.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(bench.state_dir)], check=True)
+    try:
+        driver = bench.start()
+        volumes = make_group(bench, 2)
+        snapshots = take(driver, volumes, "c")
+        files = bench.files("g")
+        filler = bench.state_dir / "filler"
+        with filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
+            while True:
+                stream.write(bytes(4096))
+        for refused in (
+            lambda: driver.create_group("h"),
+            lambda: driver.create_volume(VolumeSpec("x", 1, "g")),
+            lambda: driver.create_volume(VolumeSpec("lone", 1)),
+            lambda: driver.prepare(snapshots_of(volumes, "d")[0]),
+        ):
+            with pytest.raises(FinalDriverError, match="full"):
+                refused()
+        assert bench.files("g") == files
+        assert driver.inventory().volumes == {volume.id for volume in volumes}
+        for snapshot in snapshots:
+            driver.delete_snapshot(snapshot)
+        for volume in volumes:
+            driver.delete_volume(volume)
+        driver.delete_group("g")
+        assert not any((bench.state_dir / "homes").iterdir())
+    finally:
+        bench.driver.stop()
+        for folder in (bench.state_dir / "homes").iterdir():
+            bench.kill_daemon(folder.name)
+        subprocess.run(["umount", str(bench.state_dir)], check=True)
+        bench.clean()

@@ -1,0 +1,113 @@
+"""Somebody who calls the service: for one project, with or without the right to administer it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from cgflow.status import UNFINISHED
+
+WAIT_S = 20
+
+
+class Caller:
+    """Calls are made under ``/v3/<project>``. The usual things are made by one call each, and awaited."""
+
+    def __init__(
+        self, client: FlaskClient, project: str | None = None, *, user: str = "ada", roles: str | None = None
+    ) -> None:
+        self._client = client
+        self.project = project or uuid.uuid4().hex
+        self.prefix = f"/v3/{self.project}"
+        self._headers = {"X-Auth-Token": f"{user}:{self.project}"}
+        if roles is not None:
+            self._headers["X-Roles"] = roles
+
+    def as_member(self) -> Caller:
+        return Caller(self._client, self.project, user="eve", roles="member")
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> TestResponse:
+        headers = self._headers | more.pop("headers", {})
+        if body is not None:
+            more["json"] = body
+        return self._client.open(self.prefix + path, method=method, headers=headers, **more)
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> TestResponse:
+        return self.call("POST", path, body, **more)
+
+    def put(self, path: str, body: Any = None, **more: Any) -> TestResponse:
+        return self.call("PUT", path, body, **more)
+
+    def delete(self, path: str, **more: Any) -> TestResponse:
+        return self.call("DELETE", path, **more)
+
+    # What is asked for and awaited
+
+    def flow(self, accepted: TestResponse) -> dict[str, Any]:
+        """Return the flow that an answer leads to, once it has ended."""
+        assert accepted.status_code == 202, accepted.text
+        flow_id = accepted.headers["X-Cgflow-Flow-Id"]
+        seq = 0
+        for _ in range(WAIT_S * 10):
+            events = self.get(f"/flows/{flow_id}/events?after={seq}&wait=5").json["events"]
+            seq = events[-1]["seq"] if events else seq
+            flow: dict[str, Any] = self.get(f"/flows/{flow_id}").json["flow"]
+            if flow["state"] not in UNFINISHED:
+                return flow
+        raise AssertionError(f"the flow did not end: {flow}")
+
+    def done(self, accepted: TestResponse) -> str:
+        """Return the id of what an accepted operation made or changed, once it has succeeded."""
+        flow = self.flow(accepted)
+        assert flow["state"] == "success", flow
+        return str(flow["resource_id"])
+
+    def type(self, name: str | None = None, **extra_specs: str) -> str:
+        """Make a volume type and return its name."""
+        name = name or f"type-{uuid.uuid4().hex[:8]}"
+        made = self.post("/types", {"volume_type": {"name": name, "extra_specs": extra_specs}})
+        assert made.status_code == 200, made.text
+        return name
+
+    def group(self, types: str, **more: Any) -> str:
+        return self.done(
+            self.post("/consistencygroups", {"consistencygroup": {"volume_types": types, **more}})
+        )
+
+    def volume(self, **more: Any) -> str:
+        return self.done(self.post("/volumes", {"volume": {"size": 1, **more}}))
+
+    def member(self, group_id: str, volume_type: str, **more: Any) -> str:
+        return self.volume(consistencygroup_id=group_id, volume_type=volume_type, **more)
+
+    def cgsnapshot(self, group_id: str, **more: Any) -> str:
+        return self.done(self.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id, **more}}))
+
+
+def refused(answer: TestResponse, status: int, key: str) -> str:
+    """Check the shape of a refusal and return its message."""
+    assert answer.status_code == status, answer.text
+    assert answer.is_json
+    assert list(answer.json) == [key]
+    fault = answer.json[key]
+    assert fault["code"] == status
+    assert fault["request_id"] == answer.headers["X-Openstack-Request-Id"]
+    assert fault["cgflow:code"]
+    return str(fault["message"])
+
+
+def malformed(answer: TestResponse, field: str | None = None) -> str:
+    """Check that an answer is a 400 that names the field, and return its message."""
+    message = refused(answer, 400, "badRequest")
+    assert answer.json["badRequest"].get("cgflow:field") == field, answer.text
+    return message
+
+
+def missing(answer: TestResponse) -> str:
+    return refused(answer, 404, "itemNotFound")

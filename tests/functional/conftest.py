@@ -1,0 +1,56 @@
+"""A whole service behind the API: SQLite file, conductor, and a memory backend that can be told to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from api.app import create_app
+from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from tests.functional.caller import Caller
+from tests.support.world import World, world
+
+
+@pytest.fixture(scope="module")
+def module_faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, module_faults: Faults) -> Iterator[World]:
+    driver = FaultyDriver(MemoryDriver(capacity_gib=100_000), module_faults)
+    with world(tmp_path_factory.mktemp("state"), driver) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def app(served: World) -> Flask:
+    return create_app(served.desk)
+
+
+@pytest.fixture
+def faults(module_faults: Faults) -> Iterator[Faults]:
+    yield module_faults
+    module_faults.release()
+    module_faults.clear()
+
+
+@pytest.fixture
+def caller(app: Flask) -> Caller:
+    """An administrator in a project of their own, so that tests share a service and see nothing of each other."""
+    return Caller(app.test_client())
+
+
+@pytest.fixture
+def member(caller: Caller) -> Caller:
+    """A member of the same project."""
+    return caller.as_member()
+
+
+@pytest.fixture
+def stranger(app: Flask) -> Caller:
+    """A member of another project."""
+    return Caller(app.test_client(), roles="member")

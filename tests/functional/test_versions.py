@@ -1,0 +1,82 @@
+"""The version documents, the microversions, and what every answer carries."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from tests.functional.caller import Caller, missing, refused
+
+
+@pytest.mark.parametrize("path", ["/", "/v3", "/v3/", "/v3/0123abc", "/v3/0123abc/", "/v3/some-project"])
+def test_the_document_is_open_at_every_address_where_clients_look(app: Flask, path: str) -> None:
+    answer = app.test_client().get(path, base_url="http://storage.example:8776")
+    assert answer.status_code == 200
+    (version,) = answer.json["versions"]
+    assert version["id"] == "v3.0"
+    assert version["status"] == "CURRENT"
+    assert (version["min_version"], version["version"]) == ("3.0", "3.0")
+    links = {link["rel"]: link["href"] for link in version["links"]}
+    assert links["self"] == "http://storage.example:8776/v3/"
+    assert version["media-types"] == [
+        {"base": "application/json", "type": "application/vnd.openstack.volume+json;version=3"}
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v3/os-services", "/v3/groups", "/v3/backups", "/v2", "/v4", "/nothing"])
+def test_what_is_not_offered_is_not_taken_for_a_project(app: Flask, path: str) -> None:
+    missing(app.test_client().get(path))
+
+
+@pytest.mark.parametrize("asked", [None, "volume 3.0", "volume latest", "compute 2.1, volume 3.0"])
+def test_a_version_that_is_offered_is_repeated(caller: Caller, asked: str | None) -> None:
+    answer = caller.get("/volumes", headers={} if asked is None else {"OpenStack-API-Version": asked})
+    assert answer.status_code == 200
+    assert answer.headers["OpenStack-API-Version"] == "volume 3.0"
+    assert "OpenStack-API-Version" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize("asked", ["3.99", "2.0", "3.1"])
+def test_a_version_out_of_range_is_not_acceptable(caller: Caller, asked: str) -> None:
+    answer = caller.get("/volumes", headers={"OpenStack-API-Version": f"volume {asked}"})
+    assert refused(answer, 406, "computeFault") == (
+        f"Version {asked} is not supported by the API. Minimum is 3.0 and maximum is 3.0."
+    )
+
+
+@pytest.mark.parametrize("asked", ["compute 2.1", "volume", "volume three", "3.0", "volume 3", ""])
+def test_a_version_that_means_nothing_here_is_refused(caller: Caller, asked: str) -> None:
+    refused(caller.get("/volumes", headers={"OpenStack-API-Version": asked}), 400, "badRequest")
+
+
+@pytest.mark.parametrize("path", ["/volumes", "/volumes/nothing", "/nowhere/at/all", "/volumes?limit=x"])
+def test_every_answer_has_a_request_id(caller: Caller, path: str) -> None:
+    headers = caller.get(path).headers
+    assert re.fullmatch(r"req-[0-9a-f-]{36}", headers["X-Openstack-Request-Id"])
+    assert headers["X-Compute-Request-Id"] == headers["X-Openstack-Request-Id"]
+
+
+def test_no_two_requests_have_the_same_id(caller: Caller) -> None:
+    ids = {caller.get("/volumes").headers["X-Openstack-Request-Id"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+def test_health_is_open(app: Flask) -> None:
+    answer = app.test_client().get("/healthcheck")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(caller: Caller) -> None:
+    missing(caller.get("/nowhere"))
+    answer = caller.call("PATCH", "/volumes")
+    refused(answer, 405, "badMethod")
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_only_json_is_spoken(caller: Caller) -> None:
+    answer = caller.post("/types", data="<volume_type/>", headers={"Content-Type": "application/xml"})
+    refused(answer, 415, "badMediaType")
+    refused(caller.get("/volumes", headers={"Accept": "application/xml"}), 406, "computeFault")
+    assert caller.get("/volumes", headers={"Accept": "application/json, */*"}).status_code == 200

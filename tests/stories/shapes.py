@@ -1,0 +1,18 @@
+"""A small shape of every operation, for what is done to all stories alike."""
+
+from __future__ import annotations
+
+MEMBERS = [
+    {"volume_id": "volume-1", "snapshot_id": "snapshot-1"},
+    {"volume_id": "volume-2", "snapshot_id": "snapshot-2"},
+]
+
+SHAPES: dict[str, dict[str, object]] = {
+    "cgsnapshot.create": {"members": MEMBERS},
+    "cgsnapshot.delete": {"members": MEMBERS},
+    "consistencygroup.create": {},
+    "consistencygroup.delete": {"members": [{"volume_id": "volume-1"}], "is_placed": True},
+    "volume.create": {},
+    "volume.delete": {"is_placed": True},
+    "volume.extend": {},
+}

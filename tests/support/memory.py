@@ -1,0 +1,44 @@
+"""Clients of a memory backend: as the conformance kit wants them, and one that counts refusals."""
+
+from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.errors import DriverError
+
+
+class MemoryHarness:
+    """A backend that lives in one driver instance; ``driver`` may be a wrapper around it."""
+
+    def __init__(self, storage: MemoryDriver, driver: StorageDriver | None = None) -> None:
+        self.storage = storage
+        self.driver: StorageDriver = driver or storage
+
+    def write(self, volume: VolumeSpec, offset_bytes: int, data: bytes) -> None:
+        self.storage.write(volume.id, offset_bytes, data)
+
+    def read(self, volume: VolumeSpec, offset_bytes: int, length_bytes: int) -> bytes:
+        return self.storage.read(volume.id, offset_bytes, length_bytes)
+
+    def read_snapshot(self, snapshot: SnapshotSpec, offset_bytes: int, length_bytes: int) -> bytes:
+        return self.storage.read_snapshot(snapshot.id, offset_bytes, length_bytes)
+
+    def disconnect(self, volume: VolumeSpec) -> None:
+        """Nothing to let go of: these clients hold no connection."""
+
+    def restart(self) -> None:
+        self.driver.start()
+
+    def close(self) -> None:
+        self.driver.stop()
+
+
+def outcomes(driver: StorageDriver, count: int) -> str:
+    """One letter for each create_volume: '.' if it passed, otherwise the first of its error."""
+    seen = ""
+    for number in range(count):
+        try:
+            driver.create_volume(VolumeSpec(f"v{number}", 1, "g"))
+        except DriverError as error:
+            seen += error.slug.removeprefix("driver_")[0]
+        else:
+            seen += "."
+    return seen

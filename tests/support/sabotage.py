@@ -1,0 +1,87 @@
+"""Steps that fail once, where a test says, around the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from taskflow.flow import Flow
+
+from cgflow.engine.definition import Definition
+from cgflow.engine.task import Task
+from flows import catalog, service
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place to fail: an atom, in ``execute`` or ``revert``, before or after its effect."""
+
+    atom: str
+    phase: str
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.atom} {self.phase} {self.when}"
+
+
+class Injected(Exception):
+    """The failure of a test."""
+
+
+@dataclass
+class Sabotage:
+    """Fails at each point once. ``fired`` tells where it did."""
+
+    points: list[Point] = field(default_factory=list)
+    fired: list[Point] = field(default_factory=list)
+
+    def order(self, *points: Point) -> None:
+        """Fail at these points from now on, once each, and forget earlier orders."""
+        self.points, self.fired = list(points), []
+
+    def meet(self, point: Point) -> None:
+        """Fail if this point was ordered and has not failed yet."""
+        if point in self.points and point not in self.fired:
+            self.fired.append(point)
+            raise Injected(f"injected at {point}")
+
+    def define(self, operation: str) -> Definition:
+        """Return the real definition of an operation, with every step wrapped."""
+        real = catalog.define(operation)
+
+        def build(**shape: object) -> Flow:
+            graph = real.build(**shape)
+            for node, _attributes in list(graph.iter_nodes()):
+                self._wrap_all(node)
+            return graph
+
+        return Definition(real.version, build)
+
+    def _wrap_all(self, node: Any) -> None:
+        if isinstance(node, Flow):
+            for child, _attributes in node.iter_nodes():
+                self._wrap_all(child)
+        elif isinstance(node, Task):
+            node.execute = self._wrapped(node.name, "execute", node.execute)
+            node.revert = self._wrapped(node.name, "revert", node.revert)
+
+    def _wrapped(self, atom: str, phase: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.meet(Point(atom, phase, "before"))
+            result = real(*args, **kwargs)
+            self.meet(Point(atom, phase, "after"))
+            return result
+
+        return wrapped
+
+
+@contextmanager
+def sabotaged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sabotage]:
+    """Let every service that is started within fail where it is told."""
+    sabotage = Sabotage()
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "define", sabotage.define)
+        yield sabotage

@@ -1,0 +1,211 @@
+"""A whole service over one backend, and what is true of its world: rows, quota, claims, inventory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from cgflow import config, records
+from cgflow.context import RequestContext
+from cgflow.db.database import Database
+from cgflow.db.models import QuotaUsage, Reservation
+from cgflow.db.repositories import flow as flows
+from cgflow.db.repositories import volume_type
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.upgrade import upgrade
+from cgflow.drivers.contract import StorageDriver
+from cgflow.quota import limits
+from cgflow.quota.held import held_by
+from cgflow.status import UNFINISHED, FlowState, ReservationState
+from flows.acceptance import Accepted, mint
+from flows.cgsnapshot import accept as cgsnapshots
+from flows.consistencygroup import accept as groups
+from flows.service import Service
+from flows.volume import accept as volumes
+
+HOST = "here@memory"
+CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
+
+
+class World:
+    """A started service. Its methods do the ordinary operations and wait for their flows."""
+
+    def __init__(self, service: Service, database: Database, driver: StorageDriver) -> None:
+        self.service = service
+        self.desk = service.desk
+        self.database = database
+        self.driver = driver
+
+    def type(self, name: str = "fast", **extra_specs: str) -> str:
+        with self.database.write() as session:
+            return volume_type.create(
+                session, id=mint(), name=name, description=None, is_public=True, extra_specs=extra_specs
+            ).id
+
+    def quota(self, **numbers: int) -> None:
+        with self.database.write() as session:
+            limits.set_limits(session, CALLER.project_id, numbers)
+
+    def accept_group(self, *types: str) -> Accepted:
+        return groups.create(
+            self.desk,
+            CALLER,
+            name="group",
+            description=None,
+            volume_types=list(types or ["fast"]),
+            availability_zone=None,
+        )
+
+    def accept_volume(
+        self, group_id: str | None = None, *, size: int = 1, kind: str | None = "fast"
+    ) -> Accepted:
+        return volumes.create(
+            self.desk,
+            CALLER,
+            size=size,
+            name="volume",
+            description=None,
+            volume_type=kind,
+            consistencygroup_id=group_id,
+            availability_zone=None,
+            metadata={},
+        )
+
+    def accept_cgsnapshot(self, group_id: str) -> Accepted:
+        return cgsnapshots.create(
+            self.desk, CALLER, consistencygroup_id=group_id, name="cgsnapshot", description=None
+        )
+
+    def delete_cgsnapshot(self, cgsnapshot_id: str) -> Accepted:
+        return cgsnapshots.delete(self.desk, CALLER, cgsnapshot_id)
+
+    def delete_group(self, group_id: str, *, force: bool = True) -> Accepted:
+        return groups.delete(self.desk, CALLER, group_id, force=force)
+
+    def delete_volume(self, volume_id: str) -> Accepted:
+        return volumes.delete(self.desk, CALLER, volume_id)
+
+    def extend(self, volume_id: str, new_size: int) -> Accepted:
+        return volumes.extend(self.desk, CALLER, volume_id, new_size=new_size)
+
+    def finish(self, accepted: Accepted) -> records.Flow:
+        """Wait for the flow to end and return its record."""
+        seq = 0
+        for _ in range(300):
+            self.desk.watch.wait(accepted.flow_id, seq, 5)
+            with self.database.read() as session:
+                flow = flows.get(session, accepted.flow_id, None)
+                seq = flows.all_events(session, accepted.flow_id)[-1].seq
+            if flow.state not in UNFINISHED:
+                return flow
+        raise AssertionError(f"flow did not end: {flow}")
+
+    def make(self, accepted: Accepted) -> str:
+        """Wait for the flow to succeed and return the id of what it made."""
+        flow = self.finish(accepted)
+        assert flow.state is FlowState.SUCCESS, flow.reason
+        return accepted.resource_id
+
+    def group_of(self, members: int) -> str:
+        """Make a type, a group and members in it; return the group's id."""
+        self.type()
+        group_id = self.make(self.accept_group())
+        for accepted in [self.accept_volume(group_id) for _ in range(members)]:
+            self.make(accepted)
+        return group_id
+
+    def get(self, noun: str, id: str) -> Any:
+        with self.database.read() as session:
+            return ROWS_OF[noun].get(session, id, None)
+
+    def all(self, noun: str) -> list[Any]:
+        with self.database.read() as session:
+            return ROWS_OF[noun].where(session)
+
+    # What is true
+
+    def usage(self) -> dict[str, int]:
+        """What is in use by the project, leaving out zeros."""
+        with self.database.read() as session:
+            rows = session.execute(select(QuotaUsage.resource, QuotaUsage.in_use)).all()
+        return {resource: in_use for resource, in_use in rows if in_use}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that an operation may change, as comparable values; error records are left out."""
+        things = {
+            f"{noun} {thing.id}": (thing.status, getattr(thing, "size", None), getattr(thing, "host", None))
+            for noun in ROWS_OF
+            for thing in self.all(noun)
+            if thing.status != "error"
+        }
+        return {"things": things, "usage": self.usage(), "inventory": self.driver.inventory()}
+
+    def faults(self) -> list[str]:
+        """Name everything that is not as it must be when no flow is at work."""
+        wrong = [*self._wrong_quota(), *self._wrong_inventory()]
+        for noun in ROWS_OF:
+            wrong += [f"{noun} {t.id} is held by {t.claimed_by}" for t in self.all(noun) if t.claimed_by]
+            wrong += [
+                f"{noun} {t.id} rests in {t.status}"
+                for t in self.all(noun)
+                if t.status not in ("available", "error", "error_deleting")
+            ]
+            wrong += [
+                f"{noun} {t.id} is in error and gives no reason"
+                for t in self.all(noun)
+                if t.status in ("error", "error_deleting") and not t.reason
+            ]
+        return wrong
+
+    def _wrong_quota(self) -> Iterator[str]:
+        counted: Counter[str] = Counter()
+        for noun in ROWS_OF:
+            held = held_by(self.all(noun), no_snapshot_gb_quota=self.desk.settings.no_snapshot_gb_quota)
+            counted.update(held.get(CALLER.project_id, {}))
+        if dict(counted) != self.usage():
+            yield f"usage is {self.usage()}, the living rows count {dict(counted)}"
+        with self.database.read() as session:
+            reserved = session.execute(
+                select(QuotaUsage.resource, QuotaUsage.reserved).where(QuotaUsage.reserved != 0)
+            ).all()
+            kept = session.execute(
+                select(Reservation.id).where(Reservation.state == ReservationState.RESERVED)
+            ).all()
+        if reserved or kept:
+            yield f"reserved {reserved}, reservations {kept}"
+
+    def _wrong_inventory(self) -> Iterator[str]:
+        really = self.driver.inventory()
+        found = {
+            "consistencygroup": really.groups,
+            "volume": really.volumes,
+            "snapshot": really.snapshots,
+        }
+        for noun, there in found.items():
+            placed = {t.id for t in self.all(noun) if getattr(t, "host", "snapshot") is not None}
+            if placed != there:
+                yield f"rows of {noun} are {sorted(placed)}, the backend has {sorted(there)}"
+        if really.problems:
+            yield f"the backend reports {really.problems}"
+
+
+@contextmanager
+def world(path: Path, driver: StorageDriver, *, host: str = HOST, **options: object) -> Iterator[World]:
+    """Serve over this driver with the state under ``path``; may follow an earlier one there."""
+    url = f"sqlite:///{path / 'cgflow.db'}"
+    upgrade(url)
+    conf = config.load([])
+    for name, value in options.items():
+        conf.set_override(name, value)
+    database = Database(url)
+    service = Service(conf, database, {host: driver})
+    service.start()
+    try:
+        yield World(service, database, driver)
+    finally:
+        service.stop()

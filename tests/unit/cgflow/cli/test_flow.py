@@ -1,0 +1,100 @@
+"""``cgflow flow``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support import told
+from tests.support.canned import CannedService
+from tests.support.command import Cgflow
+from tests.support.told import FLOW, Story
+
+
+@pytest.fixture
+def many(service: CannedService) -> Story:
+    story = Story().step("driver.cut", 0, 5)
+    for number in range(8):
+        story.step(f"driver.snapshot[v{number}]", 6, 10)
+    service.plays_flow(told.flow(), story.move(None, "success", 412).events)
+    return story
+
+
+def test_list_passes_the_filters_on(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("GET", "/flows", {"flows": [told.flow("reverted", reason="no space")]})
+    ran = cgflow("flow", "list", "--state", "reverted", "--operation", "cgsnapshot.create", "--limit", "5")
+    assert FLOW in ran.stdout
+    assert "412 ms" in ran.stdout
+    assert "no space" in ran.stdout
+    assert service.asked[0].query == {"state": "reverted", "operation": "cgsnapshot.create", "limit": "5"}
+
+
+def test_list_in_json_is_as_the_wire_has_it(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("GET", "/flows", {"flows": [told.flow()]})
+    assert cgflow.json("flow", "list") == {"flows": [told.flow()]}
+
+
+def test_list_takes_the_name_of_a_resource(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("GET", "/flows", {"flows": []})
+    service.plays("GET", "/consistencygroups/detail", {"consistencygroups": [{"id": "g", "name": "db"}]})
+    service.plays("GET", "/volumes/detail", {"volumes": []})
+    service.plays("GET", "/cgsnapshots/detail", {"cgsnapshots": []})
+    assert cgflow("flow", "list", "--resource", "db", "--all-projects").exit_code == 0
+    assert service.asked[-1].query == {"resource": "g", "all_tenants": "1", "limit": "50"}
+    service.plays("GET", "/volumes/detail", {"volumes": [{"id": "v", "name": "db"}]})
+    assert cgflow("flow", "list", "--resource", "db").exit_code == 0
+    ran = cgflow("flow", "list", "--resource", "db")
+    assert "2 things are called 'db'. Give the id of one: consistency group g, volume v." in ran.stderr
+    assert cgflow("flow", "list", "--resource", FLOW).exit_code == 0
+    assert service.asked[-1].query["resource"] == FLOW, "what has been deleted still has its flows"
+    assert "No group, volume or cgsnapshot is called 'x'" in cgflow("flow", "list", "--resource", "x").stderr
+
+
+def test_show_folds_and_unfolds(many: Story, cgflow: Cgflow) -> None:
+    shown = cgflow("flow", "show", FLOW).stdout
+    assert shown.startswith(f"cgsnapshot.create  {FLOW}\n  resource  cgsnapshot ")
+    assert "  ✓  driver.snapshot[...] x 8" in shown
+
+
+def test_show_all(many: Story, cgflow: Cgflow) -> None:
+    assert "driver.snapshot[v7]" in cgflow("flow", "show", FLOW, "--all").stdout
+
+
+def test_show_in_json(many: Story, cgflow: Cgflow) -> None:
+    assert cgflow.json("flow", "show", FLOW) == {"flow": told.flow()}
+
+
+def test_events(many: Story, cgflow: Cgflow) -> None:
+    lines = cgflow("flow", "events", FLOW).stdout.splitlines()
+    assert len(lines) == 1 + len(many.events)
+    assert "RUNNING" in lines[1]
+
+
+def test_events_in_json(many: Story, cgflow: Cgflow) -> None:
+    assert cgflow.json("flow", "events", FLOW) == {"events": many.events}
+
+
+def test_graph(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("GET", f"/flows/{FLOW}/graph", "digraph {}\n")
+    assert cgflow("flow", "graph", FLOW).stdout == "digraph {}\n"
+    assert cgflow.json("flow", "graph", FLOW) == {"dot": "digraph {}\n"}
+
+
+def test_follow_ends_as_the_flow_did(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays_flow(told.flow("reverted", reason="no."), Story().move(None, "reverted", 9).events)
+    ran = cgflow("flow", "follow", FLOW)
+    assert ran.exit_code == 1
+    assert "cgsnapshot.create reverted after 412 ms" in ran.stdout
+
+
+def test_follow_in_json_is_a_stream_of_lines(many: Story, cgflow: Cgflow) -> None:
+    ran = cgflow("flow", "follow", FLOW, "--json")
+    assert ran.exit_code == 0
+    *events, last = map(json.loads, ran.stdout.splitlines())
+    assert events == many.events
+    assert last == {"flow": told.flow()}
+
+
+def test_an_unknown_flow_is_refused_at_once(cgflow: Cgflow) -> None:
+    assert cgflow("flow", "follow", "nope").exit_code == 1

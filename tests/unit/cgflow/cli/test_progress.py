@@ -1,0 +1,67 @@
+"""Watching a flow: on a terminal the steps are redrawn, elsewhere every transition is a line."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from cgflow.cli import progress, values
+from tests.support import told
+from tests.support.canned import CannedService
+from tests.support.told import FLOW, Story
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        ("RUNNING", "+5 ms  driver.cut  running"),
+        ("SUCCESS", "+5 ms  driver.cut  done  3.0 ms"),
+        ("REVERTED", "+5 ms  driver.cut  undone  3.0 ms"),
+        ("PENDING", None),
+        ("IGNORE", None),
+    ],
+)
+def test_one_transition(state: str, line: str | None) -> None:
+    (event,) = Story().move("driver.cut", state, 5, 3.0).events
+    told_as = progress.transition(event, values.moment(told.at(0)))
+    assert (told_as and told_as.strip()) == line
+
+
+def test_the_flows_own_transition() -> None:
+    (event,) = Story().move(None, "reverted", 5, 3.0, failure={"message": "no space"}).events
+    assert progress.transition(event, None) == "            flow  reverted  no space"
+
+
+def on_a_terminal(*words: str) -> tuple[int, str]:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    code = "from cgflow.cli.main import main; main()"
+    command = subprocess.Popen([sys.executable, "-c", code, *words], stdout=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 4096):
+            shown += part
+    except OSError:
+        # How a terminal says that nobody writes to it any more.
+        pass
+    os.close(ours)
+    return command.wait(), shown.decode()
+
+
+def test_on_a_terminal_the_steps_are_redrawn(service: CannedService) -> None:
+    story = Story().step("quota.reserve", 1, 3)
+    for number in range(8):
+        story.step(f"driver.snapshot[v{number}]", 10, 20)
+    story.undoes("quota.reserve", 50, 2).move(None, "reverted", 60)
+    service.plays_flow(told.flow("reverted", reason="no space"), story.events)
+    code, shown = on_a_terminal("--url", service.url, "flow", "follow", FLOW)
+    assert code == 1
+    assert "done, undone in 2.0 ms" in shown
+    assert "driver.snapshot[...] x 8" in shown
+    assert "cgsnapshot.create reverted after 412 ms" in shown
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1, "the cursor is given back"

@@ -1,0 +1,223 @@
+"""The choice of a backend, and the words when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cgflow.errors import ConfigError, InvalidInput, NoValidBackend
+from cgflow.scheduler import plugins
+from cgflow.scheduler.placement import Placement
+
+from .conftest import NOW, backend, request
+
+FILTERS = ["availability_zone", "backend_up", "capabilities", "capacity"]
+ABLE = {"consistencygroup_support": True}
+
+
+@pytest.fixture(scope="module")
+def placement():
+    return Placement(FILTERS, ["capacity"])
+
+
+def kind(name, **specs):
+    return request(id="G", volume_type=name, extra_specs=specs)
+
+
+def refused(call, *args):
+    with pytest.raises(NoValidBackend) as error:
+        call(*args)
+    return error.value.message
+
+
+def test_volume_goes_where_most_room_is(placement):
+    choice = placement.for_volume([backend("h@a", free=10), backend("h@b", free=20)], request(size_gib=1))
+    assert (choice.host, choice.reasons) == ("h@b", {})
+
+
+def test_the_rejected_are_told_beside_the_choice(placement):
+    backends = [backend("h@a", free=1.0), backend("h@b"), backend("h@c", zone="z", is_up=False)]
+    choice = placement.for_volume(backends, request(size_gib=2, availability_zone="nova"))
+    assert choice.host == "h@b"
+    assert choice.reasons == {
+        "h@a": ("has 1 GiB free, needs 2 GiB",),
+        "h@c": (
+            "is in availability zone 'z', not in 'nova'",
+            "is down since 2026-11-22T09:59:59.000000",
+        ),
+    }
+
+
+def test_no_valid_backend_names_each_with_all_its_reasons(placement):
+    backends = [backend("host@qsd"), backend("host@other", is_up=False, **ABLE)]
+    assert refused(placement.for_group, backends, [kind("gold")], None) == (
+        "No valid backend was found for consistency group G: "
+        "host@other: is down since 2026-11-22T09:59:59.000000; "
+        "host@qsd: lacks consistencygroup_support (needs '<is> True', has None)."
+    )
+
+
+def test_no_backend_at_all_is_said(placement):
+    message = refused(placement.for_volume, [], request())
+    assert (
+        message
+        == "No valid backend was found for volume V: there is none to choose from, none has reported yet."
+    )
+
+
+def test_equal_backends_are_taken_by_name(placement):
+    assert placement.for_volume([backend("h@b"), backend("h@a")], request()).host == "h@a"
+
+
+def test_group_has_to_be_accepted_for_every_type(placement):
+    backends = [
+        backend("h@fast", speed=9, **ABLE),
+        backend("h@safe", safe=True, **ABLE),
+        backend("h@both", speed=9, safe=True, free=1.0, **ABLE),
+    ]
+    types = [kind("gold", speed=">= 5"), kind("safe", safe="<is> True")]
+    choice = placement.for_group(backends, types, None)
+    assert choice.host == "h@both"
+    assert choice.reasons == {
+        "h@fast": ("lacks safe (needs '<is> True', has None) for volume type safe",),
+        "h@safe": ("lacks speed (needs '>= 5', has None) for volume type gold",),
+    }
+
+
+def test_empty_intersection_is_no_valid_backend(placement):
+    backends = [backend("h@fast", speed=9, **ABLE), backend("h@safe", safe=True, **ABLE)]
+    message = refused(placement.for_group, backends, [kind("a", speed="9"), kind("b", safe="True")], None)
+    assert "h@fast: lacks safe" in message
+    assert "h@safe: lacks speed" in message
+
+
+def test_group_needs_support_and_the_type_is_not_touched(placement):
+    specs = {"capabilities:consistencygroup_support": "<is> False"}
+    one = request(id="G", extra_specs=specs)
+    # A scoped key does not stand for the unscoped one: both hold, and nothing can meet both.
+    assert "lacks consistencygroup_support" in refused(placement.for_group, [backend(**ABLE)], [one], None)
+    assert specs == {"capabilities:consistencygroup_support": "<is> False"}
+
+
+def test_a_type_that_speaks_of_support_itself_is_taken_at_its_word(placement):
+    one = kind("own", consistencygroup_support="<is> False")
+    assert placement.for_group([backend(consistencygroup_support=False)], [one], None).host == "host@qsd"
+
+
+def test_group_takes_no_capacity(placement):
+    full = backend(free=0.0, **ABLE)
+    assert placement.for_group([full], [request(id="G", size_gib=10)], None).host == "host@qsd"
+
+
+def test_group_is_placed_in_its_zone(placement):
+    backends = [backend("h@a", zone="az1", **ABLE), backend("h@b", zone="az2", free=1.0, **ABLE)]
+    assert placement.for_group(backends, [kind("gold")], "az2").host == "h@b"
+
+
+def test_group_without_types_is_refused(placement):
+    with pytest.raises(InvalidInput, match="without a volume type: name at least one"):
+        placement.for_group([backend(**ABLE)], [], None)
+
+
+def test_snapshots_need_room_on_thick_storage_only(placement):
+    placement.for_snapshots(backend(free=5.0, **ABLE), "S", [2, 3], NOW)
+    placement.for_snapshots(backend(free=1.0, thin=True, **ABLE), "S", [2, 3], NOW)
+    message = refused(placement.for_snapshots, backend(free=4.0, **ABLE), "S", [2, 3], NOW)
+    assert message == ("No valid backend was found for cgsnapshot S: host@qsd: has 4 GiB free, needs 5 GiB.")
+
+
+def test_snapshots_need_a_backend_that_is_up_and_able(placement):
+    message = refused(placement.for_snapshots, backend(age_s=61), "S", [1], NOW)
+    assert "has not reported since" in message
+    assert "lacks consistencygroup_support" in message
+    assert "is not known any more" in refused(placement.for_snapshots, None, "S", [1], NOW)
+
+
+def test_service_down_time_is_handed_to_the_filter():
+    patient = Placement(FILTERS, [], service_down_s=100)
+    assert patient.for_volume([backend(age_s=99)], request()).host == "host@qsd"
+
+
+def test_unknown_names_are_refused_with_those_that_are_known():
+    with pytest.raises(ConfigError) as error:
+        Placement(["zone"], [])
+    assert error.value.message == (
+        "There is no 'zone' in cgflow.scheduler.filters. "
+        "Known are: availability_zone, backend_up, capabilities, capacity."
+    )
+    with pytest.raises(
+        ConfigError, match="no 'luck' in cgflow.scheduler.weighers. Known are: capacity, volu"
+    ):
+        Placement([], ["luck"])
+
+
+def test_a_plugin_that_cannot_be_loaded_is_named(monkeypatch):
+    broken = EntryPoint(name="broken", value="cgflow.nowhere:Filter", group=plugins.FILTERS)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [broken])
+    with pytest.raises(ConfigError, match="'broken' in .* cannot be loaded from cgflow.nowhere:Filter"):
+        Placement(["broken"], [])
+
+
+@dataclass
+class ByType:
+    """A weigher that has its own opinion for each volume type."""
+
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def score(self, backend, request):
+        return self.scores[request.volume_type][backend.name]
+
+
+@pytest.fixture
+def weighing(monkeypatch):
+    def build(multipliers=None, **scores):
+        point = type(
+            "Point", (), {"name": "by_type", "value": "here", "load": lambda self: lambda: ByType(scores)}
+        )
+        monkeypatch.setattr(plugins, "entry_points", lambda group: [point()])
+        return Placement([], ["by_type"], multipliers=multipliers or {})
+
+    return build
+
+
+SCORES = {
+    "gold": {"h@a": 10.0, "h@b": 9.0, "h@c": 0.0},
+    "silver": {"h@a": 0.0, "h@b": 400.0, "h@c": 500.0},
+}
+
+
+@pytest.mark.parametrize("order", [["gold", "silver"], ["silver", "gold"]])
+def test_weights_of_all_types_are_summed_in_whatever_order(weighing, order):
+    # The first alone would take a, the second alone c; b is second best for both.
+    backends = [backend(name) for name in ("h@a", "h@b", "h@c")]
+    types = [kind(name) for name in order]
+    assert weighing(**SCORES).for_group(backends, types, None).host == "h@b"
+    assert weighing(**SCORES).for_group(backends, [kind("gold")], None).host == "h@a"
+    assert weighing(**SCORES).for_group(backends, [kind("silver")], None).host == "h@c"
+
+
+def test_a_multiplier_below_zero_turns_a_weigher_around(weighing):
+    backends = [backend(name) for name in ("h@a", "h@b", "h@c")]
+    placement = weighing({"by_type": -1.0}, **SCORES)
+    assert placement.for_volume(backends, request(volume_type="gold")).host == "h@c"
+
+
+@given(
+    st.dictionaries(st.sampled_from(["h@a", "h@b", "h@c", "h@d"]), st.integers(0, 50), min_size=1),
+    st.integers(0, 50),
+)
+def test_chosen_fits_and_nothing_that_fits_is_told_as_rejected(free, size):
+    placement = Placement(FILTERS, ["capacity", "volume_number"])
+    backends = [backend(name, free=float(gib)) for name, gib in free.items()]
+    fits = {name for name, gib in free.items() if gib >= size}
+    if not fits:
+        message = refused(placement.for_volume, backends, request(size_gib=size))
+        assert all(f"{name}: has" in message for name in free)
+        return
+    choice = placement.for_volume(backends, request(size_gib=size))
+    assert free[choice.host] == max(free[name] for name in fits)
+    assert set(choice.reasons) == set(free) - fits
