@@ -101,8 +101,9 @@ class Service:
 
     def _down(self, name: str, error: CgflowError) -> None:
         LOG.warning("backend %s is down: %s", name, error)
+        zone = self._settings.storage_availability_zone
         with self._database.write() as session:
-            backends.down(session, name, error.message, clock.now())
+            backends.down(session, name, error.message, clock.now(), availability_zone=zone)
 
     def _expire(self) -> None:
         with self._database.write() as session:

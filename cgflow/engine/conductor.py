@@ -27,7 +27,7 @@ from cgflow.engine.run import Run
 from cgflow.engine.task import Task
 from cgflow.engine.watch import Watch
 from cgflow.engine.writer import Writer
-from cgflow.errors import CgflowError, FenceLost, FlowMismatch
+from cgflow.errors import FenceLost, FlowMismatch
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
@@ -101,16 +101,17 @@ class Conductor:
             self._take_up(flow_id)
         except FlowMismatch as mismatch:
             LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no trace needed
-            self._note(flow_id, mismatch)
+            self._note(flow_id, mismatch.message)
         except FenceLost as lost:
             LOG.warning("%s", lost)
-        except Exception:
+        except Exception as error:
             # The flow keeps its state and is taken up again at the next start.
             LOG.exception("flow %s stopped for a reason that is not its own", flow_id)
+            self._note(flow_id, f"Stopped, and taken up again at the next start: {error}")
 
-    def _note(self, flow_id: str, why: CgflowError) -> None:
+    def _note(self, flow_id: str, why: str) -> None:
         with self._database.write() as session:
-            flows.note(session, flow_id, why.message)
+            flows.note(session, flow_id, why)
 
     def _take_up(self, flow_id: str) -> None:
         with self._database.write() as session:
@@ -184,6 +185,10 @@ class Conductor:
         detail: dict[str, Any] | None = None
         if verdict.state is not FlowState.SUCCESS:
             detail = {"failure": {"message": verdict.reason, "leftovers": list(verdict.leftovers)}}
+            if verdict.state is FlowState.ROLLBACK_FAILED:
+                # Before the end is announced: who waits for it then looks at the resource.
+                with self._database.write() as session:
+                    flows.show_failed_rollback(session, run.flow, verdict.reason or "")
             LOG.warning("flow %s (%s) %s: %s", run.flow.id, run.flow.operation, verdict.state, verdict.reason)
         position = run.move(
             verdict.state,
@@ -193,6 +198,3 @@ class Conductor:
             ended_at=clock.now(),
         )
         run.wait_durable(position)
-        if verdict.state is FlowState.ROLLBACK_FAILED:
-            with self._database.write() as session:
-                flows.show_failed_rollback(session, run.flow, verdict.reason or "")

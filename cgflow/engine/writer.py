@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
@@ -133,7 +133,8 @@ class Writer:
                 with self._changed:
                     if self._changed.wait_for(lambda: self._stopping, RETRY_PAUSE_S):
                         return False
-            except DBAPIError:
+            except Exception:
+                # Whatever is wrong with these rows must not keep the others from the disk.
                 LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
                 self._commit_apart(batch)
                 return True
@@ -150,10 +151,10 @@ class Writer:
             try:
                 with self._database.write() as session:
                     _write(session, _fenced(session, saves))
-            except DBAPIError as error:
+            except Exception as error:
                 LOG.exception("flow %s cannot be stored, its run ends here", flow_id)
                 for save in saves:
-                    save.owner.lost = CgflowError(f"Flow {flow_id} cannot be stored: {error.orig}")
+                    save.owner.lost = CgflowError(f"Flow {flow_id} cannot be stored: {error}")
 
 
 def _newest_events(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
@@ -165,7 +166,7 @@ def _fenced(session: Session, batch: list[Save]) -> list[Save]:
     """Return the saves whose owner still owns; the others learn that they do not."""
     flow_ids = {save.owner.flow_id for save in batch}
     rows = session.execute(select(Flow.id, Flow.epoch).where(Flow.id.in_(flow_ids)).with_for_update())
-    epochs: dict[str, int] = dict(rows.tuples().all())
+    epochs: dict[str, int] = {row.id: row.epoch for row in rows}
     for owner in (save.owner for save in batch):
         stored = epochs.get(owner.flow_id)
         if stored != owner.epoch and owner.lost is None:

@@ -1,7 +1,9 @@
-"""The first step of every story: what the flow holds, and how it is left when the flow is undone.
+"""The first step of every story: what acceptance gave the flow, and how it is left when the flow is undone.
 
-Being first, it is undone last: when a thing comes to rest in an error status
-everything else has been given back already.
+Acceptance claims things and reserves quota before any step runs, so the first
+step owns the undo of both, whichever step fails: in one transaction the
+reservation is given back and the things come to rest. Being first, it is
+undone last, when everything else has been given back already.
 """
 
 from __future__ import annotations
@@ -71,6 +73,7 @@ class ClaimForCreate(Task):
     ) -> None:
         reason = reason_from(flow_failures.values())
         with database.write() as session:
+            ledger.cancel(session, flow_id)
             rows = ROWS_OF[resource_type]
             rows.settle(session, [resource_id], flow_id, Status.ERROR, reason, consumes_quota=False)
             release_others(session, flow_id, claims)
@@ -100,6 +103,7 @@ class ClaimForChange(Task):
     ) -> None:
         reason = reason_from(flow_failures.values())
         with database.write() as session:
+            ledger.cancel(session, flow_id)
             ROWS_OF[resource_type].settle(session, [resource_id], flow_id, Status.AVAILABLE, reason)
             release_others(session, flow_id, claims)
 

@@ -87,7 +87,7 @@ class ScheduleCgsnapshot(Task):
         self, database: Database, placement: Placement, host: str, resource_id: str, sizes: list[int]
     ) -> None:
         with database.read() as session:
-            found = backend.get(session, host)
+            found = next((one for one in backend.all(session) if one.name == host), None)
         placement.for_snapshots(found, resource_id, sizes, clock.now())
 
 

@@ -103,6 +103,49 @@ def test_cut_of_nothing_or_of_another_cgsnapshots_copies_is_refused(members):
         driver.cut("c", "g", members)
 
 
+def test_cgsnapshot_can_be_cut_anew_after_its_undo():
+    driver = MemoryDriver()
+    driver.create_group("g")
+    driver.create_volume(ONE)
+    for letter in (b"A", b"B"):
+        driver.write("one", 0, letter)
+        driver.prepare(COPY)
+        driver.cut("c", "g", [COPY])
+        driver.export_snapshot(COPY)
+        assert driver.read_snapshot("copy", 0, 1) == letter
+        driver.delete_snapshot(COPY)
+
+
+def test_copy_has_the_size_of_its_volume_at_the_cut():
+    driver = MemoryDriver()
+    driver.create_group("g")
+    driver.create_volume(ONE)
+    driver.prepare(COPY)
+    driver.extend_volume(ONE, 2)
+    driver.cut("c", "g", [COPY])
+    driver.extend_volume(ONE, 3)
+    assert driver.snapshot(COPY) == {"size_bytes": 2 << 30, "allocated_bytes": 0}
+
+
+def test_shrinking_forgets_what_lay_past_the_end():
+    driver = MemoryDriver()
+    driver.create_volume(VolumeSpec("one", 2))
+    driver.write("one", (1 << 30) - 1, b"AA")
+    for size in (1, 2):
+        driver.extend_volume(VolumeSpec("one", 2), size)
+    assert driver.read("one", (1 << 30) - 1, 2) == b"A\0"
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_volume_without_a_size_is_refused(size):
+    driver = MemoryDriver()
+    with pytest.raises(FinalDriverError, match="cannot have a size of"):
+        driver.create_volume(VolumeSpec("one", size))
+    driver.create_volume(VolumeSpec("one", 1))
+    with pytest.raises(FinalDriverError, match="cannot have a size of"):
+        driver.extend_volume(VolumeSpec("one", 1), size)
+
+
 def test_clients_cannot_reach_past_the_end():
     driver = MemoryDriver()
     driver.create_volume(VolumeSpec("one", 1))

@@ -36,8 +36,8 @@ def filled(file: Path) -> MemoryDriver:
 
 
 def test_evidence_outlives_a_restart(file):
-    before = filled(file).cut
-    evidence = before("c", "g", [COPY])
+    evidence = filled(file).cut("c", "g", [COPY])
+    assert evidence["duration_ms"] > 0
     assert opened(file).cut("c", "g", [COPY]) == evidence
 
 
@@ -116,6 +116,20 @@ def test_full_disk_is_a_final_error_and_breaks_nothing(file, monkeypatch):
     wanted = driver.inventory()
     assert wanted.groups == {"g", "kept"}
     assert opened(file).inventory() == wanted
+
+
+def test_cut_whose_evidence_does_not_fit_is_ambiguous_and_done(file, monkeypatch):
+    driver = filled(file)
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "os.write", lambda target, data: real(target, data[:5] if b"cut_took" in data else data)
+        )
+        with pytest.raises(AmbiguousDriverError, match="c was cut, but"):
+            driver.cut("c", "g", [COPY])
+    again = opened(file)
+    assert again.snapshot(COPY)["allocated_bytes"] == 4096
+    assert again.cut("c", "g", [COPY])["members"] == 1
 
 
 def test_half_a_line_that_cannot_be_taken_back_is_ambiguous(file, monkeypatch):

@@ -169,6 +169,33 @@ def test_chains_stay_short_under_clients_that_never_leave(bench: Bench) -> None:
             assert client.read(round_ * BLOCK, BLOCK) == bytes([round_ + 1]) * BLOCK
 
 
+def test_a_client_that_comes_during_a_merge_into_the_leaf_is_given_way(bench: Bench) -> None:
+    (volume,) = make_group(bench, 1)
+    write(bench.driver, volume, 1)
+    (snapshot,) = take(bench.driver, [volume], "c")
+    write(bench.driver, volume, 2, offset=BLOCK)
+    arrived: list[NbdClient] = []
+
+    def arrive(point: str) -> None:
+        if point == "merge:after-ready" and not arrived:
+            arrived.append(bench.client(bench.driver.connection(volume)))
+            arrived[0].write(2 * BLOCK, b"\3" * BLOCK)
+
+    bench.start(arrive).delete_snapshot(snapshot)
+    assert len(bench.manifest("g").volumes["v0"].chain) == 2
+    assert bench.driver.inventory().problems == ()
+    arrived[0].write(3 * BLOCK, b"\4" * BLOCK)
+    (second,) = take(bench.driver, [volume], "d")
+    arrived[0].write(3 * BLOCK, b"\5" * BLOCK)
+    bench.driver.delete_snapshot(second)
+    held = arrived[0].read(0, 4 * BLOCK)
+    assert held == b"\1" * BLOCK + b"\2" * BLOCK + b"\3" * BLOCK + b"\5" * BLOCK
+    bench.hang_up()
+    bench.driver.delete_snapshot(second)
+    assert len(bench.files("g")) == 1
+    assert read(bench.driver, volume, offset=3 * BLOCK) == b"\5" * BLOCK
+
+
 def test_a_layer_that_somebody_reads_is_not_merged_until_he_is_gone(bench: Bench) -> None:
     volumes = make_group(bench, 1)
     write(bench.driver, volumes[0], 1)

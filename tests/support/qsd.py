@@ -71,6 +71,11 @@ class Bench:
         assert daemon.start_time(record.pid) == record.start_time
         return record.pid
 
+    def pid_recorded(self, home_id: str) -> int | None:
+        """The daemon that the manifest names, alive or not."""
+        record = self.manifest(home_id).daemon
+        return None if record is None else record.pid
+
     def kill_daemon(self, home_id: str) -> None:
         """Kill the daemon of a home, and return when it is dead."""
         folder = self.state_dir / "homes" / home_id

@@ -33,18 +33,22 @@ class Injected(Exception):
 
 @dataclass
 class Sabotage:
-    """Fails at each point once. ``fired`` tells where it did."""
+    """Fails at every point that is wanted, once. ``fired`` tells where it did."""
 
-    points: list[Point] = field(default_factory=list)
+    wanted: Callable[[Point], bool] = lambda _: False
     fired: list[Point] = field(default_factory=list)
 
-    def order(self, *points: Point) -> None:
+    def order(self, wanted: Callable[[Point], bool]) -> None:
         """Fail at these points from now on, once each, and forget earlier orders."""
-        self.points, self.fired = list(points), []
+        self.wanted, self.fired = wanted, []
+
+    def stop(self) -> None:
+        """Let everything work again."""
+        self.wanted = lambda _: False
 
     def meet(self, point: Point) -> None:
-        """Fail if this point was ordered and has not failed yet."""
-        if point in self.points and point not in self.fired:
+        """Fail if this point is wanted and has not failed yet."""
+        if self.wanted(point) and point not in self.fired:
             self.fired.append(point)
             raise Injected(f"injected at {point}")
 

@@ -96,8 +96,8 @@ class World:
     def finish(self, accepted: Accepted) -> records.Flow:
         """Wait for the flow to end and return its record."""
         seq = 0
-        for _ in range(300):
-            self.desk.watch.wait(accepted.flow_id, seq, 5)
+        for _ in range(60):
+            self.desk.watch.wait(accepted.flow_id, seq, 1)
             with self.database.read() as session:
                 flow = flows.get(session, accepted.flow_id, None)
                 seq = flows.all_events(session, accepted.flow_id)[-1].seq

@@ -179,8 +179,6 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
     def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
         started = time.monotonic()
         with self._lock:
-            if group_id not in self._state.groups:
-                raise FinalDriverError(f"there is no group {group_id}")
             if not snapshots:
                 raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
             for snapshot in snapshots:

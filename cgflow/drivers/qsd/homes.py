@@ -125,14 +125,15 @@ class Homes:
         home = self.find(home_id)
         if home is None:
             return
-        with self._lock, home.lock:
+        with home.lock:
             if home.manifest.volumes:
                 raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(home.manifest.volumes))}")
             try:
                 home.demolish()
             except OSError as error:
                 raise AmbiguousDriverError(f"{home.folder} could not be removed: {words(error)}") from error
-            self._homes.pop(home_id, None)
+            with self._lock:
+                self._homes.pop(home_id, None)
 
     def problems(self, home_id: str | None) -> list[str]:
         """Return what is not understood or not served, of one home or of all."""

@@ -52,7 +52,7 @@ class StateDir:
                 self._claim(marker)
             self._take_lock(marker)
             _check(marker)
-            self.homes.mkdir(exist_ok=True)
+            self.homes.mkdir(mode=0o700, exist_ok=True)
             self._run.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             self.close()

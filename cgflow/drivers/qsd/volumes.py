@@ -75,6 +75,8 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         if volume.size_bytes == size_bytes:
             return
         merge.interrupt(home, volume_id)
+        if size_bytes < volume.size_bytes:
+            merge.sweep(home, volume_id)
         volume = home.manifest.volumes[volume_id]
         _refuse_below_frozen(home, volume, size_bytes)
         if not graph.detach(volume_id, politely=True):
