@@ -17,6 +17,7 @@ import pytest
 
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
 from cgflow.nbd import NbdClient
 from tests.support.qsd import BLOCK, Bench, group_of, require_qsd, snapshots_of
@@ -40,7 +41,8 @@ POINTS = [
     "extend:after-detach", "extend:after-record", "extend:after-resize", "home:after-manifest",
     "home:after-quit", "merge:after-close", "merge:after-detach", "merge:after-intent",
     "merge:after-job", "merge:after-ready", "merge:after-record", "merge:after-start",
-    "prepare:after-file", "prepare:after-manifest", "prepare:after-open", "recovery:after-settle",
+    "prepare:after-file", "prepare:after-manifest", "prepare:after-open", "recovery:after-death",
+    "recovery:after-settle",
     "remove:after-close", "remove:after-detach", "remove:after-manifest", "unexport:after-detach",
     "volume:after-attach", "volume:after-file", "volume:after-manifest", "volume:after-open",
 ]  # fmt: skip
@@ -141,12 +143,16 @@ def test_the_list_of_points_is_complete(bench: Bench) -> None:
     seen: list[str] = []
     driver, world = bench.start(seen.append), World()
     for step in STEPS:
+        if step == "cut a":
+            bench.driver.stop()
+            bench.kill_daemon("g")
+            driver = bench.start(seen.append)
         run(driver, world, step)
     assert sorted(set(seen)) == POINTS
     assert not any((bench.state_dir / "homes").iterdir())
 
 
-def in_child(bench: Bench, die: Callable[[str], None]) -> int:
+def in_child(bench: Bench, die: Callable[[str], None], steps: list[str] = STEPS) -> int:
     """Tell the story in a child that is to die; return the index of the step in which it did."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -155,7 +161,7 @@ def in_child(bench: Bench, die: Callable[[str], None]) -> int:
             driver = QsdDriver(bench.state_dir, trace=die)
             driver.start()
             world = World()
-            for step in STEPS:
+            for step in steps:
                 os.write(writer, b".")
                 run(driver, world, step)
         finally:
@@ -206,6 +212,46 @@ def test_the_process_and_the_daemon_die(bench: Bench, point: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     finish(bench, in_child(bench, die))
+
+
+@pytest.mark.parametrize("second", ["recovery:after-death", "daemon:after-spawn", "recovery:after-settle"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "cut:before-transaction",
+        "cut:after-transaction",
+        "merge:after-detach",
+        "merge:after-job",
+        "extend:after-resize",
+    ],
+)
+def test_the_rescuer_dies_too(bench: Bench, first: str, second: str) -> None:
+    """A client has written right after the cut, and nobody recorded that the cut has happened."""
+    address = StateDir(bench.state_dir).sockets("g").nbd
+
+    def die_with_the_daemon(reached: str) -> None:
+        if reached != first:
+            return
+        if first == "cut:after-transaction":
+            for volume in VOLUMES:
+                with NbdClient(str(address), volume.id) as client:
+                    client.write(9 * BLOCK, b"9" * BLOCK, fua=True)
+        for pid in (bench.state_dir / "homes").glob("*/daemon.pid"):
+            os.kill(int(pid.read_text()), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def die(reached: str) -> None:
+        if reached == second:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    reached = in_child(bench, die_with_the_daemon)
+    assert in_child(bench, die, []) == -1
+    if first == "cut:after-transaction":
+        bench.start()
+        for volume in VOLUMES:
+            with NbdClient(str(address), volume.id) as client:
+                assert client.read(9 * BLOCK, BLOCK) == b"9" * BLOCK
+    finish(bench, reached)
 
 
 @pytest.mark.parametrize("point", POINTS)

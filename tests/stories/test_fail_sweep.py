@@ -111,7 +111,7 @@ def test_an_undo_that_fails_names_what_is_left(
                 stuck = [item["task"] for item in flow.leftovers if item["state"] == "REVERT_FAILURE"]
                 assert [str(name).partition("[")[0] for name in stuck] == [step], told
                 thing = w.get(flow.resource_type, flow.resource_id)
-                assert flow.id in str(thing.reason) or step == "claim.create", told
+                assert flow.id in str(thing.reason), told
 
 
 def unlimited(w: World) -> None:

@@ -79,9 +79,18 @@ def note(session: Session, flow_id: str, reason: str) -> None:
 
 
 def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> None:
-    """Show on the resource itself that its undo failed. The flow keeps its claim: something is left."""
+    """Show on the resource itself that its undo failed, and keep it in the flow's hold: something is left."""
     rows = ROWS_OF[flow.resource_type]
     why = f"Undoing {flow.operation} failed and something is left; see flow {flow.id}. {reason}"
+    # The failed undo may have been that of the commit, which had let the resource go.
+    let_go = rows.where(
+        session,
+        rows.model.id == flow.resource_id,
+        rows.model.claimed_by.is_(None),
+        rows.model.flow_id == flow.id,
+    )
+    if let_go:
+        rows.claim(session, [flow.resource_id], flow.id, None)
     rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
 
 

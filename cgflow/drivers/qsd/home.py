@@ -102,12 +102,12 @@ class Home:
             self._use(found)
         return found is not None
 
-    def begin_daemon(self, changed: Manifest) -> None:
+    def begin_daemon(self) -> None:
         """Start a daemon and record it in the manifest. Raises: BusyDriverError, OSError."""
         fresh = daemon.spawn(self.around.program, self.folder, self.sockets, self._lost)
         self._use(fresh)
         self.trace("daemon:after-spawn")
-        self.save(replace(changed, daemon=fresh.record), releasing=True)
+        self.record_daemon()
 
     def record_daemon(self) -> None:
         """Note the adopted daemon in the manifest, if another one stands there. Raises: OSError."""

@@ -90,7 +90,11 @@ def _resume(home: Home) -> None:
         _settle_merges(home)
         _settle_cuts(home)
     else:
-        home.begin_daemon(_with_sizes(home, chain.after_death(home.manifest)))
+        # Before there is a daemon again: one that is found alive is asked what happened, and a new one
+        # that its maker did not survive would answer that nothing has.
+        home.save(_with_sizes(home, chain.after_death(home.manifest)), releasing=True)
+        home.trace("recovery:after-death")
+        home.begin_daemon()
     home.trace("recovery:after-settle")
     _settle_sizes(home)
     _match_exports(home, _match_layers(home))

@@ -1,0 +1,223 @@
+"""Volumes over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults
+from tests.functional.caller import Caller, malformed, missing, refused
+
+UNUSED = {
+    "consistencygroup_id": None,
+    "snapshot_id": None,
+    "name": None,
+    "description": None,
+    "volume_type": None,
+    "availability_zone": None,
+    "metadata": None,
+    "imageRef": None,
+    "source_volid": None,
+    "backup_id": None,
+    "multiattach": False,
+    "user_id": None,
+    "project_id": None,
+    "status": "creating",
+    "attach_status": "detached",
+    "source_replica": None,
+}
+CREATED = {
+    *("id", "status", "size", "availability_zone", "created_at", "updated_at", "name", "description"),
+    *("volume_type", "snapshot_id", "source_volid", "metadata", "links", "user_id", "bootable", "encrypted"),
+    *("replication_status", "consistencygroup_id", "multiattach", "attachments", "migration_status"),
+}
+SHOWN = CREATED | {
+    *("os-vol-tenant-attr:tenant_id", "os-vol-host-attr:host", "os-vol-mig-status-attr:migstat"),
+    *("os-vol-mig-status-attr:name_id", "cgflow:reason", "cgflow:flow_id"),
+}
+
+
+def test_create_show_list_delete(caller: Caller) -> None:
+    answer = caller.post("/volumes", {"volume": UNUSED | {"size": 2, "name": "data"}})
+    assert answer.status_code == 202
+    created = answer.json["volume"]
+    assert set(created) == CREATED
+    assert (created["status"], created["size"], created["name"]) == ("creating", 2, "data")
+    caller.done(answer)
+
+    volume = caller.get(f"/volumes/{created['id']}").json["volume"]
+    assert set(volume) == SHOWN
+    assert (volume["status"], volume["bootable"], volume["encrypted"]) == ("available", "false", False)
+    assert volume["os-vol-host-attr:host"] == "here@memory#memory"
+    self_link = {link["rel"]: link["href"] for link in volume["links"]}["self"]
+    assert self_link == f"http://localhost{caller.prefix}/volumes/{volume['id']}"
+    assert caller.get("/volumes").json == {
+        "volumes": [{"id": volume["id"], "name": "data", "links": volume["links"]}]
+    }
+    assert caller.get("/volumes/detail").json == {"volumes": [volume]}
+
+    deleted = caller.delete(f"/volumes/{volume['id']}?cascade=False")
+    assert (deleted.status_code, deleted.data) == (202, b"")
+    caller.done(deleted)
+    missing(caller.get(f"/volumes/{volume['id']}"))
+
+
+def test_metadata_type_and_digits(caller: Caller) -> None:
+    name = caller.type()
+    volume_id = caller.volume(size="3", volume_type=name, metadata={"a": "b"})
+    volume = caller.get(f"/volumes/{volume_id}").json["volume"]
+    assert (volume["size"], volume["volume_type"], volume["metadata"]) == (3, name, {"a": "b"})
+
+
+@pytest.mark.parametrize(
+    "size", [0, -1, "0", "-1", "x", "", " 1", "1.0", 1.0, 1.5, True, None, [], {}, 2**31, 10**40, "９"]
+)
+def test_sizes_that_are_none(caller: Caller, size: object) -> None:
+    assert "size" in malformed(caller.post("/volumes", {"volume": {"size": size}}), "size")
+
+
+def test_without_a_size(caller: Caller) -> None:
+    assert "size" in malformed(caller.post("/volumes", {"volume": {}}), "size")
+
+
+@pytest.mark.parametrize(
+    "wish", ["imageRef", "source_volid", "backup_id", "snapshot_id", "multiattach", "source_replica"]
+)
+def test_what_is_not_offered_yet_is_refused_by_name(caller: Caller, wish: str) -> None:
+    for value in ("x", True):
+        answer = caller.post("/volumes", {"volume": {"size": 1, wish: value}})
+        assert malformed(answer, wish) == f"'{wish}' is not supported yet."
+
+
+def test_of_an_unknown_type_or_group(caller: Caller) -> None:
+    assert "nope" in missing(caller.post("/volumes", {"volume": {"size": 1, "volume_type": "nope"}}))
+    unknown = str(uuid.uuid4())
+    body = {"volume": {"size": 1, "volume_type": caller.type(), "consistencygroup_id": unknown}}
+    assert missing(caller.post("/volumes", body)) == f"Consistency group id:{unknown} not found"
+
+
+def test_in_a_group(caller: Caller) -> None:
+    name, other = caller.type(), caller.type()
+    group_id = caller.group(name)
+    body = {"size": 1, "consistencygroup_id": group_id}
+    assert malformed(caller.post("/volumes", {"volume": body}), "volume_type") == (
+        "volume_type must be provided when creating a volume in a consistency group."
+    )
+    message = malformed(caller.post("/volumes", {"volume": body | {"volume_type": other}}), "volume_type")
+    assert message.startswith(
+        "Invalid input received: Invalid volume_type provided (requested type must be supported "
+        "by this consistency group."
+    )
+    volume_id = caller.member(group_id, name)
+    volume = caller.get(f"/volumes/{volume_id}").json["volume"]
+    assert volume["consistencygroup_id"] == group_id
+    found = caller.get(f"/volumes?consistencygroup_id={group_id}").json["volumes"]
+    assert [volume["id"] for volume in found] == [volume_id]
+    message = refused(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
+    assert "Volume cannot be deleted while in a consistency group" in message
+
+
+def test_in_a_group_that_is_not_available(caller: Caller, faults: Faults) -> None:
+    name = caller.type()
+    faults.order(Fault("create_group", "final"))
+    answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
+    caller.flow(answer)
+    group_id = answer.json["consistencygroup"]["id"]
+    body = {"volume": {"size": 1, "volume_type": name, "consistencygroup_id": group_id}}
+    assert refused(caller.post("/volumes", body), 400, "badRequest").startswith(
+        "Invalid ConsistencyGroup: Originating consistencygroup status must be one of 'available' values"
+    )
+
+
+def test_over_quota(caller: Caller) -> None:
+    caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"gigabytes": 4, "volumes": 1}})
+    answer = caller.post("/volumes", {"volume": {"size": 5}})
+    assert refused(answer, 413, "overLimit") == (
+        "Requested volume or snapshot exceeds allowed Gigabytes quota. Requested 5G, "
+        "quota is 4G and 0G has been consumed."
+    )
+    assert answer.headers["Retry-After"] == "0"
+    volume_id = caller.volume()
+    refused(caller.post("/volumes", {"volume": {"size": 1}}), 413, "overLimit")
+    more = {"os-extend": {"new_size": 5}}
+    refused(caller.post(f"/volumes/{volume_id}/action", more), 413, "overLimit")
+
+
+def test_extend(caller: Caller) -> None:
+    volume_id = caller.volume(size=2)
+    for size in (2, 1):
+        answer = caller.post(f"/volumes/{volume_id}/action", {"os-extend": {"new_size": size}})
+        assert "New size for extend must be greater" in malformed(answer, "new_size")
+    answer = caller.post(f"/volumes/{volume_id}/action", {"os-extend": {"new_size": 3}})
+    assert (answer.status_code, answer.data) == (202, b"")
+    caller.done(answer)
+    assert caller.get(f"/volumes/{volume_id}").json["volume"]["size"] == 3
+
+
+@pytest.mark.parametrize("size", [0, -5, "x", None, True, 1.5, [], 2**31])
+def test_extend_to_what_is_no_size(caller: Caller, size: object) -> None:
+    malformed(caller.post("/volumes/x/action", {"os-extend": {"new_size": size}}), "os-extend.new_size")
+
+
+def test_connections(caller: Caller) -> None:
+    volume_id = caller.volume()
+    for connector in ({"connector": {"host": "here"}}, {}, None):
+        answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": connector})
+        info = answer.json["connection_info"]
+        assert (info["driver_volume_type"], info["data"]["volume"]) == ("memory", volume_id)
+    answer = caller.post(f"/volumes/{volume_id}/action", {"os-terminate_connection": {}})
+    assert (answer.status_code, answer.data) == (202, b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "key"),
+    [
+        ("final", 400, "badRequest"),
+        ("busy", 409, "conflictingRequest"),
+        ("ambiguous", 503, "serviceUnavailable"),
+    ],
+)
+def test_a_backend_that_refuses_a_connection(
+    caller: Caller, faults: Faults, kind: str, status: int, key: str
+) -> None:
+    volume_id = caller.volume()
+    faults.order(Fault("connection", kind))  # type: ignore[arg-type]
+    answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": {}})
+    refused(answer, status, key)
+    assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, faults: Faults) -> None:
+    faults.order(Fault("create_volume", "final"))
+    answer = caller.post("/volumes", {"volume": {"size": 1}})
+    caller.flow(answer)
+    volume = caller.get(f"/volumes/{answer.json['volume']['id']}").json["volume"]
+    assert volume["status"] == "error"
+    assert volume["cgflow:reason"]
+    path = f"/volumes/{volume['id']}"
+    refused(caller.post(f"{path}/action", {"os-initialize_connection": {}}), 400, "badRequest")
+    refused(caller.post(f"{path}/action", {"os-extend": {"new_size": 2}}), 400, "badRequest")
+    caller.done(caller.delete(path))
+
+
+@pytest.mark.parametrize("body", [{}, {"os-reset_status": {}}, {"os-extend": {}, "os-detach": {}}, [], None, 1])
+def test_actions_that_are_none(caller: Caller, body: object) -> None:
+    refused(caller.post("/volumes/x/action", body), 400, "badRequest")
+
+
+def test_unknown_ones(caller: Caller) -> None:
+    unknown = str(uuid.uuid4())
+    for answer in (
+        caller.get(f"/volumes/{unknown}"),
+        caller.delete(f"/volumes/{unknown}"),
+        caller.post(f"/volumes/{unknown}/action", {"os-extend": {"new_size": 9}}),
+        caller.post(f"/volumes/{unknown}/action", {"os-initialize_connection": {}}),
+        caller.post(f"/volumes/{unknown}/action", {"os-terminate_connection": {}}),
+    ):
+        assert missing(answer) == f"Volume {unknown} could not be found."
+
+
+def test_a_cascade_is_not_offered(caller: Caller) -> None:
+    malformed(caller.delete("/volumes/x?cascade=True"), "cascade")
+    malformed(caller.delete("/volumes/x?cascade=what"), "cascade")
