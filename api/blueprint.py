@@ -7,7 +7,7 @@ reader that they use, and the API document that is made from them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 from flask import Flask, Request
@@ -34,7 +34,7 @@ class _Reader(FlaskParser):
     """Reads what a view takes; every complaint is an ``InvalidInput`` that names the field."""
 
     # Each schema says by itself what it makes of what it does not know.
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"json": None, "query": None}
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"json": None, "query": None}
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
         """Return the body, read strictly whatever its content type claims; None, if there is none."""

@@ -13,7 +13,6 @@ from typing import NoReturn
 
 import click
 import waitress
-from cgflow.db.upgrade import upgrade
 from oslo_config import cfg
 from stevedore import DriverManager, ExtensionManager
 from stevedore.exception import NoMatches
@@ -21,8 +20,9 @@ from stevedore.exception import NoMatches
 from api.app import create_app
 from cgflow import config
 from cgflow.db.database import Database
+from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import CgflowError, ConfigError
 from cgflow.state_dir import StateDir
 from flows.service import Service
@@ -63,7 +63,7 @@ def serve(
 def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backend: str, drills: bool) -> None:
     driver = _driver(backend, held.path)
     if drills:
-        driver = FaultyDriver(driver, Faults.from_file(held.path / "faults.json"))
+        driver = with_faults(driver, Faults.from_file(held.path / "faults.json"))
     upgrade(held.database_url)
     service = Service(conf, Database(held.database_url), {f"{socket.gethostname()}@{backend}": driver})
     try:

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.demo.stage import PROJECT, WORKERS, Stage
+from tests.demo.stage import WORKERS, Stage
 from tests.support.ordering import Finding, OrderedWriter, check
 
 MEMBERS = 4
@@ -19,8 +19,8 @@ CONTROLS = 3
 def build(stage: Stage) -> tuple[str, list[str]]:
     """Make a type, a group and its members by typing; return the group and its volumes."""
     stage.title("A consistency group with four real volumes")
-    stage.type("type create database --property consistencygroup_support=<is>\N{NO-BREAK SPACE}True")
-    stage.type(f"quota set {PROJECT} snapshots=200 volumes=20 gigabytes=2000")
+    stage.type("type create database --property consistencygroup_support='<is> True'")
+    stage.type("quota set snapshots=200 volumes=20 gigabytes=2000")
     stage.type("group create orders --type database --wait")
     group_id: str = stage.client.consistencygroups.find("orders")["id"]
     for name in ("data", "log", "index", "blobs"):

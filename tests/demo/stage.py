@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -44,7 +45,7 @@ class Stage:
         """Type a command as a person would, show it with its answer, and check its exit code."""
         print(f"   $ cgflow {command}", flush=True)
         program = Path(sys.executable).with_name("cgflow")
-        asked = [str(program), "--url", self.served.url, "--project", PROJECT, *command.split()]
+        asked = [str(program), "--url", self.served.url, "--project", PROJECT, *shlex.split(command)]
         done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
         said = (done.stdout + done.stderr).rstrip()
         for line in said.splitlines():

@@ -69,7 +69,9 @@ def test_filters(caller: Caller, group: str) -> None:
 
 @pytest.mark.parametrize("named", [{}, {"consistencygroup_id": None}, {"consistencygroup_id": ""}])
 def test_of_no_group(caller: Caller, named: dict[str, object]) -> None:
-    message = malformed(caller.post("/cgsnapshots", {"cgsnapshot": {"name": "x", **named}}), "consistencygroup_id")
+    message = malformed(
+        caller.post("/cgsnapshots", {"cgsnapshot": {"name": "x", **named}}), "consistencygroup_id"
+    )
     assert message == "'consistencygroup_id' must be specified"
 
 
@@ -81,9 +83,7 @@ def test_of_an_unknown_group(caller: Caller) -> None:
 def test_of_an_empty_group(caller: Caller) -> None:
     body = {"cgsnapshot": {"consistencygroup_id": caller.group(caller.type())}}
     message = refused(caller.post("/cgsnapshots", body), 400, "badRequest")
-    assert message == (
-        "Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created."
-    )
+    assert message == ("Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.")
     assert caller.get("/cgsnapshots").json == {"cgsnapshots": []}
 
 

@@ -187,9 +187,7 @@ def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: Faults, served
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
     group_id = answer.json["consistencygroup"]["id"]
     message = refused(caller.delete(f"/consistencygroups/{group_id}"), 400, "badRequest")
-    assert (
-        "Consistency group status must be available or error, but current status is: creating" in message
-    )
+    assert "Consistency group status must be available or error, but current status is: creating" in message
     assert faults.await_fired(1, 10)
     faults.release()
     caller.done(answer)

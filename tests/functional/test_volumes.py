@@ -201,7 +201,9 @@ def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, fault
     caller.done(caller.delete(path))
 
 
-@pytest.mark.parametrize("body", [{}, {"os-reset_status": {}}, {"os-extend": {}, "os-detach": {}}, [], None, 1])
+@pytest.mark.parametrize(
+    "body", [{}, {"os-reset_status": {}}, {"os-extend": {}, "os-detach": {}}, [], None, 1]
+)
 def test_actions_that_are_none(caller: Caller, body: object) -> None:
     refused(caller.post("/volumes/x/action", body), 400, "badRequest")
 

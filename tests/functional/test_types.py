@@ -1,0 +1,171 @@
+"""Volume types and extra specs over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from api.app import create_app
+from cgflow.settings import Settings
+from tests.functional.caller import Caller, malformed, missing, refused
+from tests.support.world import World
+
+
+def created(caller: Caller, **more: Any) -> dict[str, Any]:
+    body = {"name": f"type-{uuid.uuid4().hex[:8]}", "description": None, **more}
+    answer = caller.post("/types", {"volume_type": body})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json["volume_type"]
+    return found
+
+
+def test_create_show_update_delete(caller: Caller) -> None:
+    kind = created(caller, **{"os-volume-type-access:is_public": True})
+    assert kind == {
+        "id": kind["id"],
+        "name": kind["name"],
+        "description": None,
+        "is_public": True,
+        "os-volume-type-access:is_public": True,
+        "extra_specs": {},
+        "qos_specs_id": None,
+    }
+    path = f"/types/{kind['id']}"
+    assert caller.get(path).json == {"volume_type": kind}
+    changed = caller.put(path, {"volume_type": {"description": "d", "is_public": False}})
+    assert changed.status_code == 200
+    assert changed.json["volume_type"] == kind | {
+        "description": "d",
+        "is_public": False,
+        "os-volume-type-access:is_public": False,
+    }
+    deleted = caller.delete(path)
+    assert (deleted.status_code, deleted.data) == (202, b"")
+    assert missing(caller.get(path)) == f"Volume type {kind['id']} could not be found."
+
+
+def test_names(caller: Caller) -> None:
+    kind = created(caller)
+    taken = caller.post("/types", {"volume_type": {"name": f"  {kind['name']} "}})
+    assert refused(taken, 409, "conflictingRequest") == f"Volume Type {kind['name']} already exists."
+    other = created(caller)
+    again = caller.put(f"/types/{other['id']}", {"volume_type": {"name": kind["name"]}})
+    refused(again, 409, "conflictingRequest")
+    for name in ("", "   ", None, 5, "x" * 256, "a\x00b"):
+        malformed(caller.post("/types", {"volume_type": {"name": name}}), "name")
+    malformed(caller.post("/types", {"volume_type": {}}), "name")
+    malformed(caller.put(f"/types/{other['id']}", {"volume_type": {"name": " "}}), "name")
+
+
+@pytest.mark.parametrize("word", ["maybe", 1, []])
+def test_public_is_yes_or_no(caller: Caller, word: object) -> None:
+    body = {"volume_type": {"name": "x", "os-volume-type-access:is_public": word}}
+    malformed(caller.post("/types", body), "os-volume-type-access:is_public")
+    malformed(caller.put("/types/x", {"volume_type": {"is_public": word}}), "is_public")
+
+
+def test_lists(caller: Caller, member: Caller) -> None:
+    public, private = created(caller), created(caller, **{"os-volume-type-access:is_public": "false"})
+
+    def ids(who: Caller, query: str) -> set[str]:
+        return {found["id"] for found in who.get(f"/types{query}").json["volume_types"]}
+
+    assert ids(caller, f"?name={public['name']}&is_public=None") == {public["id"]}
+    assert {public["id"], private["id"]} <= ids(caller, "?is_public=none")
+    assert private["id"] not in ids(caller, "")
+    assert private["id"] in ids(caller, "?is_public=False")
+    assert private["id"] not in ids(member, "?is_public=none")
+    assert public["id"] in ids(member, "?is_public=none")
+    missing(member.get(f"/types/{private['id']}"))
+    missing(caller.get(f"/types/{public['name']}"))
+    malformed(caller.get("/types?is_public=perhaps"), "is_public")
+
+
+def test_pages(caller: Caller) -> None:
+    for _ in range(3):
+        created(caller)
+    everything = [found["id"] for found in caller.get("/types?is_public=none").json["volume_types"]]
+    seen: list[str] = []
+    href: str | None = f"{caller.prefix}/types?is_public=none&limit=2"
+    while href:
+        page = caller._client.get(href, headers=caller._headers).json
+        seen += [found["id"] for found in page["volume_types"]]
+        href = page["volume_types_links"][0]["href"] if "volume_types_links" in page else None
+    assert seen == everything
+
+
+def test_one_that_is_used(caller: Caller) -> None:
+    kind = created(caller)
+    caller.group(kind["name"])
+    message = refused(caller.delete(f"/types/{kind['id']}"), 400, "badRequest")
+    assert message == "Target volume type is still in use."
+
+
+def test_the_default(caller: Caller, served: World) -> None:
+    assert missing(caller.get("/types/default")) == "Default volume type can not be found."
+    kind = created(caller)
+    desk = served.desk.__class__(
+        **{**vars(served.desk), "settings": Settings(default_volume_type=kind["name"])}
+    )
+    app: Flask = create_app(desk)
+    assert Caller(app.test_client()).get("/types/default").json["volume_type"]["id"] == kind["id"]
+
+
+def test_extra_specs(caller: Caller, member: Caller) -> None:
+    kind = created(caller, extra_specs={"first": "1"})
+    path = f"/types/{kind['id']}/extra_specs"
+    key = "capabilities:consistencygroup_support"
+    answer = caller.post(path, {"extra_specs": {key: "<is> True"}})
+    assert (answer.status_code, answer.json) == (200, {"extra_specs": {key: "<is> True"}})
+    assert caller.get(path).json == {"extra_specs": {"first": "1", key: "<is> True"}}
+    assert caller.get(f"{path}/{key}").json == {key: "<is> True"}
+    assert caller.put(f"{path}/first", {"first": "2"}).json == {"first": "2"}
+    assert caller.get(f"/types/{kind['id']}").json["volume_type"]["extra_specs"]["first"] == "2"
+    assert member.get(f"/types/{kind['id']}").json["volume_type"]["extra_specs"] == {}
+    deleted = caller.delete(f"{path}/first")
+    assert (deleted.status_code, deleted.data) == (202, b"")
+    missing(caller.delete(f"{path}/first"))
+    missing(caller.get(f"{path}/first"))
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        {"k": None},
+        {"k": 1},
+        {"k": True},
+        {"k": "x" * 256},
+        {"": "v"},
+        {"a/b": "v"},
+        {"k" * 256: "v"},
+        {"k": "\x00"},
+    ],
+)
+def test_extra_specs_that_are_none(caller: Caller, specs: dict[str, object]) -> None:
+    kind = created(caller)
+    malformed(caller.post(f"/types/{kind['id']}/extra_specs", {"extra_specs": specs}), "extra_specs")
+    malformed(caller.post("/types", {"volume_type": {"name": "x", "extra_specs": specs}}), "extra_specs")
+
+
+@pytest.mark.parametrize("body", [{}, {"other": "v"}, {"k": "v", "other": "v"}, {"k": 1}, [], "k", None])
+def test_one_extra_spec_under_another_key(caller: Caller, body: object) -> None:
+    kind = created(caller)
+    refused(caller.put(f"/types/{kind['id']}/extra_specs/k", body), 400, "badRequest")
+
+
+def test_unknown_ones(caller: Caller) -> None:
+    unknown = str(uuid.uuid4())
+    for method, path, body in (
+        ("GET", "", None),
+        ("PUT", "", {"volume_type": {"name": "x"}}),
+        ("DELETE", "", None),
+        ("GET", "/extra_specs", None),
+        ("POST", "/extra_specs", {"extra_specs": {}}),
+        ("PUT", "/extra_specs/k", {"k": "v"}),
+        ("DELETE", "/extra_specs/k", None),
+    ):
+        message = missing(caller.call(method, f"/types/{unknown}{path}", body))
+        assert message == f"Volume type {unknown} could not be found."
