@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import waitress
@@ -23,7 +23,7 @@ from cgflow.db.database import Database
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.faults import Faults, with_faults
-from cgflow.errors import CgflowError, ConfigError
+from cgflow.errors import ConfigError
 from cgflow.state_dir import StateDir
 from flows.service import Service
 
@@ -54,8 +54,8 @@ def serve(
         listener = _listen(bind)
         held.acquire()
         _serve(held, listener, conf, backend, drills)
-    except (CgflowError, cfg.Error) as error:
-        raise click.ClickException(str(error)) from error
+    except cfg.Error as error:
+        raise ConfigError(f"The configuration cannot be used: {error}") from error
     finally:
         held.release()
 
@@ -66,19 +66,19 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
         driver = with_faults(driver, Faults.from_file(held.path / "faults.json"))
     upgrade(held.database_url)
     service = Service(conf, Database(held.database_url), {f"{socket.gethostname()}@{backend}": driver})
+
+    def stop(_signal: int, _frame: object) -> NoReturn:
+        # Long polls would hold the server's threads until their time is up.
+        service.conductor.watch.close()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    left = service.start()
     try:
-        left = service.start()
         server = waitress.create_server(
             create_app(service.desk), sockets=[listener], threads=conf.engine.http_threads, ident=None
         )
-
-        def stop(_signal: int, _frame: object) -> NoReturn:
-            # Long polls would hold the server's threads until their time is up.
-            service.conductor.watch.close()
-            raise SystemExit
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
         host, port = listener.getsockname()[:2]
         resumed = f", {len(left)} unfinished flows resumed" if left else ""
         click.echo(
@@ -88,12 +88,13 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
     finally:
         LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
         service.stop()
+        LOG.info("stopped")
 
 
 def _driver(name: str, state_dir: Path) -> StorageDriver:
     """Make the driver with this name. Raises: ConfigError, naming the drivers that there are."""
     try:
-        found = DriverManager("cgflow.drivers", name)
+        found: Any = DriverManager("cgflow.drivers", name)
     except NoMatches:
         known = ", ".join(sorted(ExtensionManager("cgflow.drivers").names()))
         raise ConfigError(f"There is no driver {name!r}. Known are: {known}.") from None

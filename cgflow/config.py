@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from cgflow.settings import Settings
 
-OPERATIONS = [
+OPERATIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "storage_availability_zone", default="nova", help="Availability zone that the local backend is in."
     ),
@@ -31,7 +31,7 @@ OPERATIONS = [
     ),
     cfg.IntOpt("osapi_max_limit", default=1000, min=1, help="Most items that one page of a list has."),
 ]
-SCHEDULER = [
+SCHEDULER: list[cfg.Opt] = [
     cfg.ListOpt(
         "scheduler_default_filters",
         default=["availability_zone", "backend_up", "capabilities", "capacity"],
@@ -43,7 +43,7 @@ SCHEDULER = [
     cfg.IntOpt("report_interval", default=10, min=1, help="Seconds between two reports of a backend."),
     cfg.IntOpt("service_down_time", default=60, min=1, help="Seconds after which a silent backend is down."),
 ]
-ENGINE = [
+ENGINE: list[cfg.Opt] = [
     cfg.IntOpt("max_flows", default=8, min=1, help="Flows that run at the same time."),
     cfg.IntOpt("max_steps", default=16, min=1, help="Steps that run at the same time, over all flows."),
     cfg.IntOpt("http_threads", default=16, min=2, help="Requests that are answered at the same time."),

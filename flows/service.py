@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Mapping
 
-from cgflow.scheduler.placement import Placement
 from oslo_config import cfg
 
 from cgflow import clock
@@ -23,6 +22,7 @@ from cgflow.engine.conductor import Conductor
 from cgflow.errors import CgflowError, DriverError
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
+from cgflow.scheduler.placement import Placement
 from flows.acceptance import Desk
 from flows.catalog import define
 from flows.drivers import Drivers

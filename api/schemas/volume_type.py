@@ -145,6 +145,9 @@ class ExtraSpecsOut(Schema):
 class ExtraSpecOut(Schema):
     """One extra spec, under its key."""
 
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
+
     @post_dump(pass_original=True)
     def show(self, _: Any, specs: dict[str, str], **__: Any) -> dict[str, str]:
         """Show whatever the key is."""

@@ -15,15 +15,17 @@ from taskflow import states
 from taskflow.types import failure
 
 from cgflow import clock, records
+from cgflow.status import FlowState
 
-STARTS = (states.RUNNING,)
+# What begins an attempt: of an atom, and of the flow itself.
+STARTS = (states.RUNNING, FlowState.RUNNING)
 
 
 @dataclass
 class _Last:
-    state: str | None = None
-    at: datetime | None = None
-    attempts: int = 0
+    state: str
+    at: datetime
+    attempts: int
 
 
 class Recorder:
@@ -43,27 +45,32 @@ class Recorder:
         last = self._last.get(atom)
         return None if last is None else last.state
 
+    def in_flight(self) -> dict[str, str]:
+        """Return the atoms that were executing or reverting when the stored events end, with that state."""
+        found = {atom: last.state for atom, last in self._last.items() if atom is not None}
+        return {atom: state for atom, state in found.items() if state in (states.RUNNING, states.REVERTING)}
+
     def tell(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the row of one transition. An atom's attempt rises each time it starts to execute."""
-        last = self._last.setdefault(atom, _Last())
+        before = self._last.get(atom)
         now = clock.now()
         self._seq += 1
-        if to_state in STARTS or (atom is None and to_state == "running"):
-            last.attempts += 1
-        row = {
+        attempts = 0 if before is None else before.attempts
+        if to_state in STARTS:
+            attempts += 1
+        self._last[atom] = _Last(to_state, now, attempts)
+        return {
             "flow_id": self._flow_id,
             "seq": self._seq,
             "at": now,
             "atom": atom,
-            "from_state": last.state,
+            "from_state": None if before is None else before.state,
             "to_state": to_state,
-            "attempt": last.attempts,
-            "duration_ms": None if last.at is None else (now - last.at).total_seconds() * 1000,
+            "attempt": attempts,
+            "duration_ms": None if before is None else (now - before.at).total_seconds() * 1000,
             "conductor": self._conductor,
             "detail": detail,
         }
-        last.state, last.at = to_state, now
-        return row
 
 
 def failure_detail(what: failure.Failure | dict[str, Any]) -> dict[str, Any]:

@@ -33,20 +33,32 @@ class Run:
         self.owner = Owner(flow.id, flow.epoch)
         self._writer = writer
         self._recorder = Recorder(flow.id, conductor, told)
+        # Events are numbered as they are queued, by the engine's thread and by those of the steps.
+        self._telling = threading.Lock()
+        # What an earlier conductor had in flight: TaskFlow begins it again without a word.
+        self._inherited = self._recorder.in_flight()
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
 
     # What steps call
 
-    def before_execute(self) -> None:
+    def before_execute(self, atom: str) -> None:
         """Wait until the step's beginning is durable. Raises: FlowCancelled, FenceLost."""
         if self._cancelled.is_set():
             raise FlowCancelled("Not begun, because another step had already failed.")
+        self._tell_if_inherited(atom, states.RUNNING)
         self._writer.wait_durable(self.owner)
 
-    def before_revert(self) -> None:
+    def before_revert(self, atom: str) -> None:
         """Wait until the failure that calls for the undo is durable. Raises: FenceLost."""
+        self._tell_if_inherited(atom, states.REVERTING)
         self._writer.wait_durable(self.owner)
+
+    def _tell_if_inherited(self, atom: str, state: str) -> None:
+        with self._telling:
+            if self._inherited.pop(atom, None) == state:
+                event = self._recorder.tell(atom, state, {"result": "begun again after a restart"})
+                self._writer.put(Save(self.owner, events=[event]))
 
     def pause(self, seconds: float) -> None:
         """Wait between two attempts, or until the conductor stops."""
@@ -65,9 +77,10 @@ class Run:
 
     def move(self, state: FlowState, detail: dict[str, Any] | None = None, **columns: object) -> int:
         """Save a transition of the flow itself, with further columns of its row; return the position."""
-        event = self._recorder.tell(None, state, detail)
-        row: Row = {"state": state.value, **columns}
-        return self._writer.put(Save(self.owner, events=[event], flow=row))
+        with self._telling:
+            event = self._recorder.tell(None, state, detail)
+            row: Row = {"state": state.value, **columns}
+            return self._writer.put(Save(self.owner, events=[event], flow=row))
 
     def wait_durable(self, position: int) -> None:
         """Return when the save at ``position`` is on disk. Raises: FenceLost."""
@@ -81,15 +94,21 @@ class Run:
 
     def save_transition(self, upsert: tuple[Table, Row], atom: str, state: str, detail: Row | None) -> None:
         """Queue an atom's row together with the event of its transition."""
-        events = []
         if state == states.FAILURE:
             self._cancelled.set()
         if state == states.RETRYING:
             self._cancelled.clear()
-        if state == states.REVERTING and self._recorder.state_of(None) != FlowState.REVERTING:
-            events.append(self._recorder.tell(None, FlowState.REVERTING))
-        if state == states.RETRYING and self._recorder.state_of(None) == FlowState.REVERTING:
-            events.append(self._recorder.tell(None, FlowState.RUNNING, {"result": "retrying"}))
-        row: Row = {"state": events[-1]["to_state"]} if events else {}
-        events.append(self._recorder.tell(atom, state, detail))
-        self._writer.put(Save(self.owner, upserts=[upsert], events=events, flow=row))
+        with self._telling:
+            events = self._turn(state)
+            row: Row = {"state": events[0]["to_state"]} if events else {}
+            events.append(self._recorder.tell(atom, state, detail))
+            self._writer.put(Save(self.owner, upserts=[upsert], events=events, flow=row))
+
+    def _turn(self, state: str) -> list[Row]:
+        """Return the event by which an atom's new state turns the whole flow round, if it does."""
+        is_reverting = self._recorder.state_of(None) == FlowState.REVERTING
+        if state == states.REVERTING and not is_reverting:
+            return [self._recorder.tell(None, FlowState.REVERTING)]
+        if state == states.RETRYING and is_reverting:
+            return [self._recorder.tell(None, FlowState.RUNNING, {"result": "retrying"})]
+        return []

@@ -45,9 +45,9 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     def pre_execute(self) -> None:
         """Begin nothing before the intent is durable, and nothing after another step failed."""
         if self._run is not None:
-            self._run.before_execute()
+            self._run.before_execute(self.name)
 
     def pre_revert(self) -> None:
         """Undo nothing before the failure that calls for it is durable."""
         if self._run is not None:
-            self._run.before_revert()
+            self._run.before_revert(self.name)

@@ -14,9 +14,12 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd import manifest
+from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.driver import QsdDriver, from_options
+from cgflow.drivers.qsd.manifest import Merge
+from cgflow.drivers.qsd.qmp import CommandRefused
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError
-from cgflow.nbd import NbdClient
+from cgflow.nbd import NbdClient, NbdError
 from tests.support.qsd import (
     BLOCK,
     Bench,
@@ -199,6 +202,56 @@ def test_a_death_between_prepare_and_cut_costs_nothing(bench: Bench) -> None:
         write(bench.driver, volume, 2)
     bench.driver.cut("c", "g", snapshots)
     assert read_snapshot(bench.driver, snapshots[0]) == b"\2" * BLOCK
+
+
+def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (volume,) = make_group(bench, 1)
+    (snapshot,) = take(bench.driver, [volume], "c")
+    write(bench.driver, volume, 1)
+
+    def refuse(*_: object) -> None:
+        raise CommandRefused("block-commit", "not today")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BlockGraph, "merge", refuse)
+        bench.driver.delete_snapshot(snapshot)
+    (problem,) = bench.driver.inventory().problems
+    assert "not today" in problem
+    assert bench.driver.inventory().snapshots == frozenset()
+    bench.driver.delete_snapshot(snapshot)
+    assert bench.driver.inventory().problems == ()
+    assert len(bench.files("g")) == 1
+    assert read(bench.driver, volume) == b"\1" * BLOCK
+
+
+def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_another_call(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (volume,) = make_group(bench, 1)
+    (snapshot,) = take(bench.driver, [volume], "c")
+    write(bench.driver, volume, 1)
+    asked = BlockGraph.job
+
+    def lose(graph: BlockGraph, command: str, merge: Merge) -> None:
+        if command == "job-complete":
+            raise AmbiguousDriverError("the answer is lost")
+        asked(graph, command, merge)
+
+    monkeypatch.setattr(BlockGraph, "job", lose)
+    with pytest.raises(AmbiguousDriverError):
+        bench.driver.delete_snapshot(snapshot)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            assert read(bench.driver, volume) == b"\1" * BLOCK
+            break
+        except NbdError:
+            assert time.monotonic() < deadline
+    monkeypatch.undo()
+    bench.driver.delete_snapshot(snapshot)
+    assert len(bench.files("g")) == 1
 
 
 def damage(path: Path, how: str) -> None:

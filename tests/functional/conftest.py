@@ -40,7 +40,7 @@ def faults(module_faults: Faults) -> Iterator[Faults]:
 
 @pytest.fixture
 def caller(app: Flask) -> Caller:
-    """An administrator in a project of their own, so that tests share a service and see nothing of each other."""
+    """An administrator in a project of their own: tests share a service and see nothing of each other."""
     return Caller(app.test_client())
 
 

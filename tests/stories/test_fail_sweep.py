@@ -61,6 +61,10 @@ def at(step: str, place: int, phase: str, when: str) -> Callable[[Point], bool]:
     return wanted
 
 
+# What fails so that everything is undone.
+LAST = Point("record.commit", "execute", "after")
+
+
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_a_step_that_fails_once_leaves_no_trace(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -102,8 +106,7 @@ def test_an_undo_that_fails_names_what_is_left(
             for when in ("before", "after"):
                 target = fresh(w, operation)
                 undoing = at(step, place, "revert", when)
-                doing = Point("record.commit", "execute", "after")
-                sabotage.order(lambda point, undoing=undoing: point == doing or undoing(point))  # type: ignore[misc]
+                sabotage.order(lambda point, undoing=undoing: point == LAST or undoing(point))  # type: ignore[misc]
                 flow = w.finish(script.act(w, target))
                 sabotage.stop()
                 told = f"{operation}: undo of {step} #{place} {when} -> {flow.state}"

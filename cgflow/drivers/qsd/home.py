@@ -41,10 +41,19 @@ class Surroundings:
 
 
 class Home:
-    """A home whose manifest is readable. ``on_lost`` is called by a reader thread when the daemon dies."""
+    """A home whose manifest is readable.
+
+    ``on_lost`` is called by a reader thread when the daemon dies, ``on_doubt``
+    by a call that ends without knowing what it did.
+    """
 
     def __init__(
-        self, folder: Path, sockets: Sockets, around: Surroundings, on_lost: Callable[[Home], None]
+        self,
+        folder: Path,
+        sockets: Sockets,
+        around: Surroundings,
+        on_lost: Callable[[Home], None],
+        on_doubt: Callable[[Home], None],
     ) -> None:
         self.folder = folder
         self.sockets = sockets
@@ -55,6 +64,7 @@ class Home:
         self.is_unsettled = False
         self.is_removed = False
         self._on_lost = on_lost
+        self._on_doubt = on_doubt
         self._daemon: Daemon | None = None
         self._graph: BlockGraph | None = None
 
@@ -74,6 +84,11 @@ class Home:
     def is_served(self) -> bool:
         """Whether there is a daemon that we can talk to."""
         return self._daemon is not None and self._daemon.is_alive
+
+    def doubt(self) -> None:
+        """Note that what the daemon holds may not be what the manifest says, and have that settled soon."""
+        self.is_unsettled = True
+        self._on_doubt(self)
 
     def trace(self, point: str) -> None:
         """Tell whoever watches (a test) that this point was reached."""

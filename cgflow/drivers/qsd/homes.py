@@ -146,7 +146,7 @@ class Homes:
     def _recognise(self, home_id: str) -> Home | None:
         folder = self._state.home(home_id)
         try:
-            home = Home(folder, self._state.sockets(home_id), self._around, self._revive)
+            home = Home(folder, self._state.sockets(home_id), self._around, self._revive, self._settle_soon)
         except FileNotFoundError:
             if is_half_made(folder):
                 clear_folder(folder)
@@ -180,6 +180,10 @@ class Homes:
             return
         deaths.append(now)
         self._begin(lambda: self._serve_again(home), f"qsd-revive-{home.id}")
+
+    def _settle_soon(self, home: Home) -> None:
+        """Called by a call that does not know what it did; the settling waits until it has ended."""
+        self._begin(lambda: self._serve_again(home), f"qsd-settle-{home.id}")
 
     def _serve_again(self, home: Home) -> None:
         if not self._around.stopping.is_set() and not home.is_removed:

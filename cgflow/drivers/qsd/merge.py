@@ -87,7 +87,12 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
     home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
     home.trace("merge:after-intent")
     with graph.client.listen() as events:
-        graph.merge(merge, volume.leaf)
+        try:
+            graph.merge(merge, volume.leaf)
+        except CommandRefused as refusal:
+            home.save(home.manifest.with_volume(volume), releasing=True)
+            _note(home, volume_id, refusal.reason)
+            return False
         home.trace("merge:after-start")
         return _follow(home, volume_id, merge, events)
 

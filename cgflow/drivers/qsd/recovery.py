@@ -7,8 +7,9 @@ and the intents in the manifest say what to ask it. Either way the daemon is
 then made to hold exactly the layers and exports that the manifest names, and
 files without an owner are removed.
 
-Every call on a home goes through ``settled`` and so finds this done; a call
-that ends without knowing its effect marks the home, and the next one settles.
+Every call on a home goes through ``settled`` and so finds this done. A call
+that ends without knowing its effect puts the home in doubt: it is settled in
+the background, or by the next call, whichever comes first.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ def settled(home: Home) -> Iterator[BlockGraph]:
         except (FinalDriverError, BusyDriverError):
             raise
         except OSError as error:
-            home.is_unsettled = True
+            home.doubt()
             raise AmbiguousDriverError(f"{home.folder}: {words(error)}") from error
         except BaseException:
-            home.is_unsettled = True
+            home.doubt()
             raise
 
 

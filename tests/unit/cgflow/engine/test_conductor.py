@@ -156,6 +156,10 @@ def test_a_second_conductor_takes_over_and_the_first_writes_nothing_more(db: Dat
     assert flow.epoch == 2
     assert "b" in world.did, "the step in flight is begun again by the new owner"
     assert "first" not in world.did, "what was done stays done"
+    again = [
+        event.conductor for event in before if event.atom == "test.each[b]" and event.to_state == "RUNNING"
+    ]
+    assert again == ["old", "new"], "each attempt is told, with who made it"
     with db.read() as session:
         assert flows.all_events(session, flow_id) == before, "the old owner is fenced off"
     assert "last" not in stuck.did

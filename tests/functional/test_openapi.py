@@ -1,0 +1,187 @@
+"""The API document: open, whole, and true."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from jsonschema import Draft4Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
+
+from tests.functional.caller import Caller
+
+PREFIX = "/v3/{project_id}"
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> dict[str, Any]:
+    answer = app.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    found = set()
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        if path.startswith(PREFIX + "/"):
+            found |= {
+                (path, method.lower()) for method in rule.methods or () if method not in ("HEAD", "OPTIONS")
+            }
+    return found
+
+
+def test_every_route_is_in_it(app: Flask, document: dict[str, Any]) -> None:
+    documented = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    assert documented == routes(app)
+    assert len(documented) > 40
+
+
+def test_every_prefix_serves_the_same(app: Flask) -> None:
+    def under(prefix: str) -> set[tuple[str, frozenset[str]]]:
+        return {
+            (rule.rule.removeprefix(prefix), frozenset(rule.methods or ()))
+            for rule in app.url_map.iter_rules()
+            if rule.rule.startswith(prefix + "/")
+        }
+
+    whole = under("/v3/<project_id>")
+    assert whole == under("/v2/<project_id>")
+    assert whole <= under("/v3")
+
+
+def test_every_operation_is_told_with_its_answers(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            assert operation["summary"], (path, method)
+            assert {"400", "503", "default"} <= set(operation["responses"]), (path, method)
+            for parameter in operation.get("parameters", ()):
+                assert "schema" in parameter, (path, method, parameter)
+            if method in ("post", "put") and not path.endswith("/snapshots"):
+                assert operation["requestBody"]["content"]["application/json"]["schema"], (path, method)
+            if "{" in path.removeprefix(PREFIX) and method == "get" and "quota" not in path:
+                assert "404" in operation["responses"], (path, method)
+
+
+def test_references_lead_somewhere(document: dict[str, Any]) -> None:
+    for reference in re.findall(r"'\$ref': '#/([^']+)'", str(document)):
+        place: Any = document
+        for part in reference.split("/"):
+            place = place[part]
+        assert place
+
+
+class Judge:
+    """Holds answers against the document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        resource = Resource(contents=nullable(document), specification=DRAFT4)
+        self._registry: Registry[Any] = Registry().with_resource("urn:api", resource)
+
+    def check(self, caller: Caller, method: str, path: str, body: Any = None) -> Any:
+        answer = caller.call(method, path, body)
+        template = next(
+            template
+            for template in sorted(self._document["paths"], key=lambda found: found.count("{"))
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), caller.prefix + path.partition("?")[0])
+        )
+        told = self._document["paths"][template][method.lower()]["responses"]
+        assert str(answer.status_code) in told, (method, path, answer.text)
+        shape = told[str(answer.status_code)].get("content", {}).get("application/json", {}).get("schema")
+        if shape is None:
+            assert answer.data == b"", (method, path)
+        else:
+            Draft4Validator(absolute(nullable(shape)), registry=self._registry).validate(answer.json)
+        return answer
+
+
+def nullable(node: Any) -> Any:
+    """Say in JSON Schema what OpenAPI 3.0 says with ``nullable``."""
+    if isinstance(node, list):
+        return [nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    said = {key: nullable(value) for key, value in node.items()}
+    return {"anyOf": [{"enum": [None]}, said]} if said.pop("nullable", None) is True else said
+
+
+def absolute(node: Any) -> Any:
+    if isinstance(node, list):
+        return [absolute(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: "urn:api" + value if key == "$ref" and value.startswith("#") else absolute(value)
+        for key, value in node.items()
+    }
+
+
+def test_answers_are_as_it_says(caller: Caller, document: dict[str, Any]) -> None:
+    judge = Judge(document)
+    kind = judge.check(caller, "POST", "/types", {"volume_type": {"name": f"t-{caller.project}"}}).json[
+        "volume_type"
+    ]
+    for method, path, body in (
+        ("GET", "/types", None),
+        ("GET", "/types/default", None),
+        ("GET", f"/types/{kind['id']}", None),
+        ("PUT", f"/types/{kind['id']}", {"volume_type": {"description": "d"}}),
+        ("POST", "/types", {"volume_type": {"name": f"t-{caller.project}"}}),
+        ("POST", f"/types/{kind['id']}/extra_specs", {"extra_specs": {"k": "v"}}),
+        ("GET", f"/types/{kind['id']}/extra_specs", None),
+        ("GET", f"/types/{kind['id']}/extra_specs/k", None),
+        ("PUT", f"/types/{kind['id']}/extra_specs/k", {"k": "w"}),
+        ("DELETE", f"/types/{kind['id']}/extra_specs/k", None),
+        ("GET", "/limits", None),
+        ("GET", "/scheduler-stats/get_pools?detail=True", None),
+        ("GET", "/os-availability-zone", None),
+        ("GET", f"/os-quota-sets/{caller.project}?usage=True", None),
+        ("GET", f"/os-quota-sets/{caller.project}/defaults", None),
+        ("PUT", f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": 9}}),
+        ("DELETE", f"/os-quota-sets/{caller.project}", None),
+        ("GET", "/os-quota-class-sets/default", None),
+    ):
+        judge.check(caller, method, path, body)
+    group_id = caller.done(
+        judge.check(caller, "POST", "/consistencygroups", {"consistencygroup": {"volume_types": kind["id"]}})
+    )
+    member = {"size": 1, "volume_type": kind["name"], "consistencygroup_id": group_id}
+    volume_id = caller.done(judge.check(caller, "POST", "/volumes", {"volume": member}))
+    taken = judge.check(caller, "POST", "/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
+    cgsnapshot_id, flow_id = caller.done(taken), taken.headers["X-Cgflow-Flow-Id"]
+    snapshot_id = caller.get("/snapshots").json["snapshots"][0]["id"]
+    connect, disconnect = {"os-initialize_connection": {}}, {"os-terminate_connection": {}}
+    for noun, found in (
+        ("consistencygroups", group_id),
+        ("cgsnapshots", cgsnapshot_id),
+        ("volumes", volume_id),
+        ("snapshots", snapshot_id),
+    ):
+        for path in (f"/{noun}", f"/{noun}/detail", f"/{noun}/{found}", f"/{noun}?limit=x", f"/{noun}/x"):
+            judge.check(caller, "GET", path)
+        judge.check(caller, "DELETE", f"/{noun}/x")
+    for path in (f"/volumes/{volume_id}/action", f"/snapshots/{snapshot_id}/action"):
+        for body in (connect, disconnect, {}):
+            judge.check(caller, "POST", path, body)
+    for path in ("/flows", f"/flows/{flow_id}", f"/flows/{flow_id}/events", "/flows/x", "/flows/x/graph"):
+        judge.check(caller, "GET", path)
+    caller.done(judge.check(caller, "POST", f"/volumes/{volume_id}/action", {"os-extend": {"new_size": 2}}))
+    judge.check(caller, "POST", "/volumes", {"volume": {"size": 10**9}})
+    judge.check(caller, "POST", "/snapshots", {"snapshot": {}})
+    judge.check(caller.as_member(), "DELETE", f"/types/{kind['id']}")
+    caller.done(judge.check(caller, "DELETE", f"/cgsnapshots/{cgsnapshot_id}"))
+    force = {"consistencygroup": {"force": True}}
+    caller.done(judge.check(caller, "POST", f"/consistencygroups/{group_id}/delete", force))
+    judge.check(caller, "DELETE", f"/types/{kind['id']}")
