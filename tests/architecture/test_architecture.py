@@ -1,0 +1,38 @@
+"""The shape of the code is a test: sizes, one noun one name, samples that are current."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from flows.catalog import OPERATIONS
+from tests.architecture.file_sizes import LIMIT, ROOT, too_long
+
+
+def test_no_file_is_too_long(tmp_path: Path) -> None:
+    assert too_long() == []
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "long.py").write_text("\n" * (LIMIT + 1))
+    assert len(too_long(tmp_path)) == 1, "the check itself must see a long file"
+
+
+def test_every_operation_is_a_story_file() -> None:
+    for operation in OPERATIONS:
+        noun, verb = operation.split(".")
+        assert (ROOT / "flows" / noun / f"{verb}.py").exists(), operation
+
+
+def test_every_noun_has_its_file_in_every_layer() -> None:
+    for noun in ("consistencygroup", "volume", "cgsnapshot", "snapshot", "flow"):
+        for layer in ("cgflow/db/models", "cgflow/db/repositories", "api/resources", "api/schemas"):
+            assert (ROOT / layer / f"{noun}.py").exists(), f"{layer}/{noun}.py"
+
+
+def test_the_sample_configuration_is_current(tmp_path: Path) -> None:
+    made = tmp_path / "sample"
+    program = Path(sys.executable).with_name("oslo-config-generator")
+    subprocess.run([program, "--namespace", "cgflow", "--output-file", made], check=True, capture_output=True)
+    assert made.read_text() == (ROOT / "etc" / "cgflow.conf.sample").read_text(), (
+        "write it anew: oslo-config-generator --namespace cgflow --output-file etc/cgflow.conf.sample"
+    )

@@ -1,0 +1,49 @@
+import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from api.auth import checked_id, identify
+from cgflow.errors import InvalidInput
+
+
+def request(**headers: str) -> Request:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request(EnvironBuilder(headers=named).get_environ())
+
+
+@pytest.mark.parametrize(
+    ("headers", "in_url", "expected"),
+    [
+        ({}, None, ("admin", "admin")),
+        ({}, "p", ("admin", "p")),
+        ({"X_Auth_Token": "u:p"}, None, ("u", "p")),
+        ({"X_Auth_Token": "u:p"}, "p", ("u", "p")),
+        ({"X_Auth_Token": "u"}, "p", ("u", "p")),
+        ({"X_Auth_Token": "u:"}, None, ("u", "admin")),
+        ({"X_Auth_Token": "u:p:q"}, None, ("u", "p:q")),
+        ({"X_Auth_Token": "u:p", "X_User_Id": "v", "X_Project_Id": "q"}, None, ("u", "p")),
+        ({"X_User_Id": "v", "X_Project_Id": "q"}, "q", ("v", "q")),
+    ],
+)
+def test_the_token_comes_first_then_the_headers_then_the_address(
+    headers: dict[str, str], in_url: str | None, expected: tuple[str, str]
+) -> None:
+    assert identify(request(**headers), in_url) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("headers", [{"X_Auth_Token": "u:p"}, {"X_Project_Id": "p"}])
+def test_a_contradiction_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput, match="Malformed request url"):
+        identify(request(**headers), "q")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["", " ", "a b", "-a", "a/b", "ä", "a" * 256, "a\n"])
+def test_ids_that_are_none(value: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        checked_id(value, "project_id")
+    assert refused.value.field == "project_id"
+
+
+@pytest.mark.parametrize("value", ["p1", "0" * 32, "a" * 255, "a.b@c:d_e-f"])
+def test_ids(value: str) -> None:
+    assert checked_id(value, "project_id") == value

@@ -1,0 +1,37 @@
+import pytest
+
+from api import quota_view
+from cgflow.errors import InvalidInput
+from cgflow.records import QuotaLine
+
+LINES = [
+    QuotaLine(resource=name, limit=limit, in_use=1, reserved=2)
+    for limit, name in enumerate(("consistencygroups", "volumes", "snapshots", "gigabytes", "volumes_fast"))
+]
+
+
+def test_groups_have_two_names_and_backups_none() -> None:
+    shown = quota_view.usages(LINES)
+    assert shown["groups"] == shown["consistencygroups"] == {"limit": 0, "in_use": 1, "reserved": 2}
+    assert shown["volumes_fast"] == {"limit": 4, "in_use": 1, "reserved": 2}
+    assert shown["backups"] == {"limit": 0, "in_use": 0, "reserved": 0}
+    limits = quota_view.limits({line.resource: line.limit for line in LINES})
+    assert (limits["groups"], limits["per_volume_gigabytes"]) == (0, -1)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"groups": 3}, {"consistencygroups": 3}, {"groups": 3, "consistencygroups": 3}]
+)
+def test_either_name_is_taken(asked: dict[str, int]) -> None:
+    assert quota_view.resources({**asked, "volumes": 1}) == {"consistencygroups": 3, "volumes": 1}
+
+
+def test_a_contradiction_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        quota_view.resources({"groups": 3, "consistencygroups": 4})
+
+
+def test_absolute() -> None:
+    shown = quota_view.absolute(LINES)
+    assert (shown["maxTotalVolumes"], shown["totalVolumesUsed"]) == (1, 1)
+    assert (shown["maxTotalVolumeGigabytes"], shown["maxTotalBackups"]) == (3, 0)
