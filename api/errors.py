@@ -13,6 +13,7 @@ from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
 from api import current
+from api.body import MAX_BYTES
 from api.faults import Fault, answer
 from cgflow import errors
 
@@ -74,11 +75,12 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400:
         return error
-    # 413 says "over quota" on this wire, so a body over the cap is a plain bad request.
-    status = 400 if status == 413 else status
+    message = error.description or error.name
+    if status == 413:
+        # 413 says "over quota" on this wire, so a body over the cap is a plain bad request.
+        status, message = 400, f"The request body is larger than {MAX_BYTES} bytes."
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     slug = error.name.lower().replace(" ", "_")
-    message = error.description or error.name
     return answer(Fault(status=status, message=message, slug=slug, headers=headers))
 
 

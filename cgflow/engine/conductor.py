@@ -27,7 +27,7 @@ from cgflow.engine.run import Run
 from cgflow.engine.task import Task
 from cgflow.engine.watch import Watch
 from cgflow.engine.writer import Writer
-from cgflow.errors import FenceLost, FlowMismatch
+from cgflow.errors import CgflowError, FenceLost, FlowMismatch
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
@@ -85,7 +85,11 @@ class Conductor:
             running = list(self._running.values())
         for run, engine in running:
             run.stop()
-            engine.suspend()
+            try:
+                engine.suspend()
+            except CgflowError as lost:
+                # A run that lost its flow meanwhile writes nothing, and ends by itself.
+                LOG.warning("not suspended: %s", lost)
         self._flows.shutdown(wait=True, cancel_futures=True)
         self._steps.shutdown(wait=True)
         self._writer.stop()

@@ -1,10 +1,11 @@
 """The one way in which engines write: a queue in order, committed in groups, behind the fence.
 
-Saves of all flows go through one first-in-first-out queue and one thread.
-Whatever has gathered while a commit was under way goes into the next one: a
-batch is one transaction of upserts, so that what is on disk is always a prefix
-of what the engines did. A save does not wait; ``wait_durable`` does, and stands
-before every effect.
+Saves of all flows go through one first-in-first-out queue and one thread. A
+save does not wait; ``wait_durable`` does, and stands before every effect. A
+commit is made when somebody waits for one, or when the oldest save has
+lingered for a moment; whatever has gathered goes into it. A batch is one
+transaction of upserts, so that what is on disk is always a prefix of what the
+engines did.
 
 Every batch first reads the epochs of its flows. What was saved under an older
 epoch than the stored one comes from an owner that lost its flow: it is dropped,
@@ -34,6 +35,8 @@ LOG = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 RETRY_PAUSE_S = 0.5
+LINGER_S = 0.02
+"""How long a save that nobody waits for may stay in memory, for others to join its commit."""
 
 
 @dataclass
@@ -65,6 +68,7 @@ class Writer:
         self._queue: list[Save] = []
         self._accepted = 0
         self._durable = 0
+        self._wanted = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self.is_healthy = True
@@ -100,6 +104,8 @@ class Writer:
         """
         with self._changed:
             goal = self._accepted if position is None else position
+            self._wanted = max(self._wanted, goal)
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._durable >= goal or owner.lost is not None)
             if owner.lost is not None:
                 raise owner.lost
@@ -108,6 +114,7 @@ class Writer:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queue or self._stopping)
+                self._changed.wait_for(lambda: self._wanted > self._durable or self._stopping, LINGER_S)
                 batch, self._queue = self._queue, []
             if not batch:
                 return

@@ -190,7 +190,9 @@ def test_text_is_kept_as_it_is(caller: Caller) -> None:
 
 def test_a_body_that_is_too_large(caller: Caller) -> None:
     body = {"volume": {"size": 1, "name": "x" * MAX_BYTES}}
-    refused(caller.post("/volumes", body), 400, "badRequest")
+    assert refused(caller.post("/volumes", body), 400, "badRequest") == (
+        f"The request body is larger than {MAX_BYTES} bytes."
+    )
 
 
 def test_the_content_type_is_not_insisted_on(app: Flask, caller: Caller) -> None:

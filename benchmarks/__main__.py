@@ -1,0 +1,22 @@
+"""Run every benchmark, print its table, and write the figures as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import engine, operations
+
+
+def main() -> int:
+    """Run all; the one argument is where to write the JSON."""
+    results = {"engine": engine.run(), "operations": operations.run()}
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else "bench.json")
+    path.write_text(json.dumps(results, indent=2))
+    print(f"\nfigures written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

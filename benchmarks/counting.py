@@ -1,0 +1,52 @@
+"""What a piece of work costs: wall time, CPU time of the process, commits and statements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+
+@dataclass
+class Cost:
+    """Seconds, and counts over all databases that were watched."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    commits: int = 0
+    statements: int = 0
+
+
+@contextmanager
+def cost_of(*databases: Engine) -> Iterator[Cost]:
+    """Measure what happens within. A transaction that only read counts no commit."""
+    cost = Cost()
+    wrote: set[int] = set()
+
+    def executed(connection: Any, _c: Any, statement: str, *_: Any) -> None:
+        verb = statement.lstrip()[:6].upper()
+        if verb not in ("BEGIN", "BEGIN ", "PRAGMA"):
+            cost.statements += 1
+        if verb in ("INSERT", "UPDATE", "DELETE"):
+            wrote.add(id(connection))
+
+    def committed(connection: Any) -> None:
+        if id(connection) in wrote:
+            wrote.discard(id(connection))
+            cost.commits += 1
+
+    for database in databases:
+        event.listen(database, "before_cursor_execute", executed)
+        event.listen(database, "commit", committed)
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        yield cost
+    finally:
+        cost.wall_s, cost.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+        for database in databases:
+            event.remove(database, "before_cursor_execute", executed)
+            event.remove(database, "commit", committed)
