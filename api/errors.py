@@ -76,6 +76,8 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     if status < 400:
         return error
     message = error.description or error.name
+    if status == 404:
+        message = "The resource could not be found: there is nothing at this address."
     if status == 413:
         # 413 says "over quota" on this wire, so a body over the cap is a plain bad request.
         status, message = 400, f"The request body is larger than {MAX_BYTES} bytes."

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 import waitress
 from oslo_config import cfg
+from sqlalchemy.exc import DatabaseError
 from stevedore import DriverManager, ExtensionManager
 from stevedore.exception import NoMatches
 
@@ -46,7 +47,7 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for name in ("taskflow", "alembic"):
+    for name in ("taskflow", "alembic", "stevedore"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
     held = StateDir(state_dir)
     try:
@@ -56,6 +57,9 @@ def serve(
         _serve(held, listener, conf, backend, drills)
     except cfg.Error as error:
         raise ConfigError(f"The configuration cannot be used: {error}") from error
+    except UnicodeDecodeError as error:
+        named = " or ".join(map(str, config_file))
+        raise ConfigError(f"The configuration cannot be used: {named} is not text ({error}).") from error
     finally:
         held.release()
 
@@ -64,18 +68,21 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
     driver = _driver(backend, held.path)
     if drills:
         driver = with_faults(driver, Faults.from_file(held.path / "faults.json"))
-    upgrade(held.database_url)
+    _upgrade(held)
     service = Service(conf, Database(held.database_url), {f"{socket.gethostname()}@{backend}": driver})
 
     def stop(_signal: int, _frame: object) -> NoReturn:
+        # Asked once is asked: a second signal must not break off the stopping.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         # Long polls would hold the server's threads until their time is up.
         service.conductor.watch.close()
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    left = service.start()
     try:
+        left = service.start()
         server = waitress.create_server(
             create_app(service.desk), sockets=[listener], threads=conf.engine.http_threads, ident=None
         )
@@ -85,10 +92,21 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
             f"cgflow serves on http://{host}:{port} (state in {held.path}, backend {backend}{resumed})"
         )
         server.run()
-    finally:
         LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
+    finally:
         service.stop()
-        LOG.info("stopped")
+    LOG.info("stopped")
+
+
+def _upgrade(held: StateDir) -> None:
+    """Bring the schema up to date. Raises: ConfigError, for a database that is none, is newer, or is full."""
+    try:
+        upgrade(held.database_url)
+    except DatabaseError as error:
+        raise ConfigError(
+            f"The database {held.path / 'cgflow.db'} cannot be used: {error.orig}. It was left as it is; "
+            "restore it from a backup, or name another state directory."
+        ) from error
 
 
 def _driver(name: str, state_dir: Path) -> StorageDriver:
@@ -98,7 +116,7 @@ def _driver(name: str, state_dir: Path) -> StorageDriver:
     except NoMatches:
         known = ", ".join(sorted(ExtensionManager("cgflow.drivers").names()))
         raise ConfigError(f"There is no driver {name!r}. Known are: {known}.") from None
-    driver: StorageDriver = found.driver({"name": name, "state_dir": state_dir / name})
+    driver: StorageDriver = found.driver({"name": name, "state_dir": state_dir})
     return driver
 
 
@@ -110,6 +128,8 @@ def _listen(bind: str) -> socket.socket:
         number = int(port)
     except ValueError:
         raise ConfigError(f"--bind wants ADDRESS:PORT with a numeric address, not {bind!r}.") from None
+    if not 0 <= number <= 65535:
+        raise ConfigError(f"--bind wants ADDRESS:PORT with a port from 0 to 65535, not {bind!r}.")
     if not address.is_loopback:
         raise ConfigError(
             f"Refused to serve on {address} without authentication: whoever reaches the port could do "
@@ -119,9 +139,9 @@ def _listen(bind: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((str(address), number))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        why = "the port is in use by another process" if taken else str(error)
+        taken = error.errno == errno.EADDRINUSE
+        why = "the port is in use by another process" if taken else error.strerror
         raise ConfigError(f"Cannot serve on {bind}: {why}. Name another with --bind.") from error
     return listener

@@ -12,6 +12,7 @@
      +- ConfigError           the service was started in a way that cannot work
      +- ServiceUnavailable    a part that is needed is down; try again
      +- FlowCancelled         the step was not begun, because another one had failed
+     +- CancelRequested       the step was not begun, because an operator cancelled the flow
      +- FlowMismatch          a stored flow does not fit the code that would run it
      +- FenceLost             another conductor has taken the flow over
      +- DriverError
@@ -107,6 +108,12 @@ class FlowCancelled(CgflowError):
     """A step was not begun, because another step of the flow had already failed."""
 
     slug = "flow_cancelled"
+
+
+class CancelRequested(CgflowError):
+    """A step was not begun, because an operator cancelled the flow; the message names him and his reason."""
+
+    slug = "cancel_requested"
 
 
 class FlowMismatch(CgflowError):

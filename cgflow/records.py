@@ -118,7 +118,9 @@ class Flow:
 
     ``shape`` is what the story is built from, ``symbols`` what its steps are
     given; both are JSON. ``epoch`` counts the conductors that have owned it.
-    ``leftovers`` lists, after a failed rollback, the atoms not undone.
+    ``leftovers`` lists, after a failed rollback, the atoms not undone;
+    ``skipped`` those that an operator declared undone. ``undo_at`` is when a
+    failed rollback is tried again by itself.
     """
 
     id: str
@@ -138,6 +140,10 @@ class Flow:
     conductor: str | None
     reason: str | None
     leftovers: tuple[dict[str, object], ...]
+    skipped: tuple[dict[str, object], ...]
+    cancel_reason: str | None
+    undo_attempts: int
+    undo_at: datetime | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None

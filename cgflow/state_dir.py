@@ -15,8 +15,8 @@ _OURS = (_LOCK, "cgflow.db", "qsd", "memory", "faults.json", "cgflow.conf")
 class StateDir:
     """A directory held by this process until ``release`` or its end, however it ends.
 
-    Layout: ``cgflow.db`` (rows and flows), one directory for each backend, and
-    the lock file, which names the process that holds it.
+    Layout: ``cgflow.db`` (rows and flows), what each backend keeps under its own
+    name, and the lock file, which names the process that holds it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,31 +28,44 @@ class StateDir:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             foreign = [entry.name for entry in self.path.iterdir() if not _is_ours(entry.name)]
+            if foreign and not (self.path / _LOCK).exists():
+                raise ConfigError(
+                    f"{self.path} is not a state directory of cgflow: it holds "
+                    f"{', '.join(sorted(foreign)[:3])}. "
+                    "Name an empty directory, or one that does not exist yet."
+                )
+            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ConfigError(f"{self.path} cannot be the state directory: it is not a directory.") from error
         except OSError as error:
             raise ConfigError(f"The state directory {self.path} cannot be used: {error.strerror}.") from error
-        if foreign and not (self.path / _LOCK).exists():
-            raise ConfigError(
-                f"{self.path} is not a state directory of cgflow: it holds {', '.join(sorted(foreign)[:3])}. "
-                "Name an empty directory, or one that does not exist yet."
-            )
-        self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._lock)
+            self.release()
             raise ConfigError(
                 f"The state directory {self.path} is in use by another cgflow (process {holder}). "
                 "Stop that one first, or name another directory."
             ) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        self._sign()
 
     def release(self) -> None:
         """Let go of the directory."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _sign(self) -> None:
+        """Write down who holds the directory. Raises: ConfigError, if it cannot be written to."""
+        name = f"{os.getpid()}\n".encode()
+        try:
+            # Written over before it is cut, so that a full disk has to give nothing for it.
+            os.pwrite(self._lock, name, 0)
+            os.ftruncate(self._lock, len(name))
+        except OSError as error:
+            self.release()
+            raise ConfigError(f"The state directory {self.path} cannot be used: {error.strerror}.") from error
 
     @property
     def database_url(self) -> str:

@@ -26,8 +26,9 @@ class FlowState(StrEnum):
 
     ``accepted`` flows wait for a conductor; ``running`` and ``reverting`` ones
     have one, or had one that is gone and will be taken up again at its restart.
-    The other three are ends; ``rollback_failed`` means that undo itself failed
-    and something is left, which the flow's record lists.
+    The others are ends; ``rollback_failed`` means that undo itself failed and
+    something is left, which the flow's record lists, until it is tried again;
+    ``abandoned`` that an operator has given it up.
     """
 
     ACCEPTED = "accepted"
@@ -36,6 +37,7 @@ class FlowState(StrEnum):
     SUCCESS = "success"
     REVERTED = "reverted"
     ROLLBACK_FAILED = "rollback_failed"
+    ABANDONED = "abandoned"
 
 
 UNFINISHED = (FlowState.ACCEPTED, FlowState.RUNNING, FlowState.REVERTING)

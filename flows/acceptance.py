@@ -10,7 +10,7 @@ flow is found at the next start.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +23,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import StorageDriver
+from cgflow.engine.conductor import Conductor
 from cgflow.engine.watch import Watch
 from cgflow.quota import ledger
 from cgflow.settings import Settings
@@ -32,13 +33,17 @@ from flows.catalog import define
 
 @dataclass(frozen=True)
 class Desk:
-    """Where requests are accepted: the parts that it takes. ``wake`` is given the id of an accepted flow."""
+    """Where requests are accepted: the parts that it takes."""
 
     database: Database
     settings: Settings
     drivers: Mapping[str, StorageDriver]
-    watch: Watch
-    wake: Callable[[str], None]
+    conductor: Conductor
+
+    @property
+    def watch(self) -> Watch:
+        """What wakes those who wait for a flow's next event."""
+        return self.conductor.watch
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def accepting(desk: Desk, context: RequestContext) -> Iterator[Acceptance]:
     with desk.database.write() as session:
         acceptance = Acceptance(session, context, desk.settings)
         yield acceptance
-    desk.wake(acceptance.flow_id)
+    desk.conductor.wake(acceptance.flow_id)
 
 
 def mint() -> str:

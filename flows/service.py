@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from oslo_config import cfg
 
@@ -18,11 +19,13 @@ from cgflow.config import settings as settings_of
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend as backends
 from cgflow.drivers.contract import StorageDriver
+from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
 from cgflow.errors import CgflowError, DriverError
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
 from cgflow.scheduler.placement import Placement
+from flows import operate
 from flows.acceptance import Desk
 from flows.catalog import define
 from flows.drivers import Drivers
@@ -30,6 +33,7 @@ from flows.drivers import Drivers
 LOG = logging.getLogger(__name__)
 
 EXPIRE_INTERVAL_S = 60
+UNDO_INTERVAL_S = 1
 
 
 class Service:
@@ -59,10 +63,12 @@ class Service:
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
         )
-        self.desk = Desk(database, self._settings, self._drivers, self.conductor.watch, self.conductor.wake)
+        self.desk = Desk(database, self._settings, self._drivers, self.conductor)
+        self._started = ExitStack()
         self._periodic = [
             Periodic("report", conf.scheduler.report_interval, self.report),
             Periodic("expire", EXPIRE_INTERVAL_S, self._expire),
+            Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
         ]
 
     def start(self) -> list[str]:
@@ -70,22 +76,24 @@ class Service:
 
         Raises: ConfigError if a driver cannot work here.
         """
+        self._started.callback(self._database.close)
         for driver in self._drivers.values():
             driver.start()
+            self._started.callback(driver.stop)
         self.report()
+        self._started.callback(self.conductor.stop)
         left = self.conductor.start()
         for work in self._periodic:
             work.start()
+            self._started.callback(work.stop)
         return left
 
     def stop(self) -> None:
-        """Stop in order: no new rounds, flows end where they stand, drivers let go. Volumes serve on."""
-        for work in self._periodic:
-            work.stop()
-        self.conductor.stop()
-        for driver in self._drivers.values():
-            driver.stop()
-        self._database.close()
+        """Stop what was started, last things first, also after a start that failed half-way.
+
+        No new rounds, flows end where they stand, drivers let go. Volumes serve on.
+        """
+        self._started.close()
 
     def report(self) -> None:
         """Write down what every backend can do and how full it is, or that it is down and why."""
@@ -108,3 +116,9 @@ class Service:
     def _expire(self) -> None:
         with self._database.write() as session:
             ledger.expire(session, clock.now())
+
+    def _undo_again(self) -> None:
+        with self._database.read() as session:
+            due = rescue.due(session)
+        for flow_id in due:
+            operate.retry_by_itself(self.desk, flow_id)

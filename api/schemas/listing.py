@@ -97,7 +97,11 @@ class FlowListIn(ListIn):
 def _order(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     if "sort" in data and ("sort_key" in data or "sort_dir" in data):
         raise InvalidInput("'sort' cannot be combined with 'sort_key' and 'sort_dir'.", "sort")
-    if "sort" not in data:
-        return ((data.get("sort_key", "created_at"), data.get("sort_dir", "desc")),)
-    parts = [part.strip().partition(":") for part in data["sort"].split(",") if part.strip()]
-    return tuple((key, direction or "desc") for key, _, direction in parts) or (("created_at", "desc"),)
+    one = f"{data.get('sort_key', 'created_at')}:{data.get('sort_dir', 'desc')}"
+    parts = [part.strip().partition(":") for part in data.get("sort", one).split(",") if part.strip()]
+    order = tuple((_ALIASES.get(key, key), direction or "desc") for key, _, direction in parts)
+    return order or (("created_at", "desc"),)
+
+
+# What Cinder's own client says when it is asked to sort by name.
+_ALIASES = {"display_name": "name"}

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 from taskflow import engines
@@ -31,6 +32,9 @@ from cgflow.errors import CgflowError, FenceLost, FlowMismatch
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
+
+UNDO_ATTEMPTS = 5
+UNDO_PAUSE_S = 2.0
 
 
 class Conductor:
@@ -95,6 +99,18 @@ class Conductor:
         self._writer.stop()
         self.watch.close()
 
+    def cancel(self, flow_id: str, reason: str) -> None:
+        """Have a flow that runs here undone at its next step; one that waits is told when it is taken up."""
+        with self._lock:
+            running = self._running.get(flow_id)
+        if running is not None:
+            running[0].cancel(reason)
+
+    def is_running(self, flow_id: str) -> bool:
+        """Whether this conductor is at work on a flow."""
+        with self._lock:
+            return flow_id in self._running
+
     @property
     def is_healthy(self) -> bool:
         """Whether what flows do reaches the database."""
@@ -136,15 +152,16 @@ class Conductor:
             fingerprint=digest,
         )
         LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
-        with self._lock:
-            if self._is_stopping:
-                return
-            self._running[flow_id] = run, engine
-        try:
-            self._run(run, engine)
-        finally:
+        if not supervisor.has_ended(stored):
             with self._lock:
-                del self._running[flow_id]
+                if self._is_stopping:
+                    return
+                self._running[flow_id] = run, engine
+            try:
+                self._run(run, engine)
+            finally:
+                with self._lock:
+                    del self._running[flow_id]
         self._end(run, stored)
 
     def _engine(
@@ -198,7 +215,16 @@ class Conductor:
             verdict.state,
             detail,
             reason=verdict.reason,
-            leftovers={"atoms": list(verdict.leftovers)},
+            leftovers={"atoms": list(verdict.leftovers), "skipped": list(run.flow.skipped)},
             ended_at=clock.now(),
+            **_next_undo(run.flow, verdict.state),
         )
         run.wait_durable(position)
+
+
+def _next_undo(flow: records.Flow, state: FlowState) -> dict[str, object]:
+    """Return when a failed rollback is tried again by itself: pauses double, and end after a few."""
+    if state is not FlowState.ROLLBACK_FAILED or flow.undo_attempts >= UNDO_ATTEMPTS:
+        return {"undo_at": None}
+    pause = timedelta(seconds=UNDO_PAUSE_S * 2**flow.undo_attempts)
+    return {"undo_at": clock.now() + pause, "undo_attempts": flow.undo_attempts + 1}

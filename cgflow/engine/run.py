@@ -12,7 +12,7 @@ from taskflow import states
 from cgflow import records
 from cgflow.engine.history import Recorder
 from cgflow.engine.writer import Owner, Row, Save, Writer
-from cgflow.errors import FlowCancelled
+from cgflow.errors import CancelRequested, FlowCancelled
 from cgflow.status import FlowState
 
 
@@ -39,13 +39,16 @@ class Run:
         self._inherited = self._recorder.in_flight()
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
+        self._cancel_reason = flow.cancel_reason
 
     # What steps call
 
     def before_execute(self, atom: str) -> None:
-        """Wait until the step's beginning is durable. Raises: FlowCancelled, FenceLost."""
+        """Wait until the step's beginning is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
         if self._cancelled.is_set():
             raise FlowCancelled("Not begun, because another step had already failed.")
+        if self._cancel_reason is not None:
+            raise CancelRequested(self._cancel_reason)
         self._tell_if_inherited(atom, states.RUNNING)
         self._writer.wait_durable(self.owner)
 
@@ -61,14 +64,19 @@ class Run:
                 self._writer.put(Save(self.owner, events=[event]))
 
     def pause(self, seconds: float) -> None:
-        """Wait between two attempts, or until the conductor stops."""
-        self._stopping.wait(seconds)
+        """Wait between two attempts, unless there is no point in waiting any more."""
+        if self._cancel_reason is None:
+            self._stopping.wait(seconds)
 
     # What the conductor calls
 
     def stop(self) -> None:
         """End pauses early: the conductor is shutting down."""
         self._stopping.set()
+
+    def cancel(self, reason: str) -> None:
+        """Begin no further step, so that the flow is undone; pauses end."""
+        self._cancel_reason = reason
 
     @property
     def is_stopping(self) -> bool:

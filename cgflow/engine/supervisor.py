@@ -23,6 +23,7 @@ from cgflow.errors import FlowCancelled, FlowMismatch
 from cgflow.status import FlowState
 
 _DONE = states.SUCCESS
+_ENDS = (states.SUCCESS, states.REVERTED, states.FAILURE)
 _UNDONE = (states.REVERTED, states.PENDING, states.IGNORE)
 
 
@@ -71,6 +72,14 @@ def judge(flow_detail: models.FlowDetail) -> Verdict | None:
     if flow_detail.state == states.REVERTED:
         return Verdict(FlowState.REVERTED, reason_of(atoms))
     return None
+
+
+def has_ended(flow_detail: models.FlowDetail) -> bool:
+    """Return whether the engine was through when the process died: only its end is still to be told.
+
+    It must not run again. TaskFlow begins a flow that was undone all over.
+    """
+    return flow_detail.state in _ENDS and judge(flow_detail) is not None
 
 
 def _is_undone(atoms: Iterable[models.AtomDetail]) -> bool:

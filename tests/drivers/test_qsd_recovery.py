@@ -2,28 +2,22 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.qsd import manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph
-from cgflow.drivers.qsd.driver import QsdDriver, from_options
 from cgflow.drivers.qsd.manifest import Merge
 from cgflow.drivers.qsd.qmp import CommandRefused
-from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from cgflow.nbd import NbdClient, NbdError
 from tests.support.qsd import (
     BLOCK,
     Bench,
-    group_of,
     read,
     read_snapshot,
     require_qsd,
@@ -42,14 +36,6 @@ def bench() -> Iterator[Bench]:
     bench.start()
     yield bench
     bench.clean()
-
-
-def make_group(bench: Bench, count: int, group_id: str = "g") -> list[VolumeSpec]:
-    volumes = [VolumeSpec(f"{group_id}-{v.id}", 1, group_id) for v in group_of(count)]
-    bench.driver.create_group(group_id)
-    for volume in volumes:
-        bench.driver.create_volume(volume)
-    return volumes
 
 
 def kill_and_wait(bench: Bench, home_id: str) -> None:
@@ -71,7 +57,7 @@ def until_replaced(bench: Bench, home_id: str, before: int) -> None:
 
 
 def test_daemons_outlive_the_driver_and_are_adopted_with_their_clients(bench: Bench) -> None:
-    volumes = make_group(bench, 2)
+    volumes = bench.make_group(2)
     pid = bench.pid("g")
     snapshots = take(bench.driver, volumes, "c")
     reader = bench.client(bench.driver.export_snapshot(snapshots[0]))
@@ -88,7 +74,7 @@ def test_daemons_outlive_the_driver_and_are_adopted_with_their_clients(bench: Be
 
 
 def test_a_daemon_that_dies_is_started_again_with_all_its_exports(bench: Bench) -> None:
-    volumes = make_group(bench, 2)
+    volumes = bench.make_group(2)
     for volume in volumes:
         write(bench.driver, volume, 1)
     snapshots = take(bench.driver, volumes, "c")
@@ -102,7 +88,7 @@ def test_a_daemon_that_dies_is_started_again_with_all_its_exports(bench: Bench) 
 
 
 def test_a_daemon_that_died_while_nobody_looked_is_started_again(bench: Bench) -> None:
-    (volume,) = make_group(bench, 1)
+    (volume,) = bench.make_group(1)
     write(bench.driver, volume, 1)
     bench.driver.stop()
     bench.kill_daemon("g")
@@ -112,7 +98,7 @@ def test_a_daemon_that_died_while_nobody_looked_is_started_again(bench: Bench) -
 
 def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench) -> None:
     """Writers that write through the cache and connect again, against SIGKILL at twelve moments of a cut."""
-    volumes = make_group(bench, 2)
+    volumes = bench.make_group(2)
     stop = threading.Event()
     acknowledged = [0 for _ in volumes]
 
@@ -160,7 +146,7 @@ def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench
 
 
 def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) -> None:
-    volumes = make_group(bench, 2)
+    volumes = bench.make_group(2)
     for volume in volumes:
         write(bench.driver, volume, 1)
     files = bench.files("g")
@@ -192,7 +178,7 @@ def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) ->
 
 
 def test_a_death_between_prepare_and_cut_costs_nothing(bench: Bench) -> None:
-    volumes = make_group(bench, 2)
+    volumes = bench.make_group(2)
     snapshots = snapshots_of(volumes, "c")
     for volume, snapshot in zip(volumes, snapshots, strict=True):
         write(bench.driver, volume, 1)
@@ -207,7 +193,7 @@ def test_a_death_between_prepare_and_cut_costs_nothing(bench: Bench) -> None:
 def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (volume,) = make_group(bench, 1)
+    (volume,) = bench.make_group(1)
     (snapshot,) = take(bench.driver, [volume], "c")
     write(bench.driver, volume, 1)
 
@@ -229,7 +215,7 @@ def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
 def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_another_call(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (volume,) = make_group(bench, 1)
+    (volume,) = bench.make_group(1)
     (snapshot,) = take(bench.driver, [volume], "c")
     write(bench.driver, volume, 1)
     asked = BlockGraph.job
@@ -254,50 +240,8 @@ def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_anothe
     assert len(bench.files("g")) == 1
 
 
-def damage(path: Path, how: str) -> None:
-    text = path.read_text()
-    match how:
-        case "cut short":
-            path.write_text(text[: len(text) // 2])
-        case "altered":
-            path.write_text(text.replace('"size_bytes": 1073741824', '"size_bytes": 1073741825'))
-        case "newer":
-            path.write_text(text.replace('"format": 1', '"format": 2'))
-        case "foreign":
-            path.write_text((path.parents[1] / "sound" / path.name).read_text())
-        case "gone":
-            path.unlink()
-
-
-@pytest.mark.parametrize("how", ["cut short", "altered", "newer", "foreign", "gone"])
-def test_a_manifest_that_is_not_understood_is_reported_and_never_touched(bench: Bench, how: str) -> None:
-    (volume,) = make_group(bench, 1, "broken")
-    (sound,) = make_group(bench, 1, "sound")
-    bench.driver.stop()
-    folder = bench.state_dir / "homes" / "broken"
-    damage(folder / manifest.FILE, how)
-    left = {path.name: path.read_bytes() for path in folder.iterdir()}
-    driver = bench.start()
-    (problem,) = driver.inventory().problems
-    assert str(folder) in problem
-    assert driver.inventory("sound").problems == ()
-    for refused in (
-        lambda: driver.create_group("broken"),
-        lambda: driver.delete_group("broken"),
-        lambda: driver.create_volume(VolumeSpec("x", 1, "broken")),
-        lambda: driver.delete_volume(volume),
-        lambda: driver.connection(volume),
-        lambda: driver.prepare(snapshots_of([volume], "c")[0]),
-    ):
-        with pytest.raises(FinalDriverError, match="broken"):
-            refused()
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == left
-    write(driver, sound, 1)
-    assert read_snapshot(driver, take(driver, [sound], "c")[0]) == b"\1" * BLOCK
-
-
 def test_one_missing_layer_takes_only_its_own_volume_down(bench: Bench) -> None:
-    broken, sound = make_group(bench, 2)
+    broken, sound = bench.make_group(2)
     write(bench.driver, sound, 1)
     bench.driver.stop()
     bench.kill_daemon("g")
@@ -319,107 +263,3 @@ def test_what_a_crash_leaves_of_making_a_home_is_cleared(bench: Bench) -> None:
     driver = bench.start()
     assert not half.exists()
     assert driver.inventory().problems == ()
-
-
-def test_a_directory_of_others_is_refused(bench: Bench) -> None:
-    other = bench.root / "other"
-    other.mkdir()
-    (other / "thesis.txt").write_text("mine")
-    with pytest.raises(ConfigError, match=r"thesis\.txt"):
-        QsdDriver(other).start()
-    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
-    (other / "thesis.txt").unlink()
-    (other / "cgflow-qsd.json").write_text('{"driver": "qsd", "format": 9}')
-    with pytest.raises(ConfigError, match="format"):
-        QsdDriver(other).start()
-
-
-def test_a_directory_serves_one_process_at_a_time(bench: Bench) -> None:
-    with pytest.raises(ConfigError, match="another process"):
-        QsdDriver(bench.state_dir).start()
-
-
-def test_a_missing_program_is_named_with_its_package(bench: Bench) -> None:
-    with pytest.raises(ConfigError, match="apt-get install qemu-system-common"):
-        QsdDriver(bench.root / "x", program="qemu-storage-daemon-of-tomorrow").start()
-
-
-def test_a_program_that_does_not_come_up_is_quoted(bench: Bench) -> None:
-    program = bench.root / "broken-daemon"
-    program.write_text("#!/bin/sh\necho no such machine >&2\nexit 1\n")
-    program.chmod(0o755)
-    driver = QsdDriver(bench.root / "x", program=str(program))
-    driver.start()
-    with pytest.raises(BusyDriverError, match="no such machine"):
-        driver.create_group("g")
-    driver.stop()
-
-
-def test_a_state_directory_too_deep_for_sockets_is_refused(bench: Bench) -> None:
-    deep = bench.root / ("d" * 90)
-    with pytest.raises(ConfigError, match="bytes shorter"):
-        QsdDriver(deep).start()
-    assert not deep.exists()
-
-
-def test_a_driver_that_is_not_started_refuses(bench: Bench) -> None:
-    bench.driver.stop()
-    for refused in (bench.driver.inventory, bench.driver.report, lambda: bench.driver.create_group("x")):
-        with pytest.raises(FinalDriverError, match="not been started"):
-            refused()
-
-
-def test_options_are_checked(bench: Bench) -> None:
-    for options in (
-        {},
-        {"state_dir": ""},
-        {"state_dir": "/x", "name": "../x"},
-        {"state_dir": "/x", "max_over_subscription_ratio": 0},
-        {"state_dir": "/x", "colour": "red"},
-    ):
-        with pytest.raises(ConfigError):
-            from_options(options)
-    driver = from_options({"state_dir": str(bench.root / "o"), "name": "fast"})
-    driver.start()
-    assert driver.report().capabilities["volume_backend_name"] == "fast"
-    driver.stop()
-
-
-def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
-    require_qsd()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    bench = Bench()
-    bench.state_dir.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(bench.state_dir)], check=True)
-    try:
-        driver = bench.start()
-        volumes = make_group(bench, 2)
-        snapshots = take(driver, volumes, "c")
-        files = bench.files("g")
-        filler = bench.state_dir / "filler"
-        with filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
-            while True:
-                stream.write(bytes(4096))
-        for refused in (
-            lambda: driver.create_group("h"),
-            lambda: driver.create_volume(VolumeSpec("x", 1, "g")),
-            lambda: driver.create_volume(VolumeSpec("lone", 1)),
-            lambda: driver.prepare(snapshots_of(volumes, "d")[0]),
-        ):
-            with pytest.raises(FinalDriverError, match="full"):
-                refused()
-        assert bench.files("g") == files
-        assert driver.inventory().volumes == {volume.id for volume in volumes}
-        for snapshot in snapshots:
-            driver.delete_snapshot(snapshot)
-        for volume in volumes:
-            driver.delete_volume(volume)
-        driver.delete_group("g")
-        assert not any((bench.state_dir / "homes").iterdir())
-    finally:
-        bench.driver.stop()
-        for folder in (bench.state_dir / "homes").iterdir():
-            bench.kill_daemon(folder.name)
-        subprocess.run(["umount", str(bench.state_dir)], check=True)
-        bench.clean()

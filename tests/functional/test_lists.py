@@ -56,6 +56,8 @@ def pages(owner: Caller, path: str) -> Iterator[str]:
         ("sort=name:asc", "abc"),
         ("sort=status:asc,name:desc", "cba"),
         ("sort_key=name&sort_dir=asc", "abc"),
+        ("sort=display_name:asc", "abc"),
+        ("sort=,", "bac"),
         ("sort_key=created_at", "bac"),
         ("sort_dir=asc", "cab"),
         ("limit=2", "ba"),

@@ -3,7 +3,7 @@
 A failure while doing leaves the world as it was before, apart from a record in
 ``error``; a story that only goes forward ends finished, or stays as it was and
 is in ``error_deleting``. A failure while undoing is a state of its own, which
-names what is left.
+names what is left, and from which a retry finishes the undo.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import pytest
 
 from cgflow.db.repositories import flow as flows
 from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import conductor
 from cgflow.status import FlowState
+from flows import operate
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
 from tests.support.sabotage import Point, sabotaged
-from tests.support.world import World, world
+from tests.support.world import CALLER, World, world
 
 
 def steps(w: World, flow_id: str) -> list[str]:
@@ -100,14 +102,17 @@ def test_an_undo_that_fails_names_what_is_left(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = SCRIPTS[operation]
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         unlimited(w)
         for step, place in places(discover(w, operation)):
             for when in ("before", "after"):
-                target = fresh(w, operation)
+                target = script.arrange(w)
+                before = w.state()
                 undoing = at(step, place, "revert", when)
                 sabotage.order(lambda point, undoing=undoing: point == LAST or undoing(point))  # type: ignore[misc]
-                flow = w.finish(script.act(w, target))
+                accepted = script.act(w, target)
+                flow = w.finish(accepted)
                 sabotage.stop()
                 told = f"{operation}: undo of {step} #{place} {when} -> {flow.state}"
                 assert flow.state is FlowState.ROLLBACK_FAILED, told
@@ -115,17 +120,11 @@ def test_an_undo_that_fails_names_what_is_left(
                 assert [str(name).partition("[")[0] for name in stuck] == [step], told
                 thing = w.get(flow.resource_type, flow.resource_id)
                 assert flow.id in str(thing.reason), told
+                operate.retry(w.desk, CALLER, accepted.flow_id)
+                assert w.finish(accepted).state is FlowState.REVERTED, told
+                assert w.faults() == [], told
+                assert w.state() == before, told
 
 
 def unlimited(w: World) -> None:
     w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
-
-
-def fresh(w: World, operation: str) -> str:
-    """A target that no earlier flow of the test still holds."""
-    if operation == "volume.extend":
-        return w.make(w.accept_volume())
-    group_id = w.make(w.accept_group())
-    for _ in range(2):
-        w.make(w.accept_volume(group_id))
-    return group_id

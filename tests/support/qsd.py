@@ -46,6 +46,14 @@ class Bench:
         self.driver.start()
         return self.driver
 
+    def make_group(self, count: int, group_id: str = "g") -> list[VolumeSpec]:
+        """Make a consistency group with volumes named after it."""
+        volumes = group_of(count, group_id)
+        self.driver.create_group(group_id)
+        for volume in volumes:
+            self.driver.create_volume(volume)
+        return volumes
+
     def client(self, connection: Connection) -> NbdClient:
         """Connect, until ``hang_up`` or the end of the test."""
         client = NbdClient.from_uri(str(connection.data["uri"]))
@@ -100,7 +108,8 @@ class Bench:
 
 
 def group_of(count: int, group_id: str = "g") -> list[VolumeSpec]:
-    return [VolumeSpec(id=f"v{index}", size_gib=1, group_id=group_id) for index in range(count)]
+    prefix = "" if group_id == "g" else f"{group_id}-"
+    return [VolumeSpec(id=f"{prefix}v{index}", size_gib=1, group_id=group_id) for index in range(count)]
 
 
 def snapshots_of(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:

@@ -21,11 +21,14 @@ class Flow(Base):
 
     ``epoch`` is the fence: it rises each time a conductor takes the flow, and
     every batch of writes for the flow has to name the epoch it was made under.
+    ``undo_at`` is when a failed rollback is tried again by itself, the
+    ``undo_attempts`` before that counted.
     """
 
     __tablename__ = "flows"
     __table_args__ = (
         Index(None, "state", "created_at"),
+        Index(None, "state", "undo_at"),
         Index(None, "project_id", "created_at"),
         Index(None, "resource_id", "created_at"),
         Index(None, "group_id", "created_at"),
@@ -49,6 +52,9 @@ class Flow(Base):
     conductor: Mapped[str | None] = mapped_column(NAME)
     reason: Mapped[str | None] = mapped_column(Text)
     leftovers: Mapped[dict[str, Any] | None]
+    cancel_reason: Mapped[str | None] = mapped_column(Text)
+    undo_attempts: Mapped[int] = mapped_column(default=0)
+    undo_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -73,6 +79,10 @@ class Flow(Base):
             conductor=self.conductor,
             reason=self.reason,
             leftovers=tuple((self.leftovers or {}).get("atoms", ())),
+            skipped=tuple((self.leftovers or {}).get("skipped", ())),
+            cancel_reason=self.cancel_reason,
+            undo_attempts=self.undo_attempts,
+            undo_at=self.undo_at,
             created_at=self.created_at,
             started_at=self.started_at,
             ended_at=self.ended_at,

@@ -13,6 +13,8 @@ from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import Busy, NotFound
 from cgflow.status import Status
 
+_SORTABLE = ("created_at", "id", "name", "status", "updated_at", "size", "availability_zone")
+
 RecordT = TypeVar("RecordT", covariant=True)
 
 
@@ -48,7 +50,7 @@ class Rows(Generic[RecordT]):
         statement = select(self.model).where(self.model.deleted.is_(False))
         if scope is not None:
             statement = statement.where(self.model.project_id == scope)
-        sortable = ("created_at", "id", "name", "status", "updated_at")
+        sortable = tuple(key for key in _SORTABLE if hasattr(self.model, key))
         rows = select_page(session, statement, self.model, query, sortable=sortable, filterable=self._filters)
         return [row.to_record() for row in rows]
 
@@ -95,6 +97,11 @@ class Rows(Generic[RecordT]):
     def release(self, session: Session, ids: Collection[str], flow_id: str) -> None:
         """Let these things go as they are. What the flow no longer holds is left."""
         self.change(session, ids, flow_id, claimed_by=None)
+
+    def release_all(self, session: Session, flow_id: str) -> None:
+        """Let go everything of this noun that the flow holds."""
+        held = self.model.claimed_by == flow_id
+        session.execute(_bulk(update(self.model).where(held).values(claimed_by=None)))
 
     def settle(
         self,

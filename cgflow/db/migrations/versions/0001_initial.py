@@ -143,12 +143,16 @@ def _flows() -> None:
         sa.Column("conductor", NAME),
         sa.Column("reason", sa.Text()),
         sa.Column("leftovers", sa.JSON()),
+        sa.Column("cancel_reason", sa.Text()),
+        sa.Column("undo_attempts", sa.Integer(), nullable=False),
+        sa.Column("undo_at", sa.DateTime()),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("started_at", sa.DateTime()),
         sa.Column("ended_at", sa.DateTime()),
     )
     for column in ("state", "project_id", "resource_id", "group_id", "operation"):
         op.create_index(f"ix_flows_{column}_created_at", "flows", [column, "created_at"])
+    op.create_index("ix_flows_state_undo_at", "flows", ["state", "undo_at"])
     op.create_table(
         "flow_events",
         sa.Column("flow_id", ID, sa.ForeignKey("flows.id"), primary_key=True),

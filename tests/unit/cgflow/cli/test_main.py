@@ -84,11 +84,11 @@ def test_a_broken_contribution_is_listed_with_its_reason_and_disturbs_nothing(
 
 
 def test_a_command_contributed_twice_is_ambiguous(contributed: dict[str, str]) -> None:
-    contributed["serve"] = "one.package:serve"
-    contributed["serve+"] = "another.package:serve"
-    ran = CliRunner().invoke(main, ["serve"])
+    contributed["twin"] = "one.package:twin"
+    contributed["twin+"] = "another.package:twin"
+    ran = CliRunner().invoke(main, ["twin"])
     assert ran.exit_code == 1
-    assert "contributed twice, by one.package:serve and another.package:serve" in ran.stderr
+    assert "contributed twice, by one.package:twin and another.package:twin" in ran.stderr
 
 
 def test_a_contributed_command_runs(contributed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

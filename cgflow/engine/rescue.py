@@ -1,0 +1,144 @@
+"""What can be done about a flow from outside: each a transaction, each told in the flow's history.
+
+A flow whose undo failed stands still with its claims kept. *Retry* puts the
+atoms whose undo failed back to the state of a crash in the middle of it, from
+which the engine goes on as after any crash. *Skip* declares one of them undone,
+for the operator has seen to it. *Abandon* gives the flow up: what is left is
+the operator's, and stays listed. *Cancel* asks a flow that still runs to be
+undone at its next step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+from taskflow import states
+
+from cgflow import clock
+from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.errors import InvalidState, NotFound
+from cgflow.quota import ledger
+from cgflow.status import FlowState, Status
+
+CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
+
+
+def retry(session: Session, flow_id: str, by: str, reason: str | None = None) -> int:
+    """Make a failed rollback ready to be tried again; return the number of its newest event.
+
+    Raises: NotFound, InvalidState unless its rollback has failed.
+    """
+    row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "retried")
+    _back_to_undoing(session, row)
+    return _tell(session, row, None, row.state, FlowState.REVERTING, "retry", by, reason)
+
+
+def skip(session: Session, flow_id: str, task: str, by: str, reason: str) -> int:
+    """Declare one step undone whose undo failed, and go on with the others; return the newest event.
+
+    Raises: NotFound, InvalidState unless the rollback has failed at this very step.
+    """
+    row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "told to skip a step")
+    atom = (ATOMDETAILS.c.parent_uuid == flow_id, ATOMDETAILS.c.name == task)
+    state = session.execute(select(ATOMDETAILS.c.state).where(*atom)).scalar_one_or_none()
+    if state is None:
+        raise NotFound(f"Flow {flow_id} has no step {task}.")
+    if state != states.REVERT_FAILURE:
+        raise InvalidState(
+            f"Step {task} of flow {flow_id} is {state}: only one whose undo failed is skipped."
+        )
+    session.execute(update(ATOMDETAILS).where(*atom).values(state=states.REVERTED))
+    left: dict[str, Any] = dict(row.leftovers or {})
+    left["skipped"] = [
+        *left.get("skipped", ()),
+        {"task": task, "state": "SKIPPED", "by": by, "reason": reason},
+    ]
+    _tell(session, row, task, state, states.REVERTED, "skip", by, reason)
+    _back_to_undoing(session, row)
+    row.leftovers = left
+    return _tell(session, row, None, FlowState.ROLLBACK_FAILED, FlowState.REVERTING, "skip", by, reason)
+
+
+def abandon(session: Session, flow_id: str, by: str, reason: str) -> int:
+    """Give a failed rollback up: let its claims go, give its reservation back; return the newest event.
+
+    Raises: NotFound, InvalidState unless its rollback has failed.
+    """
+    row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "abandoned")
+    ledger.cancel(session, flow_id)
+    why = f"Flow {flow_id} ({row.operation}) was abandoned by {by}: {reason} What it left is listed there."
+    ROWS_OF[row.resource_type].settle(
+        session, [row.resource_id], flow_id, Status.ERROR, why, consumes_quota=False
+    )
+    for rows in ROWS_OF.values():
+        rows.release_all(session, flow_id)
+    event = _tell(session, row, None, row.state, FlowState.ABANDONED, "abandon", by, reason)
+    row.state, row.undo_at, row.ended_at = FlowState.ABANDONED.value, None, clock.now()
+    return event
+
+
+def cancel(session: Session, flow_id: str, by: str, reason: str) -> str:
+    """Write down that a running flow is to be undone; return the words with which its next step fails.
+
+    The failure of that step is what the history tells: the events of a flow that
+    runs are numbered by its conductor alone. Raises: NotFound, InvalidState if
+    the flow has ended or is being undone already.
+    """
+    row = _locked(session, flow_id, CANCELLABLE, "cancelled")
+    row.cancel_reason = f"Cancelled by {by}: {reason}"
+    return row.cancel_reason
+
+
+def due(session: Session) -> list[str]:
+    """Return the flows whose failed rollback is to be tried again by now."""
+    waiting = select(Flow.id).where(Flow.state == FlowState.ROLLBACK_FAILED, Flow.undo_at <= clock.now())
+    return list(session.scalars(waiting.order_by(Flow.undo_at)))
+
+
+def _back_to_undoing(session: Session, row: Flow) -> None:
+    atoms = (ATOMDETAILS.c.parent_uuid == row.id, ATOMDETAILS.c.state == states.REVERT_FAILURE)
+    session.execute(update(ATOMDETAILS).where(*atoms).values(state=states.REVERTING))
+    session.execute(update(FLOWDETAILS).where(FLOWDETAILS.c.uuid == row.id).values(state=states.SUSPENDED))
+    row.state, row.undo_at, row.ended_at = FlowState.REVERTING.value, None, None
+
+
+def _locked(session: Session, flow_id: str, allowed: tuple[FlowState, ...], done: str) -> Flow:
+    row = session.execute(select(Flow).where(Flow.id == flow_id).with_for_update()).scalar_one_or_none()
+    if row is None:
+        raise NotFound(f"Flow {flow_id} could not be found.")
+    if row.state not in allowed:
+        raise InvalidState(
+            f"Flow {flow_id} is {row.state}; only a flow that is {' or '.join(allowed)} can be {done}."
+        )
+    return row
+
+
+def _tell(
+    session: Session,
+    row: Flow,
+    atom: str | None,
+    from_state: str,
+    to_state: str,
+    action: str,
+    by: str,
+    reason: str | None,
+) -> int:
+    newest = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == row.id)
+    attempt = select(func.max(FlowEvent.attempt)).where(FlowEvent.flow_id == row.id)
+    same = FlowEvent.atom.is_(None) if atom is None else FlowEvent.atom == atom
+    seq = int(session.execute(newest).scalar_one()) + 1
+    event = {
+        "flow_id": row.id,
+        "seq": seq,
+        "at": clock.now(),
+        "atom": atom,
+        "from_state": str(from_state),
+        "to_state": str(to_state),
+        "attempt": session.execute(attempt.where(same)).scalar_one() or 0,
+        "detail": {"result": {"action": action, "by": by, "reason": reason}},
+    }
+    session.execute(insert(FlowEvent), [event])
+    return seq

@@ -1,0 +1,69 @@
+"""What an operator does about a flow: retry, skip, abandon, resume, cancel. Each is told in its history."""
+
+from __future__ import annotations
+
+from cgflow.context import RequestContext
+from cgflow.db.repositories import flow as flows
+from cgflow.engine import rescue
+from cgflow.errors import InvalidState
+from cgflow.status import UNFINISHED
+from flows.acceptance import Desk
+
+
+def retry(desk: Desk, context: RequestContext, flow_id: str, reason: str | None = None) -> None:
+    """Try a failed rollback again, now. Raises: NotFound, InvalidState."""
+    with desk.database.write() as session:
+        flows.get(session, flow_id, context.scope)
+        seq = rescue.retry(session, flow_id, context.user_id, reason)
+    _go_on(desk, flow_id, seq)
+
+
+def skip(desk: Desk, context: RequestContext, flow_id: str, *, task: str, reason: str) -> None:
+    """Declare a step undone whose undo failed, and undo the rest. Raises: NotFound, InvalidState."""
+    with desk.database.write() as session:
+        flows.get(session, flow_id, context.scope)
+        seq = rescue.skip(session, flow_id, task, context.user_id, reason)
+    _go_on(desk, flow_id, seq)
+
+
+def abandon(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -> None:
+    """Give a failed rollback up. Raises: NotFound, InvalidState."""
+    with desk.database.write() as session:
+        flows.get(session, flow_id, context.scope)
+        seq = rescue.abandon(session, flow_id, context.user_id, reason)
+    desk.watch.publish(flow_id, seq)
+
+
+def cancel(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -> None:
+    """Have a running flow undone at its next step. Raises: NotFound, InvalidState."""
+    with desk.database.write() as session:
+        flows.get(session, flow_id, context.scope)
+        words = rescue.cancel(session, flow_id, context.user_id, reason)
+    desk.conductor.cancel(flow_id, words)
+
+
+def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
+    """Take up again a flow that stands still without having ended. Raises: NotFound, InvalidState."""
+    with desk.database.read() as session:
+        flow = flows.get(session, flow_id, context.scope)
+    if flow.state not in UNFINISHED:
+        raise InvalidState(f"Flow {flow_id} has ended: it is {flow.state}.")
+    if desk.conductor.is_running(flow_id):
+        raise InvalidState(f"Flow {flow_id} is under way; there is nothing to resume.")
+    desk.conductor.wake(flow_id)
+
+
+def retry_by_itself(desk: Desk, flow_id: str) -> None:
+    """Try a failed rollback again because its pause is over."""
+    with desk.database.write() as session:
+        flow = flows.get(session, flow_id, None)
+        if flow.undo_at is None:
+            # An operator was faster.
+            return
+        seq = rescue.retry(session, flow_id, "cgflow", f"automatic retry {flow.undo_attempts}")
+    _go_on(desk, flow_id, seq)
+
+
+def _go_on(desk: Desk, flow_id: str, seq: int) -> None:
+    desk.watch.publish(flow_id, seq)
+    desk.conductor.wake(flow_id)

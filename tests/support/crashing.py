@@ -1,0 +1,266 @@
+"""A service that is gone by SIGKILL at a chosen moment: what runs in the process that dies.
+
+A moment is either side of a commit or of a driver call. The n-th moment after
+the world is armed is the process's last; n is counted up until a run meets
+none. Every save of the engine is committed alone here, so that each state that
+can be on disk is met, whatever would have been committed together otherwise.
+
+By hand, on a folder made by ``crashing_cases.prepare`` (or left by a failed sweep)::
+
+    python -m tests.support.crashing FOLDER KILL_AT     acts, and dies at that moment
+    python -m tests.support.crashing FOLDER             acts, or resumes what it finds, to the end
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+import flows.service
+from cgflow import config
+from cgflow.db.database import Database
+from cgflow.db.models import Flow
+from cgflow.db.repositories import flow as rows
+from cgflow.drivers.drills import When
+from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import retry
+from cgflow.engine.writer import Save, Writer
+from flows.acceptance import Accepted
+from tests.stories.scripts import SCRIPTS
+from tests.support.sabotage import Injected, Point, Sabotage
+from tests.support.crashing_history import told, untrue
+from tests.support.world import HOST, World
+
+DEADLINE_S = 120
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process is to do in a folder that holds a state.
+
+    ``kill_at`` is the moment at which it dies (None: it lives); ``failing`` is
+    a step that fails each time. ``known`` are the flows that were there before.
+    """
+
+    folder: str
+    operation: str
+    target: str
+    known: tuple[str, ...]
+    kill_at: int | None = None
+    failing: tuple[str, str, str] | None = None
+
+
+class Moments:
+    """Counts the moments since ``arm``, and ends the process at the n-th. ``file`` tells which that was."""
+
+    def __init__(self, file: Path, kill_at: int | None) -> None:
+        self._file = file
+        self._kill_at = kill_at
+        self._lock = threading.Lock()
+        self._armed = False
+        self.met = 0
+
+    def arm(self) -> None:
+        """Count from now on."""
+        self._armed = True
+
+    def disarm(self) -> None:
+        """Let everything live."""
+        self._armed = False
+
+    def meet(self, what: str) -> None:
+        """Count a moment; do not return from the last one."""
+        if not self._armed:
+            return
+        with self._lock:
+            self.met += 1
+            if self.met == self._kill_at:
+                self._file.write_text(what)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class CrashingDatabase(Database):
+    """A database with a moment before and after each commit."""
+
+    def __init__(self, url: str, moments: Moments) -> None:
+        super().__init__(url)
+        self._moments = moments
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a transaction that commits at the end, with a moment on both sides of the commit."""
+        with super().write() as session:
+            yield session
+            session.flush()
+            self._moments.meet(f"before commit {self._writing()}")
+        self._moments.meet(f"after commit {self._writing()}")
+
+    def _writing(self) -> str:
+        return getattr(_SAVING, "what", None) or f"by {threading.current_thread().name.partition('_')[0]}"
+
+
+class CrashingCalls(Faults):
+    """Moments on both sides of every driver call."""
+
+    def __init__(self, moments: Moments) -> None:
+        super().__init__()
+        self._moments = moments
+
+    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
+        """Count the moment; nothing fails."""
+        self._moments.meet(f"{when} call {call}")
+        return None
+
+
+class Broken(Sabotage):
+    """Fails at one point each time it is met, in this process."""
+
+    def __init__(self, failing: tuple[str, str, str]) -> None:
+        super().__init__()
+        self._failing = Point(*failing)
+
+    def meet(self, point: Point) -> None:
+        """Fail if this is the point."""
+        if point == self._failing:
+            raise Injected(f"injected at {point}")
+
+
+_SAVING = threading.local()
+
+
+def _commit_each(self: Writer, batch: list[Save]) -> bool:
+    for save in batch:
+        _SAVING.what = _called(save)
+        if not _COMMIT(self, [save]):
+            return False
+        _SAVING.what = None
+    return True
+
+
+_COMMIT = Writer._commit
+
+
+def _called(save: Save) -> str:
+    moved = [f"{event['atom'] or 'flow'} {event['to_state']}" for event in save.events]
+    rows = [
+        f"{row['name']} {row.get('state')} {row.get('intention', '')}".strip() for _, row in save.upserts[:1]
+    ]
+    return f"of {' and '.join(moved or rows or ['nothing'])}"
+
+
+@contextmanager
+def opened(job: Job, moments: Moments) -> Iterator[World]:
+    """Serve the state in the job's folder, in this process, which is only good for this."""
+    folder = Path(job.folder)
+    retry.FIRST_PAUSE_S = 0
+    Writer._commit = _commit_each  # type: ignore[method-assign]
+    if job.failing is not None:
+        flows.service.define = Broken(job.failing).define
+    conf = config.load([])
+    conf.set_override("report_interval", 3600, group="scheduler")
+    conf.set_override("service_down_time", 7200, group="scheduler")
+    database = CrashingDatabase(f"sqlite:///{folder / 'cgflow.db'}", moments)
+    driver = with_faults(MemoryDriver(state_file=folder / "memory.journal"), CrashingCalls(moments))
+    service = flows.service.Service(conf, database, {HOST: driver})
+    service.start()
+    try:
+        yield World(service, database, driver)
+    finally:
+        moments.disarm()
+        service.stop()
+
+
+def act(job: Job) -> None:
+    """Ask for the operation and see it to its end, unless the end comes before."""
+    with alone(job) as moments, opened(job, moments) as world:
+        moments.arm()
+        world.finish(SCRIPTS[job.operation].act(world, job.target))
+        moments.disarm()
+        _report(job, world, [], {})
+
+
+def resume(job: Job) -> None:
+    """Start over what is left, see every flow to its end, and write down what is found then."""
+    with alone(job) as moments:
+        before = told(_plain(job), job.known)
+        moments.arm()
+        with opened(job, moments) as world:
+            for flow_id, left in before.items():
+                world.finish(Accepted(flow_id, left.resource_id))
+            moments.disarm()
+            _report(job, world, untrue(world, before, job.known), {f: b.state for f, b in before.items()})
+
+
+@contextmanager
+def alone(job: Job) -> Iterator[Moments]:
+    """Be a process whose only task is this job: its log and, should it hang, its stacks are in the folder."""
+    folder = Path(job.folder)
+    logging.basicConfig(filename=folder / "log", level=logging.WARNING)
+    with (folder / "stacks").open("w") as stacks:
+        faulthandler.dump_traceback_later(DEADLINE_S - 10, file=stacks)
+        yield Moments(folder / "killed", job.kill_at)
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _plain(job: Job) -> Database:
+    return Database(f"sqlite:///{Path(job.folder) / 'cgflow.db'}")
+
+
+def _report(job: Job, world: World, problems: list[str], before: dict[str, str]) -> None:
+    with world.database.read() as session:
+        ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
+    found = {
+        "problems": problems + world.faults(),
+        "portrait": portrait(world),
+        "states": [state for _, state in ended],
+        "before": sorted(before.values()),
+        "steps": [step for flow_id, _ in ended for step in _steps(world, flow_id)],
+    }
+    (Path(job.folder) / "found.json").write_text(json.dumps(found))
+
+
+def _steps(world: World, flow_id: str) -> list[str]:
+    with world.database.read() as session:
+        return [atom.atom for atom in rows.atoms(session, flow_id) if not atom.atom.endswith(".retry")]
+
+
+def portrait(world: World) -> dict[str, Any]:
+    """Return the world's state as JSON."""
+    state = world.state()
+    inventory = {name: sorted(value) for name, value in asdict(state["inventory"]).items()}
+    things = {name: list(values) for name, values in state["things"].items()}
+    found: dict[str, Any] = json.loads(
+        json.dumps({"things": things, "usage": state["usage"], "inventory": inventory})
+    )
+    return found
+
+
+def main(folder: str, kill_at: str | None = None) -> None:
+    """Do by hand what a sweep does."""
+    values = json.loads((Path(folder) / "job.json").read_text())
+    job = Job(**{**values, "folder": folder, "known": tuple(values["known"])})
+    if kill_at is not None:
+        act(Job(**{**asdict(job), "kill_at": int(kill_at)}))
+    elif told(_plain(job), job.known):
+        resume(job)
+    else:
+        act(job)
+    sys.stdout.write((Path(folder) / "found.json").read_text() + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

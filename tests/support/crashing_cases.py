@@ -1,0 +1,214 @@
+"""Cases of a crash sweep: prepare a state once, copy it, crash a process over the copy, start another, look.
+
+Processes are forked from one that has only imported what they need and has no
+threads. A case is known by its operation, its mode and the moments at which
+its processes die; the folder of one that failed is kept, with the job in it.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count, islice
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from cgflow.db.models import Flow
+from cgflow.drivers.memory.driver import MemoryDriver
+from tests.stories.scripts import SCRIPTS
+from tests.support import crashing
+from tests.support.crashing import DEADLINE_S, Job
+from tests.support.world import world
+
+Found = dict[str, Any]
+Failing = tuple[str, str, str]
+WORKERS = max(2, os.cpu_count() or 2)
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_TURN = threading.Lock()
+_CONTEXT.set_forkserver_preload(["tests.support.crashing"])
+
+
+@dataclass(frozen=True)
+class Case:
+    """Die at these moments, one process after the other, with a step failing (in the first only if ``once``)."""
+
+    kills: tuple[int, ...]
+    failing: Failing | None = None
+    once: bool = False
+
+
+@dataclass
+class Outcome:
+    """Where the processes of a case died, and what was wrong afterwards."""
+
+    case: Case
+    killed: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    state: str | None = None
+
+    @property
+    def met_all(self) -> bool:
+        """Whether every process that was to die has died."""
+        return len(self.killed) == len(self.case.kills)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A state in a folder, in which an operation can be asked for; how the world looks before and after it."""
+
+    job: Job
+    before: Found
+    finished: Found
+    steps: tuple[str, ...]
+    forward: bool
+
+    def late(self) -> Failing:
+        """The last step, failing after its effect: everything has to be undone."""
+        return (self.steps[-1], "execute", "after")
+
+    def member(self) -> Failing | None:
+        """The last step of a member, failing before its effect, if members have steps of their own."""
+        mine = [step for step in self.steps if "[" in step]
+        return (mine[-1], "execute", "before") if mine else None
+
+    def run(self, case: Case) -> Outcome:
+        """Run a case on a copy of the state. The copy is kept if something is wrong."""
+        outcome = Outcome(case)
+        name = "-".join([*map(str, case.kills), *((case.failing or ())[:1]), *(["once"] if case.once else [])])
+        folder = Path(self.job.folder).parent / f"{self.job.operation} {name}"
+        job = replace(_copied(self.job, folder), failing=case.failing)
+        found = None
+        for number, kill_at in enumerate((*case.kills, None)):
+            do = crashing.act if number == 0 else crashing.resume
+            if number and case.once:
+                job = replace(job, failing=None)
+            code = _process(do, replace(job, kill_at=kill_at))
+            if code == -signal.SIGKILL and (folder / "killed").exists():
+                outcome.killed.append((folder / "killed").read_text())
+                (folder / "killed").unlink()
+                continue
+            if code != 0:
+                outcome.problems.append(f"the process ended with {code}, see {folder}")
+                return outcome
+            found = json.loads((folder / "found.json").read_text())
+            outcome.problems += found["problems"]
+            if kill_at is not None and number == 0:
+                continue  # It met no kill; whoever starts next finds everything done.
+            break
+        if found is not None:
+            outcome.state = next(iter(found["states"]), None)
+            outcome.problems += self._differences(found, case)
+        if not outcome.problems:
+            shutil.rmtree(folder)
+        return outcome
+
+    def _differences(self, found: Found, case: Case) -> Iterator[str]:
+        now, known = found["portrait"], set(self.before["things"])
+        unchanged, finished = now == self.before, general(now, known) == general(self.finished, known)
+        match found["states"]:
+            case []:
+                if not unchanged:
+                    yield f"it was not accepted, and left {_unlike(now, self.before)}"
+            case ["success"]:
+                if not finished:
+                    yield f"it succeeded, and left {_unlike(now, self.finished)}"
+                if case.failing is not None and not case.once:
+                    yield "it succeeded although a step always fails"
+            case ["reverted"]:
+                if case.failing is None:
+                    yield "it was undone although nothing failed"
+                if not unchanged and not self.forward:
+                    yield f"it was undone, and left {_unlike(now, self.before)}"
+            case states:
+                yield f"it ended as {states}"
+
+
+def prepare(operation: str, base: Path) -> Prepared:
+    """Make the state that the operation's script asks for under ``base``, and play it once, undisturbed."""
+    script = SCRIPTS[operation]
+    folder = base / "prepared"
+    folder.mkdir(parents=True)
+    with world(folder, MemoryDriver(state_file=folder / "memory.journal")) as w:
+        w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
+        target = script.arrange(w)
+        before = crashing.portrait(w)
+        with w.database.read() as session:
+            known = tuple(session.scalars(select(Flow.id)))
+    job = Job(str(folder), operation, target, known)
+    played = _copied(job, base / "played")
+    code = _process(crashing.act, played)
+    assert code == 0, f"{operation} could not be played: {code}, see {played.folder}"
+    found = json.loads((Path(played.folder) / "found.json").read_text())
+    assert (found["problems"], found["states"]) == ([], ["success"]), found
+    return Prepared(job, before, found["portrait"], tuple(found["steps"]), script.forward)
+
+
+def sweep(prepared: Prepared, cases: Iterable[Case]) -> Iterator[Outcome]:
+    """Run cases side by side until one of them meets not all its kills, which is the end of the sweep."""
+    cases = iter(cases)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while wave := list(islice(cases, WORKERS)):
+            outcomes = list(pool.map(prepared.run, wave))
+            yield from outcomes
+            if not all(outcome.met_all for outcome in outcomes):
+                return
+
+
+def every(stride: int, make: Callable[[int], Case]) -> Iterator[Case]:
+    """Return the cases of the first moment and every ``stride``-th after it, without end."""
+    return map(make, count(1, stride))
+
+
+def general(portrait: Found, known: set[str]) -> Found:
+    """Return a portrait without the ids that the operation minted, which differ from play to play."""
+    ids = {name.partition(" ")[2] for name in known}
+    things = [
+        [name if name in known else name.partition(" ")[0], list(values)]
+        for name, values in portrait["things"].items()
+    ]
+    inventory = {
+        name: sorted(id if id in ids else "new" for id in there)
+        for name, there in portrait["inventory"].items()
+    }
+    return {"things": sorted(things, key=str), "usage": portrait["usage"], "inventory": inventory}
+
+
+def _unlike(now: Found, other: Found) -> str:
+    parts = [f"{part} {now[part]} instead of {other[part]}" for part in now if now[part] != other[part]]
+    return "; ".join(parts)
+
+
+def _copied(job: Job, folder: Path) -> Job:
+    shutil.copytree(job.folder, folder)
+    copied = replace(job, folder=str(folder))
+    (folder / "job.json").write_text(json.dumps(asdict(copied)))
+    return copied
+
+
+def _process(do: Callable[[Job], None], job: Job) -> int:
+    """Run it in a process of its own; return how that ended."""
+    process = _CONTEXT.Process(target=do, args=(job,))
+    # Starting one process looks at all the others, which is not safe while another thread looks at them.
+    with _TURN:
+        process.start()
+    ended = wait([process.sentinel], DEADLINE_S)
+    with _TURN:
+        if not ended:
+            process.kill()
+            (Path(job.folder) / "killed").unlink(missing_ok=True)
+        process.join()
+        code = process.exitcode
+        process.close()
+    assert code is not None
+    return code

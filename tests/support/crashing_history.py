@@ -1,0 +1,81 @@
+"""Whether the history of flows tells the truth across restarts: gapless, only added to, by whom it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from cgflow import records
+from cgflow.db.database import Database
+from cgflow.db.models import ATOMDETAILS, Flow
+from cgflow.db.repositories import flow as flows
+from cgflow.status import UNFINISHED, FlowState
+from tests.support.world import World
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is on disk of one flow."""
+
+    state: FlowState
+    resource_id: str
+    epoch: int
+    events: tuple[records.FlowEvent, ...]
+
+
+def told(database: Database, known: Collection[str] = ()) -> dict[str, Told]:
+    """Return what is told of every flow but the known ones."""
+    with database.read() as session:
+        ids = list(session.scalars(select(Flow.id).where(Flow.id.not_in(known)).order_by(Flow.created_at)))
+        found = {}
+        for id in ids:
+            flow = flows.get(session, id, None)
+            events = tuple(flows.all_events(session, id))
+            found[id] = Told(flow.state, flow.resource_id, flow.epoch, events)
+    return found
+
+
+def untrue(world: World, before: dict[str, Told], known: Collection[str] = ()) -> list[str]:
+    """Name what is wrong in the histories, given what they were when this process started."""
+    after = told(world.database, known)
+    wrong = [f"flow {id} is gone" for id in before.keys() - after.keys()]
+    for id, now in after.items():
+        wrong += [f"flow {id}: {what}" for what in _of_one(before.get(id), now, world.service.conductor.name)]
+        wrong += [f"flow {id}: {what}" for what in _atoms(world, id)]
+    return wrong
+
+
+def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
+    if [event.seq for event in now.events] != list(range(1, len(now.events) + 1)):
+        yield f"events are numbered {[event.seq for event in now.events]}"
+    if now.state in UNFINISHED or now.events[-1].to_state != now.state or now.events[-1].atom is not None:
+        yield f"is {now.state}, its last event tells of {now.events[-1].atom} {now.events[-1].to_state}"
+    ends = [event for event in now.events if event.atom is None and event.to_state not in UNFINISHED]
+    if len(ends) != 1:
+        yield f"ended {len(ends)} times"
+    if before is None:
+        return
+    if now.events[: len(before.events)] != before.events:
+        yield "what was told has been changed"
+    added = now.events[len(before.events) :]
+    if before.state not in UNFINISHED:
+        if added or now.epoch != before.epoch:
+            yield f"had ended, and moved again: {[(event.atom, event.to_state) for event in added]}"
+    elif {event.conductor for event in added} != {conductor}:
+        yield f"went on here, told by {sorted({str(event.conductor) for event in added})}"
+    earlier = {event.conductor for event in before.events}
+    if conductor in earlier:
+        yield "this conductor has the name of an earlier one"
+
+
+def _atoms(world: World, flow_id: str) -> Iterator[str]:
+    with world.database.read() as session:
+        folded = {atom.atom: atom.state for atom in flows.atoms(session, flow_id)}
+        rows = session.execute(
+            select(ATOMDETAILS.c.name, ATOMDETAILS.c.state).where(ATOMDETAILS.c.parent_uuid == flow_id)
+        )
+        stored = {str(name): str(state) for name, state in rows}
+    if folded != stored:
+        yield f"history tells {sorted(folded.items())}, stored is {sorted(stored.items())}"

@@ -1,0 +1,66 @@
+"""The parts that real tests need, and what is said when one is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import pytest
+
+PACKAGES = {
+    "qemu-storage-daemon": "qemu-system-common",
+    "qemu-img": "qemu-utils",
+    "nbdcopy": "libnbd-bin",
+}
+PATIENCE_S = 60
+_PAUSE_S = 0.05
+
+T = TypeVar("T")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip for want of a part, or fail where it has to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def require(*programs: str) -> None:
+    """See that programs are installed."""
+    for program in programs:
+        if shutil.which(program) is None:
+            missing(f"{program} is missing (apt-get install {PACKAGES[program]})")
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """Mount a file system of its own, in memory, on a folder."""
+    if os.geteuid() != 0:
+        missing("only root can mount a file system to fill or to lock")
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        missing(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        # Whoever still holds a file there loses nothing that anybody wants.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def until(found: Callable[[], T | None], what: str) -> T:
+    """Return the first thing found. Only for what tells nobody when it happens."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"never seen: {what}"
+        time.sleep(_PAUSE_S)
