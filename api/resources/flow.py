@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
 from flask.views import MethodView
 
 from api import answers, following
+from api.auth import require_admin
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import flow as schemas
+from api.schemas.action import FlowActionIn
 from api.schemas.listing import FlowListIn
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
-from flows import draw
+from flows import draw, operate
+
+ACTIONS: dict[str, Callable[..., None]] = {
+    "retry": operate.retry,
+    "skip": operate.skip,
+    "abandon": operate.abandon,
+    "cancel": operate.cancel,
+    "resume": operate.resume,
+}
 
 blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.")
 
@@ -38,6 +49,20 @@ class Flow(MethodView):
     def get(self, flow_id: str) -> dict[str, object]:
         """Show a flow with its tasks, and with what is left if undoing it failed."""
         return {"flow": following.trace(flow_id)}
+
+
+@blueprint.route("/flows/<flow_id>/action")
+class FlowAction(MethodView):
+    """What can be done about one."""
+
+    @blueprint.takes(FlowActionIn)
+    @blueprint.accepts(None, 403, 404, 409)
+    def post(self, body: dict[str, Any], flow_id: str) -> Response:
+        """Retry, skip a task of, or abandon a failed rollback; cancel or resume a running flow."""
+        require_admin(f"flow:{next(iter(body))}")
+        ((action, details),) = body.items()
+        ACTIONS[action](desk(), caller(), flow_id, **details)
+        return answers.empty()
 
 
 @blueprint.route("/flows/<flow_id>/events")

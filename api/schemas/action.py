@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, pre_load
 
 from api.errors import MALFORMED
-from api.schemas.fields import Count
+from api.schemas.fields import Count, Text
 from cgflow.errors import InvalidInput
 
 
@@ -15,6 +15,28 @@ class ExtendIn(Schema):
     """The size that a volume is to have, in GiB."""
 
     new_size = Count(min=1, required=True)
+
+
+class NothingIn(Schema):
+    """Nothing more has to be said."""
+
+
+class ReasonIn(Schema):
+    """Why; it is kept in the flow's history."""
+
+    reason = Text(min=1, required=True)
+
+
+class MaybeReasonIn(Schema):
+    """Why, if there is something to say."""
+
+    reason = Text(load_default=None, allow_none=True)
+
+
+class SkipIn(ReasonIn):
+    """The task whose undo failed, by its name, such as ``driver.cut``."""
+
+    task = Text(min=1, required=True)
 
 
 class _ActionIn(Schema):
@@ -50,6 +72,16 @@ class VolumeActionIn(SnapshotActionIn):
     """An action on a volume."""
 
     extend = fields.Nested(ExtendIn, data_key="os-extend")
+
+
+class FlowActionIn(_ActionIn):
+    """What an operator does about a flow. Each but ``retry`` and ``resume`` wants a reason."""
+
+    retry = fields.Nested(MaybeReasonIn)
+    resume = fields.Nested(NothingIn)
+    skip = fields.Nested(SkipIn)
+    abandon = fields.Nested(ReasonIn)
+    cancel = fields.Nested(ReasonIn)
 
 
 class ConnectionOut(Schema):

@@ -106,10 +106,12 @@ class FlowOut(Schema):
 
 
 class FlowDetailOut(FlowOut):
-    """A flow with its tasks, and what a failed rollback left behind."""
+    """A flow with its tasks, what a failed rollback left behind, and when it is tried again by itself."""
 
     tasks = fields.List(fields.Nested(TaskOut))
     leftovers = fields.List(fields.Raw(metadata={"type": "object"}))
+    skipped = fields.List(fields.Raw(metadata={"type": "object"}))
+    undo_at = Moment(allow_none=True)
 
 
 class FlowEnvelope(Schema):

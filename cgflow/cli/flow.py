@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cgflow.cli import ending, history, progress, values
+from cgflow.cli import ending, history, progress, rescue, values
 from cgflow.cli.session import Session, with_session
 from cgflow.status import FlowState
 
@@ -95,3 +95,10 @@ def follow(session: Session, flow_id: str, timeout: float | None) -> None:
 
 def _told(event: dict[str, Any]) -> str:
     return values.failure(event["failure"]) if event.get("failure") else values.brief(event.get("result"))
+
+
+flow.add_command(rescue.retry)
+flow.add_command(rescue.skip)
+flow.add_command(rescue.abandon)
+flow.add_command(rescue.cancel)
+flow.add_command(rescue.resume)

@@ -52,6 +52,10 @@ class Flows(Collection):
             found += batch
         return found
 
+    def act(self, id_: str, action: str, **details: str) -> None:
+        """Do something about a flow: ``retry``, ``skip``, ``abandon``, ``cancel`` or ``resume``."""
+        self._http.post(self.path(id_, "action"), {action: details})
+
     def graph(self, id_: str) -> str:
         """Return the flow's graph as DOT text."""
         return self._http.text(self.path(id_, "graph"))

@@ -1,0 +1,60 @@
+"""What an operator does about a flow: the buttons of ``cgflow flow``. Each is told in the flow's history."""
+
+from __future__ import annotations
+
+import click
+
+from cgflow.cli.session import Session, with_session
+
+_reason = click.option("--reason", required=True, metavar="WORDS", help="Why; kept in the flow's history.")
+
+
+@click.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+def retry(session: Session, flow_id: str) -> None:
+    """Try a failed rollback again, now."""
+    session.client.flows.act(flow_id, "retry")
+    session.out.note(f"Flow {flow_id} is undone once more: see 'cgflow flow follow {flow_id}'.")
+
+
+@click.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+@click.option(
+    "--task", required=True, metavar="TASK", help="The step whose undo failed, as flow show names it."
+)
+@_reason
+def skip(session: Session, flow_id: str, task: str, reason: str) -> None:
+    """Declare one step of a failed rollback undone, because you have seen to it, and undo the rest."""
+    session.client.flows.act(flow_id, "skip", task=task, reason=reason)
+    session.out.note(f"{task} is skipped, the rest is undone: see 'cgflow flow follow {flow_id}'.")
+
+
+@click.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+@_reason
+def abandon(session: Session, flow_id: str, reason: str) -> None:
+    """Give a failed rollback up: what it holds is let go, what it left is yours and stays listed."""
+    session.client.flows.act(flow_id, "abandon", reason=reason)
+    session.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
+
+
+@click.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+@_reason
+def cancel(session: Session, flow_id: str, reason: str) -> None:
+    """Have a running flow undone, at its next step."""
+    session.client.flows.act(flow_id, "cancel", reason=reason)
+    session.out.note(f"Flow {flow_id} is undone at its next step: see 'cgflow flow follow {flow_id}'.")
+
+
+@click.command()
+@with_session
+@click.argument("flow_id", metavar="FLOW")
+def resume(session: Session, flow_id: str) -> None:
+    """Take up a flow that stands still without having ended."""
+    session.client.flows.act(flow_id, "resume")
+    session.out.note(f"Flow {flow_id} is taken up again: see 'cgflow flow follow {flow_id}'.")

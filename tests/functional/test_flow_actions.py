@@ -1,0 +1,57 @@
+"""Buttons over HTTP: who may press them, what they want, and that they work."""
+
+from __future__ import annotations
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults
+from cgflow.engine import conductor
+from tests.functional.caller import Caller, malformed
+
+
+def stuck(caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A volume whose making failed, and then its undo; the id of its flow."""
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
+    faults.order(Fault("create_volume", "ambiguous", when="after"))
+    faults.order(Fault("delete_volume", "ambiguous"))
+    flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
+    assert flow["state"] == "rollback_failed"
+    assert [item["task"] for item in flow["leftovers"] if item["state"] == "REVERT_FAILURE"] == [
+        "driver.create_volume"
+    ]
+    return str(flow["id"])
+
+
+def test_retry_finishes_the_undo(caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow_id = stuck(caller, faults, monkeypatch)
+    answer = caller.post(f"/flows/{flow_id}/action", {"retry": {}})
+    assert answer.status_code == 202
+    events = caller.get(f"/flows/{flow_id}/events").json["events"]
+    pressed = [event["result"] for event in events if isinstance(event["result"], dict)]
+    assert {"action": "retry", "by": "ada", "reason": None} in pressed
+    while caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "reverting":
+        caller.get(f"/flows/{flow_id}/events?after={len(events)}&wait=5")
+        events = caller.get(f"/flows/{flow_id}/events").json["events"]
+    assert caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "reverted"
+
+
+def test_skip_and_abandon_want_a_reason(
+    caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow_id = stuck(caller, faults, monkeypatch)
+    path = f"/flows/{flow_id}/action"
+    malformed(caller.post(path, {"skip": {"task": "driver.create_volume"}}), "skip.reason")
+    malformed(caller.post(path, {"abandon": {"reason": ""}}), "abandon.reason")
+    assert "exactly one action" in malformed(caller.post(path, {"retry": {}, "abandon": {"reason": "x"}}))
+    assert "no such action" in malformed(caller.post(path, {"explode": {}}))
+    assert caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "rollback_failed"
+    assert caller.post(path, {"abandon": {"reason": "gone"}}).status_code == 202
+    assert caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "abandoned"
+
+
+def test_only_what_fits_the_state_is_done(caller: Caller) -> None:
+    flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
+    for action, details in (("retry", {}), ("cancel", {"reason": "x"}), ("resume", {})):
+        answer = caller.post(f"/flows/{flow['id']}/action", {action: details})
+        assert "success" in malformed(answer)
+    assert caller.post("/flows/nothing/action", {"retry": {}}).status_code == 404
