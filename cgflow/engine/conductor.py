@@ -87,6 +87,8 @@ class Conductor:
         with self._lock:
             self._is_stopping = True
             running = list(self._running.values())
+        # A step that waits for a database which is away would keep us from ever ending.
+        self._writer.hurry()
         for run, engine in running:
             run.stop()
             try:

@@ -45,11 +45,6 @@ class Recorder:
         last = self._last.get(atom)
         return None if last is None else last.state
 
-    def in_flight(self) -> dict[str, str]:
-        """Return the atoms that were executing or reverting when the stored events end, with that state."""
-        found = {atom: last.state for atom, last in self._last.items() if atom is not None}
-        return {atom: state for atom, state in found.items() if state in (states.RUNNING, states.REVERTING)}
-
     def tell(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the row of one transition. An atom's attempt rises each time it starts to execute."""
         before = self._last.get(atom)

@@ -35,8 +35,9 @@ class Run:
         self._recorder = Recorder(flow.id, conductor, told)
         # Events are numbered as they are queued, by the engine's thread and by those of the steps.
         self._telling = threading.Lock()
-        # What an earlier conductor had in flight: TaskFlow begins it again without a word.
-        self._inherited = self._recorder.in_flight()
+        # Where in the queue each atom's last transition stands: what has to be on disk before its effect.
+        # All that came before it, such as the failure that calls for an undo, then is as well.
+        self._begun_at: dict[str, int] = {}
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
         self._cancel_reason = flow.cancel_reason
@@ -49,19 +50,20 @@ class Run:
             raise FlowCancelled("Not begun, because another step had already failed.")
         if self._cancel_reason is not None:
             raise CancelRequested(self._cancel_reason)
-        self._tell_if_inherited(atom, states.RUNNING)
-        self._writer.wait_durable(self.owner)
+        self._tell_if_untold(atom, states.RUNNING)
+        self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def before_revert(self, atom: str) -> None:
         """Wait until the failure that calls for the undo is durable. Raises: FenceLost."""
-        self._tell_if_inherited(atom, states.REVERTING)
-        self._writer.wait_durable(self.owner)
+        self._tell_if_untold(atom, states.REVERTING)
+        self._writer.wait_durable(self.owner, self._begun_at[atom])
 
-    def _tell_if_inherited(self, atom: str, state: str) -> None:
+    def _tell_if_untold(self, atom: str, state: str) -> None:
+        """Tell of a beginning that TaskFlow does not save: what was in flight begins again without a word."""
         with self._telling:
-            if self._inherited.pop(atom, None) == state:
+            if atom not in self._begun_at:
                 event = self._recorder.tell(atom, state, {"result": "begun again after a restart"})
-                self._writer.put(Save(self.owner, events=[event]))
+                self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
 
     def pause(self, seconds: float) -> None:
         """Wait between two attempts, unless there is no point in waiting any more."""
@@ -110,7 +112,8 @@ class Run:
             events = self._turn(state)
             row: Row = {"state": events[0]["to_state"]} if events else {}
             events.append(self._recorder.tell(atom, state, detail))
-            self._writer.put(Save(self.owner, upserts=[upsert], events=events, flow=row))
+            save = Save(self.owner, upserts=[upsert], events=events, flow=row)
+            self._begun_at[atom] = self._writer.put(save)
 
     def _turn(self, state: str) -> list[Row]:
         """Return the event by which an atom's new state turns the whole flow round, if it does."""

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent
-from cgflow.errors import CgflowError, FenceLost
+from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class Writer:
         self._durable = 0
         self._wanted = 0
         self._stopping = False
+        self._is_patient = True
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self.is_healthy = True
 
@@ -77,11 +78,15 @@ class Writer:
         """Begin to write."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Write what is queued, then end.
+    def hurry(self) -> None:
+        """Wait for the database no more: from now on what it does not take at once is dropped."""
+        with self._changed:
+            self._is_patient = False
+            self._changed.notify_all()
 
-        While the database is away what is queued is dropped: flows resume from what is stored.
-        """
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        self.hurry()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -97,16 +102,16 @@ class Writer:
             self._changed.notify_all()
             return self._accepted
 
-    def wait_durable(self, owner: Owner, position: int | None = None) -> None:
-        """Return when everything up to ``position`` (default: up to now) is on disk.
+    def wait_durable(self, owner: Owner, position: int) -> None:
+        """Return when everything up to ``position`` is on disk.
 
         Raises: FenceLost if another conductor has taken the flow over.
         """
         with self._changed:
-            goal = self._accepted if position is None else position
-            self._wanted = max(self._wanted, goal)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._durable >= goal or owner.lost is not None)
+            if self._durable < position:
+                self._wanted = max(self._wanted, position)
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._durable >= position or owner.lost is not None)
             if owner.lost is not None:
                 raise owner.lost
 
@@ -118,17 +123,15 @@ class Writer:
                 batch, self._queue = self._queue, []
             if not batch:
                 return
-            if not self._commit(batch):
-                LOG.error("stopped with %d saves unwritten: the database does not answer", len(batch))
-                return
+            self._commit(batch)
             with self._changed:
                 self._durable += len(batch)
                 self._changed.notify_all()
             for flow_id, seq in _newest_events(batch):
                 self._published(flow_id, seq)
 
-    def _commit(self, batch: list[Save]) -> bool:
-        """Write the batch, however long the database is away; False if stopped meanwhile."""
+    def _commit(self, batch: list[Save]) -> None:
+        """Write the batch, however long the database is away, or drop it when there is no more patience."""
         while True:
             try:
                 with self._database.write() as session:
@@ -138,18 +141,28 @@ class Writer:
                     LOG.warning("the database does not answer, flows wait: %s", error.orig)
                 self.is_healthy = False
                 with self._changed:
-                    if self._changed.wait_for(lambda: self._stopping, RETRY_PAUSE_S):
-                        return False
+                    is_given_up = self._changed.wait_for(lambda: not self._is_patient, RETRY_PAUSE_S)
+                if is_given_up:
+                    self._drop(batch)
+                    return
             except Exception:
                 # Whatever is wrong with these rows must not keep the others from the disk.
                 LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
                 self._commit_apart(batch)
-                return True
+                return
             else:
                 if not self.is_healthy:
                     LOG.warning("the database answers again, flows go on")
                 self.is_healthy = True
-                return True
+                return
+
+    def _drop(self, batch: list[Save]) -> None:
+        """Leave what cannot be written: its flows resume from what is stored."""
+        LOG.error("stopped with %d saves unwritten: the database does not answer", len(batch))
+        for save in batch:
+            save.owner.lost = ServiceUnavailable(
+                f"The database did not answer; flow {save.owner.flow_id} goes on from what is stored."
+            )
 
     def _commit_apart(self, batch: list[Save]) -> None:
         """Write each flow's saves alone, so that only the one whose rows are refused comes to a stop."""

@@ -120,7 +120,7 @@ def finish(db: Database, conductor: Conductor, flow_id: str) -> records.Flow:
         conductor.watch.wait(flow_id, seq, 5)
         with db.read() as session:
             flow = flows.get(session, flow_id, None)
-            seq = flows.all_events(session, flow_id)[-1].seq
+            seq = flows.newest_event(session, flow_id)
         if flow.state not in UNFINISHED:
             return flow
     raise AssertionError(f"flow {flow_id} did not end: {flow}")

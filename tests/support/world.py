@@ -100,7 +100,7 @@ class World:
             self.desk.watch.wait(accepted.flow_id, seq, 1)
             with self.database.read() as session:
                 flow = flows.get(session, accepted.flow_id, None)
-                seq = flows.all_events(session, accepted.flow_id)[-1].seq
+                seq = flows.newest_event(session, accepted.flow_id)
             if flow.state not in UNFINISHED:
                 return flow
         raise AssertionError(f"flow did not end: {flow}")

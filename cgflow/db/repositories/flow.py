@@ -105,12 +105,14 @@ def events(session: Session, flow_id: str, after_seq: int = 0, limit: int = 1000
     return [row.to_record() for row in rows]
 
 
+def newest_event(session: Session, flow_id: str) -> int:
+    """Return the number of the newest event of a flow."""
+    return session.execute(select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id)).scalar_one()
+
+
 def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
     """Return every event of a flow, in order."""
-    count = session.execute(
-        select(func.count()).select_from(FlowEvent).where(FlowEvent.flow_id == flow_id)
-    ).scalar_one()
-    return events(session, flow_id, limit=count)
+    return events(session, flow_id, limit=newest_event(session, flow_id))
 
 
 def atoms(session: Session, flow_id: str) -> list[records.AtomState]:
