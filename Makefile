@@ -6,13 +6,17 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := python3-venv qemu-system-common qemu-utils libnbd-bin
 PROGRAMS := qemu-storage-daemon qemu-img nbdcopy
+# The tests also run against a PostgreSQL server that they start themselves.
+test soak: PACKAGES += postgresql
+test soak: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || echo initdb)
 
-.PHONY: demo test check bench serve clean programs
+.PHONY: demo test soak check bench serve clean programs
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
 	@echo "make test    all checks and tests"
+	@echo "make soak    at least 500 kills at random moments"
 	@echo "make check   lint, types, layers and file sizes only"
 	@echo "make bench   ratios, measured in one run"
 	@echo "make serve   serve on 127.0.0.1:8776 with the state in ./state"
@@ -22,6 +26,10 @@ demo: $(VENV)/ready programs
 
 test: check programs
 	$(VENV)/bin/pytest $(PYTEST)
+
+# Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1"
+soak: $(VENV)/ready programs
+	$(PY) -m tests.soak $(SOAK)
 
 check: $(VENV)/ready
 	$(VENV)/bin/ruff check .
@@ -41,7 +49,7 @@ clean:
 
 programs:
 	@missing=; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
-	[ -z "$$missing" ] || $(MAKE) --no-print-directory packages MISSING="$$missing"
+	[ -z "$$missing" ] || $(MAKE) --no-print-directory packages MISSING="$$missing" PACKAGES="$(PACKAGES)"
 
 $(VENV)/ready: setup.cfg pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cgflow needs Python 3.11 or later as python3"; exit 1; }

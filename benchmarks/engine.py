@@ -43,7 +43,7 @@ def _plain(members: int) -> Any:
 
 def ours(members: int, folder: Path) -> Cost:
     """Run the flow through the conductor on SQLite, from its acceptance to its end."""
-    database = graphs.database(folder)
+    database = graphs.database(f"sqlite:///{folder / 'ours.db'}")
     with graphs.conducting(database, graphs.World()) as conductor:
         graphs.finish(database, conductor, _accepted(database, conductor, 1))
         with cost_of(database.engine) as cost:

@@ -66,6 +66,10 @@ def load(files: Sequence[Path]) -> cfg.ConfigOpts:
     for group, options in GROUPS:
         conf.register_opts(options, group=group)
     conf([], project="cgflow", default_config_files=[str(path) for path in files], default_config_dirs=[])
+    for group, options in GROUPS:
+        for option in options:
+            # A value is looked at when it is read: read now, a bad one is refused before anything begins.
+            getattr(conf if group is None else conf[group], option.dest)
     return conf
 
 

@@ -37,13 +37,15 @@ from cgflow.db.repositories import flow as rows
 from cgflow.drivers.drills import When
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import retry
+from cgflow.engine import conductor, retry
 from cgflow.engine.writer import Save, Writer
+from cgflow.status import FlowState
+from flows import operate
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
-from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.crashing_history import told, untrue
-from tests.support.world import HOST, World
+from tests.support.sabotage import Injected, Point, Sabotage
+from tests.support.world import CALLER, HOST, World
 
 DEADLINE_S = 120
 
@@ -52,8 +54,8 @@ DEADLINE_S = 120
 class Job:
     """What a process is to do in a folder that holds a state.
 
-    ``kill_at`` is the moment at which it dies (None: it lives); ``failing`` is
-    a step that fails each time. ``known`` are the flows that were there before.
+    ``kill_at`` is the moment at which it dies (None: it lives); ``failing`` are
+    points of steps that fail each time. ``known`` are the flows that were there before.
     """
 
     folder: str
@@ -61,7 +63,7 @@ class Job:
     target: str
     known: tuple[str, ...]
     kill_at: int | None = None
-    failing: tuple[str, str, str] | None = None
+    failing: tuple[tuple[str, str, str], ...] = ()
 
 
 class Moments:
@@ -127,28 +129,26 @@ class CrashingCalls(Faults):
 
 
 class Broken(Sabotage):
-    """Fails at one point each time it is met, in this process."""
+    """Fails at its points each time they are met, in this process."""
 
-    def __init__(self, failing: tuple[str, str, str]) -> None:
+    def __init__(self, failing: tuple[tuple[str, str, str], ...]) -> None:
         super().__init__()
-        self._failing = Point(*failing)
+        self._failing = [Point(*point) for point in failing]
 
     def meet(self, point: Point) -> None:
-        """Fail if this is the point."""
-        if point == self._failing:
+        """Fail if this is one of the points."""
+        if point in self._failing:
             raise Injected(f"injected at {point}")
 
 
 _SAVING = threading.local()
 
 
-def _commit_each(self: Writer, batch: list[Save]) -> bool:
+def _commit_each(self: Writer, batch: list[Save]) -> None:
     for save in batch:
         _SAVING.what = _called(save)
-        if not _COMMIT(self, [save]):
-            return False
+        _COMMIT(self, [save])
         _SAVING.what = None
-    return True
 
 
 _COMMIT = Writer._commit
@@ -167,8 +167,9 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     """Serve the state in the job's folder, in this process, which is only good for this."""
     folder = Path(job.folder)
     retry.FIRST_PAUSE_S = 0
+    conductor.UNDO_ATTEMPTS = 0
     Writer._commit = _commit_each  # type: ignore[method-assign]
-    if job.failing is not None:
+    if job.failing:
         flows.service.define = Broken(job.failing).define
     conf = config.load([])
     conf.set_override("report_interval", 3600, group="scheduler")
@@ -190,7 +191,7 @@ def act(job: Job) -> None:
         moments.arm()
         world.finish(SCRIPTS[job.operation].act(world, job.target))
         moments.disarm()
-        _report(job, world, [], {})
+        _report(job, world, [])
 
 
 def resume(job: Job) -> None:
@@ -202,7 +203,22 @@ def resume(job: Job) -> None:
             for flow_id, left in before.items():
                 world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            _report(job, world, untrue(world, before, job.known), {f: b.state for f, b in before.items()})
+            _report(job, world, untrue(world, before, job.known))
+
+
+def mend(job: Job) -> None:
+    """Start over what is left, and have every undo that failed tried again, as an operator would."""
+    with alone(job) as moments:
+        before = told(_plain(job), job.known)
+        moments.arm()
+        with opened(job, moments) as world:
+            for flow_id, left in before.items():
+                stuck = world.finish(Accepted(flow_id, left.resource_id))
+                if stuck.state is FlowState.ROLLBACK_FAILED:
+                    operate.retry(world.desk, CALLER, flow_id)
+                    world.finish(Accepted(flow_id, left.resource_id))
+            moments.disarm()
+            _report(job, world, untrue(world, before, job.known))
 
 
 @contextmanager
@@ -220,14 +236,16 @@ def _plain(job: Job) -> Database:
     return Database(f"sqlite:///{Path(job.folder) / 'cgflow.db'}")
 
 
-def _report(job: Job, world: World, problems: list[str], before: dict[str, str]) -> None:
+def _report(job: Job, world: World, problems: list[str]) -> None:
     with world.database.read() as session:
         ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
+    states = [str(state) for _, state in ended]
+    # An undo that failed has left something, which its end says; what it left is no fault.
+    faults = [] if FlowState.ROLLBACK_FAILED in states else world.faults()
     found = {
-        "problems": problems + world.faults(),
+        "problems": problems + faults,
         "portrait": portrait(world),
-        "states": [state for _, state in ended],
-        "before": sorted(before.values()),
+        "states": states,
         "steps": [step for flow_id, _ in ended for step in _steps(world, flow_id)],
     }
     (Path(job.folder) / "found.json").write_text(json.dumps(found))
@@ -252,7 +270,8 @@ def portrait(world: World) -> dict[str, Any]:
 def main(folder: str, kill_at: str | None = None) -> None:
     """Do by hand what a sweep does."""
     values = json.loads((Path(folder) / "job.json").read_text())
-    job = Job(**{**values, "folder": folder, "known": tuple(values["known"])})
+    failing = tuple(tuple(point) for point in values["failing"])
+    job = Job(**{**values, "folder": folder, "known": tuple(values["known"]), "failing": failing})
     if kill_at is not None:
         act(Job(**{**asdict(job), "kill_at": int(kill_at)}))
     elif told(_plain(job), job.known):

@@ -31,7 +31,7 @@ from tests.support.crashing import DEADLINE_S, Job
 from tests.support.world import world
 
 Found = dict[str, Any]
-Failing = tuple[str, str, str]
+Point = tuple[str, str, str]
 WORKERS = max(2, os.cpu_count() or 2)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -41,11 +41,20 @@ _CONTEXT.set_forkserver_preload(["tests.support.crashing"])
 
 @dataclass(frozen=True)
 class Case:
-    """Die at these moments, one process after the other, with a step failing (in the first only if ``once``)."""
+    """Die at these moments, one process after the other, while steps fail.
+
+    ``once``: they fail in the first process only. ``stuck``: the undo itself
+    fails in all of them, and one more has it tried again when all is well.
+    """
 
     kills: tuple[int, ...]
-    failing: Failing | None = None
+    failing: tuple[Point, ...] = ()
     once: bool = False
+    stuck: bool = False
+
+    def __str__(self) -> str:
+        how = ["once"] * self.once + ["stuck"] * self.stuck
+        return "-".join([*map(str, self.kills), *(point[0] for point in self.failing), *how])
 
 
 @dataclass
@@ -57,10 +66,30 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
     state: str | None = None
 
+    def met(self, number: int) -> bool:
+        """Whether so many processes have died."""
+        return len(self.killed) >= number
+
     @property
     def met_all(self) -> bool:
         """Whether every process that was to die has died."""
-        return len(self.killed) == len(self.case.kills)
+        return self.met(len(self.case.kills))
+
+    def meet(self, act: Callable[[Job], None], job: Job, dies: bool) -> Found | None:
+        """Run one process of the case; return what it found, or None if it died."""
+        code = _process(act, job)
+        killed, found = Path(job.folder) / "killed", Path(job.folder) / "found.json"
+        if dies and code == -signal.SIGKILL and killed.exists():
+            self.killed.append(killed.read_text())
+            killed.unlink()
+            return None
+        if code != 0:
+            self.problems.append(f"the process ended with {code}, see {job.folder}")
+            return None
+        seen: Found = json.loads(found.read_text())
+        self.problems += seen["problems"]
+        self.state = next(iter(seen["states"]), None)
+        return seen
 
 
 @dataclass(frozen=True)
@@ -73,42 +102,42 @@ class Prepared:
     steps: tuple[str, ...]
     forward: bool
 
-    def late(self) -> Failing:
+    @property
+    def late(self) -> Point:
         """The last step, failing after its effect: everything has to be undone."""
         return (self.steps[-1], "execute", "after")
 
-    def member(self) -> Failing | None:
+    @property
+    def member(self) -> Point | None:
         """The last step of a member, failing before its effect, if members have steps of their own."""
         mine = [step for step in self.steps if "[" in step]
         return (mine[-1], "execute", "before") if mine else None
 
+    @property
+    def undo(self) -> Point:
+        """The undo of a step in the middle, failing after its effect."""
+        return (self.steps[len(self.steps) // 2], "revert", "after")
+
     def run(self, case: Case) -> Outcome:
         """Run a case on a copy of the state. The copy is kept if something is wrong."""
         outcome = Outcome(case)
-        name = "-".join([*map(str, case.kills), *((case.failing or ())[:1]), *(["once"] if case.once else [])])
-        folder = Path(self.job.folder).parent / f"{self.job.operation} {name}"
+        folder = Path(self.job.folder).parent / f"{self.job.operation} {case}"
         job = replace(_copied(self.job, folder), failing=case.failing)
-        found = None
-        for number, kill_at in enumerate((*case.kills, None)):
-            do = crashing.act if number == 0 else crashing.resume
-            if number and case.once:
-                job = replace(job, failing=None)
-            code = _process(do, replace(job, kill_at=kill_at))
-            if code == -signal.SIGKILL and (folder / "killed").exists():
-                outcome.killed.append((folder / "killed").read_text())
-                (folder / "killed").unlink()
-                continue
-            if code != 0:
-                outcome.problems.append(f"the process ended with {code}, see {folder}")
-                return outcome
-            found = json.loads((folder / "found.json").read_text())
-            outcome.problems += found["problems"]
-            if kill_at is not None and number == 0:
-                continue  # It met no kill; whoever starts next finds everything done.
-            break
+        acts = (crashing.act, *(crashing.resume for _ in case.kills))
+        for number, (act, kill_at) in enumerate(zip(acts, (*case.kills, None), strict=True)):
+            found = outcome.meet(act, replace(job, kill_at=kill_at), number < len(case.kills))
+            if case.once:
+                job = replace(job, failing=())
+            if not outcome.met(number + 1):
+                # It met no kill, so that it came to its end, and who comes next finds all done.
+                break
         if found is not None:
-            outcome.state = next(iter(found["states"]), None)
             outcome.problems += self._differences(found, case)
+            if case.stuck and found["states"] == ["rollback_failed"]:
+                mended = outcome.meet(crashing.mend, replace(job, failing=()), dies=False)
+                outcome.problems += (
+                    [] if mended is None else self._differences(mended, replace(case, stuck=False))
+                )
         if not outcome.problems:
             shutil.rmtree(folder)
         return outcome
@@ -123,13 +152,17 @@ class Prepared:
             case ["success"]:
                 if not finished:
                     yield f"it succeeded, and left {_unlike(now, self.finished)}"
-                if case.failing is not None and not case.once:
+                if case.failing and not case.once:
                     yield "it succeeded although a step always fails"
             case ["reverted"]:
-                if case.failing is None:
+                if not case.failing:
                     yield "it was undone although nothing failed"
+                if case.stuck:
+                    yield "it was undone although an undo always fails"
                 if not unchanged and not self.forward:
                     yield f"it was undone, and left {_unlike(now, self.before)}"
+            case ["rollback_failed"] if case.stuck:
+                pass
             case states:
                 yield f"it ended as {states}"
 

@@ -53,21 +53,28 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
     if now.state in UNFINISHED or now.events[-1].to_state != now.state or now.events[-1].atom is not None:
         yield f"is {now.state}, its last event tells of {now.events[-1].atom} {now.events[-1].to_state}"
     ends = [event for event in now.events if event.atom is None and event.to_state not in UNFINISHED]
-    if len(ends) != 1:
-        yield f"ended {len(ends)} times"
+    if [event.to_state for event in ends[:-1]] not in ([], [FlowState.ROLLBACK_FAILED]):
+        yield f"ended more than once: {[event.to_state for event in ends]}"
     if before is None:
         return
     if now.events[: len(before.events)] != before.events:
         yield "what was told has been changed"
     added = now.events[len(before.events) :]
-    if before.state not in UNFINISHED:
+    if before.state not in (*UNFINISHED, FlowState.ROLLBACK_FAILED):
         if added or now.epoch != before.epoch:
             yield f"had ended, and moved again: {[(event.atom, event.to_state) for event in added]}"
-    elif {event.conductor for event in added} != {conductor}:
+    elif {event.conductor for event in added} - _operator(before) not in ({conductor}, set()):
         yield f"went on here, told by {sorted({str(event.conductor) for event in added})}"
+    elif before.state in UNFINISHED and not added:
+        yield "was unfinished, and nothing was told of how it ended"
     earlier = {event.conductor for event in before.events}
     if conductor in earlier:
         yield "this conductor has the name of an earlier one"
+
+
+def _operator(before: Told) -> set[str | None]:
+    """Who else may tell: the operator, that a failed undo is tried again."""
+    return {None} if before.state is FlowState.ROLLBACK_FAILED else set()
 
 
 def _atoms(world: World, flow_id: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
@@ -71,9 +70,9 @@ def build(members: list[dict[str, str]]) -> Flow:
     return linear_flow.Flow("test").add(First(), each(members, Each), Last())
 
 
-def database(tmp_path: Path) -> Database:
-    """A fresh SQLite database with every table."""
-    made = Database(f"sqlite:///{tmp_path / 'test.db'}")
+def database(url: str) -> Database:
+    """A fresh database with every table."""
+    made = Database(url)
     Base.metadata.create_all(made.engine)
     return made
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test, or a skip that says which part is missing."""
+"""A PostgreSQL server for tests, or a skip that says which part is missing."""
 
 from __future__ import annotations
 
@@ -6,40 +6,90 @@ import os
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from cgflow.db.database import Database
+
+_OPTIONS = "-c listen_addresses= -c unix_socket_directories={home} -c max_connections=300 -c fsync=off"
+
+
+def program(name: str) -> str:
+    """Return the path of one of the server's programs. Debian keeps them out of PATH."""
+    found = shutil.which(name) or next(
+        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
+    )
+    if found is None:
+        reason = f"no PostgreSQL server is installed: {name} is missing (apt-get install postgresql)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+class Server:
+    """A server on a socket of its own. ``stop`` and ``start`` are an outage of the database."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        # The server refuses to run as root.
+        self._owner = "nobody" if os.geteuid() == 0 else None
+        if self._owner is not None:
+            shutil.chown(home, self._owner)
+        self._run(program("initdb"), "-D", home / "data", "-U", "cgflow", "-A", "trust", "-E", "UTF8")
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        options = _OPTIONS.format(home=self._home)
+        log = self._home / "log"
+        self._run(program("pg_ctl"), "-D", self._home / "data", "-w", "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop at once, as a crash does; it recovers at the next start."""
+        self._run(program("pg_ctl"), "-D", self._home / "data", "-m", "immediate", "stop")
+
+    def new_url(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"t{uuid.uuid4().hex}"
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg://cgflow@/{name}?host={self._home}"
+
+    def _run(self, *command: object) -> None:
+        words = [str(word) for word in command]
+        subprocess.run(words, check=True, capture_output=True, user=self._owner, cwd=self._home)
+
+
+@contextmanager
+def postgres_server() -> Iterator[Server]:
+    """Start a server in a directory of its own, and remove both."""
+    # A short path: the socket's name has to fit into about a hundred characters.
+    home = Path(tempfile.mkdtemp(prefix="cgpg", dir="/tmp"))
+    try:
+        server = Server(home)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
 def postgres_database() -> Iterator[Database]:
-    """Start a server on a socket of its own, give its database, and remove it."""
-    pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
-    initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
-    if initdb is None or pg_ctl is None:
-        pytest.skip("no PostgreSQL server (initdb, pg_ctl) is installed")
-    # A short path: the socket's name has to fit into about a hundred characters.
-    home = Path(tempfile.mkdtemp(prefix="cgpg"))
-    data, owner = home / "data", None
-    if os.geteuid() == 0:  # the server refuses to run as root
-        owner = "nobody"
-        shutil.chown(home, owner)
-    try:
-        run = {"check": True, "capture_output": True, "user": owner, "cwd": home}
-        subprocess.run([initdb, "-D", data, "-U", "cgflow", "-A", "trust", "-E", "UTF8"], **run)
-        options = (
-            f"-c listen_addresses= -c unix_socket_directories={home} -c max_connections=200 -c fsync=off"
-        )
-        subprocess.run([pg_ctl, "-D", data, "-w", "-l", home / "log", "-o", options, "start"], **run)
-        try:
-            database = Database(f"postgresql+psycopg://cgflow@/postgres?host={home}")
-            yield database
-            database.close()
-        finally:
-            subprocess.run([pg_ctl, "-D", data, "-m", "immediate", "stop"], **run)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    """Give an empty database of a server of its own."""
+    with postgres_server() as server:
+        database = Database(server.new_url())
+        yield database
+        database.close()

@@ -195,9 +195,11 @@ class World:
 
 
 @contextmanager
-def world(path: Path, driver: StorageDriver, *, host: str = HOST, **options: object) -> Iterator[World]:
-    """Serve over this driver with the state under ``path``; may follow an earlier one there."""
-    url = f"sqlite:///{path / 'cgflow.db'}"
+def world(
+    path: Path, driver: StorageDriver, *, host: str = HOST, url: str | None = None, **options: object
+) -> Iterator[World]:
+    """Serve over this driver with the state under ``path``, or at ``url``; may follow an earlier one."""
+    url = url or f"sqlite:///{path / 'cgflow.db'}"
     upgrade(url)
     conf = config.load([])
     for name, value in options.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
@@ -17,8 +17,10 @@ from tests.support.graphs import Each, First, Gate, Last, World, accept, build, 
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Database:
-    return database(tmp_path)
+def db(database_url: str) -> Iterator[Database]:
+    made = database(database_url)
+    yield made
+    made.close()
 
 
 def fail(message: str = "broken") -> object:

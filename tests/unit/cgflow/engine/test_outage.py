@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -40,8 +40,10 @@ class Outage:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Database:
-    return database(tmp_path)
+def db(database_url: str) -> Iterator[Database]:
+    made = database(database_url)
+    yield made
+    made.close()
 
 
 def test_flows_wait_and_go_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
