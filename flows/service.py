@@ -62,6 +62,7 @@ class Service:
             },
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
+            max_waiters=conf.engine.http_threads // 2,
         )
         self.desk = Desk(database, self._settings, self._drivers, self.conductor)
         self._started = ExitStack()

@@ -53,9 +53,10 @@ class Conductor:
         *,
         max_flows: int = 8,
         max_steps: int = 16,
+        max_waiters: int = 8,
     ) -> None:
         self.name = name
-        self.watch = Watch()
+        self.watch = Watch(max_waiters)
         self._database = database
         self._define = define
         self._collaborators = dict(collaborators)

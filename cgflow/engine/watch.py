@@ -12,10 +12,13 @@ class Watch:
     """Knows the newest committed event of the flows that moved lately.
 
     A flow that is not known here has not moved for long, so a waiter for it
-    is let go at once to look for itself.
+    is let go at once to look for itself. So is whoever finds ``seats`` others
+    waiting: each holds a thread of the server, which has other work to do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seats: int = 8) -> None:
+        self._seats = seats
+        self._waiting = 0
         self._moved = threading.Condition()
         self._newest: OrderedDict[str, int] = OrderedDict()
         self._closed = False
@@ -36,7 +39,13 @@ class Watch:
             return self._closed or self._newest.get(flow_id, after_seq + 1) > after_seq
 
         with self._moved:
-            self._moved.wait_for(moved, timeout_s)
+            if self._waiting >= self._seats:
+                return
+            self._waiting += 1
+            try:
+                self._moved.wait_for(moved, timeout_s)
+            finally:
+                self._waiting -= 1
 
     def close(self) -> None:
         """Let everyone go, now and from now on."""
