@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError
 from stevedore import DriverManager, ExtensionManager
 from stevedore.exception import NoMatches
 
+from api import body
 from api.app import create_app
 from cgflow import config
 from cgflow.db.database import Database
@@ -29,6 +30,8 @@ from cgflow.state_dir import StateDir
 from flows.service import Service
 
 LOG = logging.getLogger(__name__)
+
+_CONNECTIONS = 500
 
 
 @click.command()
@@ -84,7 +87,15 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
     try:
         left = service.start()
         server = waitress.create_server(
-            create_app(service.desk), sockets=[listener], threads=conf.engine.http_threads, ident=None
+            create_app(service.desk),
+            sockets=[listener],
+            threads=conf.engine.http_threads,
+            ident=None,
+            # Connections that are only kept open must not shut the others out.
+            connection_limit=_CONNECTIONS,
+            asyncore_use_poll=True,
+            # The server keeps a body aside before the application can refuse it.
+            max_request_body_size=2 * body.MAX_BYTES,
         )
         host, port = listener.getsockname()[:2]
         resumed = f", {len(left)} unfinished flows resumed" if left else ""

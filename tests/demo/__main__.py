@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.demo import scenes
 from tests.demo.stage import Stage
-from tests.support.ordering import OrderedWriter
 
 
 def main() -> int:
@@ -24,9 +23,12 @@ def main() -> int:
         stage.title("cgflow serve: SQLite, flows and a local qemu-storage-daemon backend in one process")
         stage.say(stage.served.start())
         group_id, volume_ids = scenes.build(stage)
-        with OrderedWriter(stage.connections(volume_ids)) as writer:
+        with stage.writing(volume_ids) as writer:
             scenes.cut_under_load(stage, writer, group_id, volume_ids)
-            scenes.roll_back(stage, writer, group_id, volume_ids)
+            scenes.fail_before_the_cut(stage, writer, group_id, volume_ids)
+            written = writer.mark().issued
+        scenes.fail_after_the_cut(stage, group_id, volume_ids)
+        with stage.writing(volume_ids, written) as writer:
             scenes.kill(stage, writer, group_id, volume_ids)
         scenes.control(stage)
         used = sum(path.stat().st_blocks * 512 for path in root.rglob("*") if path.is_file())

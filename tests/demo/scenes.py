@@ -10,24 +10,27 @@ from collections.abc import Callable
 from tests.demo.stage import WORKERS, Stage
 from tests.support.ordering import Finding, OrderedWriter, check
 
-MEMBERS = 4
+NAMES = ("data", "log", "index", "blobs")
 CUTS = 20
 KEPT = 3
 CONTROLS = 3
 
 
 def build(stage: Stage) -> tuple[str, list[str]]:
-    """Make a type, a group and its members by typing; return the group and its volumes."""
+    """Make a type, a group and its members; return the group and its volumes."""
     stage.title("A consistency group with four real volumes")
     stage.type("type create database --property consistencygroup_support='<is> True'")
     stage.type("quota set snapshots=200 volumes=20 gigabytes=2000")
     stage.type("group create orders --type database --wait")
     group_id: str = stage.client.consistencygroups.find("orders")["id"]
-    for name in ("data", "log", "index", "blobs"):
-        stage.type(f"volume create {name} --size 1 --type database --group orders --wait")
+    stage.type("volume create data --size 1 --type database --group orders --wait")
+    for accepted in [stage.volume(group_id, "database", name) for name in NAMES[1:]]:
+        stage.make(accepted)
+    stage.type("volume list --group orders")
+    stage.type("volume connect data")
     volumes = stage.client.volumes.select(consistencygroup_id=group_id)
     by_name = {volume["name"]: volume["id"] for volume in volumes}
-    return group_id, [by_name[name] for name in ("data", "log", "index", "blobs")]
+    return group_id, [by_name[name] for name in NAMES]
 
 
 def cut_under_load(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> str:
@@ -59,12 +62,12 @@ def control(stage: Stage) -> None:
     """Snapshot volumes one after another, as without consistency groups: the checker has to object."""
     stage.title("The control: the same volumes, each in a group of its own, cut one after another")
     groups, volume_ids = [], []
-    for number in range(MEMBERS):
+    for number in range(len(NAMES)):
         accepted = stage.client.consistencygroups.create(f"alone-{number}", ["database"], None, None)
         groups.append(stage.make(accepted))
         volume_ids.append(stage.make(stage.volume(groups[-1], "database", f"alone-{number}")))
     violated = 0
-    with OrderedWriter(stage.connections(volume_ids)) as writer:
+    with stage.writing(volume_ids) as writer:
         _let_write(writer, 500)
         for number in range(CONTROLS):
             before = writer.mark()
@@ -89,32 +92,44 @@ def control(stage: Stage) -> None:
     stage.figures.update(control=f"{violated} of {CONTROLS} violated")
 
 
-def roll_back(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> None:
-    """Fail one member, before the cut and after it, and compare the world."""
-    for call, when in (("prepare", "before the cut"), ("snapshot", "after the cut")):
-        stage.title(f"One member fails {when}: everything is undone")
-        # Quiet clients, so that even files can be compared one by one.
-        writer.pause()
-        before = stage.world()
-        stage.served.drill({"id": f"fail {call}", "call": call, "kind": "final", "target": volume_ids[2]})
-        accepted = stage.client.cgsnapshots.create(f"failing-{call}", group_id, None)
-        flow = stage.finish(accepted, "reverted")
-        stage.served.drill()
-        after = stage.world()
-        if before != after:
-            raise AssertionError(f"the undone cgsnapshot left traces: {before} became {after}")
-        record = stage.client.cgsnapshots.get(accepted.record["id"])
-        if record["status"] != "error" or not record["cgflow:reason"]:
-            raise AssertionError(f"the record does not say what happened: {record}")
-        stage.say(f"the record is in {record['status']}: {record['cgflow:reason']}")
-        files, quota = len(stage.files()), stage.usage()
-        stage.say(f"as before: {files} files, {quota['snapshots']} snapshots and "
-                  f"{quota['gigabytes']} GiB of quota, every row")  # fmt: skip
-        if call == "snapshot":
-            stage.type(f"flow show {flow['id']}")
-        stage.finish(stage.client.cgsnapshots.delete(accepted.record["id"]))
-        writer.resume()
+def fail_before_the_cut(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> None:
+    """Fail one member while it is prepared, with the writers at work: nothing is left of it."""
+    stage.title("One member fails before the cut, under load: everything is undone")
+    acked = writer.mark().acked
+    _undone(stage, group_id, {"call": "prepare", "kind": "final", "target": volume_ids[2]})
+    stage.say(f"{writer.mark().acked - acked} writes were acknowledged meanwhile")
+
+
+def fail_after_the_cut(stage: Stage, group_id: str, volume_ids: list[str]) -> None:
+    """Fail one member after the cut, with no client connected, so that files can be compared one by one."""
+    stage.title("One member fails after the cut: everything is undone")
+    # Layers that had to wait while clients wrote are merged with the first quiet delete.
+    accepted = stage.client.cgsnapshots.create("quiet", group_id, None)
+    stage.finish(stage.client.cgsnapshots.delete(stage.make(accepted)))
+    flow_id = _undone(stage, group_id, {"call": "snapshot", "kind": "final", "target": volume_ids[2]})
+    stage.type(f"flow show {flow_id}")
     stage.figures.update(rolled_back=2)
+
+
+def _undone(stage: Stage, group_id: str, fault: dict[str, object]) -> str:
+    """Take a cgsnapshot that fails by this fault, compare the world, and return the id of its flow."""
+    before = stage.world()
+    stage.served.drill({"id": f"fail {fault['call']}", **fault})
+    accepted = stage.client.cgsnapshots.create("failing", group_id, None)
+    flow = stage.finish(accepted, "reverted")
+    stage.served.drill()
+    after = stage.world()
+    if before != after:
+        raise AssertionError(f"the undone cgsnapshot left traces: {before} became {after}")
+    record = stage.client.cgsnapshots.get(accepted.record["id"])
+    if record["status"] != "error" or not record["cgflow:reason"]:
+        raise AssertionError(f"the record does not say what happened: {record}")
+    stage.say(f"the record is in {record['status']}: {record['cgflow:reason']}")
+    quota = stage.usage()
+    held = f"{quota['snapshots']} snapshots and {quota['gigabytes']} GiB of quota"
+    stage.say(f"as before: {len(stage.files())} files, {held}, every row")
+    stage.finish(stage.client.cgsnapshots.delete(accepted.record["id"]))
+    return str(flow["id"])
 
 
 def kill(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> None:
@@ -184,7 +199,7 @@ def _survive(
     stage.say(f"the service is gone; {writer.mark().acked - gone.acked} writes were acknowledged since then")
     stage.say(stage.served.start())
     assert accepted.flow_id is not None
-    state = _state_of_end(stage, accepted.flow_id)
+    state = stage.follow(accepted.flow_id)["state"]
     after = writer.mark()
     if state == "success":
         with stage.copies(accepted.record["id"], volume_ids) as copies:
@@ -198,15 +213,6 @@ def _survive(
         stage.say("the flow was undone; nothing is left of it")
     stage.type(f"flow show {accepted.flow_id}")
     stage.finish(stage.client.cgsnapshots.delete(accepted.record["id"]))
-
-
-def _state_of_end(stage: Stage, flow_id: str) -> str:
-    follower = stage.client.flows.follow(flow_id, timeout=60)
-    while True:
-        try:
-            next(follower)
-        except StopIteration as end:
-            return str(end.value["state"])
 
 
 def _let_write(writer: OrderedWriter, more: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from cgflow.client.client import Client
 from cgflow.client.http import Accepted
 from cgflow.nbd import NbdClient
+from tests.support.ordering import OrderedWriter
 from tests.support.serving import Served
 
 PROJECT = "demo"
@@ -54,16 +55,20 @@ class Stage:
             raise AssertionError(f"'cgflow {command}' ended with {done.returncode}, not {code}")
         return said
 
-    def finish(self, accepted: Accepted, state: str = "success") -> dict[str, Any]:
-        """Follow a flow to its end, check how it ended, and return it."""
-        assert accepted.flow_id is not None
-        follower = self.client.flows.follow(accepted.flow_id, timeout=120)
+    def follow(self, flow_id: str) -> dict[str, Any]:
+        """Wait for a flow to end, however often the service is restarted meanwhile, and return it."""
+        follower = self.client.flows.follow(flow_id, timeout=120)
         while True:
             try:
                 next(follower)
             except StopIteration as end:
                 flow: dict[str, Any] = end.value
-                break
+                return flow
+
+    def finish(self, accepted: Accepted, state: str = "success") -> dict[str, Any]:
+        """Follow a flow to its end, check how it ended, and return it."""
+        assert accepted.flow_id is not None
+        flow = self.follow(accepted.flow_id)
         if flow["state"] != state:
             raise AssertionError(f"flow {flow['id']} ended {flow['state']}, not {state}: {flow['reason']}")
         return flow
@@ -89,9 +94,16 @@ class Stage:
         """Open a volume over NBD, as its user would."""
         return NbdClient.from_uri(self.client.volumes.connect(volume_id)["data"]["uri"])
 
-    def connections(self, volume_ids: list[str]) -> list[list[NbdClient]]:
-        """Open every volume once for each worker."""
-        return [[self.connect(volume_id) for volume_id in volume_ids] for _ in range(WORKERS)]
+    @contextmanager
+    def writing(self, volume_ids: list[str], first: int = 0) -> Iterator[OrderedWriter]:
+        """Write tickets to the volumes, from ``first`` on; each worker has connections of its own."""
+        disks = [[self.connect(volume_id) for volume_id in volume_ids] for _ in range(WORKERS)]
+        try:
+            with OrderedWriter(disks, first) as writer:
+                yield writer
+        finally:
+            for disk in (one for mine in disks for one in mine):
+                disk.close()
 
     @contextmanager
     def copies(self, cgsnapshot_id: str, volume_ids: list[str]) -> Iterator[list[NbdClient]]:

@@ -37,10 +37,10 @@ from cgflow.db.repositories import flow as rows
 from cgflow.drivers.drills import When
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import conductor, retry
+from cgflow.engine import conductor, retry, supervisor
 from cgflow.engine.writer import Save, Writer
 from cgflow.status import FlowState
-from flows import operate
+from flows import operate, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_history import told, untrue
@@ -56,6 +56,7 @@ class Job:
 
     ``kill_at`` is the moment at which it dies (None: it lives); ``failing`` are
     points of steps that fail each time. ``known`` are the flows that were there before.
+    ``broken`` takes a safeguard of the engine away: the control of the sweep itself.
     """
 
     folder: str
@@ -64,6 +65,7 @@ class Job:
     known: tuple[str, ...]
     kill_at: int | None = None
     failing: tuple[tuple[str, str, str], ...] = ()
+    broken: bool = False
 
 
 class Moments:
@@ -168,9 +170,12 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     folder = Path(job.folder)
     retry.FIRST_PAUSE_S = 0
     conductor.UNDO_ATTEMPTS = 0
+    segments.PERSISTENCE_ATTEMPTS = 2
     Writer._commit = _commit_each  # type: ignore[method-assign]
     if job.failing:
         flows.service.define = Broken(job.failing).define
+    if job.broken:
+        supervisor.has_ended = lambda _: False
     conf = config.load([])
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
@@ -191,7 +196,7 @@ def act(job: Job) -> None:
         moments.arm()
         world.finish(SCRIPTS[job.operation].act(world, job.target))
         moments.disarm()
-        _report(job, world, [])
+        _report(job, world, [], moments.met)
 
 
 def resume(job: Job) -> None:
@@ -203,7 +208,7 @@ def resume(job: Job) -> None:
             for flow_id, left in before.items():
                 world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            _report(job, world, untrue(world, before, job.known))
+            _report(job, world, untrue(world, before, job.known), moments.met)
 
 
 def mend(job: Job) -> None:
@@ -218,7 +223,7 @@ def mend(job: Job) -> None:
                     operate.retry(world.desk, CALLER, flow_id)
                     world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            _report(job, world, untrue(world, before, job.known))
+            _report(job, world, untrue(world, before, job.known), moments.met)
 
 
 @contextmanager
@@ -236,7 +241,7 @@ def _plain(job: Job) -> Database:
     return Database(f"sqlite:///{Path(job.folder) / 'cgflow.db'}")
 
 
-def _report(job: Job, world: World, problems: list[str]) -> None:
+def _report(job: Job, world: World, problems: list[str], met: int) -> None:
     with world.database.read() as session:
         ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
     states = [str(state) for _, state in ended]
@@ -246,6 +251,7 @@ def _report(job: Job, world: World, problems: list[str]) -> None:
         "problems": problems + faults,
         "portrait": portrait(world),
         "states": states,
+        "moments": met,
         "steps": [step for flow_id, _ in ended for step in _steps(world, flow_id)],
     }
     (Path(job.folder) / "found.json").write_text(json.dumps(found))

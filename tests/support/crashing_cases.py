@@ -45,12 +45,14 @@ class Case:
 
     ``once``: they fail in the first process only. ``stuck``: the undo itself
     fails in all of them, and one more has it tried again when all is well.
+    ``broken``: the engine lacks a safeguard, so that something must be wrong.
     """
 
     kills: tuple[int, ...]
     failing: tuple[Point, ...] = ()
     once: bool = False
     stuck: bool = False
+    broken: bool = False
 
     def __str__(self) -> str:
         how = ["once"] * self.once + ["stuck"] * self.stuck
@@ -65,15 +67,11 @@ class Outcome:
     killed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     state: str | None = None
+    moments: int = 0
 
     def met(self, number: int) -> bool:
         """Whether so many processes have died."""
         return len(self.killed) >= number
-
-    @property
-    def met_all(self) -> bool:
-        """Whether every process that was to die has died."""
-        return self.met(len(self.case.kills))
 
     def meet(self, act: Callable[[Job], None], job: Job, dies: bool) -> Found | None:
         """Run one process of the case; return what it found, or None if it died."""
@@ -88,13 +86,13 @@ class Outcome:
             return None
         seen: Found = json.loads(found.read_text())
         self.problems += seen["problems"]
-        self.state = next(iter(seen["states"]), None)
+        self.state, self.moments = next(iter(seen["states"]), None), seen["moments"]
         return seen
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A state in a folder, in which an operation can be asked for; how the world looks before and after it."""
+    """A state in a folder, in which an operation can be asked for; the world before and after it."""
 
     job: Job
     before: Found
@@ -122,7 +120,7 @@ class Prepared:
         """Run a case on a copy of the state. The copy is kept if something is wrong."""
         outcome = Outcome(case)
         folder = Path(self.job.folder).parent / f"{self.job.operation} {case}"
-        job = replace(_copied(self.job, folder), failing=case.failing)
+        job = replace(_copied(self.job, folder), failing=case.failing, broken=case.broken)
         acts = (crashing.act, *(crashing.resume for _ in case.kills))
         for number, (act, kill_at) in enumerate(zip(acts, (*case.kills, None), strict=True)):
             found = outcome.meet(act, replace(job, kill_at=kill_at), number < len(case.kills))
@@ -188,13 +186,13 @@ def prepare(operation: str, base: Path) -> Prepared:
 
 
 def sweep(prepared: Prepared, cases: Iterable[Case]) -> Iterator[Outcome]:
-    """Run cases side by side until one of them meets not all its kills, which is the end of the sweep."""
+    """Run cases side by side until the first process of one meets no kill: that is the end of the sweep."""
     cases = iter(cases)
     with ThreadPoolExecutor(WORKERS) as pool:
         while wave := list(islice(cases, WORKERS)):
             outcomes = list(pool.map(prepared.run, wave))
             yield from outcomes
-            if not all(outcome.met_all for outcome in outcomes):
+            if not all(outcome.met(1) for outcome in outcomes):
                 return
 
 

@@ -1,4 +1,4 @@
-"""Whether the history of flows tells the truth across restarts: gapless, only added to, by whom it was made."""
+"""Whether the history of flows is true across restarts: gapless, only added to, by whom it was made."""
 
 from __future__ import annotations
 

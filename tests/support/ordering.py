@@ -68,13 +68,14 @@ class OrderedWriter:
     """Writes tickets to the disks from several threads, until it is stopped.
 
     ``disks`` are one list of disks for each thread: a connection belongs to one
-    thread. Use as a context manager; an error of any thread is raised at its end.
+    thread. ``first`` is the ticket to go on with, after an earlier writer. Use as
+    a context manager; an error of any thread is raised at its end.
     """
 
-    def __init__(self, disks: Sequence[Sequence[Disk]]) -> None:
+    def __init__(self, disks: Sequence[Sequence[Disk]], first: int = 0) -> None:
         self._disks = disks
         self._lock = threading.Lock()
-        self._next = 0
+        self._next = first
         self._open: set[int] = set()
         self._stopped = threading.Event()
         self._errors: list[BaseException] = []

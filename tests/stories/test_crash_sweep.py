@@ -1,0 +1,95 @@
+"""Every story is cut off by SIGKILL at every moment, and ends by itself in the next process.
+
+A moment is either side of a commit (of the engine, of a step, of an acceptance)
+or of a driver call. Afterwards the world is the one before or the finished one,
+rows, quota, claims and backend agree, and the history is gapless and tells of
+both processes. Which stories there are is read from the catalog.
+
+``CGFLOW_SWEEP=full`` meets every moment of every story; otherwise the moments
+are sampled, always the same ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from flows.catalog import OPERATIONS
+from tests.stories.scripts import SCRIPTS
+from tests.support.crashing_cases import Case, Prepared, every, prepare, sweep
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+IS_FULL = os.environ.get("CGFLOW_SWEEP") == "full"
+CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
+
+Make = Callable[[Prepared, int], Case]
+
+# What happens, with how many moments from one case to the next: for the closely looked at, for the others.
+MODES: dict[str, tuple[Make, int, int]] = {
+    "forward": (lambda _, n: Case((n,)), 1, 4),
+    "undo": (lambda it, n: Case((n,), (it.late,)), 5, 14),
+    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 9, 18),
+    "once": (lambda it, n: Case((n,), (it.late,), once=True), 11, 29),
+    "stuck": (lambda it, n: Case((n,), (it.late, it.undo), stuck=True), 13, 29),
+    "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 7, 13),
+    "twice in undo": (lambda it, n: Case((n, 1 + n * 7 % 83), (it.late,)), 13, 31),
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
+    """The state for an operation, made once."""
+    made: dict[str, Prepared] = {}
+
+    def get(operation: str) -> Prepared:
+        if operation not in made:
+            made[operation] = prepare(operation, tmp_path_factory.mktemp(operation))
+        return made[operation]
+
+    return get
+
+
+def cases() -> list[tuple[str, str]]:
+    """Every operation in every mode; what only goes forward has no undo that could be stuck."""
+    return [
+        (operation, mode)
+        for operation in sorted(OPERATIONS)
+        for mode in MODES
+        if mode != "stuck" or not SCRIPTS[operation].forward
+    ]
+
+
+@pytest.mark.parametrize(("operation", "mode"), cases())
+def test_a_story_that_is_cut_off_ends_in_the_next_process(
+    operation: str, mode: str, prepared: Callable[[str], Prepared]
+) -> None:
+    it = prepared(operation)
+    if mode == "member" and it.member is None:
+        return
+    make, close, wide = MODES[mode]
+    stride = 1 if IS_FULL else close if operation in CLOSELY else wide
+    outcomes = list(sweep(it, every(stride, lambda n: make(it, n))))
+    wrong = [f"{one.case} ({'; '.join(one.killed)}): {one.problems}" for one in outcomes if one.problems]
+    assert wrong == [], f"{len(wrong)} of {len(outcomes)} cases"
+    assert sum(one.met(1) for one in outcomes) > 1, "a sweep without kills says nothing"
+    assert not outcomes[-1].met(1) or not outcomes[-2].met(1), "the sweep ended before the story did"
+
+
+def test_the_sweep_meets_every_kind_of_moment(prepared: Callable[[str], Prepared]) -> None:
+    it = prepared("cgsnapshot.create")
+    met = [moment for one in sweep(it, every(2, lambda n: Case((n,)))) for moment in one.killed]
+    met += [moment for n in (2, 4) for moment in it.run(Case((n,))).killed]
+    for kind in ("before commit by MainThread", "after commit by MainThread", "before call cut"):
+        assert kind in met
+    assert any(moment.startswith("before commit of driver.cut RUNNING") for moment in met)
+    assert any(moment.startswith("before commit by step") for moment in met)
+
+
+def test_the_sweep_finds_an_engine_without_its_safeguard(prepared: Callable[[str], Prepared]) -> None:
+    it = prepared("volume.create")
+    end = it.run(Case((), (it.late,))).moments
+    found = [it.run(Case((n,), (it.late,), broken=True)) for n in range(end - 4, end + 1)]
+    assert any(outcome.problems for outcome in found), "a flow that was undone is run again, and nobody sees"
