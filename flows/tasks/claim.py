@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 from taskflow.types.failure import Failure
@@ -48,18 +49,23 @@ def release_others(session: Session, flow_id: str, claims: Claims) -> None:
         ROWS_OF[noun].release(session, ids, flow_id)
 
 
-class ClaimForCreate(Task):
-    """Hold the new record, and what it is made in.
-
-    Revert: leave the record in ``error`` with the reason, on no backend and
-    counting nothing, and let the rest go.
-    """
-
-    atom = "claim.create"
+class Claim(Task):
+    """Base of the claims: make sure that the flow holds what it was accepted for."""
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.read() as session:
             check_held(session, flow_id, claims)
+
+
+class ClaimForChange(Claim):
+    """Hold a thing that is going to be changed.
+
+    Revert: leave it ``available`` as it was, with the reason why it was not changed.
+    """
+
+    atom = "claim.change"
+    undone: ClassVar[Status] = Status.AVAILABLE
+    undone_columns: ClassVar[Mapping[str, object]] = {}
 
     def revert(
         self,
@@ -75,40 +81,23 @@ class ClaimForCreate(Task):
         with database.write() as session:
             ledger.cancel(session, flow_id)
             rows = ROWS_OF[resource_type]
-            rows.settle(session, [resource_id], flow_id, Status.ERROR, reason, consumes_quota=False)
+            rows.settle(session, [resource_id], flow_id, self.undone, reason, **self.undone_columns)
             release_others(session, flow_id, claims)
 
 
-class ClaimForChange(Task):
-    """Hold a thing that is going to be changed.
+class ClaimForCreate(ClaimForChange):
+    """Hold the new record, and what it is made in.
 
-    Revert: leave it ``available`` as it was, with the reason why it was not changed.
+    Revert: leave the record in ``error`` with the reason, counting nothing, and
+    let the rest go.
     """
 
-    atom = "claim.change"
-
-    def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
-        with database.read() as session:
-            check_held(session, flow_id, claims)
-
-    def revert(
-        self,
-        database: Database,
-        flow_id: str,
-        claims: Claims,
-        resource_type: str,
-        resource_id: str,
-        flow_failures: Failures,
-        **_: object,
-    ) -> None:
-        reason = reason_from(flow_failures.values())
-        with database.write() as session:
-            ledger.cancel(session, flow_id)
-            ROWS_OF[resource_type].settle(session, [resource_id], flow_id, Status.AVAILABLE, reason)
-            release_others(session, flow_id, claims)
+    atom = "claim.create"
+    undone = Status.ERROR
+    undone_columns: ClassVar[Mapping[str, object]] = {"consumes_quota": False}
 
 
-class ClaimForDelete(Task):
+class ClaimForDelete(Claim):
     """Hold what is going to be deleted.
 
     Revert: ask the backend what is really left. What is gone is forgotten and
@@ -117,10 +106,6 @@ class ClaimForDelete(Task):
     """
 
     atom = "claim.delete"
-
-    def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
-        with database.read() as session:
-            check_held(session, flow_id, claims)
 
     def revert(
         self,

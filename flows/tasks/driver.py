@@ -109,19 +109,11 @@ class ExtendVolume(Task):
         drivers[host].extend_volume(VolumeSpec(resource_id, size, group_id), size)
 
 
-class PrepareSnapshot(Task):
-    """Do the slow work for one member's copy, outside the cut.
+class MemberCopy(Task):
+    """Base of the steps that make one member's copy.
 
     Revert: remove the copy, whatever became of it.
     """
-
-    atom = "driver.prepare"
-
-    def execute(
-        self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
-    ) -> None:
-        spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        group_driver(drivers, host).prepare(spec)
 
     def revert(
         self,
@@ -135,6 +127,18 @@ class PrepareSnapshot(Task):
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
         group_driver(drivers, host).delete_snapshot(spec)
+
+
+class PrepareSnapshot(MemberCopy):
+    """Do the slow work for one member's copy, outside the cut."""
+
+    atom = "driver.prepare"
+
+    def execute(
+        self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
+    ) -> None:
+        spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
+        group_driver(drivers, host).prepare(spec)
 
 
 class CutGroup(Task):
@@ -166,11 +170,8 @@ class CutGroup(Task):
             driver.delete_snapshot(spec)
 
 
-class TakeSnapshot(Task):
-    """Verify that one member's copy is there and can be read.
-
-    Revert: remove the copy.
-    """
+class TakeSnapshot(MemberCopy):
+    """Verify that one member's copy is there and can be read."""
 
     atom = "driver.snapshot"
 
@@ -179,19 +180,6 @@ class TakeSnapshot(Task):
     ) -> dict[str, Any]:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
         return group_driver(drivers, host).snapshot(spec)
-
-    def revert(
-        self,
-        drivers: Drivers,
-        host: str,
-        group_id: str,
-        resource_id: str,
-        volume_id: str,
-        snapshot_id: str,
-        **_: object,
-    ) -> None:
-        spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        group_driver(drivers, host).delete_snapshot(spec)
 
 
 class DeleteSnapshot(Task):

@@ -146,16 +146,16 @@ def test_a_full_backend_undoes_with_clear_words_and_can_still_delete(place: Path
         project.write(member, 9)
         filler = fill(project.served.state_dir / "qsd")
 
-        refused = []
-        for ask in (project.ask_volume, project.ask_cgsnapshot):
+        for ask, delete in (
+            (project.ask_volume, project.client.volumes.delete),
+            (project.ask_cgsnapshot, project.client.cgsnapshots.delete),
+        ):
             accepted = ask(group_id)
             flow = project.end(accepted.flow_id, "reverted")
             assert "No space left on device" in flow["reason"], flow["reason"]
-            refused.append(accepted.record["id"])
+            project.end(delete(accepted.record["id"]).flow_id)
         assert project.read(member) == 9
         project.end(project.client.cgsnapshots.delete(cgsnapshot_id).flow_id)
-        project.end(project.client.volumes.delete(refused[0]).flow_id)
-        project.end(project.client.cgsnapshots.delete(refused[1]).flow_id)
         assert project.usage()["volumes"] == 1
         assert "snapshots" not in project.usage()
 
