@@ -16,6 +16,7 @@ from api import current
 from api.body import MAX_BYTES
 from api.faults import Fault, answer
 from cgflow import errors
+from cgflow.db.outage import is_away
 
 LOG = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ def register(app: Flask) -> None:
     """Make the application answer every exception with a fault."""
     app.register_error_handler(errors.CgflowError, _refused)
     app.register_error_handler(HTTPException, _protocol)
-    for down in (database.OperationalError, database.InterfaceError, database.TimeoutError):
-        app.register_error_handler(down, _database_down)
+    for failed in (database.DBAPIError, database.TimeoutError):
+        app.register_error_handler(failed, _database_failed)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -86,10 +87,14 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     return answer(Fault(status=status, message=message, slug=slug, headers=headers))
 
 
-def _database_down(error: Exception) -> Response:
+def _database_failed(error: Exception) -> Response:
+    if not is_away(error):
+        return _unexpected(error)
     LOG.error("The database did not answer (%s)", current.request_id(), exc_info=error)
     slug = errors.ServiceUnavailable.slug
     message = "The database does not answer. Try again."
+    if "full" in str(error):
+        message = "The disk that holds the database is full. Free some space on it, then try again."
     return answer(Fault(status=503, message=message, slug=slug, retry_after_s=_RETRY_AFTER_S[503]))
 
 

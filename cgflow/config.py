@@ -34,7 +34,7 @@ OPERATIONS: list[cfg.Opt] = [
 SCHEDULER: list[cfg.Opt] = [
     cfg.ListOpt(
         "scheduler_default_filters",
-        default=["availability_zone", "backend_up", "capabilities", "capacity"],
+        default=["backend_up", "availability_zone", "capabilities", "capacity"],
         help="Filters that a backend has to pass, by name.",
     ),
     cfg.ListOpt(
@@ -48,10 +48,26 @@ ENGINE: list[cfg.Opt] = [
     cfg.IntOpt("max_steps", default=16, min=1, help="Steps that run at the same time, over all flows."),
     cfg.IntOpt("http_threads", default=16, min=2, help="Requests that are answered at the same time."),
 ]
+HISTORY: list[cfg.Opt] = [
+    cfg.IntOpt(
+        "max_age_days",
+        default=0,
+        min=0,
+        help="Days for which ended flows and their events are kept; 0 keeps them for ever. Those of a "
+        "resource that still exists are kept in any case, as are failed rollbacks.",
+    ),
+    cfg.IntOpt(
+        "max_flows",
+        default=0,
+        min=0,
+        help="How many of the flows that ended last are kept, under the same conditions; 0 sets no limit.",
+    ),
+]
 GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, OPERATIONS),
     ("scheduler", SCHEDULER),
     ("engine", ENGINE),
+    ("history", HISTORY),
 ]
 
 

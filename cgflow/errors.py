@@ -127,6 +127,11 @@ class FenceLost(CgflowError):
 
     slug = "fence_lost"
 
+    @classmethod
+    def of(cls, flow_id: str, epoch: int, stored: int | None) -> "FenceLost":
+        """Say it of a flow: its epoch when it was taken up here, and now."""
+        return cls(f"Flow {flow_id} was taken over: epoch {epoch} here, {stored} stored.")
+
 
 class DriverError(CgflowError):
     """A backend refused or failed. Raise one of the three below, never this one."""

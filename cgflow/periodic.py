@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from cgflow.db.outage import is_away
+
 LOG = logging.getLogger(__name__)
 
 
@@ -32,5 +34,9 @@ class Periodic:
         while not self._stopped.wait(self._interval_s):
             try:
                 self._work()
-            except Exception:
-                LOG.exception("%s failed; it is tried again in %s s", self._name, self._interval_s)
+            except Exception as error:
+                if is_away(error):
+                    # Where in the code it was not reached is no news, round after round.
+                    LOG.warning("%s found the database away; again in %s s", self._name, self._interval_s)
+                else:
+                    LOG.exception("%s failed; it is tried again in %s s", self._name, self._interval_s)

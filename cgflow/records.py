@@ -113,20 +113,12 @@ class Snapshot(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flow:
-    """One operation, from acceptance to its end and beyond.
-
-    ``shape`` is what the story is built from, ``symbols`` what its steps are
-    given; both are JSON. ``epoch`` counts the conductors that have owned it.
-    ``leftovers`` lists, after a failed rollback, the atoms not undone;
-    ``skipped`` those that an operator declared undone. ``undo_at`` is when a
-    failed rollback is tried again by itself.
-    """
+class FlowLine:
+    """A flow as a line of a list. ``epoch`` counts the conductors that have owned it."""
 
     id: str
     operation: str
     version: int
-    fingerprint: str | None
     state: FlowState
     project_id: str
     user_id: str
@@ -134,19 +126,32 @@ class Flow:
     resource_type: str
     resource_id: str
     group_id: str | None
-    shape: dict[str, object]
-    symbols: dict[str, object]
     epoch: int
     conductor: str | None
     reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow(FlowLine):
+    """One operation, from acceptance to its end and beyond.
+
+    ``shape`` is what the story is built from, ``symbols`` what its steps are
+    given; both are JSON. ``leftovers`` lists, after a failed rollback, the atoms
+    not undone; ``skipped`` those that an operator declared undone. ``undo_at`` is
+    when a failed rollback is tried again by itself.
+    """
+
+    fingerprint: str | None
+    shape: dict[str, object]
+    symbols: dict[str, object]
     leftovers: tuple[dict[str, object], ...]
     skipped: tuple[dict[str, object], ...]
     cancel_reason: str | None
     undo_attempts: int
     undo_at: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from cgflow import clock
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
+from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import StorageDriver
@@ -45,6 +46,24 @@ class Desk:
         """What wakes those who wait for a flow's next event."""
         return self.conductor.watch
 
+    @contextmanager
+    def writing(self, flow_id: str) -> Iterator[Session]:
+        """Open a transaction after which a flow is to be taken up, and take care that it is.
+
+        The database may go away in the commit, so that nobody knows whether it
+        was made: the conductor then looks for the flow when the database answers.
+        """
+        is_whole = False
+        try:
+            with self.database.write() as session:
+                yield session
+                session.flush()
+                is_whole = True
+        except Exception as error:
+            if is_whole and is_away(error):
+                self.conductor.wake(flow_id)
+            raise
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -61,7 +80,7 @@ class Acceptance:
     session: Session
     context: RequestContext
     settings: Settings
-    flow_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    flow_id: str
     claims: dict[str, list[str]] = field(default_factory=dict)
 
     def flow(
@@ -130,10 +149,10 @@ class Acceptance:
 @contextmanager
 def accepting(desk: Desk, context: RequestContext) -> Iterator[Acceptance]:
     """Open the one transaction of an acceptance, and wake a conductor once it is committed."""
-    with desk.database.write() as session:
-        acceptance = Acceptance(session, context, desk.settings)
-        yield acceptance
-    desk.conductor.wake(acceptance.flow_id)
+    flow_id = mint()
+    with desk.writing(flow_id) as session:
+        yield Acceptance(session, context, desk.settings, flow_id)
+    desk.conductor.wake(flow_id)
 
 
 def mint() -> str:

@@ -12,7 +12,7 @@ from flows.acceptance import Desk
 
 def retry(desk: Desk, context: RequestContext, flow_id: str, reason: str | None = None) -> None:
     """Try a failed rollback again, now. Raises: NotFound, InvalidState."""
-    with desk.database.write() as session:
+    with desk.writing(flow_id) as session:
         flows.get(session, flow_id, context.scope)
         seq = rescue.retry(session, flow_id, context.user_id, reason)
     _go_on(desk, flow_id, seq)
@@ -20,7 +20,7 @@ def retry(desk: Desk, context: RequestContext, flow_id: str, reason: str | None 
 
 def skip(desk: Desk, context: RequestContext, flow_id: str, *, task: str, reason: str) -> None:
     """Declare a step undone whose undo failed, and undo the rest. Raises: NotFound, InvalidState."""
-    with desk.database.write() as session:
+    with desk.writing(flow_id) as session:
         flows.get(session, flow_id, context.scope)
         seq = rescue.skip(session, flow_id, task, context.user_id, reason)
     _go_on(desk, flow_id, seq)
@@ -55,7 +55,7 @@ def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
 
 def retry_by_itself(desk: Desk, flow_id: str) -> None:
     """Try a failed rollback again because its pause is over."""
-    with desk.database.write() as session:
+    with desk.writing(flow_id) as session:
         flow = flows.get(session, flow_id, None)
         if flow.undo_at is None:
             # An operator was faster.

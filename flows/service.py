@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from oslo_config import cfg
+from sqlalchemy.exc import OperationalError
 
 from cgflow import clock
 from cgflow.config import settings as settings_of
@@ -24,6 +25,7 @@ from cgflow.engine.conductor import Conductor
 from cgflow.errors import CgflowError, DriverError
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
+from cgflow.retention import Retention
 from cgflow.scheduler.placement import Placement
 from flows import operate
 from flows.acceptance import Desk
@@ -34,6 +36,7 @@ LOG = logging.getLogger(__name__)
 
 EXPIRE_INTERVAL_S = 60
 UNDO_INTERVAL_S = 1
+FORGET_INTERVAL_S = 3600
 
 
 class Service:
@@ -65,11 +68,15 @@ class Service:
             max_waiters=conf.engine.http_threads // 2,
         )
         self.desk = Desk(database, self._settings, self._drivers, self.conductor)
+        self._retention = Retention(
+            database, max_age_days=conf.history.max_age_days, max_flows=conf.history.max_flows
+        )
         self._started = ExitStack()
         self._periodic = [
             Periodic("report", conf.scheduler.report_interval, self.report),
             Periodic("expire", EXPIRE_INTERVAL_S, self._expire),
             Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
+            Periodic("forget", FORGET_INTERVAL_S, self._forget),
         ]
 
     def start(self) -> list[str]:
@@ -81,7 +88,11 @@ class Service:
         for driver in self._drivers.values():
             driver.start()
             self._started.callback(driver.stop)
-        self.report()
+        try:
+            self.report()
+        except OperationalError as error:
+            # A full disk, as like as not: it takes a running service to delete anything.
+            LOG.warning("the database does not take what backends report: %s; tried again later", error.orig)
         self._started.callback(self.conductor.stop)
         left = self.conductor.start()
         for work in self._periodic:
@@ -117,6 +128,9 @@ class Service:
     def _expire(self) -> None:
         with self._database.write() as session:
             ledger.expire(session, clock.now())
+
+    def _forget(self) -> None:
+        self._retention.round()
 
     def _undo_again(self) -> None:
         with self._database.read() as session:

@@ -5,19 +5,27 @@ SQLite, the embedded default, runs with a write-ahead log, ``synchronous=FULL``
 writer in at a time and makes the others poll; here they queue on a lock
 instead, and each begins IMMEDIATE, so that a transaction which reads first and
 writes later can not find that the world has moved under it.
+
+Neither call waits for a database that is away: who can wait does so (see
+``engine.patience``), who has a caller waiting says so.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-_BUSY_TIMEOUT_S = 30
+# How long another process may hold SQLite's lock, a queue of our own writers may be, and a server may
+# take to answer at all, before the database counts as away.
+_BUSY_TIMEOUT_S = 5
+_TURN_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 5
 _WRITES = "cgflow_writes"
 
 
@@ -25,11 +33,12 @@ class Database:
     """One database, given by its SQLAlchemy URL."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url)
+        self.engine = _sqlite(url) if url.startswith("sqlite") else _server(url)
         writing = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(writing, expire_on_commit=False)
-        self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._turn = threading.Lock() if self.is_sqlite else None
+        self._check: Callable[[Session], None] | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -45,12 +54,41 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits at the end, or leaves nothing when an exception escapes."""
-        with self._turn, self._writers() as session, session.begin():
+        with self._my_turn(), self._writers() as session, session.begin():
+            if self._check is not None:
+                self._check(session)
             yield session
+
+    def guarded(self, check: Callable[[Session], None]) -> Database:
+        """Return the same database, in which each transaction that writes begins with a check.
+
+        What the check raises refuses the transaction.
+        """
+        guarded = copy.copy(self)
+        guarded._check = check  # noqa: SLF001 - one of our own
+        return guarded
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
+            raise exc.TimeoutError(f"no turn to write within {_TURN_TIMEOUT_S} s")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def _server(url: str) -> Engine:
+    asked = {} if "connect_timeout" in make_url(url).query else {"connect_timeout": _CONNECT_TIMEOUT_S}
+    # A connection that broke while nobody used it, as in a restart of the server, is not handed out.
+    return create_engine(url, connect_args=asked, pool_pre_ping=True)
 
 
 def _sqlite(url: str) -> Engine:

@@ -66,7 +66,8 @@ class Connection:
     """How a client reaches a volume or a snapshot: what ``os-initialize_connection`` returns.
 
     ``protocol`` is the field's ``driver_volume_type`` (``nbd``); ``data`` is
-    JSON with, for NBD, ``uri``, ``export``, ``socket`` and ``read_only``.
+    JSON with ``size_bytes``, the size that really is, and ``read_only``, and
+    for NBD ``uri``, ``export`` and ``socket``.
     """
 
     protocol: str
@@ -152,11 +153,17 @@ class StorageDriver(ABC):
 
     @abstractmethod
     def connection(self, volume: VolumeSpec) -> Connection:
-        """Return the address of a volume. Raises: FinalDriverError if there is no such volume."""
+        """Return the address of a volume. Raises: FinalDriverError if there is no such volume.
+
+        Cheap: it is asked after each change of a volume, to see that it happened.
+        """
 
     @abstractmethod
     def inventory(self, group_id: str | None = None) -> Inventory:
-        """Return all that exists, or all that exists of one group. Raises: DriverError."""
+        """Return all that exists, or all that exists of one group. Raises: DriverError.
+
+        Cheap for one group: it is asked after each removal in it, to see that it happened.
+        """
 
 
 @runtime_checkable

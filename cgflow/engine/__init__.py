@@ -2,6 +2,7 @@
 
 task.py         what a step is
 retry.py        retrying with back-off, as an atom of the flow
+steps.py        the threads of the steps, and the border that only JSON passes
 run.py          one conductor's ownership of one flow: the fence, the barrier, the cancel flag
 persistence.py  TaskFlow's persistence interface over the writer
 history.py      transitions of atoms, told as events

@@ -20,15 +20,19 @@ from taskflow.engines.action_engine.engine import ParallelActionEngine
 
 from cgflow import clock, records
 from cgflow.db.database import Database
+from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence, supervisor
 from cgflow.engine.definition import Definition
+from cgflow.engine.masking import in_words
+from cgflow.engine.patience import patiently
 from cgflow.engine.retry import Backoff
 from cgflow.engine.run import Run
+from cgflow.engine.steps import Steps
 from cgflow.engine.task import Task
 from cgflow.engine.watch import Watch
 from cgflow.engine.writer import Writer
-from cgflow.errors import CgflowError, FenceLost, FlowMismatch
+from cgflow.errors import CgflowError, FenceLost, FlowMismatch, ServiceUnavailable
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +45,8 @@ class Conductor:
     """Runs the flows of one process.
 
     ``define`` gives the definition of an operation by its name; ``collaborators``
-    are the live objects that steps may name in their signatures.
+    are the live objects that steps may name in their signatures; a database
+    among them refuses to write for a step whose flow was taken over.
     """
 
     def __init__(
@@ -62,10 +67,11 @@ class Conductor:
         self._collaborators = dict(collaborators)
         self._writer = Writer(database, self.watch.publish)
         self._flows = ThreadPoolExecutor(max_flows, thread_name_prefix="flow")
-        self._steps = ThreadPoolExecutor(max_steps, thread_name_prefix="step")
+        self._steps = Steps(max_steps, thread_name_prefix="step")
         self._lock = threading.Lock()
         self._running: dict[str, tuple[Run, ParallelActionEngine]] = {}
         self._is_stopping = False
+        self._hurrying = threading.Event()
 
     def start(self) -> list[str]:
         """Begin, with the flows that an earlier process did not finish; return their ids."""
@@ -89,6 +95,7 @@ class Conductor:
             self._is_stopping = True
             running = list(self._running.values())
         # A step that waits for a database which is away would keep us from ever ending.
+        self._hurrying.set()
         self._writer.hurry()
         for run, engine in running:
             run.stop()
@@ -125,7 +132,7 @@ class Conductor:
         except FlowMismatch as mismatch:
             LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no trace needed
             self._note(flow_id, mismatch.message)
-        except FenceLost as lost:
+        except (FenceLost, ServiceUnavailable) as lost:
             LOG.warning("%s", lost)
         except Exception as error:
             # The flow keeps its state and is taken up again at the next start.
@@ -133,16 +140,27 @@ class Conductor:
             self._note(flow_id, f"Stopped, and taken up again at the next start: {error}")
 
     def _note(self, flow_id: str, why: str) -> None:
-        with self._database.write() as session:
-            flows.note(session, flow_id, why)
+        try:
+            with self._database.write() as session:
+                flows.note(session, flow_id, in_words(why))
+        except Exception as error:
+            if not is_away(error):
+                raise
+            LOG.warning("not noted on flow %s, for the database does not answer: %s", flow_id, why)
 
-    def _take_up(self, flow_id: str) -> None:
+    def _take(self, flow_id: str) -> tuple[records.Flow, list[records.FlowEvent], Any] | None:
         with self._database.write() as session:
             flow = flows.take(session, flow_id, self.name)
             if flow is None:
-                return
+                return None
             told = flows.all_events(session, flow_id)
-            stored = persistence.load(session, flow_id, flow.operation)
+            return flow, told, persistence.load(session, flow_id, flow.operation)
+
+    def _take_up(self, flow_id: str) -> None:
+        taken = patiently(lambda: self._take(flow_id), self._hurrying, f"flow {flow_id}")
+        if taken is None:
+            return
+        flow, told, stored = taken
         definition = self._define(flow.operation)
         run = Run(flow, self._writer, self.name, told)
         engine = self._engine(flow, definition, run, stored)
@@ -171,19 +189,26 @@ class Conductor:
         self, flow: records.Flow, definition: Definition, run: Run, stored: Any
     ) -> ParallelActionEngine:
         graph = definition.build(**flow.shape)
+        backend = persistence.RunPersistence(run, stored)
         engine = engines.load(
             graph,
             flow_detail=stored,
-            backend=persistence.RunPersistence(run, stored),
+            backend=backend,
             engine="parallel",
             executor=self._steps,
         )
         engine.compile()
-        for node in engine.compilation.execution_graph.nodes:
+        nodes = list(engine.compilation.execution_graph.nodes)
+        backend.keep_results_of(frozenset(node.name for node in nodes if getattr(node, "save_as", None)))
+        for node in nodes:
             if isinstance(node, Task | Backoff):
                 node.bind(run)
         # Collaborators are never stored; symbols are, with the flow's own record.
-        engine.storage.inject({**flow.symbols, **self._collaborators}, transient=True)
+        fenced = {
+            name: thing.guarded(run.check_owner) if isinstance(thing, Database) else thing
+            for name, thing in self._collaborators.items()
+        }
+        engine.storage.inject({**flow.symbols, **fenced}, transient=True)
         return engine
 
     def _run(self, run: Run, engine: ParallelActionEngine) -> None:
@@ -211,8 +236,7 @@ class Conductor:
             detail = {"failure": {"message": verdict.reason, "leftovers": list(verdict.leftovers)}}
             if verdict.state is FlowState.ROLLBACK_FAILED:
                 # Before the end is announced: who waits for it then looks at the resource.
-                with self._database.write() as session:
-                    flows.show_failed_rollback(session, run.flow, verdict.reason or "")
+                run.patiently(lambda: self._show_failed_rollback(run, verdict), f"flow {run.flow.id}")
             LOG.warning("flow %s (%s) %s: %s", run.flow.id, run.flow.operation, verdict.state, verdict.reason)
         position = run.move(
             verdict.state,
@@ -223,6 +247,10 @@ class Conductor:
             **_next_undo(run.flow, verdict.state),
         )
         run.wait_durable(position)
+
+    def _show_failed_rollback(self, run: Run, verdict: supervisor.Verdict) -> None:
+        with self._database.guarded(run.check_owner).write() as session:
+            flows.show_failed_rollback(session, run.flow, verdict.reason or "")
 
 
 def _next_undo(flow: records.Flow, state: FlowState) -> dict[str, object]:

@@ -15,6 +15,7 @@ from taskflow import states
 from taskflow.types import failure
 
 from cgflow import clock, records
+from cgflow.engine.masking import in_words
 from cgflow.status import FlowState
 
 # What begins an attempt: of an atom, and of the flow itself.
@@ -69,13 +70,13 @@ class Recorder:
 
 
 def failure_detail(what: failure.Failure | dict[str, Any]) -> dict[str, Any]:
-    """Return a failure as JSON: its type, its message and where it was raised."""
+    """Return a failure as JSON: its type, its message without secrets, and where it was raised."""
     stored = what.to_dict(include_args=False) if isinstance(what, failure.Failure) else what
     type_names = stored.get("exc_type_names") or ["Exception"]
     trace = (stored.get("traceback_str") or "").strip().splitlines()
     where = [line.strip() for line in trace if line.strip().startswith("File ")]
     return {
         "type": type_names[0].rsplit(".", 1)[-1],
-        "message": stored.get("exception_str", ""),
+        "message": in_words(stored.get("exception_str", "")),
         "where": where[-1] if where else None,
     }

@@ -19,10 +19,11 @@ from taskflow.persistence import base, models
 from cgflow import clock
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
 from cgflow.engine.history import failure_detail
+from cgflow.engine.masking import masked
 from cgflow.engine.run import Run
 from cgflow.engine.writer import Row
 
-# States that are told as events; PENDING is where every atom starts.
+# Where every atom starts, which is not told. That one is put back there before another attempt is.
 _UNTOLD = (None, states.PENDING)
 
 
@@ -46,8 +47,13 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         self._run = run
         self._flow_state = stored.state
         self._saved_flow = len(stored) > 0
+        self._providers: frozenset[str] = frozenset()
         # What is stored of each atom, to see what a save changes.
-        self._saved = {atom.uuid: _row(atom, stored.uuid) for atom in stored}
+        self._saved = {atom.uuid: self._row(atom, stored.uuid) for atom in stored}
+
+    def keep_results_of(self, providers: frozenset[str]) -> None:
+        """Name the atoms whose results other steps are given: those are stored as they are."""
+        self._providers = providers
 
     def get_connection(self) -> RunPersistence:
         """Return this very object: there is nothing to open."""
@@ -71,7 +77,7 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         if new or flow_detail.state != self._flow_state or not self._saved_flow:
             upserts.append((FLOWDETAILS, _flow_row(flow_detail)))
         for atom in new:
-            row = self._saved[atom.uuid] = _row(atom, flow_detail.uuid)
+            row = self._saved[atom.uuid] = self._row(atom, flow_detail.uuid)
             upserts.append((ATOMDETAILS, row))
         self._saved_flow, self._flow_state = True, flow_detail.state
         if upserts:
@@ -81,18 +87,37 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
     def update_atom_details(self, atom_detail: models.AtomDetail) -> models.AtomDetail:
         """Save an atom; a change of its state is told as an event in the same batch."""
         before = self._saved[atom_detail.uuid]
-        row = _row(atom_detail, before["parent_uuid"])
+        row = self._row(atom_detail, before["parent_uuid"])
         row["created_at"] = before["created_at"]
         if all(row[key] == before[key] for key in row if key not in ("meta", "updated_at")):
             return atom_detail
         self._saved[atom_detail.uuid] = row
         state = atom_detail.state
-        if state == before["state"] or state in _UNTOLD:
+        if state == before["state"] or (state in _UNTOLD and before["state"] in _UNTOLD):
             self._run.save([(ATOMDETAILS, row)])
         else:
             detail = _detail(atom_detail)
             self._run.save_transition((ATOMDETAILS, row), atom_detail.name, state, detail)
         return atom_detail
+
+    def _row(self, atom: models.AtomDetail, flow_id: str) -> Row:
+        row: Row = atom.to_dict()
+        row["parent_uuid"] = flow_id
+        row["atom_type"] = models.atom_detail_type(atom)
+        row["created_at"] = row["updated_at"] = clock.now()
+        for key in ("failure", "revert_failure"):
+            if row[key]:
+                row[key] = masked(_storable(row[key]))
+        if isinstance(atom, models.RetryDetail):
+            # A retry remembers what failed in each of its attempts.
+            row["results"] = [
+                (result, {name: _storable(failed) for name, failed in failures.items()})
+                for result, failures in row["results"]
+            ]
+        for key in ("results", "revert_results"):
+            if key in row and (key != "results" or atom.name not in self._providers):
+                row[key] = masked(row[key])
+        return row
 
     # What an engine never asks of a run.
 
@@ -122,16 +147,11 @@ def _flow_row(flow_detail: models.FlowDetail) -> Row:
     }
 
 
-def _row(atom: models.AtomDetail, flow_id: str) -> Row:
-    row: Row = atom.to_dict()
-    row["parent_uuid"] = flow_id
-    row["atom_type"] = models.atom_detail_type(atom)
-    row["created_at"] = row["updated_at"] = clock.now()
-    for key in ("failure", "revert_failure"):
-        if row[key]:
-            # Arguments of foreign exceptions may be anything; their words are enough.
-            row[key] = {**row[key], "exc_args": [str(arg) for arg in row[key].get("exc_args", ())]}
-    return row
+def _storable(failed: Row) -> Row:
+    """Return a failure without the arguments of its exceptions, which may be anything: words are enough."""
+    words = [str(arg) for arg in failed.get("exc_args", ())]
+    causes = [_storable(cause) for cause in failed.get("causes", ())]
+    return {**failed, "exc_args": words, "causes": causes}
 
 
 def _detail(atom: models.AtomDetail) -> Row | None:
@@ -141,5 +161,5 @@ def _detail(atom: models.AtomDetail) -> Row | None:
     if atom.state == states.REVERT_FAILURE and atom.revert_failure:
         return {"failure": failure_detail(atom.revert_failure)}
     if atom.state == states.SUCCESS and isinstance(atom, models.TaskDetail) and atom.results is not None:
-        return {"result": atom.results}
+        return {"result": masked(atom.results)}
     return None

@@ -19,11 +19,15 @@ from taskflow import states
 from cgflow import clock
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
 from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.resource import Rows
 from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import ledger
 from cgflow.status import FlowState, Status
 
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
+RESTING = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
+ABANDONED = {"create": Status.ERROR, "delete": Status.ERROR_DELETING, "extend": Status.AVAILABLE}
+"""How the things of an abandoned operation rest: what was only to be changed is still there to be used."""
 
 
 def retry(session: Session, flow_id: str, by: str, reason: str | None = None) -> int:
@@ -70,11 +74,10 @@ def abandon(session: Session, flow_id: str, by: str, reason: str) -> int:
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "abandoned")
     ledger.cancel(session, flow_id)
     why = f"Flow {flow_id} ({row.operation}) was abandoned by {by}: {reason} What it left is listed there."
-    ROWS_OF[row.resource_type].settle(
-        session, [row.resource_id], flow_id, Status.ERROR, why, consumes_quota=False
-    )
+    if row.operation.endswith(".create"):
+        ROWS_OF[row.resource_type].change(session, [row.resource_id], flow_id, consumes_quota=False)
     for rows in ROWS_OF.values():
-        rows.release_all(session, flow_id)
+        _leave(session, rows, row, why)
     event = _tell(session, row, None, row.state, FlowState.ABANDONED, "abandon", by, reason)
     row.state, row.undo_at, row.ended_at = FlowState.ABANDONED.value, None, clock.now()
     return event
@@ -96,6 +99,16 @@ def due(session: Session) -> list[str]:
     """Return the flows whose failed rollback is to be tried again by now."""
     waiting = select(Flow.id).where(Flow.state == FlowState.ROLLBACK_FAILED, Flow.undo_at <= clock.now())
     return list(session.scalars(waiting.order_by(Flow.undo_at)))
+
+
+def _leave(session: Session, rows: Rows[Any], row: Flow, why: str) -> None:
+    """Bring what an abandoned flow holds of one noun to rest, each thing by what it was passing through."""
+    for thing in rows.where(session, rows.model.claimed_by == row.id):
+        rest = ABANDONED[row.operation.rpartition(".")[2]]
+        if thing.id != row.resource_id and thing.status in RESTING:
+            rows.release(session, [thing.id], row.id)
+        else:
+            rows.settle(session, [thing.id], row.id, rest, why)
 
 
 def _back_to_undoing(session: Session, row: Flow) -> None:

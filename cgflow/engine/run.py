@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from sqlalchemy import Table
+from sqlalchemy.orm import Session
 from taskflow import states
 
 from cgflow import records
+from cgflow.db.repositories import flow as flows
 from cgflow.engine.history import Recorder
+from cgflow.engine.patience import patiently
 from cgflow.engine.writer import Owner, Row, Save, Writer
-from cgflow.errors import CancelRequested, FlowCancelled
+from cgflow.errors import CancelRequested, FenceLost, FlowCancelled, ServiceUnavailable
 from cgflow.status import FlowState
+
+Answer = TypeVar("Answer")
 
 
 class Run:
@@ -64,6 +69,27 @@ class Run:
             if atom not in self._begun_at:
                 event = self._recorder.tell(atom, state, {"result": "begun again after a restart"})
                 self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
+
+    def patiently(self, work: Callable[[], Answer], what: str) -> Answer:
+        """Do the work of a step until the database answers it. Raises: ServiceUnavailable, when stopping."""
+        try:
+            return patiently(work, self._stopping, what)
+        except ServiceUnavailable as away:
+            # No failure of the step, so nothing of it may be stored: it is begun again at the next start.
+            if self.owner.lost is None:
+                self.owner.lost = away
+            raise
+
+    def check_owner(self, session: Session) -> None:
+        """Keep a step whose flow was taken over from writing, and the flow from being taken meanwhile.
+
+        Raises: FenceLost.
+        """
+        stored = flows.epoch(session, self.flow.id)
+        if stored != self.owner.epoch:
+            if self.owner.lost is None:
+                self.owner.lost = FenceLost.of(self.flow.id, self.owner.epoch, stored)
+            raise self.owner.lost
 
     def pause(self, seconds: float) -> None:
         """Wait between two attempts, unless there is no point in waiting any more."""

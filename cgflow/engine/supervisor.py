@@ -19,6 +19,7 @@ from taskflow.types import failure
 
 from cgflow import records
 from cgflow.engine.history import failure_detail
+from cgflow.engine.masking import in_words
 from cgflow.errors import FlowCancelled, FlowMismatch
 from cgflow.status import FlowState
 
@@ -92,9 +93,14 @@ def reason_of(atoms: Iterable[models.AtomDetail]) -> str:
 
 
 def reason_from(failures: Iterable[failure.Failure]) -> str:
-    """Return the distinct messages of the failures, leaving out steps that were not begun."""
-    told = [what.exception_str for what in failures if not what.check(FlowCancelled)]
+    """Return the distinct messages of the failures, without secrets and steps that were not begun."""
+    told = [in_words(_readable(what.exception_str)) for what in failures if not what.check(FlowCancelled)]
     return " ".join(dict.fromkeys(told)) or "It was undone without a recorded failure."
+
+
+def _readable(text: str) -> str:
+    """Return what a column of text can hold: names of files may be no Unicode, and NUL ends a string."""
+    return text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def _leftover(atom: models.AtomDetail) -> dict[str, Any]:

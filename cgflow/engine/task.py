@@ -10,8 +10,8 @@ happened although its answer was lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from taskflow import task
 
@@ -39,8 +39,22 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
         self._run: Run | None = None
 
     def bind(self, run: Run) -> None:
-        """Tie the step to the run that owns its flow."""
+        """Tie the step to the run that owns its flow.
+
+        A database that goes away in the middle of the step is waited for, and
+        the step begun again: the same as after a crash.
+        """
         self._run = run
+        for phase in ("execute", "revert"):
+            setattr(self, phase, self._patient(getattr(self, phase)))
+
+    def _patient(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def patient(*args: Any, **kwargs: Any) -> Any:
+            if self._run is None:
+                return real(*args, **kwargs)
+            return self._run.patiently(lambda: real(*args, **kwargs), f"step {self.name}")
+
+        return patient
 
     def pre_execute(self) -> None:
         """Begin nothing before the intent is durable, and nothing after another step failed."""

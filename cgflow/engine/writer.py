@@ -10,8 +10,9 @@ engines did.
 Every batch first reads the epochs of its flows. What was saved under an older
 epoch than the stored one comes from an owner that lost its flow: it is dropped,
 and that owner is told so at its next barrier. While the database does not
-answer, the queue holds and is tried again; nothing is lost and nothing is
-written twice, because a failed transaction left nothing.
+answer, the queue holds and is tried again; nothing is lost, and nothing is
+written twice: a failed transaction left nothing, and of one whose answer was
+lost the events that are there are not added again.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent
+from cgflow.db.outage import is_away
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable
 
 LOG = logging.getLogger(__name__)
@@ -131,25 +132,34 @@ class Writer:
                 self._published(flow_id, seq)
 
     def _commit(self, batch: list[Save]) -> None:
+        """Write the batch, or as much of it as can be written."""
+        try:
+            self._insist(batch)
+        except Exception:
+            # Whatever is wrong with these rows must not keep the others from the disk.
+            LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
+            self._commit_apart(batch)
+
+    def _insist(self, batch: list[Save]) -> None:
         """Write the batch, however long the database is away, or drop it when there is no more patience."""
+        again = False
         while True:
             try:
                 with self._database.write() as session:
-                    _write(session, _fenced(session, batch))
-            except OperationalError as error:
+                    saves = _fenced(session, batch)
+                    _write(session, _untold(session, saves) if again else saves)
+            except Exception as error:
+                if not is_away(error):
+                    raise
                 if self.is_healthy:
-                    LOG.warning("the database does not answer, flows wait: %s", error.orig)
+                    LOG.warning("the database does not answer, flows wait: %s", error)
                 self.is_healthy = False
+                again = True
                 with self._changed:
                     is_given_up = self._changed.wait_for(lambda: not self._is_patient, RETRY_PAUSE_S)
                 if is_given_up:
                     self._drop(batch)
                     return
-            except Exception:
-                # Whatever is wrong with these rows must not keep the others from the disk.
-                LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
-                self._commit_apart(batch)
-                return
             else:
                 if not self.is_healthy:
                     LOG.warning("the database answers again, flows go on")
@@ -169,8 +179,7 @@ class Writer:
         for flow_id in dict.fromkeys(save.owner.flow_id for save in batch):
             saves = [save for save in batch if save.owner.flow_id == flow_id]
             try:
-                with self._database.write() as session:
-                    _write(session, _fenced(session, saves))
+                self._insist(saves)
             except Exception as error:
                 LOG.exception("flow %s cannot be stored, its run ends here", flow_id)
                 for save in saves:
@@ -190,10 +199,20 @@ def _fenced(session: Session, batch: list[Save]) -> list[Save]:
     for owner in (save.owner for save in batch):
         stored = epochs.get(owner.flow_id)
         if stored != owner.epoch and owner.lost is None:
-            owner.lost = FenceLost(
-                f"Flow {owner.flow_id} was taken over: epoch {owner.epoch} here, {stored} stored."
-            )
+            owner.lost = FenceLost.of(owner.flow_id, owner.epoch, stored)
     return [save for save in batch if save.owner.lost is None]
+
+
+def _untold(session: Session, batch: list[Save]) -> list[Save]:
+    """Return the saves without the events that are stored already: an earlier commit's answer was lost."""
+    flow_ids = {save.owner.flow_id for save in batch}
+    newest = select(FlowEvent.flow_id, func.max(FlowEvent.seq)).where(FlowEvent.flow_id.in_(flow_ids))
+    rows = session.execute(newest.group_by(FlowEvent.flow_id))
+    stored: dict[str, int] = {row[0]: row[1] for row in rows}
+    return [
+        replace(save, events=[e for e in save.events if e["seq"] > stored.get(save.owner.flow_id, 0)])
+        for save in batch
+    ]
 
 
 def _write(session: Session, batch: list[Save]) -> None:

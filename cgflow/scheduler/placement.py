@@ -19,6 +19,7 @@ from types import MappingProxyType
 from cgflow.errors import InvalidInput, NoValidBackend
 from cgflow.records import Backend
 from cgflow.scheduler import plugins
+from cgflow.scheduler.filters.backend_up import BackendUpFilter
 from cgflow.scheduler.filters.base import Filter
 from cgflow.scheduler.request import PlacementRequest
 from cgflow.scheduler.weighers.base import Weigher
@@ -130,6 +131,9 @@ class Placement:
                 reason = one.refuse(backend, request)
                 if reason is not None:
                     found.setdefault(reason, []).append(request.volume_type or "none")
+                    if isinstance(one, BackendUpFilter):
+                        # What a backend that is down last said of itself explains nothing.
+                        return (reason,)
         return tuple(
             reason if len(types) == len(requests) else f"{reason} for volume type {', '.join(types)}"
             for reason, types in found.items()

@@ -28,7 +28,8 @@ def create(
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         group = _group(session, consistencygroup_id, context)
-        volumes = volume.members_of(session, group.id)
+        # The record of a member that never came to be holds nothing that could be cut.
+        volumes = [member for member in volume.members_of(session, group.id) if not _never_was(member)]
         _check_ready(group, volumes)
         members = [{"volume_id": member.id, "snapshot_id": mint()} for member in volumes]
         cgsnapshot_id = mint()
@@ -104,6 +105,10 @@ def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -
         return cgsnapshot.lock(session, cgsnapshot_id, context.scope)
     except NotFound:
         raise NotFound(f"Cgsnapshot could not be found: {cgsnapshot_id}.") from None
+
+
+def _never_was(member: records.Volume) -> bool:
+    return member.status is Status.ERROR and not member.consumes_quota
 
 
 def _check_ready(group: records.ConsistencyGroup, members: list[records.Volume]) -> None:

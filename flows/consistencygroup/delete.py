@@ -19,8 +19,8 @@ def delete_consistencygroup(members: list[Member], is_placed: bool) -> Flow:
 
     A group that never was on a backend has only a record.
     """
-    removal = [each(members, driver.DeleteMember), driver.DeleteGroup()] if is_placed else []
+    removal = [driver.DeleteOrphans(), each(members, driver.DeleteMember), driver.DeleteGroup()]
     return linear_flow.Flow("consistencygroup.delete").add(
         claim.ClaimForDelete(),
-        onward("consistencygroup.remove", *removal, record.Destroy()),
+        onward("consistencygroup.remove", *(removal if is_placed else ()), record.Destroy()),
     )

@@ -148,10 +148,15 @@ def _inventory(
     if host is None:
         return None
     try:
-        return drivers[host].inventory(group_id)
+        left = drivers[host].inventory(group_id)
     except DriverError as error:
         LOG.warning("backend %s cannot say what is left, all is kept: %s", host, error)
         return None
+    if left.problems:
+        # What the backend cannot read it does not list; it may well be there.
+        LOG.warning("backend %s cannot say all that is left, all is kept: %s", host, left.problems)
+        return None
+    return left
 
 
 def _present(left: Inventory, noun: str, ids: list[str]) -> frozenset[str]:

@@ -1,4 +1,7 @@
-"""Steps that call the storage driver. Every call is idempotent by the ids it is given."""
+"""Steps that call the storage driver. Every call is idempotent by the ids it is given.
+
+What a driver reports as done is made sure of in the same step (see ``flows.asking``).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
+from flows.asking import ask, expect_group, expect_no_snapshot, expect_no_volume, expect_volume
 
 Drivers = Mapping[str, StorageDriver]
 
@@ -29,10 +33,12 @@ class CreateGroup(Task):
     atom = "driver.create_group"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str) -> None:
-        drivers[host].create_group(resource_id)
+        ask(drivers[host].create_group, resource_id)
+        expect_group(drivers[host], resource_id, there=True)
 
     def revert(self, drivers: Drivers, host: str, resource_id: str, **_: object) -> None:
-        drivers[host].delete_group(resource_id)
+        ask(drivers[host].delete_group, resource_id)
+        expect_group(drivers[host], resource_id, there=False)
 
 
 class DeleteGroup(Task):
@@ -44,7 +50,8 @@ class DeleteGroup(Task):
     atom = "driver.delete_group"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str) -> None:
-        drivers[host].delete_group(resource_id)
+        ask(drivers[host].delete_group, resource_id)
+        expect_group(drivers[host], resource_id, there=False)
 
 
 class CreateVolume(Task):
@@ -56,12 +63,14 @@ class CreateVolume(Task):
     atom = "driver.create_volume"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None) -> None:
-        drivers[host].create_volume(VolumeSpec(resource_id, size, group_id))
+        volume = VolumeSpec(resource_id, size, group_id)
+        ask(drivers[host].create_volume, volume)
+        expect_volume(drivers[host], volume, size)
 
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
-        drivers[host].delete_volume(VolumeSpec(resource_id, size, group_id))
+        _remove(drivers[host], VolumeSpec(resource_id, size, group_id))
 
 
 class DeleteVolume(Task):
@@ -73,7 +82,7 @@ class DeleteVolume(Task):
     atom = "driver.delete_volume"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None) -> None:
-        drivers[host].delete_volume(VolumeSpec(resource_id, size, group_id))
+        _remove(drivers[host], VolumeSpec(resource_id, size, group_id))
 
 
 class DeleteMember(Task):
@@ -87,7 +96,28 @@ class DeleteMember(Task):
     def execute(
         self, drivers: Drivers, host: str, group_id: str, volume_id: str, sizes: Mapping[str, int]
     ) -> None:
-        drivers[host].delete_volume(VolumeSpec(volume_id, sizes[volume_id], group_id))
+        _remove(drivers[host], VolumeSpec(volume_id, sizes[volume_id], group_id))
+
+
+class DeleteOrphans(Task):
+    """Remove the copies of a group's members that no record knows of any more.
+
+    Such are left when an undo was skipped or abandoned. They would keep their
+    volumes from being removed, and nobody could name them. The group is empty
+    of cgsnapshots by record, or its deletion would not have been accepted.
+
+    Revert: nothing comes back; what is left is told by the claim's undo.
+    """
+
+    atom = "driver.delete_orphans"
+
+    def execute(self, drivers: Drivers, host: str, group_id: str, sizes: Mapping[str, int]) -> None:
+        orphans = drivers[host].inventory(group_id).snapshots
+        for snapshot_id in sorted(orphans):
+            # Whose copy it is nobody knows; of another volume it is no copy, which is success.
+            for volume_id in sizes:
+                spec = SnapshotSpec(snapshot_id, volume_id, "", group_id)
+                group_driver(drivers, host).delete_snapshot(spec)
 
 
 class ExtendVolume(Task):
@@ -101,12 +131,12 @@ class ExtendVolume(Task):
     def execute(
         self, drivers: Drivers, host: str, resource_id: str, size: int, new_size: int, group_id: str | None
     ) -> None:
-        drivers[host].extend_volume(VolumeSpec(resource_id, size, group_id), new_size)
+        _resize(drivers[host], VolumeSpec(resource_id, size, group_id), new_size)
 
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
-        drivers[host].extend_volume(VolumeSpec(resource_id, size, group_id), size)
+        _resize(drivers[host], VolumeSpec(resource_id, size, group_id), size)
 
 
 class MemberCopy(Task):
@@ -126,7 +156,8 @@ class MemberCopy(Task):
         **_: object,
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        group_driver(drivers, host).delete_snapshot(spec)
+        ask(group_driver(drivers, host).delete_snapshot, spec)
+        expect_no_snapshot(drivers[host], spec)
 
 
 class PrepareSnapshot(MemberCopy):
@@ -138,7 +169,7 @@ class PrepareSnapshot(MemberCopy):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        group_driver(drivers, host).prepare(spec)
+        ask(group_driver(drivers, host).prepare, spec)
 
 
 class CutGroup(Task):
@@ -154,7 +185,7 @@ class CutGroup(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, members: list[dict[str, str]]
     ) -> dict[str, Any]:
         specs = _specs(group_id, resource_id, members)
-        return group_driver(drivers, host).cut(resource_id, group_id, specs)
+        return ask(group_driver(drivers, host).cut, resource_id, group_id, specs)
 
     def revert(
         self,
@@ -167,7 +198,7 @@ class CutGroup(Task):
     ) -> None:
         driver = group_driver(drivers, host)
         for spec in _specs(group_id, resource_id, members):
-            driver.delete_snapshot(spec)
+            ask(driver.delete_snapshot, spec)
 
 
 class TakeSnapshot(MemberCopy):
@@ -179,7 +210,7 @@ class TakeSnapshot(MemberCopy):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> dict[str, Any]:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        return group_driver(drivers, host).snapshot(spec)
+        return ask(group_driver(drivers, host).snapshot, spec)
 
 
 class DeleteSnapshot(Task):
@@ -194,7 +225,8 @@ class DeleteSnapshot(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        group_driver(drivers, host).delete_snapshot(spec)
+        ask(group_driver(drivers, host).delete_snapshot, spec)
+        expect_no_snapshot(drivers[host], spec)
 
 
 def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
@@ -202,3 +234,13 @@ def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> 
         SnapshotSpec(member["snapshot_id"], member["volume_id"], cgsnapshot_id, group_id)
         for member in members
     ]
+
+
+def _remove(driver: StorageDriver, volume: VolumeSpec) -> None:
+    ask(driver.delete_volume, volume)
+    expect_no_volume(driver, volume)
+
+
+def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> None:
+    ask(driver.extend_volume, volume, size_gib)
+    expect_volume(driver, volume, size_gib)

@@ -73,8 +73,8 @@ def delete(desk: Desk, context: RequestContext, volume_id: str) -> Accepted:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         _check_free(found, DELETABLE, "deleted")
-        # A member that never came to be holds nothing in the group, and may go alone.
-        if found.consistencygroup_id is not None and found.host is not None:
+        # A member that never came to be holds no data of the group, and may go alone.
+        if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
                 f"Delete consistency group {found.consistencygroup_id} with force instead."

@@ -78,8 +78,8 @@ def start(place: Path) -> Iterator[Start]:
         yield starter
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared() -> Iterator[Project]:
-    """One service with drills for a module, in which every test makes what it needs and removes it."""
+    """One service with drills for all, in which every test makes what it needs and removes it."""
     with ground() as folder, starting(folder) as starter:
         yield starter("--drills")

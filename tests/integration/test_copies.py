@@ -27,7 +27,7 @@ def run(*words: str) -> None:
 
 
 def scribble(client: NbdClient, file: Path, seed: int) -> None:
-    """Write the same to a volume and to a file of its size: blocks here and there, the last one among them."""
+    """Write the same to a volume and to a file of its size, here and there and at both ends."""
     chance = random.Random(seed)
     offsets = [0, GIB - BLOCK, *(chance.randrange(GIB // BLOCK) * BLOCK for _ in range(BLOCKS))]
     with file.open("wb") as stream:
@@ -96,3 +96,4 @@ def test_the_copies_hold_what_was_written_before_the_cut(shared: Project, place:
             run("qemu-img", "compare", "-f", "qcow2", "-F", "raw", str(converted), str(expected))
     with shared.open(members[0]) as client:
         assert client.read(0, BLOCK) == b"\xaa" * BLOCK, "the volume itself has gone on"
+    shared.clear(group_id)

@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 
 from cgflow.client.errors import ServiceError
 from cgflow.client.http import Accepted
-from tests.integration.conftest import Start, ground, starting
+from tests.integration.conftest import ground, starting
 from tests.support.project import Project
 
 pytestmark = pytest.mark.real
@@ -22,8 +23,8 @@ CROWD = 64
 LIMIT = 10
 
 
-def test_a_crowd_gets_exactly_what_the_quota_allows(start: Start) -> None:
-    project = start(backend="memory")
+def test_a_crowd_gets_exactly_what_the_quota_allows(memory: Project) -> None:
+    project = Project(memory.served, "crowd")
     project.client.quotas.set(project.name, {"volumes": LIMIT})
     gate = threading.Barrier(CROWD)
 
@@ -50,17 +51,16 @@ def test_a_crowd_gets_exactly_what_the_quota_allows(start: Start) -> None:
     assert {row["status"] for row in rows} == {"available"}
     assert len(project.client.flows.select()) == LIMIT
     assert project.claims() == []
-
     for volume_id in made:
         project.end(project.client.volumes.delete(volume_id).flow_id)
     assert project.usage() == {}
 
 
-def test_of_two_cgsnapshots_at_once_one_is_refused_by_the_name_of_the_other(start: Start) -> None:
-    project = start("--drills", backend="memory")
+def test_of_two_cgsnapshots_at_once_one_is_refused_by_the_name_of_the_other(memory: Project) -> None:
+    project = Project(memory.served, "pair")
     group_id, members = project.group(2)
-    # The one that is accepted stays under way until both have their answer.
-    project.served.drill({"call": "cut", "kind": "hang", "deadline_s": 5})
+    # The one that is accepted stays under way for as long as the service lives.
+    project.served.drill({"call": "cut", "kind": "hang", "deadline_s": 600})
     gate = threading.Barrier(2)
 
     def ask(name: str) -> Accepted | ServiceError:
@@ -80,17 +80,17 @@ def test_of_two_cgsnapshots_at_once_one_is_refused_by_the_name_of_the_other(star
         "Try again when it has ended."
     )
     assert [row["id"] for row in project.client.cgsnapshots.select()] == [accepted.record["id"]]
-    project.end(accepted.flow_id, "reverted")
-    project.end(project.client.cgsnapshots.delete(accepted.record["id"]).flow_id)
-    cgsnapshot_id = project.made(project.ask_cgsnapshot(group_id))
-    assert set(project.copies(cgsnapshot_id)) == set(members)
+    project.served.kill()
+    project.served.drill()
+    project.served.start()
+    assert set(project.copies(project.made(accepted))) == set(members)
 
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Project]:
     """One service on the memory backend for those who mean harm."""
     with ground() as folder, starting(folder) as starter:
-        yield starter(backend="memory")
+        yield starter("--drills", backend="memory")
 
 
 HEAD = b"POST /v3/demo/volumes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -132,11 +132,9 @@ def test_idle_and_broken_connections_shut_nobody_out(memory: Project) -> None:
 def spoken(project: Project, sent: bytes) -> int:
     """Send bytes as they are, and return the status of the answer."""
     with _connected(project) as connection:
-        try:
+        # It may be refused before it has been heard to the end.
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(sent)
-        except (BrokenPipeError, ConnectionResetError):
-            # It may be refused before it has been heard to the end.
-            pass
         answer = connection.recv(4096)
     assert answer.startswith(b"HTTP/1."), answer
     return int(answer.split()[1])

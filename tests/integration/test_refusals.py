@@ -52,10 +52,9 @@ def test_an_open_address_without_authentication(place: Path, bind: str) -> None:
     assert not (place / "s").exists()
 
 
-@pytest.mark.parametrize("bind", ["localhost:8776", "127.0.0.1"])
-def test_an_address_that_is_none(place: Path, bind: str) -> None:
-    said = refused(place / "s", bind=bind)
-    assert said == f"--bind wants ADDRESS:PORT with a numeric address, not {bind!r}."
+def test_an_address_that_is_none(place: Path) -> None:
+    said = refused(place / "s", bind="localhost:8776")
+    assert said == "--bind wants ADDRESS:PORT with a numeric address, not 'localhost:8776'."
     assert not (place / "s").exists()
 
 
@@ -97,7 +96,6 @@ def test_a_backend_that_nobody_knows(place: Path) -> None:
     ("text", "words"),
     [
         (b"[engine]\nmax_flows = lots\n", "max_flows"),
-        (b"[engine\nmax_flows = 4\n", "Failed to parse"),
         (b"\x98\x00\xff", "is not text"),
     ],
 )
@@ -194,17 +192,6 @@ def test_a_database_of_a_newer_release(place: Path, start: Start) -> None:
     _revise(file, was)
     project.served.start()
     assert project.client.volumes.get(volume_id)["status"] == "available"
-
-
-def test_a_backend_of_another_format(place: Path, start: Start) -> None:
-    start(ready=False)
-    marker = place / "s" / "qsd" / "cgflow-qsd.json"
-    marker.parent.mkdir(parents=True)
-    marker.write_text('{"driver": "qsd", "format": 99}')
-    said = refused(place / "s", backend="qsd")
-    assert str(marker) in said
-    assert "run the program that wrote it" in said
-    assert content(place / "s" / "qsd") == {"cgflow-qsd.json": b'{"driver": "qsd", "format": 99}'}
 
 
 def _revise(file: Path, revision: str) -> list[str]:

@@ -1,10 +1,12 @@
-"""What happens to the storage under a running service: a daemon killed, records spoiled, no backend, no room."""
+"""Trouble with the storage under a running service: a daemon killed, records spoiled, no room."""
 
 from __future__ import annotations
 
 import os
 import select
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,10 +59,14 @@ def test_a_killed_storage_daemon_is_replaced_at_the_same_address(shared: Project
     strike(shared.daemon(group_id))
     after = shared.made(shared.ask_cgsnapshot(group_id, "after"))
     for cgsnapshot_id, expected in ((before, 0), (after, ord("k"))):
-        with shared.copy(shared.copies(cgsnapshot_id)[volume_id]) as address, NbdClient.from_uri(address) as copy:
+        with (
+            shared.copy(shared.copies(cgsnapshot_id)[volume_id]) as address,
+            NbdClient.from_uri(address) as copy,
+        ):
             assert one_value(copy.read(0, BLOCK)) == expected
     assert shared.read(other) == 0
     shared.check()
+    shared.clear(group_id)
 
 
 def test_a_group_with_a_spoiled_manifest_is_refused_and_the_others_go_on(start: Start) -> None:
@@ -139,8 +145,7 @@ def test_a_full_backend_undoes_with_clear_words_and_can_still_delete(place: Path
     rare = place / "cgflow.conf"
     rare.write_text("[scheduler]\nreport_interval = 3600\n")
     project = start("--config-file", str(rare), ready=False)
-    with mounted(project.served.state_dir / "qsd", "size=160m"):
-        project.served.start()
+    with cramped(project, project.served.state_dir / "qsd"):
         group_id, [member] = project.group(1)
         cgsnapshot_id = project.made(project.ask_cgsnapshot(group_id))
         project.write(member, 9)
@@ -163,13 +168,11 @@ def test_a_full_backend_undoes_with_clear_words_and_can_still_delete(place: Path
         project.made(project.ask_volume(group_id, "second"))
         project.made(project.ask_cgsnapshot(group_id))
         project.check()
-        project.served.end()
 
 
 def test_a_full_state_directory_refuses_and_keeps_answering(place: Path, start: Start) -> None:
     project = start(ready=False)
-    with mounted(project.served.state_dir, "size=160m"):
-        project.served.start()
+    with cramped(project, project.served.state_dir):
         group_id, [member] = project.group(1)
         uri = project.address(member)
         filler = fill(project.served.state_dir)
@@ -183,10 +186,23 @@ def test_a_full_state_directory_refuses_and_keeps_answering(place: Path, start: 
         with NbdClient.from_uri(uri) as client:
             assert one_value(client.read(0, BLOCK)) == 0
 
+        project.served.kill()
+        project.served.start()
+        assert project.client.consistencygroups.get(group_id)["status"] == "available"
         filler.unlink()
         project.made(project.ask_cgsnapshot(group_id))
         project.check()
-        project.served.end()
+
+
+@contextmanager
+def cramped(project: Project, folder: Path) -> Iterator[None]:
+    """Run a service whose folder is a small file system of its own."""
+    with mounted(folder, "size=160m"):
+        try:
+            project.served.start()
+            yield
+        finally:
+            project.served.end()
 
 
 def fill(folder: Path) -> Path:

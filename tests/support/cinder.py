@@ -1,4 +1,4 @@
-"""The ``cinder`` command as its users have it: installed into an environment of its own, and run unchanged."""
+"""The ``cinder`` command as its users have it: in an environment of its own, and unchanged."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Cinder:
         """Run a command that has to fail, and return what it says."""
         ran = self.run(*words)
         assert ran.code == 1, f"cinder {' '.join(words)}: {ran}"
-        return ran.complained
+        return ran.said + ran.complained
 
     def run(self, *words: str) -> Ran:
         """Run a command."""

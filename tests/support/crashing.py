@@ -57,6 +57,7 @@ class Job:
     ``kill_at`` is the moment at which it dies (None: it lives); ``failing`` are
     points of steps that fail each time. ``known`` are the flows that were there before.
     ``broken`` takes a safeguard of the engine away: the control of the sweep itself.
+    ``url`` is that of a database elsewhere.
     """
 
     folder: str
@@ -66,6 +67,7 @@ class Job:
     kill_at: int | None = None
     failing: tuple[tuple[str, str, str], ...] = ()
     broken: bool = False
+    url: str | None = None
 
 
 class Moments:
@@ -76,7 +78,7 @@ class Moments:
         self._kill_at = kill_at
         self._lock = threading.Lock()
         self._armed = False
-        self.met = 0
+        self.met: list[str] = []
 
     def arm(self) -> None:
         """Count from now on."""
@@ -91,8 +93,8 @@ class Moments:
         if not self._armed:
             return
         with self._lock:
-            self.met += 1
-            if self.met == self._kill_at:
+            self.met.append(what)
+            if len(self.met) == self._kill_at:
                 self._file.write_text(what)
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -173,13 +175,13 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     segments.PERSISTENCE_ATTEMPTS = 2
     Writer._commit = _commit_each  # type: ignore[method-assign]
     if job.failing:
-        flows.service.define = Broken(job.failing).define
+        flows.service.define = Broken(job.failing).define  # type: ignore[attr-defined]
     if job.broken:
-        supervisor.has_ended = lambda _: False
+        supervisor.has_ended = lambda _: False  # type: ignore[assignment]
     conf = config.load([])
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
-    database = CrashingDatabase(f"sqlite:///{folder / 'cgflow.db'}", moments)
+    database = CrashingDatabase(_url(job), moments)
     driver = with_faults(MemoryDriver(state_file=folder / "memory.journal"), CrashingCalls(moments))
     service = flows.service.Service(conf, database, {HOST: driver})
     service.start()
@@ -196,25 +198,25 @@ def act(job: Job) -> None:
         moments.arm()
         world.finish(SCRIPTS[job.operation].act(world, job.target))
         moments.disarm()
-        _report(job, world, [], moments.met)
+        report(job, world, [], moments.met)
 
 
 def resume(job: Job) -> None:
     """Start over what is left, see every flow to its end, and write down what is found then."""
     with alone(job) as moments:
-        before = told(_plain(job), job.known)
+        before = told(stored(job), job.known)
         moments.arm()
         with opened(job, moments) as world:
             for flow_id, left in before.items():
                 world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            _report(job, world, untrue(world, before, job.known), moments.met)
+            report(job, world, untrue(world, before, job.known), moments.met)
 
 
 def mend(job: Job) -> None:
     """Start over what is left, and have every undo that failed tried again, as an operator would."""
     with alone(job) as moments:
-        before = told(_plain(job), job.known)
+        before = told(stored(job), job.known)
         moments.arm()
         with opened(job, moments) as world:
             for flow_id, left in before.items():
@@ -223,7 +225,7 @@ def mend(job: Job) -> None:
                     operate.retry(world.desk, CALLER, flow_id)
                     world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            _report(job, world, untrue(world, before, job.known), moments.met)
+            report(job, world, untrue(world, before, job.known), moments.met)
 
 
 @contextmanager
@@ -237,11 +239,17 @@ def alone(job: Job) -> Iterator[Moments]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _plain(job: Job) -> Database:
-    return Database(f"sqlite:///{Path(job.folder) / 'cgflow.db'}")
+def stored(job: Job) -> Database:
+    """Return the job's database as it is, without moments."""
+    return Database(_url(job))
 
 
-def _report(job: Job, world: World, problems: list[str], met: int) -> None:
+def _url(job: Job) -> str:
+    return job.url or f"sqlite:///{Path(job.folder) / 'cgflow.db'}"
+
+
+def report(job: Job, world: World, problems: list[str], met: list[str]) -> None:
+    """Write down what the process found, for the one that started it."""
     with world.database.read() as session:
         ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
     states = [str(state) for _, state in ended]
@@ -280,7 +288,7 @@ def main(folder: str, kill_at: str | None = None) -> None:
     job = Job(**{**values, "folder": folder, "known": tuple(values["known"]), "failing": failing})
     if kill_at is not None:
         act(Job(**{**asdict(job), "kill_at": int(kill_at)}))
-    elif told(_plain(job), job.known):
+    elif told(stored(job), job.known):
         resume(job)
     else:
         act(job)

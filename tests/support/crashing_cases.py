@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import count, islice
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -32,6 +32,7 @@ from tests.support.world import world
 
 Found = dict[str, Any]
 Point = tuple[str, str, str]
+AnyJob = TypeVar("AnyJob", bound=Job)
 WORKERS = max(2, os.cpu_count() or 2)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -61,13 +62,13 @@ class Case:
 
 @dataclass
 class Outcome:
-    """Where the processes of a case died, and what was wrong afterwards."""
+    """Where the processes of a case died, what was wrong afterwards, and the moments of one that lived."""
 
     case: Case
     killed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     state: str | None = None
-    moments: int = 0
+    moments: list[str] = field(default_factory=list)
 
     def met(self, number: int) -> bool:
         """Whether so many processes have died."""
@@ -75,7 +76,7 @@ class Outcome:
 
     def meet(self, act: Callable[[Job], None], job: Job, dies: bool) -> Found | None:
         """Run one process of the case; return what it found, or None if it died."""
-        code = _process(act, job)
+        code = process_of(act, job)
         killed, found = Path(job.folder) / "killed", Path(job.folder) / "found.json"
         if dies and code == -signal.SIGKILL and killed.exists():
             self.killed.append(killed.read_text())
@@ -178,7 +179,7 @@ def prepare(operation: str, base: Path) -> Prepared:
             known = tuple(session.scalars(select(Flow.id)))
     job = Job(str(folder), operation, target, known)
     played = _copied(job, base / "played")
-    code = _process(crashing.act, played)
+    code = process_of(crashing.act, played)
     assert code == 0, f"{operation} could not be played: {code}, see {played.folder}"
     found = json.loads((Path(played.folder) / "found.json").read_text())
     assert (found["problems"], found["states"]) == ([], ["success"]), found
@@ -227,8 +228,8 @@ def _copied(job: Job, folder: Path) -> Job:
     return copied
 
 
-def _process(do: Callable[[Job], None], job: Job) -> int:
-    """Run it in a process of its own; return how that ended."""
+def process_of(do: Callable[[AnyJob], None], job: AnyJob) -> int:
+    """Do a job in a process of its own; return how that ended."""
     process = _CONTEXT.Process(target=do, args=(job,))
     # Starting one process looks at all the others, which is not safe while another thread looks at them.
     with _TURN:

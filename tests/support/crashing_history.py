@@ -63,7 +63,7 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
     if before.state not in (*UNFINISHED, FlowState.ROLLBACK_FAILED):
         if added or now.epoch != before.epoch:
             yield f"had ended, and moved again: {[(event.atom, event.to_state) for event in added]}"
-    elif {event.conductor for event in added} - _operator(before) not in ({conductor}, set()):
+    elif {event.conductor for event in added} - _operator(now) not in ({conductor}, set()):
         yield f"went on here, told by {sorted({str(event.conductor) for event in added})}"
     elif before.state in UNFINISHED and not added:
         yield "was unfinished, and nothing was told of how it ended"
@@ -72,9 +72,9 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
         yield "this conductor has the name of an earlier one"
 
 
-def _operator(before: Told) -> set[str | None]:
+def _operator(now: Told) -> set[str | None]:
     """Who else may tell: the operator, that a failed undo is tried again."""
-    return {None} if before.state is FlowState.ROLLBACK_FAILED else set()
+    return {None} if any(e.to_state == FlowState.ROLLBACK_FAILED for e in now.events) else set()
 
 
 def _atoms(world: World, flow_id: str) -> Iterator[str]:

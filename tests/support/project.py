@@ -176,6 +176,14 @@ class Project:
             with self.open(id_) as reached:
                 assert len(reached.read(0, BLOCK)) == BLOCK
 
+    def clear(self, group_id: str) -> None:
+        """Remove a group with all that it holds, and check that nothing is left."""
+        for row in self.client.cgsnapshots.select(consistencygroup_id=group_id):
+            self.end(self.client.cgsnapshots.delete(row["id"]).flow_id)
+        self.end(self.client.consistencygroups.delete(group_id, force=True).flow_id)
+        self.check()
+        assert group_id not in self.homes()
+
     def _layers_on_disk(self) -> dict[str, int]:
         homes = self.served.state_dir / "qsd" / "homes"
         return {folder.name: len(list(folder.glob("*.qcow2"))) for folder in homes.iterdir()}

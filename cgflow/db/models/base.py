@@ -58,8 +58,8 @@ class ResourceColumns(SoftDelete):
     description: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(STATE)
     reason: Mapped[str | None] = mapped_column(Text)
-    claimed_by: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"))
-    flow_id: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"))
+    claimed_by: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"), index=True)
+    flow_id: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"), index=True)
     consumes_quota: Mapped[bool] = mapped_column(default=False)
 
     def common(self) -> dict[str, Any]:

@@ -16,6 +16,19 @@ from cgflow.status import FlowState
 ATOM = String(255)
 
 
+# What lists of flows are filtered by, for one project and for an administrator.
+LISTED_BY = (
+    (),
+    ("state",),
+    ("operation",),
+    ("resource_id",),
+    ("group_id",),
+    ("project_id",),
+    ("project_id", "state"),
+    ("project_id", "operation"),
+)
+
+
 class Flow(Base):
     """One accepted operation. Its id is also that of TaskFlow's logbook and flow detail.
 
@@ -26,13 +39,11 @@ class Flow(Base):
     """
 
     __tablename__ = "flows"
+    # Each list is read off an index in its order, up to the unique last key: nothing is sorted.
     __table_args__ = (
-        Index(None, "state", "created_at"),
+        *(Index(None, *columns, "created_at", "id") for columns in LISTED_BY),
         Index(None, "state", "undo_at"),
-        Index(None, "project_id", "created_at"),
-        Index(None, "resource_id", "created_at"),
-        Index(None, "group_id", "created_at"),
-        Index(None, "operation", "created_at"),
+        Index(None, "ended_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -46,18 +57,19 @@ class Flow(Base):
     resource_type: Mapped[str] = mapped_column(String(64))
     resource_id: Mapped[str] = mapped_column(ID)
     group_id: Mapped[str | None] = mapped_column(ID)
-    shape: Mapped[dict[str, Any]]
-    symbols: Mapped[dict[str, Any]]
     epoch: Mapped[int] = mapped_column(default=0)
     conductor: Mapped[str | None] = mapped_column(NAME)
     reason: Mapped[str | None] = mapped_column(Text)
-    leftovers: Mapped[dict[str, Any] | None]
     cancel_reason: Mapped[str | None] = mapped_column(Text)
     undo_attempts: Mapped[int] = mapped_column(default=0)
     undo_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    # The long ones come last: what lists show is read without going through them.
+    leftovers: Mapped[dict[str, Any] | None]
+    shape: Mapped[dict[str, Any]]
+    symbols: Mapped[dict[str, Any]]
 
     def to_record(self) -> records.Flow:
         """Return the frozen record of this row."""
@@ -104,18 +116,3 @@ class FlowEvent(Base):
     duration_ms: Mapped[float | None]
     conductor: Mapped[str | None] = mapped_column(NAME)
     detail: Mapped[dict[str, Any] | None]
-
-    def to_record(self) -> records.FlowEvent:
-        """Return the frozen record of this row."""
-        return records.FlowEvent(
-            seq=self.seq,
-            flow_id=self.flow_id,
-            at=self.at,
-            atom=self.atom,
-            from_state=self.from_state,
-            to_state=self.to_state,
-            attempt=self.attempt,
-            duration_ms=self.duration_ms,
-            conductor=self.conductor,
-            detail=self.detail,
-        )

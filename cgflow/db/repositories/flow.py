@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
 from cgflow.db.repositories.nouns import ROWS_OF
-from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.db.repositories.paging import ListQuery, page_of
 from cgflow.errors import NotFound
 from cgflow.history import fold
 from cgflow.status import UNFINISHED, FlowState, Status
+
+# Records that are read by the thousand are made of columns, without rows of the mapper between.
+_LINE = [getattr(Flow, field.name) for field in fields(records.FlowLine)]
+_EVENT = [getattr(FlowEvent, field.name) for field in fields(records.FlowEvent)]
 
 
 def accept(session: Session, **columns: Any) -> None:
@@ -33,24 +38,26 @@ def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: 
     return row.to_record()
 
 
-def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Flow]:
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowLine]:
     """Return one page of flows. The filter ``resource`` is the id of the thing operated on, or its group."""
-    statement = select(Flow)
+    statement = select(*_LINE)
     if scope is not None:
         statement = statement.where(Flow.project_id == scope)
     filters = dict(query.filters)
     resource = filters.pop("resource", None)
-    if resource is not None:
-        statement = statement.where(or_(Flow.resource_id == resource, Flow.group_id == resource))
-    rows = select_page(
+    paged = page_of(
         session,
         statement,
         Flow,
         ListQuery(query.limit, query.offset, query.marker, query.sort, filters),
         sortable=("created_at", "id", "operation", "state", "ended_at"),
         filterable={"state": Flow.state, "operation": Flow.operation, "resource_type": Flow.resource_type},
+        either=() if resource is None else (Flow.resource_id == resource, Flow.group_id == resource),
     )
-    return [row.to_record() for row in rows]
+    return [
+        records.FlowLine(**{**row, "state": FlowState(row["state"])})
+        for row in session.execute(paged).mappings()
+    ]
 
 
 def unfinished(session: Session) -> list[records.Flow]:
@@ -71,6 +78,12 @@ def take(session: Session, flow_id: str, conductor: str) -> records.Flow | None:
     row.started_at = row.started_at or clock.now()
     session.flush()
     return row.to_record()
+
+
+def epoch(session: Session, flow_id: str) -> int | None:
+    """Return how often a flow was taken up, and keep others from taking it until the transaction ends."""
+    statement = select(Flow.epoch).where(Flow.id == flow_id).with_for_update(read=True)
+    return session.execute(statement).scalar_one_or_none()
 
 
 def note(session: Session, flow_id: str, reason: str) -> None:
@@ -97,12 +110,12 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> N
 def events(session: Session, flow_id: str, after_seq: int = 0, limit: int = 1000) -> list[records.FlowEvent]:
     """Return the events of a flow after ``after_seq``, in order."""
     rows = session.execute(
-        select(FlowEvent)
+        select(*_EVENT)
         .where(FlowEvent.flow_id == flow_id, FlowEvent.seq > after_seq)
         .order_by(FlowEvent.seq)
         .limit(limit)
-    ).scalars()
-    return [row.to_record() for row in rows]
+    )
+    return [records.FlowEvent(**row) for row in rows.mappings()]
 
 
 def newest_event(session: Session, flow_id: str) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from cgflow.errors import InvalidInput
@@ -39,6 +40,25 @@ def select_page(
 
     Raises: InvalidInput for an unknown sort key, direction, filter or marker.
     """
+    paged = page_of(session, statement, model, query, sortable=sortable, filterable=filterable)
+    return list(session.execute(paged).unique().scalars())
+
+
+def page_of(
+    session: Session,
+    statement: Select[Any],
+    model: Any,
+    query: ListQuery,
+    *,
+    sortable: tuple[str, ...],
+    filterable: dict[str, Any],
+    either: Sequence[Any] = (),
+) -> Select[Any]:
+    """Return the statement that selects one page.
+
+    Rows have to meet one of the conditions in ``either``, if there are any.
+    Raises: InvalidInput for an unknown sort key, direction, filter or marker.
+    """
     for name, value in query.filters.items():
         if name not in filterable:
             raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
@@ -55,8 +75,14 @@ def select_page(
     if query.marker is not None:
         statement = statement.where(_after(session, model, query.marker, order))
     columns = [getattr(getattr(model, key), direction)() for key, direction in order]
-    statement = statement.order_by(*columns).limit(query.limit).offset(query.offset)
-    return list(session.execute(statement).unique().scalars())
+    if either:
+        # An index gives the first rows in order for each condition, but not for several at once.
+        most = query.limit + query.offset
+        found = [statement.where(one).order_by(*columns).limit(most) for one in either]
+        ids = [select(one.with_only_columns(model.id).subquery().c.id) for one in found]
+        wanted = [column["expr"] for column in statement.column_descriptions]
+        statement = select(*wanted).where(model.id.in_(union_all(*ids)))
+    return statement.order_by(*columns).limit(query.limit).offset(query.offset)
 
 
 def _after(session: Session, model: Any, marker: str, order: list[tuple[str, str]]) -> Any:
@@ -73,4 +99,7 @@ def _after(session: Session, model: Any, marker: str, order: list[tuple[str, str
         beyond = column > at[position] if direction == "asc" else column < at[position]
         equal = [keys[i].is_(None) if at[i] is None else keys[i] == at[i] for i in range(position)]
         steps.append(and_(*equal, beyond))
-    return or_(*steps)
+    if keys[0].property.columns[0].nullable:
+        return or_(*steps)
+    # Said once more for the first key alone, so that an index leads to the place instead of up to it.
+    return and_(keys[0] >= at[0] if order[0][1] == "asc" else keys[0] <= at[0], or_(*steps))

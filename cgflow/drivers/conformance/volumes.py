@@ -9,7 +9,7 @@ import json
 
 from cgflow.drivers.conformance.scene import GIB, Scene
 from cgflow.drivers.conformance.verdict import expect, must_succeed
-from cgflow.drivers.contract import GroupSnapshots, Report
+from cgflow.drivers.contract import GroupSnapshots, Report, VolumeSpec
 
 ZERO = "\0"
 
@@ -108,9 +108,20 @@ class VolumeRules:
         expect(bool(connection.protocol), "connection: protocol must not be empty")
         must_succeed("connection: data as JSON", lambda: json.dumps(connection.data))
 
+    def test_connection_tells_the_size(self, scene: Scene) -> None:
+        volume = scene.new_volume(scene.new_group())
+        _expect_size(scene, volume, 1, "create_volume")
+        scene.extend(volume, 2)
+        _expect_size(scene, volume, 2, "extend_volume")
+
 
 def _report(scene: Scene) -> Report:
     return must_succeed("report", scene.driver.report)
+
+
+def _expect_size(scene: Scene, volume: VolumeSpec, gib: int, after: str) -> None:
+    found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
+    expect(found == gib * GIB, f"connection: after {after} size_bytes must be {gib * GIB}, not {found}")
 
 
 def _expect_provisioned(scene: Scene, gib: int, after: str) -> None:

@@ -151,8 +151,9 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
 
     def connection(self, volume: VolumeSpec) -> Connection:
         with self._lock:
-            self._volume(volume.id)
-        return Connection("memory", {"backend": self.name, "volume": volume.id, "read_only": False})
+            size = self._volume(volume.id).size_gib * GIB
+        data: JSON = {"backend": self.name, "volume": volume.id, "read_only": False, "size_bytes": size}
+        return Connection("memory", data)
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         with self._lock:
@@ -218,7 +219,9 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
             copy, _ = self._cut_copy(snapshot)
             if not copy.is_exported:
                 self._do("export_snapshot", id=snapshot.id, exported=True)
-        return Connection("memory", {"backend": self.name, "snapshot": snapshot.id, "read_only": True})
+            size = copy.size_gib * GIB
+        data: JSON = {"backend": self.name, "snapshot": snapshot.id, "read_only": True, "size_bytes": size}
+        return Connection("memory", data)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._lock:

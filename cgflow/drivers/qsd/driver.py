@@ -27,6 +27,7 @@ from cgflow.drivers.contract import (
 from cgflow.drivers.qsd import snapshots, volumes
 from cgflow.drivers.qsd.home import Home, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
+from cgflow.drivers.qsd.recovery import settled
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import ConfigError, FinalDriverError
 
@@ -127,8 +128,12 @@ class QsdDriver(StorageDriver, GroupSnapshots):
         volumes.resize(self._home_of(volume), volume.id, new_size_gib * GIB)
 
     def connection(self, volume: VolumeSpec) -> Connection:
-        """See the contract; never waits behind other work."""
+        """See the contract; waits behind other work only where there is no daemon to connect to."""
         home = self._home_of(volume)
+        if "serving" in home.problems:
+            # An address at which nobody answers would be no answer: begin the daemon, or say why not.
+            with settled(home):
+                pass
         return _nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
 
     def inventory(self, group_id: str | None = None) -> Inventory:

@@ -175,11 +175,16 @@ class Homes:
         if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
             home.problems["serving"] = (
                 f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
-                f"its log is in {home.folder}. The next call on it tries again"
+                f"its log is in {home.folder}. It is tried again in {_DEATHS_WITHIN:.0f} s, or by a call"
             )
+            self._begin(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
             return
         deaths.append(now)
         self._begin(lambda: self._serve_again(home), f"qsd-revive-{home.id}")
+
+    def _serve_later(self, home: Home) -> None:
+        if not self._around.stopping.wait(_DEATHS_WITHIN):
+            self._serve_again(home)
 
     def _settle_soon(self, home: Home) -> None:
         """Called by a call that does not know what it did; the settling waits until it has ended."""

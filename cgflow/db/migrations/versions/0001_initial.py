@@ -27,6 +27,17 @@ TASKFLOW_JSON = sa.UnicodeText().with_variant(postgresql.JSON(), "postgresql")
 
 DEFAULT_LIMITS = {"consistencygroups": 10, "volumes": 10, "snapshots": 10, "gigabytes": 1000}
 
+FLOWS_LISTED_BY = (
+    (),
+    ("state",),
+    ("operation",),
+    ("resource_id",),
+    ("group_id",),
+    ("project_id",),
+    ("project_id", "state"),
+    ("project_id", "operation"),
+)
+
 # Each after those that refer to it.
 TABLES = (
     "snapshots",
@@ -137,22 +148,25 @@ def _flows() -> None:
         sa.Column("resource_type", sa.String(64), nullable=False),
         sa.Column("resource_id", ID, nullable=False),
         sa.Column("group_id", ID),
-        sa.Column("shape", sa.JSON(), nullable=False),
-        sa.Column("symbols", sa.JSON(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("conductor", NAME),
         sa.Column("reason", sa.Text()),
-        sa.Column("leftovers", sa.JSON()),
         sa.Column("cancel_reason", sa.Text()),
         sa.Column("undo_attempts", sa.Integer(), nullable=False),
         sa.Column("undo_at", sa.DateTime()),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("started_at", sa.DateTime()),
         sa.Column("ended_at", sa.DateTime()),
+        sa.Column("leftovers", sa.JSON()),
+        sa.Column("shape", sa.JSON(), nullable=False),
+        sa.Column("symbols", sa.JSON(), nullable=False),
     )
-    for column in ("state", "project_id", "resource_id", "group_id", "operation"):
-        op.create_index(f"ix_flows_{column}_created_at", "flows", [column, "created_at"])
+    for columns in FLOWS_LISTED_BY:
+        op.create_index(
+            "_".join(["ix_flows", *columns, "created_at_id"]), "flows", [*columns, "created_at", "id"]
+        )
     op.create_index("ix_flows_state_undo_at", "flows", ["state", "undo_at"])
+    op.create_index("ix_flows_ended_at_id", "flows", ["ended_at", "id"])
     op.create_table(
         "flow_events",
         sa.Column("flow_id", ID, sa.ForeignKey("flows.id"), primary_key=True),
@@ -275,8 +289,8 @@ def _resource(table: str, *columns: sa.Column[object]) -> None:
         sa.Column("description", NAME),
         sa.Column("status", STATE, nullable=False),
         sa.Column("reason", sa.Text()),
-        sa.Column("claimed_by", ID, sa.ForeignKey("flows.id")),
-        sa.Column("flow_id", ID, sa.ForeignKey("flows.id")),
+        sa.Column("claimed_by", ID, sa.ForeignKey("flows.id"), index=True),
+        sa.Column("flow_id", ID, sa.ForeignKey("flows.id"), index=True),
         sa.Column("consumes_quota", sa.Boolean(), nullable=False),
         *_soft_delete(),
     )

@@ -1,0 +1,39 @@
+"""Waiting for a database that is away: what is done again when it answers, and when to give up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from cgflow.db.outage import is_away
+from cgflow.errors import ServiceUnavailable
+
+LOG = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+PAUSE_S = 0.5
+
+
+def patiently(work: Callable[[], Answer], given_up: threading.Event, what: str) -> Answer:
+    """Do this work, which is idempotent, from its beginning until the database answers it.
+
+    Raises: ServiceUnavailable, once it is given up while the database is away;
+    whatever else the work raises, at once.
+    """
+    waits = False
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            if given_up.wait(PAUSE_S):
+                raise ServiceUnavailable(
+                    f"The database did not answer; {what} goes on from what is stored."
+                ) from error
+            if not waits:
+                LOG.warning("the database does not answer, %s waits: %s", what, error)
+            waits = True

@@ -1,0 +1,39 @@
+"""How long history is kept: a round looks for flows that are old enough, and forgets them bit by bit."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.db.repositories import retention
+
+LOG = logging.getLogger(__name__)
+
+TOGETHER = 50
+"""Flows forgotten in one transaction: short enough that running flows hardly wait."""
+
+MOST = 10_000
+"""Flows forgotten in one round; the rest waits for the next, so that a stop does not wait for long."""
+
+
+class Retention:
+    """Forgets flows that ended more than so many days ago, or before so many others. 0 sets no bound."""
+
+    def __init__(self, database: Database, *, max_age_days: int, max_flows: int) -> None:
+        self._database = database
+        self._max_age_days = max_age_days
+        self._max_flows = max_flows
+
+    def round(self) -> int:
+        """Forget what may be forgotten by now; return how many flows that were."""
+        before = clock.now() - timedelta(days=self._max_age_days) if self._max_age_days else None
+        with self._database.read() as session:
+            old = retention.forgettable(session, before=before, keep=self._max_flows or None, limit=MOST)
+        for start in range(0, len(old), TOGETHER):
+            with self._database.write() as session:
+                retention.forget(session, old[start : start + TOGETHER])
+        if old:
+            LOG.info("forgot %d flows that ended long ago", len(old))
+        return len(old)

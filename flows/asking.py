@@ -1,0 +1,73 @@
+"""How steps deal with a backend: a busy one is asked again, and its word is not taken for the deed.
+
+A driver that reports success without an effect would otherwise make a volume
+``available`` that is not there, or forget one that is. So what was made,
+removed or resized is looked for before the step counts as done, both in doing
+and in undoing; what is looked at is cheap: the address of a volume, the
+inventory of one group. What is not as reported is an ambiguous failure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+GIB = 1024**3
+BUSY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+def ask(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+    """Make a driver call, again after a pause while the backend is busy, for some seconds in all.
+
+    Raises: DriverError; BusyDriverError if it stays busy.
+    """
+    for pause in BUSY_PAUSES_S:
+        try:
+            return call(*args, **kwargs)
+        except BusyDriverError:
+            # No stop ends this early: it would turn a busy moment into an undone flow.
+            time.sleep(pause)
+    return call(*args, **kwargs)
+
+
+def expect_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> None:
+    """Raise AmbiguousDriverError unless the volume has an address, and this size."""
+    try:
+        found = ask(driver.connection, volume).data.get("size_bytes")
+    except FinalDriverError as error:
+        raise _not_so(f"volume {volume.id} is there", str(error)) from error
+    if found != size_gib * GIB:
+        raise _not_so(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
+
+
+def expect_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
+    """Raise AmbiguousDriverError if the volume still has an address."""
+    try:
+        ask(driver.connection, volume)
+    except FinalDriverError:
+        return
+    raise _not_so(f"volume {volume.id} was removed", "it still has an address")
+
+
+def expect_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
+    """Raise AmbiguousDriverError unless the place of the group is there, or is not."""
+    if (group_id in ask(driver.inventory, group_id).groups) is not there:
+        done, but = ("made", "is not there") if there else ("removed", "is still there")
+        raise _not_so(f"the place of group {group_id} was {done}", f"it {but}")
+
+
+def expect_no_snapshot(driver: StorageDriver, snapshot: SnapshotSpec) -> None:
+    """Raise AmbiguousDriverError if anything is left of a copy."""
+    if snapshot.id in ask(driver.inventory, snapshot.group_id).snapshots:
+        raise _not_so(f"snapshot {snapshot.id} was removed", "it is still there")
+
+
+def _not_so(reported: str, found: str) -> AmbiguousDriverError:
+    return AmbiguousDriverError(f"The backend reported that {reported}, but {found}.")

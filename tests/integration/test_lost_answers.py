@@ -1,0 +1,91 @@
+"""A commit is made and its answer lost: what was accepted runs, what was told is not told twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from api.app import create_app
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import writer
+from cgflow.status import FlowState
+from flows.acceptance import Accepted
+from tests.functional.caller import Caller
+from tests.support.outage import hurry, once_each, told_to_come_again
+from tests.support.world import CALLER, World, world
+
+
+def test_a_commit_whose_answer_is_lost_counts(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller reads 503, but the request was accepted: its flow runs to its end all the same."""
+    with world(tmp_path, MemoryDriver(), url=database_url) as w:
+        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        kind = caller.type()
+        with answers_lost(w, monkeypatch):
+            told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+        (volume,) = w.all("volume")
+        assert w.finish(Accepted(volume.flow_id, volume.id)).state is FlowState.SUCCESS
+        assert w.faults() == []
+        (volume,) = w.all("volume")
+        assert volume.status == "available"
+
+
+@contextmanager
+def answers_lost(w: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lose the answer of the next commit of an acceptance: it is made, and fails for who waits for it."""
+    real = w.database.write
+    left = [True]
+
+    @contextmanager
+    def write() -> Iterator[object]:
+        with real() as session:
+            yield session
+        if threading.current_thread() is threading.main_thread() and left and left.pop():
+            raise broken()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(w.database, "write", write)
+        yield
+
+
+def broken() -> Exception:
+    lost = psycopg.OperationalError("server closed the connection unexpectedly")
+    return OperationalError("COMMIT", {}, lost)
+
+
+def test_a_batch_whose_answer_is_lost_is_not_told_twice(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every commit of the engine is made and its answer lost, the first time."""
+    hurry(monkeypatch)
+    real = writer.Writer._insist
+
+    def insist(self: writer.Writer, batch: list[writer.Save]) -> None:
+        lose = [True]
+        write = self._database.write
+
+        @contextmanager
+        def lossy() -> Iterator[object]:
+            with write() as session:
+                yield session
+            if lose and lose.pop():
+                raise broken()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(self, "_database", type("Lossy", (), {"write": staticmethod(lossy)})())
+            real(self, batch)
+
+    monkeypatch.setattr(writer.Writer, "_insist", insist)
+    with world(tmp_path, MemoryDriver(), url=database_url) as w:
+        group_id = w.group_of(2)
+        accepted = w.accept_cgsnapshot(group_id)
+        assert w.finish(accepted).state is FlowState.SUCCESS
+        once_each(w, accepted)
+        assert w.faults() == []

@@ -1,0 +1,108 @@
+"""The embedded database does not take writes: another process has locked it, or its disk is full."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from api.app import create_app
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import FlowState
+from tests.functional.caller import Caller
+from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to_come_again
+from tests.support.parts import mounted
+from tests.support.sabotage import Point
+from tests.support.world import CALLER, world
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+
+
+LOCKER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the database's lock in another process."""
+    command = [sys.executable, "-c", LOCKER, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as locker:
+        try:
+            assert locker.stdout is not None
+            assert locker.stdout.readline() == "locked\n"
+            yield
+        finally:
+            assert locker.stdin is not None
+            locker.stdin.close()
+            locker.wait(30)
+
+
+@pytest.mark.parametrize("step", ["placement.schedule", "driver.create_volume", "record.commit"])
+def test_a_locked_file_is_waited_for(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noticed = Noticed(monkeypatch)
+    with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
+        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        kind = caller.type("fast")
+        gate = steps.at(Point(step, "execute", "before"))
+        accepted = w.accept_volume()
+        assert gate.reached.wait(30)
+        with locked(tmp_path / "cgflow.db"):
+            gate.open()
+            noticed.wait()
+            told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+            assert caller.get("/volumes").status_code == 200, "who only reads is served"
+        assert w.finish(accepted).state is FlowState.SUCCESS
+        once_each(w, accepted)
+        caller.volume(volume_type=kind)
+        assert ended(w) == []
+        assert w.faults() == []
+
+
+def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noticed = Noticed(monkeypatch)
+    with (
+        mounted(tmp_path / "small", "size=4m") as small,
+        held(monkeypatch) as steps,
+        world(small, MemoryDriver()) as w,
+    ):
+        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        kind = caller.type("fast")
+        gate = steps.at(Point("driver.create_volume", "execute", "before"))
+        accepted = w.accept_volume()
+        assert gate.reached.wait(30)
+        filler = fill(small)
+        gate.open()
+        noticed.wait()
+        told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+        assert caller.get("/volumes").status_code == 200, "who only reads is served"
+        filler.unlink()
+        assert w.finish(accepted).state is FlowState.SUCCESS
+        once_each(w, accepted)
+        caller.volume(volume_type=kind)
+        assert ended(w) == []
+        assert w.faults() == []
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room on the file system of a folder; return the file that takes it."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream:
+        for size in (2**16, 4096, 1):
+            try:
+                while True:
+                    stream.write(b"\xff" * size)
+            except OSError:
+                continue
+    return filler

@@ -1,0 +1,170 @@
+"""The database server goes away as in a crash: callers are told so, flows wait, none is lost or doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from api.app import create_app
+from cgflow.drivers.faults import FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import FlowState
+from tests.functional.caller import Caller
+from tests.stories.scripts import SCRIPTS
+from tests.support.driver_faults import Recording
+from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to_come_again
+from tests.support.postgres import Server, postgres_server
+from tests.support.sabotage import Point
+from tests.support.world import CALLER, World, world
+
+READS = ("/volumes", "/flows", "/consistencygroups/detail", "/limits", "/types")
+MOMENTS = [
+    ("volume.create", Point("placement.schedule", "execute", "before")),
+    ("volume.create", Point("driver.create_volume", "execute", "after")),
+    ("volume.create", Point("record.commit", "execute", "before")),
+    ("volume.create", Point("record.commit", "execute", "after")),
+    ("cgsnapshot.create", Point("record.create_snapshots", "execute", "before")),
+    ("cgsnapshot.create", Point("driver.cut", "execute", "after")),
+    ("cgsnapshot.create", Point("record.commit", "execute", "before")),
+    ("cgsnapshot.delete", Point("driver.delete_snapshot", "execute", "before")),
+    ("cgsnapshot.delete", Point("record.destroy", "execute", "before")),
+    ("volume.extend", Point("claim.change", "execute", "before")),
+]
+UNDOING = [
+    ("cgsnapshot.create", Point("driver.prepare", "revert", "before")),
+    ("cgsnapshot.create", Point("record.create_snapshots", "revert", "before")),
+    ("cgsnapshot.create", Point("claim.create", "revert", "before")),
+    ("volume.create", Point("placement.schedule", "revert", "after")),
+]
+LAST = Point("record.commit", "execute", "after")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of its own, for it is stopped."""
+    with postgres_server() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+
+
+@contextmanager
+def away(server: Server) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def calls_of(w: World, calls: Recording, operation: str) -> dict[str, int]:
+    target = SCRIPTS[operation].arrange(w)
+    calls.begin()
+    assert w.finish(SCRIPTS[operation].act(w, target)).state is FlowState.SUCCESS
+    return dict(calls.made)
+
+
+def test_flows_wait_for_a_server_and_go_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of each of these steps, doing and undoing; the step's own transaction meets it too."""
+    noticed = Noticed(monkeypatch)
+    calls = Recording()
+    with (
+        held(monkeypatch) as steps,
+        world(tmp_path, FaultyDriver(MemoryDriver(), calls), url=server.new_url()) as w,
+    ):
+        w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
+        for operation, point in [*MOMENTS, *UNDOING]:
+            is_undo = point.phase == "revert"
+            steps.stop()
+            undisturbed = calls_of(w, calls, operation)
+            target = SCRIPTS[operation].arrange(w)
+            before = w.state()
+            calls.begin()
+            gate = steps.at(point)
+            if is_undo:
+                steps.order(lambda reached: reached == LAST)
+            accepted = SCRIPTS[operation].act(w, target)
+            assert gate.reached.wait(30), f"{operation} never came to {point}"
+            with away(server):
+                gate.open()
+                noticed.wait()
+            flow = w.finish(accepted)
+            made = dict(calls.made)
+            told = f"{operation} at {point}: {flow.state} ({flow.reason})"
+            assert flow.state is (FlowState.REVERTED if is_undo else FlowState.SUCCESS), told
+            assert w.faults() == [], told
+            once_each(w, accepted)
+            if is_undo:
+                assert w.state() == before, told
+            else:
+                assert made == undisturbed, f"{told}: a driver call was made twice"
+        assert ended(w) == []
+
+
+def test_callers_are_told_and_served_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path, MemoryDriver(capacity_gib=10_000), url=server.new_url()) as w:
+        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        kind = caller.type()
+        volume_id = caller.volume(volume_type=kind)
+        with away(server):
+            for path in READS:
+                told_to_come_again(caller, "GET", path)
+            told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+            told_to_come_again(caller, "DELETE", f"/volumes/{volume_id}")
+        # Nothing that was pooled before is in the way: the very first answer is right.
+        for path in READS:
+            assert caller.get(path).status_code == 200, path
+        assert volume_id in caller.get("/volumes").text
+        caller.volume(volume_type=kind)
+        assert w.faults() == []
+
+
+def test_an_accepted_flow_is_taken_up_when_the_server_returns(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed = Noticed(monkeypatch)
+    with world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
+        w.type()
+        with monkeypatch.context() as patch:
+            patch.setattr(w.desk.conductor, "wake", lambda _: None)
+            accepted = w.accept_volume()
+        with away(server):
+            w.desk.conductor.wake(accepted.flow_id)
+            noticed.wait(2)
+        assert w.finish(accepted).state is FlowState.SUCCESS
+        assert w.faults() == []
+
+
+def test_a_stop_does_not_wait_and_the_next_start_finishes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step's own transaction waits for the server when the service is stopped: that is no failure of it."""
+    noticed = Noticed(monkeypatch)
+    url, driver = server.new_url(), MemoryDriver()
+    with held(monkeypatch) as steps:
+        with world(tmp_path, driver, url=url) as w:
+            w.type()
+            gate = steps.at(Point("record.commit", "execute", "before"))
+            accepted = w.accept_volume()
+            assert gate.reached.wait(30)
+            server.stop()
+            try:
+                gate.open()
+                noticed.wait(2)
+                w.service.stop()
+            finally:
+                server.start()
+        with world(tmp_path, driver, url=url) as w:
+            flow = w.finish(accepted)
+            assert (flow.state, flow.epoch) == (FlowState.SUCCESS, 2), flow.reason
+            assert w.faults() == []

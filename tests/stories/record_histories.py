@@ -1,0 +1,172 @@
+"""Record half-done flows of this release, for later releases to finish or to undo.
+
+    python -m tests.stories.record_histories
+
+writes one file for every operation and phase under ``histories/<release>``:
+the rows and the backend's objects as they are on disk just after the effect of
+a step in the middle, forward or being undone. Files of a release that is out
+are never written anew: what is out there does not change either.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from taskflow.flow import Flow
+
+import flows.service
+from cgflow import __version__, config
+from cgflow.db.database import Database
+from cgflow.db.models import Base
+from cgflow.db.upgrade import head, upgrade
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import retry
+from cgflow.engine.definition import Definition
+from tests.stories.scripts import SCRIPTS
+from tests.support.sabotage import Injected, Point, Sabotage
+from tests.support.world import HOST, World
+
+HISTORIES = Path(__file__).parent / "histories"
+RELEASE = ".".join(__version__.split(".")[:2])
+FORWARD, UNDONE = "forward", "undone"
+PHASES = (FORWARD, UNDONE)
+# Tables of which only the half-done flow's rows are kept, and what names the flow in them.
+_OF_THE_FLOW = {
+    "flow_events": "flow_id",
+    "logbooks": "uuid",
+    "flowdetails": "uuid",
+    "atomdetails": "parent_uuid",
+}
+
+History = dict[str, Any]
+
+
+class Recording(Sabotage):
+    """Takes the picture in the middle; to have the flow undone, its last step fails."""
+
+    def __init__(self, phase: str) -> None:
+        super().__init__()
+        self._phase = phase
+        self._steps = 0
+        self._done = {"execute": 0, "revert": 0}
+        self._world: World | None = None
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.backend: list[Any] = []
+        self.at: str | None = None
+
+    def arm(self, world: World) -> None:
+        """Take the picture in the next flow that is begun."""
+        self._world, self._steps = world, 0
+
+    def define(self, operation: str) -> Definition:
+        """Return the definition whose steps are met, and count them when they are built."""
+        real = super().define(operation)
+
+        def build(**shape: object) -> Flow:
+            graph = real.build(**shape)
+            self._steps = sum(1 for _ in _tasks(graph))
+            return graph
+
+        return Definition(real.version, build)
+
+    def meet(self, point: Point) -> None:
+        """Count what is done; in the middle keep what is on disk."""
+        if self._world is None or point.when == "before":
+            return
+        self._done[point.phase] += 1
+        if self._phase == UNDONE and point.phase == "execute":
+            if point.atom.startswith(("record.commit", "record.destroy")):
+                raise Injected(f"injected at {point}")
+            return
+        # On the way there the backend has been changed by then, on the way back some of it is left.
+        middle = (2 * self._steps + 2) // 3 if self._phase == FORWARD else max(1, self._steps // 2)
+        if self.at is None and self._done[point.phase] == middle:
+            self.at = str(point)
+            # One thread does all steps, so that nothing moves meanwhile but what the writer still writes.
+            self.rows = exported(self._world.database)
+            self.backend = list(self._world.driver._state.events())  # type: ignore[attr-defined]
+
+
+def _tasks(graph: Flow) -> Iterator[Any]:
+    for node, _attributes in graph.iter_nodes():
+        if isinstance(node, Flow):
+            yield from _tasks(node)
+        else:
+            yield node
+
+
+def exported(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """Return every row as the database holds it, tables before those that refer to them."""
+    with database.read() as session:
+        return {
+            table.name: [dict(row) for row in session.execute(text(f"SELECT * FROM {table.name}")).mappings()]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def record(operation: str, phase: str, folder: Path) -> History:
+    """Play an operation in a new world and return what was on disk in the middle of it."""
+    recording = Recording(phase)
+    with _world(recording, folder) as world:
+        target = SCRIPTS[operation].arrange(world)
+        recording.arm(world)
+        accepted = SCRIPTS[operation].act(world, target)
+        world.finish(accepted)
+    assert recording.at is not None, f"{operation} never was half way {phase}"
+    for table, key in _OF_THE_FLOW.items():
+        recording.rows[table] = [row for row in recording.rows[table] if row[key] == accepted.flow_id]
+    return {
+        "release": __version__,
+        "schema": head(),
+        "operation": operation,
+        "phase": phase,
+        "at": recording.at,
+        "flow_id": accepted.flow_id,
+        "resource_id": accepted.resource_id,
+        "rows": {table: rows for table, rows in recording.rows.items() if rows},
+        "backend": recording.backend,
+    }
+
+
+@contextmanager
+def _world(recording: Recording, folder: Path) -> Iterator[World]:
+    url = f"sqlite:///{folder / 'cgflow.db'}"
+    upgrade(url)
+    conf = config.load([])
+    conf.set_override("max_steps", 1, group="engine")
+    database = Database(url)
+    driver = MemoryDriver()
+    define, pause = flows.service.define, retry.FIRST_PAUSE_S
+    flows.service.define, retry.FIRST_PAUSE_S = recording.define, 0
+    try:
+        service = flows.service.Service(conf, database, {HOST: driver})
+        service.start()
+        try:
+            yield World(service, database, driver)
+        finally:
+            service.stop()
+    finally:
+        flows.service.define, retry.FIRST_PAUSE_S = define, pause
+
+
+def main() -> None:
+    """Write the files of this release."""
+    folder = HISTORIES / RELEASE
+    folder.mkdir(parents=True, exist_ok=True)
+    for operation in SCRIPTS:
+        for phase in PHASES:
+            with tempfile.TemporaryDirectory() as path:
+                history = record(operation, phase, Path(path))
+            (folder / f"{operation}.{phase}.json").write_text(json.dumps(history, indent=1) + "\n")
+            sys.stdout.write(f"{operation} {phase}: {history['at']}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Every driver call of every story fails in every way: before its effect, after it, with a lie about either.
+
+An operation ends finished or undone, and the world is as it then has to be.
+An undo that meets a failing backend is a failed rollback, from which a retry
+leads to the same end. A driver that reports success and does nothing is never
+believed where that would leave a thing that is not there or forget one that is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cgflow import records
+from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.faults import FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import FlowState
+from flows import operate
+from flows.acceptance import Accepted
+from flows.catalog import OPERATIONS
+from tests.stories.scripts import SCRIPTS
+from tests.support.driver_faults import Failing, Recording, at_once, failings
+from tests.support.qsd import Bench, require_qsd
+from tests.support.sabotage import Point, Sabotage, sabotaged
+from tests.support.world import CALLER, World, world
+
+UNDONE = sorted(name for name, script in SCRIPTS.items() if not script.forward)
+FORWARD = sorted(name for name, script in SCRIPTS.items() if script.forward)
+LAST = Point("record.commit", "execute", "after")
+
+# Calls that only look: a false answer from one of these hides nothing, for the effect is there.
+HARMLESS_LIES = {
+    ("cgsnapshot.create", "snapshot"),
+}
+
+
+# No delete can be called done while one of these goes on failing.
+NEEDED = ("delete_snapshot", "delete_volume", "delete_group")
+
+
+@contextmanager
+def swept(
+    path: Path, monkeypatch: pytest.MonkeyPatch, driver: StorageDriver | None = None
+) -> Iterator[tuple[World, Recording]]:
+    faults = Recording()
+    with (
+        at_once(monkeypatch),
+        world(path, FaultyDriver(driver or MemoryDriver(), faults)) as w,
+    ):
+        w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
+        yield w, faults
+
+
+def play(w: World, operation: str, target: str) -> tuple[Accepted, records.Flow]:
+    accepted = SCRIPTS[operation].act(w, target)
+    return accepted, w.finish(accepted)
+
+
+def calls_of(w: World, faults: Recording, operation: str, undoing: Sabotage | None = None) -> Counter[str]:
+    """Play the operation, to its end or all the way and back, and return the driver calls that it makes."""
+    target = SCRIPTS[operation].arrange(w)
+    faults.begin()
+    if undoing is not None:
+        undoing.order(lambda point: point == LAST)
+    assert play(w, operation, target)[1].state is (FlowState.REVERTED if undoing else FlowState.SUCCESS)
+    made = Counter(faults.made)
+    assert made, f"{operation} made no driver call"
+    return made
+
+
+def expected(operation: str, failing: Failing) -> FlowState:
+    """How an operation has to end of which one call fails once while doing."""
+    if SCRIPTS[operation].forward or failing.kind == "busy":
+        return FlowState.SUCCESS
+    if failing.kind == "lie" and (operation, failing.call) in HARMLESS_LIES:
+        return FlowState.SUCCESS
+    return FlowState.REVERTED
+
+
+def is_refused(failing: Failing) -> bool:
+    """Whether the call may fail of itself, and meet no fault after it: what is gone has no address."""
+    return (failing.call, failing.when) == ("connection", "after")
+
+
+def check_end(w: World, operation: str, target: str, flow: records.Flow, before: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the world after an operation that ended finished or undone."""
+    wrong = w.faults()
+    after = w.state()
+    if flow.state is FlowState.REVERTED:
+        if not SCRIPTS[operation].forward and after != before:
+            wrong.append(f"the world was {before} and is {after}")
+    elif SCRIPTS[operation].forward:
+        if target in str(after):
+            wrong.append("what was deleted is still there")
+    elif operation == "volume.extend":
+        if w.get("volume", target).size != 2:
+            wrong.append("the volume was not extended")
+    elif flow.resource_id not in str(after["things"]):
+        wrong.append("what was made is not there")
+    return wrong
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_a_call_that_fails_while_doing(
+    operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = []
+    with swept(tmp_path, monkeypatch) as (w, faults):
+        for failing in failings(calls_of(w, faults, operation)):
+            target = SCRIPTS[operation].arrange(w)
+            before = w.state()
+            faults.begin(failing.fault())
+            _, flow = play(w, operation, target)
+            told = f"{failing} -> {flow.state} ({flow.reason})"
+            if len(faults.fired) != 1 and not is_refused(failing):
+                problems.append(f"{told}: it was not met")
+            faults.clear()
+            if flow.state is not expected(operation, failing):
+                problems.append(f"{told}: not {expected(operation, failing)}")
+            problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+    assert problems == []
+
+
+@pytest.mark.parametrize("operation", UNDONE)
+def test_a_call_that_fails_while_undoing(
+    operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems: list[str] = []
+    ends: Counter[tuple[str, str]] = Counter()
+    with sabotaged(monkeypatch) as sabotage, swept(tmp_path, monkeypatch) as (w, faults):
+        doing = calls_of(w, faults, operation)
+        whole = calls_of(w, faults, operation, sabotage)
+        assert whole > doing, "the undo made no driver call"
+        for failing in failings(whole, after=doing):
+            undoing(w, faults, sabotage, operation, failing, problems, ends)
+    assert problems == []
+    assert all(ends[kind, FlowState.ROLLBACK_FAILED] for kind in ("final", "ambiguous", "hang", "lie")), ends
+    assert not ends["busy", FlowState.ROLLBACK_FAILED], ends
+
+
+def undoing(
+    w: World,
+    faults: Recording,
+    sabotage: Sabotage,
+    operation: str,
+    failing: Failing,
+    problems: list[str],
+    ends: Counter[tuple[str, str]],
+) -> None:
+    sabotage.stop()
+    target = SCRIPTS[operation].arrange(w)
+    before = w.state()
+    sabotage.order(lambda point: point == LAST)
+    faults.begin(failing.fault())
+    accepted, flow = play(w, operation, target)
+    ends[failing.kind, flow.state] += 1
+    told = f"undo: {failing} -> {flow.state}"
+    if len(faults.fired) != 1 and not is_refused(failing):
+        problems.append(f"{told}: it was not met")
+    faults.clear()
+    if flow.state is FlowState.ROLLBACK_FAILED:
+        if flow.id not in str(w.get(flow.resource_type, flow.resource_id).reason):
+            problems.append(f"{told}: the resource does not say so")
+        operate.retry(w.desk, CALLER, accepted.flow_id)
+        flow = w.finish(accepted)
+    if flow.state is not FlowState.REVERTED:
+        problems.append(f"{told}: ended {flow.state}")
+    problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+
+
+@pytest.mark.parametrize("operation", FORWARD)
+def test_a_call_of_a_delete_that_goes_on_failing(
+    operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends in ``error_deleting``, with what is left still listed; deleting again then finishes."""
+    problems = []
+    with swept(tmp_path, monkeypatch) as (w, faults):
+        for failing in failings(calls_of(w, faults, operation)):
+            target = SCRIPTS[operation].arrange(w)
+            before = w.state()
+            faults.begin(failing.fault(always=True))
+            _, flow = play(w, operation, target)
+            told = f"always {failing} -> {flow.state} ({flow.reason})"
+            faults.begin()
+            if failing.call != "inventory":
+                # A backend that cannot tell what it has keeps everything listed.
+                problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+            (left,) = [t for t in w.all(flow.resource_type) if t.id == target] or [None]
+            if left is not None:
+                if left.status != "error_deleting":
+                    problems.append(f"{told}: it does not rest in error_deleting")
+                _, flow = play(w, operation, target)
+            elif flow.state is FlowState.REVERTED:
+                # All is gone, and so is its record: only the word of the backend was missing.
+                assert failing.call not in NEEDED or failing.when == "after", told
+                continue
+            elif failing.call in NEEDED:
+                problems.append(f"{told}: it cannot have succeeded")
+            if flow.state is not FlowState.SUCCESS:
+                problems.append(f"{told}: deleting again ended {flow.state} ({flow.reason})")
+            problems += [f"{told}, again: {what}" for what in check_end(w, operation, target, flow, before)]
+    assert problems == []
+
+
+QSD = [
+    ("cgsnapshot.create", Failing("prepare", 2, "lie", "before")),
+    ("cgsnapshot.create", Failing("cut", 1, "lie", "before")),
+    ("cgsnapshot.create", Failing("cut", 1, "ambiguous", "after")),
+    ("cgsnapshot.create", Failing("cut", 1, "busy", "before")),
+    ("cgsnapshot.create", Failing("snapshot", 2, "final", "before")),
+    ("cgsnapshot.delete", Failing("delete_snapshot", 1, "lie", "before")),
+    ("cgsnapshot.delete", Failing("delete_snapshot", 2, "final", "after")),
+    ("consistencygroup.create", Failing("create_group", 1, "lie", "before")),
+    ("consistencygroup.create", Failing("create_group", 1, "final", "after")),
+    ("consistencygroup.delete", Failing("delete_volume", 1, "lie", "before")),
+    ("consistencygroup.delete", Failing("delete_group", 1, "lie", "before")),
+    ("volume.create", Failing("create_volume", 1, "lie", "before")),
+    ("volume.create", Failing("create_volume", 1, "ambiguous", "after")),
+    ("volume.delete", Failing("delete_volume", 1, "lie", "before")),
+    ("volume.extend", Failing("extend_volume", 1, "lie", "before")),
+    ("volume.extend", Failing("extend_volume", 1, "final", "after")),
+]
+
+
+@pytest.mark.real
+def test_the_same_on_real_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_qsd()
+    problems = []
+    bench = Bench()
+    try:
+        with swept(bench.root, monkeypatch, bench.driver) as (w, faults):
+            for operation, failing in QSD:
+                target = SCRIPTS[operation].arrange(w)
+                before = w.state()
+                faults.begin(failing.fault())
+                _, flow = play(w, operation, target)
+                told = f"{operation}: {failing} -> {flow.state} ({flow.reason})"
+                assert len(faults.fired) == 1, told
+                assert flow.state is expected(operation, failing), told
+                problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+    finally:
+        bench.clean()
+    assert problems == []

@@ -1,0 +1,127 @@
+"""Half-done flows of earlier releases are finished or undone by this one, or refused with words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from cgflow.db.database import Database
+from cgflow.db.repositories import flow as flows
+from cgflow.db.upgrade import upgrade
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import UNFINISHED, FlowState
+from flows.acceptance import Accepted
+from flows.catalog import OPERATIONS
+from tests.stories.record_histories import FORWARD, HISTORIES, PHASES, History, exported, record
+from tests.stories.scripts import SCRIPTS
+from tests.support.world import World, world
+
+RECORDED = sorted(HISTORIES.glob("*/*.json"))
+# What is written about a flow when it is taken up and refused; all the rest stays.
+NOTED = {"reason", "epoch", "conductor", "started_at"}
+
+
+def read(path: Path) -> History:
+    found: History = json.loads(path.read_text())
+    return found
+
+
+@contextmanager
+def resumed(history: History, folder: Path) -> Iterator[World]:
+    """Serve a database and a backend as they were left, after the upgrade of the schema."""
+    url = f"sqlite:///{folder / 'cgflow.db'}"
+    upgrade(url, history["schema"])
+    database = Database(url)
+    with database.write() as session:
+        for table, rows in history["rows"].items():
+            session.execute(text(f"DELETE FROM {table}"))
+            names = list(rows[0])
+            marks = ", ".join(f":{name}" for name in names)
+            session.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"), rows)
+    database.close()
+    driver = MemoryDriver()
+    for event in history["backend"]:
+        driver._state.apply(event)
+    with world(folder, driver, url=url) as made:
+        yield made
+
+
+def test_every_operation_is_recorded_half_way_there_and_half_way_back() -> None:
+    for release in sorted(HISTORIES.iterdir()):
+        there = {path.name for path in release.glob("*.json")}
+        assert there >= {f"{operation}.{phase}.json" for operation in OPERATIONS for phase in PHASES}, release
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name} {path.stem}")
+def test_it_is_finished_or_undone(path: Path, tmp_path: Path) -> None:
+    history = read(path)
+    (left,) = [row for row in history["rows"]["flows"] if row["id"] == history["flow_id"]]
+    assert left["state"] in UNFINISHED, "it was recorded half-done"
+    with resumed(history, tmp_path) as w:
+        flow = w.finish(Accepted(history["flow_id"], history["resource_id"]))
+        assert w.faults() == []
+    assert flow.epoch > left["epoch"]
+    if history["phase"] == FORWARD:
+        assert flow.state is FlowState.SUCCESS, flow.reason
+    elif SCRIPTS[history["operation"]].forward:
+        assert flow.state in (FlowState.SUCCESS, FlowState.REVERTED)
+    else:
+        assert flow.state is FlowState.REVERTED
+        assert "injected" in str(flow.reason), "the reason is that of the release that began it"
+
+
+@pytest.mark.parametrize(
+    ("column", "other", "words"), [("version", 99, "version 99"), ("fingerprint", "0", "graph")]
+)
+def test_one_that_does_not_fit_is_refused_and_left_untouched(
+    column: str, other: object, words: str, tmp_path: Path
+) -> None:
+    history = read(HISTORIES / "0.1" / f"cgsnapshot.create.{FORWARD}.json")
+    (left,) = [row for row in history["rows"]["flows"] if row["id"] == history["flow_id"]]
+    left[column] = other
+    with resumed(history, tmp_path) as w:
+        inventory = w.driver.inventory()
+        reason = until_noted(w, history["flow_id"])
+        assert words in reason
+        after = exported(w.database)
+        assert w.driver.inventory() == inventory
+    before = history["rows"]
+    for table in (
+        "flow_events",
+        "logbooks",
+        "flowdetails",
+        "atomdetails",
+        "cgsnapshots",
+        "snapshots",
+        "volumes",
+    ):
+        assert after[table] == before.get(table, []), table
+    (kept,) = [row for row in after["flows"] if row["id"] == history["flow_id"]]
+    assert {key for key in kept if kept[key] != left[key]} <= NOTED
+
+
+def until_noted(w: World, flow_id: str) -> str:
+    """Return the reason why a flow stands still, once it is told."""
+    for _ in range(600):
+        with w.database.read() as session:
+            reason = flows.get(session, flow_id, None).reason
+        if reason:
+            return reason
+        w.desk.watch.wait(flow_id, 9999, 0.05)
+    raise AssertionError(f"flow {flow_id} was not refused")
+
+
+def test_the_recorder_records_what_is_stored_here(tmp_path: Path) -> None:
+    """What the recorder writes today has the form of what is stored, so that it can be relied on at a release."""
+    made: dict[str, Any] = json.loads(json.dumps(record("volume.create", FORWARD, tmp_path)))
+    assert made.keys() == read(RECORDED[0]).keys()
+    (tmp_path / "again").mkdir()
+    with resumed(made, tmp_path / "again") as w:
+        assert w.finish(Accepted(made["flow_id"], made["resource_id"])).state is FlowState.SUCCESS
+        assert w.faults() == []

@@ -1,0 +1,124 @@
+"""What a failed or abandoned undo leaves can be seen, and can be removed with the ordinary commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.contract import Inventory
+from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import conductor
+from cgflow.status import FlowState
+from flows import operate
+from tests.support.world import CALLER, World, world
+
+
+class HalfBlind(MemoryDriver):
+    """A backend that cannot read what it has, and says so; it cannot remove anything meanwhile."""
+
+    is_blind = False
+
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        really = super().inventory(group_id)
+        if not self.is_blind:
+            return really
+        nothing: frozenset[str] = frozenset()
+        return replace(
+            really, groups=nothing, volumes=nothing, snapshots=nothing, problems=("a file cannot be read",)
+        )
+
+
+@pytest.fixture(autouse=True)
+def _no_automatic_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
+
+
+def test_what_the_backend_cannot_read_is_not_forgotten(tmp_path: Path) -> None:
+    blind = HalfBlind()
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(blind, faults)) as w:
+        group_id = w.group_of(2)
+        before = w.usage()
+        blind.is_blind = True
+        faults.order(Fault("delete_volume", "final", times=None))
+        flow = w.finish(w.delete_group(group_id))
+        assert flow.state is FlowState.REVERTED
+        assert w.usage() == before
+        assert {volume.status for volume in w.all("volume")} == {"error_deleting"}
+        blind.is_blind = False
+        faults.clear()
+        w.make(w.delete_group(group_id))
+        assert w.faults() == []
+        assert w.usage() == {}
+
+
+def abandoned_extend(w: World, faults: Faults) -> str:
+    """A member of a group whose extend was given up; the id of the group."""
+    group_id = w.group_of(2)
+    member = w.all("volume")[0].id
+    faults.order(Fault("extend_volume", "final", when="after", times=None))
+    accepted = w.extend(member, 2)
+    assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+    operate.abandon(w.desk, CALLER, accepted.flow_id, reason="the array is strange")
+    faults.clear()
+    return group_id
+
+
+def test_an_abandoned_extend_leaves_a_volume_that_can_be_used(tmp_path: Path) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        group_id = abandoned_extend(w, faults)
+        assert {volume.status for volume in w.all("volume")} == {"available"}
+        assert w.faults() == [], "usage is the sum over the rows again"
+        w.make(w.delete_cgsnapshot(w.make(w.accept_cgsnapshot(group_id))))
+        w.make(w.delete_group(group_id))
+        assert w.usage() == {}
+
+
+def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path: Path) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        group_id = w.group_of(1)
+        faults.order(Fault("create_volume", "final", when="after"))
+        faults.order(Fault("delete_volume", "final", times=None))
+        accepted = w.accept_volume(group_id)
+        assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+        operate.abandon(w.desk, CALLER, accepted.flow_id, reason="never mind")
+        faults.clear()
+        w.make(w.delete_cgsnapshot(w.make(w.accept_cgsnapshot(group_id))))
+        w.make(w.delete_volume(accepted.resource_id))
+        assert w.faults() == []
+
+
+def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None:
+    faults = Faults()
+    driver = MemoryDriver()
+    with world(tmp_path, FaultyDriver(driver, faults)) as w:
+        group_id = w.group_of(2)
+        faults.order(Fault("cut", "final", when="after"))
+        faults.order(Fault("delete_snapshot", "final", times=None))
+        accepted = w.accept_cgsnapshot(group_id)
+        assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+        operate.abandon(w.desk, CALLER, accepted.flow_id, reason="a drill")
+        faults.clear()
+        assert {copy.status for copy in w.all("snapshot")} == {"error"}
+        w.make(w.delete_cgsnapshot(accepted.resource_id))
+        assert w.faults() == []
+        # And those whose rows are gone too, as after a step that was skipped.
+        faults.order(Fault("cut", "final", when="after"))
+        faults.order(Fault("delete_snapshot", "final", times=None))
+        skipped = w.accept_cgsnapshot(group_id)
+        flow = w.finish(skipped)
+        while flow.state is FlowState.ROLLBACK_FAILED:
+            stuck = [str(item["task"]) for item in flow.leftovers if item["state"] == "REVERT_FAILURE"]
+            operate.skip(w.desk, CALLER, skipped.flow_id, task=stuck[0], reason="a drill")
+            flow = w.finish(skipped)
+        faults.clear()
+        assert driver.inventory().snapshots
+        w.make(w.delete_cgsnapshot(skipped.resource_id))
+        w.make(w.delete_group(group_id))
+        assert w.faults() == []
+        assert driver.inventory().snapshots == frozenset()

@@ -1,0 +1,86 @@
+"""Every way in which one driver call of an operation can fail, and what calls an operation makes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from cgflow.drivers.drills import Fault, Kind, When
+from cgflow.drivers.faults import Faults
+from cgflow.engine import conductor, retry
+from flows import asking
+
+WAYS: tuple[tuple[Kind, When], ...] = (
+    ("final", "before"),
+    ("ambiguous", "before"),
+    ("ambiguous", "after"),
+    # A driver that says that nothing was made, when it was.
+    ("final", "after"),
+    ("busy", "before"),
+    ("hang", "before"),
+    ("hang", "after"),
+    ("lie", "before"),
+)
+DEADLINE_S = 0.01
+
+
+class Recording(Faults):
+    """Faults that also note the calls that flows make. ``made`` counts them by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: Counter[str] = Counter()
+
+    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
+        # Reports are made by the clock, not by flows.
+        if when == "before" and call != "report":
+            self.made[call] += 1
+        return super().meet(call, when, ids)
+
+    def begin(self, *faults: Fault) -> None:
+        """Forget what was made and ordered, and order these."""
+        self.clear()
+        self.made.clear()
+        for fault in faults:
+            self.order(fault)
+
+
+@dataclass(frozen=True)
+class Failing:
+    """One call, told by its name and its number among those of that name, and how it fails."""
+
+    call: str
+    nth: int
+    kind: Kind
+    when: When
+
+    def __str__(self) -> str:
+        return f"{self.call} #{self.nth} {self.kind} {self.when}"
+
+    def fault(self, *, always: bool = False) -> Fault:
+        """Return the order to fail so: once, or from then on for ever."""
+        times = None if always else 1
+        return Fault(self.call, self.kind, when=self.when, nth=self.nth, times=times, deadline_s=DEADLINE_S)
+
+
+def failings(calls: Counter[str], after: Counter[str] | None = None) -> Iterator[Failing]:
+    """Return every way for each of these calls to fail; those ``after`` others are numbered on from them."""
+    passed = after or Counter()
+    for call, count in sorted(calls.items()):
+        for nth in range(passed[call] + 1, count + 1):
+            for kind, when in WAYS:
+                yield Failing(call, nth, kind, when)
+
+
+@contextmanager
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make what is tried again be tried at once, and undo again only when it is asked for."""
+    with monkeypatch.context() as patch:
+        patch.setattr(retry, "FIRST_PAUSE_S", 0)
+        patch.setattr(asking, "BUSY_PAUSES_S", (0.0, 0.0))
+        patch.setattr(conductor, "UNDO_ATTEMPTS", 0)
+        yield

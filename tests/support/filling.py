@@ -1,0 +1,170 @@
+"""Many ended flows with their events and atoms, put into an empty database in bulk."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from cgflow.db.database import Database
+
+SHORT = 10
+LONG = 1000
+PROJECT = "p3"
+PROJECTS = 5
+# One flow in so many is long; one in so many is in a state, or of an operation, that few are.
+LONG_EVERY = 2000
+RARE_EVERY = 500
+FEW_STATE, FEW_OPERATION = "rollback_failed", "volume.extend"
+_STATES = ("success", "success", "success", "reverted")
+_OPERATIONS = ("cgsnapshot.create", "cgsnapshot.delete", "volume.create", "volume.delete")
+_BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - moments are UTC without a zone
+_COLUMNS = {
+    "flows": "id operation version fingerprint state project_id user_id request_id resource_type resource_id "
+    "group_id shape symbols epoch conductor undo_attempts created_at started_at ended_at",
+    "flow_events": "flow_id seq at atom from_state to_state attempt duration_ms conductor detail",
+    "logbooks": "uuid name meta created_at",
+    "flowdetails": "uuid parent_uuid name meta state created_at",
+    "atomdetails": "uuid parent_uuid name meta state results atom_type intention created_at",
+}
+_TOGETHER = 2000
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What there is to ask for. ``middle`` is a flow in the middle of the list of all."""
+
+    flows: int
+    events: int
+    short: str
+    long: str
+    middle: str
+    group: str
+    project: str = PROJECT
+
+
+def fill(database: Database, events: int) -> Filled:
+    """Add flows until there are at least so many events: most have about 10, some 1000."""
+    made = _Maker(events)
+    rows: dict[str, list[Row]] = {table: [] for table in _COLUMNS}
+    for number, (table, row) in enumerate(made.rows(), 1):
+        rows[table].append(row)
+        if number % (_TOGETHER * 20) == 0:
+            _flush(database, rows)
+    _flush(database, rows)
+    with database.engine.connect() as connection:
+        # The planners know then what is common and what is rare, as they do in a service that has run long.
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
+    ids = made.ids
+    return Filled(len(ids), made.events, ids[-1], made.long, ids[len(ids) // 2], made.groups[0])
+
+
+class _Maker:
+    """Makes the rows, the same ones each time."""
+
+    def __init__(self, wanted: int) -> None:
+        self._random = random.Random(1)
+        self._wanted = wanted
+        self.groups = [self._id() for _ in range(50)]
+        self.ids: list[str] = []
+        self.events = 0
+        self.long = ""
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Return the rows in an order in which they can be added, each with the name of its table."""
+        while self.events < self._wanted or not self.long:
+            flow_id, number = self._id(), len(self.ids)
+            self.ids.append(flow_id)
+            is_long = number % LONG_EVERY == LONG_EVERY // 2 or (
+                self.events >= self._wanted and not self.long
+            )
+            if is_long:
+                self.long = flow_id
+            yield from self._flow(flow_id, number, ((LONG if is_long else SHORT) - 4) // 2)
+
+    def _flow(self, flow_id: str, number: int, atoms: int) -> Iterator[tuple[str, Row]]:
+        at = _BEGIN + timedelta(seconds=number * 7)
+        names = [f"driver.snapshot[{self._id()}]" for _ in range(atoms)]
+        is_rare = number % RARE_EVERY == 3
+        operation = FEW_OPERATION if is_rare else self._random.choice(_OPERATIONS)
+        state = FEW_STATE if is_rare else self._random.choice(_STATES)
+        members = [{"volume_id": name, "snapshot_id": flow_id} for name in names[:20]]
+        noun, group = operation.partition(".")[0], self._random.choice(self.groups)
+        project = f"p{number % PROJECTS}"
+        yield (
+            "flows",
+            (
+                *(
+                    flow_id,
+                    operation,
+                    1,
+                    "0" * 64,
+                    state,
+                    project,
+                    "u",
+                    f"req-{number}",
+                    noun,
+                    self._id(),
+                    group,
+                ),
+                *(json.dumps({"members": members}), json.dumps({"host": "here@qsd", "members": members}), 1),
+                *("conductor:1", 0, str(at), str(at), str(at + timedelta(seconds=2))),
+            ),
+        )
+        book = {"uuid": flow_id, "name": operation, "meta": "{}", "state": "SUCCESS", "at": str(at)}
+        yield "logbooks", (book["uuid"], book["name"], book["meta"], book["at"])
+        yield "flowdetails", (flow_id, flow_id, *(book[key] for key in ("name", "meta", "state", "at")))
+        for name in names:
+            kind = ("TASK_DETAIL", "EXECUTE", str(at))
+            yield "atomdetails", (self._id(), flow_id, name, "{}", "SUCCESS", "null", *kind)
+        yield from self._events(flow_id, at, names, state)
+
+    def _events(self, flow_id: str, at: datetime, names: list[str], state: str) -> Iterator[tuple[str, Row]]:
+        detail = json.dumps({"result": {"size_bytes": 1 << 30, "allocated_bytes": 4096}})
+        moves: list[tuple[str | None, str | None, str, str | None]] = [
+            (None, None, "accepted", None),
+            (None, "accepted", "running", '{"result": {"resumed": false, "epoch": 1}}'),
+            *((name, None, "RUNNING", None) for name in names),
+            *((name, "RUNNING", "SUCCESS", detail) for name in names),
+            (None, "running", "running", None),
+            (None, "running", state, None),
+        ]
+        self.events += len(moves)
+        for seq, (atom, before, after, told) in enumerate(moves, 1):
+            when = str(at + timedelta(milliseconds=seq))
+            yield "flow_events", (flow_id, seq, when, atom, before, after, 1, 1.5, "conductor:1", told)
+
+    def _id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+
+def _flush(database: Database, rows: dict[str, list[Row]]) -> None:
+    """Write what has gathered, in the fastest way that the driver has."""
+    connection = database.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        if database.is_sqlite:
+            cursor.execute("BEGIN")
+        for table, waiting in rows.items():
+            names = _COLUMNS[table].split()
+            if database.is_sqlite:
+                marks = ", ".join("?" * len(names))
+                cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", waiting)
+            else:
+                with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+                    for row in waiting:
+                        copy.write_row(row)
+            waiting.clear()
+        if database.is_sqlite:
+            cursor.execute("COMMIT")
+        connection.commit()
+    finally:
+        connection.close()

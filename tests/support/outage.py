@@ -1,0 +1,102 @@
+"""An outage in the middle of a step: the step is held, the database goes away, and somebody notices."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cgflow.db import database as databases
+from cgflow.db.repositories import flow as flows
+from cgflow.engine import patience, writer
+from flows.acceptance import Accepted
+from tests.functional.caller import Caller, refused
+from tests.support.graphs import Gate
+from tests.support.sabotage import Point, Sabotage
+from tests.support.world import World
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often whether the database is back, and wait less for a lock than operators do."""
+    monkeypatch.setattr(writer, "RETRY_PAUSE_S", 0.02)
+    monkeypatch.setattr(patience, "PAUSE_S", 0.02)
+    monkeypatch.setattr(databases, "_BUSY_TIMEOUT_S", 0.2)
+
+
+class Held(Sabotage):
+    """Holds the flow at one point of a step, once, until it is let go; and fails at others, once each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hold: Point | None = None
+        self.gate = Gate()
+
+    def at(self, point: Point) -> Gate:
+        """Hold here from now on; return the gate."""
+        self.hold, self.gate = point, Gate()
+        return self.gate
+
+    def meet(self, point: Point) -> None:
+        held = self.hold
+        if held is not None and (point.atom.partition("[")[0], point.phase, point.when) == (
+            held.atom,
+            held.phase,
+            held.when,
+        ):
+            self.hold = None
+            self.gate()
+        super().meet(point)
+
+
+@contextmanager
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    sabotage = Held()
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.service.define", sabotage.define)
+        yield sabotage
+
+
+class Noticed:
+    """Says when somebody in the engine has met the outage."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.times = threading.Semaphore(0)
+        for module in (patience, writer):
+            real = module.is_away
+
+            def noticed(error: BaseException, real: Callable[[BaseException], bool] = real) -> bool:
+                answer = real(error)
+                if answer:
+                    self.times.release()
+                return answer
+
+            monkeypatch.setattr(module, "is_away", noticed)
+
+    def wait(self, times: int = 1) -> None:
+        for _ in range(times):
+            assert self.times.acquire(timeout=60), "nobody has noticed that the database is away"
+
+
+def ended(w: World) -> list[str]:
+    """See every flow to its end; return the states."""
+    with w.database.read() as session:
+        ids = [(flow.id, flow.resource_id) for flow in flows.unfinished(session)]
+    return [str(w.finish(Accepted(flow_id, resource)).state) for flow_id, resource in ids]
+
+
+def once_each(w: World, accepted: Accepted) -> None:
+    """Check that no step of a flow was told to begin more than once, and no event is told twice."""
+    with w.database.read() as session:
+        events = flows.all_events(session, accepted.flow_id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    begun = [event.atom for event in events if event.atom and event.to_state == "RUNNING"]
+    assert len(begun) == len(set(begun)), begun
+
+
+def told_to_come_again(caller: Caller, method: str, path: str, body: object = None) -> None:
+    answer = caller.call(method, path, body)
+    message = refused(answer, 503, "serviceUnavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "database" in message

@@ -1,0 +1,65 @@
+"""What is asked of the history is answered from indexes, however long the history has grown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from cgflow.db.database import Database
+from cgflow.db.upgrade import upgrade
+from tests.support.filling import Filled, fill
+from tests.support.questions import ASKED, plans
+
+# Both sides of a resource are in order, and are put together: a page of each at most is sorted.
+MERGED = {name for name in ASKED if "resource" in name}
+SCAN = re.compile(r"Seq Scan|SCAN (?:flows|flow_events|atomdetails)(?! USING (?:COVERING )?INDEX)")
+SORT = re.compile(r"Sort|USE TEMP B-TREE")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Database, Filled]]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('plans') / 'test.db'}"
+    else:
+        url = request.getfixturevalue("postgres").new_url()
+    upgrade(url)
+    database = Database(url)
+    yield database, fill(database, 12_000)
+    database.close()
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_it_is_read_off_an_index(filled: tuple[Database, Filled], name: str) -> None:
+    found = plans(*filled, ASKED[name])
+    assert found
+    for plan in found:
+        assert "INDEX" in plan.upper(), plan
+        assert not SCAN.search(plan), plan
+        assert name in MERGED or name.startswith("show") or not SORT.search(plan), plan
+
+
+@pytest.mark.parametrize("name", sorted(MERGED))
+def test_a_resource_is_looked_for_on_both_sides(filled: tuple[Database, Filled], name: str) -> None:
+    page = plans(*filled, ASKED[name], may_sort=True)[-1]
+    assert "ix_flows_resource_id_created_at_id" in page, page
+    assert "ix_flows_group_id_created_at_id" in page, page
+    assert "ix_flows_created_at_id" not in page, page
+
+
+def test_the_check_sees_a_missing_index(filled: tuple[Database, Filled]) -> None:
+    database, rows = filled
+    with database.write() as session:
+        session.execute(text("DROP INDEX ix_flows_created_at_id"))
+    # SQLite repeats what a connection has explained before: ask a new one.
+    database.close()
+    try:
+        (plan,) = plans(database, rows, ASKED["list"])
+    finally:
+        with database.write() as session:
+            session.execute(text("CREATE INDEX ix_flows_created_at_id ON flows (created_at, id)"))
+    assert SORT.search(plan), plan

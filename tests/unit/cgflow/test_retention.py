@@ -1,0 +1,196 @@
+"""History is forgotten when it is old enough, and never that of what lives or of what is not over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from cgflow import clock, retention
+from cgflow.db.database import Database
+from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent, Reservation, Volume
+from cgflow.db.upgrade import upgrade
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.retention import Retention
+from cgflow.status import FlowState, ReservationState
+from flows.acceptance import Accepted
+from tests.support.filling import Filled, fill
+from tests.support.questions import plans
+from tests.support.world import World, world
+
+
+@pytest.fixture
+def w(tmp_path: Path, database_url: str) -> Iterator[World]:
+    with world(tmp_path, MemoryDriver(), url=database_url) as made:
+        yield made
+
+
+def age(w: World, flow_id: str, days: int) -> None:
+    ended = clock.now() - timedelta(days=days)
+    with w.database.write() as session:
+        session.execute(update(Flow).where(Flow.id == flow_id).values(ended_at=ended))
+
+
+def flow_ids(database: Database) -> set[str]:
+    with database.read() as session:
+        return set(session.scalars(select(Flow.id)))
+
+
+def traces(w: World, flow_id: str) -> dict[str, int]:
+    """How many rows there are of a flow, by table."""
+    wanted: list[tuple[Any, Any]] = [
+        (Flow.__table__, Flow.id),
+        (FlowEvent.__table__, FlowEvent.flow_id),
+        (Reservation.__table__, Reservation.id),
+        (LOGBOOKS, LOGBOOKS.c.uuid),
+        (FLOWDETAILS, FLOWDETAILS.c.uuid),
+        (ATOMDETAILS, ATOMDETAILS.c.parent_uuid),
+    ]
+    with w.database.read() as session:
+        return {
+            table.name: session.scalar(select(func.count()).select_from(table).where(key == flow_id)) or 0
+            for table, key in wanted
+        }
+
+
+def done(w: World, accepted: Accepted) -> str:
+    assert w.finish(accepted).state is FlowState.SUCCESS
+    return accepted.flow_id
+
+
+def gone_volume(w: World) -> tuple[str, str, str]:
+    """A volume that was made and deleted: its id, and the ids of both flows."""
+    made = w.accept_volume(kind=None)
+    made_by = done(w, made)
+    return made.resource_id, made_by, done(w, w.delete_volume(made.resource_id))
+
+
+def forget(w: World, **bounds: int) -> int:
+    return Retention(w.database, **{"max_age_days": 0, "max_flows": 0, **bounds}).round()
+
+
+def test_by_default_nothing_is_forgotten(w: World) -> None:
+    _, made_by, deleted_by = gone_volume(w)
+    age(w, made_by, 100_000)
+    assert forget(w) == 0
+    assert flow_ids(w.database) == {made_by, deleted_by}
+
+
+def test_what_is_old_enough_goes_with_all_that_was_told_of_it(w: World) -> None:
+    volume_id, made_by, deleted_by = gone_volume(w)
+    assert min(traces(w, made_by).values()) > 0, "each table has something to forget"
+    age(w, made_by, 31)
+    age(w, deleted_by, 29)
+    assert forget(w, max_age_days=30) == 1
+    assert set(traces(w, made_by).values()) == {0}
+    assert flow_ids(w.database) == {deleted_by}
+    age(w, deleted_by, 31)
+    with w.database.read() as session:
+        before = session.execute(select(Volume).where(Volume.id == volume_id)).unique().scalar_one()
+    assert before.flow_id == deleted_by
+    assert forget(w, max_age_days=30) == 1
+    with w.database.read() as session:
+        after = session.execute(select(Volume).where(Volume.id == volume_id)).unique().scalar_one()
+    assert (after.flow_id, after.deleted, after.updated_at) == (None, True, before.updated_at)
+    assert w.faults() == []
+
+
+def test_what_made_a_living_thing_is_kept(w: World) -> None:
+    group_id = w.group_of(2)
+    accepted = w.accept_cgsnapshot(group_id)
+    done(w, accepted)
+    grown = w.all("volume")[0].id
+    done(w, w.extend(grown, 2))
+    there = flow_ids(w.database)
+    for flow_id in there:
+        age(w, flow_id, 1000)
+    assert forget(w, max_age_days=1, max_flows=1) == 0
+    assert flow_ids(w.database) == there, "group, members, an extension, and the cgsnapshot are all there"
+    deleted_by = done(w, w.delete_cgsnapshot(accepted.resource_id))
+    age(w, deleted_by, 1000)
+    assert forget(w, max_age_days=1) == 1
+    assert there - flow_ids(w.database) == {accepted.flow_id}
+    assert deleted_by in flow_ids(w.database), "the group, which lives, still names it"
+    assert w.faults() == []
+
+
+def test_the_newest_are_kept(w: World) -> None:
+    gone = [flow for _ in range(3) for flow in gone_volume(w)[1:]]
+    for days, flow_id in enumerate(reversed(gone)):
+        age(w, flow_id, days)
+    assert forget(w, max_flows=4) == 2
+    assert flow_ids(w.database) == set(gone[2:])
+    assert forget(w, max_flows=4) == 0
+    assert forget(w, max_flows=4, max_age_days=3) == 1, "either bound is enough"
+    assert flow_ids(w.database) == set(gone[3:])
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in FlowState if state not in ("success", "reverted", "abandoned")]
+)
+def test_what_is_not_over_is_kept(w: World, state: FlowState) -> None:
+    _, made_by, deleted_by = gone_volume(w)
+    for flow_id in (made_by, deleted_by):
+        age(w, flow_id, 100)
+    with w.database.write() as session:
+        session.execute(update(Flow).where(Flow.id == made_by).values(state=state.value))
+    assert forget(w, max_age_days=1, max_flows=1) == 1
+    assert flow_ids(w.database) == {made_by}
+
+
+def test_a_reservation_that_is_held_keeps_its_flow(w: World) -> None:
+    _, made_by, deleted_by = gone_volume(w)
+    for flow_id in (made_by, deleted_by):
+        age(w, flow_id, 100)
+    held = update(Reservation).where(Reservation.id == made_by)
+    with w.database.write() as session:
+        session.execute(held.values(state=ReservationState.RESERVED.value))
+    assert forget(w, max_age_days=1) == 1
+    assert flow_ids(w.database) == {made_by}
+
+
+def test_a_failure_half_way_leaves_whole_flows(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = [flow for _ in range(3) for flow in gone_volume(w)[1:]]
+    for flow_id in gone:
+        age(w, flow_id, 100)
+    monkeypatch.setattr(retention, "TOGETHER", 2)
+    forget_two: Callable[..., None] = retention.retention.forget
+    calls = iter([forget_two])
+
+    def once(session: Any, ids: list[str]) -> None:
+        forget_two(session, ids)
+        if next(calls, None) is None:
+            raise RuntimeError("power cut")
+
+    monkeypatch.setattr(retention.retention, "forget", once)
+    with pytest.raises(RuntimeError, match="power cut"):
+        forget(w, max_age_days=1)
+    left = flow_ids(w.database)
+    assert len(left) == len(gone) - 2
+    assert all(traces(w, flow_id)["flow_events"] for flow_id in left)
+
+
+def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    upgrade(url)
+    database = Database(url)
+    filled = fill(database, 2000)
+
+    def ask(session: Session, _: Filled) -> None:
+        retention.retention.forgettable(session, before=clock.now(), keep=1, limit=10)
+
+    seen = plans(database, filled, ask)
+    with database.read() as session:
+        for noun in ("volumes", "snapshots", "cgsnapshots", "consistencygroups"):
+            # What the database looks for when a flow is deleted that rows may refer to.
+            for column in ("flow_id", "claimed_by"):
+                look = f"EXPLAIN QUERY PLAN SELECT 1 FROM {noun} WHERE {column} = 'x'"
+                seen += [row[-1] for row in session.execute(text(look))]
+    database.close()
+    assert len(seen) == 2 + 8
+    assert [plan for plan in seen if "SCAN" in plan] == []
