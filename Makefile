@@ -25,7 +25,7 @@ demo: $(VENV)/ready programs
 	$(PY) -m tests.demo
 
 test: check programs
-	$(VENV)/bin/pytest $(PYTEST)
+	$(VENV)/bin/pytest -n 2 --dist loadfile $(PYTEST)
 
 # Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1"
 soak: $(VENV)/ready programs

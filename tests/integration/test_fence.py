@@ -29,6 +29,8 @@ from tests.support.sabotage import sabotaged
 from tests.support.stale import LAST, Job, words
 from tests.support.world import World, world
 
+pytestmark = pytest.mark.real
+
 PATIENCE_S = 120
 
 
@@ -140,6 +142,16 @@ def test_a_stale_step_cannot_bring_back_what_was_undone(
 ) -> None:
     stop_at = ("record.create_snapshots", "execute", "before")
     job = Job(str(tmp_path), database_url, "cgsnapshot.create", "", stop_at)
+    assert play(job, monkeypatch, undone=True) == ([], FlowState.REVERTED)
+
+
+@pytest.mark.xfail(reason="nobody looks again for what a stale call makes after it was undone", strict=True)
+def test_what_a_stale_call_makes_after_its_undo_is_removed(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known: the id is the same, but the flow is over. A comparison of inventory and rows shows it."""
+    stop_at = ("driver.create_volume", "execute", "before")
+    job = Job(str(tmp_path), database_url, "volume.create", "", stop_at)
     assert play(job, monkeypatch, undone=True) == ([], FlowState.REVERTED)
 
 

@@ -20,6 +20,8 @@ from tests.support.postgres import Server, postgres_server
 from tests.support.sabotage import Point
 from tests.support.world import CALLER, World, world
 
+pytestmark = pytest.mark.real
+
 READS = ("/volumes", "/flows", "/consistencygroups/detail", "/limits", "/types")
 MOMENTS = [
     ("volume.create", Point("placement.schedule", "execute", "before")),

@@ -30,6 +30,8 @@ from tests.support.qsd import Bench, require_qsd
 from tests.support.sabotage import Point, Sabotage, sabotaged
 from tests.support.world import CALLER, World, world
 
+pytestmark = pytest.mark.slow
+
 UNDONE = sorted(name for name, script in SCRIPTS.items() if not script.forward)
 FORWARD = sorted(name for name, script in SCRIPTS.items() if script.forward)
 LAST = Point("record.commit", "execute", "after")

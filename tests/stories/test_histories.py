@@ -118,7 +118,7 @@ def until_noted(w: World, flow_id: str) -> str:
 
 
 def test_the_recorder_records_what_is_stored_here(tmp_path: Path) -> None:
-    """What the recorder writes today has the form of what is stored, so that it can be relied on at a release."""
+    """So that it can be relied on when there is a release."""
     made: dict[str, Any] = json.loads(json.dumps(record("volume.create", FORWARD, tmp_path)))
     assert made.keys() == read(RECORDED[0]).keys()
     (tmp_path / "again").mkdir()

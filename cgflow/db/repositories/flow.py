@@ -107,7 +107,9 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> N
     rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
 
 
-def events(session: Session, flow_id: str, after_seq: int = 0, limit: int = 1000) -> list[records.FlowEvent]:
+def events(
+    session: Session, flow_id: str, after_seq: int = 0, limit: int | None = 1000
+) -> list[records.FlowEvent]:
     """Return the events of a flow after ``after_seq``, in order."""
     rows = session.execute(
         select(*_EVENT)
@@ -125,7 +127,7 @@ def newest_event(session: Session, flow_id: str) -> int:
 
 def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
     """Return every event of a flow, in order."""
-    return events(session, flow_id, limit=newest_event(session, flow_id))
+    return events(session, flow_id, limit=None)
 
 
 def atoms(session: Session, flow_id: str) -> list[records.AtomState]:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from cgflow import clock, retention
+from cgflow import clock, config, retention
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent, Reservation, Volume
 from cgflow.db.upgrade import upgrade
@@ -19,6 +19,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.retention import Retention
 from cgflow.status import FlowState, ReservationState
 from flows.acceptance import Accepted
+from flows.service import Service
 from tests.support.filling import Filled, fill
 from tests.support.questions import plans
 from tests.support.world import World, world
@@ -98,6 +99,17 @@ def test_what_is_old_enough_goes_with_all_that_was_told_of_it(w: World) -> None:
         after = session.execute(select(Volume).where(Volume.id == volume_id)).unique().scalar_one()
     assert (after.flow_id, after.deleted, after.updated_at) == (None, True, before.updated_at)
     assert w.faults() == []
+
+
+def test_the_service_does_it_by_its_configuration(w: World, tmp_path: Path) -> None:
+    _, made_by, deleted_by = gone_volume(w)
+    age(w, made_by, 31)
+    file = tmp_path / "cgflow.conf"
+    file.write_text("[history]\nmax_age_days = 30\n")
+    service = Service(config.load([file]), w.database, {})
+    (forgetting,) = [work for work in service._periodic if work._name == "forget"]
+    forgetting._work()
+    assert flow_ids(w.database) == {deleted_by}
 
 
 def test_what_made_a_living_thing_is_kept(w: World) -> None:

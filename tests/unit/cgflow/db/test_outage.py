@@ -1,4 +1,4 @@
-"""What counts as a database that is away, told from a statement that is wrong: real refusals of both kinds."""
+"""What counts as a database that is away, told from a statement that is wrong: both refused for real."""
 
 from __future__ import annotations
 
