@@ -6,12 +6,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import engine, history, operations
+from benchmarks import engine, history, operations, served
 
 
 def main() -> int:
     """Run all; the one argument is where to write the JSON."""
-    results = {"engine": engine.run(), "operations": operations.run(), "history": history.run()}
+    results = {
+        "engine": engine.run(),
+        "operations": operations.run(),
+        "served": served.run(),
+        "history": history.run(),
+    }
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "bench.json")
     path.write_text(json.dumps(results, indent=2))
     print(f"\nfigures written to {path}")
