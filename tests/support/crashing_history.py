@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from taskflow import states
 
 from cgflow import records
 from cgflow.db.database import Database
@@ -55,6 +56,7 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
     ends = [event for event in now.events if event.atom is None and event.to_state not in UNFINISHED]
     if [event.to_state for event in ends[:-1]] not in ([], [FlowState.ROLLBACK_FAILED]):
         yield f"ended more than once: {[event.to_state for event in ends]}"
+    yield from _begun_anew(now)
     if before is None:
         return
     if now.events[: len(before.events)] != before.events:
@@ -70,6 +72,20 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
     earlier = {event.conductor for event in before.events}
     if conductor in earlier:
         yield "this conductor has the name of an earlier one"
+
+
+def _begun_anew(now: Told) -> Iterator[str]:
+    """A flow that was undone to its first step is over: nothing begins any more."""
+    stands: dict[str, str] = {}
+    is_undone = False
+    for event in now.events:
+        if event.atom is None:
+            continue
+        if is_undone and event.to_state == states.RUNNING:
+            yield f"was undone, and began anew with {event.atom}"
+            return
+        stands[event.atom] = event.to_state
+        is_undone = is_undone or set(stands.values()) == {states.REVERTED}
 
 
 def _operator(now: Told) -> set[str | None]:

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 from cgflow.db.models import Reservation
 from cgflow.errors import InvalidState, QuotaExceeded
 from cgflow.quota import ledger, limits, usage
-from cgflow.status import FlowState
+from cgflow.status import UNFINISHED, FlowState
 
 from .conftest import NOW
 
@@ -216,7 +216,7 @@ def test_types_are_unlimited_unless_said(reserve, used, make_flow):
 def test_only_what_an_ended_flow_left_expires(database, reserve, used, make_flow, state):
     flow = make_flow(state)
     reserve(flow, {"volumes": 2})
-    ended = state in (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ROLLBACK_FAILED)
+    ended = state not in UNFINISHED
     with database.write() as session:
         assert ledger.expire(session, LATER) == []
     with database.write() as session:
