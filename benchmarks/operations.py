@@ -24,6 +24,7 @@ def run() -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             driver = MemoryDriver(capacity_gib=1e6)
             with world(Path(folder), driver) as w:
+                w.patience_s = 1800
                 w.quota(snapshots=-1, volumes=-1, gigabytes=-1)
                 group_id = _group(w, members)
                 rows += _measure(w, members, group_id)

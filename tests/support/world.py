@@ -35,6 +35,8 @@ CALLER = RequestContext(user_id="user", project_id="project", request_id="req-te
 class World:
     """A started service. Its methods do the ordinary operations and wait for their flows."""
 
+    patience_s = 60
+
     def __init__(self, service: Service, database: Database, driver: StorageDriver) -> None:
         self.service = service
         self.desk = service.desk
@@ -96,14 +98,14 @@ class World:
     def finish(self, accepted: Accepted) -> records.Flow:
         """Wait for the flow to end and return its record."""
         seq = 0
-        for _ in range(60):
+        for _ in range(self.patience_s):
             self.desk.watch.wait(accepted.flow_id, seq, 1)
             with self.database.read() as session:
                 flow = flows.get(session, accepted.flow_id, None)
                 seq = flows.newest_event(session, accepted.flow_id)
             if flow.state not in UNFINISHED:
                 return flow
-        raise AssertionError(f"flow did not end: {flow}")
+        raise AssertionError(f"flow {flow.id} ({flow.operation}) did not end, it is {flow.state}")
 
     def make(self, accepted: Accepted) -> str:
         """Wait for the flow to succeed and return the id of what it made."""
