@@ -11,6 +11,7 @@ from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.consistencygroup.accept import find as find_group
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 READY = (Status.AVAILABLE, Status.IN_USE)
@@ -27,7 +28,7 @@ def create(
     """Accept to take a cgsnapshot of a group. Raises: NotFound, InvalidState, Busy, QuotaExceeded."""
     with accepting(desk, context) as acceptance:
         session = acceptance.session
-        group = _group(session, consistencygroup_id, context)
+        group = find_group(session, consistencygroup_id, context)
         # The record of a member that never came to be holds nothing that could be cut.
         volumes = [member for member in volume.members_of(session, group.id) if not _never_was(member)]
         _check_ready(group, volumes)
@@ -91,13 +92,6 @@ def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
         acceptance.claim("cgsnapshot", Status.DELETING)
         acceptance.claim("snapshot", Status.DELETING)
     return accepted
-
-
-def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
-    try:
-        return consistencygroup.lock(session, group_id, context.scope)
-    except NotFound:
-        raise NotFound(f"Consistency group could not be found: {group_id}.") from None
 
 
 def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -> records.Cgsnapshot:

@@ -67,7 +67,7 @@ def delete(desk: Desk, context: RequestContext, group_id: str, *, force: bool) -
     """Accept to delete a group, with its members if ``force``. Raises: NotFound, InvalidState, Busy."""
     with accepting(desk, context) as acceptance:
         session = acceptance.session
-        group = _group(session, group_id, context)
+        group = find(session, group_id, context)
         members = volume.members_of(session, group.id)
         _check_deletable(session, group, members, force)
         shape = {"members": [{"volume_id": member.id} for member in members], "is_placed": bool(group.host)}
@@ -88,7 +88,8 @@ def delete(desk: Desk, context: RequestContext, group_id: str, *, force: bool) -
     return accepted
 
 
-def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
+def find(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
+    """Return the group that is operated on, locked. Raises: NotFound, in the words that clients know."""
     try:
         return consistencygroup.lock(session, group_id, context.scope)
     except NotFound:

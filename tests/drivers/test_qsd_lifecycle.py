@@ -1,7 +1,5 @@
 """The life of groups, volumes and snapshots on a real qemu-storage-daemon."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cgflow.drivers.contract import GroupSnapshots, VolumeSpec
@@ -12,22 +10,12 @@ from tests.support.qsd import (
     BLOCK,
     Bench,
     group_of,
-    require_qsd,
     snapshots_of,
     take,
     write,
 )
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    require_qsd()
-    bench = Bench()
-    bench.start()
-    yield bench
-    bench.clean()
 
 
 def test_every_call_twice_is_the_same_call(bench: Bench) -> None:

@@ -1,7 +1,6 @@
 """Layers of deleted snapshots are merged away, and no other data changes by it."""
 
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,22 +11,12 @@ from tests.support.qsd import (
     Bench,
     read,
     read_snapshot,
-    require_qsd,
     snapshots_of,
     take,
     write,
 )
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    require_qsd()
-    bench = Bench()
-    bench.start()
-    yield bench
-    bench.clean()
 
 
 def test_a_cgsnapshot_that_is_deleted_leaves_the_files_as_they_were(bench: Bench) -> None:

@@ -9,14 +9,13 @@ copy, every ticket below the highest low that is found must be found too.
 import itertools
 import struct
 import threading
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import pytest
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.nbd import NbdClient
-from tests.support.qsd import Bench, group_of, require_qsd, snapshots_of, take
+from tests.support.qsd import Bench, group_of, snapshots_of, take
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -24,15 +23,6 @@ SLOT = 4096
 OUTSTANDING = 8
 CUTS = 10
 _STAMP = struct.Struct("<QQ")
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    require_qsd()
-    bench = Bench()
-    bench.start()
-    yield bench
-    bench.clean()
 
 
 class Writer:

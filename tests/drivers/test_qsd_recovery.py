@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -20,22 +19,12 @@ from tests.support.qsd import (
     Bench,
     read,
     read_snapshot,
-    require_qsd,
     snapshots_of,
     take,
     write,
 )
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    require_qsd()
-    bench = Bench()
-    bench.start()
-    yield bench
-    bench.clean()
 
 
 def kill_and_wait(bench: Bench, home_id: str) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,6 @@ from tests.support.qsd import (
 )
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    require_qsd()
-    bench = Bench()
-    bench.start()
-    yield bench
-    bench.clean()
 
 
 def damage(path: Path, how: str) -> None:
