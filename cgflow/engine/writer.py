@@ -65,7 +65,10 @@ class Writer:
     def __init__(self, database: Database, published: Callable[[str, int], None]) -> None:
         self._database = database
         self._published = published
-        self._changed = threading.Condition()
+        # One lock, two queues in front of it: a save wakes the writer alone, a commit those who wait for it.
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._committed = threading.Condition(lock)
         self._queue: list[Save] = []
         self._accepted = 0
         self._durable = 0
@@ -112,7 +115,7 @@ class Writer:
             if self._durable < position:
                 self._wanted = max(self._wanted, position)
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._durable >= position or owner.lost is not None)
+                self._committed.wait_for(lambda: self._durable >= position or owner.lost is not None)
             if owner.lost is not None:
                 raise owner.lost
 
@@ -127,7 +130,7 @@ class Writer:
             self._commit(batch)
             with self._changed:
                 self._durable += len(batch)
-                self._changed.notify_all()
+                self._committed.notify_all()
             for flow_id, seq in _newest_events(batch):
                 self._published(flow_id, seq)
 
