@@ -47,12 +47,22 @@ def statements(database):
     """Return the statement that each table and index was made with."""
     with database.read() as session:
         rows = session.execute(text("SELECT name, sql FROM sqlite_master WHERE name != 'alembic_version'"))
-        # Columns and constraints as a set: the order of constraints means nothing.
         return {
-            name: sorted(re.split(r",\s*\n", re.sub(r"[ \t]+", " ", sql))) if sql else None
+            name: _normal(sql) if sql else None
             for name, sql in rows
             if not name.startswith("sqlite_autoindex_alembic")
         }
+
+
+def _normal(sql):
+    """Columns and constraints of a table as a set: SQLite has an order for them, which means nothing."""
+    sql = re.sub(r"\s+", " ", sql)
+    if not sql.startswith("CREATE TABLE"):
+        return sql
+    name, _, parts = sql.partition("(")
+    # Commas within brackets part the columns of one constraint, whose order does mean something.
+    inside = re.split(r", *(?![^()]*\))", parts.strip().removesuffix(")"))
+    return name.replace('"', "").strip(), sorted(part.strip() for part in inside)
 
 
 def default_class(database):
@@ -117,7 +127,7 @@ def test_loading_a_flow_does_not_scan_all_of_them(migrated, table, column, index
 def test_revision_is_told(empty):
     assert schema.current(empty) is None
     schema.upgrade(empty)
-    assert schema.current(empty) == schema.head() == "0001"
+    assert schema.current(empty) == schema.head()
 
 
 def test_a_url_does_as_well(tmp_path):
