@@ -7,16 +7,18 @@ reader that they use, and the API document that is made from them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import flask_smorest
-from flask import Flask, Request
+from flask import Flask, Request, current_app, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import NotFound
 
 from api import auth, body, versions
 from api.negotiation import check_media_types
 from api.schemas.fault import BY_STATUS, AnyFault
+from api.schemas.fields import Since
 from cgflow import __version__
 from cgflow.errors import InvalidInput
 
@@ -67,13 +69,32 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, f"api.resources.{name}", description=description)
-        for step in (versions.negotiate, auth.admit, check_media_types):
+        for step in (versions.negotiate, _check_offered, auth.admit, check_media_types):
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
         """Serve a view under a path."""
         decorator: Callable[[ViewT], ViewT] = super().route(rule, **options)
         return decorator
+
+    def since(self, minor: int) -> Callable[[ViewT], ViewT]:
+        """Offer a method, or every method of a view, from microversion 3.``minor`` on.
+
+        Below it the address answers 404, as if there were nothing, whatever else is wrong
+        with the request; so it makes no difference where among the decorators this stands.
+        """
+        told = {"x-min-microversion": f"3.{minor}"}
+
+        def decorate(view: ViewT) -> ViewT:
+            if not isinstance(view, type):
+                marked = self.alt_response(404, schema=BY_STATUS[404])(self.doc(**told)(view))
+                marked._since = minor
+                return cast(ViewT, marked)
+            for name in getattr(view, "methods", None) or ():
+                setattr(view, name.lower(), decorate(getattr(view, name.lower())))
+            return view
+
+        return decorate
 
     def takes(self, schema: type[Schema], *, location: str = "json") -> Callable[[ViewT], ViewT]:
         """Give the view the body, or the query, loaded with a schema, as its first argument."""
@@ -129,7 +150,9 @@ def document(app: Flask, title: str) -> _Document:
             "components": {"securitySchemes": {"token": _TOKEN}},
         },
     )
-    return _Document(app)
+    served = _Document(app)
+    served.ma_plugin.converter.add_attribute_function(_since)
+    return served
 
 
 def serve(
@@ -144,6 +167,21 @@ def serve(
         api.register_blueprint(blueprint, url_prefix=documented)
         for name, prefix in others.items():
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{name}_{blueprint.name}")
+
+
+def _check_offered() -> None:
+    """Hide what the microversion of this request has not reached."""
+    view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
+    method = "get" if request.method == "HEAD" else request.method.lower()
+    if not versions.reached(getattr(getattr(view, method, None), "_since", 0)):
+        raise NotFound
+
+
+def _since(converter: Any, field: Any, **_: Any) -> Shape:
+    """Describe a field that is shown from some microversion on as the field that it wraps."""
+    if not isinstance(field, Since):
+        return {}
+    return {**converter.field2property(field.inner), "x-min-microversion": f"3.{field.minor}"}
 
 
 def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:

@@ -5,14 +5,16 @@ The metadata is what the API document says of a field where its class does not t
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, missing
 from marshmallow.validate import Length
 
+from api.versions import reached
 from cgflow import clock
 from cgflow.errors import InvalidInput
 
@@ -177,6 +179,23 @@ class Moment(fields.Field[datetime]):
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         del attr, obj, kwargs
         return clock.iso(value)
+
+
+class Since(fields.Field[Any]):
+    """A field of an answer that is shown from microversion 3.``minor`` on."""
+
+    def __init__(self, minor: int, inner: fields.Field[Any]) -> None:
+        super().__init__(dump_only=True, data_key=inner.data_key, attribute=inner.attribute)
+        self.minor, self.inner = minor, inner
+
+    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self.inner = copy.deepcopy(self.inner)
+        self.inner._bind_to_schema(field_name, parent)
+
+    def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:
+        """Return what the wrapped field does, or nothing below the microversion."""
+        return self.inner.serialize(attr, obj, accessor, **kwargs) if reached(self.minor) else missing
 
 
 def constant(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:
