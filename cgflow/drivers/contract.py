@@ -27,7 +27,7 @@ JSON = dict[str, object]
 
 @dataclass(frozen=True)
 class VolumeSpec:
-    """A volume as a driver sees it. ``group_id`` is None for a volume outside any consistency group."""
+    """A volume as a driver sees it. ``group_id`` is None outside any consistency group."""
 
     id: str
     size_gib: int
@@ -36,12 +36,16 @@ class VolumeSpec:
 
 @dataclass(frozen=True)
 class SnapshotSpec:
-    """One member's copy inside a cgsnapshot. ``group_id`` is the group whose members are cut."""
+    """One volume's copy inside a cgsnapshot.
+
+    ``group_id`` is the group that the volume is in now, None if it is in none.
+    A plain snapshot is a cut of one volume, with its own id as ``cgsnapshot_id``.
+    """
 
     id: str
     volume_id: str
     cgsnapshot_id: str
-    group_id: str
+    group_id: str | None
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ class StorageDriver(ABC):
 
 @runtime_checkable
 class GroupSnapshots(Protocol):
-    """The ability to cut every member of a group at one instant.
+    """The ability to cut volumes at one instant: members of a group, all or some, or one outside any.
 
     A driver that has it reports the capability ``consistencygroup_support``.
     """
@@ -182,8 +186,8 @@ class GroupSnapshots(Protocol):
         """
         ...
 
-    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
-        """Freeze every member's content at one instant: all of them, or none.
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        """Freeze the content of the members named at one instant: all of them, or none.
 
         The instant lies between call and return. Every write acknowledged
         before the call is in the copies, none issued after the return is.
@@ -225,4 +229,72 @@ class GroupSnapshots(Protocol):
 
         Idempotency: not exported is success. Raises: DriverError.
         """
+        ...
+
+
+@runtime_checkable
+class Cloning(Protocol):
+    """The ability to make a volume that holds what a copy holds."""
+
+    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        """Make a volume with the content of a copy, and export it, in its group if it has one.
+
+        ``volume.size_gib`` is the size of the copy or more; the rest reads as
+        zeros. The two are independent: the source may be deleted afterwards,
+        and ``volume.group_id`` may be another group than its own, or None.
+        Idempotency: a volume that exists with this id is left as it is, even if
+        the source is gone; a half-made clone is made again. Undone by
+        ``delete_volume``. Raises: FinalDriverError if there is no such copy, it
+        is larger, the group is unknown or the storage is full; DriverError.
+        """
+        ...
+
+
+@runtime_checkable
+class Regrouping(Protocol):
+    """The ability to move a volume from one group to another, or out of any."""
+
+    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        """Move a volume with all its copies from ``volume.group_id`` to another group, or to none.
+
+        Addresses may change; copies that are exported stay so. Afterwards the
+        specs of volume and copies name the new group. Idempotency: a volume
+        that is there already is success; a half-moved one is finished. Undone
+        by moving it back. Raises: BusyDriverError while a client or a reader of
+        a copy is connected; FinalDriverError if volume or group are unknown, or
+        a restore of the volume is unfinished; DriverError.
+        """
+        ...
+
+
+@runtime_checkable
+class Restoring(Protocol):
+    """The ability to put volumes back to copies of them, all or none, with a way back until it is finished.
+
+    Until ``finish_restore`` or ``undo_restore`` the volumes cannot be resized,
+    moved, prepared, cut or restored under another id: that is refused as final.
+    """
+
+    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        """Put the volume of each copy back to that copy: all of them, or none.
+
+        All are of one group, or it is one volume outside any. What they held is
+        kept aside until ``finish_restore``. A volume keeps its size; what lies
+        past the copy's reads as zeros. All copies stay valid, newer ones too.
+        Idempotency: a restore that has happened is left as it is. Raises:
+        BusyDriverError while a client is connected to any, if the backend does
+        not disconnect it; FinalDriverError if there is no such copy, or it is
+        larger than its volume is now; DriverError.
+        """
+        ...
+
+    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        """Put back what was kept, all or none, and disconnect clients; nothing kept is success.
+
+        Raises: DriverError.
+        """
+        ...
+
+    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        """Forget what was kept aside; nothing kept is success. Raises: DriverError; then a repeat ends it."""
         ...

@@ -36,6 +36,7 @@ CALLS = frozenset(
         *("start", "stop", "report", "inventory", "connection"),
         *("create_group", "delete_group", "create_volume", "delete_volume", "extend_volume"),
         *("prepare", "cut", "snapshot", "delete_snapshot", "export_snapshot", "unexport_snapshot"),
+        *("clone_volume", "move_volume", "restore", "undo_restore", "finish_restore"),
     }
 )
 """Every call of the contract that a fault may be ordered for."""

@@ -1,12 +1,9 @@
 """Any driver, made to fail on order: before or after its effect, by error, hang, lie or kill.
 
-``FaultyDriver(driver, faults)`` is a driver like the one inside it. Tests order
-faults by ``Faults.order``; operators order them in a drill file (see
-``drills``), which a service reads when it is started with drills allowed.
-
-Per call at most one fault acts before the effect and one after it; of two that
-are due, the one ordered first acts and the other waits for the next call. A
-call that fails of itself, or by a fault before, does not count for those after.
+``with_faults(driver, faults)`` is a driver like the one inside it, with the
+same abilities. Tests order faults by ``Faults.order``; operators order them in
+a drill file (see ``drills``), which a service reads when it is started with
+drills allowed. Which fault a call meets is decided in ``orders``.
 """
 
 # ruff: noqa: D102
@@ -14,163 +11,30 @@ call that fails of itself, or by a fault before, does not count for those after.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, is_dataclass
-from datetime import datetime
+from dataclasses import is_dataclass
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from cgflow import clock
 from cgflow.drivers.contract import (
     JSON,
+    Cloning,
     Connection,
     GroupSnapshots,
     Inventory,
+    Regrouping,
     Report,
+    Restoring,
     SnapshotSpec,
     StorageDriver,
     VolumeSpec,
 )
-from cgflow.drivers.drills import DrillError, DrillFile, Fault, When
-from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+from cgflow.drivers.drills import Fault
+from cgflow.drivers.orders import Faults, Firing
 
 __all__ = ["Fault", "Faults", "FaultyDriver", "FaultyVolumes", "Firing", "with_faults"]
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Firing:
-    """A fault that has acted: which, when (UTC), and the ids in the call it met."""
-
-    fault: Fault
-    at: datetime
-    ids: tuple[str, ...]
-
-
-@dataclass
-class _Order:
-    fault: Fault
-    id: str | None = None
-    seen: int = 0
-    fired: int = 0
-
-    def matches(self, call: str, when: When, ids: tuple[str, ...]) -> bool:
-        fault = self.fault
-        return fault.call == call and fault.when == when and (fault.target is None or fault.target in ids)
-
-    def is_due(self) -> bool:
-        times = self.fault.times
-        return self.seen + 1 >= self.fault.nth and (times is None or self.fired < times)
-
-
-class Faults:
-    """The orders that stand, and what has fired. Safe for any number of threads."""
-
-    def __init__(self, file: DrillFile | None = None) -> None:
-        self._file = file
-        self._ordered: list[_Order] = []
-        self._drilled: dict[str, _Order] = {}
-        self._log: list[Firing] = []
-        self._changed = threading.Condition()
-        self._gate = threading.Event()
-
-    @classmethod
-    def from_file(cls, path: Path) -> Faults:
-        """Return faults that also stand in a drill file, which may come, change and go at any time."""
-        return cls(DrillFile(path))
-
-    @property
-    def fired(self) -> tuple[Firing, ...]:
-        """What has fired in this process, in order."""
-        with self._changed:
-            return tuple(self._log)
-
-    def order(self, fault: Fault) -> None:
-        """Add a fault. It counts calls from now on."""
-        with self._changed:
-            self._ordered.append(_Order(fault))
-
-    def clear(self) -> None:
-        """Forget every fault ordered by ``order``, and the log. What hangs goes on hanging."""
-        with self._changed:
-            self._ordered.clear()
-            self._log.clear()
-
-    def release(self) -> None:
-        """Let every call that hangs now go on as if it had not."""
-        with self._changed:
-            self._gate.set()
-            self._gate = threading.Event()
-
-    def await_fired(self, count: int, timeout_s: float) -> bool:
-        """Wait until so many faults have fired since the start or ``clear``; False if time ran out."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self._log) >= count, timeout_s)
-
-    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
-        """Let a call at one of its two points meet the fault that is due, and act on it.
-
-        Returns: a ``lie``, for the caller to tell; None, to go on. Raises: the
-        driver error of the fault; FinalDriverError, if the drill file is no good.
-        """
-        with self._changed:
-            try:
-                order = self._choose(call, when, ids)
-            except DrillError as error:
-                if call in ("start", "stop"):
-                    # The service must come up and go down; the next call says what is wrong.
-                    return None
-                raise FinalDriverError(f"{call} was refused: {error}") from error
-            if order is None:
-                return None
-            self._log.append(Firing(order.fault, clock.now(), ids))
-            self._changed.notify_all()
-            gate = self._gate
-        return _act(order.fault, f"{call} failed by order ({when} its effect)", gate)
-
-    def _choose(self, call: str, when: When, ids: tuple[str, ...]) -> _Order | None:
-        self._reload()
-        chosen: _Order | None = None
-        for order in (*self._ordered, *self._drilled.values()):
-            if not order.matches(call, when, ids):
-                continue
-            if not order.is_due():
-                order.seen += 1
-            elif chosen is None:
-                chosen = order
-        if chosen is None:
-            return None
-        if self._file is not None and chosen.id is not None:
-            self._file.remember(chosen.id, chosen.fault)
-        chosen.seen += 1
-        chosen.fired += 1
-        return chosen
-
-    def _reload(self) -> None:
-        changed = None if self._file is None else self._file.changed()
-        if self._file is None or changed is None:
-            return
-        drilled: dict[str, _Order] = {}
-        for id, fault in changed.items():
-            known = self._drilled.get(id)
-            if known is None or known.fault != fault:
-                fired = self._file.fired(id)
-                # What has begun to fire has seen the calls it was to let pass, be it in an earlier process.
-                known = _Order(fault, id, seen=fault.nth - 1 if fired else 0, fired=fired)
-            drilled[id] = known
-        self._drilled = drilled
-
-
-def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
-    """Return the driver made to fail on order, with the same abilities as it has."""
-    return (
-        FaultyDriver(driver, faults) if isinstance(driver, GroupSnapshots) else FaultyVolumes(driver, faults)
-    )
 
 
 class FaultyVolumes(StorageDriver):
@@ -222,19 +86,17 @@ class FaultyVolumes(StorageDriver):
         return answer
 
 
-class FaultyDriver(FaultyVolumes, GroupSnapshots):
-    """A driver that can cut groups, made to fail on order. ``driver`` is the one inside."""
+class FaultyCuts(FaultyVolumes, GroupSnapshots):
+    """The calls of a driver that can cut, made to fail on order."""
 
-    def __init__(self, driver: StorageDriver, faults: Faults) -> None:
-        super().__init__(driver, faults)
-        if not isinstance(driver, GroupSnapshots):
-            raise TypeError(f"{type(driver).__name__} cannot cut groups: use with_faults")
-        self._groups: GroupSnapshots = driver
+    @property
+    def _groups(self) -> GroupSnapshots:
+        return cast(GroupSnapshots, self.driver)
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         return self._call("prepare", lambda: self._groups.prepare(snapshot), None, snapshot)
 
-    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         effect = partial(self._groups.cut, cgsnapshot_id, group_id, snapshots)
         lie: JSON = {"mechanism": "none", "members": len(snapshots), "duration_ms": 0.0}
         return self._call("cut", effect, lie, cgsnapshot_id, group_id, *snapshots)
@@ -255,26 +117,71 @@ class FaultyDriver(FaultyVolumes, GroupSnapshots):
         )
 
 
+class FaultyClones(FaultyVolumes, Cloning):
+    """The calls of a driver that can clone, made to fail on order."""
+
+    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        effect = partial(cast(Cloning, self.driver).clone_volume, volume, source)
+        return self._call("clone_volume", effect, None, volume, source)
+
+
+class FaultyMoves(FaultyVolumes, Regrouping):
+    """The calls of a driver that can move volumes between groups, made to fail on order."""
+
+    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        effect = partial(cast(Regrouping, self.driver).move_volume, volume, group_id)
+        return self._call("move_volume", effect, None, volume, group_id)
+
+
+class FaultyRestores(FaultyVolumes, Restoring):
+    """The calls of a driver that can restore, made to fail on order."""
+
+    @property
+    def _restores(self) -> Restoring:
+        return cast(Restoring, self.driver)
+
+    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        effect = partial(self._restores.restore, restore_id, snapshots)
+        return self._call("restore", effect, None, restore_id, *snapshots)
+
+    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        effect = partial(self._restores.undo_restore, restore_id, snapshots)
+        return self._call("undo_restore", effect, None, restore_id, *snapshots)
+
+    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        effect = partial(self._restores.finish_restore, restore_id, snapshots)
+        return self._call("finish_restore", effect, None, restore_id, *snapshots)
+
+
+_ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
+    (GroupSnapshots, FaultyCuts),
+    (Cloning, FaultyClones),
+    (Regrouping, FaultyMoves),
+    (Restoring, FaultyRestores),
+)
+
+
+class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores):
+    """A driver with every ability, made to fail on order. ``driver`` is the one inside."""
+
+    def __init__(self, driver: StorageDriver, faults: Faults) -> None:
+        super().__init__(driver, faults)
+        missing = [ability.__name__ for ability, _ in _ABILITIES if not isinstance(driver, ability)]
+        if missing:
+            raise TypeError(f"{type(driver).__name__} has no {', '.join(missing)}: use with_faults")
+
+
+def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
+    """Return the driver made to fail on order, with the same abilities as it has."""
+    able = [faulty for ability, faulty in _ABILITIES if isinstance(driver, ability)]
+    if len(able) == len(_ABILITIES):
+        return FaultyDriver(driver, faults)
+    kind = type("FaultyPart", (*able, FaultyVolumes), {})
+    made: StorageDriver = kind(driver, faults)
+    return made
+
+
 def _ids(arguments: tuple[object, ...]) -> Iterator[str]:
     for argument in arguments:
         values = vars(argument).values() if is_dataclass(argument) else (argument,)
         yield from (value for value in values if isinstance(value, str))
-
-
-def _act(fault: Fault, words: str, gate: threading.Event) -> Fault | None:
-    match fault.kind:
-        case "final":
-            raise FinalDriverError(words)
-        case "ambiguous":
-            raise AmbiguousDriverError(words)
-        case "busy":
-            raise BusyDriverError(words)
-        case "hang":
-            if not gate.wait(fault.deadline_s):
-                raise AmbiguousDriverError(f"{words}: no answer within {fault.deadline_s:g} s")
-            return None
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-            return None
-        case "lie":
-            return fault

@@ -2,9 +2,9 @@
 
 import pytest
 
+from cgflow.drivers import drills
 from cgflow.drivers.conformance import DriverConformance, Scene, Violation
 from cgflow.drivers.conformance.order import Moment, Ticket, faults_of
-from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.support.broken import copies, cuts, refusals, repeats, restarts, threads, volumes
@@ -45,6 +45,8 @@ def test_a_driver_that_is_not_broken_is_not_caught():
         judge(rule, MemoryHarness(Broken()))
 
 
+# The kit has rules for these calls.
+CALLS = drills.CALLS - {"clone_volume", "move_volume", "restore", "undo_restore", "finish_restore"}
 LIARS = sorted(CALLS - {"report", "start", "stop"})
 
 

@@ -4,8 +4,16 @@ import threading
 
 import pytest
 
-from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver, FaultyVolumes, with_faults
+from cgflow.drivers.contract import (
+    Cloning,
+    GroupSnapshots,
+    Regrouping,
+    Restoring,
+    SnapshotSpec,
+    StorageDriver,
+    VolumeSpec,
+)
+from cgflow.drivers.faults import Fault, Faults, FaultyDriver, FaultyMoves, FaultyVolumes, with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from tests.support.memory import outcomes
@@ -232,8 +240,16 @@ def test_wrapping_keeps_the_abilities_of_the_driver():
 
     plain = OnlyVolumes(MemoryDriver(), Faults())
     assert not isinstance(with_faults(plain, Faults()), GroupSnapshots)
-    assert isinstance(with_faults(MemoryDriver(), Faults()), GroupSnapshots)
-    with pytest.raises(TypeError, match="OnlyVolumes cannot cut groups"):
+    for ability in (GroupSnapshots, Cloning, Regrouping, Restoring):
+        assert isinstance(with_faults(MemoryDriver(), Faults()), ability)
+
+    class Mover(FaultyMoves):
+        """A driver that can move volumes and nothing else."""
+
+    mover = with_faults(Mover(MemoryDriver(), Faults()), Faults())
+    assert isinstance(mover, Regrouping)
+    assert not isinstance(mover, GroupSnapshots | Cloning | Restoring)
+    with pytest.raises(TypeError, match="OnlyVolumes has no GroupSnapshots, Cloning, Regrouping, Restoring"):
         FaultyDriver(plain, Faults())
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from cgflow.drivers.contract import (
     JSON,
+    Cloning,
     Connection,
     GroupSnapshots,
     Inventory,
+    Regrouping,
     Report,
+    Restoring,
     SnapshotSpec,
     StorageDriver,
     VolumeSpec,
@@ -23,14 +26,14 @@ from cgflow.drivers.memory.content import GIB
 from cgflow.errors import FinalDriverError
 
 
-class FolderDriver(StorageDriver, GroupSnapshots):
+class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring):
     """Nothing is kept in the process, so that what another one did is seen at once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def start(self) -> None:
-        for kind in ("groups", "volumes", "snapshots", "cuts"):
+        for kind in ("groups", "volumes", "snapshots", "cuts", "restores"):
             (self._root / kind).mkdir(parents=True, exist_ok=True)
 
     def stop(self) -> None:
@@ -74,9 +77,9 @@ class FolderDriver(StorageDriver, GroupSnapshots):
         return Inventory(ids("groups"), ids("volumes"), ids("snapshots"))
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
-        self._put("snapshots", snapshot.id, {"group": snapshot.group_id})
+        self._put("snapshots", snapshot.id, {"group": snapshot.group_id, "volume": snapshot.volume_id})
 
-    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         for snapshot in snapshots:
             if self._get("snapshots", snapshot.id) is None:
                 raise FinalDriverError(f"snapshot {snapshot.id} is not prepared")
@@ -97,6 +100,33 @@ class FolderDriver(StorageDriver, GroupSnapshots):
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         pass
+
+    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        if self._get("volumes", volume.id) is None:
+            self.snapshot(source)
+            self.create_volume(volume)
+
+    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        found = self._get("volumes", volume.id)
+        if found is None:
+            raise FinalDriverError(f"there is no volume {volume.id}")
+        # The copies first: whoever repeats a move that was broken off finds the volume not there yet.
+        for path in (self._root / "snapshots").iterdir():
+            copy = self._get("snapshots", path.name)
+            if copy is not None and copy["volume"] == volume.id:
+                self._put("snapshots", path.name, {**copy, "group": group_id})
+        self._put("volumes", volume.id, {**found, "group": group_id})
+
+    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        for snapshot in snapshots:
+            self.snapshot(snapshot)
+        self._put("restores", restore_id, {"snapshots": [snapshot.id for snapshot in snapshots]})
+
+    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        self._remove("restores", restore_id)
+
+    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        self._remove("restores", restore_id)
 
     def _put(self, kind: str, id_: str, what: JSON) -> None:
         aside = self._root / f"{id_}.{os.getpid()}"

@@ -2,5 +2,6 @@
 
 Read in this order: ``content`` (what lies on one volume), ``state`` (what
 exists, and the events that change it), ``journal`` (those events in a file, so
-that a killed process finds its objects again); ``driver`` is the face.
+that a killed process finds its objects again), ``backend`` (what all calls
+share), ``copies`` and ``rearranging`` (the abilities); ``driver`` is the face.
 """

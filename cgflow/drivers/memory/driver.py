@@ -1,39 +1,26 @@
 """The face of the memory backend: every call of the contract, enforced to the letter.
 
-Each call is checked, made an event, written to the journal if there is one,
-and applied, under one lock; a refused call has therefore changed nothing, and
-a cut is one instant. Copies share blocks with their volume and count nothing
-against capacity; volumes count in full (the backend is not thin). What a call
-promises is written once, in the contract.
+Here are groups and volumes, which count in full against capacity (the backend
+is not thin), and its clients. Copies and what is done with them stand beside.
 """
 
 # ruff: noqa: D102
+# What a call promises is written once, in the contract.
 
 from __future__ import annotations
 
 import base64
 import re
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from cgflow import __version__
-from cgflow.drivers.contract import (
-    JSON,
-    Connection,
-    GroupSnapshots,
-    Inventory,
-    Report,
-    SnapshotSpec,
-    StorageDriver,
-    VolumeSpec,
-)
-from cgflow.drivers.memory.content import GIB, Content
-from cgflow.drivers.memory.journal import Journal
-from cgflow.drivers.memory.state import Copy, State, Volume
-from cgflow.errors import AmbiguousDriverError, ConfigError, FinalDriverError
+from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.memory.content import GIB
+from cgflow.drivers.memory.copies import Copies
+from cgflow.drivers.memory.rearranging import Rearranging
+from cgflow.drivers.memory.state import State
+from cgflow.errors import ConfigError, FinalDriverError
 
 
 def from_options(options: Mapping[str, object]) -> MemoryDriver:
@@ -58,20 +45,11 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     return MemoryDriver(name=name, capacity_gib=float(capacity), state_file=state_file)
 
 
-class MemoryDriver(StorageDriver, GroupSnapshots):
+class MemoryDriver(Copies, Rearranging, StorageDriver):
     """A backend in memory; with a ``state_file``, ``start`` finds what a killed process left.
 
     Safe for any number of threads. A ``state_file`` serves one process at a time.
     """
-
-    def __init__(
-        self, *, name: str = "memory", capacity_gib: float = 1000.0, state_file: Path | None = None
-    ) -> None:
-        self.name = name
-        self._capacity_gib = capacity_gib
-        self._journal = None if state_file is None else Journal(state_file)
-        self._state = State()
-        self._lock = threading.Lock()
 
     def start(self) -> None:
         with self._lock:
@@ -124,8 +102,7 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
         with self._lock:
             if volume.id in self._state.volumes:
                 return
-            if volume.group_id is not None and volume.group_id not in self._state.groups:
-                raise FinalDriverError(f"there is no group {volume.group_id}")
+            self._need_group(volume.group_id)
             self._need_room(volume.id, volume.size_gib, volume.size_gib)
             self._do("create_volume", id=volume.id, size_gib=volume.size_gib, group=volume.group_id)
 
@@ -146,6 +123,7 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
             existing = self._volume(volume.id)
             if existing.size_gib == new_size_gib:
                 return
+            self._need_no_restore(existing)
             self._need_room(volume.id, new_size_gib, new_size_gib - existing.size_gib)
             self._do("extend_volume", id=volume.id, size_gib=new_size_gib)
 
@@ -166,68 +144,6 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
                 snapshots=frozenset(copy.spec.id for copy in copies),
                 exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
             )
-
-    def prepare(self, snapshot: SnapshotSpec) -> None:
-        with self._lock:
-            if snapshot.id in self._state.copies:
-                self._copy(snapshot)
-                return
-            volume = self._volume(snapshot.volume_id)
-            if volume.group_id != snapshot.group_id:
-                raise FinalDriverError(f"volume {volume.id} is not in group {snapshot.group_id}")
-            self._do("prepare", spec=asdict(snapshot))
-
-    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
-        started = time.monotonic()
-        with self._lock:
-            if not snapshots:
-                raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
-            for snapshot in snapshots:
-                self._copy(snapshot)
-                if (snapshot.cgsnapshot_id, snapshot.group_id) != (cgsnapshot_id, group_id):
-                    raise FinalDriverError(
-                        f"snapshot {snapshot.id} does not belong to cgsnapshot {cgsnapshot_id}"
-                    )
-            ids = [snapshot.id for snapshot in snapshots]
-            done = self._state.cuts.get(cgsnapshot_id)
-            if done is not None:
-                if done.members != set(ids) or done.copies != set(ids):
-                    raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
-                return dict(done.evidence)
-            evidence: JSON = {"mechanism": "memory lock", "members": len(set(ids)), "duration_ms": 0.0}
-            self._do("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=evidence)
-            try:
-                self._do(
-                    "cut_took", cgsnapshot=cgsnapshot_id, ms=round((time.monotonic() - started) * 1000, 3)
-                )
-            except FinalDriverError as error:
-                raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
-            return dict(self._state.cuts[cgsnapshot_id].evidence)
-
-    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
-        with self._lock:
-            copy, content = self._cut_copy(snapshot)
-            return {"size_bytes": copy.size_gib * GIB, "allocated_bytes": content.allocated_bytes}
-
-    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._lock:
-            if snapshot.id in self._state.copies:
-                self._do("delete_snapshot", id=snapshot.id)
-
-    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        with self._lock:
-            copy, _ = self._cut_copy(snapshot)
-            if not copy.is_exported:
-                self._do("export_snapshot", id=snapshot.id, exported=True)
-            size = copy.size_gib * GIB
-        data: JSON = {"backend": self.name, "snapshot": snapshot.id, "read_only": True, "size_bytes": size}
-        return Connection("memory", data)
-
-    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._lock:
-            copy = self._state.copies.get(snapshot.id)
-            if copy is not None and copy.is_exported:
-                self._do("export_snapshot", id=snapshot.id, exported=False)
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
         """Write as a client of a volume would. Raises: FinalDriverError, past the end or if there is none."""
@@ -251,39 +167,6 @@ class MemoryDriver(StorageDriver, GroupSnapshots):
                 raise FinalDriverError(f"snapshot {snapshot_id} is not exported")
             _check_range(copy.size_gib, offset_bytes, length_bytes)
             return copy.content.read(offset_bytes, length_bytes)
-
-    def _do(self, event: str, **values: object) -> None:
-        record: JSON = {"do": event, **values}
-        if self._journal is not None:
-            self._journal.append(record)
-        self._state.apply(record)
-
-    def _volume(self, volume_id: str) -> Volume:
-        volume = self._state.volumes.get(volume_id)
-        if volume is None:
-            raise FinalDriverError(f"there is no volume {volume_id}")
-        return volume
-
-    def _copy(self, snapshot: SnapshotSpec) -> Copy:
-        copy = self._state.copies.get(snapshot.id)
-        if copy is None:
-            raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
-        if copy.spec != snapshot:
-            raise FinalDriverError(f"snapshot {snapshot.id} exists with other values: {copy.spec}")
-        return copy
-
-    def _cut_copy(self, snapshot: SnapshotSpec) -> tuple[Copy, Content]:
-        copy = self._copy(snapshot)
-        if copy.content is None:
-            raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
-        return copy, copy.content
-
-    def _need_room(self, volume_id: str, size_gib: int, growth_gib: int) -> None:
-        if size_gib <= 0:
-            raise FinalDriverError(f"volume {volume_id} cannot have a size of {size_gib} GiB")
-        free = self._capacity_gib - self._state.provisioned_gib
-        if growth_gib > 0 and growth_gib > free:
-            raise FinalDriverError(f"backend {self.name} is full: {growth_gib} GiB wanted, {free:g} GiB free")
 
 
 def _check_range(size_gib: int, offset_bytes: int, length_bytes: int) -> None:

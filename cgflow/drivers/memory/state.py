@@ -11,10 +11,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.memory.content import GIB, Content
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a volume held before an unfinished restore."""
+
+    restore_id: str
+    snapshot_id: str
+    content: Content
 
 
 @dataclass
@@ -26,6 +36,7 @@ class Volume:
     group_id: str | None
     content: Content = field(default_factory=Content)
     copies: set[str] = field(default_factory=set)
+    kept: Kept | None = None
 
 
 @dataclass
@@ -62,6 +73,11 @@ class State:
             "create_volume": self._create_volume,
             "delete_volume": self._delete_volume,
             "extend_volume": self._extend_volume,
+            "clone_volume": self._clone_volume,
+            "move_volume": self._move_volume,
+            "restore": self._restore,
+            "undo_restore": self._undo_restore,
+            "finish_restore": self._finish_restore,
             "write": self._write,
             "prepare": self._prepare,
             "cut": self._cut,
@@ -69,9 +85,15 @@ class State:
             "export_snapshot": self._export_snapshot,
             "delete_snapshot": self._delete_snapshot,
             "volume": self._volume,
+            "kept": self._kept,
             "copy": self._copy,
             "cut_done": self._cut_done,
         }
+
+    def kept_by(self, restore: str) -> list[Kept]:
+        """Return what an unfinished restore keeps aside; nothing, if there is no such restore."""
+        kept = (volume.kept for volume in self.volumes.values())
+        return [held for held in kept if held is not None and held.restore_id == restore]
 
     def apply(self, event: JSON) -> None:
         """Change what one event says. Raises: KeyError, TypeError, ValueError if that is impossible."""
@@ -90,6 +112,14 @@ class State:
                 "group": volume.group_id,
                 "blocks": volume.content.to_json(),
             }
+            if volume.kept is not None:
+                yield {
+                    "do": "kept",
+                    "id": volume.id,
+                    "restore": volume.kept.restore_id,
+                    "snapshot": volume.kept.snapshot_id,
+                    "blocks": volume.kept.content.to_json(),
+                }
         for copy in self.copies.values():
             yield {
                 "do": "copy",
@@ -127,10 +157,41 @@ class State:
         self.provisioned_gib += size_gib - volume.size_gib
         volume.size_gib = size_gib
 
+    def _clone_volume(self, id: str, size_gib: int, group: str | None, source: str) -> None:
+        content = self.copies[source].content
+        if content is None:
+            raise ValueError(f"snapshot {source} has not been cut")
+        self._create_volume(id, size_gib, group)
+        self.volumes[id].content = content.frozen()
+
+    def _move_volume(self, id: str, group: str | None) -> None:
+        volume = self.volumes[id]
+        volume.group_id = group
+        for copy in (self.copies[copy_id] for copy_id in volume.copies):
+            copy.spec = replace(copy.spec, group_id=group)
+
+    def _restore(self, restore: str, copies: list[str]) -> None:
+        for copy in (self.copies[id] for id in copies):
+            volume = self.volumes[copy.spec.volume_id]
+            if copy.content is None:
+                raise ValueError(f"snapshot {copy.spec.id} has not been cut")
+            volume.kept = Kept(restore, copy.spec.id, volume.content)
+            volume.content = copy.content.frozen()
+
+    def _undo_restore(self, restore: str) -> None:
+        for volume in self.volumes.values():
+            if volume.kept is not None and volume.kept.restore_id == restore:
+                volume.content, volume.kept = volume.kept.content, None
+
+    def _finish_restore(self, restore: str) -> None:
+        for volume in self.volumes.values():
+            if volume.kept is not None and volume.kept.restore_id == restore:
+                volume.kept = None
+
     def _write(self, id: str, offset: int, data: str) -> None:
         self.volumes[id].content.write(offset, base64.b64decode(data, validate=True))
 
-    def _prepare(self, spec: dict[str, str]) -> None:
+    def _prepare(self, spec: dict[str, Any]) -> None:
         snapshot = SnapshotSpec(**spec)
         volume = self.volumes[snapshot.volume_id]
         volume.copies.add(snapshot.id)
@@ -164,8 +225,11 @@ class State:
         self._create_volume(id, size_gib, group)
         self.volumes[id].content = Content.from_json(blocks)
 
+    def _kept(self, id: str, restore: str, snapshot: str, blocks: dict[str, str]) -> None:
+        self.volumes[id].kept = Kept(restore, snapshot, Content.from_json(blocks))
+
     def _copy(
-        self, spec: dict[str, str], size_gib: int, blocks: dict[str, str] | None, exported: bool
+        self, spec: dict[str, Any], size_gib: int, blocks: dict[str, str] | None, exported: bool
     ) -> None:
         self._prepare(spec)
         copy = self.copies[spec["id"]]

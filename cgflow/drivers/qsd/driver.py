@@ -116,7 +116,7 @@ class QsdDriver(StorageDriver, GroupSnapshots):
 
     def delete_volume(self, volume: VolumeSpec) -> None:
         """See the contract."""
-        home = self._homes.find(volume.group_id or volume.id)
+        home = self._homes.find(_place(volume))
         if home is None:
             return
         volumes.delete(home, volume.id)
@@ -153,38 +153,42 @@ class QsdDriver(StorageDriver, GroupSnapshots):
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         """See the contract."""
-        home = self._homes.get(snapshot.group_id)
+        home = self._homes.get(_place(snapshot))
         snapshots.prepare(home, snapshot.volume_id, snapshot.id, snapshot.cgsnapshot_id)
 
-    def cut(self, cgsnapshot_id: str, group_id: str, snapshots: list[SnapshotSpec]) -> JSON:
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         """See the contract."""
         members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
         if not members or len(members) != len(snapshots):
             raise FinalDriverError(
                 f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one"
             )
-        return _cut(self._homes.get(group_id), cgsnapshot_id, members)
+        if {snapshot.group_id for snapshot in snapshots} != {group_id} or (
+            group_id is None and len(members) > 1
+        ):
+            raise FinalDriverError(f"{cgsnapshot_id} names volumes that are not in group {group_id}")
+        return _cut(self._homes.get(_place(snapshots[0])), cgsnapshot_id, members)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         """See the contract."""
-        return snapshots.verify(self._homes.get(snapshot.group_id), snapshot.volume_id, snapshot.id)
+        return snapshots.verify(self._homes.get(_place(snapshot)), snapshot.volume_id, snapshot.id)
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         """See the contract; its space is merged away at once if nobody else reads it."""
-        home = self._homes.find(snapshot.group_id)
+        home = self._homes.find(_place(snapshot))
         if home is not None:
             snapshots.delete(home, snapshot.volume_id, snapshot.id)
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         """See the contract."""
-        home = self._homes.get(snapshot.group_id)
+        home = self._homes.get(_place(snapshot))
         snapshots.export(home, snapshot.volume_id, snapshot.id)
         facts = snapshots.verify(home, snapshot.volume_id, snapshot.id)
         return _nbd(home, snapshot.id, facts["size_bytes"], read_only=True)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         """See the contract."""
-        home = self._homes.find(snapshot.group_id)
+        home = self._homes.find(_place(snapshot))
         if home is not None:
             snapshots.unexport(home, snapshot.volume_id, snapshot.id)
 
@@ -193,7 +197,7 @@ class QsdDriver(StorageDriver, GroupSnapshots):
         return self._homes.wait_until_swept(seconds)
 
     def _home_of(self, volume: VolumeSpec) -> Home:
-        home = self._homes.find(volume.group_id or volume.id)
+        home = self._homes.find(_place(volume))
         if home is None or volume.id not in home.manifest.volumes:
             raise FinalDriverError(f"there is no volume {volume.id}")
         return home
@@ -224,6 +228,12 @@ def from_options(options: Mapping[str, object]) -> QsdDriver:
     return QsdDriver(
         Path(folder) / name, program=program, backend_name=name, max_over_subscription_ratio=float(ratio)
     )
+
+
+def _place(thing: VolumeSpec | SnapshotSpec) -> str:
+    """Return the id of the home that a volume or a copy is in: its group, or the volume itself."""
+    volume_id = thing.volume_id if isinstance(thing, SnapshotSpec) else thing.id
+    return thing.group_id or volume_id
 
 
 def _nbd(home: Home, export: str, size_bytes: object, *, read_only: bool) -> Connection:

@@ -101,7 +101,7 @@ class Homes:
         """Return a home. Raises: FinalDriverError, if there is none or it is not understood."""
         home = self.find(home_id)
         if home is None:
-            raise FinalDriverError(f"there is no consistency group {home_id} on this backend")
+            raise FinalDriverError(f"there is no consistency group or volume {home_id} on this backend")
         return home
 
     def make(self, home_id: str, *, is_group: bool) -> Home:

@@ -1,0 +1,88 @@
+"""Copies on a memory backend: prepared, cut under one lock, exported, deleted.
+
+A copy shares blocks with its volume and counts nothing against capacity.
+"""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
+from cgflow.drivers.memory.backend import Backend
+from cgflow.drivers.memory.content import GIB
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+
+class Copies(Backend, GroupSnapshots):
+    """The ability to cut."""
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        with self._lock:
+            if snapshot.id in self._state.copies:
+                self._copy(snapshot)
+                return
+            volume = self._volume(snapshot.volume_id)
+            if volume.group_id != snapshot.group_id:
+                raise FinalDriverError(f"volume {volume.id} is not in group {snapshot.group_id}")
+            self._need_no_restore(volume)
+            self._do("prepare", spec=asdict(snapshot))
+
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        started = time.monotonic()
+        with self._lock:
+            if not snapshots:
+                raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
+            if group_id is None and len({snapshot.volume_id for snapshot in snapshots}) > 1:
+                raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
+            for snapshot in snapshots:
+                self._copy(snapshot)
+                if (snapshot.cgsnapshot_id, snapshot.group_id) != (cgsnapshot_id, group_id):
+                    raise FinalDriverError(
+                        f"snapshot {snapshot.id} does not belong to cgsnapshot {cgsnapshot_id}"
+                    )
+            ids = [snapshot.id for snapshot in snapshots]
+            done = self._state.cuts.get(cgsnapshot_id)
+            if done is not None:
+                if done.members != set(ids) or done.copies != set(ids):
+                    raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
+                return dict(done.evidence)
+            for snapshot in snapshots:
+                self._need_no_restore(self._volume(snapshot.volume_id))
+            evidence: JSON = {"mechanism": "memory lock", "members": len(set(ids)), "duration_ms": 0.0}
+            self._do("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=evidence)
+            try:
+                self._do(
+                    "cut_took", cgsnapshot=cgsnapshot_id, ms=round((time.monotonic() - started) * 1000, 3)
+                )
+            except FinalDriverError as error:
+                raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
+            return dict(self._state.cuts[cgsnapshot_id].evidence)
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        with self._lock:
+            copy, content = self._cut_copy(snapshot)
+            return {"size_bytes": copy.size_gib * GIB, "allocated_bytes": content.allocated_bytes}
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._lock:
+            if snapshot.id in self._state.copies:
+                self._do("delete_snapshot", id=snapshot.id)
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        with self._lock:
+            copy, _ = self._cut_copy(snapshot)
+            if not copy.is_exported:
+                self._do("export_snapshot", id=snapshot.id, exported=True)
+            size = copy.size_gib * GIB
+        data: JSON = {"backend": self.name, "snapshot": snapshot.id, "read_only": True, "size_bytes": size}
+        return Connection("memory", data)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._lock:
+            copy = self._state.copies.get(snapshot.id)
+            if copy is not None and copy.is_exported:
+                self._do("export_snapshot", id=snapshot.id, exported=False)
