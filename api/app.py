@@ -10,8 +10,9 @@ from typing import Any
 
 from flask import Flask, Response, g
 
-from api import body, current, errors, versions
+from api import auth, body, current, errors, versions
 from api.blueprint import document, serve
+from api.identity import Strategy
 from api.resources import (
     cgsnapshot,
     consistencygroup,
@@ -23,6 +24,8 @@ from api.resources import (
     volume,
     volume_type,
 )
+from api.strategies.noauth import NoAuth
+from cgflow.policy import Policy
 from flows.acceptance import Desk
 
 BLUEPRINTS = (
@@ -40,10 +43,12 @@ DOCUMENTED = "/v3/<project_id>"
 OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
 
 
-def create_app(desk: Desk) -> Flask:
-    """Return the WSGI application that serves a desk."""
+def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy | None = None) -> Flask:
+    """Return the WSGI application that serves a desk: by default to everybody, under the default policy."""
     app = Flask("cgflow", static_folder=None)
     app.extensions[current.DESK] = desk
+    app.extensions[auth.STRATEGY] = strategy or NoAuth()
+    app.extensions[auth.POLICY] = policy or Policy()
     app.config["MAX_CONTENT_LENGTH"] = body.MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # Ids are compared as they are: a doubled slash is another address, a final one is the same.

@@ -1,80 +1,112 @@
-"""Who is asking, without an identity service: whoever the request says it is.
-
-The token is ``USER:PROJECT``, as the clients make it when told ``noauth``; the
-headers ``X-User-Id`` and ``X-Project-Id`` and the project in the URL fill what
-it leaves open. Everybody is an administrator, unless ``X-Roles`` names roles
-and ``admin`` is not among them, which is how a member's view can be tried.
-"""
+"""Who is asking, and what they may: established before every view, asked for within it."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
-from flask import Request, g, request
+from flask import current_app, g, request
+from sqlalchemy.orm import Session
 
 from api import current
+from api.identity import Strategy
 from cgflow.context import RequestContext
-from cgflow.errors import Forbidden, InvalidInput
+from cgflow.errors import Forbidden, InvalidInput, NotFound
+from cgflow.policy import Policy
 
-_NOBODY = "admin"
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:-]{0,254}")
+STRATEGY = "cgflow.strategy"
+POLICY = "cgflow.policy"
+"""Under which names the application holds how callers are known, and what they may."""
+
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _FALSE = frozenset({"0", "f", "false", "off", "n", "no", ""})
 
+RecordT = TypeVar("RecordT")
+Reader = Callable[[Session, str, str | None], RecordT]
+"""What returns the thing with an id in a project, or in any if that is None. Raises: NotFound."""
+
 
 def admit() -> None:
-    """Establish the caller of this request, before its view runs."""
+    """Establish the caller of this request, before its view runs. Raises: Unauthenticated, InvalidInput."""
     if "\x00" in request.path or any("\x00" in value for _, value in request.args.items(multi=True)):
         raise InvalidInput("The address contains a NUL character.")
-    user_id, project_id = identify(request, g.get("project_in_url"))
-    is_admin = _is_admin(request)
-    g.caller = RequestContext(
-        user_id=user_id,
-        project_id=project_id,
-        request_id=current.request_id(),
-        is_admin=is_admin,
+    strategy: Strategy = current_app.extensions[STRATEGY]
+    policy = _policy()
+    known = strategy.identify(request, g.get("project_in_url"))
+    caller = RequestContext(known.user_id, known.project_id, current.request_id(), known.roles)
+    g.caller = replace(
+        caller,
+        is_admin=policy.is_admin(caller),
         # A member's wish to see every project is ignored, not refused: clients always send it.
-        all_projects=is_admin and _asks_for_all(request),
+        all_projects=policy.sees_all_projects(caller) and _reaches_all(strategy),
     )
 
 
-def identify(request: Request, project_in_url: str | None) -> tuple[str, str]:
-    """Return the ids of user and project. Raises: InvalidInput, if the URL contradicts the token."""
-    user_id, _, project_id = request.headers.get("X-Auth-Token", "").partition(":")
-    user_id = user_id or request.headers.get("X-User-Id", "") or _NOBODY
-    project_id = project_id or request.headers.get("X-Project-Id", "") or project_in_url or _NOBODY
-    if project_in_url is not None and project_in_url != project_id:
-        raise InvalidInput("Malformed request url")
-    return checked_id(user_id, "user_id"), checked_id(project_id, "project_id")
+def authorize(rule: str, target: object = None) -> None:
+    """Let pass whom the policy lets do what a rule guards. Raises: Forbidden.
 
-
-def checked_id(value: str, field: str) -> str:
-    """Return an id of the identity service as it is. Raises: InvalidInput, if it cannot be one."""
-    if not _ID.fullmatch(value):
-        raise InvalidInput(
-            f"Invalid {field}: 1 to 255 letters, digits and any of _ . @ : - are allowed.", field
-        )
-    return value
-
-
-def require_admin(rule: str) -> None:
-    """Let only administrators pass. ``rule`` is the name under which the policy knows the call."""
-    if not current.caller().is_admin:
+    ``target`` is what it would be done to: a record, or its fields. What has no
+    owner, as a list or a type, counts as the caller's own.
+    """
+    if not permits(rule, target):
         raise Forbidden(f"Policy doesn't allow {rule} to be performed.")
 
 
-def require_project(project_id: str, rule: str) -> None:
-    """Let only members of a project, and administrators, pass."""
-    if project_id != current.caller().project_id:
-        require_admin(rule)
+def permits(rule: str, target: object = None) -> bool:
+    """Tell whether the policy lets the caller do what a rule guards; see ``authorize``."""
+    caller = current.caller()
+    own = {"user_id": caller.user_id, "project_id": caller.project_id}
+    fields = target if isinstance(target, Mapping) else vars(target) if target is not None else {}
+    return _policy().permits(rule, {**own, **fields}, caller)
 
 
-def _is_admin(request: Request) -> bool:
-    roles = request.headers.get("X-Roles")
-    return roles is None or "admin" in {role.strip().lower() for role in roles.split(",")}
+def shows(rule: str | None) -> bool:
+    """Tell whether the caller is shown what a rule guards, in this whole answer; None guards nothing."""
+    if rule is None:
+        return True
+    # Asked once for a page of a thousand things.
+    told: dict[str, bool] = g.setdefault("shows", {})
+    if rule not in told:
+        told[rule] = permits(rule)
+    return told[rule]
 
 
-def _asks_for_all(request: Request) -> bool:
+def permitted(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
+    """Return a thing to which the caller may do what a rule guards. Raises: NotFound, Forbidden."""
+    with current.desk().database.read() as session:
+        found = read(session, id_, current.caller().scope)
+    authorize(rule, found)
+    return found
+
+
+def authorize_on(rule: str, read: Reader[Any], id_: str) -> None:
+    """Let pass whom the policy lets do what a rule guards to the thing with an id. Raises: Forbidden.
+
+    Where there is no such thing the operation itself says so, in the words that
+    clients know; for whom the rule is closed anyway it says nothing.
+    """
+    try:
+        permitted(rule, read, id_)
+    except NotFound:
+        authorize(rule)
+
+
+def _policy() -> Policy:
+    return cast(Policy, current_app.extensions[POLICY])
+
+
+def _reaches_all(strategy: Strategy) -> bool:
+    is_asked = _asks_for_all()
+    is_named = bool(request.view_args)
+    if is_named and not strategy.is_open:
+        # As in Cinder: an administrator lists one project, and reaches what they know the id of.
+        return True
+    # What is made is made of the things of one's own project.
+    return is_asked and (is_named or request.method in ("GET", "HEAD"))
+
+
+def _asks_for_all() -> bool:
     asked = request.args.get("all_tenants", "").strip().lower()
     if asked not in _TRUE | _FALSE:
         raise InvalidInput(f"Invalid value '{asked[:255]}' for all_tenants.", "all_tenants")

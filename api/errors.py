@@ -29,6 +29,7 @@ STATUSES: dict[type[errors.CgflowError], int] = {
     errors.InvalidInput: 400,
     errors.InvalidState: 400,
     errors.NoValidBackend: 400,
+    errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Busy: 409,
@@ -60,6 +61,8 @@ def _refused(error: errors.CgflowError) -> Response:
         return _unexpected(error)
     status = STATUSES[known]
     field = error.field if isinstance(error, errors.InvalidInput) else None
+    challenge = error.challenge if isinstance(error, errors.Unauthenticated) else None
+    headers = {"WWW-Authenticate": challenge} if challenge else None
     return answer(
         Fault(
             status=status,
@@ -67,6 +70,7 @@ def _refused(error: errors.CgflowError) -> Response:
             slug=error.slug,
             field=field,
             retry_after_s=_RETRY_AFTER_S.get(status),
+            headers=headers,
         )
     )
 

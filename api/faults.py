@@ -16,7 +16,8 @@ from api import current
 
 KEYS = {
     400: "badRequest",
-    401: "unauthorized",
+    # What keystone and all that stand behind it say.
+    401: "error",
     403: "forbidden",
     404: "itemNotFound",
     405: "badMethod",
@@ -45,6 +46,8 @@ class Fault:
 def answer(fault: Fault) -> Response:
     """Return the response that tells of a fault."""
     body: dict[str, object] = {"code": fault.status, "message": fault.message}
+    if fault.status == 401:
+        body["title"] = "Unauthorized"
     headers = dict(fault.headers or {})
     if fault.retry_after_s is not None:
         body["retryAfter"] = headers["Retry-After"] = str(fault.retry_after_s)

@@ -26,6 +26,7 @@ from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import ConfigError
+from cgflow.policy import Policy
 from cgflow.state_dir import StateDir
 from flows.service import Service
 
@@ -68,6 +69,8 @@ def serve(
 
 
 def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backend: str, drills: bool) -> None:
+    path = conf.oslo_policy.policy_file
+    policy = Policy(Path(path) if path else None)
     driver = _driver(backend, held.path)
     if drills:
         driver = with_faults(driver, Faults.from_file(held.path / "faults.json"))
@@ -87,7 +90,7 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
     try:
         left = service.start()
         server = waitress.create_server(
-            create_app(service.desk),
+            create_app(service.desk, policy=policy),
             sockets=[listener],
             threads=conf.engine.http_threads,
             ident=None,

@@ -63,11 +63,19 @@ HISTORY: list[cfg.Opt] = [
         help="How many of the flows that ended last are kept, under the same conditions; 0 sets no limit.",
     ),
 ]
+POLICY: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "policy_file",
+        help="Path of a YAML file with rules that replace the defaults. policy.yaml.sample lists them all. "
+        "Read again when it has changed. Unset: the defaults.",
+    ),
+]
 GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, OPERATIONS),
     ("scheduler", SCHEDULER),
     ("engine", ENGINE),
     ("history", HISTORY),
+    ("oslo_policy", POLICY),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RequestContext:
-    """The caller of one request.
+    """The caller of one request. What follows from the roles is the policy's business.
 
     ``all_projects`` is true when the caller may see, and has asked to see, what
     belongs to other projects; without it another project's things are not found.
@@ -16,6 +16,7 @@ class RequestContext:
     user_id: str
     project_id: str
     request_id: str
+    roles: frozenset[str] = frozenset()
     is_admin: bool = False
     all_projects: bool = False
 

@@ -8,6 +8,7 @@
      +- Conflict              a name or a key is taken
      +- QuotaExceeded         a project limit would be passed
      +- NoValidBackend        no backend can take the request; says why for each
+     +- Unauthenticated       nobody knows who the caller is
      +- Forbidden             the caller may not do this
      +- ConfigError           the service was started in a way that cannot work
      +- ServiceUnavailable    a part that is needed is down; try again
@@ -84,6 +85,16 @@ class NoValidBackend(CgflowError):
     """No backend can take the request; the message gives the reason of each."""
 
     slug = "no_valid_backend"
+
+
+class Unauthenticated(CgflowError):
+    """Who is asking is not known; ``challenge`` says how to prove it, as HTTP's WWW-Authenticate."""
+
+    slug = "unauthenticated"
+
+    def __init__(self, message: str, challenge: str | None = None) -> None:
+        super().__init__(message)
+        self.challenge = challenge
 
 
 class Forbidden(CgflowError):

@@ -8,11 +8,14 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers
+from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import cgsnapshot as schemas
 from api.schemas.listing import CgsnapshotListIn
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
+from cgflow.db.repositories import consistencygroup as consistencygroups
+from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows.cgsnapshot import accept
 
@@ -27,12 +30,14 @@ class Cgsnapshots(MethodView):
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of cgsnapshots, the newest first."""
+        authorize("consistencygroup:get_all_cgsnapshots")
         return answers.page("cgsnapshots", cgsnapshots.page, query)
 
     @blueprint.takes(schemas.CgsnapshotCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Take a cgsnapshot: every member of a consistency group at one instant."""
+        _authorize_create(body["consistencygroup_id"])
         accepted = accept.create(desk(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
         return answers.accepted(accepted, {"cgsnapshot": ref})
@@ -46,6 +51,7 @@ class CgsnapshotDetails(MethodView):
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List cgsnapshots in full, the newest first."""
+        authorize("consistencygroup:get_all_cgsnapshots")
         return answers.page("cgsnapshots", cgsnapshots.page, query)
 
 
@@ -56,11 +62,19 @@ class Cgsnapshot(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, cgsnapshot_id: str) -> dict[str, object]:
         """Show a cgsnapshot."""
-        with desk().database.read() as session:
-            cgsnapshot = cgsnapshots.get(session, cgsnapshot_id, caller().scope)
-        return {"cgsnapshot": cgsnapshot}
+        return {"cgsnapshot": permitted("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)}
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:
         """Delete a cgsnapshot with all its members' copies."""
+        authorize_on("consistencygroup:delete_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), cgsnapshot_id))
+
+
+def _authorize_create(group_id: str) -> None:
+    """Let pass who may take a cgsnapshot of the group, and a snapshot of each of its members."""
+    authorize_on("consistencygroup:create_cgsnapshot", consistencygroups.get, group_id)
+    with desk().database.read() as session:
+        members = volumes.members_of(session, group_id)
+    for member in members:
+        authorize("volume:create_snapshot", member)

@@ -8,6 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers
+from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import consistencygroup as schemas
@@ -27,12 +28,14 @@ class ConsistencyGroups(MethodView):
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of consistency groups, the newest first."""
+        authorize("consistencygroup:get_all")
         return answers.page("consistencygroups", consistencygroups.page, query)
 
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a consistency group that takes volumes of the given types."""
+        authorize("consistencygroup:create")
         accepted = accept.create(desk(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
         return answers.accepted(accepted, {"consistencygroup": ref})
@@ -46,6 +49,7 @@ class ConsistencyGroupDetails(MethodView):
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List consistency groups in full, the newest first."""
+        authorize("consistencygroup:get_all")
         return answers.page("consistencygroups", consistencygroups.page, query)
 
 
@@ -56,13 +60,12 @@ class ConsistencyGroup(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_id: str) -> dict[str, object]:
         """Show a consistency group."""
-        with desk().database.read() as session:
-            group = consistencygroups.get(session, group_id, caller().scope)
-        return {"consistencygroup": group}
+        return {"consistencygroup": permitted("consistencygroup:get", consistencygroups.get, group_id)}
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_id: str) -> Response:
         """Delete a consistency group that has no volumes."""
+        authorize_on("consistencygroup:delete", consistencygroups.get, group_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), group_id, force=False))
 
 
@@ -74,4 +77,5 @@ class ConsistencyGroupDeletion(MethodView):
     @blueprint.accepts(None, 404, 409)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a consistency group, with its volumes if forced."""
+        authorize_on("consistencygroup:delete", consistencygroups.get, group_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **body))

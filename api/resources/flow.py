@@ -9,7 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers, following
-from api.auth import require_admin
+from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import flow as schemas
@@ -38,6 +38,7 @@ class Flows(MethodView):
     @blueprint.gives(200, schemas.FlowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List flows, the newest first."""
+        authorize("flow:get_all")
         return answers.page("flows", flows.page, query)
 
 
@@ -48,6 +49,7 @@ class Flow(MethodView):
     @blueprint.gives(200, schemas.FlowEnvelope, 404)
     def get(self, flow_id: str) -> dict[str, object]:
         """Show a flow with its tasks, and with what is left if undoing it failed."""
+        authorize_on("flow:get", flows.get, flow_id)
         return {"flow": following.trace(flow_id)}
 
 
@@ -59,8 +61,8 @@ class FlowAction(MethodView):
     @blueprint.accepts(None, 403, 404, 409)
     def post(self, body: dict[str, Any], flow_id: str) -> Response:
         """Retry, skip a task of, or abandon a failed rollback; cancel or resume a running flow."""
-        require_admin(f"flow:{next(iter(body))}")
         ((action, details),) = body.items()
+        authorize_on(f"flow:{action}", flows.get, flow_id)
         ACTIONS[action](desk(), caller(), flow_id, **details)
         return answers.empty()
 
@@ -73,6 +75,7 @@ class FlowEvents(MethodView):
     @blueprint.gives(200, schemas.EventsOut, 404)
     def get(self, query: dict[str, Any], flow_id: str) -> dict[str, object]:
         """List the events after ``after``; if there are none yet, wait up to ``wait`` seconds for one."""
+        authorize_on("flow:get_events", flows.get, flow_id)
         return {"events": following.events(flow_id, **query)}
 
 
@@ -83,6 +86,5 @@ class FlowGraph(MethodView):
     @blueprint.gives(200, schemas.GRAPH_TEXT, 404, content_type=schemas.GRAPH)
     def get(self, flow_id: str) -> Response:
         """Draw a flow in the DOT language."""
-        with desk().database.read() as session:
-            flow = flows.get(session, flow_id, caller().scope)
+        flow = permitted("flow:get_graph", flows.get, flow_id)
         return Response(draw.dot(flow.operation, flow.shape), mimetype=schemas.GRAPH)

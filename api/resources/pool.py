@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask.views import MethodView
 
-from api.auth import require_admin
+from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import desk
 from api.schemas import pool as schemas
@@ -21,7 +21,7 @@ class Pools(MethodView):
     @blueprint.gives(200, schemas.PoolsOut, 403)
     def get(self, detail: bool) -> dict[str, object]:
         """List the pools, with ``detail`` also what they report of themselves."""
-        require_admin("scheduler_extension:scheduler_stats:get_pools")
+        authorize("scheduler_extension:scheduler_stats:get_pools")
         with desk().database.read() as session:
             found = backends.all(session)
         return {"pools": [schemas.pool(backend, detail=detail) for backend in found]}
@@ -34,6 +34,7 @@ class Zones(MethodView):
     @blueprint.gives(200, schemas.ZonesOut)
     def get(self) -> dict[str, object]:
         """List the availability zones; one is available if a backend in it is up."""
+        authorize("volume_extension:availability_zone_list")
         with desk().database.read() as session:
             found = backends.all(session)
         up = {backend.availability_zone for backend in found if backend.is_up}

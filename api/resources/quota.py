@@ -6,9 +6,10 @@ from flask import Response
 from flask.views import MethodView
 
 from api import quota_view
-from api.auth import checked_id, require_admin, require_project
+from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import caller, desk
+from api.identity import checked_id
 from api.schemas import quota as schemas
 from cgflow.errors import NotFound
 from cgflow.quota import limits
@@ -16,7 +17,6 @@ from cgflow.quota import limits
 blueprint = Blueprint("quotas", "What a project may have, and what it has.")
 
 _SHOW = "volume_extension:quotas:show"
-_UPDATE = "volume_extension:quotas:update"
 _CLASSES = "volume_extension:quota_classes"
 
 
@@ -28,7 +28,7 @@ class QuotaSet(MethodView):
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def get(self, with_usage: bool, target_id: str) -> dict[str, object]:
         """Show the limits of a project, with ``usage`` also what counts against them."""
-        require_project(checked_id(target_id, "project_id"), _SHOW)
+        authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with desk().database.read() as session:
             lines = limits.lines(session, target_id)
         found = quota_view.limits({line.resource: line.limit for line in lines})
@@ -38,8 +38,8 @@ class QuotaSet(MethodView):
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def put(self, asked: dict[str, int], target_id: str) -> dict[str, object]:
         """Set limits of a project; those not named stay, and -1 is no limit."""
-        require_admin(_UPDATE)
         project_id = checked_id(target_id, "project_id")
+        authorize("volume_extension:quotas:update", {"project_id": project_id})
         with desk().database.write() as session:
             limits.set_limits(session, project_id, quota_view.resources(asked))
             lines = limits.lines(session, project_id)
@@ -48,9 +48,10 @@ class QuotaSet(MethodView):
     @blueprint.gives(200, None, 403)
     def delete(self, target_id: str) -> Response:
         """Take a project's own limits away, so that the defaults hold again."""
-        require_admin("volume_extension:quotas:delete")
+        project_id = checked_id(target_id, "project_id")
+        authorize("volume_extension:quotas:delete", {"project_id": project_id})
         with desk().database.write() as session:
-            limits.reset_limits(session, checked_id(target_id, "project_id"))
+            limits.reset_limits(session, project_id)
         return Response(status=200, mimetype="application/json")
 
 
@@ -61,7 +62,7 @@ class QuotaDefaults(MethodView):
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def get(self, target_id: str) -> dict[str, object]:
         """Show the default limits."""
-        require_project(checked_id(target_id, "project_id"), _SHOW)
+        authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with desk().database.read() as session:
             return {"quota_set": {**quota_view.limits(limits.defaults(session)), "id": target_id}}
 
@@ -73,7 +74,7 @@ class QuotaClassSet(MethodView):
     @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
     def get(self, class_name: str) -> dict[str, object]:
         """Show the limits of the class ``default``, the only one there is."""
-        require_admin(f"{_CLASSES}:get")
+        authorize(f"{_CLASSES}:get")
         _require_default(class_name)
         with desk().database.read() as session:
             return {"quota_class_set": {**quota_view.limits(limits.defaults(session)), "id": class_name}}
@@ -82,7 +83,7 @@ class QuotaClassSet(MethodView):
     @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
     def put(self, asked: dict[str, int], class_name: str) -> dict[str, object]:
         """Set limits of the class ``default``; those not named stay."""
-        require_admin(f"{_CLASSES}:update")
+        authorize(f"{_CLASSES}:update")
         _require_default(class_name)
         with desk().database.write() as session:
             limits.set_defaults(session, quota_view.resources(asked))
@@ -96,6 +97,7 @@ class Limits(MethodView):
     @blueprint.gives(200, schemas.LimitsEnvelope)
     def get(self) -> dict[str, object]:
         """Show the limits of the caller's project, and what counts against them."""
+        authorize("limits_extension:used_limits")
         with desk().database.read() as session:
             lines = limits.lines(session, caller().project_id)
         return {"limits": {"rate": [], "absolute": quota_view.absolute(lines)}}

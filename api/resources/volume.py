@@ -8,6 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers, connections
+from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import volume as schemas
@@ -19,6 +20,12 @@ from flows.volume import accept
 
 blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
 
+_ACTIONS = {
+    "extend": "volume:extend",
+    "connect": "volume_extension:volume_actions:initialize_connection",
+    "disconnect": "volume_extension:volume_actions:terminate_connection",
+}
+
 
 @blueprint.route("/volumes")
 class Volumes(MethodView):
@@ -28,12 +35,14 @@ class Volumes(MethodView):
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of volumes, the newest first."""
+        authorize("volume:get_all")
         return answers.page("volumes", volumes.page, query)
 
     @blueprint.takes(schemas.VolumeCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a volume, in a consistency group if one is named."""
+        authorize("volume:create")
         accepted = accept.create(desk(), caller(), **body)
         with desk().database.read() as session:
             volume = volumes.get(session, accepted.resource_id, None)
@@ -48,6 +57,7 @@ class VolumeDetails(MethodView):
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List volumes in full, the newest first."""
+        authorize("volume:get_all")
         return answers.page("volumes", volumes.page, query)
 
 
@@ -58,13 +68,13 @@ class Volume(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, volume_id: str) -> dict[str, object]:
         """Show a volume."""
-        with desk().database.read() as session:
-            return {"volume": volumes.get(session, volume_id, caller().scope)}
+        return {"volume": permitted("volume:get", volumes.get, volume_id)}
 
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
     @blueprint.accepts(None, 404, 409)
     def delete(self, _query: dict[str, Any], volume_id: str) -> Response:
         """Delete a volume that is in no consistency group and has no snapshots."""
+        authorize_on("volume:delete", volumes.get, volume_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), volume_id))
 
 
@@ -77,6 +87,7 @@ class VolumeAction(MethodView):
     @blueprint.gives(200, ConnectionInfoOut, 404, 409, 413)
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
         """Extend a volume (202), learn its address (200), or say that it is no longer used (202)."""
+        authorize_on(_ACTIONS[next(iter(body))], volumes.get, volume_id)
         if "extend" in body:
             return answers.accepted_empty(accept.extend(desk(), caller(), volume_id, **body["extend"]))
         if "connect" in body:

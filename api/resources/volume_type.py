@@ -9,7 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers
-from api.auth import require_admin
+from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import volume_type as schemas
@@ -19,7 +19,6 @@ from cgflow.errors import NotFound
 
 blueprint = Blueprint("types", "Named service classes, which select backends through extra specs.")
 
-_MANAGE = "volume_extension:types_manage"
 _SPECS = "volume_extension:types_extra_specs"
 
 
@@ -31,6 +30,7 @@ class VolumeTypes(MethodView):
     @blueprint.gives(200, schemas.VolumeTypePage)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List volume types, the newest first; private ones only to an administrator."""
+        authorize("volume_extension:type_get_all")
         limit = query.pop("limit")
         with desk().database.read() as session:
             found = volume_types.all(session, limit=limit + 1, **query)
@@ -40,7 +40,7 @@ class VolumeTypes(MethodView):
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Create a volume type."""
-        require_admin(f"{_MANAGE}:create")
+        authorize("volume_extension:type_create")
         with desk().database.write() as session:
             return {"volume_type": volume_types.create(session, id=str(uuid.uuid4()), **body)}
 
@@ -52,6 +52,7 @@ class DefaultVolumeType(MethodView):
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
     def get(self) -> dict[str, object]:
         """Show the default volume type."""
+        authorize("volume_extension:type_get")
         name = desk().settings.default_volume_type
         if name is None:
             raise NotFound("Default volume type can not be found.")
@@ -66,20 +67,22 @@ class VolumeType(MethodView):
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
     def get(self, type_id: str) -> dict[str, object]:
         """Show a volume type."""
-        return {"volume_type": _visible(type_id)}
+        found = _visible(type_id)
+        authorize("volume_extension:type_get", found)
+        return {"volume_type": found}
 
     @blueprint.takes(schemas.VolumeTypeUpdateIn)
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 404, 409)
     def put(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
         """Rename a volume type, describe it anew, or change who sees it."""
-        require_admin(f"{_MANAGE}:update")
+        authorize("volume_extension:type_update")
         with desk().database.write() as session:
             return {"volume_type": volume_types.update(session, type_id, **body)}
 
     @blueprint.gives(202, None, 403, 404)
     def delete(self, type_id: str) -> Response:
         """Delete a volume type that nothing uses."""
-        require_admin(f"{_MANAGE}:delete")
+        authorize("volume_extension:type_delete")
         with desk().database.write() as session:
             volume_types.delete(session, type_id)
         return answers.empty()
@@ -92,14 +95,14 @@ class ExtraSpecs(MethodView):
     @blueprint.gives(200, schemas.ExtraSpecsOut, 403, 404)
     def get(self, type_id: str) -> dict[str, object]:
         """Show the extra specs of a volume type."""
-        require_admin(f"{_SPECS}:index")
+        authorize(f"{_SPECS}:index")
         return {"extra_specs": _visible(type_id).extra_specs}
 
     @blueprint.takes(schemas.ExtraSpecsIn)
     @blueprint.gives(200, schemas.ExtraSpecsOut, 403, 404)
     def post(self, body: dict[str, str], type_id: str) -> dict[str, object]:
         """Set extra specs; those not named stay. The answer repeats what was set."""
-        require_admin(f"{_SPECS}:create")
+        authorize(f"{_SPECS}:create")
         with desk().database.write() as session:
             volume_types.set_extra_specs(session, type_id, body)
         return {"extra_specs": body}
@@ -112,7 +115,7 @@ class ExtraSpec(MethodView):
     @blueprint.gives(200, schemas.ExtraSpecOut, 403, 404)
     def get(self, type_id: str, key: str) -> dict[str, str]:
         """Show one extra spec."""
-        require_admin(f"{_SPECS}:show")
+        authorize(f"{_SPECS}:show")
         specs = _visible(type_id).extra_specs
         if key not in specs:
             raise NotFound(f"Volume Type {type_id} has no extra specs with key {key}.")
@@ -122,7 +125,7 @@ class ExtraSpec(MethodView):
     @blueprint.gives(200, schemas.ExtraSpecOut, 403, 404)
     def put(self, body: dict[str, str], type_id: str, key: str) -> dict[str, str]:
         """Set one extra spec."""
-        require_admin(f"{_SPECS}:update")
+        authorize(f"{_SPECS}:update")
         schemas.require_key(body, key)
         with desk().database.write() as session:
             volume_types.set_extra_specs(session, type_id, body)
@@ -131,7 +134,7 @@ class ExtraSpec(MethodView):
     @blueprint.gives(202, None, 403, 404)
     def delete(self, type_id: str, key: str) -> Response:
         """Remove one extra spec."""
-        require_admin(f"{_SPECS}:delete")
+        authorize(f"{_SPECS}:delete")
         with desk().database.write() as session:
             volume_types.unset_extra_spec(session, type_id, key)
         return answers.empty()

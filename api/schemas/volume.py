@@ -6,12 +6,13 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, post_dump
 
-from api import current
+from api import auth
 from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Text, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, RefOut, ResourceOut, links
 from cgflow.errors import InvalidInput
+from cgflow.policies import volume as policies
 
 
 def _refuse_cascade(cascade: bool) -> None:
@@ -100,9 +101,8 @@ class VolumeOut(ResourceOut):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave out what tells a member about the machines."""
-        hidden = frozenset() if current.caller().is_admin else _ADMIN
-        return {name: value for name, value in data.items() if name not in hidden}
+        """Leave out what the policy shows to others alone, such as what tells about the machines."""
+        return {name: value for name, value in data.items() if auth.shows(_RULES.get(name))}
 
 
 class VolumeCreatedOut(VolumeOut):
@@ -112,9 +112,12 @@ class VolumeCreatedOut(VolumeOut):
         exclude = ("project_id", "host", "migstat", "name_id", "reason", "flow_id")
 
 
-_ADMIN = frozenset(
-    {"os-vol-host-attr:host", "os-vol-mig-status-attr:migstat", "os-vol-mig-status-attr:name_id"}
-)
+_RULES = {
+    "os-vol-host-attr:host": policies.HOST,
+    "os-vol-mig-status-attr:migstat": policies.MIGRATION,
+    "os-vol-mig-status-attr:name_id": policies.MIGRATION,
+    "os-vol-tenant-attr:tenant_id": policies.TENANT,
+}
 
 RefPage = listed("volumes", VolumeRefOut)
 CreatedEnvelope = wrapped("volume", VolumeCreatedOut)

@@ -7,12 +7,13 @@ from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
-from api import current
+from api import auth, current
 from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import Flag, Pairs, Text, constant
 from api.schemas.listing import ListIn
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
+from cgflow.policies.volume_type import SPECS_SHOWN
 
 _PUBLIC = "os-volume-type-access:is_public"
 _SPEC_KEY = r"[\w.:\- ]+"
@@ -119,8 +120,8 @@ class VolumeTypeOut(Schema):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Show a member no extra specs."""
-        return data if current.caller().is_admin else data | {"extra_specs": {}}
+        """Show no extra specs to whom the policy does not show them."""
+        return data if auth.shows(SPECS_SHOWN) else data | {"extra_specs": {}}
 
 
 class VolumeTypeEnvelope(Schema):

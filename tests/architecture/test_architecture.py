@@ -30,9 +30,16 @@ def test_every_noun_has_its_file_in_every_layer() -> None:
 
 
 def test_the_sample_configuration_is_current(tmp_path: Path) -> None:
-    made = tmp_path / "sample"
-    program = Path(sys.executable).with_name("oslo-config-generator")
-    subprocess.run([program, "--namespace", "cgflow", "--output-file", made], check=True, capture_output=True)
-    assert made.read_text() == (ROOT / "etc" / "cgflow.conf.sample").read_text(), (
-        "write it anew: oslo-config-generator --namespace cgflow --output-file etc/cgflow.conf.sample"
+    compare("oslo-config-generator", "cgflow.conf.sample", tmp_path / "made")
+
+
+def test_the_sample_policy_is_current(tmp_path: Path) -> None:
+    compare("oslopolicy-sample-generator", "policy.yaml.sample", tmp_path / "made")
+
+
+def compare(program: str, sample: str, made: Path) -> None:
+    command = [Path(sys.executable).with_name(program), "--namespace", "cgflow", "--output-file", made]
+    subprocess.run(command, check=True, capture_output=True)
+    assert made.read_text() == (ROOT / "etc" / sample).read_text(), (
+        f"write it anew: {program} --namespace cgflow --output-file etc/{sample}"
     )

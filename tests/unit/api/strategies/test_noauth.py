@@ -2,7 +2,8 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from api.auth import checked_id, identify
+from api.identity import checked_id
+from api.strategies.noauth import NoAuth
 from cgflow.errors import InvalidInput
 
 
@@ -28,13 +29,20 @@ def request(**headers: str) -> Request:
 def test_the_token_comes_first_then_the_headers_then_the_address(
     headers: dict[str, str], in_url: str | None, expected: tuple[str, str]
 ) -> None:
-    assert identify(request(**headers), in_url) == expected  # type: ignore[arg-type]
+    known = NoAuth().identify(request(**headers), in_url)  # type: ignore[arg-type]
+    assert (known.user_id, known.project_id) == expected
+    assert known.roles == {"admin"}
+
+
+def test_roles_that_are_named_are_all_there_are() -> None:
+    known = NoAuth().identify(request(X_Roles=" Member,reader ,"), None)  # type: ignore[arg-type]
+    assert known.roles == {"member", "reader"}
 
 
 @pytest.mark.parametrize("headers", [{"X_Auth_Token": "u:p"}, {"X_Project_Id": "p"}])
 def test_a_contradiction_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="Malformed request url"):
-        identify(request(**headers), "q")  # type: ignore[arg-type]
+        NoAuth().identify(request(**headers), "q")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", ["", " ", "a b", "-a", "a/b", "ä", "a" * 256, "a\n"])

@@ -1,0 +1,1 @@
+"""The ways to know who is asking: one file each."""

@@ -1,0 +1,34 @@
+"""Without authentication: everybody is whoever they say. For loopback addresses alone.
+
+The token is ``USER:PROJECT``, as the clients make it when told ``noauth``; the
+headers ``X-User-Id`` and ``X-Project-Id`` and the project in the URL fill what
+it leaves open. Everybody is an administrator, unless ``X-Roles`` names roles,
+which is how another's view can be tried.
+"""
+
+from __future__ import annotations
+
+from flask import Request
+
+from api.identity import Identity, agreed, checked_id, role_names
+
+_NOBODY = "admin"
+
+
+class NoAuth:
+    """Takes everybody at their word."""
+
+    name = "noauth"
+    is_open = True
+    scheme = {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "`USER:PROJECT`"}
+
+    def identify(self, request: Request, project_in_url: str | None) -> Identity:
+        """Return who the request says is asking."""
+        user_id, _, project_id = request.headers.get("X-Auth-Token", "").partition(":")
+        user_id = user_id or request.headers.get("X-User-Id", "") or _NOBODY
+        project_id = project_id or request.headers.get("X-Project-Id", "") or project_in_url or _NOBODY
+        return Identity(
+            checked_id(user_id, "user_id"),
+            checked_id(agreed(project_id, project_in_url), "project_id"),
+            role_names(request.headers.get("X-Roles", "admin")),
+        )

@@ -1,0 +1,44 @@
+"""Who may do what by default: one file per noun, each rule with the routes that it guards.
+
+An operator overrides single rules in a policy file (``etc/policy.yaml.sample``
+lists them all). A route without a rule, or a rule without a route, fails a test.
+"""
+
+from __future__ import annotations
+
+from oslo_policy import policy
+
+from cgflow.policies import (
+    availability_zone,
+    base,
+    cgsnapshot,
+    consistencygroup,
+    flow,
+    pool,
+    quota,
+    snapshot,
+    volume,
+    volume_type,
+)
+
+NOUNS = (
+    consistencygroup,
+    cgsnapshot,
+    volume,
+    snapshot,
+    volume_type,
+    quota,
+    pool,
+    availability_zone,
+    flow,
+)
+
+
+def rules() -> list[policy.DocumentedRuleDefault]:
+    """Return the rules that guard routes."""
+    return [rule for noun in NOUNS for rule in noun.RULES]
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    """Return every rule with its default, for the sample file as well."""
+    return [*base.RULES, *rules()]

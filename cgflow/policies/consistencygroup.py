@@ -1,0 +1,29 @@
+"""Rules for consistency groups."""
+
+from __future__ import annotations
+
+from cgflow.policies.base import OWNER, READER, guard
+
+RULES = [
+    guard(
+        "consistencygroup:create",
+        OWNER,
+        'Create a consistency group. "!" is the off switch: groups that exist can still be used and deleted.',
+        "POST /consistencygroups",
+    ),
+    guard(
+        "consistencygroup:delete",
+        OWNER,
+        "Delete a consistency group, with its volumes if forced.",
+        "DELETE /consistencygroups/{group_id}",
+        "POST /consistencygroups/{group_id}/delete",
+    ),
+    guard("consistencygroup:get", READER, "Show a consistency group.", "GET /consistencygroups/{group_id}"),
+    guard(
+        "consistencygroup:get_all",
+        READER,
+        "List consistency groups.",
+        "GET /consistencygroups",
+        "GET /consistencygroups/detail",
+    ),
+]

@@ -1,0 +1,32 @@
+"""Rules for snapshots, the members' copies."""
+
+from __future__ import annotations
+
+from cgflow.policies.base import OWNER, READER, guard
+
+_ACTION = "POST /snapshots/{snapshot_id}/action"
+
+RULES = [
+    guard(
+        "volume:create_snapshot",
+        OWNER,
+        "Take a snapshot of a volume; checked with every member when a cgsnapshot is taken.",
+        "POST /snapshots",
+        "POST /cgsnapshots",
+    ),
+    guard("volume:get_snapshot", READER, "Show a snapshot.", "GET /snapshots/{snapshot_id}"),
+    guard("volume:get_all_snapshots", READER, "List snapshots.", "GET /snapshots", "GET /snapshots/detail"),
+    guard("volume:delete_snapshot", OWNER, "Delete a snapshot.", "DELETE /snapshots/{snapshot_id}"),
+    guard(
+        "volume_extension:snapshot_actions:initialize_connection",
+        OWNER,
+        "Make a snapshot readable and learn its address (os-initialize_connection).",
+        _ACTION,
+    ),
+    guard(
+        "volume_extension:snapshot_actions:terminate_connection",
+        OWNER,
+        "Withdraw the address of a snapshot (os-terminate_connection).",
+        _ACTION,
+    ),
+]

@@ -1,0 +1,34 @@
+"""Rules for volumes."""
+
+from __future__ import annotations
+
+from cgflow.policies.base import ADMIN, OWNER, READER, guard
+
+HOST = "volume_extension:volume_host_attribute"
+MIGRATION = "volume_extension:volume_mig_status_attribute"
+TENANT = "volume_extension:volume_tenant_attribute"
+_SHOWN = ("GET /volumes/{volume_id}", "GET /volumes/detail")
+_ACTION = "POST /volumes/{volume_id}/action"
+
+RULES = [
+    guard("volume:create", OWNER, "Create a volume, in or outside a consistency group.", "POST /volumes"),
+    guard("volume:get", READER, "Show a volume.", "GET /volumes/{volume_id}"),
+    guard("volume:get_all", READER, "List volumes.", "GET /volumes", "GET /volumes/detail"),
+    guard("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
+    guard("volume:extend", OWNER, "Extend a volume (os-extend).", _ACTION),
+    guard(
+        "volume_extension:volume_actions:initialize_connection",
+        OWNER,
+        "Learn the address of a volume (os-initialize_connection).",
+        _ACTION,
+    ),
+    guard(
+        "volume_extension:volume_actions:terminate_connection",
+        OWNER,
+        "Say that a volume is no longer used (os-terminate_connection).",
+        _ACTION,
+    ),
+    guard(HOST, ADMIN, "See which backend holds a volume (os-vol-host-attr).", *_SHOWN),
+    guard(MIGRATION, ADMIN, "See whether a volume migrates (os-vol-mig-status-attr).", *_SHOWN),
+    guard(TENANT, READER, "See to which project a volume belongs (os-vol-tenant-attr).", *_SHOWN),
+]

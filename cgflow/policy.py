@@ -1,0 +1,117 @@
+"""What the policy lets whom do: the documented defaults, and the operator's file over them.
+
+The file is read again when it has changed. One that cannot be used refuses the
+start; when it goes bad later what held before goes on to hold, and the log says
+so: a slip of the editor must neither open the service nor take it away.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from oslo_config import cfg
+from oslo_policy import policy
+
+from cgflow.context import RequestContext
+from cgflow.errors import ConfigError
+from cgflow.fresh import Stamp, stamp
+from cgflow.policies import base, list_rules
+
+LOG = logging.getLogger(__name__)
+
+_NOBODY = "!"
+
+
+class Policy:
+    """The rules in force. Safe to ask from many threads."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Read the rules, with those in the file at ``path`` over the defaults. Raises: ConfigError."""
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp: Stamp | None = stamp(path) if path else None
+        self._enforcer = _enforcer(overrides(path) if path else {})
+
+    def permits(self, rule: str, target: Mapping[str, object], context: RequestContext) -> bool:
+        """Tell whether a caller may do what a rule guards to a target, given by its fields."""
+        self._read_again()
+        credentials = {
+            "user_id": context.user_id,
+            "project_id": context.project_id,
+            "roles": sorted(context.roles),
+        }
+        return bool(self._enforcer.enforce(rule, dict(target), credentials))
+
+    def is_admin(self, context: RequestContext) -> bool:
+        """Tell whether a caller administers the service."""
+        return self.permits(base.IS_ADMIN, {}, context)
+
+    def sees_all_projects(self, context: RequestContext) -> bool:
+        """Tell whether a caller may see what belongs to other projects."""
+        return self.permits(base.ALL_PROJECTS, {}, context)
+
+    def _read_again(self) -> None:
+        if self._path is None or stamp(self._path) == self._stamp:
+            return
+        with self._lock:
+            now = stamp(self._path)
+            if now == self._stamp:
+                return
+            self._stamp = now
+            try:
+                self._enforcer = _enforcer(overrides(self._path))
+            except ConfigError as error:
+                LOG.error("the policy stays as it was: %s", error)  # noqa: TRY400 - the sentence says it all
+            else:
+                LOG.info("the policy was read again from %s", self._path)
+
+
+def overrides(path: Path) -> dict[str, str]:
+    """Return the rules that a policy file states. Raises: ConfigError, naming the file and the rule."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"The policy file {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        words = " ".join(str(error).split())
+        raise ConfigError(f"The policy file {path} is not YAML: {words}.") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"The policy file {path} must map names of rules to checks.")
+    known = {rule.name for rule in list_rules()}
+    for name, check in content.items():
+        if name not in known:
+            raise ConfigError(
+                f"The policy file {path} names a rule that does not exist: {name!r}. "
+                "etc/policy.yaml.sample lists those that do."
+            )
+        if not isinstance(check, str) or not _is_check(check):
+            raise ConfigError(
+                f"The policy file {path} has a check for {name} that cannot be understood: {check!r}. "
+                'Write something like "rule:admin_or_owner", "role:member", "!" for nobody.'
+            )
+    return content
+
+
+def _is_check(check: str) -> bool:
+    # What cannot be parsed becomes "nobody", so it shows as one more of those than were meant.
+    return str(policy.RuleDefault("asked", check).check).count(_NOBODY) <= check.count(_NOBODY)
+
+
+def _enforcer(changed: Mapping[str, str]) -> policy.Enforcer:
+    """Return an enforcer of the defaults with some of them changed. Raises: ConfigError."""
+    texts = {rule.name: rule.check_str for rule in list_rules()} | dict(changed)
+    enforcer = policy.Enforcer(cfg.ConfigOpts(), use_conf=False)
+    enforcer.set_rules(policy.Rules.from_dict(texts))
+    try:
+        enforcer.check_rules(raise_on_violation=True)
+    except policy.InvalidDefinitionError as error:
+        raise ConfigError(
+            f"The policy file refers to rules that do not exist, or in a circle: {error}."
+        ) from error
+    return enforcer

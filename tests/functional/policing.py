@@ -1,0 +1,143 @@
+"""What the tests of the policy know of each route: a request that would do something, and to what."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from api.app import DOCUMENTED
+from cgflow import policies
+from tests.functional.caller import Caller
+
+ALWAYS_OPEN = {"/v3/{project_id}"}
+"""What is served under the documented prefix to everybody: the version document."""
+
+BODIES: dict[str, Any] = {
+    "POST /consistencygroups": {"consistencygroup": {"volume_types": "{type_name}"}},
+    "POST /consistencygroups/{group_id}/delete": {"consistencygroup": {"force": True}},
+    "POST /cgsnapshots": {"cgsnapshot": {"consistencygroup_id": "{group_id}"}},
+    "POST /volumes": {"volume": {"size": 1}},
+    "POST /snapshots": {"snapshot": {"volume_id": "{volume_id}"}},
+    "POST /types": {"volume_type": {"name": "another"}},
+    "PUT /types/{type_id}": {"volume_type": {"description": "changed"}},
+    "POST /types/{type_id}/extra_specs": {"extra_specs": {"{key}": "changed"}},
+    "PUT /types/{type_id}/extra_specs/{key}": {"{key}": "changed"},
+    "PUT /os-quota-sets/{target_id}": {"quota_set": {"volumes": 77}},
+    "PUT /os-quota-class-sets/{class_name}": {"quota_class_set": {"volumes": 77}},
+    # Actions differ by the rule.
+    "volume:extend": {"os-extend": {"new_size": 9}},
+    "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {}},
+    "volume_extension:volume_actions:terminate_connection": {"os-terminate_connection": {}},
+    "volume_extension:snapshot_actions:initialize_connection": {"os-initialize_connection": {}},
+    "volume_extension:snapshot_actions:terminate_connection": {"os-terminate_connection": {}},
+    "flow:retry": {"retry": {}},
+    "flow:skip": {"skip": {"task": "driver.cut", "reason": "x"}},
+    "flow:abandon": {"abandon": {"reason": "x"}},
+    "flow:cancel": {"cancel": {"reason": "x"}},
+    "flow:resume": {"resume": {}},
+}
+"""A body for every request that wants one, by the operation or, where that is not enough, by the rule."""
+
+SHOWN: dict[str, tuple[str, ...]] = {
+    "volume_extension:volume_host_attribute": ("os-vol-host-attr:host",),
+    "volume_extension:volume_mig_status_attribute": (
+        "os-vol-mig-status-attr:migstat",
+        "os-vol-mig-status-attr:name_id",
+    ),
+    "volume_extension:volume_tenant_attribute": ("os-vol-tenant-attr:tenant_id",),
+    "volume_extension:access_types_extra_specs": ("extra_specs",),
+}
+"""Rules that refuse no request: they hide parts of an answer."""
+
+GUARDED = [
+    (rule.name, f"{operation['method']} {operation['path']}")
+    for rule in policies.rules()
+    for operation in rule.operations
+]
+REFUSING = [(rule, operation) for rule, operation in GUARDED if rule not in SHOWN]
+CHANGES = sorted(
+    ((rule, operation) for rule, operation in REFUSING if not operation.startswith("GET")),
+    # What takes things away comes last, and last of all what the rest is taken away with.
+    key=lambda each: ("delete" in each[0], each[0] == "consistencygroup:delete_cgsnapshot"),
+)
+CHECKS = {rule.name: rule.check_str for rule in policies.rules()}
+
+
+def routes(app: Flask) -> set[str]:
+    """Return every route under the documented prefix, as policies write them."""
+    found = set()
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        prefix = re.sub(r"<(\w+)>", r"{\1}", DOCUMENTED)
+        if path.startswith(f"{prefix}/") and path not in ALWAYS_OPEN:
+            methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+            found |= {f"{method} {path.removeprefix(prefix)}" for method in methods}
+    return found
+
+
+class Things:
+    """One of everything, in a project of its own."""
+
+    def __init__(self, owner: Caller) -> None:
+        self.owner = owner
+        type_name = owner.type(**{"vendor:tier": "value"})
+        group_id = owner.group(type_name)
+        volume_id = owner.member(group_id, type_name)
+        cgsnapshot_id = owner.cgsnapshot(group_id)
+        types = owner.get(f"/types?name={type_name}").json["volume_types"]
+        snapshots = owner.get(f"/snapshots?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
+        self.names = {
+            "type_name": type_name,
+            "type_id": types[0]["id"],
+            "group_id": group_id,
+            "volume_id": volume_id,
+            "cgsnapshot_id": cgsnapshot_id,
+            "snapshot_id": snapshots[0]["id"],
+            "flow_id": owner.get("/flows?limit=1").json["flows"][0]["id"],
+            "target_id": owner.project,
+            "class_name": "default",
+            "key": "vendor:tier",
+        }
+
+    def ask(self, caller: Caller, rule: str, operation: str, query: str = "") -> TestResponse:
+        """Make the request that a rule guards."""
+        method, path = operation.split(" ")
+        body = None
+        if method in ("POST", "PUT"):
+            assert operation in BODIES or rule in BODIES, f"say in BODIES what {operation} ({rule}) takes"
+            body = json.loads(self._named(json.dumps(BODIES.get(rule, BODIES.get(operation)))))
+        return caller.call(method, self._named(path) + query, body)
+
+    def _named(self, text: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda found: self.names[found[1]], text)
+
+
+class PolicyFile:
+    """The operator's file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.write({})
+
+    def write(self, rules: Mapping[str, str]) -> None:
+        """Put other rules in force, as an editor does that never leaves half a file."""
+        aside = self.path.with_suffix(".new")
+        aside.write_text(json.dumps(dict(rules)))
+        os.replace(aside, self.path)
+
+
+def everything(state: Path) -> list[str]:
+    """Return all that is stored, but for what backends report of themselves now and then."""
+    connection = sqlite3.connect(f"file:{state / 'cgflow.db'}?mode=ro", uri=True)
+    try:
+        return [line for line in connection.iterdump() if not line.startswith('INSERT INTO "backends"')]
+    finally:
+        connection.close()

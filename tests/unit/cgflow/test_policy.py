@@ -1,0 +1,88 @@
+"""The policy file: what is taken, and with which words the rest is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cgflow.context import RequestContext
+from cgflow.errors import ConfigError
+from cgflow.policies import list_rules
+from cgflow.policy import Policy
+
+OWN = {"project_id": "p", "user_id": "u"}
+
+
+def caller(*roles: str) -> RequestContext:
+    return RequestContext("u", "p", "req-1", frozenset(roles))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("volume:get: [", "is not YAML"),
+        ("- volume:get", "must map names"),
+        ("volume:fly: role:member", "a rule that does not exist: 'volume:fly'"),
+        ("1: role:member", "a rule that does not exist: 1"),
+        ("volume:get: 7", "a check for volume:get that cannot be understood: 7"),
+        ("volume:get: 'role:member and'", "cannot be understood"),
+        ("volume:get: member", "cannot be understood"),
+        ("volume:get: 'role:member or member'", "cannot be understood"),
+        ("volume:get: rule:nobody", r"refers to rules that do not exist.*volume:get"),
+        ("volume:get: rule:volume:delete\nvolume:delete: rule:volume:get", "in a circle"),
+        ("\x00", "is not YAML"),
+    ],
+)
+def test_a_bad_file_is_refused_in_words(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=words) as refused:
+        Policy(path)
+    assert "policy file" in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml cannot be read: No such file"):
+        Policy(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("content", ["", "# nothing", "volume:get: '!'", "volume:get: ''", "{}"])
+def test_a_good_file(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(content)
+    is_open = "!" not in content
+    assert Policy(path).permits("volume:get", OWN, caller("member")) is is_open
+
+
+def test_what_is_not_named_stays_as_it_is_by_default(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("context_is_admin: role:boss")
+    policy = Policy(path)
+    assert policy.is_admin(caller("boss"))
+    assert not policy.is_admin(caller("admin"))
+    assert policy.permits("flow:retry", OWN, caller("boss"))
+
+
+def test_a_rule_nobody_knows_is_closed() -> None:
+    assert not Policy().permits("volume:fly", OWN, caller("admin"))
+
+
+def test_a_file_that_goes_away_leaves_what_held(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("volume:get: '!'")
+    policy = Policy(path)
+    path.unlink()
+    for _ in range(2):
+        assert not policy.permits("volume:get", OWN, caller("admin"))
+    assert [record.message for record in caplog.records if record.name == "cgflow.policy"] == [
+        f"the policy stays as it was: The policy file {path} cannot be read: No such file or directory."
+    ]
+    path.write_text("volume:get: '@'")
+    assert policy.permits("volume:get", OWN, caller())
+
+
+def test_names_are_unique_and_told_of() -> None:
+    names = [rule.name for rule in list_rules()]
+    assert len(set(names)) == len(names)
+    assert all(rule.description.endswith(".") for rule in list_rules())
