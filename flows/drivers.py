@@ -22,6 +22,9 @@ class Drivers(Mapping[str, StorageDriver]):
                 f"Backend {name} is not served by this process, which serves {', '.join(self._drivers)}."
             ) from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._drivers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._drivers)
 

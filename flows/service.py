@@ -18,16 +18,14 @@ from sqlalchemy.exc import OperationalError
 from cgflow import clock
 from cgflow.config import settings as settings_of
 from cgflow.db.database import Database
-from cgflow.db.repositories import backend as backends
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
-from cgflow.errors import CgflowError, DriverError
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
 from cgflow.retention import Retention
 from cgflow.scheduler.placement import Placement
-from flows import operate
+from flows import operate, reporting
 from flows.acceptance import Desk
 from flows.catalog import define
 from flows.drivers import Drivers
@@ -109,21 +107,8 @@ class Service:
 
     def report(self) -> None:
         """Write down what every backend can do and how full it is, or that it is down and why."""
-        zone = self._settings.storage_availability_zone
         for name, driver in self._drivers.items():
-            try:
-                report = driver.report()
-            except DriverError as error:
-                self._down(name, error)
-            else:
-                with self._database.write() as session:
-                    backends.report(session, name, zone, report, clock.now())
-
-    def _down(self, name: str, error: CgflowError) -> None:
-        LOG.warning("backend %s is down: %s", name, error)
-        zone = self._settings.storage_availability_zone
-        with self._database.write() as session:
-            backends.down(session, name, error.message, clock.now(), availability_zone=zone)
+            reporting.report(self._database, self._settings, name, driver)
 
     def _expire(self) -> None:
         with self._database.write() as session:

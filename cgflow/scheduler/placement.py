@@ -19,7 +19,7 @@ from types import MappingProxyType
 from cgflow.errors import InvalidInput, NoValidBackend
 from cgflow.records import Backend
 from cgflow.scheduler import plugins
-from cgflow.scheduler.filters.backend_up import BackendUpFilter
+from cgflow.scheduler.filters.backend_up import BackendUpFilter, is_stale
 from cgflow.scheduler.filters.base import Filter
 from cgflow.scheduler.request import PlacementRequest
 from cgflow.scheduler.weighers.base import Weigher
@@ -52,12 +52,17 @@ class Placement:
         service_down_s: float = 60,
         multipliers: Mapping[str, float] = _NONE,
     ) -> None:
+        self._service_down_s = service_down_s
         options = {"backend_up": {"service_down_s": service_down_s}}
         self._filters: list[Filter] = plugins.load(plugins.FILTERS, filters, options)
         loaded: list[Weigher] = plugins.load(plugins.WEIGHERS, weighers, {})
         self._weighers = [
             (weigher, multipliers.get(name, 1.0)) for name, weigher in zip(weighers, loaded, strict=True)
         ]
+
+    def is_stale(self, backend: Backend, now: datetime) -> bool:
+        """Whether a backend's stored report is too old to be judged by."""
+        return is_stale(backend, now, self._service_down_s)
 
     def for_volume(self, backends: Sequence[Backend], request: PlacementRequest) -> Choice:
         """Choose a backend for a volume. Raises: NoValidBackend, with the reasons of all."""

@@ -1,7 +1,11 @@
-"""Steps that choose a backend, or make sure of the one that was chosen."""
+"""Steps that choose a backend, or make sure of the one that was chosen.
+
+Backends that have not been heard of for too long are asked anew first (see ``flows.reporting``).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -9,9 +13,14 @@ from sqlalchemy.orm import Session
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, volume, volume_type
+from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.task import Task
 from cgflow.scheduler.placement import Placement
 from cgflow.scheduler.request import PlacementRequest
+from cgflow.settings import Settings
+from flows.reporting import refresh
+
+Drivers = Mapping[str, StorageDriver]
 
 
 class ScheduleGroup(Task):
@@ -26,12 +35,15 @@ class ScheduleGroup(Task):
     def execute(
         self,
         database: Database,
+        drivers: Drivers,
         placement: Placement,
+        settings: Settings,
         flow_id: str,
         resource_id: str,
         volume_type_ids: list[str],
         availability_zone: str,
     ) -> str:
+        refresh(database, settings, drivers, placement)
         with database.write() as session:
             requests = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
             choice = placement.for_group(backend.all(session), requests, availability_zone)
@@ -55,7 +67,9 @@ class ScheduleVolume(Task):
     def execute(
         self,
         database: Database,
+        drivers: Drivers,
         placement: Placement,
+        settings: Settings,
         flow_id: str,
         resource_id: str,
         size: int,
@@ -63,6 +77,7 @@ class ScheduleVolume(Task):
         availability_zone: str,
         group_host: str | None,
     ) -> str:
+        refresh(database, settings, drivers, placement, group_host)
         with database.write() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, size, availability_zone)
             candidates = [one for one in backend.all(session) if group_host in (None, one.name)]
@@ -84,8 +99,16 @@ class ScheduleCgsnapshot(Task):
     atom = "placement.schedule"
 
     def execute(
-        self, database: Database, placement: Placement, host: str, resource_id: str, sizes: list[int]
+        self,
+        database: Database,
+        drivers: Drivers,
+        placement: Placement,
+        settings: Settings,
+        host: str,
+        resource_id: str,
+        sizes: list[int],
     ) -> None:
+        refresh(database, settings, drivers, placement, host)
         with database.read() as session:
             found = next((one for one in backend.all(session) if one.name == host), None)
         placement.for_snapshots(found, resource_id, sizes, clock.now())
@@ -102,13 +125,16 @@ class CheckExtend(Task):
     def execute(
         self,
         database: Database,
+        drivers: Drivers,
         placement: Placement,
+        settings: Settings,
         host: str,
         resource_id: str,
         size: int,
         new_size: int,
         volume_type_ids: list[str],
     ) -> None:
+        refresh(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
             candidates = [one for one in backend.all(session) if one.name == host]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -198,14 +199,25 @@ class World:
 
 @contextmanager
 def world(
-    path: Path, driver: StorageDriver, *, host: str = HOST, url: str | None = None, **options: object
+    path: Path,
+    driver: StorageDriver,
+    *,
+    host: str = HOST,
+    url: str | None = None,
+    scheduler: Mapping[str, object] = MappingProxyType({}),
+    **options: object,
 ) -> Iterator[World]:
-    """Serve over this driver with the state under ``path``, or at ``url``; may follow an earlier one."""
+    """Serve over this driver with the state under ``path``, or at ``url``; may follow an earlier one.
+
+    ``options`` are those of the configuration, ``scheduler`` those of that section.
+    """
     url = url or f"sqlite:///{path / 'cgflow.db'}"
     upgrade(url)
     conf = config.load([])
     for name, value in options.items():
         conf.set_override(name, value)
+    for name, value in scheduler.items():
+        conf.set_override(name, value, group="scheduler")
     database = Database(url)
     service = Service(conf, database, {host: driver})
     service.start()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cgflow.clock import iso
 from cgflow.records import Backend
 from cgflow.scheduler.request import PlacementRequest
+
+
+def is_stale(backend: Backend, now: datetime, service_down_s: float) -> bool:
+    """Whether a backend's stored report is too old to be judged by."""
+    return (now - backend.reported_at).total_seconds() > service_down_s
 
 
 class BackendUpFilter:
@@ -18,8 +25,8 @@ class BackendUpFilter:
         since = iso(backend.reported_at)
         if not backend.is_up:
             return f"is down since {since}" + (f" ({backend.reason})" if backend.reason else "")
-        age = (request.now - backend.reported_at).total_seconds()
-        if age > self._service_down_s:
-            allowed = self._service_down_s
+        allowed = self._service_down_s
+        if is_stale(backend, request.now, allowed):
+            age = (request.now - backend.reported_at).total_seconds()
             return f"has not reported since {since}: {age:.0f} seconds, and {allowed:.0f} are allowed"
         return None
