@@ -36,6 +36,7 @@ STATUSES: dict[type[errors.CgflowError], int] = {
     errors.Conflict: 409,
     errors.QuotaExceeded: 413,
     errors.ServiceUnavailable: 503,
+    errors.SessionFenced: 503,
     errors.FinalDriverError: 400,
     errors.BusyDriverError: 409,
     # The calls made while a client waits are idempotent: asking again is the remedy.

@@ -16,6 +16,8 @@
      +- CancelRequested       the step was not begun, because an operator cancelled the flow
      +- FlowMismatch          a stored flow does not fit the code that would run it
      +- FenceLost             another conductor has taken the flow over
+     +- NotFenced             a flow's earlier owner could not be shut out; the flow waits
+     +- SessionFenced         another conductor has shut this process out of a backend
      +- DriverError
          +- FinalDriverError      refused by the backend: nothing was made or changed
          +- AmbiguousDriverError  failed, and the effect may have happened
@@ -142,6 +144,30 @@ class FenceLost(CgflowError):
     def of(cls, flow_id: str, epoch: int, stored: int | None) -> "FenceLost":
         """Say it of a flow: its epoch when it was taken up here, and now."""
         return cls(f"Flow {flow_id} was taken over: epoch {epoch} here, {stored} stored.")
+
+
+class NotFenced(CgflowError):
+    """The conductor that owned a flow before could not be shut out of the backend; the flow waits."""
+
+    slug = "not_fenced"
+
+
+class SessionFenced(CgflowError):
+    """Another conductor took this process for dead, and shut it out of a backend: it may do nothing there.
+
+    No failure of a step: nothing may be undone for it here, and nothing said of
+    the backend. A new start of the service opens a session of its own.
+    """
+
+    slug = "session_fenced"
+
+    @classmethod
+    def of(cls, session: str) -> "SessionFenced":
+        """Say it of a session, to the process that works under it."""
+        return cls(
+            f"Session {session} was shut out of the backend: another conductor took this process for dead "
+            "and its flows over. Restart this service."
+        )
 
 
 class DriverError(CgflowError):

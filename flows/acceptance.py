@@ -52,7 +52,9 @@ class Desk:
 
         The database may go away in the commit, so that nobody knows whether it
         was made: the conductor then looks for the flow when the database answers.
+        Raises: SessionFenced, in a process that takes nothing up any more.
         """
+        self.conductor.check_admitted()
         is_whole = False
         try:
             with self.database.write() as session:

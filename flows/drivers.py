@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.fencing import Fencing
 from cgflow.errors import FinalDriverError
+from cgflow.records import Flow
 
 
 class Drivers(Mapping[str, StorageDriver]):
@@ -13,6 +15,28 @@ class Drivers(Mapping[str, StorageDriver]):
 
     def __init__(self, drivers: Mapping[str, StorageDriver]) -> None:
         self._drivers = dict(drivers)
+
+    def open_sessions(self, session: str) -> None:
+        """Tell every backend that several processes reach under which session this one works there.
+
+        Raises: SessionFenced; DriverError.
+        """
+        for driver in self.values():
+            if isinstance(driver, Fencing):
+                driver.open_session(session)
+
+    def fence_predecessor(self, flow: Flow) -> None:
+        """Shut the conductor that a flow names out of the flow's backend.
+
+        A flow that is to choose its backend by itself may have chosen any, so
+        then it is all of them. Backends that one process holds at a time need
+        no fence. Raises: SessionFenced, if this process is shut out itself;
+        DriverError, if the other one may still be at work.
+        """
+        host = flow.symbols.get("host") or flow.symbols.get("group_host")
+        for name, driver in self.items():
+            if host in (None, name) and isinstance(driver, Fencing):
+                driver.fence(str(flow.conductor))
 
     def __getitem__(self, name: str) -> StorageDriver:
         try:

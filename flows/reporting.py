@@ -24,7 +24,11 @@ LOG = logging.getLogger(__name__)
 
 
 def report(database: Database, settings: Settings, name: str, driver: StorageDriver) -> None:
-    """Write down what a backend can do and how full it is, or that it is down and why."""
+    """Write down what a backend can do and how full it is, or that it is down and why.
+
+    Raises: SessionFenced in a process that was shut out of the backend, which
+    says nothing about the backend: others are at work there.
+    """
     zone = settings.storage_availability_zone
     try:
         said = driver.report()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from cgflow.db.database import Database
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
+from cgflow.errors import SessionFenced
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
 from cgflow.retention import Retention
@@ -34,6 +36,7 @@ LOG = logging.getLogger(__name__)
 
 EXPIRE_INTERVAL_S = 60
 UNDO_INTERVAL_S = 1
+TAKE_INTERVAL_S = 5
 FORGET_INTERVAL_S = 3600
 
 
@@ -52,7 +55,7 @@ class Service:
             service_down_s=conf.scheduler.service_down_time,
         )
         self.conductor = Conductor(
-            f"{socket.gethostname()}:{os.getpid()}",
+            _session(),
             database,
             define,
             {
@@ -61,6 +64,7 @@ class Service:
                 "placement": placement,
                 "settings": self._settings,
             },
+            fence=self._drivers.fence_predecessor,
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
             max_waiters=conf.engine.http_threads // 2,
@@ -74,15 +78,17 @@ class Service:
             Periodic("report", conf.scheduler.report_interval, self.report),
             Periodic("expire", EXPIRE_INTERVAL_S, self._expire),
             Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
+            Periodic("take", TAKE_INTERVAL_S, self.conductor.wake_left),
             Periodic("forget", FORGET_INTERVAL_S, self._forget),
         ]
 
     def start(self) -> list[str]:
         """Start the drivers, report them, and resume what was left; return the ids of resumed flows.
 
-        Raises: ConfigError if a driver cannot work here.
+        Raises: ConfigError if a driver cannot work here; DriverError if one has no session for it.
         """
         self._started.callback(self._database.close)
+        self._drivers.open_sessions(self.conductor.name)
         for driver in self._drivers.values():
             driver.start()
             self._started.callback(driver.stop)
@@ -108,7 +114,10 @@ class Service:
     def report(self) -> None:
         """Write down what every backend can do and how full it is, or that it is down and why."""
         for name, driver in self._drivers.items():
-            reporting.report(self._database, self._settings, name, driver)
+            try:
+                reporting.report(self._database, self._settings, name, driver)
+            except SessionFenced as fenced:
+                LOG.error("nothing is said of backend %s: %s", name, fenced)  # noqa: TRY400 - no trace needed
 
     def _expire(self) -> None:
         with self._database.write() as session:
@@ -122,3 +131,11 @@ class Service:
             due = rescue.due(session)
         for flow_id in due:
             operate.retry_by_itself(self.desk, flow_id)
+
+
+def _session() -> str:
+    """Return a name that no other start of a process has: host and pid tell people where, the rest is chance.
+
+    A pid alone comes again after a reboot, and in a container it is always the same.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -8,7 +8,7 @@ Ground rules, for every call below:
 * A failure is one of three: ``FinalDriverError`` (nothing was made or
   changed), ``AmbiguousDriverError`` (it may have been), ``BusyDriverError``
   (nothing changed, ask again). Anything else that escapes counts as ambiguous.
-* Calls come from several threads at once. A driver orders what it must.
+* Calls come from several threads at once. A driver orders what it must. (Processes: ``fencing``.)
 * A driver keeps what it needs to find its objects again by itself, on its own
   durable storage; it never reads the database and knows no other driver.
 * No call holds I/O of a client back beyond its own return.

@@ -30,6 +30,7 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.drills import Fault
+from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.orders import Faults, Firing
 
 __all__ = ["Fault", "Faults", "FaultyDriver", "FaultyVolumes", "Firing", "with_faults"]
@@ -153,6 +154,20 @@ class FaultyRestores(FaultyVolumes, Restoring):
         return self._call("finish_restore", effect, None, restore_id, *snapshots)
 
 
+class FaultyFence(FaultyVolumes, Fencing):
+    """The calls of a driver that can fence, made to fail on order."""
+
+    @property
+    def _fencing(self) -> Fencing:
+        return cast(Fencing, self.driver)
+
+    def open_session(self, session: str) -> None:
+        return self._call("open_session", lambda: self._fencing.open_session(session), None, session)
+
+    def fence(self, session: str) -> None:
+        return self._call("fence", lambda: self._fencing.fence(session), None, session)
+
+
 _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
     (GroupSnapshots, FaultyCuts),
     (Cloning, FaultyClones),
@@ -162,7 +177,7 @@ _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
 
 
 class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores):
-    """A driver with every ability, made to fail on order. ``driver`` is the one inside."""
+    """A driver with every ability but to fence, made to fail on order. ``driver`` is the one inside."""
 
     def __init__(self, driver: StorageDriver, faults: Faults) -> None:
         super().__init__(driver, faults)
@@ -174,7 +189,9 @@ class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores):
 def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
     """Return the driver made to fail on order, with the same abilities as it has."""
     able = [faulty for ability, faulty in _ABILITIES if isinstance(driver, ability)]
-    if len(able) == len(_ABILITIES):
+    if isinstance(driver, Fencing):
+        able.append(FaultyFence)
+    elif len(able) == len(_ABILITIES):
         return FaultyDriver(driver, faults)
     kind = type("FaultyPart", (*able, FaultyVolumes), {})
     made: StorageDriver = kind(driver, faults)

@@ -1,7 +1,7 @@
 """Takes accepted flows up, runs them, and resumes the ones that an earlier process left.
 
-Taking a flow up raises its epoch in the database, which fences off whoever
-owned it before. Flows run side by side; the steps of all of them share one
+Taking a flow up fences off whoever owned it before, at the backend and by its
+epoch in the database (see ``takeover``). Flows run side by side; the steps of all of them share one
 pool of threads. A stop lets the steps in flight end and leaves the rest of
 their flows to the next start.
 """
@@ -22,9 +22,10 @@ from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import persistence, supervisor
+from cgflow.engine import persistence, supervisor, takeover
 from cgflow.engine.definition import Definition
 from cgflow.engine.masking import in_words
+from cgflow.engine.once import Once
 from cgflow.engine.patience import patiently
 from cgflow.engine.retry import Backoff
 from cgflow.engine.run import Run
@@ -32,7 +33,14 @@ from cgflow.engine.steps import Steps
 from cgflow.engine.task import Task
 from cgflow.engine.watch import Watch
 from cgflow.engine.writer import Writer
-from cgflow.errors import CgflowError, FenceLost, FlowMismatch, ServiceUnavailable
+from cgflow.errors import (
+    CgflowError,
+    FenceLost,
+    FlowMismatch,
+    NotFenced,
+    ServiceUnavailable,
+    SessionFenced,
+)
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +54,10 @@ class Conductor:
 
     ``define`` gives the definition of an operation by its name; ``collaborators``
     are the live objects that steps may name in their signatures; a database
-    among them refuses to write for a step whose flow was taken over.
+    among them refuses to write for a step whose flow was taken over. ``fence``
+    shuts a flow's earlier conductor out of its backends, and raises if it can
+    not. ``name`` is also the session under which this process works there: no
+    other start of a process may have it.
     """
 
     def __init__(
@@ -56,6 +67,7 @@ class Conductor:
         define: Callable[[str], Definition],
         collaborators: Mapping[str, object],
         *,
+        fence: takeover.Fence = lambda _: None,
         max_flows: int = 8,
         max_steps: int = 16,
         max_waiters: int = 8,
@@ -69,7 +81,13 @@ class Conductor:
         self._flows = ThreadPoolExecutor(max_flows, thread_name_prefix="flow")
         self._steps = Steps(max_steps, thread_name_prefix="step")
         self._lock = threading.Lock()
+        self._fence = fence
         self._running: dict[str, tuple[Run, ParallelActionEngine]] = {}
+        # Two runs of one flow in one process would be parted by no fence of the backend.
+        self._once = Once(self._conduct)
+        # Flows that wait for their earlier owner to be shut out.
+        self._left: set[str] = set()
+        self._shut_out: SessionFenced | None = None
         self._is_stopping = False
         self._hurrying = threading.Event()
 
@@ -87,7 +105,19 @@ class Conductor:
         self.watch.publish(flow_id, 1)
         with self._lock:
             if not self._is_stopping:
-                self._flows.submit(self._conduct, flow_id)
+                self._flows.submit(self._once, flow_id)
+
+    def wake_left(self) -> None:
+        """Try again to take up the flows whose earlier owner could not be shut out."""
+        with self._lock:
+            left, self._left = self._left, set()
+        for flow_id in sorted(left):
+            self.wake(flow_id)
+
+    def check_admitted(self) -> None:
+        """Raise SessionFenced if this process was shut out of a backend: it takes nothing up any more."""
+        if self._shut_out is not None:
+            raise self._shut_out
 
     def stop(self) -> None:
         """End where each flow stands: the steps in flight end, what was saved is on disk."""
@@ -128,10 +158,19 @@ class Conductor:
 
     def _conduct(self, flow_id: str) -> None:
         try:
+            self.check_admitted()
             self._take_up(flow_id)
         except FlowMismatch as mismatch:
             LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no trace needed
             self._note(flow_id, mismatch.message)
+        except NotFenced as busy:
+            LOG.warning("%s", busy)
+            with self._lock:
+                self._left.add(flow_id)
+        except SessionFenced as fenced:
+            # Its flows are others' now: nothing is written about them, nothing more is taken up.
+            self._shut_out = fenced
+            LOG.error("flow %s is let go: %s", flow_id, fenced)  # noqa: TRY400 - no trace needed
         except (FenceLost, ServiceUnavailable) as lost:
             LOG.warning("%s", lost)
         except Exception as error:
@@ -148,16 +187,11 @@ class Conductor:
                 raise
             LOG.warning("not noted on flow %s, for the database does not answer: %s", flow_id, why)
 
-    def _take(self, flow_id: str) -> tuple[records.Flow, list[records.FlowEvent], Any] | None:
-        with self._database.write() as session:
-            flow = flows.take(session, flow_id, self.name)
-            if flow is None:
-                return None
-            told = flows.all_events(session, flow_id)
-            return flow, told, persistence.load(session, flow_id, flow.operation)
-
     def _take_up(self, flow_id: str) -> None:
-        taken = patiently(lambda: self._take(flow_id), self._hurrying, f"flow {flow_id}")
+        def take() -> takeover.Taken | None:
+            return takeover.take(self._database, flow_id, self.name, self._fence)
+
+        taken = patiently(take, self._hurrying, f"flow {flow_id}")
         if taken is None:
             return
         flow, told, stored = taken

@@ -116,6 +116,8 @@ def _back_to_undoing(session: Session, row: Flow) -> None:
     session.execute(update(ATOMDETAILS).where(*atoms).values(state=states.REVERTING))
     session.execute(update(FLOWDETAILS).where(FLOWDETAILS.c.uuid == row.id).values(state=states.SUSPENDED))
     row.state, row.undo_at, row.ended_at = FlowState.REVERTING.value, None, None
+    # It had ended, so whoever ran it has nothing in flight and need not be shut out.
+    row.conductor = None
 
 
 def _locked(session: Session, flow_id: str, allowed: tuple[FlowState, ...], done: str) -> Flow:

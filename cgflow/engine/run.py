@@ -15,7 +15,7 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine.history import Recorder
 from cgflow.engine.patience import patiently
 from cgflow.engine.writer import Owner, Row, Save, Writer
-from cgflow.errors import CancelRequested, FenceLost, FlowCancelled, ServiceUnavailable
+from cgflow.errors import CancelRequested, FenceLost, FlowCancelled, ServiceUnavailable, SessionFenced
 from cgflow.status import FlowState
 
 Answer = TypeVar("Answer")
@@ -71,13 +71,18 @@ class Run:
                 self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
 
     def patiently(self, work: Callable[[], Answer], what: str) -> Answer:
-        """Do the work of a step until the database answers it. Raises: ServiceUnavailable, when stopping."""
+        """Do the work of a step until the database answers it.
+
+        Raises: ServiceUnavailable, when stopping; SessionFenced, when this
+        process was shut out of the backend. Both end the ownership: they are no
+        failure of the step, so nothing of it may be stored. It is begun again by
+        the next owner, if it has not been already.
+        """
         try:
             return patiently(work, self._stopping, what)
-        except ServiceUnavailable as away:
-            # No failure of the step, so nothing of it may be stored: it is begun again at the next start.
+        except (ServiceUnavailable, SessionFenced) as end:
             if self.owner.lost is None:
-                self.owner.lost = away
+                self.owner.lost = end
             raise
 
     def check_owner(self, session: Session) -> None:

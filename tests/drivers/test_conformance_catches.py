@@ -1,18 +1,19 @@
 """The kit can fail: each of its rules is broken here by a driver, and names the fault in words."""
 
+from functools import partial
+
 import pytest
 
 from cgflow.drivers import drills
 from cgflow.drivers.conformance import DriverConformance, Scene, Violation
 from cgflow.drivers.conformance.order import Moment, Ticket, faults_of
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
-from cgflow.drivers.memory.driver import MemoryDriver
-from tests.support.broken import copies, cuts, refusals, repeats, restarts, threads, volumes
+from cgflow.drivers.faults import Fault, Faults, with_faults
+from tests.support.broken import copies, cuts, fences, refusals, repeats, restarts, threads, volumes
 from tests.support.broken.base import Broken
 from tests.support.memory import MemoryHarness
 
 RULES = sorted(name for name in dir(DriverConformance) if name.startswith("test_"))
-FAMILIES = (volumes, repeats, refusals, cuts, copies, restarts, threads)
+FAMILIES = (volumes, repeats, refusals, cuts, copies, restarts, threads, fences)
 DRIVERS = [
     kind for kind in Broken.__subclasses__() if kind.__module__ in {family.__name__ for family in FAMILIES}
 ]
@@ -73,9 +74,8 @@ def caught(fault: Fault) -> bool:
             continue
         faults = Faults()
         faults.order(fault)
-        storage = MemoryDriver(capacity_gib=100)
         try:
-            judge(rule, MemoryHarness(storage, FaultyDriver(storage, faults)))
+            judge(rule, MemoryHarness(Broken(), partial(with_faults, faults=faults)))
         except Violation:
             return True
     return False

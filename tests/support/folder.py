@@ -1,11 +1,19 @@
-"""A backend in a folder, for several processes at once: every object is a file, made or removed by its id."""
+"""A backend in a folder, for several processes at once: every object is a file, made or removed by its id.
+
+It stands for network storage. Each session has a directory of its own, and every
+effect is one rename out of it (something is made) or into it (something goes),
+so that it is the file system which lets an effect happen or not: to fence a
+session is to remove its directory. A process that was stopped in the middle of a
+call holds no lock, and finds its directory gone when it goes on.
+"""
 
 # ruff: noqa: D102
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +30,48 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
+from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.memory.content import GIB
-from cgflow.errors import FinalDriverError
+from cgflow.errors import FinalDriverError, SessionFenced
+
+KINDS = ("groups", "volumes", "snapshots", "cuts", "restores")
 
 
-class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring):
-    """Nothing is kept in the process, so that what another one did is seen at once."""
+class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring, Fencing):
+    """Nothing is kept in the process, so that what another one did is seen at once.
+
+    ``in_flight`` is called at the last moment before each effect, with its
+    kind and the id of the object.
+    """
 
     def __init__(self, root: Path) -> None:
+        self.in_flight: Callable[[str, str], None] = lambda _kind, _id: None
         self._root = root
+        self._session = "none"
+
+    def open_session(self, session: str) -> None:
+        self._session = session
+        for kind in ("fenced", *KINDS):
+            (self._root / kind).mkdir(parents=True, exist_ok=True)
+        self._own.mkdir(parents=True, exist_ok=True)
+        if (self._root / "fenced" / session).exists():
+            # Whoever fences leaves the mark first, so that no directory comes back behind its back.
+            _remove_directory(self._own)
+            raise SessionFenced.of(session)
+
+    def fence(self, session: str) -> None:
+        self._check()
+        (self._root / "fenced" / session).touch()
+        _remove_directory(self._root / "sessions" / session)
 
     def start(self) -> None:
-        for kind in ("groups", "volumes", "snapshots", "cuts", "restores"):
-            (self._root / kind).mkdir(parents=True, exist_ok=True)
+        pass
 
     def stop(self) -> None:
         pass
 
     def report(self) -> Report:
+        self._check()
         facts: JSON = {"consistencygroup_support": True, "volume_backend_name": "folder"}
         return Report(1000, 1000, 0, thin=True, max_over_subscription_ratio=20, capabilities=facts)
 
@@ -50,6 +82,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         self._remove("groups", group_id)
 
     def create_volume(self, volume: VolumeSpec) -> None:
+        self._check()
         if self._get("volumes", volume.id) is None:
             self._put("volumes", volume.id, {"size": volume.size_gib, "group": volume.group_id})
 
@@ -60,6 +93,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         self._put("volumes", volume.id, {"size": new_size_gib, "group": volume.group_id})
 
     def connection(self, volume: VolumeSpec) -> Connection:
+        self._check()
         found = self._get("volumes", volume.id)
         if found is None:
             raise FinalDriverError(f"there is no volume {volume.id}")
@@ -74,12 +108,14 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
                 if what is not None and group_id in (None, what.get("group", id_))
             )
 
+        self._check()
         return Inventory(ids("groups"), ids("volumes"), ids("snapshots"))
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         self._put("snapshots", snapshot.id, {"group": snapshot.group_id, "volume": snapshot.volume_id})
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        self._check()
         for snapshot in snapshots:
             if self._get("snapshots", snapshot.id) is None:
                 raise FinalDriverError(f"snapshot {snapshot.id} is not prepared")
@@ -87,26 +123,34 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         return {"mechanism": "folder", "members": len(snapshots), "duration_ms": 0.0}
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        self._check()
         cut = self._get("cuts", snapshot.cgsnapshot_id)
         if cut is None or snapshot.id not in cut["members"] or self._get("snapshots", snapshot.id) is None:
             raise FinalDriverError(f"there is no copy {snapshot.id}")
         return {}
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        self._remove("cuts", snapshot.cgsnapshot_id)
         self._remove("snapshots", snapshot.id)
+        cut = self._get("cuts", snapshot.cgsnapshot_id)
+        if cut is not None and all(self._get("snapshots", member) is None for member in cut["members"]):
+            self._remove("cuts", snapshot.cgsnapshot_id)
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        self._check()
         raise FinalDriverError("a folder exports nothing")
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        pass
+        self._check()
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        self._check()
         if self._get("volumes", volume.id) is None:
             self.snapshot(source)
             self.create_volume(volume)
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        self._check()
         found = self._get("volumes", volume.id)
         if found is None:
             raise FinalDriverError(f"there is no volume {volume.id}")
@@ -128,10 +172,32 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         self._remove("restores", restore_id)
 
+    def contents(self) -> dict[str, str]:
+        """Return every object there is, whoever made it, with all that is known of it."""
+        return {
+            f"{kind} {path.name}": path.read_text()
+            for kind in KINDS
+            for path in (self._root / kind).iterdir()
+        }
+
+    @property
+    def _own(self) -> Path:
+        return self._root / "sessions" / self._session
+
+    def _check(self) -> None:
+        """Tell a fenced process early. What keeps it from doing anything is the directory that is gone."""
+        if not self._own.exists():
+            raise SessionFenced.of(self._session)
+
     def _put(self, kind: str, id_: str, what: JSON) -> None:
-        aside = self._root / f"{id_}.{os.getpid()}"
-        aside.write_text(json.dumps(what))
-        aside.replace(self._root / kind / id_)
+        self._check()
+        aside = self._own / f"{kind}.{id_}"
+        try:
+            aside.write_text(json.dumps(what))
+            self.in_flight(kind, id_)
+            aside.replace(self._root / kind / id_)
+        except FileNotFoundError:
+            raise SessionFenced.of(self._session) from None
 
     def _get(self, kind: str, id_: str) -> dict[str, Any] | None:
         try:
@@ -141,4 +207,27 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         return found
 
     def _remove(self, kind: str, id_: str) -> None:
-        (self._root / kind / id_).unlink(missing_ok=True)
+        self._check()
+        self.in_flight(kind, id_)
+        aside = self._own / f"{kind}.{id_}"
+        try:
+            (self._root / kind / id_).replace(aside)
+        except FileNotFoundError:
+            # It is not there, or we are not.
+            self._check()
+        aside.unlink(missing_ok=True)
+
+
+def _remove_directory(path: Path) -> None:
+    """Remove a directory into which somebody may still put files; then nothing enters or leaves any more."""
+    while path.exists():
+        try:
+            for left in path.iterdir():
+                left.unlink(missing_ok=True)
+            path.rmdir()
+        except FileNotFoundError:
+            # Somebody else fences the same session.
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise

@@ -1,16 +1,26 @@
 """Clients of a memory backend: as the conformance kit wants them, and one that counts refusals."""
 
+import copy
+from collections.abc import Callable
+
 from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import DriverError
 
 
 class MemoryHarness:
-    """A backend that lives in one driver instance; ``driver`` may be a wrapper around it."""
+    """A backend that lives in one driver instance; ``wrap`` may put something around it."""
 
-    def __init__(self, storage: MemoryDriver, driver: StorageDriver | None = None) -> None:
+    def __init__(
+        self, storage: MemoryDriver, wrap: Callable[[StorageDriver], StorageDriver] = lambda driver: driver
+    ) -> None:
         self.storage = storage
-        self.driver: StorageDriver = driver or storage
+        self.driver = wrap(storage)
+        self._wrap = wrap
+
+    def another(self) -> StorageDriver:
+        """One more driver over the same objects, as if in another process."""
+        return self._wrap(copy.copy(self.storage))
 
     def write(self, volume: VolumeSpec, offset_bytes: int, data: bytes) -> None:
         self.storage.write(volume.id, offset_bytes, data)

@@ -30,6 +30,8 @@ LAST = Point("record.commit", "execute", "after")
 class Job:
     """Begin this operation in a folder and at a database, and stop at a point of one step.
 
+    ``stop_at``: the step, its phase, and ``before`` or ``after`` it; or ``in flight``,
+    within the driver's call, when nothing but its effect is still to come.
     ``failing``: the last step fails, so that the flow is being undone.
     ``unfenced``: both halves of the fence are taken away: the control of the test itself.
     """
@@ -51,18 +53,33 @@ class Telling(Sabotage):
         self._job = job
         self._file = Path(job.folder) / "steps"
         self._stopped = False
+        self._once = threading.Lock()
+        self._calling = threading.local()
 
     def meet(self, point: Point) -> None:
         with self._file.open("a") as file:
             file.write(f"{point}\n")
-        if not self._stopped and (point.atom, point.phase, point.when) == self._job.stop_at:
+        here = (point.atom.partition("[")[0], point.phase)
+        self._calling.is_it = point.when == "before" and (*here, "in flight") == self._job.stop_at
+        if (*here, point.when) == self._job.stop_at:
+            self._stop()
+        if self._job.failing and point == LAST:
+            raise Injected(f"injected at {point}")
+
+    def in_flight(self, _kind: str, _id: str) -> None:
+        """Be told by the driver of an effect that is about to happen."""
+        if getattr(self._calling, "is_it", False):
+            self._stop()
+
+    def _stop(self) -> None:
+        with self._once:
+            if self._stopped:
+                return
             self._stopped = True
             # To this very thread: it is stopped before this returns.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             with self._file.open("a") as file:
                 file.write("continued\n")
-        if self._job.failing and point == LAST:
-            raise Injected(f"injected at {point}")
 
 
 LET_GO = threading.Event()
@@ -82,12 +99,15 @@ def main(words: str) -> None:
     job = Job(**{**values, "stop_at": tuple(values["stop_at"])})
     folder = Path(job.folder)
     logging.basicConfig(filename=folder / "log", level=logging.INFO)
-    flows.service.define = Telling(job).define
+    telling = Telling(job)
+    flows.service.define = telling.define
     flows.service.Conductor = Watched  # type: ignore[misc]
     if job.unfenced:
         writer._fenced = lambda _session, batch: batch
         Run.check_owner = lambda _run, _session: None  # type: ignore[method-assign]
-    with world(folder, FolderDriver(folder / "backend"), url=job.url) as w:
+    driver = FolderDriver(folder / "backend")
+    driver.in_flight = telling.in_flight
+    with world(folder, driver, url=job.url) as w:
         SCRIPTS[job.operation].act(w, job.target)
         LET_GO.wait()
         sys.stdout.write("let go\n")

@@ -68,13 +68,23 @@ def unfinished(session: Session) -> list[records.Flow]:
     return [row.to_record() for row in rows]
 
 
-def take(session: Session, flow_id: str, conductor: str) -> records.Flow | None:
-    """Make a conductor the owner of an unfinished flow: its epoch rises. None if the flow has ended."""
+def find_unfinished(session: Session, flow_id: str) -> records.Flow | None:
+    """Return a flow that a conductor has to take up, or None if there is no such flow or it has ended."""
+    row = session.get(Flow, flow_id)
+    return None if row is None or row.state not in UNFINISHED else row.to_record()
+
+
+def take(session: Session, flow_id: str, conductor: str, epoch: int) -> records.Flow | None:
+    """Make a conductor the owner of an unfinished flow: its epoch rises from the given one, notes on it go.
+
+    None if the flow has ended, or has another epoch by now: somebody else took it.
+    """
     row = session.execute(select(Flow).where(Flow.id == flow_id).with_for_update()).scalar_one_or_none()
-    if row is None or row.state not in UNFINISHED:
+    if row is None or row.state not in UNFINISHED or row.epoch != epoch:
         return None
     row.epoch += 1
     row.conductor = conductor
+    row.reason = None
     row.started_at = row.started_at or clock.now()
     session.flush()
     return row.to_record()
@@ -86,9 +96,12 @@ def epoch(session: Session, flow_id: str) -> int | None:
     return session.execute(statement).scalar_one_or_none()
 
 
-def note(session: Session, flow_id: str, reason: str) -> None:
-    """Record why a flow stands still, for the operator to read."""
-    session.execute(update(Flow).where(Flow.id == flow_id).values(reason=reason))
+def note(session: Session, flow_id: str, reason: str, *, epoch: int | None = None) -> None:
+    """Record why a flow stands still, for the operator to read; given an epoch, only if it has that still."""
+    noted = update(Flow).where(Flow.id == flow_id)
+    if epoch is not None:
+        noted = noted.where(Flow.epoch == epoch)
+    session.execute(noted.values(reason=reason))
 
 
 def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> None:

@@ -7,7 +7,8 @@ Subclass it in a test file and say how to make a fresh, empty backend::
             return MyHarness()
 
 Every test is one rule of the contract and says in its failure which. Tests
-that need an ability the driver does not have are skipped by name. Volumes are
+that need an ability the driver does not have are skipped by name; a driver
+that can fence brings a ``SharedHarness``. Volumes are
 of 1 to 3 GiB, and some kilobytes are written. Needs pytest.
 """
 
@@ -20,7 +21,8 @@ import pytest
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
 from cgflow.drivers.conformance.copies import CopyRules
 from cgflow.drivers.conformance.cuts import CutRules
-from cgflow.drivers.conformance.harness import Harness
+from cgflow.drivers.conformance.fencing import FencingRules
+from cgflow.drivers.conformance.harness import Harness, SharedHarness
 from cgflow.drivers.conformance.order import OrderRules
 from cgflow.drivers.conformance.refusals import RefusalRules
 from cgflow.drivers.conformance.repeats import RepeatRules
@@ -29,11 +31,19 @@ from cgflow.drivers.conformance.scene import Scene
 from cgflow.drivers.conformance.verdict import Violation
 from cgflow.drivers.conformance.volumes import VolumeRules
 
-__all__ = ["DriverConformance", "Harness", "Scene", "Violation"]
+__all__ = ["DriverConformance", "FencingRules", "Harness", "Scene", "SharedHarness", "Violation"]
 
 
 class DriverConformance(
-    VolumeRules, RepeatRules, RefusalRules, CutRules, CopyRules, RestartRules, ConcurrencyRules, OrderRules
+    VolumeRules,
+    RepeatRules,
+    RefusalRules,
+    CutRules,
+    CopyRules,
+    RestartRules,
+    ConcurrencyRules,
+    OrderRules,
+    FencingRules,
 ):
     """Every rule, against the backend that ``make`` makes."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.fencing import Fencing
 
 
 class Harness(Protocol):
@@ -41,4 +42,13 @@ class Harness(Protocol):
 
     def close(self) -> None:
         """End everything, and remove the storage."""
+        ...
+
+
+@runtime_checkable
+class SharedHarness(Harness, Protocol):
+    """A backend that several processes reach: its driver can fence, and has opened a session."""
+
+    def another(self) -> Fencing:
+        """Return one more driver on the same storage, as another process makes it: no session, no start."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cgflow.errors import FinalDriverError
+from cgflow.errors import FinalDriverError, SessionFenced
 
 Answer = TypeVar("Answer")
 
@@ -40,3 +40,15 @@ def must_be_final(what: str, call: Callable[[], object]) -> None:
         name = type(error).__name__
         raise Violation(f"{what} must raise FinalDriverError; it raised {name}: {error}") from error
     raise Violation(f"{what} must raise FinalDriverError; it reported success")
+
+
+def must_be_fenced(what: str, call: Callable[[], object]) -> None:
+    """Make a call that must raise SessionFenced. Raises: Violation, if it did anything else."""
+    try:
+        call()
+    except SessionFenced:
+        return
+    except Exception as error:
+        name = type(error).__name__
+        raise Violation(f"{what} must raise SessionFenced; it raised {name}: {error}") from error
+    raise Violation(f"{what} must raise SessionFenced; it reported success")

@@ -2,17 +2,24 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import ClassVar
 
+from cgflow.drivers.drills import CALLS
+from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.memory.content import Content
 from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.errors import SessionFenced
 
 SOON = 10.0
 """Seconds in which what is awaited must have come."""
 
 
-class Broken(MemoryDriver):
-    """A driver with one fault; ``breaks`` names the rules that it breaks, and what each must say."""
+class Broken(MemoryDriver, Fencing):
+    """A driver with one fault; ``breaks`` names the rules that it breaks, and what each must say.
+
+    It can fence: copies of it share the objects and their lock, as processes share a storage.
+    """
 
     breaks: ClassVar[dict[str, str]] = {}
 
@@ -20,6 +27,26 @@ class Broken(MemoryDriver):
         super().__init__(capacity_gib=100)
         self.wrote = threading.Condition()
         self.writes: Counter[str] = Counter()
+        self.session = "first"
+        self.fenced: set[str] = set()
+
+    def open_session(self, session: str) -> None:
+        self.session = session
+        self.admit()
+
+    def fence(self, session: str) -> None:
+        with self._lock:
+            self.admit()
+            self.fenced.add(session)
+
+    def admit(self) -> None:
+        if self.session in self.fenced:
+            raise SessionFenced.of(self.session)
+
+    def _do(self, event: str, **values: object) -> None:
+        # Here the lock is held, so that an effect is before the fence or not at all.
+        self.admit()
+        super()._do(event, **values)
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
         super().write(volume_id, offset_bytes, data)
@@ -46,3 +73,15 @@ class Broken(MemoryDriver):
 
     def is_cut(self, copy) -> bool:
         return copy.id in self._state.copies and self.content_of(copy) is not None
+
+
+def _admitted(call: str) -> Callable[..., object]:
+    def admitted(self: Broken, *args: object) -> object:
+        self.admit()
+        return getattr(MemoryDriver, call)(self, *args)
+
+    return admitted
+
+
+for _call in CALLS - {"start", "stop", "open_session", "fence"}:
+    setattr(Broken, _call, _admitted(_call))

@@ -1,0 +1,181 @@
+"""Rules for storage that several processes reach: a session that is fenced does nothing there any more."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from cgflow.drivers.conformance.harness import SharedHarness
+from cgflow.drivers.conformance.scene import Scene, copies_of
+from cgflow.drivers.conformance.verdict import Violation, expect, must_be_fenced, must_succeed
+from cgflow.drivers.contract import GroupSnapshots, StorageDriver, VolumeSpec
+from cgflow.drivers.fencing import Fencing
+
+DEADLINE_S = 30.0
+
+
+class FencingRules:
+    """A second process on the same storage, and what is left of it once it is fenced."""
+
+    def test_fenced_session_makes_and_removes_nothing(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        group, (volume,) = scene.new_group(), scene.new_members(1)
+        fence(scene, session)
+        before = must_succeed("report", scene.driver.report).provisioned_gib
+        lost = VolumeSpec(str(uuid4()), 1, group)
+        refuse(scene, "create_group", lambda: stale.create_group(str(uuid4())))
+        refuse(scene, "create_group of one that is there", lambda: stale.create_group(group))
+        refuse(scene, "create_volume", lambda: stale.create_volume(lost))
+        refuse(scene, "create_volume of one that is there", lambda: stale.create_volume(volume))
+        refuse(scene, "extend_volume", lambda: stale.extend_volume(volume, 2))
+        refuse(scene, "delete_volume", lambda: stale.delete_volume(volume))
+        refuse(scene, "delete_volume of one that is not there", lambda: stale.delete_volume(lost))
+        refuse(scene, "delete_group", lambda: stale.delete_group(group))
+        after = must_succeed("report", scene.driver.report).provisioned_gib
+        expect(after == before, f"a fenced session resizes nothing: provisioned_gib was {before}, is {after}")
+        refuse(scene, "report", stale.report)
+        refuse(scene, "inventory", stale.inventory)
+        refuse(scene, "connection", lambda: stale.connection(volume))
+
+    def test_fenced_session_cuts_nothing(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        members = scene.new_members(2)
+        taken, prepared, others = scene.take(members), copies_of(members), copies_of(members)
+        for copy in prepared:
+            scene.prepare(copy)
+        fence(scene, session)
+        if not isinstance(stale, GroupSnapshots):
+            raise Violation("every process has the same abilities on one storage: this one cannot cut")
+        refuse(scene, "prepare", lambda: stale.prepare(others[0]))
+        cut = partial(stale.cut, prepared[0].cgsnapshot_id, prepared[0].group_id, prepared)
+        refuse(scene, "cut", cut)
+        for copy in prepared:
+            scene.refuse(
+                "snapshot of what a fenced session did not cut", partial(scene.cutter.snapshot, copy)
+            )
+        refuse(scene, "snapshot", lambda: stale.snapshot(taken[0]))
+        refuse(scene, "export_snapshot", lambda: stale.export_snapshot(taken[0]))
+        refuse(scene, "unexport_snapshot", lambda: stale.unexport_snapshot(taken[0]))
+        refuse(scene, "delete_snapshot of a prepared copy", lambda: stale.delete_snapshot(prepared[0]))
+        refuse(scene, "delete_snapshot of a copy", lambda: stale.delete_snapshot(taken[0]))
+
+    def test_fence_stops_what_is_in_flight(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        group = scene.new_group()
+        made, ends = threading.Event(), list[str]()
+
+        def work() -> None:
+            try:
+                while True:
+                    volume = VolumeSpec(str(uuid4()), 1, group)
+                    stale.create_volume(volume)
+                    made.set()
+                    stale.delete_volume(volume)
+            except Exception as error:  # noqa: BLE001 - judged below, by its name
+                ends.append(type(error).__name__)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        expect(made.wait(DEADLINE_S), "a session that is not fenced must be able to create volumes")
+        fence(scene, session)
+        first = must_succeed("inventory", scene.driver.inventory)
+        for thread in threads:
+            thread.join(DEADLINE_S)
+        expect(not any(thread.is_alive() for thread in threads), "calls of a fenced session must end")
+        then = must_succeed("inventory", scene.driver.inventory)
+        made_late, gone_late = len(then.volumes - first.volumes), len(first.volumes - then.volumes)
+        expect(
+            not made_late and not gone_late,
+            "a call in flight must have no effect once fence has returned; "
+            f"{made_late} volumes were made and {gone_late} removed after it",
+        )
+        expect(
+            set(ends) == {"SessionFenced"}, f"a fenced session's calls must raise SessionFenced, not {ends}"
+        )
+
+    def test_fence_spares_other_sessions(self, scene: Scene) -> None:
+        _, session = another(scene)
+        third, _ = another(scene)
+        volume = scene.new_volume(scene.new_group())
+        fence(scene, session)
+        what = "a call of a session that is not fenced"
+        must_succeed(what, lambda: third.create_volume(volume))
+        must_succeed(what, lambda: third.delete_volume(volume))
+        scene.create_volume(volume, what)
+
+    def test_fence_can_be_repeated(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        third, _ = another(scene)
+        fence(scene, session)
+        fence(scene, session, "a second fence")
+        fence(scene, session, "a fence by another session", by=third)
+        refuse(scene, "create_group", lambda: stale.create_group(str(uuid4())))
+
+    def test_fence_of_a_session_that_was_never_opened(self, scene: Scene) -> None:
+        unopened, session = new(scene), str(uuid4())
+        fence(scene, session, "fence of a session that was never opened")
+        refuse(scene, "open_session", lambda: unopened.open_session(session))
+
+    def test_fence_is_for_good(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        fence(scene, session)
+        scene.restart("after a fence")
+        refuse(scene, "create_group after a restart", lambda: stale.create_group(str(uuid4())))
+        refuse(scene, "open_session again", lambda: new(scene).open_session(session))
+
+    def test_fence_leaves_what_was_made(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        group, volume = scene.new_group(), VolumeSpec(str(uuid4()), 1)
+        must_succeed("create_volume of another session", lambda: stale.create_volume(volume))
+        fence(scene, session)
+        scene.create_volume(volume, "create_volume of what a fenced session had made")
+        scene.delete_volume(volume)
+        scene.delete_group(group)
+
+    def test_fenced_session_fences_nobody(self, scene: Scene) -> None:
+        stale, session = another(scene)
+        third, other = another(scene)
+        fence(scene, session)
+        if isinstance(stale, Fencing):
+            refuse(scene, "fence", lambda: stale.fence(other))
+        must_succeed("a call of whom a fenced session would fence", third.inventory)
+
+
+def new(scene: Scene) -> Fencing:
+    """Return a driver as another process has it, with no session yet; skip if this storage is not shared."""
+    if not isinstance(scene.driver, Fencing):
+        pytest.skip(f"{type(scene.driver).__name__} has no Fencing: one process at a time holds its storage")
+    if not isinstance(scene.harness, SharedHarness):
+        raise Violation("a driver that can fence must bring a SharedHarness, to be reached twice")
+    return scene.harness.another()
+
+
+def another(scene: Scene) -> tuple[StorageDriver, str]:
+    """Return a driver as another process has it, working under the session that is returned with it."""
+    driver, session = new(scene), str(uuid4())
+    if not isinstance(driver, StorageDriver):
+        raise Violation("SharedHarness.another must return a StorageDriver")
+    must_succeed("open_session", lambda: driver.open_session(session))
+    must_succeed("start in another session", driver.start)
+    return driver, session
+
+
+def fence(scene: Scene, session: str, what: str = "fence", *, by: StorageDriver | None = None) -> None:
+    """Fence a session; it must succeed, and change nothing that is there."""
+    driver = by or scene.driver
+    if isinstance(driver, Fencing):
+        must_succeed(what, partial(driver.fence, session))
+
+
+def refuse(scene: Scene, what: str, call: Callable[[], object]) -> None:
+    """Make a call of a fenced session, which must be told so and change nothing."""
+    must_be_fenced(f"{what} by a fenced session", call)
+    scene.check(f"{what} by a fenced session")
