@@ -1,0 +1,67 @@
+"""Work that is never done twice at once for one thing, and flows, for which that matters."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from cgflow.engine.once import Once
+from cgflow.status import FlowState
+from tests.support.graphs import Gate, World, accept, conducting, database, finish
+
+
+def test_what_is_wanted_meanwhile_is_done_afterwards_by_whoever_is_at_it() -> None:
+    gate, did = Gate(), []
+
+    def work(key: str) -> None:
+        did.append((key, threading.current_thread().name))
+        if len(did) == 1:
+            gate()
+
+    once = Once(work)
+    at_it = threading.Thread(target=once, args=("a",), name="first")
+    at_it.start()
+    assert gate.reached.wait(30)
+    for _ in range(3):
+        once("a")
+    once("b")
+    assert did == [("a", "first"), ("b", threading.current_thread().name)]
+    gate.open()
+    at_it.join(30)
+    assert did[2:] == [("a", "first")], "three calls were one wish"
+
+
+def test_a_failure_leaves_nothing_at_work() -> None:
+    did: list[str] = []
+
+    def work(key: str) -> None:
+        did.append(key)
+        raise ValueError(key)
+
+    once = Once(work)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a"):
+            once("a")
+    assert did == ["a", "a"]
+
+
+def test_a_flow_that_is_woken_again_has_no_second_run_beside_the_first(tmp_path: Path) -> None:
+    db = database(f"sqlite:///{tmp_path / 'test.db'}")
+    gate = Gate()
+    world = World(at={"a": gate})
+    with conducting(db, world) as conductor:
+        flow_id = accept(db, "a")
+        conductor.wake(flow_id)
+        assert gate.reached.wait(30)
+        conductor.wake(flow_id)
+        # One that is accepted later has come to its end: the second waking had its turn.
+        later = accept(db)
+        conductor.wake(later)
+        assert finish(db, conductor, later).state is FlowState.SUCCESS
+        gate.open()
+        flow = finish(db, conductor, flow_id)
+    db.close()
+    assert (flow.state, flow.epoch) == (FlowState.SUCCESS, 1)
+    assert world.did.count("a") == 1
