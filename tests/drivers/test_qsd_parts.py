@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.qsd import chain, manifest, qcow2
-from cgflow.drivers.qsd.manifest import Cut, Manifest, ManifestUnreadable, Merge, Pending, VolumeRecord
+from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.qmp import CommandRefused, DaemonLost, QmpClient
+from cgflow.drivers.qsd.records import Cut, Manifest, Merge, Pending, VolumeRecord
 from tests.support.qsd import require_qsd
 
 MIB = 1024**2

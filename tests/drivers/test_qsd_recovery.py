@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 from cgflow.drivers.qsd.blockgraph import BlockGraph
-from cgflow.drivers.qsd.manifest import Merge
 from cgflow.drivers.qsd.qmp import CommandRefused
+from cgflow.drivers.qsd.records import Merge
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from cgflow.nbd import NbdClient, NbdError
 from tests.support.qsd import (

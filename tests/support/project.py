@@ -11,7 +11,7 @@ from typing import Any
 from cgflow.client.client import Client
 from cgflow.client.http import Accepted
 from cgflow.drivers.qsd import manifest
-from cgflow.drivers.qsd.manifest import Manifest
+from cgflow.drivers.qsd.records import Manifest
 from cgflow.nbd import NbdClient
 from tests.support.parts import until
 from tests.support.serving import Served

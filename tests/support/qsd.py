@@ -12,7 +12,7 @@ import pytest
 from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.driver import QsdDriver
-from cgflow.drivers.qsd.manifest import Manifest
+from cgflow.drivers.qsd.records import Manifest
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.nbd import NbdClient
 

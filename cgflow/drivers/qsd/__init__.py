@@ -1,8 +1,9 @@
 """Block volumes as qcow2 files served over NBD by ``qemu-storage-daemon``, the driver for one host.
 
-Read in this order: ``manifest`` (what is known durably), ``chain`` (what a
-volume's layers mean and which may be merged), ``home`` (one consistency group
-and its daemon), then the operations on a home: ``volumes``, ``snapshots``,
-``merge``, and ``recovery`` for what a crash leaves. ``blockgraph`` speaks to
-the daemon in QMP; ``driver`` is the face that cgflow sees.
+Read in this order: ``records`` and ``manifest`` (what is known durably),
+``chain`` (what a volume's layers mean and which may be merged), ``home`` (one
+consistency group and its daemon), then the operations on homes: ``volumes``,
+``snapshots``, ``clones``, ``moves``, ``restores``, ``merge``, and ``recovery``
+for what a crash leaves. ``blockgraph`` speaks to the daemon in QMP; ``driver``
+is the face that cgflow sees, with ``copies`` and ``rearranging``.
 """

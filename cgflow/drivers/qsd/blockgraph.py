@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.qsd.manifest import Merge
 from cgflow.drivers.qsd.qmp import CommandRefused, DaemonLost, Events, QmpClient
+from cgflow.drivers.qsd.records import Merge
 from cgflow.errors import AmbiguousDriverError
 
 DETACH_DEADLINE = 30.0
@@ -66,9 +66,9 @@ class BlockGraph:
         self._folder = folder
         self._nodes: dict[int, Node] | None = None
 
-    def open(self, layer: int) -> None:
-        """Open a layer by itself, whatever it lies over. Raises: AmbiguousDriverError."""
-        for refusal in self.open_all([Opened(layer)]).values():
+    def open(self, layer: int, backing: int | None = None) -> None:
+        """Open a layer, by itself unless ``backing`` is given. Raises: AmbiguousDriverError."""
+        for refusal in self.open_all([Opened(layer, backing)]).values():
             raise refusal
 
     def open_all(self, layers: Sequence[Opened]) -> dict[int, CommandRefused]:
@@ -142,11 +142,14 @@ class BlockGraph:
         self._nodes = None
         self._client.execute("transaction", {"actions": actions})
 
-    def merge(self, merge: Merge, leaf: int) -> None:
-        """Begin to fold a layer into the one below. Raises: AmbiguousDriverError."""
+    def merge(self, merge: Merge, root: int) -> None:
+        """Begin to fold a layer, which ``root`` reads through or is, into the one below.
+
+        Raises: CommandRefused, DaemonLost.
+        """
         arguments: JSON = {
             "job-id": job_id(merge),
-            "device": node(leaf),
+            "device": node(root),
             "base-node": node(merge.base),
             "auto-dismiss": False,
         }

@@ -1,4 +1,4 @@
-"""What the layers of a volume mean, and which of them may be merged. Pure: no files, no daemon.
+"""What the layers of a volume mean, and which of them may be merged or go. Pure: no files, no daemon.
 
 A volume is a chain of layers, base first. The last one, the *leaf*, takes the
 writes. A cut puts a new leaf on top; the former leaf is frozen and *bound* to
@@ -6,31 +6,54 @@ the snapshot. When the snapshot is deleted its layer becomes *hidden*: nobody
 asks for that moment any more, but the layers above still read through it. The
 layer right above a hidden one is then merged into it, and the pair becomes one.
 
+A restore puts a new leaf on the layer of a snapshot. What lay above is then
+*aside*: the layers of newer snapshots, and until the restore is finished the
+former leaf. So layers are a tree, and a layer under two others is a *fork*. A
+layer aside that nothing lies over and nobody wants is dropped.
+
 A layer may be merged only if nobody but the layer above reads it: QEMU 7.2
 allows a commit into a layer that has another reader, and silently changes what
-that reader sees. So readers are counted here. Chains are linear; the one other
-reader that exists is the read-only export of a snapshot.
+that reader sees. So readers are counted here: other layers, the read-only
+export of a snapshot, and a clone that is being made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from cgflow.drivers.qsd.manifest import Cut, Manifest, Merge, VolumeRecord
+from cgflow.drivers.qsd.records import Cut, Kept, Manifest, Merge, VolumeRecord
 
 
-def candidates(volume: VolumeRecord) -> Iterator[Merge]:
-    """Yield the merges that are allowed now, those under the leaf first, because they disturb nobody."""
+def candidates(volume: VolumeRecord, cloned: Collection[int] = ()) -> Iterator[Merge]:
+    """Yield the merges that are allowed now, those under the leaf first, because they disturb nobody.
+
+    ``cloned`` are layers that clones are being made of. A layer that nothing
+    lies over is merged only if it is the leaf; aside it waits for its snapshot to go.
+    """
     taken = set(volume.bound.values())
-    read = {volume.bound[snapshot] for snapshot in volume.exported}
+    above = Counter(volume.lies_over.values())
+    read = {volume.bound[snapshot] for snapshot in volume.exported} | set(cloned)
+    read |= {layer for layer in volume.lies_over if above[layer] > 1}
     pairs = list(zip(volume.chain, volume.chain[1:], strict=False))
-    for base, top in pairs[:-1]:
+    beside = [(base, top) for top, base in volume.aside.items() if base in volume.aside and above[top]]
+    for base, top in (*pairs[:-1], *beside):
         if base not in taken and not {base, top} & read:
             yield Merge(top=top, base=base, active=False)
     for base, top in pairs[-1:]:
         if base not in taken and base not in read:
             yield Merge(top=top, base=base, active=True)
+
+
+def root(volume: VolumeRecord, layer: int) -> int:
+    """Return a layer that reads through this one and that nothing lies over: what QEMU merges beneath."""
+    if layer in volume.chain:
+        return volume.leaf
+    for top, base in volume.aside.items():
+        if base == layer:
+            return root(volume, top)
+    return layer
 
 
 def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
@@ -39,8 +62,73 @@ def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
         volume,
         chain=tuple(layer for layer in volume.chain if layer != merge.top),
         bound={key: merge.base if layer == merge.top else layer for key, layer in volume.bound.items()},
+        aside={
+            layer: merge.base if over == merge.top else over
+            for layer, over in volume.aside.items()
+            if layer != merge.top
+        },
         merging=None,
     )
+
+
+def pruned(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
+    """Return the volume without the layers aside that serve nothing."""
+    wanted = {*volume.bound.values(), *volume.writable, *cloned}
+    for tip in sorted(volume.aside, reverse=True):
+        if tip not in wanted and tip not in volume.aside.values():
+            left = {layer: over for layer, over in volume.aside.items() if layer != tip}
+            return pruned(replace(volume, aside=left), cloned)
+    return volume
+
+
+def kept_by(manifest: Manifest, restore_id: str) -> dict[str, str]:
+    """Return {volume id: snapshot id} of an unfinished restore; nothing, if there is no such restore."""
+    return {
+        volume.id: volume.kept.snapshot_id
+        for volume in manifest.volumes.values()
+        if volume.kept is not None and volume.kept.restore_id == restore_id
+    }
+
+
+def after_restore(
+    manifest: Manifest, restore_id: str, snapshots: Mapping[str, str], overlays: Mapping[str, int]
+) -> Manifest:
+    """Return the manifest in which each volume's overlay is its leaf, over the layer of its snapshot."""
+    for volume_id, snapshot_id in snapshots.items():
+        volume = manifest.volumes[volume_id]
+        kept = Kept(restore_id, snapshot_id, volume.leaf)
+        on_copy = _with_leaf(volume, volume.lies_over, volume.bound[snapshot_id])
+        chain = (*on_copy.chain, overlays[volume_id])
+        manifest = manifest.with_volume(replace(on_copy, chain=chain, kept=kept))
+    return replace(manifest, next_layer=max(overlays.values()) + 1)
+
+
+def after_undo(manifest: Manifest, restore_id: str) -> Manifest:
+    """Return the manifest in which what a restore kept is the leaf again, and its overlays are gone."""
+    for volume_id in kept_by(manifest, restore_id):
+        volume = manifest.volumes[volume_id]
+        if volume.kept is not None:
+            below = {layer: over for layer, over in volume.lies_over.items() if layer != volume.leaf}
+            manifest = manifest.with_volume(replace(_with_leaf(volume, below, volume.kept.leaf), kept=None))
+    return manifest
+
+
+def after_finish(manifest: Manifest, restore_id: str) -> Manifest:
+    """Return the manifest in which nothing is kept for a restore."""
+    for volume_id in kept_by(manifest, restore_id):
+        manifest = manifest.with_volume(replace(manifest.volumes[volume_id], kept=None))
+    return manifest
+
+
+def _with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int) -> VolumeRecord:
+    """Return a volume of the layers in ``below`` whose chain ends in ``leaf``; the others are aside."""
+    chain: list[int] = []
+    layer: int | None = leaf
+    while layer is not None:
+        chain.insert(0, layer)
+        layer = below[layer]
+    aside = {top: over for top, over in below.items() if over is not None and top not in chain}
+    return replace(volume, chain=tuple(chain), aside=aside)
 
 
 def after_cut(manifest: Manifest, cgsnapshot_id: str, cut: Cut) -> Manifest:

@@ -20,8 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgflow.drivers.qsd.manifest import DaemonRecord
 from cgflow.drivers.qsd.qmp import DaemonLost, QmpClient
+from cgflow.drivers.qsd.records import DaemonRecord
 from cgflow.errors import BusyDriverError, ConfigError
 
 START_DEADLINE = 15.0

@@ -14,27 +14,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cgflow import __version__
-from cgflow.drivers.contract import (
-    JSON,
-    Connection,
-    GroupSnapshots,
-    Inventory,
-    Report,
-    SnapshotSpec,
-    StorageDriver,
-    VolumeSpec,
-)
-from cgflow.drivers.qsd import snapshots, volumes
+from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.qsd import volumes
+from cgflow.drivers.qsd.addresses import GIB, nbd, place
+from cgflow.drivers.qsd.copies import Copies
 from cgflow.drivers.qsd.home import Home, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
+from cgflow.drivers.qsd.rearranging import Rearranging
 from cgflow.drivers.qsd.recovery import settled
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import ConfigError, FinalDriverError
 
-GIB = 1024**3
 
-
-class QsdDriver(StorageDriver, GroupSnapshots):
+class QsdDriver(Copies, Rearranging, StorageDriver):
     """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD on unix sockets."""
 
     def __init__(
@@ -51,8 +43,6 @@ class QsdDriver(StorageDriver, GroupSnapshots):
         self._backend_name = backend_name
         self._ratio = max_over_subscription_ratio
         self._homes = Homes(self._state, program, trace)
-
-    # The mandatory part.
 
     def start(self) -> None:
         """See the contract. Merges that a crash interrupted go on in the background."""
@@ -116,7 +106,7 @@ class QsdDriver(StorageDriver, GroupSnapshots):
 
     def delete_volume(self, volume: VolumeSpec) -> None:
         """See the contract."""
-        home = self._homes.find(_place(volume))
+        home = self._homes.find(place(volume))
         if home is None:
             return
         volumes.delete(home, volume.id)
@@ -134,12 +124,12 @@ class QsdDriver(StorageDriver, GroupSnapshots):
             # An address at which nobody answers would be no answer: begin the daemon, or say why not.
             with settled(home):
                 pass
-        return _nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
+        return nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract; never waits behind other work."""
         homes = [home for home in self._homes.all() if group_id is None or home.id == group_id]
-        held = [volume for home in homes for volume in home.manifest.volumes.values()]
+        held = [volume for home in homes for volume in home.manifest.held()]
         problems = self._homes.problems(group_id)
         return Inventory(
             groups=frozenset(home.id for home in homes if home.manifest.is_group),
@@ -149,62 +139,15 @@ class QsdDriver(StorageDriver, GroupSnapshots):
             problems=tuple(problems),
         )
 
-    # The ability to cut a group.
-
-    def prepare(self, snapshot: SnapshotSpec) -> None:
-        """See the contract."""
-        home = self._homes.get(_place(snapshot))
-        snapshots.prepare(home, snapshot.volume_id, snapshot.id, snapshot.cgsnapshot_id)
-
-    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
-        """See the contract."""
-        members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
-        if not members or len(members) != len(snapshots):
-            raise FinalDriverError(
-                f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one"
-            )
-        if {snapshot.group_id for snapshot in snapshots} != {group_id} or (
-            group_id is None and len(members) > 1
-        ):
-            raise FinalDriverError(f"{cgsnapshot_id} names volumes that are not in group {group_id}")
-        return _cut(self._homes.get(_place(snapshots[0])), cgsnapshot_id, members)
-
-    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
-        """See the contract."""
-        return snapshots.verify(self._homes.get(_place(snapshot)), snapshot.volume_id, snapshot.id)
-
-    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """See the contract; its space is merged away at once if nobody else reads it."""
-        home = self._homes.find(_place(snapshot))
-        if home is not None:
-            snapshots.delete(home, snapshot.volume_id, snapshot.id)
-
-    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        """See the contract."""
-        home = self._homes.get(_place(snapshot))
-        snapshots.export(home, snapshot.volume_id, snapshot.id)
-        facts = snapshots.verify(home, snapshot.volume_id, snapshot.id)
-        return _nbd(home, snapshot.id, facts["size_bytes"], read_only=True)
-
-    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """See the contract."""
-        home = self._homes.find(_place(snapshot))
-        if home is not None:
-            snapshots.unexport(home, snapshot.volume_id, snapshot.id)
-
     def wait_until_swept(self, seconds: float) -> bool:
         """Wait for what ``start`` left to the background; False if it is not done in time."""
         return self._homes.wait_until_swept(seconds)
 
     def _home_of(self, volume: VolumeSpec) -> Home:
-        home = self._homes.find(_place(volume))
+        home = self._homes.find(place(volume))
         if home is None or volume.id not in home.manifest.volumes:
             raise FinalDriverError(f"there is no volume {volume.id}")
         return home
-
-
-# The contract names an argument of ``cut`` like the module that does it.
-_cut = snapshots.cut
 
 
 def from_options(options: Mapping[str, object]) -> QsdDriver:
@@ -227,24 +170,4 @@ def from_options(options: Mapping[str, object]) -> QsdDriver:
         raise ConfigError(f"max_over_subscription_ratio must be a number of 1 or more, not {ratio!r}")
     return QsdDriver(
         Path(folder) / name, program=program, backend_name=name, max_over_subscription_ratio=float(ratio)
-    )
-
-
-def _place(thing: VolumeSpec | SnapshotSpec) -> str:
-    """Return the id of the home that a volume or a copy is in: its group, or the volume itself."""
-    volume_id = thing.volume_id if isinstance(thing, SnapshotSpec) else thing.id
-    return thing.group_id or volume_id
-
-
-def _nbd(home: Home, export: str, size_bytes: object, *, read_only: bool) -> Connection:
-    socket = str(home.sockets.nbd)
-    return Connection(
-        protocol="nbd",
-        data={
-            "uri": f"nbd+unix:///{export}?socket={socket}",
-            "export": export,
-            "socket": socket,
-            "read_only": read_only,
-            "size_bytes": size_bytes,
-        },
     )

@@ -13,15 +13,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
+from uuid import uuid4
 
 from cgflow import clock
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, layer_number
 from cgflow.drivers.qsd.daemon import Daemon, Sockets
-from cgflow.drivers.qsd.manifest import Manifest
 from cgflow.drivers.qsd.qcow2 import sync_folder
+from cgflow.drivers.qsd.records import Manifest
 from cgflow.errors import DriverError, FinalDriverError
+
+_PARTS = "clone-*.part"
 
 Trace = Callable[[str], None]
 
@@ -43,8 +47,10 @@ class Surroundings:
 class Home:
     """A home whose manifest is readable.
 
-    ``on_lost`` is called by a reader thread when the daemon dies, ``on_doubt``
-    by a call that ends without knowing what it did.
+    ``reading`` has the exports through which this process makes clones, with
+    their layers; whoever comes next withdraws them. ``on_lost`` is called by a
+    reader thread when the daemon dies, ``on_doubt`` by a call that ends without
+    knowing what it did.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Home:
         self.lock = threading.RLock()
         self.manifest = manifest.read(folder)
         self.problems: dict[str, str] = {}
+        self.reading: dict[str, int] = {}
         self.is_unsettled = False
         self.is_removed = False
         self._on_lost = on_lost
@@ -79,6 +86,11 @@ class Home:
         if self._graph is None:
             raise FinalDriverError(f"no qemu-storage-daemon serves {self.folder}")
         return self._graph
+
+    @property
+    def cloned(self) -> set[int]:
+        """The layers that clones are being made of."""
+        return set(self.reading.values())
 
     @property
     def is_served(self) -> bool:
@@ -155,11 +167,20 @@ class Home:
 
     def remove_strays(self) -> None:
         """Remove layers that a crash has left without an owner. Raises: OSError."""
-        owned = self.manifest.layers()
+        owned = self.manifest.files()
         found = {layer_number(path.name) for path in self.folder.iterdir()}
         strays = sorted(layer for layer in found if layer is not None and layer not in owned)
         if strays:
             self.remove_files(*strays)
+
+    def new_part(self) -> Path:
+        """Return the file of a clone that is begun. No two have ever the same name."""
+        return self.folder / _PARTS.replace("*", uuid4().hex)
+
+    def remove_parts(self) -> None:
+        """Remove the clones that an earlier process did not finish. Raises: OSError."""
+        for part in self.folder.glob(_PARTS):
+            part.unlink()
 
     def demolish(self) -> None:
         """End the daemon and remove the folder; may be repeated. Raises: BusyDriverError, OSError."""
@@ -197,7 +218,10 @@ def lay_out(folder: Path, *, is_group: bool) -> None:
 def is_half_made(folder: Path) -> bool:
     """Whether a folder without a manifest is what a crash leaves of making or removing a home."""
     names = [path.name for path in folder.iterdir()]
-    return all(manifest.is_housekeeping(name) or daemon.is_housekeeping(name) for name in names)
+    return all(
+        manifest.is_housekeeping(name) or daemon.is_housekeeping(name) or fnmatch(name, _PARTS)
+        for name in names
+    )
 
 
 def clear_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from cgflow.drivers.qsd import merge
+from cgflow.drivers.qsd import merge, moves
 from cgflow.drivers.qsd.home import (
     Home,
     Surroundings,
@@ -61,6 +61,7 @@ class Homes:
         for folder in sorted(self._state.homes.iterdir()):
             self._recognise(folder.name)
         self._is_started = True
+        self._settle_moves()
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="qsd-start") as pool:
             list(pool.map(self._serve, self._homes.values()))
         self._begin(self._sweep_all, "qsd-sweep")
@@ -126,8 +127,9 @@ class Homes:
         if home is None:
             return
         with home.lock:
-            if home.manifest.volumes:
-                raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(home.manifest.volumes))}")
+            if not home.manifest.is_vacant:
+                held = home.manifest.volumes | home.manifest.leaving | home.manifest.arriving
+                raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(held))}")
             try:
                 home.demolish()
             except OSError as error:
@@ -160,6 +162,23 @@ class Homes:
             return None
         self._homes[home_id] = home
         return home
+
+    def _settle_moves(self) -> None:
+        """Finish the moves and clear away the clones that an earlier process was at, before daemons begin."""
+        for home in self._homes.values():
+            try:
+                home.remove_parts()
+                for volume_id, leaving in home.manifest.leaving.items():
+                    moves.finish(home, self.get(leaving.to), volume_id)
+            except (OSError, ValueError, DriverError) as error:
+                home.problems["move"] = f"a move out of {home.id} cannot be finished: {words(error)}"
+        coming = {key for home in self._homes.values() for key in home.manifest.leaving}
+        for home in self._homes.values() if not self._unreadable else ():
+            for volume_id in home.manifest.arriving.keys() - coming:
+                try:
+                    moves.release(home, volume_id)
+                except OSError as error:
+                    home.problems["move"] = f"a move to {home.id} cannot be forgotten: {words(error)}"
 
     def _serve(self, home: Home) -> None:
         with home.lock:

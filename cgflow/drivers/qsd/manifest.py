@@ -1,14 +1,8 @@
-"""The durable truth about one home: its volumes, their layers, and what was under way.
+"""The file that keeps a home's records.
 
-A *home* is the folder of one consistency group, or of one volume outside any.
-Its manifest is replaced as a whole and atomically: whoever reads it sees the
-old or the new one. It carries a format number and a checksum, and one that
-cannot be understood is reported and never overwritten. Records are frozen; a
-change is a new record.
-
-*Intents* (``cutting``, ``merging``, ``resizing``) are written before the
-effect and removed after it, so that whoever comes next knows what to ask the
-daemon, or what to assume when the daemon is gone too.
+It is replaced as a whole and atomically: whoever reads it sees the old or the
+new one. It carries a format number and a checksum, and one that cannot be
+understood is reported and never overwritten.
 """
 
 from __future__ import annotations
@@ -17,12 +11,21 @@ import errno
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd.qcow2 import sync_folder
+from cgflow.drivers.qsd.records import (
+    Cut,
+    DaemonRecord,
+    Kept,
+    Leaving,
+    Manifest,
+    Merge,
+    Pending,
+    VolumeRecord,
+)
 
 FORMAT = 1
 FILE = "manifest.json"
@@ -34,92 +37,6 @@ class ManifestUnreadable(Exception):
     """The file is corrupt, foreign or newer than this program; the message says which and what to do."""
 
 
-@dataclass(frozen=True)
-class Pending:
-    """An overlay that is ready for a cut: its layer, the leaf and the size that it was made for."""
-
-    layer: int
-    over: int
-    size_bytes: int
-    cgsnapshot_id: str
-
-
-@dataclass(frozen=True)
-class Merge:
-    """Layer ``top`` is being folded into layer ``base`` right below it; ``active`` if top is the leaf."""
-
-    top: int
-    base: int
-    active: bool
-
-
-@dataclass(frozen=True)
-class VolumeRecord:
-    """One volume. ``chain`` runs from base to leaf; ``bound`` says which layer holds which snapshot."""
-
-    id: str
-    size_bytes: int
-    chain: tuple[int, ...]
-    bound: dict[str, int] = field(default_factory=dict)
-    pending: dict[str, Pending] = field(default_factory=dict)
-    exported: tuple[str, ...] = ()
-    merging: Merge | None = None
-    resizing: bool = False
-
-    @property
-    def leaf(self) -> int:
-        """The layer that takes the writes."""
-        return self.chain[-1]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A cgsnapshot after its cut, until its last member is deleted.
-
-    ``is_lost`` says that the daemon died around the cut, so that nobody can
-    tell whether the frozen layers are of one instant. They are never given out.
-    """
-
-    members: tuple[str, ...]
-    evidence: JSON = field(default_factory=dict)
-    is_lost: bool = False
-
-
-@dataclass(frozen=True)
-class DaemonRecord:
-    """The process that serves the home; the start time (clock ticks since boot) tells it from a later one."""
-
-    pid: int
-    start_time: int
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """All that is known of a home. ``cutting`` maps a cgsnapshot to {volume id: snapshot id}."""
-
-    home_id: str
-    is_group: bool
-    created_at: str
-    next_layer: int = 1
-    daemon: DaemonRecord | None = None
-    volumes: dict[str, VolumeRecord] = field(default_factory=dict)
-    cuts: dict[str, Cut] = field(default_factory=dict)
-    cutting: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def with_volume(self, volume: VolumeRecord) -> Manifest:
-        """Return the manifest with one volume added or replaced."""
-        return replace(self, volumes={**self.volumes, volume.id: volume})
-
-    def without_volume(self, volume_id: str) -> Manifest:
-        """Return the manifest without one volume."""
-        return replace(self, volumes={key: held for key, held in self.volumes.items() if key != volume_id})
-
-    def layers(self) -> set[int]:
-        """Return every layer that is in use, pending overlays included."""
-        chains = {layer for volume in self.volumes.values() for layer in volume.chain}
-        return chains | {held.layer for volume in self.volumes.values() for held in volume.pending.values()}
-
-
 def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
     """Replace the manifest of a folder, durably. Nothing changes if it fails.
 
@@ -127,10 +44,10 @@ def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
     then use the room that is kept aside for this, so that deleting always works.
     Raises: OSError.
     """
-    body = json.dumps(asdict(manifest), sort_keys=True)
-    whole = json.dumps(
-        {"format": FORMAT, "checksum": _checksum(body), "body": json.loads(body)}, sort_keys=True
-    )
+    # Read back first: keys that are numbers become texts, which sort otherwise.
+    body = json.loads(json.dumps(asdict(manifest)))
+    checksum = _checksum(json.dumps(body, sort_keys=True))
+    whole = json.dumps({"format": FORMAT, "checksum": checksum, "body": body}, sort_keys=True)
     try:
         _replace(folder, whole)
     except OSError as error:
@@ -222,11 +139,15 @@ def _decode(body: object) -> Manifest:
         volumes={key: _volume(_mapping(value)) for key, value in _mapping(held["volumes"]).items()},
         cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
         cutting={key: dict(_mapping(value)) for key, value in _mapping(held["cutting"]).items()},
+        leaving={key: _leaving(_mapping(value)) for key, value in _mapping(held["leaving"]).items()},
+        arriving={
+            key: tuple(int(layer) for layer in value) for key, value in _mapping(held["arriving"]).items()
+        },
     )
 
 
 def _volume(held: dict[str, Any]) -> VolumeRecord:
-    merging = held["merging"]
+    merging, kept = held["merging"], held["kept"]
     return VolumeRecord(
         id=str(held["id"]),
         size_bytes=int(held["size_bytes"]),
@@ -236,6 +157,8 @@ def _volume(held: dict[str, Any]) -> VolumeRecord:
         exported=tuple(str(key) for key in held["exported"]),
         merging=None if merging is None else Merge(**_mapping(merging)),
         resizing=bool(held["resizing"]),
+        aside={int(layer): int(over) for layer, over in _mapping(held["aside"]).items()},
+        kept=None if kept is None else Kept(**_mapping(kept)),
     )
 
 
@@ -244,6 +167,15 @@ def _cut(held: dict[str, Any]) -> Cut:
         members=tuple(str(key) for key in held["members"]),
         evidence=_mapping(held["evidence"]),
         is_lost=bool(held["is_lost"]),
+    )
+
+
+def _leaving(held: dict[str, Any]) -> Leaving:
+    return Leaving(
+        to=str(held["to"]),
+        files={int(here): int(there) for here, there in _mapping(held["files"]).items()},
+        volume=_volume(_mapping(held["volume"])),
+        cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
     )
 
 

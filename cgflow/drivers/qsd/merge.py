@@ -1,5 +1,7 @@
 """Hidden layers folded away, so that a chain holds no more layers than snapshots are kept, plus two.
 
+Where a restore has left a second branch there may be one more for each branch.
+
 A *middle* merge (top lies under the leaf) disturbs nobody and may run under
 connected clients. If the daemon dies at any point of it, the old chain is
 still right: top lies over base and covers all that was written there.
@@ -23,12 +25,12 @@ from dataclasses import replace
 from cgflow.drivers.qsd import chain
 from cgflow.drivers.qsd.blockgraph import job_id
 from cgflow.drivers.qsd.home import Home
-from cgflow.drivers.qsd.manifest import Merge
 from cgflow.drivers.qsd.qmp import CommandRefused, Events
+from cgflow.drivers.qsd.records import Merge
 
 
 def sweep(home: Home, volume_id: str) -> None:
-    """Merge all that may be merged of a volume, and return when it is done. The caller holds the home.
+    """Drop and merge all that may be of a volume, and return when it is done. The caller holds the home.
 
     A merge that fails leaves its layer hidden and is named in ``home.problems``;
     the next sweep tries again. Raises: AmbiguousDriverError, OSError.
@@ -37,9 +39,11 @@ def sweep(home: Home, volume_id: str) -> None:
     if running is not None:
         with home.graph.client.listen() as events:
             _follow(home, volume_id, running, events)
+    _drop(home, volume_id)
     refused: set[Merge] = set()
     while not home.around.stopping.is_set():
-        open_ones = (m for m in chain.candidates(home.manifest.volumes[volume_id]) if m not in refused)
+        allowed = chain.candidates(home.manifest.volumes[volume_id], home.cloned)
+        open_ones = (merge for merge in allowed if merge not in refused)
         merge = next(open_ones, None)
         if merge is None:
             return
@@ -78,6 +82,23 @@ def settle(home: Home, volume_id: str) -> None:
         interrupt(home, volume_id)
 
 
+def _drop(home: Home, volume_id: str) -> None:
+    """Remove the layers aside that serve nothing any more."""
+    volume = home.manifest.volumes[volume_id]
+    left = chain.pruned(volume, home.cloned)
+    dropped = sorted(volume.aside.keys() - left.aside.keys(), reverse=True)
+    if not dropped:
+        return
+    home.save(home.manifest.with_volume(left), releasing=True)
+    home.trace("drop:after-record")
+    opened = home.graph.nodes()
+    for layer in dropped:
+        if layer in opened:
+            home.graph.close(layer)
+    home.trace("drop:after-close")
+    home.remove_files(*dropped)
+
+
 def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
     graph, volume = home.graph, home.manifest.volumes[volume_id]
     if merge.active:
@@ -88,7 +109,7 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
     home.trace("merge:after-intent")
     with graph.client.listen() as events:
         try:
-            graph.merge(merge, volume.leaf)
+            graph.merge(merge, chain.root(volume, merge.top))
         except CommandRefused as refusal:
             home.save(home.manifest.with_volume(volume), releasing=True)
             _note(home, volume_id, refusal.reason)

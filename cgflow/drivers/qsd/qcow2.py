@@ -70,6 +70,23 @@ def read_header(path: Path) -> Header:
     return Header(size_bytes=size, backing_file=name)
 
 
+def name_backing(path: Path, name: str) -> None:
+    """Let an image that lies over a file say another name of it, durably; nobody has it open.
+
+    Raises: OSError; ValueError if it is not a qcow2 image that lies over a file.
+    """
+    if read_header(path).backing_file is None:
+        raise ValueError(f"{path} lies over nothing")
+    with path.open("r+b") as image:
+        (offset,) = struct.unpack(">Q", image.read(16)[8:])
+        image.seek(offset)
+        image.write(name.encode())
+        image.seek(16)
+        image.write(struct.pack(">I", len(name.encode())))
+        image.flush()
+        os.fsync(image.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: files created, renamed and removed. Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -21,8 +21,9 @@ from dataclasses import replace
 from cgflow.drivers.qsd import chain, manifest, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, job_id
 from cgflow.drivers.qsd.home import Home, words
-from cgflow.drivers.qsd.manifest import Cut, ManifestUnreadable, VolumeRecord
+from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.qmp import DaemonLost
+from cgflow.drivers.qsd.records import Cut, Manifest, VolumeRecord
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
@@ -98,8 +99,16 @@ def _resume(home: Home) -> None:
         home.begin_daemon()
     home.trace("recovery:after-settle")
     _settle_sizes(home)
-    _match_exports(home, _match_layers(home))
+    match(home)
     home.remove_strays()
+
+
+def match(home: Home) -> None:
+    """Make the daemon hold the layers and exports that the manifest names, and no others.
+
+    A volume that cannot be served is named in ``home.problems``. Raises: DriverError.
+    """
+    _match_exports(home, _match_layers(home))
 
 
 def _settle_merges(home: Home) -> None:
@@ -137,7 +146,7 @@ def _settle_cuts(home: Home) -> None:
             home.save(chain.without_intent(home.manifest, cgsnapshot_id), releasing=True)
 
 
-def _with_sizes(home: Home, found: manifest.Manifest) -> manifest.Manifest:
+def _with_sizes(home: Home, found: Manifest) -> Manifest:
     """Return a manifest in which a resize that was under way is settled by what the leaf says."""
     for volume in list(found.volumes.values()):
         if volume.resizing:
@@ -157,6 +166,7 @@ def _match_layers(home: Home) -> set[str]:
     nodes = graph.nodes()
     owned = home.manifest.layers()
     wanted = {name for volume in home.manifest.volumes.values() for name in (volume.id, *volume.exported)}
+    wanted |= home.reading.keys()
     for name in graph.exports().keys() - wanted:
         graph.detach(name)
     # An overlay has a higher number than what it lies over, so this goes from the top down.
@@ -166,10 +176,10 @@ def _match_layers(home: Home) -> set[str]:
     owner: dict[int, str] = {}
     for volume in home.manifest.volumes.values():
         _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
-        for below, layer in zip((None, *volume.chain), volume.chain, strict=False):
+        for layer, below in volume.lies_over.items():
             owner[layer] = volume.id
             if layer not in nodes:
-                missing.append(Opened(layer, below, read_only=layer != volume.leaf))
+                missing.append(Opened(layer, below, read_only=layer not in volume.writable))
         for held in volume.pending.values():
             owner[held.layer] = volume.id
             if held.layer not in nodes:
@@ -189,7 +199,7 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
     """Raises: FinalDriverError, if the daemon reads through other layers than the manifest says."""
     if volume.merging is not None:
         return
-    for below, layer in zip((None, *volume.chain), volume.chain, strict=False):
+    for layer, below in volume.lies_over.items():
         if layer in backing and backing[layer] != below:
             raise FinalDriverError(
                 f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and "

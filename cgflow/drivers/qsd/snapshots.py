@@ -15,8 +15,8 @@ from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd import chain, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, node
 from cgflow.drivers.qsd.home import Home, or_nothing
-from cgflow.drivers.qsd.manifest import Cut, Pending, VolumeRecord
 from cgflow.drivers.qsd.qmp import CommandRefused
+from cgflow.drivers.qsd.records import Cut, Pending, VolumeRecord
 from cgflow.drivers.qsd.recovery import settled
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
@@ -32,6 +32,7 @@ def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) ->
         volume = _volume(home, volume_id)
         if snapshot_id in volume.bound or snapshot_id in volume.pending:
             return
+        refuse_restoring(volume)
         _arm(home, graph, volume, snapshot_id, cgsnapshot_id)
 
 
@@ -47,6 +48,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         if known is not None:
             return _evidence(cgsnapshot_id, known)
         for volume_id, snapshot_id in members.items():
+            refuse_restoring(_volume(home, volume_id))
             if snapshot_id not in _volume(home, volume_id).pending:
                 raise FinalDriverError(
                     f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut"
@@ -82,11 +84,11 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
     Raises: FinalDriverError if there is no such copy; DriverError.
     """
     with settled(home) as graph:
-        volume, layer = _layer(home, volume_id, snapshot_id)
+        volume, layer = frozen_layer(home, volume_id, snapshot_id)
         nodes = graph.nodes()
         size = qcow2.read_header(home.path(layer)).size_bytes
-        is_covered = any(held.backing == layer for held in nodes.values())
-        if layer not in nodes or nodes[layer].size_bytes != size or not is_covered or layer == volume.leaf:
+        is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
+        if layer not in nodes or nodes[layer].size_bytes != size or not is_frozen or layer == volume.leaf:
             raise FinalDriverError(
                 f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
             )
@@ -99,11 +101,11 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
     Raises: FinalDriverError if there is no such copy; DriverError.
     """
     with settled(home) as graph:
-        volume, layer = _layer(home, volume_id, snapshot_id)
+        volume, layer = frozen_layer(home, volume_id, snapshot_id)
         if snapshot_id in volume.exported:
             return
         merge.interrupt(home, volume_id)
-        volume, layer = _layer(home, volume_id, snapshot_id)
+        volume, layer = frozen_layer(home, volume_id, snapshot_id)
         with or_nothing(f"the export of snapshot {snapshot_id} could not be recorded"):
             exported = (*volume.exported, snapshot_id)
             home.save(home.manifest.with_volume(replace(volume, exported=exported)))
@@ -183,6 +185,14 @@ def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_
     home.remove_files(held.layer)
 
 
+def refuse_restoring(volume: VolumeRecord) -> None:
+    """Raises: FinalDriverError, while a restore of the volume is unfinished."""
+    if volume.kept is not None:
+        raise FinalDriverError(
+            f"restore {volume.kept.restore_id} of volume {volume.id} is unfinished: finish or undo it"
+        )
+
+
 def _volume(home: Home, volume_id: str) -> VolumeRecord:
     try:
         return home.manifest.volumes[volume_id]
@@ -190,7 +200,7 @@ def _volume(home: Home, volume_id: str) -> VolumeRecord:
         raise FinalDriverError(f"there is no volume {volume_id} in {home.id}") from None
 
 
-def _layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, int]:
+def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, int]:
     """Return the volume and the frozen layer of a snapshot. Raises: FinalDriverError, if it has none."""
     volume = _volume(home, volume_id)
     found = chain.cut_of(home.manifest, snapshot_id)

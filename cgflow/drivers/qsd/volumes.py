@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from cgflow.drivers.qsd import merge, qcow2
 from cgflow.drivers.qsd.home import Home, or_nothing
-from cgflow.drivers.qsd.manifest import VolumeRecord
 from cgflow.drivers.qsd.qmp import CommandRefused
+from cgflow.drivers.qsd.records import VolumeRecord
 from cgflow.drivers.qsd.recovery import settled
+from cgflow.drivers.qsd.snapshots import refuse_restoring
 from cgflow.errors import BusyDriverError, FinalDriverError
 
 
@@ -17,12 +20,20 @@ def create(home: Home, volume_id: str, size_bytes: int) -> None:
 
     Raises: FinalDriverError on a full disk; DriverError.
     """
+    begin(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
+
+
+def begin(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
+    """Make a volume of one layer, whose file ``write`` makes durably, unless the volume is there.
+
+    Raises: FinalDriverError on a full disk; DriverError.
+    """
     with settled(home) as graph:
         if volume_id in home.manifest.volumes:
             return
         layer = home.new_layer()
         with or_nothing(f"volume {volume_id} could not be written"):
-            qcow2.create(home.path(layer), size_bytes)
+            write(home.path(layer))
             home.trace("volume:after-file")
             fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
             _save_or_remove(home, layer, fresh)
@@ -47,18 +58,19 @@ def delete(home: Home, volume_id: str) -> None:
             raise FinalDriverError(f"volume {volume_id} has snapshots: {', '.join(left)}; delete them first")
         merge.interrupt(home, volume_id)
         volume = home.manifest.volumes[volume_id]
+        refuse_cloned(home, volume)
         # A volume that could not be served must still be removable.
         if volume_id in graph.exports():
             graph.detach(volume_id)
         home.trace("remove:after-detach")
         opened = graph.nodes()
-        for layer in reversed(volume.chain):
+        for layer in reversed(volume.lies_over):
             if layer in opened:
                 graph.close(layer)
         home.trace("remove:after-close")
         home.save(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
-        home.remove_files(*volume.chain)
+        home.remove_files(*volume.lies_over)
 
 
 def resize(home: Home, volume_id: str, size_bytes: int) -> None:
@@ -74,6 +86,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
             raise FinalDriverError(f"there is no volume {volume_id} to extend")
         if volume.size_bytes == size_bytes:
             return
+        refuse_restoring(volume)
         merge.interrupt(home, volume_id)
         if size_bytes < volume.size_bytes:
             merge.sweep(home, volume_id)
@@ -98,6 +111,12 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         home.trace("extend:after-resize")
         home.save(home.manifest.with_volume(replace(volume, size_bytes=size_bytes)), releasing=True)
         home.trace("extend:after-record")
+
+
+def refuse_cloned(home: Home, volume: VolumeRecord) -> None:
+    """Raises: BusyDriverError, while a clone is being made of a layer of the volume."""
+    if home.cloned & volume.lies_over.keys():
+        raise BusyDriverError(f"a copy of volume {volume.id} is being cloned: ask again when that is done")
 
 
 def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> None:
