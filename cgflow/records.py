@@ -67,7 +67,10 @@ class ConsistencyGroup(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Volume(Resource):
-    """A block volume, a member of a consistency group if ``consistencygroup_id`` is set."""
+    """A block volume, a member of a consistency group if ``consistencygroup_id`` is set.
+
+    ``snapshot_id`` or ``source_volid`` names what it was made from, which may be gone since.
+    """
 
     size: int
     availability_zone: str
@@ -75,6 +78,8 @@ class Volume(Resource):
     volume_type_id: str | None
     volume_type_name: str | None
     consistencygroup_id: str | None
+    snapshot_id: str | None
+    source_volid: str | None
     metadata: dict[str, str] = field(default_factory=dict)
 
     def spec(self) -> VolumeSpec:
@@ -92,11 +97,16 @@ class Cgsnapshot(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot(Resource):
-    """One member's copy inside a cgsnapshot. ``size`` is that of the volume when it was cut."""
+    """A copy of a volume, alone or one of a cgsnapshot. ``size`` is that of the volume when it was cut.
+
+    ``group_id`` is the consistency group that its volume is in now, ``host`` the volume's backend.
+    """
 
     volume_id: str
-    cgsnapshot_id: str
-    consistencygroup_id: str
+    cgsnapshot_id: str | None
+    consistencygroup_id: str | None
+    group_id: str | None
+    host: str | None
     size: int
     progress: str
     volume_type_id: str | None
@@ -107,8 +117,9 @@ class Snapshot(Resource):
         return SnapshotSpec(
             id=self.id,
             volume_id=self.volume_id,
-            cgsnapshot_id=self.cgsnapshot_id,
-            group_id=self.consistencygroup_id,
+            # One that was made alone is a cut of its own.
+            cgsnapshot_id=self.cgsnapshot_id or self.id,
+            group_id=self.group_id,
         )
 
 

@@ -14,6 +14,8 @@ class Status(StrEnum):
     IN_USE = "in-use"
     UPDATING = "updating"
     EXTENDING = "extending"
+    RETYPING = "retyping"
+    REVERTING = "reverting"
     DELETING = "deleting"
     DELETED = "deleted"
     ERROR = "error"

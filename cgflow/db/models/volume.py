@@ -13,7 +13,7 @@ from cgflow.db.models.volume_type import VolumeType
 
 
 class Volume(ResourceColumns, Base):
-    """A block volume of ``size`` GiB."""
+    """A block volume of ``size`` GiB. What it was made from is told, not referred to: it may be gone."""
 
     __tablename__ = "volumes"
     __table_args__ = (Index(None, "project_id", "deleted", "created_at"),)
@@ -25,6 +25,8 @@ class Volume(ResourceColumns, Base):
     consistencygroup_id: Mapped[str | None] = mapped_column(
         ID, ForeignKey("consistencygroups.id"), index=True
     )
+    snapshot_id: Mapped[str | None] = mapped_column(ID)
+    source_volid: Mapped[str | None] = mapped_column(ID)
     volume_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
     volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
 
@@ -38,5 +40,7 @@ class Volume(ResourceColumns, Base):
             volume_type_id=self.volume_type_id,
             volume_type_name=self.volume_type.name if self.volume_type else None,
             consistencygroup_id=self.consistencygroup_id,
+            snapshot_id=self.snapshot_id,
+            source_volid=self.source_volid,
             metadata=dict(self.volume_metadata),
         )
