@@ -132,9 +132,9 @@ class Acceptance:
             ledger.reserve(self.session, self.flow_id, self.context.project_id, dict(deltas), expires)
         return Accepted(self.flow_id, resource_id)
 
-    def claim(self, noun: str, status: Status | None = None) -> None:
-        """Take the things of one type into the flow's hold. Raises: Busy."""
-        ROWS_OF[noun].claim(self.session, self.claims[noun], self.flow_id, status)
+    def claim(self, noun: str, status: Status | None = None, ids: Collection[str] | None = None) -> None:
+        """Take the things of one type into the flow's hold, or only those named. Raises: Busy."""
+        ROWS_OF[noun].claim(self.session, self.claims[noun] if ids is None else ids, self.flow_id, status)
 
     def new(self, **columns: object) -> dict[str, object]:
         """Return the columns that every new thing of this flow starts with, and the given ones."""

@@ -69,5 +69,12 @@ def expect_no_snapshot(driver: StorageDriver, snapshot: SnapshotSpec) -> None:
         raise _not_so(f"snapshot {snapshot.id} was removed", "it is still there")
 
 
+def expect_restore(driver: StorageDriver, restore_id: str, group_id: str | None, *, kept: bool) -> None:
+    """Raise AmbiguousDriverError unless what volumes held before a restore is kept aside, or is not."""
+    if (restore_id in ask(driver.inventory, group_id).restores) is not kept:
+        done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
+        raise _not_so(f"restore {restore_id} was {done}", but)
+
+
 def _not_so(reported: str, found: str) -> AmbiguousDriverError:
     return AmbiguousDriverError(f"The backend reported that {reported}, but {found}.")

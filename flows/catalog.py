@@ -12,18 +12,30 @@ from flows.cgsnapshot.create import create_cgsnapshot
 from flows.cgsnapshot.delete import delete_cgsnapshot
 from flows.consistencygroup.create import create_consistencygroup
 from flows.consistencygroup.delete import delete_consistencygroup
+from flows.snapshot.create import create_snapshot
+from flows.snapshot.delete import delete_snapshot
 from flows.volume.create import create_volume
+from flows.volume.create_from_snapshot import create_volume_from_snapshot
+from flows.volume.create_from_volume import create_volume_from_volume
 from flows.volume.delete import delete_volume
 from flows.volume.extend import extend_volume
+from flows.volume.retype import retype_volume
+from flows.volume.revert import revert_volume
 
 OPERATIONS: dict[str, Definition] = {
     "cgsnapshot.create": Definition(1, create_cgsnapshot),
     "cgsnapshot.delete": Definition(1, delete_cgsnapshot),
     "consistencygroup.create": Definition(1, create_consistencygroup),
     "consistencygroup.delete": Definition(1, delete_consistencygroup),
+    "snapshot.create": Definition(1, create_snapshot),
+    "snapshot.delete": Definition(1, delete_snapshot),
     "volume.create": Definition(1, create_volume),
+    "volume.create_from_snapshot": Definition(1, create_volume_from_snapshot),
+    "volume.create_from_volume": Definition(1, create_volume_from_volume),
     "volume.delete": Definition(1, delete_volume),
     "volume.extend": Definition(1, extend_volume),
+    "volume.retype": Definition(1, retype_volume),
+    "volume.revert": Definition(1, revert_volume),
 }
 
 

@@ -10,7 +10,7 @@ from taskflow.patterns import linear_flow, unordered_flow
 from cgflow.engine.retry import Backoff
 from cgflow.engine.task import Task
 
-Member = Mapping[str, str]
+Member = Mapping[str, str | None]
 
 PERSISTENCE_ATTEMPTS = 5
 

@@ -1,26 +1,30 @@
-"""Snapshots: ``/snapshots``. They come and go with their cgsnapshots, and can be read one by one."""
+"""Snapshots: ``/snapshots``. Each is of one volume, alone or one of a cgsnapshot."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
+from flask import Response
 from flask.views import MethodView
 
 from api import answers, connections
 from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
+from api.current import caller, desk
 from api.schemas import snapshot as schemas
 from api.schemas.action import ConnectionInfoOut, SnapshotActionIn
 from api.schemas.listing import SnapshotListIn
 from cgflow.db.repositories import snapshot as snapshots
+from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from cgflow.errors import InvalidInput, InvalidState
+from flows.snapshot import accept
 
-blueprint = Blueprint("snapshots", "The members' copies inside cgsnapshots.")
+blueprint = Blueprint("snapshots", "Frozen copies of volumes, alone or inside cgsnapshots.")
 
 _ACTIONS = {
     "connect": "volume_extension:snapshot_actions:initialize_connection",
     "disconnect": "volume_extension:snapshot_actions:terminate_connection",
+    "force_delete": "volume_extension:snapshot_admin_actions:force_delete",
 }
 
 
@@ -35,13 +39,15 @@ class Snapshots(MethodView):
         authorize("volume:get_all_snapshots")
         return answers.page("snapshots", snapshots.page, query)
 
-    @blueprint.refuses()
-    def post(self) -> NoReturn:
-        """Refuse to copy a single volume, which is not offered."""
-        authorize("volume:create_snapshot")
-        raise InvalidInput(
-            "Snapshots of a single volume are not supported yet; take a cgsnapshot of its consistency group."
-        )
+    @blueprint.takes(schemas.SnapshotCreateIn)
+    @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Take a snapshot of one volume."""
+        authorize_on("volume:create_snapshot", volumes.get, body["volume_id"])
+        accepted = accept.create(desk(), caller(), **body)
+        with desk().database.read() as session:
+            snapshot = snapshots.get(session, accepted.resource_id, None)
+        return answers.accepted(accepted, {"snapshot": snapshot})
 
 
 @blueprint.route("/snapshots/detail")
@@ -65,14 +71,11 @@ class Snapshot(MethodView):
         """Show a snapshot."""
         return {"snapshot": permitted("volume:get_snapshot", snapshots.get, snapshot_id)}
 
-    @blueprint.refuses(404)
-    def delete(self, snapshot_id: str) -> NoReturn:
-        """Refuse to take one copy out of a cgsnapshot, which would no longer be whole."""
-        permitted("volume:delete_snapshot", snapshots.get, snapshot_id)
-        raise InvalidState(
-            f"Invalid snapshot: Snapshot {snapshot_id} is part of a cgsnapshot "
-            "and has to be deleted together with the cgsnapshot."
-        )
+    @blueprint.accepts(None, 404, 409)
+    def delete(self, snapshot_id: str) -> Response:
+        """Delete a snapshot. One of a cgsnapshot goes only together with the whole."""
+        authorize_on("volume:delete_snapshot", snapshots.get, snapshot_id)
+        return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id))
 
 
 @blueprint.route("/snapshots/<snapshot_id>/action")
@@ -87,5 +90,7 @@ class SnapshotAction(MethodView):
         authorize_on(_ACTIONS[next(iter(body))], snapshots.get, snapshot_id)
         if "connect" in body:
             return {"connection_info": connections.connect_snapshot(snapshot_id)}
+        if "force_delete" in body:
+            return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id))
         connections.disconnect_snapshot(snapshot_id)
         return answers.empty()

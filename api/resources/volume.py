@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
@@ -16,12 +17,23 @@ from api.schemas.action import ConnectionInfoOut, VolumeActionIn
 from api.schemas.listing import VolumeListIn
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from flows.volume import accept
+from flows.acceptance import Accepted
+from flows.volume import accept, change
+
+CHANGES: dict[str, Callable[..., Accepted]] = {
+    "extend": change.extend,
+    "retype": change.retype,
+    "revert": change.revert,
+}
 
 blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
 
 _ACTIONS = {
     "extend": "volume:extend",
+    "retype": "volume:retype",
+    "revert": "volume:revert_to_snapshot",
+    "migrate": "volume_extension:volume_admin_actions:migrate_volume",
+    "force_delete": "volume_extension:volume_admin_actions:force_delete",
     "connect": "volume_extension:volume_actions:initialize_connection",
     "disconnect": "volume_extension:volume_actions:terminate_connection",
 }
@@ -72,10 +84,10 @@ class Volume(MethodView):
 
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
     @blueprint.accepts(None, 404, 409)
-    def delete(self, _query: dict[str, Any], volume_id: str) -> Response:
-        """Delete a volume that is in no consistency group and has no snapshots."""
+    def delete(self, query: dict[str, Any], volume_id: str) -> Response:
+        """Delete a volume that is in no consistency group, with its snapshots if ``cascade`` says so."""
         authorize_on("volume:delete", volumes.get, volume_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), volume_id))
+        return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, **query))
 
 
 @blueprint.route("/volumes/<volume_id>/action")
@@ -86,11 +98,16 @@ class VolumeAction(MethodView):
     @blueprint.accepts(None)
     @blueprint.gives(200, ConnectionInfoOut, 404, 409, 413)
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
-        """Extend a volume (202), learn its address (200), or say that it is no longer used (202)."""
-        authorize_on(_ACTIONS[next(iter(body))], volumes.get, volume_id)
-        if "extend" in body:
-            return answers.accepted_empty(accept.extend(desk(), caller(), volume_id, **body["extend"]))
-        if "connect" in body:
+        """Change a volume (202), learn its address (200), or say that it is no longer used (202)."""
+        ((action, details),) = body.items()
+        authorize_on(_ACTIONS[action], volumes.get, volume_id)
+        if action in CHANGES:
+            return answers.accepted_empty(CHANGES[action](desk(), caller(), volume_id, **details))
+        if action == "force_delete":
+            return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, force=True))
+        if action == "connect":
             return {"connection_info": connections.connect_volume(volume_id)}
+        if action == "migrate":
+            change.refuse_migration(desk(), caller(), volume_id)
         connections.disconnect_volume(volume_id)
         return answers.empty()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields, pre_load
+from marshmallow import Schema, fields, post_load, pre_load
+from marshmallow.validate import OneOf
 
 from api.errors import MALFORMED
 from api.schemas.fields import Count, Text
@@ -15,6 +16,24 @@ class ExtendIn(Schema):
     """The size that a volume is to have, in GiB."""
 
     new_size = Count(min=1, required=True)
+
+
+class RetypeIn(Schema):
+    """The type that a volume is to have. It stays where it is, so ``migration_policy`` asks for nothing."""
+
+    new_type = Text(min=1, required=True)
+    migration_policy = fields.String(load_only=True, allow_none=True, validate=OneOf(("never", "on-demand")))
+
+    @post_load
+    def only_type(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return what the view is given."""
+        return {"new_type": data["new_type"]}
+
+
+class RevertIn(Schema):
+    """The snapshot that a volume is to be put back to."""
+
+    snapshot_id = Text(min=1, required=True)
 
 
 class NothingIn(Schema):
@@ -66,12 +85,16 @@ class SnapshotActionIn(_ActionIn):
 
     connect = _Details("os-initialize_connection")
     disconnect = _Details("os-terminate_connection")
+    force_delete = _Details("os-force_delete")
 
 
 class VolumeActionIn(SnapshotActionIn):
     """An action on a volume."""
 
     extend = fields.Nested(ExtendIn, data_key="os-extend")
+    retype = fields.Nested(RetypeIn, data_key="os-retype")
+    revert = fields.Nested(RevertIn)
+    migrate = _Details("os-migrate_volume")
 
 
 class FlowActionIn(_ActionIn):

@@ -1,12 +1,30 @@
-"""Snapshots on the wire: the members' copies inside cgsnapshots."""
+"""Snapshots on the wire: copies of volumes, alone or inside cgsnapshots."""
 
 from __future__ import annotations
 
 from marshmallow import fields
 
-from api.schemas.envelope import listed, wrapped
-from api.schemas.fields import Moment, constant
-from api.schemas.resource import RefOut, ResourceOut
+from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.fields import Flag, Ignored, Moment, Text, constant
+from api.schemas.resource import NamedIn, RefOut, ResourceOut
+
+
+class SnapshotIn(NamedIn):
+    """A new snapshot of one volume. ``force``: also while the volume is in use."""
+
+    ignored = (*NamedIn.ignored, "metadata")
+
+    volume_id = Text(required=True)
+    force = Flag(load_default=False)
+    metadata = Ignored()
+
+
+class SnapshotCreateIn(Envelope):
+    """The body that creates a snapshot."""
+
+    root = "snapshot"
+
+    snapshot = fields.Nested(SnapshotIn, required=True)
 
 
 class SnapshotRefOut(RefOut):
@@ -24,12 +42,17 @@ class SnapshotRefOut(RefOut):
 class SnapshotOut(SnapshotRefOut, ResourceOut):
     """A snapshot in full. ``group_snapshot_id`` is the cgsnapshot's id, in later words."""
 
-    cgsnapshot_id = fields.String()
-    group_snapshot_id = fields.String(attribute="cgsnapshot_id", dump_only=True)
+    cgsnapshot_id = fields.String(allow_none=True)
+    group_snapshot_id = fields.String(attribute="cgsnapshot_id", dump_only=True, allow_none=True)
     project_id = fields.String(data_key="os-extended-snapshot-attributes:project_id")
     progress = fields.String(data_key="os-extended-snapshot-attributes:progress")
 
 
+class SnapshotCreatedOut(SnapshotRefOut):
+    """A snapshot as the answer to its creation shows it."""
+
+
+CreatedEnvelope = wrapped("snapshot", SnapshotCreatedOut)
 RefPage = listed("snapshots", SnapshotRefOut)
 ShowEnvelope = wrapped("snapshot", SnapshotOut)
 ShowPage = listed("snapshots", SnapshotOut)

@@ -11,17 +11,14 @@ from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Text, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, RefOut, ResourceOut, links
-from cgflow.errors import InvalidInput
 from cgflow.policies import volume as policies
 
 
-def _refuse_cascade(cascade: bool) -> None:
-    if cascade:
-        raise InvalidInput("'cascade' is not supported yet: delete the snapshots first.", "cascade")
-
-
 class VolumeIn(NamedIn):
-    """A new volume, a member of a consistency group if one is named. ``size`` is in GiB."""
+    """A new volume, a member of a consistency group if one is named.
+
+    ``size`` is in GiB; what is made from a snapshot or from another volume has the size of that.
+    """
 
     ignored = (
         *NamedIn.ignored,
@@ -29,12 +26,10 @@ class VolumeIn(NamedIn):
         "backup_id",
         "imageRef",
         "multiattach",
-        "snapshot_id",
         "source_replica",
-        "source_volid",
     )
 
-    size = Count(min=1, required=True)
+    size = Count(min=1, allow_none=True, load_default=None)
     volume_type = Text(allow_none=True, load_default=None)
     consistencygroup_id = Text(allow_none=True, load_default=None)
     availability_zone = Text(allow_none=True, load_default=None)
@@ -43,9 +38,9 @@ class VolumeIn(NamedIn):
     backup_id = NotOffered()
     imageRef = NotOffered()  # noqa: N815 - the wire's word
     multiattach = NotOffered()
-    snapshot_id = NotOffered()
+    snapshot_id = Text(allow_none=True, load_default=None)
     source_replica = NotOffered()
-    source_volid = NotOffered()
+    source_volid = Text(allow_none=True, load_default=None)
 
 
 class VolumeCreateIn(Envelope):
@@ -57,12 +52,12 @@ class VolumeCreateIn(Envelope):
 
 
 class VolumeDeleteIn(Schema):
-    """The query of a deletion. Clients always send ``cascade``, mostly to say that they do not want it."""
+    """The query of a deletion. ``cascade``: with the snapshots; clients mostly send it to say no."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    cascade = Flag(load_default=False, validate=_refuse_cascade)
+    cascade = Flag(load_default=False)
 
 
 class VolumeRefOut(RefOut):
@@ -96,8 +91,8 @@ class VolumeOut(ResourceOut):
     migstat = constant(None, data_key="os-vol-mig-status-attr:migstat", type="string", nullable=True)
     name_id = constant(None, data_key="os-vol-mig-status-attr:name_id", type="string", nullable=True)
     replication_status = constant(None, type="string", nullable=True)
-    snapshot_id = constant(None, type="string", nullable=True)
-    source_volid = constant(None, type="string", nullable=True)
+    snapshot_id = fields.String(allow_none=True)
+    source_volid = fields.String(allow_none=True)
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

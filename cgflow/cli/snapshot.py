@@ -1,18 +1,47 @@
-"""``cgflow snapshot``: the members' copies. They are made and deleted with their cgsnapshot."""
+"""``cgflow snapshot``: copies of single volumes, and the members' copies inside cgsnapshots."""
 
 from __future__ import annotations
 
 import click
 
 from cgflow.cli import connecting
+from cgflow.cli.deletion import delete_each
 from cgflow.cli.session import Session, with_session
+from cgflow.cli.submission import Waiting, settle, waiting
 
 _COLUMNS = ("id", "name", "status", "size", "volume_id", "created_at", "cgflow:reason")
 
 
 @click.group()
 def snapshot() -> None:
-    """Snapshots: one member's copy inside a cgsnapshot."""
+    """Snapshots: copies of single volumes, and the members' copies inside cgsnapshots."""
+
+
+@snapshot.command()
+@with_session
+@click.argument("name")
+@click.option("--volume", metavar="VOLUME", required=True, help="What to copy.")
+@click.option("--description")
+@click.option("--force", is_flag=True, help="Also while the volume is in use.")
+@waiting
+def create(
+    session: Session, /, name: str, volume: str, description: str | None, force: bool, waiting: Waiting
+) -> None:
+    """Copy one volume. For several at one instant take a cgsnapshot of their group."""
+    client = session.client
+    volume_id = client.volumes.find(volume)["id"]
+    made = client.snapshots.create(name, volume_id, description=description, force=force)
+    settle(session, client.snapshots, made, waiting)
+
+
+@snapshot.command()
+@with_session
+@click.argument("names", metavar="SNAPSHOT...", nargs=-1, required=True)
+@waiting
+def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
+    """Delete snapshots that are in no cgsnapshot."""
+    snapshots = session.client.snapshots
+    delete_each(session, snapshots, names, snapshots.delete, waiting)
 
 
 @snapshot.command(name="list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -22,7 +23,9 @@ def volume() -> None:
 @volume.command()
 @with_session
 @click.argument("name")
-@click.option("--size", type=click.IntRange(min=1), metavar="GIB", required=True)
+@click.option("--size", type=click.IntRange(min=1), metavar="GIB", help="Needed without a source.")
+@click.option("--snapshot", metavar="SNAPSHOT", help="The snapshot that it is made from.")
+@click.option("--source", metavar="VOLUME", help="The volume that it is made from.")
 @click.option("--type", "type_", metavar="TYPE")
 @click.option("--group", metavar="GROUP", help="The consistency group it becomes a member of.")
 @click.option("--description")
@@ -32,7 +35,9 @@ def create(
     session: Session,
     /,
     name: str,
-    size: int,
+    size: int | None,
+    snapshot: str | None,
+    source: str | None,
     type_: str | None,
     group: str | None,
     waiting: Waiting,
@@ -42,7 +47,15 @@ def create(
     client = session.client
     group_id = None if group is None else client.consistencygroups.find(group)["id"]
     type_id = None if type_ is None else client.types.find(type_)["id"]
-    made = client.volumes.create(name, size, volume_type=type_id, consistencygroup_id=group_id, **told)
+    made = client.volumes.create(
+        name,
+        size,
+        volume_type=type_id,
+        consistencygroup_id=group_id,
+        snapshot_id=None if snapshot is None else client.snapshots.find(snapshot)["id"],
+        source_volid=None if source is None else client.volumes.find(source)["id"],
+        **told,
+    )
     settle(session, client.volumes, made, waiting)
 
 
@@ -73,11 +86,12 @@ def show(session: Session, name: str) -> None:
 @volume.command()
 @with_session
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
+@click.option("--cascade", is_flag=True, help="With their snapshots.")
 @waiting
-def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
-    """Delete volumes that are in no group and have no snapshots."""
+def delete(session: Session, names: tuple[str, ...], cascade: bool, waiting: Waiting) -> None:
+    """Delete volumes that are in no group."""
     volumes = session.client.volumes
-    delete_each(session, volumes, names, volumes.delete, waiting)
+    delete_each(session, volumes, names, partial(volumes.delete, cascade=cascade), waiting)
 
 
 @volume.command()
@@ -89,6 +103,30 @@ def extend(session: Session, name: str, new_size: int, waiting: Waiting) -> None
     """Make a volume larger."""
     volumes = session.client.volumes
     settle(session, volumes, volumes.extend(volumes.find(name)["id"], new_size), waiting)
+
+
+@volume.command()
+@with_session
+@click.argument("name", metavar="VOLUME")
+@click.argument("new_type", metavar="TYPE")
+@waiting
+def retype(session: Session, name: str, new_type: str, waiting: Waiting) -> None:
+    """Give a volume another type, on the backend where it is."""
+    volumes = session.client.volumes
+    settle(session, volumes, volumes.retype(volumes.find(name)["id"], new_type), waiting)
+
+
+@volume.command()
+@with_session
+@click.argument("name", metavar="VOLUME")
+@click.argument("snapshot", metavar="SNAPSHOT")
+@waiting
+def revert(session: Session, name: str, snapshot: str, waiting: Waiting) -> None:
+    """Put a volume back to one of its snapshots. What was written since is lost."""
+    client = session.client
+    snapshot_id = client.snapshots.find(snapshot)["id"]
+    reverted = client.volumes.revert(client.volumes.find(name)["id"], snapshot_id)
+    settle(session, client.volumes, reverted, waiting)
 
 
 @volume.command()

@@ -15,14 +15,16 @@ class Volumes(Connectable):
     def create(
         self,
         name: str,
-        size: int,
+        size: int | None,
         *,
         volume_type: str | None,
         consistencygroup_id: str | None,
         description: str | None,
         availability_zone: str | None,
+        snapshot_id: str | None = None,
+        source_volid: str | None = None,
     ) -> Accepted:
-        """Make a volume."""
+        """Make a volume, empty or from a snapshot or another volume, which then says its size."""
         asked = {
             "name": name,
             "size": size,
@@ -30,14 +32,27 @@ class Volumes(Connectable):
             "consistencygroup_id": consistencygroup_id,
             "description": description,
             "availability_zone": availability_zone,
+            "snapshot_id": snapshot_id,
+            "source_volid": source_volid,
         }
         return self._http.post(self.root, {self.key: asked}).accepted(self.key)
 
     def extend(self, id_: str, new_size: int) -> Accepted:
         """Make a volume larger."""
-        answer = self._http.post(self.path(id_, "action"), {"os-extend": {"new_size": new_size}})
-        return Accepted({"id": id_}, answer.flow_id)
+        return self._act(id_, {"os-extend": {"new_size": new_size}})
 
-    def delete(self, id_: str) -> Accepted:
-        """Delete a volume."""
-        return Accepted({"id": id_}, self._http.delete(self.path(id_)).flow_id)
+    def retype(self, id_: str, new_type: str) -> Accepted:
+        """Give a volume another type, on the backend where it is."""
+        return self._act(id_, {"os-retype": {"new_type": new_type, "migration_policy": "never"}})
+
+    def revert(self, id_: str, snapshot_id: str) -> Accepted:
+        """Put a volume back to one of its snapshots."""
+        return self._act(id_, {"revert": {"snapshot_id": snapshot_id}})
+
+    def delete(self, id_: str, *, cascade: bool = False) -> Accepted:
+        """Delete a volume, with its snapshots if ``cascade``."""
+        path = self.path(id_) + ("?cascade=True" if cascade else "")
+        return Accepted({"id": id_}, self._http.delete(path).flow_id)
+
+    def _act(self, id_: str, action: dict[str, object]) -> Accepted:
+        return Accepted({"id": id_}, self._http.post(self.path(id_, "action"), action).flow_id)

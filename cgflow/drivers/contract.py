@@ -82,15 +82,16 @@ class Connection:
 class Inventory:
     """What really exists on the backend, for audit against rows and quota.
 
-    ``exports`` are the ids of the snapshots that are exported; volumes are
-    always exported. ``problems`` names in words what was found and is not
-    understood (a corrupt file, a daemon that cannot be started).
+    ``exports`` are the snapshots that are exported; volumes always are. ``restores``
+    still keep aside what volumes held. ``problems`` names in words what was found
+    and is not understood (a corrupt file, a daemon that cannot be started).
     """
 
     groups: frozenset[str]
     volumes: frozenset[str]
     snapshots: frozenset[str]
     exports: frozenset[str] = frozenset()
+    restores: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
 
@@ -184,7 +185,6 @@ class GroupSnapshots(Protocol):
         Undone by ``delete_snapshot``. Raises: FinalDriverError if the volume
         is unknown or the storage is full; DriverError.
         """
-        ...
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         """Freeze the content of the members named at one instant: all of them, or none.
@@ -197,7 +197,6 @@ class GroupSnapshots(Protocol):
         if a member is not prepared, or the backend refused as a whole;
         AmbiguousDriverError if the answer was lost.
         """
-        ...
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         """Verify that the copy of one member exists, is immutable and can be read, and describe it.
@@ -205,7 +204,6 @@ class GroupSnapshots(Protocol):
         Idempotency: reads only. Returns: JSON facts about the copy.
         Raises: FinalDriverError if there is no such copy; DriverError.
         """
-        ...
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         """Remove a copy in whatever state it is: prepared, cut, exported, half removed.
@@ -214,7 +212,6 @@ class GroupSnapshots(Protocol):
         itself are disconnected. Idempotency: no such copy is success.
         Raises: DriverError.
         """
-        ...
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         """Make a copy readable, never writable, and return its address.
@@ -222,14 +219,12 @@ class GroupSnapshots(Protocol):
         Idempotency: exported is left exported. Raises: FinalDriverError if
         there is no such copy; DriverError.
         """
-        ...
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         """Disconnect the readers of a copy and withdraw its address.
 
         Idempotency: not exported is success. Raises: DriverError.
         """
-        ...
 
 
 @runtime_checkable
@@ -247,7 +242,6 @@ class Cloning(Protocol):
         ``delete_volume``. Raises: FinalDriverError if there is no such copy, it
         is larger, the group is unknown or the storage is full; DriverError.
         """
-        ...
 
 
 @runtime_checkable
@@ -264,7 +258,6 @@ class Regrouping(Protocol):
         a copy is connected; FinalDriverError if volume or group are unknown, or
         a restore of the volume is unfinished; DriverError.
         """
-        ...
 
 
 @runtime_checkable
@@ -286,15 +279,12 @@ class Restoring(Protocol):
         not disconnect it; FinalDriverError if there is no such copy, or it is
         larger than its volume is now; DriverError.
         """
-        ...
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         """Put back what was kept, all or none, and disconnect clients; nothing kept is success.
 
         Raises: DriverError.
         """
-        ...
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         """Forget what was kept aside; nothing kept is success. Raises: DriverError; then a repeat ends it."""
-        ...

@@ -25,16 +25,17 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     ``atom`` is the step's stored name, such as ``quota.reserve``: renaming one
     would make stored flows run it twice. A step that is repeated for the
     members of a group is made with ``member``, the symbols of that member, and
-    has the member's ``volume_id`` in brackets behind its name.
+    has that one of them in brackets behind its name which ``key`` says.
     """
 
     atom: ClassVar[str]
+    key: ClassVar[str] = "volume_id"
 
     # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
     TASK_EVENTS = ()
 
-    def __init__(self, member: Mapping[str, str] | None = None) -> None:
-        name = self.atom if member is None else f"{self.atom}[{member['volume_id']}]"
+    def __init__(self, member: Mapping[str, str | None] | None = None) -> None:
+        name = self.atom if member is None else f"{self.atom}[{member[self.key]}]"
         super().__init__(name=name, inject=None if member is None else dict(member))
         self._run: Run | None = None
 

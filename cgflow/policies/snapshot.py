@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cgflow.policies.base import OWNER, READER, guard
+from cgflow.policies.base import ADMIN, OWNER, READER, guard
 
 _ACTION = "POST /snapshots/{snapshot_id}/action"
 
@@ -17,6 +17,12 @@ RULES = [
     guard("volume:get_snapshot", READER, "Show a snapshot.", "GET /snapshots/{snapshot_id}"),
     guard("volume:get_all_snapshots", READER, "List snapshots.", "GET /snapshots", "GET /snapshots/detail"),
     guard("volume:delete_snapshot", OWNER, "Delete a snapshot.", "DELETE /snapshots/{snapshot_id}"),
+    guard(
+        "volume_extension:snapshot_admin_actions:force_delete",
+        ADMIN,
+        "Delete a snapshot as an administrator (os-force_delete).",
+        _ACTION,
+    ),
     guard(
         "volume_extension:snapshot_actions:initialize_connection",
         OWNER,

@@ -16,6 +16,20 @@ RULES = [
     guard("volume:get_all", READER, "List volumes.", "GET /volumes", "GET /volumes/detail"),
     guard("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
     guard("volume:extend", OWNER, "Extend a volume (os-extend).", _ACTION),
+    guard("volume:retype", OWNER, "Give a volume another type (os-retype).", _ACTION),
+    guard("volume:revert_to_snapshot", OWNER, "Put a volume back to a snapshot (revert).", _ACTION),
+    guard(
+        "volume_extension:volume_admin_actions:migrate_volume",
+        ADMIN,
+        "Ask for a volume to be moved, which is refused in words (os-migrate_volume).",
+        _ACTION,
+    ),
+    guard(
+        "volume_extension:volume_admin_actions:force_delete",
+        ADMIN,
+        "Delete a volume whatever resting status it has (os-force_delete).",
+        _ACTION,
+    ),
     guard(
         "volume_extension:volume_actions:initialize_connection",
         OWNER,

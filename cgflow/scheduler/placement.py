@@ -21,7 +21,7 @@ from cgflow.records import Backend
 from cgflow.scheduler import plugins
 from cgflow.scheduler.filters.backend_up import BackendUpFilter, is_stale
 from cgflow.scheduler.filters.base import Filter
-from cgflow.scheduler.request import PlacementRequest
+from cgflow.scheduler.request import Kind, PlacementRequest
 from cgflow.scheduler.weighers.base import Weigher
 
 GROUP_SUPPORT = "consistencygroup_support"
@@ -93,21 +93,27 @@ class Placement:
         return self._choose(backends, of_group)
 
     def for_snapshots(
-        self, backend: Backend | None, cgsnapshot_id: str, sizes_gib: Sequence[int], now: datetime
+        self,
+        backend: Backend | None,
+        kind: Kind,
+        id: str,
+        sizes_gib: Sequence[int],
+        now: datetime,  # noqa: A002
     ) -> None:
-        """Make sure that the backend of a group can cut it now and has room for the copies.
+        """Make sure that the backend of volumes can cut them now and has room for the copies.
 
-        Copies on thin storage take nothing when they are made. ``backend`` is
-        None if it is not known any more. Raises: NoValidBackend, with the reasons.
+        ``kind`` is ``cgsnapshot`` or ``snapshot``. Copies on thin storage take
+        nothing when they are made. ``backend`` is None if it is not known any
+        more. Raises: NoValidBackend, with the reasons.
         """
         if backend is None:
             raise NoValidBackend(
-                f"No valid backend was found for cgsnapshot {cgsnapshot_id}: "
-                "the backend of its consistency group is not known any more."
+                f"No valid backend was found for {kind} {id}: "
+                "the backend of its volumes is not known any more."
             )
         request = PlacementRequest(
-            id=cgsnapshot_id,
-            kind="cgsnapshot",
+            id=id,
+            kind=kind,
             now=now,
             extra_specs={GROUP_SUPPORT: "<is> True"},
             size_gib=0 if backend.report.thin else sum(sizes_gib),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Kind = Literal["volume", "consistency group", "cgsnapshot"]
+Kind = Literal["volume", "consistency group", "cgsnapshot", "snapshot"]
 
 
 @dataclass(frozen=True, kw_only=True)

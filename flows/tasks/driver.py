@@ -229,6 +229,15 @@ class DeleteSnapshot(Task):
         expect_no_snapshot(drivers[host], spec)
 
 
+class DeleteCopy(DeleteSnapshot):
+    """Remove one of several copies of the same volume.
+
+    Revert: nothing comes back; what is left is told by the claim's undo.
+    """
+
+    key = "snapshot_id"
+
+
 def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
     return [
         SnapshotSpec(member["snapshot_id"], member["volume_id"], cgsnapshot_id, group_id)

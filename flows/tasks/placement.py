@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from cgflow.db.repositories import backend, consistencygroup, volume, volume_typ
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.task import Task
 from cgflow.scheduler.placement import Placement
-from cgflow.scheduler.request import PlacementRequest
+from cgflow.scheduler.request import Kind, PlacementRequest
 from cgflow.settings import Settings
 from flows.reporting import refresh
 
@@ -97,6 +98,7 @@ class ScheduleCgsnapshot(Task):
     """
 
     atom = "placement.schedule"
+    kind: ClassVar[Kind] = "cgsnapshot"
 
     def execute(
         self,
@@ -111,7 +113,16 @@ class ScheduleCgsnapshot(Task):
         refresh(database, settings, drivers, placement, host)
         with database.read() as session:
             found = next((one for one in backend.all(session) if one.name == host), None)
-        placement.for_snapshots(found, resource_id, sizes, clock.now())
+        placement.for_snapshots(found, self.kind, resource_id, sizes, clock.now())
+
+
+class ScheduleSnapshot(ScheduleCgsnapshot):
+    """Make sure that the volume's backend is up and has room for the copy.
+
+    Revert: nothing was changed.
+    """
+
+    kind = "snapshot"
 
 
 class CheckExtend(Task):
@@ -137,6 +148,32 @@ class CheckExtend(Task):
         refresh(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
+            candidates = [one for one in backend.all(session) if one.name == host]
+        placement.for_volume(candidates, request)
+
+
+class CheckRetype(Task):
+    """Make sure that the volume's backend can serve the new type. What the volume takes it has already.
+
+    Revert: nothing was changed.
+    """
+
+    atom = "placement.schedule"
+
+    def execute(
+        self,
+        database: Database,
+        drivers: Drivers,
+        placement: Placement,
+        settings: Settings,
+        host: str,
+        resource_id: str,
+        availability_zone: str,
+        volume_type_ids: list[str],
+    ) -> None:
+        refresh(database, settings, drivers, placement, host)
+        with database.read() as session:
+            (request,) = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
             candidates = [one for one in backend.all(session) if one.name == host]
         placement.for_volume(candidates, request)
 

@@ -107,14 +107,15 @@ class CommitGroup(Commit):
 
 
 class CommitVolume(Commit):
-    """Make the volume ``available``."""
+    """Make the volume ``available``, and let go what it was made from."""
 
     atom = "record.commit"
 
-    def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
+    def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
             ledger.commit(session, flow_id)
             volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
+            release_others(session, flow_id, claims)
 
 
 class CommitExtend(Task):
@@ -136,6 +137,59 @@ class CommitExtend(Task):
         with database.write() as session:
             take_back(session, flow_id, claims)
             volume.ROWS.change(session, [resource_id], flow_id, size=size)
+
+
+class CommitChange(Commit):
+    """Make a volume ``available`` again whose record stays as it was, and let go what was held for it."""
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
+        with database.write() as session:
+            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE)
+            release_others(session, flow_id, claims)
+
+
+class CommitRetype(Task):
+    """Record the new type, for which the quota is counted from now on.
+
+    Revert: take the volume back into the flow's hold, with its old type.
+    """
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, volume_type_ids: list[str]) -> None:
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            (new_type,) = volume_type_ids
+            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, volume_type_id=new_type)
+
+    def revert(
+        self,
+        database: Database,
+        flow_id: str,
+        claims: Claims,
+        resource_id: str,
+        old_type_id: str | None,
+        **_: object,
+    ) -> None:
+        with database.write() as session:
+            take_back(session, flow_id, claims)
+            volume.ROWS.change(session, [resource_id], flow_id, volume_type_id=old_type_id)
+
+
+class CommitSnapshot(Commit):
+    """Make a copy that stands alone ``available``, and let its volume go."""
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            snapshot.ROWS.settle(
+                session, [resource_id], flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
+            )
+            release_others(session, flow_id, claims)
 
 
 class CommitCgsnapshot(Commit):

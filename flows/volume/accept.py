@@ -1,4 +1,4 @@
-"""Accepting operations on volumes."""
+"""Accepting to create and to delete volumes."""
 
 from __future__ import annotations
 
@@ -11,47 +11,58 @@ from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.volume import source as sources
+from flows.volume.rules import check_free
+from flows.volume.source import Source
 from flows.zones import check_zone
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+FORCE_DELETABLE = (*DELETABLE, Status.ERROR_EXTENDING)
 
 
 def create(
     desk: Desk,
     context: RequestContext,
     *,
-    size: int,
+    size: int | None,
     name: str | None,
     description: str | None,
     volume_type: str | None,
     consistencygroup_id: str | None,
     availability_zone: str | None,
     metadata: dict[str, str],
+    snapshot_id: str | None = None,
+    source_volid: str | None = None,
 ) -> Accepted:
-    """Accept to create a volume of ``size`` GiB, in a group if one is named.
+    """Accept to create a volume of ``size`` GiB, in a group and from a source if they are named.
 
-    Raises: NotFound for a type or group, InvalidInput, InvalidState, Busy, QuotaExceeded.
+    Raises: NotFound for a type, group or source, InvalidInput, InvalidState, Busy, QuotaExceeded.
     """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         group = _group(session, consistencygroup_id, context) if consistencygroup_id else None
-        kind = _type(session, desk, volume_type, group)
+        source = sources.find(session, context, snapshot_id, source_volid)
+        size = sources.size_of(size, source)
+        kind = _type(session, desk, volume_type or source.volume_type_id, group)
         zone = group.availability_zone if group else check_zone(session, desk.settings, availability_zone)
         volume_id = mint()
         accepted = acceptance.flow(
-            "volume.create",
+            source.operation,
             resource=("volume", volume_id),
             group_id=group.id if group else None,
-            shape={},
+            shape=source.shape,
             symbols={
                 "size": size,
                 "availability_zone": zone,
                 "volume_type_ids": [kind.id] if kind else [],
-                "group_host": group.host if group else None,
+                "group_host": _only_host(group, source),
+                **source.symbols,
             },
-            claims={"volume": [volume_id]},
+            claims={**source.holds, "volume": [volume_id, *source.holds.get("volume", ())]},
             deltas=resources.for_volume(size, kind.name if kind else None),
         )
+        for noun, ids in source.holds.items():
+            acceptance.claim(noun, ids=ids)
         columns = acceptance.new(
             id=volume_id,
             name=name,
@@ -62,69 +73,80 @@ def create(
             consistencygroup_id=group.id if group else None,
             volume_metadata=metadata,
             created_at=clock.now(),
+            **source.columns,
         )
         volume.ROWS.add(session, columns)
     return accepted
 
 
-def delete(desk: Desk, context: RequestContext, volume_id: str) -> Accepted:
-    """Accept to delete a volume that is in no group. Raises: NotFound, InvalidState, Busy."""
+def delete(
+    desk: Desk, context: RequestContext, volume_id: str, *, cascade: bool = False, force: bool = False
+) -> Accepted:
+    """Accept to delete a volume that is in no group.
+
+    ``cascade``: its snapshots too. ``force``: whatever resting status it has.
+    Raises: NotFound, InvalidState, Busy.
+    """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        _check_free(found, DELETABLE, "deleted")
+        check_free(found, FORCE_DELETABLE if force else DELETABLE, "deleted")
         # A member that never came to be holds no data of the group, and may go alone.
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
                 f"Delete consistency group {found.consistencygroup_id} with force instead."
             )
-        if snapshot.of_volumes(session, [found.id]):
-            raise InvalidState("Invalid volume: Volume still has dependent snapshots.")
+        copies = _dependent(session, found, cascade=cascade)
         accepted = acceptance.flow(
             "volume.delete",
             resource=("volume", found.id),
             group_id=found.consistencygroup_id,
-            shape={"is_placed": found.host is not None},
-            symbols={"host": found.host, "size": found.size, "deleting": ["volume"]},
-            claims={"volume": [found.id]},
+            shape={
+                "is_placed": found.host is not None,
+                # Only what is on the backend has to be removed from it.
+                "copies": [_member(copy) for copy in copies if not snapshot.never_was(copy)],
+            },
+            symbols={"host": found.host, "size": found.size, "deleting": ["snapshot", "volume"]},
+            claims={"snapshot": [copy.id for copy in copies], "volume": [found.id]},
         )
+        acceptance.claim("snapshot", Status.DELETING)
         acceptance.claim("volume", Status.DELETING)
     return accepted
 
 
-def extend(desk: Desk, context: RequestContext, volume_id: str, *, new_size: int) -> Accepted:
-    """Accept to make a volume ``new_size`` GiB large. Raises: NotFound, InvalidState, InvalidInput, Busy."""
-    with accepting(desk, context) as acceptance:
-        session = acceptance.session
-        found = volume.lock(session, volume_id, context.scope)
-        _check_free(found, (Status.AVAILABLE,), "extended")
-        if new_size <= found.size:
-            raise InvalidInput(
-                f"Invalid input received: New size for extend must be greater than current size. "
-                f"(current: {found.size}, extended: {new_size}).",
-                "new_size",
-            )
-        if found.consistencygroup_id is not None:
-            group = consistencygroup.lock(session, found.consistencygroup_id, None)
-            if group.claimed_by is not None:
-                raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
-        accepted = acceptance.flow(
-            "volume.extend",
-            resource=("volume", found.id),
-            group_id=found.consistencygroup_id,
-            shape={},
-            symbols={
-                "host": found.host,
-                "size": found.size,
-                "new_size": new_size,
-                "volume_type_ids": [found.volume_type_id] if found.volume_type_id else [],
-            },
-            claims={"volume": [found.id]},
-            deltas=resources.for_extend(new_size - found.size, found.volume_type_name),
+def _only_host(group: records.ConsistencyGroup | None, source: Source) -> str | None:
+    """Return the one backend that a new volume can be on, None if any will do. Raises: InvalidInput."""
+    if group is not None and source.host is not None and group.host != source.host:
+        raise InvalidInput(
+            f"Invalid input received: What the volume is made from is on backend {source.host}, "
+            f"consistency group {group.id} is on {group.host}.",
+            "consistencygroup_id",
         )
-        acceptance.claim("volume", Status.EXTENDING)
-    return accepted
+    return source.host if group is None else group.host
+
+
+def _dependent(session: Session, found: records.Volume, *, cascade: bool) -> list[records.Snapshot]:
+    """Return the copies that go with a volume. Raises: InvalidState, if there are any that do not."""
+    copies = snapshot.of_volumes(session, [found.id])
+    if not cascade and any(not snapshot.never_was(copy) for copy in copies):
+        raise InvalidState(
+            f"Invalid volume: Volume {found.id} still has dependent snapshots. "
+            "Delete them first, or delete the volume with cascade."
+        )
+    for copy in copies:
+        if copy.claimed_by is not None:
+            raise Busy(snapshot.ROWS.busy(copy.id, copy.claimed_by))
+        if copy.cgsnapshot_id is not None:
+            raise InvalidState(
+                f"Invalid volume: Snapshot {copy.id} of the volume is part of cgsnapshot "
+                f"{copy.cgsnapshot_id} and has to be deleted together with it."
+            )
+    return copies
+
+
+def _member(copy: records.Snapshot) -> dict[str, str]:
+    return {"volume_id": copy.volume_id, "snapshot_id": copy.id, "resource_id": copy.id}
 
 
 def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
@@ -160,13 +182,3 @@ def _type(
             "volume_type",
         )
     return kind
-
-
-def _check_free(found: records.Volume, resting: tuple[Status, ...], done: str) -> None:
-    if found.claimed_by is not None and found.status in resting:
-        raise Busy(volume.ROWS.busy(found.id, found.claimed_by))
-    if found.status not in resting:
-        raise InvalidState(
-            f"Invalid volume: Volume status must be {' or '.join(resting)} to be {done}, "
-            f"but current status is: {found.status}."
-        )

@@ -1,4 +1,4 @@
-"""Delete a volume that is in no consistency group.
+"""Delete a volume that is in no consistency group, with its snapshots if that was asked for.
 
 Deleting goes forward: what fails is tried again. If the volume can not be
 removed after all, it is left in ``error_deleting`` with the reason.
@@ -9,13 +9,19 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import onward
+from cgflow.engine.task import Task
+from flows.segments import Member, each, onward
 from flows.tasks import claim, driver, record
 
 
-def delete_volume(is_placed: bool) -> Flow:
-    """Build the story. A volume that never was on a backend has only a record."""
-    removal = [driver.DeleteVolume()] if is_placed else []
+def delete_volume(is_placed: bool, copies: list[Member] | None = None) -> Flow:
+    """Build the story, for a volume and the copies of it that go with it.
+
+    A volume that never was on a backend has only a record.
+    """
+    removal: list[Task | Flow] = [driver.DeleteVolume()] if is_placed else []
+    if copies:
+        removal.insert(0, each(copies, driver.DeleteCopy))
     return linear_flow.Flow("volume.delete").add(
         claim.ClaimForDelete(),
         onward("volume.remove", *removal, record.Destroy()),

@@ -86,6 +86,14 @@ class Caller:
     def member(self, group_id: str, volume_type: str, **more: Any) -> str:
         return self.volume(consistencygroup_id=group_id, volume_type=volume_type, **more)
 
+    def snapshot(self, volume_id: str, **more: Any) -> str:
+        return self.done(self.post("/snapshots", {"snapshot": {"volume_id": volume_id, **more}}))
+
+    def in_use(self) -> dict[str, int]:
+        """Return what counts against the project's quota, leaving out zeros."""
+        usage = self.get(f"/os-quota-sets/{self.project}?usage=True").json["quota_set"]
+        return {name: line["in_use"] for name, line in usage.items() if name != "id" and line["in_use"]}
+
     def cgsnapshot(self, group_id: str, **more: Any) -> str:
         return self.done(self.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id, **more}}))
 

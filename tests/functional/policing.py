@@ -34,6 +34,11 @@ BODIES: dict[str, Any] = {
     "PUT /os-quota-class-sets/{class_name}": {"quota_class_set": {"volumes": 77}},
     # Actions differ by the rule.
     "volume:extend": {"os-extend": {"new_size": 9}},
+    "volume:retype": {"os-retype": {"new_type": "{type_name}"}},
+    "volume:revert_to_snapshot": {"revert": {"snapshot_id": "{snapshot_id}"}},
+    "volume_extension:volume_admin_actions:migrate_volume": {"os-migrate_volume": {"host": "there"}},
+    "volume_extension:volume_admin_actions:force_delete": {"os-force_delete": {}},
+    "volume_extension:snapshot_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {}},
     "volume_extension:volume_actions:terminate_connection": {"os-terminate_connection": {}},
     "volume_extension:snapshot_actions:initialize_connection": {"os-initialize_connection": {}},

@@ -155,11 +155,6 @@ def test_a_snapshot_can_be_read_by_itself_and_not_deleted(caller: Caller, group:
     caller.done(caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
 
 
-def test_snapshots_of_a_single_volume_are_not_offered(caller: Caller) -> None:
-    body = {"snapshot": {"volume_id": caller.volume(), "name": None, "force": False, "metadata": None}}
-    assert "not supported yet" in refused(caller.post("/snapshots", body), 400, "badRequest")
-
-
 def test_unknown_snapshots(caller: Caller) -> None:
     unknown = str(uuid.uuid4())
     for answer in (

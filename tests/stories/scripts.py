@@ -13,12 +13,22 @@ from tests.support.world import World
 class Script:
     """``arrange`` makes what the operation needs and returns its id; ``act`` asks for the operation.
 
-    ``forward`` operations have no way back once begun: they end finished.
+    ``forward`` operations have no way back once begun: they end finished. ``deletes``: what they
+    were asked for is then gone. ``calls_driver``: the backend has a part in it. ``undone_at``: the
+    last step from which there is a way back; those after it are tried again until they are done.
     """
 
     arrange: Callable[[World], str]
     act: Callable[[World, str], Accepted]
     forward: bool = False
+    deletes: bool = False
+    calls_driver: bool = True
+    undone_at: str = "record.commit"
+
+    @property
+    def turns(self) -> bool:
+        """Whether it can be undone at first, and only goes forward from some step on."""
+        return self.undone_at != "record.commit"
 
 
 def _group(world: World) -> str:
@@ -43,16 +53,63 @@ def _volume(world: World) -> str:
     return world.make(world.accept_volume())
 
 
+def _volume_with_copies(world: World) -> str:
+    made = _volume(world)
+    world.make(world.accept_snapshot(made))
+    world.make(world.accept_snapshot(made))
+    return made
+
+
+def _snapshot(world: World) -> str:
+    return world.make(world.accept_snapshot(_volume(world)))
+
+
+def _member(world: World) -> str:
+    return world.make(world.accept_volume(_group(world)))
+
+
+def _volume_of(world: World, snapshot_id: str) -> str:
+    volume_id: str = world.get("snapshot", snapshot_id).volume_id
+    return volume_id
+
+
+def _typed(world: World) -> str:
+    if "slow" not in world.types():
+        world.type("slow")
+    return _volume(world)
+
+
 SCRIPTS: dict[str, Script] = {
     "cgsnapshot.create": Script(_group, lambda world, group: world.accept_cgsnapshot(group)),
     "cgsnapshot.delete": Script(
-        _cgsnapshot, lambda world, cgsnapshot: world.delete_cgsnapshot(cgsnapshot), forward=True
+        _cgsnapshot, lambda world, cgsnapshot: world.delete_cgsnapshot(cgsnapshot), forward=True, deletes=True
     ),
     "consistencygroup.create": Script(_group, lambda world, _: world.accept_group()),
     "consistencygroup.delete": Script(
-        _new_group, lambda world, group: world.delete_group(group), forward=True
+        _new_group, lambda world, group: world.delete_group(group), forward=True, deletes=True
+    ),
+    "snapshot.create": Script(_member, lambda world, volume: world.accept_snapshot(volume)),
+    "snapshot.delete": Script(
+        _snapshot, lambda world, snapshot: world.delete_snapshot(snapshot), forward=True, deletes=True
     ),
     "volume.create": Script(_group, lambda world, group: world.accept_volume(group)),
-    "volume.delete": Script(_volume, lambda world, volume: world.delete_volume(volume), forward=True),
+    "volume.create_from_snapshot": Script(
+        _snapshot, lambda world, snapshot: world.accept_volume(snapshot_id=snapshot)
+    ),
+    "volume.create_from_volume": Script(
+        _member, lambda world, volume: world.accept_volume(source_volid=volume)
+    ),
+    "volume.delete": Script(
+        _volume_with_copies,
+        lambda world, volume: world.delete_volume(volume, cascade=True),
+        forward=True,
+        deletes=True,
+    ),
     "volume.extend": Script(_volume, lambda world, volume: world.extend(volume, 2)),
+    "volume.retype": Script(_typed, lambda world, volume: world.retype(volume, "slow"), calls_driver=False),
+    "volume.revert": Script(
+        _snapshot,
+        lambda world, snapshot: world.revert(_volume_of(world, snapshot), snapshot),
+        undone_at="driver.leave_way_back",
+    ),
 }

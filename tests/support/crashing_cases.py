@@ -100,11 +100,16 @@ class Prepared:
     finished: Found
     steps: tuple[str, ...]
     forward: bool
+    undone_at: str
 
     @property
     def late(self) -> Point:
-        """The last step, failing after its effect: everything has to be undone."""
-        return (self.steps[-1], "execute", "after")
+        """The last step with a way back, failing after its effect: everything has to be undone."""
+        return (self._undoable[-1], "execute", "after")
+
+    @property
+    def _undoable(self) -> tuple[str, ...]:
+        return self.steps[: self.steps.index(self.undone_at) + 1]
 
     @property
     def member(self) -> Point | None:
@@ -115,7 +120,7 @@ class Prepared:
     @property
     def undo(self) -> Point:
         """The undo of a step in the middle, failing after its effect."""
-        return (self.steps[len(self.steps) // 2], "revert", "after")
+        return (self._undoable[len(self._undoable) // 2], "revert", "after")
 
     def run(self, case: Case) -> Outcome:
         """Run a case on a copy of the state. The copy is kept if something is wrong."""
@@ -183,7 +188,9 @@ def prepare(operation: str, base: Path) -> Prepared:
     assert code == 0, f"{operation} could not be played: {code}, see {played.folder}"
     found = json.loads((Path(played.folder) / "found.json").read_text())
     assert (found["problems"], found["states"]) == ([], ["success"]), found
-    return Prepared(job, before, found["portrait"], tuple(found["steps"]), script.forward)
+    steps = tuple(found["steps"])
+    undone_at = steps[-1] if script.forward else script.undone_at
+    return Prepared(job, before, found["portrait"], steps, script.forward, undone_at)
 
 
 def sweep(prepared: Prepared, cases: Iterable[Case]) -> Iterator[Outcome]:

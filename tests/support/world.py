@@ -14,8 +14,9 @@ from sqlalchemy import select
 from cgflow import config, records
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
-from cgflow.db.models import QuotaUsage, Reservation
+from cgflow.db.models import QuotaUsage, Reservation, VolumeType
 from cgflow.db.repositories import flow as flows
+from cgflow.db.repositories import snapshot as snapshot_rows
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.upgrade import upgrade
@@ -27,7 +28,9 @@ from flows.acceptance import Accepted, mint
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
 from flows.service import Service
+from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
+from flows.volume import change
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -50,6 +53,10 @@ class World:
                 session, id=mint(), name=name, description=None, is_public=True, extra_specs=extra_specs
             ).id
 
+    def types(self) -> list[str]:
+        with self.database.read() as session:
+            return list(session.scalars(select(VolumeType.name)))
+
     def quota(self, **numbers: int) -> None:
         with self.database.write() as session:
             limits.set_limits(session, CALLER.project_id, numbers)
@@ -65,7 +72,13 @@ class World:
         )
 
     def accept_volume(
-        self, group_id: str | None = None, *, size: int = 1, kind: str | None = "fast"
+        self,
+        group_id: str | None = None,
+        *,
+        size: int | None = 1,
+        kind: str | None = "fast",
+        snapshot_id: str | None = None,
+        source_volid: str | None = None,
     ) -> Accepted:
         return volumes.create(
             self.desk,
@@ -77,7 +90,17 @@ class World:
             consistencygroup_id=group_id,
             availability_zone=None,
             metadata={},
+            snapshot_id=snapshot_id,
+            source_volid=source_volid,
         )
+
+    def accept_snapshot(self, volume_id: str, *, force: bool = False) -> Accepted:
+        return snapshots.create(
+            self.desk, CALLER, volume_id=volume_id, name="snapshot", description=None, force=force
+        )
+
+    def delete_snapshot(self, snapshot_id: str) -> Accepted:
+        return snapshots.delete(self.desk, CALLER, snapshot_id)
 
     def accept_cgsnapshot(self, group_id: str) -> Accepted:
         return cgsnapshots.create(
@@ -90,11 +113,17 @@ class World:
     def delete_group(self, group_id: str, *, force: bool = True) -> Accepted:
         return groups.delete(self.desk, CALLER, group_id, force=force)
 
-    def delete_volume(self, volume_id: str) -> Accepted:
-        return volumes.delete(self.desk, CALLER, volume_id)
+    def delete_volume(self, volume_id: str, *, cascade: bool = False) -> Accepted:
+        return volumes.delete(self.desk, CALLER, volume_id, cascade=cascade)
 
     def extend(self, volume_id: str, new_size: int) -> Accepted:
-        return volumes.extend(self.desk, CALLER, volume_id, new_size=new_size)
+        return change.extend(self.desk, CALLER, volume_id, new_size=new_size)
+
+    def retype(self, volume_id: str, new_type: str) -> Accepted:
+        return change.retype(self.desk, CALLER, volume_id, new_type=new_type)
+
+    def revert(self, volume_id: str, snapshot_id: str) -> Accepted:
+        return change.revert(self.desk, CALLER, volume_id, snapshot_id=snapshot_id)
 
     def finish(self, accepted: Accepted) -> records.Flow:
         """Wait for the flow to end and return its record."""
@@ -141,7 +170,12 @@ class World:
     def state(self) -> dict[str, Any]:
         """Everything that an operation may change, as comparable values; error records are left out."""
         things = {
-            f"{noun} {thing.id}": (thing.status, getattr(thing, "size", None), getattr(thing, "host", None))
+            f"{noun} {thing.id}": (
+                thing.status,
+                getattr(thing, "size", None),
+                getattr(thing, "host", None),
+                getattr(thing, "volume_type_id", None),
+            )
             for noun in ROWS_OF
             for thing in self.all(noun)
             if thing.status != "error"
@@ -190,11 +224,15 @@ class World:
             "snapshot": really.snapshots,
         }
         for noun, there in found.items():
-            placed = {t.id for t in self.all(noun) if getattr(t, "host", "snapshot") is not None}
+            placed = {t.id for t in self.all(noun) if t.host is not None and not _never_was(t)}
             if placed != there:
                 yield f"rows of {noun} are {sorted(placed)}, the backend has {sorted(there)}"
         if really.problems:
             yield f"the backend reports {really.problems}"
+
+
+def _never_was(thing: Any) -> bool:
+    return isinstance(thing, records.Snapshot) and snapshot_rows.never_was(thing)
 
 
 @contextmanager

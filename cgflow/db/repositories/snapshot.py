@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from cgflow import records
 from cgflow.db.models import Snapshot
 from cgflow.db.repositories.resource import Rows
+from cgflow.status import Status
 
 ROWS: Rows[records.Snapshot] = Rows(
     Snapshot,
@@ -22,6 +23,11 @@ get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot]:
     """Return the living copies inside a cgsnapshot, the oldest first."""
     return ROWS.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
+
+
+def never_was(copy: records.Snapshot) -> bool:
+    """Whether a copy was rolled back: only its record is left, and nothing on the backend."""
+    return copy.status is Status.ERROR and not copy.consumes_quota
 
 
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:

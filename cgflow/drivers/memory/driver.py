@@ -136,13 +136,13 @@ class MemoryDriver(Copies, Rearranging, StorageDriver):
     def inventory(self, group_id: str | None = None) -> Inventory:
         with self._lock:
             copies = [copy for copy in self._state.copies.values() if group_id in (None, copy.spec.group_id)]
+            volumes = [v for v in self._state.volumes.values() if group_id in (None, v.group_id)]
             return Inventory(
                 groups=frozenset(group for group in self._state.groups if group_id in (None, group)),
-                volumes=frozenset(
-                    v.id for v in self._state.volumes.values() if group_id in (None, v.group_id)
-                ),
+                volumes=frozenset(volume.id for volume in volumes),
                 snapshots=frozenset(copy.spec.id for copy in copies),
                 exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
+                restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
             )
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:

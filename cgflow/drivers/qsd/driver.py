@@ -136,6 +136,7 @@ class QsdDriver(Copies, Rearranging, StorageDriver):
             volumes=frozenset(volume.id for volume in held),
             snapshots=frozenset(key for volume in held for key in (*volume.bound, *volume.pending)),
             exports=frozenset(key for volume in held for key in volume.exported),
+            restores=frozenset(volume.kept.restore_id for volume in held if volume.kept is not None),
             problems=tuple(problems),
         )
 

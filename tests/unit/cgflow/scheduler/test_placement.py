@@ -121,18 +121,20 @@ def test_group_without_types_is_refused(placement):
 
 
 def test_snapshots_need_room_on_thick_storage_only(placement):
-    placement.for_snapshots(backend(free=5.0, **ABLE), "S", [2, 3], NOW)
-    placement.for_snapshots(backend(free=1.0, thin=True, **ABLE), "S", [2, 3], NOW)
-    message = refused(placement.for_snapshots, backend(free=4.0, **ABLE), "S", [2, 3], NOW)
+    placement.for_snapshots(backend(free=5.0, **ABLE), "cgsnapshot", "S", [2, 3], NOW)
+    placement.for_snapshots(backend(free=1.0, thin=True, **ABLE), "cgsnapshot", "S", [2, 3], NOW)
+    message = refused(placement.for_snapshots, backend(free=4.0, **ABLE), "cgsnapshot", "S", [2, 3], NOW)
     assert message == ("No valid backend was found for cgsnapshot S: host@qsd: has 4 GiB free, needs 5 GiB.")
 
 
 def test_snapshots_need_a_backend_that_is_up_and_able(placement):
-    silent = refused(placement.for_snapshots, backend(age_s=61), "S", [1], NOW)
+    silent = refused(placement.for_snapshots, backend(age_s=61), "cgsnapshot", "S", [1], NOW)
     assert "has not reported since" in silent
     assert "lacks consistencygroup_support" not in silent
-    assert "lacks consistencygroup_support" in refused(placement.for_snapshots, backend(), "S", [1], NOW)
-    assert "is not known any more" in refused(placement.for_snapshots, None, "S", [1], NOW)
+    assert "lacks consistencygroup_support" in refused(
+        placement.for_snapshots, backend(), "cgsnapshot", "S", [1], NOW
+    )
+    assert "is not known any more" in refused(placement.for_snapshots, None, "cgsnapshot", "S", [1], NOW)
 
 
 def test_service_down_time_is_handed_to_the_filter():

@@ -1,0 +1,116 @@
+"""Accepting operations on copies of single volumes."""
+
+from __future__ import annotations
+
+from cgflow import clock, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import snapshot, volume
+from cgflow.errors import Busy, InvalidState
+from cgflow.quota import resources
+from cgflow.status import Status
+from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.volume.rules import require_free_group
+
+DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+
+
+def create(
+    desk: Desk,
+    context: RequestContext,
+    *,
+    volume_id: str,
+    name: str | None,
+    description: str | None,
+    force: bool,
+) -> Accepted:
+    """Accept to copy a volume; one that is in use is copied only with ``force``.
+
+    Raises: NotFound, InvalidState, Busy, QuotaExceeded.
+    """
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        _check_ready(found, force=force)
+        require_free_group(session, found)
+        snapshot_id = mint()
+        member = {"volume_id": found.id, "snapshot_id": snapshot_id}
+        accepted = acceptance.flow(
+            "snapshot.create",
+            resource=("snapshot", snapshot_id),
+            group_id=found.consistencygroup_id,
+            shape={"member": member},
+            symbols={"members": [member], "host": found.host, "sizes": [found.size]},
+            claims={"snapshot": [snapshot_id], "volume": [found.id]},
+            deltas=resources.for_snapshots(
+                [(found.size, found.volume_type_name)],
+                no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota,
+            ),
+        )
+        acceptance.claim("volume")
+        columns = acceptance.new(
+            id=snapshot_id,
+            name=name,
+            description=description,
+            volume_id=found.id,
+            size=found.size,
+            progress="0%",
+            volume_type_id=found.volume_type_id,
+            created_at=clock.now(),
+        )
+        snapshot.ROWS.add(session, columns)
+    return accepted
+
+
+def delete(desk: Desk, context: RequestContext, snapshot_id: str) -> Accepted:
+    """Accept to delete a copy that is not one of a cgsnapshot. Raises: NotFound, InvalidState, Busy."""
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        found = snapshot.lock(session, snapshot_id, context.scope)
+        _check_deletable(found)
+        # What was rolled back may have outlived its volume. The backend is asked all the same: it
+        # knows better than a record what is left.
+        of = volume.ROWS.where(session, volume.ROWS.model.id == found.volume_id)
+        for one in of:
+            require_free_group(session, one)
+        accepted = acceptance.flow(
+            "snapshot.delete",
+            resource=("snapshot", found.id),
+            group_id=found.group_id,
+            shape={
+                "member": {"volume_id": found.volume_id, "snapshot_id": found.id},
+                "is_placed": found.host is not None,
+            },
+            symbols={"host": found.host, "deleting": ["snapshot"]},
+            claims={"snapshot": [found.id], "volume": [one.id for one in of]},
+        )
+        acceptance.claim("snapshot", Status.DELETING)
+        acceptance.claim("volume")
+    return accepted
+
+
+def _check_ready(found: records.Volume, *, force: bool) -> None:
+    if found.claimed_by is not None and found.status in (Status.AVAILABLE, Status.IN_USE):
+        raise Busy(volume.ROWS.busy(found.id, found.claimed_by))
+    if found.status is Status.IN_USE and force:
+        return
+    if found.status is not Status.AVAILABLE:
+        hint = " Use force to copy a volume that is in use." if found.status is Status.IN_USE else ""
+        raise InvalidState(
+            f"Invalid volume: Volume {found.id} status must be available, "
+            f"but current status is: {found.status}.{hint}"
+        )
+
+
+def _check_deletable(found: records.Snapshot) -> None:
+    if found.claimed_by is not None and found.status in DELETABLE:
+        raise Busy(snapshot.ROWS.busy(found.id, found.claimed_by))
+    if found.status not in DELETABLE:
+        raise InvalidState(
+            "Invalid snapshot: Snapshot status must be available or error, "
+            f"but current status is: {found.status}."
+        )
+    if found.cgsnapshot_id is not None:
+        raise InvalidState(
+            f"Invalid snapshot: Snapshot {found.id} is part of a cgsnapshot "
+            "and has to be deleted together with the cgsnapshot."
+        )

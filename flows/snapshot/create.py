@@ -1,0 +1,26 @@
+"""Take a snapshot of one volume: a cut with a single member.
+
+If a step fails, the copy is discarded, the quota is given back, the record is
+left in ``error`` with the reason, and the volume is let go as it was.
+"""
+
+from __future__ import annotations
+
+from taskflow.flow import Flow
+from taskflow.patterns import linear_flow
+
+from flows.segments import Member
+from flows.tasks import claim, driver, placement, quota, record
+
+
+def create_snapshot(member: Member) -> Flow:
+    """Build the story for a volume and its copy, given by ``volume_id`` and ``snapshot_id``."""
+    return linear_flow.Flow("snapshot.create").add(
+        claim.ClaimForCreate(),
+        quota.ReserveQuota(),
+        placement.ScheduleSnapshot(),
+        driver.PrepareSnapshot(member),
+        driver.CutGroup(),
+        driver.TakeSnapshot(member),
+        record.CommitSnapshot(),
+    )

@@ -1,0 +1,88 @@
+"""Steps that put volumes back to their copies. What they held is kept aside until there is no way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cgflow.drivers.contract import Restoring, SnapshotSpec
+from cgflow.engine.task import Task
+from cgflow.errors import FinalDriverError
+from flows.asking import ask, expect_restore
+from flows.tasks.clone import Source
+from flows.tasks.driver import Drivers
+
+
+def restoring_driver(drivers: Drivers, host: str) -> Restoring:
+    """Return the driver of a backend as one that restores. Raises: FinalDriverError if it can not."""
+    driver = drivers[host]
+    if not isinstance(driver, Restoring):
+        raise FinalDriverError(f"Backend {host} cannot put a volume back to a snapshot.")
+    return driver
+
+
+class Restore(Task):
+    """Put each volume back to its copy, all of them or none. The flow's id is that of the restore.
+
+    Revert: give the volumes back what they held, unless that is gone already.
+    """
+
+    atom = "driver.restore"
+
+    def execute(
+        self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
+    ) -> None:
+        ask(restoring_driver(drivers, host).restore, flow_id, _specs(sources))
+        expect_restore(drivers[host], flow_id, group_id, kept=True)
+
+    def revert(
+        self,
+        drivers: Drivers,
+        host: str,
+        flow_id: str,
+        group_id: str | None,
+        sources: list[Source],
+        **_: Any,
+    ) -> None:
+        ask(restoring_driver(drivers, host).undo_restore, flow_id, _specs(sources))
+        expect_restore(drivers[host], flow_id, group_id, kept=False)
+
+
+class LeaveWayBack(Task):
+    """Stand between what can be undone and what goes forward, and have no effect.
+
+    Revert: make sure that there is a way back, and that what the volumes held is
+    still kept aside. When it is gone, for it was forgotten and what had to follow
+    failed for good, the undo fails: the volumes hold the snapshots' content, and
+    whoever skips this step says that he knows.
+    """
+
+    atom = "driver.leave_way_back"
+
+    def execute(self) -> None:
+        """Do nothing: it was looked for when it was made."""
+
+    def revert(self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, **_: Any) -> None:
+        if flow_id not in ask(drivers[host].inventory, group_id).restores:
+            raise FinalDriverError(
+                "What the volumes held before is forgotten already, so they stay as the snapshots have them. "
+                "Skip this step to leave it at that."
+            )
+
+
+class FinishRestore(Task):
+    """Forget what the volumes held before: the point of no return.
+
+    Revert: nothing comes back.
+    """
+
+    atom = "driver.finish_restore"
+
+    def execute(
+        self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
+    ) -> None:
+        ask(restoring_driver(drivers, host).finish_restore, flow_id, _specs(sources))
+        expect_restore(drivers[host], flow_id, group_id, kept=False)
+
+
+def _specs(sources: list[Source]) -> list[SnapshotSpec]:
+    return [SnapshotSpec(**source) for source in sources]  # type: ignore[arg-type]

@@ -1,0 +1,129 @@
+"""Accepting changes of a volume: its size, its type, what it holds."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from cgflow import records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import snapshot, volume, volume_type
+from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.quota import resources
+from cgflow.status import Status
+from flows.acceptance import Accepted, Desk, accepting
+from flows.tasks.clone import as_source
+from flows.volume.rules import check_free, refuse_member, require_free_group
+
+
+def extend(desk: Desk, context: RequestContext, volume_id: str, *, new_size: int) -> Accepted:
+    """Accept to make a volume ``new_size`` GiB large. Raises: NotFound, InvalidState, InvalidInput, Busy."""
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        check_free(found, (Status.AVAILABLE,), "extended")
+        if new_size <= found.size:
+            raise InvalidInput(
+                f"Invalid input received: New size for extend must be greater than current size. "
+                f"(current: {found.size}, extended: {new_size}).",
+                "new_size",
+            )
+        require_free_group(session, found)
+        accepted = acceptance.flow(
+            "volume.extend",
+            resource=("volume", found.id),
+            group_id=found.consistencygroup_id,
+            shape={},
+            symbols={
+                "host": found.host,
+                "size": found.size,
+                "new_size": new_size,
+                "volume_type_ids": [found.volume_type_id] if found.volume_type_id else [],
+            },
+            claims={"volume": [found.id]},
+            deltas=resources.for_extend(new_size - found.size, found.volume_type_name),
+        )
+        acceptance.claim("volume", Status.EXTENDING)
+    return accepted
+
+
+def retype(desk: Desk, context: RequestContext, volume_id: str, *, new_type: str) -> Accepted:
+    """Accept to give a volume another type on the backend that it is on.
+
+    Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
+    """
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        refuse_member(found, "Take it out of the group first.")
+        check_free(found, (Status.AVAILABLE,), "retyped")
+        kind = volume_type.find(session, new_type)
+        if kind.id == found.volume_type_id:
+            raise InvalidInput(
+                f"Invalid volume type: Volume {found.id} has type {kind.name} already.",
+                "new_type",
+            )
+        taken = resources.for_volume(found.size, kind.name)
+        given_back = resources.refund(resources.for_volume(found.size, found.volume_type_name))
+        accepted = acceptance.flow(
+            "volume.retype",
+            resource=("volume", found.id),
+            group_id=None,
+            shape={},
+            symbols={
+                "host": found.host,
+                "availability_zone": found.availability_zone,
+                "volume_type_ids": [kind.id],
+                "old_type_id": found.volume_type_id,
+            },
+            claims={"volume": [found.id]},
+            deltas=resources.total(taken, given_back),
+        )
+        acceptance.claim("volume", Status.RETYPING)
+    return accepted
+
+
+def revert(desk: Desk, context: RequestContext, volume_id: str, *, snapshot_id: str) -> Accepted:
+    """Accept to put a volume back to one of its snapshots. Raises: NotFound, InvalidState, Busy."""
+    with accepting(desk, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        copy = snapshot.lock(session, snapshot_id, context.scope)
+        refuse_member(found, "Its data would no longer be of one instant with that of the others.")
+        check_free(found, (Status.AVAILABLE,), "reverted")
+        _check_copy(found, copy)
+        accepted = acceptance.flow(
+            "volume.revert",
+            resource=("volume", found.id),
+            group_id=found.consistencygroup_id,
+            shape={},
+            symbols={"host": found.host, "sources": [as_source(copy.spec())]},
+            claims={"volume": [found.id], "snapshot": [copy.id]},
+        )
+        acceptance.claim("volume", Status.REVERTING)
+        acceptance.claim("snapshot")
+    return accepted
+
+
+def refuse_migration(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to move a volume to another backend, which is not offered. Raises: NotFound, InvalidState."""
+    with desk.database.read() as session:
+        found = volume.get(session, volume_id, context.scope)
+    refuse_member(found, "Take it out of the group first.")
+    raise InvalidState(
+        "Invalid volume: Volumes are not moved between backends; make a new one from a snapshot "
+        "or copy its data to a volume on the other backend."
+    )
+
+
+def _check_copy(found: records.Volume, copy: records.Snapshot) -> None:
+    if copy.volume_id != found.id:
+        raise InvalidInput(
+            f"Invalid input received: Snapshot {copy.id} is not one of volume {found.id}.", "snapshot_id"
+        )
+    if copy.claimed_by is not None:
+        raise Busy(snapshot.ROWS.busy(copy.id, copy.claimed_by))
+    if copy.status is not Status.AVAILABLE:
+        raise InvalidState(
+            f"Invalid snapshot: Snapshot {copy.id} must be available to revert to, "
+            f"but its status is: {copy.status}."
+        )

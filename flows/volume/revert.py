@@ -1,0 +1,24 @@
+"""Put a volume back to one of its snapshots.
+
+What the volume held is kept aside first, so a failure until then leaves the
+volume as it was, with the reason why it was not put back. Forgetting what it
+held is the point of no return: from there the operation goes forward.
+"""
+
+from __future__ import annotations
+
+from taskflow.flow import Flow
+from taskflow.patterns import linear_flow
+
+from flows.segments import onward
+from flows.tasks import claim, record, restore
+
+
+def revert_volume() -> Flow:
+    """Build the story."""
+    return linear_flow.Flow("volume.revert").add(
+        claim.ClaimForChange(),
+        restore.Restore(),
+        restore.LeaveWayBack(),
+        onward("volume.restored", restore.FinishRestore(), record.CommitChange()),
+    )

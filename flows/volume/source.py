@@ -1,0 +1,111 @@
+"""What a new volume is made from: nothing, a snapshot, or another volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import snapshot, volume
+from cgflow.drivers.contract import SnapshotSpec
+from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.status import Status
+from flows.acceptance import mint
+from flows.tasks.clone import as_source
+from flows.volume.rules import require_free_group
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as an acceptance needs it.
+
+    ``holds`` is what the flow has to hold of it, by noun; ``size`` is in GiB,
+    the least that the new volume can have; ``columns`` are those of the new record.
+    """
+
+    operation: str = "volume.create"
+    shape: dict[str, object] = field(default_factory=dict)
+    symbols: dict[str, object] = field(default_factory=dict)
+    holds: dict[str, list[str]] = field(default_factory=dict)
+    columns: dict[str, object] = field(default_factory=dict)
+    size: int | None = None
+    host: str | None = None
+    volume_type_id: str | None = None
+
+
+def find(
+    session: Session, context: RequestContext, snapshot_id: str | None, source_volid: str | None
+) -> Source:
+    """Return the source that a request names. Raises: InvalidInput, NotFound, InvalidState, Busy."""
+    if snapshot_id is not None and source_volid is not None:
+        raise InvalidInput("Invalid input received: Name a snapshot_id or a source_volid, not both.")
+    if snapshot_id is not None:
+        return _snapshot(snapshot.lock(session, snapshot_id, context.scope))
+    if source_volid is not None:
+        return _volume(session, volume.lock(session, source_volid, context.scope))
+    return Source()
+
+
+def size_of(asked: int | None, source: Source) -> int:
+    """Return the size of the new volume in GiB, that of its source unless asked. Raises: InvalidInput."""
+    size = asked if asked is not None else source.size
+    if size is None:
+        raise InvalidInput("Invalid input for field 'size': A volume without a source needs a size.", "size")
+    if source.size is not None and size < source.size:
+        raise InvalidInput(
+            f"Invalid input received: Volume size '{size}'GB cannot be smaller than "
+            f"the {source.size}GB of what it is made from.",
+            "size",
+        )
+    return size
+
+
+def _snapshot(found: records.Snapshot) -> Source:
+    if found.claimed_by is not None:
+        raise Busy(snapshot.ROWS.busy(found.id, found.claimed_by))
+    if found.status is not Status.AVAILABLE:
+        raise InvalidState(
+            f"Invalid snapshot: Originating snapshot status must be one of 'available' values, "
+            f"but current status is: {found.status}."
+        )
+    return Source(
+        operation="volume.create_from_snapshot",
+        symbols={"source": as_source(found.spec())},
+        holds={"snapshot": [found.id]},
+        columns={"snapshot_id": found.id},
+        size=found.size,
+        host=found.host,
+        volume_type_id=found.volume_type_id,
+    )
+
+
+def _volume(session: Session, found: records.Volume) -> Source:
+    if found.claimed_by is not None:
+        raise Busy(volume.ROWS.busy(found.id, found.claimed_by))
+    if found.status not in (Status.AVAILABLE, Status.IN_USE):
+        raise InvalidState(
+            f"Invalid volume: Source volume status must be available or in-use, "
+            f"but current status is: {found.status}."
+        )
+    require_free_group(session, found)
+    cut = mint()
+    copy = SnapshotSpec(id=cut, volume_id=found.id, cgsnapshot_id=cut, group_id=found.consistencygroup_id)
+    member = {
+        "volume_id": found.id,
+        "snapshot_id": cut,
+        # The steps of a cut are told of it in these words.
+        "resource_id": cut,
+        "group_id": found.consistencygroup_id,
+    }
+    return Source(
+        operation="volume.create_from_volume",
+        shape={"copy": member},
+        symbols={"source": as_source(copy), "members": [{"volume_id": found.id, "snapshot_id": cut}]},
+        holds={"volume": [found.id]},
+        columns={"source_volid": found.id},
+        size=found.size,
+        host=found.host,
+        volume_type_id=found.volume_type_id,
+    )

@@ -1,0 +1,86 @@
+"""Snapshots of single volumes over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults
+from tests.functional.caller import Caller, malformed, missing, refused
+
+
+def test_create_show_list_delete(caller: Caller) -> None:
+    """S60: a volume is copied by itself, a member as well, and its copy is of no cgsnapshot."""
+    name = caller.type()
+    for volume_id in (caller.volume(size=2), caller.member(caller.group(name), name, size=2)):
+        body = {"volume_id": volume_id, "name": "daily", "description": "d", "force": False, "metadata": None}
+        answer = caller.post("/snapshots", {"snapshot": body})
+        created = answer.json["snapshot"]
+        assert (created["status"], created["size"], created["volume_id"]) == ("creating", 2, volume_id)
+        caller.done(answer)
+        shown = caller.get(f"/snapshots/{created['id']}").json["snapshot"]
+        assert (shown["status"], shown["name"]) == ("available", "daily")
+        assert shown["cgsnapshot_id"] is None
+        assert shown["os-extended-snapshot-attributes:progress"] == "100%"
+        listed = caller.get(f"/snapshots/detail?volume_id={volume_id}").json["snapshots"]
+        assert listed == [shown]
+        assert caller.in_use()["snapshots"] == 1
+        deleted = caller.delete(f"/snapshots/{created['id']}")
+        assert (deleted.status_code, deleted.data) == (202, b"")
+        caller.done(deleted)
+        missing(caller.get(f"/snapshots/{created['id']}"))
+        assert "snapshots" not in caller.in_use()
+
+
+def test_one_that_fails_leaves_a_record_that_holds_nothing(caller: Caller, faults: Faults) -> None:
+    volume_id = caller.volume()
+    faults.order(Fault("cut", "final"))
+    answer = caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}})
+    flow = caller.flow(answer)
+    snapshot_id = answer.json["snapshot"]["id"]
+    assert flow["state"] == "reverted"
+    shown = caller.get(f"/snapshots/{snapshot_id}").json["snapshot"]
+    assert shown["status"] == "error"
+    assert shown["cgflow:reason"]
+    assert "snapshots" not in caller.in_use()
+    assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
+    # What never came to be keeps nothing from being deleted, and can be deleted after it.
+    caller.done(caller.delete(f"/volumes/{volume_id}"))
+    missing(caller.get(f"/snapshots/{snapshot_id}"))
+
+
+def test_over_quota(caller: Caller) -> None:
+    volume_id = caller.volume()
+    caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"snapshots": 0}})
+    answer = caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}})
+    assert refused(answer, 413, "overLimit") == "Maximum number of snapshots allowed (0) exceeded"
+    assert caller.get("/snapshots").json == {"snapshots": []}
+
+
+@pytest.mark.parametrize("volume_id", [None, 1, [], {}, True])
+def test_volumes_that_are_none(caller: Caller, volume_id: object) -> None:
+    malformed(caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}}), "volume_id")
+
+
+def test_of_an_unknown_volume(caller: Caller) -> None:
+    assert missing(caller.post("/snapshots", {"snapshot": {"volume_id": "nope"}})) == (
+        "Volume nope could not be found."
+    )
+    malformed(caller.post("/snapshots", {"snapshot": {}}), "volume_id")
+    malformed(caller.post("/snapshots", {"snapshot": {"volume_id": "nope", "force": "maybe"}}), "force")
+
+
+def test_force_does_not_take_one_out_of_a_cgsnapshot(caller: Caller) -> None:
+    """S57: neither does being an administrator."""
+    name = caller.type()
+    group_id = caller.group(name)
+    caller.member(group_id, name)
+    caller.cgsnapshot(group_id)
+    snapshot_id = caller.get("/snapshots").json["snapshots"][0]["id"]
+    for answer in (
+        caller.delete(f"/snapshots/{snapshot_id}"),
+        caller.post(f"/snapshots/{snapshot_id}/action", {"os-force_delete": {}}),
+    ):
+        assert refused(answer, 400, "badRequest") == (
+            f"Invalid snapshot: Snapshot {snapshot_id} is part of a cgsnapshot "
+            "and has to be deleted together with the cgsnapshot."
+        )

@@ -1,0 +1,100 @@
+"""What volumes are made from, and how they are changed, over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+
+from tests.functional.caller import Caller, malformed, missing, refused
+
+
+def test_from_a_snapshot(caller: Caller) -> None:
+    name = caller.type()
+    snapshot_id = caller.snapshot(caller.volume(size=2, volume_type=name))
+    assert "cannot be smaller" in malformed(
+        caller.post("/volumes", {"volume": {"size": 1, "snapshot_id": snapshot_id}}), "size"
+    )
+    for size in (None, 3):
+        made = caller.volume(size=size, snapshot_id=snapshot_id)
+        volume = caller.get(f"/volumes/{made}").json["volume"]
+        assert (volume["size"], volume["snapshot_id"]) == (size or 2, snapshot_id)
+        assert (volume["volume_type"], volume["source_volid"]) == (name, None)
+    unknown = str(uuid.uuid4())
+    assert unknown in missing(caller.post("/volumes", {"volume": {"snapshot_id": unknown}}))
+
+
+def test_from_another_volume(caller: Caller) -> None:
+    source = caller.volume(size=2)
+    made = caller.volume(size=None, source_volid=source)
+    volume = caller.get(f"/volumes/{made}").json["volume"]
+    assert (volume["size"], volume["source_volid"], volume["snapshot_id"]) == (2, source, None)
+    assert caller.get("/snapshots").json == {"snapshots": []}, "the cut in between is nobody's"
+    both = {"source_volid": source, "snapshot_id": caller.snapshot(source)}
+    assert "not both" in malformed(caller.post("/volumes", {"volume": both}))
+    caller.done(caller.delete(f"/volumes/{source}?cascade=True"))
+    assert caller.get(f"/volumes/{made}").json["volume"]["status"] == "available"
+
+
+def test_from_a_source_into_a_group(caller: Caller) -> None:
+    name = caller.type()
+    group_id = caller.group(name)
+    source = caller.volume(volume_type=name)
+    made = caller.volume(size=None, source_volid=source, consistencygroup_id=group_id, volume_type=name)
+    assert caller.get(f"/volumes/{made}").json["volume"]["consistencygroup_id"] == group_id
+
+
+def test_retype(caller: Caller) -> None:
+    old, new = caller.type(), caller.type()
+    volume_id = caller.volume(size=2, volume_type=old)
+    body = {"os-retype": {"new_type": new, "migration_policy": "never"}}
+    caller.done(caller.post(f"/volumes/{volume_id}/action", body))
+    assert caller.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == new
+    assert {key: value for key, value in caller.in_use().items() if "_" in key} == {
+        f"volumes_{new}": 1,
+        f"gigabytes_{new}": 2,
+    }
+    assert "has type" in malformed(caller.post(f"/volumes/{volume_id}/action", body), "new_type")
+    unfit = caller.type(volume_backend_name="elsewhere")
+    flow = caller.flow(caller.post(f"/volumes/{volume_id}/action", {"os-retype": {"new_type": unfit}}))
+    assert flow["state"] == "reverted"
+    volume = caller.get(f"/volumes/{volume_id}").json["volume"]
+    assert (volume["status"], volume["volume_type"]) == ("available", new)
+    assert "volume_backend_name" in volume["cgflow:reason"]
+
+
+def test_revert(caller: Caller) -> None:
+    volume_id = caller.volume()
+    snapshot_id = caller.snapshot(volume_id)
+    body = {"revert": {"snapshot_id": snapshot_id}}
+    caller.done(caller.post(f"/volumes/{volume_id}/action", body))
+    assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
+    other = caller.volume()
+    assert "not one of volume" in malformed(caller.post(f"/volumes/{other}/action", body), "snapshot_id")
+
+
+def test_members_stay_in_step(caller: Caller) -> None:
+    """S56: what would take a member out of step with its group is refused."""
+    name = caller.type()
+    volume_id = caller.member(caller.group(name), name)
+    snapshot_id = caller.snapshot(volume_id)
+    for body in (
+        {"os-retype": {"new_type": caller.type(), "migration_policy": "never"}},
+        {"os-migrate_volume": {"host": "there@memory#memory"}},
+        {"revert": {"snapshot_id": snapshot_id}},
+    ):
+        message = refused(caller.post(f"/volumes/{volume_id}/action", body), 400, "badRequest")
+        assert message.startswith("Invalid volume: Volume must not be part of a consistency group.")
+
+
+def test_migration_is_not_offered(caller: Caller) -> None:
+    body = {"os-migrate_volume": {"host": "there@memory#memory"}}
+    message = refused(caller.post(f"/volumes/{caller.volume()}/action", body), 400, "badRequest")
+    assert "not moved between backends" in message
+
+
+def test_force_delete_is_for_administrators(caller: Caller) -> None:
+    volume_id = caller.volume()
+    refused(
+        caller.as_member().post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}), 403, "forbidden"
+    )
+    caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}))
+    missing(caller.get(f"/volumes/{volume_id}"))
