@@ -47,7 +47,8 @@ def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy |
     """Return the WSGI application that serves a desk: by default to everybody, under the default policy."""
     app = Flask("cgflow", static_folder=None)
     app.extensions[current.DESK] = desk
-    app.extensions[auth.STRATEGY] = strategy or NoAuth()
+    strategy = strategy or NoAuth()
+    app.extensions[auth.STRATEGY] = strategy
     app.extensions[auth.POLICY] = policy or Policy()
     app.config["MAX_CONTENT_LENGTH"] = body.MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -58,7 +59,7 @@ def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy |
     app.after_request(versions.stamp)
     app.after_request(_stamp_request_id)
     # Registered last, ours replace the handlers that the document's extension brings along.
-    api = document(app, "cgflow")
+    api = document(app, "cgflow", strategy)
     errors.register(app)
     service.register(app)
     serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)

@@ -16,6 +16,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import NotFound
 
 from api import auth, body, versions
+from api.identity import Strategy
 from api.negotiation import check_media_types
 from api.schemas.fault import BY_STATUS, AnyFault
 from api.schemas.fields import Since
@@ -29,7 +30,6 @@ _TO_THE_FLOW = {
     "Location": {"description": "Where to follow the flow.", "schema": {"type": "string"}},
     "X-Cgflow-Flow-Id": {"description": "The id of the flow.", "schema": {"type": "string"}},
 }
-_TOKEN = {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "`USER:PROJECT`"}
 
 
 class _Reader(FlaskParser):
@@ -120,10 +120,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return self.gives(202, schema, *faults, headers=_TO_THE_FLOW)
 
     def refuses(self, *faults: int) -> Callable[[ViewT], ViewT]:
-        """Document the faults of a view; 400, 406 and 503 are those that any can meet."""
+        """Document the faults of a view, besides those that any can meet."""
 
         def decorate(view: ViewT) -> ViewT:
-            for fault in sorted({400, 406, 503, *faults}):
+            for fault in sorted({400, 401, 403, 406, 503, *faults}):
                 view = self.alt_response(fault, schema=BY_STATUS[fault])(view)
             return view
 
@@ -136,18 +136,18 @@ class _Document(flask_smorest.Api):  # type: ignore[misc]
     ERROR_SCHEMA = AnyFault
 
 
-def document(app: Flask, title: str) -> _Document:
-    """Begin the API document, and serve it."""
+def document(app: Flask, title: str, strategy: Strategy) -> _Document:
+    """Begin the API document, and serve it. The strategy is how callers prove who they are."""
     app.config.update(
         API_TITLE=title,
         API_VERSION=__version__,
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        # Without an identity service a request may also come without a token.
+        # Who is taken at their word need not give one.
         API_SPEC_OPTIONS={
-            "security": [{"token": []}, {}],
-            "components": {"securitySchemes": {"token": _TOKEN}},
+            "security": [{strategy.name: []}, *([{}] if strategy.is_open else [])],
+            "components": {"securitySchemes": {strategy.name: dict(strategy.scheme)}},
         },
     )
     served = _Document(app)

@@ -8,11 +8,14 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 import waitress
+from flask import Flask
 from oslo_config import cfg
 from sqlalchemy.exc import DatabaseError
 from stevedore import DriverManager, ExtensionManager
@@ -20,6 +23,8 @@ from stevedore.exception import NoMatches
 
 from api import body
 from api.app import create_app
+from api.identity import Strategy
+from api.strategies.choice import strategy
 from cgflow import config
 from cgflow.db.database import Database
 from cgflow.db.upgrade import upgrade
@@ -28,6 +33,7 @@ from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
 from cgflow.state_dir import StateDir
+from flows.acceptance import Desk
 from flows.service import Service
 
 LOG = logging.getLogger(__name__)
@@ -56,9 +62,13 @@ def serve(
     held = StateDir(state_dir)
     try:
         conf = config.load(config_file)
-        listener = _listen(bind)
+        known_by = strategy(conf)
+        path = conf.oslo_policy.policy_file
+        policy = Policy(Path(path) if path else None)
+        listener = _listen(bind, known_by)
         held.acquire()
-        _serve(held, listener, conf, backend, drills)
+        app = partial(create_app, strategy=known_by, policy=policy)
+        _serve(held, listener, conf, app, backend, drills)
     except cfg.Error as error:
         raise ConfigError(f"The configuration cannot be used: {error}") from error
     except UnicodeDecodeError as error:
@@ -68,9 +78,14 @@ def serve(
         held.release()
 
 
-def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backend: str, drills: bool) -> None:
-    path = conf.oslo_policy.policy_file
-    policy = Policy(Path(path) if path else None)
+def _serve(
+    held: StateDir,
+    listener: socket.socket,
+    conf: cfg.ConfigOpts,
+    app: Callable[[Desk], Flask],
+    backend: str,
+    drills: bool,
+) -> None:
     driver = _driver(backend, held.path)
     if drills:
         driver = with_faults(driver, Faults.from_file(held.path / "faults.json"))
@@ -90,7 +105,7 @@ def _serve(held: StateDir, listener: socket.socket, conf: cfg.ConfigOpts, backen
     try:
         left = service.start()
         server = waitress.create_server(
-            create_app(service.desk, policy=policy),
+            app(service.desk),
             sockets=[listener],
             threads=conf.engine.http_threads,
             ident=None,
@@ -134,7 +149,7 @@ def _driver(name: str, state_dir: Path) -> StorageDriver:
     return driver
 
 
-def _listen(bind: str) -> socket.socket:
+def _listen(bind: str, known_by: Strategy) -> socket.socket:
     """Open the listening socket. Raises: ConfigError for a bad, foreign, open or taken address."""
     host, _, port = bind.rpartition(":")
     try:
@@ -144,10 +159,10 @@ def _listen(bind: str) -> socket.socket:
         raise ConfigError(f"--bind wants ADDRESS:PORT with a numeric address, not {bind!r}.") from None
     if not 0 <= number <= 65535:
         raise ConfigError(f"--bind wants ADDRESS:PORT with a port from 0 to 65535, not {bind!r}.")
-    if not address.is_loopback:
+    if known_by.is_open and not address.is_loopback:
         raise ConfigError(
             f"Refused to serve on {address} without authentication: whoever reaches the port could do "
-            "anything. Bind a loopback address such as 127.0.0.1, and let a proxy in front authenticate."
+            "anything. Bind a loopback address such as 127.0.0.1, or set another auth_strategy."
         )
     listener = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -63,6 +63,28 @@ HISTORY: list[cfg.Opt] = [
         help="How many of the flows that ended last are kept, under the same conditions; 0 sets no limit.",
     ),
 ]
+AUTHENTICATION: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "auth_strategy",
+        default="noauth",
+        choices=[
+            ("noauth", "everybody is whoever they say: on loopback addresses alone"),
+            ("http_basic", "users and passwords of a file"),
+            ("keystone", "tokens of an identity service, set up in [keystone_authtoken]"),
+        ],
+        help="How callers are known.",
+    ),
+    cfg.StrOpt(
+        "http_basic_auth_user_file",
+        default="/etc/cgflow/htpasswd",
+        help="Users and their bcrypt hashes, as 'htpasswd -B' writes them. Read again when it has changed.",
+    ),
+    cfg.StrOpt(
+        "http_basic_auth_project_file",
+        default="/etc/cgflow/projects.yaml",
+        help="Which user has which roles in which project. Read again when it has changed.",
+    ),
+]
 POLICY: list[cfg.Opt] = [
     cfg.StrOpt(
         "policy_file",
@@ -71,7 +93,7 @@ POLICY: list[cfg.Opt] = [
     ),
 ]
 GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
-    (None, OPERATIONS),
+    (None, [*OPERATIONS, *AUTHENTICATION]),
     ("scheduler", SCHEDULER),
     ("engine", ENGINE),
     ("history", HISTORY),
@@ -106,4 +128,5 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         no_snapshot_gb_quota=conf.no_snapshot_gb_quota,
         reservation_expire_s=conf.reservation_expire,
         osapi_max_limit=conf.osapi_max_limit,
+        service_down_s=conf.scheduler.service_down_time,
     )

@@ -1,14 +1,10 @@
 """What the policy lets whom do: the documented defaults, and the operator's file over them.
 
-The file is read again when it has changed. One that cannot be used refuses the
-start; when it goes bad later what held before goes on to hold, and the log says
-so: a slip of the editor must neither open the service nor take it away.
+The file is read again when it has changed, and refused in words when it cannot be used.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,10 +14,8 @@ from oslo_policy import policy
 
 from cgflow.context import RequestContext
 from cgflow.errors import ConfigError
-from cgflow.fresh import Stamp, stamp
+from cgflow.fresh import Fresh, read_text
 from cgflow.policies import base, list_rules
-
-LOG = logging.getLogger(__name__)
 
 _NOBODY = "!"
 
@@ -31,20 +25,18 @@ class Policy:
 
     def __init__(self, path: Path | None = None) -> None:
         """Read the rules, with those in the file at ``path`` over the defaults. Raises: ConfigError."""
-        self._path = path
-        self._lock = threading.Lock()
-        self._stamp: Stamp | None = stamp(path) if path else None
-        self._enforcer = _enforcer(overrides(path) if path else {})
+        self._changed = None if path is None else Fresh(path, _read)
+        self._default = _enforcer({})
 
     def permits(self, rule: str, target: Mapping[str, object], context: RequestContext) -> bool:
         """Tell whether a caller may do what a rule guards to a target, given by its fields."""
-        self._read_again()
+        enforcer = self._default if self._changed is None else self._changed.value
         credentials = {
             "user_id": context.user_id,
             "project_id": context.project_id,
             "roles": sorted(context.roles),
         }
-        return bool(self._enforcer.enforce(rule, dict(target), credentials))
+        return bool(enforcer.enforce(rule, dict(target), credentials))
 
     def is_admin(self, context: RequestContext) -> bool:
         """Tell whether a caller administers the service."""
@@ -54,29 +46,16 @@ class Policy:
         """Tell whether a caller may see what belongs to other projects."""
         return self.permits(base.ALL_PROJECTS, {}, context)
 
-    def _read_again(self) -> None:
-        if self._path is None or stamp(self._path) == self._stamp:
-            return
-        with self._lock:
-            now = stamp(self._path)
-            if now == self._stamp:
-                return
-            self._stamp = now
-            try:
-                self._enforcer = _enforcer(overrides(self._path))
-            except ConfigError as error:
-                LOG.error("the policy stays as it was: %s", error)  # noqa: TRY400 - the sentence says it all
-            else:
-                LOG.info("the policy was read again from %s", self._path)
+
+def _read(path: Path) -> policy.Enforcer:
+    return _enforcer(overrides(path))
 
 
 def overrides(path: Path) -> dict[str, str]:
     """Return the rules that a policy file states. Raises: ConfigError, naming the file and the rule."""
     try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"The policy file {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(read_text(path, "policy file"))
+    except yaml.YAMLError as error:
         words = " ".join(str(error).split())
         raise ConfigError(f"The policy file {path} is not YAML: {words}.") from error
     if content is None:

@@ -15,6 +15,7 @@ class Settings:
     no_snapshot_gb_quota: bool = False
     reservation_expire_s: int = 86400
     osapi_max_limit: int = 1000
+    service_down_s: int = 60
 
     @property
     def availability_zone(self) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from flask import Flask, g, jsonify
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
 from werkzeug.exceptions import NotFound
 
-from api import versions
-from api.current import desk
+from api import health, versions
 
 # What Cinder serves and cgflow does not: a client has to be told so, and not to take it for a project.
 _NOT_OFFERED = frozenset(
@@ -25,7 +23,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/", "versions", _versions)
     app.add_url_rule("/v3", "versions_v3", _versions)
     app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
-    app.add_url_rule("/healthcheck", "healthcheck", _healthcheck)
+    health.register(app)
 
 
 def _versions() -> ResponseReturnValue:
@@ -36,10 +34,3 @@ def _versions_of_project() -> ResponseReturnValue:
     if g.project_in_url in _NOT_OFFERED or g.project_in_url.startswith("os-"):
         raise NotFound
     return _versions()
-
-
-def _healthcheck() -> ResponseReturnValue:
-    """Answer 200 when the database answers; a failure is told as any other."""
-    with desk().database.read() as session:
-        session.execute(text("SELECT 1"))
-    return jsonify({"status": "ok"})

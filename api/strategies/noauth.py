@@ -8,6 +8,8 @@ which is how another's view can be tried.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Request
 
 from api.identity import Identity, agreed, checked_id, role_names
@@ -20,7 +22,12 @@ class NoAuth:
 
     name = "noauth"
     is_open = True
-    scheme = {"type": "apiKey", "in": "header", "name": "X-Auth-Token", "description": "`USER:PROJECT`"}
+    scheme: Mapping[str, str] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Auth-Token",
+        "description": "`USER:PROJECT`",
+    }
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
         """Return who the request says is asking."""

@@ -26,7 +26,9 @@ def test_a_database_that_does_not_answer(
         assert "secret" not in message
         assert int(answer.headers["Retry-After"]) > 0
     health = caller._client.get("/healthcheck")
-    refused(health, 503, "serviceUnavailable")
+    assert (health.status_code, health.json["database"]) == (503, "does not answer")
+    assert "secret" not in health.text
+    assert caller._client.get("/healthcheck/live").status_code == 200
 
 
 def test_a_defect_is_logged_and_not_shown(

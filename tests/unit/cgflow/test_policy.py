@@ -75,8 +75,9 @@ def test_a_file_that_goes_away_leaves_what_held(tmp_path: Path, caplog: pytest.L
     path.unlink()
     for _ in range(2):
         assert not policy.permits("volume:get", OWN, caller("admin"))
-    assert [record.message for record in caplog.records if record.name == "cgflow.policy"] == [
-        f"the policy stays as it was: The policy file {path} cannot be read: No such file or directory."
+    assert [record.message for record in caplog.records if record.name == "cgflow.fresh"] == [
+        "what was read earlier stays in force: "
+        f"The policy file {path} cannot be read: No such file or directory."
     ]
     path.write_text("volume:get: '@'")
     assert policy.permits("volume:get", OWN, caller())

@@ -1,0 +1,88 @@
+"""Tokens of an identity service, which keystonemiddleware validates and remembers for a while.
+
+It is set up as everywhere, in the section ``[keystone_authtoken]``. The
+middleware is asked about a request once it is known that a view will serve it,
+so what is open stays open while the identity service is away. What it tells of
+the caller is read from a copy of the request that nobody else has written to:
+headers that a client sends count for nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Request
+from keystoneauth1 import exceptions
+from keystonemiddleware import auth_token
+from oslo_config import cfg
+from werkzeug.wrappers import Response
+
+from api.identity import Identity, agreed, role_names
+from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenticated
+
+LOG = logging.getLogger(__name__)
+
+SECTION = "keystone_authtoken"
+_ADMITTED = "cgflow.admitted"
+
+
+class Keystone:
+    """Knows whom the identity service knows."""
+
+    name = "keystone"
+    is_open = False
+    scheme: Mapping[str, str] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Auth-Token",
+        "description": "A token of keystone.",
+    }
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        """Set the middleware up; nothing is asked of the identity service yet. Raises: ConfigError."""
+        # Whoever is not known is told so here: no option may leave that to somebody who never does it.
+        settings = {"oslo_config_config": conf, "delay_auth_decision": False}
+        try:
+            self._middleware = auth_token.AuthProtocol(_admit, settings)
+        except exceptions.ClientException as error:
+            raise ConfigError(f"The section [{SECTION}] cannot be used: {error}") from error
+        for option in ("auth_type", "www_authenticate_uri"):
+            if not conf[SECTION][option]:
+                raise ConfigError(f"The section [{SECTION}] must set {option}; see docs/security.md.")
+
+    def identify(self, request: Request, project_in_url: str | None) -> Identity:
+        """Return whose token it is. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
+        environ: dict[str, Any] = {**request.environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        try:
+            answer = Response.from_app(self._middleware, environ, buffered=True)
+        except exceptions.ClientException as error:
+            LOG.exception("the identity service cannot be asked")
+            raise ServiceUnavailable("The identity service cannot be asked. Try again.") from error
+        if _ADMITTED not in environ:
+            _refuse(answer)
+        project_id = environ.get("HTTP_X_PROJECT_ID")
+        if not project_id:
+            raise Forbidden("The token is for no project. Ask for one that is scoped to a project.")
+        return Identity(
+            environ["HTTP_X_USER_ID"],
+            agreed(project_id, project_in_url),
+            role_names(environ.get("HTTP_X_ROLES", "")),
+        )
+
+
+def _admit(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Stand behind the middleware, where only those come whom it lets pass."""
+    environ[_ADMITTED] = True
+    start_response("204 No Content", [])
+    return []
+
+
+def _refuse(answer: Response) -> None:
+    if answer.status_code == 401:
+        raise Unauthenticated(
+            "The request you have made requires authentication.", answer.headers.get("WWW-Authenticate")
+        )
+    raise ServiceUnavailable("The identity service does not answer. Try again.")

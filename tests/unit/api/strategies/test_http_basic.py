@@ -1,0 +1,210 @@
+"""Passwords and projects from files: who is let in, what it costs, and which files are refused."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from flask import Request
+from werkzeug.test import EnvironBuilder
+
+from api.strategies import http_basic
+from api.strategies.http_basic import HttpBasic, read_hashes, read_projects
+from cgflow.errors import ConfigError, Forbidden, InvalidInput, Unauthenticated
+
+COST = 4
+PROJECTS = """
+ada: {orders: [Member], billing: [reader]}
+root: {admin: [admin]}
+"""
+
+
+def hashed(password: str, prefix: bytes = b"2b") -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).replace(b"$2b$", b"$%b$" % prefix).decode()
+
+
+def request(user: str, password: str, **headers: str) -> Request:
+    proof = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return raw(f"Basic {proof}", **headers)
+
+
+def raw(authorization: str | None, **headers: str) -> Request:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if authorization is not None:
+        named["Authorization"] = authorization
+    return Request(EnvironBuilder(headers=named).get_environ())
+
+
+class Files:
+    def __init__(self, folder: Path) -> None:
+        self.users, self.projects = folder / "htpasswd", folder / "projects.yaml"
+        self.users.write_text(
+            f"# people\n\nada:{hashed('secret')}\nroot:{hashed('other', b'2y')}\nlone:{hashed('x')}\n"
+        )
+        self.projects.write_text(PROJECTS)
+
+    def strategy(self) -> HttpBasic:
+        return HttpBasic(self.users, self.projects)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The costs at which passwords were really hashed."""
+    costs: list[bytes] = []
+
+    class Counted:
+        @staticmethod
+        def checkpw(password: bytes, hash_: bytes) -> bool:
+            costs.append(hash_[4:6])
+            return bcrypt.checkpw(password, hash_)
+
+    monkeypatch.setattr(http_basic, "bcrypt", Counted)
+    return costs
+
+
+def test_the_password_names_the_user_and_the_address_the_project(files: Files) -> None:
+    strategy = files.strategy()
+    for in_url, project_id, roles in ((None, "orders", {"member"}), ("billing", "billing", {"reader"})):
+        known = strategy.identify(request("ada", "secret"), in_url)
+        assert (known.user_id, known.project_id, known.roles) == ("ada", project_id, roles)
+    assert strategy.identify(request("root", "other"), None).roles == {"admin"}
+
+
+def test_headers_do_not_make_anybody_somebody_else(files: Files) -> None:
+    forged = {"X_Roles": "admin", "X_Project_Id": "admin", "X_User_Id": "root", "X_Auth_Token": "root:admin"}
+    known = files.strategy().identify(request("ada", "secret", **forged), None)
+    assert (known.user_id, known.project_id, known.roles) == ("ada", "orders", {"member"})
+    with pytest.raises(Unauthenticated):
+        files.strategy().identify(raw(None, **forged), None)
+
+
+@pytest.mark.parametrize("project_id", ["admin", "nowhere"])
+def test_a_project_that_is_not_the_users_is_refused(files: Files, project_id: str) -> None:
+    with pytest.raises(InvalidInput, match="Malformed request url"):
+        files.strategy().identify(request("ada", "secret"), project_id)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        raw(None),
+        raw("Basic"),
+        raw("Basic !!!"),
+        raw("Basic " + base64.b64encode(b"ada").decode()),
+        raw("Bearer secret"),
+        request("ada", "wrong"),
+        request("ada", ""),
+        request("", ""),
+        request("eve", "secret"),
+        request("ada", "secret\x00"),
+        request("ada", "s" * 100),
+        request("#people", "secret"),
+    ],
+)
+def test_who_cannot_prove_it_is_refused_and_told_how_to(files: Files, asked: Request) -> None:
+    with pytest.raises(Unauthenticated) as refused:
+        files.strategy().identify(asked, None)
+    assert refused.value.challenge is not None
+    assert refused.value.challenge.startswith("Basic realm=")
+
+
+def test_a_user_without_a_project_may_nothing(files: Files) -> None:
+    with pytest.raises(Forbidden, match="User lone is in no project"):
+        files.strategy().identify(request("lone", "x"), None)
+
+
+def test_a_password_is_hashed_once_and_a_wrong_one_every_time(files: Files, checks: list[bytes]) -> None:
+    strategy = files.strategy()
+    for _ in range(3):
+        strategy.identify(request("ada", "secret"), None)
+    assert len(checks) == 1
+    for count in (2, 3):
+        with pytest.raises(Unauthenticated):
+            strategy.identify(request("ada", "wrong"), None)
+        assert len(checks) == count
+
+
+def test_an_unknown_user_costs_what_a_wrong_password_does(files: Files, checks: list[bytes]) -> None:
+    strategy = files.strategy()
+    for user in ("ada", "eve"):
+        with pytest.raises(Unauthenticated):
+            strategy.identify(request(user, "wrong"), None)
+    assert checks == [b"04", b"04"]
+
+
+def test_no_password_opens_the_decoy(files: Files) -> None:
+    files.users.write_text("")
+    with pytest.raises(Unauthenticated):
+        files.strategy().identify(request("eve", ""), None)
+
+
+def test_a_changed_password_holds_at_once_and_the_old_one_no_more(files: Files) -> None:
+    strategy = files.strategy()
+    strategy.identify(request("ada", "secret"), None)
+    files.users.write_text(f"ada:{hashed('newer')}\n")
+    with pytest.raises(Unauthenticated):
+        strategy.identify(request("ada", "secret"), None)
+    strategy.identify(request("ada", "newer"), None)
+    files.users.write_text("")
+    with pytest.raises(Unauthenticated):
+        strategy.identify(request("ada", "newer"), None)
+
+
+def test_changed_projects_hold_at_once(files: Files) -> None:
+    strategy = files.strategy()
+    files.projects.write_text("ada: {orders: [reader]}")
+    assert strategy.identify(request("ada", "secret"), None).roles == {"reader"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("ada", "Line 1 of the password file .* is not a user with a bcrypt hash"),
+        ("ada:secret", "htpasswd -B"),
+        ("ada:$apr1$x$y", "bcrypt"),
+        (f"a b:{hashed('x')}", "Invalid user_id"),
+        (f":{hashed('x')}", "Invalid user_id"),
+        (f"ada:{hashed('x')}\nada:{hashed('y')}", "Line 2 .* names ada a second time"),
+    ],
+)
+def test_a_password_file_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "htpasswd"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=words) as refused:
+        read_hashes(path)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("ada: [", "is not YAML"),
+        ("- ada", "must map users"),
+        ("ada: orders", "User ada .* must have projects with lists of roles"),
+        ("ada: {orders: member}", "lists of roles"),
+        ("ada: {orders: [1]}", "lists of roles"),
+        ("ada: {1: [member]}", "not a string: 1. Put it in quotes"),
+        ("ada: {'a b': [member]}", "Invalid project_id"),
+    ],
+)
+def test_a_project_file_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "projects.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        read_projects(path)
+
+
+@pytest.mark.parametrize("missing", ["users", "projects"])
+def test_a_file_that_is_not_there_is_refused(files: Files, missing: str) -> None:
+    path: Any = getattr(files, missing)
+    path.unlink()
+    with pytest.raises(ConfigError, match=rf"{path} cannot be read: No such file"):
+        files.strategy()
