@@ -26,7 +26,8 @@ from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenti
 LOG = logging.getLogger(__name__)
 
 SECTION = "keystone_authtoken"
-_ADMITTED = "cgflow.admitted"
+_TOLD = "cgflow.told"
+_IDENTITY = ("HTTP_X_USER_ID", "HTTP_X_PROJECT_ID", "HTTP_X_ROLES")
 
 
 class Keystone:
@@ -55,27 +56,29 @@ class Keystone:
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
         """Return whose token it is. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
-        environ: dict[str, Any] = {**request.environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        told: dict[str, str] = {}
+        empty = {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        environ: dict[str, Any] = {**request.environ, **empty, _TOLD: told}
         try:
             answer = Response.from_app(self._middleware, environ, buffered=True)
         except exceptions.ClientException as error:
-            LOG.exception("the identity service cannot be asked")
+            LOG.error("the identity service cannot be asked: %s", error)  # noqa: TRY400 - it says it all
             raise ServiceUnavailable("The identity service cannot be asked. Try again.") from error
-        if _ADMITTED not in environ:
+        if not told:
             _refuse(answer)
-        project_id = environ.get("HTTP_X_PROJECT_ID")
+        project_id = told.get("HTTP_X_PROJECT_ID")
         if not project_id:
             raise Forbidden("The token is for no project. Ask for one that is scoped to a project.")
         return Identity(
-            environ["HTTP_X_USER_ID"],
+            told["HTTP_X_USER_ID"],
             agreed(project_id, project_in_url),
-            role_names(environ.get("HTTP_X_ROLES", "")),
+            role_names(told.get("HTTP_X_ROLES", "")),
         )
 
 
 def _admit(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Stand behind the middleware, where only those come whom it lets pass."""
-    environ[_ADMITTED] = True
+    environ[_TOLD].update({name: environ[name] for name in _IDENTITY if name in environ})
     start_response("204 No Content", [])
     return []
 

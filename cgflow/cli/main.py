@@ -7,6 +7,7 @@ not disturb the others.
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -16,6 +17,7 @@ import cgflow
 from cgflow.cli.ending import EPILOG, ExitCode, code_of
 from cgflow.cli.output import Output
 from cgflow.cli.session import Session
+from cgflow.client.credentials import credentials
 from cgflow.errors import CgflowError, ConfigError, InvalidInput
 
 COMMANDS = "cgflow.commands"
@@ -59,16 +61,24 @@ class Commands(click.Group):
     "--url", envvar="CGFLOW_URL", default="http://127.0.0.1:8776", show_default=True, show_envvar=True
 )
 @click.option("--project", envvar="CGFLOW_PROJECT", default="admin", show_default=True, show_envvar=True)
-@click.option("--user", envvar="CGFLOW_USER", default="admin", show_default=True, show_envvar=True)
+@click.option(
+    "--user", envvar=["CGFLOW_USER", "OS_USERNAME"], default="admin", show_default=True, show_envvar=True
+)
+@click.option(
+    "--password",
+    envvar=["CGFLOW_PASSWORD", "OS_PASSWORD"],
+    show_envvar=True,
+    help="For http_basic; with OS_AUTH_URL, OS_PROJECT_NAME etc. for keystone. OS_TOKEN does without.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and errors as JSON on stderr.")
 @click.version_option(cgflow.__version__, prog_name="cgflow")
 @click.pass_context
-def main(ctx: click.Context, url: str, project: str, user: str, as_json: bool) -> None:
+def main(ctx: click.Context, url: str, project: str, user: str, password: str | None, as_json: bool) -> None:
     """All-or-nothing snapshots of groups of volumes, and the history of how each was made.
 
     Things are named by their name or their id.
     """
-    ctx.obj = Session(url, project, user, Output(as_json))
+    ctx.obj = Session(url, project, user, Output(as_json), credentials(os.environ, user, password))
 
 
 def _loaded(point: EntryPoint) -> click.Command:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
+from requests.auth import AuthBase
 
 from cgflow.cli.output import Output
 from cgflow.client import Client
@@ -18,16 +19,19 @@ R = TypeVar("R")
 class Session:
     """One invocation of ``cgflow``. The client is made on first use: some commands need none."""
 
-    def __init__(self, url: str, project: str, user: str, output: Output) -> None:
+    def __init__(
+        self, url: str, project: str, user: str, output: Output, auth: AuthBase | None = None
+    ) -> None:
         self.url = url
         self.project = project
         self.user = user
         self.out = output
+        self.auth = auth
 
     @cached_property
     def client(self) -> Client:
         """The service."""
-        return Client(self.url, self.project, self.user)
+        return Client(self.url, self.project, self.user, self.auth)
 
 
 def with_session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:

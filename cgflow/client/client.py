@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from requests.auth import AuthBase
+
 from cgflow.client.cgsnapshots import Cgsnapshots
 from cgflow.client.collection import ID
 from cgflow.client.consistencygroups import ConsistencyGroups
+from cgflow.client.credentials import KeystonePassword
 from cgflow.client.errors import AmbiguousName
 from cgflow.client.flows import Flows
 from cgflow.client.http import Http
@@ -18,9 +21,10 @@ from cgflow.errors import NotFound
 class Client:
     """The nouns, over one connection. Nothing is sent before the first call."""
 
-    def __init__(self, url: str, project: str, user: str) -> None:
-        http = Http(url, project, user)
-        self.project = project
+    def __init__(self, url: str, project: str, user: str, auth: AuthBase | None = None) -> None:
+        http = Http(url, project, user, auth)
+        self._project = project
+        self._auth = auth
         self.types = VolumeTypes(http)
         self.consistencygroups = ConsistencyGroups(http)
         self.volumes = Volumes(http)
@@ -28,6 +32,11 @@ class Client:
         self.snapshots = Snapshots(http)
         self.quotas = Quotas(http)
         self.flows = Flows(http)
+
+    @property
+    def project(self) -> str:
+        """The project, by the name or id that the service knows it by."""
+        return self._auth.project_id if isinstance(self._auth, KeystonePassword) else self._project
 
     def resource_id(self, name_or_id: str) -> str:
         """Return the id of a group, volume or cgsnapshot. An id is taken as it is: flows outlive things."""

@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from cgflow.client.credentials import Token
 from cgflow.client.errors import ServiceError, ServiceUnreachable
 from cgflow.errors import InvalidInput
 
@@ -50,9 +52,9 @@ class Answer:
 
 
 class Http:
-    """One service for one project and user."""
+    """One service for one project and user, who is taken at their word unless ``auth`` proves it."""
 
-    def __init__(self, url: str, project: str, user: str) -> None:
+    def __init__(self, url: str, project: str, user: str, auth: AuthBase | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(
@@ -60,11 +62,14 @@ class Http:
             )
         # An endpoint as Cinder's clients write it ends in /v3; both forms are taken.
         self._url = url.rstrip("/").removesuffix("/v3")
-        self._base = f"{self._url}/v3/{quote(project, safe='')}"
+        # A token says by itself which project it is for, and knows it by its id alone.
+        is_told = auth is None or isinstance(auth, HTTPBasicAuth)
+        self._base = f"{self._url}/v3/{quote(project, safe='')}" if is_told else f"{self._url}/v3"
         self._session = requests.Session()
         # A proxy for the outside world never leads to a service on this host.
         self._session.trust_env = parts.hostname not in _LOOPBACK
-        self._session.headers.update({"X-Auth-Token": f"{user}:{project}", "Accept": "application/json"})
+        self._session.auth = auth or Token(f"{user}:{project}")
+        self._session.headers["Accept"] = "application/json"
 
     def get(self, path: str, params: Record | None = None, answer_s: float = ANSWER_S) -> Answer:
         """Read. ``answer_s`` is how long the service may be silent."""

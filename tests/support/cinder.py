@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.parts import missing
+from tests.support.environments import environment
 
 PACKAGE = "python-cinderclient==9.10.0"
-FOLDER = Path(__file__).resolve().parents[2] / ".venv-clients"
 
 
 def installed() -> Path:
     """Return the command, installed by the first who asks; others wait for it."""
-    FOLDER.mkdir(exist_ok=True)
-    command, ready = FOLDER / "bin" / "cinder", FOLDER / f"{PACKAGE}.ready"
-    with (FOLDER / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists():
-            for words in ((sys.executable, "-m", "venv", FOLDER), (FOLDER / "bin" / "pip", *_INSTALL)):
-                done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-                if done.returncode != 0:
-                    missing(f"{PACKAGE} cannot be installed: {done.stderr.strip()[-500:]}")
-            ready.touch()
-    return command
-
-
-_INSTALL = ("install", "--quiet", "--disable-pip-version-check", PACKAGE)
+    return environment("clients", PACKAGE) / "cinder"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+"""How a client proves who it is: not at all, by a password, or by a token of keystone's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from cgflow.client.errors import ServiceError, ServiceUnreachable
+
+if TYPE_CHECKING:
+    from keystoneauth1.identity.v3 import Password
+    from keystoneauth1.session import Session
+
+_HEADER = "X-Auth-Token"
+
+
+class Token(AuthBase):
+    """A token that is at hand. ``USER:PROJECT`` is what a service without authentication takes for one."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token on a request."""
+        request.headers[_HEADER] = self._token
+        return request
+
+
+class KeystonePassword(AuthBase):
+    """Tokens that are asked of keystone, and asked anew before they run out."""
+
+    def __init__(self, environ: Mapping[str, str], user: str, password: str) -> None:
+        """``environ`` holds what openrc files export: OS_AUTH_URL, OS_PROJECT_NAME or _ID, the domains."""
+        self._environ = environ
+        self._user = user
+        self._password = password
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put a token on a request. Raises: ServiceError, ServiceUnreachable, if keystone gives none."""
+        plugin, session = self._known
+        with _told():
+            request.headers[_HEADER] = plugin.get_token(session) or ""
+        return request
+
+    @property
+    def project_id(self) -> str:
+        """The id of the project that the tokens are for. Raises: as when a request is made."""
+        plugin, session = self._known
+        with _told():
+            return plugin.get_project_id(session) or ""
+
+    @cached_property
+    def _known(self) -> tuple[Password, Session]:
+        # A third of a second of imports, which only those pay who need them.
+        from keystoneauth1.identity.v3 import Password
+        from keystoneauth1.session import Session
+
+        plugin = Password(
+            self._environ["OS_AUTH_URL"],
+            username=self._user,
+            password=self._password,
+            user_domain_name=self._environ.get("OS_USER_DOMAIN_NAME", "Default"),
+            project_id=self._environ.get("OS_PROJECT_ID"),
+            project_name=self._environ.get("OS_PROJECT_NAME"),
+            project_domain_name=self._environ.get("OS_PROJECT_DOMAIN_NAME", "Default"),
+        )
+        return plugin, Session()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in our words what keystone refuses, and that it cannot be asked."""
+    from keystoneauth1 import exceptions
+
+    try:
+        yield
+    except exceptions.HttpError as error:
+        raise ServiceError(error.http_status, "keystone", f"Keystone refused: {error.message}") from error
+    except exceptions.ClientException as error:
+        raise ServiceUnreachable(f"Keystone cannot be asked: {error}") from error
+
+
+def credentials(environ: Mapping[str, str], user: str, password: str | None) -> AuthBase | None:
+    """Return what the environment and the command line offer, or None for a service that asks for nothing."""
+    if "OS_TOKEN" in environ:
+        return Token(environ["OS_TOKEN"])
+    if password is None:
+        return None
+    if "OS_AUTH_URL" in environ:
+        return KeystonePassword(environ, user, password)
+    return HTTPBasicAuth(user, password)

@@ -1,0 +1,38 @@
+"""Environments of their own for what the tests install: made by the first who asks, kept beside the code."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.parts import missing
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(name: str, *packages: str) -> Path:
+    """Return the folder of the programs of an environment that holds the packages."""
+    folder = ROOT / f".venv-{name}"
+    ready = folder / f"{'+'.join(packages)}.ready"
+    with held(folder):
+        if not ready.exists():
+            install = ("install", "--quiet", "--disable-pip-version-check", *packages)
+            for words in ((sys.executable, "-m", "venv", folder), (folder / "bin" / "pip", *install)):
+                done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+                if done.returncode != 0:
+                    missing(f"{' and '.join(packages)} cannot be installed: {done.stderr.strip()[-500:]}")
+            ready.touch()
+    return folder / "bin"
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep everybody else from changing a folder meanwhile; they wait."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

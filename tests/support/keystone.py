@@ -1,0 +1,202 @@
+"""A real keystone on a free port of this host: SQLite, fernet keys, and an administrator to set it up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.identity.v3 import Password
+from keystoneauth1.session import Session
+
+from tests.support.environments import environment, held
+
+PACKAGES = ("keystone==30.0.0", "waitress")
+ADMIN_PASSWORD = "opened"
+REGION = "here"
+READY_S = 120
+SERVE = Path(__file__).with_name("keystone_serve.py")
+EXPIRED = Path(__file__).with_name("keystone_expired.py")
+
+_CONF = """\
+[DEFAULT]
+log_file = {folder}/keystone.log
+[cache]
+enabled = false
+[database]
+connection = sqlite:///{folder}/keystone.db
+[fernet_tokens]
+key_repository = {folder}/fernet
+[credential]
+key_repository = {folder}/credentials
+[identity]
+password_hash_rounds = 4
+[oslo_policy]
+enforce_scope = false
+"""
+
+
+class Keystone:
+    """A running identity service. Everything is made in the domain ``Default``."""
+
+    def __init__(self, url: str, folder: Path, programs: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self._programs = programs
+        admin = Session(self.auth("admin", "admin", ADMIN_PASSWORD))
+        self._api = Adapter(admin, endpoint_override=url)
+        self._roles = {role["name"]: role["id"] for role in self._get("/roles")["roles"]}
+        self.user("cgflow", self.project("service"), "admin", "service")
+
+    def auth(self, user: str, project: str, password: str) -> Password:
+        """Return the means to ask for tokens as a user in a project, both by name."""
+        return Password(
+            self.url,
+            username=user,
+            password=password,
+            project_name=project,
+            user_domain_name="Default",
+            project_domain_name="Default",
+        )
+
+    def token(self, user: str, project: str, password: str = "secret") -> str:
+        """Return a new token."""
+        token = self.auth(user, project, password).get_token(Session())
+        assert token is not None
+        return token
+
+    def environ(self, user: str, project: str, password: str = "secret") -> dict[str, str]:
+        """Return what clients want to find in their environment."""
+        return {
+            "OS_AUTH_URL": self.url,
+            "OS_USERNAME": user,
+            "OS_PASSWORD": password,
+            "OS_PROJECT_NAME": project,
+            "OS_USER_DOMAIN_NAME": "Default",
+            "OS_PROJECT_DOMAIN_NAME": "Default",
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_REGION_NAME": REGION,
+        }
+
+    def project(self, name: str) -> str:
+        """Make a project and return its id."""
+        return self._made("project", {"name": name, "domain_id": "default"})
+
+    def role(self, name: str) -> str:
+        """Make a role and return its id; ``admin``, ``member``, ``reader`` and ``service`` are there."""
+        self._roles[name] = self._made("role", {"name": name})
+        return self._roles[name]
+
+    def user(self, name: str, project_id: str, *roles: str, password: str = "secret") -> str:
+        """Make a user with roles in a project and return their id."""
+        user_id = self._made("user", {"name": name, "password": password, "domain_id": "default"})
+        for role in roles:
+            self._api.put(f"/projects/{project_id}/users/{user_id}/roles/{self._roles[role]}")
+        return user_id
+
+    def serve_volumes_at(self, url: str) -> None:
+        """Tell clients where the volume service is, whichever of its types they look for."""
+        for kind in ("volumev3", "block-storage"):
+            service_id = self._made("service", {"name": f"cgflow-{kind}", "type": kind})
+            endpoint = {"service_id": service_id, "interface": "public", "url": url, "region_id": REGION}
+            self._made("endpoint", endpoint)
+
+    def authtoken(self) -> str:
+        """Return the configuration with which a service validates tokens here."""
+        return f"""\
+[DEFAULT]
+auth_strategy = keystone
+[keystone_authtoken]
+www_authenticate_uri = {self.url}
+auth_url = {self.url}
+auth_type = password
+username = cgflow
+password = secret
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+service_token_roles = service
+service_token_roles_required = true
+"""
+
+    def revoke(self, token: str) -> None:
+        """End a token before its time."""
+        self._api.delete("/auth/tokens", headers={"X-Subject-Token": token})
+
+    def expired_token(self, user_id: str, project_id: str) -> str:
+        """Return a token whose time was over a minute ago."""
+        words = [self._programs / "python", "-P", EXPIRED, user_id, project_id]
+        return run(words, self.folder).stdout.strip()
+
+    def _made(self, noun: str, fields: dict[str, object]) -> str:
+        return str(self._api.post(f"/{noun}s", json={noun: fields}).json()[noun]["id"])
+
+    def _get(self, path: str) -> Any:
+        return self._api.get(path).json()
+
+
+@contextmanager
+def keystone(folder: Path) -> Iterator[Keystone]:
+    """Run a keystone with its state in an empty folder."""
+    programs = environment("keystone", *PACKAGES)
+    conf = folder / "keystone.conf"
+    conf.write_text(_CONF.format(folder=folder))
+    manage = (programs / "keystone-manage", "--config-file", conf)
+    template = programs.parent / "synchronized.db"
+    with held(programs.parent):
+        if not template.exists():
+            run([*manage, "db_sync"], folder)
+            shutil.copy(folder / "keystone.db", template)
+    shutil.copy(template, folder / "keystone.db")
+    user, group = str(os.geteuid()), str(os.getegid())
+    for kind in ("fernet", "credential"):
+        run([*manage, f"{kind}_setup", "--keystone-user", user, "--keystone-group", group], folder)
+    with (folder / "stderr.log").open("w") as complaints:
+        process = subprocess.Popen(
+            [programs / "python", "-P", SERVE],
+            env=_environ(folder),
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+        )
+    with process:
+        try:
+            url = _ready(process)
+            assert url, f"keystone did not start: {(folder / 'stderr.log').read_text()[-2000:]}"
+            known_at = [f"--bootstrap-{side}-url={url}" for side in ("public", "internal", "admin")]
+            asked = (f"--bootstrap-password={ADMIN_PASSWORD}", f"--bootstrap-region-id={REGION}", *known_at)
+            run([*manage, "bootstrap", *asked], folder)
+            yield Keystone(url, folder, programs)
+        finally:
+            process.kill()
+
+
+def _ready(process: subprocess.Popen[str]) -> str:
+    """Return the address that a process says it serves on, or nothing when it ends before."""
+    # A process that hangs before it is ready would otherwise be waited for without end.
+    timer = threading.Timer(READY_S, process.kill)
+    timer.start()
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    timer.cancel()
+    return url
+
+
+def run(words: Sequence[object], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of keystone's to a good end."""
+    done = subprocess.run(
+        list(map(str, words)), env=_environ(folder), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{words}: {done.stderr[-2000:]}"
+    return done
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    return {**others, "OS_KEYSTONE_CONFIG_FILES": str(folder / "keystone.conf")}
