@@ -57,7 +57,7 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for name in ("taskflow", "alembic", "stevedore"):
+    for name in ("taskflow", "alembic", "stevedore", "keystonemiddleware"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
     held = StateDir(state_dir)
     try:

@@ -26,6 +26,7 @@ from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.watch import Watch
+from cgflow.errors import NotFound
 from cgflow.quota import ledger
 from cgflow.settings import Settings
 from cgflow.status import Status
@@ -102,10 +103,11 @@ class Acceptance:
         with ``claim``, new ones are inserted claimed. Raises: QuotaExceeded.
         """
         noun, resource_id = resource
+        project_id = self._owner(noun, resource_id)
         self.claims = {name: list(ids) for name, ids in claims.items()}
         common = {
             "flow_id": self.flow_id,
-            "project_id": self.context.project_id,
+            "project_id": project_id,
             "resource_type": noun,
             "resource_id": resource_id,
             "group_id": group_id,
@@ -117,7 +119,7 @@ class Acceptance:
             id=self.flow_id,
             operation=operation,
             version=define(operation).version,
-            project_id=self.context.project_id,
+            project_id=project_id,
             user_id=self.context.user_id,
             request_id=self.context.request_id,
             resource_type=noun,
@@ -129,8 +131,15 @@ class Acceptance:
         )
         if deltas:
             expires = clock.now() + timedelta(seconds=self.settings.reservation_expire_s)
-            ledger.reserve(self.session, self.flow_id, self.context.project_id, dict(deltas), expires)
+            ledger.reserve(self.session, self.flow_id, project_id, dict(deltas), expires)
         return Accepted(self.flow_id, resource_id)
+
+    def _owner(self, noun: str, resource_id: str) -> str:
+        """Return the project that a thing belongs to, whoever changes it; a new one is the caller's."""
+        try:
+            return str(ROWS_OF[noun].get(self.session, resource_id, None).project_id)
+        except NotFound:
+            return self.context.project_id
 
     def claim(self, noun: str, status: Status | None = None, ids: Collection[str] | None = None) -> None:
         """Take the things of one type into the flow's hold, or only those named. Raises: Busy."""

@@ -23,7 +23,7 @@ def quota() -> None:
 @_of
 def show(session: Session, project: str | None) -> None:
     """Show limits and usage. A limit of -1 is none."""
-    _print(session, session.client.quotas.show(project or session.project))
+    _print(session, session.client.quotas.show(project or session.client.project))
 
 
 @quota.command(name="set")
@@ -32,7 +32,7 @@ def show(session: Session, project: str | None) -> None:
 @_of
 def set_(session: Session, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
     """Set limits, as in: cgflow quota set volumes=20 gigabytes=-1."""
-    quotas, of = session.client.quotas, project or session.project
+    quotas, of = session.client.quotas, project or session.client.project
     quotas.set(of, {resource: int(limit) for resource, limit in limits})
     _print(session, quotas.show(of))
 

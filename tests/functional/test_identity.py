@@ -74,6 +74,25 @@ def test_an_administrator_sees_all_projects_on_request_alone(caller: Caller, str
     assert other.get("/volumes/detail?all_tenants=0").json["volumes"] == []
 
 
+def test_what_an_administrator_does_to_anothers_thing_is_the_owners(caller: Caller) -> None:
+    volume_id = caller.volume()
+    other = Caller(caller._client, user="root")
+    asked = {"os-extend": {"new_size": 3}}
+    missing(other.post(f"/volumes/{volume_id}/action", asked))
+    flow = caller.flow(other.post(f"/volumes/{volume_id}/action?all_tenants=1", asked))
+    assert (flow["state"], flow["project_id"], flow["user_id"]) == ("success", caller.project, "root")
+    used = caller.get(f"/os-quota-sets/{caller.project}?usage=True").json["quota_set"]["gigabytes"]
+    assert used["in_use"] == 3
+    assert other.get("/limits").json["limits"]["absolute"]["totalGigabytesUsed"] == 0
+
+
+def test_what_is_made_is_made_in_ones_own_project(caller: Caller) -> None:
+    group_id = caller.group(caller.type())
+    other = Caller(caller._client)
+    body = {"cgsnapshot": {"consistencygroup_id": group_id}}
+    missing(other.post("/cgsnapshots?all_tenants=1", body))
+
+
 def test_a_members_wish_to_see_all_projects_is_ignored(caller: Caller, stranger: Caller) -> None:
     caller.volume()
     assert stranger.get("/volumes/detail?all_tenants=1").json["volumes"] == []
