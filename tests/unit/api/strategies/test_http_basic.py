@@ -174,6 +174,8 @@ def test_changed_projects_hold_at_once(files: Files) -> None:
         (f":{hashed('x')}", "Invalid user_id"),
         (f"ada:{hashed('x')}\nada:{hashed('y')}", "Line 2 .* names ada a second time"),
     ],
+    # Hashes are never twice the same, and no names for tests.
+    ids=["no hash", "clear text", "not bcrypt", "bad name", "no name", "twice"],
 )
 def test_a_password_file_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "htpasswd"
