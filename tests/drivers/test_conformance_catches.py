@@ -4,16 +4,42 @@ from functools import partial
 
 import pytest
 
-from cgflow.drivers import drills
 from cgflow.drivers.conformance import DriverConformance, Scene, Violation
 from cgflow.drivers.conformance.order import Moment, Ticket, faults_of
+from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, with_faults
-from tests.support.broken import copies, cuts, fences, refusals, repeats, restarts, threads, volumes
+from tests.support.broken import (
+    clones,
+    copies,
+    cuts,
+    fences,
+    moves,
+    plain,
+    refusals,
+    repeats,
+    restarts,
+    restores,
+    threads,
+    volumes,
+)
 from tests.support.broken.base import Broken
 from tests.support.memory import MemoryHarness
 
 RULES = sorted(name for name in dir(DriverConformance) if name.startswith("test_"))
-FAMILIES = (volumes, repeats, refusals, cuts, copies, restarts, threads, fences)
+FAMILIES = (
+    volumes,
+    repeats,
+    refusals,
+    cuts,
+    plain,
+    copies,
+    clones,
+    moves,
+    restores,
+    restarts,
+    threads,
+    fences,
+)
 DRIVERS = [
     kind for kind in Broken.__subclasses__() if kind.__module__ in {family.__name__ for family in FAMILIES}
 ]
@@ -46,8 +72,6 @@ def test_a_driver_that_is_not_broken_is_not_caught():
         judge(rule, MemoryHarness(Broken()))
 
 
-# The kit has rules for these calls.
-CALLS = drills.CALLS - {"clone_volume", "move_volume", "restore", "undo_restore", "finish_restore"}
 LIARS = sorted(CALLS - {"report", "start", "stop"})
 
 

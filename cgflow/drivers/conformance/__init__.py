@@ -18,15 +18,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from cgflow.drivers.conformance.clones import CloneRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
 from cgflow.drivers.conformance.copies import CopyRules
 from cgflow.drivers.conformance.cuts import CutRules
 from cgflow.drivers.conformance.fencing import FencingRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
+from cgflow.drivers.conformance.moves import MoveRules
 from cgflow.drivers.conformance.order import OrderRules
+from cgflow.drivers.conformance.plain import PlainRules
 from cgflow.drivers.conformance.refusals import RefusalRules
 from cgflow.drivers.conformance.repeats import RepeatRules
 from cgflow.drivers.conformance.restarts import RestartRules
+from cgflow.drivers.conformance.restores import RestoreRules
 from cgflow.drivers.conformance.scene import Scene
 from cgflow.drivers.conformance.verdict import Violation
 from cgflow.drivers.conformance.volumes import VolumeRules
@@ -39,7 +43,11 @@ class DriverConformance(
     RepeatRules,
     RefusalRules,
     CutRules,
+    PlainRules,
     CopyRules,
+    CloneRules,
+    MoveRules,
+    RestoreRules,
     RestartRules,
     ConcurrencyRules,
     OrderRules,

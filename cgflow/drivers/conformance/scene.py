@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
-import pytest
-
+from cgflow.drivers.conformance.abilities import Able
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.conformance.verdict import Violation, expect, must_be_final, must_succeed
-from cgflow.drivers.contract import JSON, GroupSnapshots, Inventory, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.contract import (
+    JSON,
+    Inventory,
+    SnapshotSpec,
+    VolumeSpec,
+)
 
 PIECE = 4096
 """Bytes in what the kit writes at one place."""
@@ -27,7 +32,7 @@ def pattern(letter: str) -> bytes:
     return letter.encode() * PIECE
 
 
-class Scene:
+class Scene(Able):
     """Steps on a backend: each must succeed, and leave exactly what it says.
 
     ``what`` names a step when it does not. A scene that is not alone on its
@@ -35,25 +40,12 @@ class Scene:
     """
 
     def __init__(self, harness: Harness, *, is_alone: bool = True) -> None:
-        self.harness = harness
+        super().__init__(harness)
         self._is_alone = is_alone
         self._groups: set[str] = set()
         self._volumes: dict[str, VolumeSpec] = {}
         self._copies: dict[str, SnapshotSpec] = {}
         self._exports: set[str] = set()
-
-    @property
-    def driver(self) -> StorageDriver:
-        """The driver under test."""
-        return self.harness.driver
-
-    @property
-    def cutter(self) -> GroupSnapshots:
-        """The driver under test, which can cut; the test is skipped for one that cannot."""
-        driver = self.harness.driver
-        if not isinstance(driver, GroupSnapshots):
-            pytest.skip(f"{type(driver).__name__} has no GroupSnapshots")
-        return driver
 
     def new_group(self) -> str:
         """Create a group."""
@@ -118,6 +110,60 @@ class Scene:
             self.prepare(copy)
         self.cut(copies)
         return copies
+
+    def take_plain(self, volume: VolumeSpec) -> SnapshotSpec:
+        """Take a plain snapshot: a cut of one volume."""
+        id = str(uuid4())
+        copy = SnapshotSpec(id, volume.id, id, volume.group_id)
+        self.prepare(copy, "prepare of a plain snapshot")
+        self.cut([copy], "cut of a plain snapshot")
+        return copy
+
+    def clone(
+        self, copy: SnapshotSpec, group: str | None, size_gib: int = 1, what: str = "clone_volume"
+    ) -> VolumeSpec:
+        """Clone a copy to a new volume in a group, or in none."""
+        volume = VolumeSpec(str(uuid4()), size_gib, group)
+        self.clone_to(volume, copy, what)
+        return volume
+
+    def clone_to(self, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
+        """Clone a copy to a volume."""
+        must_succeed(what, lambda: self.cloner.clone_volume(volume, copy))
+        self._volumes[volume.id] = volume
+        self.check(what)
+
+    def move(self, volume: VolumeSpec, group: str | None, what: str = "move_volume") -> VolumeSpec:
+        """Move a volume, with no client connected; return it as it is now."""
+        self.harness.disconnect(volume)
+        must_succeed(what, lambda: self.mover.move_volume(volume, group))
+        moved = replace(volume, group_id=group)
+        self._volumes[volume.id] = moved
+        for copy in [copy for copy in self._copies.values() if copy.volume_id == volume.id]:
+            self._copies[copy.id] = replace(copy, group_id=group)
+        self.check(what)
+        return moved
+
+    def now(self, copy: SnapshotSpec) -> SnapshotSpec:
+        """Return a copy as it is now, after its volume was moved."""
+        return self._copies[copy.id]
+
+    def restore(self, restore: str, copies: list[SnapshotSpec], what: str = "restore") -> None:
+        """Put volumes back to copies, with no client connected."""
+        for copy in copies:
+            self.harness.disconnect(self._volumes[copy.volume_id])
+        must_succeed(what, lambda: self.restorer.restore(restore, copies))
+        self.check(what)
+
+    def undo_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "undo_restore") -> None:
+        """Put back what a restore kept."""
+        must_succeed(what, lambda: self.restorer.undo_restore(restore, copies))
+        self.check(what)
+
+    def finish_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "finish_restore") -> None:
+        """Forget what a restore kept."""
+        must_succeed(what, lambda: self.restorer.finish_restore(restore, copies))
+        self.check(what)
 
     def delete_copy(self, copy: SnapshotSpec, what: str = "delete_snapshot") -> None:
         """Delete a copy."""
@@ -209,7 +255,7 @@ class Scene:
 def copies_of(members: list[VolumeSpec]) -> list[SnapshotSpec]:
     """Return specs of a new cgsnapshot of members, in their order."""
     cgsnapshot = str(uuid4())
-    return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id or "") for volume in members]
+    return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id) for volume in members]
 
 
 def _same(piece: bytes, letter: str, what: str) -> None:

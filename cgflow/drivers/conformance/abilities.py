@@ -1,0 +1,58 @@
+"""The driver under test by its abilities; a test that needs one which it has not is skipped by name."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import pytest
+
+from cgflow.drivers.conformance.harness import Harness
+from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Restoring, StorageDriver
+
+
+class Able:
+    """A backend under test."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+
+    @property
+    def driver(self) -> StorageDriver:
+        """The driver under test."""
+        return self.harness.driver
+
+    @property
+    def cutter(self) -> GroupSnapshots:
+        """The driver under test, which can cut."""
+        driver = self.harness.driver
+        if not isinstance(driver, GroupSnapshots):
+            _skip(driver, "GroupSnapshots")
+        return driver
+
+    @property
+    def cloner(self) -> Cloning:
+        """The driver under test, which can clone."""
+        driver = self.harness.driver
+        if not isinstance(driver, Cloning):
+            _skip(driver, "Cloning")
+        return driver
+
+    @property
+    def mover(self) -> Regrouping:
+        """The driver under test, which can move volumes."""
+        driver = self.harness.driver
+        if not isinstance(driver, Regrouping):
+            _skip(driver, "Regrouping")
+        return driver
+
+    @property
+    def restorer(self) -> Restoring:
+        """The driver under test, which can restore."""
+        driver = self.harness.driver
+        if not isinstance(driver, Restoring):
+            _skip(driver, "Restoring")
+        return driver
+
+
+def _skip(driver: StorageDriver, ability: str) -> NoReturn:
+    pytest.skip(f"{type(driver).__name__} has no {ability}")

@@ -1,0 +1,116 @@
+"""Rules for moves: a volume comes with all it has, and is in one place."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import uuid4
+
+from cgflow.drivers.conformance.scene import Scene
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+
+
+class MoveRules:
+    """Volumes that change groups."""
+
+    def test_move_to_another_group(self, scene: Scene) -> None:
+        volume, copy = _copied(scene)
+        (other,) = scene.new_members(1)
+        moved = scene.move(volume, other.group_id)
+        _is_whole(scene, moved, copy, "a volume moved to another group")
+        scene.write(moved, "C")
+        copies = scene.take([other, moved])
+        scene.write(moved, "D")
+        scene.expect_copy(copies[1], "C", "a volume that was moved is cut with its new group")
+        _goes(scene, moved, copy, copies[1])
+        scene.delete_group(volume.group_id or "", "delete_group of a group whose volume was moved")
+
+    def test_move_out_of_a_group_and_back(self, scene: Scene) -> None:
+        volume, copy = _copied(scene)
+        moved = scene.move(volume, None, "move_volume to no group")
+        _is_whole(scene, moved, copy, "a volume moved to no group")
+        later = scene.take_plain(moved)
+        back = scene.move(moved, volume.group_id, "move_volume back")
+        _is_whole(scene, back, copy, "a volume moved back")
+        _goes(scene, back, copy, later)
+
+    def test_moved_volume_survives_a_restart(self, scene: Scene) -> None:
+        volume, copy = _copied(scene)
+        moved = scene.move(volume, scene.new_group())
+        scene.restart("after move_volume")
+        _is_whole(scene, moved, copy, "a volume moved, after a restart")
+
+    def test_move_twice(self, scene: Scene) -> None:
+        volume, copy = _copied(scene)
+        for group in (scene.new_group(), None):
+            moved = scene.move(volume, group)
+            scene.write(moved, "B")
+            scene.move(volume, group, "a second move_volume")
+            scene.move(moved, group, "move_volume to where the volume is")
+            _is_whole(scene, moved, copy, "a volume moved twice")
+            volume = moved
+
+    def test_exported_copy_stays_exported_over_a_move(self, scene: Scene) -> None:
+        volume, copy = _copied(scene)
+        scene.export(copy)
+        moved = scene.move(volume, scene.new_group(), "move_volume of a volume with an exported copy")
+        _is_whole(scene, moved, copy, "a volume moved with an exported copy")
+
+    def test_prepared_copy_comes_along(self, scene: Scene) -> None:
+        volume, _ = _copied(scene)
+        prepared = SnapshotSpec(str(uuid4()), volume.id, str(uuid4()), volume.group_id)
+        scene.prepare(prepared)
+        moved = scene.move(volume, scene.new_group(), "move_volume of a volume with a prepared copy")
+        scene.cut([scene.now(prepared)], "cut of a copy prepared before move_volume")
+        scene.write(moved, "C")
+        scene.expect_copy(scene.now(prepared), "B", "a copy prepared before move_volume")
+
+    def test_others_stay_over_a_move(self, scene: Scene) -> None:
+        members = scene.new_members(3)
+        for volume in members:
+            scene.write(volume, "A")
+        copies = scene.take(members)
+        scene.move(members[1], scene.new_group())
+        for volume, copy in list(zip(members, copies, strict=True))[::2]:
+            scene.expect_volume(volume, "A", "a member whose neighbour was moved")
+            scene.expect_copy(copy, "A", "the copy of a member whose neighbour was moved")
+            scene.delete_copy(copy)
+        scene.expect_copy(scene.now(copies[1]), "A", "a copy moved, when the others of its cut are gone")
+
+    def test_move_that_is_refused(self, scene: Scene) -> None:
+        volume, copy = _copied(scene)
+        unknown, group = str(uuid4()), scene.new_group()
+        for what, wanted, to in (
+            ("move_volume to an unknown group", volume, str(uuid4())),
+            ("move_volume of an unknown volume", VolumeSpec(unknown, 1, volume.group_id), group),
+            ("move_volume of an unknown volume to no group", VolumeSpec(unknown, 1, group), None),
+            ("move_volume of an unknown volume in no group", VolumeSpec(unknown, 1), group),
+            ("move_volume of an unknown volume to where it is", VolumeSpec(unknown, 1, group), group),
+        ):
+            scene.refuse(what, partial(scene.mover.move_volume, wanted, to))
+        _is_whole(scene, volume, copy, "a volume whose move was refused")
+
+
+def _copied(scene: Scene) -> tuple[VolumeSpec, SnapshotSpec]:
+    """A member that holds B, and a copy of it that holds A."""
+    scene.mover  # noqa: B018 - skips here if the driver cannot move volumes
+    (volume,) = scene.new_members(1)
+    scene.write(volume, "A")
+    (copy,) = scene.take([volume])
+    scene.write(volume, "B")
+    return volume, copy
+
+
+def _is_whole(scene: Scene, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
+    scene.expect_volume(volume, "B", what)
+    scene.expect_copy(scene.now(copy), "A", f"{what}: a copy comes along")
+    # A reader that is gone may be told late; one that is not connected never holds a move up.
+    scene.unexport(scene.now(copy))
+
+
+def _goes(scene: Scene, volume: VolumeSpec, *copies: SnapshotSpec) -> None:
+    for copy in copies:
+        scene.delete_copy(scene.now(copy), "delete_snapshot of a copy that was moved")
+    scene.delete_volume(volume, "delete_volume of a volume that was moved")
