@@ -1,0 +1,286 @@
+"""Killed at every point of a clone, a move and a restore: then finished by a repeat, or undone.
+
+Each time one operation begins on the same small world, and something is killed
+with SIGKILL at one point of it: this process (a forked child), the daemons too,
+or only the daemons. The next driver starts, and every volume is found in one
+place. Then the call is made again, or the one that undoes it.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.errors import AmbiguousDriverError, BusyDriverError
+from tests.support.qsd import BLOCK, Bench, read, read_snapshot, require_qsd, take, write
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+END = 1024**3 - BLOCK
+CLONE, LONE = VolumeSpec("clone", 2, "h"), VolumeSpec("lone", 1)
+
+
+class Scene:
+    """Two volumes in g that hold C, with cgsnapshots of A and B, and an empty group h."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        driver = bench.start()
+        self.volumes = bench.make_group(2)
+        driver.create_group("h")
+        self.copies = []
+        for letter in "AB":
+            self.fill(driver, letter)
+            self.copies.append(take(driver, self.volumes, letter.lower()))
+        self.fill(driver, "C")
+
+    def fill(self, driver: QsdDriver, letter: str) -> None:
+        for volume in self.volumes:
+            for place in (0, END):
+                write(driver, volume, ord(letter), place)
+
+
+def clone(driver: QsdDriver, scene: Scene) -> None:
+    driver.clone_volume(CLONE, scene.copies[0][0])
+
+
+def clone_alone(driver: QsdDriver, scene: Scene) -> None:
+    driver.clone_volume(LONE, scene.copies[1][1])
+
+
+def move(driver: QsdDriver, scene: Scene) -> None:
+    driver.move_volume(scene.volumes[0], "h")
+
+
+def move_back(driver: QsdDriver, scene: Scene) -> None:
+    driver.move_volume(replace(scene.volumes[0], group_id="h"), "g")
+
+
+def move_out(driver: QsdDriver, scene: Scene) -> None:
+    driver.move_volume(scene.volumes[0], None)
+
+
+def move_in(driver: QsdDriver, scene: Scene) -> None:
+    driver.move_volume(replace(scene.volumes[0], group_id=None), "g")
+
+
+def restore(driver: QsdDriver, scene: Scene) -> None:
+    driver.restore("r", scene.copies[0])
+
+
+def undo(driver: QsdDriver, scene: Scene) -> None:
+    driver.undo_restore("r", scene.copies[0])
+
+
+def finish(driver: QsdDriver, scene: Scene) -> None:
+    driver.finish_restore("r", scene.copies[0])
+
+
+def nothing(driver: QsdDriver, scene: Scene) -> None:
+    """What is done before, and what need not be undone."""
+
+
+Call = Callable[[QsdDriver, Scene], None]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is done, what was done before, what undoes it, and how the world is after it."""
+
+    call: Call
+    points: str
+    after: Callable[[Scene], dict[str, str]]
+    before: Call = nothing
+    undo: Call | None = None
+
+
+PLAIN = {"v0 in g": "C", "v1 in g": "C"}
+VOLUME = "volume:after-file volume:after-manifest volume:after-open volume:after-attach"
+HOME = "home:after-manifest daemon:after-spawn recovery:after-death recovery:after-settle"
+MOVE = """move:after-arriving move:after-detach move:after-close move:after-leaving move:after-rename
+          move:after-files move:after-record move:after-forget move:after-open"""
+RESTORE = (
+    "restore:after-files restore:after-detach restore:after-record restore:after-open restore:after-attach"
+)
+
+OPERATIONS = {
+    "clone": Operation(
+        clone,
+        f"clone:after-export clone:after-copy {VOLUME}",
+        lambda _: PLAIN | {"clone in h": "A"},
+        undo=lambda driver, _: driver.delete_volume(CLONE),
+    ),
+    "clone alone": Operation(
+        clone_alone,
+        f"clone:after-export clone:after-copy {VOLUME} {HOME}",
+        lambda _: PLAIN | {"lone in None": "B"},
+        undo=lambda driver, _: driver.delete_volume(LONE),
+    ),
+    "move": Operation(move, MOVE, lambda _: {"v0 in h": "C", "v1 in g": "C"}, undo=move_back),
+    "move out": Operation(
+        move_out, f"{MOVE} {HOME}", lambda _: {"v0 in None": "C", "v1 in g": "C"}, undo=move_in
+    ),
+    "move in": Operation(move_in, f"{MOVE} home:after-quit", lambda _: PLAIN, before=move_out, undo=nothing),
+    "restore": Operation(restore, RESTORE, lambda _: {"v0 in g": "A", "v1 in g": "A"}, undo=undo),
+    "undo": Operation(
+        undo, "undo:after-detach undo:after-record undo:after-close", lambda _: PLAIN, before=restore
+    ),
+    "finish": Operation(
+        finish,
+        "finish:after-record drop:after-record drop:after-close",
+        lambda _: {"v0 in g": "A", "v1 in g": "A"},
+        before=restore,
+    ),
+}
+CASES = [(name, point) for name, operation in OPERATIONS.items() for point in operation.points.split()]
+UNDOABLE = [(name, point) for name, point in CASES if OPERATIONS[name].undo not in (None, nothing)]
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    require_qsd()
+    bench = Bench()
+    try:
+        yield Scene(bench)
+    finally:
+        bench.clean()
+
+
+def specs(scene: Scene) -> dict[str, VolumeSpec]:
+    """Every volume that a manifest names, as it is: in one home only, and with all its files."""
+    found: dict[str, VolumeSpec] = {}
+    for folder in (scene.bench.state_dir / "homes").iterdir():
+        manifest = scene.bench.manifest(folder.name)
+        assert not manifest.leaving
+        assert not manifest.arriving
+        assert sorted(f"L{layer}.qcow2" for layer in manifest.files()) == scene.bench.files(folder.name)
+        assert not list(folder.glob("*.part"))
+        for volume in manifest.volumes.values():
+            assert volume.id not in found
+            group = folder.name if manifest.is_group else None
+            found[volume.id] = VolumeSpec(volume.id, volume.size_bytes >> 30, group)
+    return found
+
+
+def look(scene: Scene, driver: QsdDriver) -> dict[str, str]:
+    """What each volume holds and where it is; the copies hold what they always have."""
+    volumes = specs(scene)
+    assert driver.inventory().problems == ()
+    assert driver.inventory().volumes == set(volumes)
+    assert driver.inventory().snapshots == {copy.id for copies in scene.copies for copy in copies}
+    for letter, copies in zip(b"AB", scene.copies, strict=True):
+        for copy in copies:
+            now: SnapshotSpec = replace(copy, group_id=volumes[copy.volume_id].group_id)
+            for place in (0, END):
+                assert read_snapshot(driver, now, place) == bytes([letter]) * BLOCK
+    held = {}
+    for volume in volumes.values():
+        start, end = read(driver, volume), read(driver, volume, END)
+        assert start == end
+        held[f"{volume.id} in {volume.group_id}"] = chr(start[0])
+    return held
+
+
+def kill_daemons(bench: Bench) -> None:
+    for pid in (bench.state_dir / "homes").glob("*/daemon.pid"):
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def dies(scene: Scene, operation: Operation, point: str, *, with_daemons: bool) -> None:
+    """Do an operation in a child that is killed at a point of it."""
+
+    def die(reached: str) -> None:
+        if reached == point and begun:
+            if with_daemons:
+                kill_daemons(scene.bench)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    operation.before(scene.bench.driver, scene)
+    scene.bench.driver.stop()
+    begun: list[bool] = []
+    child = os.fork()
+    if child == 0:
+        try:
+            driver = QsdDriver(scene.bench.state_dir, trace=die)
+            driver.start()
+            begun.append(True)
+            operation.call(driver, scene)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"{point} was not reached"
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_list_of_points_is_complete(scene, name):
+    seen: list[str] = []
+    operation = OPERATIONS[name]
+    operation.before(scene.bench.driver, scene)
+    driver = scene.bench.start(seen.append)
+    assert driver.wait_until_swept(30)
+    seen.clear()
+    operation.call(driver, scene)
+    assert set(seen) == set(operation.points.split())
+    assert look(scene, driver) == operation.after(scene)
+
+
+@pytest.mark.parametrize("with_daemons", [False, True], ids=["process", "both"])
+@pytest.mark.parametrize(("name", "point"), CASES)
+def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, with_daemons):
+    operation = OPERATIONS[name]
+    dies(scene, operation, point, with_daemons=with_daemons)
+    driver = scene.bench.start()
+    assert driver.wait_until_swept(30)
+    found = look(scene, driver)
+    operation.call(driver, scene)
+    after = operation.after(scene)
+    assert look(scene, driver) == after
+    # Before the repeat nothing was half done: each volume was as before the operation or as after it.
+    assert len(found) in (len(PLAIN), len(after))
+    if name in ("restore", "undo"):
+        assert len(set(found.values())) == 1
+
+
+@pytest.mark.parametrize("with_daemons", [False, True], ids=["process", "both"])
+@pytest.mark.parametrize(("name", "point"), UNDOABLE)
+def test_what_was_broken_off_is_undone(scene, name, point, with_daemons):
+    operation = OPERATIONS[name]
+    homes = {path.name for path in (scene.bench.state_dir / "homes").iterdir()}
+    dies(scene, operation, point, with_daemons=with_daemons)
+    driver = scene.bench.start()
+    operation.undo(driver, scene)
+    assert look(scene, driver) == PLAIN
+    assert {path.name for path in (scene.bench.state_dir / "homes").iterdir()} == homes
+
+
+@pytest.mark.parametrize(("name", "point"), CASES)
+def test_the_daemons_die(scene, name, point):
+    operation, spent = OPERATIONS[name], []
+
+    def die(reached: str) -> None:
+        if reached == point and not spent and begun:
+            spent.append(point)
+            kill_daemons(scene.bench)
+
+    operation.before(scene.bench.driver, scene)
+    begun: list[bool] = []
+    driver = scene.bench.start(die)
+    begun.append(True)
+    persist(lambda: operation.call(driver, scene))
+    assert persist(lambda: look(scene, driver)) == operation.after(scene)
+
+
+def persist(step):
+    """Do a step again while a daemon is gone: clients are refused, calls are busy or do not know."""
+    patience = time.monotonic() + 30
+    while True:
+        try:
+            return step()
+        except (AmbiguousDriverError, BusyDriverError, OSError, AssertionError):
+            if time.monotonic() > patience:
+                raise
