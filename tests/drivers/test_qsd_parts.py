@@ -16,7 +16,7 @@ import pytest
 from cgflow.drivers.qsd import chain, manifest, qcow2
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.qmp import CommandRefused, DaemonLost, QmpClient
-from cgflow.drivers.qsd.records import Cut, Manifest, Merge, Pending, VolumeRecord
+from cgflow.drivers.qsd.records import Cut, Kept, Leaving, Manifest, Merge, Pending, VolumeRecord
 from tests.support.qsd import require_qsd
 
 MIB = 1024**2
@@ -58,6 +58,12 @@ def full_manifest(home_id: str) -> Manifest:
         exported=("s1",),
         merging=Merge(top=5, base=2, active=True),
         resizing=True,
+        # Numbers and texts sort these differently.
+        aside={3: 2, 11: 3},
+        kept=Kept(restore_id="r", snapshot_id="s1", leaf=11),
+    )
+    away = Leaving(
+        to="h", files={12: 1, 9: 3}, volume=VolumeRecord("w", MIB, chain=(1, 3)), cuts={"c1": Cut(("s4",))}
     )
     return Manifest(
         home_id=home_id,
@@ -68,6 +74,8 @@ def full_manifest(home_id: str) -> Manifest:
         volumes={"v": volume},
         cuts={"c1": Cut(members=("s1",), evidence={"duration_ms": 1.5}, is_lost=True)},
         cutting={"c2": {"v": "s2"}},
+        leaving={"w": away},
+        arriving={"x": (13, 14)},
     )
 
 

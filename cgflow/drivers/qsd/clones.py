@@ -104,9 +104,9 @@ def _copy(target: Home, uri: str, part: Path) -> None:
     """
     command = [PROGRAM, "convert", "-n", "--target-is-zero", "-p", "-t", "writeback"]
     command += ["-f", "raw", "-O", "qcow2", uri, str(part)]
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as complaint:
         try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=told)  # noqa: S603
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=complaint)  # noqa: S603
         except OSError as error:
             raise FinalDriverError(
                 f"{PROGRAM} cannot be run ({error}): install it with 'apt-get install qemu-utils'"
@@ -116,8 +116,8 @@ def _copy(target: Home, uri: str, part: Path) -> None:
         finally:
             process.kill()
             process.wait()
-        told.seek(0)
-        words = told.read().decode(errors="replace").strip().rpartition("\n")[2].rpartition("\r")[2]
+        complaint.seek(0)
+        words = complaint.read().decode(errors="replace").strip()
     if process.returncode != 0:
         if os.strerror(errno.ENOSPC) in words:
             raise FinalDriverError(f"the storage is full: free space, then ask again ({words})")
