@@ -14,6 +14,7 @@ from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.errors import DriverError
 from cgflow.nbd import NbdClient
 
 MIB = 1024**2
@@ -105,6 +106,23 @@ class Bench:
             if found is not None:
                 found.quit()
         shutil.rmtree(self.root)
+
+
+class Between:
+    """Something that happens once, when the driver reaches a point."""
+
+    def __init__(self, point: str, action: Callable[[], object]) -> None:
+        self.point = point
+        self.action: Callable[[], object] | None = action
+        self.raised: list[DriverError] = []
+
+    def __call__(self, reached: str) -> None:
+        if reached == self.point and self.action is not None:
+            action, self.action = self.action, None
+            try:
+                action()
+            except DriverError as error:
+                self.raised.append(error)
 
 
 def group_of(count: int, group_id: str = "g") -> list[VolumeSpec]:

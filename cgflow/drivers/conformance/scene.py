@@ -46,6 +46,7 @@ class Scene(Able):
         self._volumes: dict[str, VolumeSpec] = {}
         self._copies: dict[str, SnapshotSpec] = {}
         self._exports: set[str] = set()
+        self._restores: dict[str, str | None] = {}
 
     def new_group(self) -> str:
         """Create a group."""
@@ -153,16 +154,19 @@ class Scene(Able):
         for copy in copies:
             self.harness.disconnect(self._volumes[copy.volume_id])
         must_succeed(what, lambda: self.restorer.restore(restore, copies))
+        self._restores[restore] = copies[0].group_id
         self.check(what)
 
     def undo_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "undo_restore") -> None:
         """Put back what a restore kept."""
         must_succeed(what, lambda: self.restorer.undo_restore(restore, copies))
+        self._restores.pop(restore, None)
         self.check(what)
 
     def finish_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "finish_restore") -> None:
         """Forget what a restore kept."""
         must_succeed(what, lambda: self.restorer.finish_restore(restore, copies))
+        self._restores.pop(restore, None)
         self.check(what)
 
     def delete_copy(self, copy: SnapshotSpec, what: str = "delete_snapshot") -> None:
@@ -232,6 +236,7 @@ class Scene(Able):
             volumes=frozenset(v.id for v in self._volumes.values() if group in (None, v.group_id)),
             snapshots=frozenset(copies),
             exports=frozenset(copies & self._exports),
+            restores=frozenset(id for id, place in self._restores.items() if group in (None, place)),
         )
 
     def check(self, after: str) -> None:
@@ -241,7 +246,7 @@ class Scene(Able):
             where = "inventory()" if group is None else "inventory(group_id)"
             found = must_succeed(where, partial(self.driver.inventory, group))
             wanted = self.expected(group)
-            for kind in ("groups", "volumes", "snapshots", "exports"):
+            for kind in ("groups", "volumes", "snapshots", "exports", "restores"):
                 extra = getattr(found, kind) - getattr(wanted, kind)
                 missing = getattr(wanted, kind) - getattr(found, kind)
                 if extra or missing:

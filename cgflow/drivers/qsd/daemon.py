@@ -24,7 +24,9 @@ from cgflow.drivers.qsd.qmp import DaemonLost, QmpClient
 from cgflow.drivers.qsd.records import DaemonRecord
 from cgflow.errors import BusyDriverError, ConfigError
 
-START_DEADLINE = 15.0
+START_DEADLINE = 60.0
+"""Seconds for a daemon to come up: on a loaded host that takes many. One that ends is noticed at once."""
+
 QUIT_DEADLINE = 15.0
 _LOCK = "daemon.lock"
 _LOG = "daemon.log"
