@@ -43,6 +43,20 @@ def test_a_copy_that_goes_while_it_is_cloned_is_cloned_whole(bench):
     assert read_snapshot(driver, copies[1]) == b"B" * BLOCK
 
 
+def test_a_doubt_that_is_settled_does_not_disturb_a_clone(bench):
+    (volume,) = bench.make_group(1)
+    write(bench.driver, volume, 1)
+    (copy,) = take(bench.driver, [volume], "a")
+
+    def settle():
+        bench.driver._homes.get("g").is_unsettled = True
+        bench.driver.snapshot(copy)
+
+    driver = bench.start(Between("clone:after-export", settle))
+    driver.clone_volume(CLONE, copy)
+    assert read(driver, CLONE) == b"\1" * BLOCK
+
+
 @pytest.mark.parametrize("verb", ["delete", "move"])
 def test_a_volume_does_not_go_while_it_is_cloned(bench, verb):
     (volume,) = bench.make_group(1)

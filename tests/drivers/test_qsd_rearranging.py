@@ -1,5 +1,6 @@
 """Moves and restores on real daemons: what clients notice, and what stands in each other's way."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
-from cgflow.errors import BusyDriverError
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from tests.support.qsd import BLOCK, MIB, Between, read, read_snapshot, take, write
 
 pytestmark = pytest.mark.real
@@ -122,6 +123,42 @@ def test_two_moves_towards_each_other_both_end(bench):
             [replace(volume, group_id="g") for volume in right],
             [replace(volume, group_id="h") for volume in left],
         )
+
+
+@pytest.mark.parametrize("end", ["repeat", "undo"])
+@pytest.mark.parametrize("point", ["move:after-leaving", "move:after-rename", "move:after-record"])
+def test_a_move_that_a_disk_refused_half_way_is_finished_or_undone(bench, point, end):
+    (volume,) = bench.make_group(1)
+    bench.driver.create_group("h")
+    write(bench.driver, volume, 1)
+    (copy,) = take(bench.driver, [volume], "a")
+
+    def refuse():
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    driver = bench.start(Between(point, refuse))
+    with pytest.raises(AmbiguousDriverError, match="Input/output error"):
+        driver.move_volume(volume, "h")
+    for group in "gh":
+        # Whatever else is done there, what is on its way is kept, and is counted.
+        driver.create_volume(VolumeSpec(f"more-{group}", 1, group))
+        with pytest.raises(FinalDriverError, match="has volumes"):
+            driver.delete_group(group)
+    assert driver.inventory().volumes == {"v0", "more-g", "more-h"}
+    assert driver.inventory().snapshots == {"a.v0"}
+    there = replace(volume, group_id="h")
+    if end == "repeat":
+        driver.move_volume(volume, "h")
+    else:
+        driver.move_volume(there, "g")
+        there = volume
+    assert read(driver, there) == b"\1" * BLOCK
+    assert read_snapshot(driver, replace(copy, group_id=there.group_id)) == b"\1" * BLOCK
+    for group in "gh":
+        manifest = bench.manifest(group)
+        assert not manifest.leaving
+        assert not manifest.arriving
+        assert bench.files(group) == sorted(f"L{layer}.qcow2" for layer in manifest.files())
 
 
 def test_an_unreadable_home_keeps_what_comes_to_it(bench):

@@ -14,6 +14,9 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ZERO = "\0"
 
+BELOW = 5 << 20
+"""Byte offset of what was written before the oldest copy, so that newer ones read it through older layers."""
+
 
 class RestoreRules:
     """Volumes put back to their copies."""
@@ -119,11 +122,12 @@ class RestoreRules:
     def test_copies_go_in_any_order_after_a_restore(self, scene: Scene) -> None:
         for order in list(permutations(range(4)))[::5]:
             (volume,), taken = _thrice(scene)
-            letters = ["A", "B", "C", "E"]
+            letters, below = ["A", "B", "C", "E"], ["A", "A", "A", "E"]
             copies = [copy for (copy,) in taken]
             scene.restore("r", [copies[1]])
             scene.finish_restore("r", [copies[1]])
             scene.write(volume, "E")
+            scene.write(volume, "E", BELOW)
             copies += scene.take([volume])
             scene.write(volume, "F", 0)
             left = set(order)
@@ -133,6 +137,7 @@ class RestoreRules:
                 left.discard(place)
                 for other in left:
                     scene.expect_copy(copies[other], letters[other], why)
+                    scene.expect_copy(copies[other], below[other], why, BELOW)
                     scene.unexport(copies[other])
                 scene.expect_volume(volume, "F", why, 0)
                 scene.expect_volume(volume, "E", why, GIB - 4096)
@@ -231,6 +236,7 @@ def _thrice(scene: Scene) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
     """A member that holds D, and copies of it that hold A, B and C."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(1)
+    scene.write(members[0], "A", BELOW)
     taken = []
     for letter in "ABC":
         scene.write(members[0], letter)
