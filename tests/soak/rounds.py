@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import random
+import uuid
 import zlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 
+from taskflow import states
+
+import flows.acceptance
 import flows.service
 from cgflow.db.upgrade import upgrade
+from cgflow.engine.definition import Definition
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
 from flows import operate
 from flows.acceptance import Accepted
 from tests.support.crashing import Job, alone, opened, report, stored
-from tests.support.crashing_history import told, untrue
+from tests.support.crashing_history import Told, told, untrue
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import CALLER, World
 
 OPERATIONS_A_ROUND = 3
-BREAKS_PERCENT = {"execute": 4, "revert": 2}
+# Deletes go forward and are tried again: that is to be seen often.
+BREAKS_PERCENT = {"create": {"execute": 8, "revert": 2}, "delete": {"execute": 30, "revert": 2}}
 
 
 @dataclass(frozen=True)
@@ -31,21 +39,30 @@ class Round(Job):
 
 
 class Unlucky(Sabotage):
-    """Fails at points that follow from the seed, each time they are met in this process."""
+    """Fails at points that follow from the seed: here the first time they are met, there the second."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, verb: str = "create") -> None:
         super().__init__()
         self._seed = seed
+        self._breaks_percent = BREAKS_PERCENT.get(verb, BREAKS_PERCENT["create"])
+        self._met: Counter[Point] = Counter()
+
+    def define(self, operation: str) -> Definition:
+        """Return the definition of an operation for one flow, which has its own luck."""
+        return super(Unlucky, Unlucky(self._seed, operation.rpartition(".")[2])).define(operation)
 
     def meet(self, point: Point) -> None:
-        """Fail if the point is one of the unlucky ones."""
-        if zlib.crc32(f"{self._seed} {point}".encode()) % 100 < BREAKS_PERCENT[point.phase]:
+        """Fail if the point is one of the unlucky ones this time."""
+        self._met[point] += 1
+        chance = zlib.crc32(f"{self._seed} {point} {self._met[point]}".encode()) % 100
+        if chance < self._breaks_percent[point.phase]:
             raise Injected(f"injected at {point}")
 
 
 def furnish(job: Round) -> None:
     """Make the schema, a type, no limits, and a group of two volumes."""
     upgrade(stored(job))
+    _mint_from(job)
     with alone(job) as moments, opened(job, moments) as world:
         world.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         world.group_of(2)
@@ -54,12 +71,12 @@ def furnish(job: Round) -> None:
 def begin(job: Round) -> None:
     """Resume what is left, and begin random operations beside it; see all of them to their end."""
     chance = random.Random(f"{job.seed} {job.number}")
-    _run(job, lambda world: _some(world, chance))
+    _run(job, lambda world: _some(world, chance, job.orderly))
 
 
 def go_on(job: Round) -> None:
     """Resume what is left, and see it to its end."""
-    _run(job, lambda world: [])
+    _run(job, lambda _: iter(()))
 
 
 def end(job: Round) -> None:
@@ -72,31 +89,47 @@ def end(job: Round) -> None:
                 if world.finish(it).state is FlowState.ROLLBACK_FAILED:
                     operate.retry(world.desk, CALLER, flow_id)
                     world.finish(it)
-            states = [now.state for now in told(world.database, job.known).values()]
-            stuck = [f"a flow ended as {state}" for state in states if state is FlowState.ROLLBACK_FAILED]
-            report(job, world, [*untrue(world, before, job.known), *stuck], [])
+            after = told(world.database, job.known).values()
+            stuck = [
+                f"a flow ended as {now.state}" for now in after if now.state is FlowState.ROLLBACK_FAILED
+            ]
+            problems = [*untrue(world, before, job.known), *stuck]
+            report(job, world, problems, [], retries=sum(map(_retries, after)))
 
 
-def _run(job: Round, begin_with: Callable[[World], list[Accepted]]) -> None:
+def _retries(flow: Told) -> int:
+    return sum(event.to_state == states.RETRYING for event in flow.events)
+
+
+def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
     with alone(job) as moments:
         before = told(stored(job), job.known)
         flows.service.define = Unlucky(f"{job.seed} {job.number}").define  # type: ignore[attr-defined]
+        _mint_from(job)
         moments.arm()
         with opened(job, moments) as world:
-            begun = begin_with(world)
+            begun = list(begin_with(world))
             for it in [*begun, *(Accepted(flow_id, left.resource_id) for flow_id, left in before.items())]:
                 world.finish(it)
 
 
-def _some(world: World, chance: random.Random) -> list[Accepted]:
+def _mint_from(job: Round) -> None:
+    """Have ids follow from the seed as well: what fails is chosen by them."""
+    chance = random.Random(f"ids {job.seed} {job.number}")
+    minted = SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
+    flows.acceptance.uuid = minted  # type: ignore[assignment]
+
+
+def _some(world: World, chance: random.Random, orderly: bool) -> Iterator[Accepted]:
     """Begin a few operations, whichever are possible; a refusal is an answer like any other."""
-    begun = []
     for _ in range(OPERATIONS_A_ROUND):
         try:
-            begun.append(chance.choice(_possible(world))())
+            it = chance.choice(_possible(world))()
         except CgflowError:
             continue
-    return begun
+        if orderly:
+            world.finish(it)
+        yield it
 
 
 def _possible(world: World) -> list[Callable[[], Accepted]]:

@@ -7,72 +7,99 @@ import random
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.soak import rounds
 from tests.soak.rounds import Round
+from tests.soak.tally import Tally
 from tests.support.crashing import stored
 from tests.support.crashing_cases import WORKERS, process_of
 from tests.support.crashing_history import told
+from tests.support.moments import EXECUTE, PAUSE, REVERT, Death
 
 ROUNDS_A_LIFE = 40
-BEGIN_MOMENTS, GO_ON_MOMENTS = 90, 45
+BEGIN_MOMENTS = 90
+# Where kills are aimed at: anywhere, or at what is rarely going on, with how many moments to choose from.
+AIMS: tuple[tuple[str | None, int], ...] = (
+    *((None, 25),) * 3,
+    *((REVERT, 15),) * 3,
+    (EXECUTE, 20),
+    (PAUSE, 2),
+)
+
+# Makes an empty database and returns its URL; None keeps it as a file beside the rest of the state.
+NewUrl = Callable[[], str] | None
+SQLITE: Mapping[str, NewUrl] = {"sqlite": None}
 
 
-@dataclass
-class Tally:
-    """What a soak did, and what was wrong."""
+@dataclass(frozen=True)
+class Life:
+    """A state through many rounds; all that is chosen in it follows from its seed and number.
 
-    kills: int = 0
-    flows: int = 0
-    wrong: tuple[str, ...] = ()
+    In an ``orderly`` one also the order of the moments does, so that the same
+    seed kills at the same moments. In the others flows run side by side, as
+    they do in a service, and which one is where at the n-th moment is chance.
+    """
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.kills + other.kills, self.flows + other.flows, self.wrong + other.wrong)
+    seed: int
+    number: int
+    database: str
+    new_url: NewUrl
+
+    @property
+    def orderly(self) -> bool:
+        """Whether one thing is done at a time. Each database sees both kinds."""
+        return (self.number + self.number // 2) % 2 == 1
 
 
 def soak(
     seed: int,
     kills: int,
     tell: Callable[[str], None] = lambda _: None,
-    new_url: Callable[[], str] | None = None,
+    databases: Mapping[str, NewUrl] = SQLITE,
 ) -> Tally:
-    """Go on until so many processes were killed or something is wrong.
-
-    ``new_url`` makes an empty database; without it each state has one in its folder.
-    """
-    total, life = Tally(), 0
+    """Go on until so many processes were killed or something is wrong; lives take turns at the databases."""
+    total, number = Tally(), 0
     with ThreadPoolExecutor(WORKERS) as pool:
         while total.kills < kills and not total.wrong:
             # As many lives at once as there are processors; what is left to kill is shared out.
-            lives = range(life, life + WORKERS)
-            life += WORKERS
+            lives = [life(seed, each, databases) for each in range(number, number + WORKERS)]
+            number += WORKERS
             share = -(-(kills - total.kills) // WORKERS)
-            begun = [pool.submit(_live, seed, number, share, tell, new_url) for number in lives]
+            begun = [pool.submit(live, each, share, tell) for each in lives]
             total = sum((done.result() for done in begun), total)
     return total
 
 
-def _live(
-    seed: int, life: int, kills: int, tell: Callable[[str], None], new_url: Callable[[], str] | None
-) -> Tally:
+def life(seed: int, number: int, databases: Mapping[str, NewUrl] = SQLITE) -> Life:
+    """Return the n-th life of a soak."""
+    name = list(databases)[number % len(databases)]
+    return Life(seed, number, name, databases[name])
+
+
+def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> Tally:
     """Play rounds over one state, which is kept if something is wrong."""
     folder = Path(tempfile.mkdtemp(prefix="cgflow-soak-"))
-    chance = random.Random(f"{seed} {life}")
-    job = Round(str(folder), "", "", (), url=new_url() if new_url else None)
+    chance = random.Random(f"{it.seed} {it.number}")
+    url = it.new_url() if it.new_url else None
+    job = Round(str(folder), "", "", (), url=url, orderly=it.orderly, seed=chance.getrandbits(32))
     if process_of(rounds.furnish, job) != 0:
         return Tally(wrong=(f"nothing could be made in {folder}",))
     total = Tally()
     for number in range(ROUNDS_A_LIFE):
         job = replace(job, seed=chance.getrandbits(32), known=tuple(told(stored(job))))
-        total += _play(job, chance)
-        tell(f"soak: seed={seed} life={life} round={number} kills={total.kills} flows={total.flows}")
+        played = _play(job, chance)
+        total += replace(played, databases=Counter({it.database: played.kills}))
+        where = f"seed={it.seed} life={it.number} ({it.database}) round={number}"
+        deaths = ", ".join(map(str, played.deaths)) or "nowhere"
+        tell(f"soak: {where} kills={total.kills} flows={total.flows} killed {deaths}")
         if total.wrong:
-            where = f"seed {seed}, life {life}, round {number}, state kept in {folder}"
-            return replace(total, wrong=tuple(f"{where}: {what}" for what in total.wrong))
+            kept = f"{where}, killed {deaths}, state kept in {folder}"
+            return replace(total, wrong=tuple(f"{kept}: {what}" for what in total.wrong))
         if total.kills >= kills:
             break
     shutil.rmtree(folder)
@@ -81,21 +108,24 @@ def _live(
 
 def _play(job: Round, chance: random.Random) -> Tally:
     """Begin, die, go on, die again; at last see everything to its end and look."""
-    tally = Tally()
-    for number, (do, kill_at) in enumerate(_plan(chance)):
-        code = process_of(do, replace(job, kill_at=kill_at, number=number))
+    deaths = []
+    for number, (do, aimed) in enumerate(_plan(chance)):
+        code = process_of(do, replace(job, number=number, **aimed))  # type: ignore[arg-type]
         killed = Path(job.folder) / "killed"
         if code == -signal.SIGKILL and killed.exists():
-            killed.unlink()
-            tally.kills += 1
+            deaths.append(Death.taken(killed))
         elif code != 0:
-            return replace(tally, wrong=(f"{do.__name__} ended with {code}",))
+            return Tally(deaths, wrong=(f"{do.__name__} ended with {code}",))
     found = json.loads((Path(job.folder) / "found.json").read_text())
-    return Tally(tally.kills, len(found["states"]), tuple(found["problems"]))
+    return Tally(deaths, flows=len(found["states"]), retries=found["retries"], wrong=tuple(found["problems"]))
 
 
-def _plan(chance: random.Random) -> Iterator[tuple[Callable[[Round], None], int | None]]:
-    yield rounds.begin, chance.randint(1, BEGIN_MOMENTS)
-    for _ in range(chance.randint(0, 2)):
-        yield rounds.go_on, chance.randint(1, GO_ON_MOMENTS)
-    yield rounds.end, None
+def _plan(chance: random.Random) -> Iterator[tuple[Callable[[Round], None], dict[str, object]]]:
+    kill_in, moments = chance.choice(AIMS)
+    if kill_in is None:
+        moments = BEGIN_MOMENTS
+    yield rounds.begin, {"kill_at": chance.randint(1, moments), "kill_in": kill_in}
+    for _ in range(chance.randint(1, 3)):
+        kill_in, moments = chance.choice(AIMS)
+        yield rounds.go_on, {"kill_at": chance.randint(1, moments), "kill_in": kill_in}
+    yield rounds.end, {}

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.soak.soak import soak
+from tests.soak.soak import life, live, soak
+from tests.support.moments import EXECUTE, REVERT
+
+ID = re.compile(r"\[[0-9a-f-]{36}\]")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_random_kills_leave_nothing_inconsistent() -> None:
-    total = soak(seed=1, kills=30)
+    total = soak(seed=1, kills=40)
     assert total.wrong == ()
-    assert total.kills >= 30
+    assert total.kills >= 40
+    kinds = total.kinds()
+    assert kinds[EXECUTE], total
+    assert kinds[REVERT], total
+    assert total.resumed, total
+    assert total.retries, total
+
+
+@pytest.mark.slow
+def test_the_seed_of_an_orderly_life_says_who_dies_where() -> None:
+    it = life(1, 1)
+    assert it.orderly
+    first, second = live(it, 6), live(it, 6)
+    # In which order the members of a group are begun is chosen by TaskFlow, from one process to the next.
+    died = [[ID.sub("", str(death)) for death in each.deaths] for each in (first, second)]
+    assert died[0] == died[1]
+    assert first.flows == second.flows

@@ -1,12 +1,12 @@
 """Every story is cut off by SIGKILL at every moment, and ends by itself in the next process.
 
 A moment is either side of a commit (of the engine, of a step, of an acceptance)
-or of a driver call. Afterwards the world is the one before or the finished one,
-rows, quota, claims and backend agree, and the history is gapless and tells of
-both processes. Which stories there are is read from the catalog.
+or of a driver call, or a pause between two attempts. Afterwards the world is the
+one before or the finished one, rows, quota, claims and backend agree, and the
+history is gapless and tells of both processes. Which stories there are is read from the catalog.
 
-``CGFLOW_SWEEP=full`` meets every moment of every story; otherwise the moments
-are sampled, always the same ones.
+``CGFLOW_SWEEP=full`` meets every moment of every story, and prints how many cases
+that were; otherwise the moments are sampled, always the same ones.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def cases() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("operation", "mode"), cases())
 def test_a_story_that_is_cut_off_ends_in_the_next_process(
-    operation: str, mode: str, prepared: Callable[[str], Prepared]
+    operation: str, mode: str, prepared: Callable[[str], Prepared], capsys: pytest.CaptureFixture[str]
 ) -> None:
     it = prepared(operation)
     if mode == "member" and it.member is None:
@@ -73,6 +73,16 @@ def test_a_story_that_is_cut_off_ends_in_the_next_process(
     stride = 1 if IS_FULL else close if operation in CLOSELY else wide
     outcomes = list(sweep(it, every(stride, lambda n: make(it, n))))
     wrong = [f"{one.case} ({'; '.join(one.killed)}): {one.problems}" for one in outcomes if one.problems]
+    if IS_FULL:
+        kills, places = (
+            sum(len(one.killed) for one in outcomes),
+            {where for one in outcomes for where in one.killed},
+        )
+        with capsys.disabled():
+            print(
+                f"\nsweep: {operation} {mode}: steps={len(it.steps)} cases={len(outcomes)} kills={kills} "
+                f"places={len(places)} wrong={len(wrong)}"
+            )
     assert wrong == [], f"{len(wrong)} of {len(outcomes)} cases"
     assert sum(one.met(1) for one in outcomes) > 1, "a sweep without kills says nothing"
     assert not outcomes[-1].met(1) or not outcomes[-2].met(1), "the sweep ended before the story did"

@@ -1,9 +1,8 @@
 """A service that is gone by SIGKILL at a chosen moment: what runs in the process that dies.
 
-A moment is either side of a commit or of a driver call. The n-th moment after
-the world is armed is the process's last; n is counted up until a run meets
-none. Every save of the engine is committed alone here, so that each state that
-can be on disk is met, whatever would have been committed together otherwise.
+A moment is either side of a commit or of a driver call, or a pause between two
+attempts (see ``moments``). The n-th moment after the world is armed is the
+process's last; n is counted up until a run meets none.
 
 By hand, on a folder made by ``crashing_cases.prepare`` (or left by a failed sweep)::
 
@@ -16,10 +15,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import logging
-import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,23 +23,21 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 import flows.service
 from cgflow import config
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.repositories import flow as rows
-from cgflow.drivers.drills import When
-from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.faults import with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor, retry, supervisor
-from cgflow.engine.writer import Save, Writer
 from cgflow.status import FlowState
 from flows import operate, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_history import told, untrue
+from tests.support.moments import CrashingCalls, CrashingDatabase, Moments, install
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import CALLER, HOST, World
 
@@ -54,9 +48,11 @@ DEADLINE_S = 120
 class Job:
     """What a process is to do in a folder that holds a state.
 
-    ``kill_at`` is the moment at which it dies (None: it lives); ``failing`` are
-    points of steps that fail each time. ``known`` are the flows that were there before.
-    ``broken`` takes a safeguard of the engine away: the control of the sweep itself.
+    ``kill_at`` is the moment at which it dies (None: it lives), counted among those
+    of the phase ``kill_in`` if that is set. ``failing`` are points of steps that fail
+    each time. ``known`` are the flows that were there before. ``broken`` takes a
+    safeguard of the engine away: the control of the sweep itself. ``orderly``: one flow
+    and one step at a time, so that moments come in the same order each time.
     ``url`` is that of a database elsewhere.
     """
 
@@ -65,71 +61,11 @@ class Job:
     target: str
     known: tuple[str, ...]
     kill_at: int | None = None
+    kill_in: str | None = None
     failing: tuple[tuple[str, str, str], ...] = ()
     broken: bool = False
+    orderly: bool = False
     url: str | None = None
-
-
-class Moments:
-    """Counts the moments since ``arm``, and ends the process at the n-th. ``file`` tells which that was."""
-
-    def __init__(self, file: Path, kill_at: int | None) -> None:
-        self._file = file
-        self._kill_at = kill_at
-        self._lock = threading.Lock()
-        self._armed = False
-        self.met: list[str] = []
-
-    def arm(self) -> None:
-        """Count from now on."""
-        self._armed = True
-
-    def disarm(self) -> None:
-        """Let everything live."""
-        self._armed = False
-
-    def meet(self, what: str) -> None:
-        """Count a moment; do not return from the last one."""
-        if not self._armed:
-            return
-        with self._lock:
-            self.met.append(what)
-            if len(self.met) == self._kill_at:
-                self._file.write_text(what)
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-class CrashingDatabase(Database):
-    """A database with a moment before and after each commit."""
-
-    def __init__(self, url: str, moments: Moments) -> None:
-        super().__init__(url)
-        self._moments = moments
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Open a transaction that commits at the end, with a moment on both sides of the commit."""
-        with super().write() as session:
-            yield session
-            session.flush()
-            self._moments.meet(f"before commit {self._writing()}")
-        self._moments.meet(f"after commit {self._writing()}")
-
-    def _writing(self) -> str:
-        return getattr(_SAVING, "what", None) or f"by {threading.current_thread().name.partition('_')[0]}"
-
-
-class CrashingCalls(Faults):
-    """Moments on both sides of every driver call."""
-
-    def __init__(self, moments: Moments) -> None:
-        super().__init__()
-        self._moments = moments
-
-    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
-        """Count the moment; nothing fails."""
-        self._moments.meet(f"{when} call {call}")
-        return None
 
 
 class Broken(Sabotage):
@@ -145,27 +81,6 @@ class Broken(Sabotage):
             raise Injected(f"injected at {point}")
 
 
-_SAVING = threading.local()
-
-
-def _commit_each(self: Writer, batch: list[Save]) -> None:
-    for save in batch:
-        _SAVING.what = _called(save)
-        _COMMIT(self, [save])
-        _SAVING.what = None
-
-
-_COMMIT = Writer._commit
-
-
-def _called(save: Save) -> str:
-    moved = [f"{event['atom'] or 'flow'} {event['to_state']}" for event in save.events]
-    rows = [
-        f"{row['name']} {row.get('state')} {row.get('intention', '')}".strip() for _, row in save.upserts[:1]
-    ]
-    return f"of {' and '.join(moved or rows or ['nothing'])}"
-
-
 @contextmanager
 def opened(job: Job, moments: Moments) -> Iterator[World]:
     """Serve the state in the job's folder, in this process, which is only good for this."""
@@ -173,7 +88,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     retry.FIRST_PAUSE_S = 0
     conductor.UNDO_ATTEMPTS = 0
     segments.PERSISTENCE_ATTEMPTS = 2
-    Writer._commit = _commit_each  # type: ignore[method-assign]
+    install(moments)
     if job.failing:
         flows.service.define = Broken(job.failing).define  # type: ignore[attr-defined]
     if job.broken:
@@ -181,6 +96,9 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     conf = config.load([])
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
+    if job.orderly:
+        conf.set_override("max_flows", 1, group="engine")
+        conf.set_override("max_steps", 1, group="engine")
     database = CrashingDatabase(_url(job), moments)
     driver = with_faults(MemoryDriver(state_file=folder / "memory.journal"), CrashingCalls(moments))
     service = flows.service.Service(conf, database, {HOST: driver})
@@ -235,7 +153,7 @@ def alone(job: Job) -> Iterator[Moments]:
     logging.basicConfig(filename=folder / "log", level=logging.WARNING)
     with (folder / "stacks").open("w") as stacks:
         faulthandler.dump_traceback_later(DEADLINE_S - 10, file=stacks)
-        yield Moments(folder / "killed", job.kill_at)
+        yield Moments(folder / "killed", job.kill_at, job.kill_in)
         faulthandler.cancel_dump_traceback_later()
 
 
@@ -248,7 +166,7 @@ def _url(job: Job) -> str:
     return job.url or f"sqlite:///{Path(job.folder) / 'cgflow.db'}"
 
 
-def report(job: Job, world: World, problems: list[str], met: list[str]) -> None:
+def report(job: Job, world: World, problems: list[str], met: list[str], **more: object) -> None:
     """Write down what the process found, for the one that started it."""
     with world.database.read() as session:
         ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
@@ -261,6 +179,7 @@ def report(job: Job, world: World, problems: list[str], met: list[str]) -> None:
         "states": states,
         "moments": met,
         "steps": [step for flow_id, _ in ended for step in _steps(world, flow_id)],
+        **more,
     }
     (Path(job.folder) / "found.json").write_text(json.dumps(found))
 

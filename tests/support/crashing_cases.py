@@ -28,6 +28,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from tests.stories.scripts import SCRIPTS
 from tests.support import crashing
 from tests.support.crashing import DEADLINE_S, Job
+from tests.support.moments import Death
 from tests.support.world import world
 
 Found = dict[str, Any]
@@ -79,8 +80,7 @@ class Outcome:
         code = process_of(act, job)
         killed, found = Path(job.folder) / "killed", Path(job.folder) / "found.json"
         if dies and code == -signal.SIGKILL and killed.exists():
-            self.killed.append(killed.read_text())
-            killed.unlink()
+            self.killed.append(str(Death.taken(killed)))
             return None
         if code != 0:
             self.problems.append(f"the process ended with {code}, see {job.folder}")

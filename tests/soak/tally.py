@@ -1,0 +1,52 @@
+"""What a soak did, in figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.support.moments import PHASES, Death
+
+
+@dataclass
+class Tally:
+    """Who died where, and what was wrong. ``databases`` counts the kills over each."""
+
+    deaths: list[Death] = field(default_factory=list)
+    databases: Counter[str] = field(default_factory=Counter)
+    flows: int = 0
+    retries: int = 0
+    wrong: tuple[str, ...] = ()
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.deaths + other.deaths,
+            self.databases + other.databases,
+            self.flows + other.flows,
+            self.retries + other.retries,
+            self.wrong + other.wrong,
+        )
+
+    @property
+    def kills(self) -> int:
+        """How many processes died."""
+        return len(self.deaths)
+
+    @property
+    def resumed(self) -> int:
+        """How many of them died over a flow that an earlier process had begun."""
+        return sum(death.resumed for death in self.deaths)
+
+    def kinds(self) -> dict[str, int]:
+        """Return in what processes died, the most frequent first."""
+        counted = Counter(death.phase for death in self.deaths)
+        return {phase: counted[phase] for phase in sorted(PHASES, key=lambda phase: -counted[phase])}
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{phase} {number}" for phase, number in self.kinds().items() if number)
+        databases = ", ".join(f"{name} {number}" for name, number in sorted(self.databases.items()))
+        return (
+            f"kills={self.kills} ({kinds}; {self.resumed} in flows that were being resumed) "
+            f"flows={self.flows} retries={self.retries} databases=({databases}) "
+            f"inconsistencies={len(self.wrong)}"
+        )
