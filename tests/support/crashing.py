@@ -37,7 +37,7 @@ from flows import operate, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_history import told, untrue
-from tests.support.moments import CrashingCalls, CrashingDatabase, Moments, install
+from tests.support.moments import CrashingCalls, CrashingDatabase, Moments, install, put_in_order
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import CALLER, HOST, World
 
@@ -97,6 +97,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
     if job.orderly:
+        put_in_order()
         conf.set_override("max_flows", 1, group="engine")
         conf.set_override("max_steps", 1, group="engine")
     database = CrashingDatabase(_url(job), moments)
