@@ -36,5 +36,5 @@ def events(flow_id: str, *, after: int, wait: float, limit: int) -> list[FlowEve
 
 def _read(flow_id: str, after: int, limit: int) -> tuple[list[FlowEvent], bool]:
     with desk().database.read() as session:
-        flow = flows.get(session, flow_id, caller().scope)
+        flow = flows.line(session, flow_id, caller().scope)
         return flows.events(session, flow_id, after, limit), flow.state not in UNFINISHED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import ipaddress
 import logging
 import signal
@@ -115,6 +116,9 @@ def _serve(
             # The server keeps a body aside before the application can refuse it.
             max_request_body_size=2 * body.MAX_BYTES,
         )
+        # What serving takes stays: the collector need not go through it with every long answer.
+        gc.collect()
+        gc.freeze()
         host, port = listener.getsockname()[:2]
         resumed = f", {len(left)} unfinished flows resumed" if left else ""
         click.echo(

@@ -186,6 +186,17 @@ class FlowEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LastEvent:
+    """What a flow (``atom`` is None) or one of its atoms last moved to: what its next event follows."""
+
+    seq: int
+    atom: str | None
+    to_state: str
+    at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AtomState:
     """Where one atom of a flow stands now, folded from the flow's events."""
 

@@ -61,8 +61,8 @@ def wrapped(root: str, schema: type[Schema]) -> type[Schema]:
 
 def listed(root: str, schema: type[Schema]) -> type[Schema]:
     """Return the schema of an answer that shows a page of things, and the way to the next."""
-    members = {root: fields.List(fields.Nested(schema)), f"{root}_links": fields.List(fields.Nested(Link))}
-    return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")  # type: ignore[arg-type]
+    members = {root: fields.Nested(schema, many=True), f"{root}_links": fields.List(fields.Nested(Link))}
+    return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
 
 
 class Link(Schema):

@@ -10,6 +10,7 @@ from marshmallow.validate import Range
 from api import current
 from api.schemas.envelope import listed
 from api.schemas.fields import MAX_INT, Moment
+from api.schemas.shown import Shown
 from cgflow.records import AtomState, Flow, FlowEvent
 
 LONGEST_WAIT_S = 30
@@ -36,7 +37,7 @@ def _detail(key: str) -> fields.Field[Any]:
     return fields.Function(shown, metadata={"nullable": True})
 
 
-class EventOut(Schema):
+class EventOut(Shown):
     """One transition of a flow (``task`` is null) or of one of its tasks."""
 
     seq = fields.Integer()
@@ -54,10 +55,10 @@ class EventOut(Schema):
 class EventsOut(Schema):
     """Events in order."""
 
-    events = fields.List(fields.Nested(EventOut))
+    events = fields.Nested(EventOut, many=True)
 
 
-class TaskOut(Schema):
+class TaskOut(Shown):
     """Where one task of a flow stands."""
 
     atom = fields.String(data_key="name")
@@ -82,7 +83,7 @@ def _links(flow: Flow) -> list[dict[str, str]]:
     return [{"rel": rel, "href": href + path} for rel, path in parts]
 
 
-class FlowOut(Schema):
+class FlowOut(Shown):
     """A flow in a list."""
 
     id = fields.String()
@@ -108,7 +109,7 @@ class FlowOut(Schema):
 class FlowDetailOut(FlowOut):
     """A flow with its tasks, what a failed rollback left behind, and when it is tried again by itself."""
 
-    tasks = fields.List(fields.Nested(TaskOut))
+    tasks = fields.Nested(TaskOut, many=True)
     leftovers = fields.List(fields.Raw(metadata={"type": "object"}))
     skipped = fields.List(fields.Raw(metadata={"type": "object"}))
     undo_at = Moment(allow_none=True)

@@ -30,9 +30,9 @@ class _Last:
 
 
 class Recorder:
-    """Makes the events of one flow, going on where the stored ones end."""
+    """Makes the events of one flow, going on after the last ones that are stored."""
 
-    def __init__(self, flow_id: str, conductor: str, told: Iterable[records.FlowEvent]) -> None:
+    def __init__(self, flow_id: str, conductor: str, told: Iterable[records.LastEvent]) -> None:
         self._flow_id = flow_id
         self._conductor = conductor
         self._seq = 0

@@ -32,7 +32,7 @@ class Run:
     """
 
     def __init__(
-        self, flow: records.Flow, writer: Writer, conductor: str, told: Iterable[records.FlowEvent]
+        self, flow: records.Flow, writer: Writer, conductor: str, told: Iterable[records.LastEvent]
     ) -> None:
         self.flow = flow
         self.owner = Owner(flow.id, flow.epoch)

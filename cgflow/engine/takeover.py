@@ -25,8 +25,8 @@ from cgflow.errors import NotFenced, SessionFenced
 Fence = Callable[[records.Flow], None]
 """Shuts the conductor that a flow names out of every backend which the flow may have touched."""
 
-Taken = tuple[records.Flow, list[records.FlowEvent], Any]
-"""The flow under its new epoch, its events so far, and TaskFlow's stored details."""
+Taken = tuple[records.Flow, list[records.LastEvent], Any]
+"""The flow under its new epoch, its last events, and TaskFlow's stored details."""
 
 
 def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Taken | None:
@@ -45,7 +45,7 @@ def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Take
         flow = flows.take(session, flow_id, conductor, found.epoch)
         if flow is None:
             return None
-        told = flows.all_events(session, flow_id)
+        told = flows.last_events(session, flow_id)
         return flow, told, persistence.load(session, flow_id, flow.operation)
 
 

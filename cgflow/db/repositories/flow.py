@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -19,6 +20,8 @@ from cgflow.status import UNFINISHED, FlowState, Status
 # Records that are read by the thousand are made of columns, without rows of the mapper between.
 _LINE = [getattr(Flow, field.name) for field in fields(records.FlowLine)]
 _EVENT = [getattr(FlowEvent, field.name) for field in fields(records.FlowEvent)]
+_LAST = [getattr(FlowEvent, field.name) for field in fields(records.LastEvent)]
+_MOVE = [getattr(FlowEvent, name) for name in ("atom", "to_state", "at", "attempt", "duration_ms", "detail")]
 
 
 def accept(session: Session, **columns: Any) -> None:
@@ -38,6 +41,14 @@ def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: 
     return row.to_record()
 
 
+def line(session: Session, id: str, scope: str | None) -> records.FlowLine:  # noqa: A002
+    """Return a flow without what it is built from, which is long. Raises: NotFound, as ``get``."""
+    row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
+    if row is None or (scope is not None and row["project_id"] != scope):
+        raise NotFound(f"Flow {id} could not be found.")
+    return _line(row)
+
+
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowLine]:
     """Return one page of flows. The filter ``resource`` is the id of the thing operated on, or its group."""
     statement = select(*_LINE)
@@ -54,10 +65,11 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
         filterable={"state": Flow.state, "operation": Flow.operation, "resource_type": Flow.resource_type},
         either=() if resource is None else (Flow.resource_id == resource, Flow.group_id == resource),
     )
-    return [
-        records.FlowLine(**{**row, "state": FlowState(row["state"])})
-        for row in session.execute(paged).mappings()
-    ]
+    return [_line(row) for row in session.execute(paged).mappings()]
+
+
+def _line(row: Mapping[Any, Any]) -> records.FlowLine:
+    return records.FlowLine(**{**row, "state": FlowState(row["state"])})
 
 
 def unfinished(session: Session) -> list[records.Flow]:
@@ -138,6 +150,15 @@ def newest_event(session: Session, flow_id: str) -> int:
     return session.execute(select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id)).scalar_one()
 
 
+def last_events(session: Session, flow_id: str) -> list[records.LastEvent]:
+    """Return the last event of the flow itself and of each of its atoms, in order."""
+    last = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id).group_by(FlowEvent.atom)
+    rows = session.execute(
+        select(*_LAST).where(FlowEvent.flow_id == flow_id, FlowEvent.seq.in_(last)).order_by(FlowEvent.seq)
+    )
+    return [records.LastEvent(**row) for row in rows.mappings()]
+
+
 def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
     """Return every event of a flow, in order."""
     return events(session, flow_id, limit=None)
@@ -145,7 +166,8 @@ def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
 
 def atoms(session: Session, flow_id: str) -> list[records.AtomState]:
     """Return where each atom stands, in the order in which they moved; those not begun come last."""
-    moved = fold(all_events(session, flow_id))
+    moves = select(*_MOVE).where(FlowEvent.flow_id == flow_id, FlowEvent.atom.is_not(None))
+    moved = fold(session.execute(moves.order_by(FlowEvent.seq)))
     told = {atom.atom for atom in moved}
     stored = session.execute(
         select(ATOMDETAILS.c.name, ATOMDETAILS.c.state)

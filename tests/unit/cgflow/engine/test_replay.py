@@ -23,7 +23,7 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine import conductor, retry
 from cgflow.engine.retry import Backoff
 from cgflow.errors import FinalDriverError
-from cgflow.history import fold
+from cgflow.history import fold, moves
 from cgflow.status import UNFINISHED, FlowState
 from tests.support.graphs import Each, Gate, World, accept, conducting, database, finish
 
@@ -143,7 +143,7 @@ def stored(db: Database, flow_id: str) -> dict[str, str]:
 
 def faults(flow: records.Flow, told: list[records.FlowEvent], states: dict[str, str]) -> Iterator[str]:
     """Name everything in which a history differs from what is stored, or contradicts itself."""
-    folded = {atom.atom: atom.state for atom in fold(told)}
+    folded = {atom.atom: atom.state for atom in fold(moves(told))}
     # What never moved has no event, and is where it was at the beginning.
     expected = {name: state for name, state in states.items() if name in folded or state != "PENDING"}
     if folded != expected:
