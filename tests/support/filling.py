@@ -15,13 +15,15 @@ from sqlalchemy import text
 from cgflow.db.database import Database
 
 SHORT = 10
-LONG = 1000
-PROJECT = "p3"
+LONG = 5000
 PROJECTS = 5
+_OF_PROJECT = 3
+PROJECT = f"p{_OF_PROJECT}"
 # One flow in so many is long; one in so many is in a state, or of an operation, that few are.
-LONG_EVERY = 2000
+LONG_EVERY = 5000
 RARE_EVERY = 500
 FEW_STATE, FEW_OPERATION = "rollback_failed", "volume.extend"
+FEW_TYPE = "consistencygroup"
 _STATES = ("success", "success", "success", "reverted")
 _OPERATIONS = ("cgsnapshot.create", "cgsnapshot.delete", "volume.create", "volume.delete")
 _BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - moments are UTC without a zone
@@ -40,7 +42,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Filled:
-    """What there is to ask for. ``middle`` is a flow in the middle of the list of all."""
+    """What there is to ask for: flows of ``project``, ``middle`` in the middle of the list."""
 
     flows: int
     events: int
@@ -52,7 +54,7 @@ class Filled:
 
 
 def fill(database: Database, events: int) -> Filled:
-    """Add flows until there are at least so many events: most have about 10, some 1000."""
+    """Add flows until there are at least so many events: most have about 10, some 5000."""
     made = _Maker(events)
     rows: dict[str, list[Row]] = {table: [] for table in _COLUMNS}
     for number, (table, row) in enumerate(made.rows(), 1):
@@ -64,7 +66,9 @@ def fill(database: Database, events: int) -> Filled:
         # The planners know then what is common and what is rare, as they do in a service that has run long.
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     ids = made.ids
-    return Filled(len(ids), made.events, ids[-1], made.long, ids[len(ids) // 2], made.groups[0])
+    of_project = [id for number, id in enumerate(ids) if number % PROJECTS == _OF_PROJECT]
+    short, middle = of_project[1], of_project[len(of_project) // 2]
+    return Filled(len(ids), made.events, short, made.long, middle, made.groups[0])
 
 
 class _Maker:
@@ -83,8 +87,9 @@ class _Maker:
         while self.events < self._wanted or not self.long:
             flow_id, number = self._id(), len(self.ids)
             self.ids.append(flow_id)
-            is_long = number % LONG_EVERY == LONG_EVERY // 2 or (
-                self.events >= self._wanted and not self.long
+            is_late = self.events >= self._wanted and not self.long
+            is_long = number % PROJECTS == _OF_PROJECT and (
+                number % LONG_EVERY == LONG_EVERY // 2 + _OF_PROJECT or is_late
             )
             if is_long:
                 self.long = flow_id
@@ -95,6 +100,8 @@ class _Maker:
         names = [f"driver.snapshot[{self._id()}]" for _ in range(atoms)]
         is_rare = number % RARE_EVERY == 3
         operation = FEW_OPERATION if is_rare else self._random.choice(_OPERATIONS)
+        if number % RARE_EVERY == RARE_EVERY // 2 + _OF_PROJECT:
+            operation = f"{FEW_TYPE}.create"
         state = FEW_STATE if is_rare else self._random.choice(_STATES)
         members = [{"volume_id": name, "snapshot_id": flow_id} for name in names[:20]]
         noun, group = operation.partition(".")[0], self._random.choice(self.groups)

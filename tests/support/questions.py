@@ -11,22 +11,30 @@ from sqlalchemy.orm import Session
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
-from tests.support.filling import FEW_OPERATION, FEW_STATE, Filled
+from cgflow.engine import rescue
+from tests.support.filling import FEW_OPERATION, FEW_STATE, FEW_TYPE, Filled
 
 Ask = Callable[[Session, Filled], object]
 
 
-def listed(*, scoped: bool = False, marker: bool = False, group: bool = False, **filters: str) -> Ask:
+def listed(
+    *, scoped: bool = False, marker: bool = False, group: bool = False, sort: str = "", **filters: str
+) -> Ask:
     """Return the question for a page of flows; for one project, after a marker, or about one group."""
+    order = {"sort": ((sort, "desc"),)} if sort else {}
 
     def ask(session: Session, filled: Filled) -> object:
         wanted = {**filters, **({"resource": filled.group} if group else {})}
-        query = ListQuery(limit=1000, marker=filled.middle if marker else None, filters=wanted)
+        query = ListQuery(limit=1000, marker=filled.middle if marker else None, filters=wanted, **order)
         found = flows.page(session, query, filled.project if scoped else None)
-        assert found
+        # There is no rare failure of a common operation, and to find that out is what is asked.
+        assert found or filters == NONE
         return found
 
     return ask
+
+
+NONE = {"state": FEW_STATE, "operation": "volume.create"}
 
 
 def shown(which: str) -> Ask:
@@ -42,9 +50,21 @@ def shown(which: str) -> Ask:
     return ask
 
 
-def told(session: Session, filled: Filled) -> object:
-    """Ask for a page of the events of a long flow."""
-    found = flows.events(session, filled.long, 100)
+def told(after: int) -> Ask:
+    """Return the question for a page of the events of a long flow, as it is followed."""
+
+    def ask(session: Session, filled: Filled) -> object:
+        flow = flows.line(session, filled.long, None)
+        found = flows.events(session, filled.long, after)
+        assert found
+        return flow, found
+
+    return ask
+
+
+def taken_up(session: Session, filled: Filled) -> object:
+    """Ask for what a conductor that takes a long flow up has to know of its history."""
+    found = flows.last_events(session, filled.long)
     assert found
     return found
 
@@ -62,9 +82,50 @@ ASKED: dict[str, Ask] = {
     "list of a project by rare state": listed(scoped=True, state=FEW_STATE),
     "list of a project by rare operation": listed(scoped=True, operation=FEW_OPERATION),
     "list of a project by resource": listed(scoped=True, group=True),
+    "list by resource type": listed(resource_type="volume"),
+    "list by rare resource type": listed(resource_type=FEW_TYPE),
+    "list by operation and state": listed(operation="volume.create", state="success"),
+    "list by operation and state, none": listed(**NONE),
+    "list of a project by rare type": listed(scoped=True, resource_type=FEW_TYPE),
+    "list of a project by both, none": listed(scoped=True, **NONE),
+    "list sorted by operation": listed(sort="operation"),
+    "list sorted by operation, from the middle": listed(sort="operation", marker=True),
+    "list sorted by state": listed(sort="state"),
+    "list sorted by its end": listed(sort="ended_at"),
+    "list sorted by id, from the middle": listed(sort="id", marker=True),
+    "list of a project sorted by state": listed(scoped=True, sort="state"),
     "show, 10 events": shown("short"),
-    "show, 1000 events": shown("long"),
-    "events page": told,
+    "show, 5000 events": shown("long"),
+    "events page": told(100),
+    "events page, the last": told(4000),
+    "take-up, 5000 events": taken_up,
+    "unfinished": lambda session, _: flows.unfinished(session),
+    "undos that are due": lambda session, _: rescue.due(session),
+}
+
+
+# The same over HTTP, for an administrator who asks for all projects or for one's own.
+PATHS: dict[str, str] = {
+    "list of 1000": "/flows?all_tenants=1",
+    "list of 100": "/flows?all_tenants=1&limit=100",
+    "list of 100 by state": "/flows?all_tenants=1&limit=100&state=success",
+    "list of 100 by rare state": f"/flows?all_tenants=1&limit=100&state={FEW_STATE}",
+    "list of 100 by operation": "/flows?all_tenants=1&limit=100&operation=volume.create",
+    "list of 100 by type": "/flows?all_tenants=1&limit=100&resource_type=volume",
+    "list of 100 by resource": "/flows?all_tenants=1&limit=100&resource={group}",
+    "list of 100 of a project": "/flows?limit=100",
+    "list of 100, from the middle": "/flows?all_tenants=1&limit=100&marker={middle}",
+    "list of 1000, from the middle": "/flows?all_tenants=1&marker={middle}",
+    "list of 100 sorted by operation": "/flows?all_tenants=1&limit=100&sort=operation:desc",
+    "show, 10 events": "/flows/{short}",
+    "show, 5000 events": "/flows/{long}",
+    "events page of 100": "/flows/{long}/events?after=2000&limit=100",
+    "events page of 1000": "/flows/{long}/events?after=4000&limit=1000",
+    "graph, 5000 events": "/flows/{long}/graph",
+    "volumes": "/volumes/detail",
+    "consistencygroups": "/consistencygroups/detail",
+    "cgsnapshots": "/cgsnapshots/detail",
+    "snapshots": "/snapshots/detail",
 }
 
 

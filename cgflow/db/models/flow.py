@@ -26,6 +26,10 @@ LISTED_BY = (
     ("project_id",),
     ("project_id", "state"),
     ("project_id", "operation"),
+    ("resource_type",),
+    ("operation", "state"),
+    ("project_id", "resource_type"),
+    ("project_id", "operation", "state"),
 )
 
 

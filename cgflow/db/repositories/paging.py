@@ -64,9 +64,14 @@ def page_of(
             raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
         statement = statement.where(filterable[name] == value)
     order = list(query.sort)
-    if not any(key == "id" for key, _ in order):
+    keys = {key for key, _ in order}
+    direction = order[-1][1] if order else "desc"
+    if not any(key == "id" or key.endswith("_at") for key in keys):
+        # Many have the same name or state: among those it is age that counts.
+        order.append(("created_at", direction))
+    if "id" not in keys:
         # Without a unique last key rows of equal rank could be skipped between pages.
-        order.append(("id", order[-1][1] if order else "desc"))
+        order.append(("id", direction))
     for key, direction in order:
         if key not in sortable:
             raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
