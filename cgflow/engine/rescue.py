@@ -37,7 +37,7 @@ def retry(session: Session, flow_id: str, by: str, reason: str | None = None) ->
     """
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "retried")
     _back_to_undoing(session, row)
-    return _tell(session, row, None, row.state, FlowState.REVERTING, "retry", by, reason)
+    return _tell(session, row, None, FlowState.ROLLBACK_FAILED, FlowState.REVERTING, "retry", by, reason)
 
 
 def skip(session: Session, flow_id: str, task: str, by: str, reason: str) -> int:

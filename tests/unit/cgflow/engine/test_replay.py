@@ -20,7 +20,7 @@ from cgflow import records
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import conductor, retry
+from cgflow.engine import conductor, rescue, retry
 from cgflow.engine.retry import Backoff
 from cgflow.errors import FinalDriverError
 from cgflow.history import fold, moves
@@ -48,11 +48,15 @@ Fails = dict[str, tuple[int, ...]]
 
 @dataclass
 class Case:
-    """A graph; when each point fails (``-name``: the undo of a step); where a second conductor takes over."""
+    """A graph; when each point fails (``-name``: the undo of a step); where a second conductor takes over.
+
+    A failed rollback is ``mended``, or stays: it is tried again when nothing fails any more.
+    """
 
     graph: Graph
     failing: Fails
     taken_at: str | None
+    mended: bool = False
 
 
 @st.composite
@@ -62,7 +66,7 @@ def cases(draw: st.DrawFn) -> Case:
     points = st.sampled_from([*steps, *(f"-{step}" for step in steps)])
     times = st.sampled_from([ONCE, (2,), (1, 2), (2, 3), ALWAYS])
     failing = draw(st.dictionaries(points, times, max_size=3))
-    return Case(graph, failing, draw(st.none() | points))
+    return Case(graph, failing, draw(st.none() | points), draw(st.booleans()))
 
 
 def count(graph: Graph) -> int:
@@ -111,7 +115,18 @@ class Failing:
 
 
 def play(db: Database, case: Case) -> records.Flow:
-    """Run a case to its end; the conductor that is taken over is let go after that."""
+    """Run a case to its end, and a failed rollback to a better one if it is to be mended."""
+    flow = ended(db, case)
+    if not case.mended or flow.state is not FlowState.ROLLBACK_FAILED:
+        return flow
+    with db.write() as session:
+        rescue.retry(session, flow.id, "somebody", "tried again")
+    with conducting(db, World(), lambda **_: built(case.graph), name="third") as third:
+        return finish(db, third, flow.id)
+
+
+def ended(db: Database, case: Case) -> records.Flow:
+    """Run a case to its first end; the conductor that is taken over is let go after that."""
     flow_id = accept(db)
     world, gate = failures(case.failing), Gate()
     if case.taken_at is not None:
@@ -179,18 +194,32 @@ def test_a_replay_gives_what_is_stored(db: Database, case: Case) -> None:
     flow = play(db, case)
     with db.read() as session:
         told = flows.all_events(session, flow.id)
-    event(f"{flow.state}{', taken over' if flow.epoch > 1 else ''}")
+    by = " and ".join(sorted({one.conductor for one in told if one.conductor}))
+    event(f"{flow.state} by {by}")
     assert list(faults(flow, told, stored(db, flow.id))) == []
 
 
 def test_every_kind_of_end_is_among_what_is_told(db: Database) -> None:
     graph: Graph = ("linear", [None, ("onward", [None, None]), None])
     ends = Counter(
-        play(db, Case(graph, failing, taken_at)).state
+        (flow.state, flow.epoch)
         for failing in ({}, {"s2": ONCE}, {"s3": ALWAYS}, {"s3": ALWAYS, "-s0": ALWAYS})
         for taken_at in (None, "s3")
+        for flow in [play(db, Case(graph, failing, taken_at))]
     )
-    assert ends == {FlowState.SUCCESS: 4, FlowState.REVERTED: 2, FlowState.ROLLBACK_FAILED: 2}
+    for state, number in ((FlowState.SUCCESS, 2), (FlowState.REVERTED, 1), (FlowState.ROLLBACK_FAILED, 1)):
+        assert (ends[state, 1], ends[state, 2]) == (number, number), "run through, and taken over"
+
+
+@pytest.mark.parametrize("taken_at", [None, "s1", "-s0"])
+def test_a_failed_rollback_that_is_mended_is_told_to_its_end(db: Database, taken_at: str | None) -> None:
+    failing = {"s1": ALWAYS, "-s0": (1, 2)}
+    case = Case(("linear", [None, None]), failing, taken_at, mended=True)
+    flow = play(db, case)
+    with db.read() as session:
+        told = flows.all_events(session, flow.id)
+    assert flow.state is FlowState.REVERTED
+    assert list(faults(flow, told, stored(db, flow.id))) == []
 
 
 @pytest.mark.parametrize("position", range(4))
