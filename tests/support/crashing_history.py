@@ -57,6 +57,7 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
     if [event.to_state for event in ends[:-1]] not in ([], [FlowState.ROLLBACK_FAILED]):
         yield f"ended more than once: {[event.to_state for event in ends]}"
     yield from _begun_anew(now)
+    yield from _broken_off(now)
     if before is None:
         return
     if now.events[: len(before.events)] != before.events:
@@ -86,6 +87,15 @@ def _begun_anew(now: Told) -> Iterator[str]:
             return
         stands[event.atom] = event.to_state
         is_undone = is_undone or set(stands.values()) == {states.REVERTED}
+
+
+def _broken_off(now: Told) -> Iterator[str]:
+    """Each event comes from where the one before it, of the same atom or of the flow, went to."""
+    stands: dict[str | None, str] = {}
+    for event in now.events:
+        if event.from_state != stands.get(event.atom):
+            yield f"{event.seq}: {event.atom} comes from {event.from_state}, it was {stands.get(event.atom)}"
+        stands[event.atom] = event.to_state
 
 
 def _operator(now: Told) -> set[str | None]:

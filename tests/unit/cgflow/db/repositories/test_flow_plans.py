@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from cgflow.db.database import Database
+from cgflow.db.models import Flow
 from cgflow.db.upgrade import upgrade
 from tests.support.filling import Filled, fill
 from tests.support.questions import ASKED, plans
@@ -51,6 +52,13 @@ def test_a_resource_is_looked_for_on_both_sides(filled: tuple[Database, Filled],
     assert "ix_flows_resource_id_created_at_id" in page, page
     assert "ix_flows_group_id_created_at_id" in page, page
     assert "ix_flows_created_at_id" not in page, page
+
+
+def test_every_index_of_flows_is_relied_on(filled: tuple[Database, Filled]) -> None:
+    told = "\n".join(plan for ask in ASKED.values() for plan in plans(*filled, ask))
+    unused = {str(index.name) for index in Flow.__table__.indexes if f"{index.name} " not in f"{told} "}  # type: ignore[attr-defined]
+    # What was ended long ago is forgotten by it, not asked for.
+    assert unused - {"ix_flows_ended_at_id"} == set()
 
 
 def test_the_check_sees_a_missing_index(filled: tuple[Database, Filled]) -> None:
