@@ -16,7 +16,7 @@ test soak: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null |
 help:
 	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
 	@echo "make test    all checks and tests"
-	@echo "make soak    at least 500 kills at random moments"
+	@echo "make soak    at least 500 kills at random moments, on SQLite and PostgreSQL"
 	@echo "make check   lint, types, layers and file sizes only"
 	@echo "make bench   ratios, measured in one run"
 	@echo "make serve   serve on 127.0.0.1:8776 with the state in ./state"
@@ -27,7 +27,8 @@ demo: $(VENV)/ready programs
 test: check programs
 	$(VENV)/bin/pytest -n 2 --dist loadfile $(PYTEST)
 
-# Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1"
+# Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1".
+# What was wrong in a life of it is met again with --life added.
 soak: $(VENV)/ready programs
 	$(PY) -m tests.soak $(SOAK)
 

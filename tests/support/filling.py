@@ -24,6 +24,7 @@ LONG_EVERY = 5000
 RARE_EVERY = 500
 FEW_STATE, FEW_OPERATION = "rollback_failed", "volume.extend"
 FEW_TYPE = "consistencygroup"
+LONG_OPERATION, MEMBERS = "cgsnapshot.create", 1000
 _STATES = ("success", "success", "success", "reverted")
 _OPERATIONS = ("cgsnapshot.create", "cgsnapshot.delete", "volume.create", "volume.delete")
 _BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - moments are UTC without a zone
@@ -102,8 +103,11 @@ class _Maker:
         operation = FEW_OPERATION if is_rare else self._random.choice(_OPERATIONS)
         if number % RARE_EVERY == RARE_EVERY // 2 + _OF_PROJECT:
             operation = f"{FEW_TYPE}.create"
+        if atoms > SHORT:
+            # As the long ones are: one of a group of very many members.
+            is_rare, operation = False, LONG_OPERATION
         state = FEW_STATE if is_rare else self._random.choice(_STATES)
-        members = [{"volume_id": name, "snapshot_id": flow_id} for name in names[:20]]
+        members = [{"volume_id": name, "snapshot_id": flow_id} for name in names[:MEMBERS]]
         noun, group = operation.partition(".")[0], self._random.choice(self.groups)
         project = f"p{number % PROJECTS}"
         yield (
