@@ -15,9 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from taskflow import engines
-from taskflow.engines.action_engine.engine import ParallelActionEngine
-
 from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.outage import is_away
@@ -26,6 +23,7 @@ from cgflow.engine import persistence, supervisor, takeover
 from cgflow.engine.definition import Definition
 from cgflow.engine.masking import in_words
 from cgflow.engine.once import Once
+from cgflow.engine.parallel import ParallelEngine
 from cgflow.engine.patience import patiently
 from cgflow.engine.retry import Backoff
 from cgflow.engine.run import Run
@@ -82,7 +80,7 @@ class Conductor:
         self._steps = Steps(max_steps, thread_name_prefix="step")
         self._lock = threading.Lock()
         self._fence = fence
-        self._running: dict[str, tuple[Run, ParallelActionEngine]] = {}
+        self._running: dict[str, tuple[Run, ParallelEngine]] = {}
         # Two runs of one flow in one process would be parted by no fence of the backend.
         self._once = Once(self._conduct)
         # Flows that wait for their earlier owner to be shut out.
@@ -219,18 +217,10 @@ class Conductor:
                     del self._running[flow_id]
         self._end(run, stored)
 
-    def _engine(
-        self, flow: records.Flow, definition: Definition, run: Run, stored: Any
-    ) -> ParallelActionEngine:
+    def _engine(self, flow: records.Flow, definition: Definition, run: Run, stored: Any) -> ParallelEngine:
         graph = definition.build(**flow.shape)
         backend = persistence.RunPersistence(run, stored)
-        engine = engines.load(
-            graph,
-            flow_detail=stored,
-            backend=backend,
-            engine="parallel",
-            executor=self._steps,
-        )
+        engine = ParallelEngine(graph, stored, backend, {"executor": self._steps})
         engine.compile()
         nodes = list(engine.compilation.execution_graph.nodes)
         backend.keep_results_of(frozenset(node.name for node in nodes if getattr(node, "save_as", None)))
@@ -245,7 +235,7 @@ class Conductor:
         engine.storage.inject({**flow.symbols, **fenced}, transient=True)
         return engine
 
-    def _run(self, run: Run, engine: ParallelActionEngine) -> None:
+    def _run(self, run: Run, engine: ParallelEngine) -> None:
         try:
             engine.run()
         except FenceLost:

@@ -21,14 +21,15 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import JSON, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
-from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent
+from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
 from cgflow.db.outage import is_away
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable
 
@@ -38,6 +39,11 @@ Row = dict[str, Any]
 RETRY_PAUSE_S = 0.5
 LINGER_S = 0.02
 """How long a save that nobody waits for may stay in memory, for others to join its commit."""
+
+# One statement, whichever columns an event leaves empty; no detail is NULL and not JSON's null.
+_INSERT_EVENTS = insert(Base.metadata.tables[FlowEvent.__tablename__]).values(
+    detail=bindparam("detail", type_=JSON(none_as_null=True))
+)
 
 
 @dataclass
@@ -219,14 +225,15 @@ def _untold(session: Session, batch: list[Save]) -> list[Save]:
 
 
 def _write(session: Session, batch: list[Save]) -> None:
+    dialect = session.get_bind().dialect.name
     for table in (LOGBOOKS, FLOWDETAILS, ATOMDETAILS):
         # Only the newest state of a row within the batch has to reach the disk.
         rows = {row["uuid"]: row for save in batch for at, row in save.upserts if at is table}
         if rows:
-            session.execute(_upsert(session, table), list(rows.values()))
+            session.execute(_upsert(dialect, table), list(rows.values()))
     events = [event for save in batch for event in save.events]
     if events:
-        session.execute(insert(FlowEvent), events)
+        session.execute(_INSERT_EVENTS, events)
     for save in batch:
         if save.flow:
             session.execute(
@@ -236,9 +243,10 @@ def _write(session: Session, batch: list[Save]) -> None:
             )
 
 
-def _upsert(session: Session, table: Table) -> Any:
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
+@cache
+def _upsert(dialect: str, table: Table) -> Any:
+    """Return the statement, made once: to make it costs as much as to send it."""
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     # What identifies a row, and when it was made, never changes.
     fixed = {"uuid", "parent_uuid", "name", "atom_type", "created_at", "version"}
     changing = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed}
