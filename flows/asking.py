@@ -3,8 +3,9 @@
 A driver that reports success without an effect would otherwise make a volume
 ``available`` that is not there, or forget one that is. So what was made,
 removed or resized is looked for before the step counts as done, both in doing
-and in undoing; what is looked at is cheap: the address of a volume, the
-inventory of one group. What is not as reported is an ambiguous failure.
+and in undoing; what is looked at is cheap: the address of a volume, one copy,
+the inventory of a group that is made or removed as a whole. What is not as
+reported is an ambiguous failure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 P = ParamSpec("P")
@@ -63,9 +64,9 @@ def expect_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
         raise _not_so(f"the place of group {group_id} was {done}", f"it {but}")
 
 
-def expect_no_snapshot(driver: StorageDriver, snapshot: SnapshotSpec) -> None:
+def expect_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
     """Raise AmbiguousDriverError if anything is left of a copy."""
-    if snapshot.id in ask(driver.inventory, snapshot.group_id).snapshots:
+    if ask(driver.has_snapshot, snapshot):
         raise _not_so(f"snapshot {snapshot.id} was removed", "it is still there")
 
 

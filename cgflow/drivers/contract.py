@@ -165,10 +165,7 @@ class StorageDriver(ABC):
 
     @abstractmethod
     def inventory(self, group_id: str | None = None) -> Inventory:
-        """Return all that exists, or all that exists of one group. Raises: DriverError.
-
-        Cheap for one group: it is asked after each removal in it, to see that it happened.
-        """
+        """Return all that exists, or all that exists of one group. Raises: DriverError."""
 
 
 @runtime_checkable
@@ -212,6 +209,15 @@ class GroupSnapshots(Protocol):
         itself are disconnected. Idempotency: no such copy is success.
         Raises: DriverError.
         """
+
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        """Return whether anything is left of a copy, in whatever state.
+
+        Cheap, however many copies there are: it is asked after each removal of
+        one, to see that it happened. Raises: DriverError, also if the backend
+        cannot read what it has.
+        """
+        ...
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         """Make a copy readable, never writable, and return its address.

@@ -108,6 +108,9 @@ class FaultyCuts(FaultyVolumes, GroupSnapshots):
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         return self._call("delete_snapshot", lambda: self._groups.delete_snapshot(snapshot), None, snapshot)
 
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        return self._call("has_snapshot", lambda: self._groups.has_snapshot(snapshot), False, snapshot)
+
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         lie = Connection("none", {})
         return self._call("export_snapshot", lambda: self._groups.export_snapshot(snapshot), lie, snapshot)

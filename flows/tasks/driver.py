@@ -156,8 +156,7 @@ class MemberCopy(Task):
         **_: object,
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        ask(group_driver(drivers, host).delete_snapshot, spec)
-        expect_no_snapshot(drivers[host], spec)
+        _remove_copy(group_driver(drivers, host), spec)
 
 
 class PrepareSnapshot(MemberCopy):
@@ -225,8 +224,7 @@ class DeleteSnapshot(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        ask(group_driver(drivers, host).delete_snapshot, spec)
-        expect_no_snapshot(drivers[host], spec)
+        _remove_copy(group_driver(drivers, host), spec)
 
 
 class DeleteCopy(DeleteSnapshot):
@@ -248,6 +246,11 @@ def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> 
 def _remove(driver: StorageDriver, volume: VolumeSpec) -> None:
     ask(driver.delete_volume, volume)
     expect_no_volume(driver, volume)
+
+
+def _remove_copy(driver: GroupSnapshots, copy: SnapshotSpec) -> None:
+    ask(driver.delete_snapshot, copy)
+    expect_no_snapshot(driver, copy)
 
 
 def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> None:

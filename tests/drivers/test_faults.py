@@ -204,6 +204,7 @@ ARGUMENTS = {
     "cut": ("c", "g", COPIES),
     "snapshot": (COPIES[0],),
     "delete_snapshot": (COPIES[0],),
+    "has_snapshot": (COPIES[0],),
     "export_snapshot": (COPIES[0],),
     "unexport_snapshot": (COPIES[0],),
 }

@@ -136,6 +136,9 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         if cut is not None and all(self._get("snapshots", member) is None for member in cut["members"]):
             self._remove("cuts", snapshot.cgsnapshot_id)
 
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        return self._get("snapshots", snapshot.id) is not None
+
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         self._check()
         raise FinalDriverError("a folder exports nothing")

@@ -38,6 +38,18 @@ class CopyRules:
         scene.expect_copy(copy, "A", "a copy does not follow a resize of its volume")
         scene.expect_volume(volume, "B", "a volume with a snapshot keeps content over a resize")
 
+    def test_copy_is_known_until_it_is_deleted(self, scene: Scene) -> None:
+        (copy,) = copies_of(scene.new_members(1))
+        scene.expect_known(copy, "before prepare", known=False)
+        scene.prepare(copy)
+        scene.expect_known(copy, "after prepare", known=True)
+        scene.cut([copy])
+        scene.expect_known(copy, "after cut", known=True)
+        scene.export(copy)
+        scene.expect_known(copy, "after export_snapshot", known=True)
+        scene.delete_copy(copy)
+        scene.expect_known(copy, "after delete_snapshot", known=False)
+
     def test_snapshot_describes_a_copy(self, scene: Scene) -> None:
         (copy,) = scene.take(scene.new_members(1))
         facts = must_succeed("snapshot", lambda: scene.cutter.snapshot(copy))

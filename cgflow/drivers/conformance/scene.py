@@ -228,6 +228,11 @@ class Scene(Able):
             piece = must_succeed("a read of an exported snapshot", read)
             _same(piece, letter, f"{why}: the snapshot at byte {place}")
 
+    def expect_known(self, copy: SnapshotSpec, when: str, *, known: bool) -> None:
+        """Check that the driver tells whether a copy is there."""
+        found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(copy))
+        expect(found is known, f"{when}, has_snapshot must be {known}, not {found!r}")
+
     def expected(self, group: str | None = None) -> Inventory:
         """Return what ought to exist now, in all or in one group."""
         copies = {copy.id for copy in self._copies.values() if group in (None, copy.group_id)}

@@ -72,6 +72,10 @@ class Copies(Backend, GroupSnapshots):
             if snapshot.id in self._state.copies:
                 self._do("delete_snapshot", id=snapshot.id)
 
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        with self._lock:
+            return snapshot.id in self._state.copies
+
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         with self._lock:
             copy, _ = self._cut_copy(snapshot)

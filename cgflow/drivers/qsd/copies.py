@@ -42,6 +42,12 @@ class Copies(GroupSnapshots):
         if home is not None:
             snapshots.delete(home, snapshot.volume_id, snapshot.id)
 
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        """See the contract; never waits behind other work."""
+        home = self._homes.find(place(snapshot))
+        volume = None if home is None else home.manifest.volumes.get(snapshot.volume_id)
+        return volume is not None and (snapshot.id in volume.bound or snapshot.id in volume.pending)
+
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         """See the contract."""
         home = self._homes.get(place(snapshot))

@@ -14,6 +14,23 @@ class LetsCopiesFollowTheirVolume(Broken):
         return evidence
 
 
+class DeniesUncutCopies(Broken):
+    breaks = {"test_copy_is_known_until_it_is_deleted": "after prepare, has_snapshot must be True, not False"}
+
+    def has_snapshot(self, snapshot):
+        return super().has_snapshot(snapshot) and self._state.copies[snapshot.id].content is not None
+
+
+class RemembersDeletedCopies(Broken):
+    breaks = {"test_copy_is_known_until_it_is_deleted": "after delete_snapshot, has_snapshot must be False"}
+    seen = frozenset()
+
+    def has_snapshot(self, snapshot):
+        if super().has_snapshot(snapshot):
+            self.seen = self.seen | {snapshot.id}
+        return snapshot.id in self.seen
+
+
 class DescribesNothing(Broken):
     breaks = {"test_snapshot_describes_a_copy": "snapshot must return facts about the copy, not {}"}
 
