@@ -20,7 +20,7 @@ from taskflow import engines, task
 from taskflow.patterns import linear_flow, unordered_flow
 from taskflow.persistence.backends import impl_memory, impl_sqlalchemy
 
-from benchmarks.counting import Cost, cost_of
+from tests.support.counting import Cost, cost_of
 from tests.support import graphs
 
 SIZES = (1, 10, 100, 1000)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.counting import cost_of
+from tests.support.counting import cost_of
 from cgflow.db.repositories import volume
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.drivers.memory.driver import MemoryDriver
