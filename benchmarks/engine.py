@@ -10,18 +10,22 @@ from __future__ import annotations
 import logging
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from taskflow import engines, task
 from taskflow.patterns import linear_flow, unordered_flow
 from taskflow.persistence.backends import impl_memory, impl_sqlalchemy
 
-from tests.support.counting import Cost, cost_of
 from tests.support import graphs
+from tests.support.counting import Cost, cost_of
+from tests.support.postgres import postgres_server
 
 SIZES = (1, 10, 100, 1000)
 ROUNDS = 3
@@ -41,9 +45,9 @@ def _plain(members: int) -> Any:
     return linear_flow.Flow("test").add(Plain("first"), each, Plain("last"))
 
 
-def ours(members: int, folder: Path) -> Cost:
-    """Run the flow through the conductor on SQLite, from its acceptance to its end."""
-    database = graphs.database(f"sqlite:///{folder / 'ours.db'}")
+def ours(members: int, url: str) -> Cost:
+    """Run the flow through the conductor, from its acceptance to its end."""
+    database = graphs.database(url)
     with graphs.conducting(database, graphs.World()) as conductor:
         graphs.finish(database, conductor, _accepted(database, conductor, 1))
         with cost_of(database.engine) as cost:
@@ -53,9 +57,9 @@ def ours(members: int, folder: Path) -> Cost:
     return cost
 
 
-def stock(members: int, folder: Path) -> Cost:
-    """Run it on TaskFlow's SQLAlchemy backend on SQLite, as it is shipped."""
-    backend = impl_sqlalchemy.SQLAlchemyBackend({"connection": f"sqlite:///{folder / 'stock.db'}"})
+def stock(members: int, url: str) -> Cost:
+    """Run it on TaskFlow's SQLAlchemy backend, as it is shipped."""
+    backend = impl_sqlalchemy.SQLAlchemyBackend({"connection": url})
     backend.get_connection().upgrade()
     with cost_of(backend.engine) as cost:
         _run_plain(members, backend)
@@ -63,7 +67,7 @@ def stock(members: int, folder: Path) -> Cost:
     return cost
 
 
-def memory(members: int, folder: Path) -> Cost:  # noqa: ARG001 - the same signature as the others
+def memory(members: int, url: str) -> Cost:  # noqa: ARG001 - the same signature as the others
     """Run it on TaskFlow's memory backend, which keeps nothing."""
     with cost_of() as cost:
         _run_plain(members, impl_memory.MemoryBackend({}))
@@ -81,40 +85,51 @@ def _accepted(database: Any, conductor: Any, members: int) -> str:
     return flow_id
 
 
-BACKENDS: dict[str, Callable[[int, Path], Cost]] = {"cgflow": ours, "stock": stock, "memory": memory}
+BACKENDS: dict[str, Callable[[int, str], Cost]] = {"cgflow": ours, "stock": stock, "memory": memory}
 
 
 def run() -> list[dict[str, Any]]:
-    """Measure every backend at every size in turn, print a table of medians, and return its rows."""
+    """Measure every backend on every database at every size in turn; print a table, return its rows."""
     logging.getLogger("taskflow").setLevel(logging.CRITICAL)
-    rows = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        numbers = count()
+        urls = {"sqlite": lambda: f"sqlite:///{folder / str(next(numbers))}.db"}
+        try:
+            # As it is run for real: what is committed is on the disk.
+            urls["postgresql"] = stack.enter_context(postgres_server(is_durable=True)).new_url
+        except pytest.skip.Exception as missing:
+            print(f"no PostgreSQL: {missing}")
+        return [row for members in SIZES for row in _measure(members, urls)]
+
+
+def _measure(members: int, urls: dict[str, Callable[[], str]]) -> Iterator[dict[str, Any]]:
+    cases = [(name, on) for on in urls for name in ("cgflow", "stock")] + [("memory", "")]
+    costs: dict[tuple[str, str], list[Cost]] = {case: [] for case in cases}
+    for number in range(ROUNDS):
+        for name, on in cases:
+            if name == "stock" and number >= STOCK_ROUNDS.get(members, ROUNDS):
+                continue
+            costs[name, on].append(BACKENDS[name](members, urls[on]() if on else ""))
+    middles = {case: _middle(found) for case, found in costs.items()}
     print(
-        f"{'members':>8} {'backend':>8} {'wall ms':>9} {'cpu ms/atom':>12} {'commits':>8} {'statements':>11}"
+        f"{'members':>8} {'backend':>8} {'database':>11} {'wall ms':>9} {'cpu ms/atom':>12} {'commits':>8} "
+        f"{'statements':>11}"
     )
-    for members in SIZES:
-        costs: dict[str, list[Cost]] = {name: [] for name in BACKENDS}
-        for number in range(ROUNDS):
-            for name, measure in BACKENDS.items():
-                if name == "stock" and number >= STOCK_ROUNDS.get(members, ROUNDS):
-                    continue
-                with tempfile.TemporaryDirectory() as folder:
-                    costs[name].append(measure(members, Path(folder)))
-        for name, found in costs.items():
-            wall = statistics.median(cost.wall_s for cost in found)
-            cpu = statistics.median(cost.cpu_s for cost in found)
-            middle = Cost(wall, cpu, found[0].commits, found[0].statements)
-            rows.append({"members": members, "backend": name, **asdict(middle)})
-            print(
-                f"{members:>8} {name:>8} {wall * 1000:>9.0f} {cpu * 1000 / (members + 2):>12.2f} "
-                f"{middle.commits:>8} {middle.statements:>11}",
-                flush=True,
-            )
-        _print_ratios(rows[-len(BACKENDS) :])
-    return rows
+    for (name, on), cost in middles.items():
+        print(
+            f"{members:>8} {name:>8} {on:>11} {cost.wall_s * 1000:>9.0f} "
+            f"{cost.cpu_s * 1000 / (members + 2):>12.2f} {cost.commits:>8} {cost.statements:>11}",
+            flush=True,
+        )
+        yield {"members": members, "backend": name, "database": on, **asdict(cost)}
+    for on in urls:
+        faster = middles["stock", on].wall_s / middles["cgflow", on].wall_s
+        dearer = middles["cgflow", on].cpu_s / middles["memory", ""].cpu_s
+        print(f"{on:>8}: {faster:.1f} times faster than stock, {dearer:.2f} times the CPU of memory")
 
 
-def _print_ratios(rows: list[dict[str, Any]]) -> None:
-    by_name = {row["backend"]: row for row in rows}
-    faster = by_name["stock"]["wall_s"] / by_name["cgflow"]["wall_s"]
-    dearer = by_name["cgflow"]["cpu_s"] / by_name["memory"]["cpu_s"]
-    print(f"{'':>8} {faster:.1f} times faster than stock, {dearer:.2f} times the CPU of memory")
+def _middle(found: list[Cost]) -> Cost:
+    wall = statistics.median(cost.wall_s for cost in found)
+    cpu = statistics.median(cost.cpu_s for cost in found)
+    return Cost(wall, cpu, found[0].commits, found[0].statements)

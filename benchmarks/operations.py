@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.support.counting import cost_of
 from cgflow.db.repositories import volume
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.drivers.memory.driver import MemoryDriver
+from tests.support.counting import cost_of
 from tests.support.world import World, world
 
 SIZES = (10, 100, 1000)
@@ -19,43 +19,42 @@ SIZES = (10, 100, 1000)
 def run() -> list[dict[str, Any]]:
     """Measure cgsnapshot create and delete, and a list, at several sizes; print a table, return its rows."""
     rows: list[dict[str, Any]] = []
-    print(f"\n{'members':>8} {'operation':>18} {'wall ms':>9} {'commits':>8} {'statements/member':>18}")
+    print(
+        f"\n{'members':>8} {'operation':>18} {'wall ms':>9} {'cpu ms/member':>14} {'commits':>8} "
+        f"{'statements/member':>18}"
+    )
     for members in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             driver = MemoryDriver(capacity_gib=1e6)
             with world(Path(folder), driver) as w:
                 w.patience_s = 1800
                 w.quota(snapshots=-1, volumes=-1, gigabytes=-1)
-                group_id = _group(w, members)
-                rows += _measure(w, members, group_id)
+                w.type()
+                rows += _measure(w, members, w.old_group_of(members))
     return rows
-
-
-def _group(w: World, members: int) -> str:
-    w.type()
-    group_id = w.make(w.accept_group())
-    for accepted in [w.accept_volume(group_id) for _ in range(members)]:
-        w.make(accepted)
-    return group_id
 
 
 def _measure(w: World, members: int, group_id: str) -> list[dict[str, Any]]:
     rows = []
     engine = w.database.engine
     with cost_of(engine) as create:
-        cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
+        with cost_of(engine, only_here=True) as accepting:
+            accepted = w.accept_cgsnapshot(group_id)
+        cgsnapshot_id = w.make(accepted)
     with cost_of(engine) as delete:
         w.make(w.delete_cgsnapshot(cgsnapshot_id))
     with cost_of(engine) as listing, w.database.read() as session:
         volume.page(session, ListQuery(limit=1000), None)
     for name, cost in (
+        ("accept create", accepting),
         ("cgsnapshot.create", create),
         ("cgsnapshot.delete", delete),
         ("volume list", listing),
     ):
         rows.append({"members": members, "operation": name, **asdict(cost)})
         print(
-            f"{members:>8} {name:>18} {cost.wall_s * 1000:>9.0f} {cost.commits:>8} "
+            f"{members:>8} {name:>18} {cost.wall_s * 1000:>9.0f} {cost.cpu_s * 1000 / members:>14.2f} "
+            f"{cost.commits:>8} "
             f"{cost.statements / members:>18.2f}",
             flush=True,
         )

@@ -220,7 +220,7 @@ class Conductor:
     def _engine(self, flow: records.Flow, definition: Definition, run: Run, stored: Any) -> ParallelEngine:
         graph = definition.build(**flow.shape)
         backend = persistence.RunPersistence(run, stored)
-        engine = ParallelEngine(graph, stored, backend, {"executor": self._steps})
+        engine = ParallelEngine(graph, stored, backend, {"executor": self._steps, "round": run.giving_out})
         engine.compile()
         nodes = list(engine.compilation.execution_graph.nodes)
         backend.keep_results_of(frozenset(node.name for node in nodes if getattr(node, "save_as", None)))

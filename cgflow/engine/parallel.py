@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from taskflow import states, task
-from taskflow.engines.action_engine import builder, compiler, deciders, engine, runtime, selector
+from taskflow.engines.action_engine import builder, compiler, deciders, engine, runtime, scheduler, selector
 from taskflow.flow import LINK_INVARIANT
 from taskflow.patterns import unordered_flow
 from taskflow.types import graph, tree
@@ -37,7 +38,7 @@ _UNDONE = (states.PENDING, states.REVERTED, states.IGNORE)
 
 
 class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # TaskFlow ships no types
-    """The engine of every flow."""
+    """The engine of every flow. Its option ``round`` makes the context in which each round is given out."""
 
     def compile(self) -> None:
         """Build the graph, and what runs it."""
@@ -66,9 +67,27 @@ class _Runtime(runtime.Runtime):  # type: ignore[misc]
         return Neighbours(self)
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
+    def scheduler(self) -> _Rounds:
+        """What gives out the next atoms."""
+        return _Rounds(self, self._options["round"])
+
+    @misc.cachedproperty  # type: ignore[untyped-decorator]
     def builder(self) -> Any:
         """What builds the machine that drives the run."""
         return builder.MachineBuilder(self, Finished())
+
+
+class _Rounds(scheduler.Scheduler):  # type: ignore[misc]
+    """Gives out the next atoms as one round, so that what tells of their beginning can go into one commit."""
+
+    def __init__(self, runtime: _Runtime, giving_out: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__(runtime)
+        self._giving_out = giving_out
+
+    def schedule(self, atoms: Iterable[Atom]) -> Any:
+        """Give out atoms; see TaskFlow's own."""
+        with self._giving_out():
+            return super().schedule(atoms)
 
 
 class _Compiler(compiler.PatternCompiler):  # type: ignore[misc]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Table
@@ -43,6 +44,9 @@ class Run:
         # Where in the queue each atom's last transition stands: what has to be on disk before its effect.
         # All that came before it, such as the failure that calls for an undo, then is as well.
         self._begun_at: dict[str, int] = {}
+        # No step begins before its whole round is given out: they then wait for one commit, not for many.
+        self._given_out = threading.Event()
+        self._given_out.set()
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
         self._cancel_reason = flow.cancel_reason
@@ -51,6 +55,7 @@ class Run:
 
     def before_execute(self, atom: str) -> None:
         """Wait until the step's beginning is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
+        self._given_out.wait()
         if self._cancelled.is_set():
             raise FlowCancelled("Not begun, because another step had already failed.")
         if self._cancel_reason is not None:
@@ -60,6 +65,7 @@ class Run:
 
     def before_revert(self, atom: str) -> None:
         """Wait until the failure that calls for the undo is durable. Raises: FenceLost."""
+        self._given_out.wait()
         self._tell_if_untold(atom, states.REVERTING)
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
@@ -100,6 +106,17 @@ class Run:
         """Wait between two attempts, unless there is no point in waiting any more."""
         if self._cancel_reason is None:
             self._stopping.wait(seconds)
+
+    # What the engine calls
+
+    @contextmanager
+    def giving_out(self) -> Iterator[None]:
+        """Hold the steps of a round back until all of it is given out, and with it queued to be saved."""
+        self._given_out.clear()
+        try:
+            yield
+        finally:
+            self._given_out.set()
 
     # What the conductor calls
 

@@ -37,7 +37,7 @@ LOG = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 RETRY_PAUSE_S = 0.5
-LINGER_S = 0.02
+LINGER_S = 0.1
 """How long a save that nobody waits for may stay in memory, for others to join its commit."""
 
 # One statement, whichever columns an event leaves empty; no detail is NULL and not JSON's null.

@@ -1,7 +1,11 @@
-"""What a piece of work costs: wall time, CPU time of the process, commits and statements."""
+"""What a piece of work costs: wall time, CPU time of the process, commits and statements.
+
+A statement that is sent once with the rows of many members counts once.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +26,18 @@ class Cost:
 
 
 @contextmanager
-def cost_of(*databases: Engine) -> Iterator[Cost]:
-    """Measure what happens within. A transaction that only read counts no commit."""
+def cost_of(*databases: Engine, only_here: bool = False) -> Iterator[Cost]:
+    """Measure what happens within. A transaction that only read counts no commit.
+
+    ``only_here`` counts commits and statements of the calling thread alone.
+    """
     cost = Cost()
+    here = threading.get_ident()
     wrote: set[int] = set()
 
     def executed(connection: Any, _c: Any, statement: str, *_: Any) -> None:
+        if only_here and threading.get_ident() != here:
+            return
         verb = statement.lstrip()[:6].upper()
         if verb not in ("BEGIN", "BEGIN ", "PRAGMA"):
             cost.statements += 1

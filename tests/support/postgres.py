@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from cgflow.db.database import Database
 
-_OPTIONS = "-c listen_addresses= -c unix_socket_directories={home} -c max_connections=300 -c fsync=off"
+_OPTIONS = "-c listen_addresses= -c unix_socket_directories={home} -c max_connections=300"
 
 
 def program(name: str) -> str:
@@ -35,8 +35,9 @@ def program(name: str) -> str:
 class Server:
     """A server on a socket of its own. ``stop`` and ``start`` are an outage of the database."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, is_durable: bool = False) -> None:
         self._home = home
+        self._fsync = "on" if is_durable else "off"
         # The server refuses to run as root.
         self._owner = "nobody" if os.geteuid() == 0 else None
         if self._owner is not None:
@@ -45,7 +46,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        options = _OPTIONS.format(home=self._home)
+        options = f"{_OPTIONS.format(home=self._home)} -c fsync={self._fsync}"
         log = self._home / "log"
         self._run(program("pg_ctl"), "-D", self._home / "data", "-w", "-l", log, "-o", options, "start")
 
@@ -71,12 +72,12 @@ class Server:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Server]:
-    """Start a server in a directory of its own, and remove both."""
+def postgres_server(*, is_durable: bool = False) -> Iterator[Server]:
+    """Start a server in a directory of its own, and remove both. ``is_durable`` has it wait for the disk."""
     # A short path: the socket's name has to fit into about a hundred characters.
     home = Path(tempfile.mkdtemp(prefix="cgpg", dir="/tmp"))
     try:
-        server = Server(home)
+        server = Server(home, is_durable=is_durable)
         server.start()
         try:
             yield server

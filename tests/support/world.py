@@ -20,7 +20,7 @@ from cgflow.db.repositories import snapshot as snapshot_rows
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.upgrade import upgrade
-from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.contract import StorageDriver, VolumeSpec
 from cgflow.quota import limits
 from cgflow.quota.held import held_by
 from cgflow.status import UNFINISHED, FlowState, ReservationState
@@ -149,6 +149,28 @@ class World:
         group_id = self.make(self.accept_group())
         for accepted in [self.accept_volume(group_id) for _ in range(members)]:
             self.make(accepted)
+        return group_id
+
+    def old_group_of(self, members: int) -> str:
+        """Make a group whose members are put there without operations, for what costs too long to make."""
+        group_id = self.make(self.accept_group())
+        group = self.get("consistencygroup", group_id)
+        common = {
+            "user_id": CALLER.user_id,
+            "project_id": CALLER.project_id,
+            "status": "available",
+            "consumes_quota": True,
+            "size": 1,
+            "availability_zone": group.availability_zone,
+            "host": group.host,
+            "consistencygroup_id": group_id,
+            "volume_metadata": {},
+        }
+        rows = [{**common, "id": mint(), "name": f"v{number}"} for number in range(members)]
+        for row in rows:
+            self.driver.create_volume(VolumeSpec(str(row["id"]), 1, group_id))
+        with self.database.write() as session:
+            ROWS_OF["volume"].add(session, *rows)
         return group_id
 
     def get(self, noun: str, id: str) -> Any:

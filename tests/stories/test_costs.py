@@ -1,0 +1,98 @@
+"""What operations cost, in what can be counted: commits, statements, and how calls grow with members."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from cgflow.db.repositories import snapshot, volume
+from cgflow.db.repositories.paging import ListQuery
+from cgflow.drivers.memory.driver import MemoryDriver
+from flows.catalog import OPERATIONS
+from tests.stories.scripts import SCRIPTS
+from tests.support.counting import cost_of
+from tests.support.world import World, world
+
+
+@pytest.fixture
+def w(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path, MemoryDriver(capacity_gib=1e6)) as made:
+        made.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
+        made.type()
+        made.patience_s = 600
+        yield made
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_accepting_a_request_is_one_commit(operation: str, tmp_path: Path) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        script = SCRIPTS[operation]
+        target = script.arrange(w)
+        with cost_of(w.database.engine, only_here=True) as cost:
+            accepted = script.act(w, target)
+        assert cost.commits == 1
+        w.make(accepted)
+
+
+def test_a_cgsnapshot_of_a_hundred_members_takes_few_commits_and_statements(w: World) -> None:
+    group_id = w.old_group_of(100)
+    with cost_of(w.database.engine) as create:
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
+    with cost_of(w.database.engine) as delete:
+        w.make(w.delete_cgsnapshot(cgsnapshot_id))
+    assert create.commits <= 25
+    assert create.statements <= 6 * 100
+    assert delete.statements <= 8 * 100
+
+
+def test_a_list_takes_as_many_statements_for_a_thousand_rows_as_for_ten(w: World) -> None:
+    def statements() -> list[int]:
+        found = []
+        for rows in (volume, snapshot):
+            with cost_of(w.database.engine, only_here=True) as cost, w.database.read() as session:
+                rows.page(session, ListQuery(limit=1000), None)
+            found.append(cost.statements)
+        return found
+
+    w.make(w.accept_cgsnapshot(w.old_group_of(10)))
+    few = statements()
+    w.make(w.accept_cgsnapshot(w.old_group_of(990)))
+    assert statements() == few
+
+
+def test_calls_grow_with_the_members_and_no_faster(tmp_path: Path) -> None:
+    """Calls of Python functions in every thread, of a cgsnapshot and of its deletion: a line, not a curve."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG001 - the signature is given
+        nonlocal calls
+        calls += event == "call"
+
+    counted: dict[int, tuple[int, int]] = {}
+    threading.setprofile(count)
+    sys.setprofile(count)
+    try:
+        with world(tmp_path, MemoryDriver(capacity_gib=1e6)) as w:
+            w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
+            w.type()
+            w.patience_s = 600
+            # The first one also fills the caches.
+            for members in (10, 50, 100, 200):
+                group_id = w.old_group_of(members)
+                calls = 0
+                cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
+                create, calls = calls, 0
+                w.make(w.delete_cgsnapshot(cgsnapshot_id))
+                counted[members] = create, calls
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    for operation, name in enumerate(("create", "delete")):
+        first = (counted[100][operation] - counted[50][operation]) / 50
+        later = (counted[200][operation] - counted[100][operation]) / 100
+        assert later < 1.3 * first, f"{name}: {first:.0f} calls for each further member, then {later:.0f}"
