@@ -7,8 +7,9 @@ that is built so far is copied. With N members in two sub-flows that is N times 
 and a thousand members do not end within a minute.
 
 Here a step that ends has only its neighbours looked at. That suffices: whoever
-stands right before has ended only because all before it had, and the same holds
-backwards of what is undone. Nothing else is changed: the states, what may follow
+stands right before has ended only because all before it had. What is undone next
+is TaskFlow's choice as it is: with retries inside retries the same does not hold
+backwards. Nothing else is changed: the states, what may follow
 on what, and the order of saves are TaskFlow's.
 """
 
@@ -32,7 +33,6 @@ Atom = Any
 
 _DONE = (states.SUCCESS, states.IGNORE)
 _TO_EXECUTE = (states.EXECUTE,)
-_TO_UNDO = (states.REVERT, states.RETRY)
 _GOING_FORWARD = (states.EXECUTE, states.IGNORE)
 _UNDONE = (states.PENDING, states.REVERTED, states.IGNORE)
 
@@ -161,7 +161,7 @@ class Finished:
 
 
 class Neighbours(selector.Selector):  # type: ignore[misc]
-    """Chooses what is next from what stands right after, or when undoing right before, an atom that ended.
+    """Chooses what is executed next from what stands right after an atom that ended.
 
     Between atoms stand the marks at which sub-flows begin and end. Such a mark
     is passed when everything right before it is. It remembers which one was not,
@@ -180,12 +180,6 @@ class Neighbours(selector.Selector):  # type: ignore[misc]
         for found in self._all() if atom is None else self._beyond(atom, forward=True):
             if self._may_become(found, states.RUNNING, _TO_EXECUTE) and self._is_open(found, forward=True):
                 yield found, deciders.IgnoreDecider(found, self._runtime.fetch_edge_deciders(found))
-
-    def _browse_atoms_for_revert(self, atom: Atom | None = None) -> Iterator[tuple[Atom, Any]]:
-        """Yield what may be undone now: before one atom, or anywhere."""
-        for found in self._all() if atom is None else self._beyond(atom, forward=False):
-            if self._may_become(found, states.REVERTING, _TO_UNDO) and self._is_open(found, forward=False):
-                yield found, deciders.NoOpDecider()
 
     def _all(self) -> Iterator[Atom]:
         found: Iterator[Atom] = self._runtime.iterate_nodes(compiler.ATOMS)
