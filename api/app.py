@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, g
 
-from api import auth, body, current, errors, versions
+from api import auth, body, current, errors, etags, idempotency, versions
 from api.blueprint import document, serve
 from api.identity import Strategy
 from api.resources import (
@@ -56,8 +56,10 @@ def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy |
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_value_preprocessor(_take_project)
+    app.extensions[idempotency.AT_WORK] = idempotency.AtWork()
     app.after_request(versions.stamp)
     app.after_request(_stamp_request_id)
+    app.after_request(etags.stamp)
     # Registered last, ours replace the handlers that the document's extension brings along.
     api = document(app, "cgflow", strategy)
     errors.register(app)

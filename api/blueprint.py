@@ -11,11 +11,13 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import flask_smorest
 from flask import Flask, Request, current_app, request
+from flask.views import MethodView
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import NotFound
 
-from api import auth, body, versions
+from api import auth, body, conditions, versions
+from api.changing import as_one
 from api.identity import Strategy
 from api.negotiation import check_media_types
 from api.schemas.fault import BY_STATUS, AnyFault
@@ -69,13 +71,20 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, f"api.resources.{name}", description=description)
+        self._prepare_doc_cbks.append(conditions.describe)
         for step in (versions.negotiate, _check_offered, auth.admit, check_media_types):
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
         """Serve a view under a path."""
-        decorator: Callable[[ViewT], ViewT] = super().route(rule, **options)
-        return decorator
+        register = super().route(rule, **options)
+
+        def decorate(view: ViewT) -> ViewT:
+            if isinstance(view, type) and issubclass(view, MethodView):
+                view.decorators = [*view.decorators, as_one]
+            return cast(ViewT, register(view))
+
+        return decorate
 
     def since(self, minor: int) -> Callable[[ViewT], ViewT]:
         """Offer a method, or every method of a view, from microversion 3.``minor`` on.

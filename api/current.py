@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 from urllib.parse import quote
 
@@ -16,8 +18,21 @@ DESK = "cgflow.desk"
 
 
 def desk() -> Desk:
-    """Return the desk at which operations are handed in and things are looked up."""
-    return cast(Desk, current_app.extensions[DESK])
+    """Return the desk at which operations are handed in and things are looked up.
+
+    Within a request that is one transaction it is the desk of that transaction.
+    """
+    return cast(Desk, g.get("desk") or current_app.extensions[DESK])
+
+
+@contextmanager
+def at(desk: Desk) -> Iterator[None]:
+    """Serve what follows at another desk."""
+    g.desk = desk
+    try:
+        yield
+    finally:
+        del g.desk
 
 
 def caller() -> RequestContext:

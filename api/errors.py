@@ -43,6 +43,9 @@ STATUSES: dict[type[errors.CgflowError], int] = {
     errors.AmbiguousDriverError: 503,
 }
 
+# What is busy now is free later; what conflicts, such as a name that is taken, is not.
+_BUSY = (errors.Busy, errors.BusyDriverError)
+
 # Zero is what Cinder's clients have always been told for a quota, which no waiting mends.
 _RETRY_AFTER_S = {413: 0, 503: 1}
 
@@ -70,7 +73,7 @@ def _refused(error: errors.CgflowError) -> Response:
             message=error.message,
             slug=error.slug,
             field=field,
-            retry_after_s=_RETRY_AFTER_S.get(status),
+            retry_after_s=1 if isinstance(error, _BUSY) else _RETRY_AFTER_S.get(status),
             headers=headers,
         )
     )

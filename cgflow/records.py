@@ -210,6 +210,16 @@ class AtomState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptAnswer:
+    """The answer to a request with an idempotency key, and the fingerprint of that request."""
+
+    fingerprint: str
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuotaLine:
     """One resource of one project. A ``limit`` of -1 means none."""
 

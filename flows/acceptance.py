@@ -10,9 +10,9 @@ flow is found at the next start.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ from cgflow.db.database import Database
 from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.whole import Whole, is_outdated
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.watch import Watch
@@ -35,17 +36,44 @@ from flows.catalog import define
 
 @dataclass(frozen=True)
 class Desk:
-    """Where requests are accepted: the parts that it takes."""
+    """Where requests are accepted: the parts that it takes.
+
+    ``waiting`` is what is to be done once the request that is one whole is committed.
+    """
 
     database: Database
     settings: Settings
     drivers: Mapping[str, StorageDriver]
     conductor: Conductor
+    waiting: list[Callable[[], None]] | None = None
 
     @property
     def watch(self) -> Watch:
         """What wakes those who wait for a flow's next event."""
         return self.conductor.watch
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Do something that needs what was written to be committed: now, or when the whole is."""
+        if self.waiting is None:
+            call()
+        else:
+            self.waiting.append(call)
+
+    @contextmanager
+    def whole(self, database: Whole) -> Iterator[Desk]:
+        """Open a desk at which everything accepted is one transaction, and is taken up after it."""
+        waiting: list[Callable[[], None]] = []
+        is_whole = False
+        try:
+            with database.transaction():
+                yield replace(self, database=database, waiting=waiting)
+                is_whole = True
+        except Exception as error:
+            # The commit may have been made, and only its answer lost.
+            if is_whole and is_away(error) and not is_outdated(error):
+                _do(waiting)
+            raise
+        _do(waiting)
 
     @contextmanager
     def writing(self, flow_id: str) -> Iterator[Session]:
@@ -163,7 +191,12 @@ def accepting(desk: Desk, context: RequestContext) -> Iterator[Acceptance]:
     flow_id = mint()
     with desk.writing(flow_id) as session:
         yield Acceptance(session, context, desk.settings, flow_id)
-    desk.conductor.wake(flow_id)
+    desk.afterwards(lambda: desk.conductor.wake(flow_id))
+
+
+def _do(calls: list[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
 
 
 def mint() -> str:

@@ -31,7 +31,7 @@ def abandon(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -
     with desk.database.write() as session:
         flows.get(session, flow_id, context.scope)
         seq = rescue.abandon(session, flow_id, context.user_id, reason)
-    desk.watch.publish(flow_id, seq)
+    desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
 
 
 def cancel(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -> None:
@@ -39,7 +39,7 @@ def cancel(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) ->
     with desk.database.write() as session:
         flows.get(session, flow_id, context.scope)
         words = rescue.cancel(session, flow_id, context.user_id, reason)
-    desk.conductor.cancel(flow_id, words)
+    desk.afterwards(lambda: desk.conductor.cancel(flow_id, words))
 
 
 def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
@@ -50,7 +50,7 @@ def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
         raise InvalidState(f"Flow {flow_id} has ended: it is {flow.state}.")
     if desk.conductor.is_running(flow_id):
         raise InvalidState(f"Flow {flow_id} is under way; there is nothing to resume.")
-    desk.conductor.wake(flow_id)
+    desk.afterwards(lambda: desk.conductor.wake(flow_id))
 
 
 def retry_by_itself(desk: Desk, flow_id: str) -> None:
@@ -65,5 +65,5 @@ def retry_by_itself(desk: Desk, flow_id: str) -> None:
 
 
 def _go_on(desk: Desk, flow_id: str, seq: int) -> None:
-    desk.watch.publish(flow_id, seq)
-    desk.conductor.wake(flow_id)
+    desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
+    desk.afterwards(lambda: desk.conductor.wake(flow_id))

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from cgflow import clock
 from cgflow.config import settings as settings_of
 from cgflow.db.database import Database
+from cgflow.db.repositories import idempotency
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
@@ -125,6 +126,10 @@ class Service:
 
     def _forget(self) -> None:
         self._retention.round()
+        forgotten = idempotency.TOGETHER
+        while forgotten == idempotency.TOGETHER:
+            with self._database.write() as session:
+                forgotten = idempotency.forget(session, clock.now())
 
     def _undo_again(self) -> None:
         with self._database.read() as session:

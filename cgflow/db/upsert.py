@@ -20,10 +20,13 @@ from cgflow.errors import ConfigError
 Row = Mapping[str, Any]
 
 
-def insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> None:
-    """Insert the rows whose primary key is not there yet; leave the others as they are."""
-    if rows:
-        session.execute(_insert(session, model, rows).on_conflict_do_nothing())
+def insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> int:
+    """Insert the rows whose primary key is not there yet, and leave the others; return how many were."""
+    if not rows:
+        return 0
+    statement = _insert(session, model, rows).on_conflict_do_nothing()
+    # Not every driver counts rows where some are left; all say which were inserted.
+    return len(session.execute(statement.returning(*inspect(model).primary_key)).all())
 
 
 def insert_or_update(session: Session, model: type[Base], rows: Sequence[Row]) -> None:

@@ -5,6 +5,7 @@ from cgflow.db.models.base import Base
 from cgflow.db.models.cgsnapshot import Cgsnapshot
 from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
 from cgflow.db.models.flow import Flow, FlowEvent
+from cgflow.db.models.idempotency import IdempotencyKey
 from cgflow.db.models.quota import Quota, QuotaClass, QuotaUsage, Reservation
 from cgflow.db.models.snapshot import Snapshot
 from cgflow.db.models.taskflow import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
@@ -23,6 +24,7 @@ __all__ = [
     "ExtraSpec",
     "Flow",
     "FlowEvent",
+    "IdempotencyKey",
     "Quota",
     "QuotaClass",
     "QuotaUsage",

@@ -1,0 +1,72 @@
+"""A request that changes something under a key or on a condition is one transaction, from check to answer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from flask import Response, make_response, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import ETags
+
+from api import current, etags, idempotency
+from cgflow.db.whole import Whole, is_outdated
+from cgflow.errors import Busy
+
+View = Callable[..., Any]
+
+TRIES = 10
+
+
+def as_one(view: View) -> View:
+    """Make a view heed ``Idempotency-Key`` and ``If-Match``. Without them it is served as it is."""
+
+    @functools.wraps(view)
+    def serve(**values: Any) -> Any:
+        if request.method in etags.SAFE:
+            return view(**values)
+        key, tags = idempotency.key(), etags.wanted()
+        if key is None:
+            return view(**values) if tags is None else _changed(view, values, None, tags)
+        with key.alone():
+            return key.earlier() or _changed(view, values, key, tags)
+
+    return serve
+
+
+def _changed(view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None) -> Response:
+    if tags is not None:
+        # Refuses also what turns out to write nothing, and so never comes to the check that counts.
+        etags.require(tags)
+    for _ in range(TRIES):
+        try:
+            return _once(view, values, key, tags)
+        except idempotency.Repeated:
+            # Another process was faster. Should its answer have run out by now, the key is free.
+            answer = key.earlier() if key is not None else None
+            if answer is not None:
+                return answer
+        except DBAPIError as error:
+            if not is_outdated(error):
+                raise
+    raise Busy("Others keep changing what this request is about; nothing was changed, try again.")
+
+
+def _once(view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None) -> Response:
+    def begin(session: Session) -> None:
+        if key is not None:
+            key.take(session)
+        if tags is not None:
+            etags.require(tags)
+
+    database = Whole(current.desk().database, begin, serializable=tags is not None)
+    with ExitStack() as stack:
+        stack.enter_context(current.at(stack.enter_context(current.desk().whole(database))))
+        answer: Response = make_response(view(**values))
+        if key is not None and database.has_written:
+            with database.write() as session:
+                key.keep(session, answer)
+    return answer

@@ -1,0 +1,80 @@
+"""ETags: what is read carries one, and may be changed on condition that it is still the same.
+
+A tag is made from what is shown, so it is a strong one, and every route has
+it. A change under ``If-Match`` shows the thing once more within its own
+transaction, before it writes, and is refused if the tag is another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Response, current_app, g, make_response, request
+from werkzeug.datastructures import ETags
+from werkzeug.exceptions import HTTPException, PreconditionFailed
+
+from cgflow.errors import InvalidInput
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_TAGGED = "application/json"
+
+
+def stamp(response: Response) -> Response:
+    """Tag what was read; say 304 to who has it already."""
+    if request.method not in ("GET", "HEAD") or response.status_code != 200 or "caller" not in g:
+        return response
+    if response.mimetype != _TAGGED:
+        return response
+    tag = _tag(response)
+    response.set_etag(tag)
+    if request.if_none_match.contains_weak(tag):
+        response.status_code = 304
+        response.set_data(b"")
+        for header in ("Content-Type", "Content-Length"):
+            del response.headers[header]
+    return response
+
+
+def wanted() -> ETags | None:
+    """Return the tags that ``If-Match`` wants, if it is given. Raises: InvalidInput, if it holds none."""
+    given = request.headers.get("If-Match")
+    if given is None or request.method in SAFE:
+        return None
+    tags = request.if_match
+    if not tags:
+        raise InvalidInput('If-Match must be *, or ETags as they were read, such as "0123abcd".', "If-Match")
+    return tags
+
+
+def require(tags: ETags) -> None:
+    """Refuse if the thing is no longer as it was. Raises: PreconditionFailed; NotFound; InvalidInput."""
+    shown = _shown()
+    # ``*`` asks only that there is something; weak tags do not say that nothing was changed.
+    if not tags.contains(_tag(shown)):
+        raise PreconditionFailed(
+            "It was changed since it was read with this ETag; read it again, and decide anew."
+        )
+
+
+def _shown() -> Response:
+    """Return what reading the thing answers now; for an action that is the address above its own."""
+    view, values = _reader()
+    return make_response(view().get(**values))
+
+
+def _reader() -> tuple[Any, dict[str, Any]]:
+    view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
+    if hasattr(view, "get"):
+        return view, dict(request.view_args or {})
+    above = request.path.rstrip("/").rpartition("/")[0]
+    try:
+        endpoint, values = current_app.create_url_adapter(request).match(above, method="GET")  # type: ignore[union-attr]
+    except HTTPException:
+        raise InvalidInput("If-Match is of no use here: there is nothing to read at this address.") from None
+    values = {name: value for name, value in values.items() if name != "project_id"}
+    return getattr(current_app.view_functions[endpoint], "view_class", None), values
+
+
+def _tag(response: Response) -> str:
+    return hashlib.sha256(response.get_data()).hexdigest()[:32]

@@ -1,0 +1,117 @@
+"""``Idempotency-Key``: a request that is repeated under its key is answered, and not done, again.
+
+The key is committed with what the request changes and with its answer, so that
+none is ever there without the others: a refusal leaves no key, and what was
+accepted before a crash is answered after it. A key is kept for 24 hours, for
+one user in one project. What changes nothing that is recorded keeps no answer,
+and is simply done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Response, current_app, request
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import UnprocessableEntity
+
+from api import body
+from api.current import caller, desk
+from cgflow import clock
+from cgflow.db.repositories import idempotency as keys
+from cgflow.errors import Busy, InvalidInput
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+AT_WORK = "cgflow.idempotency"
+
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+
+
+class Repeated(Exception):
+    """Another request has taken the key meanwhile, and is answered."""
+
+
+class AtWork:
+    """The keys whose first requests are being served by this process."""
+
+    def __init__(self) -> None:
+        self._owners: set[keys.Owner] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def alone(self, owner: keys.Owner) -> Iterator[None]:
+        """Serve the one request with this key. Raises: Busy, if another is being served."""
+        with self._lock:
+            if owner in self._owners:
+                raise Busy(f"A request with this {HEADER} is being served; repeat it to read its answer.")
+            self._owners.add(owner)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._owners.remove(owner)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key of this request, whose it is, and what the request asks for."""
+
+    owner: keys.Owner
+    fingerprint: str
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Serve no other request with this key meanwhile. Raises: Busy."""
+        at_work: AtWork = current_app.extensions[AT_WORK]
+        with at_work.alone(self.owner):
+            yield
+
+    def earlier(self) -> Response | None:
+        """Return the answer that the key already has. Raises: UnprocessableEntity, if to another request."""
+        with desk().database.read() as session:
+            kept = keys.find(session, self.owner, clock.now())
+        if kept is None:
+            return None
+        if kept.fingerprint != self.fingerprint:
+            raise UnprocessableEntity(
+                f"This {HEADER} was used for another request within the last 24 hours; use a new key."
+            )
+        answer = Response(kept.body, kept.status, kept.headers)
+        answer.headers[REPLAYED] = "true"
+        return answer
+
+    def take(self, session: Session) -> None:
+        """Take the key, in the transaction that does what is asked. Raises: Repeated."""
+        if not keys.take(session, self.owner, self.fingerprint, clock.now()):
+            raise Repeated
+
+    def keep(self, session: Session, answer: Response) -> None:
+        """Keep the answer, in the same transaction."""
+        headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
+        text = answer.get_data(as_text=True)
+        keys.keep(session, self.owner, status=answer.status_code, headers=headers, body=text)
+
+
+def key() -> Key | None:
+    """Return the key of this request, if it has one. Raises: InvalidInput, if it cannot be one."""
+    given = request.headers.get(HEADER)
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise InvalidInput(f"{HEADER} must be 1 to 255 printable ASCII characters.", HEADER)
+    return Key((caller().project_id, caller().user_id, given), _fingerprint())
+
+
+def _fingerprint() -> str:
+    """Return what is the same for requests that ask for the same, however their JSON is spaced."""
+    raw = request.get_data()
+    asked = body.parse(raw) if raw.strip() else None
+    parts = [request.method, request.path, request.query_string.decode("latin-1"), asked]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

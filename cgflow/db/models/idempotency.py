@@ -1,0 +1,39 @@
+"""Answers that were given to requests with an idempotency key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cgflow import records
+from cgflow.db.models.base import NAME, Base
+
+
+class IdempotencyKey(Base):
+    """One key of one user in one project, stored with what the request changed.
+
+    ``fingerprint`` is that of the request. The answer is null within the transaction alone.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    project_id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    user_id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    key: Mapped[str] = mapped_column(NAME, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[str | None] = mapped_column(Text)
+
+    def to_record(self) -> records.KeptAnswer:
+        """Return the frozen record of this row."""
+        return records.KeptAnswer(
+            fingerprint=self.fingerprint,
+            status=self.status or 0,
+            headers=dict(self.headers or {}),
+            body=self.body or "",
+        )

@@ -1,0 +1,69 @@
+"""Idempotency keys: taken with what a request changes, kept with its answer for a day.
+
+A key belongs to one user in one project: ``owner`` is (project id, user id, key).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.models import IdempotencyKey
+from cgflow.db.upsert import insert_missing
+
+KEPT = timedelta(hours=24)
+
+TOGETHER = 500
+"""Keys forgotten in one transaction."""
+
+Owner = tuple[str, str, str]
+
+
+def find(session: Session, owner: Owner, now: datetime) -> records.KeptAnswer | None:
+    """Return the answer that is kept under a key, if there is one that has not run out."""
+    row = session.scalar(select(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at > now - KEPT))
+    return None if row is None else row.to_record()
+
+
+def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> bool:
+    """Take a key for a request, until its transaction ends; return False if it is taken already.
+
+    A transaction that has taken it and is not finished is waited for.
+    """
+    session.execute(delete(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at <= now - KEPT))
+    project_id, user_id, key = owner
+    row = {
+        "project_id": project_id,
+        "user_id": user_id,
+        "key": key,
+        "fingerprint": fingerprint,
+        "created_at": now,
+    }
+    return insert_missing(session, IdempotencyKey, [row]) == 1
+
+
+def keep(session: Session, owner: Owner, *, status: int, headers: dict[str, str], body: str) -> None:
+    """Keep the answer to the request that has taken the key."""
+    answer = {"status": status, "headers": headers, "body": body}
+    session.execute(update(IdempotencyKey).where(_is(owner)).values(answer))
+
+
+def forget(session: Session, now: datetime) -> int:
+    """Forget some of the keys that have run out; return how many."""
+    old = select(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)
+    found = session.execute(old.where(IdempotencyKey.created_at <= now - KEPT).limit(TOGETHER)).all()
+    if found:
+        session.execute(delete(IdempotencyKey).where(_OWNER.in_([tuple(row) for row in found])))
+    return len(found)
+
+
+_OWNER = tuple_(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)
+
+
+def _is(owner: Owner) -> ColumnElement[bool]:
+    project_id, user_id, key = owner
+    model = IdempotencyKey
+    return and_(model.project_id == project_id, model.user_id == user_id, model.key == key)

@@ -1,0 +1,246 @@
+"""``Idempotency-Key``: what is repeated is answered again, and done once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.resources import volume_type
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.db.repositories import idempotency
+from cgflow.drivers.memory.driver import MemoryDriver
+from tests.functional.caller import Caller, malformed, refused
+from tests.support.postgres import postgres_server
+from tests.support.world import World, world
+
+VOLUME = {"volume": {"size": 1, "name": "v"}}
+
+
+def keyed(key: str = "k-1") -> dict[str, Any]:
+    return {"headers": {"Idempotency-Key": key}}
+
+
+def same(first: TestResponse, second: TestResponse) -> None:
+    """The second answer repeats the first, and says so."""
+    assert second.headers.get("Idempotency-Replayed") == "true", second.text
+    assert "Idempotency-Replayed" not in first.headers
+    assert (second.status_code, second.data) == (first.status_code, first.data)
+    for header in ("Location", "X-Cgflow-Flow-Id", "Content-Type"):
+        assert second.headers.get(header) == first.headers.get(header)
+
+
+def ids(caller: Caller, noun: str) -> list[str]:
+    return [found["id"] for found in caller.get(f"/{noun}").json[noun]]
+
+
+def test_an_accepted_operation_is_answered_again_and_done_once(caller: Caller) -> None:
+    first = caller.post("/volumes", VOLUME, **keyed())
+    caller.done(first)
+    same(first, caller.post("/volumes", VOLUME, **keyed()))
+    assert len(ids(caller, "volumes")) == 1
+    assert len(ids(caller, "flows")) == 1
+
+
+def test_what_is_made_without_a_flow_is_answered_again(caller: Caller) -> None:
+    body = {"volume_type": {"name": f"t-{caller.project}"}}
+    first = caller.post("/types", body, **keyed())
+    assert first.status_code == 200
+    same(first, caller.post("/types", body, **keyed()))
+    # Without the key the name is taken.
+    refused(caller.post("/types", body), 409, "conflictingRequest")
+
+
+def test_actions_and_deletes_are_answered_again(caller: Caller) -> None:
+    volume_id = caller.volume()
+    larger = {"os-extend": {"new_size": 2}}
+    first = caller.post(f"/volumes/{volume_id}/action", larger, **keyed("grow"))
+    caller.done(first)
+    same(first, caller.post(f"/volumes/{volume_id}/action", larger, **keyed("grow")))
+    first = caller.delete(f"/volumes/{volume_id}", **keyed("end"))
+    caller.done(first)
+    same(first, caller.delete(f"/volumes/{volume_id}", **keyed("end")))
+
+
+def test_the_answer_stays_what_it_was(caller: Caller) -> None:
+    first = caller.post("/volumes", VOLUME, **keyed())
+    volume_id = caller.done(first)
+    caller.done(caller.delete(f"/volumes/{volume_id}"))
+    same(first, caller.post("/volumes", VOLUME, **keyed()))
+    assert ids(caller, "volumes") == []
+
+
+def test_the_spacing_of_the_body_makes_no_difference(caller: Caller) -> None:
+    first = caller.post("/volumes", data=b'{"volume": {"size": 1, "name": "v"}}', **keyed())
+    caller.done(first)
+    same(first, caller.post("/volumes", data=b'{ "volume":{"name":"v","size":1} }', **keyed()))
+
+
+def test_a_key_is_good_for_one_request(caller: Caller) -> None:
+    caller.done(caller.post("/volumes", VOLUME, **keyed()))
+    for path, body in (("/volumes", {"volume": {"size": 2, "name": "v"}}), ("/volumes?x=1", VOLUME)):
+        message = refused(caller.post(path, body, **keyed()), 422, "unprocessableEntity")
+        assert "use a new key" in message
+    group = {"consistencygroup": {"volume_types": caller.type()}}
+    refused(caller.post("/consistencygroups", group, **keyed()), 422, "unprocessableEntity")
+    assert len(ids(caller, "flows")) == 1
+
+
+def test_a_refusal_leaves_no_key(caller: Caller) -> None:
+    limit = {"quota_set": {"volumes": 0}}
+    assert caller.put(f"/os-quota-sets/{caller.project}", limit).status_code == 200
+    refused(caller.post("/volumes", VOLUME, **keyed()), 413, "overLimit")
+    caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": 1}})
+    answer = caller.post("/volumes", VOLUME, **keyed())
+    assert "Idempotency-Replayed" not in answer.headers
+    caller.done(answer)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "caf\u00e9"])
+def test_what_cannot_be_a_key_is_refused(caller: Caller, key: str) -> None:
+    malformed(caller.post("/volumes", VOLUME, **keyed(key)), "Idempotency-Key")
+    assert ids(caller, "volumes") == []
+
+
+def test_the_longest_key_is_one(caller: Caller) -> None:
+    key = "~ " * 127 + "!"
+    same(caller.post("/volumes", VOLUME, **keyed(key)), caller.post("/volumes", VOLUME, **keyed(key)))
+
+
+def test_keys_of_others_are_other_keys(app: Flask, caller: Caller, member: Caller) -> None:
+    stranger = Caller(app.test_client())
+    made = {who.done(who.post("/volumes", VOLUME, **keyed())) for who in (caller, member, stranger)}
+    assert len(made) == 3
+
+
+def test_a_request_that_is_being_served_is_busy(
+    caller: Caller, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    real = volume_type.volume_types.create
+
+    def create(*args: Any, **more: Any) -> Any:
+        begun.set()
+        assert go_on.wait(20)
+        return real(*args, **more)
+
+    body = {"volume_type": {"name": f"t-{caller.project}"}}
+    monkeypatch.setattr(volume_type.volume_types, "create", create)
+    with ThreadPoolExecutor(1) as pool:
+        other = Caller(app.test_client(), caller.project)
+        first = pool.submit(other.post, "/types", body, **keyed())
+        try:
+            assert begun.wait(20)
+            answer = caller.post("/types", body, **keyed())
+        finally:
+            go_on.set()
+    refused(answer, 409, "conflictingRequest")
+    assert answer.headers["Retry-After"] == "1"
+    same(first.result(), caller.post("/types", body, **keyed()))
+
+
+def test_a_key_runs_out_after_a_day(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"volume_type": {"name": f"t-{caller.project}"}}
+    first = caller.post("/types", body, **keyed())
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=23, minutes=59))
+    same(first, caller.post("/types", body, **keyed()))
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=24, minutes=1))
+    # It is done once more, and finds the name taken.
+    refused(caller.post("/types", body, **keyed()), 409, "conflictingRequest")
+    body["volume_type"]["name"] += "-2"
+    second = caller.post("/types", body, **keyed())
+    assert second.status_code == 200
+    same(second, caller.post("/types", body, **keyed()))
+
+
+def test_keys_that_have_run_out_are_forgotten(
+    caller: Caller, served: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = (caller.project, "ada", "k-1")
+    caller.done(caller.post("/volumes", VOLUME, **keyed()))
+
+    def is_kept(now: Any) -> bool:
+        with served.database.read() as session:
+            return idempotency.find(session, owner, now) is not None
+
+    now = clock.now()
+    served.service._forget()
+    assert is_kept(now)
+    monkeypatch.setattr(idempotency, "TOGETHER", 1)
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=25))
+    served.service._forget()
+    assert not is_kept(now)
+
+
+def test_what_changes_nothing_keeps_no_answer(caller: Caller) -> None:
+    volume_id = caller.volume()
+    connect = {"os-initialize_connection": {}}
+    for _ in range(2):
+        answer = caller.post(f"/volumes/{volume_id}/action", connect, **keyed())
+        assert answer.status_code == 200
+        assert "Idempotency-Replayed" not in answer.headers
+
+
+def test_what_was_accepted_before_the_process_ended_is_answered_after_it(tmp_path: Path) -> None:
+    group = {"consistencygroup": {"name": "g"}}
+    with world(tmp_path, MemoryDriver(), default_volume_type="fast") as w:
+        caller = Caller(create_app(w.desk).test_client())
+        caller.type("fast")
+        w.service.conductor.stop()
+        first = caller.post("/consistencygroups", group, **keyed())
+        assert first.status_code == 202
+    with world(tmp_path, MemoryDriver(), default_volume_type="fast") as w:
+        again = Caller(create_app(w.desk).test_client(), caller.project)
+        second = again.post("/consistencygroups", group, **keyed())
+        same(first, second)
+        assert again.done(second) == first.json["consistencygroup"]["id"]
+        assert len(w.all("consistencygroup")) == 1
+
+
+# Crowds
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Callable[[], str]]:
+    with postgres_server() as found:
+        yield found.new_url
+
+
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+def test_a_hundred_repeats_make_one_thing(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url = None if where == "sqlite" else request.getfixturevalue("server")()
+    with world(tmp_path, MemoryDriver(), url=url) as w:
+        # As two processes of one service would: the second knows nothing of what the first is serving.
+        other = Database(str(w.database.engine.url)) if url else w.database
+        apps = [create_app(w.desk), create_app(replace(w.desk, database=other))]
+        caller = Caller(apps[0].test_client())
+
+        def create(number: int) -> TestResponse:
+            one = Caller(apps[number % 2].test_client(), caller.project)
+            return one.post("/volumes", VOLUME, **keyed())
+
+        with ThreadPoolExecutor(25) as pool:
+            answers = list(pool.map(create, range(100)))
+        made = [answer for answer in answers if answer.status_code == 202]
+        for answer in answers:
+            if answer not in made:
+                refused(answer, 409, "conflictingRequest")
+                assert answer.headers["Retry-After"] == "1"
+        (first,) = [answer for answer in made if "Idempotency-Replayed" not in answer.headers]
+        for answer in (*made, create(0), create(1)):
+            if answer is not first:
+                same(first, answer)
+        caller.done(first)
+        assert len(w.all("volume")) == 1
+        other.close()
