@@ -1,0 +1,208 @@
+"""Bad input in every place of every operation that the document tells of: never a 500, and nothing changed.
+
+Routes and fields are taken from the served document, so what is added is swept as well.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from api import versions
+from api.app import create_app
+from api.body import MAX_BYTES
+from cgflow.db.models import Base
+from tests.functional.caller import Caller
+from tests.functional.test_malformed import BROKEN
+from tests.support import operations
+from tests.support.operations import Operation
+from tests.support.world import World
+
+NEWEST = (3, 71)
+AT = {"headers": {versions.HEADER: f"volume {NEWEST[0]}.{NEWEST[1]}"}}
+
+ODD: list[Any] = [
+    None, True, -1, 0, 1.5, 2**31, -(2**70), 10**30, 1e300, "", "x" * 256, "a\x00b", "\U0001f418" * 256,
+    "\u202e", [], [None], [[["x"]]], {}, {"x": None}, {"": ""}, {"x": {"y": [1]}}, {"cgflow": "\x00"},
+]  # fmt: skip
+
+NO_IDS = [
+    "none",
+    "\x00",
+    "a\x00b",
+    "x" * 300,
+    "\U0001f418",
+    "' OR 1=1 --",
+    "..",
+    "%",
+    "{}",
+    " ",
+    "-1",
+    "a%2Fb",
+]
+
+NO_QUERIES = [
+    "",
+    "x",
+    "-1",
+    "\x00",
+    "9" * 40,
+    "1.5",
+    "\U0001f418",
+    "x" * 300,
+    "no:such",
+    "created_at:up",
+    "a=b",
+    "[]",
+]
+
+
+@pytest.fixture(scope="module")
+def app(served: World) -> Flask:
+    app = create_app(served.desk)
+    app.config[versions.MAXIMUM_KEY] = NEWEST
+    return app
+
+
+class Judge:
+    """Makes requests, and says which broke something."""
+
+    def __init__(self, served: World, caller: Caller, watching: sqlite3.Connection) -> None:
+        self._served = served
+        self._watching = watching
+        self._caller = caller
+        self.wrong: list[str] = []
+        self.refused = 0
+        self._look()
+
+    def ask(self, method: str, path: str, what: object, **more: Any) -> None:
+        """Make one request, and look at its answer and at every table."""
+        answer = self._caller.call(method, path, **AT, **more)
+        case = f"{method} {path} {what!r}"[:300]
+        if answer.status_code >= 500:
+            self.wrong.append(f"{case}: {answer.text}")
+        elif answer.status_code >= 400:
+            self.refused += 1
+            self._check(case, answer)
+        elif method != "GET":
+            if "X-Cgflow-Flow-Id" in answer.headers:
+                self._caller.flow(answer)
+            self._look()
+
+    def _look(self) -> None:
+        self._seen = self._version()
+        self._before = self._everything()
+
+    def _version(self) -> int:
+        """A number that changes whenever anybody commits anything."""
+        return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+
+    def _check(self, case: str, answer: TestResponse) -> None:
+        fault = next(iter(answer.json.values())) if answer.is_json else {}
+        if not (fault.get("message") and fault.get("cgflow:code") and fault.get("request_id")):
+            self.wrong.append(f"{case}: says {answer.text}")
+        if self._version() == self._seen:
+            return
+        now = self._everything()
+        if now != self._before:
+            changed = [name for name in now if now[name] != self._before[name]]
+            self.wrong.append(f"{case}: refused with {answer.status_code}, and changed {changed}")
+        self._look()
+
+    def _everything(self) -> dict[str, list[str]]:
+        # What backends report of themselves comes and goes by the clock.
+        with self._served.database.read() as session:
+            return {
+                table.name: sorted(map(str, session.execute(select(table)).all()))
+                for table in Base.metadata.sorted_tables
+                if table.name != "backends"
+            }
+
+
+@pytest.fixture
+def ids(caller: Caller) -> dict[str, dict[str, str]]:
+    """Things that are there, by the first word of the path under which they are."""
+    kind = caller.type()
+    group_id = caller.group(kind)
+    volume_id = caller.member(group_id, kind)
+    found = {"volumes": volume_id, "consistencygroups": group_id, "cgsnapshots": caller.cgsnapshot(group_id)}
+    for noun in ("snapshots", "flows"):
+        found[noun] = caller.get(f"/{noun}").json[noun][0]["id"]
+    found["types"] = caller.get(f"/types?name={kind}").json["volume_types"][0]["id"]
+    return {noun: {"id": id} for noun, id in found.items()}
+
+
+@pytest.fixture
+def judge(served: World, caller: Caller, ids: dict[str, dict[str, str]]) -> Iterator[Judge]:
+    """Begins to watch when what is there is made."""
+    with closing(sqlite3.connect(str(served.database.engine.url.database))) as watching:
+        yield Judge(served, caller, watching)
+
+
+def at(operation: Operation, ids: dict[str, dict[str, str]]) -> str:
+    """Return the address of the operation on something that is there, as far as we have it."""
+    there = ids.get(operation.path.split("/")[1], {"id": "none"})["id"]
+    return operation.at(**dict.fromkeys(operation.ids[:1], there))
+
+
+def test_every_field_with_every_kind_of_value(
+    app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
+) -> None:
+    for operation in operations.of(app):
+        if operation.body is None:
+            continue
+        for place in operations.places(operation.body):
+            for value in ODD:
+                body = operations.put(operation.body, place, value)
+                judge.ask(operation.method, at(operation, ids), body, body=body)
+                # By itself too: what else the example holds may have been refused first.
+                for key in reversed(place):
+                    value = {key: value}
+                judge.ask(operation.method, at(operation, ids), value, body=value)
+    assert not judge.wrong, "\n".join(judge.wrong)
+    assert judge.refused > 1000
+
+
+def test_every_body_with_every_kind_of_damage(
+    app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
+) -> None:
+    damaged = [*BROKEN, ("2 MB", b'{"x": "' + b"x" * 2 * MAX_BYTES + b'"}')]
+    for operation in operations.of(app):
+        if operation.body is not None:
+            for case, raw in damaged:
+                more = {"data": raw, "content_type": "application/json"}
+                judge.ask(operation.method, at(operation, ids), case, **more)
+    assert not judge.wrong, "\n".join(judge.wrong)
+    assert judge.refused > 100
+
+
+def test_every_id_that_is_none(app: Flask, judge: Judge) -> None:
+    for operation in operations.of(app):
+        for name in operation.ids:
+            for id in NO_IDS:
+                path = operation.path.replace("{" + name + "}", quote(id, safe="%"))
+                for other in operation.ids:
+                    path = path.replace("{" + other + "}", "none")
+                judge.ask(operation.method, path, id, body=operation.body)
+    assert not judge.wrong, "\n".join(judge.wrong)
+    assert judge.refused > 100
+
+
+def test_every_query_with_every_kind_of_value(
+    app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
+) -> None:
+    for operation in operations.of(app):
+        if operation.method == "GET":
+            for name in operation.queries:
+                for value in NO_QUERIES:
+                    judge.ask("GET", at(operation, ids), (name, value), query_string={name: value})
+    assert not judge.wrong, "\n".join(judge.wrong)
+    assert judge.refused > 50

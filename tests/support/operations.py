@@ -1,0 +1,85 @@
+"""The operations of the served document: what each takes, with examples made from its schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation. ``path`` stands behind the project; its parameters are in braces."""
+
+    method: str
+    path: str
+    body: Any
+    queries: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def at(self, **ids: str) -> str:
+        """Return the path with ids; those not given are of nothing."""
+        return self.path.format(**{name: ids.get(name, "none") for name in self.ids})
+
+
+def of(app: Flask) -> list[Operation]:
+    """Read the document of an application."""
+    document: dict[str, Any] = app.test_client().get("/openapi.json").json
+    found = []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method == "parameters":
+                continue
+            told = [*item.get("parameters", ()), *operation.get("parameters", ())]
+            names = {place: [p["name"] for p in told if p["in"] == place] for place in ("path", "query")}
+            taken = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            found.append(
+                Operation(
+                    method.upper(),
+                    path.removeprefix("/v3/{project_id}"),
+                    _example(document, taken["schema"]) if taken else None,
+                    tuple(names["query"]),
+                    tuple(name for name in names["path"] if name != "project_id"),
+                )
+            )
+    return found
+
+
+def places(body: Any, at: Path = ()) -> Iterator[Path]:
+    """Give the way to every value inside a body."""
+    yield at
+    if isinstance(body, dict):
+        for key, inner in body.items():
+            yield from places(inner, (*at, key))
+
+
+def put(body: Any, at: Path, value: Any) -> Any:
+    """Return the body with another value in one place."""
+    if not at:
+        return value
+    changed = deepcopy(body)
+    inner = changed
+    for key in at[:-1]:
+        inner = inner[key]
+    inner[at[-1]] = value
+    return changed
+
+
+def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
+    """Return a value of about the shape of a schema, with every property that it has."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for many in ("allOf", "oneOf", "anyOf"):
+        if many in schema:
+            return _example(document, schema[many][0])
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "properties" in schema:
+        return {name: _example(document, inner) for name, inner in schema["properties"].items()}
+    kinds = {"object": {}, "array": [], "integer": 1, "number": 1, "boolean": False, "string": "x"}
+    return schema.get("example", kinds.get(schema.get("type", "")))
