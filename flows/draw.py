@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from taskflow import atom
-from taskflow.engines.action_engine.compiler import PatternCompiler
 from taskflow.flow import Flow
 from taskflow.patterns import unordered_flow
 
+from cgflow.engine.parallel import Compiler
 from flows.catalog import define
 
 # What the conductor injects; everything else that a step needs is a symbol.
@@ -22,7 +22,7 @@ def text(operation: str, shape: Mapping[str, object]) -> str:
 
 def dot(operation: str, shape: Mapping[str, object]) -> str:
     """Return the graph of a story in the DOT language: its atoms, and which has to end before which."""
-    graph = PatternCompiler(define(operation).build(**shape)).compile().execution_graph
+    graph = Compiler(define(operation).build(**shape)).compile().execution_graph
     atoms = [node for node in graph.nodes if isinstance(node, atom.Atom)]
     lines = [f'digraph "{operation}" {{', "  rankdir=LR;", "  node [shape=box];"]
     lines += [f"  {_quoted(node.name)};" for node in atoms]

@@ -45,7 +45,7 @@ class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # Task
         with self._lock:
             if self.compilation is not None:
                 return
-            self._compilation = self._check_compilation(_Compiler(self._flow).compile())
+            self._compilation = self._check_compilation(Compiler(self._flow).compile())
             self._runtime = _Runtime(
                 compiler.Compilation(self._compilation.execution_graph, _Places(self._compilation.hierarchy)),
                 self.storage,
@@ -90,7 +90,7 @@ class _Rounds(scheduler.Scheduler):  # type: ignore[misc]
             return super().schedule(atoms)
 
 
-class _Compiler(compiler.PatternCompiler):  # type: ignore[misc]
+class Compiler(compiler.PatternCompiler):  # type: ignore[misc]
     """TaskFlow's compiler, which for a flow of N members would copy the graph it has so far N times."""
 
     def __init__(self, root: Any) -> None:

@@ -73,7 +73,7 @@ def portrait(compilation: compiler.Compilation) -> tuple[Any, ...]:
 
 
 def compiled_both_ways(build: Callable[[], Flow]) -> tuple[Any, Any]:
-    ours = parallel._Compiler(build()).compile()
+    ours = parallel.Compiler(build()).compile()
     return portrait(ours), portrait(compiler.PatternCompiler(build()).compile())
 
 
