@@ -14,13 +14,20 @@ from api import auth, body, current, errors, etags, idempotency, versions
 from api.blueprint import document, serve
 from api.identity import Strategy
 from api.resources import (
+    attachment,
     cgsnapshot,
     consistencygroup,
+    extension,
     flow,
+    metadata,
     pool,
+    qos_spec,
     quota,
+    root,
     service,
     snapshot,
+    summary,
+    type_access,
     volume,
     volume_type,
 )
@@ -32,10 +39,17 @@ BLUEPRINTS = (
     consistencygroup.blueprint,
     cgsnapshot.blueprint,
     volume.blueprint,
+    summary.blueprint,
     snapshot.blueprint,
+    attachment.blueprint,
+    metadata.blueprint,
     volume_type.blueprint,
+    type_access.blueprint,
+    qos_spec.blueprint,
     quota.blueprint,
     pool.blueprint,
+    service.blueprint,
+    extension.blueprint,
     flow.blueprint,
 )
 
@@ -63,7 +77,7 @@ def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy |
     # Registered last, ours replace the handlers that the document's extension brings along.
     api = document(app, "cgflow", strategy)
     errors.register(app)
-    service.register(app)
+    root.register(app)
     serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
     return app
 

@@ -5,6 +5,8 @@ They change nothing that is recorded, and every call is idempotent.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from api.current import caller, desk
 from cgflow import records
 from cgflow.db.repositories import snapshot as snapshots
@@ -12,8 +14,9 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
 from cgflow.errors import InvalidState
 from cgflow.status import Status
+from flows.attachment.rules import USED
 
-_REACHABLE = (Status.AVAILABLE, Status.IN_USE)
+_REACHABLE = (Status.AVAILABLE, *USED)
 
 
 def connect_volume(volume_id: str) -> Connection:
@@ -21,7 +24,8 @@ def connect_volume(volume_id: str) -> Connection:
     with desk().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     _require_reachable("volume", volume)
-    return _driver(volume.host).connection(volume.spec())
+    found = _driver(volume.host).connection(volume.spec())
+    return replace(found, data={**found.data, "access_mode": "ro" if volume.readonly else "rw"})
 
 
 def disconnect_volume(volume_id: str) -> None:
@@ -62,4 +66,6 @@ def _driver(host: str | None) -> StorageDriver:
 
 def _require_reachable(noun: str, record: records.Resource) -> None:
     if record.status not in _REACHABLE:
-        raise InvalidState(f"Invalid {noun}: status must be available or in-use, but it is {record.status}.")
+        raise InvalidState(
+            f"Invalid {noun}: status must be {' or '.join(_REACHABLE)}, but it is {record.status}."
+        )

@@ -34,7 +34,7 @@ OPERATIONS: list[cfg.Opt] = [
 SCHEDULER: list[cfg.Opt] = [
     cfg.ListOpt(
         "scheduler_default_filters",
-        default=["backend_up", "availability_zone", "capabilities", "capacity"],
+        default=["backend_up", "enabled", "availability_zone", "capabilities", "capacity"],
         help="Filters that a backend has to pass, by name.",
     ),
     cfg.ListOpt(

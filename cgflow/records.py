@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cgflow.drivers.contract import Report, SnapshotSpec, VolumeSpec
-from cgflow.status import FlowState, Status
+from cgflow.status import AttachmentStatus, FlowState, Status
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """One configured backend as it last reported. ``name`` is ``host@backend``."""
+    """One configured backend as it last reported. ``name`` is ``host@backend``.
+
+    ``disabled_at`` is since when an operator lets it take nothing new, None if it may.
+    """
 
     name: str
     availability_zone: str
@@ -24,6 +27,38 @@ class Backend:
     reported_at: datetime
     is_up: bool
     reason: str | None = None
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One part of the service on one host, and when it last reported."""
+
+    binary: str
+    host: str
+    availability_zone: str
+    reported_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceState(Service):
+    """A part of the service as it is now: up if it has reported lately, disabled if it may take nothing."""
+
+    is_up: bool
+    is_disabled: bool = False
+    disabled_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a backend holds of one project, or of all together if ``project_id`` is None."""
+
+    project_id: str | None
+    volumes: int
+    volume_gib: int
+    snapshots: int
+    snapshot_gib: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +70,19 @@ class VolumeType:
     description: str | None
     is_public: bool
     created_at: datetime
+    qos_specs_id: str | None = None
     extra_specs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QosSpec:
+    """What volumes may take of a backend. ``consumer`` says who is to see to it."""
+
+    id: str
+    name: str
+    consumer: str
+    specs: dict[str, str]
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +113,33 @@ class ConsistencyGroup(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """Who uses a volume, or is about to: a server (``instance_id``), a host, or both.
+
+    ``mode`` is ``rw`` or ``ro``; ``connector`` is what the client told of itself,
+    ``connection_info`` what it was told of the volume, None until it asked.
+    """
+
+    id: str
+    volume_id: str
+    project_id: str
+    status: AttachmentStatus
+    instance_id: str | None
+    host_name: str | None
+    mountpoint: str | None
+    mode: str
+    connector: dict[str, object] | None
+    connection_info: dict[str, object] | None
+    attached_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Volume(Resource):
     """A block volume, a member of a consistency group if ``consistencygroup_id`` is set.
 
     ``snapshot_id`` or ``source_volid`` names what it was made from, which may be gone since.
+    ``readonly`` is None until somebody has said whether it is.
     """
 
     size: int
@@ -81,6 +151,10 @@ class Volume(Resource):
     snapshot_id: str | None
     source_volid: str | None
     metadata: dict[str, str] = field(default_factory=dict)
+    bootable: bool = False
+    readonly: bool | None = None
+    image_metadata: dict[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
     def spec(self) -> VolumeSpec:
         """Return the volume as a driver sees it."""
@@ -111,6 +185,7 @@ class Snapshot(Resource):
     progress: str
     volume_type_id: str | None
     volume_type_name: str | None
+    metadata: dict[str, str] = field(default_factory=dict)
 
     def spec(self) -> SnapshotSpec:
         """Return the snapshot as a driver sees it."""

@@ -12,6 +12,9 @@ class Status(StrEnum):
     CREATING = "creating"
     AVAILABLE = "available"
     IN_USE = "in-use"
+    RESERVED = "reserved"
+    ATTACHING = "attaching"
+    DETACHING = "detaching"
     UPDATING = "updating"
     EXTENDING = "extending"
     RETYPING = "retyping"
@@ -21,6 +24,14 @@ class Status(StrEnum):
     ERROR = "error"
     ERROR_DELETING = "error_deleting"
     ERROR_EXTENDING = "error_extending"
+
+
+class AttachmentStatus(StrEnum):
+    """Status of an attachment: meant for somebody, being connected, in use. One that has ended is gone."""
+
+    RESERVED = "reserved"
+    ATTACHING = "attaching"
+    ATTACHED = "attached"
 
 
 class FlowState(StrEnum):

@@ -20,6 +20,7 @@ from cgflow import clock
 from cgflow.config import settings as settings_of
 from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
+from cgflow.db.repositories import service as services
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
@@ -113,7 +114,11 @@ class Service:
         self._started.close()
 
     def report(self) -> None:
-        """Write down what every backend can do and how full it is, or that it is down and why."""
+        """Write down that this process lives, and what every backend can do, or that it is down and why."""
+        with self._database.write() as session:
+            # The conductor and what answers requests live and die with this process.
+            zone = self._settings.storage_availability_zone
+            services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
             try:
                 reporting.report(self._database, self._settings, name, driver)

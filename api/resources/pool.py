@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask.views import MethodView
 
 from api.auth import authorize
@@ -19,12 +21,13 @@ class Pools(MethodView):
 
     @blueprint.takes(schemas.PoolListIn, location="query")
     @blueprint.gives(200, schemas.PoolsOut, 403)
-    def get(self, detail: bool) -> dict[str, object]:
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the pools, with ``detail`` also what they report of themselves."""
         authorize("scheduler_extension:scheduler_stats:get_pools")
         with desk().database.read() as session:
             found = backends.all(session)
-        return {"pools": [schemas.pool(backend, detail=detail) for backend in found]}
+        pools = [schemas.pool(backend, detail=query["detail"]) for backend in found]
+        return {"pools": [pool for pool in pools if query["name"] in (None, pool["name"])]}
 
 
 @blueprint.route("/os-availability-zone")

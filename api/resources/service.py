@@ -1,36 +1,140 @@
-"""The service itself, open to everybody: version documents and health."""
+"""The parts of the service and where they run: ``/os-services``, ``/os-hosts`` and ``/capabilities``."""
 
 from __future__ import annotations
 
-from flask import Flask, g, jsonify
-from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
+from typing import Any
 
-from api import health, versions
+from flask.views import MethodView
 
-# What Cinder serves and cgflow does not: a client has to be told so, and not to take it for a project.
-_NOT_OFFERED = frozenset(
-    {
-        "attachments", "backups", "capabilities", "clusters", "default-types", "extensions",
-        "group_snapshots", "group_types", "groups", "messages", "qos-specs", "resource_filters",
-        "volume-transfers", "workers",
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import desk
+from api.schemas import pool
+from api.schemas import service as schemas
+from cgflow import clock, records
+from cgflow.db.repositories import backend as backends
+from cgflow.db.repositories import service as services
+from cgflow.errors import InvalidInput, NotFound
+
+blueprint = Blueprint("services", "The parts of the service, whether they are up, and what they may take.")
+
+_ALL = "volume_extension:services:index"
+_UPDATE = "volume_extension:services:update"
+_HOSTS = "volume_extension:hosts"
+_CAPABILITIES = "volume_extension:capabilities"
+
+# Scripts that were written for Cinder call its own part that.
+_VOLUME = (services.VOLUME, "cinder-volume", None)
+_DISABLING = {"enable": False, "disable": True, "disable-log-reason": True}
+
+
+@blueprint.route("/os-services")
+class Services(MethodView):
+    """All of them."""
+
+    @blueprint.takes(schemas.ServiceListIn, location="query")
+    @blueprint.gives(200, schemas.ServicesOut, 403)
+    def get(self, query: dict[str, str]) -> dict[str, object]:
+        """List the parts of the service and the backends, and whether each is up and enabled."""
+        authorize(_ALL)
+        binary, host = query.get("binary"), query.get("host")
+        return {
+            "services": [
+                part
+                for part in _parts()
+                if binary in (None, "", part.binary)
+                and host in (None, "", part.host, part.host.partition("@")[0])
+            ]
+        }
+
+
+@blueprint.route("/os-services/<action>")
+class ServiceAction(MethodView):
+    """What can be done with one."""
+
+    @blueprint.takes(schemas.ServiceIn)
+    @blueprint.gives(200, schemas.ServiceChangedOut, 403, 404)
+    def put(self, body: dict[str, Any], action: str) -> records.ServiceState:
+        """Enable or disable a backend: nothing new is placed on one that is disabled."""
+        authorize(_UPDATE)
+        if action not in _DISABLING:
+            raise NotFound(f"There is no such action: {action}. Known are: {', '.join(_DISABLING)}.")
+        if body["binary"] not in _VOLUME:
+            raise InvalidInput(
+                f"Only {services.VOLUME} can be enabled and disabled: nothing is placed on {body['binary']}.",
+                "binary",
+            )
+        reason = body["disabled_reason"] if action == "disable-log-reason" else None
+        if action == "disable-log-reason" and not (reason or "").strip():
+            raise InvalidInput("disabled_reason must not be empty.", "disabled_reason")
+        since = clock.now() if _DISABLING[action] else None
+        name = body["host"].partition("#")[0]
+        with desk().database.write() as session:
+            backends.disable(session, name, since, reason)
+        return next(part for part in _parts() if (part.binary, part.host) == (services.VOLUME, name))
+
+
+@blueprint.route("/os-hosts")
+class Hosts(MethodView):
+    """All hosts."""
+
+    @blueprint.takes(schemas.ServiceListIn, location="query")
+    @blueprint.gives(200, schemas.HostsOut, 403)
+    def get(self, _query: dict[str, str]) -> dict[str, object]:
+        """List the hosts and what runs there."""
+        authorize(_HOSTS)
+        return {"hosts": _parts()}
+
+
+@blueprint.route("/os-hosts/<host>")
+class Host(MethodView):
+    """One host."""
+
+    @blueprint.gives(200, schemas.HostShowOut, 403, 404)
+    def get(self, host: str) -> dict[str, object]:
+        """Show how much a backend holds, all together and of each project."""
+        authorize(_HOSTS)
+        name = host.partition("#")[0]
+        with desk().database.read() as session:
+            backends.get(session, name)
+            loads = backends.loads(session, name)
+        return {"host": [{"resource": {"host": name, **_in_words(load)}} for load in loads]}
+
+
+@blueprint.route("/capabilities/<host>")
+class Capabilities(MethodView):
+    """What one backend can do."""
+
+    @blueprint.gives(200, schemas.CapabilitiesOut, 403, 404)
+    def get(self, host: str) -> dict[str, object]:
+        """Show what a backend says of itself."""
+        authorize(_CAPABILITIES)
+        with desk().database.read() as session:
+            backend = backends.get(session, host.partition("#")[0])
+        known = pool.capabilities(backend)
+        plain = ("vendor_name", "volume_backend_name", "driver_version", "storage_protocol")
+        return {
+            **{name: known.get(name) for name in plain},
+            "namespace": f"OS::Storage::Capabilities::{backend.name}",
+            "pool_name": None,
+            "display_name": None,
+            "description": None,
+            "visibility": None,
+            "replication_targets": [],
+            "properties": {},
+        }
+
+
+def _parts() -> list[records.ServiceState]:
+    with desk().database.read() as session:
+        return services.all(session, down_s=desk().settings.service_down_s)
+
+
+def _in_words(load: records.Load) -> dict[str, str]:
+    return {
+        "project": load.project_id or "(total)",
+        "volume_count": str(load.volumes),
+        "total_volume_gb": str(load.volume_gib),
+        "snapshot_count": str(load.snapshots),
+        "total_snapshot_gb": str(load.snapshot_gib),
     }
-)  # fmt: skip
-
-
-def register(app: Flask) -> None:
-    """Serve the version document wherever clients look for it, and the health of the service."""
-    app.add_url_rule("/", "versions", _versions)
-    app.add_url_rule("/v3", "versions_v3", _versions)
-    app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
-    health.register(app)
-
-
-def _versions() -> ResponseReturnValue:
-    return jsonify(versions.document())
-
-
-def _versions_of_project() -> ResponseReturnValue:
-    if g.project_in_url in _NOT_OFFERED or g.project_in_url.startswith("os-"):
-        raise NotFound
-    return _versions()

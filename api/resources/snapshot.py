@@ -17,11 +17,13 @@ from api.schemas.listing import SnapshotListIn
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
+from flows import reset
 from flows.snapshot import accept
 
 blueprint = Blueprint("snapshots", "Frozen copies of volumes, alone or inside cgsnapshots.")
 
 _ACTIONS = {
+    "reset": "volume_extension:snapshot_admin_actions:reset_status",
     "connect": "volume_extension:snapshot_actions:initialize_connection",
     "disconnect": "volume_extension:snapshot_actions:terminate_connection",
     "force_delete": "volume_extension:snapshot_admin_actions:force_delete",
@@ -71,6 +73,17 @@ class Snapshot(MethodView):
         """Show a snapshot."""
         return {"snapshot": permitted("volume:get_snapshot", snapshots.get, snapshot_id)}
 
+    @blueprint.takes(schemas.SnapshotUpdateIn)
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def put(self, body: dict[str, Any], snapshot_id: str) -> dict[str, object]:
+        """Rename a snapshot, or describe it anew."""
+        authorize_on("volume:update_snapshot", snapshots.get, snapshot_id)
+        with desk().database.write() as session:
+            snapshots.lock(session, snapshot_id, caller().scope)
+            snapshots.ROWS.annotate(session, snapshot_id, **body)
+        with desk().database.read() as session:
+            return {"snapshot": snapshots.get(session, snapshot_id, caller().scope)}
+
     @blueprint.accepts(None, 404, 409)
     def delete(self, snapshot_id: str) -> Response:
         """Delete a snapshot. One of a cgsnapshot goes only together with the whole."""
@@ -92,5 +105,8 @@ class SnapshotAction(MethodView):
             return {"connection_info": connections.connect_snapshot(snapshot_id)}
         if "force_delete" in body:
             return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id))
+        if "reset" in body:
+            reset.snapshot(desk(), caller(), snapshot_id, **body["reset"])
+            return answers.empty()
         connections.disconnect_snapshot(snapshot_id)
         return answers.empty()

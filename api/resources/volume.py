@@ -8,12 +8,12 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers, connections
+from api import answers, attaching, connections, noting
 from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import volume as schemas
-from api.schemas.action import ConnectionInfoOut, VolumeActionIn
+from api.schemas.action import VolumeActionIn, VolumeActionOut
 from api.schemas.listing import VolumeListIn
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
@@ -26,9 +26,13 @@ CHANGES: dict[str, Callable[..., Accepted]] = {
     "revert": change.revert,
 }
 
+ACTIONS = {**attaching.ACTIONS, **noting.ACTIONS}
+
 blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
 
-_ACTIONS = {
+_RULES = {
+    **attaching.RULES,
+    **noting.RULES,
     "extend": "volume:extend",
     "retype": "volume:retype",
     "revert": "volume:revert_to_snapshot",
@@ -82,6 +86,19 @@ class Volume(MethodView):
         """Show a volume."""
         return {"volume": permitted("volume:get", volumes.get, volume_id)}
 
+    @blueprint.takes(schemas.VolumeUpdateIn)
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def put(self, body: dict[str, Any], volume_id: str) -> dict[str, object]:
+        """Rename a volume, describe it anew, or replace its metadata."""
+        authorize_on("volume:update", volumes.get, volume_id)
+        if "metadata" in body:
+            body["volume_metadata"] = body.pop("metadata")
+        with desk().database.write() as session:
+            volumes.lock(session, volume_id, caller().scope)
+            volumes.ROWS.annotate(session, volume_id, **body)
+        with desk().database.read() as session:
+            return {"volume": volumes.get(session, volume_id, caller().scope)}
+
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
     @blueprint.accepts(None, 404, 409)
     def delete(self, query: dict[str, Any], volume_id: str) -> Response:
@@ -96,11 +113,13 @@ class VolumeAction(MethodView):
 
     @blueprint.takes(VolumeActionIn)
     @blueprint.accepts(None)
-    @blueprint.gives(200, ConnectionInfoOut, 404, 409, 413)
+    @blueprint.gives(200, VolumeActionOut, 404, 409, 413)
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
-        """Change a volume (202), learn its address (200), or say that it is no longer used (202)."""
+        """Change a volume (202), learn something of it (200), or tell who uses it (202)."""
         ((action, details),) = body.items()
-        authorize_on(_ACTIONS[action], volumes.get, volume_id)
+        authorize_on(_RULES[action], volumes.get, volume_id)
+        if action in ACTIONS:
+            return ACTIONS[action](volume_id, details)
         if action in CHANGES:
             return answers.accepted_empty(CHANGES[action](desk(), caller(), volume_id, **details))
         if action == "force_delete":

@@ -29,11 +29,11 @@ class VolumeTypes(MethodView):
     @blueprint.takes(schemas.VolumeTypeListIn, location="query")
     @blueprint.gives(200, schemas.VolumeTypePage)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List volume types, the newest first; private ones only to an administrator."""
+        """List volume types, the newest first; of private ones those that the caller's project may use."""
         authorize("volume_extension:type_get_all")
         limit = query.pop("limit")
         with desk().database.read() as session:
-            found = volume_types.all(session, limit=limit + 1, **query)
+            found = volume_types.all(session, project_id=caller().project_id, limit=limit + 1, **query)
         return answers.shown("volume_types", found, limit, by_offset=True)
 
     @blueprint.takes(schemas.VolumeTypeCreateIn)
@@ -144,6 +144,6 @@ def _visible(type_id: str) -> records.VolumeType:
     """Return a type that the caller may see. Raises: NotFound."""
     with desk().database.read() as session:
         found = volume_types.get(session, type_id)
-    if not (found.is_public or caller().is_admin):
-        raise NotFound(f"Volume type {type_id} could not be found.")
+        if not (caller().is_admin or volume_types.is_usable(session, type_id, caller().project_id)):
+            raise NotFound(f"Volume type {type_id} could not be found.")
     return found

@@ -8,7 +8,8 @@ from marshmallow import Schema, fields, post_load, pre_load
 from marshmallow.validate import OneOf
 
 from api.errors import MALFORMED
-from api.schemas.fields import Count, Text
+from api.schemas.attachment import AttachmentActionsIn
+from api.schemas.fields import Count, Flag, Pairs, Text
 from cgflow.errors import InvalidInput
 
 
@@ -58,7 +59,7 @@ class SkipIn(ReasonIn):
     task = Text(min=1, required=True)
 
 
-class _ActionIn(Schema):
+class ActionIn(Schema):
     """One action, of those that the subclass declares."""
 
     @pre_load
@@ -80,31 +81,80 @@ class _Details(fields.Dict):
         super().__init__(data_key=data_key, allow_none=True)
 
 
-class SnapshotActionIn(_ActionIn):
+class BootableIn(Schema):
+    """Whether a machine can be started from a volume."""
+
+    bootable = Flag(required=True)
+
+
+class ReadonlyIn(Schema):
+    """Whether clients may only read a volume."""
+
+    readonly = Flag(required=True)
+
+
+class ImageMetadataIn(Schema):
+    """What a volume is to remember of its image; what is not named stays."""
+
+    metadata = Pairs(required=True)
+
+
+class ImageKeyIn(Schema):
+    """What a volume is to forget of its image."""
+
+    key = Text(min=1, required=True)
+
+
+class NotesIn(Schema):
+    """The actions that only note something about a volume."""
+
+    bootable = fields.Nested(BootableIn, data_key="os-set_bootable")
+    readonly = fields.Nested(ReadonlyIn, data_key="os-update_readonly_flag")
+    set_image = fields.Nested(ImageMetadataIn, data_key="os-set_image_metadata")
+    unset_image = fields.Nested(ImageKeyIn, data_key="os-unset_image_metadata")
+    show_image = _Details("os-show_image_metadata")
+
+
+class ResetIn(Schema):
+    """The status that a volume is to have, or that it is to be detached. There is no migration to reset."""
+
+    status = Text(min=1)
+    attach_status = Text(min=1)
+    migration_status = fields.String(allow_none=True, validate=OneOf(("none",)))
+
+    @post_load
+    def wish(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return what the view is given. Raises: InvalidInput, if nothing is wished for."""
+        if not data.keys() & {"status", "attach_status"}:
+            raise InvalidInput("Must specify 'status' or 'attach_status' for update.", "status")
+        return {"status": data.get("status"), "attach_status": data.get("attach_status")}
+
+
+class SnapshotResetIn(Schema):
+    """The status that a snapshot is to have."""
+
+    status = Text(min=1, required=True)
+
+
+class SnapshotActionIn(ActionIn):
     """An action on a snapshot."""
+
+    reset: fields.Field[Any] = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
 
     connect = _Details("os-initialize_connection")
     disconnect = _Details("os-terminate_connection")
     force_delete = _Details("os-force_delete")
 
 
-class VolumeActionIn(SnapshotActionIn):
+class VolumeActionIn(SnapshotActionIn, AttachmentActionsIn, NotesIn):
     """An action on a volume."""
+
+    reset = fields.Nested(ResetIn, data_key="os-reset_status")
 
     extend = fields.Nested(ExtendIn, data_key="os-extend")
     retype = fields.Nested(RetypeIn, data_key="os-retype")
     revert = fields.Nested(RevertIn)
     migrate = _Details("os-migrate_volume")
-
-
-class FlowActionIn(_ActionIn):
-    """What an operator does about a flow. Each but ``retry`` and ``resume`` wants a reason."""
-
-    retry = fields.Nested(MaybeReasonIn)
-    resume = fields.Nested(NothingIn)
-    skip = fields.Nested(SkipIn)
-    abandon = fields.Nested(ReasonIn)
-    cancel = fields.Nested(ReasonIn)
 
 
 class ConnectionOut(Schema):
@@ -118,3 +168,19 @@ class ConnectionInfoOut(Schema):
     """The answer to ``os-initialize_connection``."""
 
     connection_info = fields.Nested(ConnectionOut)
+
+
+class VolumeActionOut(ConnectionInfoOut):
+    """The answer to an action on a volume that is answered with something: an address, or image metadata."""
+
+    metadata = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class FlowActionIn(ActionIn):
+    """What an operator does about a flow. Each but ``retry`` and ``resume`` wants a reason."""
+
+    retry = fields.Nested(MaybeReasonIn)
+    resume = fields.Nested(NothingIn)
+    skip = fields.Nested(SkipIn)
+    abandon = fields.Nested(ReasonIn)
+    cancel = fields.Nested(ReasonIn)

@@ -16,11 +16,11 @@ from marshmallow.validate import Length
 
 from api.versions import reached
 from cgflow import clock
+from cgflow.db.repositories.metadata import MOST
 from cgflow.errors import InvalidInput
 
 MAX_TEXT = 255
 MAX_INT = 2**31 - 1
-_MAX_PAIRS = 128
 
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 
@@ -145,7 +145,9 @@ class Pairs(_NullIsEmpty):
 
     def __init__(self, *, keys: str | None = None, **kwargs: Any) -> None:
         shape = {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_TEXT}}
-        super().__init__(allow_none=True, load_default=dict, metadata=shape, **kwargs)
+        if not kwargs.get("required"):
+            kwargs.setdefault("load_default", dict)
+        super().__init__(allow_none=True, metadata=shape, **kwargs)
         self._keys = re.compile(keys) if keys else None
 
     def empty(self) -> dict[str, str]:
@@ -156,8 +158,8 @@ class Pairs(_NullIsEmpty):
         """See the class."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of strings.")
-        if len(value) > _MAX_PAIRS:
-            raise ValidationError(f"Must have at most {_MAX_PAIRS} keys.")
+        if len(value) > MOST:
+            raise ValidationError(f"Must have at most {MOST} keys.")
         for key, text in value.items():
             self._check(key, text)
         return dict(value)

@@ -8,6 +8,7 @@ from marshmallow import EXCLUDE, Schema, fields, post_load
 
 from api import current
 from api.schemas.fields import MAX_INT, Read, Text
+from api.schemas.metadata import MetadataFilter
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
 
@@ -56,6 +57,7 @@ class ListIn(Schema):
             marker=data.get("marker") or None,
             sort=_order(data),
             filters={name: data[name] for name in self.filters if data.get(name)},
+            metadata=data.get("metadata", {}),
         )
 
 
@@ -70,6 +72,8 @@ class CgsnapshotListIn(ListIn):
 class VolumeListIn(CgsnapshotListIn):
     """The query of a list of volumes."""
 
+    metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
+
 
 class SnapshotListIn(CgsnapshotListIn):
     """The query of a list of snapshots."""
@@ -78,6 +82,7 @@ class SnapshotListIn(CgsnapshotListIn):
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
+    metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
 
 
 class FlowListIn(ListIn):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from marshmallow import EXCLUDE, Schema, fields
 
-from marshmallow import EXCLUDE, Schema, fields, post_load
-
+from api.schemas.fields import Text
 from cgflow import __version__, clock, records
 
 
@@ -17,10 +16,11 @@ def pool_name(host: str | None) -> str | None:
 def pool(backend: records.Backend, *, detail: bool) -> dict[str, object]:
     """Return a backend as a pool."""
     shown: dict[str, object] = {"name": pool_name(backend.name)}
-    return shown | {"capabilities": _capabilities(backend) if detail else {}}
+    return shown | {"capabilities": capabilities(backend) if detail else {}}
 
 
-def _capabilities(backend: records.Backend) -> dict[str, object]:
+def capabilities(backend: records.Backend) -> dict[str, object]:
+    """Return what is known of a backend, in the words of Cinder's scheduler."""
     _, _, name = backend.name.rpartition("@")
     report = backend.report
     return {
@@ -41,6 +41,7 @@ def _capabilities(backend: records.Backend) -> dict[str, object]:
         "backend_state": "up" if backend.is_up else "down",
         "timestamp": clock.iso(backend.reported_at),
         "cgflow:reason": backend.reason,
+        "cgflow:disabled": backend.disabled_at is not None,
         # What the driver says of itself wins over what is assumed above.
         **report.capabilities,
     }
@@ -53,11 +54,7 @@ class PoolListIn(Schema):
         unknown = EXCLUDE
 
     detail = fields.Boolean(load_default=False)
-
-    @post_load
-    def flag(self, data: dict[str, Any], **_: Any) -> bool:
-        """Return whether capabilities are wanted."""
-        return bool(data["detail"])
+    name = Text(load_default=None, metadata={"description": "Only the pool of this name."})
 
 
 class PoolOut(Schema):

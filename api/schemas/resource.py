@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, post_load
 
 from api import current
 from api.schemas.envelope import Link, Taken
 from api.schemas.fields import Ignored, Moment, Text
+from cgflow.errors import InvalidInput
 
 
 class NamedIn(Taken):
@@ -21,6 +22,29 @@ class NamedIn(Taken):
     user_id = Ignored()
     project_id = Ignored()
     status = Ignored()
+
+
+class NamedPatch(Schema):
+    """What may be changed of the names of a thing; what is not named stays.
+
+    Older clients put ``display_`` before the names.
+    """
+
+    name = Text(allow_none=True)
+    description = Text(allow_none=True)
+    display_name = Text(allow_none=True)
+    display_description = Text(allow_none=True)
+
+    @post_load
+    def take_older_names(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return what is to be changed. Raises: InvalidInput, if that is nothing."""
+        older = {
+            name: data[f"display_{name}"] for name in ("name", "description") if f"display_{name}" in data
+        }
+        changes = older | {key: value for key, value in data.items() if not key.startswith("display_")}
+        if not changes:
+            raise InvalidInput("Nothing is to be changed: give a name or a description.")
+        return changes
 
 
 class RefOut(Schema):

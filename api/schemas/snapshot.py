@@ -5,18 +5,16 @@ from __future__ import annotations
 from marshmallow import fields
 
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Flag, Ignored, Moment, Text, constant
-from api.schemas.resource import NamedIn, RefOut, ResourceOut
+from api.schemas.fields import Flag, Moment, Pairs, Text
+from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut
 
 
 class SnapshotIn(NamedIn):
     """A new snapshot of one volume. ``force``: also while the volume is in use."""
 
-    ignored = (*NamedIn.ignored, "metadata")
-
     volume_id = Text(required=True)
     force = Flag(load_default=False)
-    metadata = Ignored()
+    metadata = Pairs()
 
 
 class SnapshotCreateIn(Envelope):
@@ -36,7 +34,7 @@ class SnapshotRefOut(RefOut):
     updated_at = Moment(allow_none=True)
     volume_id = fields.String()
     size = fields.Integer()
-    metadata = constant({}, type="object")
+    metadata = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class SnapshotOut(SnapshotRefOut, ResourceOut):
@@ -50,6 +48,14 @@ class SnapshotOut(SnapshotRefOut, ResourceOut):
 
 class SnapshotCreatedOut(SnapshotRefOut):
     """A snapshot as the answer to its creation shows it."""
+
+
+class SnapshotUpdateIn(Envelope):
+    """The body that renames or describes a snapshot."""
+
+    root = "snapshot"
+
+    snapshot = fields.Nested(NamedPatch, required=True)
 
 
 CreatedEnvelope = wrapped("snapshot", SnapshotCreatedOut)

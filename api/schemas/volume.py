@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, post_dump
+from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, pre_load
 
 from api import auth
+from api.schemas.attachment import of_volume
 from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Text, constant
 from api.schemas.pool import pool_name
-from api.schemas.resource import NamedIn, RefOut, ResourceOut, links
+from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut, links
+from cgflow import records
 from cgflow.policies import volume as policies
 
 
@@ -51,6 +54,25 @@ class VolumeCreateIn(Envelope):
     volume = fields.Nested(VolumeIn, required=True)
 
 
+class VolumePatch(NamedPatch):
+    """What may be changed of a volume without touching what it holds."""
+
+    metadata = Pairs(load_default=missing)
+
+    @pre_load
+    def leave_alone(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Take null for what clients mean by it: nothing is said of the metadata."""
+        return {name: value for name, value in data.items() if name != "metadata" or value is not None}
+
+
+class VolumeUpdateIn(Envelope):
+    """The body that renames or describes a volume, or replaces its metadata."""
+
+    root = "volume"
+
+    volume = fields.Nested(VolumePatch, required=True)
+
+
 class VolumeDeleteIn(Schema):
     """The query of a deletion. ``cascade``: with the snapshots; clients mostly send it to say no."""
 
@@ -74,7 +96,13 @@ class VolumeOut(ResourceOut):
     updated_at = Moment(allow_none=True)
     volume_type_name = fields.String(data_key="volume_type", allow_none=True)
     consistencygroup_id = fields.String(allow_none=True)
-    metadata = fields.Dict(keys=fields.String(), values=fields.String())
+    metadata = fields.Function(
+        lambda volume: _metadata(volume),
+        metadata={"type": "object", "additionalProperties": {"type": "string"}},
+    )
+    image_metadata = fields.Dict(
+        keys=fields.String(), values=fields.String(), data_key="volume_image_metadata"
+    )
     user_id = fields.String()
     project_id = fields.String(data_key="os-vol-tenant-attr:tenant_id")
     host = fields.Function(
@@ -83,8 +111,11 @@ class VolumeOut(ResourceOut):
         metadata={"type": "string", "nullable": True},
     )
     links = links("volumes")
-    attachments = constant([], type="array", items={"type": "object"})
-    bootable = constant("false", type="string")
+    attachments = fields.Function(
+        lambda volume: of_volume(volume.attachments, hosts=auth.shows(policies.HOST)),
+        metadata={"type": "array", "items": {"type": "object"}},
+    )
+    bootable = fields.Function(lambda volume: str(volume.bootable).lower(), metadata={"type": "string"})
     encrypted = constant(False, type="boolean")
     multiattach = constant(False, type="boolean")
     migration_status = constant(None, type="string", nullable=True)
@@ -96,7 +127,9 @@ class VolumeOut(ResourceOut):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave out what the policy shows to others alone, such as what tells about the machines."""
+        """Leave out what the policy shows to others alone, and an image that there is none of."""
+        if not data.get("volume_image_metadata"):
+            data.pop("volume_image_metadata", None)
         return {name: value for name, value in data.items() if auth.shows(_RULES.get(name))}
 
 
@@ -113,6 +146,13 @@ _RULES = {
     "os-vol-mig-status-attr:name_id": policies.MIGRATION,
     "os-vol-tenant-attr:tenant_id": policies.TENANT,
 }
+
+
+def _metadata(volume: records.Volume) -> dict[str, str]:
+    """Return the metadata as clients expect it: with what was said of reading only, if anything was."""
+    said = {} if volume.readonly is None else {"readonly": str(volume.readonly)}
+    return {**volume.metadata, **said}
+
 
 RefPage = listed("volumes", VolumeRefOut)
 CreatedEnvelope = wrapped("volume", VolumeCreatedOut)

@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, 
 
 from api import auth, current
 from api.schemas.envelope import Envelope, Link, Taken
-from api.schemas.fields import Flag, Pairs, Text, constant
+from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.listing import ListIn
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
@@ -116,7 +116,7 @@ class VolumeTypeOut(Schema):
     is_public = fields.Boolean()
     access_is_public = fields.Boolean(attribute="is_public", data_key=_PUBLIC, dump_only=True)
     extra_specs = fields.Dict(keys=fields.String(), values=fields.String())
-    qos_specs_id = constant(None, type="string", nullable=True)
+    qos_specs_id = fields.String(allow_none=True)
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

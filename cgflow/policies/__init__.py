@@ -9,14 +9,20 @@ from __future__ import annotations
 from oslo_policy import policy
 
 from cgflow.policies import (
+    attachment,
     availability_zone,
     base,
     cgsnapshot,
     consistencygroup,
+    extension,
     flow,
+    metadata,
     pool,
+    qos_spec,
     quota,
+    service,
     snapshot,
+    type_access,
     volume,
     volume_type,
 )
@@ -26,9 +32,15 @@ NOUNS = (
     cgsnapshot,
     volume,
     snapshot,
+    metadata,
+    attachment,
     volume_type,
+    type_access,
+    qos_spec,
     quota,
     pool,
+    service,
+    extension,
     availability_zone,
     flow,
 )

@@ -16,6 +16,18 @@ RULES = [
     ),
     guard("volume:get_snapshot", READER, "Show a snapshot.", "GET /snapshots/{snapshot_id}"),
     guard("volume:get_all_snapshots", READER, "List snapshots.", "GET /snapshots", "GET /snapshots/detail"),
+    guard(
+        "volume:update_snapshot",
+        OWNER,
+        "Rename a snapshot, or describe it anew.",
+        "PUT /snapshots/{snapshot_id}",
+    ),
+    guard(
+        "volume_extension:snapshot_admin_actions:reset_status",
+        ADMIN,
+        "Set the status of a snapshot by hand (os-reset_status).",
+        _ACTION,
+    ),
     guard("volume:delete_snapshot", OWNER, "Delete a snapshot.", "DELETE /snapshots/{snapshot_id}"),
     guard(
         "volume_extension:snapshot_admin_actions:force_delete",

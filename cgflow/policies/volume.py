@@ -13,7 +13,15 @@ _ACTION = "POST /volumes/{volume_id}/action"
 RULES = [
     guard("volume:create", OWNER, "Create a volume, in or outside a consistency group.", "POST /volumes"),
     guard("volume:get", READER, "Show a volume.", "GET /volumes/{volume_id}"),
-    guard("volume:get_all", READER, "List volumes.", "GET /volumes", "GET /volumes/detail"),
+    guard(
+        "volume:get_all",
+        READER,
+        "List volumes.",
+        "GET /volumes",
+        "GET /volumes/detail",
+        "GET /volumes/summary",
+    ),
+    guard("volume:update", OWNER, "Rename a volume, or describe it anew.", "PUT /volumes/{volume_id}"),
     guard("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
     guard("volume:extend", OWNER, "Extend a volume (os-extend).", _ACTION),
     guard("volume:retype", OWNER, "Give a volume another type (os-retype).", _ACTION),
@@ -40,6 +48,34 @@ RULES = [
         "volume_extension:volume_actions:terminate_connection",
         OWNER,
         "Say that a volume is no longer used (os-terminate_connection).",
+        _ACTION,
+    ),
+    *(
+        guard(f"volume_extension:volume_actions:{name}", OWNER, f"{words} (os-{name}).", _ACTION)
+        for name, words in (
+            ("reserve", "Keep a volume for whoever attaches it next"),
+            ("unreserve", "Take a reservation back"),
+            ("attach", "Say who uses a volume"),
+            ("detach", "Say that a volume is not used any more"),
+            ("begin_detaching", "Announce that a volume is going to be detached"),
+            ("roll_detaching", "Take that announcement back"),
+            ("set_bootable", "Say whether a machine can be started from a volume"),
+            ("update_readonly_flag", "Say whether clients may only read a volume"),
+        )
+    ),
+    guard("volume_extension:volume_image_metadata:set", OWNER, "Set image metadata.", _ACTION),
+    guard("volume_extension:volume_image_metadata:remove", OWNER, "Remove image metadata.", _ACTION),
+    guard("volume_extension:volume_image_metadata:show", READER, "Show image metadata.", _ACTION),
+    guard(
+        "volume_extension:volume_admin_actions:force_detach",
+        ADMIN,
+        "Detach a volume whatever its status is (os-force_detach).",
+        _ACTION,
+    ),
+    guard(
+        "volume_extension:volume_admin_actions:reset_status",
+        ADMIN,
+        "Set the status of a volume by hand (os-reset_status).",
         _ACTION,
     ),
     guard(HOST, ADMIN, "See which backend holds a volume (os-vol-host-attr).", *_SHOWN),

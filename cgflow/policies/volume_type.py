@@ -14,7 +14,7 @@ RULES = [
     guard(
         "volume_extension:type_get",
         READER,
-        "Show a volume type. Private ones exist for administrators alone.",
+        "Show a volume type. Private ones exist for administrators and the projects that are let in.",
         "GET /types/{type_id}",
         "GET /types/default",
     ),

@@ -115,6 +115,7 @@ class Placement:
             id=id,
             kind=kind,
             now=now,
+            is_new=False,
             extra_specs={GROUP_SUPPORT: "<is> True"},
             size_gib=0 if backend.report.thin else sum(sizes_gib),
         )

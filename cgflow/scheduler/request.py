@@ -17,7 +17,9 @@ class PlacementRequest:
     ``size_gib`` is what it will take from the backend: 0 for a consistency
     group, which takes nothing by itself. ``availability_zone`` None accepts
     every zone. ``now`` is the moment the request is judged at, in UTC without a
-    zone. ``volume_counts`` tells how many live volumes each backend has.
+    zone. ``is_new`` is false for what belongs to something that the backend
+    holds already. ``qos_specs`` are those of the volume type, ``consumer`` and ``specs``,
+    None if it has none. ``volume_counts`` tells how many live volumes each backend has.
     """
 
     id: str
@@ -25,6 +27,8 @@ class PlacementRequest:
     kind: Kind = "volume"
     volume_type: str | None = None
     extra_specs: Mapping[str, str] = field(default_factory=dict)
+    is_new: bool = True
+    qos_specs: Mapping[str, object] | None = None
     size_gib: int = 0
     availability_zone: str | None = None
     volume_counts: Mapping[str, int] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.attachment.rules import USED
 from flows.zones import check_zone
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR)
@@ -37,7 +38,7 @@ def create(
         )
     with accepting(desk, context) as acceptance:
         session = acceptance.session
-        types = volume_type.find_many(session, wanted)
+        types = volume_type.find_many(session, wanted, context)
         zone = check_zone(session, desk.settings, availability_zone)
         group_id = mint()
         accepted = acceptance.flow(
@@ -115,7 +116,7 @@ def _check_deletable(
             f"Invalid consistency group: Consistency group {group.id} still contains volumes. "
             "The force flag is required to delete it."
         )
-    if any(member.status is Status.IN_USE for member in members):
+    if any(member.attachments or member.status in USED for member in members):
         raise InvalidState(
             f"Invalid consistency group: Volume in consistency group {group.id} is attached. "
             "Need to detach first."

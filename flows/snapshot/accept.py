@@ -22,6 +22,7 @@ def create(
     name: str | None,
     description: str | None,
     force: bool,
+    metadata: dict[str, str] | None = None,
 ) -> Accepted:
     """Accept to copy a volume; one that is in use is copied only with ``force``.
 
@@ -54,6 +55,7 @@ def create(
             volume_id=found.id,
             size=found.size,
             progress="0%",
+            snapshot_metadata=metadata,
             volume_type_id=found.volume_type_id,
             created_at=clock.now(),
         )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock
 from cgflow.db.database import Database
-from cgflow.db.repositories import backend, consistencygroup, volume, volume_type
+from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.task import Task
 from cgflow.scheduler.placement import Placement
@@ -149,7 +149,7 @@ class CheckExtend(Task):
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
             candidates = [one for one in backend.all(session) if one.name == host]
-        placement.for_volume(candidates, request)
+        placement.for_volume(candidates, replace(request, is_new=False))
 
 
 class CheckRetype(Task):
@@ -188,5 +188,13 @@ def _requests(
         id=resource_id, now=now, size_gib=size, availability_zone=zone, volume_counts=counts
     )
     types = [volume_type.get(session, type_id) for type_id in type_ids]
-    typed = [replace(plain, volume_type=found.name, extra_specs=found.extra_specs) for found in types]
+    typed = [
+        replace(
+            plain,
+            volume_type=found.name,
+            extra_specs=found.extra_specs,
+            qos_specs=qos_spec.of_type(session, found),
+        )
+        for found in types
+    ]
     return typed or [plain]

@@ -10,7 +10,7 @@ from cgflow.db.repositories import consistencygroup, snapshot, volume, volume_ty
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
-from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.acceptance import Acceptance, Accepted, Desk, accepting, mint
 from flows.volume import source as sources
 from flows.volume.rules import check_free
 from flows.volume.source import Source
@@ -43,7 +43,7 @@ def create(
         group = _group(session, consistencygroup_id, context) if consistencygroup_id else None
         source = sources.find(session, context, snapshot_id, source_volid)
         size = sources.size_of(size, source)
-        kind = _type(session, desk, volume_type or source.volume_type_id, group)
+        kind = _type(acceptance, volume_type or source.volume_type_id, group)
         zone = group.availability_zone if group else check_zone(session, desk.settings, availability_zone)
         volume_id = mint()
         accepted = acceptance.flow(
@@ -97,6 +97,8 @@ def delete(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
                 f"Delete consistency group {found.consistencygroup_id} with force instead."
             )
+        if found.attachments:
+            raise InvalidState("Invalid volume: Volume is still attached. Detach it first.")
         copies = _dependent(session, found, cascade=cascade)
         accepted = acceptance.flow(
             "volume.delete",
@@ -165,16 +167,16 @@ def _group(session: Session, group_id: str, context: RequestContext) -> records.
 
 
 def _type(
-    session: Session, desk: Desk, wanted: str | None, group: records.ConsistencyGroup | None
+    acceptance: Acceptance, wanted: str | None, group: records.ConsistencyGroup | None
 ) -> records.VolumeType | None:
     if group is not None and wanted is None:
         raise InvalidInput(
             "volume_type must be provided when creating a volume in a consistency group.", "volume_type"
         )
-    wanted = wanted or desk.settings.default_volume_type
+    wanted = wanted or acceptance.settings.default_volume_type
     if wanted is None:
         return None
-    kind = volume_type.find(session, wanted)
+    kind = volume_type.find(acceptance.session, wanted, acceptance.context)
     if group is not None and kind.id not in group.volume_type_ids:
         raise InvalidInput(
             "Invalid input received: Invalid volume_type provided (requested type must be supported by this "

@@ -56,7 +56,7 @@ def retype(desk: Desk, context: RequestContext, volume_id: str, *, new_type: str
         found = volume.lock(session, volume_id, context.scope)
         refuse_member(found, "Take it out of the group first.")
         check_free(found, (Status.AVAILABLE,), "retyped")
-        kind = volume_type.find(session, new_type)
+        kind = volume_type.find(session, new_type, context)
         if kind.id == found.volume_type_id:
             raise InvalidInput(
                 f"Invalid volume type: Volume {found.id} has type {kind.name} already.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from typing import Any
 
@@ -28,6 +29,12 @@ class Caller:
 
     def as_member(self) -> Caller:
         return Caller(self._client, self.project, user="eve", roles="member")
+
+    def at(self, minor: int) -> Caller:
+        """The same one, speaking microversion 3.``minor``."""
+        other = copy.copy(self)
+        other._headers = self._headers | {"OpenStack-API-Version": f"volume 3.{minor}"}
+        return other
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> TestResponse:
         headers = self._headers | more.pop("headers", {})

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from api.versions import MAXIMUM_KEY
 from cgflow.drivers.faults import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
@@ -54,3 +55,11 @@ def member(caller: Caller) -> Caller:
 def stranger(app: Flask) -> Caller:
     """A member of another project."""
     return Caller(app.test_client(), roles="member")
+
+
+@pytest.fixture
+def modern(app: Flask, caller: Caller) -> Iterator[Caller]:
+    """An administrator who speaks the highest microversion there is, offered or not."""
+    app.config[MAXIMUM_KEY] = (3, 71)
+    yield caller.at(71)
+    del app.config[MAXIMUM_KEY]

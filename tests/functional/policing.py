@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from api.app import DOCUMENTED
 from cgflow import policies
 from tests.functional.caller import Caller
+from tests.support.world import HOST
 
 ALWAYS_OPEN = {"/v3/{project_id}"}
 """What is served under the documented prefix to everybody: the version document."""
@@ -27,6 +28,21 @@ BODIES: dict[str, Any] = {
     "POST /volumes": {"volume": {"size": 1}},
     "POST /snapshots": {"snapshot": {"volume_id": "{volume_id}"}},
     "POST /types": {"volume_type": {"name": "another"}},
+    "PUT /volumes/{volume_id}": {"volume": {"name": "changed"}},
+    "PUT /snapshots/{snapshot_id}": {"snapshot": {"name": "changed"}},
+    "POST /volumes/{volume_id}/metadata": {"metadata": {"{key}": "changed"}},
+    "PUT /volumes/{volume_id}/metadata": {"metadata": {"{key}": "changed"}},
+    "PUT /volumes/{volume_id}/metadata/{key}": {"meta": {"{key}": "changed"}},
+    "POST /snapshots/{snapshot_id}/metadata": {"metadata": {"{key}": "changed"}},
+    "PUT /snapshots/{snapshot_id}/metadata": {"metadata": {"{key}": "changed"}},
+    "PUT /snapshots/{snapshot_id}/metadata/{key}": {"meta": {"{key}": "changed"}},
+    "POST /attachments": {"attachment": {"volume_uuid": "{volume_id}"}},
+    "PUT /attachments/{attachment_id}": {"attachment": {"connector": {"host": "h"}}},
+    "POST /attachments/{attachment_id}/action": {"os-complete": None},
+    "POST /qos-specs": {"qos_specs": {"name": "another"}},
+    "PUT /qos-specs/{specs_id}": {"qos_specs": {"iops": "9"}},
+    "PUT /qos-specs/{specs_id}/delete_keys": {"keys": ["iops"]},
+    "PUT /os-services/{action}": {"host": "{host}"},
     "PUT /types/{type_id}": {"volume_type": {"description": "changed"}},
     "POST /types/{type_id}/extra_specs": {"extra_specs": {"{key}": "changed"}},
     "PUT /types/{type_id}/extra_specs/{key}": {"{key}": "changed"},
@@ -41,6 +57,23 @@ BODIES: dict[str, Any] = {
     "volume_extension:snapshot_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {}},
     "volume_extension:volume_actions:terminate_connection": {"os-terminate_connection": {}},
+    **{
+        f"volume_extension:volume_actions:{action}": {f"os-{action}": None}
+        for action in ("reserve", "unreserve", "detach", "begin_detaching", "roll_detaching")
+    },
+    "volume_extension:volume_actions:attach": {"os-attach": {"host_name": "h"}},
+    "volume_extension:volume_actions:set_bootable": {"os-set_bootable": {"bootable": True}},
+    "volume_extension:volume_actions:update_readonly_flag": {"os-update_readonly_flag": {"readonly": True}},
+    "volume_extension:volume_image_metadata:set": {"os-set_image_metadata": {"metadata": {"k": "v"}}},
+    "volume_extension:volume_image_metadata:remove": {"os-unset_image_metadata": {"key": "k"}},
+    "volume_extension:volume_image_metadata:show": {"os-show_image_metadata": None},
+    "volume_extension:volume_admin_actions:force_detach": {"os-force_detach": None},
+    "volume_extension:volume_admin_actions:reset_status": {"os-reset_status": {"status": "available"}},
+    "volume_extension:snapshot_admin_actions:reset_status": {"os-reset_status": {"status": "available"}},
+    "volume_extension:volume_type_access:addProjectAccess": {"addProjectAccess": {"project": "another"}},
+    "volume_extension:volume_type_access:removeProjectAccess": {
+        "removeProjectAccess": {"project": "another"}
+    },
     "volume_extension:snapshot_actions:initialize_connection": {"os-initialize_connection": {}},
     "volume_extension:snapshot_actions:terminate_connection": {"os-terminate_connection": {}},
     "flow:retry": {"retry": {}},
@@ -50,6 +83,15 @@ BODIES: dict[str, Any] = {
     "flow:resume": {"resume": {}},
 }
 """A body for every request that wants one, by the operation or, where that is not enough, by the rule."""
+
+QUERIES = {
+    "GET /qos-specs/{specs_id}/associate": "?vol_type_id={type_id}",
+    "GET /qos-specs/{specs_id}/disassociate": "?vol_type_id={type_id}",
+}
+"""What has to be asked for in the address."""
+
+CHANGING_GETS = (*QUERIES, "GET /qos-specs/{specs_id}/disassociate_all")
+"""What changes something although it is a GET, because that is what clients send."""
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "volume_extension:volume_host_attribute": ("os-vol-host-attr:host",),
@@ -62,6 +104,12 @@ SHOWN: dict[str, tuple[str, ...]] = {
 }
 """Rules that refuse no request: they hide parts of an answer."""
 
+
+def is_look(operation: str) -> bool:
+    """Return whether an operation changes nothing."""
+    return operation.startswith("GET") and operation not in CHANGING_GETS
+
+
 GUARDED = [
     (rule.name, f"{operation['method']} {operation['path']}")
     for rule in policies.rules()
@@ -69,7 +117,7 @@ GUARDED = [
 ]
 REFUSING = [(rule, operation) for rule, operation in GUARDED if rule not in SHOWN]
 CHANGES = sorted(
-    ((rule, operation) for rule, operation in REFUSING if not operation.startswith("GET")),
+    ((rule, operation) for rule, operation in REFUSING if not is_look(operation)),
     # What takes things away comes last, and last of all what the rest is taken away with.
     key=lambda each: ("delete" in each[0], each[0] == "consistencygroup:delete_cgsnapshot"),
 )
@@ -97,8 +145,20 @@ class Things:
         group_id = owner.group(type_name)
         volume_id = owner.member(group_id, type_name)
         cgsnapshot_id = owner.cgsnapshot(group_id)
+        owner.put(f"/volumes/{volume_id}/metadata", {"metadata": {"vendor:tier": "value"}})
+        # One of its own: what is reserved cannot be cut.
+        lone_id = owner.volume()
+        reserved = {"attachment": {"volume_uuid": lone_id, "connector": {"host": "h"}}}
+        attachment = owner.at(71).post("/attachments", reserved).json["attachment"]
+        specs = owner.post("/qos-specs", {"qos_specs": {"name": f"qos-{type_name}", "iops": "1"}})
         types = owner.get(f"/types?name={type_name}").json["volume_types"]
         snapshots = owner.get(f"/snapshots?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
+        snapshot_metadata = {"metadata": {"vendor:tier": "value"}}
+        owner.put(f"/snapshots/{snapshots[0]['id']}/metadata", snapshot_metadata)
+        # A private type, which the project may use, has a list of who may.
+        type_path = f"/types/{types[0]['id']}"
+        owner.put(type_path, {"volume_type": {"is_public": False}})
+        owner.post(f"{type_path}/action", {"addProjectAccess": {"project": owner.project}})
         self.names = {
             "type_name": type_name,
             "type_id": types[0]["id"],
@@ -109,6 +169,11 @@ class Things:
             "flow_id": owner.get("/flows?limit=1").json["flows"][0]["id"],
             "target_id": owner.project,
             "class_name": "default",
+            "attachment_id": attachment["id"],
+            "specs_id": specs.json["qos_specs"]["id"],
+            "alias": "consistencygroups",
+            "host": HOST,
+            "action": "enable",
             "key": "vendor:tier",
         }
 
@@ -119,7 +184,8 @@ class Things:
         if method in ("POST", "PUT"):
             assert operation in BODIES or rule in BODIES, f"say in BODIES what {operation} ({rule}) takes"
             body = json.loads(self._named(json.dumps(BODIES.get(rule, BODIES.get(operation)))))
-        return caller.call(method, self._named(path) + query, body)
+        query += self._named(QUERIES.get(operation, ""))
+        return caller.at(71).call(method, self._named(path) + query, body)
 
     def _named(self, text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: self.names[found[1]], text)
@@ -140,9 +206,10 @@ class PolicyFile:
 
 
 def everything(state: Path) -> list[str]:
-    """Return all that is stored, but for what backends report of themselves now and then."""
+    """Return all that is stored, but for what backends and services report now and then."""
     connection = sqlite3.connect(f"file:{state / 'cgflow.db'}?mode=ro", uri=True)
     try:
-        return [line for line in connection.iterdump() if not line.startswith('INSERT INTO "backends"')]
+        reports = ('INSERT INTO "backends"', 'INSERT INTO "services"')
+        return [line for line in connection.iterdump() if not line.startswith(reports)]
     finally:
         connection.close()

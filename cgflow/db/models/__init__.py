@@ -1,21 +1,25 @@
 """The tables, one file a noun. Importing this package fills ``Base.metadata``."""
 
+from cgflow.db.models.attachment import Attachment
 from cgflow.db.models.backend import Backend
 from cgflow.db.models.base import Base
 from cgflow.db.models.cgsnapshot import Cgsnapshot
 from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
 from cgflow.db.models.flow import Flow, FlowEvent
 from cgflow.db.models.idempotency import IdempotencyKey
+from cgflow.db.models.qos_spec import QosAssociation, QosSpec
 from cgflow.db.models.quota import Quota, QuotaClass, QuotaUsage, Reservation
+from cgflow.db.models.service import Service
 from cgflow.db.models.snapshot import Snapshot
 from cgflow.db.models.taskflow import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
 from cgflow.db.models.volume import Volume
-from cgflow.db.models.volume_type import ExtraSpec, VolumeType
+from cgflow.db.models.volume_type import ExtraSpec, TypeAccess, VolumeType
 
 __all__ = [
     "ATOMDETAILS",
     "FLOWDETAILS",
     "LOGBOOKS",
+    "Attachment",
     "Backend",
     "Base",
     "Cgsnapshot",
@@ -25,11 +29,15 @@ __all__ = [
     "Flow",
     "FlowEvent",
     "IdempotencyKey",
+    "QosAssociation",
+    "QosSpec",
     "Quota",
     "QuotaClass",
     "QuotaUsage",
     "Reservation",
+    "Service",
     "Snapshot",
+    "TypeAccess",
     "Volume",
     "VolumeType",
 ]

@@ -24,6 +24,8 @@ class Backend(Base):
     reported_at: Mapped[datetime]
     is_up: Mapped[bool]
     reason: Mapped[str | None] = mapped_column(Text)
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None] = mapped_column(NAME)
 
     def to_record(self) -> records.Backend:
         """Return the frozen record of this row."""
@@ -34,4 +36,6 @@ class Backend(Base):
             reported_at=self.reported_at,
             is_up=self.is_up,
             reason=self.reason,
+            disabled_at=self.disabled_at,
+            disabled_reason=self.disabled_reason,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -25,6 +27,7 @@ class Snapshot(ResourceColumns, Base):
     cgsnapshot_id: Mapped[str | None] = mapped_column(ID, ForeignKey("cgsnapshots.id"), index=True)
     consistencygroup_id: Mapped[str | None] = mapped_column(ID, ForeignKey("consistencygroups.id"))
     size: Mapped[int]
+    snapshot_metadata: Mapped[dict[str, Any] | None]
     progress: Mapped[str] = mapped_column(String(8), default="0%")
     volume_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("volume_types.id"))
     volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
@@ -41,6 +44,7 @@ class Snapshot(ResourceColumns, Base):
             host=self.volume.host,
             size=self.size,
             progress=self.progress,
+            metadata=dict(self.snapshot_metadata or {}),
             volume_type_id=self.volume_type_id,
             volume_type_name=self.volume_type.name if self.volume_type else None,
         )

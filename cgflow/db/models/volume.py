@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cgflow import records
+from cgflow.db.models.attachment import Attachment
 from cgflow.db.models.base import ID, NAME, Base, ResourceColumns
 from cgflow.db.models.volume_type import VolumeType
 
@@ -28,7 +29,17 @@ class Volume(ResourceColumns, Base):
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     source_volid: Mapped[str | None] = mapped_column(ID)
     volume_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Null until somebody says so.
+    bootable: Mapped[bool | None]
+    readonly: Mapped[bool | None]
+    image_metadata: Mapped[dict[str, Any] | None]
     volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
+    attachments: Mapped[list[Attachment]] = relationship(
+        lazy="selectin",
+        viewonly=True,
+        primaryjoin="and_(Volume.id == foreign(Attachment.volume_id), ~Attachment.deleted)",
+        order_by="Attachment.created_at, Attachment.id",
+    )
 
     def to_record(self) -> records.Volume:
         """Return the frozen record of this row."""
@@ -43,4 +54,8 @@ class Volume(ResourceColumns, Base):
             snapshot_id=self.snapshot_id,
             source_volid=self.source_volid,
             metadata=dict(self.volume_metadata),
+            bootable=bool(self.bootable),
+            readonly=self.readonly,
+            image_metadata=dict(self.image_metadata or {}),
+            attachments=tuple(attachment.to_record() for attachment in self.attachments),
         )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cgflow import records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
+from cgflow.db.models.qos_spec import QosAssociation
 
 
 class ExtraSpec(Base):
@@ -17,6 +18,15 @@ class ExtraSpec(Base):
     volume_type_id: Mapped[str] = mapped_column(ID, ForeignKey("volume_types.id"), primary_key=True)
     key: Mapped[str] = mapped_column(NAME, primary_key=True)
     value: Mapped[str] = mapped_column(String(255))
+
+
+class TypeAccess(Base):
+    """That a project may use a private volume type."""
+
+    __tablename__ = "volume_type_projects"
+
+    volume_type_id: Mapped[str] = mapped_column(ID, ForeignKey("volume_types.id"), primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(255), primary_key=True)
 
 
 class VolumeType(SoftDelete, Base):
@@ -41,6 +51,8 @@ class VolumeType(SoftDelete, Base):
         lazy="selectin", cascade="all, delete-orphan", order_by=ExtraSpec.key
     )
 
+    qos: Mapped[QosAssociation | None] = relationship(lazy="joined", viewonly=True)
+
     def to_record(self) -> records.VolumeType:
         """Return the frozen record of this row."""
         return records.VolumeType(
@@ -49,5 +61,6 @@ class VolumeType(SoftDelete, Base):
             description=self.description,
             is_public=self.is_public,
             created_at=self.created_at,
+            qos_specs_id=self.qos.qos_specs_id if self.qos else None,
             extra_specs={spec.key: spec.value for spec in self.extra_specs},
         )

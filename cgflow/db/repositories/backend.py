@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.db.models import Backend, Volume
+from cgflow.db.models import Backend, Snapshot, Volume
 from cgflow.db.upsert import insert_missing, insert_or_update
 from cgflow.drivers.contract import Report
 from cgflow.errors import NotFound
@@ -47,6 +48,13 @@ def down(
     session.execute(update(Backend).where(Backend.name == name).values(reason=reason))
 
 
+def disable(session: Session, name: str, since: datetime | None, reason: str | None) -> None:
+    """Let a backend take nothing new, or, without a moment, take it again. Raises: NotFound."""
+    get(session, name)
+    values = {"disabled_at": since, "disabled_reason": reason}
+    session.execute(update(Backend).where(Backend.name == name).values(**values))
+
+
 def get(session: Session, name: str) -> records.Backend:
     """Return one backend. Raises: NotFound."""
     row = session.get(Backend, name, populate_existing=True)
@@ -65,3 +73,37 @@ def volume_counts(session: Session) -> dict[str, int]:
     """Return how many live volumes each backend has; a backend without any is left out."""
     live = select(Volume.host, func.count()).where(~Volume.deleted, Volume.host.is_not(None))
     return {host: count for host, count in session.execute(live.group_by(Volume.host)) if host}
+
+
+def loads(session: Session, name: str) -> list[records.Load]:
+    """Return what a backend holds: first of all projects together, then of each, by project."""
+    volumes = _held(session, Volume.size, Volume.id, name)
+    snapshots = _held(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)
+    nothing = (0, 0)
+    each = [
+        records.Load(
+            project_id=project_id,
+            volumes=volumes.get(project_id, nothing)[0],
+            volume_gib=volumes.get(project_id, nothing)[1],
+            snapshots=snapshots.get(project_id, nothing)[0],
+            snapshot_gib=snapshots.get(project_id, nothing)[1],
+        )
+        for project_id in sorted(volumes.keys() | snapshots.keys())
+    ]
+    total = records.Load(
+        project_id=None,
+        volumes=sum(load.volumes for load in each),
+        volume_gib=sum(load.volume_gib for load in each),
+        snapshots=sum(load.snapshots for load in each),
+        snapshot_gib=sum(load.snapshot_gib for load in each),
+    )
+    return [total, *each]
+
+
+def _held(session: Session, size: Any, id: Any, name: str, *of_volume: Any) -> dict[str, tuple[int, int]]:
+    model = id.class_
+    query = select(model.project_id, func.count(id), func.sum(size)).where(
+        Volume.host == name, ~model.deleted, *of_volume
+    )
+    rows = session.execute(query.group_by(model.project_id))
+    return {project_id: (count, int(gib)) for project_id, count, gib in rows}

@@ -17,7 +17,8 @@ class ListQuery:
     """What a list request asks for. The default order is the newest first.
 
     ``sort`` holds pairs of key and direction (``asc`` or ``desc``); ``marker``
-    is the id of the last item of the page before. Filters are exact matches.
+    is the id of the last item of the page before. Filters are exact matches, as
+    are those on keys of the ``metadata``.
     """
 
     limit: int = 1000
@@ -25,6 +26,7 @@ class ListQuery:
     marker: str | None = None
     sort: tuple[tuple[str, str], ...] = (("created_at", "desc"), ("id", "desc"))
     filters: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 def select_page(

@@ -26,13 +26,22 @@ class Rows(Generic[RecordT]):
     """Queries that are the same for every noun.
 
     ``missing`` is the wire's text for an id that is not there, with ``{id}`` in it;
-    ``filters`` names the columns that a list may be filtered by, beside name and status.
+    ``filters`` names the columns that a list may be filtered by, beside name and status;
+    ``metadata`` names the column of the metadata that it may be filtered by.
     """
 
-    def __init__(self, model: type[Any], noun: str, missing: str, filters: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        model: type[Any],
+        noun: str,
+        missing: str,
+        filters: tuple[str, ...] = (),
+        metadata: str | None = None,
+    ) -> None:
         self.model = model
         self.noun = noun
         self._missing = missing
+        self._metadata = getattr(model, metadata) if metadata else None
         self._filters = {name: getattr(model, name) for name in ("name", "status", *filters)}
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the field's word
@@ -50,6 +59,9 @@ class Rows(Generic[RecordT]):
         statement = select(self.model).where(self.model.deleted.is_(False))
         if scope is not None:
             statement = statement.where(self.model.project_id == scope)
+        if self._metadata is not None:
+            pairs = query.metadata.items()
+            statement = statement.where(*(self._metadata[key].as_string() == value for key, value in pairs))
         sortable = tuple(key for key in _SORTABLE if hasattr(self.model, key))
         rows = select_page(session, statement, self.model, query, sortable=sortable, filterable=self._filters)
         return [row.to_record() for row in rows]
@@ -68,6 +80,21 @@ class Rows(Generic[RecordT]):
         """Set columns of things that the flow holds."""
         held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)
         session.execute(_bulk(update(self.model).where(*held).values(**columns)))
+
+    def annotate(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
+        """Set columns that no flow looks at, such as the name, whoever holds the thing."""
+        living = (self.model.id == id, self.model.deleted.is_(False))
+        columns.setdefault("updated_at", clock.now())
+        session.execute(_bulk(update(self.model).where(*living).values(**columns)))
+
+    def edit(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
+        """Set columns of a thing that no flow holds. Compare and set: raises Busy, if one does."""
+        free = (self.model.id == id, self.model.claimed_by.is_(None), self.model.deleted.is_(False))
+        columns.setdefault("updated_at", clock.now())
+        done = session.execute(_bulk(update(self.model).where(*free).values(**columns)))
+        if done.rowcount != 1:  # type: ignore[attr-defined]
+            holder = session.execute(select(self.model.claimed_by).where(self.model.id == id)).scalar()
+            raise Busy(self.busy(id, holder))
 
     def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
         """Let a flow hold these things, in a transitional status if one is given.

@@ -16,6 +16,7 @@ ROWS: Rows[records.Snapshot] = Rows(
     "Snapshot",
     "Snapshot {id} could not be found.",
     ("volume_id", "cgsnapshot_id", "consistencygroup_id"),
+    metadata="snapshot_metadata",
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 

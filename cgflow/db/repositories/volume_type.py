@@ -7,15 +7,25 @@ with it, because quota of one type is counted under the type's name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import delete as delete_rows
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
-from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType, ExtraSpec, Volume, VolumeType
+from cgflow.context import RequestContext
+from cgflow.db.models import (
+    ConsistencyGroup,
+    ConsistencyGroupType,
+    ExtraSpec,
+    QosAssociation,
+    TypeAccess,
+    Volume,
+    VolumeType,
+)
 from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota.renaming import rename_type
 
@@ -49,20 +59,30 @@ def get(session: Session, id: str) -> records.VolumeType:
     return _live(session, id).to_record()
 
 
-def find(session: Session, id_or_name: str) -> records.VolumeType:
-    """Return one live type, by id if the word looks like a UUID, else by name. Raises: NotFound."""
-    return find_many(session, [id_or_name])[0]
+def lock(session: Session, id: str) -> records.VolumeType:
+    """Return it and keep others from changing it until the transaction ends. Raises: NotFound."""
+    return _live(session, id, lock=True).to_record()
 
 
-def find_many(session: Session, ids_or_names: Iterable[str]) -> list[records.VolumeType]:
+def find(session: Session, id_or_name: str, user: RequestContext | None = None) -> records.VolumeType:
+    """Return one live type, by id if the word looks like a UUID, else by name. Raises: as ``find_many``."""
+    return find_many(session, [id_or_name], user)[0]
+
+
+def find_many(
+    session: Session, ids_or_names: Iterable[str], user: RequestContext | None = None
+) -> list[records.VolumeType]:
     """Return the live types named, each once, in the order of the first mention.
 
-    Raises: NotFound, naming the first word that is no type.
+    ``user`` is who is going to use them, None for the service itself. Raises:
+    NotFound, naming the first word that is no type, or none that the user may use.
     """
     words = list(dict.fromkeys(ids_or_names))
     ids = {word: as_id for word in words if (as_id := _as_id(word))}
     names = [word for word in words if word not in ids]
     query = _select().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
+    if user is not None and not user.is_admin:
+        query = query.where(_usable_by(user.project_id))
     rows = session.scalars(query).all() if words else []
     by_id, by_name = {row.id: row for row in rows}, {row.name: row for row in rows}
     found: dict[str, VolumeType] = {}
@@ -80,14 +100,20 @@ def all(
     *,
     name: str | None = None,
     is_public: bool | None = None,
+    project_id: str | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[records.VolumeType]:
-    """Return the live types, the youngest first. ``is_public`` None means both kinds."""
+    """Return the live types, the youngest first. ``is_public`` None means both kinds.
+
+    With a project and ``is_public`` they are those that the project may use.
+    """
     query = _select().order_by(VolumeType.created_at.desc(), VolumeType.id.desc())
     if name is not None:
         query = query.where(VolumeType.name == name)
-    if is_public is not None:
+    if is_public and project_id is not None:
+        query = query.where(_usable_by(project_id))
+    elif is_public is not None:
         query = query.where(VolumeType.is_public == is_public)
     return [row.to_record() for row in session.scalars(query.limit(limit).offset(offset))]
 
@@ -121,6 +147,7 @@ def delete(session: Session, id: str) -> None:
     )
     if session.scalar(select(or_(volumes, groups))):
         raise InvalidState("Target volume type is still in use.")
+    session.execute(delete_rows(QosAssociation).where(QosAssociation.volume_type_id == id))
     row.deleted, row.deleted_at = True, clock.now()
     session.flush()
 
@@ -150,13 +177,23 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
     session.flush()
 
 
+def is_usable(session: Session, id: str, project_id: str) -> bool:
+    """Return whether a project may use a live type: it is public, or the project is on its list."""
+    return session.scalars(_select().where(VolumeType.id == id, _usable_by(project_id))).first() is not None
+
+
+def _usable_by(project_id: str) -> Any:
+    allowed = (TypeAccess.volume_type_id == VolumeType.id, TypeAccess.project_id == project_id)
+    return or_(VolumeType.is_public, exists().where(*allowed))
+
+
 def _select() -> Select[VolumeType]:
     return select(VolumeType).where(~VolumeType.deleted)
 
 
 def _live(session: Session, id: str, *, lock: bool = False) -> VolumeType:
     query = _select().where(VolumeType.id == id)
-    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    row = session.scalars(query.with_for_update(of=VolumeType) if lock else query).one_or_none()
     if row is None:
         raise NotFound(f"Volume type {id} could not be found.")
     return row

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cgflow.errors import ConfigError, InvalidInput, NoValidBackend
@@ -147,7 +147,7 @@ def test_unknown_names_are_refused_with_those_that_are_known():
         Placement(["zone"], [])
     assert error.value.message == (
         "There is no 'zone' in cgflow.scheduler.filters. "
-        "Known are: availability_zone, backend_up, capabilities, capacity."
+        "Known are: availability_zone, backend_up, capabilities, capacity, enabled."
     )
     with pytest.raises(
         ConfigError, match="no 'luck' in cgflow.scheduler.weighers. Known are: capacity, volu"
@@ -206,6 +206,7 @@ def test_a_multiplier_below_zero_turns_a_weigher_around(weighing):
     assert placement.for_volume(backends, request(volume_type="gold")).host == "h@c"
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["h@a", "h@b", "h@c", "h@d"]), st.integers(0, 50), min_size=1),
     st.integers(0, 50),

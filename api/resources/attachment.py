@@ -1,0 +1,103 @@
+"""Attachments: ``/attachments``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers, connections
+from api.auth import authorize, authorize_on, permitted
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import attachment as schemas
+from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import volume as volumes
+from cgflow.db.repositories.paging import ListQuery
+from flows.attachment import change
+
+blueprint = Blueprint("attachments", "Who uses which volume.")
+
+_SINCE, _COMPLETE_SINCE = 27, 44
+
+
+@blueprint.since(_SINCE)
+@blueprint.route("/attachments")
+class Attachments(MethodView):
+    """All of them, in short."""
+
+    @blueprint.takes(schemas.AttachmentListIn, location="query")
+    @blueprint.gives(200, schemas.RefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List attachments, the newest first."""
+        authorize("volume:attachment_get_all")
+        return answers.page("attachments", attachments.page, query)
+
+    @blueprint.takes(schemas.AttachmentCreateIn)
+    @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
+    def post(self, body: dict[str, Any]) -> dict[str, object]:
+        """Keep a volume for somebody; with a connector, also learn how to reach it."""
+        authorize_on("volume:attachment_create", volumes.get, body["volume_id"])
+        connector = body.pop("connector")
+        connection = connections.connect_volume(body["volume_id"]) if connector else None
+        made = change.create(desk(), caller(), **body, connector=connector or {}, connection=connection)
+        return _shown(made)
+
+
+@blueprint.since(_SINCE)
+@blueprint.route("/attachments/detail")
+class AttachmentDetails(MethodView):
+    """All of them, in full."""
+
+    @blueprint.takes(schemas.AttachmentListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List attachments in full, the newest first."""
+        authorize("volume:attachment_get_all")
+        return answers.page("attachments", attachments.page, query)
+
+
+@blueprint.since(_SINCE)
+@blueprint.route("/attachments/<attachment_id>")
+class Attachment(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, attachment_id: str) -> dict[str, object]:
+        """Show an attachment."""
+        return {"attachment": permitted("volume:attachment_get", attachments.get, attachment_id)}
+
+    @blueprint.takes(schemas.AttachmentUpdateIn)
+    @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
+    def put(self, body: dict[str, Any], attachment_id: str) -> dict[str, object]:
+        """Say who connects, and learn how to reach the volume."""
+        found = permitted("volume:attachment_update", attachments.get, attachment_id)
+        connection = connections.connect_volume(found.volume_id)
+        change.connect(desk(), caller(), attachment_id, body["connector"], connection)
+        return _shown(attachment_id)
+
+    @blueprint.gives(200, schemas.Left, 404, 409)
+    def delete(self, attachment_id: str) -> dict[str, object]:
+        """End an attachment; the answer lists those that its volume still has."""
+        authorize_on("volume:attachment_delete", attachments.get, attachment_id)
+        return {"attachments": change.delete(desk(), caller(), attachment_id)}
+
+
+@blueprint.since(_COMPLETE_SINCE)
+@blueprint.route("/attachments/<attachment_id>/action")
+class AttachmentAction(MethodView):
+    """What can be done with one."""
+
+    @blueprint.takes(schemas.AttachmentActionIn)
+    @blueprint.gives(204, None, 404, 409)
+    def post(self, _body: dict[str, Any], attachment_id: str) -> Response:
+        """Say that the volume is in use now."""
+        authorize_on("volume:attachment_complete", attachments.get, attachment_id)
+        change.complete(desk(), caller(), attachment_id)
+        return Response(status=204)
+
+
+def _shown(attachment_id: str) -> dict[str, object]:
+    with desk().database.read() as session:
+        return {"attachment": attachments.get(session, attachment_id, caller().scope)}

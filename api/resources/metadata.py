@@ -1,0 +1,116 @@
+"""Metadata of volumes and snapshots: ``/volumes/{id}/metadata`` and ``/snapshots/{id}/metadata``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from flask import Response
+from flask.views import MethodView
+
+from api.auth import authorize_on
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import metadata as schemas
+from cgflow.db.repositories import metadata
+from cgflow.db.repositories.metadata import Bag
+
+blueprint = Blueprint("metadata", "Keys and values that users keep with volumes and snapshots.")
+
+
+class _Of(MethodView):
+    """What metadata is of: ``noun`` names it in the address and in the rules of the policy."""
+
+    bag: ClassVar[Bag]
+    noun: ClassVar[str]
+
+    def permit(self, verb: str, address: Mapping[str, str]) -> str:
+        """Return the id of the thing, if the caller may do that to its metadata. Raises: Forbidden."""
+        thing_id = address[f"{self.noun}_id"]
+        authorize_on(f"volume:{verb}_{self.noun}_metadata", self.bag.rows.get, thing_id)
+        return thing_id
+
+
+class _Metadata(_Of):
+    """All metadata of one thing."""
+
+    @blueprint.gives(200, schemas.MetadataOut, 404)
+    def get(self, **address: str) -> dict[str, object]:
+        """Show the metadata."""
+        thing_id = self.permit("get", address)
+        with desk().database.read() as session:
+            return {"metadata": self.bag.read(session, thing_id, caller().scope)}
+
+    @blueprint.takes(schemas.MetadataIn)
+    @blueprint.gives(200, schemas.MetadataOut, 404)
+    def post(self, body: dict[str, str], **address: str) -> dict[str, object]:
+        """Set some keys; the others stay. The answer shows all."""
+        thing_id = self.permit("create", address)
+        with desk().database.write() as session:
+            return {"metadata": self.bag.merge(session, thing_id, caller().scope, body)}
+
+    @blueprint.takes(schemas.MetadataIn)
+    @blueprint.gives(200, schemas.MetadataOut, 404)
+    def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
+        """Set these keys, and no others."""
+        thing_id = self.permit("update", address)
+        with desk().database.write() as session:
+            return {"metadata": self.bag.replace(session, thing_id, caller().scope, body)}
+
+
+class _Key(_Of):
+    """One key of one thing."""
+
+    @blueprint.gives(200, schemas.MetaOut, 404)
+    def get(self, **address: str) -> dict[str, object]:
+        """Show one key."""
+        thing_id, key = self.permit("get", address), address["key"]
+        with desk().database.read() as session:
+            return {"meta": {key: self.bag.one(session, thing_id, caller().scope, key)}}
+
+    @blueprint.takes(schemas.MetaIn)
+    @blueprint.gives(200, schemas.MetaOut, 404)
+    def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
+        """Set one key."""
+        thing_id = self.permit("update", address)
+        key = address["key"]
+        schemas.require_key(body, key)
+        with desk().database.write() as session:
+            self.bag.merge(session, thing_id, caller().scope, body)
+        return {"meta": body}
+
+    @blueprint.gives(200, None, 404)
+    def delete(self, **address: str) -> Response:
+        """Remove one key."""
+        thing_id = self.permit("delete", address)
+        with desk().database.write() as session:
+            self.bag.remove(session, thing_id, caller().scope, address["key"])
+        return Response(status=200, mimetype="application/json")
+
+
+@blueprint.route("/volumes/<volume_id>/metadata")
+class VolumeMetadata(_Metadata):
+    """All metadata of a volume."""
+
+    bag, noun = metadata.OF_VOLUMES, "volume"
+
+
+@blueprint.route("/volumes/<volume_id>/metadata/<key>")
+class VolumeKey(_Key):
+    """One key of a volume."""
+
+    bag, noun = metadata.OF_VOLUMES, "volume"
+
+
+@blueprint.route("/snapshots/<snapshot_id>/metadata")
+class SnapshotMetadata(_Metadata):
+    """All metadata of a snapshot."""
+
+    bag, noun = metadata.OF_SNAPSHOTS, "snapshot"
+
+
+@blueprint.route("/snapshots/<snapshot_id>/metadata/<key>")
+class SnapshotKey(_Key):
+    """One key of a snapshot."""
+
+    bag, noun = metadata.OF_SNAPSHOTS, "snapshot"

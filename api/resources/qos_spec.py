@@ -1,0 +1,144 @@
+"""QoS specs: ``/qos-specs``."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import desk, href
+from api.schemas import qos_spec as schemas
+from cgflow import records
+from cgflow.db.repositories import qos_spec as qos_specs
+from cgflow.db.repositories.paging import ListQuery
+
+blueprint = Blueprint("qos_specs", "What volumes of a type may take of a backend.")
+
+_RULE = "volume_extension:qos_specs_manage"
+
+
+@blueprint.route("/qos-specs")
+class QosSpecs(MethodView):
+    """All of them."""
+
+    @blueprint.takes(schemas.QosSpecListIn, location="query")
+    @blueprint.gives(200, schemas.QosSpecPage, 403)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List QoS specs, the newest first."""
+        authorize(f"{_RULE}:get_all")
+        return answers.page("qos_specs", qos_specs.page, query)
+
+    @blueprint.takes(schemas.QosSpecCreateIn)
+    @blueprint.gives(200, schemas.QosSpecEnvelope, 403, 409)
+    def post(self, body: dict[str, Any]) -> dict[str, object]:
+        """Create QoS specs."""
+        authorize(f"{_RULE}:create")
+        with desk().database.write() as session:
+            return _shown(qos_specs.create(session, id=str(uuid.uuid4()), **body))
+
+
+@blueprint.route("/qos-specs/<specs_id>")
+class QosSpec(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.QosSpecEnvelope, 403, 404)
+    def get(self, specs_id: str) -> dict[str, object]:
+        """Show QoS specs."""
+        authorize(f"{_RULE}:get")
+        with desk().database.read() as session:
+            return _shown(qos_specs.get(session, specs_id))
+
+    @blueprint.takes(schemas.QosSpecUpdateIn)
+    @blueprint.gives(200, schemas.QosSetOut, 403, 404)
+    def put(self, body: dict[str, Any], specs_id: str) -> dict[str, object]:
+        """Set keys; those not named stay. The answer repeats what was set."""
+        authorize(f"{_RULE}:update")
+        with desk().database.write() as session:
+            qos_specs.set_keys(session, specs_id, **body)
+        consumer = {} if body["consumer"] is None else {"consumer": body["consumer"]}
+        return {"qos_specs": {**consumer, **body["specs"]}}
+
+    @blueprint.takes(schemas.QosDeleteIn, location="query")
+    @blueprint.gives(202, None, 403, 404)
+    def delete(self, query: dict[str, Any], specs_id: str) -> Response:
+        """Delete QoS specs that no type carries, or any if forced."""
+        authorize(f"{_RULE}:delete")
+        with desk().database.write() as session:
+            qos_specs.delete(session, specs_id, **query)
+        return answers.empty()
+
+
+@blueprint.route("/qos-specs/<specs_id>/delete_keys")
+class QosKeys(MethodView):
+    """Keys of one of them."""
+
+    @blueprint.takes(schemas.QosKeysIn)
+    @blueprint.gives(202, None, 403, 404)
+    def put(self, body: dict[str, Any], specs_id: str) -> Response:
+        """Remove keys."""
+        authorize(f"{_RULE}:update")
+        with desk().database.write() as session:
+            qos_specs.unset_keys(session, specs_id, body["keys"])
+        return answers.empty()
+
+
+@blueprint.route("/qos-specs/<specs_id>/associations")
+class QosAssociations(MethodView):
+    """The types that carry one of them."""
+
+    @blueprint.gives(200, schemas.AssociationsOut, 403, 404)
+    def get(self, specs_id: str) -> dict[str, object]:
+        """List the volume types that carry the specs."""
+        authorize(f"{_RULE}:get")
+        with desk().database.read() as session:
+            return {"qos_associations": qos_specs.carriers(session, specs_id)}
+
+
+@blueprint.route("/qos-specs/<specs_id>/associate")
+class QosAssociate(MethodView):
+    """A type that is to carry them. It is a GET because that is what clients send."""
+
+    @blueprint.takes(schemas.QosTypeIn, location="query")
+    @blueprint.gives(202, None, 403, 404)
+    def get(self, query: dict[str, str], specs_id: str) -> Response:
+        """Let a volume type carry the specs."""
+        authorize(f"{_RULE}:update")
+        with desk().database.write() as session:
+            qos_specs.associate(session, specs_id, **query)
+        return answers.empty()
+
+
+@blueprint.route("/qos-specs/<specs_id>/disassociate")
+class QosDisassociate(MethodView):
+    """A type that is to carry them no more."""
+
+    @blueprint.takes(schemas.QosTypeIn, location="query")
+    @blueprint.gives(202, None, 403, 404)
+    def get(self, query: dict[str, str], specs_id: str) -> Response:
+        """Let a volume type carry the specs no more."""
+        authorize(f"{_RULE}:update")
+        with desk().database.write() as session:
+            qos_specs.disassociate(session, specs_id, **query)
+        return answers.empty()
+
+
+@blueprint.route("/qos-specs/<specs_id>/disassociate_all")
+class QosDisassociateAll(MethodView):
+    """All types that carry them."""
+
+    @blueprint.gives(202, None, 403, 404)
+    def get(self, specs_id: str) -> Response:
+        """Let no volume type carry the specs any more."""
+        authorize(f"{_RULE}:update")
+        with desk().database.write() as session:
+            qos_specs.disassociate_all(session, specs_id)
+        return answers.empty()
+
+
+def _shown(found: records.QosSpec) -> dict[str, object]:
+    return {"qos_specs": found, "links": [{"rel": "self", "href": href(f"/qos-specs/{found.id}")}]}

@@ -1,0 +1,36 @@
+"""The service itself, open to everybody: version documents and health."""
+
+from __future__ import annotations
+
+from flask import Flask, g, jsonify
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from api import health, versions
+
+# What Cinder serves and cgflow does not: a client has to be told so, and not to take it for a project.
+_NOT_OFFERED = frozenset(
+    {
+        "backups", "clusters", "default-types",
+        "group_snapshots", "group_types", "groups",
+        "workers",
+    }
+)  # fmt: skip
+
+
+def register(app: Flask) -> None:
+    """Serve the version document wherever clients look for it, and the health of the service."""
+    app.add_url_rule("/", "versions", _versions)
+    app.add_url_rule("/v3", "versions_v3", _versions)
+    app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
+    health.register(app)
+
+
+def _versions() -> ResponseReturnValue:
+    return jsonify(versions.document())
+
+
+def _versions_of_project() -> ResponseReturnValue:
+    if g.project_in_url in _NOT_OFFERED or g.project_in_url.startswith("os-"):
+        raise NotFound
+    return _versions()

@@ -1,0 +1,34 @@
+"""How much there is: ``/volumes/summary``."""
+
+from __future__ import annotations
+
+from flask.views import MethodView
+
+from api import versions
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import summary as schemas
+from cgflow.db.repositories import volume as volumes
+
+blueprint = Blueprint("summaries", "How many volumes there are, and how large they are together.")
+
+_METADATA_SINCE = 36
+
+
+@blueprint.since(12)
+@blueprint.route("/volumes/summary")
+class VolumeSummary(MethodView):
+    """All volumes together."""
+
+    @blueprint.takes(schemas.SummaryIn, location="query")
+    @blueprint.gives(200, schemas.SummaryOut)
+    def get(self, _query: dict[str, str]) -> dict[str, object]:
+        """Count the volumes of the caller's project, or of all for an administrator who asks for them."""
+        authorize("volume:get_all")
+        with desk().database.read() as session:
+            count, size = volumes.summary(session, caller().scope)
+            summary: dict[str, object] = {"total_count": count, "total_size": size}
+            if versions.reached(_METADATA_SINCE):
+                summary["metadata"] = volumes.metadata_values(session, caller().scope)
+        return {"volume-summary": summary}

@@ -1,0 +1,53 @@
+"""Who may use a private volume type: ``/types/{id}/os-volume-type-access`` and the actions on a type."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import desk
+from api.identity import checked_id
+from api.schemas import type_access as schemas
+from cgflow.db.repositories import type_access
+
+blueprint = Blueprint("type_access", "Who may use private volume types.")
+
+_RULE = "volume_extension:volume_type_access"
+
+
+@blueprint.route("/types/<type_id>/os-volume-type-access")
+class TypeAccess(MethodView):
+    """The list of one type."""
+
+    @blueprint.gives(200, schemas.AccessesOut, 403, 404)
+    def get(self, type_id: str) -> dict[str, object]:
+        """List the projects that may use a private volume type."""
+        authorize(f"{_RULE}:get_all_for_type")
+        with desk().database.read() as session:
+            allowed = type_access.projects(session, type_id)
+        return {"volume_type_access": [{"volume_type_id": type_id, "project_id": one} for one in allowed]}
+
+
+@blueprint.route("/types/<type_id>/action")
+class TypeAction(MethodView):
+    """What can be done with a type."""
+
+    @blueprint.takes(schemas.TypeActionIn)
+    @blueprint.gives(202, None, 403, 404, 409)
+    def post(self, body: dict[str, dict[str, str]], type_id: str) -> Response:
+        """Let a project use a private volume type, or no more."""
+        ((action, details),) = body.items()
+        change, rule = _CHANGES[action]
+        authorize(f"{_RULE}:{rule}")
+        with desk().database.write() as session:
+            change(session, type_id, checked_id(details["project"], "project"))
+        return answers.empty()
+
+
+_CHANGES = {
+    "allow": (type_access.allow, "addProjectAccess"),
+    "forbid": (type_access.forbid, "removeProjectAccess"),
+}

@@ -1,0 +1,169 @@
+"""Attachments on the wire, and the older actions on a volume that say the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+
+from api.schemas.envelope import Envelope, Taken, listed, wrapped
+from api.schemas.fields import Moment, Text, constant
+from api.schemas.listing import ListIn
+
+_MODES = OneOf(("rw", "ro"), error="Must be rw or ro.")
+
+
+def mode() -> fields.Field[Any]:
+    """Return the field for how a volume is used; writing is what is meant if nothing is said."""
+    return fields.String(load_default="rw", validate=_MODES)
+
+
+class Connector(fields.Dict):
+    """What a client tells of itself, such as its ``host``; it is kept as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(keys=fields.String(), allow_none=True, load_default=None)
+
+
+class AttachmentIn(Taken):
+    """A new attachment. With a connector its client is about to connect."""
+
+    ignored = ("status",)
+
+    volume_id = Text(min=1, required=True, data_key="volume_uuid")
+    instance_id = Text(allow_none=True, load_default=None, data_key="instance_uuid")
+    connector = Connector()
+    mode = mode()
+
+
+class AttachmentCreateIn(Envelope):
+    """The body that creates an attachment."""
+
+    root = "attachment"
+
+    attachment = fields.Nested(AttachmentIn, required=True)
+
+
+class AttachmentPatch(Taken):
+    """Who connects, and from where."""
+
+    connector = fields.Dict(keys=fields.String(), required=True)
+
+
+class AttachmentUpdateIn(Envelope):
+    """The body that changes an attachment."""
+
+    root = "attachment"
+
+    attachment = fields.Nested(AttachmentPatch, required=True)
+
+
+class AttachmentListIn(ListIn):
+    """The query of a list of attachments, which have no name."""
+
+    filters = ("status", "volume_id", "instance_id")
+
+    class Meta(ListIn.Meta):  # noqa: D106
+        exclude = ("name",)
+
+    volume_id = Text(metadata={"description": "Only those of this volume."})
+    instance_id = Text(metadata={"description": "Only those of this server."})
+
+
+class AttachmentRefOut(Schema):
+    """An attachment in short."""
+
+    id = fields.String()
+    status = fields.String()
+    instance_id = fields.String(data_key="instance", allow_none=True)
+    volume_id = fields.String()
+
+
+class AttachmentOut(AttachmentRefOut):
+    """An attachment in full. ``connection_info`` is empty until its client connects."""
+
+    attached_at = Moment(allow_none=True)
+    detached_at = constant(None, type="string", nullable=True)
+    mode = fields.String(data_key="attach_mode")
+    connection_info = fields.Function(
+        lambda attachment: _told(attachment.connection_info), metadata={"type": "object"}
+    )
+
+
+RefPage = listed("attachments", AttachmentRefOut)
+ShowEnvelope = wrapped("attachment", AttachmentOut)
+ShowPage = listed("attachments", AttachmentOut)
+Left = Schema.from_dict({"attachments": fields.List(fields.Nested(AttachmentRefOut))}, name="AttachmentsLeft")
+
+
+def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
+    """Return attachments as their volume shows them; the host only to those who may know."""
+    return [
+        {
+            "id": attachment.volume_id,
+            "attachment_id": attachment.id,
+            "volume_id": attachment.volume_id,
+            "server_id": attachment.instance_id,
+            "host_name": attachment.host_name if hosts else None,
+            "device": attachment.mountpoint,
+            "attached_at": Moment().serialize("attached_at", attachment),
+        }
+        for attachment in attachments
+        if attachment.attached_at is not None
+    ]
+
+
+def _told(connection: dict[str, Any] | None) -> dict[str, object]:
+    return {} if connection is None else {"driver_volume_type": connection["protocol"], **connection["data"]}
+
+
+class AttachIn(Schema):
+    """Who uses a volume: a server, or a host."""
+
+    instance_id = Text(allow_none=True, load_default=None, data_key="instance_uuid")
+    host_name = Text(allow_none=True, load_default=None)
+    mountpoint = Text(allow_none=True, load_default=None)
+    mode = mode()
+
+
+class DetachIn(Schema):
+    """Which attachment ends, if the volume has several."""
+
+    attachment_id = Text(allow_none=True, load_default=None)
+
+
+class ForceDetachIn(DetachIn):
+    """Which attachment ends, and what its client told of itself, which is not needed."""
+
+    connector = Connector()
+
+
+class Nothing(fields.Dict):
+    """An action that needs no details: null, or an empty object."""
+
+    def __init__(self, data_key: str) -> None:
+        super().__init__(data_key=data_key, allow_none=True)
+
+
+def optional(schema: type[Schema], data_key: str) -> fields.Field[Any]:
+    """Return the field of an action whose details may be null."""
+    return fields.Nested(schema, data_key=data_key, allow_none=True)
+
+
+class AttachmentActionsIn(Schema):
+    """The actions on a volume that tell of its attachments."""
+
+    reserve = Nothing("os-reserve")
+    unreserve = Nothing("os-unreserve")
+    attach = fields.Nested(AttachIn, data_key="os-attach")
+    detach = optional(DetachIn, "os-detach")
+    force_detach = optional(ForceDetachIn, "os-force_detach")
+    begin_detaching = Nothing("os-begin_detaching")
+    roll_detaching = Nothing("os-roll_detaching")
+
+
+class AttachmentActionIn(Schema):
+    """What can be done with an attachment."""
+
+    complete = fields.Raw(data_key="os-complete", allow_none=True, required=True)

@@ -1,0 +1,146 @@
+"""QoS specs on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, pre_load
+from marshmallow.validate import Length, OneOf
+
+from api.schemas.envelope import Envelope, Link
+from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.listing import ListIn
+
+CONSUMERS = ("back-end", "front-end", "both")
+_KEY = r"[\w.:\- ]+"
+
+
+class _Specs(Schema):
+    """Keys and values in one object with the fields that have a meaning of their own."""
+
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
+
+    @pre_load
+    def gather(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Put what has no meaning of its own under ``specs``."""
+        known = {name: data[name] for name in self.fields if name in data and name != "specs"}
+        rest = {name: value for name, value in data.items() if name not in known}
+        return {**known, "specs": rest}
+
+
+class QosSpecIn(_Specs):
+    """New QoS specs. Whatever else is in the object is a spec."""
+
+    name = Text(min=1, required=True)
+    consumer = fields.String(load_default="back-end", validate=OneOf(CONSUMERS))
+    specs = Pairs(keys=_KEY)
+
+    @post_load
+    def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Trim the name."""
+        if not data["name"].strip():
+            raise ValidationError("Must not be blank.", "name")
+        return data | {"name": data["name"].strip()}
+
+
+class QosSpecCreateIn(Envelope):
+    """The body that creates QoS specs."""
+
+    root = "qos_specs"
+
+    qos_specs = fields.Nested(QosSpecIn, required=True)
+
+
+class QosSpecPatch(_Specs):
+    """Specs that are set, and who is to keep to them; what is not named stays."""
+
+    consumer = fields.String(load_default=None, validate=OneOf(CONSUMERS))
+    specs = Pairs(keys=_KEY)
+
+
+class QosSpecUpdateIn(Envelope):
+    """The body that changes QoS specs."""
+
+    root = "qos_specs"
+
+    qos_specs = fields.Nested(QosSpecPatch, required=True)
+
+
+class QosKeysIn(Schema):
+    """The keys that are removed."""
+
+    keys = fields.List(Text(min=1), required=True, validate=Length(min=1, max=128))
+
+
+class QosSpecListIn(ListIn):
+    """The query of the list of QoS specs."""
+
+    filters = ("name", "consumer")
+
+    class Meta(ListIn.Meta):  # noqa: D106
+        exclude = ("status",)
+
+    consumer = Text(metadata={"description": "back-end, front-end or both."})
+
+
+class QosDeleteIn(Schema):
+    """The query of a deletion: ``force`` takes them from the types that carry them."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    force = Flag(load_default=False)
+
+
+class QosTypeIn(Schema):
+    """The volume type that is meant."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    type_id = Text(min=1, required=True, data_key="vol_type_id")
+
+
+class QosSpecOut(Schema):
+    """QoS specs. The scheduler is told of them; none of the backends here limits anything by them."""
+
+    id = fields.String()
+    name = fields.String()
+    consumer = fields.String()
+    specs = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class QosSpecEnvelope(Schema):
+    """One of them."""
+
+    qos_specs = fields.Nested(QosSpecOut)
+    links = fields.List(fields.Nested(Link))
+
+
+class QosSpecPage(Schema):
+    """A page of them."""
+
+    qos_specs = fields.List(fields.Nested(QosSpecOut))
+    qos_specs_links = fields.List(fields.Nested(Link))
+
+
+class QosSetOut(Schema):
+    """What was set."""
+
+    qos_specs = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class AssociationOut(Schema):
+    """One volume type that carries the specs."""
+
+    association_type = fields.Constant("volume_type")
+    id = fields.String()
+    name = fields.String()
+
+
+class AssociationsOut(Schema):
+    """The volume types that carry the specs."""
+
+    qos_associations = fields.List(fields.Nested(AssociationOut))

@@ -1,0 +1,87 @@
+"""Keys and values that users keep with a thing: read, merged, replaced, removed, whoever holds the thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cgflow.db.repositories import snapshot, volume
+from cgflow.db.repositories.resource import Rows
+from cgflow.errors import InvalidInput, NotFound
+
+MOST = 128
+"""Keys that one thing may have."""
+
+
+@dataclass(frozen=True)
+class Bag:
+    """One kind of metadata: of which rows, in which column, as which field of their records."""
+
+    rows: Rows[Any]
+    column: str
+    field: str
+    words: str
+
+    def read(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
+        """Return all. Raises: NotFound."""
+        return dict(getattr(self.rows.get(session, id, scope), self.field))
+
+    def one(self, session: Session, id: str, scope: str | None, key: str) -> str:  # noqa: A002
+        """Return the value of one key. Raises: NotFound, for the thing or the key."""
+        found = self.read(session, id, scope)
+        if key not in found:
+            raise self._missing(id, key)
+        return found[key]
+
+    def replace(
+        self,
+        session: Session,
+        id: str,  # noqa: A002
+        scope: str | None,
+        pairs: Mapping[str, str],
+    ) -> dict[str, str]:
+        """Keep these and no others. Raises: NotFound."""
+        self.rows.lock(session, id, scope)
+        return self._write(session, id, dict(pairs))
+
+    def merge(
+        self,
+        session: Session,
+        id: str,  # noqa: A002
+        scope: str | None,
+        pairs: Mapping[str, str],
+    ) -> dict[str, str]:
+        """Set these, keep the others, and return all. Raises: NotFound; InvalidInput, if it gets too many."""
+        return self._write(session, id, {**self._locked(session, id, scope), **pairs})
+
+    def remove(self, session: Session, id: str, scope: str | None, key: str) -> None:  # noqa: A002
+        """Remove one key. Raises: NotFound, for the thing or the key."""
+        found = self._locked(session, id, scope)
+        if key not in found:
+            raise self._missing(id, key)
+        self._write(session, id, {name: value for name, value in found.items() if name != key})
+
+    def _locked(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
+        return dict(getattr(self.rows.lock(session, id, scope), self.field))
+
+    def _write(self, session: Session, id: str, pairs: dict[str, str]) -> dict[str, str]:  # noqa: A002
+        if len(pairs) > MOST:
+            raise InvalidInput(
+                f"{self.rows.noun} {id} would have {len(pairs)} keys, at most {MOST} are allowed: "
+                "remove some first.",
+                "metadata",
+            )
+        self.rows.annotate(session, id, **{self.column: pairs})
+        return pairs
+
+    def _missing(self, id: str, key: str) -> NotFound:  # noqa: A002
+        return NotFound(f"{self.rows.noun} {id} has no {self.words} with key {key[:255]}.")
+
+
+OF_VOLUMES = Bag(volume.ROWS, "volume_metadata", "metadata", "metadata")
+OF_SNAPSHOTS = Bag(snapshot.ROWS, "snapshot_metadata", "metadata", "metadata")
+OF_IMAGES = Bag(volume.ROWS, "image_metadata", "image_metadata", "image metadata")
+"""What a volume remembers of the image that it was made from, or is to be booted as."""

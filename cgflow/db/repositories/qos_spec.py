@@ -1,0 +1,135 @@
+"""QoS specs, and which volume types carry them. Specs that a type carries are not deleted, unless forced."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Select, select
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.db.models import QosAssociation, QosSpec, VolumeType
+from cgflow.db.repositories import volume_type
+from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.db.upsert import insert_missing
+from cgflow.errors import Conflict, InvalidState, NotFound
+
+
+def create(
+    session: Session, *, id: str, name: str, consumer: str, specs: Mapping[str, str]
+) -> records.QosSpec:
+    """Make QoS specs. Raises: Conflict, if living ones have the name."""
+    row = QosSpec(id=id, name=name, consumer=consumer, specs=dict(specs), created_at=clock.now())
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        raise Conflict(f"QoS Specs {name} already exists.") from error
+    return row.to_record()
+
+
+def get(session: Session, id: str) -> records.QosSpec:
+    """Return living QoS specs. Raises: NotFound."""
+    return _live(session, id).to_record()
+
+
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.QosSpec]:
+    """Return one page of all that live; they belong to no project. Raises: InvalidInput."""
+    del scope
+    rows = select_page(
+        session,
+        _living(),
+        QosSpec,
+        query,
+        sortable=("created_at", "id", "name", "consumer"),
+        filterable={"name": QosSpec.name, "consumer": QosSpec.consumer},
+    )
+    return [row.to_record() for row in rows]
+
+
+def set_keys(session: Session, id: str, specs: Mapping[str, str], consumer: str | None) -> None:
+    """Set keys, keep the others, and change who is to keep to them, if that is said. Raises: NotFound."""
+    row = _live(session, id, lock=True)
+    row.specs = {**row.specs, **specs}
+    row.consumer = consumer or row.consumer
+    session.flush()
+
+
+def unset_keys(session: Session, id: str, keys: Collection[str]) -> None:
+    """Remove keys. Raises: NotFound, for the specs or the first key that they do not have."""
+    row = _live(session, id, lock=True)
+    for key in keys:
+        if key not in row.specs:
+            raise NotFound(f"QoS spec {id} has no spec with key {key}.")
+    row.specs = {key: value for key, value in row.specs.items() if key not in keys}
+    session.flush()
+
+
+def delete(session: Session, id: str, *, force: bool) -> None:
+    """Delete QoS specs; ``force`` takes them from the types that carry them.
+
+    Raises: NotFound; InvalidState, while a type carries them.
+    """
+    row = _live(session, id, lock=True)
+    if not force and carriers(session, id):
+        raise InvalidState(f"QoS Specs {id} is still associated with entities.")
+    disassociate_all(session, id)
+    row.deleted, row.deleted_at = True, clock.now()
+    session.flush()
+
+
+def carriers(session: Session, id: str) -> list[records.VolumeType]:
+    """Return the living volume types that carry these specs, by name. Raises: NotFound."""
+    _live(session, id)
+    of_these = select(QosAssociation.volume_type_id).where(QosAssociation.qos_specs_id == id)
+    types = select(VolumeType).where(VolumeType.id.in_(of_these), ~VolumeType.deleted)
+    return [row.to_record() for row in session.scalars(types.order_by(VolumeType.name))]
+
+
+def associate(session: Session, id: str, type_id: str) -> None:
+    """Let a volume type carry these specs. Raises: NotFound; InvalidState, if it carries others."""
+    _live(session, id, lock=True)
+    kind = volume_type.get(session, type_id)
+    insert_missing(session, QosAssociation, [{"volume_type_id": kind.id, "qos_specs_id": id}])
+    carried = select(QosAssociation.qos_specs_id).where(QosAssociation.volume_type_id == kind.id)
+    if session.scalar(carried) != id:
+        raise InvalidState(
+            f"Invalid volume type: Type {kind.id} is already associated with another qos specs: "
+            f"{session.scalar(carried)}. Disassociate it first."
+        )
+
+
+def disassociate(session: Session, id: str, type_id: str) -> None:
+    """Let a volume type carry these specs no more; if it does not, that is so already. Raises: NotFound."""
+    _live(session, id)
+    kind = volume_type.get(session, type_id)
+    one = (QosAssociation.qos_specs_id == id, QosAssociation.volume_type_id == kind.id)
+    session.execute(delete_rows(QosAssociation).where(*one))
+
+
+def disassociate_all(session: Session, id: str) -> None:
+    """Let no volume type carry these specs any more. Raises: NotFound."""
+    _live(session, id)
+    session.execute(delete_rows(QosAssociation).where(QosAssociation.qos_specs_id == id))
+
+
+def of_type(session: Session, kind: records.VolumeType) -> dict[str, object] | None:
+    """Return what the scheduler is told of a type's QoS: None, never an empty object, if there is none."""
+    if kind.qos_specs_id is None:
+        return None
+    found = get(session, kind.qos_specs_id)
+    return {"consumer": found.consumer, "specs": found.specs} if found.specs else None
+
+
+def _living() -> Select[QosSpec]:
+    return select(QosSpec).where(~QosSpec.deleted)
+
+
+def _live(session: Session, id: str, *, lock: bool = False) -> QosSpec:
+    query = _living().where(QosSpec.id == id)
+    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(f"No such QoS spec {id}.")
+    return row

@@ -1,0 +1,90 @@
+"""Set the status of a volume or a snapshot by hand, after an administrator has looked at it.
+
+Only what a thing can rest in is taken, and only what does not contradict the
+rest of its record. Nothing is set while a flow holds it: the flow has buttons
+of its own. Who did it is kept as the reason that the thing shows.
+"""
+
+from __future__ import annotations
+
+from cgflow import records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import snapshot as snapshots
+from cgflow.db.repositories import volume as volumes
+from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.status import AttachmentStatus, Status
+from flows.acceptance import Desk
+from flows.attachment import rules
+
+VOLUME = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
+SNAPSHOT = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+DETACHED, ATTACHED = "detached", "attached"
+
+
+def volume(
+    desk: Desk,
+    context: RequestContext,
+    volume_id: str,
+    *,
+    status: str | None,
+    attach_status: str | None = None,
+) -> None:
+    """Set the status of a volume; ``attach_status`` ``detached`` ends its attachments.
+
+    Without a status it becomes what its attachments say.
+    Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState.
+    """
+    if attach_status not in (None, DETACHED, ATTACHED):
+        raise InvalidInput(f"Invalid attach_status '{attach_status}': detached or attached.", "attach_status")
+    wanted = None if status is None else _resting(status, VOLUME)
+    with desk.database.write() as session:
+        found = rules.held(session, context, volume_id)
+        left = () if attach_status == DETACHED else found.attachments
+        is_attached = any(one.status is AttachmentStatus.ATTACHED for one in left)
+        if attach_status == ATTACHED and not is_attached:
+            raise InvalidState(f"Invalid volume: Volume {found.id} has no attachment that is attached.")
+        target = wanted or rules.status_for(left)
+        _check_made(found, target)
+        if target is Status.AVAILABLE and left:
+            raise InvalidState(
+                f"Invalid volume: Volume {found.id} has attachments, so it cannot be available. "
+                "Detach it, or reset its attach_status to detached as well."
+            )
+        if target is Status.IN_USE and not is_attached:
+            raise InvalidState(f"Invalid volume: Volume {found.id} is not attached, so it cannot be in-use.")
+        if not left:
+            attachments.end(session, *(one.id for one in found.attachments))
+        volumes.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
+
+
+def snapshot(desk: Desk, context: RequestContext, snapshot_id: str, *, status: str) -> None:
+    """Set the status of a snapshot. Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState."""
+    target = _resting(status, SNAPSHOT)
+    with desk.database.write() as session:
+        found = snapshots.lock(session, snapshot_id, context.scope)
+        if found.claimed_by is not None:
+            raise Busy(snapshots.ROWS.busy(found.id, found.claimed_by))
+        _check_made(found, target)
+        snapshots.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
+
+
+def _resting(status: str, allowed: tuple[Status, ...]) -> Status:
+    if status not in allowed:
+        raise InvalidInput(
+            f"Invalid status '{status}': only what it can rest in is set, {', '.join(allowed)}.", "status"
+        )
+    return Status(status)
+
+
+def _check_made(found: records.Resource, target: Status) -> None:
+    """Refuse to call something usable that was undone: its record holds nothing."""
+    if target in (Status.AVAILABLE, Status.IN_USE) and not found.consumes_quota:
+        raise InvalidState(
+            f"{found.id} was never made, or was undone: there is nothing on a backend and nothing in the "
+            f"quota, so it cannot be {target}. Delete it."
+        )
+
+
+def _who(context: RequestContext, found: records.Resource, target: Status) -> str:
+    return f"Status reset from {found.status} to {target} by {context.user_id} ({context.request_id})."

@@ -1,0 +1,23 @@
+"""Actions on a volume, and what the volume is after them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.functional.caller import Caller
+
+
+def act(caller: Caller, volume_id: str, action: str, details: Any = None) -> Any:
+    return caller.post(f"/volumes/{volume_id}/action", {action: details})
+
+
+def acted(caller: Caller, volume_id: str, action: str, details: Any = None) -> dict[str, Any]:
+    """Act and return the volume as it is then."""
+    answer = act(caller, volume_id, action, details)
+    assert (answer.status_code, answer.data) == (202, b""), answer.text
+    return shown(caller, volume_id)
+
+
+def shown(caller: Caller, volume_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = caller.get(f"/volumes/{volume_id}").json["volume"]
+    return found

@@ -1,0 +1,165 @@
+"""Who uses a volume, told by actions on the volume: the older way."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults
+from tests.functional.acting import act, acted, shown
+from tests.functional.caller import Caller, missing, refused
+
+SERVER = str(uuid.uuid4())
+
+
+def test_the_life_of_an_attachment_by_actions(caller: Caller, member: Caller) -> None:
+    volume_id = caller.volume()
+    assert acted(caller, volume_id, "os-reserve")["status"] == "attaching"
+    assert act(caller, volume_id, "os-initialize_connection", {"connector": {"host": "h"}}).status_code == 200
+    where = {"instance_uuid": SERVER, "host_name": "h", "mountpoint": "/dev/vdb", "mode": "rw"}
+    volume = acted(caller, volume_id, "os-attach", where)
+    (attachment,) = volume["attachments"]
+    assert volume["status"] == "in-use"
+    assert attachment == {
+        "id": volume_id,
+        "volume_id": volume_id,
+        "attachment_id": attachment["attachment_id"],
+        "server_id": SERVER,
+        "host_name": "h",
+        "device": "/dev/vdb",
+        "attached_at": attachment["attached_at"],
+    }
+    assert shown(member, volume_id)["attachments"] == [attachment | {"host_name": None}]
+    assert caller.get("/volumes/detail").json["volumes"][0]["attachments"] == [attachment]
+
+    assert acted(caller, volume_id, "os-begin_detaching")["status"] == "detaching"
+    assert acted(caller, volume_id, "os-roll_detaching")["status"] == "in-use"
+    acted(caller, volume_id, "os-begin_detaching")
+    acted(caller, volume_id, "os-terminate_connection", {"connector": {}})
+    volume = acted(caller, volume_id, "os-detach", {"attachment_id": attachment["attachment_id"]})
+    assert (volume["status"], volume["attachments"]) == ("available", [])
+
+
+def test_a_reservation_is_taken_back(caller: Caller) -> None:
+    volume_id = caller.volume()
+    acted(caller, volume_id, "os-reserve")
+    assert acted(caller, volume_id, "os-unreserve")["status"] == "available"
+    assert acted(caller, volume_id, "os-unreserve")["status"] == "available"
+    assert acted(caller, volume_id, "os-roll_detaching")["status"] == "available"
+
+
+def test_who_comes_second_is_refused(caller: Caller) -> None:
+    volume_id = caller.volume()
+    acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER, "mountpoint": "/dev/vdb"})
+    for action, details in (("os-reserve", None), ("os-attach", {"instance_uuid": str(uuid.uuid4())})):
+        message = refused(act(caller, volume_id, action, details), 400, "badRequest")
+        assert message.endswith("status must be available to reserve, but the status is in-use.")
+    assert len(shown(caller, volume_id)["attachments"]) == 1
+    # The same user once more changes nothing.
+    acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER})
+    acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER, "host_name": "other"})
+
+
+def test_a_server_that_moves_is_attached_twice_for_a_while(caller: Caller) -> None:
+    volume_id = caller.volume()
+    for host in ("old", "new"):
+        acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER, "host_name": host})
+    old, new = (one["attachment_id"] for one in shown(caller, volume_id)["attachments"])
+    assert "More than one attachment" in refused(act(caller, volume_id, "os-detach"), 400, "badRequest")
+    volume = acted(caller, volume_id, "os-detach", {"attachment_id": old})
+    assert (volume["status"], len(volume["attachments"])) == ("in-use", 1)
+    assert acted(caller, volume_id, "os-detach", {"attachment_id": new})["status"] == "available"
+
+
+def test_what_is_not_attached_cannot_be_detached(caller: Caller) -> None:
+    volume_id = caller.volume()
+    for action in ("os-begin_detaching", "os-detach"):
+        assert "Unable to detach volume" in refused(act(caller, volume_id, action), 400, "badRequest")
+    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    missing(act(caller, volume_id, "os-detach", {"attachment_id": str(uuid.uuid4())}))
+    assert shown(caller, volume_id)["status"] == "in-use"
+
+
+def test_an_administrator_detaches_by_force(caller: Caller, member: Caller) -> None:
+    volume_id = caller.volume()
+    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    attachment_id = shown(caller, volume_id)["attachments"][0]["attachment_id"]
+    details = {"attachment_id": attachment_id, "connector": None}
+    assert refused(act(member, volume_id, "os-force_detach", details), 403, "forbidden").startswith(
+        "Policy doesn't allow volume_extension:volume_admin_actions:force_detach"
+    )
+    volume = acted(caller, volume_id, "os-force_detach", details)
+    assert (volume["status"], volume["attachments"]) == ("available", [])
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        {"instance_uuid": "", "host_name": None},
+        {"host_name": "h", "mode": "wr"},
+        {"host_name": "h", "mode": None},
+        {"host_name": 1},
+        {"host_name": "h" * 256},
+        {"instance_uuid": "a\x00"},
+        {"instance_uuid": SERVER, "colour": "red"},
+        None,
+        "x",
+    ],
+)
+def test_targets_that_are_none(caller: Caller, details: object) -> None:
+    volume_id = caller.volume()
+    refused(act(caller, volume_id, "os-attach", details), 400, "badRequest")
+    assert shown(caller, volume_id)["status"] == "available"
+
+
+def test_what_is_attached_stays_as_it_is(caller: Caller) -> None:
+    volume_id = caller.volume()
+    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    for answer in (
+        caller.delete(f"/volumes/{volume_id}"),
+        act(caller, volume_id, "os-extend", {"new_size": 2}),
+    ):
+        assert "current status is: in-use" in refused(answer, 400, "badRequest")
+
+
+def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faults) -> None:
+    volume_id = caller.volume()
+    faults.order(Fault("extend_volume", "hang"))
+    answer = act(caller, volume_id, "os-extend", {"new_size": 2})
+    flow_id = answer.headers["X-Cgflow-Flow-Id"]
+    assert faults.await_fired(1, 20)
+    for action, details in (
+        ("os-reserve", None),
+        ("os-attach", {"host_name": "h"}),
+        ("os-force_detach", None),
+    ):
+        assert flow_id in refused(act(caller, volume_id, action, details), 409, "conflictingRequest")
+    faults.release()
+    caller.done(answer)
+    assert shown(caller, volume_id)["attachments"] == []
+
+
+def test_another_projects_volume_is_not_found(caller: Caller, stranger: Caller) -> None:
+    volume_id = caller.volume()
+    for action in ("os-reserve", "os-unreserve", "os-detach", "os-begin_detaching", "os-roll_detaching"):
+        missing(act(stranger, volume_id, action))
+    missing(act(stranger, volume_id, "os-attach", {"host_name": "h"}))
+
+
+def test_an_attached_member_blocks_the_end_of_its_group_and_not_a_cgsnapshot(caller: Caller) -> None:
+    """S23 and S36."""
+    name = caller.type()
+    group_id = caller.group(name)
+    volume_id = caller.member(group_id, name)
+    force = {"consistencygroup": {"force": True}}
+    for action in ("os-reserve", "os-attach"):
+        acted(caller, volume_id, action, {"host_name": "h"} if action == "os-attach" else None)
+        message = refused(caller.post(f"/consistencygroups/{group_id}/delete", force), 400, "badRequest")
+        assert message.endswith(f"Volume in consistency group {group_id} is attached. Need to detach first.")
+    cgsnapshot_id = caller.cgsnapshot(group_id)
+    assert shown(caller, volume_id)["status"] == "in-use"
+    acted(caller, volume_id, "os-detach")
+    caller.done(caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
+    caller.done(caller.post(f"/consistencygroups/{group_id}/delete", force))

@@ -1,0 +1,205 @@
+"""What users note of volumes and snapshots: metadata, names, flags, what an image was."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.functional.acting import act, acted, shown
+from tests.functional.caller import Caller, malformed, missing, refused
+
+
+@pytest.fixture(params=["volumes", "snapshots"])
+def noun(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def path(caller: Caller, noun: str) -> str:
+    """The address of a volume that has a snapshot, or of that."""
+    name = caller.type()
+    group_id = caller.group(name)
+    caller.member(group_id, name)
+    caller.cgsnapshot(group_id)
+    return f"/{noun}/{caller.get(f'/{noun}').json[noun][0]['id']}"
+
+
+def test_all_of_it(caller: Caller, path: str, noun: str) -> None:
+    where = f"{path}/metadata"
+    assert caller.get(where).json == {"metadata": {}}
+    answer = caller.post(where, {"metadata": {"a": "1", "b": "2"}})
+    assert (answer.status_code, answer.json) == (200, {"metadata": {"a": "1", "b": "2"}})
+    assert caller.post(where, {"metadata": {"b": "3"}}).json == {"metadata": {"a": "1", "b": "3"}}
+    assert caller.get(path).json[noun[:-1]]["metadata"] == {"a": "1", "b": "3"}
+    assert caller.put(where, {"metadata": {"c": "4"}}).json == {"metadata": {"c": "4"}}
+    assert caller.get(where).json == {"metadata": {"c": "4"}}
+    assert caller.put(where, {"metadata": {}}).json == {"metadata": {}}
+
+
+def test_one_key(caller: Caller, path: str, noun: str) -> None:
+    where = f"{path}/metadata/a key"
+    assert missing(caller.get(where)).endswith("has no metadata with key a key.")
+    assert caller.put(where, {"meta": {"a key": "1"}}).json == {"meta": {"a key": "1"}}
+    assert caller.get(where).json == {"meta": {"a key": "1"}}
+    malformed(caller.put(where, {"meta": {"other": "1"}}), "meta")
+    malformed(caller.put(where, {"meta": {"a key": "1", "b": "2"}}), "meta")
+    deleted = caller.delete(where)
+    assert (deleted.status_code, deleted.data) == (200, b"")
+    missing(caller.delete(where))
+
+
+def test_too_many_keys(caller: Caller, path: str) -> None:
+    where = f"{path}/metadata"
+    caller.put(where, {"metadata": {str(number): "v" for number in range(128)}})
+    assert "at most 128" in malformed(caller.post(where, {"metadata": {"one": "more"}}), "metadata")
+    assert "at most 128" in malformed(caller.put(f"{where}/one", {"meta": {"one": "more"}}), "metadata")
+    assert len(caller.get(where).json["metadata"]) == 128
+
+
+@pytest.mark.parametrize(
+    "pairs", ["x", 1, [], {"k": 1}, {"k": None}, {"": "v"}, {"k": "\x00"}, {"k": "v" * 256}]
+)
+def test_metadata_that_is_none(caller: Caller, path: str, pairs: object) -> None:
+    for method in ("POST", "PUT"):
+        malformed(caller.call(method, f"{path}/metadata", {"metadata": pairs}), "metadata")
+    malformed(caller.put(f"{path}/metadata/k", {"meta": pairs}), "meta")
+
+
+def test_of_what_is_not_there(stranger: Caller, path: str, noun: str) -> None:
+    unknown = f"/{noun}/{uuid.uuid4()}"
+    for where in (path, unknown):
+        for method, body in (("GET", None), ("POST", {"metadata": {}}), ("PUT", {"metadata": {}})):
+            missing(stranger.call(method, f"{where}/metadata", body))
+        for method, body in (("GET", None), ("PUT", {"meta": {"k": "v"}}), ("DELETE", None)):
+            missing(stranger.call(method, f"{where}/metadata/k", body))
+        missing(stranger.put(where, {noun[:-1]: {"name": "mine"}}))
+
+
+def test_lists_by_metadata(caller: Caller, path: str, noun: str) -> None:
+    pairs = {"tier": "gold", "it's": "ä 'quoted' \"value\" %"}
+    caller.put(f"{path}/metadata", {"metadata": pairs})
+    caller.volume(metadata={"tier": "silver"})
+    for wanted in (pairs, {"tier": "gold"}, {"it's": pairs["it's"]}):
+        found = caller.get(f"/{noun}/detail", query_string={"metadata": str(wanted)}).json[noun]
+        assert [f"/{noun}/{one['id']}" for one in found] == [path], wanted
+    for wanted in (
+        {"tier": "lead"},
+        {"tier": "gold", "x": "y"},
+        {"TIER": "gold"},
+        {"a.b[0]": "x"},
+        {"$": "x"},
+    ):
+        assert caller.get(f"/{noun}", query_string={"metadata": str(wanted)}).json[noun] == []
+    for nonsense in (
+        "x",
+        "{",
+        "[1]",
+        "{1: 2}",
+        "{'a': 1}",
+        "{'a\"b': 'c'}",
+        "{'a\\\\b': 'c'}",
+        "(" * 900,
+        "9" * 9000,
+    ):
+        malformed(caller.get(f"/{noun}", query_string={"metadata": nonsense}), "metadata")
+
+
+def test_names(caller: Caller, path: str, noun: str) -> None:
+    root = noun[:-1]
+    before = caller.get(path).json[root]
+    answer = caller.put(path, {root: {"name": "new", "description": "d"}})
+    assert answer.status_code == 200
+    after = answer.json[root]
+    assert (after["name"], after["description"]) == ("new", "d")
+    assert after["updated_at"] > after["created_at"]
+    unchanged = {"name", "description", "updated_at"}
+    assert {key: after[key] for key in after.keys() - unchanged} == {
+        key: before[key] for key in before.keys() - unchanged
+    }
+    older = caller.put(path, {root: {"display_name": "older", "display_description": None}}).json[root]
+    assert (older["name"], older["description"]) == ("older", None)
+    for nothing in ({}, {"colour": "red"}, {"name": 1}, {"name": "x" * 256}, {"description": ["x"]}):
+        refused(caller.put(path, {root: nothing}), 400, "badRequest")
+    assert caller.get(path).json[root]["name"] == "older"
+
+
+def test_a_volumes_metadata_stays_unless_it_is_given(caller: Caller) -> None:
+    volume_id = caller.volume(metadata={"a": "b"})
+    where = f"/volumes/{volume_id}"
+    for body in ({"name": "n"}, {"name": "n", "metadata": None}):
+        assert caller.put(where, {"volume": body}).json["volume"]["metadata"] == {"a": "b"}
+    assert caller.put(where, {"volume": {"metadata": {"c": "d"}}}).json["volume"]["metadata"] == {"c": "d"}
+
+
+def test_bootable(caller: Caller) -> None:
+    volume_id = caller.volume()
+    for flag in (True, False):
+        answer = act(caller, volume_id, "os-set_bootable", {"bootable": flag})
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert shown(caller, volume_id)["bootable"] == str(flag).lower()
+    for flag in (None, 1, "maybe"):
+        refused(act(caller, volume_id, "os-set_bootable", {"bootable": flag}), 400, "badRequest")
+
+
+def test_read_only(caller: Caller) -> None:
+    volume_id = caller.volume()
+
+    def mode() -> str:
+        answer = act(caller, volume_id, "os-initialize_connection", {"connector": {}})
+        return str(answer.json["connection_info"]["data"]["access_mode"])
+
+    assert "readonly" not in shown(caller, volume_id)["metadata"]
+    assert mode() == "rw"
+    assert acted(caller, volume_id, "os-update_readonly_flag", {"readonly": True})["metadata"] == {
+        "readonly": "True"
+    }
+    assert mode() == "ro"
+    message = refused(act(caller, volume_id, "os-attach", {"host_name": "h"}), 400, "badRequest")
+    assert message == f"Invalid volume: Invalid attaching mode 'rw' for volume {volume_id}: it is read-only."
+    acted(caller, volume_id, "os-attach", {"host_name": "h", "mode": "ro"})
+    message = refused(
+        act(caller, volume_id, "os-update_readonly_flag", {"readonly": False}), 400, "badRequest"
+    )
+    assert "status must be available to update readonly flag" in message
+    acted(caller, volume_id, "os-detach")
+    volume = acted(caller, volume_id, "os-update_readonly_flag", {"readonly": False})
+    assert volume["metadata"] == {"readonly": "False"}
+    # It is no metadata of the user's.
+    assert caller.get(f"/volumes/{volume_id}/metadata").json == {"metadata": {}}
+
+
+def test_image_metadata(caller: Caller) -> None:
+    volume_id = caller.volume()
+    assert "volume_image_metadata" not in shown(caller, volume_id)
+
+    def image(action: str, details: Any) -> Any:
+        answer = act(caller, volume_id, f"os-{action}_image_metadata", details)
+        assert answer.status_code == 200, answer.text
+        return answer.json if answer.data else None
+
+    assert image("show", None) == {"metadata": {}}
+    assert image("set", {"metadata": {"image_id": "i", "os": "linux"}}) == {
+        "metadata": {"image_id": "i", "os": "linux"}
+    }
+    assert image("set", {"metadata": {"os": "bsd"}}) == {"metadata": {"image_id": "i", "os": "bsd"}}
+    assert shown(caller, volume_id)["volume_image_metadata"] == {"image_id": "i", "os": "bsd"}
+    assert image("unset", {"key": "os"}) is None
+    assert image("show", {}) == {"metadata": {"image_id": "i"}}
+    missing(act(caller, volume_id, "os-unset_image_metadata", {"key": "os"}))
+    for nonsense in ({}, {"metadata": {"k": 1}}, {"metadata": "x"}):
+        refused(act(caller, volume_id, "os-set_image_metadata", nonsense), 400, "badRequest")
+
+
+def test_notes_on_another_projects_volume(caller: Caller, stranger: Caller) -> None:
+    volume_id = caller.volume()
+    for action, details in (
+        ("os-set_bootable", {"bootable": True}),
+        ("os-update_readonly_flag", {"readonly": True}),
+        ("os-set_image_metadata", {"metadata": {"k": "v"}}),
+        ("os-unset_image_metadata", {"key": "k"}),
+        ("os-show_image_metadata", None),
+    ):
+        missing(act(stranger, volume_id, action, details))

@@ -1,0 +1,109 @@
+"""A status that is set by hand, and the rails that it runs on."""
+
+from __future__ import annotations
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults
+from tests.functional.acting import act, acted, shown
+from tests.functional.caller import Caller, malformed, missing, refused
+
+
+def test_to_error_and_back_and_who_did_it(caller: Caller) -> None:
+    volume_id = caller.volume()
+    volume = acted(caller, volume_id, "os-reset_status", {"status": "error"})
+    assert volume["status"] == "error"
+    assert volume["cgflow:reason"].startswith("Status reset from available to error by ada (req-")
+    volume = acted(caller, volume_id, "os-reset_status", {"status": "available", "migration_status": "none"})
+    assert volume["status"] == "available"
+    caller.done(caller.delete(f"/volumes/{volume_id}"))
+
+
+def test_a_snapshot(caller: Caller, member: Caller, stranger: Caller) -> None:
+    name = caller.type()
+    group_id = caller.group(name)
+    caller.member(group_id, name)
+    caller.cgsnapshot(group_id)
+    snapshot_id = caller.get("/snapshots").json["snapshots"][0]["id"]
+    where, body = f"/snapshots/{snapshot_id}/action", {"os-reset_status": {"status": "error"}}
+    refused(member.post(where, body), 403, "forbidden")
+    assert caller.post(where, body).status_code == 202
+    snapshot = caller.get(f"/snapshots/{snapshot_id}").json["snapshot"]
+    assert snapshot["status"] == "error"
+    assert snapshot["cgflow:reason"].startswith("Status reset from available to error by ada")
+    malformed(caller.post(where, {"os-reset_status": {"status": "in-use"}}), "status")
+    malformed(caller.post(where, {"os-reset_status": {}}), "os-reset_status.status")
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        *(
+            {"status": word}
+            for word in ("creating", "deleting", "deleted", "attaching", "extending", "x", "")
+        ),
+        *({"status": value} for value in (None, 1, ["error"])),
+        {},
+        {"migration_status": "none"},
+        {"status": "error", "migration_status": "migrating"},
+        {"attach_status": "x"},
+        {"status": "error", "colour": "red"},
+        None,
+    ],
+)
+def test_what_is_no_status_to_rest_in(caller: Caller, details: object) -> None:
+    volume_id = caller.volume()
+    refused(act(caller, volume_id, "os-reset_status", details), 400, "badRequest")
+    assert shown(caller, volume_id)["status"] == "available"
+
+
+def test_only_by_administrators(caller: Caller, member: Caller) -> None:
+    volume_id = caller.volume()
+    message = refused(act(member, volume_id, "os-reset_status", {"status": "error"}), 403, "forbidden")
+    assert message.startswith("Policy doesn't allow volume_extension:volume_admin_actions:reset_status")
+    missing(act(Caller(caller._client), volume_id, "os-reset_status", {"status": "error"}))
+
+
+def test_never_while_a_flow_holds_it(caller: Caller, faults: Faults) -> None:
+    volume_id = caller.volume()
+    faults.order(Fault("extend_volume", "hang"))
+    extending = act(caller, volume_id, "os-extend", {"new_size": 2})
+    assert faults.await_fired(1, 20)
+    answer = act(caller, volume_id, "os-reset_status", {"status": "available"})
+    assert extending.headers["X-Cgflow-Flow-Id"] in refused(answer, 409, "conflictingRequest")
+    assert shown(caller, volume_id)["status"] == "extending"
+    faults.release()
+    caller.done(extending)
+
+
+def test_what_was_undone_is_not_called_usable(caller: Caller, faults: Faults) -> None:
+    faults.order(Fault("create_volume", "final"))
+    failed = caller.post("/volumes", {"volume": {"size": 1}})
+    caller.flow(failed)
+    volume_id = failed.json["volume"]["id"]
+    for status in ("available", "in-use"):
+        answer = act(caller, volume_id, "os-reset_status", {"status": status})
+        assert "never made" in refused(answer, 400, "badRequest")
+    acted(caller, volume_id, "os-reset_status", {"status": "error_deleting"})
+
+
+def test_it_does_not_contradict_the_attachments(caller: Caller) -> None:
+    volume_id = caller.volume()
+    for details in ({"status": "in-use"}, {"attach_status": "attached"}):
+        refused(act(caller, volume_id, "os-reset_status", details), 400, "badRequest")
+    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    message = refused(act(caller, volume_id, "os-reset_status", {"status": "available"}), 400, "badRequest")
+    assert "has attachments" in message
+    volume = acted(caller, volume_id, "os-reset_status", {"status": "error"})
+    assert len(volume["attachments"]) == 1
+    message = refused(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
+    assert message == "Invalid volume: Volume is still attached. Detach it first."
+    assert acted(caller, volume_id, "os-reset_status", {"status": "in-use"})["status"] == "in-use"
+    volume = acted(caller, volume_id, "os-reset_status", {"attach_status": "detached"})
+    assert (volume["status"], volume["attachments"]) == ("available", [])
+
+
+def test_one_that_is_stuck_between_is_freed(caller: Caller) -> None:
+    volume_id = caller.volume()
+    acted(caller, volume_id, "os-reserve")
+    assert acted(caller, volume_id, "os-reset_status", {"status": "available"})["status"] == "available"
