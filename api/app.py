@@ -19,6 +19,7 @@ from api.resources import (
     consistencygroup,
     extension,
     flow,
+    message,
     metadata,
     pool,
     qos_spec,
@@ -27,6 +28,7 @@ from api.resources import (
     service,
     snapshot,
     summary,
+    transfer,
     type_access,
     volume,
     volume_type,
@@ -51,6 +53,8 @@ BLUEPRINTS = (
     service.blueprint,
     extension.blueprint,
     flow.blueprint,
+    message.blueprint,
+    transfer.blueprint,
 )
 
 DOCUMENTED = "/v3/<project_id>"

@@ -48,6 +48,7 @@ EXTENSIONS = (
         "Whose a snapshot is, and how far it is.",
         "/snapshots/<snapshot_id>",
     ),
+    Extension("os-volume-transfer", "VolumeTransfer", "Hand volumes over.", "/os-volume-transfer"),
     Extension("os-types-manage", "TypesManage", "Make and remove volume types.", "/types"),
     Extension(
         "os-types-extra-specs",

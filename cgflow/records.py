@@ -32,36 +32,6 @@ class Backend:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
-    """One part of the service on one host, and when it last reported."""
-
-    binary: str
-    host: str
-    availability_zone: str
-    reported_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceState(Service):
-    """A part of the service as it is now: up if it has reported lately, disabled if it may take nothing."""
-
-    is_up: bool
-    is_disabled: bool = False
-    disabled_reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """What a backend holds of one project, or of all together if ``project_id`` is None."""
-
-    project_id: str | None
-    volumes: int
-    volume_gib: int
-    snapshots: int
-    snapshot_gib: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class VolumeType:
     """A named service class with the extra specs that select its backends."""
 
@@ -72,17 +42,6 @@ class VolumeType:
     created_at: datetime
     qos_specs_id: str | None = None
     extra_specs: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class QosSpec:
-    """What volumes may take of a backend. ``consumer`` says who is to see to it."""
-
-    id: str
-    name: str
-    consumer: str
-    specs: dict[str, str]
-    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

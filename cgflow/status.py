@@ -15,6 +15,7 @@ class Status(StrEnum):
     RESERVED = "reserved"
     ATTACHING = "attaching"
     DETACHING = "detaching"
+    AWAITING_TRANSFER = "awaiting-transfer"
     UPDATING = "updating"
     EXTENDING = "extending"
     RETYPING = "retyping"

@@ -20,6 +20,7 @@ from cgflow import clock
 from cgflow.config import settings as settings_of
 from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
+from cgflow.db.repositories import message as messages
 from cgflow.db.repositories import service as services
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
@@ -135,6 +136,8 @@ class Service:
         while forgotten == idempotency.TOGETHER:
             with self._database.write() as session:
                 forgotten = idempotency.forget(session, clock.now())
+        with self._database.write() as session:
+            messages.forget(session, clock.now())
 
     def _undo_again(self) -> None:
         with self._database.read() as session:

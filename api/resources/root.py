@@ -11,9 +11,7 @@ from api import health, versions
 # What Cinder serves and cgflow does not: a client has to be told so, and not to take it for a project.
 _NOT_OFFERED = frozenset(
     {
-        "backups", "clusters", "default-types",
-        "group_snapshots", "group_types", "groups",
-        "workers",
+        "backups", "clusters", "default-types", "group_snapshots", "group_types", "groups", "workers",
     }
 )  # fmt: skip
 

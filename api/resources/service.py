@@ -11,7 +11,7 @@ from api.blueprint import Blueprint
 from api.current import desk
 from api.schemas import pool
 from api.schemas import service as schemas
-from cgflow import clock, records
+from cgflow import bookkeeping, clock
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput, NotFound
@@ -54,7 +54,7 @@ class ServiceAction(MethodView):
 
     @blueprint.takes(schemas.ServiceIn)
     @blueprint.gives(200, schemas.ServiceChangedOut, 403, 404)
-    def put(self, body: dict[str, Any], action: str) -> records.ServiceState:
+    def put(self, body: dict[str, Any], action: str) -> bookkeeping.ServiceState:
         """Enable or disable a backend: nothing new is placed on one that is disabled."""
         authorize(_UPDATE)
         if action not in _DISABLING:
@@ -125,12 +125,12 @@ class Capabilities(MethodView):
         }
 
 
-def _parts() -> list[records.ServiceState]:
+def _parts() -> list[bookkeeping.ServiceState]:
     with desk().database.read() as session:
         return services.all(session, down_s=desk().settings.service_down_s)
 
 
-def _in_words(load: records.Load) -> dict[str, str]:
+def _in_words(load: bookkeeping.Load) -> dict[str, str]:
     return {
         "project": load.project_id or "(total)",
         "volume_count": str(load.volumes),

@@ -121,6 +121,26 @@ def release(session: Session, project_id: str, deltas: Mapping[str, int]) -> Non
     usage.write(session, project_id, usages)
 
 
+def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) -> None:
+    """Let what one project has in use, in amounts above zero, be in use of another at once.
+
+    Not repeatable by itself: the caller changes the owner in the same transaction.
+    Raises: QuotaExceeded, and moves nothing.
+    """
+    held = {resource: delta for resource, delta in sorted(deltas.items()) if delta}
+    if not held or source == target:
+        return
+    for project_id in sorted((source, target)):
+        usage.lock(session, project_id)
+    _hold(session, target, held)
+    usages = usage.read(session, target, list(held))
+    for resource, delta in held.items():
+        usages[resource].reserved -= delta
+        usages[resource].in_use += delta
+    usage.write(session, target, usages)
+    release(session, source, held)
+
+
 def expire(session: Session, now: datetime) -> list[str]:
     """Cancel the reservations whose time is over and whose flow has ended; return their ids.
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from taskflow.types.failure import Failure
 
 from cgflow.db.database import Database
+from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import Inventory, StorageDriver
 from cgflow.engine.supervisor import reason_from
@@ -80,6 +81,7 @@ class ClaimForChange(Claim):
         reason = reason_from(flow_failures.values())
         with database.write() as session:
             ledger.cancel(session, flow_id)
+            messages.tell(session, flow_id, messages.UNDONE, reason)
             rows = ROWS_OF[resource_type]
             rows.settle(session, [resource_id], flow_id, self.undone, reason, **self.undone_columns)
             release_others(session, flow_id, claims)
@@ -123,6 +125,7 @@ class ClaimForDelete(Claim):
         reason = reason_from(flow_failures.values())
         left = _inventory(drivers, host, group_id)
         with database.write() as session:
+            messages.tell(session, flow_id, messages.UNDONE, reason)
             for noun in deleting:
                 ids = claims[noun]
                 if left is not None:

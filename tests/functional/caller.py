@@ -59,7 +59,10 @@ class Caller:
     def flow(self, accepted: TestResponse) -> dict[str, Any]:
         """Return the flow that an answer leads to, once it has ended."""
         assert accepted.status_code == 202, accepted.text
-        flow_id = accepted.headers["X-Cgflow-Flow-Id"]
+        return self.flow_ended(accepted.headers["X-Cgflow-Flow-Id"])
+
+    def flow_ended(self, flow_id: str) -> dict[str, Any]:
+        """Return a flow, once it has ended."""
         seq = 0
         for _ in range(WAIT_S * 10):
             events = self.get(f"/flows/{flow_id}/events?after={seq}&wait=5").json["events"]

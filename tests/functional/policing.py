@@ -39,6 +39,14 @@ BODIES: dict[str, Any] = {
     "POST /attachments": {"attachment": {"volume_uuid": "{volume_id}"}},
     "PUT /attachments/{attachment_id}": {"attachment": {"connector": {"host": "h"}}},
     "POST /attachments/{attachment_id}/action": {"os-complete": None},
+    **{
+        f"POST {prefix}{path}": body
+        for prefix in ("/os-volume-transfer", "/volume-transfers")
+        for path, body in (
+            ("", {"transfer": {"volume_id": "{volume_id}"}}),
+            ("/{offer_id}/accept", {"accept": {"auth_key": "wrong"}}),
+        )
+    },
     "POST /qos-specs": {"qos_specs": {"name": "another"}},
     "PUT /qos-specs/{specs_id}": {"qos_specs": {"iops": "9"}},
     "PUT /qos-specs/{specs_id}/delete_keys": {"keys": ["iops"]},
@@ -92,6 +100,9 @@ QUERIES = {
 
 CHANGING_GETS = (*QUERIES, "GET /qos-specs/{specs_id}/disassociate_all")
 """What changes something although it is a GET, because that is what clients send."""
+
+GONE_BY_THEN = ("DELETE /volume-transfers/{transfer_id}",)
+"""What takes away, at a second address, what has been taken away at the first."""
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "volume_extension:volume_host_attribute": ("os-vol-host-attr:host",),
@@ -150,6 +161,11 @@ class Things:
         lone_id = owner.volume()
         reserved = {"attachment": {"volume_uuid": lone_id, "connector": {"host": "h"}}}
         attachment = owner.at(71).post("/attachments", reserved).json["attachment"]
+        offered = {"transfer": {"volume_id": owner.volume()}}
+        transfer = owner.post("/os-volume-transfer", offered).json["transfer"]
+        nowhere = owner.type(nobody_can="<is> True")
+        owner.flow(owner.post("/volumes", {"volume": {"size": 1, "volume_type": nowhere}}))
+        message = owner.at(71).get("/messages?limit=1").json["messages"][0]
         specs = owner.post("/qos-specs", {"qos_specs": {"name": f"qos-{type_name}", "iops": "1"}})
         types = owner.get(f"/types?name={type_name}").json["volume_types"]
         snapshots = owner.get(f"/snapshots?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
@@ -169,6 +185,9 @@ class Things:
             "flow_id": owner.get("/flows?limit=1").json["flows"][0]["id"],
             "target_id": owner.project,
             "class_name": "default",
+            "message_id": message["id"],
+            "transfer_id": transfer["id"],
+            "offer_id": transfer["id"],
             "attachment_id": attachment["id"],
             "specs_id": specs.json["qos_specs"]["id"],
             "alias": "consistencygroups",

@@ -134,6 +134,16 @@ def test_a_volumes_metadata_stays_unless_it_is_given(caller: Caller) -> None:
     assert caller.put(where, {"volume": {"metadata": {"c": "d"}}}).json["volume"]["metadata"] == {"c": "d"}
 
 
+def test_a_snapshot_is_made_with_metadata(caller: Caller) -> None:
+    body = {"volume_id": caller.volume(), "metadata": {"a": "b"}}
+    made = caller.post("/snapshots", {"snapshot": body})
+    assert made.json["snapshot"]["metadata"] == {"a": "b"}
+    snapshot_id = caller.done(made)
+    assert caller.get(f"/snapshots/{snapshot_id}/metadata").json == {"metadata": {"a": "b"}}
+    for nonsense in ("x", {"k": 1}, {"": "v"}):
+        refused(caller.post("/snapshots", {"snapshot": body | {"metadata": nonsense}}), 400, "badRequest")
+
+
 def test_bootable(caller: Caller) -> None:
     volume_id = caller.volume()
     for flag in (True, False):

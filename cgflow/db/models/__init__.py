@@ -7,11 +7,13 @@ from cgflow.db.models.cgsnapshot import Cgsnapshot
 from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
 from cgflow.db.models.flow import Flow, FlowEvent
 from cgflow.db.models.idempotency import IdempotencyKey
+from cgflow.db.models.message import Message
 from cgflow.db.models.qos_spec import QosAssociation, QosSpec
 from cgflow.db.models.quota import Quota, QuotaClass, QuotaUsage, Reservation
 from cgflow.db.models.service import Service
 from cgflow.db.models.snapshot import Snapshot
 from cgflow.db.models.taskflow import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
+from cgflow.db.models.transfer import Transfer
 from cgflow.db.models.volume import Volume
 from cgflow.db.models.volume_type import ExtraSpec, TypeAccess, VolumeType
 
@@ -29,6 +31,7 @@ __all__ = [
     "Flow",
     "FlowEvent",
     "IdempotencyKey",
+    "Message",
     "QosAssociation",
     "QosSpec",
     "Quota",
@@ -37,6 +40,7 @@ __all__ = [
     "Reservation",
     "Service",
     "Snapshot",
+    "Transfer",
     "TypeAccess",
     "Volume",
     "VolumeType",

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
+from cgflow.db.repositories import message
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.paging import ListQuery, page_of
 from cgflow.errors import NotFound
@@ -130,6 +131,7 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> N
     if let_go:
         rows.claim(session, [flow.resource_id], flow.id, None)
     rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
+    message.tell(session, flow.id, message.ROLLBACK_FAILED, reason)
 
 
 def events(

@@ -1,0 +1,48 @@
+"""Messages: ``/messages``."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.auth import authorize, authorize_on, permitted
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import message as schemas
+from cgflow.db.repositories import message as messages
+from cgflow.db.repositories.paging import ListQuery
+
+blueprint = Blueprint("messages", "What users are told of operations that failed.")
+
+
+@blueprint.since(3)
+@blueprint.route("/messages")
+class Messages(MethodView):
+    """All of them."""
+
+    @blueprint.takes(schemas.MessageListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List messages, the newest first."""
+        authorize("message:get_all")
+        return answers.page("messages", messages.page, query)
+
+
+@blueprint.since(3)
+@blueprint.route("/messages/<message_id>")
+class Message(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, message_id: str) -> dict[str, object]:
+        """Show a message."""
+        return {"message": permitted("message:get", messages.get, message_id)}
+
+    @blueprint.gives(204, None, 404)
+    def delete(self, message_id: str) -> Response:
+        """Delete a message."""
+        authorize_on("message:delete", messages.get, message_id)
+        with desk().database.write() as session:
+            messages.delete(session, message_id, caller().scope)
+        return Response(status=204)

@@ -1,0 +1,45 @@
+"""Messages on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from api.schemas.envelope import listed, wrapped
+from api.schemas.fields import Moment, Text
+from api.schemas.listing import ListIn
+from api.schemas.resource import links
+
+
+class MessageListIn(ListIn):
+    """The query of the list of messages, which have neither name nor status."""
+
+    filters = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
+
+    class Meta(ListIn.Meta):  # noqa: D106
+        exclude = ("name", "status")
+
+    resource_uuid = Text(metadata={"description": "Only those of the thing with this id."})
+    resource_type = Text(metadata={"description": "Such as `VOLUME` or `CONSISTENCYGROUP`."})
+    event_id = Text(metadata={"description": "Only those of this kind of event."})
+    request_id = Text(metadata={"description": "Only those that followed from this request."})
+    message_level = Text(metadata={"description": "`ERROR` is the only one so far."})
+
+
+class MessageOut(Schema):
+    """One message. ``cgflow:flow_id`` is the flow that failed, whose history tells the rest."""
+
+    id = fields.String()
+    event_id = fields.String()
+    user_message = fields.String()
+    message_level = fields.String()
+    resource_type = fields.String()
+    resource_uuid = fields.String()
+    request_id = fields.String()
+    created_at = Moment()
+    guaranteed_until = Moment()
+    flow_id = fields.String(data_key="cgflow:flow_id")
+    links = links("messages")
+
+
+ShowEnvelope = wrapped("message", MessageOut)
+ShowPage = listed("messages", MessageOut)

@@ -1,0 +1,81 @@
+"""Messages: what users are told of operations that failed, for thirty days."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete as delete_rows
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cgflow import bookkeeping, clock
+from cgflow.db.models import Flow, Message
+from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.db.upsert import insert_missing
+from cgflow.errors import NotFound
+
+KEPT_FOR = timedelta(days=30)
+UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
+
+_WORDS = {UNDONE: "failed and was undone", ROLLBACK_FAILED: "failed, and undoing it failed as well"}
+_FILTERS = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
+
+# Cinder's words, where it has one.
+_TYPES = {"snapshot": "VOLUME_SNAPSHOT"}
+
+
+def tell(session: Session, flow_id: str, end: str, reason: str) -> None:
+    """Tell the owner of a flow's resource how the flow ended and why, in the transaction that says so there.
+
+    Told once for each end of a flow, however often the step that tells it is begun again.
+    """
+    flow = session.execute(select(Flow).where(Flow.id == flow_id)).scalar_one()
+    now = clock.now()
+    row = {
+        "id": str(uuid.uuid5(uuid.UUID(flow_id), end)),
+        "project_id": flow.project_id,
+        "request_id": flow.request_id,
+        "resource_type": _TYPES.get(flow.resource_type, flow.resource_type.upper()),
+        "resource_uuid": flow.resource_id,
+        "event_id": "_".join(("CGFLOW", *flow.operation.upper().split("."), end.upper())),
+        "message_level": "ERROR",
+        "user_message": f"{flow.operation} {_WORDS[end]}: {reason}",
+        "flow_id": flow_id,
+        "created_at": now,
+        "guaranteed_until": now + KEPT_FOR,
+    }
+    insert_missing(session, Message, [row])
+
+
+def get(session: Session, id: str, scope: str | None) -> bookkeeping.Message:  # noqa: A002 - the field's word
+    """Return a message. Raises: NotFound, also for another project's."""
+    row = session.get(Message, id)
+    if row is None or (scope is not None and row.project_id != scope):
+        raise NotFound(f"Message {id} could not be found.")
+    return row.to_record()
+
+
+def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeeping.Message]:
+    """Return one page of the messages of a project, or of all. Raises: InvalidInput."""
+    statement = select(Message) if scope is None else select(Message).where(Message.project_id == scope)
+    rows = select_page(
+        session,
+        statement,
+        Message,
+        query,
+        sortable=("created_at", "id", *_FILTERS),
+        filterable={name: getattr(Message, name) for name in _FILTERS},
+    )
+    return [row.to_record() for row in rows]
+
+
+def delete(session: Session, id: str, scope: str | None) -> None:  # noqa: A002
+    """Delete a message. Raises: NotFound."""
+    get(session, id, scope)
+    session.execute(delete_rows(Message).where(Message.id == id))
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Delete the messages that need not be kept any longer."""
+    session.execute(delete_rows(Message).where(Message.guaranteed_until < now))

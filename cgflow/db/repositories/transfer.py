@@ -1,0 +1,50 @@
+"""Transfers: offers to hand a volume over to another project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
+from sqlalchemy.orm import Session
+
+from cgflow import bookkeeping, clock
+from cgflow.db.models import Transfer
+from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.errors import NotFound
+
+
+def add(session: Session, **columns: Any) -> None:
+    """Insert a new offer, given by its columns."""
+    session.execute(insert(Transfer), [{"created_at": clock.now(), **columns}])
+
+
+def get(session: Session, id: str, scope: str | None) -> bookkeeping.Transfer:  # noqa: A002 - the field's word
+    """Return an offer that stands. Raises: NotFound, also for another project's."""
+    row = session.scalars(_standing().where(Transfer.id == id)).one_or_none()
+    if row is None or (scope is not None and row.project_id != scope):
+        raise NotFound(f"Transfer {id} could not be found.")
+    return row.to_record()
+
+
+def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeeping.Transfer]:
+    """Return one page of the offers of a project, or of all. Raises: InvalidInput."""
+    statement = _standing() if scope is None else _standing().where(Transfer.project_id == scope)
+    rows = select_page(
+        session,
+        statement,
+        Transfer,
+        query,
+        sortable=("created_at", "id", "name"),
+        filterable={"name": Transfer.name, "volume_id": Transfer.volume_id},
+    )
+    return [row.to_record() for row in rows]
+
+
+def end(session: Session, id: str, destination_project_id: str | None = None) -> None:  # noqa: A002
+    """Say that an offer does not stand any more: it was taken up by a project, or taken back."""
+    gone = {"deleted": True, "deleted_at": clock.now(), "destination_project_id": destination_project_id}
+    session.execute(update(Transfer).where(Transfer.id == id).values(**gone))
+
+
+def _standing() -> Select[Transfer]:
+    return select(Transfer).where(~Transfer.deleted)

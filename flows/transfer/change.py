@@ -1,0 +1,128 @@
+"""Offer a volume, take the offer back, or take it up: then it, its snapshots and its quota change hands."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from sqlalchemy.orm import Session
+
+from cgflow import bookkeeping, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import snapshot as snapshots
+from cgflow.db.repositories import transfer as transfers
+from cgflow.db.repositories import volume as volumes
+from cgflow.db.repositories import volume_type
+from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.quota import ledger
+from cgflow.quota.held import held_by
+from cgflow.status import Status
+from flows.acceptance import Desk, mint
+from flows.attachment.rules import held
+
+
+def create(
+    desk: Desk, context: RequestContext, *, volume_id: str, name: str | None, no_snapshots: bool
+) -> tuple[str, str]:
+    """Offer a volume; return the offer's id and the key that takes it up, which is shown this once.
+
+    Raises: NotFound, Busy, InvalidState for a member of a group or what is not at rest.
+    """
+    key, salt, transfer_id = secrets.token_hex(16), secrets.token_hex(16), mint()
+    with desk.database.write() as session:
+        volume = held(session, context, volume_id)
+        if volume.status is not Status.AVAILABLE:
+            raise InvalidState(
+                f"Invalid volume: status must be available to be transferred, but it is {volume.status}."
+            )
+        if volume.consistencygroup_id is not None:
+            raise InvalidState(
+                "Invalid volume: Volume must not be part of a consistency group to be transferred: "
+                f"it is in {volume.consistencygroup_id}."
+            )
+        copies = _copies(session, volume)
+        if no_snapshots and copies:
+            raise InvalidState(
+                f"Invalid volume: Volume {volume.id} has snapshots, which cannot stay behind: "
+                "delete them, or transfer them as well."
+            )
+        transfers.add(
+            session,
+            id=transfer_id,
+            volume_id=volume.id,
+            name=name,
+            project_id=volume.project_id,
+            salt=salt,
+            key_hash=_hash(key, salt),
+            no_snapshots=no_snapshots,
+        )
+        volumes.ROWS.edit(session, volume.id, status=Status.AWAITING_TRANSFER.value)
+    return transfer_id, key
+
+
+def delete(desk: Desk, context: RequestContext, transfer_id: str) -> None:
+    """Take an offer back. Raises: NotFound, Busy."""
+    with desk.database.write() as session:
+        transfer = transfers.get(session, transfer_id, context.scope)
+        volume = volumes.lock(session, transfer.volume_id, None)
+        transfers.end(session, transfer.id)
+        if volume.status is Status.AWAITING_TRANSFER:
+            volumes.ROWS.edit(session, volume.id, status=Status.AVAILABLE.value)
+
+
+def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: str) -> bookkeeping.Transfer:
+    """Take an offer up for the caller's project. All of it changes hands, or nothing.
+
+    Raises: NotFound; InvalidInput for another key; InvalidState; Busy; QuotaExceeded.
+    """
+    with desk.database.write() as session:
+        transfer = transfers.get(session, transfer_id, None)
+        if not hmac.compare_digest(_hash(auth_key, transfer.salt), transfer.key_hash):
+            raise InvalidInput(
+                f"Invalid auth key: Attempt to transfer {transfer_id} with invalid auth key.", "auth_key"
+            )
+        volume = volumes.lock(session, transfer.volume_id, None)
+        if volume.status is not Status.AWAITING_TRANSFER:
+            raise InvalidState(
+                f"Invalid volume: status must be {Status.AWAITING_TRANSFER}, but it is {volume.status}."
+            )
+        _check_type(session, context, volume)
+        copies = _copies(session, volume)
+        moved = held_by([volume, *copies], no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota)
+        for project_id, deltas in sorted(moved.items()):
+            ledger.move(session, project_id, context.project_id, deltas)
+        owner = {"project_id": context.project_id, "user_id": context.user_id}
+        volumes.ROWS.edit(session, volume.id, status=Status.AVAILABLE.value, **owner)
+        for copy in copies:
+            snapshots.ROWS.edit(session, copy.id, **owner)
+        transfers.end(session, transfer.id, context.project_id)
+    return transfer
+
+
+def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
+    """Return the snapshots that go with a volume. Raises: Busy; InvalidState for one of a cgsnapshot."""
+    copies = snapshots.of_volumes(session, [volume.id])
+    for copy in copies:
+        if copy.claimed_by is not None:
+            raise Busy(snapshots.ROWS.busy(copy.id, copy.claimed_by))
+        if copy.cgsnapshot_id is not None:
+            raise InvalidState(
+                f"Invalid volume: Snapshot {copy.id} of volume {volume.id} is part of cgsnapshot "
+                f"{copy.cgsnapshot_id}, which cannot be torn apart. Delete that first."
+            )
+    return copies
+
+
+def _check_type(session: Session, context: RequestContext, volume: records.Volume) -> None:
+    type_id = volume.volume_type_id
+    if type_id is None or context.is_admin or volume_type.is_usable(session, type_id, context.project_id):
+        return
+    raise InvalidState(
+        f"Invalid volume: Project {context.project_id} may not use the private volume type of volume "
+        f"{volume.id}. Ask an administrator to let it in."
+    )
+
+
+def _hash(key: str, salt: str) -> str:
+    return hashlib.scrypt(key.encode(), salt=salt.encode(), n=2**12, r=8, p=1).hex()

@@ -1,0 +1,203 @@
+"""A volume changes hands: offered, taken up with the key, or taken back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cgflow.db.models import Transfer
+from tests.functional.acting import act, acted, shown
+from tests.functional.caller import Caller, malformed, missing, refused
+from tests.support.world import World
+
+PATHS = ("/os-volume-transfer", "/volume-transfers")
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def other(modern: Caller) -> Caller:
+    """A member of the project that is to have the volume."""
+    return Caller(modern._client, user="bea", roles="member").at(71)
+
+
+def offered(caller: Caller, path: str = PATHS[0], **body: Any) -> dict[str, Any]:
+    answer = caller.post(path, {"transfer": body})
+    assert answer.status_code == 202, answer.text
+    found: dict[str, Any] = answer.json["transfer"]
+    return found
+
+
+def usage(caller: Caller) -> dict[str, int]:
+    lines = caller.get(f"/os-quota-sets/{caller.project}?usage=True").json["quota_set"]
+    lines.pop("id")
+    assert all(line["reserved"] == 0 for line in lines.values())
+    return {name: line["in_use"] for name, line in lines.items() if line["in_use"]}
+
+
+def take(caller: Caller, transfer: dict[str, Any], key: str | None = None, path: str = PATHS[0]) -> Any:
+    body = {"accept": {"auth_key": key or transfer["auth_key"]}}
+    return caller.post(f"{path}/{transfer['id']}/accept", body)
+
+
+def test_a_volume_changes_hands(modern: Caller, other: Caller, path: str, served: World) -> None:
+    name = modern.type()
+    volume_id = modern.volume(size=2, volume_type=name)
+    transfer = offered(modern, path, volume_id=volume_id, name="gift")
+    assert transfer == {
+        "id": transfer["id"],
+        "volume_id": volume_id,
+        "name": "gift",
+        "auth_key": transfer["auth_key"],
+        "created_at": transfer["created_at"],
+        "links": transfer["links"],
+        "no_snapshots": False,
+        "source_project_id": modern.project,
+        "destination_project_id": None,
+        "accepted": False,
+    }
+    assert shown(modern, volume_id)["status"] == "awaiting-transfer"
+    public = {key: value for key, value in transfer.items() if key != "auth_key"}
+    assert modern.get(f"{path}/{transfer['id']}").json == {"transfer": public}
+    assert modern.get(f"{path}/detail").json == {"transfers": [public]}
+    short = {key: public[key] for key in ("id", "volume_id", "name", "links")}
+    assert modern.get(path).json == {"transfers": [short]}
+    with served.database.read() as session:
+        row = session.scalars(select(Transfer).where(Transfer.id == transfer["id"])).one()
+        assert transfer["auth_key"] not in str(vars(row))
+
+    before = usage(modern)
+    assert (before["volumes"], before["gigabytes"], before[f"volumes_{name}"]) == (1, 2, 1)
+    taken = take(other, transfer, path=path)
+    assert taken.status_code == 202
+    # The address is within the new owner's project.
+    assert taken.json["transfer"] | {"links": short["links"]} == short
+    missing(modern.get(f"/volumes/{volume_id}"))
+    volume = shown(other, volume_id)
+    assert (volume["status"], volume["user_id"]) == ("available", "bea")
+    assert volume["os-vol-tenant-attr:tenant_id"] == other.project
+    assert usage(modern) == {}
+    assert usage(other) == before
+    missing(take(other, transfer, path=path))
+    assert modern.get(path).json == {"transfers": []}
+    other.done(other.delete(f"/volumes/{volume_id}"))
+    assert usage(other) == {}
+
+
+def test_what_came_later_is_not_told_before(modern: Caller, other: Caller) -> None:
+    transfer = offered(modern.at(0), volume_id=modern.volume())
+    assert set(transfer) == {"id", "volume_id", "name", "auth_key", "created_at", "links"}
+    missing(modern.at(54).get("/volume-transfers"))
+    assert "no_snapshots" in modern.at(55).get(f"/volume-transfers/{transfer['id']}").json["transfer"]
+
+
+def test_an_offer_is_taken_back(modern: Caller, other: Caller, path: str) -> None:
+    volume_id = modern.volume()
+    transfer = offered(modern, path, volume_id=volume_id)
+    missing(other.delete(f"{path}/{transfer['id']}"))
+    missing(other.get(f"{path}/{transfer['id']}"))
+    answer = modern.delete(f"{path}/{transfer['id']}")
+    assert (answer.status_code, answer.data) == (202, b"")
+    assert shown(modern, volume_id)["status"] == "available"
+    missing(take(other, transfer))
+    missing(modern.delete(f"{path}/{transfer['id']}"))
+
+
+def test_another_key_moves_nothing(modern: Caller, other: Caller) -> None:
+    transfer = offered(modern, volume_id=modern.volume())
+    for key in ("x", "0" * 32, transfer["auth_key"][:-1], transfer["auth_key"] + "0", "ä"):
+        assert "invalid auth key" in malformed(take(other, transfer, key), "auth_key")
+    assert usage(other) == {}
+    assert take(other, transfer).status_code == 202
+
+
+def test_over_quota_moves_nothing(modern: Caller, other: Caller) -> None:
+    volume_id = modern.volume(size=3)
+    transfer = offered(modern, volume_id=volume_id)
+    admin = Caller(modern._client, other.project)
+    admin.put(f"/os-quota-sets/{other.project}", {"quota_set": {"gigabytes": 2}})
+    message = refused(take(other, transfer), 413, "overLimit")
+    assert "Requested 3G, quota is 2G" in message
+    assert shown(modern, volume_id)["status"] == "awaiting-transfer"
+    assert usage(other) == {}
+    assert usage(modern)["gigabytes"] == 3
+    admin.put(f"/os-quota-sets/{other.project}", {"quota_set": {"gigabytes": 3}})
+    assert take(other, transfer).status_code == 202
+
+
+def test_a_member_of_a_group_is_not_transferred(modern: Caller) -> None:
+    """S59."""
+    name = modern.type()
+    group_id = modern.group(name)
+    volume_id = modern.member(group_id, name)
+    answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
+    assert "must not be part of a consistency group" in refused(answer, 400, "badRequest")
+    assert shown(modern, volume_id)["status"] == "available"
+
+
+def test_only_what_is_at_rest_is_offered_and_it_rests_until_then(modern: Caller) -> None:
+    volume_id = modern.volume()
+    acted(modern, volume_id, "os-attach", {"host_name": "h"})
+    answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
+    assert "must be available" in refused(answer, 400, "badRequest")
+    acted(modern, volume_id, "os-detach")
+    offered(modern, volume_id=volume_id)
+    for answer in (
+        modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}}),
+        modern.delete(f"/volumes/{volume_id}"),
+        act(modern, volume_id, "os-extend", {"new_size": 2}),
+        act(modern, volume_id, "os-attach", {"host_name": "h"}),
+    ):
+        refused(answer, 400, "badRequest")
+
+
+def test_its_snapshots_go_with_it(modern: Caller, other: Caller) -> None:
+    volume_id = modern.volume(size=2)
+    snapshot_id = modern.done(modern.post("/snapshots", {"snapshot": {"volume_id": volume_id}}))
+    behind = modern.post(PATHS[1], {"transfer": {"volume_id": volume_id, "no_snapshots": True}})
+    assert "which cannot stay behind" in refused(behind, 400, "badRequest")
+    transfer = offered(modern, volume_id=volume_id)
+    before = usage(modern)
+    assert (before["snapshots"], before["gigabytes"]) == (1, 4)
+    assert take(other, transfer).status_code == 202
+    assert usage(modern) == {}
+    assert usage(other) == before
+    missing(modern.get(f"/snapshots/{snapshot_id}"))
+    snapshot = other.get(f"/snapshots/{snapshot_id}").json["snapshot"]
+    assert snapshot["os-extended-snapshot-attributes:project_id"] == other.project
+    other.done(other.delete(f"/snapshots/{snapshot_id}"))
+    other.done(other.delete(f"/volumes/{volume_id}"))
+    assert usage(other) == {}
+
+
+def test_a_private_type_is_taken_by_those_who_may_use_it(modern: Caller, other: Caller) -> None:
+    body = {"name": f"type-{uuid.uuid4().hex[:8]}", "os-volume-type-access:is_public": False}
+    kind = modern.post("/types", {"volume_type": body}).json["volume_type"]
+    transfer = offered(modern, volume_id=modern.volume(volume_type=kind["id"]))
+    assert "may not use the private volume type" in refused(take(other, transfer), 400, "badRequest")
+    modern.post(f"/types/{kind['id']}/action", {"addProjectAccess": {"project": other.project}})
+    assert take(other, transfer).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"volume_id": None}, {"volume_id": ""}, {"volume_id": 1}, {"volume_id": "x", "name": 1},
+             {"volume_id": "x", "no_snapshots": "maybe"}, {"volume_id": "x", "colour": "red"}]
+)  # fmt: skip
+def test_offers_that_are_none(modern: Caller, body: object) -> None:
+    refused(modern.post(PATHS[0], {"transfer": body}), 400, "badRequest")
+
+
+def test_unknown_ones(modern: Caller, other: Caller) -> None:
+    missing(modern.post(PATHS[0], {"transfer": {"volume_id": str(uuid.uuid4())}}))
+    missing(other.post(PATHS[0], {"transfer": {"volume_id": modern.volume()}}))
+    missing(take(modern, {"id": str(uuid.uuid4()), "auth_key": "x"}))
+    transfer = offered(modern, volume_id=modern.volume())
+    for accept in ({}, {"auth_key": None}, {"auth_key": 1}, {"auth_key": ""}, None):
+        refused(modern.post(f"{PATHS[0]}/{transfer['id']}/accept", {"accept": accept}), 400, "badRequest")
