@@ -25,6 +25,7 @@ from api import body
 from api.current import caller, desk
 from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
+from cgflow.engine.masking import masked_by_name
 from cgflow.errors import Busy, InvalidInput
 
 HEADER = "Idempotency-Key"
@@ -95,8 +96,19 @@ class Key:
     def keep(self, session: Session, answer: Response) -> None:
         """Keep the answer, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
-        text = answer.get_data(as_text=True)
-        keys.keep(session, self.owner, status=answer.status_code, headers=headers, body=text)
+        keys.keep(
+            session, self.owner, status=answer.status_code, headers=headers, body=_without_secrets(answer)
+        )
+
+
+def _without_secrets(answer: Response) -> str:
+    """Return a body as it is kept: what is shown only once, such as the key of a transfer, is masked."""
+    text = answer.get_data(as_text=True)
+    if not answer.is_json or not text:
+        return text
+    told = json.loads(text)
+    kept = masked_by_name(told)
+    return text if kept == told else json.dumps(kept)
 
 
 def key() -> Key | None:

@@ -16,14 +16,26 @@ What a flow was accepted with (its shape and symbols) is stored as it is, for th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 MASK = "***"
 
 _ANYWHERE = {"password", "passwd", "pswd", "pass", "passphrase", "secret", "token", "credential", "keyring"}
 _AT_THE_END = {"auth", "authorization", "cookie"}
-_OF_KEYS = {"api", "access", "client", "encryption", "master", "private", "secret", "shared", "ssl", "volume"}
+_OF_KEYS = {
+    "api",
+    "access",
+    "auth",
+    "client",
+    "encryption",
+    "master",
+    "private",
+    "secret",
+    "shared",
+    "ssl",
+    "volume",
+}
 _PLURAL = re.compile(r"(?<=[a-z]{3})(?<!s)s$")
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
@@ -54,15 +66,26 @@ def is_secret(name: str) -> bool:
 
 def masked(value: Any) -> Any:
     """Return JSON with every secret in it masked; what is given is left as it is. Masking twice is once."""
+    return _masked(value, in_words)
+
+
+def masked_by_name(value: Any) -> Any:
+    """Return JSON in which whatever stands under the name of a secret is masked, and words are left."""
+    return _masked(value, str)
+
+
+def _masked(value: Any, words: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return in_words(value)
+        return words(value)
     if isinstance(value, Mapping):
         return {
-            key: MASK if isinstance(key, str) and is_secret(key) and under is not None else masked(under)
+            key: MASK
+            if isinstance(key, str) and is_secret(key) and under is not None
+            else _masked(under, words)
             for key, under in value.items()
         }
     if isinstance(value, list | tuple):
-        return type(value)(masked(one) for one in value)
+        return type(value)(_masked(one, words) for one in value)
     return value
 
 

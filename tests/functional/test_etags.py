@@ -235,3 +235,13 @@ def test_many_writers_count_without_a_loss(w: World) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count, range(4)))
     assert caller.get(path).json == {"count": "20"}
+
+
+@pytest.mark.parametrize("noun", ["volume", "snapshot"])
+def test_what_is_changed_on_a_condition_is_answered_as_it_is_now(caller: Caller, noun: str) -> None:
+    volume_id = caller.volume(name="old")
+    path = f"/{noun}s/{volume_id if noun == 'volume' else caller.snapshot(volume_id, name='old')}"
+    tag = caller.get(path).headers["ETag"]
+    answer = caller.put(path, {noun: {"name": "new"}}, headers={"If-Match": tag})
+    assert answer.status_code == 200, answer.text
+    assert answer.json[noun]["name"] == "new"

@@ -201,3 +201,13 @@ def test_unknown_ones(modern: Caller, other: Caller) -> None:
     transfer = offered(modern, volume_id=modern.volume())
     for accept in ({}, {"auth_key": None}, {"auth_key": 1}, {"auth_key": ""}, None):
         refused(modern.post(f"{PATHS[0]}/{transfer['id']}/accept", {"accept": accept}), 400, "badRequest")
+
+
+def test_the_key_is_shown_once_also_under_an_idempotency_key(modern: Caller) -> None:
+    body = {"transfer": {"volume_id": modern.volume(), "name": "password=kept"}}
+    headers = {"Idempotency-Key": "offer"}
+    first = modern.post(PATHS[0], body, headers=headers)
+    again = modern.post(PATHS[0], body, headers=headers)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json["transfer"] == {**first.json["transfer"], "auth_key": "***"}
+    assert again.json["transfer"]["name"] == "password=kept"

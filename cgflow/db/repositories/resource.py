@@ -162,7 +162,9 @@ class Rows(Generic[RecordT]):
         statement = select(self.model).where(self.model.id == id, self.model.deleted.is_(False))
         if lock:
             statement = statement.with_for_update(of=self.model)
-        row = session.execute(statement).unique().scalar_one_or_none()
+        # Records are changed in bulk, behind the back of what the session has loaded before.
+        afresh = statement.execution_options(populate_existing=True)
+        row = session.execute(afresh).unique().scalar_one_or_none()
         if row is None or (scope is not None and row.project_id != scope):
             raise NotFound(self._missing.format(id=id))
         return row
