@@ -45,6 +45,18 @@ class VolumeType:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupType:
+    """A named kind of group, with the group specs that tell what it asks for."""
+
+    id: str
+    name: str
+    description: str | None
+    is_public: bool
+    created_at: datetime
+    group_specs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resource:
     """What every operated thing has."""
 
@@ -64,10 +76,16 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyGroup(Resource):
-    """Volumes that share one point in time. ``host`` is the backend's name, None until placed."""
+    """Volumes that share one point in time. ``host`` is the backend's name, None until placed.
+
+    ``cgsnapshot_id`` or ``source_cgid`` names what it was made from, which may be gone since.
+    """
 
     availability_zone: str
     host: str | None
+    group_type_id: str
+    cgsnapshot_id: str | None
+    source_cgid: str | None
     volume_type_ids: tuple[str, ...]
 
 

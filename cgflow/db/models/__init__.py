@@ -6,6 +6,7 @@ from cgflow.db.models.base import Base
 from cgflow.db.models.cgsnapshot import Cgsnapshot
 from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
 from cgflow.db.models.flow import Flow, FlowEvent
+from cgflow.db.models.group_type import GroupSpec, GroupType
 from cgflow.db.models.idempotency import IdempotencyKey
 from cgflow.db.models.message import Message
 from cgflow.db.models.qos_spec import QosAssociation, QosSpec
@@ -34,6 +35,8 @@ __all__ = [
     "Message",
     "QosAssociation",
     "QosSpec",
+    "GroupSpec",
+    "GroupType",
     "Quota",
     "QuotaClass",
     "QuotaUsage",

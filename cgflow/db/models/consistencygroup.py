@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cgflow import records
 from cgflow.db.models.base import ID, NAME, Base, ResourceColumns
+from cgflow.db.models.group_type import BUILT_IN
 
 
 class ConsistencyGroupType(Base):
@@ -22,13 +23,19 @@ class ConsistencyGroupType(Base):
 
 
 class ConsistencyGroup(ResourceColumns, Base):
-    """Volumes that share one point in time, all on one backend."""
+    """Volumes that share one point in time, all on one backend.
+
+    What it was made from, a cgsnapshot or another group, is told, not referred to: it may be gone.
+    """
 
     __tablename__ = "consistencygroups"
     __table_args__ = (Index(None, "project_id", "deleted", "created_at"),)
 
     availability_zone: Mapped[str] = mapped_column(NAME)
     host: Mapped[str | None] = mapped_column(NAME)
+    group_type_id: Mapped[str] = mapped_column(ID, default=BUILT_IN, nullable=True)
+    cgsnapshot_id: Mapped[str | None] = mapped_column(ID)
+    source_cgid: Mapped[str | None] = mapped_column(ID)
     types: Mapped[list[ConsistencyGroupType]] = relationship(
         lazy="selectin", cascade="all, delete-orphan", order_by=ConsistencyGroupType.position
     )
@@ -39,5 +46,8 @@ class ConsistencyGroup(ResourceColumns, Base):
             **self.common(),
             availability_zone=self.availability_zone,
             host=self.host,
+            group_type_id=self.group_type_id,
+            cgsnapshot_id=self.cgsnapshot_id,
+            source_cgid=self.source_cgid,
             volume_type_ids=tuple(t.volume_type_id for t in self.types),
         )
