@@ -113,6 +113,7 @@ class Acceptance:
     settings: Settings
     flow_id: str
     claims: dict[str, list[str]] = field(default_factory=dict)
+    has_flow: bool = False
 
     def flow(
         self,
@@ -133,6 +134,7 @@ class Acceptance:
         noun, resource_id = resource
         project_id = self._owner(noun, resource_id)
         self.claims = {name: list(ids) for name, ids in claims.items()}
+        self.has_flow = True
         common = {
             "flow_id": self.flow_id,
             "project_id": project_id,
@@ -187,11 +189,16 @@ class Acceptance:
 
 @contextmanager
 def accepting(desk: Desk, context: RequestContext) -> Iterator[Acceptance]:
-    """Open the one transaction of an acceptance, and wake a conductor once it is committed."""
+    """Open the one transaction of an acceptance, and wake a conductor once it is committed.
+
+    What turns out to need no flow is done in that transaction, and wakes nobody.
+    """
     flow_id = mint()
     with desk.writing(flow_id) as session:
-        yield Acceptance(session, context, desk.settings, flow_id)
-    desk.afterwards(lambda: desk.conductor.wake(flow_id))
+        acceptance = Acceptance(session, context, desk.settings, flow_id)
+        yield acceptance
+    if acceptance.has_flow:
+        desk.afterwards(lambda: desk.conductor.wake(flow_id))
 
 
 def _do(calls: list[Callable[[], None]]) -> None:

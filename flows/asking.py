@@ -64,6 +64,15 @@ def expect_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
         raise _not_so(f"the place of group {group_id} was {done}", f"it {but}")
 
 
+def expect_member(driver: StorageDriver, group_id: str, volume: VolumeSpec) -> None:
+    """Raise AmbiguousDriverError unless the volume is in the group, or is not, as its ``group_id`` says."""
+    wanted = volume.group_id == group_id
+    if (volume.id in ask(driver.inventory, group_id).volumes) is not wanted:
+        done, but = ("into", "is not in it") if wanted else ("out of", "is still in it")
+        raise _not_so(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
+    expect_volume(driver, volume, volume.size_gib)
+
+
 def expect_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
     """Raise AmbiguousDriverError if anything is left of a copy."""
     if ask(driver.has_snapshot, snapshot):

@@ -11,7 +11,10 @@ from cgflow.errors import FlowMismatch
 from flows.cgsnapshot.create import create_cgsnapshot
 from flows.cgsnapshot.delete import delete_cgsnapshot
 from flows.consistencygroup.create import create_consistencygroup
+from flows.consistencygroup.create_from_cgsnapshot import create_consistencygroup_from_cgsnapshot
+from flows.consistencygroup.create_from_group import create_consistencygroup_from_group
 from flows.consistencygroup.delete import delete_consistencygroup
+from flows.consistencygroup.update import update_consistencygroup
 from flows.snapshot.create import create_snapshot
 from flows.snapshot.delete import delete_snapshot
 from flows.volume.create import create_volume
@@ -26,9 +29,12 @@ OPERATIONS: dict[str, Definition] = {
     "cgsnapshot.create": Definition(1, create_cgsnapshot),
     "cgsnapshot.delete": Definition(1, delete_cgsnapshot),
     "consistencygroup.create": Definition(1, create_consistencygroup),
+    "consistencygroup.create_from_cgsnapshot": Definition(1, create_consistencygroup_from_cgsnapshot),
+    "consistencygroup.create_from_group": Definition(1, create_consistencygroup_from_group),
     "consistencygroup.delete": Definition(1, delete_consistencygroup),
     "snapshot.create": Definition(1, create_snapshot),
     "snapshot.delete": Definition(1, delete_snapshot),
+    "consistencygroup.update": Definition(1, update_consistencygroup),
     "volume.create": Definition(1, create_volume),
     "volume.create_from_snapshot": Definition(1, create_volume_from_snapshot),
     "volume.create_from_volume": Definition(1, create_volume_from_volume),

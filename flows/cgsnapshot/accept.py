@@ -12,9 +12,10 @@ from cgflow.quota import resources
 from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting, mint
 from flows.consistencygroup.accept import find as find_group
+from flows.consistencygroup.accept_source import makers_of
+from flows.consistencygroup.members import check_ready, living_members
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
-READY = (Status.AVAILABLE, Status.IN_USE)
 
 
 def create(
@@ -29,9 +30,12 @@ def create(
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         group = find_group(session, consistencygroup_id, context)
-        # The record of a member that never came to be holds nothing that could be cut.
-        volumes = [member for member in volume.members_of(session, group.id) if not _never_was(member)]
-        _check_ready(group, volumes)
+        volumes = living_members(session, group.id)
+        check_ready(
+            group,
+            volumes,
+            empty="Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.",
+        )
         members = [{"volume_id": member.id, "snapshot_id": mint()} for member in volumes]
         cgsnapshot_id = mint()
         accepted = acceptance.flow(
@@ -72,6 +76,11 @@ def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
                 "Invalid cgsnapshot: Cgsnapshot status must be available or error, "
                 f"but current status is: {whole.status}."
             )
+        for maker in makers_of(session, whole.id):
+            raise Busy(
+                f"Invalid cgsnapshot: Cgsnapshot {whole.id} is the source of consistency group {maker.id}, "
+                f"which flow {maker.claimed_by} is making. Try again when it has ended."
+            )
         group = consistencygroup.lock(session, whole.consistencygroup_id, None)
         _check_quiet(session, group)
         copies = snapshot.of_cgsnapshot(session, whole.id)
@@ -99,32 +108,6 @@ def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -
         return cgsnapshot.lock(session, cgsnapshot_id, context.scope)
     except NotFound:
         raise NotFound(f"Cgsnapshot could not be found: {cgsnapshot_id}.") from None
-
-
-def _never_was(member: records.Volume) -> bool:
-    return member.status is Status.ERROR and not member.consumes_quota
-
-
-def _check_ready(group: records.ConsistencyGroup, members: list[records.Volume]) -> None:
-    if group.claimed_by is not None and group.status is Status.AVAILABLE:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
-    if group.status is not Status.AVAILABLE:
-        raise InvalidState(
-            "Invalid ConsistencyGroup: Consistency group status must be available, "
-            f"but current status is: {group.status}."
-        )
-    if not members:
-        raise InvalidState(
-            "Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created."
-        )
-    for member in members:
-        if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))
-        if member.status not in READY:
-            raise InvalidState(
-                f"Invalid volume: Member {member.id} must be available or in-use, "
-                f"but its status is: {member.status}."
-            )
 
 
 def _check_quiet(session: Session, group: records.ConsistencyGroup) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.task import Task
-from cgflow.scheduler.placement import Placement
+from cgflow.scheduler.placement import GROUP_SUPPORT, Placement
 from cgflow.scheduler.request import Kind, PlacementRequest
 from cgflow.settings import Settings
 from flows.reporting import refresh
@@ -50,6 +50,36 @@ class ScheduleGroup(Task):
             choice = placement.for_group(backend.all(session), requests, availability_zone)
             consistencygroup.ROWS.change(session, [resource_id], flow_id, host=choice.host)
         return choice.host
+
+    def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
+        with database.write() as session:
+            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=None)
+
+
+class ScheduleCopy(Task):
+    """Make sure that the backend of the source is up and has room for the copy, and write it on the record.
+
+    Data is not carried from one backend to another, so there is no choice.
+    Revert: the record is on no backend again.
+    """
+
+    atom = "placement.schedule"
+
+    def execute(
+        self,
+        database: Database,
+        placement: Placement,
+        flow_id: str,
+        resource_id: str,
+        host: str,
+        copied: dict[str, dict[str, Any]],
+    ) -> None:
+        size = sum(columns["size"] for columns in copied.values())
+        with database.write() as session:
+            (plain,) = _requests(session, resource_id, [], size, None)
+            request = replace(plain, kind="consistency group", extra_specs={GROUP_SUPPORT: "<is> True"})
+            placement.for_volume([one for one in backend.all(session) if one.name == host], request)
+            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=host)
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:

@@ -79,12 +79,28 @@ def _typed(world: World) -> str:
     return _volume(world)
 
 
+def _outsider(world: World) -> str:
+    _group(world)
+    return world.make(world.accept_volume())
+
+
+def _change_members(world: World, outsider: str) -> Accepted:
+    """Take the volume in, and the member that is there for longest out."""
+    group_id = _group(world)
+    oldest = next(one.id for one in world.all("volume") if one.consistencygroup_id == group_id)
+    return world.update_group(group_id, add=[outsider], remove=[oldest])
+
+
 SCRIPTS: dict[str, Script] = {
     "cgsnapshot.create": Script(_group, lambda world, group: world.accept_cgsnapshot(group)),
     "cgsnapshot.delete": Script(
         _cgsnapshot, lambda world, cgsnapshot: world.delete_cgsnapshot(cgsnapshot), forward=True, deletes=True
     ),
     "consistencygroup.create": Script(_group, lambda world, _: world.accept_group()),
+    "consistencygroup.create_from_cgsnapshot": Script(
+        _cgsnapshot, lambda world, cgsnapshot: world.group_from(cgsnapshot=cgsnapshot)
+    ),
+    "consistencygroup.create_from_group": Script(_group, lambda world, group: world.group_from(group=group)),
     "consistencygroup.delete": Script(
         _new_group, lambda world, group: world.delete_group(group), forward=True, deletes=True
     ),
@@ -92,6 +108,7 @@ SCRIPTS: dict[str, Script] = {
     "snapshot.delete": Script(
         _snapshot, lambda world, snapshot: world.delete_snapshot(snapshot), forward=True, deletes=True
     ),
+    "consistencygroup.update": Script(_outsider, _change_members),
     "volume.create": Script(_group, lambda world, group: world.accept_volume(group)),
     "volume.create_from_snapshot": Script(
         _snapshot, lambda world, snapshot: world.accept_volume(snapshot_id=snapshot)

@@ -7,13 +7,21 @@ MEMBERS = [
     {"volume_id": "volume-2", "snapshot_id": "snapshot-2"},
 ]
 
+COPIES = [
+    {"volume_id": "volume-3", "source_id": "volume-1", "snapshot_id": "snapshot-1"},
+    {"volume_id": "volume-4", "source_id": "volume-2", "snapshot_id": "snapshot-2"},
+]
+
 SHAPES: dict[str, dict[str, object]] = {
     "cgsnapshot.create": {"members": MEMBERS},
     "cgsnapshot.delete": {"members": MEMBERS},
     "consistencygroup.create": {},
+    "consistencygroup.create_from_cgsnapshot": {"members": COPIES},
+    "consistencygroup.create_from_group": {"members": COPIES},
     "consistencygroup.delete": {"members": [{"volume_id": "volume-1"}], "is_placed": True},
     "snapshot.create": {"member": MEMBERS[0]},
     "snapshot.delete": {"member": MEMBERS[0], "is_placed": True},
+    "consistencygroup.update": {"members": [{"volume_id": "volume-1"}, {"volume_id": "volume-2"}]},
     "volume.create": {},
     "volume.create_from_snapshot": {},
     "volume.create_from_volume": {"copy": {**MEMBERS[0], "resource_id": "snapshot-1", "group_id": None}},

@@ -129,6 +129,9 @@ def check_end(w: World, operation: str, target: str, flow: records.Flow, before:
     elif operation == "volume.extend":
         if w.get("volume", target).size != 2:
             wrong.append("the volume was not extended")
+    elif operation == "consistencygroup.update":
+        if w.get("volume", target).consistencygroup_id != flow.resource_id:
+            wrong.append("the volume is no member")
     elif flow.resource_id not in str(after["things"]):
         wrong.append("what was made is not there")
     return wrong

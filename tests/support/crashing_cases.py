@@ -212,8 +212,12 @@ def every(stride: int, make: Callable[[int], Case]) -> Iterator[Case]:
 def general(portrait: Found, known: set[str]) -> Found:
     """Return a portrait without the ids that the operation minted, which differ from play to play."""
     ids = {name.partition(" ")[2] for name in known}
+    made = {name.partition(" ")[2] for name in portrait["things"]} - ids
     things = [
-        [name if name in known else name.partition(" ")[0], list(values)]
+        [
+            name if name in known else name.partition(" ")[0],
+            ["new" if value in made else value for value in values],
+        ]
         for name, values in portrait["things"].items()
     ]
     inventory = {

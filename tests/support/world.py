@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,8 @@ from cgflow.status import UNFINISHED, FlowState, ReservationState
 from flows.acceptance import Accepted, mint
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
+from flows.consistencygroup import accept_source as sources
+from flows.consistencygroup import accept_update as updates
 from flows.service import Service
 from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
@@ -116,6 +118,24 @@ class World:
     def delete_volume(self, volume_id: str, *, cascade: bool = False) -> Accepted:
         return volumes.delete(self.desk, CALLER, volume_id, cascade=cascade)
 
+    def update_group(self, group_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Accepted:
+        accepted = updates.update(
+            self.desk,
+            CALLER,
+            group_id,
+            name=None,
+            description=None,
+            add_volumes=list(add),
+            remove_volumes=list(remove),
+        )
+        assert accepted is not None
+        return accepted
+
+    def group_from(self, *, cgsnapshot: str | None = None, group: str | None = None) -> Accepted:
+        return sources.create_from(
+            self.desk, CALLER, name="copy", description=None, cgsnapshot_id=cgsnapshot, source_cgid=group
+        )
+
     def extend(self, volume_id: str, new_size: int) -> Accepted:
         return change.extend(self.desk, CALLER, volume_id, new_size=new_size)
 
@@ -192,11 +212,9 @@ class World:
     def state(self) -> dict[str, Any]:
         """Everything that an operation may change, as comparable values; error records are left out."""
         things = {
-            f"{noun} {thing.id}": (
-                thing.status,
-                getattr(thing, "size", None),
-                getattr(thing, "host", None),
-                getattr(thing, "volume_type_id", None),
+            f"{noun} {thing.id}": tuple(
+                getattr(thing, name, None)
+                for name in ("status", "size", "host", "volume_type_id", "consistencygroup_id")
             )
             for noun in ROWS_OF
             for thing in self.all(noun)
@@ -249,6 +267,11 @@ class World:
             placed = {t.id for t in self.all(noun) if t.host is not None and not _never_was(t)}
             if placed != there:
                 yield f"rows of {noun} are {sorted(placed)}, the backend has {sorted(there)}"
+        for group_id in really.groups:
+            members = {t.id for t in self.all("volume") if t.host and t.consistencygroup_id == group_id}
+            held = self.driver.inventory(group_id).volumes
+            if members != held:
+                yield f"rows of members of {group_id} are {sorted(members)}, the backend has {sorted(held)}"
         if really.problems:
             yield f"the backend reports {really.problems}"
 

@@ -27,3 +27,8 @@ def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
             for position, type_id in enumerate(volume_type_ids)
         ],
     )
+
+
+def made_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
+    """Return the living groups that were made, or are being made, from a cgsnapshot."""
+    return ROWS.where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)

@@ -1,0 +1,45 @@
+"""The members of a consistency group, and whether they can all be cut."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.repositories import consistencygroup, volume
+from cgflow.errors import Busy, InvalidState
+from cgflow.status import Status
+
+READY = (Status.AVAILABLE, Status.IN_USE)
+
+
+def living_members(session: Session, group_id: str) -> list[records.Volume]:
+    """Return the members that hold data. The record of one that never came to be holds none."""
+    return [member for member in volume.members_of(session, group_id) if not _never_was(member)]
+
+
+def check_ready(group: records.ConsistencyGroup, members: list[records.Volume], *, empty: str) -> None:
+    """Refuse to cut a group that is at work, or has no members (in the words ``empty``), or broken ones.
+
+    Raises: Busy, InvalidState.
+    """
+    if group.claimed_by is not None and group.status is Status.AVAILABLE:
+        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+    if group.status is not Status.AVAILABLE:
+        raise InvalidState(
+            "Invalid ConsistencyGroup: Consistency group status must be available, "
+            f"but current status is: {group.status}."
+        )
+    if not members:
+        raise InvalidState(empty)
+    for member in members:
+        if member.claimed_by is not None:
+            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))
+        if member.status not in READY:
+            raise InvalidState(
+                f"Invalid volume: Member {member.id} must be available or in-use, "
+                f"but its status is: {member.status}."
+            )
+
+
+def _never_was(member: records.Volume) -> bool:
+    return member.status is Status.ERROR and not member.consumes_quota

@@ -1,0 +1,214 @@
+"""Steps that make the members of a new consistency group from those of another, or from its cgsnapshot.
+
+``source_group_id`` is the group whose members are or were cut, ``cut_id`` the
+cgsnapshot, or the cut that is made for this alone and removed again. Each new
+volume is told by its id (``volume_id``) with the volume that it comes from
+(``source_id``) and the copy of that (``snapshot_id``). ``copied`` holds the
+columns of the new volumes that come from their sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.db.repositories import consistencygroup, volume
+from cgflow.drivers.contract import Cloning, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.engine.task import Task
+from cgflow.errors import FinalDriverError
+from cgflow.quota import ledger
+from cgflow.status import Status
+from flows.asking import ask, expect_no_snapshot, expect_no_volume, expect_volume
+from flows.tasks.claim import Claims, release_others
+from flows.tasks.driver import Drivers, group_driver
+from flows.tasks.record import Commit
+
+Copied = Mapping[str, dict[str, Any]]
+
+
+class CreateVolumes(Task):
+    """Add one row for every new volume, in ``creating``, with what it takes over from its source.
+
+    Revert: delete the rows.
+    """
+
+    atom = "record.create_volumes"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, host: str, copied: Copied) -> None:
+        with database.write() as session:
+            group = consistencygroup.get(session, resource_id, None)
+            there = {row.id for row in volume.members_of(session, resource_id)}
+            shared = {
+                "user_id": group.user_id,
+                "project_id": group.project_id,
+                "status": Status.CREATING.value,
+                "claimed_by": flow_id,
+                "flow_id": flow_id,
+                "created_at": clock.now(),
+                "availability_zone": group.availability_zone,
+                "consistencygroup_id": group.id,
+                "host": host,
+            }
+            rows = [{"id": id_, **shared, **columns} for id_, columns in copied.items() if id_ not in there]
+            if rows:
+                volume.ROWS.add(session, *rows)
+
+    def revert(self, database: Database, flow_id: str, copied: Copied, **_: object) -> None:
+        with database.write() as session:
+            volume.ROWS.destroy(session, list(copied), flow_id)
+
+
+class SourceCopy(Task):
+    """Base of the steps that make the copy of one source.
+
+    Revert: remove the copy, whatever became of it.
+    """
+
+    def revert(
+        self,
+        drivers: Drivers,
+        host: str,
+        source_group_id: str,
+        cut_id: str,
+        source_id: str,
+        snapshot_id: str,
+        **_: object,
+    ) -> None:
+        _drop(drivers, host, SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id))
+
+
+class PrepareSource(SourceCopy):
+    """Do the slow work for the copy of one source, outside the cut."""
+
+    atom = "driver.prepare"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        source_group_id: str,
+        cut_id: str,
+        source_id: str,
+        snapshot_id: str,
+    ) -> None:
+        spec = SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id)
+        ask(group_driver(drivers, host).prepare, spec)
+
+
+class CutSource(Task):
+    """Cut every member of the source group at one instant, in one call.
+
+    Revert: remove every copy that the cut may have made.
+    """
+
+    atom = "driver.cut"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        source_group_id: str,
+        cut_id: str,
+        members: list[dict[str, str]],
+    ) -> dict[str, Any]:
+        specs = _specs(source_group_id, cut_id, members)
+        return ask(group_driver(drivers, host).cut, cut_id, source_group_id, specs)
+
+    def revert(
+        self,
+        drivers: Drivers,
+        host: str,
+        source_group_id: str,
+        cut_id: str,
+        members: list[dict[str, str]],
+        **_: object,
+    ) -> None:
+        for spec in _specs(source_group_id, cut_id, members):
+            ask(group_driver(drivers, host).delete_snapshot, spec)
+
+
+class CloneMember(Task):
+    """Make one new volume that holds what the copy of its source holds, in the new group.
+
+    Revert: remove it.
+    """
+
+    atom = "driver.clone_volume"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        resource_id: str,
+        source_group_id: str,
+        cut_id: str,
+        volume_id: str,
+        source_id: str,
+        snapshot_id: str,
+        copied: Copied,
+    ) -> None:
+        made = VolumeSpec(volume_id, copied[volume_id]["size"], resource_id)
+        source = SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id)
+        ask(_cloning(drivers, host).clone_volume, made, source)
+        expect_volume(drivers[host], made, made.size_gib)
+
+    def revert(
+        self, drivers: Drivers, host: str, resource_id: str, volume_id: str, copied: Copied, **_: object
+    ) -> None:
+        made = VolumeSpec(volume_id, copied[volume_id]["size"], resource_id)
+        ask(drivers[host].delete_volume, made)
+        expect_no_volume(drivers[host], made)
+
+
+class DropSource(Task):
+    """Remove the copy of one source, of which the new volume is independent.
+
+    Revert: nothing comes back, and nothing needs it: the new volume goes as well.
+    """
+
+    atom = "driver.delete_snapshot"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        source_group_id: str,
+        cut_id: str,
+        source_id: str,
+        snapshot_id: str,
+    ) -> None:
+        _drop(drivers, host, SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id))
+
+
+class CommitCopy(Commit):
+    """Make the group and its volumes ``available``, created now, and let the source go."""
+
+    atom = "record.commit"
+
+    def execute(
+        self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: Copied
+    ) -> None:
+        done: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
+        with database.write() as session:
+            ledger.commit(session, flow_id)
+            volume.ROWS.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
+            consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
+            release_others(session, flow_id, claims)
+
+
+def _cloning(drivers: Drivers, host: str) -> Cloning:
+    driver: StorageDriver = drivers[host]
+    if not isinstance(driver, Cloning):
+        raise FinalDriverError(f"Backend {host} cannot make a volume from a snapshot.")
+    return driver
+
+
+def _drop(drivers: Drivers, host: str, spec: SnapshotSpec) -> None:
+    ask(group_driver(drivers, host).delete_snapshot, spec)
+    expect_no_snapshot(drivers[host], spec)
+
+
+def _specs(group_id: str, cut_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
+    return [SnapshotSpec(member["snapshot_id"], member["source_id"], cut_id, group_id) for member in members]

@@ -1,0 +1,105 @@
+"""Steps that take volumes into a consistency group and out of it.
+
+``moves`` tells of each volume by its id: ``from`` which group it comes (None:
+it is in none), ``to`` which it goes, and its ``size`` in GiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cgflow.db.database import Database
+from cgflow.db.repositories import consistencygroup, volume
+from cgflow.drivers.contract import Regrouping, StorageDriver, VolumeSpec
+from cgflow.engine.task import Task
+from cgflow.errors import FinalDriverError
+from cgflow.status import Status
+from flows.asking import ask, expect_member
+from flows.tasks.claim import Claims, release_others
+from flows.tasks.record import take_back
+
+Moves = Mapping[str, Mapping[str, Any]]
+
+
+class MoveVolume(Task):
+    """Move one volume into the group, or out of it.
+
+    Revert: move it back.
+    """
+
+    atom = "driver.move_volume"
+
+    def execute(
+        self, drivers: Mapping[str, StorageDriver], host: str, group_id: str, volume_id: str, moves: Moves
+    ) -> None:
+        move = moves[volume_id]
+        _move(drivers, host, group_id, VolumeSpec(volume_id, move["size"], move["from"]), move["to"])
+
+    def revert(
+        self,
+        drivers: Mapping[str, StorageDriver],
+        host: str,
+        group_id: str,
+        volume_id: str,
+        moves: Moves,
+        **_: object,
+    ) -> None:
+        move = moves[volume_id]
+        _move(drivers, host, group_id, VolumeSpec(volume_id, move["size"], move["to"]), move["from"])
+
+
+class CommitMembership(Task):
+    """Write who is a member now, and the group's new name and description; let all go.
+
+    Revert: take them back into the flow's hold, as they were before.
+    """
+
+    atom = "record.commit"
+
+    def execute(
+        self,
+        database: Database,
+        flow_id: str,
+        resource_id: str,
+        claims: Claims,
+        moves: Moves,
+        changes: dict[str, str],
+    ) -> None:
+        with database.write() as session:
+            _write(session, flow_id, moves, "to")
+            consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, **changes)
+            release_others(session, flow_id, claims)
+
+    def revert(
+        self,
+        database: Database,
+        flow_id: str,
+        resource_id: str,
+        claims: Claims,
+        moves: Moves,
+        former: dict[str, str | None],
+        **_: object,
+    ) -> None:
+        with database.write() as session:
+            take_back(session, flow_id, claims)
+            _write(session, flow_id, moves, "from")
+            consistencygroup.ROWS.change(session, [resource_id], flow_id, **former)
+
+
+def _write(session: Session, flow_id: str, moves: Moves, end: str) -> None:
+    for group_id in {move[end] for move in moves.values()}:
+        ids = [volume_id for volume_id, move in moves.items() if move[end] == group_id]
+        volume.ROWS.change(session, ids, flow_id, consistencygroup_id=group_id)
+
+
+def _move(
+    drivers: Mapping[str, StorageDriver], host: str, group_id: str, spec: VolumeSpec, target: str | None
+) -> None:
+    driver = drivers[host]
+    if not isinstance(driver, Regrouping):
+        raise FinalDriverError(f"Backend {host} cannot move a volume into a group or out of it.")
+    ask(driver.move_volume, spec, target)
+    expect_member(driver, group_id, VolumeSpec(spec.id, spec.size_gib, target))
