@@ -140,9 +140,13 @@ class Volume(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Cgsnapshot(Resource):
-    """The consistent point in time of a consistency group. ``evidence`` tells how the cut was made."""
+    """The consistent point in time of a consistency group, whose type it tells.
+
+    ``evidence`` tells how the cut was made.
+    """
 
     consistencygroup_id: str
+    group_type_id: str
     evidence: dict[str, object] | None = None
 
 

@@ -1,0 +1,153 @@
+"""Group types and their group specs.
+
+A type that a group has cannot be deleted. The built-in one, which every group
+has that is made as a consistency group, cannot be changed either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
+
+from sqlalchemy import Select, exists, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.db.models import ConsistencyGroup, GroupSpec, GroupType
+from cgflow.db.models.group_type import BUILT_IN
+from cgflow.errors import Conflict, InvalidState, NotFound
+
+
+class Changes(TypedDict, total=False):
+    """What ``update`` may change; what is not named stays."""
+
+    name: str
+    description: str | None
+    is_public: bool
+
+
+def create(
+    session: Session,
+    *,
+    id: str,  # noqa: A002 - the field's word
+    name: str,
+    description: str | None = None,
+    is_public: bool = True,
+    group_specs: Mapping[str, str] | None = None,
+) -> records.GroupType:
+    """Make a group type. Raises: Conflict, if a live type has the name."""
+    row = GroupType(id=id, name=name, description=description, is_public=is_public)
+    row.group_specs = [GroupSpec(key=key, value=value) for key, value in (group_specs or {}).items()]
+    _save(session, row)
+    return row.to_record()
+
+
+def get(session: Session, id: str, *, private: bool = True) -> records.GroupType:  # noqa: A002
+    """Return one live type, a private one only if those are looked at. Raises: NotFound."""
+    found = _live(session, id).to_record()
+    if not (found.is_public or private):
+        raise NotFound(_missing(id))
+    return found
+
+
+def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupType:
+    """Return one live type by its id or name, locked until the transaction ends. Raises: NotFound."""
+    named = _select().where(or_(GroupType.id == id_or_name, GroupType.name == id_or_name))
+    rows = session.scalars(named.with_for_update()).all()
+    # An id that is somebody else's name as well is an id.
+    row = next((one for one in rows if one.id == id_or_name), None) or next(iter(rows), None)
+    if row is None or not (row.is_public or private):
+        raise NotFound(_missing(id_or_name))
+    return row.to_record()
+
+
+def all(  # noqa: A001
+    session: Session, *, limit: int, offset: int, is_public: bool | None, name: str | None = None
+) -> list[records.GroupType]:
+    """Return live types, the newest first; ``is_public`` None returns both kinds."""
+    query = _select().order_by(GroupType.created_at.desc(), GroupType.id.desc())
+    if is_public is not None:
+        query = query.where(GroupType.is_public.is_(is_public))
+    if name is not None:
+        query = query.where(GroupType.name == name)
+    return [row.to_record() for row in session.scalars(query.limit(limit).offset(offset))]
+
+
+def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.GroupType:  # noqa: A002
+    """Change a type. Raises: NotFound; Conflict, if the new name is taken; InvalidState, if it is built in."""
+    row = _changeable(session, id)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.updated_at = clock.now()
+    _save(session, row)
+    return row.to_record()
+
+
+def delete(session: Session, id: str) -> None:  # noqa: A002
+    """Delete a type that no living group has. Raises: NotFound, InvalidState."""
+    row = _changeable(session, id)
+    used = exists().where(ConsistencyGroup.group_type_id == id, ~ConsistencyGroup.deleted)
+    if session.scalar(select(used)):
+        raise InvalidState("Target group type is still in use.")
+    row.deleted, row.deleted_at = True, clock.now()
+    session.flush()
+
+
+def set_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:  # noqa: A002
+    """Set or overwrite the specs named, keep the others, and return all. Raises: NotFound, InvalidState."""
+    row = _changeable(session, id)
+    present = {spec.key: spec for spec in row.group_specs}
+    for key, value in specs.items():
+        if key in present:
+            present[key].value = value
+        else:
+            row.group_specs.append(GroupSpec(key=key, value=value))
+    row.updated_at = clock.now()
+    session.flush()
+    return row.to_record().group_specs
+
+
+def unset_spec(session: Session, id: str, key: str) -> None:  # noqa: A002
+    """Remove one spec. Raises: NotFound, for the type or for the key; InvalidState."""
+    row = _changeable(session, id)
+    kept = [spec for spec in row.group_specs if spec.key != key]
+    if len(kept) == len(row.group_specs):
+        raise NotFound(f"Group Type {id} has no specs with key {key}.")
+    row.group_specs = kept
+    row.updated_at = clock.now()
+    session.flush()
+
+
+def _select() -> Select[GroupType]:
+    return select(GroupType).where(~GroupType.deleted)
+
+
+def _live(session: Session, id: str, *, lock: bool = False) -> GroupType:  # noqa: A002
+    query = _select().where(GroupType.id == id)
+    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(_missing(id))
+    return row
+
+
+def _changeable(session: Session, id: str) -> GroupType:  # noqa: A002
+    row = _live(session, id, lock=True)
+    if row.id == BUILT_IN:
+        raise InvalidState(
+            f"Group type {row.name} is built in: every consistency group has it, so it stays as it is."
+        )
+    return row
+
+
+def _missing(id_or_name: str) -> str:
+    return f"Group type {id_or_name} could not be found."
+
+
+def _save(session: Session, row: GroupType) -> None:
+    name = row.name
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        raise Conflict(f"Group Type {name} already exists.") from error

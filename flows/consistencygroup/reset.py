@@ -1,0 +1,37 @@
+"""What an operator says of a thing's status: the record is changed, and nothing else."""
+
+from __future__ import annotations
+
+from cgflow.context import RequestContext
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.errors import Busy, InvalidState
+from cgflow.status import Status
+from flows.acceptance import Desk
+
+FAILED = (Status.ERROR, Status.ERROR_DELETING)
+
+
+def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: Status) -> None:
+    """Give a thing that no flow holds this status. Raises: NotFound, Busy, InvalidState.
+
+    What was rolled back has nothing on any backend, so that no word can make it usable.
+    """
+    rows = ROWS_OF[noun]
+    with desk.database.write() as session:
+        thing = rows.lock(session, id_, context.scope)
+        if thing.claimed_by is not None:
+            raise Busy(
+                f"{rows.busy(thing.id, thing.claimed_by)} Cancel, retry or abandon the flow if it is stuck."
+            )
+        if not thing.consumes_quota and thing.status in FAILED and status not in FAILED and _holds(noun):
+            raise InvalidState(
+                f"Invalid status: {rows.noun} {thing.id} was rolled back and holds nothing; "
+                f"it cannot be {status}. Delete it."
+            )
+        reason = f"Its status was reset by {context.user_id}." if status in FAILED else None
+        rows.describe(session, thing.id, status=status.value, reason=reason)
+
+
+def _holds(noun: str) -> bool:
+    """Return whether things of this noun count when they are there. A cgsnapshot is counted by its members."""
+    return noun != "cgsnapshot"
