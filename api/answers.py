@@ -27,10 +27,11 @@ def accepted(accepted: Accepted, body: dict[str, object]) -> Answer:
     return body, 202, _way_to(accepted)
 
 
-def accepted_empty(accepted: Accepted) -> Response:
-    """Answer that an operation is accepted where Cinder answers with no body."""
+def accepted_empty(accepted: Accepted | None) -> Response:
+    """Answer that an operation is accepted where Cinder answers with no body. None was done at once."""
     response = empty()
-    response.headers.update(_way_to(accepted))
+    if accepted is not None:
+        response.headers.update(_way_to(accepted))
     return response
 
 

@@ -15,7 +15,7 @@ from api.schemas import consistencygroup as schemas
 from api.schemas.listing import ListIn
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories.paging import ListQuery
-from flows.consistencygroup import accept
+from flows.consistencygroup import accept, accept_source, accept_update
 
 blueprint = Blueprint("consistencygroups", "Volumes that share one point in time.")
 
@@ -62,11 +62,41 @@ class ConsistencyGroup(MethodView):
         """Show a consistency group."""
         return {"consistencygroup": permitted("consistencygroup:get", consistencygroups.get, group_id)}
 
+    @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
+    @blueprint.accepts(None, 404, 409)
+    def put(self, body: dict[str, Any], group_id: str) -> Response:
+        """Rename a consistency group, describe it anew, take volumes into it and out of it."""
+        return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
+
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_id: str) -> Response:
         """Delete a consistency group that has no volumes."""
         authorize_on("consistencygroup:delete", consistencygroups.get, group_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), group_id, force=False))
+
+
+@blueprint.route("/consistencygroups/<group_id>/update")
+class ConsistencyGroupUpdate(MethodView):
+    """The change of one, at the address that came first."""
+
+    @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
+    @blueprint.accepts(None, 404, 409)
+    def put(self, body: dict[str, Any], group_id: str) -> Response:
+        """Rename a consistency group, describe it anew, take volumes into it and out of it."""
+        return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
+
+
+@blueprint.route("/consistencygroups/create_from_src")
+class ConsistencyGroupFromSource(MethodView):
+    """New ones with the data of others."""
+
+    @blueprint.takes(schemas.ConsistencyGroupFromSourceIn)
+    @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Create a consistency group whose volumes hold what a cgsnapshot, or another group, holds."""
+        accepted = accept_source.create_from(desk(), caller(), **body)
+        ref = {"id": accepted.resource_id, "name": body["name"]}
+        return answers.accepted(accepted, {"consistencygroup": ref})
 
 
 @blueprint.route("/consistencygroups/<group_id>/delete")

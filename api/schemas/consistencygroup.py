@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields, post_load, pre_load
 
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Names, Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
+from api.versions import reached
+from cgflow.errors import InvalidInput
 
 
 class ConsistencyGroupIn(NamedIn):
@@ -22,6 +27,63 @@ class ConsistencyGroupCreateIn(Envelope):
     root = "consistencygroup"
 
     consistencygroup = fields.Nested(ConsistencyGroupIn, required=True)
+
+
+class ChangeIn(NamedIn):
+    """What is changed of a group. The volumes are ids in one comma-separated string, or a list."""
+
+    add_volumes = Names(max=1000)
+    remove_volumes = Names(max=1000)
+
+    @post_load
+    def read_as_asked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Take an empty text for one that is not given, below 3.6; from then on it empties what was there.
+
+        A name and description alone may be changed in any status from 3.6 on.
+        """
+        is_later = reached(6)
+        if not is_later:
+            data |= {key: data.get(key) or None for key in ("name", "description")}
+        return data | {"in_any_status": is_later}
+
+
+class ConsistencyGroupUpdateIn(Envelope):
+    """The body that changes a consistency group."""
+
+    root = "consistencygroup"
+    aliases = ("consistency_group",)
+
+    consistencygroup = fields.Nested(ChangeIn, required=True)
+
+    @pre_load
+    def find_root(self, data: Any, **kwargs: Any) -> Any:
+        """Refuse what has no root in the words that are known for an update."""
+        if data is None:
+            raise InvalidInput("Missing request body.")
+        roots = (self.root, *self.aliases)
+        if not isinstance(data, Mapping) or not any(isinstance(data.get(name), Mapping) for name in roots):
+            raise InvalidInput("Incorrect request body format.", self.root)
+        return super().find_root(data, **kwargs)
+
+
+class SourceIn(NamedIn):
+    """A new consistency group with the data of a source, of which exactly one is named."""
+
+    cgsnapshot_id = Text(allow_none=True, load_default=None)
+    source_cgid = Text(allow_none=True, load_default=None)
+
+
+class ConsistencyGroupFromSourceIn(Envelope):
+    """The body that creates a consistency group from a cgsnapshot or from another group."""
+
+    root = "consistencygroup-from-src"
+
+    source = fields.Nested(SourceIn, required=True, data_key="consistencygroup-from-src")
+
+    @post_load
+    def unwrap(self, data: Any, **_: Any) -> Any:
+        """Return what is inside."""
+        return data["source"]
 
 
 class DeletionIn(Taken):

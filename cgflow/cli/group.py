@@ -41,6 +41,65 @@ def create(
     settle(session, groups, groups.create(name, ids, description, availability_zone), waiting)
 
 
+@group.command(name="create-from")
+@with_session
+@click.argument("name")
+@click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="The point in time that the new volumes hold.")
+@click.option("--group", "source", metavar="GROUP", help="The group that is copied as it is at one instant.")
+@click.option("--description")
+@waiting
+def create_from(
+    session: Session,
+    name: str,
+    cgsnapshot: str | None,
+    source: str | None,
+    description: str | None,
+    waiting: Waiting,
+) -> None:
+    """Make a group with volumes that hold what a cgsnapshot, or another group, holds."""
+    if (cgsnapshot is None) == (source is None):
+        raise click.UsageError("Give exactly one of --cgsnapshot and --group.")
+    client = session.client
+    groups = client.consistencygroups
+    accepted = groups.create_from(
+        name,
+        description,
+        cgsnapshot_id=cgsnapshot and client.cgsnapshots.find(cgsnapshot)["id"],
+        source_cgid=source and groups.find(source)["id"],
+    )
+    settle(session, groups, accepted, waiting)
+
+
+@group.command()
+@with_session
+@click.argument("group_name", metavar="GROUP")
+@click.option("--name")
+@click.option("--description")
+@click.option("--add", metavar="VOLUME", multiple=True, help="A volume that becomes a member; repeatable.")
+@click.option("--remove", metavar="VOLUME", multiple=True, help="A member that leaves; repeatable.")
+@waiting
+def update(
+    session: Session,
+    group_name: str,
+    name: str | None,
+    description: str | None,
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    waiting: Waiting,
+) -> None:
+    """Rename a group, describe it anew, take volumes into it and out of it: all of that, or nothing."""
+    client = session.client
+    groups = client.consistencygroups
+    accepted = groups.update(
+        groups.find(group_name)["id"],
+        name=name,
+        description=description,
+        add_volumes=[client.volumes.find(one)["id"] for one in add],
+        remove_volumes=[client.volumes.find(one)["id"] for one in remove],
+    )
+    settle(session, groups, accepted, waiting)
+
+
 @group.command(name="list")
 @with_session
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")

@@ -26,6 +26,38 @@ class ConsistencyGroups(Collection):
         }
         return self._http.post(self.root, {self.key: asked}).accepted(self.key)
 
+    def create_from(
+        self, name: str, description: str | None, *, cgsnapshot_id: str | None, source_cgid: str | None
+    ) -> Accepted:
+        """Make a group with volumes that hold what a cgsnapshot, or another group, holds."""
+        asked = {
+            "name": name,
+            "description": description,
+            "cgsnapshot_id": cgsnapshot_id,
+            "source_cgid": source_cgid,
+        }
+        path = f"{self.root}/create_from_src"
+        return self._http.post(path, {"consistencygroup-from-src": asked}).accepted(self.key)
+
+    def update(
+        self,
+        id_: str,
+        *,
+        name: str | None,
+        description: str | None,
+        add_volumes: Sequence[str],
+        remove_volumes: Sequence[str],
+    ) -> Accepted:
+        """Change a group; what is None, or empty, stays. Without volumes it is done at once, by no flow."""
+        asked = {
+            "name": name,
+            "description": description,
+            "add_volumes": ",".join(add_volumes),
+            "remove_volumes": ",".join(remove_volumes),
+        }
+        given = {key: value for key, value in asked.items() if value}
+        return Accepted({"id": id_}, self._http.put(self.path(id_), {self.key: given}).flow_id)
+
     def delete(self, id_: str, *, force: bool) -> Accepted:
         """Delete a group, with ``force`` together with its members."""
         answer = self._http.post(self.path(id_, "delete"), {self.key: {"force": force}})

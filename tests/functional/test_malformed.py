@@ -13,7 +13,11 @@ from marshmallow import Schema
 from api.body import MAX_BYTES
 from api.errors import MALFORMED
 from api.schemas.cgsnapshot import CgsnapshotCreateIn
-from api.schemas.consistencygroup import ConsistencyGroupCreateIn, ConsistencyGroupDeleteIn
+from api.schemas.consistencygroup import (
+    ConsistencyGroupCreateIn,
+    ConsistencyGroupDeleteIn,
+    ConsistencyGroupFromSourceIn,
+)
 from api.schemas.quota import QuotaClassSetIn, QuotaSetIn
 from api.schemas.volume import VolumeCreateIn
 from api.schemas.volume_type import ExtraSpecsIn, VolumeTypeCreateIn, VolumeTypeUpdateIn
@@ -22,6 +26,7 @@ from tests.functional.caller import Caller, malformed, refused
 BODIES: list[tuple[str, str, type[Any]]] = [
     ("POST", "/consistencygroups", ConsistencyGroupCreateIn),
     ("POST", "/consistencygroups/x/delete", ConsistencyGroupDeleteIn),
+    ("POST", "/consistencygroups/create_from_src", ConsistencyGroupFromSourceIn),
     ("POST", "/cgsnapshots", CgsnapshotCreateIn),
     ("POST", "/volumes", VolumeCreateIn),
     ("POST", "/types", VolumeTypeCreateIn),
@@ -31,7 +36,7 @@ BODIES: list[tuple[str, str, type[Any]]] = [
     ("PUT", "/os-quota-class-sets/default", QuotaClassSetIn),
 ]
 ROUTES = [*BODIES, ("POST", "/volumes/x/action", None), ("POST", "/snapshots/x/action", None),
-          ("PUT", "/types/x/extra_specs/k", None)]  # fmt: skip
+          ("PUT", "/types/x/extra_specs/k", None), ("PUT", "/consistencygroups/x", None)]  # fmt: skip
 
 BROKEN: list[tuple[str, bytes]] = [
     ("no JSON", b"consistencygroup"),
@@ -71,7 +76,8 @@ ODD: list[object] = [
 
 def fields_of() -> Iterator[tuple[str, str, str, str]]:
     for method, path, envelope in BODIES:
-        inner = envelope().fields[envelope.root]
+        known = envelope().fields
+        inner = next(field for name, field in known.items() if (field.data_key or name) == envelope.root)
         if hasattr(inner, "nested"):
             schema: Schema = inner.schema
             for name, field in schema.fields.items():

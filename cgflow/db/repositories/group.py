@@ -25,5 +25,5 @@ def member_ids(session: Session, group_ids: Collection[str]) -> dict[str, list[s
     )
     found: dict[str, list[str]] = defaultdict(list)
     for group_id, id_ in session.execute(living.order_by(Volume.created_at, Volume.id)):
-        found[group_id].append(id_)
+        found[str(group_id)].append(id_)
     return found

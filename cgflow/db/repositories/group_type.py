@@ -75,7 +75,7 @@ def all(  # noqa: A001
 
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.GroupType:  # noqa: A002
-    """Change a type. Raises: NotFound; Conflict, if the new name is taken; InvalidState, if it is built in."""
+    """Change a type. Raises: NotFound; Conflict, if the name is taken; InvalidState, if it is built in."""
     row = _changeable(session, id)
     for name, value in changes.items():
         setattr(row, name, value)
