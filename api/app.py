@@ -21,6 +21,9 @@ from api.resources import (
     flow,
     message,
     metadata,
+    group,
+    group_snapshot,
+    group_type,
     pool,
     qos_spec,
     quota,
@@ -55,6 +58,9 @@ BLUEPRINTS = (
     flow.blueprint,
     message.blueprint,
     transfer.blueprint,
+    group.blueprint,
+    group_snapshot.blueprint,
+    group_type.blueprint,
 )
 
 DOCUMENTED = "/v3/<project_id>"

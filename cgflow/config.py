@@ -18,6 +18,7 @@ OPERATIONS: list[cfg.Opt] = [
         help="Zone of requests that name none. Unset: that of storage_availability_zone.",
     ),
     cfg.StrOpt("default_volume_type", help="Volume type of requests that name none, by name or id."),
+    cfg.StrOpt("default_group_type", help="Group type that clients are offered first, by name or id."),
     cfg.BoolOpt(
         "no_snapshot_gb_quota",
         default=False,
@@ -125,6 +126,7 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         storage_availability_zone=conf.storage_availability_zone,
         default_availability_zone=conf.default_availability_zone,
         default_volume_type=conf.default_volume_type,
+        default_group_type=conf.default_group_type,
         no_snapshot_gb_quota=conf.no_snapshot_gb_quota,
         reservation_expire_s=conf.reservation_expire,
         osapi_max_limit=conf.osapi_max_limit,

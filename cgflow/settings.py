@@ -12,6 +12,7 @@ class Settings:
     storage_availability_zone: str = "nova"
     default_availability_zone: str | None = None
     default_volume_type: str | None = None
+    default_group_type: str | None = None
     no_snapshot_gb_quota: bool = False
     reservation_expire_s: int = 86400
     osapi_max_limit: int = 1000

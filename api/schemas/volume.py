@@ -10,7 +10,7 @@ from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, pre_load
 from api import auth
 from api.schemas.attachment import of_volume
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Text, constant
+from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut, links
 from cgflow import records
@@ -96,6 +96,7 @@ class VolumeOut(ResourceOut):
     updated_at = Moment(allow_none=True)
     volume_type_name = fields.String(data_key="volume_type", allow_none=True)
     consistencygroup_id = fields.String(allow_none=True)
+    group_id = Since(13, fields.String(attribute="consistencygroup_id", allow_none=True))
     metadata = fields.Function(
         lambda volume: _metadata(volume),
         metadata={"type": "object", "additionalProperties": {"type": "string"}},

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.context import RequestContext
-from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume, volume_type
+from cgflow.db.models.group_type import BUILT_IN
+from cgflow.db.repositories import cgsnapshot, consistencygroup, group_type, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
@@ -16,6 +17,7 @@ from flows.zones import check_zone
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR)
 FORCE_DELETABLE = (*DELETABLE, Status.ERROR_DELETING)
+REPLICATION = ("group_replication_enabled", "consistent_group_replication_enabled")
 
 
 def create(
@@ -26,9 +28,11 @@ def create(
     description: str | None,
     volume_types: list[str],
     availability_zone: str | None,
+    kind: str | None = None,
 ) -> Accepted:
-    """Accept to create a group for these volume types, given by name or id.
+    """Accept to create a group for these volume types, and of a group type (``kind``), given by name or id.
 
+    Without one it is of the built-in group type.
     Raises: NotFound for a type, InvalidInput for a zone or no type, QuotaExceeded.
     """
     wanted = volume_types or [desk.settings.default_volume_type or ""]
@@ -38,6 +42,7 @@ def create(
         )
     with accepting(desk, context) as acceptance:
         session = acceptance.session
+        of_kind = _kind(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, wanted, context)
         zone = check_zone(session, desk.settings, availability_zone)
         group_id = mint()
@@ -58,19 +63,25 @@ def create(
                 name=name,
                 description=description,
                 availability_zone=zone,
+                group_type_id=of_kind.id,
                 created_at=clock.now(),
             ),
         )
     return accepted
 
 
-def delete(desk: Desk, context: RequestContext, group_id: str, *, force: bool) -> Accepted:
-    """Accept to delete a group, with its members if ``force``. Raises: NotFound, InvalidState, Busy."""
+def delete(
+    desk: Desk, context: RequestContext, group_id: str, *, force: bool, flag: str = "force"
+) -> Accepted:
+    """Accept to delete a group, with its members if ``force``, which the caller knows as ``flag``.
+
+    Raises: NotFound, InvalidState, Busy.
+    """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         group = find(session, group_id, context)
         members = volume.members_of(session, group.id)
-        _check_deletable(session, group, members, force)
+        _check_deletable(session, group, members, force, flag)
         shape = {"members": [{"volume_id": member.id} for member in members], "is_placed": bool(group.host)}
         accepted = acceptance.flow(
             "consistencygroup.delete",
@@ -97,8 +108,19 @@ def find(session: Session, group_id: str, context: RequestContext) -> records.Co
         raise NotFound(f"Consistency group could not be found: {group_id}.") from None
 
 
+def _kind(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
+    """Return the group type, which may ask for less than every group is, but not for more."""
+    kind = group_type.find(session, wanted, private=context.is_admin)
+    for spec in REPLICATION:
+        if kind.group_specs.get(spec, "").replace(" ", "").lower() == "<is>true":
+            raise InvalidInput(
+                f"Group type {kind.name} asks for replication ({spec}), which is not offered.", "group_type"
+            )
+    return kind
+
+
 def _check_deletable(
-    session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool
+    session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool, flag: str
 ) -> None:
     if group.claimed_by is not None and group.status in FORCE_DELETABLE:
         raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
@@ -114,7 +136,7 @@ def _check_deletable(
     if members and not force:
         raise InvalidState(
             f"Invalid consistency group: Consistency group {group.id} still contains volumes. "
-            "The force flag is required to delete it."
+            f"The {flag} flag is required to delete it."
         )
     if any(member.attachments or member.status in USED for member in members):
         raise InvalidState(

@@ -58,7 +58,7 @@ def update(
                 f"Cannot update consistency group {group.id} because no valid name, description, "
                 "add_volumes, or remove_volumes were provided."
             )
-        consistencygroup.ROWS.describe(acceptance.session, group.id, **changes)
+        consistencygroup.ROWS.edit(acceptance.session, group.id, **changes)
     return None
 
 

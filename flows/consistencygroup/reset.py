@@ -1,4 +1,8 @@
-"""What an operator says of a thing's status: the record is changed, and nothing else."""
+"""What an operator says of the status of a group or a cgsnapshot: the record is changed, and nothing else.
+
+A passing status such as ``creating`` is taken as well. With no flow behind it
+the thing cannot be operated on, until its status is reset once more.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +33,9 @@ def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: Stat
                 f"it cannot be {status}. Delete it."
             )
         reason = f"Its status was reset by {context.user_id}." if status in FAILED else None
-        rows.describe(session, thing.id, status=status.value, reason=reason)
+        rows.edit(session, thing.id, status=status.value, reason=reason)
 
 
 def _holds(noun: str) -> bool:
-    """Return whether things of this noun count when they are there. A cgsnapshot is counted by its members."""
+    """Return whether what is there of this noun counts by itself: a cgsnapshot is counted by its members."""
     return noun != "cgsnapshot"

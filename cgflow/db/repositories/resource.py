@@ -76,11 +76,6 @@ class Rows(Generic[RecordT]):
         """Insert new things, each given by its columns."""
         session.execute(insert(self.model), list(rows))
 
-    def describe(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
-        """Set what names a thing, such as its description, whoever holds it: no operation depends on that."""
-        living = (self.model.id == id, self.model.deleted.is_(False))
-        session.execute(_bulk(update(self.model).where(*living).values(updated_at=clock.now(), **columns)))
-
     def change(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
         """Set columns of things that the flow holds."""
         held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)

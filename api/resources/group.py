@@ -1,0 +1,129 @@
+"""Groups: ``/groups``, from 3.13 on. They are the consistency groups, in later words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+from flask.views import MethodView
+
+from api import answers
+from api.auth import require_admin
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import group as schemas
+from api.versions import reached
+from cgflow import records
+from cgflow.db.repositories import group as groups
+from cgflow.db.repositories import group_snapshot as group_snapshots
+from cgflow.db.repositories.paging import ListQuery
+from cgflow.errors import NotFound
+from flows.consistencygroup import accept, accept_source, accept_update
+from flows.consistencygroup.reset import reset
+
+blueprint = Blueprint("groups", "Consistency groups, in the words that came later.")
+
+_SINCE, _FROM_SOURCE, _RESET, _LIST_VOLUMES = 13, 14, 20, 25
+
+
+@blueprint.route("/groups")
+@blueprint.since(_SINCE)
+class Groups(MethodView):
+    """All of them, in short."""
+
+    @blueprint.takes(schemas.GroupListIn, location="query")
+    @blueprint.gives(200, schemas.RefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List the ids and names of groups, the newest first."""
+        return answers.page("groups", groups.page, query)
+
+    @blueprint.takes(schemas.GroupCreateIn)
+    @blueprint.accepts(schemas.RefEnvelope, 404, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Create a group of a group type that takes volumes of the given volume types."""
+        accepted = accept.create(desk(), caller(), **body)
+        return answers.accepted(accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}})
+
+
+@blueprint.route("/groups/detail")
+@blueprint.since(_SINCE)
+class GroupDetails(MethodView):
+    """All of them, in full."""
+
+    @blueprint.takes(schemas.GroupListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
+        page = answers.page("groups", groups.page, query)
+        return page | {"groups": _with_volumes(page["groups"])}
+
+
+@blueprint.route("/groups/action")
+@blueprint.since(_FROM_SOURCE)
+class GroupsAction(MethodView):
+    """New ones with the data of others."""
+
+    @blueprint.takes(schemas.GroupsActionIn)
+    @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Create a group whose volumes hold what a group snapshot, or another group, holds."""
+        with desk().database.read() as session:
+            if body["cgsnapshot_id"]:
+                group_snapshots.get(session, body["cgsnapshot_id"], caller().scope)
+            else:
+                groups.get(session, body["source_cgid"], caller().scope)
+        accepted = accept_source.create_from(desk(), caller(), **body)
+        return answers.accepted(accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}})
+
+
+@blueprint.route("/groups/<group_id>")
+@blueprint.since(_SINCE)
+class Group(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, group_id: str) -> dict[str, object]:
+        """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
+        return {"group": _with_volumes([_known(group_id)])[0]}
+
+    @blueprint.takes(schemas.GroupUpdateIn)
+    @blueprint.accepts(None, 404, 409)
+    def put(self, body: dict[str, Any], group_id: str) -> Response:
+        """Rename a group, describe it anew, take volumes into it and out of it."""
+        _known(group_id)
+        return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
+
+
+@blueprint.route("/groups/<group_id>/action")
+@blueprint.since(_SINCE)
+class GroupAction(MethodView):
+    """What can be done with one."""
+
+    @blueprint.takes(schemas.GroupActionIn)
+    @blueprint.accepts(None, 403, 404, 409)
+    def post(self, body: dict[str, Any], group_id: str) -> Response:
+        """Delete a group, with its volumes if asked to; reset its status (3.20, administrators)."""
+        _known(group_id)
+        if "delete" in body:
+            how = body["delete"] | {"flag": "delete-volumes"}
+            return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **how))
+        if not reached(_RESET):
+            raise NotFound("There is no such action: reset_status. It came with microversion 3.20.")
+        require_admin("group:reset_status")
+        reset(desk(), caller(), "consistencygroup", group_id, **body["reset"])
+        return answers.empty()
+
+
+def _known(group_id: str) -> records.ConsistencyGroup:
+    """Return a group. Raises: NotFound, in the words that this noun has for it."""
+    with desk().database.read() as session:
+        return groups.get(session, group_id, caller().scope)
+
+
+def _with_volumes(found: Any) -> list[Any]:
+    """Return groups together with the ids of their volumes, if those are asked for."""
+    if not (reached(_LIST_VOLUMES) and request.args.get("list_volume", "").lower() == "true"):
+        return list(found)
+    with desk().database.read() as session:
+        members = groups.member_ids(session, [one.id for one in found])
+    return [vars(one) | {"volumes": members[one.id]} for one in found]

@@ -1,0 +1,96 @@
+"""Group snapshots: ``/group_snapshots``, from 3.14 on. They are the cgsnapshots, in later words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers
+from api.auth import require_admin
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import group_snapshot as schemas
+from cgflow import records
+from cgflow.db.repositories import group as groups
+from cgflow.db.repositories import group_snapshot as group_snapshots
+from cgflow.db.repositories.paging import ListQuery
+from flows.cgsnapshot import accept
+from flows.consistencygroup.reset import reset
+
+blueprint = Blueprint("group_snapshots", "Cgsnapshots, in the words that came later.")
+
+_SINCE, _RESET = 14, 19
+
+
+@blueprint.route("/group_snapshots")
+@blueprint.since(_SINCE)
+class GroupSnapshots(MethodView):
+    """All of them, in short."""
+
+    @blueprint.takes(schemas.GroupSnapshotListIn, location="query")
+    @blueprint.gives(200, schemas.RefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List the ids and names of group snapshots, the newest first."""
+        return answers.page("group_snapshots", group_snapshots.page, query)
+
+    @blueprint.takes(schemas.GroupSnapshotCreateIn)
+    @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> answers.Answer:
+        """Take a group snapshot: every member of a group at one instant."""
+        with desk().database.read() as session:
+            groups.get(session, body["consistencygroup_id"], caller().scope)
+        accepted = accept.create(desk(), caller(), **body)
+        ref = {"id": accepted.resource_id, "name": body["name"]}
+        return answers.accepted(accepted, {"group_snapshot": ref})
+
+
+@blueprint.route("/group_snapshots/detail")
+@blueprint.since(_SINCE)
+class GroupSnapshotDetails(MethodView):
+    """All of them, in full."""
+
+    @blueprint.takes(schemas.GroupSnapshotListIn, location="query")
+    @blueprint.gives(200, schemas.ShowPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List group snapshots in full, the newest first."""
+        return answers.page("group_snapshots", group_snapshots.page, query)
+
+
+@blueprint.route("/group_snapshots/<group_snapshot_id>")
+@blueprint.since(_SINCE)
+class GroupSnapshot(MethodView):
+    """One of them."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    def get(self, group_snapshot_id: str) -> dict[str, object]:
+        """Show a group snapshot."""
+        return {"group_snapshot": _known(group_snapshot_id)}
+
+    @blueprint.accepts(None, 404, 409)
+    def delete(self, group_snapshot_id: str) -> Response:
+        """Delete a group snapshot with all its members' copies."""
+        _known(group_snapshot_id)
+        return answers.accepted_empty(accept.delete(desk(), caller(), group_snapshot_id))
+
+
+@blueprint.route("/group_snapshots/<group_snapshot_id>/action")
+@blueprint.since(_RESET)
+class GroupSnapshotAction(MethodView):
+    """What an operator can do about one."""
+
+    @blueprint.takes(schemas.GroupSnapshotActionIn)
+    @blueprint.gives(202, None, 403, 404, 409)
+    def post(self, body: dict[str, Any], group_snapshot_id: str) -> Response:
+        """Reset the status of a group snapshot; for administrators."""
+        _known(group_snapshot_id)
+        require_admin("group:reset_group_snapshot_status")
+        reset(desk(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
+        return answers.empty()
+
+
+def _known(group_snapshot_id: str) -> records.Cgsnapshot:
+    """Return a group snapshot. Raises: NotFound, in the words that this noun has for it."""
+    with desk().database.read() as session:
+        return group_snapshots.get(session, group_snapshot_id, caller().scope)

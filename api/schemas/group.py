@@ -1,0 +1,146 @@
+"""Groups on the wire: consistency groups in later words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, post_load, pre_load
+
+from api.schemas.action import ActionIn
+from api.schemas.consistencygroup import ChangeIn
+from api.schemas.envelope import Envelope, Taken, listed, wrapped
+from api.schemas.fields import Flag, Names, Since, Text
+from api.schemas.listing import ListIn
+from api.schemas.resource import NamedIn, RefOut, ResourceOut
+from cgflow.errors import InvalidInput
+from cgflow.status import Status
+
+RESET_TO = (
+    Status.CREATING,
+    Status.AVAILABLE,
+    Status.UPDATING,
+    Status.DELETING,
+    Status.ERROR,
+    Status.ERROR_DELETING,
+)
+
+
+class GroupIn(NamedIn):
+    """A new group. Types are given by names or ids."""
+
+    kind = Text(min=1, required=True, data_key="group_type")
+    volume_types = Names()
+    availability_zone = Text(allow_none=True, load_default=None)
+
+
+class GroupCreateIn(Envelope):
+    """The body that creates a group."""
+
+    root = "group"
+
+    group = fields.Nested(GroupIn, required=True)
+
+
+class GroupUpdateIn(Envelope):
+    """The body that changes a group."""
+
+    root = "group"
+
+    group = fields.Nested(ChangeIn, required=True)
+
+
+class DeleteIn(Taken):
+    """How a group is to be deleted; ``delete-volumes`` takes its volumes with it."""
+
+    force = Flag(load_default=False, data_key="delete-volumes")
+
+
+class ResetIn(Taken):
+    """The status that an operator gives."""
+
+    status = Text(required=True)
+
+    @post_load
+    def known(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the status. Raises: InvalidInput for one that there is not."""
+        if data["status"] not in RESET_TO:
+            raise InvalidInput(
+                f"Invalid status '{data['status']}'. Known are: {', '.join(RESET_TO)}.", "status"
+            )
+        return {"status": Status(data["status"])}
+
+
+class GroupActionIn(ActionIn):
+    """An action on a group."""
+
+    delete = fields.Nested(DeleteIn)
+    reset = fields.Nested(ResetIn, data_key="reset_status")
+
+
+class GroupSourceIn(NamedIn):
+    """A new group with the data of a source, of which exactly one is named."""
+
+    cgsnapshot_id = Text(allow_none=True, load_default=None, data_key="group_snapshot_id")
+    source_cgid = Text(allow_none=True, load_default=None, data_key="source_group_id")
+
+    @post_load
+    def one_of_two(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Refuse none and both."""
+        named = [key for key in ("cgsnapshot_id", "source_cgid") if data[key]]
+        if len(named) != 1:
+            how = "Cannot provide both" if named else "Either"
+            link, verb = ("and", "") if named else ("or", "must be provided ")
+            raise InvalidInput(
+                f"{how} 'source_group_id' {link} 'group_snapshot_id' {verb}"
+                f"to create group {data['name']} from source.",
+                "group_snapshot_id",
+            )
+        return data
+
+
+class GroupsActionIn(ActionIn):
+    """An action on groups as a whole."""
+
+    source = fields.Nested(GroupSourceIn, required=True, data_key="create-from-src")
+
+    @post_load
+    def unwrap(self, data: Any, **_: Any) -> Any:
+        """Return what is inside."""
+        return data["source"]
+
+
+class GroupListIn(ListIn):
+    """The query of a list of groups."""
+
+    filters = (*ListIn.filters, "group_type_id", "availability_zone")
+
+    group_type_id = Text(data_key="group_type", metadata={"description": "Only those of this type, by id."})
+    availability_zone = Text(metadata={"description": "Only those in this zone."})
+    list_volume = Flag(metadata={"description": "True shows the ids of the volumes, from 3.25 on."})
+
+    @pre_load
+    def read_flag(self, data: Any, **_: Any) -> Any:
+        """Take an empty flag for one that is not given."""
+        return {key: value for key, value in dict(data).items() if key != "list_volume" or value}
+
+
+class GroupRefOut(RefOut):
+    """A group in short."""
+
+
+class GroupOut(ResourceOut):
+    """A group in full."""
+
+    availability_zone = fields.String()
+    group_type_id = fields.String(data_key="group_type")
+    volume_type_ids = fields.List(fields.String(), data_key="volume_types")
+    cgsnapshot_id = Since(14, fields.String(data_key="group_snapshot_id", allow_none=True))
+    source_cgid = Since(14, fields.String(data_key="source_group_id", allow_none=True))
+    volumes = Since(25, fields.List(fields.String()))
+    project_id = Since(58, fields.String())
+
+
+RefEnvelope = wrapped("group", GroupRefOut)
+ShowEnvelope = wrapped("group", GroupOut)
+RefPage = listed("groups", GroupRefOut)
+ShowPage = listed("groups", GroupOut)

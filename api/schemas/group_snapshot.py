@@ -1,0 +1,59 @@
+"""Group snapshots on the wire: cgsnapshots in later words."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from api.schemas.action import ActionIn
+from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.fields import Since, Text
+from api.schemas.group import ResetIn
+from api.schemas.listing import ListIn
+from api.schemas.resource import NamedIn, RefOut, ResourceOut
+
+
+class GroupSnapshotIn(NamedIn):
+    """A new group snapshot of a group."""
+
+    consistencygroup_id = Text(min=1, required=True, data_key="group_id")
+
+
+class GroupSnapshotCreateIn(Envelope):
+    """The body that takes a group snapshot."""
+
+    root = "group_snapshot"
+
+    group_snapshot = fields.Nested(GroupSnapshotIn, required=True)
+
+
+class GroupSnapshotActionIn(ActionIn):
+    """An action on a group snapshot."""
+
+    reset = fields.Nested(ResetIn, data_key="reset_status")
+
+
+class GroupSnapshotListIn(ListIn):
+    """The query of a list of group snapshots."""
+
+    filters = (*ListIn.filters, "consistencygroup_id")
+
+    consistencygroup_id = Text(data_key="group_id", metadata={"description": "Only those of this group."})
+
+
+class GroupSnapshotRefOut(RefOut):
+    """A group snapshot in short."""
+
+
+class GroupSnapshotOut(ResourceOut):
+    """A group snapshot in full. ``cgflow:evidence`` tells how the cut was made."""
+
+    consistencygroup_id = fields.String(data_key="group_id")
+    group_type_id = fields.String()
+    project_id = Since(58, fields.String())
+    evidence = fields.Raw(data_key="cgflow:evidence", metadata={"type": "object", "nullable": True})
+
+
+RefEnvelope = wrapped("group_snapshot", GroupSnapshotRefOut)
+ShowEnvelope = wrapped("group_snapshot", GroupSnapshotOut)
+RefPage = listed("group_snapshots", GroupSnapshotRefOut)
+ShowPage = listed("group_snapshots", GroupSnapshotOut)

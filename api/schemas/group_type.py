@@ -1,0 +1,139 @@
+"""Group types and their group specs on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, pre_load
+
+from api import current
+from api.schemas.envelope import Envelope, Link, Taken
+from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.listing import ListIn
+from api.schemas.volume_type import VolumeTypeListIn, usable_name
+
+_SPEC_KEY = r"[\w.:\- ]+"
+
+
+class GroupTypeIn(Taken):
+    """A new group type."""
+
+    name = Text(min=1, required=True)
+    description = Text(allow_none=True, load_default=None)
+    is_public = Flag(load_default=True)
+    group_specs = Pairs(keys=_SPEC_KEY)
+
+    @post_load
+    def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Trim the name."""
+        return data | {"name": usable_name(data["name"])} if "name" in data else data
+
+
+class GroupTypeCreateIn(Envelope):
+    """The body that creates a group type."""
+
+    root = "group_type"
+
+    group_type = fields.Nested(GroupTypeIn, required=True)
+
+
+class GroupTypePatch(GroupTypeIn):
+    """What may be changed of a group type; what is not named stays."""
+
+    class Meta:  # noqa: D106
+        exclude = ("group_specs",)
+
+    name = Text(min=1)
+    description = Text(allow_none=True)
+    is_public = Flag()
+
+    @pre_load
+    def drop_nulls(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Take a null name or visibility for one that is not given, as clients mean it."""
+        return {key: value for key, value in data.items() if value is not None or key == "description"}
+
+
+class GroupTypeUpdateIn(Envelope):
+    """The body that changes a group type."""
+
+    root = "group_type"
+
+    group_type = fields.Nested(GroupTypePatch, required=True)
+
+
+class GroupSpecsIn(Envelope):
+    """The body that sets group specs."""
+
+    root = "group_specs"
+
+    group_specs = Pairs(keys=_SPEC_KEY)
+
+
+class GroupSpecIn(Schema):
+    """The body that sets one group spec: the key of the address, with its value."""
+
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
+
+    @pre_load
+    def check(self, data: Any, **_: Any) -> Any:
+        """Refuse what cannot be a spec."""
+        return Pairs(keys=_SPEC_KEY).deserialize(data)
+
+
+class GroupTypeListIn(VolumeTypeListIn):
+    """The query of the list of group types: ``is_public`` None shows both kinds, to an administrator."""
+
+    class Meta(ListIn.Meta):  # noqa: D106
+        unknown = EXCLUDE
+        fields = ("limit", "offset", "name", "is_public")
+
+
+class GroupTypeOut(Schema):
+    """A group type. Its specs tell of backends, so only administrators see them."""
+
+    id = fields.String()
+    name = fields.String()
+    description = fields.String(allow_none=True)
+    is_public = fields.Boolean()
+    group_specs = fields.Dict(keys=fields.String(), values=fields.String())
+
+    @post_dump
+    def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Show a member no specs."""
+        shown = dict(data)
+        if not current.caller().is_admin:
+            del shown["group_specs"]
+        return shown
+
+
+class GroupTypeEnvelope(Schema):
+    """One group type."""
+
+    group_type = fields.Nested(GroupTypeOut)
+
+
+class GroupTypePage(Schema):
+    """Group types."""
+
+    group_types = fields.List(fields.Nested(GroupTypeOut))
+    group_types_links = fields.List(fields.Nested(Link))
+
+
+class GroupSpecsOut(Schema):
+    """Group specs by key."""
+
+    group_specs = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class GroupSpecOut(Schema):
+    """One group spec, under its key."""
+
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
+
+    @post_dump(pass_original=True)
+    def show(self, _: Any, specs: dict[str, str], **__: Any) -> dict[str, str]:
+        """Show whatever the key is."""
+        return dict(specs)
