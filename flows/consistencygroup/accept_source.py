@@ -82,7 +82,7 @@ def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, words: dict[str
     members, copied = [], {}
     for copy in copies:
         id_ = mint()
-        members.append({"volume_id": id_, "source_id": copy.volume_id, "snapshot_id": copy.id})
+        members.append({"volume_id": copy.volume_id, "snapshot_id": copy.id, "new_id": id_})
         kept = _kept(volumes[copy.volume_id])
         copied[id_] = kept | {
             "size": copy.size,
@@ -112,7 +112,7 @@ def _from_group(acceptance: Acceptance, source_cgid: str, words: dict[str, str |
     members, copied = [], {}
     for one in sources:
         id_ = mint()
-        members.append({"volume_id": id_, "source_id": one.id, "snapshot_id": mint()})
+        members.append({"volume_id": one.id, "snapshot_id": mint(), "new_id": id_})
         kept = {"size": one.size, "volume_type_id": one.volume_type_id, "source_volid": one.id}
         copied[id_] = _kept(one) | kept
     # The members are cut for this, which nothing else may do or undo meanwhile.

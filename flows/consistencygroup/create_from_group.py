@@ -17,7 +17,7 @@ from flows.tasks import claim, copying, driver, placement, quota
 
 
 def create_consistencygroup_from_group(members: list[Member]) -> Flow:
-    """Build the story for the new volumes, each with ``volume_id``, ``source_id`` and ``snapshot_id``."""
+    """Build the story for members, each with ``volume_id``, ``snapshot_id`` and ``new_id``."""
     return linear_flow.Flow("consistencygroup.create_from_group").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

@@ -1,10 +1,10 @@
 """Steps that make the members of a new consistency group from those of another, or from its cgsnapshot.
 
 ``source_group_id`` is the group whose members are or were cut, ``cut_id`` the
-cgsnapshot, or the cut that is made for this alone and removed again. Each new
-volume is told by its id (``volume_id``) with the volume that it comes from
-(``source_id``) and the copy of that (``snapshot_id``). ``copied`` holds the
-columns of the new volumes that come from their sources.
+cgsnapshot, or the cut that is made for this alone and removed again. A member
+is told by the volume that is copied (``volume_id``), its copy (``snapshot_id``)
+and the new volume (``new_id``). ``copied`` holds, by the id of the new volume,
+the columns that come from its source.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class SourceCopy(Task):
         host: str,
         source_group_id: str,
         cut_id: str,
-        source_id: str,
+        volume_id: str,
         snapshot_id: str,
         **_: object,
     ) -> None:
-        _drop(drivers, host, SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id))
+        _drop(drivers, host, SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id))
 
 
 class PrepareSource(SourceCopy):
@@ -90,10 +90,10 @@ class PrepareSource(SourceCopy):
         host: str,
         source_group_id: str,
         cut_id: str,
-        source_id: str,
+        volume_id: str,
         snapshot_id: str,
     ) -> None:
-        spec = SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id)
+        spec = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
         ask(group_driver(drivers, host).prepare, spec)
 
 
@@ -144,20 +144,20 @@ class CloneMember(Task):
         resource_id: str,
         source_group_id: str,
         cut_id: str,
+        new_id: str,
         volume_id: str,
-        source_id: str,
         snapshot_id: str,
         copied: Copied,
     ) -> None:
-        made = VolumeSpec(volume_id, copied[volume_id]["size"], resource_id)
-        source = SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id)
+        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
         ask(_cloning(drivers, host).clone_volume, made, source)
         expect_volume(drivers[host], made, made.size_gib)
 
     def revert(
-        self, drivers: Drivers, host: str, resource_id: str, volume_id: str, copied: Copied, **_: object
+        self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: Copied, **_: object
     ) -> None:
-        made = VolumeSpec(volume_id, copied[volume_id]["size"], resource_id)
+        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
         ask(drivers[host].delete_volume, made)
         expect_no_volume(drivers[host], made)
 
@@ -176,10 +176,10 @@ class DropSource(Task):
         host: str,
         source_group_id: str,
         cut_id: str,
-        source_id: str,
+        volume_id: str,
         snapshot_id: str,
     ) -> None:
-        _drop(drivers, host, SnapshotSpec(snapshot_id, source_id, cut_id, source_group_id))
+        _drop(drivers, host, SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id))
 
 
 class CommitCopy(Commit):
@@ -211,4 +211,4 @@ def _drop(drivers: Drivers, host: str, spec: SnapshotSpec) -> None:
 
 
 def _specs(group_id: str, cut_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
-    return [SnapshotSpec(member["snapshot_id"], member["source_id"], cut_id, group_id) for member in members]
+    return [SnapshotSpec(member["snapshot_id"], member["volume_id"], cut_id, group_id) for member in members]

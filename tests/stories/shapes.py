@@ -8,8 +8,8 @@ MEMBERS = [
 ]
 
 COPIES = [
-    {"volume_id": "volume-3", "source_id": "volume-1", "snapshot_id": "snapshot-1"},
-    {"volume_id": "volume-4", "source_id": "volume-2", "snapshot_id": "snapshot-2"},
+    {"volume_id": "volume-1", "snapshot_id": "snapshot-1", "new_id": "volume-3"},
+    {"volume_id": "volume-2", "snapshot_id": "snapshot-2", "new_id": "volume-4"},
 ]
 
 SHAPES: dict[str, dict[str, object]] = {
