@@ -93,11 +93,21 @@ POLICY: list[cfg.Opt] = [
         "Read again when it has changed. Unset: the defaults.",
     ),
 ]
+NOTIFICATIONS: list[cfg.Opt] = [
+    cfg.ListOpt(
+        "notifiers",
+        default=["log"],
+        help="Who is told of what happens to groups, volumes and their copies, by name; empty tells nobody. "
+        "`log` writes one line of JSON for each event; others are installed as entry points "
+        "of the group cgflow.notifiers.",
+    ),
+]
 GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, [*OPERATIONS, *AUTHENTICATION]),
     ("scheduler", SCHEDULER),
     ("engine", ENGINE),
     ("history", HISTORY),
+    ("notifications", NOTIFICATIONS),
     ("oslo_policy", POLICY),
 ]
 

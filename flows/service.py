@@ -26,6 +26,7 @@ from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
 from cgflow.errors import SessionFenced
+from cgflow.notifications import notifier
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
 from cgflow.retention import Retention
@@ -34,6 +35,7 @@ from flows import operate, reporting
 from flows.acceptance import Desk
 from flows.catalog import define
 from flows.drivers import Drivers
+from flows.notices import Notices
 
 LOG = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class Service:
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
             max_waiters=conf.engine.http_threads // 2,
+            announce=Notices(database, notifier.load(conf.notifications.notifiers)).tell,
         )
         self.desk = Desk(database, self._settings, self._drivers, self.conductor)
         self._retention = Retention(

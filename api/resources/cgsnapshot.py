@@ -37,7 +37,7 @@ class Cgsnapshots(MethodView):
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Take a cgsnapshot: every member of a consistency group at one instant."""
-        _authorize_create(body["consistencygroup_id"])
+        authorize_cut("consistencygroup:create_cgsnapshot", body["consistencygroup_id"])
         accepted = accept.create(desk(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
         return answers.accepted(accepted, {"cgsnapshot": ref})
@@ -71,9 +71,9 @@ class Cgsnapshot(MethodView):
         return answers.accepted_empty(accept.delete(desk(), caller(), cgsnapshot_id))
 
 
-def _authorize_create(group_id: str) -> None:
+def authorize_cut(rule: str, group_id: str) -> None:
     """Let pass who may take a cgsnapshot of the group, and a snapshot of each of its members."""
-    authorize_on("consistencygroup:create_cgsnapshot", consistencygroups.get, group_id)
+    authorize_on(rule, consistencygroups.get, group_id)
     with desk().database.read() as session:
         members = volumes.members_of(session, group_id)
     for member in members:

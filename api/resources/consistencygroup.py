@@ -66,6 +66,7 @@ class ConsistencyGroup(MethodView):
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Rename a consistency group, describe it anew, take volumes into it and out of it."""
+        authorize_on("consistencygroup:update", consistencygroups.get, group_id)
         return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
 
     @blueprint.accepts(None, 404, 409)
@@ -83,6 +84,7 @@ class ConsistencyGroupUpdate(MethodView):
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Rename a consistency group, describe it anew, take volumes into it and out of it."""
+        authorize_on("consistencygroup:update", consistencygroups.get, group_id)
         return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
 
 
@@ -94,6 +96,7 @@ class ConsistencyGroupFromSource(MethodView):
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a consistency group whose volumes hold what a cgsnapshot, or another group, holds."""
+        authorize("consistencygroup:create")
         accepted = accept_source.create_from(desk(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
         return answers.accepted(accepted, {"consistencygroup": ref})

@@ -8,12 +8,11 @@ from flask import Response, request
 from flask.views import MethodView
 
 from api import answers
-from api.auth import require_admin
+from api.auth import authorize, permitted, permitted_or_closed
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import group as schemas
 from api.versions import reached
-from cgflow import records
 from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
@@ -35,12 +34,14 @@ class Groups(MethodView):
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of groups, the newest first."""
+        authorize("group:get_all")
         return answers.page("groups", groups.page, query)
 
     @blueprint.takes(schemas.GroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a group of a group type that takes volumes of the given volume types."""
+        authorize("group:create")
         accepted = accept.create(desk(), caller(), **body)
         return answers.accepted(accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}})
 
@@ -54,6 +55,7 @@ class GroupDetails(MethodView):
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
+        authorize("group:get_all")
         page = answers.page("groups", groups.page, query)
         return page | {"groups": _with_volumes(page["groups"])}
 
@@ -67,6 +69,7 @@ class GroupsAction(MethodView):
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Create a group whose volumes hold what a group snapshot, or another group, holds."""
+        authorize("group:create")
         with desk().database.read() as session:
             if body["cgsnapshot_id"]:
                 group_snapshots.get(session, body["cgsnapshot_id"], caller().scope)
@@ -84,13 +87,13 @@ class Group(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_id: str) -> dict[str, object]:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
-        return {"group": _with_volumes([_known(group_id)])[0]}
+        return {"group": _with_volumes([permitted("group:get", groups.get, group_id)])[0]}
 
     @blueprint.takes(schemas.GroupUpdateIn)
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Rename a group, describe it anew, take volumes into it and out of it."""
-        _known(group_id)
+        permitted("group:update", groups.get, group_id)
         return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
 
 
@@ -103,21 +106,15 @@ class GroupAction(MethodView):
     @blueprint.accepts(None, 403, 404, 409)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a group, with its volumes if asked to; reset its status (3.20, administrators)."""
-        _known(group_id)
         if "delete" in body:
+            permitted("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
             return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **how))
         if not reached(_RESET):
             raise NotFound("There is no such action: reset_status. It came with microversion 3.20.")
-        require_admin("group:reset_status")
+        permitted_or_closed("group:reset_status", groups.get, group_id)
         reset(desk(), caller(), "consistencygroup", group_id, **body["reset"])
         return answers.empty()
-
-
-def _known(group_id: str) -> records.ConsistencyGroup:
-    """Return a group. Raises: NotFound, in the words that this noun has for it."""
-    with desk().database.read() as session:
-        return groups.get(session, group_id, caller().scope)
 
 
 def _with_volumes(found: Any) -> list[Any]:

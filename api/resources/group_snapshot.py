@@ -8,11 +8,11 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers
-from api.auth import require_admin
+from api.auth import authorize, permitted, permitted_or_closed
 from api.blueprint import Blueprint
 from api.current import caller, desk
+from api.resources.cgsnapshot import authorize_cut
 from api.schemas import group_snapshot as schemas
-from cgflow import records
 from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
@@ -33,14 +33,15 @@ class GroupSnapshots(MethodView):
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of group snapshots, the newest first."""
+        authorize("group:get_all_group_snapshots")
         return answers.page("group_snapshots", group_snapshots.page, query)
 
     @blueprint.takes(schemas.GroupSnapshotCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Take a group snapshot: every member of a group at one instant."""
-        with desk().database.read() as session:
-            groups.get(session, body["consistencygroup_id"], caller().scope)
+        permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
+        authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
         accepted = accept.create(desk(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
         return answers.accepted(accepted, {"group_snapshot": ref})
@@ -55,6 +56,7 @@ class GroupSnapshotDetails(MethodView):
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List group snapshots in full, the newest first."""
+        authorize("group:get_all_group_snapshots")
         return answers.page("group_snapshots", group_snapshots.page, query)
 
 
@@ -66,12 +68,13 @@ class GroupSnapshot(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_snapshot_id: str) -> dict[str, object]:
         """Show a group snapshot."""
-        return {"group_snapshot": _known(group_snapshot_id)}
+        found = permitted("group:get_group_snapshot", group_snapshots.get, group_snapshot_id)
+        return {"group_snapshot": found}
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_snapshot_id: str) -> Response:
         """Delete a group snapshot with all its members' copies."""
-        _known(group_snapshot_id)
+        permitted("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), group_snapshot_id))
 
 
@@ -84,13 +87,6 @@ class GroupSnapshotAction(MethodView):
     @blueprint.gives(202, None, 403, 404, 409)
     def post(self, body: dict[str, Any], group_snapshot_id: str) -> Response:
         """Reset the status of a group snapshot; for administrators."""
-        _known(group_snapshot_id)
-        require_admin("group:reset_group_snapshot_status")
+        permitted_or_closed("group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id)
         reset(desk(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
         return answers.empty()
-
-
-def _known(group_snapshot_id: str) -> records.Cgsnapshot:
-    """Return a group snapshot. Raises: NotFound, in the words that this noun has for it."""
-    with desk().database.read() as session:
-        return group_snapshots.get(session, group_snapshot_id, caller().scope)

@@ -9,7 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import answers
-from api.auth import require_admin
+from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import group_type as schemas
@@ -32,6 +32,7 @@ class GroupTypes(MethodView):
     @blueprint.gives(200, schemas.GroupTypePage)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List group types, the newest first; private ones only to an administrator."""
+        authorize("group:group_types:get_all")
         limit = query.pop("limit")
         with desk().database.read() as session:
             found = group_types.all(session, limit=limit + 1, **query)
@@ -41,7 +42,7 @@ class GroupTypes(MethodView):
     @blueprint.gives(202, schemas.GroupTypeEnvelope, 403, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Create a group type."""
-        require_admin("group:group_types:create")
+        authorize("group:group_types:create")
         with desk().database.write() as session:
             return {"group_type": group_types.create(session, id=str(uuid.uuid4()), **body)}
 
@@ -54,6 +55,7 @@ class DefaultGroupType(MethodView):
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 404)
     def get(self) -> dict[str, object]:
         """Show the default group type, if one is configured."""
+        authorize("group:group_types:get")
         name = desk().settings.default_group_type
         if name is None:
             raise NotFound("Default group type can not be found.")
@@ -61,88 +63,89 @@ class DefaultGroupType(MethodView):
             return {"group_type": group_types.find(session, name, private=caller().is_admin)}
 
 
-@blueprint.route("/group_types/<type_id>")
+@blueprint.route("/group_types/<group_type_id>")
 @blueprint.since(_SINCE)
 class GroupType(MethodView):
     """One of them."""
 
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 404)
-    def get(self, type_id: str) -> dict[str, object]:
+    def get(self, group_type_id: str) -> dict[str, object]:
         """Show a group type."""
-        return {"group_type": _visible(type_id)}
+        authorize("group:group_types:get")
+        return {"group_type": _visible(group_type_id)}
 
     @blueprint.takes(schemas.GroupTypeUpdateIn)
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 403, 404, 409)
-    def put(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
+    def put(self, body: dict[str, Any], group_type_id: str) -> dict[str, object]:
         """Rename a group type, describe it anew, or change who sees it."""
-        require_admin("group:group_types:update")
+        authorize("group:group_types:update")
         with desk().database.write() as session:
-            return {"group_type": group_types.update(session, type_id, **body)}
+            return {"group_type": group_types.update(session, group_type_id, **body)}
 
     @blueprint.gives(202, None, 403, 404)
-    def delete(self, type_id: str) -> Response:
+    def delete(self, group_type_id: str) -> Response:
         """Delete a group type that no group has."""
-        require_admin("group:group_types:delete")
+        authorize("group:group_types:delete")
         with desk().database.write() as session:
-            group_types.delete(session, type_id)
+            group_types.delete(session, group_type_id)
         return answers.empty()
 
 
-@blueprint.route("/group_types/<type_id>/group_specs")
+@blueprint.route("/group_types/<group_type_id>/group_specs")
 @blueprint.since(_SINCE)
 class GroupSpecs(MethodView):
     """All group specs of one type."""
 
     @blueprint.gives(200, schemas.GroupSpecsOut, 403, 404)
-    def get(self, type_id: str) -> dict[str, object]:
+    def get(self, group_type_id: str) -> dict[str, object]:
         """Show the group specs of a group type."""
-        require_admin("group:group_types_specs:get_all")
-        return {"group_specs": _visible(type_id).group_specs}
+        authorize("group:group_types_specs:get_all")
+        return {"group_specs": _visible(group_type_id).group_specs}
 
     @blueprint.takes(schemas.GroupSpecsIn)
     @blueprint.gives(202, schemas.GroupSpecsOut, 403, 404)
-    def post(self, body: dict[str, str], type_id: str) -> dict[str, object]:
+    def post(self, body: dict[str, str], group_type_id: str) -> dict[str, object]:
         """Set group specs; those not named stay. The answer repeats what was set."""
-        require_admin("group:group_types_specs:create")
+        authorize("group:group_types_specs:create")
         with desk().database.write() as session:
-            group_types.set_specs(session, type_id, body)
+            group_types.set_specs(session, group_type_id, body)
         return {"group_specs": body}
 
 
-@blueprint.route("/group_types/<type_id>/group_specs/<key>")
+@blueprint.route("/group_types/<group_type_id>/group_specs/<key>")
 @blueprint.since(_SINCE)
 class GroupSpec(MethodView):
     """One group spec of one type."""
 
     @blueprint.gives(200, schemas.GroupSpecOut, 403, 404)
-    def get(self, type_id: str, key: str) -> dict[str, str]:
+    def get(self, group_type_id: str, key: str) -> dict[str, str]:
         """Show one group spec."""
-        require_admin("group:group_types_specs:get")
-        specs = _visible(type_id).group_specs
+        authorize("group:group_types_specs:get")
+        specs = _visible(group_type_id).group_specs
         if key not in specs:
-            raise NotFound(f"Group Type {type_id} has no specs with key {key}.")
+            raise NotFound(f"Group Type {group_type_id} has no specs with key {key}.")
         return {key: specs[key]}
 
     @blueprint.takes(schemas.GroupSpecIn)
     @blueprint.gives(200, schemas.GroupSpecOut, 403, 404)
-    def put(self, body: dict[str, str], type_id: str, key: str) -> dict[str, str]:
+    def put(self, body: dict[str, str], group_type_id: str, key: str) -> dict[str, str]:
         """Set one group spec."""
-        require_admin("group:group_types_specs:update")
+        authorize("group:group_types_specs:update")
         require_key(body, key)
         with desk().database.write() as session:
-            group_types.set_specs(session, type_id, body)
+            group_types.set_specs(session, group_type_id, body)
         return body
 
     @blueprint.gives(202, None, 403, 404)
-    def delete(self, type_id: str, key: str) -> Response:
+    def delete(self, group_type_id: str, key: str) -> Response:
         """Remove one group spec."""
-        require_admin("group:group_types_specs:delete")
+        authorize("group:group_types_specs:delete")
         with desk().database.write() as session:
-            group_types.unset_spec(session, type_id, key)
+            group_types.unset_spec(session, group_type_id, key)
         return answers.empty()
 
 
-def _visible(type_id: str) -> records.GroupType:
+def _visible(group_type_id: str) -> records.GroupType:
     """Return a type that the caller may see. Raises: NotFound."""
     with desk().database.read() as session:
-        return group_types.get(session, type_id, private=caller().is_admin)
+        return group_types.get(session, group_type_id, private=caller().is_admin)

@@ -7,11 +7,12 @@ from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
-from api import current
+from api import auth
 from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.listing import ListIn
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
+from cgflow.policies.group_type import SPECS_SHOWN
 
 _SPEC_KEY = r"[\w.:\- ]+"
 
@@ -101,11 +102,9 @@ class GroupTypeOut(Schema):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Show a member no specs."""
-        shown = dict(data)
-        if not current.caller().is_admin:
-            del shown["group_specs"]
-        return shown
+        """Leave the specs out for whom the policy does not show them to."""
+        is_shown = auth.shows(SPECS_SHOWN)
+        return {name: value for name, value in data.items() if is_shown or name != "group_specs"}
 
 
 class GroupTypeEnvelope(Schema):

@@ -16,6 +16,9 @@ from cgflow.policies import (
     consistencygroup,
     extension,
     flow,
+    group,
+    group_snapshot,
+    group_type,
     message,
     metadata,
     pool,
@@ -47,6 +50,9 @@ NOUNS = (
     extension,
     availability_zone,
     flow,
+    group,
+    group_snapshot,
+    group_type,
 )
 
 

@@ -10,6 +10,14 @@ RULES = [
         OWNER,
         'Create a consistency group. "!" is the off switch: groups that exist can still be used and deleted.',
         "POST /consistencygroups",
+        "POST /consistencygroups/create_from_src",
+    ),
+    guard(
+        "consistencygroup:update",
+        OWNER,
+        "Rename a consistency group, describe it anew, take volumes into it and out of it.",
+        "PUT /consistencygroups/{group_id}",
+        "PUT /consistencygroups/{group_id}/update",
     ),
     guard(
         "consistencygroup:delete",

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from api import versions
 from api.app import create_app
 from api.versions import MAXIMUM_KEY
 from cgflow.drivers.faults import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
+from tests.functional.later import Later
 from tests.support.world import World, world
 
 
@@ -63,3 +65,23 @@ def modern(app: Flask, caller: Caller) -> Iterator[Caller]:
     app.config[MAXIMUM_KEY] = (3, 71)
     yield caller.at(71)
     del app.config[MAXIMUM_KEY]
+
+
+@pytest.fixture(scope="module")
+def later_app(served: World) -> Flask:
+    """The application with everything that came later than 3.0."""
+    app = create_app(served.desk)
+    app.config[versions.MAXIMUM_KEY] = (3, 71)
+    return app
+
+
+@pytest.fixture
+def later(later_app: Flask) -> Later:
+    """An administrator who asks for the highest microversion."""
+    return Later(later_app.test_client())
+
+
+@pytest.fixture
+def later_member(later: Later) -> Later:
+    """A member of the same project."""
+    return Later(later._client, later.project, user="eve", roles="member")

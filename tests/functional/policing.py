@@ -23,6 +23,17 @@ ALWAYS_OPEN = {"/v3/{project_id}"}
 
 BODIES: dict[str, Any] = {
     "POST /consistencygroups": {"consistencygroup": {"volume_types": "{type_name}"}},
+    "POST /consistencygroups/create_from_src": {"consistencygroup-from-src": {"source_cgid": "{group_id}"}},
+    "PUT /consistencygroups/{group_id}": {"consistencygroup": {"name": "changed"}},
+    "PUT /consistencygroups/{group_id}/update": {"consistencygroup": {"name": "changed"}},
+    "POST /groups": {"group": {"group_type": "{group_type_id}", "volume_types": "{type_name}"}},
+    "POST /groups/action": {"create-from-src": {"source_group_id": "{group_id}"}},
+    "PUT /groups/{group_id}": {"group": {"name": "changed"}},
+    "POST /group_snapshots": {"group_snapshot": {"group_id": "{group_id}"}},
+    "POST /group_types": {"group_type": {"name": "another"}},
+    "PUT /group_types/{group_type_id}": {"group_type": {"description": "changed"}},
+    "POST /group_types/{group_type_id}/group_specs": {"group_specs": {"{key}": "changed"}},
+    "PUT /group_types/{group_type_id}/group_specs/{key}": {"{key}": "changed"},
     "POST /consistencygroups/{group_id}/delete": {"consistencygroup": {"force": True}},
     "POST /cgsnapshots": {"cgsnapshot": {"consistencygroup_id": "{group_id}"}},
     "POST /volumes": {"volume": {"size": 1}},
@@ -57,6 +68,9 @@ BODIES: dict[str, Any] = {
     "PUT /os-quota-sets/{target_id}": {"quota_set": {"volumes": 77}},
     "PUT /os-quota-class-sets/{class_name}": {"quota_class_set": {"volumes": 77}},
     # Actions differ by the rule.
+    "group:delete": {"delete": {"delete-volumes": True}},
+    "group:reset_status": {"reset_status": {"status": "error"}},
+    "group:reset_group_snapshot_status": {"reset_status": {"status": "error"}},
     "volume:extend": {"os-extend": {"new_size": 9}},
     "volume:retype": {"os-retype": {"new_type": "{type_name}"}},
     "volume:revert_to_snapshot": {"revert": {"snapshot_id": "{snapshot_id}"}},
@@ -112,6 +126,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "volume_extension:volume_tenant_attribute": ("os-vol-tenant-attr:tenant_id",),
     "volume_extension:access_types_extra_specs": ("extra_specs",),
+    "group:access_group_types_specs": ("group_specs",),
 }
 """Rules that refuse no request: they hide parts of an answer."""
 
@@ -167,6 +182,10 @@ class Things:
         owner.flow(owner.post("/volumes", {"volume": {"size": 1, "volume_type": nowhere}}))
         message = owner.at(71).get("/messages?limit=1").json["messages"][0]
         specs = owner.post("/qos-specs", {"qos_specs": {"name": f"qos-{type_name}", "iops": "1"}})
+        # Another one, so that each noun has one to delete.
+        group_snapshot_id = owner.cgsnapshot(group_id)
+        kind = {"name": f"kind of {owner.project}", "group_specs": {"vendor:tier": "value"}}
+        made = owner.at(71).post("/group_types", {"group_type": kind})
         types = owner.get(f"/types?name={type_name}").json["volume_types"]
         snapshots = owner.get(f"/snapshots?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
         snapshot_metadata = {"metadata": {"vendor:tier": "value"}}
@@ -182,6 +201,8 @@ class Things:
             "volume_id": volume_id,
             "cgsnapshot_id": cgsnapshot_id,
             "snapshot_id": snapshots[0]["id"],
+            "group_snapshot_id": group_snapshot_id,
+            "group_type_id": made.json["group_type"]["id"],
             "flow_id": owner.get("/flows?limit=1").json["flows"][0]["id"],
             "target_id": owner.project,
             "class_name": "default",

@@ -28,11 +28,12 @@ OWNED = {
     "attachment_id": "id",
     "message_id": "id",
     "transfer_id": "id",
+    "group_snapshot_id": "id",
     "flow_id": "id",
     "target_id": "project_id",
 }
 """What has an owner, by its placeholder: which field of it is in the address."""
-UNOWNED = ("{type_id}", "{target_id}", "{specs_id}", "{offer_id}")
+UNOWNED = ("{type_id}", "{target_id}", "{specs_id}", "{offer_id}", "{group_type_id}")
 HIDDEN = [each for each in REFUSING if "_id}" in each[1] and not any(name in each[1] for name in UNOWNED)]
 
 
@@ -44,7 +45,9 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def policed(state: Path) -> Iterator[World]:
     driver = MemoryDriver(capacity_gib=100_000)
-    with world(state, driver, default_volume_type="plain") as policed:
+    with world(
+        state, driver, default_volume_type="plain", default_group_type="default_cgsnapshot_type"
+    ) as policed:
         policed.type("plain")
         yield policed
 
@@ -221,7 +224,8 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
 def test_the_off_switch_of_consistency_groups(things: Things, policy: PolicyFile) -> None:
     policy.write({"consistencygroup:create": "!"})
     refused(things.ask(things.owner, "consistencygroup:create", "POST /consistencygroups"), 403, "forbidden")
-    things.owner.done(things.owner.delete(f"/cgsnapshots/{things.names['cgsnapshot_id']}"))
+    for name in ("cgsnapshot_id", "group_snapshot_id"):
+        things.owner.done(things.owner.delete(f"/cgsnapshots/{things.names[name]}"))
     things.owner.done(
         things.ask(things.owner, "consistencygroup:delete", "POST /consistencygroups/{group_id}/delete")
     )

@@ -72,6 +72,11 @@ class Rows(Generic[RecordT]):
         rows = session.execute(statement.order_by(self.model.created_at, self.model.id)).unique().scalars()
         return [row.to_record() for row in rows]
 
+    def ever(self, session: Session, ids: Collection[str]) -> list[RecordT]:
+        """Return things by their ids, also those that are gone."""
+        rows = session.execute(select(self.model).where(self.model.id.in_(ids))).unique().scalars()
+        return [row.to_record() for row in rows]
+
     def add(self, session: Session, *rows: dict[str, Any]) -> None:
         """Insert new things, each given by its columns."""
         session.execute(insert(self.model), list(rows))

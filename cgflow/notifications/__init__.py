@@ -1,0 +1,1 @@
+"""Notifications: what happens to groups, volumes and their copies, told to whoever listens."""

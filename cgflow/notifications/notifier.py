@@ -1,0 +1,84 @@
+"""Who is told: the notifiers that an operator has chosen, by name.
+
+A notifier is a function that takes a notification; its name is an entry point
+of the group ``cgflow.notifiers``. One that fails is logged with what it was to
+tell, and keeps neither the others nor the operation from going on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from stevedore.extension import ExtensionManager
+
+from cgflow import clock
+from cgflow.errors import ConfigError
+
+LOG = logging.getLogger(__name__)
+ENTRY_POINTS = "cgflow.notifiers"
+INFO, ERROR = "INFO", "ERROR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notification:
+    """One event in the envelope that OpenStack's services share. ``payload`` is JSON."""
+
+    event_type: str
+    publisher_id: str
+    payload: dict[str, object]
+    priority: str = INFO
+    message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    timestamp: str | None = field(default_factory=lambda: clock.iso(clock.now()))
+
+
+Notify = Callable[[Notification], None]
+
+
+class Notifier:
+    """Hands notifications to every one of several notifiers, in order."""
+
+    def __init__(self, notifiers: Sequence[Notify]) -> None:
+        self._notifiers = tuple(notifiers)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody listens."""
+        return not self._notifiers
+
+    def send(self, notifications: Iterable[Notification]) -> None:
+        """Tell all of them. What cannot be told is logged."""
+        for notification in notifications:
+            for notify in self._notifiers:
+                try:
+                    notify(notification)
+                except Exception:
+                    LOG.exception("not told: %s", in_json(notification))
+
+
+def load(names: Sequence[str]) -> Notifier:
+    """Return the notifier of these names. Raises: ConfigError, if one is not known."""
+    found: ExtensionManager[Notify] = ExtensionManager(ENTRY_POINTS)
+    known = {extension.name: extension.plugin for extension in found}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ConfigError(
+            f"There is no notifier {', '.join(missing)}. Known are: {', '.join(sorted(known))}."
+        )
+    return Notifier([known[name] for name in names])
+
+
+def to_log(notification: Notification) -> None:
+    """Write a notification to the log, as one line of JSON, under a logger named after its event."""
+    level = logging.ERROR if notification.priority == ERROR else logging.INFO
+    logging.getLogger(f"cgflow.notification.{notification.event_type}").log(
+        level, "%s", in_json(notification)
+    )
+
+
+def in_json(notification: Notification) -> str:
+    """Return a notification as one line."""
+    return json.dumps(asdict(notification))

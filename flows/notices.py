@@ -1,0 +1,150 @@
+"""What is told of an operation: when it starts, when it ends, and when it fails.
+
+The event is that of the thing operated on, followed by the same event for each
+member: the volumes of a consistency group, the snapshots of a cgsnapshot. Who
+the members are is known since acceptance, so that those which are gone by the
+end are told of as well. Each is told at least once: after a crash between the
+telling and the next save it is told again.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.db.database import Database
+from cgflow.db.repositories import volume
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.notifications.notifier import ERROR, INFO, Notification, Notifier
+from cgflow.status import Status
+
+START, END, FAILED = "start", "end", "error"
+MEMBERS = {"consistencygroup": "volume", "cgsnapshot": "snapshot"}
+NOUNS = ("consistencygroup", "cgsnapshot", "volume", "snapshot")
+# What Cinder calls it.
+VERBS = {"extend": "resize"}
+
+
+class Notices:
+    """Tells of flows through a notifier."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    def tell(self, flow: records.Flow, phase: str, reason: str | None = None) -> None:
+        """Tell that a flow starts, has ended, or has failed and why."""
+        noun = flow.operation.partition(".")[0]
+        if noun not in NOUNS or self._notifier.is_silent:
+            return
+        with self._database.read() as session:
+            told = list(_events(session, flow, noun, phase, reason))
+        self._notifier.send(told)
+
+
+def _events(
+    session: Session, flow: records.Flow, noun: str, phase: str, reason: str | None
+) -> Iterator[Notification]:
+    verb = flow.operation.partition(".")[2].partition("_from_")[0]
+    event = f"{VERBS.get(verb, verb)}.{phase}"
+    (subject,) = ROWS_OF[noun].ever(session, [flow.resource_id])
+    yield _notification(noun, event, vars(subject), reason)
+    of_member = MEMBERS.get(noun)
+    if of_member is not None:
+        for columns in _members(session, flow, subject, of_member):
+            yield _notification(of_member, event, columns, reason)
+
+
+def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the columns of each member, of those that have no record yet as they are going to be."""
+    planned = _planned(flow, subject)
+    ids = list(planned)
+    if flow.operation in ("consistencygroup.update", "consistencygroup.restore"):
+        ids += [one.id for one in volume.members_of(session, subject.id) if one.id not in planned]
+    there = {one.id: one for one in ROWS_OF[noun].ever(session, ids)}
+    for id_ in ids:
+        yield vars(there[id_]) if id_ in there else vars(subject) | planned[id_] | {"id": id_}
+
+
+def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
+    """Return what acceptance knows of each member by its id."""
+    new = {"status": Status.CREATING, "created_at": None}
+    symbols: Mapping[str, Any] = flow.symbols
+    if flow.operation == "cgsnapshot.create":
+        return {
+            member["snapshot_id"]: {**new, "volume_id": member["volume_id"], "size": size}
+            for member, size in zip(symbols["members"], symbols["sizes"], strict=True)
+        }
+    held: list[str] = symbols["claims"].get(MEMBERS[flow.resource_type], [])
+    copied: Mapping[str, dict[str, Any]] = symbols.get("copied", {})
+    return {id_: {**new, "consistencygroup_id": subject.id, **copied.get(id_, {})} for id_ in held}
+
+
+def _notification(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:
+    host = columns.get("host") or socket.gethostname()
+    payload = _PAYLOADS[noun](columns) | ({} if reason is None else {"reason": reason})
+    return Notification(
+        event_type=f"{noun}.{event}",
+        publisher_id=f"{noun}.{host}",
+        payload=payload,
+        priority=ERROR if event.endswith(FAILED) else INFO,
+    )
+
+
+def _common(columns: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "tenant_id": columns["project_id"],
+        "user_id": columns["user_id"],
+        "created_at": clock.iso(columns["created_at"]),
+        "status": str(columns["status"]),
+    }
+
+
+def _group(columns: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        **_common(columns),
+        "availability_zone": columns["availability_zone"],
+        "consistencygroup_id": columns["id"],
+        "name": columns["name"],
+    }
+
+
+def _cgsnapshot(columns: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        **_common(columns),
+        "cgsnapshot_id": columns["id"],
+        "name": columns["name"],
+        "consistencygroup_id": columns["consistencygroup_id"],
+    }
+
+
+def _volume(columns: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        **_common(columns),
+        "volume_id": columns["id"],
+        "display_name": columns["name"],
+        "size": columns.get("size"),
+        "volume_type": columns.get("volume_type_id"),
+        "availability_zone": columns["availability_zone"],
+        "host": columns.get("host"),
+        "snapshot_id": columns.get("snapshot_id"),
+        "consistencygroup_id": columns.get("consistencygroup_id"),
+    }
+
+
+def _snapshot(columns: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        **_common(columns),
+        "snapshot_id": columns["id"],
+        "volume_id": columns["volume_id"],
+        "display_name": columns["name"],
+        "volume_size": columns.get("size"),
+        "cgsnapshot_id": columns.get("cgsnapshot_id"),
+    }
+
+
+_PAYLOADS = {"consistencygroup": _group, "cgsnapshot": _cgsnapshot, "volume": _volume, "snapshot": _snapshot}

@@ -1,0 +1,31 @@
+"""Somebody who asks for what came later."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from tests.functional.caller import Caller
+
+
+class Later(Caller):
+    """A caller who asks for a later microversion unless told otherwise."""
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        more.setdefault("headers", {"OpenStack-API-Version": "volume 3.71"})
+        return super().call(method, path, body, **more)
+
+    def at(self, minor: int, path: str) -> Any:
+        return self.get(path, headers={"OpenStack-API-Version": f"volume 3.{minor}"})
+
+    def kind(self, **more: Any) -> dict[str, Any]:
+        body = {"name": f"kind-{uuid.uuid4().hex[:8]}", **more}
+        answer = self.post("/group_types", {"group_type": body})
+        assert answer.status_code == 202, answer.text
+        made: dict[str, Any] = answer.json["group_type"]
+        return made
+
+    def made(self, volume_type: str, **more: Any) -> str:
+        kind = more.pop("group_type", None) or self.kind()["id"]
+        body = {"name": "g", "group_type": kind, "volume_types": [volume_type], **more}
+        return self.done(self.post("/groups", {"group": body}))
