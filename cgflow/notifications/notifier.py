@@ -12,6 +12,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from stevedore.extension import ExtensionManager
 
@@ -61,8 +62,8 @@ class Notifier:
 
 def load(names: Sequence[str]) -> Notifier:
     """Return the notifier of these names. Raises: ConfigError, if one is not known."""
-    found: ExtensionManager[Notify] = ExtensionManager(ENTRY_POINTS)
-    known = {extension.name: extension.plugin for extension in found}
+    found: ExtensionManager[Any] = ExtensionManager(ENTRY_POINTS)
+    known: dict[str, Notify] = {extension.name: extension.plugin for extension in found}
     missing = [name for name in names if name not in known]
     if missing:
         raise ConfigError(

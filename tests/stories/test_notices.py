@@ -1,0 +1,230 @@
+"""What is told of operations (S140 to S143): how many events, of whom, with which status at the end."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import conductor
+from cgflow.errors import ConfigError
+from cgflow.notifications import notifier
+from cgflow.notifications.notifier import Notification, Notifier, to_log
+from cgflow.status import FlowState
+from flows import operate, service
+from flows.acceptance import Accepted
+from tests.support.world import CALLER, HOST, world
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[Notification] = []
+
+    def __call__(self, notification: Notification) -> None:
+        self.heard.append(notification)
+
+    def take(self) -> list[Notification]:
+        heard, self.heard = self.heard, []
+        return heard
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
+    listener = Listener()
+    monkeypatch.setattr(service.notifier, "load", lambda _names: Notifier([listener]))
+    return listener
+
+
+def told(listener: Listener) -> list[tuple[str, object]]:
+    """Each event with the status in it, members in no order."""
+    heard = listener.take()
+    assert len({one.message_id for one in heard}) == len(heard)
+    phases = ("start", "error", "end")
+    return sorted(
+        ((one.event_type, one.payload["status"]) for one in heard),
+        key=lambda event: (phases.index(event[0].rpartition(".")[2]), event[0].count("."), event),
+    )
+
+
+def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: Listener) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        w.type()
+        group_id = w.make(w.accept_group())
+        start, end = listener.take()
+        w.make(w.delete_group(group_id))
+        assert told(listener) == [
+            ("consistencygroup.delete.start", "deleting"),
+            ("consistencygroup.delete.end", "deleted"),
+        ]
+    assert (start.event_type, end.event_type) == (
+        "consistencygroup.create.start",
+        "consistencygroup.create.end",
+    )
+    assert (start.priority, end.publisher_id) == ("INFO", f"consistencygroup.{HOST}")
+    assert start.publisher_id.startswith("consistencygroup.")
+    assert set(end.payload) == {
+        *("tenant_id", "user_id", "availability_zone", "consistencygroup_id", "name", "created_at", "status")
+    }
+    assert (end.payload["consistencygroup_id"], end.payload["status"]) == (group_id, "available")
+    assert (end.payload["tenant_id"], end.payload["user_id"]) == ("project", "user")
+    assert start.payload["status"] == "creating"
+
+
+def test_a_cgsnapshot_of_one_member_is_told_of_four_times_each_s142(
+    tmp_path: Path, listener: Listener
+) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        group_id = w.group_of(1)
+        listener.take()
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
+        (snapshot,) = w.all("snapshot")
+        heard = list(listener.heard)
+        assert told(listener) == [
+            ("cgsnapshot.create.start", "creating"),
+            ("snapshot.create.start", "creating"),
+            ("cgsnapshot.create.end", "available"),
+            ("snapshot.create.end", "available"),
+        ]
+        w.make(w.delete_cgsnapshot(cgsnapshot_id))
+        assert told(listener) == [
+            ("cgsnapshot.delete.start", "deleting"),
+            ("snapshot.delete.start", "deleting"),
+            ("cgsnapshot.delete.end", "deleted"),
+            ("snapshot.delete.end", "deleted"),
+        ]
+    assert set(heard[0].payload) == {
+        *("tenant_id", "user_id", "cgsnapshot_id", "name", "consistencygroup_id", "created_at", "status")
+    }
+    assert [one.payload["snapshot_id"] for one in (heard[1], heard[3])] == [snapshot.id, snapshot.id]
+
+
+def test_members_are_told_of_although_they_are_gone_s143(tmp_path: Path, listener: Listener) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        group_id = w.group_of(2)
+        members = {one.id for one in w.all("volume")}
+        listener.take()
+        w.make(w.delete_group(group_id))
+        ends = [one for one in listener.take() if one.event_type == "volume.delete.end"]
+    assert {one.payload["volume_id"] for one in ends} == members
+    assert {one.payload["status"] for one in ends} == {"deleted"}
+
+
+def test_changes_and_copies_are_told_of(tmp_path: Path, listener: Listener) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        group_id = w.group_of(1)
+        outsider = w.make(w.accept_volume())
+        listener.take()
+        w.make(w.extend(outsider, 2))
+        assert told(listener) == [("volume.resize.start", "extending"), ("volume.resize.end", "available")]
+        w.make(w.update_group(group_id, add=[outsider]))
+        assert told(listener) == [
+            ("consistencygroup.update.start", "updating"),
+            ("volume.update.start", "available"),
+            ("volume.update.start", "available"),
+            ("consistencygroup.update.end", "available"),
+            ("volume.update.end", "available"),
+            ("volume.update.end", "available"),
+        ]
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
+        listener.take()
+        for source in ({"group": group_id}, {"cgsnapshot": cgsnapshot_id}):
+            w.make(w.group_from(**source))
+            assert told(listener) == [
+                ("consistencygroup.create.start", "creating"),
+                ("volume.create.start", "creating"),
+                ("volume.create.start", "creating"),
+                ("consistencygroup.create.end", "available"),
+                ("volume.create.end", "available"),
+                ("volume.create.end", "available"),
+            ]
+
+
+def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listener) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        group_id = w.group_of(1)
+        listener.take()
+        faults.order(Fault("cut", "final"))
+        assert w.finish(w.accept_cgsnapshot(group_id)).state is FlowState.REVERTED
+        heard = list(listener.heard)
+        assert [event for event, _ in told(listener)] == [
+            "cgsnapshot.create.start",
+            "snapshot.create.start",
+            "cgsnapshot.create.error",
+            "snapshot.create.error",
+        ]
+    failed = next(one for one in heard if one.event_type == "cgsnapshot.create.error")
+    assert (failed.payload["status"], failed.priority) == ("error", "ERROR")
+    assert "cut failed by order" in str(failed.payload["reason"])
+
+
+def test_a_failed_rollback_that_is_tried_again_is_told_once(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = Faults()
+    monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        w.type()
+        faults.order(Fault("create_group", "ambiguous", when="after"))
+        faults.order(Fault("delete_group", "final", times=None))
+        accepted = w.accept_group()
+        assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+        faults.clear()
+        operate.retry(w.desk, CALLER, accepted.flow_id)
+        assert w.finish(accepted).state is FlowState.REVERTED
+        assert [event for event, _ in told(listener)] == [
+            "consistencygroup.create.start",
+            "consistencygroup.create.error",
+        ]
+
+
+def test_what_could_not_be_told_for_a_restart_is_told_after_it(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = MemoryDriver()
+    with world(tmp_path, driver) as w:
+        w.type()
+        w.desk.conductor.stop()
+        accepted = w.accept_group()
+    assert listener.take() == []
+    with world(tmp_path, driver) as w:
+        w.make(Accepted(accepted.flow_id, accepted.resource_id))
+        assert [event for event, _ in told(listener)] == [
+            "consistencygroup.create.start",
+            "consistencygroup.create.end",
+        ]
+
+
+def test_a_notifier_that_fails_is_logged_and_keeps_nobody_from_going_on(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Notification) -> None:
+        raise OSError("the broker is away")
+
+    monkeypatch.setattr(service.notifier, "load", lambda _names: Notifier([broken, listener]))
+    with world(tmp_path, MemoryDriver()) as w:
+        w.type()
+        w.make(w.accept_group())
+        assert len(listener.take()) == 2
+    assert "the broker is away" in caplog.text
+    assert "not told: " in caplog.text
+
+
+def test_the_log_tells_in_lines_of_json(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    payload: dict[str, Any] = {"name": "ä"}
+    with caplog.at_level(logging.INFO):
+        to_log(Notification(event_type="volume.create.end", publisher_id="volume.h", payload=payload))
+    (record,) = caplog.records
+    assert record.name == "cgflow.notification.volume.create.end"
+    assert '"publisher_id": "volume.h"' in record.getMessage()
+
+
+def test_notifiers_are_chosen_by_name() -> None:
+    assert notifier.load([]).is_silent
+    assert not notifier.load(["log"]).is_silent
+    with pytest.raises(ConfigError, match="no notifier pigeon. Known are: log"):
+        notifier.load(["log", "pigeon"])
