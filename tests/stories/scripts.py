@@ -80,15 +80,16 @@ def _typed(world: World) -> str:
 
 
 def _outsider(world: World) -> str:
-    _group(world)
+    """A volume in no group, beside a new group of one member that no cgsnapshot has a copy of."""
+    _new_group(world)
     return world.make(world.accept_volume())
 
 
 def _change_members(world: World, outsider: str) -> Accepted:
-    """Take the volume in, and the member that is there for longest out."""
-    group_id = _group(world)
-    oldest = next(one.id for one in world.all("volume") if one.consistencygroup_id == group_id)
-    return world.update_group(group_id, add=[outsider], remove=[oldest])
+    """Take the volume in, and the only member of the newest group out."""
+    group_id = [one.id for one in world.all("consistencygroup") if one.status == "available"][-1]
+    members = [one.id for one in world.all("volume") if one.consistencygroup_id == group_id]
+    return world.update_group(group_id, add=[outsider], remove=members)
 
 
 SCRIPTS: dict[str, Script] = {
