@@ -20,6 +20,7 @@ from cgflow.db.database import Database
 from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence, supervisor, takeover
+from cgflow.engine.announcing import Announce, Announcer, nobody_listens
 from cgflow.engine.definition import Definition
 from cgflow.engine.masking import in_words
 from cgflow.engine.once import Once
@@ -47,14 +48,6 @@ UNDO_ATTEMPTS = 5
 UNDO_PAUSE_S = 2.0
 
 
-Announce = Callable[[records.Flow, str, str | None], None]
-"""Told of a flow that it starts (``start``), has succeeded (``end``) or failed (``error``), and why."""
-
-
-def _nobody_listens(_flow: records.Flow, _phase: str, _reason: str | None) -> None:
-    """Tell nobody."""
-
-
 class Conductor:
     """Runs the flows of one process.
 
@@ -77,10 +70,10 @@ class Conductor:
         max_flows: int = 8,
         max_steps: int = 16,
         max_waiters: int = 8,
-        announce: Announce = _nobody_listens,
+        announce: Announce = nobody_listens,
     ) -> None:
         self.name = name
-        self._announce = announce
+        self._announcer = Announcer(announce)
         self.watch = Watch(max_waiters)
         self._database = database
         self._define = define
@@ -209,9 +202,7 @@ class Conductor:
         digest = supervisor.fingerprint(engine.compilation.execution_graph)
         supervisor.check_fit(flow, definition.version, digest)
         resumed = flow.epoch > 1
-        if flow.state is FlowState.ACCEPTED:
-            # Before it is saved that the flow runs: told twice after a crash, rather than never.
-            run.patiently(lambda: self._announce(flow, "start", None), f"flow {flow_id}")
+        self._announcer.starts(run)
         run.move(
             FlowState.RUNNING if flow.state is FlowState.ACCEPTED else flow.state,
             {"result": {"resumed": resumed, "epoch": flow.epoch}},
@@ -275,7 +266,7 @@ class Conductor:
                 # Before the end is announced: who waits for it then looks at the resource.
                 run.patiently(lambda: self._show_failed_rollback(run, verdict), f"flow {run.flow.id}")
             LOG.warning("flow %s (%s) %s: %s", run.flow.id, run.flow.operation, verdict.state, verdict.reason)
-        self._tell_end(run, verdict)
+        self._announcer.ended(run, verdict)
         position = run.move(
             verdict.state,
             detail,
@@ -285,12 +276,6 @@ class Conductor:
             **_next_undo(run.flow, verdict.state),
         )
         run.wait_durable(position)
-
-    def _tell_end(self, run: Run, verdict: supervisor.Verdict) -> None:
-        """Announce the end before it is saved. Of a rollback that is tried again it has been told already."""
-        if run.flow.undo_attempts == 0:
-            phase = "end" if verdict.state is FlowState.SUCCESS else "error"
-            run.patiently(lambda: self._announce(run.flow, phase, verdict.reason), f"flow {run.flow.id}")
 
     def _show_failed_rollback(self, run: Run, verdict: supervisor.Verdict) -> None:
         with self._database.guarded(run.check_owner).write() as session:

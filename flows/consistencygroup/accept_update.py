@@ -70,6 +70,7 @@ def _moving(
 ) -> Accepted:
     if group.claimed_by is not None:
         raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+    ids = [one.id for one in moving]
     accepted = acceptance.flow(
         "consistencygroup.update",
         resource=("consistencygroup", group.id),
@@ -82,10 +83,16 @@ def _moving(
             "changes": changes,
             "former": {key: getattr(group, key) for key in changes},
         },
-        claims={"consistencygroup": [group.id], "volume": [one.id for one in moving]},
+        # A copy goes with its volume: nobody may begin to read one that is on its way.
+        claims={
+            "consistencygroup": [group.id],
+            "volume": ids,
+            "snapshot": [copy.id for copy in snapshot.of_volumes(acceptance.session, ids)],
+        },
     )
     acceptance.claim("consistencygroup", Status.UPDATING)
     acceptance.claim("volume")
+    acceptance.claim("snapshot")
     return accepted
 
 
@@ -115,7 +122,7 @@ def _added(session: Session, group: records.ConsistencyGroup, ids: list[str]) ->
         refusal = _why_not_added(session, group, one)
         if refusal is not None:
             raise _refused(group, "add", one.id, refusal)
-        _check_free(session, one)
+        _check_free(one)
     return new
 
 
@@ -150,7 +157,7 @@ def _removed(session: Session, group: records.ConsistencyGroup, ids: list[str]) 
                 f"cgsnapshot {copies[0].cgsnapshot_id} has a copy of it, and cgsnapshots stay whole. "
                 "Delete the cgsnapshots that it is in first.",
             )
-        _check_free(session, one)
+        _check_free(one)
     return found
 
 
@@ -163,12 +170,9 @@ def _named(session: Session, group: records.ConsistencyGroup, verb: str, volume_
         raise _refused(group, verb, volume_id, refusal) from None
 
 
-def _check_free(session: Session, one: records.Volume) -> None:
+def _check_free(one: records.Volume) -> None:
     if one.claimed_by is not None:
         raise Busy(volume.ROWS.busy(one.id, one.claimed_by))
-    for copy in snapshot.of_volumes(session, [one.id]):
-        if copy.claimed_by is not None:
-            raise Busy(snapshot.ROWS.busy(copy.id, copy.claimed_by))
 
 
 def _bad_state(one: records.Volume, valid: tuple[Status, ...]) -> str:

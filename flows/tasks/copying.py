@@ -15,13 +15,13 @@ from typing import Any
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import consistencygroup, volume
-from cgflow.drivers.contract import Cloning, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.engine.task import Task
-from cgflow.errors import FinalDriverError
 from cgflow.quota import ledger
 from cgflow.status import Status
 from flows.asking import ask, expect_no_snapshot, expect_no_volume, expect_volume
 from flows.tasks.claim import Claims, release_others
+from flows.tasks.clone import cloning_driver
 from flows.tasks.driver import Drivers, group_driver
 from flows.tasks.record import Commit
 
@@ -151,7 +151,7 @@ class CloneMember(Task):
     ) -> None:
         made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
         source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
-        ask(_cloning(drivers, host).clone_volume, made, source)
+        ask(cloning_driver(drivers, host).clone_volume, made, source)
         expect_volume(drivers[host], made, made.size_gib)
 
     def revert(
@@ -196,13 +196,6 @@ class CommitCopy(Commit):
             volume.ROWS.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
             consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
             release_others(session, flow_id, claims)
-
-
-def _cloning(drivers: Drivers, host: str) -> Cloning:
-    driver: StorageDriver = drivers[host]
-    if not isinstance(driver, Cloning):
-        raise FinalDriverError(f"Backend {host} cannot make a volume from a snapshot.")
-    return driver
 
 
 def _drop(drivers: Drivers, host: str, spec: SnapshotSpec) -> None:

@@ -1,0 +1,41 @@
+"""Announces that flows start and how they end, to whom the conductor was given.
+
+Each is announced before it is saved: after a crash between the two it is
+announced again, rather than never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cgflow import records
+from cgflow.engine.run import Run
+from cgflow.engine.supervisor import Verdict
+from cgflow.status import FlowState
+
+Announce = Callable[[records.Flow, str, str | None], None]
+"""Told of a flow that it starts (``start``), has succeeded (``end``) or failed (``error``), and why."""
+
+
+def nobody_listens(_flow: records.Flow, _phase: str, _reason: str | None) -> None:
+    """Tell nobody."""
+
+
+class Announcer:
+    """Announces, and waits for the database that an announcement is read from."""
+
+    def __init__(self, announce: Announce) -> None:
+        self._announce = announce
+
+    def starts(self, run: Run) -> None:
+        """Announce a flow that was accepted; one that is resumed has been announced."""
+        if run.flow.state is FlowState.ACCEPTED:
+            self._tell(run, "start", None)
+
+    def ended(self, run: Run, verdict: Verdict) -> None:
+        """Announce the end. Of a failed rollback that was tried again it has been told already."""
+        if run.flow.undo_attempts == 0:
+            self._tell(run, "end" if verdict.state is FlowState.SUCCESS else "error", verdict.reason)
+
+    def _tell(self, run: Run, phase: str, reason: str | None) -> None:
+        run.patiently(lambda: self._announce(run.flow, phase, reason), f"flow {run.flow.id}")
