@@ -49,6 +49,8 @@ def update(
                 "Invalid ConsistencyGroup: Consistency group status must be available, "
                 f"but current status is: {group.status}."
             )
+        if group.claimed_by is not None and not is_naming:
+            raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
         moving = _added(acceptance.session, group, add_volumes)
         moving += _removed(acceptance.session, group, remove_volumes)
         if moving:
@@ -68,8 +70,6 @@ def _moving(
     moving: list[records.Volume],
     changes: dict[str, str],
 ) -> Accepted:
-    if group.claimed_by is not None:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
     ids = [one.id for one in moving]
     accepted = acceptance.flow(
         "consistencygroup.update",

@@ -1,0 +1,124 @@
+"""What can be done with a member in each state of its group (S59): every cell of the table in the docs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from cgflow.db.repositories import consistencygroup
+from cgflow.drivers.faults import Fault, Faults
+from cgflow.status import Status
+from tests.architecture.file_sizes import ROOT
+from tests.functional.caller import Caller
+from tests.support.world import World
+
+
+def table() -> tuple[list[str], dict[str, list[str]]]:
+    lines = (ROOT / "docs" / "members.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return rows[0][1:], {row[0]: row[1:] for row in rows[2:]}
+
+
+STATES, ROWS = table()
+CELLS = [(row, state, cell) for row, cells in ROWS.items() for state, cell in zip(STATES, cells, strict=True)]
+ANSWERS = {"yes": (200, 202), "busy": (409,), "no": (400,)}
+
+
+class Scene:
+    """A group of two members, one of which a cgsnapshot has a copy of, and a volume outside of it."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.kind = caller.type()
+        self.group = caller.group(self.kind)
+        self.member = caller.member(self.group, self.kind)
+        self.cgsnapshot = caller.cgsnapshot(self.group)
+        (copy,) = caller.get("/snapshots").json["snapshots"]
+        self.copy = copy["id"]
+        # This one could leave: no cgsnapshot has a copy of it.
+        self.other = caller.member(self.group, self.kind)
+        self.outside = [caller.volume(volume_type=self.kind) for _ in range(2)]
+
+    def act(self, **action: Any) -> TestResponse:
+        return self.caller.post(f"/volumes/{self.member}/action", action)
+
+    def change(self, **body: Any) -> TestResponse:
+        return self.caller.put(f"/consistencygroups/{self.group}", {"consistencygroup": body})
+
+
+ASK: dict[str, Callable[[Scene], TestResponse]] = {
+    "show": lambda s: s.caller.get(f"/volumes/{s.member}"),
+    "connect": lambda s: s.act(**{"os-initialize_connection": {}}),
+    "extend": lambda s: s.act(**{"os-extend": {"new_size": 2}}),
+    "snapshot alone": lambda s: s.caller.post("/snapshots", {"snapshot": {"volume_id": s.member}}),
+    "volume from it": lambda s: s.caller.post("/volumes", {"volume": {"size": 1, "source_volid": s.member}}),
+    "revert to a snapshot": lambda s: s.caller.post(
+        f"/volumes/{s.member}/action",
+        {"revert": {"snapshot_id": s.copy}},
+        headers={"OpenStack-API-Version": "volume 3.40"},
+    ),
+    "retype": lambda s: s.act(**{"os-retype": {"new_type": s.caller.type(), "migration_policy": "never"}}),
+    "migrate": lambda s: s.act(**{"os-migrate_volume": {"host": "there@memory"}}),
+    "delete": lambda s: s.caller.delete(f"/volumes/{s.member}"),
+    "delete its copy in a cgsnapshot": lambda s: s.caller.delete(f"/snapshots/{s.copy}"),
+    "take out of the group": lambda s: s.change(remove_volumes=s.other),
+    "cgsnapshot of the group": lambda s: s.caller.post(
+        "/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": s.group}}
+    ),
+    "copy of the group": lambda s: s.caller.post(
+        "/consistencygroups/create_from_src", {"consistencygroup-from-src": {"source_cgid": s.group}}
+    ),
+    "another volume into the group": lambda s: s.change(add_volumes=s.outside[1]),
+    "new volume in the group": lambda s: s.caller.post(
+        "/volumes", {"volume": {"size": 1, "volume_type": s.kind, "consistencygroup_id": s.group}}
+    ),
+}
+
+
+@contextmanager
+def state_of(scene: Scene, state: str, faults: Faults, world: World) -> Iterator[None]:
+    """Bring the group into a state, and let what is at work for that end afterwards."""
+    at_work: TestResponse | None = None
+    if state == "a cgsnapshot is taken":
+        faults.order(Fault("cut", "hang"))
+        at_work = ASK["cgsnapshot of the group"](scene)
+    elif state == "group updating":
+        faults.order(Fault("move_volume", "hang"))
+        at_work = scene.change(add_volumes=scene.outside[0])
+    elif state != "group available":
+        status = Status(state.removeprefix("group "))
+        with world.database.write() as session:
+            consistencygroup.ROWS.edit(session, scene.group, status=status.value)
+    if at_work is not None:
+        assert at_work.status_code == 202, at_work.text
+        assert faults.await_fired(1, 10)
+    yield
+    if at_work is not None:
+        faults.release()
+        scene.caller.done(at_work)
+
+
+def test_every_operation_of_the_table_is_asked_for() -> None:
+    assert set(ASK) == set(ROWS)
+    assert {cell for _, _, cell in CELLS} == set(ANSWERS)
+
+
+@pytest.mark.parametrize(("operation", "state", "cell"), CELLS)
+def test_a_cell(
+    caller: Caller, later_app: Any, faults: Faults, served: World, operation: str, state: str, cell: str
+) -> None:
+    scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex))
+    with state_of(scene, state, faults, served):
+        answer = ASK[operation](scene)
+        assert answer.status_code in ANSWERS[cell], answer.text
+        if cell != "yes":
+            (fault,) = answer.json.values()
+            assert "not supported" not in fault["message"], "what is not offered at all has no place here"
+    flow_id = answer.headers.get("X-Cgflow-Flow-Id")
+    if flow_id is not None:
+        assert scene.caller.flow(answer)["state"] == "success"
