@@ -69,7 +69,7 @@ def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         whole = _cgsnapshot(session, cgsnapshot_id, context)
-        if whole.claimed_by is not None:
+        if whole.claimed_by is not None and whole.status in DELETABLE:
             raise Busy(cgsnapshot.ROWS.busy(whole.id, whole.claimed_by))
         if whole.status not in DELETABLE:
             raise InvalidState(

@@ -39,8 +39,10 @@ def resumed(history: History, folder: Path) -> Iterator[World]:
     upgrade(url, history["schema"])
     database = Database(url)
     with database.write() as session:
-        for table, rows in history["rows"].items():
+        # What a new schema comes with goes first, the rows that refer to others before those.
+        for table in reversed(history["rows"]):
             session.execute(text(f"DELETE FROM {table}"))
+        for table, rows in history["rows"].items():
             names = list(rows[0])
             marks = ", ".join(f":{name}" for name in names)
             session.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"), rows)
