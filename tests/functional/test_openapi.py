@@ -12,6 +12,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from tests.functional.caller import Caller
+from tests.functional.later import Later
 
 PREFIX = "/v3/{project_id}"
 
@@ -182,6 +183,53 @@ def test_answers_are_as_it_says(caller: Caller, document: dict[str, Any]) -> Non
     judge.check(caller, "POST", "/snapshots", {"snapshot": {}})
     judge.check(caller.as_member(), "DELETE", f"/types/{kind['id']}")
     caller.done(judge.check(caller, "DELETE", f"/cgsnapshots/{cgsnapshot_id}"))
+    change = {"consistencygroup": {"description": "d"}}
+    for path in (f"/consistencygroups/{group_id}", f"/consistencygroups/{group_id}/update"):
+        judge.check(caller, "PUT", path, change)
+        judge.check(caller, "PUT", path, {})
+    copy = {"consistencygroup-from-src": {"source_cgid": group_id}}
+    copied = caller.done(judge.check(caller, "POST", "/consistencygroups/create_from_src", copy))
+    caller.done(caller.post(f"/consistencygroups/{copied}/delete", {"consistencygroup": {"force": True}}))
+    judge.check(caller, "POST", "/consistencygroups/create_from_src", {"consistencygroup-from-src": {}})
     force = {"consistencygroup": {"force": True}}
     caller.done(judge.check(caller, "POST", f"/consistencygroups/{group_id}/delete", force))
     judge.check(caller, "DELETE", f"/types/{kind['id']}")
+
+
+def test_answers_of_groups_are_as_it_says(later: Later, document: dict[str, Any]) -> None:
+    judge = Judge(document)
+    kind = judge.check(later, "POST", "/group_types", {"group_type": {"name": f"k-{later.project}"}}).json
+    type_id = kind["group_type"]["id"]
+    for method, path, body in (
+        ("GET", "/group_types", None),
+        ("GET", "/group_types/default", None),
+        ("GET", f"/group_types/{type_id}", None),
+        ("PUT", f"/group_types/{type_id}", {"group_type": {"description": "d"}}),
+        ("POST", "/group_types", {"group_type": {"name": f"k-{later.project}"}}),
+        ("POST", f"/group_types/{type_id}/group_specs", {"group_specs": {"k": "v"}}),
+        ("GET", f"/group_types/{type_id}/group_specs", None),
+        ("GET", f"/group_types/{type_id}/group_specs/k", None),
+        ("PUT", f"/group_types/{type_id}/group_specs/k", {"k": "w"}),
+        ("DELETE", f"/group_types/{type_id}/group_specs/k", None),
+    ):
+        judge.check(later, method, path, body)
+    volume_type = later.type()
+    group = {"name": "g", "group_type": type_id, "volume_types": [volume_type]}
+    group_id = later.done(judge.check(later, "POST", "/groups", {"group": group}))
+    later.member(group_id, volume_type)
+    taken = later.done(
+        judge.check(later, "POST", "/group_snapshots", {"group_snapshot": {"group_id": group_id}})
+    )
+    for noun, found in (("groups", group_id), ("group_snapshots", taken)):
+        for path in (f"/{noun}", f"/{noun}/detail", f"/{noun}/{found}", f"/{noun}?limit=x", f"/{noun}/x"):
+            judge.check(later, "GET", path)
+        judge.check(later, "POST", f"/{noun}/{found}/action", {"reset_status": {"status": "available"}})
+        judge.check(later, "POST", f"/{noun}/{found}/action", {})
+    judge.check(later, "GET", "/groups/detail?list_volume=True")
+    judge.check(later, "PUT", f"/groups/{group_id}", {"group": {"name": "h"}})
+    source = {"create-from-src": {"group_snapshot_id": taken}}
+    later.done(judge.check(later, "POST", "/groups/action", source))
+    later.done(judge.check(later, "DELETE", f"/group_snapshots/{taken}"))
+    judge.check(later, "DELETE", "/group_snapshots/x")
+    action = {"delete": {"delete-volumes": True}}
+    later.done(judge.check(later, "POST", f"/groups/{group_id}/action", action))
