@@ -152,3 +152,45 @@ def test_quota(cinder_command: Path, project: Project) -> None:
     settled(project, volume_id)
     cinder("quota-update", "--volumes", was["volumes"], "--gigabytes", was["gigabytes"], project.name)
     assert cinder("quota-show", project.name).properties == was
+
+
+def test_a_group_is_changed_and_copied(cinder: Cinder, project: Project) -> None:
+    cinder("type-create", TYPE)
+    cinder("type-key", TYPE, "set", "consistencygroup_support=<is> True")
+    group_id = cinder("consisgroup-create", TYPE, "--name", "shop").properties["id"]
+    settled(project, group_id)
+    first = _member(cinder, project, group_id, "first")
+    second = cinder("create", "--volume-type", TYPE, "--name", "second", "1").properties["id"]
+    settled(project, second)
+    with project.open(second) as client:
+        client.write(0, b"x" * 512)
+    change = ("--name", "store", "--add-volumes", second, "--remove-volumes", first)
+    cinder("consisgroup-update", "shop", *change)
+    settled(project, group_id)
+    assert cinder("show", second).properties["consistencygroup_id"] == group_id
+    assert cinder("show", first).properties["consistencygroup_id"] == "None"
+    cinder("consisgroup-update", "store", "--description", "all of it")
+    assert cinder("consisgroup-show", "store").properties["description"] == "all of it"
+    assert "because it is not in the group" in cinder.refused(
+        "consisgroup-update", "store", "--remove-volumes", first
+    )
+    taken = cinder("cgsnapshot-create", "store", "--name", "noon").properties["id"]
+    settled(project, taken)
+    groups = [group_id]
+    for source in (("--cgsnapshot", "noon"), ("--source-cg", "store")):
+        made = cinder("consisgroup-create-from-src", *source, "--name", "copy").properties
+        settled(project, made["id"])
+        (copy,) = project.client.volumes.select(consistencygroup_id=made["id"])
+        with project.open(copy["id"]) as client:
+            assert client.read(0, 512) == b"x" * 512
+        groups.append(made["id"])
+    cinder("cgsnapshot-delete", "noon")
+    settled(project, taken)
+    for id_ in groups:
+        cinder("consisgroup-delete", "--force", id_)
+        settled(project, id_)
+    cinder("delete", first)
+    settled(project, first)
+    cinder("type-delete", TYPE)
+    assert project.usage() == {}
+    assert project.homes() == {}

@@ -1,0 +1,56 @@
+"""``cgflow group update`` and ``create-from``: what they ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.canned import CannedService
+from tests.support.command import Cgflow
+
+G, S, V, W = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "abcd")
+
+
+@pytest.fixture(autouse=True)
+def things(service: CannedService) -> None:
+    service.plays("GET", "/consistencygroups/detail", {"consistencygroups": [{"id": G, "name": "db"}]})
+    service.plays("GET", "/cgsnapshots/detail", {"cgsnapshots": [{"id": S, "name": "monday"}]})
+    volumes = [{"id": V, "name": "data"}, {"id": W, "name": "log"}]
+    service.plays("GET", "/volumes/detail", {"volumes": volumes})
+
+
+def test_members_are_named_and_sent_by_id(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("PUT", f"/consistencygroups/{G}", status=202, flow="f")
+    words = ("--add", "data", "--remove", "log", "--name", "orders")
+    assert cgflow.json("group", "update", "db", *words)["flow_id"] == "f"
+    (asked,) = service.requests("PUT", f"/consistencygroups/{G}")
+    assert asked.body == {"consistencygroup": {"name": "orders", "add_volumes": V, "remove_volumes": W}}
+
+
+def test_a_name_alone_needs_no_flow(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("PUT", f"/consistencygroups/{G}", status=202)
+    assert cgflow("group", "update", "db", "--description", "d").exit_code == 0
+    (asked,) = service.requests("PUT", f"/consistencygroups/{G}")
+    assert asked.body == {"consistencygroup": {"description": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("words", "source"),
+    [
+        (("--cgsnapshot", "monday"), {"cgsnapshot_id": S, "source_cgid": None}),
+        (("--group", "db"), {"cgsnapshot_id": None, "source_cgid": G}),
+    ],
+)
+def test_a_group_is_made_from_one_source(
+    service: CannedService, cgflow: Cgflow, words: tuple[str, ...], source: dict[str, str | None]
+) -> None:
+    made = {"consistencygroup": {"id": V, "name": "copy"}}
+    service.plays("POST", "/consistencygroups/create_from_src", made, status=202, flow="f")
+    assert cgflow.json("group", "create-from", "copy", *words)["flow_id"] == "f"
+    (asked,) = service.requests("POST", "/consistencygroups/create_from_src")
+    assert asked.body == {"consistencygroup-from-src": {"name": "copy", "description": None, **source}}
+
+
+@pytest.mark.parametrize("words", [(), ("--cgsnapshot", "monday", "--group", "db")])
+def test_of_no_source_or_two(service: CannedService, cgflow: Cgflow, words: tuple[str, ...]) -> None:
+    assert cgflow("group", "create-from", "copy", *words).exit_code == 2
+    assert service.asked == []
