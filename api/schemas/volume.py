@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, pre_load
+from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, pre_load
 
 from api import auth
 from api.schemas.attachment import of_volume
@@ -13,7 +13,9 @@ from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut, links
+from api.versions import reached
 from cgflow import records
+from cgflow.errors import InvalidInput
 from cgflow.policies import volume as policies
 
 
@@ -44,6 +46,19 @@ class VolumeIn(NamedIn):
     snapshot_id = Text(allow_none=True, load_default=None)
     source_replica = NotOffered()
     source_volid = Text(allow_none=True, load_default=None)
+    group_id = Text(allow_none=True, load_default=None)
+
+    @post_load
+    def name_the_group(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Take the later word for a consistency group, from 3.13 on, for the earlier one."""
+        group_id = data.pop("group_id", None)
+        if group_id is None:
+            return data
+        if not reached(13):
+            raise InvalidInput("Invalid input for field 'group_id': Unknown field.", "group_id")
+        if data["consistencygroup_id"] not in (None, group_id):
+            raise InvalidInput("'group_id' and 'consistencygroup_id' name different groups.", "group_id")
+        return data | {"consistencygroup_id": group_id}
 
 
 class VolumeCreateIn(Envelope):

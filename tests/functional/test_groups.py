@@ -201,3 +201,15 @@ def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
     assert making.headers["X-Cgflow-Flow-Id"] in busy
     faults.release()
     later.done(making)
+
+
+def test_a_volume_is_made_in_a_group_by_either_word(later: Later) -> None:
+    volume_type = later.type()
+    group_id = later.made(volume_type)
+    body = {"size": 1, "volume_type": volume_type, "group_id": group_id}
+    volume_id = later.done(later.post("/volumes", {"volume": body}))
+    assert later.get(f"/volumes/{volume_id}").json["volume"]["consistencygroup_id"] == group_id
+    both = body | {"consistencygroup_id": str(uuid.uuid4())}
+    malformed(later.post("/volumes", {"volume": both}), "group_id")
+    below = {"OpenStack-API-Version": "volume 3.12"}
+    malformed(later.post("/volumes", {"volume": body}, headers=below), "group_id")
