@@ -199,8 +199,9 @@ class CommitCopy(Commit):
 
 
 def _drop(drivers: Drivers, host: str, spec: SnapshotSpec) -> None:
-    ask(group_driver(drivers, host).delete_snapshot, spec)
-    expect_no_snapshot(drivers[host], spec)
+    driver = group_driver(drivers, host)
+    ask(driver.delete_snapshot, spec)
+    expect_no_snapshot(driver, spec)
 
 
 def _specs(group_id: str, cut_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:

@@ -48,11 +48,11 @@ HARMLESS_LIES = {
     ("volume.create_from_volume", "snapshot"),
     ("volume.create_from_volume", "inventory"),
     ("volume.create_from_volume", "has_snapshot"),
+    ("consistencygroup.create_from_group", "has_snapshot"),
 }
 # Calls that look for what was removed, for which a false "nothing" is true, and for what was made, for
 # which it is found out; members go on side by side, so which of them meets it is not known.
 PERHAPS_HARMLESS_LIES = {
-    ("consistencygroup.create_from_group", "inventory"),
     ("consistencygroup.update", "inventory"),
 }
 

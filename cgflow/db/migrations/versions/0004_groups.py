@@ -11,8 +11,8 @@ from alembic import op
 
 from cgflow import clock
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
