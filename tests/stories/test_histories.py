@@ -103,7 +103,11 @@ def test_one_that_does_not_fit_is_refused_and_left_untouched(
         "snapshots",
         "volumes",
     ):
-        assert after[table] == before.get(table, []), table
+        # Columns that came since are not its business.
+        was = before.get(table, [])
+        assert (
+            [{name: row[name] for name in was[0]} for row in after[table]] == was if was else not after[table]
+        )
     (kept,) = [row for row in after["flows"] if row["id"] == history["flow_id"]]
     assert {key for key in kept if kept[key] != left[key]} <= NOTED
 
