@@ -236,3 +236,19 @@ def test_one_change_at_a_time_m11(scene: Scene, faults: Faults) -> None:
     assert flow_id in refused(extend, 409, "conflictingRequest")
     faults.release()
     scene.caller.done(changing)
+
+
+def test_copies_made_alone_go_along_and_are_held_meanwhile(scene: Scene, faults: Faults) -> None:
+    copy = scene.caller.done(scene.caller.post("/snapshots", {"snapshot": {"volume_id": scene.outside}}))
+    faults.order(Fault("move_volume", "hang"))
+    changing = scene.put(add_volumes=scene.outside)
+    assert faults.await_fired(1, 10)
+    body = {"volume": {"size": 1, "snapshot_id": copy}}
+    for answer in (scene.caller.post("/volumes", body), scene.caller.delete(f"/snapshots/{copy}")):
+        message = refused(answer, 409, "conflictingRequest")
+        assert changing.headers["X-Cgflow-Flow-Id"] in message
+    faults.release()
+    scene.caller.done(changing)
+    scene.caller.done(scene.caller.post("/volumes", body))
+    scene.caller.done(scene.put(remove_volumes=scene.outside))
+    scene.caller.done(scene.caller.delete(f"/snapshots/{copy}"))
