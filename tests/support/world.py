@@ -16,7 +16,6 @@ from cgflow.context import RequestContext
 from cgflow.db.database import Database
 from cgflow.db.models import QuotaUsage, Reservation, VolumeType
 from cgflow.db.repositories import flow as flows
-from cgflow.db.repositories import snapshot as snapshot_rows
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.upgrade import upgrade
@@ -33,6 +32,7 @@ from flows.service import Service
 from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
 from flows.volume import change
+from tests.support.agreement import disagreements
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -224,7 +224,7 @@ class World:
 
     def faults(self) -> list[str]:
         """Name everything that is not as it must be when no flow is at work."""
-        wrong = [*self._wrong_quota(), *self._wrong_inventory()]
+        wrong = [*self._wrong_quota(), *disagreements(self.all, self.driver)]
         for noun in ROWS_OF:
             wrong += [f"{noun} {t.id} is held by {t.claimed_by}" for t in self.all(noun) if t.claimed_by]
             wrong += [
@@ -255,29 +255,6 @@ class World:
             ).all()
         if reserved or kept:
             yield f"reserved {reserved}, reservations {kept}"
-
-    def _wrong_inventory(self) -> Iterator[str]:
-        really = self.driver.inventory()
-        found = {
-            "consistencygroup": really.groups,
-            "volume": really.volumes,
-            "snapshot": really.snapshots,
-        }
-        for noun, there in found.items():
-            placed = {t.id for t in self.all(noun) if t.host is not None and not _never_was(t)}
-            if placed != there:
-                yield f"rows of {noun} are {sorted(placed)}, the backend has {sorted(there)}"
-        for group_id in really.groups:
-            members = {t.id for t in self.all("volume") if t.host and t.consistencygroup_id == group_id}
-            held = self.driver.inventory(group_id).volumes
-            if members != held:
-                yield f"rows of members of {group_id} are {sorted(members)}, the backend has {sorted(held)}"
-        if really.problems:
-            yield f"the backend reports {really.problems}"
-
-
-def _never_was(thing: Any) -> bool:
-    return isinstance(thing, records.Snapshot) and snapshot_rows.never_was(thing)
 
 
 @contextmanager
