@@ -49,13 +49,13 @@ class GroupUpdateIn(Envelope):
     group = fields.Nested(ChangeIn, required=True)
 
 
-class DeleteIn(Taken):
+class GroupDeleteIn(Taken):
     """How a group is to be deleted; ``delete-volumes`` takes its volumes with it."""
 
     force = Flag(load_default=False, data_key="delete-volumes")
 
 
-class ResetIn(Taken):
+class GroupResetIn(Taken):
     """The status that an operator gives."""
 
     status = Text(required=True)
@@ -73,8 +73,8 @@ class ResetIn(Taken):
 class GroupActionIn(ActionIn):
     """An action on a group."""
 
-    delete = fields.Nested(DeleteIn)
-    reset = fields.Nested(ResetIn, data_key="reset_status")
+    delete = fields.Nested(GroupDeleteIn)
+    reset = fields.Nested(GroupResetIn, data_key="reset_status")
 
 
 class GroupSourceIn(NamedIn):

@@ -7,7 +7,7 @@ from marshmallow import fields
 from api.schemas.action import ActionIn
 from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Since, Text
-from api.schemas.group import ResetIn
+from api.schemas.group import GroupResetIn
 from api.schemas.listing import ListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 
@@ -29,7 +29,7 @@ class GroupSnapshotCreateIn(Envelope):
 class GroupSnapshotActionIn(ActionIn):
     """An action on a group snapshot."""
 
-    reset = fields.Nested(ResetIn, data_key="reset_status")
+    reset = fields.Nested(GroupResetIn, data_key="reset_status")
 
 
 class GroupSnapshotListIn(ListIn):

@@ -171,4 +171,6 @@ def _kept(source: records.Volume) -> dict[str, Any]:
         "name": source.name,
         "description": source.description,
         "volume_metadata": dict(source.metadata),
+        "bootable": source.bootable,
+        "image_metadata": source.image_metadata,
     }

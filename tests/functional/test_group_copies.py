@@ -26,6 +26,12 @@ class Source:
             caller.member(self.group, kind, size=size, name=f"m{size}", metadata={"role": f"r{size}"})
             for size, kind in enumerate(self.kinds, 1)
         ]
+        act = f"/volumes/{self.members[0]}/action"
+        for action in (
+            {"os-set_bootable": {"bootable": True}},
+            {"os-set_image_metadata": {"metadata": {"image_id": "i"}}},
+        ):
+            assert caller.post(act, action).status_code in (200, 202)
         self.write(b"then")
 
     def write(self, data: bytes) -> None:
@@ -62,8 +68,14 @@ def check_copy(source: Source, group_id: str, data: bytes) -> list[dict[str, Any
     ]
     volumes = source.volumes_of(group_id)
     was = [source.caller.get(f"/volumes/{id_}").json["volume"] for id_ in source.members]
-    kept = ("name", "size", "volume_type", "metadata", "availability_zone", "os-vol-host-attr:host")
-    assert [[one[name] for name in kept] for one in volumes] == [[one[name] for name in kept] for one in was]
+    kept = (
+        *("name", "size", "volume_type", "metadata", "availability_zone", "os-vol-host-attr:host"),
+        *("bootable", "volume_image_metadata"),
+    )
+    assert (was[0]["bootable"], was[0]["volume_image_metadata"]) == ("true", {"image_id": "i"})
+    assert [[one.get(name) for name in kept] for one in volumes] == [
+        [one.get(name) for name in kept] for one in was
+    ]
     for number, one in enumerate(volumes):
         assert one["status"] == "available"
         assert source.driver.read(one["id"], 4096, len(data) + 1) == data + b"%d" % number
