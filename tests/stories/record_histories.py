@@ -50,11 +50,12 @@ History = dict[str, Any]
 
 
 class Recording(Sabotage):
-    """Takes the picture in the middle; to have the flow undone, its last step fails."""
+    """Takes the picture in the middle; to have the flow undone, the last step with a way back fails."""
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, phase: str, fails_at: str) -> None:
         super().__init__()
         self._phase = phase
+        self._fails_at = fails_at
         self._steps = 0
         self._done = {"execute": 0, "revert": 0}
         self._world: World | None = None
@@ -83,7 +84,7 @@ class Recording(Sabotage):
             return
         self._done[point.phase] += 1
         if self._phase == UNDONE and point.phase == "execute":
-            if point.atom.startswith(("record.commit", "record.destroy")):
+            if point.atom == self._fails_at or point.atom.startswith("record.destroy"):
                 raise Injected(f"injected at {point}")
             return
         # On the way there the backend has been changed by then, on the way back some of it is left.
@@ -114,7 +115,7 @@ def exported(database: Database) -> dict[str, list[dict[str, Any]]]:
 
 def record(operation: str, phase: str, folder: Path) -> History:
     """Play an operation in a new world and return what was on disk in the middle of it."""
-    recording = Recording(phase)
+    recording = Recording(phase, SCRIPTS[operation].undone_at)
     with _world(recording, folder) as world:
         target = SCRIPTS[operation].arrange(world)
         recording.arm(world)
