@@ -42,7 +42,7 @@ def find(
     if snapshot_id is not None and source_volid is not None:
         raise InvalidInput("Invalid input received: Name a snapshot_id or a source_volid, not both.")
     if snapshot_id is not None:
-        return _snapshot(snapshot.lock(session, snapshot_id, context.scope))
+        return _snapshot(session, snapshot.lock(session, snapshot_id, context.scope))
     if source_volid is not None:
         return _volume(session, volume.lock(session, source_volid, context.scope))
     return Source()
@@ -62,7 +62,7 @@ def size_of(asked: int | None, source: Source) -> int:
     return size
 
 
-def _snapshot(found: records.Snapshot) -> Source:
+def _snapshot(session: Session, found: records.Snapshot) -> Source:
     if found.claimed_by is not None:
         raise Busy(snapshot.ROWS.busy(found.id, found.claimed_by))
     if found.status is not Status.AVAILABLE:
@@ -74,7 +74,7 @@ def _snapshot(found: records.Snapshot) -> Source:
         operation="volume.create_from_snapshot",
         symbols={"source": as_source(found.spec())},
         holds={"snapshot": [found.id]},
-        columns={"snapshot_id": found.id},
+        columns={"snapshot_id": found.id, **_carried(volume.get(session, found.volume_id, None))},
         size=found.size,
         host=found.host,
         volume_type_id=found.volume_type_id,
@@ -104,8 +104,13 @@ def _volume(session: Session, found: records.Volume) -> Source:
         shape={"copy": member},
         symbols={"source": as_source(copy), "members": [{"volume_id": found.id, "snapshot_id": cut}]},
         holds={"volume": [found.id]},
-        columns={"source_volid": found.id},
+        columns={"source_volid": found.id, **_carried(found)},
         size=found.size,
         host=found.host,
         volume_type_id=found.volume_type_id,
     )
+
+
+def _carried(source: records.Volume) -> dict[str, object]:
+    """Return what a new volume takes over from the one it is made from: whether and what it boots."""
+    return {"bootable": source.bootable, "image_metadata": source.image_metadata}

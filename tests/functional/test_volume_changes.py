@@ -34,6 +34,19 @@ def test_from_another_volume(caller: Caller) -> None:
     assert caller.get(f"/volumes/{made}").json["volume"]["status"] == "available"
 
 
+def test_what_boots_is_carried_along(caller: Caller) -> None:
+    source = caller.volume()
+    for body in (
+        {"os-set_bootable": {"bootable": True}},
+        {"os-set_image_metadata": {"metadata": {"os": "debian"}}},
+    ):
+        assert caller.post(f"/volumes/{source}/action", body).status_code in (200, 202)
+    for origin in ({"source_volid": source}, {"snapshot_id": caller.snapshot(source)}):
+        made = caller.get(f"/volumes/{caller.volume(size=None, **origin)}").json["volume"]
+        assert made["bootable"] == "true"
+        assert made["volume_image_metadata"] == {"os": "debian"}
+
+
 def test_from_a_source_into_a_group(caller: Caller) -> None:
     name = caller.type()
     group_id = caller.group(name)
