@@ -5,6 +5,7 @@ Backends that have not been heard of for too long are asked anew first (see ``fl
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -16,10 +17,13 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.task import Task
+from cgflow.errors import NoValidBackend
 from cgflow.scheduler.placement import GROUP_SUPPORT, Placement
 from cgflow.scheduler.request import Kind, PlacementRequest
 from cgflow.settings import Settings
 from flows.reporting import refresh
+
+LOG = logging.getLogger(__name__)
 
 Drivers = Mapping[str, StorageDriver]
 
@@ -47,7 +51,12 @@ class ScheduleGroup(Task):
         refresh(database, settings, drivers, placement)
         with database.write() as session:
             requests = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
-            choice = placement.for_group(backend.all(session), requests, availability_zone)
+            try:
+                choice = placement.for_group(backend.all(session), requests, availability_zone)
+            except NoValidBackend as refusal:
+                # Known words, which the logs of this operation are searched for.
+                LOG.warning("Could not find a host for consistency group %s. %s", resource_id, refusal)
+                raise
             consistencygroup.ROWS.change(session, [resource_id], flow_id, host=choice.host)
         return choice.host
 

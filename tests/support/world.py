@@ -263,13 +263,15 @@ def world(
     driver: StorageDriver,
     *,
     host: str = HOST,
+    others: Mapping[str, StorageDriver] = MappingProxyType({}),
     url: str | None = None,
     scheduler: Mapping[str, object] = MappingProxyType({}),
     **options: object,
 ) -> Iterator[World]:
     """Serve over this driver with the state under ``path``, or at ``url``; may follow an earlier one.
 
-    ``options`` are those of the configuration, ``scheduler`` those of that section.
+    ``others`` are further backends by their names. ``options`` are those of the
+    configuration, ``scheduler`` those of that section.
     """
     url = url or f"sqlite:///{path / 'cgflow.db'}"
     upgrade(url)
@@ -279,7 +281,7 @@ def world(
     for name, value in scheduler.items():
         conf.set_override(name, value, group="scheduler")
     database = Database(url)
-    service = Service(conf, database, {host: driver})
+    service = Service(conf, database, {host: driver, **others})
     service.start()
     try:
         yield World(service, database, driver)

@@ -9,6 +9,7 @@ import pytest
 from cgflow.context import RequestContext
 from cgflow.errors import ConfigError
 from cgflow.policies import list_rules
+from cgflow.policies.base import OWNER, READER
 from cgflow.policy import Policy
 
 OWN = {"project_id": "p", "user_id": "u"}
@@ -87,3 +88,11 @@ def test_names_are_unique_and_told_of() -> None:
     names = [rule.name for rule in list_rules()]
     assert len(set(names)) == len(names)
     assert all(rule.description.endswith(".") for rule in list_rules())
+
+
+def test_rules_of_groups_have_the_known_names_and_are_open_to_owners_s100_s101() -> None:
+    checks = {rule.name.removeprefix("consistencygroup:"): rule.check_str for rule in list_rules()}
+    for name in ("create", "delete", "create_cgsnapshot", "delete_cgsnapshot"):
+        assert checks[name] == OWNER
+    for name in ("get", "get_all", "get_cgsnapshot", "get_all_cgsnapshots"):
+        assert checks[name] == READER

@@ -1,0 +1,42 @@
+"""What the seed's patch says of records (S113, S114, S132), over HTTP."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from tests.functional.caller import Caller, missing
+from tests.support.world import World
+
+
+def test_a_group_has_as_many_types_as_it_was_asked_for_s113(caller: Caller) -> None:
+    names = [caller.type() for _ in range(12)]
+    ids = [caller.get(f"/types?name={name}").json["volume_types"][0]["id"] for name in names]
+    assert len(",".join(ids)) > 255
+    group_id = caller.group(",".join(ids))
+    assert caller.get(f"/consistencygroups/{group_id}").json["consistencygroup"]["volume_types"] == ids
+    # The last of them is as good as the first.
+    caller.member(group_id, names[-1])
+
+
+def test_what_is_deleted_is_kept_and_seen_in_the_history_alone_s114(caller: Caller, served: World) -> None:
+    kind = caller.type()
+    group_id = caller.group(kind, name="db")
+    volume_id = caller.member(group_id, kind)
+    cgsnapshot_id = caller.cgsnapshot(group_id)
+    (snapshot,) = caller.get("/snapshots").json["snapshots"]
+    caller.done(caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
+    force = {"consistencygroup": {"force": True}}
+    caller.done(caller.post(f"/consistencygroups/{group_id}/delete", force))
+    for table, id_ in (
+        ("consistencygroups", group_id),
+        ("volumes", volume_id),
+        ("cgsnapshots", cgsnapshot_id),
+        ("snapshots", snapshot["id"]),
+    ):
+        missing(caller.get(f"/{table}/{id_}"))
+        assert id_ not in caller.get(f"/{table}?all_tenants=1").text
+        with served.database.read() as session:
+            found = text(f"SELECT status, deleted, deleted_at IS NULL FROM {table} WHERE id = :id")
+            assert session.execute(found, {"id": id_}).one() == ("deleted", 1, 0)
+    done = caller.get(f"/flows?resource_id={group_id}").json["flows"]
+    assert {"consistencygroup.create", "consistencygroup.delete"} <= {flow["operation"] for flow in done}

@@ -1,0 +1,67 @@
+"""The tables of the seed's patch (S110 to S113), as the migrations make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Inspector, inspect
+
+from cgflow.db import upgrade as schema
+from cgflow.db.database import Database
+
+OWNED = {"id", "user_id", "project_id", "name", "description", "status"}
+SOFT = {"created_at", "updated_at", "deleted_at", "deleted"}
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[Inspector]:
+    database = Database(f"sqlite:///{tmp_path}/cgflow.sqlite")
+    schema.upgrade(database)
+    yield inspect(database.engine)
+    database.close()
+
+
+def columns(tables: Inspector, table: str) -> dict[str, bool]:
+    """Return the columns of a table, and whether each may be null."""
+    return {column["name"]: bool(column["nullable"]) for column in tables.get_columns(table)}
+
+
+def refers(tables: Inspector, table: str, column: str) -> set[str]:
+    return {
+        str(key["referred_table"])
+        for key in tables.get_foreign_keys(table)
+        if key["constrained_columns"] == [column]
+    }
+
+
+def test_groups_have_the_known_columns_s110(tables: Inspector) -> None:
+    found = columns(tables, "consistencygroups")
+    assert found.keys() >= OWNED | SOFT | {"host", "availability_zone"}
+    assert (found["project_id"], found["host"], found["name"]) == (False, True, True)
+
+
+def test_cgsnapshots_have_the_known_columns_s111(tables: Inspector) -> None:
+    found = columns(tables, "cgsnapshots")
+    assert found.keys() >= OWNED | SOFT | {"consistencygroup_id"}
+    assert not found["consistencygroup_id"]
+    assert refers(tables, "cgsnapshots", "consistencygroup_id") == {"consistencygroups"}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "of"),
+    [
+        ("volumes", "consistencygroup_id", "consistencygroups"),
+        ("snapshots", "cgsnapshot_id", "cgsnapshots"),
+    ],
+)
+def test_what_is_in_no_group_has_none_s112(tables: Inspector, table: str, column: str, of: str) -> None:
+    assert columns(tables, table)[column], "may be null"
+    assert refers(tables, table, column) == {of}
+
+
+def test_types_of_a_group_are_rows_of_their_own_s113(tables: Inspector) -> None:
+    assert "volume_type_id" not in columns(tables, "consistencygroups")
+    assert refers(tables, "consistencygroup_volume_types", "consistencygroup_id") == {"consistencygroups"}
+    assert refers(tables, "consistencygroup_volume_types", "volume_type_id") == {"volume_types"}
