@@ -38,6 +38,7 @@ def test_types(cinder: Cinder, project: Project) -> None:
 
 
 def test_the_life_of_a_consistency_group(cinder: Cinder, project: Project) -> None:
+    """S145."""
     cinder("type-create", TYPE)
     cinder("type-key", TYPE, "set", "consistencygroup_support=<is> True")
 
@@ -132,6 +133,7 @@ def test_a_volume_grows_and_goes(cinder: Cinder, project: Project) -> None:
 
 
 def test_quota(cinder_command: Path, project: Project) -> None:
+    """S146."""
     project = Project(project.served, "accounts")
     cinder = Cinder(cinder_command, project.served.url, project.name)
     was = cinder("quota-show", project.name).properties

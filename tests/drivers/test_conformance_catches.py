@@ -64,6 +64,7 @@ def test_broken_driver_is_caught_in_words(kind, rule, words):
 
 
 def test_every_rule_is_broken_by_some_driver():
+    """S120."""
     assert sorted({rule for _, rule, _ in CASES}) == RULES
 
 

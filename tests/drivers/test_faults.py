@@ -236,6 +236,8 @@ def test_every_call_reaches_the_driver_inside():
 
 
 def test_wrapping_keeps_the_abilities_of_the_driver():
+    """S120, M10, C7."""
+
     class OnlyVolumes(FaultyVolumes):
         """A driver that cannot cut groups."""
 

@@ -82,6 +82,7 @@ def test_corrupt_line_is_named_and_the_file_left_as_it_is(file, number, line):
 
 
 def test_call_before_start_is_refused(file):
+    """S121."""
     with pytest.raises(FinalDriverError, match="has not been started"):
         MemoryDriver(state_file=file).create_group("g")
 

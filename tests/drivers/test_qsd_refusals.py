@@ -38,6 +38,26 @@ def damage(path: Path, how: str) -> None:
             path.unlink()
 
 
+def test_a_driver_that_was_not_started_refuses_every_call_s121(tmp_path: Path) -> None:
+    driver, volume = QsdDriver(tmp_path), VolumeSpec("v", 1, "g")
+    copies = snapshots_of([volume], "c")
+    for call in (
+        lambda: driver.create_group("g"),
+        lambda: driver.delete_group("g"),
+        lambda: driver.create_volume(volume),
+        lambda: driver.delete_volume(volume),
+        lambda: driver.extend_volume(volume, 2),
+        lambda: driver.connection(volume),
+        lambda: driver.prepare(copies[0]),
+        lambda: driver.cut("c", "g", copies),
+        lambda: driver.delete_snapshot(copies[0]),
+        driver.inventory,
+    ):
+        with pytest.raises(FinalDriverError, match="has not been started"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("how", ["cut short", "altered", "newer", "foreign", "gone"])
 def test_a_manifest_that_is_not_understood_is_reported_and_never_touched(bench: Bench, how: str) -> None:
     (volume,) = bench.make_group(1, "broken")

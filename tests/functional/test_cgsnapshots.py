@@ -21,6 +21,7 @@ def group(caller: Caller) -> str:
 
 
 def test_create_show_list_delete(caller: Caller, group: str) -> None:
+    """S30, S39, S42."""
     body = {
         "cgsnapshot": {
             "consistencygroup_id": group,
@@ -54,6 +55,7 @@ def test_create_show_list_delete(caller: Caller, group: str) -> None:
 
 
 def test_filters(caller: Caller, group: str) -> None:
+    """S41."""
     taken = caller.cgsnapshot(group, name="a")
     other = caller.cgsnapshot(group, name="b")
 
@@ -69,6 +71,7 @@ def test_filters(caller: Caller, group: str) -> None:
 
 @pytest.mark.parametrize("named", [{}, {"consistencygroup_id": None}, {"consistencygroup_id": ""}])
 def test_of_no_group(caller: Caller, named: dict[str, object]) -> None:
+    """S31."""
     message = malformed(
         caller.post("/cgsnapshots", {"cgsnapshot": {"name": "x", **named}}), "consistencygroup_id"
     )
@@ -76,11 +79,13 @@ def test_of_no_group(caller: Caller, named: dict[str, object]) -> None:
 
 
 def test_of_an_unknown_group(caller: Caller) -> None:
+    """S32."""
     body = {"cgsnapshot": {"consistencygroup_id": str(uuid.uuid4())}}
     assert missing(caller.post("/cgsnapshots", body)).startswith("Consistency group could not be found")
 
 
 def test_of_an_empty_group(caller: Caller) -> None:
+    """S33."""
     body = {"cgsnapshot": {"consistencygroup_id": caller.group(caller.type())}}
     message = refused(caller.post("/cgsnapshots", body), 400, "badRequest")
     assert message == ("Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.")
@@ -88,6 +93,7 @@ def test_of_an_empty_group(caller: Caller) -> None:
 
 
 def test_over_quota_quotes_the_total(caller: Caller, group: str) -> None:
+    """S95, S96."""
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"gigabytes": 3}})
     answer = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group}})
     assert refused(answer, 413, "overLimit") == (
@@ -100,6 +106,7 @@ def test_over_quota_quotes_the_total(caller: Caller, group: str) -> None:
 
 
 def test_unknown_ones(caller: Caller) -> None:
+    """S39, S43."""
     unknown = str(uuid.uuid4())
     assert missing(caller.get(f"/cgsnapshots/{unknown}")) == f"CgSnapshot {unknown} could not be found."
     assert missing(caller.delete(f"/cgsnapshots/{unknown}")).startswith("Cgsnapshot could not be found")
@@ -118,6 +125,7 @@ def test_a_failure_leaves_a_record_that_says_why(caller: Caller, group: str, fau
 
 
 def test_snapshots_are_shown_with_their_cgsnapshot(caller: Caller, group: str) -> None:
+    """S60, S128."""
     cgsnapshot_id = caller.cgsnapshot(group, name="nightly", description="d")
     snapshots = caller.get(f"/snapshots/detail?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
     volumes = {volume["id"] for volume in caller.get("/volumes").json["volumes"]}
@@ -137,6 +145,7 @@ def test_snapshots_are_shown_with_their_cgsnapshot(caller: Caller, group: str) -
 
 
 def test_a_snapshot_can_be_read_by_itself_and_not_deleted(caller: Caller, group: str) -> None:
+    """S57."""
     cgsnapshot_id = caller.cgsnapshot(group)
     snapshot_id = caller.get("/snapshots").json["snapshots"][0]["id"]
     connect = {"os-initialize_connection": {"connector": {"host": "here"}}}

@@ -15,6 +15,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
 
 
 def test_create_answers_in_short_and_leads_to_the_flow(caller: Caller) -> None:
+    """S2."""
     body = {
         "consistencygroup": {
             "name": "db",
@@ -35,6 +36,7 @@ def test_create_answers_in_short_and_leads_to_the_flow(caller: Caller) -> None:
 
 
 def test_show(caller: Caller) -> None:
+    """S8, S10."""
     name = caller.type()
     type_id = caller.get(f"/types?name={name}").json["volume_types"][0]["id"]
     created = caller.post(
@@ -56,6 +58,7 @@ def test_show(caller: Caller) -> None:
 
 
 def test_lists_in_short_and_in_full(caller: Caller) -> None:
+    """S12."""
     group_id = caller.group(caller.type(), name="db")
     assert caller.get("/consistencygroups").json == {"consistencygroups": [{"id": group_id, "name": "db"}]}
     (group,) = caller.get("/consistencygroups/detail").json["consistencygroups"]
@@ -63,6 +66,7 @@ def test_lists_in_short_and_in_full(caller: Caller) -> None:
 
 
 def test_types_are_names_or_ids_in_a_string_or_a_list(caller: Caller) -> None:
+    """S4, S5."""
     first, second = caller.type(), caller.type()
     ids = [caller.get(f"/types?name={name}").json["volume_types"][0]["id"] for name in (first, second)]
     for types in (f"{first},{second}", f" {first} , {ids[1]},,{first},", [first, ids[1]], ids):
@@ -74,24 +78,28 @@ def test_types_are_names_or_ids_in_a_string_or_a_list(caller: Caller) -> None:
 
 @pytest.mark.parametrize("types", [None, "", " , ", []])
 def test_without_types(caller: Caller, types: object) -> None:
+    """S6."""
     body = {"consistencygroup": {"name": "db", "volume_types": types}}
     message = malformed(caller.post("/consistencygroups", body), "volume_types")
     assert message == "volume_types must be provided to create consistency group db."
 
 
 def test_of_an_unknown_type(caller: Caller) -> None:
+    """S7."""
     for types in ("nope", str(uuid.uuid4())):
         answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": types}})
         assert f"{types} could not be found." in missing(answer)
 
 
 def test_in_an_unknown_zone(caller: Caller) -> None:
+    """S8."""
     body = {"consistencygroup": {"volume_types": caller.type(), "availability_zone": "moon"}}
     message = malformed(caller.post("/consistencygroups", body), "availability_zone")
     assert message.startswith("Invalid input received: Availability zone 'moon' is invalid")
 
 
 def test_unknown_ones(caller: Caller) -> None:
+    """S11, S18."""
     unknown = str(uuid.uuid4())
     shown = missing(caller.get(f"/consistencygroups/{unknown}"))
     assert shown == f"ConsistencyGroup {unknown} could not be found."
@@ -104,6 +112,7 @@ def test_unknown_ones(caller: Caller) -> None:
 
 
 def test_over_quota(caller: Caller) -> None:
+    """S92."""
     name = caller.type()
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"consistencygroups": 0}})
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
@@ -125,6 +134,7 @@ def test_over_quota(caller: Caller) -> None:
     ],
 )
 def test_delete_without_force(caller: Caller, sent: dict[str, object]) -> None:
+    """S16."""
     group_id = caller.group(caller.type())
     answer = caller.call("POST", f"/consistencygroups/{group_id}/delete", **sent)
     assert (answer.status_code, answer.data) == (202, b"")
@@ -133,6 +143,7 @@ def test_delete_without_force(caller: Caller, sent: dict[str, object]) -> None:
 
 
 def test_delete_of_a_group_with_volumes(caller: Caller) -> None:
+    """S19, S22, S24."""
     name = caller.type()
     group_id = caller.group(name)
     volume_id = caller.member(group_id, name)
@@ -147,6 +158,7 @@ def test_delete_of_a_group_with_volumes(caller: Caller) -> None:
 
 
 def test_delete_of_a_group_with_cgsnapshots(caller: Caller) -> None:
+    """S19, S21."""
     name = caller.type()
     group_id = caller.group(name)
     caller.member(group_id, name)
@@ -159,12 +171,14 @@ def test_delete_of_a_group_with_cgsnapshots(caller: Caller) -> None:
 
 @pytest.mark.parametrize("force", ["maybe", 1, 0, [], {}, "", 1.5])
 def test_a_force_that_is_neither_true_nor_false(caller: Caller, force: object) -> None:
+    """S17."""
     answer = caller.post("/consistencygroups/x/delete", {"consistencygroup": {"force": force}})
     assert malformed(answer, "force") == f"Invalid value '{force}' for force."
 
 
 @pytest.mark.parametrize("body", [{}, {"force": True}, {"consistencygroup": None}, {"group": {}}, [], "x", 0])
 def test_a_deletion_without_its_root(caller: Caller, body: object) -> None:
+    """S17."""
     message = refused(caller.post("/consistencygroups/x/delete", body), 400, "badRequest")
     assert message.startswith("The server could not comply with the request")
 
@@ -194,6 +208,7 @@ def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: Faults, served
 
 
 def test_busy_names_the_flow(caller: Caller, faults: Faults) -> None:
+    """S116."""
     name = caller.type()
     group_id = caller.group(name)
     caller.member(group_id, name)
@@ -207,6 +222,7 @@ def test_busy_names_the_flow(caller: Caller, faults: Faults) -> None:
 
 
 def test_delete_verb(caller: Caller) -> None:
+    """S24."""
     group_id = caller.group(caller.type())
     answer = caller.delete(f"/consistencygroups/{group_id}")
     assert (answer.status_code, answer.data) == (202, b"")

@@ -9,6 +9,7 @@ from tests.functional.caller import Caller, missing
 
 
 def test_extensions_are_listed_and_shown(caller: Caller, member: Caller) -> None:
+    """S1, S30."""
     listed = member.get("/extensions").json["extensions"]
     assert {"consistencygroups", "cgsnapshots", "os-services", "qos-specs"} <= {
         one["alias"] for one in listed

@@ -23,6 +23,7 @@ from tests.functional.caller import Caller, malformed, missing, refused
 def test_the_caller_is_who_the_request_says(
     app: Flask, path: str, headers: dict[str, str], user: str, project: str
 ) -> None:
+    """S2."""
     body = {"volume": {"size": 1, "user_id": "somebody", "project_id": "else"}}
     made = app.test_client().post(path, json=body, headers=headers)
     assert made.status_code == 202, made.text
@@ -53,6 +54,7 @@ def test_what_cannot_be_a_user_is_refused(app: Flask) -> None:
 
 
 def test_another_projects_things_are_not_found(caller: Caller, stranger: Caller) -> None:
+    """S115."""
     volume_id = caller.volume()
     name = caller.type()
     group_id = caller.group(name)
@@ -65,6 +67,7 @@ def test_another_projects_things_are_not_found(caller: Caller, stranger: Caller)
 
 
 def test_an_administrator_sees_all_projects_on_request_alone(caller: Caller, stranger: Caller) -> None:
+    """S115."""
     volume_id = caller.volume()
     other = Caller(caller._client)
     assert other.get("/volumes").json["volumes"] == []

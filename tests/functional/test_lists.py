@@ -73,6 +73,7 @@ def pages(owner: Caller, path: str) -> Iterator[str]:
     ],
 )
 def test_orders_and_parts(owner: Caller, query: str, expected: str) -> None:
+    """S15."""
     assert names(owner, query) == expected
 
 
@@ -99,6 +100,7 @@ def test_the_next_page_keeps_the_question(owner: Caller) -> None:
 
 
 def test_the_service_caps_a_page(owner: Caller, served: World) -> None:
+    """S13."""
     desk = served.desk.__class__(**{**vars(served.desk), "settings": Settings(osapi_max_limit=2)})
     capped = Caller(create_app(desk).test_client(), owner.project)
     assert names(capped, "") == names(capped, "limit=0") == names(capped, "limit=50") == "ba"

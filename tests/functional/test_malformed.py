@@ -98,6 +98,7 @@ def test_bodies_that_are_not_json(
 def test_bodies_without_their_root(
     caller: Caller, method: str, path: str, envelope: type[Any] | None, body: object
 ) -> None:
+    """S3, S31."""
     message = refused(caller.call(method, path, body), 400, "badRequest")
     if envelope is not None:
         assert message.startswith(MALFORMED)
@@ -110,6 +111,7 @@ def test_bodies_without_their_root(
 def test_roots_that_hold_nothing(
     caller: Caller, method: str, path: str, envelope: type[Any], inner: object
 ) -> None:
+    """S3."""
     message = malformed(caller.call(method, path, {envelope.root: inner}), envelope.root)
     assert message == f"{MALFORMED} '{envelope.root}' must be an object."
 
@@ -117,6 +119,7 @@ def test_roots_that_hold_nothing(
 @pytest.mark.parametrize(("method", "path", "envelope"), BODIES)
 @pytest.mark.parametrize("raw", [b"", b"  ", b"null"])
 def test_no_body_at_all(caller: Caller, method: str, path: str, envelope: type[Any], raw: bytes) -> None:
+    """S3."""
     answer = caller.call(method, path, data=raw, content_type="application/json")
     if envelope.is_optional:
         refused(answer, 404, "itemNotFound")
@@ -141,6 +144,7 @@ TEXTS = ("name", "description", "availability_zone", "volume_type", "consistency
     ("method", "path", "root", "name"), [found for found in fields_of() if found[3] in TEXTS]
 )
 def test_texts_that_are_none(caller: Caller, method: str, path: str, root: str, name: str) -> None:
+    """S113."""
     filled = {
         "volume": {"size": 1},
         "volume_type": {"name": "x"},

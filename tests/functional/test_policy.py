@@ -89,6 +89,7 @@ def with_roles(things: Things, roles: str) -> Caller:
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route(app: Flask) -> None:
+    """S103."""
     guarded = {operation for _, operation in policing.GUARDED}
     assert policing.routes(app) - guarded == set(), "routes without a rule in cgflow/policies"
     assert guarded - policing.routes(app) == set(), "rules for routes that do not exist"
@@ -100,6 +101,7 @@ def test_every_route_has_a_rule_and_every_rule_a_route(app: Flask) -> None:
 def test_a_closed_rule_refuses_even_an_administrator_and_changes_nothing(
     lasting: Things, policy: PolicyFile, state: Path, rule: str, operation: str
 ) -> None:
+    """S103, S104."""
     before = everything(state)
     policy.write({rule: "!"})
     message = refused(lasting.ask(lasting.owner, rule, operation), 403, "forbidden")
@@ -108,6 +110,7 @@ def test_a_closed_rule_refuses_even_an_administrator_and_changes_nothing(
 
 
 def test_a_rule_is_asked_about_the_very_thing(things: Things, policy: PolicyFile) -> None:
+    """S102."""
     looks = [each for each in REFUSING if policing.is_look(each[1])]
     for rule, operation in [*looks, *policing.CHANGES]:
         placeholder = operation.partition("{")[2].partition("}")[0]
@@ -125,6 +128,7 @@ def test_a_rule_is_asked_about_the_very_thing(things: Things, policy: PolicyFile
 def test_a_cgsnapshot_is_asked_about_its_group_and_each_member(
     things: Things, policy: PolicyFile, rule: str
 ) -> None:
+    """S105."""
     operation = "POST /cgsnapshots"
     subject = "group_id" if rule.startswith("consistencygroup") else "volume_id"
     policy.write({rule: "'another':%(id)s"})
@@ -222,6 +226,7 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
 
 
 def test_the_off_switch_of_consistency_groups(things: Things, policy: PolicyFile) -> None:
+    """S101."""
     policy.write({"consistencygroup:create": "!"})
     refused(things.ask(things.owner, "consistencygroup:create", "POST /consistencygroups"), 403, "forbidden")
     for name in ("cgsnapshot_id", "group_snapshot_id"):

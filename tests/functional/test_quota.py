@@ -18,6 +18,7 @@ def quota(caller: Caller, query: str = "") -> dict[str, Any]:
 
 
 def test_limits_and_usage(caller: Caller) -> None:
+    """S93."""
     name = caller.type()
     caller.member(caller.group(name), name, size=2)
     limits = quota(caller, "?usage=False")
@@ -33,6 +34,7 @@ def test_limits_and_usage(caller: Caller) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_set_and_reset(caller: Caller, name: str) -> None:
+    """S93."""
     path = f"/os-quota-sets/{caller.project}"
     body = {"quota_set": {"tenant_id": caller.project, name: 7, "force": True}}
     answer = caller.put(f"{path}?skip_validation=False", body)
@@ -73,6 +75,7 @@ def test_null_leaves_a_limit(caller: Caller) -> None:
 
 
 def test_the_default_class(caller: Caller) -> None:
+    """S93."""
     path = "/os-quota-class-sets/default"
     before = caller.get(path).json["quota_class_set"]
     assert before["id"] == "default"

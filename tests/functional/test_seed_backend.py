@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.faults import Fault, Faults
-from tests.functional.caller import Caller, missing
+from tests.functional.acting import act
+from tests.functional.caller import Caller, missing, refused
 from tests.support.driver_faults import at_once
 from tests.support.world import World
 
@@ -72,6 +73,35 @@ def test_members_are_those_on_record_whatever_the_backend_says_s127(
     assert served.driver.inventory(scene.group).volumes == frozenset()
     for id_ in scene.members:
         missing(scene.caller.get(f"/volumes/{id_}"))
+
+
+def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faults: Faults) -> None:
+    faults.order(Fault("delete_volume", "hang", times=None))
+    answer = scene.delete()
+    assert faults.await_fired(1, 10)
+    for id_ in scene.members:
+        message = refused(act(scene.caller, id_, "os-reserve"), 409, "conflictingRequest")
+        assert answer.headers["X-Cgflow-Flow-Id"] in message
+    faults.clear()
+    faults.release()
+    scene.caller.done(answer)
+
+
+def test_what_is_being_deleted_says_so_s16_s42(scene: Scene, faults: Faults) -> None:
+    taken = scene.caller.cgsnapshot(scene.group)
+    for call, noun, id_, delete in (
+        ("delete_snapshot", "cgsnapshot", taken, lambda: scene.caller.delete(f"/cgsnapshots/{taken}")),
+        ("delete_group", "consistencygroup", scene.group, scene.delete),
+    ):
+        faults.order(Fault(call, "hang"))
+        answer = delete()
+        assert (answer.status_code, answer.data) == (202, b"")
+        assert faults.await_fired(1, 10)
+        assert scene.shown(noun, id_)["status"] == "deleting"
+        faults.release()
+        scene.caller.done(answer)
+        missing(scene.caller.get(f"/{noun}s/{id_}"))
+        faults.clear()
 
 
 def test_room_on_the_backend_comes_back_with_the_group_s126(scene: Scene, served: World) -> None:

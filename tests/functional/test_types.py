@@ -98,6 +98,7 @@ def test_pages(caller: Caller) -> None:
 
 
 def test_one_that_is_used(caller: Caller) -> None:
+    """S81."""
     kind = created(caller)
     caller.group(kind["name"])
     message = refused(caller.delete(f"/types/{kind['id']}"), 400, "badRequest")

@@ -79,6 +79,7 @@ def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(caller: C
 
 
 def test_only_json_is_spoken(caller: Caller) -> None:
+    """S26."""
     answer = caller.post("/types", data="<volume_type/>", headers={"Content-Type": "application/xml"})
     refused(answer, 415, "badMediaType")
     refused(caller.get("/volumes", headers={"Accept": "application/xml"}), 406, "computeFault")

@@ -99,6 +99,7 @@ def test_members_stay_in_step(caller: Caller) -> None:
 
 
 def test_migration_is_not_offered(caller: Caller) -> None:
+    """S36."""
     body = {"os-migrate_volume": {"host": "there@memory#memory"}}
     message = refused(caller.post(f"/volumes/{caller.volume()}/action", body), 400, "badRequest")
     assert "not moved between backends" in message

@@ -39,6 +39,7 @@ SHOWN = CREATED | {
 
 
 def test_create_show_list_delete(caller: Caller) -> None:
+    """S50."""
     answer = caller.post("/volumes", {"volume": UNUSED | {"size": 2, "name": "data"}})
     assert answer.status_code == 202
     created = answer.json["volume"]
@@ -50,6 +51,7 @@ def test_create_show_list_delete(caller: Caller) -> None:
     assert set(volume) == SHOWN
     assert (volume["status"], volume["bootable"], volume["encrypted"]) == ("available", "false", False)
     assert volume["os-vol-host-attr:host"] == "here@memory#memory"
+    assert volume["consistencygroup_id"] is None
     self_link = {link["rel"]: link["href"] for link in volume["links"]}["self"]
     assert self_link == f"http://localhost{caller.prefix}/volumes/{volume['id']}"
     assert caller.get("/volumes").json == {
@@ -89,6 +91,7 @@ def test_what_is_not_offered_yet_is_refused_by_name(caller: Caller, wish: str) -
 
 
 def test_of_an_unknown_type_or_group(caller: Caller) -> None:
+    """S51."""
     assert "nope" in missing(caller.post("/volumes", {"volume": {"size": 1, "volume_type": "nope"}}))
     unknown = str(uuid.uuid4())
     body = {"volume": {"size": 1, "volume_type": caller.type(), "consistencygroup_id": unknown}}
@@ -96,6 +99,7 @@ def test_of_an_unknown_type_or_group(caller: Caller) -> None:
 
 
 def test_in_a_group(caller: Caller) -> None:
+    """S50, S52, S53, S58."""
     name, other = caller.type(), caller.type()
     group_id = caller.group(name)
     body = {"size": 1, "consistencygroup_id": group_id}
@@ -117,6 +121,7 @@ def test_in_a_group(caller: Caller) -> None:
 
 
 def test_in_a_group_that_is_not_available(caller: Caller, faults: Faults) -> None:
+    """S54."""
     name = caller.type()
     faults.order(Fault("create_group", "final"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})

@@ -57,6 +57,7 @@ def test_a_crowd_gets_exactly_what_the_quota_allows(memory: Project) -> None:
 
 
 def test_of_two_cgsnapshots_at_once_one_is_refused_by_the_name_of_the_other(memory: Project) -> None:
+    """S116."""
     project = Project(memory.served, "pair")
     group_id, members = project.group(2)
     # The one that is accepted stays under way for as long as the service lives.

@@ -43,6 +43,7 @@ def struck(project: Project, strike: Strike, ask: Callable[[], Accepted]) -> str
     ],
 )
 def test_taking_a_cgsnapshot(shared: Project, strike: Strike) -> None:
+    """S133."""
     group_id, members = shared.group(2)
     for value, volume_id in enumerate(members, start=1):
         shared.write(volume_id, value)

@@ -90,12 +90,14 @@ def test_the_comparison_sees_a_difference(migrated):
 
 
 def test_down_leaves_nothing(migrated):
+    """S112."""
     schema.downgrade(migrated)
     assert inspect(migrated.engine).get_table_names() == ["alembic_version"]
     assert schema.current(migrated) is None
 
 
 def test_up_down_up(migrated):
+    """S112."""
     before = statements(migrated)
     schema.downgrade(migrated)
     schema.upgrade(migrated)
@@ -104,6 +106,7 @@ def test_up_down_up(migrated):
 
 
 def test_default_class_is_seeded_once_and_then_the_operators(migrated):
+    """S90."""
     assert default_class(migrated) == sorted(SHIPPED.items()) == sorted(limits.SHIPPED.items())
     with migrated.write() as session:
         limits.set_defaults(session, {"volumes": 77})

@@ -66,6 +66,7 @@ def cases() -> list[tuple[str, str]]:
 def test_a_story_that_is_cut_off_ends_in_the_next_process(
     operation: str, mode: str, prepared: Callable[[str], Prepared], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """S133."""
     it = prepared(operation)
     if mode == "member" and it.member is None:
         return

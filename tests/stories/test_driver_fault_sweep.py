@@ -149,6 +149,7 @@ def check_end(w: World, operation: str, target: str, flow: records.Flow, before:
 def test_a_call_that_fails_while_doing(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """S123, S129."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
         for failing in failings(calls_of(w, faults, operation)):
@@ -216,7 +217,7 @@ def undoing(
 def test_a_call_of_a_delete_that_goes_on_failing(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends in ``error_deleting``, with what is left still listed; deleting again then finishes."""
+    """It ends in ``error_deleting``, with what is left still listed; deleting again then finishes (S125)."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
         for failing in failings(calls_of(w, faults, operation)):

@@ -78,6 +78,7 @@ def undoable(operation: str, placed: list[tuple[str, int]]) -> list[tuple[str, i
 def test_a_step_that_fails_once_leaves_no_trace(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """S38, S98, S129."""
     script = SCRIPTS[operation]
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         unlimited(w)

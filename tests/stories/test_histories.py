@@ -84,6 +84,7 @@ def test_it_is_finished_or_undone(path: Path, tmp_path: Path) -> None:
 def test_one_that_does_not_fit_is_refused_and_left_untouched(
     column: str, other: object, words: str, tmp_path: Path
 ) -> None:
+    """S134."""
     history = read(HISTORIES / "0.1" / f"cgsnapshot.create.{FORWARD}.json")
     (left,) = [row for row in history["rows"]["flows"] if row["id"] == history["flow_id"]]
     left[column] = other

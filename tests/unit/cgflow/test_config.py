@@ -19,6 +19,7 @@ def test_known_options_have_their_names_and_defaults_s144() -> None:
 
 
 def test_known_options_are_obeyed_s144(tmp_path: Path) -> None:
+    """S8."""
     file = tmp_path / "cgflow.conf"
     file.write_text(
         "[DEFAULT]\nstorage_availability_zone = az1\ndefault_volume_type = gold\n"

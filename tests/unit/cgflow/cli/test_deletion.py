@@ -33,6 +33,7 @@ def test_one_that_is_refused_gives_its_own_error(cgflow: Cgflow) -> None:
 
 
 def test_the_others_are_deleted_and_each_failure_is_told(service: CannedService, cgflow: Cgflow) -> None:
+    """S145."""
     ran = cgflow("volume", "delete", "a", "b", "nope", "c", "a")
     assert ran.exit_code == 1
     assert len(service.requests("DELETE", "/volumes/id-a")) == 1, "named twice is deleted once"

@@ -192,6 +192,7 @@ def test_stopping_lets_a_step_end_and_leaves_the_rest_to_the_next_start(db: Data
 
 
 def test_a_flow_of_another_version_is_left_untouched(db: Database) -> None:
+    """S134."""
     flow_id = accept(db, "a")
     world = World()
     with conducting(db, world, version=2) as conductor:

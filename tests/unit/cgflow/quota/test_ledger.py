@@ -142,6 +142,7 @@ def test_refund_holds_nothing_until_it_is_committed(reserve, commit, cancel, use
 def test_refund_of_more_than_is_counted_stops_at_zero_and_says_so(
     reserve, commit, cancel, used, make_flow, caplog
 ):
+    """S97."""
     made, removed = make_flow(), make_flow()
     reserve(made, {"volumes": 3})
     commit(made)
@@ -189,6 +190,7 @@ def test_projects_do_not_share(reserve, used, make_flow):
     ],
 )
 def test_refusals_have_the_words_of_the_wire(database, reserve, commit, make_flow, deltas, words):
+    """S95."""
     flow = make_flow()
     reserve(flow, {"gigabytes": 3})
     commit(flow)

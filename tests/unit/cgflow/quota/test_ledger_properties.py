@@ -27,6 +27,7 @@ STEP = st.tuples(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEP, max_size=25))
 def test_usage_is_the_sum_of_live_reservations(database, steps):
+    """S98."""
     project = str(uuid.uuid4())
     flows = [add_flow(database, project_id=project) for _ in range(FLOWS)]
     for verb, number, deltas in steps:

@@ -21,6 +21,7 @@ def by_name(session, project_id="p1"):
 
 
 def test_shipped_limits_hold_where_nothing_is_said(session):
+    """S90."""
     assert by_name(session) == {"consistencygroups": 10, "volumes": 10, "snapshots": 10, "gigabytes": 1000}
 
 

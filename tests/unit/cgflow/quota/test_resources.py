@@ -32,6 +32,7 @@ def test_extend_takes_the_growth_and_no_volume():
 
 
 def test_snapshots_of_a_cgsnapshot_are_one_sum_over_members():
+    """S94."""
     deltas = resources.for_snapshots([(1, "gold"), (2, "silver"), (4, "gold")])
     assert deltas == {
         "snapshots": 3,
@@ -44,6 +45,7 @@ def test_snapshots_of_a_cgsnapshot_are_one_sum_over_members():
 
 
 def test_no_snapshot_gb_quota_leaves_the_gigabytes_out():
+    """S94."""
     deltas = resources.for_snapshots([(1, "gold"), (2, None)], no_snapshot_gb_quota=True)
     assert deltas == {"snapshots": 2, "snapshots_gold": 1}
 

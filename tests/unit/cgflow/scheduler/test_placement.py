@@ -50,6 +50,7 @@ def test_the_rejected_are_told_beside_the_choice(placement):
 
 
 def test_no_valid_backend_names_each_with_all_its_reasons(placement):
+    """S75."""
     backends = [backend("host@qsd"), backend("host@other", is_up=False, **ABLE)]
     assert refused(placement.for_group, backends, [kind("gold")], None) == (
         "No valid backend was found for consistency group G: "
@@ -59,6 +60,7 @@ def test_no_valid_backend_names_each_with_all_its_reasons(placement):
 
 
 def test_no_backend_at_all_is_said(placement):
+    """S75."""
     message = refused(placement.for_volume, [], request())
     assert (
         message
@@ -71,6 +73,7 @@ def test_equal_backends_are_taken_by_name(placement):
 
 
 def test_group_has_to_be_accepted_for_every_type(placement):
+    """S70, S73."""
     backends = [
         backend("h@fast", speed=9, **ABLE),
         backend("h@safe", safe=True, **ABLE),
@@ -86,6 +89,7 @@ def test_group_has_to_be_accepted_for_every_type(placement):
 
 
 def test_empty_intersection_is_no_valid_backend(placement):
+    """S73, S75."""
     backends = [backend("h@fast", speed=9, **ABLE), backend("h@safe", safe=True, **ABLE)]
     message = refused(placement.for_group, backends, [kind("a", speed="9"), kind("b", safe="True")], None)
     assert "h@fast: lacks safe" in message
@@ -93,6 +97,7 @@ def test_empty_intersection_is_no_valid_backend(placement):
 
 
 def test_group_needs_support_and_the_type_is_not_touched(placement):
+    """S71, S72."""
     specs = {"capabilities:consistencygroup_support": "<is> False"}
     one = request(id="G", extra_specs=specs)
     # A scoped key does not stand for the unscoped one: both hold, and nothing can meet both.
@@ -101,11 +106,13 @@ def test_group_needs_support_and_the_type_is_not_touched(placement):
 
 
 def test_a_type_that_speaks_of_support_itself_is_taken_at_its_word(placement):
+    """S71."""
     one = kind("own", consistencygroup_support="<is> False")
     assert placement.for_group([backend(consistencygroup_support=False)], [one], None).host == "host@qsd"
 
 
 def test_group_takes_no_capacity(placement):
+    """S70, S76."""
     full = backend(free=0.0, **ABLE)
     assert placement.for_group([full], [request(id="G", size_gib=10)], None).host == "host@qsd"
 
@@ -192,6 +199,7 @@ SCORES = {
 
 @pytest.mark.parametrize("order", [["gold", "silver"], ["silver", "gold"]])
 def test_weights_of_all_types_are_summed_in_whatever_order(weighing, order):
+    """S74."""
     # The first alone would take a, the second alone c; b is second best for both.
     backends = [backend(name) for name in ("h@a", "h@b", "h@c")]
     types = [kind(name) for name in order]

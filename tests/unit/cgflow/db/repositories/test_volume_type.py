@@ -94,6 +94,7 @@ def test_what_looks_like_an_id_is_not_a_name(session):
 
 
 def test_unknown_name_has_the_words_of_the_wire(session):
+    """S7."""
     with pytest.raises(NotFound) as error:
         volume_type.find_many(session, ["gold", "platinum", "tin"])
     assert error.value.message == "Volume type with name platinum could not be found."
@@ -179,6 +180,7 @@ def test_type_of_a_live_volume_is_kept(session, gone):
 
 @pytest.mark.parametrize("gone", [False, True])
 def test_type_of_a_live_group_is_kept(session, gone):
+    """S81."""
     group = ConsistencyGroup(**owned(deleted=gone))
     group.types = [ConsistencyGroupType(volume_type_id=GOLD, position=0)]
     session.add(group)
