@@ -157,6 +157,7 @@ def test_quota(cinder_command: Path, project: Project) -> None:
 
 
 def test_a_group_is_changed_and_copied(cinder: Cinder, project: Project) -> None:
+    """S146."""
     cinder("type-create", TYPE)
     cinder("type-key", TYPE, "set", "consistencygroup_support=<is> True")
     group_id = cinder("consisgroup-create", TYPE, "--name", "shop").properties["id"]

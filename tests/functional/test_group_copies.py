@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from cgflow.db.repositories import snapshot
 from cgflow.drivers.faults import Fault, Faults
 from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import Status
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import World
 
@@ -85,6 +87,7 @@ def check_copy(source: Source, group_id: str, data: bytes) -> list[dict[str, Any
 
 
 def test_from_a_cgsnapshot_c1_c3_c6_c8(source: Source) -> None:
+    """S130."""
     cgsnapshot_id = source.caller.cgsnapshot(source.group)
     source.write(b"else")
     answer = source.create(name="copy", cgsnapshot_id=cgsnapshot_id)
@@ -164,7 +167,26 @@ def test_sources_that_hold_nothing_c3_c4_c5(source: Source, faults: Faults) -> N
     )
 
 
+def test_a_cgsnapshot_that_lost_copies_is_no_source_c4_c5(source: Source, served: World) -> None:
+    cgsnapshot_id = source.caller.cgsnapshot(source.group)
+    copies = [one["id"] for one in source.caller.get("/snapshots").json["snapshots"]]
+
+    def message(**columns: object) -> str:
+        with served.database.write() as session:
+            for id_ in copies:
+                snapshot.ROWS.edit(session, id_, **columns)
+        return refused(source.create(cgsnapshot_id=cgsnapshot_id), 400, "badRequest")
+
+    assert message(status=Status.ERROR.value).startswith(
+        "Invalid snapshot: Originating snapshot status must be one of 'available' values, "
+    )
+    assert message(deleted=True) == (
+        "Invalid ConsistencyGroup: Cgsnahost is empty. No consistency group will be created."
+    )
+
+
 def test_group_volumes_and_gigabytes_are_counted_at_once_c6(source: Source) -> None:
+    """C3."""
     source.caller.put(f"/os-quota-sets/{source.caller.project}", {"quota_set": {"volumes": 3}})
     before = source.quota()
     answer = source.create(source_cgid=source.group)
@@ -192,6 +214,7 @@ def test_group_volumes_and_gigabytes_are_counted_at_once_c6(source: Source) -> N
 def test_a_failure_leaves_a_record_and_nothing_else_c6(
     source: Source, faults: Faults, call: str, kind: str
 ) -> None:
+    """C7."""
     used = source.caller.cgsnapshot(source.group) if kind == "cgsnapshot_id" else source.group
     before, there = source.quota(), source.driver.inventory()
     faults.order(Fault(call, "ambiguous", when="after", nth=2 if call == "clone_volume" else 1))  # type: ignore[arg-type]
@@ -205,16 +228,22 @@ def test_a_failure_leaves_a_record_and_nothing_else_c6(
     source.caller.done(source.caller.delete(f"/consistencygroups/{group_id}"))
 
 
-def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45(source: Source, faults: Faults) -> None:
+def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
+    source: Source, faults: Faults
+) -> None:
     cgsnapshot_id = source.caller.cgsnapshot(source.group)
     faults.order(Fault("clone_volume", "hang", times=None))
     first, second = (source.create(name=name, cgsnapshot_id=cgsnapshot_id) for name in ("a", "b"))
     assert faults.await_fired(4, 10), "both are at work, side by side"
+    first_id = first.json["consistencygroup"]["id"]
+    begun = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]["created_at"]
     message = refused(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"), 409, "conflictingRequest")
     assert f"Cgsnapshot {cgsnapshot_id} is the source of consistency group" in message
     faults.clear()
     faults.release()
     made = [source.caller.done(answer) for answer in (first, second)]
+    done = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]
+    assert (done["status"], done["created_at"] > begun) == ("available", True)
     # What is done with the copies later does not hold the source.
     source.caller.done(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
     assert [len(source.volumes_of(group_id)) for group_id in made] == [2, 2]

@@ -204,6 +204,7 @@ def test_a_member_with_a_copy_in_a_cgsnapshot_stays(scene: Scene) -> None:
 
 
 def test_a_failure_changes_nothing_m11(scene: Scene, faults: Faults, served: World) -> None:
+    """M10."""
     other = scene.caller.volume(volume_type=scene.kind)
     before = scene.shown()
     faults.order(Fault("move_volume", "final", nth=2))
@@ -221,6 +222,7 @@ def test_a_failure_changes_nothing_m11(scene: Scene, faults: Faults, served: Wor
 
 
 def test_one_change_at_a_time_m11(scene: Scene, faults: Faults) -> None:
+    """M9."""
     faults.order(Fault("move_volume", "hang"))
     changing = scene.put(add_volumes=scene.outside)
     assert faults.await_fired(1, 10)

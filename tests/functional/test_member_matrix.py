@@ -112,6 +112,7 @@ def test_every_operation_of_the_table_is_asked_for() -> None:
 def test_a_cell(
     caller: Caller, later_app: Any, faults: Faults, served: World, operation: str, state: str, cell: str
 ) -> None:
+    """S59."""
     scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex))
     with state_of(scene, state, faults, served):
         answer = ASK[operation](scene)

@@ -48,6 +48,8 @@ def test_every_route_is_in_it(app: Flask, document: dict[str, Any]) -> None:
 
 
 def test_every_prefix_serves_the_same(app: Flask) -> None:
+    """S1."""
+
     def under(prefix: str) -> set[tuple[str, frozenset[str]]]:
         return {
             (rule.rule.removeprefix(prefix), frozenset(rule.methods or ()))

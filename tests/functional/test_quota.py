@@ -34,7 +34,7 @@ def test_limits_and_usage(caller: Caller) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_set_and_reset(caller: Caller, name: str) -> None:
-    """S93."""
+    """S93, S146."""
     path = f"/os-quota-sets/{caller.project}"
     body = {"quota_set": {"tenant_id": caller.project, name: 7, "force": True}}
     answer = caller.put(f"{path}?skip_validation=False", body)

@@ -61,6 +61,7 @@ def test_limits_that_are_none_s13_s40(caller: Caller, noun: str, part: str, valu
 
 @pytest.mark.parametrize("path", ["/consistencygroups", "/consistencygroups/detail"])
 def test_all_projects_for_administrators_alone_s14(caller: Caller, app: Flask, path: str) -> None:
+    """S12."""
     mine = caller.group(caller.type())
     other = Caller(app.test_client())
     theirs = other.group(other.type())
@@ -100,6 +101,7 @@ def test_what_is_not_at_rest_is_not_deleted_force_or_not_s20_s25(caller: Caller,
 
 
 def test_force_does_not_override_what_depends_on_the_group_s23(caller: Caller, served: World) -> None:
+    """S124."""
     kind = caller.type()
     group_id = caller.group(kind)
     volume_id = caller.member(group_id, kind)

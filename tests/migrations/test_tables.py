@@ -38,7 +38,7 @@ def refers(tables: Inspector, table: str, column: str) -> set[str]:
 
 def test_groups_have_the_known_columns_s110(tables: Inspector) -> None:
     found = columns(tables, "consistencygroups")
-    assert found.keys() >= OWNED | SOFT | {"host", "availability_zone"}
+    assert found.keys() >= OWNED | SOFT | {"host", "availability_zone", "cgsnapshot_id", "source_cgid"}
     assert (found["project_id"], found["host"], found["name"]) == (False, True, True)
 
 

@@ -27,6 +27,7 @@ def test_every_operation_has_a_shape() -> None:
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_the_story_is_the_golden_one(operation: str) -> None:
+    """S130."""
     assert rendered(operation) == (GOLDEN / f"{operation}.txt").read_text()
 
 

@@ -51,6 +51,7 @@ def told(listener: Listener) -> list[tuple[str, object]]:
 
 
 def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: Listener) -> None:
+    """S140, S141."""
     with world(tmp_path, MemoryDriver()) as w:
         w.type()
         group_id = w.make(w.accept_group())
@@ -77,6 +78,7 @@ def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: Listener
 def test_a_cgsnapshot_of_one_member_is_told_of_four_times_each_s142(
     tmp_path: Path, listener: Listener
 ) -> None:
+    """S141."""
     with world(tmp_path, MemoryDriver()) as w:
         group_id = w.group_of(1)
         listener.take()
@@ -114,6 +116,7 @@ def test_members_are_told_of_although_they_are_gone_s143(tmp_path: Path, listene
 
 
 def test_changes_and_copies_are_told_of(tmp_path: Path, listener: Listener) -> None:
+    """S140, C8."""
     with world(tmp_path, MemoryDriver()) as w:
         group_id = w.group_of(1)
         outsider = w.make(w.accept_volume())
