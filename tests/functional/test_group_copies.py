@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from cgflow.db.repositories import snapshot
+from cgflow.db.repositories import consistencygroup, snapshot
 from cgflow.drivers.faults import Fault, Faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import Status
@@ -183,6 +183,18 @@ def test_a_cgsnapshot_that_lost_copies_is_no_source_c4_c5(source: Source, served
     assert message(deleted=True) == (
         "Invalid ConsistencyGroup: Cgsnahost is empty. No consistency group will be created."
     )
+
+
+def test_a_group_without_a_backend_is_no_source_c3(source: Source, served: World) -> None:
+    host = served.get("consistencygroup", source.group).host
+    with served.database.write() as session:
+        consistencygroup.ROWS.edit(session, source.group, host=None)
+    answer = source.create(name="copy", source_cgid=source.group)
+    assert refused(answer, 400, "badRequest") == (
+        "Invalid ConsistencyGroup: No host to create consistency group copy."
+    )
+    with served.database.write() as session:
+        consistencygroup.ROWS.edit(session, source.group, host=host)
 
 
 def test_group_volumes_and_gigabytes_are_counted_at_once_c6(source: Source) -> None:

@@ -53,6 +53,7 @@ class Scene:
 
 ASK: dict[str, Callable[[Scene], TestResponse]] = {
     "show": lambda s: s.caller.get(f"/volumes/{s.member}"),
+    "attach": lambda s: s.act(**{"os-reserve": {}}),
     "connect": lambda s: s.act(**{"os-initialize_connection": {}}),
     "extend": lambda s: s.act(**{"os-extend": {"new_size": 2}}),
     "snapshot alone": lambda s: s.caller.post("/snapshots", {"snapshot": {"volume_id": s.member}}),
@@ -64,6 +65,9 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
     ),
     "retype": lambda s: s.act(**{"os-retype": {"new_type": s.caller.type(), "migration_policy": "never"}}),
     "migrate": lambda s: s.act(**{"os-migrate_volume": {"host": "there@memory"}}),
+    "hand over to another project": lambda s: s.caller.post(
+        "/os-volume-transfer", {"transfer": {"volume_id": s.member}}
+    ),
     "delete": lambda s: s.caller.delete(f"/volumes/{s.member}"),
     "delete its copy in a cgsnapshot": lambda s: s.caller.delete(f"/snapshots/{s.copy}"),
     "take out of the group": lambda s: s.change(remove_volumes=s.other),
@@ -123,3 +127,16 @@ def test_a_cell(
     flow_id = answer.headers.get("X-Cgflow-Flow-Id")
     if flow_id is not None:
         assert scene.caller.flow(answer)["state"] == "success"
+
+
+def test_what_is_not_offered_at_all_changes_nothing_s59(caller: Caller) -> None:
+    scene = Scene(caller)
+    before = caller.get(f"/volumes/{scene.member}").json
+    for answer in (
+        scene.act(**{"os-unmanage": {}}),
+        caller.post("/os-volume-manage", {"volume": {"host": "here@memory", "ref": {"source-name": "x"}}}),
+        caller.post("/backups", {"backup": {"volume_id": scene.member}}),
+        caller.put("/os-services/failover_host", {"host": "here@memory"}),
+    ):
+        assert answer.status_code in (400, 404, 405), answer.text
+    assert caller.get(f"/volumes/{scene.member}").json == before

@@ -1,11 +1,30 @@
-"""What the seed's patch says of records (S113, S114, S132), over HTTP."""
+"""What the seed's patch says of records (S2, S9, S113, S114), over HTTP."""
 
 from __future__ import annotations
 
 from sqlalchemy import text
 
+from cgflow.drivers.faults import Fault, Faults
 from tests.functional.caller import Caller, missing
 from tests.support.world import World
+
+
+def test_what_is_said_of_owner_and_status_is_not_believed_s2_s9(
+    caller: Caller, faults: Faults, served: World
+) -> None:
+    kinds = [caller.type() for _ in range(2)]
+    faults.order(Fault("create_group", "hang"))
+    said = {"user_id": "mallory", "project_id": "elsewhere", "status": "available"}
+    body = {"consistencygroup": {"volume_types": ",".join(kinds), **said}}
+    answer = caller.post("/consistencygroups", body)
+    assert answer.status_code == 202, answer.text
+    assert faults.await_fired(1, 10)
+    group = served.get("consistencygroup", answer.json["consistencygroup"]["id"])
+    assert (group.user_id, group.project_id, group.status) == ("ada", caller.project, "creating")
+    ids = [caller.get(f"/types?name={name}").json["volume_types"][0]["id"] for name in kinds]
+    assert list(group.volume_type_ids) == ids
+    faults.release()
+    caller.done(answer)
 
 
 def test_a_group_has_as_many_types_as_it_was_asked_for_s113(caller: Caller) -> None:

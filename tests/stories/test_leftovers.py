@@ -11,6 +11,7 @@ from cgflow.drivers.contract import Inventory
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
+from cgflow.errors import Busy, InvalidState
 from cgflow.status import FlowState
 from flows import operate
 from tests.support.world import CALLER, World, world
@@ -91,6 +92,23 @@ def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path
         w.make(w.delete_cgsnapshot(w.make(w.accept_cgsnapshot(group_id))))
         w.make(w.delete_volume(accepted.resource_id))
         assert w.faults() == []
+
+
+def test_an_abandoned_group_can_be_deleted_s25(tmp_path: Path) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        w.type()
+        faults.order(Fault("create_group", "final", when="after"))
+        faults.order(Fault("delete_group", "final", times=None))
+        accepted = w.accept_group()
+        assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+        with pytest.raises((Busy, InvalidState)):
+            w.delete_group(accepted.resource_id)
+        operate.abandon(w.desk, CALLER, accepted.flow_id, reason="a drill")
+        faults.clear()
+        w.make(w.delete_group(accepted.resource_id))
+        assert w.faults() == []
+        assert w.driver.inventory().groups == frozenset()
 
 
 def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None:
