@@ -92,7 +92,7 @@ def test_names_are_unique_and_told_of() -> None:
 
 def test_rules_of_groups_have_the_known_names_and_are_open_to_owners_s100_s101() -> None:
     checks = {rule.name.removeprefix("consistencygroup:"): rule.check_str for rule in list_rules()}
-    for name in ("create", "delete", "create_cgsnapshot", "delete_cgsnapshot"):
+    for name in ("create", "update", "delete", "create_cgsnapshot", "delete_cgsnapshot"):
         assert checks[name] == OWNER
     for name in ("get", "get_all", "get_cgsnapshot", "get_all_cgsnapshots"):
         assert checks[name] == READER
