@@ -72,7 +72,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, f"api.resources.{name}", description=description)
         self._prepare_doc_cbks.append(conditions.describe)
-        for step in (versions.negotiate, _check_offered, auth.admit, check_media_types):
+        for step in (versions.negotiate, auth.admit, _check_offered, check_media_types):
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:

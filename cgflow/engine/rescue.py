@@ -26,7 +26,7 @@ from cgflow.status import FlowState, Status
 
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
 RESTING = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
-ABANDONED = {"create": Status.ERROR, "delete": Status.ERROR_DELETING, "extend": Status.AVAILABLE}
+PASSING = {Status.CREATING: Status.ERROR, Status.DELETING: Status.ERROR_DELETING}
 """How the things of an abandoned operation rest: what was only to be changed is still there to be used."""
 
 
@@ -74,9 +74,9 @@ def abandon(session: Session, flow_id: str, by: str, reason: str) -> int:
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "abandoned")
     ledger.cancel(session, flow_id)
     why = f"Flow {flow_id} ({row.operation}) was abandoned by {by}: {reason} What it left is listed there."
-    if row.operation.endswith(".create"):
-        ROWS_OF[row.resource_type].change(session, [row.resource_id], flow_id, consumes_quota=False)
     for rows in ROWS_OF.values():
+        if _makes(row):
+            _discount(session, rows, row)
         _leave(session, rows, row, why)
     event = _tell(session, row, None, row.state, FlowState.ABANDONED, "abandon", by, reason)
     row.state, row.undo_at, row.ended_at = FlowState.ABANDONED.value, None, clock.now()
@@ -104,11 +104,38 @@ def due(session: Session) -> list[str]:
 def _leave(session: Session, rows: Rows[Any], row: Flow, why: str) -> None:
     """Bring what an abandoned flow holds of one noun to rest, each thing by what it was passing through."""
     for thing in rows.where(session, rows.model.claimed_by == row.id):
-        rest = ABANDONED[row.operation.rpartition(".")[2]]
-        if thing.id != row.resource_id and thing.status in RESTING:
+        rest = PASSING.get(thing.status, _undisturbed(row, thing))
+        if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in RESTING:
             rows.release(session, [thing.id], row.id)
         else:
             rows.settle(session, [thing.id], row.id, rest, why)
+
+
+def _discount(session: Session, rows: Rows[Any], row: Flow) -> None:
+    """Have nothing count that the flow has made, also what it had let go; its sources go on to."""
+    let_go = rows.where(session, rows.model.flow_id == row.id, rows.model.claimed_by.is_(None))
+    if again := [thing.id for thing in let_go if _is_made_by(row, thing)]:
+        rows.claim(session, again, row.id, None)
+    held = rows.where(session, rows.model.claimed_by == row.id)
+    made = [thing.id for thing in held if _is_made_by(row, thing)]
+    rows.change(session, made, row.id, consumes_quota=False)
+
+
+def _makes(row: Flow) -> bool:
+    return row.operation.partition(".")[2].startswith("create")
+
+
+def _is_made_by(row: Flow, thing: Any) -> bool:
+    return _makes(row) and bool(thing.created_at >= row.created_at)
+
+
+def _undisturbed(row: Flow, thing: Any) -> Status:
+    """Return how a thing rests that was on no way in or out: as if nothing had happened."""
+    if _is_made_by(row, thing):
+        return Status.ERROR
+    if thing.id == row.resource_id and row.operation.endswith(".delete"):
+        return Status.ERROR_DELETING
+    return Status.IN_USE if getattr(thing, "attachments", ()) else Status.AVAILABLE
 
 
 def _back_to_undoing(session: Session, row: Flow) -> None:

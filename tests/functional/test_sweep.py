@@ -118,12 +118,12 @@ class Judge:
         self._look()
 
     def _everything(self) -> dict[str, list[str]]:
-        # What backends report of themselves comes and goes by the clock.
+        # What backends and services report of themselves comes and goes by the clock.
         with self._served.database.read() as session:
             return {
                 table.name: sorted(map(str, session.execute(select(table)).all()))
                 for table in Base.metadata.sorted_tables
-                if table.name != "backends"
+                if table.name not in ("backends", "services")
             }
 
 

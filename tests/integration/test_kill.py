@@ -25,7 +25,7 @@ def struck(project: Project, strike: Strike, ask: Callable[[], Accepted]) -> str
     flow = project.end(accepted.flow_id)
     project.served.drill()
     told = project.client.flows.all_events(flow["id"])
-    hands = [event["conductor"].rpartition(":")[2] for event in told if event["conductor"]]
+    hands = [event["conductor"].split(":")[1] for event in told if event["conductor"]]
     assert list(dict.fromkeys(hands)) == [str(killed), str(project.served.process.pid)]
     assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
     assert told[-1]["to"] == "success"

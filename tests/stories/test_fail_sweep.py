@@ -137,5 +137,28 @@ def test_an_undo_that_fails_names_what_is_left(
                 assert w.state() == before, told
 
 
+@pytest.mark.parametrize("operation", sorted(name for name, script in SCRIPTS.items() if not script.forward))
+def test_an_undo_that_is_given_up_holds_nothing_and_counts_what_is_there(
+    operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = SCRIPTS[operation]
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
+    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+        unlimited(w)
+        placed = undoable(operation, places(discover(w, operation)))
+        for step, place in (placed[0], placed[len(placed) // 2]):
+            target = script.arrange(w)
+            undoing = at(step, place, "revert", "before")
+            sabotage.order(lambda point, undoing=undoing: point == last(operation) or undoing(point))  # type: ignore[misc]
+            accepted = script.act(w, target)
+            assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+            sabotage.stop()
+            operate.abandon(w.desk, CALLER, accepted.flow_id, reason="a drill")
+            told = f"{operation}: undo of {step} given up"
+            left = [fault for fault in w.faults() if not fault.startswith("rows of")]
+            assert left == [], told
+            assert w.finish(accepted).state is FlowState.ABANDONED, told
+
+
 def unlimited(w: World) -> None:
     w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)

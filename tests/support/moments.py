@@ -14,10 +14,12 @@ import signal
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from queue import Empty
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 from taskflow import states
@@ -26,6 +28,7 @@ from taskflow.atom import Atom
 from cgflow.db.database import Database
 from cgflow.drivers.drills import When
 from cgflow.drivers.faults import Fault, Faults
+from cgflow.engine.parallel import Finished
 from cgflow.engine.run import Run
 from cgflow.engine.writer import Save, Writer
 
@@ -170,7 +173,13 @@ def put_in_order() -> None:
         self.wait_durable(save.owner, position)
         return position
 
+    def reported(self: Finished, timeout: float | None) -> Iterator[Future[Any]]:
+        # Of steps that end together the first to end comes first, and alone.
+        with suppress(Empty):
+            yield self._reports.get(timeout=timeout)
+
     Writer.put = put  # type: ignore[method-assign]
+    Finished._reported = reported  # type: ignore[method-assign]
     # TaskFlow keeps what is next in sets; what it takes first depends on where things lie in memory.
     Atom.__hash__ = lambda self: zlib.crc32(self.name.encode())  # type: ignore[method-assign]
 

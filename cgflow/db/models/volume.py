@@ -35,7 +35,7 @@ class Volume(ResourceColumns, Base):
     image_metadata: Mapped[dict[str, Any] | None]
     volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
     attachments: Mapped[list[Attachment]] = relationship(
-        lazy="selectin",
+        lazy="joined",
         viewonly=True,
         primaryjoin="and_(Volume.id == foreign(Attachment.volume_id), ~Attachment.deleted)",
         order_by="Attachment.created_at, Attachment.id",
