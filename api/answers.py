@@ -41,13 +41,20 @@ def empty() -> Response:
 
 
 def page(
-    key: str, read: Callable[[Session, ListQuery, str | None], Sequence[_Identified]], query: ListQuery
+    key: str,
+    read: Callable[[Session, ListQuery, str | None], Sequence[_Identified]],
+    query: ListQuery,
+    count: Callable[[Session, ListQuery, str | None], int] | None = None,
 ) -> dict[str, object]:
-    """Answer with one page of a list, and with the way to the next if there is one."""
+    """Answer with one page of a list, with the way to the next if there is one, and with a wished count."""
+    scope = current.caller().scope
     # One more than is shown is read, so that a next page is promised only when there is something on it.
     with current.desk().database.read() as session:
-        found = read(session, replace(query, limit=query.limit + 1), current.caller().scope)
-    return shown(key, found, query.limit)
+        found = read(session, replace(query, limit=query.limit + 1), scope)
+        body = shown(key, found, query.limit)
+        if count is not None and query.with_count:
+            body["count"] = count(session, query, scope)
+    return body
 
 
 def shown(

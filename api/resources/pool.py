@@ -10,7 +10,12 @@ from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import desk
 from api.schemas import pool as schemas
+from api.versions import reached
+from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
+from cgflow.db.repositories import volume_type as volume_types
+from cgflow.scheduler.filters.capabilities import CapabilitiesFilter
+from cgflow.scheduler.request import PlacementRequest
 
 blueprint = Blueprint("pools", "Backends, their capacity and their zones.")
 
@@ -20,12 +25,14 @@ class Pools(MethodView):
     """Every backend as the scheduler sees it."""
 
     @blueprint.takes(schemas.PoolListIn, location="query")
-    @blueprint.gives(200, schemas.PoolsOut, 403)
+    @blueprint.gives(200, schemas.PoolsOut, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the pools, with ``detail`` also what they report of themselves."""
         authorize("scheduler_extension:scheduler_stats:get_pools")
         with desk().database.read() as session:
             found = backends.all(session)
+            if query["volume_type"] and reached(35):
+                found = _able(found, volume_types.find(session, query["volume_type"]))
         pools = [schemas.pool(backend, detail=query["detail"]) for backend in found]
         return {"pools": [pool for pool in pools if query["name"] in (None, pool["name"])]}
 
@@ -44,3 +51,9 @@ class Zones(MethodView):
         known = {backend.availability_zone for backend in found}
         known.add(desk().settings.storage_availability_zone)
         return {"zones": [{"name": zone, "state": {"available": zone in up}} for zone in sorted(known)]}
+
+
+def _able(found: list[records.Backend], wanted: records.VolumeType) -> list[records.Backend]:
+    """Return the backends that have what a type asks for."""
+    request = PlacementRequest(id="", now=clock.now(), extra_specs=wanted.extra_specs)
+    return [backend for backend in found if CapabilitiesFilter().refuse(backend, request) is None]

@@ -11,6 +11,7 @@ from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.identity import checked_id
 from api.schemas import quota as schemas
+from api.versions import reached
 from cgflow.errors import NotFound
 from cgflow.quota import limits
 
@@ -94,12 +95,15 @@ class QuotaClassSet(MethodView):
 class Limits(MethodView):
     """The limits of the caller's project."""
 
+    @blueprint.takes(schemas.LimitsIn, location="query")
     @blueprint.gives(200, schemas.LimitsEnvelope)
-    def get(self) -> dict[str, object]:
-        """Show the limits of the caller's project, and what counts against them."""
-        authorize("limits_extension:used_limits")
+    def get(self, query: dict[str, str]) -> dict[str, object]:
+        """Show the limits of a project, by default the caller's, and what counts against them."""
+        asked = query.get("project_id") if reached(39) else None
+        project_id = checked_id(asked, "project_id") if asked else caller().project_id
+        authorize("limits_extension:used_limits", {"project_id": project_id})
         with desk().database.read() as session:
-            lines = limits.lines(session, caller().project_id)
+            lines = limits.lines(session, project_id)
         return {"limits": {"rate": [], "absolute": quota_view.absolute(lines)}}
 
 

@@ -39,7 +39,7 @@ class Snapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List snapshots, the newest first."""
         authorize("volume:get_all_snapshots")
-        return answers.page("snapshots", snapshots.page, query)
+        return answers.page("snapshots", snapshots.page, query, snapshots.ROWS.count)
 
     @blueprint.takes(schemas.SnapshotCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
@@ -61,7 +61,7 @@ class SnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List snapshots in full, the newest first."""
         authorize("volume:get_all_snapshots")
-        return answers.page("snapshots", snapshots.page, query)
+        return answers.page("snapshots", snapshots.page, query, snapshots.ROWS.count)
 
 
 @blueprint.route("/snapshots/<snapshot_id>")

@@ -52,7 +52,7 @@ class Volumes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of volumes, the newest first."""
         authorize("volume:get_all")
-        return answers.page("volumes", volumes.page, query)
+        return answers.page("volumes", volumes.page, query, volumes.ROWS.count)
 
     @blueprint.takes(schemas.VolumeCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
@@ -74,7 +74,7 @@ class VolumeDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List volumes in full, the newest first."""
         authorize("volume:get_all")
-        return answers.page("volumes", volumes.page, query)
+        return answers.page("volumes", volumes.page, query, volumes.ROWS.count)
 
 
 @blueprint.route("/volumes/<volume_id>")

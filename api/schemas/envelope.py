@@ -65,6 +65,13 @@ def listed(root: str, schema: type[Schema]) -> type[Schema]:
     return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
 
 
+def counted(root: str, schema: type[Schema]) -> type[Schema]:
+    """Return ``listed``, with how many there are on all pages if that was asked."""
+    members = {"count": fields.Integer(metadata={"x-min-microversion": "3.45"})}
+    page = listed(root, schema)
+    return type(page.__name__, (page,), members)
+
+
 class Link(Schema):
     """One address that belongs to a thing."""
 

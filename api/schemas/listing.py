@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, Schema, fields, post_load
+from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
 
 from api import current
-from api.schemas.fields import MAX_INT, Read, Text
+from api.schemas.fields import MAX_INT, Flag, Read, Text
 from api.schemas.metadata import MetadataFilter
+from api.schemas.moments import MomentFilter
+from api.versions import reached
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
+
+
+def _later(minor: int, description: str) -> dict[str, str]:
+    return {"description": description, "x-min-microversion": f"3.{minor}"}
 
 
 class _Number(Read, fields.Integer):
@@ -46,18 +52,25 @@ class ListIn(Schema):
     all_tenants = Text(metadata={"description": "1 shows every project to an administrator."})
     name = Text(metadata={"description": "Exactly this name."})
     status = Text(metadata={"description": "Exactly this status."})
+    name_like = Text(data_key="name~", metadata=_later(34, "This within the name."))
+    status_like = Text(data_key="status~", metadata=_later(34, "This within the status."))
 
     @post_load
     def query(self, data: Any, **_: Any) -> ListQuery:
         """Return what the repositories understand."""
         most = current.desk().settings.osapi_max_limit
+        like = {name: data[f"{name}_like"] for name in self.filters if data.get(f"{name}_like")}
         return ListQuery(
             limit=min(data.get("limit") or most, most),
             offset=data.get("offset", 0),
             marker=data.get("marker") or None,
             sort=_order(data),
-            filters={name: data[name] for name in self.filters if data.get(name)},
+            filters={name: data[name] for name in self.filters if data.get(name) not in (None, "")},
+            like=like if reached(34) else {},
             metadata=data.get("metadata", {}),
+            image_metadata=data.get("glance_metadata", {}),
+            moments={name: data[name] for name in ("created_at", "updated_at") if name in data},
+            with_count=data.get("with_count", False) and reached(45),
         )
 
 
@@ -69,20 +82,41 @@ class CgsnapshotListIn(ListIn):
     consistencygroup_id = Text(metadata={"description": "Only those of this consistency group."})
 
 
-class VolumeListIn(CgsnapshotListIn):
-    """The query of a list of volumes."""
+class CountedListIn(Schema):
+    """What lists of volumes and of snapshots can be asked besides."""
 
+    with_count = Flag(metadata=_later(45, "Whether the answer tells how many there are on all pages."))
     metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
 
 
-class SnapshotListIn(CgsnapshotListIn):
+class VolumeListIn(CountedListIn, CgsnapshotListIn):
+    """The query of a list of volumes."""
+
+    filters = (*CgsnapshotListIn.filters, "bootable")
+
+    bootable = Flag(metadata=_later(2, "Only those that a machine can be started from, or the others."))
+    group_id = Text(metadata=_later(10, "Only those of this group; a later word for consistencygroup_id."))
+    created_at = MomentFilter(metadata=_later(60, "As `gt:MOMENT`; lt, gte, lte, eq, neq; more by commas."))
+    updated_at = MomentFilter(metadata=_later(60, "The same."))
+    glance_metadata = MetadataFilter(metadata=_later(4, "Only those with all of it about their image."))
+
+    @pre_load
+    def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Take no notice of what had not been invented at the microversion of the request."""
+        said = {name: data[name] for name in data}
+        if reached(10) and said.get("group_id"):
+            said.setdefault("consistencygroup_id", said["group_id"])
+        later = {"bootable": 2, "glance_metadata": 4, "with_count": 45, "created_at": 60, "updated_at": 60}
+        return {name: said[name] for name in said if reached(later.get(name, 0))}
+
+
+class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     """The query of a list of snapshots."""
 
     filters = (*CgsnapshotListIn.filters, "volume_id", "cgsnapshot_id")
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
-    metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
 
 
 class FlowListIn(ListIn):
@@ -91,7 +125,7 @@ class FlowListIn(ListIn):
     filters = ("state", "operation", "resource", "resource_type")
 
     class Meta(ListIn.Meta):  # noqa: D106
-        exclude = ("name", "status")
+        exclude = ("name", "status", "name_like", "status_like")
 
     state = Text(metadata={"description": "Exactly this state."})
     operation = Text(metadata={"description": "Exactly this operation, such as `cgsnapshot.create`."})

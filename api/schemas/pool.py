@@ -55,6 +55,13 @@ class PoolListIn(Schema):
 
     detail = fields.Boolean(load_default=False)
     name = Text(load_default=None, metadata={"description": "Only the pool of this name."})
+    volume_type = Text(
+        load_default=None,
+        metadata={
+            "description": "Only those that have what this type asks for.",
+            "x-min-microversion": "3.35",
+        },
+    )
 
 
 class PoolOut(Schema):

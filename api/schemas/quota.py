@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
 from api.schemas.envelope import Envelope
-from api.schemas.fields import MAX_TEXT, Count, Read
+from api.schemas.fields import MAX_TEXT, Count, Read, Text
 
 _NO_LIMIT = -1
 _SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
@@ -55,6 +55,15 @@ class QuotaClassSetIn(Envelope):
     root = "quota_class_set"
 
     quota_class_set = Limits()
+
+
+class LimitsIn(Schema):
+    """Whose limits are wanted."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    project_id = Text(metadata={"description": "Of this project.", "x-min-microversion": "3.39"})
 
 
 class QuotaQueryIn(Schema):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Flag, Moment, Pairs, Text
+from api.schemas.envelope import Envelope, counted, wrapped
+from api.schemas.fields import Flag, Moment, Pairs, Since, Text
 from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut
 
 
@@ -44,6 +44,8 @@ class SnapshotOut(SnapshotRefOut, ResourceOut):
     group_snapshot_id = fields.String(attribute="cgsnapshot_id", dump_only=True, allow_none=True)
     project_id = fields.String(data_key="os-extended-snapshot-attributes:project_id")
     progress = fields.String(data_key="os-extended-snapshot-attributes:progress")
+    user_id = Since(41, fields.String())
+    consumes_quota = Since(65, fields.Boolean())
 
 
 class SnapshotCreatedOut(SnapshotRefOut):
@@ -59,6 +61,6 @@ class SnapshotUpdateIn(Envelope):
 
 
 CreatedEnvelope = wrapped("snapshot", SnapshotCreatedOut)
-RefPage = listed("snapshots", SnapshotRefOut)
+RefPage = counted("snapshots", SnapshotRefOut)
 ShowEnvelope = wrapped("snapshot", SnapshotOut)
-ShowPage = listed("snapshots", SnapshotOut)
+ShowPage = counted("snapshots", SnapshotOut)

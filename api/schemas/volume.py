@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, 
 
 from api import auth
 from api.schemas.attachment import of_volume
-from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.envelope import Envelope, counted, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut, links
@@ -140,6 +140,12 @@ class VolumeOut(ResourceOut):
     replication_status = constant(None, type="string", nullable=True)
     snapshot_id = fields.String(allow_none=True)
     source_volid = fields.String(allow_none=True)
+    provider_id = Since(21, constant(None, type="string", nullable=True))
+    service_uuid = Since(48, constant(None, type="string", nullable=True))
+    shared_targets = Since(48, constant(False, type="boolean"))
+    cluster_name = Since(61, constant(None, type="string", nullable=True))
+    volume_type_id = Since(63, fields.String(allow_none=True))
+    consumes_quota = Since(65, fields.Boolean())
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -158,6 +164,8 @@ class VolumeCreatedOut(VolumeOut):
 
 _RULES = {
     "os-vol-host-attr:host": policies.HOST,
+    "cluster_name": policies.HOST,
+    "provider_id": policies.HOST,
     "os-vol-mig-status-attr:migstat": policies.MIGRATION,
     "os-vol-mig-status-attr:name_id": policies.MIGRATION,
     "os-vol-tenant-attr:tenant_id": policies.TENANT,
@@ -170,7 +178,7 @@ def _metadata(volume: records.Volume) -> dict[str, str]:
     return {**volume.metadata, **said}
 
 
-RefPage = listed("volumes", VolumeRefOut)
+RefPage = counted("volumes", VolumeRefOut)
 CreatedEnvelope = wrapped("volume", VolumeCreatedOut)
 ShowEnvelope = wrapped("volume", VolumeOut)
-ShowPage = listed("volumes", VolumeOut)
+ShowPage = counted("volumes", VolumeOut)

@@ -11,6 +11,8 @@ from api import auth, current
 from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.listing import ListIn
+from api.schemas.metadata import MetadataFilter
+from api.versions import reached
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
 from cgflow.policies.volume_type import SPECS_SHOWN
@@ -53,8 +55,12 @@ class VolumeTypePatch(VolumeTypeIn):
 
     @pre_load
     def accept_both_keys(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Take the key that clients send on update, and the one that they send on creation."""
-        return {("is_public" if name == _PUBLIC else name): value for name, value in data.items()}
+        """Take the key that clients send on update, and the one that they send on creation.
+
+        A name that is null is one that is not to be changed: the ``cinder`` command always sends one.
+        """
+        named = {("is_public" if name == _PUBLIC else name): value for name, value in data.items()}
+        return {name: value for name, value in named.items() if name != "name" or value is not None}
 
 
 class VolumeTypeUpdateIn(Envelope):
@@ -92,8 +98,11 @@ class VolumeTypeListIn(ListIn):
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
-        fields = ("limit", "offset", "name", "is_public")
+        fields = ("limit", "offset", "name", "is_public", "extra_specs")
 
+    extra_specs = MetadataFilter(
+        metadata={"description": "Only those with all of these.", "x-min-microversion": "3.52"}
+    )
     is_public = Text(load_default="true", metadata={"description": "true, false or none."})
 
     @post_load
@@ -104,7 +113,11 @@ class VolumeTypeListIn(ListIn):
             raise InvalidInput(f"Invalid value '{word}' for is_public.", "is_public")
         page: ListQuery = super().query(data, **kwargs)
         is_public = _KINDS[word] if current.caller().is_admin else True
-        return {"name": data.get("name"), "is_public": is_public, "limit": page.limit, "offset": page.offset}
+        # Who is not shown extra specs does not learn of them by asking either.
+        is_heeded = "extra_specs" in data and reached(52) and auth.shows(SPECS_SHOWN)
+        specs = {"extra_specs": data["extra_specs"]} if is_heeded else {}
+        asked = {"name": data.get("name"), "is_public": is_public, **specs}
+        return {**asked, "limit": page.limit, "offset": page.offset}
 
 
 class VolumeTypeOut(Schema):

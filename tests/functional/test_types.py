@@ -60,6 +60,17 @@ def test_names(caller: Caller) -> None:
     malformed(caller.put(f"/types/{other['id']}", {"volume_type": {"name": " "}}), "name")
 
 
+def test_a_name_that_is_null_stays(caller: Caller) -> None:
+    kind = created(caller)
+    body = {"name": None, "description": "d", "is_public": True}
+    answer = caller.put(f"/types/{kind['id']}", {"volume_type": body})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json["volume_type"]["name"], answer.json["volume_type"]["description"]) == (
+        kind["name"],
+        "d",
+    )
+
+
 @pytest.mark.parametrize("word", ["maybe", 1, []])
 def test_public_is_yes_or_no(caller: Caller, word: object) -> None:
     body = {"volume_type": {"name": "x", "os-volume-type-access:is_public": word}}

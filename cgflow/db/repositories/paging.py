@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from cgflow.errors import InvalidInput
+
+Comparison = tuple[str, datetime]
+"""One of ``COMPARISONS``, and a moment in UTC without a zone."""
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
 
 
 @dataclass(frozen=True)
@@ -18,15 +32,20 @@ class ListQuery:
 
     ``sort`` holds pairs of key and direction (``asc`` or ``desc``); ``marker``
     is the id of the last item of the page before. Filters are exact matches, as
-    are those on keys of the ``metadata``.
+    are those on keys of the ``metadata``; what is in ``like`` has to be within the value;
+    ``moments`` are compared with columns of those names.
     """
 
     limit: int = 1000
     offset: int = 0
     marker: str | None = None
     sort: tuple[tuple[str, str], ...] = (("created_at", "desc"), ("id", "desc"))
-    filters: dict[str, str] = field(default_factory=dict)
+    filters: dict[str, str | bool] = field(default_factory=dict)
+    like: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    image_metadata: dict[str, str] = field(default_factory=dict)
+    moments: dict[str, list[Comparison]] = field(default_factory=dict)
+    with_count: bool = False
 
 
 def select_page(
@@ -61,10 +80,7 @@ def page_of(
     Rows have to meet one of the conditions in ``either``, if there are any.
     Raises: InvalidInput for an unknown sort key, direction, filter or marker.
     """
-    for name, value in query.filters.items():
-        if name not in filterable:
-            raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
-        statement = statement.where(filterable[name] == value)
+    statement = filtered(statement, query, filterable)
     order = list(query.sort)
     keys = {key for key, _ in order}
     direction = order[-1][1] if order else "desc"
@@ -90,6 +106,16 @@ def page_of(
         wanted = [column["expr"] for column in statement.column_descriptions]
         statement = select(*wanted).where(model.id.in_(union_all(*ids)))
     return statement.order_by(*columns).limit(query.limit).offset(query.offset)
+
+
+def filtered(statement: Select[Any], query: ListQuery, filterable: dict[str, Any]) -> Select[Any]:
+    """Return the statement with what the query filters by. Raises: InvalidInput for an unknown filter."""
+    for name in (*query.filters, *query.like):
+        if name not in filterable:
+            raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
+    exactly = [filterable[name] == value for name, value in query.filters.items()]
+    within = [filterable[name].contains(part, autoescape=True) for name, part in query.like.items()]
+    return statement.where(*exactly, *within)
 
 
 def _after(session: Session, model: Any, marker: str, order: list[tuple[str, str]]) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, false, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock
-from cgflow.db.repositories.paging import ListQuery, select_page
+from cgflow.db.repositories.paging import COMPARISONS, ListQuery, filtered, select_page
 from cgflow.errors import Busy, NotFound
 from cgflow.status import Status
 
@@ -27,6 +27,7 @@ class Rows(Generic[RecordT]):
 
     ``missing`` is the wire's text for an id that is not there, with ``{id}`` in it;
     ``filters`` names the columns that a list may be filtered by, beside name and status;
+    ``flags`` those that are yes or no, of which null is no;
     ``metadata`` names the column of the metadata that it may be filtered by.
     """
 
@@ -36,6 +37,7 @@ class Rows(Generic[RecordT]):
         noun: str,
         missing: str,
         filters: tuple[str, ...] = (),
+        flags: tuple[str, ...] = (),
         metadata: str | None = None,
     ) -> None:
         self.model = model
@@ -43,6 +45,7 @@ class Rows(Generic[RecordT]):
         self._missing = missing
         self._metadata = getattr(model, metadata) if metadata else None
         self._filters = {name: getattr(model, name) for name in ("name", "status", *filters)}
+        self._filters |= {name: func.coalesce(getattr(model, name), false()) for name in flags}
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the field's word
         """Return the living thing with this id. Raises: NotFound, also for another project's."""
@@ -56,15 +59,32 @@ class Rows(Generic[RecordT]):
 
     def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
         """Return one page of the living things of a project, or of all. Raises: InvalidInput."""
-        statement = select(self.model).where(self.model.deleted.is_(False))
-        if scope is not None:
-            statement = statement.where(self.model.project_id == scope)
-        if self._metadata is not None:
-            pairs = query.metadata.items()
-            statement = statement.where(*(self._metadata[key].as_string() == value for key, value in pairs))
+        statement = self._living(select(self.model), query, scope)
         sortable = tuple(key for key in _SORTABLE if hasattr(self.model, key))
         rows = select_page(session, statement, self.model, query, sortable=sortable, filterable=self._filters)
         return [row.to_record() for row in rows]
+
+    def count(self, session: Session, query: ListQuery, scope: str | None) -> int:
+        """Return how many there are on all pages together. Raises: InvalidInput."""
+        counted = self._living(select(func.count(self.model.id)), query, scope)
+        return int(session.execute(filtered(counted, query, self._filters)).scalar_one())
+
+    def _living(self, statement: Select[Any], query: ListQuery, scope: str | None) -> Select[Any]:
+        statement = statement.where(self.model.deleted.is_(False))
+        if scope is not None:
+            statement = statement.where(self.model.project_id == scope)
+        for name, comparisons in query.moments.items():
+            column = getattr(self.model, name)
+            statement = statement.where(*(COMPARISONS[how](column, moment) for how, moment in comparisons))
+        for column, pairs in self._pairs(query):
+            statement = statement.where(*(column[key].as_string() == value for key, value in pairs.items()))
+        return statement
+
+    def _pairs(self, query: ListQuery) -> Iterator[tuple[Any, dict[str, str]]]:
+        if self._metadata is not None:
+            yield self._metadata, query.metadata
+        if query.image_metadata:
+            yield self.model.image_metadata, query.image_metadata
 
     def where(self, session: Session, *conditions: Any) -> list[RecordT]:
         """Return every living thing that meets the conditions, the oldest first."""

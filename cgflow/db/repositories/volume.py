@@ -16,6 +16,7 @@ ROWS: Rows[records.Volume] = Rows(
     "Volume",
     "Volume {id} could not be found.",
     ("availability_zone", "consistencygroup_id", "volume_type_id"),
+    flags=("bootable",),
     metadata="volume_metadata",
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page

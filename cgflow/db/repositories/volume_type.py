@@ -101,12 +101,14 @@ def all(
     name: str | None = None,
     is_public: bool | None = None,
     project_id: str | None = None,
+    extra_specs: Mapping[str, str] | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[records.VolumeType]:
     """Return the live types, the youngest first. ``is_public`` None means both kinds.
 
-    With a project and ``is_public`` they are those that the project may use.
+    With a project and ``is_public`` they are those that the project may use; with
+    ``extra_specs`` those that have all of these.
     """
     query = _select().order_by(VolumeType.created_at.desc(), VolumeType.id.desc())
     if name is not None:
@@ -115,6 +117,8 @@ def all(
         query = query.where(_usable_by(project_id))
     elif is_public is not None:
         query = query.where(VolumeType.is_public == is_public)
+    for key, value in (extra_specs or {}).items():
+        query = query.where(VolumeType.extra_specs.any(key=key, value=value))
     return [row.to_record() for row in session.scalars(query.limit(limit).offset(offset))]
 
 
