@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.clients.site import Site, Tenant, site
 from tests.integration.conftest import ground, starting
-from tests.support import cinder as cinderclient
 from tests.support.cinder import Cinder
+from tests.support.clients import installed, without_proof
+from tests.support.openstack import Openstack
 from tests.support.project import Project
+from tests.support.sdk import Sdk, connected
+
+CG = {"consistencygroup_support": "<is> True"}
 
 
 @pytest.fixture(scope="session")
-def cinder_command() -> Path:
-    return cinderclient.installed()
+def programs() -> Path:
+    """The folder of the clients' commands."""
+    return installed()
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +33,48 @@ def start() -> Iterator[Callable[..., Project]]:
 
 @pytest.fixture(scope="module")
 def project(start: Callable[..., Project]) -> Project:
-    """One service for a module; the tests look at it through its own client as well."""
+    """One service for a module on real volumes; the tests look at it through its own client as well."""
     return start()
 
 
 @pytest.fixture(scope="module")
-def cinder(project: Project, cinder_command: Path) -> Cinder:
-    return Cinder(cinder_command, project.served.url, project.name)
+def cinder(project: Project, programs: Path) -> Cinder:
+    return Cinder(programs, without_proof(project.served.url, project.name))
+
+
+@pytest.fixture(scope="session", params=["noauth", "keystone"])
+def served_site(request: pytest.FixtureRequest, programs: Path) -> Iterator[Site]:
+    """One service in memory for all, under each way in which callers are known."""
+    with ground() as folder, starting(folder) as starter, site(request.param, starter, folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tenant(request: pytest.FixtureRequest, served_site: Site) -> Tenant:
+    """A project for a module."""
+    return served_site.tenant(request.module.__name__.rpartition(".")[2])
+
+
+@pytest.fixture(scope="module")
+def sdk(programs: Path, tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
+    with connected(programs, tenant.admin, tmp_path_factory.mktemp("sdk") / "log") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def openstack(programs: Path, tenant: Tenant) -> Openstack:
+    return Openstack(programs, tenant.admin)
+
+
+@pytest.fixture(scope="module")
+def admin(programs: Path, tenant: Tenant) -> Cinder:
+    """The ``cinder`` command of the project's administrator."""
+    return Cinder(programs, tenant.admin)
+
+
+@pytest.fixture(scope="module")
+def type_(sdk: Sdk) -> Iterator[dict[str, Any]]:
+    """A type that the SDK has made for a module."""
+    made = sdk.create_type(name="sdk-database", extra_specs=CG, description="fast")
+    yield made
+    sdk.delete_type(made["id"])

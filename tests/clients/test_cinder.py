@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cinder import Cinder
+from tests.support.clients import without_proof
 from tests.support.project import TYPE, Project
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -132,10 +133,10 @@ def test_a_volume_grows_and_goes(cinder: Cinder, project: Project) -> None:
     assert "No volume with a name or ID of 'alone' exists" in cinder.refused("show", "alone")
 
 
-def test_quota(cinder_command: Path, project: Project) -> None:
+def test_quota(programs: Path, project: Project) -> None:
     """S146."""
     project = Project(project.served, "accounts")
-    cinder = Cinder(cinder_command, project.served.url, project.name)
+    cinder = Cinder(programs, without_proof(project.served.url, project.name))
     was = cinder("quota-show", project.name).properties
     assert {"volumes", "snapshots", "gigabytes", "groups"} <= was.keys()
     changed = cinder("quota-update", "--volumes", "1", "--gigabytes", "5", project.name).properties

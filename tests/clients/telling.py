@@ -1,0 +1,24 @@
+"""What the SDK tells, looked at: refusals and ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.sdk import Refused
+
+
+@contextmanager
+def refused(status: int, *words: str) -> Iterator[None]:
+    with pytest.raises(Refused) as refusal:
+        yield
+    assert refusal.value.status == status, refusal.value
+    for word in words:
+        assert word in refusal.value.message
+
+
+def ids(found: list[dict[str, Any]]) -> list[str]:
+    return [thing["id"] for thing in found]

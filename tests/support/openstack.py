@@ -1,0 +1,36 @@
+"""The ``openstack`` command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.support.clients import Access, Ran, run
+
+
+class Openstack:
+    """The command, for one project of a service."""
+
+    def __init__(self, programs: Path, access: Access) -> None:
+        self._command = str(programs / "openstack")
+        self._environ = access.environ
+
+    def __call__(self, *words: str) -> str:
+        """Run a command that has to succeed, and return what it says."""
+        ran = self._run(*words)
+        assert ran.code == 0, f"openstack {' '.join(words)}: {ran.complained}"
+        return ran.said
+
+    def json(self, *words: str) -> Any:
+        """Run a command that has to succeed, and return what it shows."""
+        return json.loads(self(*words, "--format", "json"))
+
+    def refused(self, *words: str) -> str:
+        """Run a command that has to fail, and return what it says."""
+        ran = self._run(*words)
+        assert ran.code == 1, f"openstack {' '.join(words)}: {ran}"
+        return ran.said + ran.complained
+
+    def _run(self, *words: str) -> Ran:
+        return run([self._command, *words], self._environ)

@@ -1,0 +1,63 @@
+"""openstacksdk, in a process of its own environment that does what it is told line by line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.clients import Access, environ_for
+
+SERVE = Path(__file__).with_name("sdk_serve.py")
+
+
+class Refused(Exception):
+    """The SDK raised; ``status`` is that of the answer that it met, or None."""
+
+    def __init__(self, name: str, status: int | None, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.status = status
+        self.message = message
+
+
+class Sdk:
+    """The block storage of one connection. Methods are the SDK's; things are told as plain values."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def __getattr__(self, method: str) -> Any:
+        def call(*args: object, **options: object) -> Any:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(json.dumps([method, args, options]) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+            assert line, f"the process of the SDK ended in {method}"
+            told = json.loads(line)
+            if "refused" in told:
+                raise Refused(*told["refused"])
+            return told["gave"]
+
+        return call
+
+
+@contextmanager
+def connected(programs: Path, access: Access, log: Path) -> Iterator[Sdk]:
+    """Give a connection of the SDK's; what it complains of goes to the log."""
+    with log.open("w") as complaints:
+        process = subprocess.Popen(
+            [programs / "python", "-P", SERVE],
+            env=environ_for(access.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+        )
+    # It ends with its input.
+    with process:
+        yield Sdk(process)
