@@ -9,7 +9,8 @@ import pytest
 from tests.clients.site import Tenant
 from tests.support.cinder import Cinder
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+# A command takes seconds where the machine is busy.
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TYPE = "cinder-database"
 INSTANCE = "5a1c3f58-1c64-4c4e-8b67-6bb39e0b3d80"

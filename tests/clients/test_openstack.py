@@ -10,7 +10,8 @@ import pytest
 from tests.clients.site import Tenant
 from tests.support.openstack import Openstack
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+# A command takes seconds where the machine is busy.
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TYPE = "osc-database"
 CG = {"consistencygroup_support": "<is> True"}
