@@ -86,13 +86,20 @@ class CountedListIn(Schema):
     """What lists of volumes and of snapshots can be asked besides."""
 
     with_count = Flag(metadata=_later(45, "Whether the answer tells how many there are on all pages."))
+    consumes_quota = Flag(metadata=_later(65, "Only those that count against the quota, or the others."))
     metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
+
+    @pre_load
+    def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Take no notice of what had not been invented at the microversion of the request."""
+        later = {"with_count": 45, "consumes_quota": 65}
+        return {name: data[name] for name in data if reached(later.get(name, 0))}
 
 
 class VolumeListIn(CountedListIn, CgsnapshotListIn):
     """The query of a list of volumes."""
 
-    filters = (*CgsnapshotListIn.filters, "bootable")
+    filters = (*CgsnapshotListIn.filters, "bootable", "consumes_quota")
 
     bootable = Flag(metadata=_later(2, "Only those that a machine can be started from, or the others."))
     group_id = Text(metadata=_later(10, "Only those of this group; a later word for consistencygroup_id."))
@@ -106,14 +113,14 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
         said = {name: data[name] for name in data}
         if reached(10) and said.get("group_id"):
             said.setdefault("consistencygroup_id", said["group_id"])
-        later = {"bootable": 2, "glance_metadata": 4, "with_count": 45, "created_at": 60, "updated_at": 60}
+        later = {"bootable": 2, "glance_metadata": 4, "created_at": 60, "updated_at": 60}
         return {name: said[name] for name in said if reached(later.get(name, 0))}
 
 
 class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     """The query of a list of snapshots."""
 
-    filters = (*CgsnapshotListIn.filters, "volume_id", "cgsnapshot_id")
+    filters = (*CgsnapshotListIn.filters, "volume_id", "cgsnapshot_id", "consumes_quota")
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})

@@ -39,7 +39,9 @@ def test_every_filter_that_is_told_of_is_understood(modern: Caller) -> None:
     for one in lists:
         assert one["filters"]
         for name in one["filters"]:
-            value = {"metadata": "{'no': 'such'}", "bootable": "True"}.get(name, "no-such")
+            value = {"metadata": "{'no': 'such'}", "bootable": "True", "consumes_quota": "False"}.get(
+                name, "no-such"
+            )
             path = paths.get(one["resource"], f"/{one['resource']}s")
             answer = modern.get(path, query_string={name: value})
             assert answer.status_code == 200, answer.text

@@ -44,6 +44,7 @@ def ids(caller: Caller, query: str, path: str = "/volumes/detail") -> list[str]:
         (34, "name~=b", [0]),
         (34, "name~=%25", []),
         (34, "status~=avail", [1, 0]),
+        (65, "consumes_quota=false", []),
     ],
 )
 def test_a_filter_is_heeded_from_its_microversion_on(

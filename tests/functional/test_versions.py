@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.functional.caller import Caller, missing, refused
 
-NEWEST = "3.61"
+NEWEST = "3.65"
 
 
 @pytest.mark.parametrize("path", ["/", "/v3", "/v3/", "/v3/0123abc", "/v3/0123abc/", "/v3/some-project"])
@@ -43,7 +43,7 @@ def test_a_version_that_is_offered_is_repeated(caller: Caller, asked: str | None
     assert "OpenStack-API-Version" in answer.headers["Vary"]
 
 
-@pytest.mark.parametrize("asked", ["3.99", "2.0", "3.62"])
+@pytest.mark.parametrize("asked", ["3.99", "2.0", "3.66"])
 def test_a_version_out_of_range_is_not_acceptable(caller: Caller, asked: str) -> None:
     answer = caller.get("/volumes", headers={"OpenStack-API-Version": f"volume {asked}"})
     assert refused(answer, 406, "computeFault") == (

@@ -15,7 +15,7 @@ ROWS: Rows[records.Snapshot] = Rows(
     Snapshot,
     "Snapshot",
     "Snapshot {id} could not be found.",
-    ("volume_id", "cgsnapshot_id", "consistencygroup_id"),
+    ("volume_id", "cgsnapshot_id", "consistencygroup_id", "consumes_quota"),
     metadata="snapshot_metadata",
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page

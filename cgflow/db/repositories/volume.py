@@ -15,7 +15,7 @@ ROWS: Rows[records.Volume] = Rows(
     Volume,
     "Volume",
     "Volume {id} could not be found.",
-    ("availability_zone", "consistencygroup_id", "volume_type_id"),
+    ("availability_zone", "consistencygroup_id", "volume_type_id", "consumes_quota"),
     flags=("bootable",),
     metadata="volume_metadata",
 )
