@@ -113,7 +113,23 @@ def test_one_that_is_used(caller: Caller) -> None:
     kind = created(caller)
     caller.group(kind["name"])
     message = refused(caller.delete(f"/types/{kind['id']}"), 400, "badRequest")
-    assert message == "Target volume type is still in use."
+    assert message == (
+        "Target volume type is still in use. It is that of consistency groups, which have to go first."
+    )
+
+
+def test_one_that_only_a_snapshot_has(caller: Caller) -> None:
+    """A snapshot is counted for the type that its volume had when it was made."""
+    old, new = created(caller), created(caller)
+    volume_id = caller.volume(volume_type=old["name"])
+    snapshot_id = caller.snapshot(volume_id)
+    caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-retype": {"new_type": new["name"]}}))
+    message = refused(caller.delete(f"/types/{old['id']}"), 400, "badRequest")
+    assert message.startswith("Target volume type is still in use. It is that of snapshots,")
+    assert caller.in_use()[f"snapshots_{old['name']}"] == 1
+    caller.done(caller.delete(f"/snapshots/{snapshot_id}"))
+    assert f"snapshots_{old['name']}" not in caller.in_use()
+    assert caller.delete(f"/types/{old['id']}").status_code == 202
 
 
 def test_the_default(caller: Caller, served: World) -> None:

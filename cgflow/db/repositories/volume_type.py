@@ -22,6 +22,7 @@ from cgflow.db.models import (
     ConsistencyGroupType,
     ExtraSpec,
     QosAssociation,
+    Snapshot,
     TypeAccess,
     Volume,
     VolumeType,
@@ -138,19 +139,16 @@ def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.Vol
 def delete(session: Session, id: str) -> None:
     """Delete a type that nothing uses; its row stays for history.
 
-    Raises: NotFound; InvalidState, while a live volume or consistency group has the type.
+    Raises: NotFound; InvalidState, while a live volume, snapshot or consistency group has the type.
     """
     # The lock waits for a group or volume that is being made with this type,
     # whose foreign key holds the row; the check below then sees it.
     row = _live(session, id, lock=True)
-    volumes = exists().where(Volume.volume_type_id == id, ~Volume.deleted)
-    groups = exists().where(
-        ConsistencyGroupType.volume_type_id == id,
-        ConsistencyGroupType.consistencygroup_id == ConsistencyGroup.id,
-        ~ConsistencyGroup.deleted,
-    )
-    if session.scalar(select(or_(volumes, groups))):
-        raise InvalidState("Target volume type is still in use.")
+    users = [what for what, is_there in _uses(id).items() if session.scalar(select(is_there))]
+    if users:
+        raise InvalidState(
+            f"Target volume type is still in use. It is that of {' and '.join(users)}, which have to go first."
+        )
     session.execute(delete_rows(QosAssociation).where(QosAssociation.volume_type_id == id))
     row.deleted, row.deleted_at = True, clock.now()
     session.flush()
@@ -184,6 +182,22 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
 def is_usable(session: Session, id: str, project_id: str) -> bool:
     """Return whether a project may use a live type: it is public, or the project is on its list."""
     return session.scalars(_select().where(VolumeType.id == id, _usable_by(project_id))).first() is not None
+
+
+def _uses(id: str) -> dict[str, Any]:
+    """Return what asks whether a type is used, by what uses it.
+
+    A snapshot keeps the type that its volume had, and is counted for it, when the volume gets another.
+    """
+    in_group = (
+        ConsistencyGroupType.volume_type_id == id,
+        ConsistencyGroupType.consistencygroup_id == ConsistencyGroup.id,
+    )
+    return {
+        "volumes": exists().where(Volume.volume_type_id == id, ~Volume.deleted),
+        "snapshots": exists().where(Snapshot.volume_type_id == id, ~Snapshot.deleted),
+        "consistency groups": exists().where(*in_group, ~ConsistencyGroup.deleted),
+    }
 
 
 def _usable_by(project_id: str) -> Any:

@@ -195,7 +195,7 @@ def check_delete(session, *, refused):
         return
     with pytest.raises(InvalidState) as error:
         volume_type.delete(session, GOLD)
-    assert error.value.message == "Target volume type is still in use."
+    assert error.value.message.startswith("Target volume type is still in use. It is that of ")
     assert volume_type.get(session, GOLD).name == "gold"
 
 
