@@ -1,12 +1,16 @@
-"""What is counted for one volume type follows the type to its new name."""
+"""What is counted for one volume type follows the type to its new name.
+
+Usage is counted under a name. So a type cannot go while an operation may still
+change what is counted for it, in doing or in being undone.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, Exists, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Quota, QuotaClass, QuotaUsage, Reservation
-from cgflow.quota.resources import PER_TYPE, of_type
+from cgflow.quota.resources import PER_TYPE, of_type, of_types
 from cgflow.quota.usage import lock_all
 from cgflow.status import UNFINISHED, ReservationState
 
@@ -23,11 +27,19 @@ def rename_type(session: Session, old: str, new: str) -> None:
         for model in (QuotaUsage, Quota, QuotaClass):
             session.execute(delete(model).where(model.resource == after))
             session.execute(update(model).where(model.resource == before).values(resource=after))
-        # Those of ended flows are history, but for what has still to expire.
-        unfinished = Reservation.id.in_(select(Flow.id).where(Flow.state.in_(UNFINISHED)))
-        held = Reservation.state == ReservationState.RESERVED
-        undoable = (Reservation.state == ReservationState.COMMITTED) & unfinished
         session.execute(
-            update(Reservation).where(Reservation.resource == before, held | undoable).values(resource=after),
+            update(Reservation).where(Reservation.resource == before, _can_change()).values(resource=after),
             execution_options={"synchronize_session": False},
         )
+
+
+def is_pending(type_name: str) -> Exists:
+    """Return what asks whether a reservation that can still change takes or gives back quota of a type."""
+    return exists().where(Reservation.resource.in_(of_types([type_name])), _can_change())
+
+
+def _can_change() -> ColumnElement[bool]:
+    """Return what is true of a reservation that is no history: even of an ended flow one has to expire."""
+    unfinished = Reservation.id.in_(select(Flow.id).where(Flow.state.in_(UNFINISHED)))
+    held = Reservation.state == ReservationState.RESERVED
+    return held | ((Reservation.state == ReservationState.COMMITTED) & unfinished)

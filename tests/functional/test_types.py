@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from api.app import create_app
+from cgflow.engine.task import Task
 from cgflow.settings import Settings
+from flows.tasks.placement import CheckRetype, ScheduleVolume
+from flows.tasks.record import CommitRetype
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import World
 
@@ -197,3 +202,43 @@ def test_unknown_ones(caller: Caller) -> None:
     ):
         message = missing(caller.call(method, f"/types/{unknown}{path}", body))
         assert message == f"Volume type {unknown} could not be found."
+
+
+@pytest.mark.parametrize(("step", "which"), [(CheckRetype, "new"), (CommitRetype, "old")])
+def test_one_that_a_retype_gives_or_may_give_back(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, step: type[Task], which: str
+) -> None:
+    """Until the flow has ended its volume may get either type."""
+    kinds = {"old": created(caller), "new": created(caller)}
+    volume_id = caller.volume(volume_type=kinds["old"]["name"])
+    answers = after(monkeypatch, step, lambda: caller.delete(f"/types/{kinds[which]['id']}"))
+    body = {"os-retype": {"new_type": kinds["new"]["name"]}}
+    caller.done(caller.post(f"/volumes/{volume_id}/action", body))
+    (answer,) = answers
+    assert "operations that have not ended" in refused(answer, 400, "badRequest")
+    assert caller.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == kinds["new"]["name"]
+    assert caller.delete(f"/types/{kinds['old']['id']}").status_code == 202
+
+
+def after(monkeypatch: pytest.MonkeyPatch, step: type[Task], ask: Callable[[], Any]) -> list[Any]:
+    """Have a request made when a step has been done, and return where its answer goes."""
+    answers: list[Any] = []
+    done = step.execute
+
+    @functools.wraps(done)
+    def execute(*arguments: Any, **named: Any) -> Any:
+        result = done(*arguments, **named)
+        answers.append(ask())
+        return result
+
+    monkeypatch.setattr(step, "execute", execute)
+    return answers
+
+
+def test_one_of_a_volume_that_is_being_made(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A volume has its type from its acceptance on."""
+    kind = created(caller)
+    answers = after(monkeypatch, ScheduleVolume, lambda: caller.delete(f"/types/{kind['id']}"))
+    caller.volume(volume_type=kind["name"])
+    (answer,) = answers
+    assert "It is that of volumes" in refused(answer, 400, "badRequest")

@@ -28,7 +28,7 @@ from cgflow.db.models import (
     VolumeType,
 )
 from cgflow.errors import Conflict, InvalidState, NotFound
-from cgflow.quota.renaming import rename_type
+from cgflow.quota.renaming import is_pending, rename_type
 
 
 class Changes(TypedDict, total=False):
@@ -77,13 +77,17 @@ def find_many(
 
     ``user`` is who is going to use them, None for the service itself. Raises:
     NotFound, naming the first word that is no type, or none that the user may use.
+    For a user, others are kept from changing the types until the transaction ends.
     """
     words = list(dict.fromkeys(ids_or_names))
     ids = {word: as_id for word in words if (as_id := _as_id(word))}
     names = [word for word in words if word not in ids]
     query = _select().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
-    if user is not None and not user.is_admin:
-        query = query.where(_usable_by(user.project_id))
+    if user is not None:
+        # What is going to use them is not written yet, and who deletes one has to wait for it.
+        query = query.with_for_update(read=True, key_share=True, of=VolumeType)
+        if not user.is_admin:
+            query = query.where(_usable_by(user.project_id))
     rows = session.scalars(query).all() if words else []
     by_id, by_name = {row.id: row for row in rows}, {row.name: row for row in rows}
     found: dict[str, VolumeType] = {}
@@ -139,15 +143,17 @@ def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.Vol
 def delete(session: Session, id: str) -> None:
     """Delete a type that nothing uses; its row stays for history.
 
-    Raises: NotFound; InvalidState, while a live volume, snapshot or consistency group has the type.
+    Raises: NotFound; InvalidState, while a live volume, snapshot or consistency group has the type,
+    or an operation that has not ended takes or gives back quota of it.
     """
     # The lock waits for a group or volume that is being made with this type,
     # whose foreign key holds the row; the check below then sees it.
     row = _live(session, id, lock=True)
-    users = [what for what, is_there in _uses(id).items() if session.scalar(select(is_there))]
+    users = [what for what, is_there in _uses(row).items() if session.scalar(select(is_there))]
     if users:
         raise InvalidState(
-            f"Target volume type is still in use. It is that of {' and '.join(users)}, which have to go first."
+            "Target volume type is still in use. "
+            f"It is that of {' and '.join(users)}, which have to go first."
         )
     session.execute(delete_rows(QosAssociation).where(QosAssociation.volume_type_id == id))
     row.deleted, row.deleted_at = True, clock.now()
@@ -184,11 +190,13 @@ def is_usable(session: Session, id: str, project_id: str) -> bool:
     return session.scalars(_select().where(VolumeType.id == id, _usable_by(project_id))).first() is not None
 
 
-def _uses(id: str) -> dict[str, Any]:
+def _uses(row: VolumeType) -> dict[str, Any]:
     """Return what asks whether a type is used, by what uses it.
 
     A snapshot keeps the type that its volume had, and is counted for it, when the volume gets another.
+    A volume that is getting the type, or may get it back, has it in no row but the reservation's.
     """
+    id = row.id
     in_group = (
         ConsistencyGroupType.volume_type_id == id,
         ConsistencyGroupType.consistencygroup_id == ConsistencyGroup.id,
@@ -197,6 +205,7 @@ def _uses(id: str) -> dict[str, Any]:
         "volumes": exists().where(Volume.volume_type_id == id, ~Volume.deleted),
         "snapshots": exists().where(Snapshot.volume_type_id == id, ~Snapshot.deleted),
         "consistency groups": exists().where(*in_group, ~ConsistencyGroup.deleted),
+        "operations that have not ended": is_pending(row.name),
     }
 
 
