@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.context import RequestContext
-from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
+from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume, volume_type
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.quota import resources
 from cgflow.status import Status
@@ -141,6 +141,9 @@ def _flow(
 ) -> Accepted:
     if source.host is None:
         raise InvalidState(f"Invalid ConsistencyGroup: No host to create consistency group {words['name']}.")
+    # What was made before its project lost a private type stays, but no more is made of it.
+    types = [one["volume_type_id"] for one in symbols["copied"].values() if one["volume_type_id"]]
+    volume_type.find_many(acceptance.session, [*source.volume_type_ids, *types], acceptance.context)
     group_id = mint()
     accepted = acceptance.flow(
         operation,

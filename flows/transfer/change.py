@@ -87,8 +87,8 @@ def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: s
             raise InvalidState(
                 f"Invalid volume: status must be {Status.AWAITING_TRANSFER}, but it is {volume.status}."
             )
-        _check_type(session, context, volume)
         copies = _copies(session, volume)
+        _check_types(session, context, volume, copies)
         moved = held_by([volume, *copies], no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota)
         for project_id, deltas in sorted(moved.items()):
             ledger.move(session, project_id, context.project_id, deltas)
@@ -114,14 +114,19 @@ def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
     return copies
 
 
-def _check_type(session: Session, context: RequestContext, volume: records.Volume) -> None:
-    type_id = volume.volume_type_id
-    if type_id is None or context.is_admin or volume_type.is_usable(session, type_id, context.project_id):
-        return
-    raise InvalidState(
-        f"Invalid volume: Project {context.project_id} may not use the private volume type of volume "
-        f"{volume.id}. Ask an administrator to let it in."
-    )
+def _check_types(
+    session: Session, context: RequestContext, volume: records.Volume, copies: list[records.Snapshot]
+) -> None:
+    """Ask for the type of each: a snapshot keeps the one that its volume had. Raises: InvalidState."""
+    things = [("volume", volume.id, volume.volume_type_id)]
+    things += [("snapshot", copy.id, copy.volume_type_id) for copy in copies]
+    for kind, id_, type_id in things:
+        if type_id is None or context.is_admin or volume_type.is_usable(session, type_id, context.project_id):
+            continue
+        raise InvalidState(
+            f"Invalid volume: Project {context.project_id} may not use the private volume type of {kind} "
+            f"{id_}. Ask an administrator to let it in."
+        )
 
 
 def _hash(key: str, salt: str) -> str:

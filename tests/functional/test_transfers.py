@@ -186,6 +186,21 @@ def test_a_private_type_is_taken_by_those_who_may_use_it(modern: Caller, other: 
     assert take(other, transfer).status_code == 202
 
 
+def test_a_snapshot_keeps_its_private_type(modern: Caller, other: Caller) -> None:
+    """Its volume has got a public one since."""
+    body = {"name": f"type-{uuid.uuid4().hex[:8]}", "os-volume-type-access:is_public": False}
+    kind = modern.post("/types", {"volume_type": body}).json["volume_type"]
+    volume_id = modern.volume(volume_type=kind["id"])
+    snapshot_id = modern.snapshot(volume_id)
+    modern.done(modern.post(f"/volumes/{volume_id}/action", {"os-retype": {"new_type": modern.type()}}))
+    transfer = offered(modern, volume_id=volume_id)
+    message = refused(take(other, transfer), 400, "badRequest")
+    assert f"may not use the private volume type of snapshot {snapshot_id}" in message
+    assert usage(other) == {}
+    modern.post(f"/types/{kind['id']}/action", {"addProjectAccess": {"project": other.project}})
+    assert take(other, transfer).status_code == 202
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"volume_id": None}, {"volume_id": ""}, {"volume_id": 1}, {"volume_id": "x", "name": 1},
              {"volume_id": "x", "no_snapshots": "maybe"}, {"volume_id": "x", "colour": "red"}]

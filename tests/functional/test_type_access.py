@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.functional.caller import Caller, missing, refused
+from tests.functional.later import Later
 
 
 @pytest.fixture
@@ -55,6 +56,32 @@ def test_a_project_is_let_in_and_out(caller: Caller, stranger: Caller, private: 
     missing(stranger.post("/volumes", volume))
     # What was made before stays.
     assert stranger.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == name
+
+
+def test_no_more_is_made_of_a_source_of_a_type_that_was_taken_away(later: Later, later_member: Later) -> None:
+    body = {"name": f"type-{uuid.uuid4().hex[:8]}", "os-volume-type-access:is_public": False}
+    kind = later.post("/types", {"volume_type": body}).json["volume_type"]["id"]
+    act(later, kind, "addProjectAccess", later.project)
+    group_id = later_member.group(kind)
+    later_member.member(group_id, kind)
+    cgsnapshot_id = later_member.cgsnapshot(group_id)
+    requests = [
+        (
+            "/consistencygroups/create_from_src",
+            {"consistencygroup-from-src": {"cgsnapshot_id": cgsnapshot_id}},
+        ),
+        ("/consistencygroups/create_from_src", {"consistencygroup-from-src": {"source_cgid": group_id}}),
+        ("/groups/action", {"create-from-src": {"name": "g", "group_snapshot_id": cgsnapshot_id}}),
+        ("/groups/action", {"create-from-src": {"name": "g", "source_group_id": group_id}}),
+    ]
+    later_member.done(later_member.post(*requests[0]))
+    act(later, kind, "removeProjectAccess", later.project)
+    before = later_member.in_use()
+    for path, body in requests:
+        gone = missing(later_member.post(path, body))
+        assert gone == f"Volume type {kind} could not be found."
+    assert later_member.in_use() == before
+    later.done(later.post(*requests[1]))
 
 
 def test_an_administrator_uses_any(caller: Caller, private: dict[str, Any]) -> None:
