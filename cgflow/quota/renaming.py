@@ -11,26 +11,39 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Quota, QuotaClass, QuotaUsage, Reservation
 from cgflow.quota.resources import PER_TYPE, of_type, of_types
-from cgflow.quota.usage import lock_all
+from cgflow.quota.usage import lock_all, read, write
 from cgflow.status import UNFINISHED, ReservationState
 
 
 def rename_type(session: Session, old: str, new: str) -> None:
     """Move limits, usage and every reservation that can still change from one type name to another.
 
-    No live type has the new name. What a deleted type of that name has left
-    behind is dropped: nothing can be in use of it.
+    No live type has the new name. The limits that a deleted type of that name
+    has left behind are dropped. What is counted under it stays counted: usage
+    is the sum over the living rows, whatever has come to have the name.
     """
     lock_all(session)
     for resource in PER_TYPE:
         before, after = of_type(resource, old), of_type(resource, new)
-        for model in (QuotaUsage, Quota, QuotaClass):
+        for model in (Quota, QuotaClass):
             session.execute(delete(model).where(model.resource == after))
             session.execute(update(model).where(model.resource == before).values(resource=after))
+        _move_usage(session, before, after)
         session.execute(
             update(Reservation).where(Reservation.resource == before, _can_change()).values(resource=after),
             execution_options={"synchronize_session": False},
         )
+
+
+def _move_usage(session: Session, before: str, after: str) -> None:
+    """Add what is counted under one name to what is counted under the other, project by project."""
+    columns = (QuotaUsage.project_id, QuotaUsage.in_use, QuotaUsage.reserved)
+    for row in session.execute(select(*columns).where(QuotaUsage.resource == before)).all():
+        counted = read(session, row.project_id, [after])
+        counted[after].in_use += row.in_use
+        counted[after].reserved += row.reserved
+        write(session, row.project_id, counted)
+    session.execute(delete(QuotaUsage).where(QuotaUsage.resource == before))
 
 
 def is_pending(type_name: str) -> Exists:

@@ -220,6 +220,26 @@ def test_one_that_a_retype_gives_or_may_give_back(
     assert caller.delete(f"/types/{kinds['old']['id']}").status_code == 202
 
 
+def test_names_change_and_usage_is_the_sum_over_what_lives(caller: Caller) -> None:
+    """Types come, are renamed to names that there were, and go; what is counted goes with what has them."""
+    a, c = created(caller), created(caller)
+    first = caller.volume(size=2, volume_type=a["name"])
+    caller.snapshot(first)
+    caller.done(caller.post(f"/volumes/{first}/action", {"os-retype": {"new_type": c["name"]}}))
+    caller.volume(size=3, volume_type=c["name"])
+    refused(caller.delete(f"/types/{a['id']}"), 400, "badRequest")
+    away = f"type-{uuid.uuid4().hex[:8]}"
+    for kind, name in ((a, away), (c, a["name"]), (a, c["name"])):
+        assert caller.put(f"/types/{kind['id']}", {"volume_type": {"name": name}}).status_code == 200
+    # Each has the other's name now.
+    assert {name: count for name, count in caller.in_use().items() if "_" in name} == {
+        f"snapshots_{c['name']}": 1,
+        f"gigabytes_{c['name']}": 2,
+        f"volumes_{a['name']}": 2,
+        f"gigabytes_{a['name']}": 2 + 3,
+    }
+
+
 def after(monkeypatch: pytest.MonkeyPatch, step: type[Task], ask: Callable[[], Any]) -> list[Any]:
     """Have a request made when a step has been done, and return where its answer goes."""
     answers: list[Any] = []

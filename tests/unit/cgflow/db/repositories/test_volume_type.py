@@ -171,6 +171,30 @@ def test_quota_follows_a_renamed_type(session):
     assert not session.scalars(select(Reservation).where(Reservation.resource.endswith("gold"))).all()
 
 
+def test_what_is_counted_under_the_new_name_already_stays_counted(session):
+    """As of a type that was deleted before its snapshots kept it."""
+    old, mine, running = add_flow(session), add_flow(session), add_flow(session)
+    for flow_id, deltas in ((old, {"snapshots_new": 3, "gigabytes_new": 5}), (mine, {"snapshots_gold": 2})):
+        ledger.reserve(session, flow_id, "p1", deltas, clock.now())
+        ledger.commit(session, flow_id)
+    ledger.reserve(session, running, "p1", {"snapshots_gold": 1}, clock.now())
+    ledger.reserve(session, add_flow(session), "p2", {"snapshots_gold": 7}, clock.now())
+    volume_type.update(session, GOLD, name="new")
+    ledger.commit(session, running)
+    found = {(row.project_id, row.resource): (row.in_use, row.reserved)
+             for row in session.scalars(select(QuotaUsage).execution_options(populate_existing=True))
+             if row.in_use or row.reserved}  # fmt: skip
+    assert found == {
+        ("p1", "snapshots_new"): (6, 0),
+        ("p1", "gigabytes_new"): (5, 0),
+        ("p2", "snapshots_new"): (0, 7),
+    }
+    ledger.cancel(session, mine)
+    ledger.cancel(session, old)
+    usage = session.get(QuotaUsage, ("p1", "snapshots_new"), populate_existing=True)
+    assert (usage.in_use, usage.reserved) == (1, 0)
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_type_of_a_live_volume_is_kept(session, gone):
     session.add(Volume(**owned(size=1, volume_type_id=GOLD, volume_metadata={}, deleted=gone)))
