@@ -20,9 +20,16 @@ View = Callable[..., Any]
 
 TRIES = 10
 
+_MARK = "_is_one"
+
 
 def as_one(view: View) -> View:
-    """Make a view heed ``Idempotency-Key`` and ``If-Match``. Without them it is served as it is."""
+    """Make a view heed ``Idempotency-Key`` and ``If-Match``. Without them it is served as it is.
+
+    A view that does so already, as one that inherits its decorators, stays as it is.
+    """
+    if getattr(view, _MARK, False):
+        return view
 
     @functools.wraps(view)
     def serve(**values: Any) -> Any:
@@ -34,6 +41,7 @@ def as_one(view: View) -> View:
         with key.alone():
             return key.earlier() or _changed(view, values, key, tags)
 
+    setattr(serve, _MARK, True)
     return serve
 
 

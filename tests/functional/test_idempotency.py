@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +23,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller, malformed, refused
+from tests.functional.policing import routes
 from tests.support.postgres import postgres_server
 from tests.support.world import World, world
 
@@ -38,6 +41,19 @@ def same(first: TestResponse, second: TestResponse) -> None:
     assert (second.status_code, second.data) == (first.status_code, first.data)
     for header in ("Location", "X-Cgflow-Flow-Id", "Content-Type"):
         assert second.headers.get(header) == first.headers.get(header)
+
+
+def test_no_route_waits_for_itself(later_app: Flask) -> None:
+    """A key that nobody else uses is never in use, wherever it is sent."""
+    caller = Caller(later_app.test_client()).at(71)
+    changing = sorted(one for one in routes(later_app) if one.split(" ")[0] in ("POST", "PUT", "DELETE"))
+    assert len(changing) > 50
+    for number, operation in enumerate(changing):
+        method, path = operation.split(" ")
+        path = re.sub(r"\{\w+\}", str(uuid.uuid4()), path)
+        answer = caller.call(method, path, None if method == "DELETE" else {}, **keyed(f"fresh-{number}"))
+        assert answer.status_code != 409, f"{operation}: {answer.text}"
+        assert answer.status_code < 500, f"{operation}: {answer.text}"
 
 
 def ids(caller: Caller, noun: str) -> list[str]:

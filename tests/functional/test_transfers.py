@@ -218,11 +218,20 @@ def test_unknown_ones(modern: Caller, other: Caller) -> None:
         refused(modern.post(f"{PATHS[0]}/{transfer['id']}/accept", {"accept": accept}), 400, "badRequest")
 
 
-def test_the_key_is_shown_once_also_under_an_idempotency_key(modern: Caller) -> None:
+def test_the_key_is_shown_once_also_under_an_idempotency_key(modern: Caller, path: str) -> None:
     body = {"transfer": {"volume_id": modern.volume(), "name": "password=kept"}}
     headers = {"Idempotency-Key": "offer"}
-    first = modern.post(PATHS[0], body, headers=headers)
-    again = modern.post(PATHS[0], body, headers=headers)
+    first = modern.post(path, body, headers=headers)
+    again = modern.post(path, body, headers=headers)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json["transfer"] == {**first.json["transfer"], "auth_key": "***"}
     assert again.json["transfer"]["name"] == "password=kept"
+
+
+def test_an_offer_heeds_what_its_sender_saw_of_it(modern: Caller, path: str) -> None:
+    volume_id = modern.volume()
+    one = f"{path}/{offered(modern, path, volume_id=volume_id)['id']}"
+    tag = modern.get(one).headers["ETag"]
+    assert modern.delete(one, headers={"If-Match": '"another"'}).status_code == 412
+    assert modern.delete(one, headers={"If-Match": tag}).status_code == 202
+    assert shown(modern, volume_id)["status"] == "available"
