@@ -47,6 +47,7 @@ def create(
                 f"Invalid volume: Volume {volume.id} has snapshots, which cannot stay behind: "
                 "delete them, or transfer them as well."
             )
+        transfers.end_of_volumes(session, [volume.id])
         transfers.add(
             session,
             id=transfer_id,
@@ -62,12 +63,12 @@ def create(
 
 
 def delete(desk: Desk, context: RequestContext, transfer_id: str) -> None:
-    """Take an offer back. Raises: NotFound, Busy."""
+    """Take an offer back, whatever became of its volume. Raises: NotFound, Busy."""
     with desk.database.write() as session:
         transfer = transfers.get(session, transfer_id, context.scope)
-        volume = volumes.lock(session, transfer.volume_id, None)
+        volume = _offered(session, transfer)
         transfers.end(session, transfer.id)
-        if volume.status is Status.AWAITING_TRANSFER:
+        if volume is not None:
             volumes.ROWS.edit(session, volume.id, status=Status.AVAILABLE.value)
 
 
@@ -82,10 +83,11 @@ def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: s
             raise InvalidInput(
                 f"Invalid auth key: Attempt to transfer {transfer_id} with invalid auth key.", "auth_key"
             )
-        volume = volumes.lock(session, transfer.volume_id, None)
-        if volume.status is not Status.AWAITING_TRANSFER:
+        volume = _offered(session, transfer)
+        if volume is None:
             raise InvalidState(
-                f"Invalid volume: status must be {Status.AWAITING_TRANSFER}, but it is {volume.status}."
+                f"Invalid volume: Volume {transfer.volume_id} is not {Status.AWAITING_TRANSFER} any more, or "
+                f"does not belong to project {transfer.project_id}, which offered it. Ask for another offer."
             )
         copies = _copies(session, volume)
         _check_types(session, context, volume, copies)
@@ -93,11 +95,23 @@ def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: s
         for project_id, deltas in sorted(moved.items()):
             ledger.move(session, project_id, context.project_id, deltas)
         owner = {"project_id": context.project_id, "user_id": context.user_id}
-        volumes.ROWS.edit(session, volume.id, status=Status.AVAILABLE.value, **owner)
         for copy in copies:
             snapshots.ROWS.edit(session, copy.id, **owner)
         transfers.end(session, transfer.id, context.project_id)
+        volumes.ROWS.edit(session, volume.id, status=Status.AVAILABLE.value, **owner)
     return transfer
+
+
+def _offered(session: Session, transfer: bookkeeping.Transfer) -> records.Volume | None:
+    """Return the volume of an offer, locked; None if it does not wait for it, as its owner's, any more.
+
+    Raises: NotFound, if the offer ended while the volume was waited for.
+    """
+    volume = volumes.lock_if_living(session, transfer.volume_id)
+    transfers.get(session, transfer.id, None)
+    if volume is None or volume.status is not Status.AWAITING_TRANSFER:
+        return None
+    return volume if volume.project_id == transfer.project_id else None
 
 
 def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cgflow.db.models import Transfer
 from tests.functional.acting import act, acted, shown
@@ -107,6 +107,61 @@ def test_an_offer_is_taken_back(modern: Caller, other: Caller, path: str) -> Non
     assert (answer.status_code, answer.data) == (202, b"")
     assert shown(modern, volume_id)["status"] == "available"
     missing(take(other, transfer))
+    missing(modern.delete(f"{path}/{transfer['id']}"))
+
+
+def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> None:
+    volume_id = modern.volume()
+    stale = offered(modern, path, volume_id=volume_id)
+    acted(modern, volume_id, "os-reset_status", {"status": "available"})
+    assert modern.get(path).json == {"transfers": []}
+    standing = offered(modern, path, volume_id=volume_id)
+    assert [one["id"] for one in modern.get(path).json["transfers"]] == [standing["id"]]
+    # What ended with the reset takes nothing back of what was offered after it.
+    missing(modern.delete(f"{path}/{stale['id']}"))
+    assert shown(modern, volume_id)["status"] == "awaiting-transfer"
+    third = Caller(modern._client, user="cy", roles="member").at(71)
+    missing(take(third, stale, path=path))
+    assert take(other, standing, path=path).status_code == 202
+    # Also not while its new owner offers it again.
+    offered(other, path, volume_id=volume_id)
+    missing(take(third, stale, path=path))
+    missing(take(third, standing, path=path))
+    assert shown(other, volume_id)["status"] == "awaiting-transfer"
+
+
+def stand_again(served: World, transfer: dict[str, Any]) -> None:
+    """Make an offer one that nothing has ended, as if it had been overlooked."""
+    with served.database.write() as session:
+        again = update(Transfer).where(Transfer.id == transfer["id"])
+        session.execute(again.values(deleted=False, deleted_at=None))
+
+
+def test_an_offer_is_its_owners_alone(modern: Caller, other: Caller, served: World) -> None:
+    volume_id = modern.volume()
+    stale = offered(modern, volume_id=volume_id)
+    assert take(other, stale).status_code == 202
+    again = offered(other, volume_id=volume_id)
+    stand_again(served, stale)
+    third = Caller(modern._client, user="cy", roles="member").at(71)
+    message = refused(take(third, stale), 400, "badRequest")
+    assert f"does not belong to project {modern.project}" in message
+    assert modern.delete(f"{PATHS[0]}/{stale['id']}").status_code == 202
+    assert shown(other, volume_id)["status"] == "awaiting-transfer"
+    assert take(third, again).status_code == 202
+
+
+def test_an_offer_ends_with_its_volume(modern: Caller, other: Caller, path: str, served: World) -> None:
+    volume_id = modern.volume()
+    transfer = offered(modern, path, volume_id=volume_id)
+    acted(modern, volume_id, "os-reset_status", {"status": "error"})
+    stand_again(served, transfer)
+    modern.done(act(modern, volume_id, "os-force_delete"))
+    assert modern.get(path).json == {"transfers": []}
+    missing(take(other, transfer, path=path))
+    stand_again(served, transfer)
+    refused(take(other, transfer, path=path), 400, "badRequest")
+    assert modern.delete(f"{path}/{transfer['id']}").status_code == 202
     missing(modern.delete(f"{path}/{transfer['id']}"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, insert, select, update
@@ -46,5 +47,14 @@ def end(session: Session, id: str, destination_project_id: str | None = None) ->
     session.execute(update(Transfer).where(Transfer.id == id).values(**gone))
 
 
+def end_of_volumes(session: Session, volume_ids: Collection[str]) -> None:
+    """Say that no offer of these volumes stands any more. Those that ended before stay as they ended."""
+    standing = (Transfer.volume_id.in_(volume_ids), ~Transfer.deleted)
+    gone = {"deleted": True, "deleted_at": clock.now()}
+    ended = update(Transfer).where(*standing).values(**gone)
+    session.execute(ended.execution_options(synchronize_session=False))
+
+
 def _standing() -> Select[Transfer]:
-    return select(Transfer).where(~Transfer.deleted)
+    # Offers are ended in bulk, behind the back of what the session has loaded before.
+    return select(Transfer).where(~Transfer.deleted).execution_options(populate_existing=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import func, select
@@ -9,9 +10,27 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import Volume
+from cgflow.db.repositories import transfer
 from cgflow.db.repositories.resource import Rows
+from cgflow.errors import NotFound
+from cgflow.status import Status
 
-ROWS: Rows[records.Volume] = Rows(
+
+class _Volumes(Rows[records.Volume]):
+    """Volumes. No offer to hand one over outlasts that it waits for it: another may own it by then."""
+
+    def edit(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
+        super().edit(session, id, **columns)
+        if columns.get("status", Status.AWAITING_TRANSFER) != Status.AWAITING_TRANSFER:
+            transfer.end_of_volumes(session, [id])
+
+    def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
+        super().claim(session, ids, flow_id, status)
+        if status is not None:
+            transfer.end_of_volumes(session, ids)
+
+
+ROWS: Rows[records.Volume] = _Volumes(
     Volume,
     "Volume",
     "Volume {id} could not be found.",
@@ -20,6 +39,14 @@ ROWS: Rows[records.Volume] = Rows(
     metadata="volume_metadata",
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+
+
+def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa: A002 - the field's word
+    """Return a volume, locked, of whatever project; None if it is gone."""
+    try:
+        return lock(session, id, None)
+    except NotFound:
+        return None
 
 
 def members_of(session: Session, group_id: str) -> list[records.Volume]:
