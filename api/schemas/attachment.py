@@ -7,9 +7,12 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 
+from api import auth
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Moment, Text, constant
 from api.schemas.listing import ListIn
+from cgflow import records
+from cgflow.policies import attachment as policies
 
 _MODES = OneOf(("rw", "ro"), error="Must be rw or ro.")
 
@@ -81,13 +84,13 @@ class AttachmentRefOut(Schema):
 
 
 class AttachmentOut(AttachmentRefOut):
-    """An attachment in full. ``connection_info`` is empty until its client connects."""
+    """An attachment in full. ``connection_info`` is empty until its client connects, and null to some."""
 
     attached_at = Moment(allow_none=True)
     detached_at = constant(None, type="string", nullable=True)
     mode = fields.String(data_key="attach_mode")
     connection_info = fields.Function(
-        lambda attachment: _told(attachment.connection_info), metadata={"type": "object"}
+        lambda attachment: _told(attachment), metadata={"type": "object", "nullable": True}
     )
 
 
@@ -114,7 +117,11 @@ def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
     ]
 
 
-def _told(connection: dict[str, Any] | None) -> dict[str, object]:
+def _told(attachment: records.Attachment) -> dict[str, object] | None:
+    # Asked of each: a list may be of all projects, and the address is for those of its own.
+    if not auth.permits(policies.CONNECTION, attachment):
+        return None
+    connection: dict[str, Any] | None = attachment.connection_info
     return {} if connection is None else {"driver_volume_type": connection["protocol"], **connection["data"]}
 
 

@@ -125,10 +125,14 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "os-vol-mig-status-attr:name_id",
     ),
     "volume_extension:volume_tenant_attribute": ("os-vol-tenant-attr:tenant_id",),
+    "volume:attachment_connection_info": ("connection_info",),
     "volume_extension:access_types_extra_specs": ("extra_specs",),
     "group:access_group_types_specs": ("group_specs",),
 }
 """Rules that refuse no request: they hide parts of an answer."""
+
+NULLED = ("connection_info",)
+"""What is hidden as null, because clients count on its being there."""
 
 
 def is_look(operation: str) -> bool:

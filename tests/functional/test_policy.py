@@ -16,7 +16,7 @@ from cgflow.policy import Policy
 from flows.acceptance import Accepted
 from tests.functional import policing
 from tests.functional.caller import Caller, missing, refused
-from tests.functional.policing import CHECKS, REFUSING, SHOWN, PolicyFile, Things, everything
+from tests.functional.policing import CHECKS, NULLED, REFUSING, SHOWN, PolicyFile, Things, everything
 from tests.support.world import World, world
 
 DENIED = (401, 403, 404)
@@ -213,7 +213,7 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
         # A list shows the same of each; an empty set of specs is how Cinder hides them.
         mine = lasting.names.values()
         one = next(each for each in found if each["id"] in mine) if isinstance(found, list) else found
-        return all(one.get(name, {}) != {} for name in SHOWN[rule])
+        return all(one.get(name, {}) not in ([{}, None] if name in NULLED else [{}]) for name in SHOWN[rule])
 
     operations = [operation for name, operation in policing.GUARDED if name == rule]
     for operation in operations:
@@ -223,6 +223,27 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
         assert not shown(lasting.owner, operation)
         policy.write({rule: "@"})
         assert shown(with_roles(lasting, "member"), operation)
+
+
+@pytest.mark.parametrize("role", ["admin", "member", "reader", "auditor"])
+def test_the_address_of_a_volume_is_not_for_those_who_only_read(lasting: Things, role: str) -> None:
+    attachment_id = lasting.names["attachment_id"]
+    caller = with_roles(lasting, role).at(71)
+    one = caller.get(f"/attachments/{attachment_id}").json["attachment"]
+    (same,) = caller.get("/attachments/detail").json["attachments"]
+    assert one == same
+    if role in ("admin", "member"):
+        assert one["connection_info"]["driver_volume_type"]
+    else:
+        assert one["connection_info"] is None
+
+
+def test_a_member_who_audits_learns_the_addresses_of_their_project(app: Flask, lasting: Things) -> None:
+    attachment_id = lasting.names["attachment_id"]
+    auditor = Caller(app.test_client(), user="audrey", roles="auditor,member").at(71)
+    answer = auditor.get("/attachments/detail?all_tenants=1").json["attachments"]
+    (found,) = [one for one in answer if one["id"] == attachment_id]
+    assert found["connection_info"] is None
 
 
 def test_the_off_switch_of_consistency_groups(things: Things, policy: PolicyFile) -> None:
