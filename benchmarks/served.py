@@ -69,8 +69,8 @@ def _finish(client: Client, accepted: Accepted) -> str:
     assert accepted.flow_id is not None
     for _ in client.flows.follow(accepted.flow_id):
         pass
-    state = client.flows.get(accepted.flow_id)["state"]
-    if state != "success":
-        raise AssertionError(f"flow {accepted.flow_id} ended {state}")
+    flow = client.flows.get(accepted.flow_id)
+    if flow["state"] != "success":
+        raise AssertionError(f"flow {accepted.flow_id} ended {flow['state']}: {flow['reason']}")
     made: str = accepted.record["id"]
     return made

@@ -20,7 +20,7 @@ class Backend:
     """The objects of one backend; with a ``state_file`` they outlive the process. The caller locks."""
 
     def __init__(
-        self, *, name: str = "memory", capacity_gib: float = 1000.0, state_file: Path | None = None
+        self, *, name: str = "memory", capacity_gib: float = 10_000.0, state_file: Path | None = None
     ) -> None:
         self.name = name
         self._capacity_gib = capacity_gib

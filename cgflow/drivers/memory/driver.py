@@ -35,7 +35,7 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     name = options.get("name", "memory")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.@-]*", name):
         raise ConfigError(f"name of a memory backend must be letters, digits and _.@-, not {name!r}")
-    capacity = options.get("capacity_gib", 1000.0)
+    capacity = options.get("capacity_gib", 10_000.0)
     if isinstance(capacity, bool) or not isinstance(capacity, int | float) or capacity <= 0:
         raise ConfigError(f"capacity_gib of a memory backend must be a number above zero, not {capacity!r}")
     folder = options.get("state_dir")
