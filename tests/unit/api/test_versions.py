@@ -16,13 +16,20 @@ def negotiated(asked: str | None) -> tuple[int, int]:
 
 @pytest.mark.parametrize(
     "asked",
-    [None, "volume 3.0", "volume latest", "  volume   3.0 ", "compute 2.1,volume 3.0", "volume 3.0, x 1"],
+    [None, "volume 3.0", "  volume   3.0 ", "compute 2.1,volume 3.0", "volume 3.0, x 1"],
 )
 def test_what_is_offered(asked: str | None) -> None:
     assert negotiated(asked) == (3, 0)
 
 
-@pytest.mark.parametrize("asked", ["volume 3.1", "volume 3.71", "volume 2.0", "volume 999999999.0"])
+def test_what_is_offered_at_most() -> None:
+    assert negotiated("volume latest") == versions.MAXIMUM
+    assert negotiated(f"volume 3.{versions.MAXIMUM[1]}") == versions.MAXIMUM
+
+
+@pytest.mark.parametrize(
+    "asked", [f"volume 3.{versions.MAXIMUM[1] + 1}", "volume 3.71", "volume 2.0", "volume 999999999.0"]
+)
 def test_what_is_out_of_range(asked: str) -> None:
     with pytest.raises(NotAcceptable):
         negotiated(asked)
