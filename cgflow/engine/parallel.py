@@ -34,7 +34,6 @@ Atom = Any
 _DONE = (states.SUCCESS, states.IGNORE)
 _TO_EXECUTE = (states.EXECUTE,)
 _GOING_FORWARD = (states.EXECUTE, states.IGNORE)
-_UNDONE = (states.PENDING, states.REVERTED, states.IGNORE)
 
 
 class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # TaskFlow ships no types
@@ -173,12 +172,12 @@ class Neighbours(selector.Selector):  # type: ignore[misc]
         super().__init__(runtime)
         nodes = self._execution_graph.nodes(data=True)
         self._is_mark = {node: bool(data.get("noop")) for node, data in nodes}
-        self._waited_for: dict[tuple[object, bool], object] = {}
+        self._waited_for: dict[object, object] = {}
 
     def _browse_atoms_for_execute(self, atom: Atom | None = None) -> Iterator[tuple[Atom, Any]]:
         """Yield what may be executed now: after one atom, or anywhere."""
-        for found in self._all() if atom is None else self._beyond(atom, forward=True):
-            if self._may_become(found, states.RUNNING, _TO_EXECUTE) and self._is_open(found, forward=True):
+        for found in self._all() if atom is None else self._beyond(atom):
+            if self._may_become(found, states.RUNNING, _TO_EXECUTE) and self._is_open(found):
                 yield found, deciders.IgnoreDecider(found, self._runtime.fetch_edge_deciders(found))
 
     def _all(self) -> Iterator[Atom]:
@@ -191,44 +190,35 @@ class Neighbours(selector.Selector):  # type: ignore[misc]
             return False
         return self._storage.get_atom_intention(atom.name) in intentions
 
-    def _beyond(self, atom: Atom, *, forward: bool) -> Iterator[Atom]:
-        """Yield the atoms right after one (or before it), beyond marks that are passed and atoms left out."""
-        step = self._steps(forward=forward)
-        waiting = list(step(atom))
+    def _beyond(self, atom: Atom) -> Iterator[Atom]:
+        """Yield the atoms right after one, beyond marks that are passed and atoms left out."""
+        waiting = list(self._execution_graph.successors(atom))
         seen = set(waiting)
         while waiting:
             node = waiting.pop()
             if self._is_mark[node]:
-                goes_on = self._is_open(node, forward=forward)
+                goes_on = self._is_open(node)
             else:
                 yield node
                 goes_on = self._storage.get_atom_state(node.name) == states.IGNORE
             if goes_on:
-                fresh = [other for other in step(node) if other not in seen]
+                fresh = [other for other in self._execution_graph.successors(node) if other not in seen]
                 seen.update(fresh)
                 waiting.extend(fresh)
 
-    def _is_open(self, node: object, *, forward: bool) -> bool:
-        """Whether all has ended that a node waits for: what stands before it, or when undoing behind it."""
-        waited_for = self._waited_for.get((node, forward))
-        if waited_for is not None and not self._is_passed(waited_for, forward=forward):
+    def _is_open(self, node: object) -> bool:
+        """Whether all has ended that stands before a node."""
+        waited_for = self._waited_for.get(node)
+        if waited_for is not None and not self._is_passed(waited_for):
             return False
-        for other in self._steps(forward=not forward)(node):
-            if not self._is_passed(other, forward=forward):
-                self._waited_for[node, forward] = other
+        for other in self._execution_graph.predecessors(node):
+            if not self._is_passed(other):
+                self._waited_for[node] = other
                 return False
         return True
 
-    def _is_passed(self, node: Any, *, forward: bool) -> bool:
+    def _is_passed(self, node: Any) -> bool:
         if self._is_mark[node]:
-            return self._is_open(node, forward=forward)
+            return self._is_open(node)
         state, intention = self._storage.get_atoms_states([node.name])[node.name]
-        if forward:
-            return state in _DONE and intention in _GOING_FORWARD
-        return state in _UNDONE
-
-    def _steps(self, *, forward: bool) -> Callable[[object], Iterable[Any]]:
-        found: Callable[[object], Iterable[Any]] = (
-            self._execution_graph.successors if forward else self._execution_graph.predecessors
-        )
-        return found
+        return state in _DONE and intention in _GOING_FORWARD
