@@ -12,24 +12,21 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import waitress
 from flask import Flask
 from oslo_config import cfg
 from sqlalchemy.exc import DatabaseError
-from stevedore import DriverManager, ExtensionManager
-from stevedore.exception import NoMatches
 
 from api import body
 from api.app import create_app
 from api.identity import Strategy
 from api.strategies.choice import strategy
-from cgflow import config
+from cgflow import backends, config
 from cgflow.db.database import Database
 from cgflow.db.upgrade import upgrade
-from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
@@ -45,14 +42,21 @@ _CONNECTIONS = 500
 @click.command()
 @click.option("--state-dir", type=click.Path(path_type=Path), required=True, help="Where everything is kept.")
 @click.option("--bind", default="127.0.0.1:8776", show_default=True, help="Address and port to serve on.")
-@click.option("--backend", default="qsd", show_default=True, help="Storage driver, by name.")
+@click.option(
+    "--backend", multiple=True, help="Backend to serve, by name, instead of enabled_backends. Repeatable."
+)
 @click.option("--config-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True)
 @click.option("--drills", is_flag=True, help="Obey faults ordered in STATE_DIR/faults.json, for rehearsals.")
 @click.option("--verbose", is_flag=True, help="Log what the engine does, too.")
 def serve(
-    state_dir: Path, bind: str, backend: str, config_file: tuple[Path, ...], drills: bool, verbose: bool
+    state_dir: Path,
+    bind: str,
+    backend: tuple[str, ...],
+    config_file: tuple[Path, ...],
+    drills: bool,
+    verbose: bool,
 ) -> None:
-    """Serve the API on an embedded database and a local backend, until SIGTERM."""
+    """Serve the API on an embedded database and the backends of this host, until SIGTERM."""
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -69,7 +73,7 @@ def serve(
         listener = _listen(bind, known_by)
         held.acquire()
         app = partial(create_app, strategy=known_by, policy=policy)
-        _serve(held, listener, conf, app, backend, drills)
+        _serve(held, listener, conf, app, list(backend or conf.enabled_backends), drills)
     except cfg.Error as error:
         raise ConfigError(f"The configuration cannot be used: {error}") from error
     except UnicodeDecodeError as error:
@@ -84,14 +88,17 @@ def _serve(
     listener: socket.socket,
     conf: cfg.ConfigOpts,
     app: Callable[[Desk], Flask],
-    backend: str,
+    names: list[str],
     drills: bool,
 ) -> None:
-    driver = _driver(backend, held.path)
+    made = backends.make(conf, names, held.path)
     if drills:
-        driver = with_faults(driver, Faults.from_file(held.path / "faults.json"))
+        faults = Faults.from_file(held.path / "faults.json")
+        made = {name: with_faults(driver, faults) for name, driver in made.items()}
     _upgrade(held)
-    service = Service(conf, Database(held.database_url), {f"{socket.gethostname()}@{backend}": driver})
+    here = socket.gethostname()
+    drivers = {f"{here}@{name}": driver for name, driver in made.items()}
+    service = Service(conf, Database(held.database_url), drivers)
 
     def stop(_signal: int, _frame: object) -> NoReturn:
         # Asked once is asked: a second signal must not break off the stopping.
@@ -121,9 +128,8 @@ def _serve(
         gc.freeze()
         host, port = listener.getsockname()[:2]
         resumed = f", {len(left)} unfinished flows resumed" if left else ""
-        click.echo(
-            f"cgflow serves on http://{host}:{port} (state in {held.path}, backend {backend}{resumed})"
-        )
+        served = f"backend {names[0]}" if len(names) == 1 else f"backends {', '.join(names)}"
+        click.echo(f"cgflow serves on http://{host}:{port} (state in {held.path}, {served}{resumed})")
         server.run()
         LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
     finally:
@@ -140,17 +146,6 @@ def _upgrade(held: StateDir) -> None:
             f"The database {held.path / 'cgflow.db'} cannot be used: {error.orig}. It was left as it is; "
             "restore it from a backup, or name another state directory."
         ) from error
-
-
-def _driver(name: str, state_dir: Path) -> StorageDriver:
-    """Make the driver with this name. Raises: ConfigError, naming the drivers that there are."""
-    try:
-        found: Any = DriverManager("cgflow.drivers", name)
-    except NoMatches:
-        known = ", ".join(sorted(ExtensionManager("cgflow.drivers").names()))
-        raise ConfigError(f"There is no driver {name!r}. Known are: {known}.") from None
-    driver: StorageDriver = found.driver({"name": name, "state_dir": state_dir})
-    return driver
 
 
 def _listen(bind: str, known_by: Strategy) -> socket.socket:

@@ -7,9 +7,16 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from cgflow import backends
 from cgflow.settings import Settings
 
 OPERATIONS: list[cfg.Opt] = [
+    cfg.ListOpt(
+        "enabled_backends",
+        default=["qsd"],
+        help="Backends that this process serves, by name. The section with that name sets a backend up; "
+        "without one, the name is that of an installed driver.",
+    ),
     cfg.StrOpt(
         "storage_availability_zone", default="nova", help="Availability zone that the local backend is in."
     ),
@@ -114,7 +121,7 @@ GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
 
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """Return all options with their groups, for the sample file."""
-    return GROUPS
+    return [*GROUPS, *backends.samples()]
 
 
 def load(files: Sequence[Path]) -> cfg.ConfigOpts:

@@ -14,13 +14,20 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from oslo_config import cfg
+
 from cgflow import __version__
 from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.kind import Kind
 from cgflow.drivers.memory.content import GIB
 from cgflow.drivers.memory.copies import Copies
 from cgflow.drivers.memory.rearranging import Rearranging
 from cgflow.drivers.memory.state import State
 from cgflow.errors import ConfigError, FinalDriverError
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.FloatOpt("capacity_gib", default=10_000.0, help="GiB that the backend has room for; it is not thin."),
+]
 
 
 def from_options(options: Mapping[str, object]) -> MemoryDriver:
@@ -172,3 +179,6 @@ class MemoryDriver(Copies, Rearranging, StorageDriver):
 def _check_range(size_gib: int, offset_bytes: int, length_bytes: int) -> None:
     if offset_bytes < 0 or length_bytes <= 0 or offset_bytes + length_bytes > size_gib * GIB:
         raise FinalDriverError(f"bytes {offset_bytes}+{length_bytes} lie outside of {size_gib} GiB")
+
+
+KIND = Kind(OPTIONS, from_options)

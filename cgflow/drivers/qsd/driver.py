@@ -13,8 +13,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from oslo_config import cfg
+
 from cgflow import __version__
 from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.kind import Kind
 from cgflow.drivers.qsd import volumes
 from cgflow.drivers.qsd.addresses import GIB, nbd, place
 from cgflow.drivers.qsd.copies import Copies
@@ -24,6 +27,18 @@ from cgflow.drivers.qsd.rearranging import Rearranging
 from cgflow.drivers.qsd.recovery import settled
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import ConfigError, FinalDriverError
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "program", default="qemu-storage-daemon", help="Program that serves the volumes, by name or path."
+    ),
+    cfg.FloatOpt(
+        "max_over_subscription_ratio",
+        default=20.0,
+        min=1,
+        help="How many times the capacity of the file system may be promised to volumes, which are thin.",
+    ),
+]
 
 
 class QsdDriver(Copies, Rearranging, StorageDriver):
@@ -172,3 +187,6 @@ def from_options(options: Mapping[str, object]) -> QsdDriver:
     return QsdDriver(
         Path(folder) / name, program=program, backend_name=name, max_over_subscription_ratio=float(ratio)
     )
+
+
+KIND = Kind(OPTIONS, from_options)

@@ -1,0 +1,94 @@
+"""The backends of a service: a driver for each, set up from its section of the configuration.
+
+A backend is a name, a kind of storage (an entry point of ``cgflow.drivers``) and
+options. ``[DEFAULT] enabled_backends`` names them, and the section with that
+name says the rest, as operators of Cinder know it. A section may be missing:
+the name is then that of the kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+from stevedore import DriverManager, ExtensionManager
+from stevedore.exception import NoMatches
+
+from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.kind import Kind
+from cgflow.errors import ConfigError
+
+COMMON: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "driver",
+        help="Kind of storage: the name of an installed driver. Unset: the name of this section.",
+    ),
+    cfg.StrOpt(
+        "state_dir",
+        help="Directory in which the backend keeps files of its own, in a folder with the name of this "
+        "section. Unset: that of the service.",
+    ),
+]
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[str, StorageDriver]:
+    """Return a driver for each backend named, not started.
+
+    Raises: ConfigError for no name, or a driver or an option that there is not;
+    oslo_config.cfg.Error for a value that an option cannot have.
+    """
+    if not names:
+        raise ConfigError("No backend is named: name at least one in enabled_backends, or with --backend.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Backend {twice[0]} is named twice; every backend is named once.")
+    return {name: _make(conf, name, state_dir) for name in names}
+
+
+def samples() -> list[tuple[str | None, list[cfg.Opt]]]:
+    """Return the options of one backend of each kind, in a section with its name, for the sample file."""
+    return [(name, [*COMMON, *_kind(name).options]) for name in _known()]
+
+
+def _known() -> list[str]:
+    return sorted(ExtensionManager("cgflow.drivers").names())
+
+
+def _kind(name: str) -> Kind:
+    try:
+        found: Any = DriverManager("cgflow.drivers", name)
+    except NoMatches:
+        raise ConfigError(f"There is no driver {name!r}. Known are: {', '.join(_known())}.") from None
+    kind: Kind = found.driver
+    return kind
+
+
+def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"A backend is named with letters, digits and _.- only, not {name!r}.")
+    conf.register_opts(COMMON, group=name)
+    kind = _kind(conf[name].driver or name)
+    conf.register_opts(kind.options, group=name)
+    known = {option.dest for option in (*COMMON, *kind.options)}
+    unknown = sorted(_written(conf, name) - known)
+    if unknown:
+        raise ConfigError(
+            f"Backend {name} knows no option {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+        )
+    values = {option.dest: conf[name][option.dest] for option in kind.options}
+    given = {option: value for option, value in values.items() if value is not None}
+    return kind.make({**given, "name": name, "state_dir": Path(conf[name].state_dir or state_dir)})
+
+
+def _written(conf: cfg.ConfigOpts, section: str) -> set[str]:
+    """Return what the configuration files set in a section; oslo.config passes over what it does not know."""
+    written: set[str] = set()
+    for path in conf.config_file or []:
+        sections: dict[str, dict[str, object]] = {}
+        cfg.ConfigParser(path, sections).parse()
+        written.update(sections.get(section, {}))
+    return written

@@ -1,0 +1,70 @@
+"""Backends are set up from sections of the configuration, and a mistake is told by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from cgflow import backends, config
+from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.errors import ConfigError
+
+
+def made(folder: Path, text: str, *names: str) -> dict[str, StorageDriver]:
+    file = folder / "cgflow.conf"
+    file.write_text(text)
+    conf = config.load([file])
+    return backends.make(conf, list(names) or conf.enabled_backends, folder)
+
+
+def test_without_a_word_it_is_qsd_in_the_state_directory_of_the_service(tmp_path: Path) -> None:
+    found = made(tmp_path, "")
+    assert list(found) == ["qsd"]
+    assert isinstance(found["qsd"], QsdDriver)
+
+
+def test_several_of_one_kind_have_options_and_files_of_their_own(tmp_path: Path) -> None:
+    found = made(
+        tmp_path,
+        "[DEFAULT]\nenabled_backends = small, large\n"
+        f"[small]\ndriver = memory\ncapacity_gib = 3\nstate_dir = {tmp_path}\n"
+        "[large]\ndriver = memory\ncapacity_gib = 70.5\n",
+    )
+    assert {name: driver.report().total_gib for name, driver in found.items()} == {"small": 3, "large": 70.5}
+    small = found["small"]
+    small.start()
+    small.stop()
+    assert (tmp_path / "small.journal").exists()
+    assert small.report().capabilities["volume_backend_name"] == "small"
+
+
+def test_a_backend_named_on_the_command_line_has_its_section(tmp_path: Path) -> None:
+    found = made(tmp_path, "[DEFAULT]\nenabled_backends = qsd\n[memory]\ncapacity_gib = 5\n", "memory")
+    assert isinstance(found["memory"], MemoryDriver)
+    assert found["memory"].report().total_gib == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "said"),
+    [
+        ("[DEFAULT]\nenabled_backends =\n", (), "No backend is named"),
+        ("[DEFAULT]\nenabled_backends = memory,memory\n", (), "memory is named twice"),
+        ("[a]\ndriver = memory\ncapacity = 7\n", ("a",), "knows no option capacity. Known are: capacity_gib"),
+        ("[a]\ndriver = tape\n", ("a",), "There is no driver 'tape'. Known are: .*memory"),
+        ("", ("tape",), "There is no driver 'tape'"),
+        ("", ("a/b",), "letters, digits"),
+        ("[a]\ndriver = memory\ncapacity_gib = -1\n", ("a",), "capacity_gib"),
+    ],
+)
+def test_what_there_is_not_is_refused(tmp_path: Path, text: str, names: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        made(tmp_path, text, *names)
+
+
+def test_a_value_that_is_none_is_refused_by_its_option(tmp_path: Path) -> None:
+    with pytest.raises(cfg.Error, match="capacity_gib"):
+        made(tmp_path, "[a]\ndriver = memory\ncapacity_gib = much\n", "a")
