@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
+from cgflow.drivers.conformance.ordering import Finding, OrderedWriters, check
 from tests.demo.stage import WORKERS, Stage
-from tests.support.ordering import Finding, OrderedWriter, check
 
 NAMES = ("data", "log", "index", "blobs")
 CUTS = 20
@@ -33,11 +32,11 @@ def build(stage: Stage) -> tuple[str, list[str]]:
     return group_id, [by_name[name] for name in NAMES]
 
 
-def cut_under_load(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> str:
+def cut_under_load(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> str:
     """Take cgsnapshots while the writers write, and prove each to be one instant; return the last kept."""
     stage.title(f"{CUTS} cgsnapshots under {WORKERS} writers, each read back and checked")
     kept: list[str] = []
-    first = writer.mark().acked
+    first = writer.moment().acknowledged
     took = []
     for number in range(CUTS):
         finding, cgsnapshot_id, milliseconds = _cut(stage, writer, group_id, volume_ids, f"cut-{number}")
@@ -51,7 +50,7 @@ def cut_under_load(stage: Stage, writer: OrderedWriter, group_id: str, volume_id
             # The oldest, the newest and one between them are deleted in turn, under load.
             doomed = kept.pop((0, len(kept) // 2, -1)[number % 3])
             stage.finish(stage.client.cgsnapshots.delete(doomed))
-    writes = writer.mark().acked - first
+    writes = writer.moment().acknowledged - first
     stage.say(f"{writes} acknowledged writes meanwhile; 0 violations in {CUTS} cgsnapshots")
     stage.say(f"a cut took {sorted(took)[len(took) // 2]:.1f} ms (median), {max(took):.1f} ms at most")
     stage.figures.update(cgsnapshots=CUTS, writes=writes, violations=0)
@@ -70,18 +69,18 @@ def control(stage: Stage) -> None:
     with stage.writing(volume_ids) as writer:
         _let_write(writer, 500)
         for number in range(CONTROLS):
-            before = writer.mark()
+            before = writer.moment()
             cuts = [
                 stage.make(stage.client.cgsnapshots.create(f"alone-{number}", group_id, None))
                 for group_id in groups
             ]
-            after = writer.mark()
+            after = writer.moment()
             copies = [stage.copies(cut, [volume_id]) for cut, volume_id in zip(cuts, volume_ids, strict=True)]
-            opened = [copy.__enter__()[0] for copy in copies]
+            opened = [copy.__enter__()[0].read for copy in copies]
             finding = check(opened, before, after)
             for copy in copies:
                 copy.__exit__(None, None, None)
-            violated += finding.out_of_order > 0
+            violated += finding.order > 0
             stage.say(f"control {number + 1}: {finding}")
             for cut in cuts:
                 stage.finish(stage.client.cgsnapshots.delete(cut))
@@ -92,12 +91,12 @@ def control(stage: Stage) -> None:
     stage.figures.update(control=f"{violated} of {CONTROLS} violated")
 
 
-def fail_before_the_cut(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> None:
+def fail_before_the_cut(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> None:
     """Fail one member while it is prepared, with the writers at work: nothing is left of it."""
     stage.title("One member fails before the cut, under load: everything is undone")
-    acked = writer.mark().acked
+    acked = writer.moment().acknowledged
     _undone(stage, group_id, {"call": "prepare", "kind": "final", "target": volume_ids[2]})
-    stage.say(f"{writer.mark().acked - acked} writes were acknowledged meanwhile")
+    stage.say(f"{writer.moment().acknowledged - acked} writes were acknowledged meanwhile")
 
 
 def fail_after_the_cut(stage: Stage, group_id: str, volume_ids: list[str]) -> None:
@@ -132,7 +131,7 @@ def _undone(stage: Stage, group_id: str, fault: dict[str, object]) -> str:
     return str(flow["id"])
 
 
-def kill(stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str]) -> None:
+def kill(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> None:
     """Kill the service between steps and within the cut; the flow ends by itself after a restart."""
     drills = {
         "between two steps (prepared, not cut)": {"call": "cut", "when": "before"},
@@ -170,40 +169,41 @@ def clear(stage: Stage, group_id: str) -> None:
 
 
 def _cut(
-    stage: Stage, writer: OrderedWriter, group_id: str, volume_ids: list[str], name: str
+    stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str], name: str
 ) -> tuple[Finding, str, float]:
-    before = writer.mark()
+    before = writer.moment()
     accepted = stage.client.cgsnapshots.create(name, group_id, None)
     flow = stage.finish(accepted)
-    after = writer.mark()
+    after = writer.moment()
     evidence = next(task["result"] for task in flow["tasks"] if task["name"] == "driver.cut")
     cgsnapshot_id: str = accepted.record["id"]
     with stage.copies(cgsnapshot_id, volume_ids) as copies:
-        return check(copies, before, after), cgsnapshot_id, evidence["duration_ms"]
+        return check([copy.read for copy in copies], before, after), cgsnapshot_id, evidence["duration_ms"]
 
 
 def _survive(
     stage: Stage,
-    writer: OrderedWriter,
+    writer: OrderedWriters,
     group_id: str,
     volume_ids: list[str],
     strike: Callable[[], object],
     name: str,
 ) -> None:
     files = stage.files()
-    before = writer.mark()
+    before = writer.moment()
     accepted = stage.client.cgsnapshots.create(name, group_id, None)
     strike()
-    gone = writer.mark()
+    gone = writer.moment()
     _let_write(writer, 200)
-    stage.say(f"the service is gone; {writer.mark().acked - gone.acked} writes were acknowledged since then")
+    since = writer.moment().acknowledged - gone.acknowledged
+    stage.say(f"the service is gone; {since} writes were acknowledged since then")
     stage.say(stage.served.start())
     assert accepted.flow_id is not None
     state = stage.follow(accepted.flow_id)["state"]
-    after = writer.mark()
+    after = writer.moment()
     if state == "success":
         with stage.copies(accepted.record["id"], volume_ids) as copies:
-            finding = check(copies, before, after)
+            finding = check([copy.read for copy in copies], before, after)
         if not finding.is_consistent:
             raise AssertionError(f"the resumed cgsnapshot is not one instant: {finding}")
         stage.say(f"the flow went on and ended in success: {finding}")
@@ -215,10 +215,6 @@ def _survive(
     stage.finish(stage.client.cgsnapshots.delete(accepted.record["id"]))
 
 
-def _let_write(writer: OrderedWriter, more: int) -> None:
-    goal = writer.mark().acked + more
-    deadline = time.monotonic() + 60
-    while writer.mark().acked < goal:
-        if time.monotonic() > deadline:
-            raise AssertionError("the writers have come to a stop")
-        time.sleep(0.01)
+def _let_write(writer: OrderedWriters, more: int) -> None:
+    if not writer.await_progress(more):
+        raise AssertionError("the writers have come to a stop")

@@ -13,8 +13,8 @@ from typing import Any
 
 from cgflow.client.client import Client
 from cgflow.client.http import Accepted
+from cgflow.drivers.conformance.ordering import OrderedWriters, Write
 from cgflow.nbd import NbdClient
-from tests.support.ordering import OrderedWriter
 from tests.support.serving import Served
 
 PROJECT = "demo"
@@ -95,12 +95,12 @@ class Stage:
         return NbdClient.from_uri(self.client.volumes.connect(volume_id)["data"]["uri"])
 
     @contextmanager
-    def writing(self, volume_ids: list[str], first: int = 0) -> Iterator[OrderedWriter]:
+    def writing(self, volume_ids: list[str], first: int = 0) -> Iterator[OrderedWriters]:
         """Write tickets to the volumes, from ``first`` on; each worker has connections of its own."""
         disks = [[self.connect(volume_id) for volume_id in volume_ids] for _ in range(WORKERS)]
         try:
-            with OrderedWriter(disks, first) as writer:
-                yield writer
+            with OrderedWriters([_write(mine) for mine in disks], len(volume_ids), first) as writers:
+                yield writers
         finally:
             for disk in (one for mine in disks for one in mine):
                 disk.close()
@@ -144,3 +144,7 @@ class Stage:
             "snapshots": sorted(row["id"] for row in self.client.snapshots.select()),
             "volumes": sorted((row["id"], row["status"]) for row in self.client.volumes.select()),
         }
+
+
+def _write(disks: list[NbdClient]) -> Write:
+    return lambda member, offset_bytes, data: disks[member].write(offset_bytes, data)

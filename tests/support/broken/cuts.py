@@ -103,3 +103,24 @@ class CutsEveryGroup(Broken):
         for copy in self._state.copies.values():
             copy.content = copy.content or self.frozen(copy.spec.volume_id)
         return super().cut(cgsnapshot_id, group_id, snapshots)
+
+
+class CutsWhoeverIsThereAtTheFirst(Broken):
+    """Cuts every volume there is with the first member, and gives that out for all later cuts."""
+
+    breaks = {
+        "test_cuts_of_single_members_are_seen_not_to_be_one": "members cut one by one, with writes between"
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.first = {}
+
+    def cut(self, cgsnapshot_id, group_id, snapshots):
+        evidence = super().cut(cgsnapshot_id, group_id, snapshots)
+        if threading.current_thread() is threading.main_thread() and sum(self.writes.values()):
+            for volume_id in self._state.volumes:
+                self.first.setdefault(volume_id, self.frozen(volume_id))
+            for snapshot in snapshots:
+                self._state.copies[snapshot.id].content = self.first[snapshot.volume_id]
+        return evidence

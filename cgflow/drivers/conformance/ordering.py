@@ -1,0 +1,227 @@
+"""The ordering checker: writes that depend on each other, and what copies of one instant must hold of them.
+
+Tickets 0, 1, 2, … are written one to a slot: ticket k to member k mod N, slot k
+div N, and no slot twice. Several are under way at once. A slot holds its number
+and ``low``, where every ticket below ``low`` was acknowledged before k was
+issued: k is an effect of them all, as a commit record is of the log before it.
+In the copies of one cut, then,
+
+* order: every ticket below the highest ``low`` seen is there, or an effect exists without its cause;
+* lost: every ticket acknowledged before the call is there;
+* future: no ticket issued after the return is there.
+
+The last two hold the cut to lie between the call and the return. Copies that
+are taken one after another are found out by the first.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+SLOT_BYTES = 512
+READ_BYTES = 1 << 20
+"""Bytes read at once."""
+
+BEYOND = 256
+"""Slots of each member that are read beyond those issued, for what must not be there."""
+
+PATIENCE_S = 30.0
+"""Seconds in which the writes that are waited for must be acknowledged, or I/O counts as held."""
+
+_MAGIC = b"cgticket"
+_SLOT = struct.Struct(">8sQQ")
+
+Write = Callable[[int, int, bytes], object]
+"""Write to a member, given by its position, at an offset in bytes; return when it is acknowledged."""
+
+Read = Callable[[int, int], bytes]
+"""Read of one copy: an offset and a length, both in bytes."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A write: its number, and the number below which all were acknowledged when it was issued."""
+
+    number: int
+    low: int
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How far the writers were: acknowledged are all below ``low``, and ``above``, out of ``issued``."""
+
+    low: int
+    above: frozenset[int]
+    issued: int
+
+    @property
+    def acknowledged(self) -> int:
+        """The number of writes that had returned."""
+        return self.low + len(self.above)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What copies hold: how many tickets, and how many violations of each kind."""
+
+    tickets: int
+    order: int
+    lost: int
+    future: int
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether the copies are of one instant between call and return."""
+        return not (self.order or self.lost or self.future)
+
+    def faults(self) -> list[str]:
+        """Return in words what is wrong; nothing, if it is consistent."""
+        said = []
+        if self.order:
+            said.append(
+                f"order: {self.order} writes are missing although later ones that depend on them are there"
+            )
+        if self.lost:
+            said.append(f"lost: {self.lost} writes acknowledged before the call are not there")
+        if self.future:
+            said.append(f"future: {self.future} writes issued after the return are there")
+        return said
+
+    def __str__(self) -> str:
+        return f"{self.tickets} tickets, {'; '.join(self.faults()) or 'one instant'}"
+
+
+class OrderedWriters:
+    """Threads that write tickets until they are stopped, at the end of a ``with``, which raises their errors.
+
+    ``writes`` has one function for each thread, for a connection may belong to one.
+    ``first`` is the ticket to go on with after earlier writers.
+    """
+
+    def __init__(self, writes: Sequence[Write], members: int, first: int = 0) -> None:
+        self._members = members
+        self._changed = threading.Condition()
+        self._issued = first
+        self._low = first
+        self._above: set[int] = set()
+        self._is_over = False
+        self._rests = False
+        self._errors: list[BaseException] = []
+        self._threads = [
+            threading.Thread(target=self._run, args=(write,), name=f"writer-{number}", daemon=True)
+            for number, write in enumerate(writes)
+        ]
+
+    def __enter__(self) -> OrderedWriters:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def moment(self) -> Moment:
+        """Return how far the writers are."""
+        with self._changed:
+            return Moment(self._low, frozenset(self._above), self._issued)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Issue no tickets meanwhile, so that what has to be read does not grow; those under way go on."""
+        with self._changed:
+            self._rests = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._rests = False
+                self._changed.notify_all()
+
+    def await_progress(self, count: int) -> bool:
+        """Wait until all that is under way is acknowledged, and so many after it.
+
+        After a second such wait there are writes that depend on those of the first.
+        Returns: False if they are not in time, or a write has failed.
+        """
+        with self._changed:
+            wanted = self._issued + count
+            self._changed.wait_for(lambda: self._errors or self._low >= wanted, PATIENCE_S)
+            return not self._errors and self._low >= wanted
+
+    def _is_ended(self) -> bool:
+        return self._is_over or bool(self._errors)
+
+    def _run(self, write: Write) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: not self._rests or self._is_ended())
+                    if self._is_ended():
+                        return
+                    ticket = Ticket(self._issued, self._low)
+                    self._issued += 1
+                slot, member = divmod(ticket.number, self._members)
+                data = _SLOT.pack(_MAGIC, ticket.number + 1, ticket.low).ljust(SLOT_BYTES, b"\0")
+                write(member, slot * SLOT_BYTES, data)
+                self._acknowledge(ticket)
+        except BaseException as error:  # noqa: BLE001 - raised again where the writers are ended
+            with self._changed:
+                self._errors.append(error)
+                self._changed.notify_all()
+
+    def _acknowledge(self, ticket: Ticket) -> None:
+        with self._changed:
+            self._above.add(ticket.number)
+            while self._low in self._above:
+                self._above.remove(self._low)
+                self._low += 1
+            self._changed.notify_all()
+
+
+def check(copies: Sequence[Read], before: Moment, after: Moment) -> Finding:
+    """Read the copies of all members, in their order, and judge them by the moments around the cut.
+
+    Raises: ValueError if a copy holds what no writer wrote there.
+    """
+    seen = [
+        ticket
+        for position, read in enumerate(copies)
+        for ticket in tickets_of(read, position, len(copies), after.issued)
+    ]
+    return judge(seen, before, after)
+
+
+def judge(seen: Sequence[Ticket], before: Moment, after: Moment) -> Finding:
+    """Judge the tickets that the copies of a cut hold."""
+    found = {ticket.number for ticket in seen}
+    causes = max((ticket.low for ticket in seen), default=0)
+    return Finding(
+        tickets=len(found),
+        order=sum(number not in found for number in range(causes)),
+        lost=sum(number not in found for number in (*range(before.low), *before.above)),
+        future=sum(number >= after.issued for number in found),
+    )
+
+
+def tickets_of(read: Read, position: int, members: int, issued: int) -> Iterator[Ticket]:
+    """Yield the tickets that one copy holds. Raises: ValueError if it holds anything else."""
+    end = (issued // members + BEYOND) * SLOT_BYTES
+    for start in range(0, end, READ_BYTES):
+        piece = read(start, min(READ_BYTES, end - start))
+        for place in range(0, len(piece), SLOT_BYTES):
+            magic, number, low = _SLOT.unpack_from(piece, place)
+            expected = (start + place) // SLOT_BYTES * members + position
+            if magic == _MAGIC and number - 1 == expected:
+                yield Ticket(expected, low)
+            elif any(piece[place : place + SLOT_BYTES]):
+                raise ValueError(f"the copy at byte {start + place} holds what nobody wrote there")
