@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.support.environments import environment
 
@@ -60,13 +65,52 @@ class Ran:
 
 
 def run(words: Sequence[str], wishes: Mapping[str, str]) -> Ran:
-    """Run a command to its end, good or bad."""
-    done = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        env=environ_for(wishes),
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    """Run a command to its end, good or bad. Its first word is the path of the program."""
+    answer = _server(str(Path(words[0]).parent)).ask({"words": list(words), "environ": environ_for(wishes)})
+    return Ran(answer["code"], answer["said"], answer["complained"])
+
+
+class Server:
+    """A process of the clients' environment that has them loaded (see ``clients_serve``)."""
+
+    def __init__(self, programs: str) -> None:
+        serve = Path(__file__).with_name("clients_serve.py")
+        self._process = subprocess.Popen(
+            [f"{programs}/python", "-P", str(serve)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environ_for({}),
+        )
+        self._lock = threading.Lock()
+
+    def ask(self, wanted: Mapping[str, object]) -> dict[str, Any]:
+        """Have a command run, and return what became of it."""
+        reader, writer = self._process.stdout, self._process.stdin
+        assert reader is not None
+        assert writer is not None
+        with self._lock:
+            writer.write(json.dumps(wanted) + "\n")
+            writer.flush()
+            # A command that hangs would otherwise be waited for without end.
+            timer = threading.Timer(PATIENCE_S, self._process.kill)
+            timer.start()
+            line = reader.readline()
+            timer.cancel()
+        assert line, f"no answer to {wanted['words']}: the clients' process has ended"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def end(self) -> None:
+        """End the process, which has nothing to do any more."""
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        self._process.wait(PATIENCE_S)
+
+
+@cache
+def _server(programs: str) -> Server:
+    server = Server(programs)
+    atexit.register(server.end)
+    return server

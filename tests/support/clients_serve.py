@@ -1,0 +1,76 @@
+"""Runs commands of the clients without starting an interpreter for each: loaded once, forked for every run.
+
+It is started by the interpreter of the clients' own environment. A line of JSON
+on its input is a run, ``{"words": [...], "environ": {...}}``; a line on its output
+is what became of it. The command is the installed one: what its entry point names,
+called as its script would.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+COMMANDS = ("cinder", "openstack")
+# What the commands load when they run, and need not load again each time.
+LOADED = (
+    "cinderclient.v3.shell",
+    "cinderclient.v3.client",
+    "keystoneauth1.loading",
+    "openstackclient.volume.client",
+)
+
+
+def main() -> None:
+    """Serve runs until the input ends."""
+    mains = {
+        found.name: found.load() for found in entry_points(group="console_scripts") if found.name in COMMANDS
+    }
+    for name in LOADED:
+        import_module(name)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(ran(mains[Path(asked["words"][0]).name], asked)), flush=True)
+
+
+def ran(main, asked):
+    """Run a command in a child of its own, with the environment asked for and no other."""
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+        child = os.fork()
+        if child == 0:
+            os._exit(run(main, asked, said, complained))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        told = []
+        for stream in (said, complained):
+            stream.seek(0)
+            told.append(stream.read().decode())
+    return {"code": code, "said": told[0], "complained": told[1]}
+
+
+def run(main, asked, said, complained):
+    """Be the command; return its exit code."""
+    for number, stream in ((1, said), (2, complained)):
+        os.dup2(stream.fileno(), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.clear()
+    os.environ.update(asked["environ"])
+    sys.argv = asked["words"]
+    try:
+        code = main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return int(code or 0)
+
+
+main()
