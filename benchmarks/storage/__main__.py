@@ -1,4 +1,4 @@
-"""Run the benchmarks of storage: ``python -m benchmarks.storage [KIND ...]`` prints tables and returns rows."""
+"""Run the benchmarks of storage: ``python -m benchmarks.storage [KIND ...]``."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Contender(Protocol):
         ...
 
     def rest(self) -> None:
-        """Let go of the copies of the last cut. They stay until the end, here and there: chains grow alike."""
+        """Let go of the copies of the last cut. They stay until the end: chains grow alike on both sides."""
         ...
 
     def close(self) -> None:
@@ -123,11 +123,12 @@ class Timed:
         self._took: list[tuple[float, float]] = []
 
     def __call__(self, member: int, offset_bytes: int, data: bytes) -> None:
+        """Write, and note it."""
         began = time.perf_counter()
         self._write(member, offset_bytes, data)
         self._took.append((began, time.perf_counter()))
 
     def longest_s(self, began: float, ended: float) -> float:
-        """Return the seconds of the longest write since the last call that was under way between two moments."""
+        """Return the seconds of the longest write that was under way between two moments; forget all."""
         took, self._took = self._took, []
         return max((end - start for start, end in took if end >= began and start <= ended), default=0.0)

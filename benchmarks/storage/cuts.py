@@ -1,4 +1,4 @@
-"""The cut under load, bare and through the driver: how long it takes, how long clients wait, and what it holds."""
+"""The cut under load, bare and through the driver: its time, how long clients wait, and what it holds."""
 
 from __future__ import annotations
 

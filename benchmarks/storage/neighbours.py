@@ -22,7 +22,7 @@ ROUNDS = 20
 
 
 def run() -> list[dict[str, Any]]:
-    """Cut an idle group of four, alone and among five hundred others, half before and half after they came."""
+    """Cut an idle group of four, alone, and another as fresh among five hundred others."""
     bench = Bench()
     driver = bench.start()
     try:

@@ -1,4 +1,4 @@
-"""The whole operation, from POST to ``available``, beside the bare mechanism with its preparation, both idle."""
+"""The whole operation, from POST to ``available``, beside the bare mechanism with its preparation."""
 
 from __future__ import annotations
 

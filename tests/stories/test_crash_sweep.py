@@ -29,13 +29,13 @@ Make = Callable[[Prepared, int], Case]
 
 # What happens, with how many moments from one case to the next: for the closely looked at, for the others.
 MODES: dict[str, tuple[Make, int, int]] = {
-    "forward": (lambda _, n: Case((n,)), 2, 9),
-    "undo": (lambda it, n: Case((n,), (it.late,)), 9, 37),
-    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 17, 47),
-    "once": (lambda it, n: Case((n,), (it.late,), once=True), 19, 47),
-    "stuck": (lambda it, n: Case((n,), (it.late, it.undo), stuck=True), 17, 43),
-    "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 11, 29),
-    "twice in undo": (lambda it, n: Case((n, 1 + n * 7 % 83), (it.late,)), 23, 53),
+    "forward": (lambda _, n: Case((n,)), 3, 13),
+    "undo": (lambda it, n: Case((n,), (it.late,)), 13, 41),
+    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 23, 53),
+    "once": (lambda it, n: Case((n,), (it.late,), once=True), 29, 59),
+    "stuck": (lambda it, n: Case((n,), (it.late, it.undo), stuck=True), 23, 53),
+    "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 17, 37),
+    "twice in undo": (lambda it, n: Case((n, 1 + n * 7 % 83), (it.late,)), 31, 61),
 }
 
 

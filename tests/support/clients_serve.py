@@ -62,7 +62,7 @@ def run(main, asked, said, complained):
         code = main()
     except SystemExit as end:
         code = end.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - told as an interpreter tells it
         sys.excepthook(*sys.exc_info())
         code = 1
     if isinstance(code, str):
