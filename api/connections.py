@@ -5,44 +5,68 @@ They change nothing that is recorded, and every call is idempotent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from api.current import caller, desk
 from cgflow import records
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
-from cgflow.errors import InvalidState
+from cgflow.drivers.hostfiles import HostFiles
+from cgflow.errors import InvalidInput, InvalidState
 from cgflow.status import Status
 from flows.attachment.rules import USED
+
+FILE = "cgflow:file"
+"""What a connector says that wants a file of the backend's host, besides the address on the network."""
+
+FILE_RULE = "cgflow:host_file"
+Details = Mapping[str, Any] | None
 
 _REACHABLE = (Status.AVAILABLE, *USED)
 
 
-def connect_volume(volume_id: str) -> Connection:
-    """Return the address of a volume. Raises: NotFound; InvalidState; DriverError."""
+def connect_volume(volume_id: str, details: Details = None) -> Connection:
+    """Return the address of a volume, made a file too if the connector wants one.
+
+    Raises: NotFound; InvalidState; DriverError.
+    """
     with desk().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     _require_reachable("volume", volume)
-    found = _driver(volume.host).connection(volume.spec())
+    driver = _driver(volume.host)
+    if _wants_file(details):
+        found = _files(driver).serve_file(volume.spec())
+    else:
+        found = driver.connection(volume.spec())
     return replace(found, data={**found.data, "access_mode": "ro" if volume.readonly else "rw"})
 
 
-def disconnect_volume(volume_id: str) -> None:
-    """Note that a client is done with a volume, which stays exported. Raises: NotFound."""
+def disconnect_volume(volume_id: str, details: Details) -> None:
+    """Note that a client is done with a volume, which stays exported; its file goes, if that is meant.
+
+    Raises: as for connecting, and DriverError while the file is open.
+    """
     with desk().database.read() as session:
-        volumes.get(session, volume_id, caller().scope)
+        volume = volumes.get(session, volume_id, caller().scope)
+    if _wants_file(details):
+        _files(_driver(volume.host)).withdraw_file(volume.spec())
 
 
-def connect_snapshot(snapshot_id: str) -> Connection:
+def connect_snapshot(snapshot_id: str, details: Details) -> Connection:
     """Make a snapshot readable and return its address. Raises: as for a volume."""
     snapshot, driver = _snapshot(snapshot_id)
     _require_reachable("snapshot", snapshot)
-    return driver.export_snapshot(snapshot.spec())
+    wants_file = _wants_file(details)
+    files = _files(driver) if wants_file else None
+    found = driver.export_snapshot(snapshot.spec())
+    return found if files is None else files.serve_file(snapshot.spec())
 
 
 def disconnect_snapshot(snapshot_id: str) -> None:
-    """Withdraw the address of a snapshot. Raises: as for a volume."""
+    """Withdraw the address of a snapshot, and its file. Raises: as for a volume."""
     snapshot, driver = _snapshot(snapshot_id)
     driver.unexport_snapshot(snapshot.spec())
 
@@ -56,6 +80,26 @@ def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
     if not isinstance(driver, GroupSnapshots):
         raise InvalidState(f"The backend of snapshot {snapshot_id} cannot show a snapshot by itself.")
     return snapshot, driver
+
+
+def rules(rule: str, action: str, details: Details) -> tuple[str, ...]:
+    """Return what guards an action, given the rule for it: also that for files, if one is asked for."""
+    is_about_files = action in ("connect", "disconnect") and _wants_file(details)
+    return (FILE_RULE, rule) if is_about_files else (rule,)
+
+
+def _wants_file(details: Details) -> bool:
+    connector = (details or {}).get("connector")
+    wish = connector.get(FILE, False) if isinstance(connector, Mapping) else False
+    if not isinstance(wish, bool):
+        raise InvalidInput(f"{FILE} in a connector is true or false.", FILE)
+    return wish
+
+
+def _files(driver: object) -> HostFiles:
+    if not isinstance(driver, HostFiles):
+        raise InvalidState("The backend cannot serve files of its host: leave that wish out.")
+    return driver
 
 
 def _driver(host: str | None) -> StorageDriver:

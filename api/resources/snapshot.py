@@ -100,9 +100,11 @@ class SnapshotAction(MethodView):
     @blueprint.gives(200, ConnectionInfoOut, 404, 409)
     def post(self, body: dict[str, Any], snapshot_id: str) -> Any:
         """Make a snapshot readable and learn its address (200), or withdraw it again (202)."""
-        authorize_on(_ACTIONS[next(iter(body))], snapshots.get, snapshot_id)
-        if "connect" in body:
-            return {"connection_info": connections.connect_snapshot(snapshot_id)}
+        ((action, details),) = body.items()
+        for rule in connections.rules(_ACTIONS[action], action, details):
+            authorize_on(rule, snapshots.get, snapshot_id)
+        if action == "connect":
+            return {"connection_info": connections.connect_snapshot(snapshot_id, details)}
         if "force_delete" in body:
             return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id))
         if "reset" in body:

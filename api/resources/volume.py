@@ -117,7 +117,8 @@ class VolumeAction(MethodView):
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
         """Change a volume (202), learn something of it (200), or tell who uses it (202)."""
         ((action, details),) = body.items()
-        authorize_on(_RULES[action], volumes.get, volume_id)
+        for rule in connections.rules(_RULES[action], action, details):
+            authorize_on(rule, volumes.get, volume_id)
         if action in ACTIONS:
             return ACTIONS[action](volume_id, details)
         if action in CHANGES:
@@ -125,8 +126,8 @@ class VolumeAction(MethodView):
         if action == "force_delete":
             return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, force=True))
         if action == "connect":
-            return {"connection_info": connections.connect_volume(volume_id)}
+            return {"connection_info": connections.connect_volume(volume_id, details)}
         if action == "migrate":
             change.refuse_migration(desk(), caller(), volume_id)
-        connections.disconnect_volume(volume_id)
+        connections.disconnect_volume(volume_id, details)
         return answers.empty()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import click
+
 from cgflow.cli.session import Session
 from cgflow.client.connections import Connectable
 
+as_file = click.option("--file", "as_file", is_flag=True, help="As a file on the backend's host.")
 
-def connect(session: Session, nouns: Connectable, name: str) -> None:
+
+def connect(session: Session, nouns: Connectable, name: str, as_file: bool) -> None:
     """Have something exported, and print where: the address alone, so that a script can use it as it is."""
-    info = nouns.connect(nouns.find(name)["id"])
+    info = nouns.connect(nouns.find(name)["id"], as_file=as_file)
     if session.out.as_json:
         session.out.json({"connection_info": info})
         return
-    address = info.get("data", {}).get("uri")
+    address = info.get("data", {}).get("path" if as_file else "uri")
     if address is None:
         # Not every protocol has an address in one word.
         session.out.record(
@@ -22,10 +26,10 @@ def connect(session: Session, nouns: Connectable, name: str) -> None:
     session.out.line(address)
 
 
-def disconnect(session: Session, nouns: Connectable, name: str) -> None:
-    """End the export."""
+def disconnect(session: Session, nouns: Connectable, name: str, as_file: bool = False) -> None:
+    """End the export, or take the file away."""
     found = nouns.find(name)
-    nouns.disconnect(found["id"])
+    nouns.disconnect(found["id"], as_file=as_file)
     session.out.line(f"{nouns.noun} {name} is disconnected.")
     if session.out.as_json:
         session.out.json({"disconnected": {"id": found["id"]}})

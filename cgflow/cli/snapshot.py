@@ -76,9 +76,10 @@ def show(session: Session, name: str) -> None:
 @snapshot.command()
 @with_session
 @click.argument("name", metavar="SNAPSHOT")
-def connect(session: Session, name: str) -> None:
+@connecting.as_file
+def connect(session: Session, name: str, as_file: bool) -> None:
     """Export a snapshot, for reading alone, and print its address."""
-    connecting.connect(session, session.client.snapshots, name)
+    connecting.connect(session, session.client.snapshots, name, as_file)
 
 
 @snapshot.command()

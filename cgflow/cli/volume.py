@@ -132,14 +132,16 @@ def revert(session: Session, name: str, snapshot: str, waiting: Waiting) -> None
 @volume.command()
 @with_session
 @click.argument("name", metavar="VOLUME")
-def connect(session: Session, name: str) -> None:
+@connecting.as_file
+def connect(session: Session, name: str, as_file: bool) -> None:
     """Export a volume and print its address."""
-    connecting.connect(session, session.client.volumes, name)
+    connecting.connect(session, session.client.volumes, name, as_file)
 
 
 @volume.command()
 @with_session
 @click.argument("name", metavar="VOLUME")
-def disconnect(session: Session, name: str) -> None:
+@connecting.as_file
+def disconnect(session: Session, name: str, as_file: bool) -> None:
     """End the export of a volume."""
-    connecting.disconnect(session, session.client.volumes, name)
+    connecting.disconnect(session, session.client.volumes, name, as_file)

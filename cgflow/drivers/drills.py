@@ -36,7 +36,7 @@ CALLS = frozenset(
         *("start", "stop", "report", "inventory", "connection", "open_session", "fence"),
         *("create_group", "delete_group", "create_volume", "delete_volume", "extend_volume"),
         *("prepare", "cut", "snapshot", "delete_snapshot", "has_snapshot"),
-        *("export_snapshot", "unexport_snapshot"),
+        *("export_snapshot", "unexport_snapshot", "serve_file", "withdraw_file"),
         *("clone_volume", "move_volume", "restore", "undo_restore", "finish_restore"),
     }
 )

@@ -31,6 +31,7 @@ from cgflow.drivers.contract import (
 )
 from cgflow.drivers.drills import Fault
 from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.hostfiles import HostFiles
 from cgflow.drivers.orders import Faults, Firing
 
 __all__ = ["Fault", "Faults", "FaultyDriver", "FaultyVolumes", "Firing", "with_faults"]
@@ -171,16 +172,32 @@ class FaultyFence(FaultyVolumes, Fencing):
         return self._call("fence", lambda: self._fencing.fence(session), None, session)
 
 
+class FaultyFiles(FaultyVolumes, HostFiles):
+    """The calls of a driver that can serve files of the host, made to fail on order."""
+
+    @property
+    def _files(self) -> HostFiles:
+        return cast(HostFiles, self.driver)
+
+    def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
+        lie = Connection("none", {})
+        return self._call("serve_file", lambda: self._files.serve_file(thing), lie, thing)
+
+    def withdraw_file(self, thing: VolumeSpec | SnapshotSpec) -> None:
+        return self._call("withdraw_file", lambda: self._files.withdraw_file(thing), None, thing)
+
+
 _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
     (GroupSnapshots, FaultyCuts),
     (Cloning, FaultyClones),
     (Regrouping, FaultyMoves),
     (Restoring, FaultyRestores),
 )
+_RARER: tuple[tuple[type, type[FaultyVolumes]], ...] = ((Fencing, FaultyFence), (HostFiles, FaultyFiles))
 
 
 class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores):
-    """A driver with every ability but to fence, made to fail on order. ``driver`` is the one inside."""
+    """A driver with all but the rarer abilities, made to fail on order. ``driver`` is the one inside."""
 
     def __init__(self, driver: StorageDriver, faults: Faults) -> None:
         super().__init__(driver, faults)
@@ -192,8 +209,9 @@ class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores):
 def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
     """Return the driver made to fail on order, with the same abilities as it has."""
     able = [faulty for ability, faulty in _ABILITIES if isinstance(driver, ability)]
-    if isinstance(driver, Fencing):
-        able.append(FaultyFence)
+    rarer = [faulty for ability, faulty in _RARER if isinstance(driver, ability)]
+    if rarer:
+        able += rarer
     elif len(able) == len(_ABILITIES):
         return FaultyDriver(driver, faults)
     kind = type("FaultyPart", (*able, FaultyVolumes), {})

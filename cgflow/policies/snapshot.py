@@ -47,4 +47,11 @@ RULES = [
         "Withdraw the address of a snapshot (os-terminate_connection).",
         _ACTION,
     ),
+    guard(
+        "cgflow:host_file",
+        ADMIN,
+        "Have a volume or a snapshot as a file on the backend's host (`cgflow:file` in a connector).",
+        "POST /volumes/{volume_id}/action",
+        _ACTION,
+    ),
 ]

@@ -14,6 +14,7 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver, FaultyMoves, FaultyVolumes, with_faults
+from cgflow.drivers.hostfiles import HostFiles
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from tests.support.memory import outcomes
@@ -254,6 +255,26 @@ def test_wrapping_keeps_the_abilities_of_the_driver():
     assert not isinstance(mover, GroupSnapshots | Cloning | Restoring)
     with pytest.raises(TypeError, match="OnlyVolumes has no GroupSnapshots, Cloning, Regrouping, Restoring"):
         FaultyDriver(plain, Faults())
+
+
+def test_the_files_of_a_driver_can_be_made_to_fail():
+    class Filer(FaultyVolumes):
+        """A driver that can serve files, and nothing else."""
+
+        def serve_file(self, thing):
+            return thing
+
+        def withdraw_file(self, thing):
+            return thing
+
+    faults = Faults()
+    filer = with_faults(Filer(MemoryDriver(), Faults()), faults)
+    assert isinstance(filer, HostFiles)
+    for call in (filer.serve_file, filer.withdraw_file):
+        assert call(ONE) == ONE
+        faults.order(Fault(call.__name__, "busy", target=ONE.id))
+        with pytest.raises(BusyDriverError, match="failed by order"):
+            call(ONE)
 
 
 @pytest.mark.parametrize(

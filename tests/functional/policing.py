@@ -98,6 +98,7 @@ BODIES: dict[str, Any] = {
     },
     "volume_extension:snapshot_actions:initialize_connection": {"os-initialize_connection": {}},
     "volume_extension:snapshot_actions:terminate_connection": {"os-terminate_connection": {}},
+    "cgflow:host_file": {"os-initialize_connection": {"connector": {"cgflow:file": True}}},
     "flow:retry": {"retry": {}},
     "flow:skip": {"skip": {"task": "driver.cut", "reason": "x"}},
     "flow:abandon": {"abandon": {"reason": "x"}},

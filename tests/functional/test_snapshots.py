@@ -84,3 +84,27 @@ def test_force_does_not_take_one_out_of_a_cgsnapshot(caller: Caller) -> None:
             f"Invalid snapshot: Snapshot {snapshot_id} is part of a cgsnapshot "
             "and has to be deleted together with the cgsnapshot."
         )
+
+
+@pytest.mark.parametrize(
+    ("noun", "action"),
+    [
+        ("volumes", "os-initialize_connection"),
+        ("volumes", "os-terminate_connection"),
+        # The file of a copy goes with its address.
+        ("snapshots", "os-initialize_connection"),
+    ],
+)
+def test_a_file_of_the_host_is_for_administrators_and_for_backends_that_have_them(
+    caller: Caller, member: Caller, noun: str, action: str
+) -> None:
+    volume_id = caller.volume()
+    ids = {"volumes": volume_id, "snapshots": caller.snapshot(volume_id)}
+    path = f"/{noun}/{ids[noun]}/action"
+    wish = {action: {"connector": {"cgflow:file": True}}}
+    assert "cgflow:host_file" in refused(member.post(path, wish), 403, "forbidden")
+    assert "cannot serve files" in refused(caller.post(path, wish), 400, "badRequest")
+    for nonsense in ("yes", 1, None):
+        wrong = {action: {"connector": {"cgflow:file": nonsense}}}
+        assert "cgflow:file" in refused(caller.post(path, wrong), 400, "badRequest")
+    assert caller.post(path, {action: {"connector": {"cgflow:file": False}}}).status_code < 300

@@ -98,6 +98,9 @@ class Bench:
         """End everything and remove the directory."""
         self.hang_up()
         self.driver.stop()
+        files = StateDir(self.state_dir).files
+        for name in files.wanted():
+            files.remove(name)
         homes = self.state_dir / "homes"
         for folder in homes.iterdir() if homes.exists() else []:
             if not folder.is_dir():

@@ -14,15 +14,19 @@ def place(thing: VolumeSpec | SnapshotSpec) -> str:
     return thing.group_id or volume_id
 
 
+def uri(home: Home, export: str) -> str:
+    """Return the address of an export in one word."""
+    return f"nbd+unix:///{export}?socket={home.sockets.nbd}"
+
+
 def nbd(home: Home, export: str, size_bytes: object, *, read_only: bool) -> Connection:
     """Return the address of an export."""
-    socket = str(home.sockets.nbd)
     return Connection(
         protocol="nbd",
         data={
-            "uri": f"nbd+unix:///{export}?socket={socket}",
+            "uri": uri(home, export),
             "export": export,
-            "socket": socket,
+            "socket": str(home.sockets.nbd),
             "read_only": read_only,
             "size_bytes": size_bytes,
         },

@@ -21,6 +21,7 @@ from cgflow.drivers.kind import Kind
 from cgflow.drivers.qsd import volumes
 from cgflow.drivers.qsd.addresses import GIB, nbd, place
 from cgflow.drivers.qsd.copies import Copies
+from cgflow.drivers.qsd.filing import Filing
 from cgflow.drivers.qsd.home import Home, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
 from cgflow.drivers.qsd.rearranging import Rearranging
@@ -41,7 +42,7 @@ OPTIONS: list[cfg.Opt] = [
 ]
 
 
-class QsdDriver(Copies, Rearranging, StorageDriver):
+class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
     """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD on unix sockets."""
 
     def __init__(

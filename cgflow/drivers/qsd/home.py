@@ -21,6 +21,7 @@ from cgflow import clock
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, layer_number
 from cgflow.drivers.qsd.daemon import Daemon, Sockets
+from cgflow.drivers.qsd.files import Files
 from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.errors import DriverError, FinalDriverError
@@ -40,6 +41,7 @@ class Surroundings:
     """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting."""
 
     program: str
+    files: Files
     trace: Trace
     stopping: threading.Event
 

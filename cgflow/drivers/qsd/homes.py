@@ -14,9 +14,10 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
-from cgflow.drivers.qsd import merge, moves
+from cgflow.drivers.qsd import home_files, merge, moves
 from cgflow.drivers.qsd.home import (
     Home,
     Surroundings,
@@ -30,7 +31,7 @@ from cgflow.drivers.qsd.home import (
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.recovery import make_ready, settled
 from cgflow.drivers.qsd.statedir import StateDir
-from cgflow.errors import AmbiguousDriverError, DriverError, FinalDriverError
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEATHS_ALLOWED = 5
@@ -42,7 +43,7 @@ class Homes:
 
     def __init__(self, state: StateDir, program: str, trace: Trace) -> None:
         self._state = state
-        self._around = Surroundings(program=program, trace=trace, stopping=threading.Event())
+        self._around = Surroundings(program, state.files, trace, stopping=threading.Event())
         self._lock = threading.Lock()
         self._threads_lock = threading.Lock()
         self._homes: dict[str, Home] = {}
@@ -64,6 +65,7 @@ class Homes:
         self._settle_moves()
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="qsd-start") as pool:
             list(pool.map(self._serve, self._homes.values()))
+        self._remove_stray_files()
         self._begin(self._sweep_all, "qsd-sweep")
 
     def stop(self) -> None:
@@ -142,7 +144,9 @@ class Homes:
         found = [text for key, text in self._unreadable.items() if home_id in (None, key)]
         for home in self.all():
             if home_id in (None, home.id):
-                found.extend(home.problems.values())
+                found.extend([*home.problems.values(), *home_files.problems(home)])
+        if home_id is None:
+            found += [f"the file {name} belongs to nothing: unmount it" for name in self._stray_files()]
         return sorted(found)
 
     def _recognise(self, home_id: str) -> Home | None:
@@ -179,6 +183,19 @@ class Homes:
                     moves.release(home, volume_id)
                 except OSError as error:
                     home.problems["move"] = f"a move to {home.id} cannot be forgotten: {words(error)}"
+
+    def _remove_stray_files(self) -> None:
+        for name in self._stray_files():
+            # One that stays is a problem, and told.
+            with suppress(BusyDriverError):
+                self._state.files.remove(name)
+
+    def _stray_files(self) -> set[str]:
+        """Return the files of what was deleted or withdrawn; while a home is not understood, none."""
+        if self._unreadable:
+            return set()
+        held = [volume for home in self.all() for volume in home.manifest.held()]
+        return self._state.files.wanted() - {name for each in held for name in (each.id, *each.exported)}
 
     def _serve(self, home: Home) -> None:
         with home.lock:

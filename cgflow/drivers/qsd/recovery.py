@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cgflow.drivers.qsd import chain, manifest, merge, qcow2
+from cgflow.drivers.qsd import chain, home_files, manifest, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, job_id
 from cgflow.drivers.qsd.home import Home, words
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
@@ -96,10 +96,13 @@ def _resume(home: Home) -> None:
         # that its maker did not survive would answer that nothing has.
         home.save(_with_sizes(home, chain.after_death(home.manifest)), releasing=True)
         home.trace("recovery:after-death")
+        # Those who hold one open must not go on with another daemon, over writes that were lost.
+        home_files.end(home)
         home.begin_daemon()
     home.trace("recovery:after-settle")
     _settle_sizes(home)
     match(home)
+    home_files.match(home)
     home.remove_strays()
 
 

@@ -64,6 +64,7 @@ def undo(home: Home, restore_id: str) -> None:
         exports = graph.exports()
         for volume_id in volumes:
             merge.interrupt(home, volume_id)
+            home.around.files.remove(volume_id)
             # One that could not be served must still be put back.
             if volume_id in exports:
                 graph.detach(volume_id)

@@ -150,6 +150,7 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 
 def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
+    home.around.files.remove(snapshot_id)
     graph.detach(snapshot_id)
     home.trace("unexport:after-detach")
     left = tuple(key for key in volume.exported if key != snapshot_id)

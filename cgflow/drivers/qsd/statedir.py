@@ -1,8 +1,9 @@
 """The state directory of a driver: known by a marker, used by one process at a time.
 
 Layout: ``homes/<id>/`` for each consistency group or lone volume, ``run/`` for
-the sockets (short names: the system limits socket paths to 107 bytes), and the
-marker, which is also what the lock is taken on.
+the sockets (short names: the system limits socket paths to 107 bytes) and pids,
+``files/`` for the exports that are files of the host, and the marker, which is
+also what the lock is taken on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 from pathlib import Path
 
 from cgflow.drivers.qsd.daemon import Sockets
+from cgflow.drivers.qsd.files import Files
 from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.errors import ConfigError
 
@@ -28,6 +30,7 @@ class StateDir:
         self.path = path.absolute()
         self.homes = self.path / "homes"
         self._run = self.path / "run"
+        self.files = Files(self.path / "files", self._run)
         self._lock: int | None = None
 
     def sockets(self, home_id: str) -> Sockets:

@@ -59,6 +59,7 @@ def delete(home: Home, volume_id: str) -> None:
         merge.interrupt(home, volume_id)
         volume = home.manifest.volumes[volume_id]
         refuse_cloned(home, volume)
+        home.around.files.remove(volume_id)
         # A volume that could not be served must still be removable.
         if volume_id in graph.exports():
             graph.detach(volume_id)

@@ -110,6 +110,17 @@ def test_connect_without_an_address_prints_what_there_is(service: CannedService,
     assert "pool/image" in cgflow("volume", "connect", "data").stdout
 
 
+def test_a_file_is_asked_for_and_its_path_printed(service: CannedService, cgflow: Cgflow) -> None:
+    info = {"driver_volume_type": "nbd", "data": {"uri": "nbd+unix:///v?socket=/s", "path": "/var/files/v"}}
+    service.plays("POST", f"/volumes/{V}/action", {"connection_info": info})
+    assert cgflow("volume", "connect", "data", "--file").stdout == "/var/files/v\n"
+    assert service.asked[-1].body == {"os-initialize_connection": {"connector": {"cgflow:file": True}}}
+    assert cgflow("volume", "disconnect", "data", "--file").exit_code == 0
+    assert service.asked[-1].body == {"os-terminate_connection": {"connector": {"cgflow:file": True}}}
+    cgflow("volume", "disconnect", "data")
+    assert service.asked[-1].body == {"os-terminate_connection": {"connector": {}}}
+
+
 def test_snapshots_are_listed_shown_and_connected(service: CannedService, cgflow: Cgflow) -> None:
     service.plays(
         "GET", "/snapshots/detail", {"snapshots": [{"id": "s1", "name": "nightly", "volume_id": V}]}
