@@ -7,16 +7,20 @@ PY := $(VENV)/bin/python
 PACKAGES := python3-venv qemu-system-common qemu-utils libnbd-bin
 PROGRAMS := qemu-storage-daemon qemu-img nbdcopy
 # The tests also run against a PostgreSQL server that they start themselves.
-test soak: PACKAGES += postgresql
-test soak: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || echo initdb)
+test soak prove-postgres: PACKAGES += postgresql
+test soak prove-postgres: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || echo initdb)
+# Volumes are mounted as file systems.
+test prove-postgres: PACKAGES += fuse3 e2fsprogs
+test prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
 
-.PHONY: demo test soak check bench serve clean programs
+.PHONY: demo test soak prove-postgres check bench serve clean programs
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
 	@echo "make test    all checks and tests"
 	@echo "make soak    at least 500 kills at random moments, on SQLite and PostgreSQL"
+	@echo "make prove-postgres    PostgreSQL on two members recovers from every cgsnapshot (root)"
 	@echo "make check   lint, types, layers and file sizes only"
 	@echo "make bench   ratios, measured in one run"
 	@echo "make serve   serve on 127.0.0.1:8776 with the state in ./state"
@@ -31,6 +35,10 @@ test: check programs
 # What was wrong in a life of it is met again with --life added.
 soak: $(VENV)/ready programs
 	$(PY) -m tests.soak $(SOAK)
+
+# PostgreSQL with data and log on two members: make prove-postgres PROVE="--cgsnapshots 20".
+prove-postgres: $(VENV)/ready programs
+	$(PY) -m tests.proof $(PROVE)
 
 check: $(VENV)/ready
 	$(VENV)/bin/ruff check .

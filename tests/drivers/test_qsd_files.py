@@ -17,7 +17,8 @@ from cgflow.drivers.hostfiles import HostFiles
 from cgflow.drivers.qsd.driver import GIB
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import BusyDriverError, FinalDriverError
-from tests.support.parts import loop_device, require_files, until
+from tests.support.disks import loop_device
+from tests.support.parts import require_disks, until
 from tests.support.qsd import BLOCK, Bench, read, take, write
 
 pytestmark = pytest.mark.real
@@ -27,7 +28,7 @@ WORKERS = 8
 
 @pytest.fixture(autouse=True)
 def _parts() -> None:
-    require_files()
+    require_disks()
 
 
 def served(bench: Bench, thing: VolumeSpec | SnapshotSpec) -> Path:

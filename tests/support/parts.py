@@ -13,14 +13,12 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
+from tests.support import disks
+
 PACKAGES = {
     "qemu-storage-daemon": "qemu-system-common",
     "qemu-img": "qemu-utils",
     "nbdcopy": "libnbd-bin",
-    "nbdfuse": "libnbd-bin",
-    "fusermount3": "fuse3",
-    "mkfs.ext4": "e2fsprogs",
-    "losetup": "mount",
 }
 PATIENCE_S = 60
 _PAUSE_S = 0.05
@@ -42,27 +40,11 @@ def require(*programs: str) -> None:
             missing(f"{program} is missing (apt-get install {PACKAGES[program]})")
 
 
-def require_files() -> None:
-    """See that volumes can be files of this host, and those loop devices."""
-    require("nbdfuse", "fusermount3", "losetup")
-    if os.geteuid() != 0:
-        missing("only root can set up loop devices")
-    if not Path("/dev/fuse").exists():
-        missing("this host has no FUSE: /dev/fuse is missing")
-
-
-@contextmanager
-def loop_device(path: Path, *, read_only: bool = False) -> Iterator[Path]:
-    """Make a file a block device, for as long as it is needed; reads and writes go past the page cache."""
-    asked = ["losetup", "--find", "--show", "--direct-io=on", *(["--read-only"] if read_only else []), path]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        missing(f"a loop device cannot be set up here: {done.stderr.strip()}")
-    device = Path(done.stdout.strip())
-    try:
-        yield device
-    finally:
-        subprocess.run(["losetup", "--detach", device], check=True)
+def require_disks() -> None:
+    """See that volumes can be files of this host, and those mounted."""
+    reason = disks.lacking()
+    if reason is not None:
+        missing(reason)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from cgflow.client.client import Client
+from cgflow.drivers.qsd.statedir import StateDir
 
 READY_S = 60
 
@@ -80,9 +81,13 @@ class Served:
         aside.rename(path)
 
     def end(self) -> None:
-        """End the service if it runs, and every storage daemon that it left serving."""
+        """End the service if it runs, and every file and storage daemon that it left serving."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        for folder in self.state_dir.glob("*/files"):
+            files = StateDir(folder.parent).files
+            for name in files.wanted():
+                files.remove(name)
         for manifest in self.state_dir.glob("qsd/homes/*/manifest.json"):
             end_daemon(manifest.parent)
 

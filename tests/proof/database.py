@@ -1,0 +1,124 @@
+"""One PostgreSQL whose data and write-ahead log lie in two folders, and what is asked of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import psycopg
+
+from tests.support.postgres import program
+
+OWNER = "nobody"
+"""Who runs the server, which refuses to be root."""
+
+_SETTINGS = """
+listen_addresses = ''
+max_connections = 30
+shared_buffers = 32MB
+max_wal_size = 64MB
+min_wal_size = 32MB
+checkpoint_timeout = 30s
+logging_collector = off
+"""
+
+
+class DatabaseBroken(Exception):
+    """The server does not start, or what it holds is wrong; the message says which."""
+
+
+class Database:
+    """A server over ``data`` and ``wal``, with its socket and its log in ``run``."""
+
+    def __init__(self, data: Path, wal: Path, run: Path) -> None:
+        self._data, self._wal, self._run = data / "db", wal / "wal", run
+        run.mkdir(parents=True, exist_ok=True)
+        for folder in (data, wal, run):
+            shutil.chown(folder, OWNER)
+
+    def make(self) -> None:
+        """Make an empty cluster with checksums; its configuration is on disk when this returns."""
+        self._call("initdb", "-D", self._data, "-X", self._wal, "-A", "trust", "-U", "cg", "--data-checksums",
+                   "--wal-segsize=4", "-E", "UTF8", "--locale=C")  # fmt: skip
+        configuration = self._data / "postgresql.conf"
+        with configuration.open("a") as stream:
+            stream.write(_SETTINGS)
+            stream.flush()
+            # What nobody made durable may be missing after a crash, and a cut is like one.
+            os.fsync(stream.fileno())
+
+    def adopt(self) -> None:
+        """Make a copy of another server's folders ready to start, as one would after a power failure."""
+        link = self._data / "pg_wal"
+        link.unlink()
+        link.symlink_to(self._wal)
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def start(self) -> None:
+        """Start, and return when recovery is done. Raises: DatabaseBroken, with the end of the log."""
+        options = f"-c unix_socket_directories={self._run}"
+        try:
+            self._call("pg_ctl", "-D", self._data, "-w", "-t", 120, "-l", self._log, "-o", options, "start")
+        except DatabaseBroken:
+            told = [line for line in self.log().splitlines() if "PANIC" in line or "FATAL" in line]
+            raise DatabaseBroken(told[0] if told else self.log()[-500:]) from None
+
+    def stop(self) -> None:
+        """Stop at once, without a checkpoint; one that does not run is left alone."""
+        if (self._data / "postmaster.pid").exists():
+            self._call("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        """Return a session in which every statement is a transaction."""
+        return psycopg.connect(f"host={self._run} user=cg dbname=postgres", autocommit=True)
+
+    def ask(self, query: str) -> tuple[object, ...]:
+        """Return the one row that a query has."""
+        with self.connect() as session:
+            row = session.execute(query.encode()).fetchone()
+            assert row is not None
+            return row
+
+    def tell(self, *statements: str) -> None:
+        """Run statements, one transaction each."""
+        with self.connect() as session:
+            for statement in statements:
+                session.execute(statement.encode())
+
+    def client(self, name: str, *arguments: object) -> subprocess.Popen[bytes]:
+        """Begin one of PostgreSQL's own client programs on this server."""
+        words = [program(name), "-h", str(self._run), "-U", "cg", *map(str, arguments)]
+        log = (self._run / f"{name}.log").open("ab")
+        with log:
+            return subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+
+    def run(self, name: str, *arguments: object) -> None:
+        """Run one of PostgreSQL's own client programs to its end. Raises: DatabaseBroken, with its words."""
+        if self.client(name, *arguments).wait() != 0:
+            said = (self._run / f"{name}.log").read_text(errors="replace")
+            raise DatabaseBroken(f"{name} objects: {said.strip()[-500:]}")
+
+    def log(self) -> str:
+        """Return what the server has said."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def redo_s(self) -> str:
+        """Return how many seconds the last recovery took to go through the log, as the server tells it."""
+        told = [line for line in self.log().splitlines() if "redo done" in line]
+        return told[-1].rpartition("elapsed: ")[2].removesuffix(" s") if told else "0"
+
+    @property
+    def _log(self) -> Path:
+        return self._run / "log"
+
+    def _call(self, name: str, *arguments: object) -> None:
+        words = [program(name), *map(str, arguments)]
+        # To a file and not a pipe, which a server that was started would keep open.
+        with (self._run / f"{name}.log").open("w+b") as log:
+            done = subprocess.run(words, stdout=log, stderr=log, user=OWNER, cwd=self._run, check=False,
+                                  start_new_session=True)  # fmt: skip
+            if done.returncode != 0:
+                log.seek(0)
+                raise DatabaseBroken(f"{name}: {log.read().decode(errors='replace').strip()[-500:]}")

@@ -1,0 +1,46 @@
+"""Where the proof is played: volumes of a served cgflow, as file systems of this host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.demo.stage import Stage
+from tests.proof.database import Database
+from tests.support.disks import file_system, loop_device, run
+
+MEMBERS = ("data", "wal")
+TYPE = "database"
+
+
+@contextmanager
+def mounted(stage: Stage, volume_id: str, folder: Path, *, fresh: bool = False) -> Iterator[Path]:
+    """Have a volume as a file, make that a loop device, and mount it; ``fresh`` makes a file system first."""
+    with ExitStack() as undo:
+        path = Path(stage.client.volumes.connect(volume_id, as_file=True)["data"]["path"])
+        # The service takes it away, if it still can: whoever ends the service does it in any case.
+        undo.callback(_withdraw, stage, volume_id)
+        device = undo.enter_context(loop_device(path))
+        if fresh:
+            run("mkfs.ext4", "-q", device)
+        yield undo.enter_context(file_system(device, folder))
+
+
+@contextmanager
+def database_on(
+    stage: Stage, volumes: Mapping[str, str], folder: Path, *, fresh: bool = False
+) -> Iterator[Database]:
+    """Mount the volumes, given by member, and have a database over them, stopped in the end."""
+    with ExitStack() as undo:
+        data, wal = (
+            undo.enter_context(mounted(stage, volumes[name], folder / name, fresh=fresh)) for name in MEMBERS
+        )
+        database = Database(data, wal, folder / "run")
+        undo.callback(database.stop)
+        yield database
+
+
+def _withdraw(stage: Stage, volume_id: str) -> None:
+    if stage.served.process.poll() is None:
+        stage.client.volumes.disconnect(volume_id, as_file=True)

@@ -1,0 +1,37 @@
+"""Whether a database that was started on a copy is what it has to be."""
+
+from __future__ import annotations
+
+from tests.proof.database import Database, DatabaseBroken
+from tests.proof.load import Mark
+
+_BALANCES = """
+SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM pgbench_branches),
+       (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT coalesce(sum(delta), 0) FROM pgbench_history)
+"""
+
+
+def judge(database: Database, before: Mark, after: Mark) -> int:
+    """Start a database on a copy, look at all of it, and return its rows.
+
+    ``before`` and ``after`` were taken around the call that copied it. Raises:
+    DatabaseBroken, naming what is wrong.
+    """
+    database.adopt()
+    database.start()
+    if "automatic recovery in progress" not in database.log():
+        raise DatabaseBroken("it found nothing to recover, so it was not copied at work")
+    count, low, high = (
+        int(str(value)) for value in database.ask("SELECT count(*), min(n), max(n) FROM recorded")
+    )
+    if (low, high) != (1, count):
+        raise DatabaseBroken(f"of {high} rows {high - count} are missing")
+    if count < before.committed:
+        raise DatabaseBroken(f"{before.committed - count} rows are lost that were committed before the call")
+    if count > after.begun:
+        raise DatabaseBroken(f"{count - after.begun} rows are there that were begun after the call")
+    balances = database.ask(_BALANCES)
+    if len(set(balances)) != 1:
+        raise DatabaseBroken(f"the balances differ: {balances}")
+    database.run("pg_amcheck", "--install-missing", "--heapallindexed", "--no-dependent-indexes", "postgres")
+    return count

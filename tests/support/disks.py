@@ -1,0 +1,71 @@
+"""Files as block devices and file systems of this host, taken down again whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGES = {
+    "nbdfuse": "libnbd-bin",
+    "fusermount3": "fuse3",
+    "mkfs.ext4": "e2fsprogs",
+    "losetup": "mount",
+}
+
+
+def lacking() -> str | None:
+    """Return why files of volumes cannot be mounted on this host, or None if they can."""
+    if os.geteuid() != 0:
+        return "only root can set up loop devices and mount them"
+    absent = [name for name in PACKAGES if shutil.which(name) is None]
+    if absent:
+        packages = " ".join(sorted({PACKAGES[name] for name in absent}))
+        return f"{', '.join(absent)} missing (apt-get install {packages})"
+    if not Path("/dev/fuse").exists():
+        return "this host has no FUSE: /dev/fuse is missing"
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(2**20)
+        try:
+            with loop_device(Path(file.name)):
+                return None
+        except DiskError as error:
+            return f"a loop device cannot be set up here: {error}"
+
+
+class DiskError(Exception):
+    """A program that works on disks has failed; the message is what it said."""
+
+
+@contextmanager
+def loop_device(path: Path) -> Iterator[Path]:
+    """Make a file a block device, for as long as it is needed; its I/O goes past the page cache."""
+    device = Path(run("losetup", "--find", "--show", "--direct-io=on", path))
+    try:
+        yield device
+    finally:
+        run("losetup", "--detach", device)
+
+
+@contextmanager
+def file_system(device: Path, folder: Path) -> Iterator[Path]:
+    """Mount a device that has a file system on a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run("mount", device, folder)
+    try:
+        yield folder
+    finally:
+        run("umount", folder)
+
+
+def run(*command: object) -> str:
+    """Run a program to its end and return what it said. Raises: DiskError."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise DiskError(f"'{' '.join(words)}' ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout.strip()
