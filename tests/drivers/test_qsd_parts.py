@@ -70,6 +70,7 @@ def full_manifest(home_id: str) -> Manifest:
         is_group=True,
         created_at="2026-01-01T00:00:00.000000",
         next_layer=7,
+        nbd_port=10809,
         daemon=manifest.DaemonRecord(pid=10, start_time=20),
         volumes={"v": volume},
         cuts={"c1": Cut(members=("s1",), evidence={"duration_ms": 1.5}, is_lost=True)},
@@ -82,6 +83,17 @@ def full_manifest(home_id: str) -> Manifest:
 def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = full_manifest(tmp_path.name)
     manifest.write(tmp_path, written)
+    assert manifest.read(tmp_path) == written
+
+
+def test_a_manifest_from_before_there_were_ports_is_read(tmp_path: Path) -> None:
+    written = replace(full_manifest(tmp_path.name), nbd_port=None)
+    manifest.write(tmp_path, written)
+    path = tmp_path / manifest.FILE
+    whole = json.loads(path.read_text())
+    del whole["body"]["nbd_port"]
+    whole["checksum"] = manifest._checksum(json.dumps(whole["body"], sort_keys=True))
+    path.write_text(json.dumps(whole))
     assert manifest.read(tmp_path) == written
 
 

@@ -18,7 +18,10 @@ from tests.support import disks
 PACKAGES = {
     "qemu-storage-daemon": "qemu-system-common",
     "qemu-img": "qemu-utils",
+    "qemu-io": "qemu-utils",
     "nbdcopy": "libnbd-bin",
+    "nbdinfo": "libnbd-bin",
+    "openssl": "openssl",
 }
 PATIENCE_S = 60
 _PAUSE_S = 0.05

@@ -12,6 +12,8 @@ import pytest
 from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.drivers.qsd.home import untraced
+from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import DriverError
@@ -33,17 +35,18 @@ def require_qsd() -> None:
 class Bench:
     """Drivers over one state directory, one after the other."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, tcp: Tcp | None = None) -> None:
         # Socket paths are limited to 107 bytes, so not under pytest's own long directories.
         self.root = Path(tempfile.mkdtemp(prefix="qsd-", dir="/tmp")) if root is None else root
         self.state_dir = self.root / "s"
+        self.tcp = tcp
         self.driver = QsdDriver(self.state_dir)
         self._clients: list[NbdClient] = []
 
     def start(self, trace: Callable[[str], None] | None = None) -> QsdDriver:
         """Stop the driver there is and start another, as the next process would."""
         self.driver.stop()
-        self.driver = QsdDriver(self.state_dir) if trace is None else QsdDriver(self.state_dir, trace=trace)
+        self.driver = QsdDriver(self.state_dir, tcp=self.tcp, trace=trace or untraced)
         self.driver.start()
         return self.driver
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgflow.drivers.qsd import merge, qcow2, volumes
+from cgflow.drivers.qsd.addresses import image
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.drivers.qsd.recovery import settled
@@ -39,7 +40,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
     """
     part = target.new_part()
     try:
-        with _reading(source, part.stem, copied) as (uri, held_bytes):
+        with _reading(source, part.stem, copied) as (words, held_bytes):
             if held_bytes > size_bytes:
                 raise FinalDriverError(
                     f"volume {volume_id} of {size_bytes} bytes is too small for snapshot {copied[1]} "
@@ -47,7 +48,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
                 )
             with or_nothing(f"volume {volume_id} could not be cloned"):
                 qcow2.create(part, size_bytes)
-            _copy(target, uri, part)
+            _copy(target, words, part)
         target.trace("clone:after-copy")
         volumes.begin(target, volume_id, size_bytes, lambda file: _adopt(part, file))
     finally:
@@ -55,8 +56,8 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
 
 
 @contextmanager
-def _reading(home: Home, name: str, copied: tuple[str, str]) -> Iterator[tuple[str, int]]:
-    """Serve a snapshot under a name of its own while it is copied; yield the address and size in bytes."""
+def _reading(home: Home, name: str, copied: tuple[str, str]) -> Iterator[tuple[list[str], int]]:
+    """Serve a snapshot under a name of its own while it is copied; yield how to read it and its bytes."""
     volume_id, snapshot_id = copied
     with settled(home) as graph:
         frozen_layer(home, volume_id, snapshot_id)
@@ -71,7 +72,7 @@ def _reading(home: Home, name: str, copied: tuple[str, str]) -> Iterator[tuple[s
             raise
     home.trace("clone:after-export")
     try:
-        yield f"nbd+unix:///{name}?socket={home.sockets.nbd}", size
+        yield image(home, name), size
     finally:
         _withdraw(home, name, volume_id)
 
@@ -96,14 +97,14 @@ def _adopt(part: Path, file: Path) -> None:
     sync_folder(file.parent)
 
 
-def _copy(target: Home, uri: str, part: Path) -> None:
-    """Fill an empty image with what an address serves, durably; holes stay holes.
+def _copy(target: Home, source: list[str], part: Path) -> None:
+    """Fill an empty image with what ``qemu-img`` reads by these words, durably; holes stay holes.
 
     Raises: FinalDriverError if the disk is full or the program is missing;
     BusyDriverError if it broke off for another reason.
     """
     command = [PROGRAM, "convert", "-n", "--target-is-zero", "-p", "-t", "writeback"]
-    command += ["-f", "raw", "-O", "qcow2", uri, str(part)]
+    command += ["-O", "qcow2", *source, str(part)]
     with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as complaint:
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=complaint)  # noqa: S603

@@ -15,11 +15,12 @@ import resource
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cgflow.drivers.qsd.listening import quoted
 from cgflow.drivers.qsd.qmp import DaemonLost, QmpClient
 from cgflow.drivers.qsd.records import DaemonRecord
 from cgflow.errors import BusyDriverError, ConfigError
@@ -41,6 +42,11 @@ class Sockets:
 
     qmp: Path
     nbd: Path
+
+    def server(self) -> list[str]:
+        """Return the words that have qemu-storage-daemon serve NBD on the socket."""
+        # Without max-connections, the 101st client hangs for ever.
+        return ["--nbd-server", f"addr.type=unix,addr.path={quoted(self.nbd)},max-connections=0"]
 
     def check(self) -> None:
         """Raises: ConfigError, if the system cannot hold paths this long."""
@@ -81,8 +87,10 @@ class Daemon:
         bury(self._folder, self.record)
 
 
-def spawn(program: str, folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon:
-    """Begin a daemon that serves nothing yet. There must be none.
+def spawn(
+    program: str, folder: Path, sockets: Sockets, server: Sequence[str], on_lost: Callable[[], None]
+) -> Daemon:
+    """Begin a daemon that exports nothing yet, with the NBD server of these words. There must be none.
 
     Raises: BusyDriverError with the end of its log, if it does not come up.
     """
@@ -91,11 +99,10 @@ def spawn(program: str, folder: Path, sockets: Sockets, on_lost: Callable[[], No
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         arguments = [
             program,
-            "--chardev", f"socket,id=control,path={_quoted(sockets.qmp)},server=on,wait=off",
+            "--chardev", f"socket,id=control,path={quoted(sockets.qmp)},server=on,wait=off",
             "--monitor", "chardev=control",
-            # Without this, the 101st client hangs for ever.
-            "--nbd-server", f"addr.type=unix,addr.path={_quoted(sockets.nbd)},max-connections=0",
             "--pidfile", str(folder / _PID),
+            *server,
         ]  # fmt: skip
         log = str(folder / _LOG)
         pid = os.posix_spawnp(
@@ -158,6 +165,14 @@ def is_running(folder: Path) -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def arguments(pid: int) -> list[str]:
+    """Return the words that a process was begun with, none if there is no such process."""
+    try:
+        return [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:
@@ -234,8 +249,3 @@ def _allow_many_files(pid: int) -> None:
 def _end_of(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return "; ".join(lines[-3:]) or f"it left no message in {log}"
-
-
-def _quoted(path: Path) -> str:
-    """Double the commas, which separate options on QEMU's command lines."""
-    return str(path).replace(",", ",,")

@@ -18,12 +18,13 @@ from oslo_config import cfg
 from cgflow import __version__
 from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
 from cgflow.drivers.kind import Kind
-from cgflow.drivers.qsd import volumes
+from cgflow.drivers.qsd import listening, volumes
 from cgflow.drivers.qsd.addresses import GIB, nbd, place
 from cgflow.drivers.qsd.copies import Copies
 from cgflow.drivers.qsd.filing import Filing
 from cgflow.drivers.qsd.home import Home, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
+from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.rearranging import Rearranging
 from cgflow.drivers.qsd.recovery import settled
 from cgflow.drivers.qsd.statedir import StateDir
@@ -39,11 +40,12 @@ OPTIONS: list[cfg.Opt] = [
         min=1,
         help="How many times the capacity of the file system may be promised to volumes, which are thin.",
     ),
+    *listening.OPTIONS,
 ]
 
 
 class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
-    """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD on unix sockets."""
+    """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD."""
 
     def __init__(
         self,
@@ -52,13 +54,14 @@ class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
         program: str = "qemu-storage-daemon",
         backend_name: str = "qsd",
         max_over_subscription_ratio: float = 20.0,
+        tcp: Tcp | None = None,
         trace: Trace = untraced,
     ) -> None:
         self._state = StateDir(state_dir)
         self._program = program
         self._backend_name = backend_name
         self._ratio = max_over_subscription_ratio
-        self._homes = Homes(self._state, program, trace)
+        self._homes = Homes(self._state, program, tcp, trace)
 
     def start(self) -> None:
         """See the contract. Merges that a crash interrupted go on in the background."""
@@ -168,11 +171,11 @@ class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
 
 
 def from_options(options: Mapping[str, object]) -> QsdDriver:
-    """Make a driver from ``name``, ``state_dir``, ``program`` and ``max_over_subscription_ratio``.
+    """Make a driver from ``name``, ``state_dir`` and the values of ``OPTIONS``.
 
     Volumes are kept in the folder ``<name>`` of ``state_dir``. Raises: ConfigError, naming the option.
     """
-    unknown = sorted(set(options) - {"name", "state_dir", "program", "max_over_subscription_ratio"})
+    unknown = sorted(set(options) - {"name", "state_dir", *(option.dest for option in OPTIONS)})
     if unknown:
         raise ConfigError(f"the qsd backend knows no option {', '.join(unknown)}")
     name, program = options.get("name", "qsd"), options.get("program", "qemu-storage-daemon")
@@ -186,7 +189,11 @@ def from_options(options: Mapping[str, object]) -> QsdDriver:
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or ratio < 1:
         raise ConfigError(f"max_over_subscription_ratio must be a number of 1 or more, not {ratio!r}")
     return QsdDriver(
-        Path(folder) / name, program=program, backend_name=name, max_over_subscription_ratio=float(ratio)
+        Path(folder) / name,
+        program=program,
+        backend_name=name,
+        max_over_subscription_ratio=float(ratio),
+        tcp=listening.from_options(options),
     )
 
 

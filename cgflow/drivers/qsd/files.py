@@ -22,6 +22,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,8 +63,10 @@ class Files:
         """Whether the file is there and somebody answers for it."""
         return self._process(name) is not None and self._is_mounted(name)
 
-    def serve(self, name: str, uri: str, *, read_only: bool) -> Path:
-        """Make an NBD address a file, unless it is; return when it can be opened.
+    def serve(self, name: str, source: Sequence[str], *, read_only: bool) -> Path:
+        """Make an export a file, unless it is; return when it can be opened.
+
+        ``source`` are the words by which the program finds the export.
 
         Raises: FinalDriverError, if it does not become one; nothing is left then.
         """
@@ -76,7 +79,7 @@ class Files:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             path.touch(mode=0o600)
             try:
-                self._spawn(name, uri, read_only=read_only)
+                self._spawn(name, source, read_only=read_only)
             except FinalDriverError:
                 self.remove(name)
                 raise
@@ -110,7 +113,7 @@ class Files:
             if name in self.wanted():
                 self._end(name)
 
-    def _spawn(self, name: str, uri: str, *, read_only: bool) -> None:
+    def _spawn(self, name: str, source: Sequence[str], *, read_only: bool) -> None:
         log = self._note(name, "log")
         command = [PROGRAM]
         command += ["-r"] if read_only else []
@@ -118,7 +121,7 @@ class Files:
         with _MOUNTS.open() as mounts:
             pid = os.posix_spawnp(
                 PROGRAM,
-                [*command, str(self.path(name)), uri],
+                [*command, str(self.path(name)), *source],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -22,6 +22,7 @@ from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, layer_number
 from cgflow.drivers.qsd.daemon import Daemon, Sockets
 from cgflow.drivers.qsd.files import Files
+from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.errors import DriverError, FinalDriverError
@@ -42,6 +43,7 @@ class Surroundings:
 
     program: str
     files: Files
+    tcp: Tcp | None
     trace: Trace
     stopping: threading.Event
 
@@ -132,11 +134,32 @@ class Home:
         return found is not None
 
     def begin_daemon(self) -> None:
-        """Start a daemon and record it in the manifest. Raises: BusyDriverError, OSError."""
-        fresh = daemon.spawn(self.around.program, self.folder, self.sockets, self._lost)
+        """Start a daemon and record it in the manifest. Raises: DriverError, OSError."""
+        fresh = daemon.spawn(self.around.program, self.folder, self.sockets, self._server(), self._lost)
         self._use(fresh)
         self.trace("daemon:after-spawn")
         self.record_daemon()
+
+    @property
+    def listens_as_asked(self) -> bool:
+        """Whether the adopted daemon serves where it would if it were begun now."""
+        if self._daemon is None:
+            return True
+        words, tcp, port = daemon.arguments(self._daemon.record.pid), self.around.tcp, self.manifest.nbd_port
+        if tcp is None:
+            return not words or set(self.sockets.server()) <= set(words)
+        return port is not None and set(tcp.server(port)) <= set(words)
+
+    def _server(self) -> list[str]:
+        tcp = self.around.tcp
+        if tcp is None:
+            return self.sockets.server()
+        port = self.manifest.nbd_port
+        if port is None or self.manifest.is_vacant:
+            # Nobody was told an address yet, so that there is still a choice.
+            port = tcp.take(self.id)
+            self.save(replace(self.manifest, nbd_port=port))
+        return tcp.server(port)
 
     def record_daemon(self) -> None:
         """Note the adopted daemon in the manifest, if another one stands there. Raises: OSError."""
@@ -196,6 +219,8 @@ class Home:
             clear_folder(self.folder)
         self.sockets.qmp.unlink(missing_ok=True)
         self.sockets.nbd.unlink(missing_ok=True)
+        if self.around.tcp is not None:
+            self.around.tcp.release(self.id)
 
     def _use(self, found: Daemon) -> None:
         self._daemon = found

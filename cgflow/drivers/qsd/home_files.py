@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.qsd import qcow2
-from cgflow.drivers.qsd.addresses import nbd
+from cgflow.drivers.qsd.addresses import file_source, nbd
 from cgflow.drivers.qsd.home import Home, words
 from cgflow.errors import DriverError, FinalDriverError
 
@@ -23,7 +23,7 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
     layer = volume.bound[name] if is_copy else volume.leaf
     size_bytes = qcow2.read_header(home.path(layer)).size_bytes
     address = nbd(home, name, size_bytes, read_only=is_copy)
-    path = home.around.files.serve(name, str(address.data["uri"]), read_only=is_copy)
+    path = home.around.files.serve(name, file_source(home, name), read_only=is_copy)
     home.problems.pop(_problem(name), None)
     return address, path
 

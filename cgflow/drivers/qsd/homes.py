@@ -28,6 +28,7 @@ from cgflow.drivers.qsd.home import (
     or_nothing,
     words,
 )
+from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.recovery import make_ready, settled
 from cgflow.drivers.qsd.statedir import StateDir
@@ -41,9 +42,9 @@ _DEATHS_WITHIN = 60.0
 class Homes:
     """The homes under a state directory."""
 
-    def __init__(self, state: StateDir, program: str, trace: Trace) -> None:
+    def __init__(self, state: StateDir, program: str, tcp: Tcp | None, trace: Trace) -> None:
         self._state = state
-        self._around = Surroundings(program, state.files, trace, stopping=threading.Event())
+        self._around = Surroundings(program, state.files, tcp, trace, stopping=threading.Event())
         self._lock = threading.Lock()
         self._threads_lock = threading.Lock()
         self._homes: dict[str, Home] = {}
@@ -111,6 +112,7 @@ class Homes:
         """Return a served home, made if there was none. Raises: DriverError."""
         with self._lock:
             home = self.find(home_id)
+            is_new = home is None
             if home is None:
                 if not _ID.fullmatch(home_id):
                     raise FinalDriverError(f"{home_id!r} cannot name a folder; nothing was made")
@@ -120,8 +122,13 @@ class Homes:
                 home = self._recognise(home_id)
         if home is None or home.manifest.is_group != is_group:
             raise FinalDriverError(f"{home_id} is in use by something else on this backend; nothing was made")
-        with settled(home):
-            return home
+        try:
+            with settled(home):
+                return home
+        except FinalDriverError:
+            if is_new:
+                self.remove(home_id)
+            raise
 
     def remove(self, home_id: str) -> None:
         """Remove a home that holds no volumes; none is success. Raises: FinalDriverError, DriverError."""
@@ -165,6 +172,8 @@ class Homes:
             self._unreadable[home_id] = str(error)
             return None
         self._homes[home_id] = home
+        if self._around.tcp is not None and home.manifest.nbd_port is not None:
+            self._around.tcp.hold(home_id, home.manifest.nbd_port)
         return home
 
     def _settle_moves(self) -> None:

@@ -135,6 +135,8 @@ def _decode(body: object) -> Manifest:
         is_group=bool(held["is_group"]),
         created_at=str(held["created_at"]),
         next_layer=int(str(held["next_layer"])),
+        # It came later than the format.
+        nbd_port=held.get("nbd_port"),
         daemon=None if daemon is None else DaemonRecord(**_mapping(daemon)),
         volumes={key: _volume(_mapping(value)) for key, value in _mapping(held["volumes"]).items()},
         cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},

@@ -119,12 +119,14 @@ class Manifest:
     """All that is known of a home. ``cutting`` maps a cgsnapshot to {volume id: snapshot id}.
 
     ``leaving`` and ``arriving`` are by volume id; the latter has the layers kept free for a volume.
+    ``nbd_port`` is where the daemon serves, if the backend serves over TCP.
     """
 
     home_id: str
     is_group: bool
     created_at: str
     next_layer: int = 1
+    nbd_port: int | None = None
     daemon: DaemonRecord | None = None
     volumes: dict[str, VolumeRecord] = field(default_factory=dict)
     cuts: dict[str, Cut] = field(default_factory=dict)

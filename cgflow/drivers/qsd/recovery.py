@@ -91,7 +91,11 @@ def _resume(home: Home) -> None:
         home.record_daemon()
         _settle_merges(home)
         _settle_cuts(home)
-    else:
+        if not home.listens_as_asked:
+            # An operator has set another address: that takes another daemon.
+            home.end_daemon()
+            was_alive = False
+    if not was_alive:
         # Before there is a daemon again: one that is found alive is asked what happened, and a new one
         # that its maker did not survive would answer that nothing has.
         home.save(_with_sizes(home, chain.after_death(home.manifest)), releasing=True)
