@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from cgflow.drivers.conformance import DriverConformance, Scene, Violation
+from cgflow.drivers.conformance import Scene, SharedDriverConformance, Violation
 from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from tests.support.broken import (
@@ -24,7 +24,7 @@ from tests.support.broken import (
 from tests.support.broken.base import Broken
 from tests.support.memory import MemoryHarness
 
-RULES = sorted(name for name in dir(DriverConformance) if name.startswith("test_"))
+RULES = sorted(name for name in dir(SharedDriverConformance) if name.startswith("test_"))
 FAMILIES = (
     volumes,
     repeats,
@@ -46,7 +46,7 @@ DRIVERS = [
 
 def judge(rule: str, backend: MemoryHarness) -> None:
     try:
-        getattr(DriverConformance(), rule)(Scene(backend))
+        getattr(SharedDriverConformance(), rule)(Scene(backend))
     finally:
         backend.close()
 

@@ -7,8 +7,9 @@ Subclass it in a test file and say how to make a fresh, empty backend::
             return MyHarness()
 
 Every test is one rule of the contract and says in its failure which. Tests
-that need an ability the driver does not have are skipped by name; a driver
-that can fence brings a ``SharedHarness``. Volumes are
+that need an ability the driver does not have are skipped by name. A driver for
+storage that several processes reach, which can fence, subclasses
+``SharedDriverConformance`` instead and brings a ``SharedHarness``. Volumes are
 of 1 to 3 GiB, and some kilobytes are written. Needs pytest.
 """
 
@@ -34,8 +35,17 @@ from cgflow.drivers.conformance.restores import RestoreRules
 from cgflow.drivers.conformance.scene import Scene
 from cgflow.drivers.conformance.verdict import Violation
 from cgflow.drivers.conformance.volumes import VolumeRules
+from cgflow.drivers.fencing import Fencing
 
-__all__ = ["DriverConformance", "FencingRules", "Harness", "Scene", "SharedHarness", "Violation"]
+__all__ = [
+    "DriverConformance",
+    "FencingRules",
+    "Harness",
+    "Scene",
+    "SharedDriverConformance",
+    "SharedHarness",
+    "Violation",
+]
 
 
 class DriverConformance(
@@ -51,9 +61,8 @@ class DriverConformance(
     RestartRules,
     ConcurrencyRules,
     OrderRules,
-    FencingRules,
 ):
-    """Every rule, against the backend that ``make`` makes."""
+    """Every rule for storage that one process holds, against the backend that ``make`` makes."""
 
     def make(self) -> Harness:
         """Return a fresh, empty backend with its driver started. Called once for each test."""
@@ -64,6 +73,8 @@ class DriverConformance(
         """The backend of one test, removed after it."""
         harness = self.make()
         try:
+            if isinstance(harness.driver, Fencing) and not isinstance(self, FencingRules):
+                raise Violation("a driver that can fence is judged by SharedDriverConformance")
             yield harness
         finally:
             harness.close()
@@ -72,3 +83,7 @@ class DriverConformance(
     def scene(self, harness: Harness) -> Scene:
         """The backend of one test, and what ought to exist on it."""
         return Scene(harness)
+
+
+class SharedDriverConformance(DriverConformance, FencingRules):
+    """The same for storage that several processes reach, and the rules for shutting one of them out."""
