@@ -11,10 +11,11 @@ reported is an ambiguous failure.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.evidence import Level, read_level
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 P = ParamSpec("P")
@@ -84,6 +85,18 @@ def expect_restore(driver: StorageDriver, restore_id: str, group_id: str | None,
     if (restore_id in ask(driver.inventory, group_id).restores) is not kept:
         done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
         raise _not_so(f"restore {restore_id} was {done}", but)
+
+
+def expect_level(
+    evidence: Mapping[str, object], host: str, demanded: str | None, promised: str | None
+) -> None:
+    """Raise AmbiguousDriverError if a cut did not reach the level demanded, or the one that was promised."""
+    told = evidence.get("level")
+    level = read_level(told)
+    for wanted, why in ((demanded, "is demanded"), (promised, "is what it reports")):
+        if wanted is not None and (level is None or not level.reaches(Level(wanted))):
+            cut = "does not say at which level it cut" if told is None else f"cut at level {told}"
+            raise AmbiguousDriverError(f"Backend {host} {cut}, and {wanted} {why}: the cut is undone.")
 
 
 def _not_so(reported: str, found: str) -> AmbiguousDriverError:

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import fields, pre_load
 
 from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.evidence import demanded_level, evidence_field
 from api.schemas.fields import Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from cgflow.errors import InvalidInput
@@ -17,6 +18,7 @@ class CgsnapshotIn(NamedIn):
     """A new cgsnapshot of a consistency group."""
 
     consistencygroup_id = Text(required=True)
+    level = demanded_level()
 
     @pre_load
     def name_the_group(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
@@ -42,7 +44,7 @@ class CgsnapshotOut(ResourceOut):
     """A cgsnapshot in full. ``cgflow:evidence`` tells how the cut was made."""
 
     consistencygroup_id = fields.String()
-    evidence = fields.Raw(data_key="cgflow:evidence", metadata={"type": "object", "nullable": True})
+    evidence = evidence_field()
 
 
 RefEnvelope = wrapped("cgsnapshot", CgsnapshotRefOut)

@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from api.schemas.action import ActionIn
 from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.evidence import demanded_level, evidence_field
 from api.schemas.fields import Since, Text
 from api.schemas.group import GroupResetIn
 from api.schemas.listing import ListIn
@@ -16,6 +17,7 @@ class GroupSnapshotIn(NamedIn):
     """A new group snapshot of a group."""
 
     consistencygroup_id = Text(min=1, required=True, data_key="group_id")
+    level = demanded_level()
 
 
 class GroupSnapshotCreateIn(Envelope):
@@ -50,7 +52,7 @@ class GroupSnapshotOut(ResourceOut):
     consistencygroup_id = fields.String(data_key="group_id")
     group_type_id = fields.String()
     project_id = Since(58, fields.String())
-    evidence = fields.Raw(data_key="cgflow:evidence", metadata={"type": "object", "nullable": True})
+    evidence = evidence_field()
 
 
 RefEnvelope = wrapped("group_snapshot", GroupSnapshotRefOut)

@@ -8,7 +8,15 @@ from cgflow.cli.deletion import delete_each
 from cgflow.cli.session import Session, with_session
 from cgflow.cli.submission import Waiting, settle, waiting
 
-_COLUMNS = ("id", "name", "status", "consistencygroup_id", "created_at", "cgflow:reason")
+_COLUMNS = (
+    "id",
+    "name",
+    "status",
+    "consistencygroup_id",
+    "created_at",
+    "cgflow:evidence.level",
+    "cgflow:reason",
+)
 
 
 @click.group()
@@ -21,12 +29,19 @@ def cgsnapshot() -> None:
 @click.argument("name")
 @click.option("--group", metavar="GROUP", required=True, help="The consistency group to take it of.")
 @click.option("--description")
+@click.option(
+    "--level",
+    type=click.Choice(["crash", "per-volume"]),
+    help="Refuse a backend that does less: crash is one instant for all members.",
+)
 @waiting
-def create(session: Session, name: str, group: str, description: str | None, waiting: Waiting) -> None:
+def create(
+    session: Session, name: str, group: str, description: str | None, level: str | None, waiting: Waiting
+) -> None:
     """Take a cgsnapshot of a group."""
     cgsnapshots = session.client.cgsnapshots
     group_id = session.client.consistencygroups.find(group)["id"]
-    settle(session, cgsnapshots, cgsnapshots.create(name, group_id, description), waiting)
+    settle(session, cgsnapshots, cgsnapshots.create(name, group_id, description, level), waiting)
 
 
 @cgsnapshot.command(name="list")

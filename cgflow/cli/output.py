@@ -61,7 +61,7 @@ class Output:
         _console().print(_marked(lines), soft_wrap=True)
 
     def records(self, plural: str, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Print a list as a table of the columns named, or as the wire has it."""
+        """Print a list as a table of columns (``field``, or ``field.part``), or as the wire has it."""
         if self.as_json:
             self.json({plural: records})
             return
@@ -70,7 +70,7 @@ class Output:
             # An id that is broken in two cannot be copied.
             table.add_column(_heading(column), overflow="fold", no_wrap=column == "id")
         for record in records:
-            table.add_row(*(_cell(record.get(column)) for column in columns))
+            table.add_row(*(_cell(_value(record, column)) for column in columns))
         _print(table)
 
     def record(self, key: str, record: Mapping[str, Any], **beside: Any) -> None:
@@ -140,7 +140,14 @@ def _marked(lines: Iterable[str]) -> Text:
 
 def _heading(field: str) -> str:
     """Return a field of the wire as a heading: ``cgflow:flow_id`` is ``flow_id``."""
-    return field.rpartition(":")[2]
+    return field.rpartition(":")[2].rpartition(".")[2]
+
+
+def _value(record: Mapping[str, Any], column: str) -> Any:
+    """Return a field of a record, or, behind a dot, a part of one."""
+    field, _, part = column.partition(".")
+    value = record.get(field)
+    return value.get(part) if part and isinstance(value, dict) else None if part else value
 
 
 def _cell(value: Any) -> Text:

@@ -172,7 +172,8 @@ class StorageDriver(ABC):
 class GroupSnapshots(Protocol):
     """The ability to cut volumes at one instant: members of a group, all or some, or one outside any.
 
-    A driver that has it reports the capability ``consistencygroup_support``.
+    A driver that has it reports the capability ``cut_level`` (see ``evidence``). One that cuts
+    members one after the other, level ``per-volume``, keeps all but the one instant.
     """
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
@@ -189,7 +190,7 @@ class GroupSnapshots(Protocol):
         The instant lies between call and return. Every write acknowledged
         before the call is in the copies, none issued after the return is.
         Idempotency: a cut that has happened is reported again, never repeated.
-        Returns: evidence as JSON (``mechanism``, ``members``, ``duration_ms``).
+        Returns: evidence as JSON (see ``evidence``).
         Undone by ``delete_snapshot`` of each member. Raises: FinalDriverError
         if a member is not prepared, or the backend refused as a whole;
         AmbiguousDriverError if the answer was lost.

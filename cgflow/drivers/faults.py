@@ -30,6 +30,7 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.drills import Fault
+from cgflow.drivers.evidence import Beginning, evidence
 from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.hostfiles import HostFiles
 from cgflow.drivers.orders import Faults, Firing
@@ -100,7 +101,7 @@ class FaultyCuts(FaultyVolumes, GroupSnapshots):
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         effect = partial(self._groups.cut, cgsnapshot_id, group_id, snapshots)
-        lie: JSON = {"mechanism": "none", "members": len(snapshots), "duration_ms": 0.0}
+        lie = evidence("none", len(snapshots), Beginning.now())
         return self._call("cut", effect, lie, cgsnapshot_id, group_id, *snapshots)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:

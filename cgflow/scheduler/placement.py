@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from cgflow.drivers.evidence import Level
 from cgflow.errors import InvalidInput, NoValidBackend
 from cgflow.records import Backend
 from cgflow.scheduler import plugins
+from cgflow.scheduler.cut_level import group_needs, needs
 from cgflow.scheduler.filters.backend_up import BackendUpFilter, is_stale
 from cgflow.scheduler.filters.base import Filter
 from cgflow.scheduler.request import Kind, PlacementRequest
 from cgflow.scheduler.weighers.base import Weigher
-
-GROUP_SUPPORT = "consistencygroup_support"
 
 _NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -73,7 +73,7 @@ class Placement:
     ) -> Choice:
         """Choose one backend for a consistency group, with one request for each of its volume types.
 
-        A type that does not say otherwise needs ``consistencygroup_support``.
+        A type that does not say otherwise needs ``consistencygroup_support`` (see ``cut_level``).
         Raises: NoValidBackend, with the reasons of all; InvalidInput, without any type.
         """
         if not requests:
@@ -86,7 +86,7 @@ class Placement:
                 kind="consistency group",
                 size_gib=0,
                 availability_zone=availability_zone,
-                extra_specs={GROUP_SUPPORT: "<is> True", **request.extra_specs},
+                extra_specs=group_needs(request.extra_specs),
             )
             for request in requests
         ]
@@ -99,10 +99,12 @@ class Placement:
         id: str,
         sizes_gib: Sequence[int],
         now: datetime,  # noqa: A002
+        level: Level = Level.CRASH,
     ) -> None:
-        """Make sure that the backend of volumes can cut them now and has room for the copies.
+        """Make sure that the backend of volumes can cut them now, at a level, and has room for the copies.
 
-        ``kind`` is ``cgsnapshot`` or ``snapshot``. Copies on thin storage take
+        ``kind`` is ``cgsnapshot`` or ``snapshot``; a single volume is cut at one
+        instant whatever the level of the backend. Copies on thin storage take
         nothing when they are made. ``backend`` is None if it is not known any
         more. Raises: NoValidBackend, with the reasons.
         """
@@ -116,7 +118,7 @@ class Placement:
             kind=kind,
             now=now,
             is_new=False,
-            extra_specs={GROUP_SUPPORT: "<is> True"},
+            extra_specs=needs(Level.PER_VOLUME if kind == "snapshot" else level),
             size_gib=0 if backend.report.thin else sum(sizes_gib),
         )
         self._choose([backend], [request])

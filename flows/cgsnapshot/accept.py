@@ -7,10 +7,12 @@ from sqlalchemy.orm import Session
 from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
+from cgflow.drivers.evidence import Level
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting, mint
+from flows.cgsnapshot.demand import demand
 from flows.consistencygroup.accept import find as find_group
 from flows.consistencygroup.accept_source import makers_of
 from flows.consistencygroup.members import check_ready, living_members
@@ -25,8 +27,12 @@ def create(
     consistencygroup_id: str,
     name: str | None,
     description: str | None,
+    level: Level | None = None,
 ) -> Accepted:
-    """Accept to take a cgsnapshot of a group. Raises: NotFound, InvalidState, Busy, QuotaExceeded."""
+    """Accept to take a cgsnapshot of a group, at ``level`` at least.
+
+    Raises: NotFound, InvalidState, Busy, QuotaExceeded.
+    """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         group = find_group(session, consistencygroup_id, context)
@@ -36,6 +42,7 @@ def create(
             volumes,
             empty="Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.",
         )
+        wanted = demand(session, group, level)
         members = [{"volume_id": member.id, "snapshot_id": mint()} for member in volumes]
         cgsnapshot_id = mint()
         accepted = acceptance.flow(
@@ -43,7 +50,12 @@ def create(
             resource=("cgsnapshot", cgsnapshot_id),
             group_id=group.id,
             shape={"members": members},
-            symbols={"members": members, "host": group.host, "sizes": [member.size for member in volumes]},
+            symbols={
+                "members": members,
+                "host": group.host,
+                "sizes": [member.size for member in volumes],
+                "level": wanted.value,
+            },
             claims={"cgsnapshot": [cgsnapshot_id], "consistencygroup": [group.id]},
             deltas=resources.for_snapshots(
                 [(member.size, member.volume_type_name) for member in volumes],

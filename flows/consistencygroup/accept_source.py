@@ -13,6 +13,7 @@ from cgflow.errors import InvalidInput, InvalidState
 from cgflow.quota import resources
 from cgflow.status import Status
 from flows.acceptance import Acceptance, Accepted, Desk, accepting, mint
+from flows.cgsnapshot.demand import demand
 from flows.consistencygroup.members import check_ready, living_members
 
 
@@ -150,7 +151,12 @@ def _flow(
         resource=("consistencygroup", group_id),
         group_id=group_id,
         shape={"members": symbols["members"]},
-        symbols={**symbols, "host": source.host, "source_group_id": source.id},
+        symbols={
+            **symbols,
+            "host": source.host,
+            "source_group_id": source.id,
+            "level": demand(acceptance.session, source).value,
+        },
         claims={"consistencygroup": [group_id, *(held or [])], "volume": list(symbols["copied"])},
         deltas=resources.total(resources.for_group(), resources.for_volumes(counted)),
     )

@@ -20,7 +20,7 @@ def create_snapshot(member: Member) -> Flow:
         quota.ReserveQuota(),
         placement.ScheduleSnapshot(),
         driver.PrepareSnapshot(member),
-        driver.CutGroup(),
+        driver.CutMembers(),
         driver.TakeSnapshot(member),
         record.CommitSnapshot(),
     )

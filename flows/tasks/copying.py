@@ -19,7 +19,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.quota import ledger
 from cgflow.status import Status
-from flows.asking import ask, expect_no_snapshot, expect_no_volume, expect_volume
+from flows.asking import ask, expect_level, expect_no_snapshot, expect_no_volume, expect_volume
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import cloning_driver
 from flows.tasks.driver import Drivers, group_driver
@@ -98,7 +98,7 @@ class PrepareSource(SourceCopy):
 
 
 class CutSource(Task):
-    """Cut every member of the source group at one instant, in one call.
+    """Cut every member of the source group in one call, at the level demanded and at the one promised.
 
     Revert: remove every copy that the cut may have made.
     """
@@ -112,9 +112,13 @@ class CutSource(Task):
         source_group_id: str,
         cut_id: str,
         members: list[dict[str, str]],
+        level: str | None = None,
+        promised: str | None = None,
     ) -> dict[str, Any]:
         specs = _specs(source_group_id, cut_id, members)
-        return ask(group_driver(drivers, host).cut, cut_id, source_group_id, specs)
+        evidence = ask(group_driver(drivers, host).cut, cut_id, source_group_id, specs)
+        expect_level(evidence, host, level, promised)
+        return evidence
 
     def revert(
         self,

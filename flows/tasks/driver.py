@@ -11,7 +11,14 @@ from typing import Any
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
-from flows.asking import ask, expect_group, expect_no_snapshot, expect_no_volume, expect_volume
+from flows.asking import (
+    ask,
+    expect_group,
+    expect_level,
+    expect_no_snapshot,
+    expect_no_volume,
+    expect_volume,
+)
 
 Drivers = Mapping[str, StorageDriver]
 
@@ -171,7 +178,7 @@ class PrepareSnapshot(MemberCopy):
         ask(group_driver(drivers, host).prepare, spec)
 
 
-class CutGroup(Task):
+class CutMembers(Task):
     """Cut every member at one instant, in one call.
 
     Revert: remove every copy that the cut may have made.
@@ -198,6 +205,27 @@ class CutGroup(Task):
         driver = group_driver(drivers, host)
         for spec in _specs(group_id, resource_id, members):
             ask(driver.delete_snapshot, spec)
+
+
+class CutGroup(CutMembers):
+    """Cut every member of a group, and make sure that it was at the level demanded, and at the one promised.
+
+    Revert: remove every copy that the cut may have made.
+    """
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        group_id: str,
+        resource_id: str,
+        members: list[dict[str, str]],
+        level: str | None = None,
+        promised: str | None = None,
+    ) -> dict[str, Any]:
+        evidence = super().execute(drivers, host, group_id, resource_id, members)
+        expect_level(evidence, host, level, promised)
+        return evidence
 
 
 class TakeSnapshot(MemberCopy):

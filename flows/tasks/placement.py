@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -16,10 +16,13 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
+from cgflow.drivers.evidence import Level, level_of
 from cgflow.engine.task import Task
 from cgflow.errors import NoValidBackend
-from cgflow.scheduler.placement import GROUP_SUPPORT, Placement
-from cgflow.scheduler.request import Kind, PlacementRequest
+from cgflow.records import Backend
+from cgflow.scheduler.cut_level import needs
+from cgflow.scheduler.placement import Placement
+from cgflow.scheduler.request import PlacementRequest
 from cgflow.settings import Settings
 from flows.reporting import refresh
 
@@ -69,10 +72,12 @@ class ScheduleCopy(Task):
     """Make sure that the backend of the source is up and has room for the copy, and write it on the record.
 
     Data is not carried from one backend to another, so there is no choice.
+    ``promised`` is the level at which the backend says that it cuts.
     Revert: the record is on no backend again.
     """
 
     atom = "placement.schedule"
+    default_provides = "promised"
 
     def execute(
         self,
@@ -82,13 +87,16 @@ class ScheduleCopy(Task):
         resource_id: str,
         host: str,
         copied: dict[str, dict[str, Any]],
-    ) -> None:
+        level: str | None = None,
+    ) -> str | None:
         size = sum(columns["size"] for columns in copied.values())
         with database.write() as session:
             (plain,) = _requests(session, resource_id, [], size, None)
-            request = replace(plain, kind="consistency group", extra_specs={GROUP_SUPPORT: "<is> True"})
-            placement.for_volume([one for one in backend.all(session) if one.name == host], request)
+            request = replace(plain, kind="consistency group", extra_specs=needs(_demanded(level)))
+            found = [one for one in backend.all(session) if one.name == host]
+            placement.for_volume(found, request)
             consistencygroup.ROWS.change(session, [resource_id], flow_id, host=host)
+        return level_of(found[0].report)
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
@@ -131,13 +139,38 @@ class ScheduleVolume(Task):
 
 
 class ScheduleCgsnapshot(Task):
-    """Make sure that the group's backend is up, can cut it, and has room for the copies.
+    """Make sure that the group's backend is up, can cut at the level demanded, and has room for the copies.
+
+    ``promised`` is the level at which the backend says that it cuts.
+    Revert: nothing was changed.
+    """
+
+    atom = "placement.schedule"
+    default_provides = "promised"
+
+    def execute(
+        self,
+        database: Database,
+        drivers: Drivers,
+        placement: Placement,
+        settings: Settings,
+        host: str,
+        resource_id: str,
+        sizes: list[int],
+        level: str | None = None,
+    ) -> str | None:
+        found = _refreshed(database, settings, drivers, placement, host)
+        placement.for_snapshots(found, "cgsnapshot", resource_id, sizes, clock.now(), _demanded(level))
+        return None if found is None else level_of(found.report)
+
+
+class ScheduleSnapshot(Task):
+    """Make sure that the volume's backend is up and has room for the copy.
 
     Revert: nothing was changed.
     """
 
     atom = "placement.schedule"
-    kind: ClassVar[Kind] = "cgsnapshot"
 
     def execute(
         self,
@@ -149,19 +182,8 @@ class ScheduleCgsnapshot(Task):
         resource_id: str,
         sizes: list[int],
     ) -> None:
-        refresh(database, settings, drivers, placement, host)
-        with database.read() as session:
-            found = next((one for one in backend.all(session) if one.name == host), None)
-        placement.for_snapshots(found, self.kind, resource_id, sizes, clock.now())
-
-
-class ScheduleSnapshot(ScheduleCgsnapshot):
-    """Make sure that the volume's backend is up and has room for the copy.
-
-    Revert: nothing was changed.
-    """
-
-    kind = "snapshot"
+        found = _refreshed(database, settings, drivers, placement, host)
+        placement.for_snapshots(found, "snapshot", resource_id, sizes, clock.now())
 
 
 class CheckExtend(Task):
@@ -215,6 +237,20 @@ class CheckRetype(Task):
             (request,) = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
             candidates = [one for one in backend.all(session) if one.name == host]
         placement.for_volume(candidates, request)
+
+
+def _demanded(level: str | None) -> Level:
+    """Return the level that a flow demands. What was accepted before that could be said means one instant."""
+    return Level.CRASH if level is None else Level(level)
+
+
+def _refreshed(
+    database: Database, settings: Settings, drivers: Drivers, placement: Placement, host: str
+) -> Backend | None:
+    """Return what a backend has reported, anew if that is too old; None if it is not known."""
+    refresh(database, settings, drivers, placement, host)
+    with database.read() as session:
+        return next((one for one in backend.all(session) if one.name == host), None)
 
 
 def _requests(

@@ -21,7 +21,7 @@ def create_volume_from_volume(copy: Member) -> Flow:
         quota.ReserveQuota(),
         placement.ScheduleVolume(),
         driver.PrepareSnapshot(copy),
-        driver.CutGroup(copy),
+        driver.CutMembers(copy),
         driver.TakeSnapshot(copy),
         clone.CloneVolume(),
         driver.DeleteSnapshot(copy),

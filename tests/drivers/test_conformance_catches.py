@@ -1,5 +1,6 @@
 """The kit can fail: each of its rules is broken here by a driver, and names the fault in words."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.broken import (
     clones,
     copies,
     cuts,
+    evidence,
     fences,
     moves,
     plain,
@@ -30,6 +32,7 @@ FAMILIES = (
     repeats,
     refusals,
     cuts,
+    evidence,
     plain,
     copies,
     clones,
@@ -39,9 +42,15 @@ FAMILIES = (
     threads,
     fences,
 )
-DRIVERS = [
-    kind for kind in Broken.__subclasses__() if kind.__module__ in {family.__name__ for family in FAMILIES}
-]
+
+
+def kinds(base: type[Broken]) -> Iterator[type[Broken]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+DRIVERS = [kind for kind in kinds(Broken) if kind.__module__ in {family.__name__ for family in FAMILIES}]
 
 
 def judge(rule: str, backend: MemoryHarness) -> None:
@@ -51,7 +60,7 @@ def judge(rule: str, backend: MemoryHarness) -> None:
         backend.close()
 
 
-CASES = [(kind, rule, words) for kind in DRIVERS for rule, words in kind.breaks.items()]
+CASES = [(kind, rule, words) for kind in DRIVERS for rule, words in vars(kind).get("breaks", {}).items()]
 
 
 @pytest.mark.parametrize(

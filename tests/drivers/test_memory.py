@@ -6,6 +6,7 @@ import pytest
 
 from cgflow.drivers.conformance import DriverConformance
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.evidence import Level
 from cgflow.drivers.memory.driver import MemoryDriver, from_options
 from cgflow.errors import ConfigError, FinalDriverError
 from tests.support.memory import MemoryHarness
@@ -14,12 +15,13 @@ from tests.support.memory import MemoryHarness
 class InFile(MemoryHarness):
     """A backend whose objects are in a file, found by every new instance."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: object) -> None:
         self.folder = tempfile.TemporaryDirectory()
+        self.options = options
         super().__init__(self._started())
 
     def _started(self) -> MemoryDriver:
-        driver = from_options({"capacity_gib": 100, "state_dir": self.folder.name})
+        driver = from_options({"capacity_gib": 100, "state_dir": self.folder.name, **self.options})
         driver.start()
         return driver
 
@@ -41,16 +43,57 @@ class TestMemoryWithStateFile(DriverConformance):
         return InFile()
 
 
+class TestMemoryOneByOne(DriverConformance):
+    def make(self):
+        return InFile(cut_level="per-volume")
+
+
 # What the kit does not ask of every driver.
 
 ONE = VolumeSpec("one", 1, "g")
 COPY = SnapshotSpec("copy", "one", "c", "g")
 
 
+class Interrupted:
+    """A lock that lets clients write whenever it has been let go so many times."""
+
+    def __init__(self, driver: MemoryDriver, after: int, write) -> None:
+        self._real, self._left, self._write = driver._lock, after, write
+        driver._lock = self
+
+    def __enter__(self):
+        return self._real.__enter__()
+
+    def __exit__(self, *error):
+        self._real.__exit__(*error)
+        self._left -= 1
+        if self._left == 0:
+            self._write()
+
+
+@pytest.mark.parametrize("level", Level)
+def test_members_are_apart_only_where_that_is_said(level):
+    driver = MemoryDriver(level=level)
+    driver.create_group("g")
+    copies = []
+    for id in ("one", "two", "three"):
+        driver.create_volume(VolumeSpec(id, 1, "g"))
+        copies.append(SnapshotSpec(f"copy of {id}", id, "c", "g"))
+        driver.prepare(copies[-1])
+    # Let go once for the questions, then after each member.
+    Interrupted(driver, 3, lambda: [driver.write(copy.volume_id, 0, b"later") for copy in copies])
+    told = driver.cut("c", "g", copies)
+    seen = [driver.export_snapshot(copy) and driver.read_snapshot(copy.id, 0, 5) for copy in copies]
+    zeros = bytes(5)
+    assert seen == ([zeros, zeros, b"later"] if level is Level.PER_VOLUME else [zeros] * 3)
+    assert (told["level"], told["skew_ms"] > 0) == (level, level is Level.PER_VOLUME)
+
+
 def test_report_says_what_the_scheduler_asks_for():
     report = MemoryDriver(name="lab", capacity_gib=7).report()
     assert (report.total_gib, report.free_gib, report.thin) == (7, 7, False)
     wanted = {
+        "cut_level": "crash",
         "consistencygroup_support": True,
         "consistent_group_snapshot_enabled": True,
         "thin_provisioning_support": False,
@@ -177,6 +220,10 @@ def test_snapshot_is_read_only_while_exported():
         ({"capacity_gib": 0}, "capacity_gib"),
         ({"capacity_gib": "much"}, "capacity_gib"),
         ({"capacity_gib": True}, "capacity_gib"),
+        (
+            {"cut_level": "perfect"},
+            "cut_level of a memory backend must be per-volume or crash, not 'perfect'",
+        ),
         ({"state_dir": 7}, "state_dir"),
     ],
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
+from werkzeug.test import TestResponse
 
+from cgflow import clock
+from cgflow.db.repositories import backend as backends
 from cgflow.drivers.faults import Fault, Faults
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.support.world import HOST, World
 
 
 @pytest.fixture
@@ -43,7 +48,10 @@ def test_create_show_list_delete(caller: Caller, group: str) -> None:
         *("cgflow:reason", "cgflow:flow_id", "cgflow:evidence"),
     }
     assert (shown["consistencygroup_id"], shown["status"]) == (group, "available")
-    assert shown["cgflow:evidence"]["members"] == 2
+    evidence = shown["cgflow:evidence"]
+    assert (evidence["members"], evidence["level"], evidence["skew_ms"]) == (2, "crash", 0.0)
+    assert evidence.keys() == {*("mechanism", "level", "members", "cut_at", "duration_ms", "skew_ms")}
+    assert evidence["cut_at"] > shown["created_at"]
     assert caller.get("/cgsnapshots").json == {"cgsnapshots": [taken]}
     assert caller.get("/cgsnapshots/detail").json == {"cgsnapshots": [shown]}
 
@@ -67,6 +75,34 @@ def test_filters(caller: Caller, group: str) -> None:
     assert ids("status=available&name=a") == {taken}
     assert ids("status=error") == set()
     assert ids("status=&name=&all_tenants=0") == {taken, other}
+
+
+@pytest.mark.parametrize("path", ["/cgsnapshots", "/group_snapshots"])
+def test_a_level_is_demanded(caller: Caller, group: str, path: str, served: World) -> None:
+    later = caller.at(60)
+    key, named = path.strip("/").removesuffix("s"), "consistencygroup_id" if "cg" in path else "group_id"
+
+    def demand(level: object) -> TestResponse:
+        return later.post(path, {key: {named: group, "cgflow:level": level}})
+
+    for level in ("crash", "per-volume", None):
+        answer = demand(level)
+        assert answer.status_code == 202, answer.text
+        taken = later.get(f"{path}/{later.done(answer)}").json[key]
+        assert taken["cgflow:evidence"]["level"] == "crash", "more than was asked for is no less"
+    for wrong in ("perfect", 1, ["crash"]):
+        assert "per-volume, crash" in malformed(demand(wrong), "cgflow:level")
+    lower = {"cut_level": "per-volume", "consistencygroup_support": False}
+    with served.database.write() as session:
+        found = backends.get(session, HOST)
+        worse = replace(found.report, capabilities=found.report.capabilities | lower)
+        backends.report(session, HOST, found.availability_zone, worse, clock.now())
+    try:
+        message = malformed(demand("crash"))
+        assert "Level crash is demanded" in message
+        assert "cut_level='per-volume'" in message
+    finally:
+        served.service.report()
 
 
 @pytest.mark.parametrize("named", [{}, {"consistencygroup_id": None}, {"consistencygroup_id": ""}])

@@ -30,6 +30,7 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
+from cgflow.drivers.evidence import Beginning, Level, capabilities, evidence
 from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.memory.content import GIB
 from cgflow.errors import FinalDriverError, SessionFenced
@@ -72,7 +73,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
 
     def report(self) -> Report:
         self._check()
-        facts: JSON = {"consistencygroup_support": True, "volume_backend_name": "folder"}
+        facts: JSON = {**capabilities(Level.CRASH), "volume_backend_name": "folder"}
         return Report(1000, 1000, 0, thin=True, max_over_subscription_ratio=20, capabilities=facts)
 
     def create_group(self, group_id: str) -> None:
@@ -116,11 +117,12 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         self._check()
+        began = Beginning.now()
         for snapshot in snapshots:
             if self._get("snapshots", snapshot.id) is None:
                 raise FinalDriverError(f"snapshot {snapshot.id} is not prepared")
         self._put("cuts", cgsnapshot_id, {"members": [snapshot.id for snapshot in snapshots]})
-        return {"mechanism": "folder", "members": len(snapshots), "duration_ms": 0.0}
+        return evidence("rename of a file", len(snapshots), began)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         self._check()

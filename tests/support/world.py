@@ -20,6 +20,7 @@ from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver, VolumeSpec
+from cgflow.drivers.evidence import Level
 from cgflow.quota import limits
 from cgflow.quota.held import held_by
 from cgflow.status import UNFINISHED, FlowState, ReservationState
@@ -104,9 +105,9 @@ class World:
     def delete_snapshot(self, snapshot_id: str) -> Accepted:
         return snapshots.delete(self.desk, CALLER, snapshot_id)
 
-    def accept_cgsnapshot(self, group_id: str) -> Accepted:
+    def accept_cgsnapshot(self, group_id: str, level: Level | None = None) -> Accepted:
         return cgsnapshots.create(
-            self.desk, CALLER, consistencygroup_id=group_id, name="cgsnapshot", description=None
+            self.desk, CALLER, consistencygroup_id=group_id, name="cgsnapshot", description=None, level=level
         )
 
     def delete_cgsnapshot(self, cgsnapshot_id: str) -> Accepted:

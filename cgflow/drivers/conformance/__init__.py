@@ -23,6 +23,7 @@ from cgflow.drivers.conformance.clones import CloneRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
 from cgflow.drivers.conformance.copies import CopyRules
 from cgflow.drivers.conformance.cuts import CutRules
+from cgflow.drivers.conformance.evidence import EvidenceRules
 from cgflow.drivers.conformance.fencing import FencingRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
 from cgflow.drivers.conformance.moves import MoveRules
@@ -53,6 +54,7 @@ class DriverConformance(
     RepeatRules,
     RefusalRules,
     CutRules,
+    EvidenceRules,
     PlainRules,
     CopyRules,
     CloneRules,

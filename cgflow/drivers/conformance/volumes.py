@@ -9,7 +9,7 @@ import json
 
 from cgflow.drivers.conformance.scene import GIB, Scene
 from cgflow.drivers.conformance.verdict import expect, must_succeed
-from cgflow.drivers.contract import GroupSnapshots, Report, VolumeSpec
+from cgflow.drivers.contract import Report, VolumeSpec
 
 ZERO = "\0"
 
@@ -23,14 +23,6 @@ class VolumeRules:
         expect(0 <= report.free_gib <= report.total_gib, "report: free_gib must lie between 0 and total_gib")
         expect(report.provisioned_gib == 0, "report: provisioned_gib of an empty backend must be 0")
         must_succeed("report: capabilities as JSON", lambda: json.dumps(report.capabilities))
-
-    def test_ability_to_cut_is_reported(self, scene: Scene) -> None:
-        can_cut = isinstance(scene.driver, GroupSnapshots)
-        said = _report(scene).capabilities.get("consistencygroup_support")
-        expect(
-            said is can_cut,
-            f"report: consistencygroup_support must be {can_cut} for this driver, not {said!r}",
-        )
 
     def test_provisioned_capacity_follows_volumes(self, scene: Scene) -> None:
         volume = scene.new_volume(scene.new_group())

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.evidence import Level
 from cgflow.drivers.memory.content import Content
 from cgflow.drivers.memory.journal import Journal
 from cgflow.drivers.memory.state import Copy, State, Volume
@@ -17,12 +18,21 @@ from cgflow.errors import FinalDriverError
 
 
 class Backend:
-    """The objects of one backend; with a ``state_file`` they outlive the process. The caller locks."""
+    """The objects of one backend; with a ``state_file`` they outlive the process. The caller locks.
+
+    ``level`` is that of its cuts.
+    """
 
     def __init__(
-        self, *, name: str = "memory", capacity_gib: float = 10_000.0, state_file: Path | None = None
+        self,
+        *,
+        name: str = "memory",
+        capacity_gib: float = 10_000.0,
+        level: Level = Level.CRASH,
+        state_file: Path | None = None,
     ) -> None:
         self.name = name
+        self.level = level
         self._capacity_gib = capacity_gib
         self._journal = None if state_file is None else Journal(state_file)
         self._state = State()

@@ -1,6 +1,8 @@
 """Copies on a memory backend: prepared, cut under one lock, exported, deleted.
 
-A copy shares blocks with its volume and counts nothing against capacity.
+A copy shares blocks with its volume and counts nothing against capacity. A
+backend of level ``per-volume`` reads one member after the other, with the lock
+let go in between, and makes them copies all at once.
 """
 
 # ruff: noqa: D102
@@ -12,9 +14,16 @@ import time
 from dataclasses import asdict
 
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
+from cgflow.drivers.evidence import Beginning, Level, evidence
 from cgflow.drivers.memory.backend import Backend
-from cgflow.drivers.memory.content import GIB
+from cgflow.drivers.memory.content import GIB, Content
+from cgflow.drivers.memory.state import Cut
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+_MECHANISMS = {
+    Level.CRASH: "memory lock",
+    Level.PER_VOLUME: "memory lock of one volume after the other",
+}
 
 
 class Copies(Backend, GroupSnapshots):
@@ -32,35 +41,69 @@ class Copies(Backend, GroupSnapshots):
             self._do("prepare", spec=asdict(snapshot))
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
-        started = time.monotonic()
+        began = Beginning.now()
+        seen, skew_ms = self._seen(cgsnapshot_id, group_id, snapshots)
         with self._lock:
-            if not snapshots:
-                raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
-            if group_id is None and len({snapshot.volume_id for snapshot in snapshots}) > 1:
-                raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
-            for snapshot in snapshots:
-                self._copy(snapshot)
-                if (snapshot.cgsnapshot_id, snapshot.group_id) != (cgsnapshot_id, group_id):
-                    raise FinalDriverError(
-                        f"snapshot {snapshot.id} does not belong to cgsnapshot {cgsnapshot_id}"
-                    )
-            ids = [snapshot.id for snapshot in snapshots]
-            done = self._state.cuts.get(cgsnapshot_id)
+            done = self._earlier_cut(cgsnapshot_id, group_id, snapshots)
             if done is not None:
-                if done.members != set(ids) or done.copies != set(ids):
-                    raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
                 return dict(done.evidence)
-            for snapshot in snapshots:
-                self._need_no_restore(self._volume(snapshot.volume_id))
-            evidence: JSON = {"mechanism": "memory lock", "members": len(set(ids)), "duration_ms": 0.0}
-            self._do("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=evidence)
+            ids = [snapshot.id for snapshot in snapshots]
+            told = evidence(_MECHANISMS[self.level], len(set(ids)), began, level=self.level, skew_ms=skew_ms)
+            apart: JSON = {"seen": seen} if seen else {}
+            self._do("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=told, **apart)
             try:
-                self._do(
-                    "cut_took", cgsnapshot=cgsnapshot_id, ms=round((time.monotonic() - started) * 1000, 3)
-                )
+                self._do("cut_took", cgsnapshot=cgsnapshot_id, ms=began.took_ms())
             except FinalDriverError as error:
                 raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
             return dict(self._state.cuts[cgsnapshot_id].evidence)
+
+    def _seen(
+        self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
+    ) -> tuple[JSON, float]:
+        """Return what each member holds, one after the other, and the time between first and last.
+
+        Nothing on a backend that cuts at one instant, or for a cut that has happened.
+        """
+        if self.level is Level.CRASH:
+            return {}, 0.0
+        with self._lock:
+            if self._earlier_cut(cgsnapshot_id, group_id, snapshots) is not None:
+                return {}, 0.0
+        seen: dict[str, tuple[int, Content]] = {}
+        ticks = []
+        for snapshot in snapshots:
+            with self._lock:
+                volume = self._volume(snapshot.volume_id)
+                ticks.append(time.monotonic())
+                seen[snapshot.id] = volume.size_gib, volume.content.frozen()
+        held: JSON = {
+            id: {"size_gib": size_gib, "blocks": content.to_json()}
+            for id, (size_gib, content) in seen.items()
+        }
+        return held, (ticks[-1] - ticks[0]) * 1000
+
+    def _earlier_cut(
+        self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
+    ) -> Cut | None:
+        """Return the cut if it has happened already. Raises: FinalDriverError, if it cannot be made."""
+        if not snapshots:
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
+        if group_id is None and len({snapshot.volume_id for snapshot in snapshots}) > 1:
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
+        for snapshot in snapshots:
+            self._copy(snapshot)
+            if (snapshot.cgsnapshot_id, snapshot.group_id) != (cgsnapshot_id, group_id):
+                raise FinalDriverError(
+                    f"snapshot {snapshot.id} does not belong to cgsnapshot {cgsnapshot_id}"
+                )
+        ids = {snapshot.id for snapshot in snapshots}
+        done = self._state.cuts.get(cgsnapshot_id)
+        if done is not None and (done.members != ids or done.copies != ids):
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
+        if done is None:
+            for snapshot in snapshots:
+                self._need_no_restore(self._volume(snapshot.volume_id))
+        return done
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         with self._lock:

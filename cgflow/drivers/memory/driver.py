@@ -18,6 +18,7 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.evidence import Level, capabilities, read_level
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.memory.content import GIB
 from cgflow.drivers.memory.copies import Copies
@@ -27,16 +28,25 @@ from cgflow.errors import ConfigError, FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [
     cfg.FloatOpt("capacity_gib", default=10_000.0, help="GiB that the backend has room for; it is not thin."),
+    cfg.StrOpt(
+        "cut_level",
+        default=Level.CRASH.value,
+        choices=[
+            (Level.CRASH.value, "all members of a group at one instant"),
+            (Level.PER_VOLUME.value, "one after the other, as a backend does that cannot do better"),
+        ],
+        help="How the volumes of a group are cut.",
+    ),
 ]
 
 
 def from_options(options: Mapping[str, object]) -> MemoryDriver:
-    """Make a driver from configuration: ``name``, ``capacity_gib``, and ``state_dir`` (a path, or None).
+    """Make a driver from ``name``, ``capacity_gib``, ``cut_level`` and ``state_dir`` (a path, or None).
 
     With a ``state_dir`` objects outlive the process, in the file
     ``<name>.journal`` there. Raises: ConfigError, naming the option.
     """
-    unknown = sorted(set(options) - {"name", "capacity_gib", "state_dir"})
+    unknown = sorted(set(options) - {"name", "capacity_gib", "cut_level", "state_dir"})
     if unknown:
         raise ConfigError(f"the memory backend knows no option {', '.join(unknown)}")
     name = options.get("name", "memory")
@@ -45,11 +55,16 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     capacity = options.get("capacity_gib", 10_000.0)
     if isinstance(capacity, bool) or not isinstance(capacity, int | float) or capacity <= 0:
         raise ConfigError(f"capacity_gib of a memory backend must be a number above zero, not {capacity!r}")
+    level = read_level(options.get("cut_level", Level.CRASH))
+    if level is None:
+        raise ConfigError(
+            f"cut_level of a memory backend must be {' or '.join(Level)}, not {options['cut_level']!r}"
+        )
     folder = options.get("state_dir")
     if folder is not None and not isinstance(folder, str | Path):
         raise ConfigError(f"state_dir of a memory backend must be a path, not {folder!r}")
     state_file = None if folder is None else Path(folder) / f"{name}.journal"
-    return MemoryDriver(name=name, capacity_gib=float(capacity), state_file=state_file)
+    return MemoryDriver(name=name, capacity_gib=float(capacity), level=level, state_file=state_file)
 
 
 class MemoryDriver(Copies, Rearranging, StorageDriver):
@@ -79,8 +94,7 @@ class MemoryDriver(Copies, Rearranging, StorageDriver):
             provisioned_gib=provisioned,
             thin=False,
             capabilities={
-                "consistencygroup_support": True,
-                "consistent_group_snapshot_enabled": True,
+                **capabilities(self.level),
                 "thin_provisioning_support": False,
                 "vendor_name": "cgflow",
                 "driver_version": __version__,

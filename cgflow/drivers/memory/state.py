@@ -197,12 +197,18 @@ class State:
         volume.copies.add(snapshot.id)
         self.copies[snapshot.id] = Copy(snapshot, volume.size_gib)
 
-    def _cut(self, cgsnapshot: str, copies: list[str], evidence: JSON) -> None:
+    def _cut(
+        self, cgsnapshot: str, copies: list[str], evidence: JSON, seen: dict[str, Any] | None = None
+    ) -> None:
+        """Make copies of what the volumes hold now, or, where that is given, of what was seen of each."""
         members = {id: self.copies[id] for id in copies}
         volumes = {id: self.volumes[copy.spec.volume_id] for id, copy in members.items()}
         for id, copy in members.items():
-            copy.content = volumes[id].content.frozen()
-            copy.size_gib = volumes[id].size_gib
+            if seen is None:
+                copy.size_gib, copy.content = volumes[id].size_gib, volumes[id].content.frozen()
+            else:
+                copy.size_gib = seen[id]["size_gib"]
+                copy.content = Content.from_json(seen[id]["blocks"])
         self._cut_done(cgsnapshot, evidence, copies, copies)
 
     def _cut_took(self, cgsnapshot: str, ms: float) -> None:

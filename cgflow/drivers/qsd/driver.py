@@ -17,6 +17,7 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.qsd import listening, volumes
 from cgflow.drivers.qsd.addresses import GIB, nbd, place
@@ -93,8 +94,7 @@ class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                "consistencygroup_support": True,
-                "consistent_group_snapshot_enabled": True,
+                **capabilities(Level.CRASH),
                 "thin_provisioning_support": True,
                 "storage_protocol": "nbd",
                 "vendor_name": "cgflow",

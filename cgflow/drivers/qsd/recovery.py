@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from cgflow.drivers.evidence import evidence
 from cgflow.drivers.qsd import chain, home_files, manifest, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, job_id
 from cgflow.drivers.qsd.home import Home, words
@@ -146,7 +147,7 @@ def _settle_cuts(home: Home) -> None:
         if used:
             cut = Cut(
                 members=tuple(sorted(members.values())),
-                evidence={"mechanism": RECOVERED, "members": len(members), "duration_ms": None},
+                evidence=evidence(RECOVERED, len(members), None),
             )
             home.save(chain.after_cut(home.manifest, cgsnapshot_id, cut), releasing=True)
         else:

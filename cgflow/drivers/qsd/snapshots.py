@@ -8,10 +8,10 @@ happened. Only then is success reported.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from cgflow.drivers.contract import JSON
+from cgflow.drivers.evidence import Beginning, evidence
 from cgflow.drivers.qsd import chain, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, node
 from cgflow.drivers.qsd.home import Home, or_nothing
@@ -60,7 +60,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         volumes = home.manifest.volumes
         overlays = [(volumes[v].leaf, volumes[v].pending[s].layer) for v, s in members.items()]
         home.trace("cut:before-transaction")
-        began = time.monotonic()
+        began = Beginning.now()
         try:
             graph.cut(overlays)
         except CommandRefused as refusal:
@@ -68,14 +68,12 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
             raise FinalDriverError(
                 f"{cgsnapshot_id} was not cut, no member was: {refusal.reason}"
             ) from refusal
-        duration_ms = round((time.monotonic() - began) * 1000, 3)
+        told = evidence(MECHANISM, len(members), began)
         home.trace("cut:after-transaction")
-        names = tuple(sorted(members.values()))
-        evidence: JSON = {"mechanism": MECHANISM, "members": len(names), "duration_ms": duration_ms}
-        done = Cut(members=names, evidence=evidence)
+        done = Cut(members=tuple(sorted(members.values())), evidence=told)
         home.save(chain.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
-        return evidence
+        return told
 
 
 def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, level_of
 from cgflow.records import Backend
 from cgflow.scheduler.filters.extra_specs_ops import meets
 from cgflow.scheduler.request import PlacementRequest
@@ -31,8 +32,18 @@ class CapabilitiesFilter:
             found = _look_up(facts, path)
             if found is _ABSENT or not meets(found, requirement):
                 has = None if found is _ABSENT else found
-                lacks.append(f"{':'.join(path)} (needs {requirement!r}, has {has!r})")
+                lacks.append(f"{':'.join(path)} (needs {requirement!r}, has {has!r}{_hint(backend, path)})")
         return f"lacks {', '.join(lacks)}" if lacks else None
+
+
+def _hint(backend: Backend, path: list[str]) -> str:
+    """Return how the lower level of a backend would be allowed, where that is what it lacks."""
+    if path != [GROUP_SUPPORT] or level_of(backend.report) is not Level.PER_VOLUME:
+        return ""
+    return (
+        f"; it cuts one volume after the other, which {CUT_LEVEL}='{Level.PER_VOLUME}' among the extra specs "
+        "of the volume type allows"
+    )
 
 
 def facts_of(backend: Backend) -> dict[str, object]:
@@ -46,6 +57,7 @@ def facts_of(backend: Backend) -> dict[str, object]:
         "max_over_subscription_ratio": report.max_over_subscription_ratio,
         "thin_provisioning_support": report.thin,
         "thick_provisioning_support": not report.thin,
+        CUT_LEVEL: level_of(report),
         **report.capabilities,
     }
 

@@ -88,14 +88,6 @@ class SkipsUnpreparedMembers(Broken):
         return super().cut(cgsnapshot_id, group_id, [s for s in snapshots if s.id in self._state.copies])
 
 
-class GivesNoEvidence(Broken):
-    breaks = {"test_cut_gives_evidence": "evidence must name its mechanism"}
-
-    def cut(self, cgsnapshot_id, group_id, snapshots):
-        super().cut(cgsnapshot_id, group_id, snapshots)
-        return {}
-
-
 class CutsEveryGroup(Broken):
     breaks = {"test_cut_leaves_other_groups_alone": "snapshot of a copy in a group not cut must raise Final"}
 

@@ -15,15 +15,6 @@ class ReportsNothing(Broken):
         return replace(super().report(), total_gib=0)
 
 
-class DeniesThatItCanCut(Broken):
-    breaks = {
-        "test_ability_to_cut_is_reported": "consistencygroup_support must be True for this driver, not None"
-    }
-
-    def report(self):
-        return replace(super().report(), capabilities={})
-
-
 class CountsNoExtend(Broken):
     breaks = {
         "test_provisioned_capacity_follows_volumes": "from 1 to 3 GiB, provisioned_gib must be 4, not 2"

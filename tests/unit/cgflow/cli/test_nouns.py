@@ -141,6 +141,29 @@ def test_cgsnapshots_of_a_group(service: CannedService, cgflow: Cgflow) -> None:
     assert service.asked[-1].query == {"all_tenants": "1", "consistencygroup_id": G}
 
 
+def test_a_cgsnapshot_is_asked_for_at_a_level_and_tells_its_own(
+    service: CannedService, cgflow: Cgflow
+) -> None:
+    service.plays("POST", "/cgsnapshots", {"cgsnapshot": {"id": "s", "name": "n"}}, status=202, flow="f")
+    assert cgflow("cgsnapshot", "create", "n", "--group", "db", "--level", "crash").exit_code == 0
+    assert service.asked[-1].body["cgsnapshot"]["cgflow:level"] == "crash"
+    assert cgflow("cgsnapshot", "create", "n", "--group", "db").exit_code == 0
+    assert "cgflow:level" not in service.asked[-1].body["cgsnapshot"]
+    evidence = {"mechanism": "a lock", "level": "per-volume", "skew_ms": 1.5}
+    found = [
+        {"id": "s", "name": "n", "cgflow:evidence": evidence},
+        {"id": "t", "name": "failed", "cgflow:evidence": None},
+    ]
+    service.plays("GET", "/cgsnapshots/detail", {"cgsnapshots": found})
+    heading, first, second = cgflow("cgsnapshot", "list").stdout.splitlines()
+    assert ("level" in heading.split(), first.split()[-1], second.split()) == (
+        True,
+        "per-volume",
+        ["t", "failed"],
+    )
+    assert "level=per-volume, skew_ms=1.5" in cgflow("cgsnapshot", "show", "n").stdout
+
+
 def test_quota_is_shown_and_set(service: CannedService, cgflow: Cgflow) -> None:
     quota_set = {"id": "admin", "volumes": {"limit": 5, "in_use": 2, "reserved": 0}}
     service.plays("GET", "/os-quota-sets/admin", {"quota_set": quota_set})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cgflow.drivers.evidence import Level
 from cgflow.errors import ConfigError, InvalidInput, NoValidBackend
 from cgflow.scheduler import plugins
 from cgflow.scheduler.placement import Placement
@@ -109,6 +110,30 @@ def test_a_type_that_speaks_of_support_itself_is_taken_at_its_word(placement):
     """S71."""
     one = kind("own", consistencygroup_support="<is> False")
     assert placement.for_group([backend(consistencygroup_support=False)], [one], None).host == "host@qsd"
+
+
+PER_VOLUME = {"cut_level": "per-volume", "consistencygroup_support": False}
+
+
+def test_a_lower_level_of_cut_is_for_types_that_allow_it(placement):
+    backends = [backend("h@instant", **ABLE), backend("h@apart", **PER_VOLUME)]
+    assert placement.for_group(backends, [kind("plain")], None).host == "h@instant"
+    assert placement.for_group(backends, [kind("apart", cut_level="per-volume")], None).host == "h@apart"
+    either = kind("either", cut_level="<or> crash <or> per-volume")
+    assert set(placement.for_group(backends, [either], None).reasons) == set()
+    refusal = refused(placement.for_group, backends, [kind("plain"), kind("a", cut_level="per-volume")], None)
+    assert "h@apart: lacks consistencygroup_support" in refusal
+    assert "for volume type plain" in refusal
+
+
+def test_snapshots_are_cut_at_the_level_that_is_demanded(placement):
+    apart = backend(**PER_VOLUME)
+    placement.for_snapshots(apart, "cgsnapshot", "S", [1], NOW, Level.PER_VOLUME)
+    placement.for_snapshots(apart, "snapshot", "S", [1], NOW)
+    assert "lacks consistencygroup_support" in refused(
+        placement.for_snapshots, apart, "cgsnapshot", "S", [1], NOW, Level.CRASH
+    )
+    placement.for_snapshots(backend(**ABLE), "cgsnapshot", "S", [1], NOW, Level.PER_VOLUME)
 
 
 def test_group_takes_no_capacity(placement):

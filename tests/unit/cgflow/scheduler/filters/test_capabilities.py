@@ -16,6 +16,17 @@ def test_absent_capability_is_told_as_such():
     assert words == "lacks consistencygroup_support (needs '<is> True', has None)"
 
 
+def test_a_lower_level_of_cut_is_told_with_what_would_allow_it():
+    words = refuse({"consistencygroup_support": "<is> True"}, cut_level="per-volume")
+    assert "has None; it cuts one volume after the other, which cut_level='per-volume' among" in words
+    assert "allows" not in refuse({"consistencygroup_support": "<is> False"}, consistencygroup_support=True)
+
+
+def test_support_of_groups_means_one_instant_where_nothing_more_is_said():
+    assert refuse({"cut_level": "crash"}, consistencygroup_support=True) is None
+    assert refuse({"cut_level": "crash"}) == "lacks cut_level (needs 'crash', has None)"
+
+
 def test_everything_that_is_lacking_is_told():
     words = refuse({"b": "<is> True", "a": ">= 5", "c": "x"}, a=4, b=True, c="y")
     assert words == "lacks a (needs '>= 5', has 4), c (needs 'x', has 'y')"

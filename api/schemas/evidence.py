@@ -1,0 +1,39 @@
+"""The evidence of a cut on the wire, and the level that may be demanded of one: keys of cgflow's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+from cgflow.drivers.evidence import Level
+
+LEVELS = [level.value for level in Level]
+
+
+def demanded_level() -> fields.Field[Any]:
+    """Return the field of the level that a cut has to reach; null demands what the volume types do."""
+    return fields.Enum(
+        Level,
+        by_value=True,
+        data_key="cgflow:level",
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "The lowest level that will do; refused if the backend does not reach it."},
+    )
+
+
+def evidence_field() -> fields.Field[Any]:
+    """Return the field that tells how a cut was made, null as long as there is none."""
+    shape = {
+        "mechanism": {"type": "string"},
+        "level": {"type": "string", "enum": LEVELS},
+        "members": {"type": "integer"},
+        "cut_at": {"type": "string", "nullable": True, "example": "2026-11-22T10:19:45.852956"},
+        "duration_ms": {"type": "number", "nullable": True},
+        "skew_ms": {"type": "number"},
+        "promise": {"type": "string"},
+    }
+    return fields.Raw(
+        data_key="cgflow:evidence", metadata={"type": "object", "nullable": True, "properties": shape}
+    )

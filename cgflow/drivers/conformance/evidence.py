@@ -1,0 +1,139 @@
+"""Rules for the evidence: what is said of a cut is complete, true where that can be seen, and told again.
+
+They hold at every level. What the level itself promises is another matter:
+``order`` holds a driver to one instant unless it says ``per-volume``.
+"""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+
+from cgflow.drivers.conformance.scene import Scene, copies_of
+from cgflow.drivers.conformance.verdict import expect, must_succeed
+from cgflow.drivers.contract import JSON, GroupSnapshots
+from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, read_level
+
+SLACK_MS = 1.0
+"""By how much figures that were rounded may be beyond their bounds."""
+
+
+def says_one_instant(scene: Scene) -> bool:
+    """Whether the driver claims to cut all members at one instant, and so is held to it."""
+    said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
+    return read_level(said) is not Level.PER_VOLUME
+
+
+class EvidenceRules:
+    """What a driver says of its cuts."""
+
+    def test_ability_to_cut_is_reported(self, scene: Scene) -> None:
+        said = must_succeed("report", scene.driver.report).capabilities
+        level, supports = said.get(CUT_LEVEL), said.get(GROUP_SUPPORT)
+        can_cut = isinstance(scene.driver, GroupSnapshots)
+        known = " or ".join(Level) if can_cut else "missing"
+        expect(
+            (read_level(level) is not None) if can_cut else level is None,
+            f"report: {CUT_LEVEL} must be {known} for this driver, not {level!r}",
+        )
+        expect(
+            supports is (level == Level.CRASH),
+            f"report: {GROUP_SUPPORT} must be {level == Level.CRASH} for this driver, not {supports!r}",
+        )
+
+    def test_cut_gives_evidence(self, scene: Scene) -> None:
+        told = _told(scene)
+        must_succeed("cut: evidence as JSON", lambda: json.dumps(told))
+        for key in ("mechanism", "promise") if "promise" in told else ("mechanism",):
+            words = told.get(key)
+            expect(bool(words) and isinstance(words, str), f"cut: evidence must tell its {key} in words")
+        members = told.get("members")
+        expect(members == 2, f"cut: evidence must count 2 members, not {members!r}")
+
+    def test_evidence_tells_the_level_that_is_reported(self, scene: Scene) -> None:
+        told = _told(scene)
+        said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
+        level = told.get("level")
+        expect(
+            read_level(level) is not None and level == said,
+            f"cut: the level of the evidence must be that of the report, {said!r}, not {level!r}",
+        )
+
+    def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scene) -> None:
+        copies = copies_of(scene.new_members(2))
+        for copy in copies:
+            scene.prepare(copy)
+        before, began = datetime.now(UTC), time.monotonic()
+        told = scene.cut(copies)
+        lasted_ms, after = (time.monotonic() - began) * 1000, datetime.now(UTC)
+        at = _moment(told.get("cut_at"))
+        expect(
+            before <= at <= after,
+            f"cut: cut_at must lie within the call, {before} to {after}, and is {at}",
+        )
+        took = _number(told, "duration_ms")
+        expect(
+            took <= lasted_ms + SLACK_MS,
+            f"cut: duration_ms must not be longer than the call, {lasted_ms:g} ms, and is {took:g}",
+        )
+
+    def test_evidence_tells_by_how_much_members_are_apart(self, scene: Scene) -> None:
+        told = _told(scene)
+        skew, took = _number(told, "skew_ms"), _number(told, "duration_ms")
+        expect(
+            skew <= took + SLACK_MS,
+            f"cut: skew_ms must not be longer than the cut, {took:g} ms, and is {skew:g}",
+        )
+        expect(
+            skew > 0 or says_one_instant(scene),
+            "cut: members that are cut one after the other are apart: skew_ms must say by how much, not 0",
+        )
+
+    def test_evidence_is_told_again(self, scene: Scene) -> None:
+        copies = copies_of(scene.new_members(2))
+        for copy in copies:
+            scene.prepare(copy)
+        first = scene.cut(copies)
+        _same(first, scene.cut(copies, "a second cut"), "a second call")
+        scene.restart("a cut")
+        _same(first, scene.cut(copies, "a cut after a restart"), "a call after a restart")
+
+
+def _same(first: JSON, again: JSON, when: str) -> None:
+    """Check what is told again of a cut. That nobody knows any more when it was is no untruth."""
+    for key in ("level", "members", "cut_at", "duration_ms"):
+        allowed = (first.get(key), None) if key in ("cut_at", "duration_ms") else (first.get(key),)
+        expect(
+            key in again and again[key] in allowed,
+            f"cut: {when} must tell the {key} of the first, {first.get(key)!r}, not {again.get(key)!r}",
+        )
+
+
+def _told(scene: Scene) -> JSON:
+    copies = copies_of(scene.new_members(2))
+    for copy in copies:
+        scene.prepare(copy)
+    return scene.cut(copies)
+
+
+def _number(told: JSON, key: str) -> float:
+    value = told.get(key)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    expect(is_number and value >= 0, f"cut: {key} must be a number of 0 or more, not {value!r}")  # type: ignore[operator]
+    return float(value)  # type: ignore[arg-type]
+
+
+def _moment(value: object) -> datetime:
+    """Read a moment in UTC; one without a zone is in UTC as well."""
+    rule = f"cut: cut_at must be a moment in UTC, such as 2026-11-22T10:19:45.852956, not {value!r}"
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError:
+        expect(False, rule)  # noqa: FBT003 - the rule is broken
+        raise
+    expect(not read.utcoffset() and "." in str(value), rule)
+    return read.replace(tzinfo=UTC)

@@ -1,0 +1,44 @@
+"""Which level of cut volume types allow, and how a level is asked of a backend.
+
+What is cut is of one instant, unless an administrator has allowed less: a
+volume type with the extra spec ``cut_level='per-volume'`` is for volumes that
+may be cut one after the other. Like every extra spec it is met by the backends
+that report just that; ``<or> crash <or> per-volume`` takes either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, highest
+from cgflow.scheduler.filters.extra_specs_ops import meets
+
+PERMISSION = f"the extra spec {CUT_LEVEL}='{Level.PER_VOLUME}'"
+"""How an administrator allows the lower level, in words that follow a verb."""
+
+Specs = Mapping[str, str]
+
+
+def lowest_allowed(types: Iterable[Specs]) -> Level:
+    """Return the lowest level that all volume types allow, each given by its extra specs."""
+    allowed = [_allowed_by(specs) for specs in types]
+    return highest(*allowed) if allowed else Level.CRASH
+
+
+def needs(level: Level) -> Specs:
+    """Return the extra specs that only a backend meets which reaches a level."""
+    if level is Level.CRASH:
+        return {GROUP_SUPPORT: "<is> True"}
+    return {CUT_LEVEL: " ".join(f"<or> {one}" for one in Level if one.reaches(level))}
+
+
+def group_needs(specs: Specs) -> Specs:
+    """Return the extra specs of a volume type together with what it needs to be that of a group."""
+    return {**needs(_allowed_by(specs)), **specs}
+
+
+def _allowed_by(specs: Specs) -> Level:
+    asked = specs.get(CUT_LEVEL, specs.get(f"capabilities:{CUT_LEVEL}"))
+    if asked is not None and meets(Level.PER_VOLUME.value, asked):
+        return Level.PER_VOLUME
+    return Level.CRASH
