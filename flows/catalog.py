@@ -14,6 +14,7 @@ from flows.consistencygroup.create import create_consistencygroup
 from flows.consistencygroup.create_from_cgsnapshot import create_consistencygroup_from_cgsnapshot
 from flows.consistencygroup.create_from_group import create_consistencygroup_from_group
 from flows.consistencygroup.delete import delete_consistencygroup
+from flows.consistencygroup.revert import revert_consistencygroup
 from flows.consistencygroup.update import update_consistencygroup
 from flows.snapshot.create import create_snapshot
 from flows.snapshot.delete import delete_snapshot
@@ -34,6 +35,7 @@ OPERATIONS: dict[str, Definition] = {
     "consistencygroup.delete": Definition(1, delete_consistencygroup),
     "snapshot.create": Definition(1, create_snapshot),
     "snapshot.delete": Definition(1, delete_snapshot),
+    "consistencygroup.revert": Definition(1, revert_consistencygroup),
     "consistencygroup.update": Definition(1, update_consistencygroup),
     "volume.create": Definition(1, create_volume),
     "volume.create_from_snapshot": Definition(1, create_volume_from_snapshot),

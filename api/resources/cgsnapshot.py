@@ -74,7 +74,13 @@ class Cgsnapshot(MethodView):
 def authorize_cut(rule: str, group_id: str) -> None:
     """Let pass who may take a cgsnapshot of the group, and a snapshot of each of its members."""
     authorize_on(rule, consistencygroups.get, group_id)
+    authorize_members("volume:create_snapshot", group_id)
+
+
+def authorize_members(rule: str, group_id: str) -> None:
+    """Let pass whom the policy lets do what a rule guards to each member within reach."""
     with desk().database.read() as session:
         members = volumes.members_of(session, group_id)
     for member in members:
-        authorize("volume:create_snapshot", member)
+        if caller().scope in (None, member.project_id):
+            authorize(rule, member)

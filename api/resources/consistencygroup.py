@@ -11,11 +11,12 @@ from api import answers
 from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
+from api.resources.cgsnapshot import authorize_cut, authorize_members
 from api.schemas import consistencygroup as schemas
 from api.schemas.listing import ListIn
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories.paging import ListQuery
-from flows.consistencygroup import accept, accept_source, accept_update
+from flows.consistencygroup import accept, accept_revert, accept_source, accept_update
 
 blueprint = Blueprint("consistencygroups", "Volumes that share one point in time.")
 
@@ -112,3 +113,23 @@ class ConsistencyGroupDeletion(MethodView):
         """Delete a consistency group, with its volumes if forced."""
         authorize_on("consistencygroup:delete", consistencygroups.get, group_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **body))
+
+
+@blueprint.route("/consistencygroups/<group_id>/action")
+class ConsistencyGroupAction(MethodView):
+    """What can be done with one."""
+
+    @blueprint.takes(schemas.ConsistencyGroupActionIn)
+    @blueprint.accepts(None, 404, 409, 413)
+    def post(self, body: dict[str, Any], group_id: str) -> Response:
+        """Put every member back to a cgsnapshot; if asked to, after another one is taken for safety."""
+        authorize_on("consistencygroup:revert_to_cgsnapshot", consistencygroups.get, group_id)
+        if body["revert"]["safety"] is not None:
+            authorize_cut("consistencygroup:create_cgsnapshot", group_id)
+        return revert_group(group_id, body["revert"])
+
+
+def revert_group(group_id: str, how: dict[str, Any]) -> Response:
+    """Accept to put a group back, for who may put each of its members back."""
+    authorize_members("volume:revert_to_snapshot", group_id)
+    return answers.accepted_empty(accept_revert.revert(desk(), caller(), group_id, **how))

@@ -11,6 +11,8 @@ from api import answers
 from api.auth import authorize, permitted, permitted_or_closed
 from api.blueprint import Blueprint
 from api.current import caller, desk
+from api.resources.cgsnapshot import authorize_cut
+from api.resources.consistencygroup import revert_group
 from api.schemas import group as schemas
 from api.versions import reached
 from cgflow.db.repositories import group as groups
@@ -103,13 +105,18 @@ class GroupAction(MethodView):
     """What can be done with one."""
 
     @blueprint.takes(schemas.GroupActionIn)
-    @blueprint.accepts(None, 403, 404, 409)
+    @blueprint.accepts(None, 403, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
-        """Delete a group, with its volumes if asked to; reset its status (3.20, administrators)."""
+        """Delete a group, or put it back to a group snapshot; reset its status (3.20, administrators)."""
         if "delete" in body:
             permitted("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
             return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **how))
+        if "revert" in body:
+            permitted("group:revert_to_group_snapshot", groups.get, group_id)
+            if body["revert"]["safety"] is not None:
+                authorize_cut("group:create_group_snapshot", group_id)
+            return revert_group(group_id, body["revert"])
         if not reached(_RESET):
             raise NotFound("There is no such action: reset_status. It came with microversion 3.20.")
         permitted_or_closed("group:reset_status", groups.get, group_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, post_load, pre_load
+from marshmallow import Schema, fields, post_load, pre_load
 
+from api.schemas.action import ActionIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Names, Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
@@ -100,6 +101,26 @@ class ConsistencyGroupDeleteIn(Envelope):
     is_optional = True
 
     consistencygroup = fields.Nested(DeletionIn)
+
+
+class SafetyIn(Schema):
+    """The cgsnapshot that is taken before a group is put back."""
+
+    name = Text(allow_none=True, load_default=None)
+    description = Text(allow_none=True, load_default=None)
+
+
+class ConsistencyGroupRevertIn(Schema):
+    """The cgsnapshot that a group is to be put back to, and the one that is taken before; null takes none."""
+
+    cgsnapshot_id = Text(min=1, required=True)
+    safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
+
+
+class ConsistencyGroupActionIn(ActionIn):
+    """An action on a consistency group."""
+
+    revert = fields.Nested(ConsistencyGroupRevertIn, data_key="revert_to_cgsnapshot")
 
 
 class ConsistencyGroupRefOut(RefOut):

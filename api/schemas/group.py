@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, post_load, pre_load
+from marshmallow import Schema, fields, post_load, pre_load
 
 from api.schemas.action import ActionIn
-from api.schemas.consistencygroup import ChangeIn
+from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Names, Since, Text
 from api.schemas.listing import ListIn
@@ -70,10 +70,18 @@ class GroupResetIn(Taken):
         return {"status": Status(data["status"])}
 
 
+class GroupRevertIn(Schema):
+    """The group snapshot that a group is to be put back to, and the one taken before; null takes none."""
+
+    cgsnapshot_id = Text(min=1, required=True, data_key="group_snapshot_id")
+    safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
+
+
 class GroupActionIn(ActionIn):
     """An action on a group."""
 
     delete = fields.Nested(GroupDeleteIn)
+    revert = fields.Nested(GroupRevertIn, data_key="revert_to_group_snapshot")
     reset = fields.Nested(GroupResetIn, data_key="reset_status")
 
 

@@ -100,6 +100,24 @@ def update(
     settle(session, groups, accepted, waiting)
 
 
+@group.command()
+@with_session
+@click.argument("name", metavar="GROUP")
+@click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="What it is put back to.")
+@click.option("--safety", metavar="NAME", help="Take a cgsnapshot of this name first, which stays.")
+@waiting
+def revert(session: Session, name: str, cgsnapshot: str, safety: str | None, waiting: Waiting) -> None:
+    """Put every member of a group back to a cgsnapshot, or none of them.
+
+    What was written since is lost, unless --safety puts it into a cgsnapshot of its own.
+    """
+    client = session.client
+    groups = client.consistencygroups
+    cgsnapshot_id = client.cgsnapshots.find(cgsnapshot)["id"]
+    accepted = groups.revert(groups.find(name)["id"], cgsnapshot_id, safety=safety)
+    settle(session, groups, accepted, waiting)
+
+
 @group.command(name="list")
 @with_session
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")

@@ -58,6 +58,12 @@ class ConsistencyGroups(Collection):
         given = {key: value for key, value in asked.items() if value}
         return Accepted({"id": id_}, self._http.put(self.path(id_), {self.key: given}).flow_id)
 
+    def revert(self, id_: str, cgsnapshot_id: str, *, safety: str | None) -> Accepted:
+        """Put a group back to a cgsnapshot, after another one of the name ``safety`` is taken, if given."""
+        how = {"cgsnapshot_id": cgsnapshot_id, "safety": None if safety is None else {"name": safety}}
+        answer = self._http.post(self.path(id_, "action"), {"revert_to_cgsnapshot": how})
+        return Accepted({"id": id_}, answer.flow_id)
+
     def delete(self, id_: str, *, force: bool) -> Accepted:
         """Delete a group, with ``force`` together with its members."""
         answer = self._http.post(self.path(id_, "delete"), {self.key: {"force": force}})

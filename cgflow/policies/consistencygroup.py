@@ -26,6 +26,13 @@ RULES = [
         "DELETE /consistencygroups/{group_id}",
         "POST /consistencygroups/{group_id}/delete",
     ),
+    guard(
+        "consistencygroup:revert_to_cgsnapshot",
+        OWNER,
+        "Put a consistency group back to a cgsnapshot. Each member has to be allowed as well: "
+        "volume:revert_to_snapshot, and with a safety cgsnapshot what that needs.",
+        "POST /consistencygroups/{group_id}/action",
+    ),
     guard("consistencygroup:get", READER, "Show a consistency group.", "GET /consistencygroups/{group_id}"),
     guard(
         "consistencygroup:get_all",

@@ -20,6 +20,13 @@ RULES = [
         "Delete a group, with its volumes if asked to.",
         "POST /groups/{group_id}/action",
     ),
+    guard(
+        "group:revert_to_group_snapshot",
+        OWNER,
+        "Put a group back to a group snapshot. Each member has to be allowed as well: "
+        "volume:revert_to_snapshot, and with a safety snapshot what that needs.",
+        "POST /groups/{group_id}/action",
+    ),
     guard("group:reset_status", ADMIN, "Reset the status of a group.", "POST /groups/{group_id}/action"),
     guard("group:get", READER, "Show a group.", "GET /groups/{group_id}"),
     guard("group:get_all", READER, "List groups.", "GET /groups", "GET /groups/detail"),

@@ -89,6 +89,15 @@ def commit(session: Session, reservation_id: str) -> None:
     session.flush()
 
 
+def commit_for_good(session: Session, reservation_id: str) -> None:
+    """Turn a reservation into usage, and forget it, so that whoever cancels it later finds nothing.
+
+    Raises: InvalidState, like ``commit``.
+    """
+    commit(session, reservation_id)
+    session.execute(delete(Reservation).where(Reservation.id == reservation_id))
+
+
 def cancel(session: Session, reservation_id: str) -> None:
     """Give a reservation back, whatever state it reached. One that never was, or was cancelled, is left."""
     live = [row for row in _locked(session, reservation_id) if row.state != ReservationState.CANCELLED]

@@ -87,6 +87,28 @@ class ClaimForChange(Claim):
             release_others(session, flow_id, claims)
 
 
+class ClaimForRevert(ClaimForChange):
+    """Hold a group that is going to be put back, with its members.
+
+    Revert: leave all of them ``available`` as they were, the group with the
+    reason why it was not put back.
+    """
+
+    def revert(
+        self,
+        database: Database,
+        flow_id: str,
+        claims: Claims,
+        resource_type: str,
+        resource_id: str,
+        flow_failures: Failures,
+        **_: object,
+    ) -> None:
+        with database.write() as session:
+            ROWS_OF["volume"].settle(session, claims["volume"], flow_id, self.undone)
+        super().revert(database, flow_id, claims, resource_type, resource_id, flow_failures)
+
+
 class ClaimForCreate(ClaimForChange):
     """Hold the new record, and what it is made in.
 

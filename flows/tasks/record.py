@@ -36,37 +36,42 @@ class CreateSnapshots(Task):
         self, database: Database, flow_id: str, resource_id: str, members: list[dict[str, str]]
     ) -> None:
         with database.write() as session:
-            whole = cgsnapshot.get(session, resource_id, None)
-            there = {row.id for row in snapshot.of_cgsnapshot(session, resource_id)}
-            volumes = {row.id: row for row in volume.members_of(session, whole.consistencygroup_id)}
-            now = clock.now()
-            rows = [
-                {
-                    "id": member["snapshot_id"],
-                    "user_id": whole.user_id,
-                    "project_id": whole.project_id,
-                    "name": whole.name,
-                    "description": whole.description,
-                    "status": Status.CREATING.value,
-                    "claimed_by": flow_id,
-                    "flow_id": flow_id,
-                    "created_at": now,
-                    "volume_id": member["volume_id"],
-                    "cgsnapshot_id": whole.id,
-                    "consistencygroup_id": whole.consistencygroup_id,
-                    "size": volumes[member["volume_id"]].size,
-                    "progress": "0%",
-                    "volume_type_id": volumes[member["volume_id"]].volume_type_id,
-                }
-                for member in members
-                if member["snapshot_id"] not in there
-            ]
-            if rows:
-                snapshot.ROWS.add(session, *rows)
+            add_snapshots(session, flow_id, resource_id, members)
 
     def revert(self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object) -> None:
         with database.write() as session:
             snapshot.ROWS.destroy(session, [member["snapshot_id"] for member in members], flow_id)
+
+
+def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> None:
+    """Add the rows of a cgsnapshot's copies that are not there yet."""
+    whole = cgsnapshot.get(session, cgsnapshot_id, None)
+    there = {row.id for row in snapshot.of_cgsnapshot(session, cgsnapshot_id)}
+    volumes = {row.id: row for row in volume.members_of(session, whole.consistencygroup_id)}
+    now = clock.now()
+    rows = [
+        {
+            "id": member["snapshot_id"],
+            "user_id": whole.user_id,
+            "project_id": whole.project_id,
+            "name": whole.name,
+            "description": whole.description,
+            "status": Status.CREATING.value,
+            "claimed_by": flow_id,
+            "flow_id": flow_id,
+            "created_at": now,
+            "volume_id": member["volume_id"],
+            "cgsnapshot_id": whole.id,
+            "consistencygroup_id": whole.consistencygroup_id,
+            "size": volumes[member["volume_id"]].size,
+            "progress": "0%",
+            "volume_type_id": volumes[member["volume_id"]].volume_type_id,
+        }
+        for member in members
+        if member["snapshot_id"] not in there
+    ]
+    if rows:
+        snapshot.ROWS.add(session, *rows)
 
 
 def take_back(session: Session, flow_id: str, claims: Claims) -> None:

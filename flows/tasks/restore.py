@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from cgflow.db.database import Database
+from cgflow.db.repositories import consistencygroup, volume
 from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
+from cgflow.status import Status
 from flows.asking import ask, expect_restore
+from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers
+from flows.tasks.record import Commit
 
 
 def restoring_driver(drivers: Drivers, host: str) -> Restoring:
@@ -82,6 +87,18 @@ class FinishRestore(Task):
     ) -> None:
         ask(restoring_driver(drivers, host).finish_restore, flow_id, _specs(sources))
         expect_restore(drivers[host], flow_id, group_id, kept=False)
+
+
+class CommitRestored(Commit):
+    """Make a group and its members ``available`` again, and let go what they were put back to."""
+
+    atom = "record.commit"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
+        with database.write() as session:
+            volume.ROWS.settle(session, claims["volume"], flow_id, Status.AVAILABLE)
+            consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE)
+            release_others(session, flow_id, claims)
 
 
 def _specs(sources: list[Source]) -> list[SnapshotSpec]:

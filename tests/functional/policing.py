@@ -68,6 +68,8 @@ BODIES: dict[str, Any] = {
     "PUT /os-quota-sets/{target_id}": {"quota_set": {"volumes": 77}},
     "PUT /os-quota-class-sets/{class_name}": {"quota_class_set": {"volumes": 77}},
     # Actions differ by the rule.
+    "consistencygroup:revert_to_cgsnapshot": {"revert_to_cgsnapshot": {"cgsnapshot_id": "{cgsnapshot_id}"}},
+    "group:revert_to_group_snapshot": {"revert_to_group_snapshot": {"group_snapshot_id": "{cgsnapshot_id}"}},
     "group:delete": {"delete": {"delete-volumes": True}},
     "group:reset_status": {"reset_status": {"status": "error"}},
     "group:reset_group_snapshot_status": {"reset_status": {"status": "error"}},

@@ -32,7 +32,7 @@ ANSWERS = {"yes": (200, 202), "busy": (409,), "no": (400,)}
 class Scene:
     """A group of two members, one of which a cgsnapshot has a copy of, and a volume outside of it."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, *, has_other: bool = True) -> None:
         self.caller = caller
         self.kind = caller.type()
         self.group = caller.group(self.kind)
@@ -41,7 +41,7 @@ class Scene:
         (copy,) = caller.get("/snapshots").json["snapshots"]
         self.copy = copy["id"]
         # This one could leave: no cgsnapshot has a copy of it.
-        self.other = caller.member(self.group, self.kind)
+        self.other = caller.member(self.group, self.kind) if has_other else None
         self.outside = [caller.volume(volume_type=self.kind) for _ in range(2)]
 
     def act(self, **action: Any) -> TestResponse:
@@ -73,6 +73,10 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
     "take out of the group": lambda s: s.change(remove_volumes=s.other),
     "cgsnapshot of the group": lambda s: s.caller.post(
         "/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": s.group}}
+    ),
+    # Only where every member has a copy in the cgsnapshot.
+    "revert of the group to a cgsnapshot": lambda s: s.caller.post(
+        f"/consistencygroups/{s.group}/action", {"revert_to_cgsnapshot": {"cgsnapshot_id": s.cgsnapshot}}
     ),
     "copy of the group": lambda s: s.caller.post(
         "/consistencygroups/create_from_src", {"consistencygroup-from-src": {"source_cgid": s.group}}
@@ -117,7 +121,7 @@ def test_a_cell(
     caller: Caller, later_app: Any, faults: Faults, served: World, operation: str, state: str, cell: str
 ) -> None:
     """S59."""
-    scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex))
+    scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex), has_other="revert of" not in operation)
     with state_of(scene, state, faults, served):
         answer = ASK[operation](scene)
         assert answer.status_code in ANSWERS[cell], answer.text

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flows.acceptance import Accepted
+from tests.support import content
 from tests.support.world import World
+
+OLD, NEW = "old", "new"
+"""What lies on volumes when they are copied, and what when they are put back."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,25 @@ def _new_group(world: World) -> str:
 
 def _cgsnapshot(world: World) -> str:
     return world.make(world.accept_cgsnapshot(_group(world)))
+
+
+def _older_cgsnapshot(world: World) -> str:
+    """A cgsnapshot of a group on whose members something else lies by now."""
+    group_id = _group(world)
+    members = [one.id for one in world.all("volume") if one.consistencygroup_id == group_id]
+    content.write(world.driver, members, OLD)
+    made = world.make(world.accept_cgsnapshot(group_id))
+    content.write(world.driver, members, NEW)
+    return made
+
+
+def _older_snapshot(world: World) -> str:
+    """A snapshot of a volume on which something else lies by now."""
+    volume_id = _volume(world)
+    content.write(world.driver, [volume_id], OLD)
+    made = world.make(world.accept_snapshot(volume_id))
+    content.write(world.driver, [volume_id], NEW)
+    return made
 
 
 def _volume(world: World) -> str:
@@ -105,6 +128,11 @@ SCRIPTS: dict[str, Script] = {
     "consistencygroup.delete": Script(
         _new_group, lambda world, group: world.delete_group(group), forward=True, deletes=True
     ),
+    "consistencygroup.revert": Script(
+        _older_cgsnapshot,
+        lambda world, cgsnapshot: world.revert_group(cgsnapshot, safety="before the revert"),
+        undone_at="driver.leave_way_back",
+    ),
     "snapshot.create": Script(_member, lambda world, volume: world.accept_snapshot(volume)),
     "snapshot.delete": Script(
         _snapshot, lambda world, snapshot: world.delete_snapshot(snapshot), forward=True, deletes=True
@@ -126,7 +154,7 @@ SCRIPTS: dict[str, Script] = {
     "volume.extend": Script(_volume, lambda world, volume: world.extend(volume, 2)),
     "volume.retype": Script(_typed, lambda world, volume: world.retype(volume, "slow"), calls_driver=False),
     "volume.revert": Script(
-        _snapshot,
+        _older_snapshot,
         lambda world, snapshot: world.revert(_volume_of(world, snapshot), snapshot),
         undone_at="driver.leave_way_back",
     ),

@@ -19,6 +19,7 @@ SHAPES: dict[str, dict[str, object]] = {
     "consistencygroup.create_from_cgsnapshot": {"members": COPIES},
     "consistencygroup.create_from_group": {"members": COPIES},
     "consistencygroup.delete": {"members": [{"volume_id": "volume-1"}], "is_placed": True},
+    "consistencygroup.revert": {"members": MEMBERS},
     "snapshot.create": {"member": MEMBERS[0]},
     "snapshot.delete": {"member": MEMBERS[0], "is_placed": True},
     "consistencygroup.update": {"members": [{"volume_id": "volume-1"}, {"volume_id": "volume-2"}]},

@@ -146,6 +146,19 @@ def test_changes_and_copies_are_told_of(tmp_path: Path, listener: Listener) -> N
             ]
 
 
+def test_a_group_that_is_put_back_is_told_of_with_its_members(tmp_path: Path, listener: Listener) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
+        listener.take()
+        w.make(w.revert_group(cgsnapshot_id, safety="before"))
+        assert told(listener) == [
+            ("consistencygroup.revert.start", "reverting"),
+            ("volume.revert.start", "reverting"),
+            ("consistencygroup.revert.end", "available"),
+            ("volume.revert.end", "available"),
+        ]
+
+
 def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listener) -> None:
     faults = Faults()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:

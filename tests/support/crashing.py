@@ -195,9 +195,7 @@ def portrait(world: World) -> dict[str, Any]:
     state = world.state()
     inventory = {name: sorted(value) for name, value in asdict(state["inventory"]).items()}
     things = {name: list(values) for name, values in state["things"].items()}
-    found: dict[str, Any] = json.loads(
-        json.dumps({"things": things, "usage": state["usage"], "inventory": inventory})
-    )
+    found: dict[str, Any] = json.loads(json.dumps({**state, "things": things, "inventory": inventory}))
     return found
 
 

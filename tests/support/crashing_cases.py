@@ -224,7 +224,8 @@ def general(portrait: Found, known: set[str]) -> Found:
         name: sorted(id if id in ids else "new" for id in there)
         for name, there in portrait["inventory"].items()
     }
-    return {"things": sorted(things, key=str), "usage": portrait["usage"], "inventory": inventory}
+    content = sorted((id if id in ids else "new", held) for id, held in portrait["content"].items())
+    return {**portrait, "things": sorted(things, key=str), "inventory": inventory, "content": content}
 
 
 def _unlike(now: Found, other: Found) -> str:

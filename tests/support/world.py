@@ -27,12 +27,14 @@ from cgflow.status import UNFINISHED, FlowState, ReservationState
 from flows.acceptance import Accepted, mint
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
+from flows.consistencygroup import accept_revert as reverts
 from flows.consistencygroup import accept_source as sources
 from flows.consistencygroup import accept_update as updates
 from flows.service import Service
 from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
 from flows.volume import change
+from tests.support import content
 from tests.support.agreement import disagreements
 
 HOST = "here@memory"
@@ -137,6 +139,16 @@ class World:
             self.desk, CALLER, name="copy", description=None, cgsnapshot_id=cgsnapshot, source_cgid=group
         )
 
+    def revert_group(self, cgsnapshot_id: str, *, safety: str | None = None) -> Accepted:
+        group_id = self.get("cgsnapshot", cgsnapshot_id).consistencygroup_id
+        return reverts.revert(
+            self.desk,
+            CALLER,
+            group_id,
+            cgsnapshot_id=cgsnapshot_id,
+            safety=None if safety is None else {"name": safety},
+        )
+
     def extend(self, volume_id: str, new_size: int) -> Accepted:
         return change.extend(self.desk, CALLER, volume_id, new_size=new_size)
 
@@ -221,7 +233,12 @@ class World:
             for thing in self.all(noun)
             if thing.status != "error"
         }
-        return {"things": things, "usage": self.usage(), "inventory": self.driver.inventory()}
+        return {
+            "things": things,
+            "usage": self.usage(),
+            "inventory": self.driver.inventory(),
+            "content": content.read(self.driver),
+        }
 
     def faults(self) -> list[str]:
         """Name everything that is not as it must be when no flow is at work."""

@@ -1,4 +1,4 @@
-"""``cgflow group update`` and ``create-from``: what they ask for."""
+"""``cgflow group update``, ``create-from`` and ``revert``: what they ask for."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def test_a_group_is_made_from_one_source(
 def test_of_no_source_or_two(service: CannedService, cgflow: Cgflow, words: tuple[str, ...]) -> None:
     assert cgflow("group", "create-from", "copy", *words).exit_code == 2
     assert service.asked == []
+
+
+@pytest.mark.parametrize(("words", "safety"), [((), None), (("--safety", "before"), {"name": "before"})])
+def test_a_group_is_put_back(
+    service: CannedService, cgflow: Cgflow, words: tuple[str, ...], safety: dict[str, str] | None
+) -> None:
+    service.plays("POST", f"/consistencygroups/{G}/action", status=202, flow="f")
+    assert "cgflow flow follow f" in cgflow("group", "revert", "db", "--to", "monday", *words).stdout
+    (asked,) = service.requests("POST", f"/consistencygroups/{G}/action")
+    assert asked.body == {"revert_to_cgsnapshot": {"cgsnapshot_id": S, "safety": safety}}
