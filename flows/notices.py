@@ -56,7 +56,17 @@ def _events(
     of_member = MEMBERS.get(noun)
     if of_member is not None:
         for columns in _members(session, flow, subject, of_member):
-            yield _notification(of_member, event, columns, reason)
+            yield _of_member(of_member, event, columns, reason)
+
+
+def _of_member(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:
+    """Tell of a member what became of that one, when the whole has failed."""
+    if event.endswith(FAILED) and columns["status"] == Status.DELETED:
+        if event.startswith("delete"):
+            return _notification(noun, f"delete.{END}", columns, None)
+        # What was to be made has no record any more; it is not what the word would say.
+        columns = {**columns, "status": Status.ERROR}
+    return _notification(noun, event, columns, reason)
 
 
 def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> Iterator[Mapping[str, Any]]:
@@ -72,7 +82,7 @@ def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> I
 
 def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
     """Return what acceptance knows of each member by its id."""
-    new = {"status": Status.CREATING, "created_at": None}
+    new = {"status": Status.CREATING, "created_at": flow.created_at}
     symbols: Mapping[str, Any] = flow.symbols
     if flow.operation == "cgsnapshot.create":
         return {

@@ -23,34 +23,25 @@ def delete_each(
     delete: Callable[[str], Accepted],
     waiting: Waiting,
 ) -> None:
-    """Have everything named deleted, then wait for each where that is wanted."""
+    """Have everything named deleted: all at once, or where that is waited for one after the other.
+
+    Two of one group refuse each other while they are at work.
+    """
     failures: Failures = []
-    results = _asked_for(nouns, names, delete, failures)
-    for result in results:
+    results = []
+    for name in dict.fromkeys(names):
         try:
+            accepted = delete(nouns.find(name)["id"])
+            result = {"name": name, "id": accepted.record["id"], "flow_id": accepted.flow_id}
+            results.append(result)
             _see_through(session, nouns.noun, result, waiting)
         except CgflowError as error:
-            failures.append((result["name"], error))
+            failures.append((name, error))
     if session.out.as_json:
         failed = {name for name, _ in failures}
         session.out.json({"deleted": [each for each in results if each["name"] not in failed]})
     if failures:
         raise _summary(nouns, len(set(names)), failures)
-
-
-def _asked_for(
-    nouns: Collection, names: Sequence[str], delete: Callable[[str], Accepted], failures: Failures
-) -> list[dict[str, Any]]:
-    """Ask for every deletion; return what was accepted, and add what was refused to the failures."""
-    results = []
-    for name in dict.fromkeys(names):
-        try:
-            accepted = delete(nouns.find(name)["id"])
-        except CgflowError as error:
-            failures.append((name, error))
-        else:
-            results.append({"name": name, "id": accepted.record["id"], "flow_id": accepted.flow_id})
-    return results
 
 
 def _see_through(session: Session, noun: str, result: dict[str, Any], waiting: Waiting) -> None:

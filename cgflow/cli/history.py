@@ -50,6 +50,7 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
         "group": _group_of(flow),
         "state": _ENDS.get(flow["state"], flow["state"]),
         "reason": flow.get("reason"),
+        "next try": flow.get("undo_at") and f"{flow['undo_at']}, by itself",
         "accepted": flow.get("created_at"),
         "took": _took(flow),
         "asked by": f"user {flow.get('user_id')} of project {flow.get('project_id')}",

@@ -134,7 +134,10 @@ class _Watch:
                     raise
                 gone_since = gone_since or time.monotonic()
                 if time.monotonic() - gone_since >= self._patience:
-                    raise
+                    raise ServiceUnreachable(
+                        f"{error.message} Flow {self._flow_id} goes on when the service is back: "
+                        f"look then with 'cgflow flow follow {self._flow_id}'."
+                    ) from error
             self.check()
             time.sleep(self.at_most(pause))
             pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -18,6 +18,7 @@ Record = dict[str, Any]
 
 CONNECT_S = 5.0
 ANSWER_S = 60.0
+_WHO = " Say who you are with --user and --password, or with the variables that 'cgflow --help' names."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -161,9 +162,8 @@ def _refusal(response: requests.Response) -> ServiceError:
     try:
         [(code, fault)] = response.json().items()
         # The stable slug, where the service gives one; Cinder alone has only its key.
-        return ServiceError(
-            response.status_code, fault.get("cgflow:code", code), str(fault["message"]), request_id
-        )
+        message = str(fault["message"]) + (_WHO if response.status_code == 401 else "")
+        return ServiceError(response.status_code, fault.get("cgflow:code", code), message, request_id)
     except (requests.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
         said = f"The service answered {response.status_code} {response.reason} and gave no reason."
         return ServiceError(response.status_code, "unexplained", said, request_id)

@@ -53,12 +53,12 @@ class Run:
 
     # What steps call
 
-    def before_execute(self, atom: str) -> None:
+    def before_execute(self, atom: str, *, is_cancellable: bool = True) -> None:
         """Wait until the step's beginning is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
         self._given_out.wait()
         if self._cancelled.is_set():
             raise FlowCancelled("Not begun, because another step had already failed.")
-        if self._cancel_reason is not None:
+        if self._cancel_reason is not None and is_cancellable:
             raise CancelRequested(self._cancel_reason)
         self._tell_if_untold(atom, states.RUNNING)
         self._writer.wait_durable(self.owner, self._begun_at[atom])

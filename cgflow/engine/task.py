@@ -25,11 +25,14 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     ``atom`` is the step's stored name, such as ``quota.reserve``: renaming one
     would make stored flows run it twice. A step that is repeated for the
     members of a group is made with ``member``, the symbols of that member, and
-    has that one of them in brackets behind its name which ``key`` says.
+    has that one of them in brackets behind its name which ``key`` says. One from
+    which there is no way back is not ``is_cancellable``: whoever cancels the flow
+    by then comes too late, and it goes on to its end.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
+    is_cancellable: ClassVar[bool] = True
 
     # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
     TASK_EVENTS = ()
@@ -60,7 +63,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     def pre_execute(self) -> None:
         """Begin nothing before the intent is durable, and nothing after another step failed."""
         if self._run is not None:
-            self._run.before_execute(self.name)
+            self._run.before_execute(self.name, is_cancellable=self.is_cancellable)
 
     def pre_revert(self) -> None:
         """Undo nothing before the failure that calls for it is durable."""

@@ -148,6 +148,7 @@ class CommitChange(Commit):
     """Make a volume ``available`` again whose record stays as it was, and let go what was held for it."""
 
     atom = "record.commit"
+    is_cancellable = False
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
@@ -228,6 +229,7 @@ class Destroy(Task):
     """
 
     atom = "record.destroy"
+    is_cancellable = False
 
     def execute(
         self, database: Database, settings: Settings, flow_id: str, claims: Claims, deleting: list[str]

@@ -81,6 +81,7 @@ class FinishRestore(Task):
     """
 
     atom = "driver.finish_restore"
+    is_cancellable = False
 
     def execute(
         self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
@@ -93,6 +94,7 @@ class CommitRestored(Commit):
     """Make a group and its members ``available`` again, and let go what they were put back to."""
 
     atom = "record.commit"
+    is_cancellable = False
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:

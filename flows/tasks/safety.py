@@ -181,6 +181,7 @@ class KeepSafety(Task):
     """
 
     atom = "record.keep_safety"
+    is_cancellable = False
 
     def execute(
         self,

@@ -14,6 +14,7 @@ from cgflow.engine import conductor
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import FlowState
 from flows import operate
+from tests.support.sabotage import Point, sabotaged
 from tests.support.world import CALLER, World, world
 
 
@@ -140,3 +141,30 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
         w.make(w.delete_group(group_id))
         assert w.faults() == []
         assert driver.inventory().snapshots == frozenset()
+
+
+def test_a_malformed_drill_fails_an_undo_until_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/drills.md tells."""
+    drill = tmp_path / "faults.json"
+    driver = FaultyDriver(MemoryDriver(), Faults.from_file(drill))
+    with sabotaged(monkeypatch) as sabotage, world(tmp_path, driver) as w:
+        group_id = w.group_of(1)
+        before = w.state()
+
+        def breaks(point: Point) -> bool:
+            if point == Point("driver.cut", "execute", "after"):
+                drill.write_text("no list")
+                return True
+            return False
+
+        sabotage.order(breaks)
+        accepted = w.accept_cgsnapshot(group_id)
+        assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+        sabotage.stop()
+        assert any("faults.json" in str(item) for item in w.finish(accepted).leftovers)
+        drill.unlink()
+        operate.retry(w.desk, CALLER, accepted.flow_id)
+        assert w.finish(accepted).state is FlowState.REVERTED
+        assert (w.faults(), w.state()) == ([], before)

@@ -102,6 +102,7 @@ def test_a_cgsnapshot_of_one_member_is_told_of_four_times_each_s142(
         *("tenant_id", "user_id", "cgsnapshot_id", "name", "consistencygroup_id", "created_at", "status")
     }
     assert [one.payload["snapshot_id"] for one in (heard[1], heard[3])] == [snapshot.id, snapshot.id]
+    assert heard[1].payload["created_at"] is not None, "that of the acceptance, until it has a record"
 
 
 def test_members_are_told_of_although_they_are_gone_s143(tmp_path: Path, listener: Listener) -> None:
@@ -173,9 +174,32 @@ def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listen
             "cgsnapshot.create.error",
             "snapshot.create.error",
         ]
+        told_of_members = [
+            one.payload["status"] for one in heard if one.event_type == "snapshot.create.error"
+        ]
+        assert told_of_members == ["error"], "although its record is gone"
     failed = next(one for one in heard if one.event_type == "cgsnapshot.create.error")
     assert (failed.payload["status"], failed.priority) == ("error", "ERROR")
     assert "cut failed by order" in str(failed.payload["reason"])
+
+
+def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, listener: Listener) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(2)))
+        stays = w.all("snapshot")[0].id
+        listener.take()
+        faults.order(Fault("delete_snapshot", "final", times=None, target=stays))
+        assert w.finish(w.delete_cgsnapshot(cgsnapshot_id)).state is FlowState.REVERTED
+        faults.clear()
+        assert told(listener) == [
+            ("cgsnapshot.delete.start", "deleting"),
+            ("snapshot.delete.start", "deleting"),
+            ("snapshot.delete.start", "deleting"),
+            ("cgsnapshot.delete.error", "error_deleting"),
+            ("snapshot.delete.error", "error_deleting"),
+            ("snapshot.delete.end", "deleted"),
+        ]
 
 
 def test_a_failed_rollback_that_is_tried_again_is_told_once(

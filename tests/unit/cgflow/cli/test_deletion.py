@@ -58,3 +58,12 @@ def test_waiting_for_each_the_gravest_end_is_told(service: CannedService, cgflow
     assert ran.exit_code == 4, ran.output
     assert "volume a is deleted." in ran.stdout
     assert "2 of 3" in ran.stderr
+
+
+def test_waiting_one_is_gone_before_the_next_is_asked_for(service: CannedService, cgflow: Cgflow) -> None:
+    """Two cgsnapshots of one group would refuse each other."""
+    for name in "ac":
+        service.plays_flow(told.flow("success", id=f"flow-{name}"), [])
+    assert cgflow("volume", "delete", "a", "c", "--wait").exit_code == 0
+    asked = [(each.method, each.path.rpartition("/")[2]) for each in service.asked]
+    assert asked.index(("GET", "flow-a")) < asked.index(("DELETE", "id-c"))

@@ -41,6 +41,12 @@ def test_a_flow_that_succeeded() -> None:
         """)
 
 
+def test_a_rollback_that_is_tried_again_says_when() -> None:
+    stuck = history.heading(told.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), [])
+    assert "  next try  2026-11-22T10:20:00.000000, by itself" in stuck
+    assert not any("next try" in line for line in history.heading(told.flow(undo_at=None), []))
+
+
 def test_a_flow_that_was_undone_shows_what_was() -> None:
     story = Story().step("quota.reserve", 2, 3).step("record.create_rows", 6, 4)
     story.fails("driver.cut", 11, 20, "AmbiguousDriverError", "qsd did not answer\nin time")

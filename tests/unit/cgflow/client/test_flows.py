@@ -79,7 +79,7 @@ def test_a_restart_of_the_service_is_survived(service: CannedService, client: Cl
 def test_patience_with_an_absent_service_ends(service: CannedService, client: Client) -> None:
     service.stop()
     try:
-        with pytest.raises(ServiceUnreachable):
+        with pytest.raises(ServiceUnreachable, match="Flow f goes on .* with 'cgflow flow follow f'"):
             drained(client.flows.follow("f", patience=0.2))
     finally:
         service.start()

@@ -89,3 +89,9 @@ def test_no_id_can_leave_its_place_in_the_path(service: CannedService, client: C
     with pytest.raises(ServiceError):
         client.volumes.get("../types/x?y")
     assert service.asked[0].path == "/v3/admin/volumes/..%2Ftypes%2Fx%3Fy"
+
+
+def test_who_is_not_known_is_told_how_to_say_it(service: CannedService, client: Client) -> None:
+    service.refuses("GET", "/flows/f", 401, "error", "The request requires authentication.")
+    with pytest.raises(ServiceError, match="authentication. Say who you are with --user and --password"):
+        client.flows.get("f")

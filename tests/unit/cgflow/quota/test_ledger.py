@@ -81,6 +81,16 @@ def test_everything_may_be_repeated(reserve, commit, cancel, used, make_flow):
     assert used("volumes") == (0, 0)
 
 
+def test_committed_for_good_is_not_given_back(database, reserve, cancel, used, make_flow):
+    flow = make_flow()
+    reserve(flow, {"volumes": 1})
+    for _ in range(2):
+        with database.write() as session:
+            ledger.commit_for_good(session, flow)
+        cancel(flow)
+        assert used("volumes") == (1, 0)
+
+
 def test_cancel_of_what_never_was_is_nothing(cancel, used):
     cancel("11111111-1111-1111-1111-111111111111")
     assert used("volumes") == (0, 0)
