@@ -9,9 +9,6 @@ from flows.acceptance import Accepted
 from tests.support import content
 from tests.support.world import World
 
-OLD, NEW = "old", "new"
-"""What lies on volumes when they are copied, and what when they are put back."""
-
 
 @dataclass(frozen=True)
 class Script:
@@ -58,18 +55,18 @@ def _older_cgsnapshot(world: World) -> str:
     members = [one.id for one in world.all("volume") if one.consistencygroup_id == group_id]
     made = next((one.id for one in world.all("cgsnapshot")), None)
     if made is None:
-        content.write(world.driver, members, OLD)
+        content.write(world.driver, members, content.OLD)
         made = world.make(world.accept_cgsnapshot(group_id))
-    content.write(world.driver, members, NEW)
+    content.write(world.driver, members, content.NEW)
     return made
 
 
 def _older_snapshot(world: World) -> str:
     """A snapshot of a volume on which something else lies by now."""
     volume_id = _volume(world)
-    content.write(world.driver, [volume_id], OLD)
+    content.write(world.driver, [volume_id], content.OLD)
     made = world.make(world.accept_snapshot(volume_id))
-    content.write(world.driver, [volume_id], NEW)
+    content.write(world.driver, [volume_id], content.NEW)
     return made
 
 

@@ -23,7 +23,8 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import operate
 from flows.acceptance import Accepted
-from tests.stories.scripts import OLD, SCRIPTS
+from tests.stories.scripts import SCRIPTS
+from tests.support import content
 from tests.support.driver_faults import Failing, Recording, at_once, failings
 from tests.support.qsd import Bench, require_qsd
 from tests.support.sabotage import Point, Sabotage, sabotaged
@@ -142,16 +143,10 @@ def check_end(w: World, operation: str, target: str, flow: records.Flow, before:
         if w.get("volume", target).consistencygroup_id != flow.resource_id:
             wrong.append("the volume is no member")
     elif operation.endswith(".revert"):
-        wrong += not_put_back(flow, after["content"])
+        wrong += content.not_put_back(flow, after["content"])
     elif flow.resource_id not in str(after["things"]):
         wrong.append("what was made is not there")
     return wrong
-
-
-def not_put_back(flow: records.Flow, content: dict[str, str]) -> list[str]:
-    """Name the volumes that do not hold what they held when the copies were made."""
-    found = {source["volume_id"]: content[source["volume_id"]] for source in flow.symbols["sources"]}
-    return [f"volume {id_} holds {held!r}" for id_, held in found.items() if not held.startswith(OLD)]
 
 
 @pytest.mark.parametrize("operation", CALLING)

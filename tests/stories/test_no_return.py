@@ -12,7 +12,8 @@ from cgflow.engine import conductor
 from cgflow.status import FlowState
 from flows import operate, segments
 from flows.acceptance import Accepted
-from tests.stories.scripts import NEW, OLD, SCRIPTS
+from tests.stories.scripts import SCRIPTS
+from tests.support.content import NEW, OLD
 from tests.support.sabotage import sabotaged
 from tests.support.world import CALLER, World, world
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from cgflow import records
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 
 LENGTH = 8
+OLD, NEW = "old", "new"
+"""What lies on volumes when they are copied, and what when they are put back."""
 
 
 def in_memory(driver: StorageDriver) -> MemoryDriver | None:
@@ -34,3 +37,9 @@ def read(driver: StorageDriver) -> dict[str, str]:
     return {
         id_: storage.read(id_, 0, LENGTH).decode().strip("\0") for id_ in sorted(storage.inventory().volumes)
     }
+
+
+def not_put_back(flow: records.Flow, found: dict[str, str]) -> list[str]:
+    """Name the volumes of a revert that do not hold what they held when the copies were made."""
+    held = {source["volume_id"]: found[source["volume_id"]] for source in flow.symbols["sources"]}
+    return [f"volume {id_} holds {word!r}" for id_, word in held.items() if not word.startswith(OLD)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from sqlalchemy import select
 from cgflow import config, records
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
-from cgflow.db.models import QuotaUsage, Reservation, VolumeType
+from cgflow.db.models import QuotaUsage, VolumeType
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.nouns import ROWS_OF
@@ -22,8 +21,7 @@ from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver, VolumeSpec
 from cgflow.drivers.evidence import Level
 from cgflow.quota import limits
-from cgflow.quota.held import held_by
-from cgflow.status import UNFINISHED, FlowState, ReservationState
+from cgflow.status import UNFINISHED, FlowState
 from flows.acceptance import Accepted, mint
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
@@ -35,7 +33,7 @@ from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
 from flows.volume import change
 from tests.support import content
-from tests.support.agreement import disagreements
+from tests.support.agreement import disagreements, miscounted, reserved
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -242,7 +240,12 @@ class World:
 
     def faults(self) -> list[str]:
         """Name everything that is not as it must be when no flow is at work."""
-        wrong = [*self._wrong_quota(), *disagreements(self.all, self.driver)]
+        skips_gib = self.desk.settings.no_snapshot_gb_quota
+        wrong = [
+            *miscounted(self.all, self.usage(), CALLER.project_id, no_snapshot_gb_quota=skips_gib),
+            *reserved(self.database),
+            *disagreements(self.all, self.driver),
+        ]
         for noun in ROWS_OF:
             wrong += [f"{noun} {t.id} is held by {t.claimed_by}" for t in self.all(noun) if t.claimed_by]
             wrong += [
@@ -256,23 +259,6 @@ class World:
                 if t.status in ("error", "error_deleting") and not t.reason
             ]
         return wrong
-
-    def _wrong_quota(self) -> Iterator[str]:
-        counted: Counter[str] = Counter()
-        for noun in ROWS_OF:
-            held = held_by(self.all(noun), no_snapshot_gb_quota=self.desk.settings.no_snapshot_gb_quota)
-            counted.update(held.get(CALLER.project_id, {}))
-        if dict(counted) != self.usage():
-            yield f"usage is {self.usage()}, the living rows count {dict(counted)}"
-        with self.database.read() as session:
-            reserved = session.execute(
-                select(QuotaUsage.resource, QuotaUsage.reserved).where(QuotaUsage.reserved != 0)
-            ).all()
-            kept = session.execute(
-                select(Reservation.id).where(Reservation.state == ReservationState.RESERVED)
-            ).all()
-        if reserved or kept:
-            yield f"reserved {reserved}, reservations {kept}"
 
 
 @contextmanager
