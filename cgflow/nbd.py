@@ -54,10 +54,8 @@ class NbdClient:
     def __init__(self, address: str | tuple[str, int], export: str, timeout: float = 30.0) -> None:
         self.export = export
         self._timeout = timeout
-        self._socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
-        self._socket.settimeout(timeout)
+        self._socket = _connected(address, timeout)
         try:
-            self._socket.connect(address)
             self.size_bytes, self._flags = self._handshake()
         except BaseException:
             self._socket.close()
@@ -212,3 +210,16 @@ class NbdClient:
                 raise NbdError(errno.EPIPE, "the server hung up")
             parts += part
         return bytes(parts)
+
+
+def _connected(address: str | tuple[str, int], timeout: float) -> socket.socket:
+    if not isinstance(address, str):
+        return socket.create_connection(address, timeout)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
+    try:
+        connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ import pytest
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.hostfiles import HostFiles
+from cgflow.drivers.qsd import files
+from cgflow.drivers.qsd.daemon import start_time
 from cgflow.drivers.qsd.driver import GIB
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import BusyDriverError, FinalDriverError
@@ -36,8 +39,8 @@ def served(bench: Bench, thing: VolumeSpec | SnapshotSpec) -> Path:
 
 
 def server_of(bench: Bench, name: str) -> int | None:
-    files = StateDir(bench.state_dir).files
-    return files._process(name) if files.is_served(name) else None
+    found = StateDir(bench.state_dir).files
+    return found._process(name) if found.is_served(name) else None
 
 
 def server(bench: Bench, name: str) -> int:
@@ -168,6 +171,52 @@ def test_a_mount_that_nobody_answers_for_is_told_and_cleared_away(bench: Bench, 
     assert bench.driver.inventory().problems == ()
 
 
+def test_a_server_that_hangs_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "DEADLINE", 0.5)
+    (volume,) = bench.make_group(1)
+    served(bench, volume)
+    pid = server(bench, volume.id)
+    os.kill(pid, signal.SIGSTOP)
+    bench.driver.delete_volume(volume)
+    assert mounts(bench) == []
+    assert start_time(pid) is None
+
+
+def test_a_server_of_which_nothing_was_written_down_is_replaced(bench: Bench) -> None:
+    (volume,) = bench.make_group(1)
+    path = served(bench, volume)
+    forgotten = server(bench, volume.id)
+    (bench.state_dir / "run" / f"{volume.id}.pid").unlink()
+    assert served(bench, volume) == path
+    assert server(bench, volume.id) != forgotten
+    until(lambda: start_time(forgotten) is None, "the end of the forgotten one")
+    assert path.stat().st_size == GIB
+    assert len(mounts(bench)) == 1
+
+
+def test_a_state_directory_may_have_any_name_and_be_a_link() -> None:
+    root = Path(tempfile.mkdtemp(prefix="qsd-", dir="/tmp"))
+    (root / "a+b c%41").mkdir()
+    (root / "link").symlink_to(root / "a+b c%41")
+    odd = Bench(root / "link")
+    try:
+        odd.start()
+        (volume,) = odd.make_group(1)
+        write(odd.driver, volume, 1)
+        path = served(odd, volume)
+        with path.open("rb", buffering=0) as file:
+            assert file.read(BLOCK) == b"\1" * BLOCK
+        odd.start()
+        assert odd.driver.inventory().problems == ()
+        odd.driver.withdraw_file(volume)
+        assert not path.exists()
+    finally:
+        odd.driver.delete_volume(volume)
+        odd.driver.delete_group("g")
+        odd.driver.stop()
+        shutil.rmtree(root)
+
+
 def test_a_file_in_use_is_not_taken_away(bench: Bench) -> None:
     (volume,) = bench.make_group(1)
     path = served(bench, volume)
@@ -232,8 +281,7 @@ def test_a_file_of_what_was_deleted_without_us_is_cleared_away_at_the_start(benc
     bench.driver.export_snapshot(copy)
     path = served(bench, copy)
     bench.driver.stop()
-    files = StateDir(bench.state_dir).files
-    stray = files.path("of-nothing")
+    stray = StateDir(bench.state_dir).files.path("of-nothing")
     stray.touch()
     bench.start()
     assert path.exists()

@@ -99,6 +99,21 @@ def test_volumes_and_copies_are_served_on_a_port_of_their_home(plain: Bench, por
     )
 
 
+def test_an_address_of_the_newer_protocol_is_served(ports: range) -> None:
+    try:
+        socket.create_server(("::1", ports[0]), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"this host has no IPv6: {error}")
+    bench = started(Tcp("::1", "::1", ports, None))
+    try:
+        (volume,) = bench.make_group(1)
+        assert bench.driver.connection(volume).data["uri"] == f"nbd://[::1]:{ports[0]}/v0"
+        write(bench.driver, volume, 1)
+        assert read(bench.driver, volume) == b"\1" * BLOCK
+    finally:
+        bench.clean()
+
+
 def test_the_port_stays_whatever_restarts(plain: Bench) -> None:
     (volume,) = plain.make_group(1)
     write(plain.driver, volume, 1)

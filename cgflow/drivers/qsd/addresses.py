@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from cgflow.drivers.contract import JSON, Connection, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.home import Home
 from cgflow.drivers.qsd.listening import Tcp
@@ -50,4 +52,4 @@ def _tcp(home: Home) -> tuple[Tcp | None, int]:
 
 
 def _unix_uri(home: Home, export: str) -> str:
-    return f"nbd+unix:///{export}?socket={home.sockets.nbd}"
+    return f"nbd+unix:///{export}?socket={quote(str(home.sockets.nbd))}"

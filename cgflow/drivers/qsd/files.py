@@ -22,6 +22,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,9 @@ DEADLINE = 15.0
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _CONFIG = Path("/etc/fuse.conf")
+_WRITTEN = (("\\", r"\134"), (" ", r"\040"), ("\t", r"\011"), ("\n", r"\012"))
+"""How the list of mounts has what would be taken for its own punctuation."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -52,7 +56,8 @@ class Files:
         """Return where the file of an export is or would be. Raises: FinalDriverError, for a bad name."""
         if not _NAME.fullmatch(name):
             raise FinalDriverError(f"{name!r} cannot be the name of a file")
-        return self._folder / name
+        # By its real name, as the kernel lists it; the file itself is not looked at.
+        return Path(os.path.realpath(self._folder)) / name
 
     def wanted(self) -> set[str]:
         """Return the exports that are to be files, served now or not."""
@@ -138,8 +143,9 @@ class Files:
                 watch.register(handle, select.POLLIN)
                 # The kernel tells of each change of the mounts.
                 watch.register(mounts, select.POLLPRI)
+                end = time.monotonic() + DEADLINE
                 while not self._is_mounted(name):
-                    changed = watch.poll(DEADLINE * 1000)
+                    changed = watch.poll(max(0.0, end - time.monotonic()) * 1000)
                     if not changed or any(descriptor == handle for descriptor, _ in changed):
                         signal.pidfd_send_signal(handle, signal.SIGKILL)
                         os.waitpid(pid, 0)
@@ -193,12 +199,17 @@ class Files:
 
     def _count_mounts(self, name: str) -> int:
         # Looked up in a list: to look at the file itself would wait for whoever serves it.
-        target = str(self.path(name)).replace("\\", r"\134").replace(" ", r"\040")
+        target = str(self.path(name))
+        for special, written in _WRITTEN:
+            target = target.replace(special, written)
         return sum(line.split()[4] == target for line in _MOUNTS.read_text().splitlines())
 
     def _unmount(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         command = [UNMOUNT, "-u", *options, str(self.path(name))]
-        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)  # noqa: S603
+        except subprocess.TimeoutExpired as error:
+            raise BusyDriverError(f"{self.path(name)} does not let itself be unmounted: {error}") from error
 
     def _note(self, name: str, kind: str) -> Path:
         return self._run / f"{self.path(name).name}.{kind}"

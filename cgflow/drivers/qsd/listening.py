@@ -33,7 +33,8 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "nbd_ports",
         default="10809-11808",
-        help="TCP ports, first and last: each consistency group and each volume outside any takes one.",
+        help="TCP ports, first and last: each consistency group and each volume outside any takes one. "
+        "Other backends of the host have other ports.",
     ),
     cfg.StrOpt(
         "nbd_tls_dir",
