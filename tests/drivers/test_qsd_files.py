@@ -171,6 +171,25 @@ def test_a_mount_that_nobody_answers_for_is_told_and_cleared_away(bench: Bench, 
     assert bench.driver.inventory().problems == ()
 
 
+def test_a_file_that_does_not_come_about_is_wanted_as_much_as_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = bench.make_group(2)
+    path = served(bench, one)
+    os.kill(server(bench, one.id), signal.SIGKILL)
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "PROGRAM", "false")
+        for volume in (one, other):
+            with pytest.raises(BusyDriverError, match="made no file"):
+                bench.driver.serve_file(volume)
+        assert StateDir(bench.state_dir).files.wanted() == {one.id}
+        bench.start()
+        assert any("made no file" in problem for problem in bench.driver.inventory().problems)
+        write(bench.driver, one, 1)
+    assert served(bench, one) == path
+    assert bench.driver.inventory().problems == ()
+
+
 def test_a_server_that_hangs_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "DEADLINE", 0.5)
     (volume,) = bench.make_group(1)

@@ -73,7 +73,8 @@ class Files:
 
         ``source`` are the words by which the program finds the export.
 
-        Raises: FinalDriverError, if it does not become one; nothing is left then.
+        Raises: FinalDriverError, if this host has no such files; BusyDriverError,
+        if it does not become one now: then it is wanted as much as it was before.
         """
         path = self.path(name)
         with self._lock:
@@ -82,11 +83,13 @@ class Files:
             _require()
             self._end(name)
             self._folder.mkdir(mode=0o700, exist_ok=True)
+            was_wanted = name in self.wanted()
             path.touch(mode=0o600)
             try:
                 self._spawn(name, source, read_only=read_only)
-            except FinalDriverError:
-                self.remove(name)
+            except BusyDriverError:
+                if not was_wanted:
+                    self.remove(name)
                 raise
         return path
 
@@ -150,7 +153,7 @@ class Files:
                         signal.pidfd_send_signal(handle, signal.SIGKILL)
                         os.waitpid(pid, 0)
                         said = log.read_text(errors="replace").strip() or "it left no message"
-                        raise FinalDriverError(f"{PROGRAM} made no file of {name}: {said}")
+                        raise BusyDriverError(f"{PROGRAM} made no file of {name}: {said}")
             finally:
                 os.close(handle)
         self._note(name, "pid").write_text(f"{pid}\n")
