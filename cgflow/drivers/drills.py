@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from cgflow import clock
+from cgflow.drivers.durable import sync_folder
 from cgflow.errors import CgflowError
 
 When = Literal["before", "after"]
@@ -138,7 +139,7 @@ class DrillFile:
                 file.flush()
                 os.fsync(file.fileno())
             if is_new:
-                _sync_folder(self.record.parent)
+                sync_folder(self.record.parent)
         except OSError as error:
             raise DrillError(f"drill record {self.record} cannot be written: {error.strerror}") from error
         fired[id] += 1
@@ -196,14 +197,6 @@ def _parse(path: Path, blob: bytes) -> dict[str, Fault]:
             raise DrillError(f"{where}: id must be a text that no other fault has, not {id!r}")
         orders[id] = fault
     return orders
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_number(value: object, *kinds: type) -> bool:

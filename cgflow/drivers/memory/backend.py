@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.evidence import Level
+from cgflow.drivers.journal import Journal
 from cgflow.drivers.memory.content import Content
-from cgflow.drivers.memory.journal import Journal
 from cgflow.drivers.memory.state import Copy, State, Volume
 from cgflow.errors import FinalDriverError
 
@@ -34,7 +34,7 @@ class Backend:
         self.name = name
         self.level = level
         self._capacity_gib = capacity_gib
-        self._journal = None if state_file is None else Journal(state_file)
+        self._journal = None if state_file is None else Journal(state_file, "memory backend")
         self._state = State()
         self._lock = threading.Lock()
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd import merge, qcow2, volumes
 from cgflow.drivers.qsd.addresses import image
 from cgflow.drivers.qsd.home import Home, or_nothing
-from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.drivers.qsd.recovery import settled
 from cgflow.drivers.qsd.snapshots import frozen_layer
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError

@@ -18,12 +18,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from cgflow import clock
+from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, layer_number
 from cgflow.drivers.qsd.daemon import Daemon, Sockets
 from cgflow.drivers.qsd.files import Files
 from cgflow.drivers.qsd.listening import Tcp
-from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.errors import DriverError, FinalDriverError
 

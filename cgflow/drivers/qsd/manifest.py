@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cgflow.drivers.qsd.qcow2 import sync_folder
+from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd.records import (
     Cut,
     DaemonRecord,

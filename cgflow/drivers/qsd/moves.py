@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd import merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name
 from cgflow.drivers.qsd.home import Home, or_nothing
-from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.drivers.qsd.records import Cut, Leaving, Manifest, VolumeRecord
 from cgflow.drivers.qsd.recovery import match, settled
 from cgflow.drivers.qsd.snapshots import refuse_restoring

@@ -14,6 +14,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from cgflow.drivers.durable import sync_folder
+
 CLUSTER_BITS = 16
 CLUSTER = 1 << CLUSTER_BITS
 L2_SPAN = CLUSTER // 8 * CLUSTER
@@ -85,15 +87,6 @@ def name_backing(path: Path, name: str) -> None:
         image.write(struct.pack(">I", len(name.encode())))
         image.flush()
         os.fsync(image.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: files created, renamed and removed. Raises: OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _header(size_bytes: int, l1_entries: int, backing_file: str | None) -> bytes:

@@ -14,9 +14,9 @@ import json
 import os
 from pathlib import Path
 
+from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd.daemon import Sockets
 from cgflow.drivers.qsd.files import Files
-from cgflow.drivers.qsd.qcow2 import sync_folder
 from cgflow.errors import ConfigError
 
 _MARKER = "cgflow-qsd.json"
