@@ -12,6 +12,9 @@ test soak prove-postgres: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initd
 # Volumes are mounted as file systems.
 test prove-postgres: PACKAGES += fuse3 e2fsprogs
 test prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
+# And a btrfs.
+test: PACKAGES += btrfs-progs
+test: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
 
 .PHONY: demo test soak prove-postgres check bench serve clean programs
 .DEFAULT_GOAL := help

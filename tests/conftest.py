@@ -1,12 +1,14 @@
-"""What every test may ask for: the databases that cgflow can keep its state in."""
+"""What every test may ask for: the databases that cgflow can keep its state in, and a btrfs."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.btrfs import btrfs_mounted
 from tests.support.postgres import Server, postgres_server
 
 
@@ -15,6 +17,19 @@ def postgres() -> Iterator[Server]:
     """One PostgreSQL server for the whole run."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def btrfs_mount() -> Iterator[Path]:
+    """One btrfs for the whole run."""
+    with btrfs_mounted() as place:
+        yield place
+
+
+@pytest.fixture
+def btrfs_folder(btrfs_mount: Path) -> Path:
+    """An empty folder on a btrfs for one test. What is left in it goes with the mount."""
+    return Path(tempfile.mkdtemp(dir=btrfs_mount))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

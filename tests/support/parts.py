@@ -22,6 +22,7 @@ PACKAGES = {
     "nbdcopy": "libnbd-bin",
     "nbdinfo": "libnbd-bin",
     "openssl": "openssl",
+    "mkfs.btrfs": "btrfs-progs",
 }
 PATIENCE_S = 60
 _PAUSE_S = 0.05

@@ -1,0 +1,156 @@
+"""The btrfs driver as cgflow sees it: what it finds at its start, and what it says of itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from oslo_config import cfg
+
+from cgflow import __version__
+from cgflow.drivers.btrfs import looking
+from cgflow.drivers.btrfs.copies import Copies
+from cgflow.drivers.btrfs.promise import GIB, PROMISE
+from cgflow.drivers.btrfs.rearranging import Rearranging
+from cgflow.drivers.btrfs.state import State
+from cgflow.drivers.btrfs.volumes import Volumes
+from cgflow.drivers.contract import Inventory, Report
+from cgflow.drivers.kind import Kind
+from cgflow.errors import ConfigError, DriverError, FinalDriverError
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "path",
+        help="Directory on a mounted btrfs, in which a folder with the name of the backend is made. "
+        "It has to be named.",
+    ),
+    cfg.FloatOpt(
+        "max_over_subscription_ratio",
+        default=20.0,
+        min=1,
+        help="How many times the capacity of the file system may be promised to volumes, which are thin.",
+    ),
+]
+
+
+class BtrfsDriver(Volumes, Copies, Rearranging):
+    """Volumes as sparse files in a subvolume for each group. One process at a time works on a backend."""
+
+    def start(self) -> None:
+        """See the contract. What cannot be settled now is left to the next call there, and is a problem."""
+        self._mount.open()
+        try:
+            state = State()
+            self._journal.open(state.apply, state.events)
+        except ConfigError:
+            self._mount.close()
+            raise
+        self._state = state
+        for home in sorted(looking.known_homes(state) | {h for i in state.intents.values() for h in i.homes}):
+            try:
+                self._mend(home)
+            except DriverError:
+                # The inventory says so, whenever it is asked.
+                continue
+
+    def stop(self) -> None:
+        """See the contract."""
+        self._journal.close()
+        self._mount.close()
+
+    def report(self) -> Report:
+        """See the contract; the capacity is that of the whole btrfs, whoever else uses it."""
+        self._mount.check()
+        try:
+            room = os.statvfs(self._mount.folder)
+        except OSError as error:
+            raise FinalDriverError(f"the btrfs under {self._mount.path} does not answer: {error}") from error
+        promised = sum(volume.size_bytes for volume in list(self._state.volumes.values()))
+        return Report(
+            total_gib=room.f_blocks * room.f_frsize / GIB,
+            free_gib=room.f_bavail * room.f_frsize / GIB,
+            provisioned_gib=promised / GIB,
+            thin=True,
+            max_over_subscription_ratio=self._ratio,
+            capabilities={
+                "consistencygroup_support": True,
+                "consistent_group_snapshot_enabled": True,
+                "cut_level": "crash",
+                "cut_promise": PROMISE,
+                "thin_provisioning_support": True,
+                "storage_protocol": "local",
+                "vendor_name": "cgflow",
+                "driver_version": __version__,
+                "volume_backend_name": self.name,
+            },
+        )
+
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        """See the contract; every home is looked at on the disk."""
+        self._mount.check()
+        problems: list[str] = []
+        for home in sorted(looking.known_homes(self._state) if group_id is None else {group_id}):
+            problems += self._problems(home)
+        if group_id is None:
+            problems += looking.orphans(self._tree, self._state)
+        with self._lock:
+            state = self._state
+            volumes = [v for v in state.volumes.values() if group_id in (None, v.group_id)]
+            copies = [c for c in state.copies.values() if group_id in (None, c.spec.group_id)]
+            return Inventory(
+                groups=frozenset(group for group in state.groups if group_id in (None, group)),
+                volumes=frozenset(volume.id for volume in volumes),
+                snapshots=frozenset(copy.spec.id for copy in copies),
+                exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
+                restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
+                problems=tuple(problems),
+            )
+
+    def _problems(self, home: str) -> list[str]:
+        try:
+            with self._at(home) as state:
+                return list(looking.oddities(self._tree, state, home)) if self._is_known(home) else []
+        except DriverError as error:
+            return [error.message]
+
+    def _is_known(self, home: str) -> bool:
+        return home in looking.known_homes(self._state)
+
+    def _mend(self, home: str) -> None:
+        """Settle what was broken off in a home; then close its cuts, and make its exports again.
+
+        After a power failure a file may be back in a cut whose copy is gone. Raises: DriverError.
+        """
+        with self._at(home) as state:
+            copies = [c for c in list(state.copies.values()) if c.home == home and c.size_bytes is not None]
+            for cut in {copy.spec.cgsnapshot_id for copy in copies}:
+                members = [copy.spec.volume_id for copy in copies if copy.spec.cgsnapshot_id == cut]
+                self._tree.prune(home, cut, members)
+            for copy in copies:
+                if copy.is_exported:
+                    self._tree.export(copy.spec.id, self._file(copy))
+
+
+def from_options(options: Mapping[str, object]) -> BtrfsDriver:
+    """Make a driver from ``name``, ``path`` and ``max_over_subscription_ratio``.
+
+    ``state_dir`` is not used: all that is kept lies beside the volumes. Raises:
+    ConfigError, naming the option.
+    """
+    unknown = sorted(set(options) - {"name", "state_dir", "path", "max_over_subscription_ratio"})
+    if unknown:
+        raise ConfigError(f"the btrfs backend knows no option {', '.join(unknown)}")
+    name, path = options.get("name", "btrfs"), options.get("path")
+    ratio = options.get("max_over_subscription_ratio", 20.0)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.@-]*", name):
+        raise ConfigError(f"name of a btrfs backend must be letters, digits and _.@-, not {name!r}")
+    if not isinstance(path, str | Path) or not str(path):
+        raise ConfigError(f"path of backend {name} must name a directory on a mounted btrfs, not {path!r}")
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or ratio < 1:
+        raise ConfigError(f"max_over_subscription_ratio must be a number of 1 or more, not {ratio!r}")
+    return BtrfsDriver(Path(path), name=name, max_over_subscription_ratio=float(ratio))
+
+
+KIND = Kind(OPTIONS, from_options)

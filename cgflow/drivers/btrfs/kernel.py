@@ -1,0 +1,133 @@
+"""What the kernel does for btrfs: subvolumes made, cut, opened and removed; files that share blocks.
+
+Numbers and layouts are those of ``linux/btrfs.h`` and ``linux/fs.h``. All
+functions raise OSError. The calls on subvolumes need root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_SUBVOL_CREATE_V2 = 0x50009418
+_SNAP_CREATE_V2 = 0x50009417
+_SNAP_DESTROY = 0x5000940F
+_SUBVOL_GETFLAGS = 0x80089419
+_SUBVOL_SETFLAGS = 0x4008941A
+_SYNC = 0x9408
+_FICLONE = 0x40049409
+
+_RDONLY = 1 << 1
+_ARGS_BYTES = 4096
+_NAME_V2 = 56
+_NAME = 8
+_MAGIC = 0x9123683E
+_STATFS_BYTES = 256
+_SUBVOLUME_INODE = 256
+
+
+def is_btrfs(path: Path) -> bool:
+    """Whether a path lies on a btrfs."""
+    # struct statfs begins with f_type, a long; Python's own statvfs does not tell it.
+    facts = ctypes.create_string_buffer(_STATFS_BYTES)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.statfs(os.fsencode(path), facts) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+    (kind,) = struct.unpack_from("l", facts.raw)
+    return int(kind) == _MAGIC
+
+
+def is_subvolume(path: Path) -> bool:
+    """Whether a folder of a btrfs is a subvolume: the root of each has the same inode number."""
+    return path.is_dir() and path.stat().st_ino == _SUBVOLUME_INODE
+
+
+def create_subvolume(path: Path) -> None:
+    """Make an empty subvolume."""
+    with _opened(path.parent) as parent:
+        fcntl.ioctl(parent, _SUBVOL_CREATE_V2, _v2(0, 0, path.name))
+
+
+def snapshot(source: int, path: Path) -> None:
+    """Make a read-only snapshot of the open subvolume ``source``: all of it at one instant, durably.
+
+    The kernel holds writers back while it commits the transaction in which the snapshot is made.
+    """
+    with _opened(path.parent) as parent:
+        fcntl.ioctl(parent, _SNAP_CREATE_V2, _v2(source, _RDONLY, path.name))
+
+
+def destroy_subvolume(path: Path) -> None:
+    """Remove a subvolume with all that is in it. Files of it that are open can be used until closed."""
+    name = os.fsencode(path.name)
+    arguments = bytearray(_ARGS_BYTES)
+    arguments[_NAME : _NAME + len(name)] = name
+    with _opened(path.parent) as parent:
+        fcntl.ioctl(parent, _SNAP_DESTROY, arguments)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether a subvolume is closed for change."""
+    flags = bytearray(8)
+    with _opened(path) as subvolume:
+        fcntl.ioctl(subvolume, _SUBVOL_GETFLAGS, flags)
+    return bool(struct.unpack("<Q", flags)[0] & _RDONLY)
+
+
+def set_read_only(path: Path, *, is_closed: bool) -> None:
+    """Close a subvolume for change, or open it."""
+    flags = bytearray(struct.pack("<Q", _RDONLY if is_closed else 0))
+    with _opened(path) as subvolume:
+        fcntl.ioctl(subvolume, _SUBVOL_SETFLAGS, flags)
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Open a read-only subvolume for change, and close it again."""
+    set_read_only(path, is_closed=False)
+    try:
+        yield
+    finally:
+        set_read_only(path, is_closed=True)
+
+
+def sync(path: Path) -> None:
+    """Make all durable that was done on the file system of a path: what subvolumes there are among it."""
+    with _opened(path) as folder:
+        fcntl.ioctl(folder, _SYNC)
+
+
+def share(source: int, target: int) -> None:
+    """Make an open file hold what another one does, from its start, by sharing its blocks."""
+    fcntl.ioctl(target, _FICLONE, source)
+
+
+@contextmanager
+def opened(path: Path, flags: int) -> Iterator[int]:
+    """Open a file; a new one is for root alone."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        yield descriptor
+
+
+def _v2(source: int, flags: int, name: str) -> bytearray:
+    """Return a ``btrfs_ioctl_vol_args_v2``. It has to be mutable: fcntl takes no other of that size."""
+    encoded = os.fsencode(name)
+    arguments = bytearray(_ARGS_BYTES)
+    struct.pack_into("<qQQ", arguments, 0, source, 0, flags)
+    arguments[_NAME_V2 : _NAME_V2 + len(encoded)] = encoded
+    return arguments

@@ -1,0 +1,172 @@
+"""What is done with copies: volumes are cloned from them, moved with them, and put back to them.
+
+Where a client could be in the way, write leases tell whether there is one, and
+keep others from opening the file meanwhile.
+"""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from cgflow.drivers.btrfs import kernel, leases, settling
+from cgflow.drivers.btrfs.backend import Backend
+from cgflow.drivers.btrfs.leases import Leases
+from cgflow.drivers.btrfs.promise import GIB
+from cgflow.drivers.btrfs.state import Copy, Intent, Volume
+from cgflow.drivers.btrfs.tree import remove
+from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
+from cgflow.errors import FinalDriverError
+
+
+class Rearranging(Backend, Cloning, Regrouping, Restoring):
+    """The abilities beyond the cut."""
+
+    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        home, origin = volume.group_id or volume.id, source.group_id or source.volume_id
+        with self._at(home, origin) as state:
+            if volume.id in state.volumes:
+                return
+            copy, file = self._cut_copy(source)
+            if copy.size_bytes is None or copy.size_bytes > volume.size_gib * GIB:
+                raise FinalDriverError(
+                    f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
+                    f"of {copy.size_bytes} bytes"
+                )
+            with kernel.opened(file, os.O_RDONLY) as held:
+                self._make_volume(volume, held)
+
+    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        source, target = volume.group_id or volume.id, group_id or volume.id
+        with self._at(source, target) as state:
+            self._need_group(group_id)
+            known = state.volumes.get(volume.id)
+            if known is not None and known.group_id == group_id:
+                return
+            known = self._volume(volume.id, volume.group_id)
+            self._need_no_restore(known)
+            self._need_place(known, group_id)
+            copies = [copy for copy in state.copies_of(volume.id) if copy.size_bytes is not None]
+            files = {self._tree.volume(source, volume.id): leases.LIVE}
+            files |= {self._file(copy): leases.COPY for copy in copies}
+            doing = f"volume {volume.id} cannot be moved"
+            cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
+            about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
+            intent = Intent(f"volume {volume.id}", settling.MOVE, (source, target), about)
+            with leases.alone_with(files, doing) as held, self._undone_if_it_fails(intent):
+                self._take_away(known, target, copies, held)
+                # Somebody may have found the file by its old path before it went.
+                held.refuse_awaited(doing)
+                tidy = {"key": intent.key, "what": settling.TIDY, "homes": [source, target], "about": about}
+                self._note({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
+            self._settle(state.intents[intent.key])
+
+    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
+        homes = {snapshot.group_id or snapshot.volume_id for snapshot in snapshots}
+        if len(homes) != 1 or len(members) != len(snapshots):
+            raise FinalDriverError(f"restore {restore_id} needs one copy of each volume, all of one group")
+        home = homes.pop()
+        with self._at(home) as state:
+            done = {v.id: v.kept.snapshot_id for v in state.kept_by(restore_id) if v.kept is not None}
+            if done == members:
+                return
+            if done:
+                raise FinalDriverError(
+                    f"restore {restore_id} was made of other copies: {sorted(done.values())}"
+                )
+            for snapshot in snapshots:
+                self._refuse_unfit(snapshot)
+            files = {self._tree.volume(home, volume_id): leases.LIVE for volume_id in members}
+            doing = f"restore {restore_id} cannot be made"
+            about = {"restore": restore_id, "volumes": sorted(members)}
+            intent = Intent(f"restore {restore_id}", settling.RESTORE, (home,), about)
+            with leases.alone_with(files, doing) as held, self._undone_if_it_fails(intent):
+                live = {volume_id: held.files[self._tree.volume(home, volume_id)] for volume_id in members}
+                self._keep(home, live)
+                self._put_back(home, live, snapshots)
+                self._note({"do": "restored", "id": restore_id, "members": members, "ends": intent.key})
+
+    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        self._end_restore(settling.UNDO_RESTORE, restore_id, snapshots)
+
+    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        self._end_restore(settling.FINISH_RESTORE, restore_id, snapshots)
+
+    def _end_restore(self, what: str, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        for home in sorted({snapshot.group_id or snapshot.volume_id for snapshot in snapshots}):
+            with self._at(home) as state:
+                volumes = sorted(volume.id for volume in state.kept_by(restore_id) if volume.home == home)
+                if volumes:
+                    about = {"restore": restore_id, "volumes": volumes}
+                    self._carry_out(Intent(f"restore {restore_id}", what, (home,), about))
+
+    def _take_away(self, volume: Volume, target: str, copies: list[Copy], held: Leases) -> None:
+        """Hide a volume from its clients, and make all of it anew in another home by sharing blocks."""
+        tree, file = self._tree, self._tree.volume(volume.home, volume.id)
+        file.replace(tree.away(volume.home, volume.id))
+        tree.trace("move:after-hiding")
+        if target not in self._state.groups:
+            tree.lay_out(target)
+        tree.make_file(tree.volume(target, volume.id), volume.size_bytes, held.files[file])
+        tree.trace("move:after-volume")
+        for copy in copies:
+            tree.add_copy(target, copy.spec.cgsnapshot_id, volume.id, held.files[self._file(copy)])
+        tree.trace("move:after-copies")
+        # The subvolumes that were made or opened are not made durable by any fsync of a file.
+        kernel.sync(tree.homes)
+
+    def _need_place(self, volume: Volume, group_id: str | None) -> None:
+        if group_id is None and volume.id in self._state.groups:
+            raise FinalDriverError(f"{volume.id} is the name of a group too: nothing was moved")
+
+    def _keep(self, home: str, live: dict[str, int]) -> None:
+        """Keep what the volumes hold: whole for all of them before the first is changed."""
+        tree = self._tree
+        for volume_id, file in live.items():
+            tree.make_file(tree.live(home) / "new" / volume_id, os.fstat(file).st_size, file)
+        tree.trace("restore:after-new")
+        for volume_id in live:
+            (tree.live(home) / "new" / volume_id).replace(tree.kept(home, volume_id))
+        tree.sync_live(home)
+        tree.trace("restore:after-kept")
+
+    def _put_back(self, home: str, live: dict[str, int], snapshots: list[SnapshotSpec]) -> None:
+        """Give the files of volumes, which stay the same files, what their copies hold.
+
+        Whoever waits to open one gets the file that is the volume, also if this fails.
+        """
+        try:
+            for snapshot in snapshots:
+                _fill(live[snapshot.volume_id], self._cut_copy(snapshot)[1])
+                self._tree.trace("restore:after-fill")
+        except OSError:
+            with suppress(OSError):
+                for volume_id, file in live.items():
+                    _fill(file, self._tree.kept(home, volume_id))
+                remove(*(self._tree.kept(home, volume_id) for volume_id in live))
+            raise
+
+    def _refuse_unfit(self, snapshot: SnapshotSpec) -> None:
+        copy, _ = self._cut_copy(snapshot)
+        volume = self._volume(snapshot.volume_id, snapshot.group_id)
+        self._need_no_restore(volume)
+        if copy.size_bytes is None or copy.size_bytes > volume.size_bytes:
+            raise FinalDriverError(
+                f"snapshot {snapshot.id} of {copy.size_bytes} bytes is larger than volume {volume.id} "
+                f"of {volume.size_bytes}: extend it first"
+            )
+
+
+def _fill(file: int, source: Path) -> None:
+    """Give an open file what another one holds; past that it reads as zeros, and its size stays."""
+    size = os.fstat(file).st_size
+    with kernel.opened(source, os.O_RDONLY) as shared:
+        os.ftruncate(file, os.fstat(shared).st_size)
+        kernel.share(shared, file)
+    os.ftruncate(file, size)
+    os.fsync(file)

@@ -1,0 +1,205 @@
+"""What exists on a btrfs backend, what is under way, and the events that change either.
+
+Everything changes through ``State.apply``, both when a call is made and when
+the journal is read after a restart, so the two cannot differ. An event is one
+JSON object and happens as a whole: a volume that is moved is in one place, the
+members of a cut are cut together.
+
+*Intents* are written before the effect, and end in the event that says that it
+has happened, or that it was undone. Whoever finds one knows what to look for
+on the disk; what no record and no intent names is never touched.
+
+A *home* is the folder of a consistency group, or of a volume outside any.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from cgflow.drivers.contract import JSON, SnapshotSpec
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a volume held before an unfinished restore is kept aside: for which, and of which copy it is."""
+
+    restore_id: str
+    snapshot_id: str
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume that exists."""
+
+    id: str
+    size_bytes: int
+    group_id: str | None
+    kept: Kept | None = None
+
+    @property
+    def home(self) -> str:
+        """The home that the volume is in."""
+        return self.group_id or self.id
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One member's copy: prepared while ``size_bytes`` is None, cut once it is known."""
+
+    spec: SnapshotSpec
+    size_bytes: int | None = None
+    is_exported: bool = False
+
+    @property
+    def home(self) -> str:
+        """The home that the copy is in."""
+        return self.spec.group_id or self.spec.volume_id
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut that has happened, for as long as one of its copies is left."""
+
+    members: frozenset[str]
+    evidence: JSON
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is under way in ``homes``: ``what`` is a verb, ``about`` what it needs to be ended or undone."""
+
+    key: str
+    what: str
+    homes: tuple[str, ...]
+    about: dict[str, Any]
+
+
+class State:
+    """All objects of one backend. The caller locks."""
+
+    def __init__(self) -> None:
+        self.groups: set[str] = set()
+        self.volumes: dict[str, Volume] = {}
+        self.copies: dict[str, Copy] = {}
+        self.cuts: dict[str, Cut] = {}
+        self.intents: dict[str, Intent] = {}
+        self._of_volume: dict[str, set[str]] = defaultdict(set)
+        self._handlers: dict[str, Callable[..., None]] = {
+            "intend": lambda: None,
+            "give_up": lambda: None,
+            "group": self._group,
+            "group_gone": self._group_gone,
+            "volume": self._volume,
+            "volume_gone": self._volume_gone,
+            "size": self._size,
+            "copy": self._copy,
+            "copy_gone": self._copy_gone,
+            "cut": self._cut,
+            "export": self._export,
+            "move": self._move,
+            "restored": self._restored,
+            "settled": self._settled,
+        }
+
+    def apply(self, event: JSON) -> None:
+        """Change what one event says. Raises: KeyError, TypeError, ValueError if that is impossible.
+
+        Any event may also end the intent that led to it, and begin the next.
+        """
+        values = dict(event)
+        ends, begins = values.pop("ends", None), values.pop("begins", None)
+        self._handlers[str(values.pop("do"))](**values)
+        if ends is not None:
+            self.intents.pop(str(ends), None)
+        if isinstance(begins, dict):
+            intent = Intent(**{**begins, "homes": tuple(begins["homes"])})
+            self.intents[intent.key] = intent
+
+    def events(self) -> Iterator[JSON]:
+        """Return the fewest events that make this state out of nothing."""
+        for group in sorted(self.groups):
+            yield {"do": "group", "id": group}
+        for volume in self.volumes.values():
+            yield {"do": "volume", **asdict(volume)}
+        for copy in self.copies.values():
+            yield {"do": "copy", **asdict(copy)}
+        for id, cut in self.cuts.items():
+            yield {
+                "do": "cut",
+                "id": id,
+                "sizes": {},
+                "evidence": cut.evidence,
+                "members": sorted(cut.members),
+            }
+        for intent in self.intents.values():
+            yield {"do": "intend", "begins": asdict(intent)}
+
+    def copies_of(self, volume_id: str) -> list[Copy]:
+        """Return the copies of a volume, prepared or cut."""
+        return [self.copies[id] for id in sorted(self._of_volume.get(volume_id, ()))]
+
+    def in_cut(self, home: str, cgsnapshot_id: str) -> list[Copy]:
+        """Return the copies that the subvolume of a cut in a home holds: none, if there is none."""
+        cut = self.cuts.get(cgsnapshot_id)
+        known = [self.copies[id] for id in (cut.members if cut else ()) if id in self.copies]
+        return [copy for copy in known if copy.home == home]
+
+    def kept_by(self, restore_id: str) -> list[Volume]:
+        """Return the volumes for which an unfinished restore keeps something aside."""
+        kept = [(volume, volume.kept) for volume in list(self.volumes.values())]
+        return [volume for volume, held in kept if held is not None and held.restore_id == restore_id]
+
+    def _group(self, id: str) -> None:
+        self.groups.add(id)
+
+    def _group_gone(self, id: str) -> None:
+        self.groups.discard(id)
+
+    def _volume(self, id: str, size_bytes: int, group_id: str | None, kept: JSON | None = None) -> None:
+        held = None if kept is None else Kept(**{key: str(value) for key, value in kept.items()})
+        self.volumes[id] = Volume(id, size_bytes, group_id, held)
+
+    def _volume_gone(self, id: str) -> None:
+        self.volumes.pop(id, None)
+
+    def _size(self, id: str, size_bytes: int) -> None:
+        self.volumes[id] = replace(self.volumes[id], size_bytes=size_bytes)
+
+    def _copy(self, spec: dict[str, Any], size_bytes: int | None = None, is_exported: bool = False) -> None:
+        copy = Copy(SnapshotSpec(**spec), size_bytes, is_exported)
+        self.copies[copy.spec.id] = copy
+        self._of_volume[copy.spec.volume_id].add(copy.spec.id)
+
+    def _copy_gone(self, id: str) -> None:
+        copy = self.copies.pop(id, None)
+        if copy is None:
+            return
+        self._of_volume[copy.spec.volume_id].discard(id)
+        cut = self.cuts.get(copy.spec.cgsnapshot_id)
+        if cut is not None and not cut.members & self.copies.keys():
+            del self.cuts[copy.spec.cgsnapshot_id]
+
+    def _cut(self, id: str, sizes: dict[str, int], evidence: JSON, members: list[str]) -> None:
+        self.cuts[id] = Cut(frozenset(members), evidence)
+        for copy_id, size in sizes.items():
+            self.copies[copy_id] = replace(self.copies[copy_id], size_bytes=size)
+
+    def _export(self, id: str, is_exported: bool) -> None:
+        self.copies[id] = replace(self.copies[id], is_exported=is_exported)
+
+    def _move(self, id: str, group_id: str | None) -> None:
+        self.volumes[id] = replace(self.volumes[id], group_id=group_id)
+        for copy in self.copies_of(id):
+            self.copies[copy.spec.id] = replace(copy, spec=replace(copy.spec, group_id=group_id))
+
+    def _restored(self, id: str, members: dict[str, str]) -> None:
+        for volume_id, snapshot_id in members.items():
+            self.volumes[volume_id] = replace(self.volumes[volume_id], kept=Kept(id, snapshot_id))
+
+    def _settled(self, id: str) -> None:
+        """A restore was finished or undone: nothing is kept any more."""
+        for volume in self.kept_by(id):
+            self.volumes[volume.id] = replace(volume, kept=None)

@@ -1,0 +1,100 @@
+"""Groups and volumes on a btrfs: made, resized, removed, found by their clients."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+import os
+
+from cgflow.drivers.btrfs import kernel, leases, settling
+from cgflow.drivers.btrfs.backend import Backend
+from cgflow.drivers.btrfs.mount import need_name
+from cgflow.drivers.btrfs.promise import GIB, local
+from cgflow.drivers.btrfs.state import Intent
+from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+
+class Volumes(Backend, StorageDriver):
+    """The mandatory calls on groups and volumes."""
+
+    def create_group(self, group_id: str) -> None:
+        need_name(group_id)
+        with self._at(group_id) as state:
+            if group_id in state.groups:
+                return
+            self._need_free(group_id)
+            intent = Intent(f"group {group_id}", settling.CREATE_GROUP, (group_id,), {})
+            with self._undone_if_it_fails(intent):
+                self._tree.lay_out(group_id)
+                self._tree.trace("group:after-folders")
+                self._note({"do": "group", "id": group_id, "ends": intent.key})
+
+    def delete_group(self, group_id: str) -> None:
+        with self._at(group_id) as state:
+            if group_id not in state.groups:
+                return
+            left = sorted(volume.id for volume in list(state.volumes.values()) if volume.group_id == group_id)
+            if left:
+                raise FinalDriverError(
+                    f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
+                )
+            self._carry_out(Intent(f"group {group_id}", settling.DELETE_GROUP, (group_id,), {}))
+
+    def create_volume(self, volume: VolumeSpec) -> None:
+        with self._at(volume.group_id or volume.id) as state:
+            if volume.id not in state.volumes:
+                self._make_volume(volume, None)
+
+    def delete_volume(self, volume: VolumeSpec) -> None:
+        with self._at(volume.group_id or volume.id) as state:
+            known = state.volumes.get(volume.id)
+            if known is None:
+                return
+            known = self._volume(volume.id, volume.group_id)
+            left = [copy.spec.id for copy in state.copies_of(volume.id)]
+            if left:
+                raise FinalDriverError(
+                    f"volume {volume.id} has snapshots: {', '.join(left)}; delete them first"
+                )
+            about = {"volume": volume.id}
+            self._carry_out(Intent(f"volume {volume.id}", settling.DELETE_VOLUME, (known.home,), about))
+
+    def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
+        """See the contract. A file grows under its clients, who see it when they look; it does not shrink."""
+        size = new_size_gib * GIB
+        with self._at(volume.group_id or volume.id):
+            known = self._volume(volume.id, volume.group_id)
+            file = self._tree.volume(known.home, volume.id)
+            if known.size_bytes == size == file.stat().st_size:
+                return
+            self._need_no_restore(known)
+            if size >= file.stat().st_size:
+                with kernel.opened(file, os.O_RDWR) as grown:
+                    self._resize(known.home, volume.id, grown, size)
+                return
+            with leases.alone_with({file: leases.LIVE}, f"volume {volume.id} cannot be made smaller") as held:
+                self._resize(known.home, volume.id, held.files[file], size)
+
+    def connection(self, volume: VolumeSpec) -> Connection:
+        self._mount.check()
+        known = self._volume(volume.id, volume.group_id)
+        file = self._tree.volume(known.home, volume.id)
+        try:
+            return local(file, file.stat().st_size, read_only=False)
+        except OSError as error:
+            raise FinalDriverError(f"the file of volume {volume.id} is not there: {error}") from error
+
+    def _resize(self, home: str, volume_id: str, file: int, size: int) -> None:
+        intent = Intent(f"volume {volume_id}", settling.RESIZE, (home,), {"volume": volume_id})
+        with self._undone_if_it_fails(intent):
+            os.ftruncate(file, size)
+            try:
+                os.fsync(file)
+            except OSError as error:
+                raise AmbiguousDriverError(
+                    f"the size of volume {volume_id} is not durable: {error}"
+                ) from error
+            self._tree.trace("extend:after-resize")
+            self._note({"do": "size", "id": volume_id, "size_bytes": size, "ends": intent.key})

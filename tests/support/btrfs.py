@@ -1,0 +1,179 @@
+"""A btrfs of its own for tests, on a loop device over a file in memory, and clients that open files on it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cgflow.drivers.btrfs.driver import BtrfsDriver
+from cgflow.drivers.btrfs.tree import untraced
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from tests.support.parts import missing, require
+
+MIB = 1 << 20
+BLOCK = 4096
+_MEMORY = Path("/dev/shm")
+_PREFIX = "cgflow-btrfs-"
+
+DIRECT = os.O_DIRECT | os.O_DSYNC
+"""How a client opens the file of a volume, to have what the cut promises."""
+
+
+@contextmanager
+def btrfs_mounted(size_mib: int = 4096) -> Iterator[Path]:
+    """Make a btrfs and mount it. Its file has no name and its device clears itself: only a mount can stay."""
+    if os.geteuid() != 0:
+        missing("only root can mount a btrfs")
+    require("mkfs.btrfs")
+    _clear_after_the_dead()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_MEMORY))
+    image, place = folder / "image", folder / "m"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(size_mib * MIB)
+    subprocess.run(["mkfs.btrfs", "-q", str(image)], check=True, capture_output=True)
+    done = subprocess.run(
+        ["mount", "-t", "btrfs", "-o", "loop", str(image), str(place)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    image.unlink()
+    if done.returncode != 0:
+        place.rmdir()
+        folder.rmdir()
+        missing(f"a btrfs cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        _unmount(place)
+        folder.rmdir()
+
+
+def _unmount(place: Path) -> None:
+    # Whoever still has a file open there loses nothing that anybody wants.
+    while os.path.ismount(place):
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+    place.rmdir()
+
+
+def _clear_after_the_dead() -> None:
+    """Unmount what a test run has left that was killed."""
+    for folder in _MEMORY.glob(f"{_PREFIX}*"):
+        found = re.match(rf"{_PREFIX}(\d+)-", folder.name)
+        if found and not Path("/proc", found[1]).exists() and (folder / "m").exists():
+            _unmount(folder / "m")
+            folder.rmdir()
+
+
+class Bench:
+    """Drivers over one folder of a btrfs, one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.driver = BtrfsDriver(path)
+
+    @property
+    def folder(self) -> Path:
+        """Where the backend keeps what it has."""
+        return self.path / "btrfs"
+
+    def start(self, trace: Callable[[str], None] = untraced) -> BtrfsDriver:
+        """Stop the driver there is and start another, as the next process would."""
+        self.driver.stop()
+        self.driver = BtrfsDriver(self.path, trace=trace)
+        self.driver.start()
+        return self.driver
+
+    def make_group(self, count: int, group_id: str = "g") -> list[VolumeSpec]:
+        """Make a consistency group with volumes named after it."""
+        volumes = [VolumeSpec(f"{group_id}{index}", 1, group_id) for index in range(count)]
+        self.driver.create_group(group_id)
+        for volume in volumes:
+            self.driver.create_volume(volume)
+        return volumes
+
+    def clean(self) -> None:
+        self.driver.stop()
+
+
+class File:
+    """A client of a volume or of an exported copy: it has the file open until it is closed."""
+
+    def __init__(self, path: object, flags: int = DIRECT, *, writable: bool = True) -> None:
+        self._descriptor = os.open(str(path), flags | (os.O_RDWR if writable else os.O_RDONLY))
+
+    def __enter__(self) -> File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def is_of(self, path: object) -> bool:
+        """Whether the file that is open is the one that is found at a path now."""
+        return os.path.samestat(os.fstat(self._descriptor), os.stat(str(path)))
+
+    def write(self, offset: int, data: bytes, *, fua: bool = False) -> None:
+        # Memory for O_DIRECT has to be aligned, which that of mmap is.
+        with mmap.mmap(-1, len(data)) as buffer:
+            buffer[:] = data
+            assert os.pwritev(self._descriptor, [buffer], offset) == len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        with mmap.mmap(-1, length) as buffer:
+            count = os.preadv(self._descriptor, [buffer], offset)
+            return buffer[:count]
+
+
+def opened(driver: BtrfsDriver, volume: VolumeSpec, flags: int = DIRECT) -> File:
+    """Open a volume as a client does."""
+    return File(driver.connection(volume).data["device_path"], flags)
+
+
+def write(driver: BtrfsDriver, volume: VolumeSpec, value: int, offset: int = 0) -> None:
+    """Write one block of a byte value, as a client that comes and goes."""
+    with opened(driver, volume) as file:
+        file.write(offset, bytes([value]) * BLOCK)
+
+
+def read(driver: BtrfsDriver, volume: VolumeSpec, offset: int = 0) -> int:
+    """Read one block as a client that comes and goes; return the one value in it."""
+    with opened(driver, volume) as file:
+        return one_value(file.read(offset, BLOCK))
+
+
+def read_copy(driver: BtrfsDriver, snapshot: SnapshotSpec, offset: int = 0) -> int:
+    """Export a copy, read one block, and withdraw it."""
+    path = driver.export_snapshot(snapshot).data["device_path"]
+    with File(path, 0, writable=False) as file:
+        found = one_value(file.read(offset, BLOCK))
+    driver.unexport_snapshot(snapshot)
+    return found
+
+
+def one_value(block: bytes) -> int:
+    (value,) = set(block)
+    return value
+
+
+def copies_of(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
+    """Return the specs of a cgsnapshot."""
+    return [SnapshotSpec(f"{name}.{volume.id}", volume.id, name, volume.group_id) for volume in volumes]
+
+
+def take(driver: BtrfsDriver, volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
+    """Take a cgsnapshot, as a flow does."""
+    copies = copies_of(volumes, name)
+    for copy in copies:
+        driver.prepare(copy)
+    driver.cut(name, copies[0].group_id, copies)
+    return copies
