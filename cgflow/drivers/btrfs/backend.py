@@ -106,6 +106,7 @@ class Backend:
             position = self._journal.append(event, releasing=releasing)
             self._state.apply(event)
         self._journal.sync(position)
+        self._tree.trace(f"noted:{event['do']}")
 
     def _volume(self, volume_id: str, group_id: str | None) -> Volume:
         volume = self._state.volumes.get(volume_id)
@@ -151,7 +152,6 @@ class Backend:
             self._tree.trace("volume:after-file")
             fresh = Volume(volume.id, size, volume.group_id)
             self._note({"do": "volume", **asdict(fresh), "ends": intent.key})
-            self._tree.trace("volume:after-record")
 
     def _need_free(self, home: str) -> None:
         """Raises: FinalDriverError, if a home is another's, or lies there and nobody knows of it."""

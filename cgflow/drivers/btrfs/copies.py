@@ -79,7 +79,6 @@ class Copies(Backend, GroupSnapshots):
             copy, file = self._cut_copy(snapshot)
             if not copy.is_exported:
                 self._note({"do": "export", "id": snapshot.id, "is_exported": True})
-                self._tree.trace("export:after-record")
             self._tree.export(snapshot.id, file)
             return local(self._tree.exports / snapshot.id, file.stat().st_size, read_only=True)
 
@@ -111,7 +110,6 @@ class Copies(Backend, GroupSnapshots):
             "skew_ms": 0.0,
             "promise": PROMISE,
         }
-        self._tree.trace("cut:before-record")
         self._note(
             {
                 "do": "cut",
@@ -122,7 +120,6 @@ class Copies(Backend, GroupSnapshots):
                 "ends": intent.key,
             }
         )
-        self._tree.trace("cut:after-record")
         return evidence
 
 

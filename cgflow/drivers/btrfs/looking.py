@@ -27,6 +27,8 @@ def oddities(tree: Tree, state: State, home: str) -> Iterator[str]:
     volumes = {volume.id: volume for volume in list(state.volumes.values()) if volume.home == home}
     yield from _compared(live / "volumes", set(volumes), "volume")
     yield from _compared(live / "kept", {v.id for v in volumes.values() if v.kept is not None}, "kept state")
+    for folder in ("new", "away"):
+        yield from _compared(live / folder, set(), "half-made file")
     for volume in volumes.values():
         file = tree.volume(home, volume.id)
         if file.is_file() and file.stat().st_size != volume.size_bytes:

@@ -1,0 +1,238 @@
+"""Killed at every moment of every operation on btrfs: the next process finds the world before it or after it.
+
+Each operation is done once to see the moments it passes; then, for each of
+them, in a fresh world, by a child that is killed there with SIGKILL. A second
+child takes over and is killed too, as soon as it has settled something and has
+not yet written that down. The third finds no trace of a half-done thing.
+Then the call is made again, as cgflow does, and undone.
+"""
+
+import itertools
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.btrfs.driver import BtrfsDriver
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from tests.support.btrfs import BLOCK, Bench, copies_of, read, read_copy, take, write
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+END = 1024**3 - BLOCK
+G0, G1 = VolumeSpec("g0", 1, "g"), VolumeSpec("g1", 1, "g")
+MEMBERS = [G0, G1]
+LONE, MORE = VolumeSpec("lone", 1), VolumeSpec("more", 1, "h")
+CLONE, CLONE_ALONE = VolumeSpec("clone", 2, "h"), VolumeSpec("clone-alone", 1)
+A, B, N = copies_of(MEMBERS, "a"), copies_of(MEMBERS, "b"), copies_of(MEMBERS, "n")
+P = copies_of([LONE], "p")
+
+Call = Callable[[BtrfsDriver], object]
+
+
+def each(*calls: Call) -> Call:
+    return lambda driver: [call(driver) for call in calls][0]
+
+
+def prepare(driver: BtrfsDriver) -> None:
+    for copy in N:
+        driver.prepare(copy)
+
+
+def cut(driver: BtrfsDriver) -> None:
+    driver.cut("n", "g", N)
+
+
+def delete(*copies: SnapshotSpec) -> Call:
+    return each(*(lambda driver, copy=copy: driver.delete_snapshot(copy) for copy in copies))
+
+
+def restore(driver: BtrfsDriver) -> None:
+    driver.restore("r", A)
+
+
+def undo_restore(driver: BtrfsDriver) -> None:
+    driver.undo_restore("r", A)
+
+
+def move(volume: VolumeSpec, to: str | None) -> Call:
+    return lambda driver: driver.move_volume(volume, to)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is done, what was done before it, and what undoes it."""
+
+    call: Call
+    before: Call | None = None
+    undo: Call | None = None
+
+
+OPERATIONS = {
+    "create group": Operation(lambda d: d.create_group("k"), undo=lambda d: d.delete_group("k")),
+    "delete group": Operation(lambda d: d.delete_group("h")),
+    "create": Operation(lambda d: d.create_volume(MORE), undo=lambda d: d.delete_volume(MORE)),
+    "create alone": Operation(
+        lambda d: d.create_volume(CLONE_ALONE), undo=lambda d: d.delete_volume(CLONE_ALONE)
+    ),
+    "delete": Operation(lambda d: d.delete_volume(MORE), before=lambda d: d.create_volume(MORE)),
+    "delete alone": Operation(lambda d: d.delete_volume(LONE), before=delete(*P)),
+    "extend": Operation(lambda d: d.extend_volume(G0, 2), undo=lambda d: d.extend_volume(G0, 1)),
+    "prepare": Operation(lambda d: d.prepare(N[0]), undo=delete(N[0])),
+    "cut": Operation(cut, before=prepare, undo=lambda d: None),
+    "cut of some": Operation(
+        lambda d: d.cut("n", "g", N[:1]), before=lambda d: d.prepare(N[0]), undo=lambda d: None
+    ),
+    "delete prepared": Operation(delete(N[0]), before=prepare),
+    "delete copy": Operation(delete(A[0])),
+    "delete last copy": Operation(delete(A[1]), before=delete(A[0])),
+    "delete exported": Operation(delete(A[0]), before=lambda d: d.export_snapshot(A[0])),
+    "export": Operation(lambda d: d.export_snapshot(A[0]), undo=lambda d: d.unexport_snapshot(A[0])),
+    "unexport": Operation(lambda d: d.unexport_snapshot(A[0]), before=lambda d: d.export_snapshot(A[0])),
+    "clone": Operation(lambda d: d.clone_volume(CLONE, A[0]), undo=lambda d: d.delete_volume(CLONE)),
+    "clone alone": Operation(
+        lambda d: d.clone_volume(CLONE_ALONE, B[1]), undo=lambda d: d.delete_volume(CLONE_ALONE)
+    ),
+    "move": Operation(move(G0, "h"), before=prepare, undo=move(replace(G0, group_id="h"), "g")),
+    "move the other": Operation(
+        move(G1, "h"), before=move(G0, "h"), undo=move(replace(G1, group_id="h"), "g")
+    ),
+    "move out": Operation(move(G0, None), undo=move(replace(G0, group_id=None), "g")),
+    "move in": Operation(move(LONE, "h"), undo=move(replace(LONE, group_id="h"), None)),
+    "move exported": Operation(
+        move(G0, "h"), before=lambda d: d.export_snapshot(A[0]), undo=move(replace(G0, group_id="h"), "g")
+    ),
+    "restore": Operation(restore, undo=undo_restore),
+    "undo restore": Operation(undo_restore, before=restore),
+    "finish restore": Operation(lambda d: d.finish_restore("r", A), before=restore),
+}
+
+
+def world(path: Path) -> Bench:
+    """Two volumes in g that hold C, with cgsnapshots of A and B; one outside any; and an empty group h."""
+    bench = Bench(Path(tempfile.mkdtemp(dir=path)))
+    driver = bench.start()
+    bench.make_group(2)
+    driver.create_group("h")
+    driver.create_volume(LONE)
+    for name in "ab":
+        for volume in MEMBERS:
+            fill(driver, volume, name)
+        take(driver, MEMBERS, name)
+    fill(driver, LONE, "p")
+    take(driver, [LONE], "p")
+    for volume in (*MEMBERS, LONE):
+        fill(driver, volume, "c")
+    return bench
+
+
+def fill(driver: BtrfsDriver, volume: VolumeSpec, letter: str) -> None:
+    for place in (0, END):
+        write(driver, volume, ord(letter), place)
+
+
+def look(driver: BtrfsDriver) -> dict[str, object]:
+    """All there is: where each volume is and what it holds, which copies there are; they hold what they did."""
+    found = driver.inventory()
+    assert found.problems == ()
+    state = driver._state
+    assert not state.intents
+    seen: dict[str, object] = {f"group {group}": True for group in found.groups}
+    for volume in state.volumes.values():
+        spec = VolumeSpec(volume.id, volume.size_bytes >> 30, volume.group_id)
+        held = chr(read(driver, spec))
+        assert chr(read(driver, spec, END)) == held
+        seen[f"volume {volume.id}"] = (volume.group_id, volume.size_bytes >> 30, held, volume.kept)
+    for copy in list(state.copies.values()):
+        seen[f"copy {copy.spec.id}"] = (copy.home, copy.size_bytes, copy.is_exported)
+        if copy.size_bytes is not None and not copy.is_exported:
+            held = {"n": "c"}.get(copy.spec.cgsnapshot_id, copy.spec.cgsnapshot_id)
+            assert {chr(read_copy(driver, copy.spec, place)) for place in (0, END)} == {held}
+    return seen
+
+
+def in_child(bench: Bench, call: Call, die: Callable[[str], None]) -> bool:
+    """Start a driver in a child and make a call; return whether the child was killed."""
+    bench.driver.stop()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            driver = BtrfsDriver(bench.path, trace=die)
+            driver.start()
+            call(driver)
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the child was not killed, and failed"
+    return os.WIFSIGNALED(status)
+
+
+def kill_at(number: int) -> Callable[[str], None]:
+    count = itertools.count()
+
+    def die(point: str) -> None:
+        if next(count) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
+
+
+def kill_when_settled(point: str) -> None:
+    if point.startswith("settled:"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_killed_at_every_moment(btrfs_folder: Path, name: str) -> None:
+    operation = OPERATIONS[name]
+    moments: list[str] = []
+    bench = world(btrfs_folder)
+    (operation.before or (lambda _: None))(bench.driver)
+    before = look(bench.driver)
+    driver = bench.start(moments.append)
+    operation.call(driver)
+    passed = list(moments)
+    after = look(driver)
+    bench.clean()
+    assert after != before
+    assert passed
+
+    for number, moment in enumerate(passed):
+        bench = world(btrfs_folder)
+        (operation.before or (lambda _: None))(bench.driver)
+        assert in_child(bench, operation.call, kill_at(number)), f"moment {number}, {moment}, was not reached"
+        in_child(bench, lambda _: None, kill_when_settled)
+        driver = bench.start()
+        found = look(driver)
+        assert found in (before, after), moment
+        operation.call(driver)
+        assert look(driver) == after, moment
+        if operation.undo is not None:
+            operation.undo(driver)
+            if name not in ("cut", "cut of some"):
+                assert look(driver) == before, moment
+        bench.clean()
+
+
+def test_a_cut_that_was_broken_off_is_taken_again_later(btrfs_folder: Path) -> None:
+    """What was written in between is in it: an instant before the call would be none of that call."""
+    bench = world(btrfs_folder)
+    prepare(bench.driver)
+
+    def die(point: str) -> None:
+        if point == "cut:after-snapshot":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(bench, cut, die)
+    driver = bench.start()
+    for volume in MEMBERS:
+        fill(driver, volume, "d")
+    cut(driver)
+    assert [chr(read_copy(driver, copy)) for copy in N] == ["d", "d"]
+    bench.clean()
