@@ -86,7 +86,7 @@ class Journal:
             self._ballast.unlink()
             reason = self._write(self._file, line)
         if reason is not None:
-            raise FinalDriverError(f"the {self._owner} cannot write {self.path}: {reason}")
+            raise FinalDriverError(f"the {self._owner} cannot write {self.path}: {reason}; nothing was made")
         self._length += len(line)
         return self._length
 

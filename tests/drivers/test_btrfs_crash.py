@@ -136,7 +136,7 @@ def fill(driver: BtrfsDriver, volume: VolumeSpec, letter: str) -> None:
 
 
 def look(driver: BtrfsDriver) -> dict[str, object]:
-    """All there is: where each volume is and what it holds, which copies there are; they hold what they did."""
+    """All there is: where each volume is and what it holds, and which copies, which hold what they did."""
     found = driver.inventory()
     assert found.problems == ()
     state = driver._state

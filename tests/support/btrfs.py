@@ -26,7 +26,7 @@ DIRECT = os.O_DIRECT | os.O_DSYNC
 
 
 @contextmanager
-def btrfs_mounted(size_mib: int = 4096) -> Iterator[Path]:
+def btrfs_mounted(size_mib: int = 4096, *options: str) -> Iterator[Path]:
     """Make a btrfs and mount it. Its file has no name and its device clears itself: only a mount can stay."""
     if os.geteuid() != 0:
         missing("only root can mount a btrfs")
@@ -37,7 +37,7 @@ def btrfs_mounted(size_mib: int = 4096) -> Iterator[Path]:
     place.mkdir()
     with image.open("wb") as file:
         file.truncate(size_mib * MIB)
-    subprocess.run(["mkfs.btrfs", "-q", str(image)], check=True, capture_output=True)
+    subprocess.run(["mkfs.btrfs", "-q", *options, str(image)], check=True, capture_output=True)
     done = subprocess.run(
         ["mount", "-t", "btrfs", "-o", "loop", str(image), str(place)],
         capture_output=True,

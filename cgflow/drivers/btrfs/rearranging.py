@@ -13,9 +13,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from cgflow.drivers.btrfs import kernel, leases, settling
+from cgflow.drivers.btrfs import kernel, settling
 from cgflow.drivers.btrfs.backend import Backend
-from cgflow.drivers.btrfs.leases import Leases
+from cgflow.drivers.btrfs.leases import COPY, LIVE, Leases, alone_with
 from cgflow.drivers.btrfs.promise import GIB
 from cgflow.drivers.btrfs.state import Copy, Intent, Volume
 from cgflow.drivers.btrfs.tree import remove
@@ -51,13 +51,13 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
             self._need_no_restore(known)
             self._need_place(known, group_id)
             copies = [copy for copy in state.copies_of(volume.id) if copy.size_bytes is not None]
-            files = {self._tree.volume(source, volume.id): leases.LIVE}
-            files |= {self._file(copy): leases.COPY for copy in copies}
+            files = {self._tree.volume(source, volume.id): LIVE}
+            files |= {self._file(copy): COPY for copy in copies}
             doing = f"volume {volume.id} cannot be moved"
             cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
             about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
             intent = Intent(f"volume {volume.id}", settling.MOVE, (source, target), about)
-            with leases.alone_with(files, doing) as held, self._undone_if_it_fails(intent):
+            with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
                 self._take_away(known, target, copies, held)
                 # Somebody may have found the file by its old path before it went.
                 held.refuse_awaited(doing)
@@ -81,11 +81,11 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
                 )
             for snapshot in snapshots:
                 self._refuse_unfit(snapshot)
-            files = {self._tree.volume(home, volume_id): leases.LIVE for volume_id in members}
+            files = {self._tree.volume(home, volume_id): LIVE for volume_id in members}
             doing = f"restore {restore_id} cannot be made"
             about = {"restore": restore_id, "volumes": sorted(members)}
             intent = Intent(f"restore {restore_id}", settling.RESTORE, (home,), about)
-            with leases.alone_with(files, doing) as held, self._undone_if_it_fails(intent):
+            with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
                 live = {volume_id: held.files[self._tree.volume(home, volume_id)] for volume_id in members}
                 self._keep(home, live)
                 self._put_back(home, live, snapshots)
