@@ -62,7 +62,9 @@ class Journal:
                 if found is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
                 # A full disk keeps nobody from deleting: the file that is there goes on as it is.
-                os.truncate(self.path, found)
+                self._ballast.unlink(missing_ok=True)
+                if self.path.stat().st_size != found:
+                    os.truncate(self.path, found)
                 self._length, self._synced = found, 0
             self._file = self._keep(os.open(self.path, os.O_WRONLY | os.O_APPEND))
             self._keep_ballast()
@@ -142,7 +144,8 @@ class Journal:
             reason = str(error.strerror)
         # Half a line in the middle of the file would make all that follows unreadable.
         try:
-            os.ftruncate(file, self._length)
+            if os.fstat(file).st_size != self._length:
+                os.ftruncate(file, self._length)
         except OSError as error:
             self.close()
             raise AmbiguousDriverError(f"{self.path} is broken off in a line: {error.strerror}") from error
