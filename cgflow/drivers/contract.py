@@ -12,6 +12,8 @@ Ground rules, for every call below:
 * A driver keeps what it needs to find its objects again by itself, on its own
   durable storage; it never reads the database and knows no other driver.
 * No call holds I/O of a client back beyond its own return.
+* To disconnect a client is to see to it that nothing it does shows in a volume any more. What
+  opened a file by itself cannot be made to close it, and is cut off: the file is no volume then.
 
 Sizes are in GiB where the name says ``gib`` and in bytes where it says ``bytes``.
 """
