@@ -15,13 +15,19 @@ from api.blueprint import document, serve
 from api.identity import Strategy
 from api.resources import (
     attachment,
+    backup,
     cgsnapshot,
+    cluster,
     consistencygroup,
+    default_type,
     extension,
+    failover,
     flow,
     group,
     group_snapshot,
     group_type,
+    log_level,
+    manageable,
     message,
     metadata,
     pool,
@@ -61,6 +67,12 @@ BLUEPRINTS = (
     group.blueprint,
     group_snapshot.blueprint,
     group_type.blueprint,
+    default_type.blueprint,
+    log_level.blueprint,
+    failover.blueprint,
+    cluster.blueprint,
+    manageable.blueprint,
+    backup.blueprint,
 )
 
 DOCUMENTED = "/v3/<project_id>"

@@ -51,6 +51,14 @@ class QosSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DefaultType:
+    """The volume type that a project takes when it names none."""
+
+    project_id: str
+    volume_type_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transfer:
     """An offer to hand a volume over. ``project_id`` is who offers, ``key_hash`` what the key is known by."""
 

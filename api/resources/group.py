@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Response, request
 from flask.views import MethodView
@@ -18,13 +18,13 @@ from api.versions import reached
 from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
-from cgflow.errors import NotFound
+from cgflow.errors import InvalidState, NotFound
 from flows.consistencygroup import accept, accept_source, accept_update
 from flows.consistencygroup.reset import reset
 
 blueprint = Blueprint("groups", "Consistency groups, in the words that came later.")
 
-_SINCE, _FROM_SOURCE, _RESET, _LIST_VOLUMES = 13, 14, 20, 25
+_SINCE, _FROM_SOURCE, _RESET, _LIST_VOLUMES, _REPLICATION = 13, 14, 20, 25, 38
 
 
 @blueprint.route("/groups")
@@ -107,7 +107,7 @@ class GroupAction(MethodView):
     @blueprint.takes(schemas.GroupActionIn)
     @blueprint.accepts(None, 403, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
-        """Delete a group, or put it back to a group snapshot; reset its status (3.20, administrators)."""
+        """Delete a group, or put it back to a group snapshot; reset its status (3.20); refuse to replicate."""
         if "delete" in body:
             permitted("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
@@ -117,11 +117,23 @@ class GroupAction(MethodView):
             if body["revert"]["safety"] is not None:
                 authorize_cut("group:create_group_snapshot", group_id)
             return revert_group(group_id, body["revert"])
-        if not reached(_RESET):
-            raise NotFound("There is no such action: reset_status. It came with microversion 3.20.")
+        (action,) = body
+        since = _RESET if action == "reset" else _REPLICATION
+        if not reached(since):
+            name = "reset_status" if action == "reset" else action
+            raise NotFound(f"There is no such action: {name}. It came with microversion 3.{since}.")
+        if action != "reset":
+            _refuse_replication(action, group_id)
         permitted_or_closed("group:reset_status", groups.get, group_id)
         reset(desk(), caller(), "consistencygroup", group_id, **body["reset"])
         return answers.empty()
+
+
+def _refuse_replication(action: str, group_id: str) -> NoReturn:
+    group = permitted_or_closed(f"group:{action}", groups.get, group_id)
+    raise InvalidState(
+        f"Invalid group: {action} is not possible for group {group.id}: no backend replicates to another."
+    )
 
 
 def _with_volumes(found: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Response
 from flask.views import MethodView
@@ -26,6 +26,11 @@ CHANGES: dict[str, Callable[..., Accepted]] = {
     "revert": change.revert,
 }
 
+REFUSALS: dict[str, Callable[..., NoReturn]] = {
+    "migrate": change.refuse_migration,
+    "upload": change.refuse_upload,
+}
+
 ACTIONS = {**attaching.ACTIONS, **noting.ACTIONS}
 
 blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
@@ -37,6 +42,7 @@ _RULES = {
     "retype": "volume:retype",
     "revert": "volume:revert_to_snapshot",
     "migrate": "volume_extension:volume_admin_actions:migrate_volume",
+    "upload": "volume_extension:volume_actions:upload_image",
     "force_delete": "volume_extension:volume_admin_actions:force_delete",
     "connect": "volume_extension:volume_actions:initialize_connection",
     "disconnect": "volume_extension:volume_actions:terminate_connection",
@@ -127,7 +133,7 @@ class VolumeAction(MethodView):
             return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, force=True))
         if action == "connect":
             return {"connection_info": connections.connect_volume(volume_id, details)}
-        if action == "migrate":
-            change.refuse_migration(desk(), caller(), volume_id)
+        if action in REFUSALS:
+            REFUSALS[action](desk(), caller(), volume_id)
         connections.disconnect_volume(volume_id, details)
         return answers.empty()

@@ -14,6 +14,7 @@ from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import volume_type as schemas
 from cgflow import records
+from cgflow.db.repositories import default_type as default_types
 from cgflow.db.repositories import volume_type as volume_types
 from cgflow.errors import NotFound
 
@@ -53,11 +54,12 @@ class DefaultVolumeType(MethodView):
     def get(self) -> dict[str, object]:
         """Show the default volume type."""
         authorize("volume_extension:type_get")
-        name = desk().settings.default_volume_type
-        if name is None:
-            raise NotFound("Default volume type can not be found.")
+        configured = desk().settings.default_volume_type
         with desk().database.read() as session:
-            return {"volume_type": volume_types.find(session, name)}
+            wanted = default_types.taken(session, caller().project_id, configured)
+            if wanted is None:
+                raise NotFound("Default volume type can not be found.")
+            return {"volume_type": volume_types.find(session, wanted)}
 
 
 @blueprint.route("/types/<type_id>")

@@ -155,6 +155,7 @@ class VolumeActionIn(SnapshotActionIn, AttachmentActionsIn, NotesIn):
     retype = fields.Nested(RetypeIn, data_key="os-retype")
     revert = fields.Nested(RevertIn)
     migrate = _Details("os-migrate_volume")
+    upload = _Details("os-volume_upload_image")
 
 
 class ConnectionOut(Schema):

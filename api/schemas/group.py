@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, pre_load
 
-from api.schemas.action import ActionIn
+from api.schemas.action import ActionIn, NothingIn
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Names, Since, Text
@@ -77,12 +77,23 @@ class GroupRevertIn(Schema):
     safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
 
 
+class GroupFailoverIn(Taken):
+    """How a group is to be failed over."""
+
+    allow_attached_volume = Flag()
+    secondary_backend_id = Text(allow_none=True)
+
+
 class GroupActionIn(ActionIn):
-    """An action on a group."""
+    """An action on a group. Those about replication are refused."""
 
     delete = fields.Nested(GroupDeleteIn)
     revert = fields.Nested(GroupRevertIn, data_key="revert_to_group_snapshot")
     reset = fields.Nested(GroupResetIn, data_key="reset_status")
+    enable_replication = fields.Nested(NothingIn)
+    disable_replication = fields.Nested(NothingIn)
+    failover_replication = fields.Nested(GroupFailoverIn)
+    list_replication_targets = fields.Nested(NothingIn)
 
 
 class GroupSourceIn(NamedIn):

@@ -11,14 +11,19 @@ from oslo_policy import policy
 from cgflow.policies import (
     attachment,
     availability_zone,
+    backup,
     base,
     cgsnapshot,
+    cluster,
     consistencygroup,
+    default_type,
     extension,
+    failover,
     flow,
     group,
     group_snapshot,
     group_type,
+    manageable,
     message,
     metadata,
     pool,
@@ -53,6 +58,11 @@ NOUNS = (
     group,
     group_snapshot,
     group_type,
+    default_type,
+    failover,
+    cluster,
+    manageable,
+    backup,
 )
 
 

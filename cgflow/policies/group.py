@@ -27,6 +27,20 @@ RULES = [
         "volume:revert_to_snapshot, and with a safety snapshot what that needs.",
         "POST /groups/{group_id}/action",
     ),
+    *(
+        guard(
+            f"group:{name}",
+            OWNER,
+            f"Ask a group to {words}, which is refused in words.",
+            "POST /groups/{group_id}/action",
+        )
+        for name, words in (
+            ("enable_replication", "replicate"),
+            ("disable_replication", "replicate no more"),
+            ("failover_replication", "be failed over"),
+            ("list_replication_targets", "tell where it replicates to"),
+        )
+    ),
     guard("group:reset_status", ADMIN, "Reset the status of a group.", "POST /groups/{group_id}/action"),
     guard("group:get", READER, "Show a group.", "GET /groups/{group_id}"),
     guard("group:get_all", READER, "List groups.", "GET /groups", "GET /groups/detail"),

@@ -9,8 +9,10 @@ RULES = [
     guard(
         "volume_extension:services:update",
         ADMIN,
-        "Enable or disable a backend.",
+        "Enable or disable a backend, set and show the levels of the log.",
         "PUT /os-services/{action}",
+        "PUT /os-services/set-log",
+        "PUT /os-services/get-log",
     ),
     guard(
         "volume_extension:hosts",

@@ -33,6 +33,12 @@ RULES = [
         _ACTION,
     ),
     guard(
+        "volume_extension:volume_actions:upload_image",
+        OWNER,
+        "Ask for an image of a volume, which is refused in words (os-volume_upload_image).",
+        _ACTION,
+    ),
+    guard(
         "volume_extension:volume_admin_actions:force_delete",
         ADMIN,
         "Delete a volume whatever resting status it has (os-force_delete).",

@@ -7,7 +7,15 @@ from sqlalchemy.orm import Session
 from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.models.group_type import BUILT_IN
-from cgflow.db.repositories import cgsnapshot, consistencygroup, group_type, snapshot, volume, volume_type
+from cgflow.db.repositories import (
+    cgsnapshot,
+    consistencygroup,
+    default_type,
+    group_type,
+    snapshot,
+    volume,
+    volume_type,
+)
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import resources
 from cgflow.status import Status
@@ -35,13 +43,14 @@ def create(
     Without one it is of the built-in group type.
     Raises: NotFound for a type, InvalidInput for a zone or no type, QuotaExceeded.
     """
-    wanted = volume_types or [desk.settings.default_volume_type or ""]
-    if wanted == [""]:
-        raise InvalidInput(
-            f"volume_types must be provided to create consistency group {name}.", "volume_types"
-        )
     with accepting(desk, context) as acceptance:
         session = acceptance.session
+        taken = default_type.taken(session, context.project_id, desk.settings.default_volume_type)
+        wanted = volume_types or ([taken] if taken else [])
+        if not wanted:
+            raise InvalidInput(
+                f"volume_types must be provided to create consistency group {name}.", "volume_types"
+            )
         of_kind = _kind(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, wanted, context)
         zone = check_zone(session, desk.settings, availability_zone)

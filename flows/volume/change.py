@@ -115,6 +115,16 @@ def refuse_migration(desk: Desk, context: RequestContext, volume_id: str) -> NoR
     )
 
 
+def refuse_upload(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to make an image of a volume, for no image service is asked. Raises: NotFound, InvalidState."""
+    with desk.database.read() as session:
+        volume.get(session, volume_id, context.scope)
+    raise InvalidState(
+        "Invalid volume: No image service is known, so no image is made of a volume; copy what it holds "
+        "from its address (os-initialize_connection)."
+    )
+
+
 def _check_copy(found: records.Volume, copy: records.Snapshot) -> None:
     if copy.volume_id != found.id:
         raise InvalidInput(

@@ -62,6 +62,21 @@ BODIES: dict[str, Any] = {
     "PUT /qos-specs/{specs_id}": {"qos_specs": {"iops": "9"}},
     "PUT /qos-specs/{specs_id}/delete_keys": {"keys": ["iops"]},
     "PUT /os-services/{action}": {"host": "{host}"},
+    "PUT /os-services/set-log": {"level": "warning", "prefix": "no.such.logger"},
+    "PUT /os-services/get-log": {"prefix": "no.such.logger"},
+    **{
+        f"PUT /os-services/{action}": {"host": "{host}"}
+        for action in ("failover_host", "failover", "freeze", "thaw")
+    },
+    "PUT /default-types/{target_id}": {"default_type": {"volume_type": "{type_name}"}},
+    "PUT /clusters/{cluster_name}": {"name": "c"},
+    "POST /workers/cleanup": {},
+    "POST /manageable_volumes": {"volume": {"host": "{host}", "ref": {"source-id": "x"}}},
+    "POST /manageable_snapshots": {"snapshot": {"volume_id": "{volume_id}", "ref": {"source-id": "x"}}},
+    "POST /backups": {"backup": {"volume_id": "{volume_id}"}},
+    "PUT /backups/{backup_id}": {"backup": {"name": "changed"}},
+    "POST /backups/{backup_id}/restore": {"restore": {}},
+    "POST /backups/import_record": {"backup-record": {"backup_service": "s", "backup_url": "u"}},
     "PUT /types/{type_id}": {"volume_type": {"description": "changed"}},
     "POST /types/{type_id}/extra_specs": {"extra_specs": {"{key}": "changed"}},
     "PUT /types/{type_id}/extra_specs/{key}": {"{key}": "changed"},
@@ -71,12 +86,24 @@ BODIES: dict[str, Any] = {
     "consistencygroup:revert_to_cgsnapshot": {"revert_to_cgsnapshot": {"cgsnapshot_id": "{cgsnapshot_id}"}},
     "group:revert_to_group_snapshot": {"revert_to_group_snapshot": {"group_snapshot_id": "{cgsnapshot_id}"}},
     "group:delete": {"delete": {"delete-volumes": True}},
+    **{
+        f"group:{action}": {action: {}}
+        for action in (
+            "enable_replication",
+            "disable_replication",
+            "failover_replication",
+            "list_replication_targets",
+        )
+    },
+    "volume_extension:backup_admin_actions:reset_status": {"os-reset_status": {"status": "error"}},
+    "volume_extension:backup_admin_actions:force_delete": {"os-force_delete": {}},
     "group:reset_status": {"reset_status": {"status": "error"}},
     "group:reset_group_snapshot_status": {"reset_status": {"status": "error"}},
     "volume:extend": {"os-extend": {"new_size": 9}},
     "volume:retype": {"os-retype": {"new_type": "{type_name}"}},
     "volume:revert_to_snapshot": {"revert": {"snapshot_id": "{snapshot_id}"}},
     "volume_extension:volume_admin_actions:migrate_volume": {"os-migrate_volume": {"host": "there"}},
+    "volume_extension:volume_actions:upload_image": {"os-volume_upload_image": {"image_name": "i"}},
     "volume_extension:volume_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:snapshot_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {}},
@@ -112,14 +139,24 @@ BODIES: dict[str, Any] = {
 QUERIES = {
     "GET /qos-specs/{specs_id}/associate": "?vol_type_id={type_id}",
     "GET /qos-specs/{specs_id}/disassociate": "?vol_type_id={type_id}",
+    **{
+        f"GET /manageable_{noun}{more}": "?host={host}"
+        for noun in ("volumes", "snapshots")
+        for more in ("", "/detail")
+    },
 }
 """What has to be asked for in the address."""
 
-CHANGING_GETS = (*QUERIES, "GET /qos-specs/{specs_id}/disassociate_all")
+CHANGING_GETS = tuple(
+    f"GET /qos-specs/{{specs_id}}/{what}" for what in ("associate", "disassociate", "disassociate_all")
+)
 """What changes something although it is a GET, because that is what clients send."""
 
 GONE_BY_THEN = ("DELETE /volume-transfers/{transfer_id}",)
 """What takes away, at a second address, what has been taken away at the first."""
+
+NEVER_THERE = ("{backup_id}", "{cluster_name}")
+"""What there is none of, so that whoever may ask for one is told that it is not there."""
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "volume_extension:volume_host_attribute": ("os-vol-host-attr:host",),
@@ -201,6 +238,8 @@ class Things:
         type_path = f"/types/{types[0]['id']}"
         owner.put(type_path, {"volume_type": {"is_public": False}})
         owner.post(f"{type_path}/action", {"addProjectAccess": {"project": owner.project}})
+        # Last, so that what is made above takes what is configured.
+        owner.at(71).put(f"/default-types/{owner.project}", {"default_type": {"volume_type": type_name}})
         self.names = {
             "type_name": type_name,
             "type_id": types[0]["id"],
@@ -220,6 +259,8 @@ class Things:
             "specs_id": specs.json["qos_specs"]["id"],
             "alias": "consistencygroups",
             "host": HOST,
+            "backup_id": "none",
+            "cluster_name": "none",
             "action": "enable",
             "key": "vendor:tier",
         }

@@ -5,6 +5,7 @@ from cgflow.db.models.backend import Backend
 from cgflow.db.models.base import Base
 from cgflow.db.models.cgsnapshot import Cgsnapshot
 from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
+from cgflow.db.models.default_type import DefaultType
 from cgflow.db.models.flow import Flow, FlowEvent
 from cgflow.db.models.group_type import GroupSpec, GroupType
 from cgflow.db.models.idempotency import IdempotencyKey
@@ -28,6 +29,7 @@ __all__ = [
     "Cgsnapshot",
     "ConsistencyGroup",
     "ConsistencyGroupType",
+    "DefaultType",
     "ExtraSpec",
     "Flow",
     "FlowEvent",

@@ -20,6 +20,7 @@ from cgflow.context import RequestContext
 from cgflow.db.models import (
     ConsistencyGroup,
     ConsistencyGroupType,
+    DefaultType,
     ExtraSpec,
     QosAssociation,
     Snapshot,
@@ -144,7 +145,7 @@ def delete(session: Session, id: str) -> None:
     """Delete a type that nothing uses; its row stays for history.
 
     Raises: NotFound; InvalidState, while a live volume, snapshot or consistency group has the type,
-    or an operation that has not ended takes or gives back quota of it.
+    a project takes it by default, or an operation that has not ended takes or gives back quota of it.
     """
     # The lock waits for a group or volume that is being made with this type,
     # whose foreign key holds the row; the check below then sees it.
@@ -205,6 +206,7 @@ def _uses(row: VolumeType) -> dict[str, Any]:
         "volumes": exists().where(Volume.volume_type_id == id, ~Volume.deleted),
         "snapshots": exists().where(Snapshot.volume_type_id == id, ~Snapshot.deleted),
         "consistency groups": exists().where(*in_group, ~ConsistencyGroup.deleted),
+        "defaults of projects": exists().where(DefaultType.volume_type_id == id),
         "operations that have not ended": is_pending(row.name),
     }
 

@@ -1,0 +1,67 @@
+"""The volume types that projects take when they name none: ``/default-types``, from 3.62 on."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask.views import MethodView
+
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import desk
+from api.identity import checked_id
+from api.schemas import default_type as schemas
+from cgflow import bookkeeping
+from cgflow.db.repositories import default_type as default_types
+
+blueprint = Blueprint("default_types", "The volume types that projects take when they name none.")
+
+_SINCE = 62
+
+
+@blueprint.route("/default-types")
+@blueprint.since(_SINCE)
+class DefaultTypes(MethodView):
+    """All of them."""
+
+    @blueprint.gives(200, schemas.DefaultTypesOut, 403)
+    def get(self) -> dict[str, object]:
+        """List the projects that have a default type of their own; all others take the configured one."""
+        authorize("volume_extension:default_get_all")
+        with desk().database.read() as session:
+            return {"default_types": default_types.all(session)}
+
+
+@blueprint.route("/default-types/<target_id>")
+@blueprint.since(_SINCE)
+class DefaultType(MethodView):
+    """That of one project."""
+
+    @blueprint.gives(200, schemas.ShowEnvelope, 403, 404)
+    def get(self, target_id: str) -> dict[str, bookkeeping.DefaultType]:
+        """Show a project's own default type."""
+        project_id = _permitted("volume_extension:default_get", target_id)
+        with desk().database.read() as session:
+            return {"default_type": default_types.get(session, project_id)}
+
+    @blueprint.takes(schemas.DefaultTypeSetIn)
+    @blueprint.gives(200, schemas.ShowEnvelope, 403)
+    def put(self, body: dict[str, str], target_id: str) -> dict[str, bookkeeping.DefaultType]:
+        """Give a project a default type, of those that it may use."""
+        project_id = _permitted("volume_extension:default_set_or_update", target_id)
+        with desk().database.write() as session:
+            return {"default_type": default_types.assign(session, project_id, body["volume_type"])}
+
+    @blueprint.gives(204, None, 403)
+    def delete(self, target_id: str) -> Response:
+        """Give a project the configured default type again."""
+        project_id = _permitted("volume_extension:default_unset", target_id)
+        with desk().database.write() as session:
+            default_types.unset(session, project_id)
+        return Response(status=204)
+
+
+def _permitted(rule: str, target_id: str) -> str:
+    """Return the id of a project to which the caller may do what a rule guards. Raises: Forbidden."""
+    project_id = checked_id(target_id, "project_id")
+    authorize(rule, {"project_id": project_id})
+    return project_id

@@ -1,0 +1,48 @@
+"""Log levels: ``/os-services/set-log`` and ``/os-services/get-log``, from 3.32 on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from api import answers, log_levels
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.schemas import log_level as schemas
+
+blueprint = Blueprint("log_levels", "What the process that answers writes into its log.")
+
+_SINCE = 32
+_RULE = "volume_extension:services:update"
+
+
+@blueprint.route("/os-services/set-log")
+@blueprint.since(_SINCE)
+class SetLog(MethodView):
+    """The levels, as they are to be."""
+
+    @blueprint.takes(schemas.LogLevelSetIn)
+    @blueprint.gives(202, None, 403)
+    def put(self, body: dict[str, Any]) -> Response:
+        """Set the level of loggers of the process that answers, until it ends."""
+        authorize(_RULE)
+        if log_levels.parts(body["binary"], body["server"]):
+            log_levels.write(body["prefix"] or "", body["level"])
+        return answers.empty()
+
+
+@blueprint.route("/os-services/get-log")
+@blueprint.since(_SINCE)
+class GetLog(MethodView):
+    """The levels, as they are."""
+
+    @blueprint.takes(schemas.LogLevelsIn)
+    @blueprint.gives(200, schemas.LogLevelsOut, 403)
+    def put(self, body: dict[str, Any]) -> dict[str, object]:
+        """Show the level of loggers of the process that answers."""
+        authorize(_RULE)
+        found = log_levels.parts(body["binary"], body["server"])
+        levels = log_levels.read(body["prefix"] or "")
+        return {"log_levels": [{"binary": name, "host": host, "levels": levels} for name, host in found]}

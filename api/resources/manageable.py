@@ -1,0 +1,141 @@
+"""What backends hold and no record knows, from 3.8 on: listed, and not taken over.
+
+A backend knows a volume by the id of its record, and the contract of drivers has
+no call that gives it another; a record that is deleted keeps its id. So there is
+no record under which such a volume could be taken over.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from flask.views import MethodView
+
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import manageable as schemas
+from cgflow.db.repositories import backend as backends
+from cgflow.db.repositories import volume as volumes
+from cgflow.errors import InvalidInput, InvalidState
+from flows import strangers
+
+blueprint = Blueprint("manageable", "What backends hold and no record knows.")
+
+_SINCE = 8
+
+WHY_NOT = (
+    "a backend knows it by an id of its own, under which there can be no record: its driver has no call that "
+    "gives it another id. Copy what it holds to a new volume"
+)
+
+
+@blueprint.route("/manageable_volumes")
+@blueprint.since(_SINCE)
+class ManageableVolumes(MethodView):
+    """Volumes, in short."""
+
+    @blueprint.takes(schemas.ManageableListIn, location="query")
+    @blueprint.gives(200, schemas.VolumePage, 403, 404)
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
+        """List the volumes of a backend that no record knows."""
+        return _volumes(query)
+
+    @blueprint.takes(schemas.ManageVolumeBody)
+    @blueprint.gives(202, schemas.ManagedOut, 403, 404)
+    def post(self, body: dict[str, Any]) -> NoReturn:
+        """Take such a volume over, which is refused."""
+        authorize("volume_extension:volume_manage")
+        _require(body["host"])
+        raise InvalidState(f"Invalid volume: it cannot be managed, for {WHY_NOT}.")
+
+
+@blueprint.route("/manageable_volumes/detail")
+@blueprint.since(_SINCE)
+class ManageableVolumeDetails(MethodView):
+    """Volumes, in full."""
+
+    @blueprint.takes(schemas.ManageableListIn, location="query")
+    @blueprint.gives(200, schemas.VolumeDetailPage, 403, 404)
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
+        """List the volumes of a backend that no record knows, in full."""
+        return _volumes(query)
+
+
+@blueprint.route("/manageable_snapshots")
+@blueprint.since(_SINCE)
+class ManageableSnapshots(MethodView):
+    """Snapshots, in short."""
+
+    @blueprint.takes(schemas.ManageableListIn, location="query")
+    @blueprint.gives(200, schemas.SnapshotPage, 403, 404)
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
+        """List the snapshots of a backend that no record knows."""
+        return _snapshots(query)
+
+    @blueprint.takes(schemas.ManageSnapshotBody)
+    @blueprint.gives(202, schemas.ManagedOut, 403, 404)
+    def post(self, body: dict[str, Any]) -> NoReturn:
+        """Take such a snapshot over, which is refused."""
+        authorize("snapshot_extension:snapshot_manage")
+        with desk().database.read() as session:
+            volumes.get(session, body["volume_id"], caller().scope)
+        raise InvalidState(f"Invalid snapshot: it cannot be managed, for {WHY_NOT}.")
+
+
+@blueprint.route("/manageable_snapshots/detail")
+@blueprint.since(_SINCE)
+class ManageableSnapshotDetails(MethodView):
+    """Snapshots, in full."""
+
+    @blueprint.takes(schemas.ManageableListIn, location="query")
+    @blueprint.gives(200, schemas.SnapshotDetailPage, 403, 404)
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
+        """List the snapshots of a backend that no record knows, in full."""
+        return _snapshots(query)
+
+
+def _volumes(query: dict[str, Any]) -> dict[str, object]:
+    authorize("volume_extension:list_manageable")
+    _require(query["host"])
+    found = strangers.find(desk(), query["host"]).volumes
+    return {schemas.VOLUMES: _part([_shown(id_, size) for id_, size in found.items()], query)}
+
+
+def _snapshots(query: dict[str, Any]) -> dict[str, object]:
+    authorize("snapshot_extension:list_manageable")
+    _require(query["host"])
+    found = strangers.find(desk(), query["host"]).snapshots
+    shown = [_shown(id_, None) | {"source_reference": None} for id_ in found]
+    return {schemas.SNAPSHOTS: _part(shown, query)}
+
+
+def _require(host: str) -> None:
+    with desk().database.read() as session:
+        backends.get(session, host)
+
+
+def _shown(id_: str, size: int | None) -> dict[str, Any]:
+    return {
+        "reference": {"source_id": id_},
+        "size": size,
+        "safe_to_manage": False,
+        "reason_not_safe": f"It cannot be managed, for {WHY_NOT}.",
+        "cinder_id": None,
+        "extra_info": None,
+    }
+
+
+def _part(shown: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is asked for of a list, in the order that is asked for."""
+
+    def order(one: dict[str, Any]) -> tuple[int, str]:
+        return (one["size"] or 0) if query["key"] == "size" else 0, one["reference"]["source_id"]
+
+    found = sorted(shown, key=order, reverse=query["descending"])
+    if query["marker"] is not None:
+        ids = [one["reference"]["source_id"] for one in found]
+        if query["marker"] not in ids:
+            raise InvalidInput(f"The marker {query['marker']} could not be found; start again.", "marker")
+        found = found[ids.index(query["marker"]) + 1 :]
+    return found[query["offset"] :][: query["limit"]]

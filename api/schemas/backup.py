@@ -1,0 +1,111 @@
+"""Backups on the wire: what clients send, for there are none to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, post_load
+
+from api.schemas.action import ActionIn, NothingIn, SnapshotResetIn
+from api.schemas.envelope import Envelope, counted, wrapped
+from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.listing import ListIn
+from api.schemas.resource import NamedIn, NamedPatch, RefOut
+from api.versions import reached
+
+
+class BackupListIn(ListIn):
+    """The query of the list of backups."""
+
+    filters = (*ListIn.filters, "volume_id")
+
+    volume_id = Text(metadata={"description": "Only those of this volume."})
+    with_count = Flag(metadata={"x-min-microversion": "3.45"})
+
+    @post_load
+    def query(self, data: Any, **_: Any) -> Any:
+        """Return whether the answer is to tell how many there are; all else finds nothing."""
+        return bool(data.get("with_count")) and reached(45)
+
+
+class BackupIn(NamedIn):
+    """A backup that somebody asks for."""
+
+    volume_id = Text(min=1, required=True)
+    container = Text(allow_none=True)
+    snapshot_id = Text(allow_none=True)
+    incremental = Flag()
+    force = Flag()
+    metadata = Pairs()
+    availability_zone = Text(allow_none=True, metadata={"x-min-microversion": "3.51"})
+
+
+class BackupCreateIn(Envelope):
+    """The body that asks for a backup."""
+
+    root = "backup"
+
+    backup = fields.Nested(BackupIn, required=True)
+
+
+class BackupPatch(NamedPatch):
+    """What may be changed of a backup."""
+
+    metadata = Pairs()
+
+
+class BackupUpdateIn(Envelope):
+    """The body that renames a backup, or describes it anew."""
+
+    root = "backup"
+
+    backup = fields.Nested(BackupPatch, required=True)
+
+
+class RestoreIn(NamedIn):
+    """To which volume a backup is to be restored."""
+
+    volume_id = Text(allow_none=True)
+
+
+class BackupRestoreIn(Envelope):
+    """The body that restores a backup."""
+
+    root = "restore"
+
+    restore = fields.Nested(RestoreIn, required=True)
+
+
+class RecordIn(NamedIn):
+    """The record of a backup that another service made."""
+
+    backup_service = Text(min=1, required=True)
+    backup_url = Text(min=1, max=65535, required=True)
+
+
+class BackupImportIn(Envelope):
+    """The body that takes over the record of a backup."""
+
+    root = "backup-record"
+
+    record = fields.Nested(RecordIn, required=True, data_key="backup-record")
+
+    @post_load
+    def unwrap(self, data: Any, **_: Any) -> Any:
+        """Return what is inside."""
+        return data["record"]
+
+
+class BackupActionIn(ActionIn):
+    """An action on a backup."""
+
+    reset = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
+    force_delete = fields.Nested(NothingIn, data_key="os-force_delete", allow_none=True)
+
+
+class BackupOut(RefOut):
+    """A backup in short."""
+
+
+ShowEnvelope = wrapped("backup", BackupOut)
+Page = counted("backups", BackupOut)

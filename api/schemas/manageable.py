@@ -1,0 +1,152 @@
+"""What backends hold and no record knows, on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, post_load
+from marshmallow.validate import OneOf
+
+from api.schemas.envelope import Envelope, Link
+from api.schemas.fields import MAX_INT, Count, Flag, Pairs, Text
+from api.schemas.resource import NamedIn
+from api.versions import reached
+from cgflow.errors import InvalidInput
+
+
+def _one_place(host: str | None, cluster: str | None) -> str:
+    """Return the backend that is meant. Raises: InvalidInput, unless that is a host alone."""
+    if cluster:
+        raise InvalidInput("There are no clusters; name a host.", "cluster")
+    if not host:
+        raise InvalidInput("Invalid input for field 'host': the host must be named.", "host")
+    return host.partition("#")[0]
+
+
+class ManageableListIn(Schema):
+    """The query of a list: of which backend, how much, from where, in which order."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    host = Text(metadata={"description": "Of this backend, as `host@backend` or `host@backend#pool`."})
+    cluster = Text(metadata={"description": "There is none.", "x-min-microversion": "3.17"})
+    limit = Count(min=0, load_default=0)
+    offset = Count(min=0, load_default=0)
+    marker = Text(load_default=None)
+    sort = Text(
+        load_default="reference:asc", metadata={"description": "`size` or `reference`, `asc` or `desc`."}
+    )
+    sort_key = fields.String(validate=OneOf(("size", "reference")))
+    sort_dir = fields.String(validate=OneOf(("asc", "desc")))
+
+    @post_load
+    def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the backend and which part of the list. Raises: InvalidInput."""
+        host = _one_place(data.get("host"), data.get("cluster") if reached(17) else None)
+        key, _colon, direction = data["sort"].partition(":")
+        key, direction = data.get("sort_key", key), data.get("sort_dir", direction or "asc")
+        if key not in ("size", "reference") or direction not in ("asc", "desc"):
+            raise InvalidInput(f"Invalid sort '{data['sort']}': size or reference, asc or desc.", "sort")
+        return {
+            "host": host,
+            "key": key,
+            "descending": direction == "desc",
+            "offset": data["offset"],
+            "limit": data["limit"] or MAX_INT,
+            "marker": data["marker"],
+        }
+
+
+class ManageVolumeIn(NamedIn):
+    """A volume that somebody wants to have taken over."""
+
+    host = Text(allow_none=True)
+    cluster = Text(allow_none=True, metadata={"x-min-microversion": "3.16"})
+    ref = fields.Dict(required=True)
+    volume_type = Text(allow_none=True)
+    availability_zone = Text(allow_none=True)
+    metadata = Pairs()
+    bootable = Flag()
+
+    @post_load
+    def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Check that one backend is named. Raises: InvalidInput."""
+        return data | {"host": _one_place(data.get("host"), data.get("cluster") if reached(16) else None)}
+
+
+class ManageVolumeBody(Envelope):
+    """The body that asks for it."""
+
+    root = "volume"
+
+    volume = fields.Nested(ManageVolumeIn, required=True)
+
+
+class ManageSnapshotIn(NamedIn):
+    """A snapshot that somebody wants to have taken over."""
+
+    volume_id = Text(min=1, required=True)
+    ref = fields.Dict(required=True)
+    metadata = Pairs()
+
+
+class ManageSnapshotBody(Envelope):
+    """The body that asks for it."""
+
+    root = "snapshot"
+
+    snapshot = fields.Nested(ManageSnapshotIn, required=True)
+
+
+class ManagedOut(Schema):
+    """What stands where something was taken over, which never happens."""
+
+    id = fields.String()
+
+
+class ReferenceOut(Schema):
+    """What a backend calls it."""
+
+    source_id = fields.String(data_key="source-id")
+
+
+class ManageableOut(Schema):
+    """One of them in short. ``size`` is in GiB, null where the backend does not tell."""
+
+    reference = fields.Nested(ReferenceOut)
+    size = fields.Integer(allow_none=True)
+    safe_to_manage = fields.Boolean()
+
+
+class ManageableDetailOut(ManageableOut):
+    """One of them in full."""
+
+    reason_not_safe = fields.String()
+    cinder_id = fields.String(allow_none=True)
+    extra_info = fields.String(allow_none=True)
+
+
+class ManageableSnapshotOut(ManageableOut):
+    """A snapshot in short. Whose it is, backends do not tell."""
+
+    source_reference = fields.Nested(ReferenceOut, allow_none=True)
+
+
+class ManageableSnapshotDetailOut(ManageableDetailOut, ManageableSnapshotOut):
+    """A snapshot in full."""
+
+
+def _page(root: str, schema: type[Schema]) -> type[Schema]:
+    members: dict[str, fields.Field[Any]] = {
+        root: fields.List(fields.Nested(schema)),
+        f"{root}_links": fields.List(fields.Nested(Link)),
+    }
+    return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
+
+
+VOLUMES, SNAPSHOTS = "manageable-volumes", "manageable-snapshots"
+VolumePage = _page(VOLUMES, ManageableOut)
+VolumeDetailPage = _page(VOLUMES, ManageableDetailOut)
+SnapshotPage = _page(SNAPSHOTS, ManageableSnapshotOut)
+SnapshotDetailPage = _page(SNAPSHOTS, ManageableSnapshotDetailOut)
