@@ -1,22 +1,47 @@
-"""Availability zones: the one of a request, checked against those that backends are in."""
+"""Availability zones: the one of a request, checked against those of backends and of volume types."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy.orm import Session
 
+from cgflow import records
 from cgflow.db.repositories import backend
 from cgflow.errors import InvalidInput
 from cgflow.settings import Settings
 
+OF_TYPE = "RESKEY:availability_zones"
+"""The extra spec that names the zones, parted by commas, in which volumes of a type may be."""
 
-def check_zone(session: Session, settings: Settings, wanted: str | None) -> str:
-    """Return the zone of a request, the default if it names none. Raises: InvalidInput if it is unknown."""
+
+def check_zone(
+    session: Session, settings: Settings, wanted: str | None, kinds: Iterable[records.VolumeType] = ()
+) -> str:
+    """Return the zone of a request for things of these types.
+
+    If it names none it is the default one, or the first in which the types may be.
+    Raises: InvalidInput if the zone is unknown, or the types may not be there.
+    """
     zone = wanted or settings.availability_zone
     known = {found.availability_zone for found in backend.all(session)} | {settings.storage_availability_zone}
+    allowed = known
+    for kind in kinds:
+        if told := kind.extra_specs.get(OF_TYPE, ""):
+            allowed = allowed & {part.strip() for part in told.split(",")}
+    if wanted is None and allowed and zone not in allowed:
+        zone = min(allowed)
     if zone not in known:
         raise InvalidInput(
             f"Invalid input received: Availability zone '{zone}' is invalid. "
             f"Known are: {', '.join(sorted(known))}.",
+            "availability_zone",
+        )
+    if zone not in allowed:
+        where = ", ".join(sorted(allowed)) or "none that is known"
+        raise InvalidInput(
+            f"Invalid input received: Volumes of the type may not be in availability zone '{zone}': "
+            f"its {OF_TYPE} allow {where}.",
             "availability_zone",
         )
     return zone

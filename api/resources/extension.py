@@ -9,7 +9,7 @@ from flask.views import MethodView
 from api.auth import authorize
 from api.blueprint import Blueprint
 from api.extensions import EXTENSIONS, Extension
-from api.schemas import attachment, listing, qos_spec
+from api.schemas import attachment, backup, group, group_snapshot, listing, message, qos_spec
 from api.schemas import extension as schemas
 from cgflow.errors import NotFound
 
@@ -19,6 +19,10 @@ _LISTS: dict[str, type[listing.ListIn]] = {
     "volume": listing.VolumeListIn,
     "snapshot": listing.SnapshotListIn,
     "attachment": attachment.AttachmentListIn,
+    "group": group.GroupListIn,
+    "group_snapshot": group_snapshot.GroupSnapshotListIn,
+    "message": message.MessageListIn,
+    "backup": backup.BackupListIn,
     "consistencygroup": listing.ListIn,
     "cgsnapshot": listing.CgsnapshotListIn,
     "qos_specs": qos_spec.QosSpecListIn,
@@ -71,5 +75,6 @@ class ResourceFilters(MethodView):
 
 
 def _filters(schema: type[listing.ListIn]) -> list[str]:
-    metadata = [name for name in schema().fields if name == "metadata"]
-    return [*schema.filters, *metadata]
+    known = schema().fields
+    metadata = [name for name in known if name == "metadata"]
+    return [known[name].data_key or name for name in schema.filters] + metadata

@@ -107,7 +107,7 @@ class GroupAction(MethodView):
     @blueprint.takes(schemas.GroupActionIn)
     @blueprint.accepts(None, 403, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
-        """Delete a group, or put it back to a group snapshot; reset its status (3.20); refuse to replicate."""
+        """Delete a group, or put it back to a group snapshot; reset its status (3.20); not replicate."""
         if "delete" in body:
             permitted("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}

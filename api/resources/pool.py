@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
 from flask.views import MethodView
 
 from api.auth import authorize
@@ -27,13 +28,15 @@ class Pools(MethodView):
     @blueprint.takes(schemas.PoolListIn, location="query")
     @blueprint.gives(200, schemas.PoolsOut, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List the pools, with ``detail`` also what they report of themselves."""
+        """List the pools, with ``detail`` also what they report, by which they are filtered from 3.28 on."""
         authorize("scheduler_extension:scheduler_stats:get_pools")
         with desk().database.read() as session:
             found = backends.all(session)
             if query["volume_type"] and reached(35):
                 found = _able(found, volume_types.find(session, query["volume_type"]))
-        pools = [schemas.pool(backend, detail=query["detail"]) for backend in found]
+        wanted = request.args.to_dict() if reached(28) else {}
+        shown = [backend for backend in found if schemas.has(backend, wanted)]
+        pools = [schemas.pool(backend, detail=query["detail"]) for backend in shown]
         return {"pools": [pool for pool in pools if query["name"] in (None, pool["name"])]}
 
 

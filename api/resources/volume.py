@@ -110,6 +110,8 @@ class Volume(MethodView):
     def delete(self, query: dict[str, Any], volume_id: str) -> Response:
         """Delete a volume that is in no consistency group, with its snapshots if ``cascade`` says so."""
         authorize_on("volume:delete", volumes.get, volume_id)
+        if query["force"]:
+            authorize_on("volume:force_delete", volumes.get, volume_id)
         return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, **query))
 
 

@@ -10,6 +10,7 @@ from marshmallow.validate import OneOf
 from api.errors import MALFORMED
 from api.schemas.attachment import AttachmentActionsIn
 from api.schemas.fields import Count, Flag, Pairs, Text
+from api.versions import reached
 from cgflow.errors import InvalidInput
 
 
@@ -17,6 +18,11 @@ class ExtendIn(Schema):
     """The size that a volume is to have, in GiB."""
 
     new_size = Count(min=1, required=True)
+
+    @post_load
+    def with_users(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the size, and whether the volume may be in use, as it may from 3.42 on."""
+        return data | {"while_used": reached(42)}
 
 
 class RetypeIn(Schema):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
@@ -33,6 +34,7 @@ class AttachmentIn(Taken):
     """A new attachment. With a connector its client is about to connect."""
 
     ignored = ("status",)
+    later: ClassVar[Mapping[str, int]] = {"mode": 54}
 
     volume_id = Text(min=1, required=True, data_key="volume_uuid")
     instance_id = Text(allow_none=True, load_default=None, data_key="instance_uuid")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from marshmallow import fields, post_load
 
@@ -31,13 +32,15 @@ class BackupListIn(ListIn):
 class BackupIn(NamedIn):
     """A backup that somebody asks for."""
 
+    later: ClassVar[Mapping[str, int]] = {"metadata": 43, "availability_zone": 51}
+
     volume_id = Text(min=1, required=True)
     container = Text(allow_none=True)
     snapshot_id = Text(allow_none=True)
     incremental = Flag()
     force = Flag()
     metadata = Pairs()
-    availability_zone = Text(allow_none=True, metadata={"x-min-microversion": "3.51"})
+    availability_zone = Text(allow_none=True)
 
 
 class BackupCreateIn(Envelope):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, post_load, pre_load
 
 from api.errors import MALFORMED
+from api.versions import reached
 from cgflow.errors import InvalidInput
 
 
@@ -43,9 +44,24 @@ class Envelope(Schema):
 
 
 class Taken(Schema):
-    """What stands inside an envelope: what is declared as ignored is dropped once it is loaded."""
+    """What stands inside an envelope: what is declared as ignored is dropped once it is loaded.
+
+    ``later`` says of fields from which microversion 3.N on they are known; null says nothing at any.
+    """
 
     ignored: ClassVar[tuple[str, ...]] = ()
+    later: ClassVar[Mapping[str, int]] = {}
+
+    @pre_load
+    def refuse_what_came_later(self, data: Any, **_: Any) -> Any:
+        """Refuse what had not been invented at the microversion of the request. Raises: InvalidInput."""
+        for name, minor in self.later.items():
+            if isinstance(data, Mapping) and data.get(name) is not None and not reached(minor):
+                raise InvalidInput(
+                    f"Invalid input for field '{name}': Unknown field. It came with microversion 3.{minor}.",
+                    name,
+                )
+        return data
 
     @post_load
     def drop_ignored(self, data: Any, **_: Any) -> Any:

@@ -124,6 +124,12 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
+    metadata = MetadataFilter(metadata=_later(22, "Only those with all of it."))
+
+    @pre_load
+    def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Take no notice of what had not been invented at the microversion of the request."""
+        return {name: data[name] for name in data if name != "metadata" or reached(22)}
 
 
 class FlowListIn(ListIn):

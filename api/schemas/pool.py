@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from marshmallow import EXCLUDE, Schema, fields
 
 from api.schemas.fields import Text
@@ -11,6 +13,12 @@ from cgflow import __version__, clock, records
 def pool_name(host: str | None) -> str | None:
     """Return the wire's ``host@backend#pool``. A backend is one pool, which bears the backend's name."""
     return None if host is None else f"{host}#{host.rpartition('@')[2]}"
+
+
+def has(backend: records.Backend, wanted: Mapping[str, str]) -> bool:
+    """Tell whether a backend has these capabilities, written as a query writes them."""
+    known = capabilities(backend)
+    return all(str(known[name]).lower() == value.lower() for name, value in wanted.items() if name in known)
 
 
 def pool(backend: records.Backend, *, detail: bool) -> dict[str, object]:

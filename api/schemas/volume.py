@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, pre_load
 
@@ -34,6 +34,8 @@ class VolumeIn(NamedIn):
         "source_replica",
     )
 
+    later: ClassVar[Mapping[str, int]] = {"group_id": 13}
+
     size = Count(min=1, allow_none=True, load_default=None)
     volume_type = Text(allow_none=True, load_default=None)
     consistencygroup_id = Text(allow_none=True, load_default=None)
@@ -48,14 +50,20 @@ class VolumeIn(NamedIn):
     source_volid = Text(allow_none=True, load_default=None)
     group_id = Text(allow_none=True, load_default=None)
 
+    @pre_load
+    def refuse_what_is_not_said(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        """Refuse, from 3.53 on, what clients used to send along and nobody believed."""
+        said = [name for name in ("user_id", "project_id", "status", "attach_status") if name in data]
+        if said and reached(53):
+            raise InvalidInput(f"Invalid input for field '{said[0]}': Unknown field.", said[0])
+        return data
+
     @post_load
     def name_the_group(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Take the later word for a consistency group, from 3.13 on, for the earlier one."""
+        """Take the later word for a consistency group for the earlier one."""
         group_id = data.pop("group_id", None)
         if group_id is None:
             return data
-        if not reached(13):
-            raise InvalidInput("Invalid input for field 'group_id': Unknown field.", "group_id")
         if data["consistencygroup_id"] not in (None, group_id):
             raise InvalidInput("'group_id' and 'consistencygroup_id' name different groups.", "group_id")
         return data | {"consistencygroup_id": group_id}
@@ -95,6 +103,15 @@ class VolumeDeleteIn(Schema):
         unknown = EXCLUDE
 
     cascade = Flag(load_default=False)
+    force = Flag(
+        load_default=False,
+        metadata={"description": "Whatever resting status it has.", "x-min-microversion": "3.23"},
+    )
+
+    @pre_load
+    def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Take no notice of what had not been invented at the microversion of the request."""
+        return {name: data[name] for name in data if name != "force" or reached(23)}
 
 
 class VolumeRefOut(RefOut):

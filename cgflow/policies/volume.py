@@ -23,6 +23,12 @@ RULES = [
     ),
     guard("volume:update", OWNER, "Rename a volume, or describe it anew.", "PUT /volumes/{volume_id}"),
     guard("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
+    guard(
+        "volume:force_delete",
+        ADMIN,
+        "Delete a volume whatever resting status it has (force=true, from 3.23 on).",
+        "DELETE /volumes/{volume_id}",
+    ),
     guard("volume:extend", OWNER, "Extend a volume (os-extend).", _ACTION),
     guard("volume:retype", OWNER, "Give a volume another type (os-retype).", _ACTION),
     guard("volume:revert_to_snapshot", OWNER, "Put a volume back to a snapshot (revert).", _ACTION),

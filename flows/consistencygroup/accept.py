@@ -53,7 +53,7 @@ def create(
             )
         of_kind = _kind(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, wanted, context)
-        zone = check_zone(session, desk.settings, availability_zone)
+        zone = check_zone(session, desk.settings, availability_zone, types)
         group_id = mint()
         accepted = acceptance.flow(
             "consistencygroup.create",

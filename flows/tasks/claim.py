@@ -15,6 +15,7 @@ from typing import ClassVar
 from sqlalchemy.orm import Session
 from taskflow.types.failure import Failure
 
+from cgflow import records
 from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.nouns import ROWS_OF
@@ -26,6 +27,7 @@ from cgflow.quota import ledger
 from cgflow.quota.held import held_by
 from cgflow.settings import Settings
 from cgflow.status import Status
+from flows.attachment.rules import status_for
 
 LOG = logging.getLogger(__name__)
 
@@ -42,6 +44,12 @@ def check_held(session: Session, flow_id: str, claims: Claims) -> None:
         ]
         if lost:
             raise InvalidState(f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}; it is left alone.")
+
+
+def rest_of(session: Session, noun: str, id_: str) -> Status:
+    """Return the status in which a thing rests that is as it should be: ``in-use`` if it is attached."""
+    (thing,) = ROWS_OF[noun].ever(session, [id_])
+    return status_for(thing.attachments) if isinstance(thing, records.Volume) else Status.AVAILABLE
 
 
 def release_others(session: Session, flow_id: str, claims: Claims) -> None:
@@ -61,11 +69,11 @@ class Claim(Task):
 class ClaimForChange(Claim):
     """Hold a thing that is going to be changed.
 
-    Revert: leave it ``available`` as it was, with the reason why it was not changed.
+    Revert: leave it at rest as it was, with the reason why it was not changed.
     """
 
     atom = "claim.change"
-    undone: ClassVar[Status] = Status.AVAILABLE
+    undone: ClassVar[Status | None] = None
     undone_columns: ClassVar[Mapping[str, object]] = {}
 
     def revert(
@@ -82,8 +90,9 @@ class ClaimForChange(Claim):
         with database.write() as session:
             ledger.cancel(session, flow_id)
             messages.tell(session, flow_id, messages.UNDONE, reason)
+            status = self.undone or rest_of(session, resource_type, resource_id)
             rows = ROWS_OF[resource_type]
-            rows.settle(session, [resource_id], flow_id, self.undone, reason, **self.undone_columns)
+            rows.settle(session, [resource_id], flow_id, status, reason, **self.undone_columns)
             release_others(session, flow_id, claims)
 
 

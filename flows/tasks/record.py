@@ -21,7 +21,7 @@ from cgflow.engine.task import Task
 from cgflow.quota import ledger
 from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.tasks.claim import Claims, forget, release_others
+from flows.tasks.claim import Claims, forget, release_others, rest_of
 
 
 class CreateSnapshots(Task):
@@ -124,7 +124,7 @@ class CommitVolume(Commit):
 
 
 class CommitExtend(Task):
-    """Record the new size and make the volume ``available`` again.
+    """Record the new size and let the volume rest again, ``in-use`` if it is attached.
 
     Revert: take the volume back into the flow's hold, with its old size.
     """
@@ -134,7 +134,8 @@ class CommitExtend(Task):
     def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
         with database.write() as session:
             ledger.commit(session, flow_id)
-            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, size=new_size)
+            rest = rest_of(session, "volume", resource_id)
+            volume.ROWS.settle(session, [resource_id], flow_id, rest, size=new_size)
 
     def revert(
         self, database: Database, flow_id: str, claims: Claims, resource_id: str, size: int, **_: object

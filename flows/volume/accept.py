@@ -44,7 +44,8 @@ def create(
         source = sources.find(session, context, snapshot_id, source_volid)
         size = sources.size_of(size, source)
         kind = _type(acceptance, volume_type or source.volume_type_id, group)
-        zone = group.availability_zone if group else check_zone(session, desk.settings, availability_zone)
+        wanted = group.availability_zone if group else availability_zone
+        zone = check_zone(session, desk.settings, wanted, [kind] if kind else [])
         volume_id = mint()
         accepted = acceptance.flow(
             source.operation,

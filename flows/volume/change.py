@@ -13,14 +13,22 @@ from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting
 from flows.tasks.clone import as_source
 from flows.volume.rules import check_free, refuse_member, require_free_group
+from flows.zones import check_zone
 
 
-def extend(desk: Desk, context: RequestContext, volume_id: str, *, new_size: int) -> Accepted:
-    """Accept to make a volume ``new_size`` GiB large. Raises: NotFound, InvalidState, InvalidInput, Busy."""
+def extend(
+    desk: Desk, context: RequestContext, volume_id: str, *, new_size: int, while_used: bool = False
+) -> Accepted:
+    """Accept to make a volume ``new_size`` GiB large, one that is ``in-use`` as well if that is said.
+
+    Whether a client may really be connected meanwhile is the backend's to say.
+    Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
+    """
+    resting = (Status.AVAILABLE, Status.IN_USE) if while_used else (Status.AVAILABLE,)
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        check_free(found, (Status.AVAILABLE,), "extended")
+        check_free(found, resting, "extended")
         if new_size <= found.size:
             raise InvalidInput(
                 f"Invalid input received: New size for extend must be greater than current size. "
@@ -57,6 +65,7 @@ def retype(desk: Desk, context: RequestContext, volume_id: str, *, new_type: str
         refuse_member(found, "Take it out of the group first.")
         check_free(found, (Status.AVAILABLE,), "retyped")
         kind = volume_type.find(session, new_type, context)
+        check_zone(session, desk.settings, found.availability_zone, [kind])
         if kind.id == found.volume_type_id:
             raise InvalidInput(
                 f"Invalid volume type: Volume {found.id} has type {kind.name} already.",

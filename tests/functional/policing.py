@@ -137,6 +137,7 @@ BODIES: dict[str, Any] = {
 """A body for every request that wants one, by the operation or, where that is not enough, by the rule."""
 
 QUERIES = {
+    "volume:force_delete": "?force=true",
     "GET /qos-specs/{specs_id}/associate": "?vol_type_id={type_id}",
     "GET /qos-specs/{specs_id}/disassociate": "?vol_type_id={type_id}",
     **{
@@ -145,7 +146,7 @@ QUERIES = {
         for more in ("", "/detail")
     },
 }
-"""What has to be asked for in the address."""
+"""What has to be asked for in the address, by the operation or, where that is not enough, by the rule."""
 
 CHANGING_GETS = tuple(
     f"GET /qos-specs/{{specs_id}}/{what}" for what in ("associate", "disassociate", "disassociate_all")
@@ -272,7 +273,7 @@ class Things:
         if method in ("POST", "PUT"):
             assert operation in BODIES or rule in BODIES, f"say in BODIES what {operation} ({rule}) takes"
             body = json.loads(self._named(json.dumps(BODIES.get(rule, BODIES.get(operation)))))
-        query += self._named(QUERIES.get(operation, ""))
+        query += self._named(QUERIES.get(rule, QUERIES.get(operation, "")))
         return caller.at(71).call(method, self._named(path) + query, body)
 
     def _named(self, text: str) -> str:

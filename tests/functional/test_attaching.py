@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.faults import Fault, Faults
+from flows.asking import BUSY_PAUSES_S
 from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, missing, refused
 
@@ -139,6 +140,22 @@ def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faul
     faults.release()
     caller.done(answer)
     assert shown(caller, volume_id)["attachments"] == []
+
+
+@pytest.mark.parametrize(("kind", "times"), [("busy", len(BUSY_PAUSES_S) + 1), ("final", 1)])
+def test_a_volume_in_use_that_does_not_grow_stays_in_use(
+    caller: Caller, faults: Faults, kind: str, times: int
+) -> None:
+    """As where a client is connected and the backend cannot resize under it."""
+    volume_id = caller.volume()
+    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    faults.order(Fault("extend_volume", kind, times=times))
+    flow = caller.flow(act(caller.at(42), volume_id, "os-extend", {"new_size": 2}))
+    assert flow["state"] == "reverted"
+    volume = shown(caller, volume_id)
+    assert (volume["status"], volume["size"], len(volume["attachments"])) == ("in-use", 1, 1)
+    assert volume["cgflow:reason"]
+    assert caller.in_use()["gigabytes"] == 1
 
 
 def test_another_projects_volume_is_not_found(caller: Caller, stranger: Caller) -> None:
