@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -21,6 +22,12 @@ POLICY = "cgflow.policy"
 
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _FALSE = frozenset({"0", "f", "false", "off", "n", "no", ""})
+
+_ABOUT = ("id", "project_id", "user_id", "status", "name")
+"""What is noted of a thing that the policy was asked about."""
+
+Asked = tuple[str, dict[str, str]]
+"""A rule that permitted something, and what it was asked about."""
 
 RecordT = TypeVar("RecordT")
 Reader = Callable[[Session, str, str | None], RecordT]
@@ -58,7 +65,21 @@ def permits(rule: str, target: object = None) -> bool:
     caller = current.caller()
     own = {"user_id": caller.user_id, "project_id": caller.project_id}
     fields = target if isinstance(target, Mapping) else vars(target) if target is not None else {}
-    return _policy().permits(rule, {**own, **fields}, caller)
+    is_permitted = _policy().permits(rule, {**own, **fields}, caller)
+    if is_permitted and "permitted" in g:
+        about = {name: str(fields[name]) for name in _ABOUT if fields.get(name) is not None}
+        g.permitted.append((rule, about))
+    return is_permitted
+
+
+@contextmanager
+def noting() -> Iterator[list[Asked]]:
+    """Note what the policy permits meanwhile, so that it can be asked again."""
+    g.permitted = []
+    try:
+        yield g.permitted
+    finally:
+        del g.permitted
 
 
 def shows(rule: str | None) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import ETags
 
-from api import current, etags, idempotency
+from api import auth, current, etags, idempotency
 from cgflow.db.whole import Whole, is_outdated
 from cgflow.errors import Busy
 
@@ -73,8 +73,9 @@ def _once(view: View, values: dict[str, Any], key: idempotency.Key | None, tags:
     database = Whole(current.desk().database, begin, serializable=tags is not None)
     with ExitStack() as stack:
         stack.enter_context(current.at(stack.enter_context(current.desk().whole(database))))
+        asked = stack.enter_context(auth.noting())
         answer: Response = make_response(view(**values))
         if key is not None and database.has_written:
             with database.write() as session:
-                key.keep(session, answer)
+                key.keep(session, answer, asked)
     return answer

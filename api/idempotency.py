@@ -3,7 +3,8 @@
 The key is committed with what the request changes and with its answer, so that
 none is ever there without the others: a refusal leaves no key, and what was
 accepted before a crash is answered after it. A key is kept for 24 hours, for
-one user in one project. What changes nothing that is recorded keeps no answer,
+one user in one project. Who has lost the right to what was done, or to see what
+the answer shows, is refused as for any other request. What changes nothing that is recorded keeps no answer,
 and is simply done again.
 """
 
@@ -13,7 +14,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,11 +23,13 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnprocessableEntity
 
 from api import body
+from api.auth import Asked, authorize
 from api.current import caller, desk
 from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
 from cgflow.engine.masking import masked_by_name
 from cgflow.errors import Busy, InvalidInput
+from cgflow.records import KeptAnswer
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -75,7 +78,11 @@ class Key:
             yield
 
     def earlier(self) -> Response | None:
-        """Return the answer that the key already has. Raises: UnprocessableEntity, if to another request."""
+        """Return the answer that the key already has.
+
+        Raises: UnprocessableEntity, if it is to another request; Forbidden, if the caller may not do
+        any more what it told of, or see what it shows.
+        """
         with desk().database.read() as session:
             kept = keys.find(session, self.owner, clock.now())
         if kept is None:
@@ -84,6 +91,8 @@ class Key:
             raise UnprocessableEntity(
                 f"This {HEADER} was used for another request within the last 24 hours; use a new key."
             )
+        for rule, about in kept.asked:
+            authorize(rule, about)
         answer = Response(kept.body, kept.status, kept.headers)
         answer.headers[REPLAYED] = "true"
         return answer
@@ -93,12 +102,17 @@ class Key:
         if not keys.take(session, self.owner, self.fingerprint, clock.now()):
             raise Repeated
 
-    def keep(self, session: Session, answer: Response) -> None:
-        """Keep the answer, in the same transaction."""
+    def keep(self, session: Session, answer: Response, asked: Sequence[Asked]) -> None:
+        """Keep the answer, and what the policy was asked for it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
-        keys.keep(
-            session, self.owner, status=answer.status_code, headers=headers, body=_without_secrets(answer)
+        kept = KeptAnswer(
+            fingerprint=self.fingerprint,
+            status=answer.status_code,
+            headers=headers,
+            body=_without_secrets(answer),
+            asked=tuple(asked),
         )
+        keys.keep(session, self.owner, kept)
 
 
 def _without_secrets(answer: Response) -> str:

@@ -267,12 +267,16 @@ class AtomState:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptAnswer:
-    """The answer to a request with an idempotency key, and the fingerprint of that request."""
+    """The answer to a request with an idempotency key, and the fingerprint of that request.
+
+    ``asked`` are the rules of the policy that permitted it, each with what it was asked about.
+    """
 
     fingerprint: str
     status: int
     headers: dict[str, str]
     body: str
+    asked: tuple[tuple[str, dict[str, str]], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,9 +89,7 @@ BODIES: dict[str, Any] = {
     **{
         f"group:{action}": {action: {}}
         for action in (
-            "enable_replication",
-            "disable_replication",
-            "failover_replication",
+            *(f"{what}_replication" for what in ("enable", "disable", "failover")),
             "list_replication_targets",
         )
     },

@@ -224,6 +224,36 @@ def test_what_was_accepted_before_the_process_ended_is_answered_after_it(tmp_pat
         assert len(w.all("consistencygroup")) == 1
 
 
+# Those who have lost a right
+
+
+def with_roles(caller: Caller, roles: str) -> Caller:
+    return Caller(caller._client, caller.project, roles=roles)
+
+
+@pytest.mark.parametrize("action", ["create", "delete"])
+def test_who_may_not_do_it_any_more_is_refused(caller: Caller, action: str) -> None:
+    """Also where what it was done to is gone, so that nothing but the key tells of it."""
+    member, reader = (with_roles(caller, role) for role in ("member", "reader"))
+    wish: tuple[str, str, Any] = ("POST", "/volumes", VOLUME)
+    if action == "delete":
+        wish = ("DELETE", f"/volumes/{caller.volume()}", None)
+    first = member.call(*wish, **keyed())
+    caller.done(first)
+    refused(reader.call(*wish, **keyed()), 403, "forbidden")
+    same(first, member.call(*wish, **keyed()))
+
+
+def test_who_may_not_see_it_any_more_is_refused(caller: Caller) -> None:
+    """Administrators are shown on which backend a volume is."""
+    path, name = f"/volumes/{caller.volume()}", {"volume": {"name": "n"}}
+    first = caller.put(path, name, **keyed())
+    assert first.json["volume"]["os-vol-host-attr:host"]
+    message = refused(with_roles(caller, "member").put(path, name, **keyed()), 403, "forbidden")
+    assert "volume_extension:volume_" in message
+    same(first, caller.put(path, name, **keyed()))
+
+
 # Crowds
 
 

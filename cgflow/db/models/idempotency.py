@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, Text
+from sqlalchemy import JSON, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cgflow import records
@@ -28,6 +28,7 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[str | None] = mapped_column(Text)
+    asked: Mapped[list[Any] | None] = mapped_column(JSON)
 
     def to_record(self) -> records.KeptAnswer:
         """Return the frozen record of this row."""
@@ -36,4 +37,5 @@ class IdempotencyKey(Base):
             status=self.status or 0,
             headers=dict(self.headers or {}),
             body=self.body or "",
+            asked=tuple((rule, about) for rule, about in self.asked or ()),
         )

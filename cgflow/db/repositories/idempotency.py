@@ -45,9 +45,9 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
     return insert_missing(session, IdempotencyKey, [row]) == 1
 
 
-def keep(session: Session, owner: Owner, *, status: int, headers: dict[str, str], body: str) -> None:
+def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
     """Keep the answer to the request that has taken the key."""
-    answer = {"status": status, "headers": headers, "body": body}
+    answer = {"status": kept.status, "headers": kept.headers, "body": kept.body, "asked": list(kept.asked)}
     session.execute(update(IdempotencyKey).where(_is(owner)).values(answer))
 
 

@@ -1,0 +1,1 @@
+"""What each microversion changed in Cinder, asked of the served API one by one."""

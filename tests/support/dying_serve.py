@@ -1,0 +1,44 @@
+"""``cgflow``, whose service is killed once a request is answered and before any of the answer is sent.
+
+It is when there is a file ``die`` in the directory that the environment names as
+``CGFLOW_DIE_IN``: whatever the request changes is committed by then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from api import serve
+from cgflow.cli.main import main
+
+DIE_IN = "CGFLOW_DIE_IN"
+
+make = serve.create_app
+
+
+def mortal(*args: Any, **more: Any) -> Flask:
+    """Return the application that dies."""
+    app = make(*args, **more)
+    answered: Callable[..., Iterable[bytes]] = app.wsgi_app
+    order = Path(os.environ[DIE_IN]) / "die"
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        body = answered(environ, start)
+        if order.exists():
+            order.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return body
+
+    app.wsgi_app = answer  # type: ignore[method-assign]
+    return app
+
+
+if __name__ == "__main__":
+    serve.create_app = mortal
+    main()
