@@ -15,14 +15,7 @@ from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from cgflow.errors import InvalidInput
 from cgflow.status import Status
 
-RESET_TO = (
-    Status.CREATING,
-    Status.AVAILABLE,
-    Status.UPDATING,
-    Status.DELETING,
-    Status.ERROR,
-    Status.ERROR_DELETING,
-)
+RESET_TO = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 
 
 class GroupIn(NamedIn):
@@ -56,7 +49,7 @@ class GroupDeleteIn(Taken):
 
 
 class GroupResetIn(Taken):
-    """The status that an operator gives."""
+    """The status that an operator gives: one in which a group can rest."""
 
     status = Text(required=True)
 
@@ -65,7 +58,8 @@ class GroupResetIn(Taken):
         """Return the status. Raises: InvalidInput for one that there is not."""
         if data["status"] not in RESET_TO:
             raise InvalidInput(
-                f"Invalid status '{data['status']}'. Known are: {', '.join(RESET_TO)}.", "status"
+                f"Invalid status '{data['status']}': only what it can rest in is set, {', '.join(RESET_TO)}.",
+                "status",
             )
         return {"status": Status(data["status"])}
 

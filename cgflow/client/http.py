@@ -19,6 +19,9 @@ Record = dict[str, Any]
 CONNECT_S = 5.0
 ANSWER_S = 60.0
 _WHO = " Say who you are with --user and --password, or with the variables that 'cgflow --help' names."
+_WRONG_PROJECT = "Malformed request url"
+"""All that Cinder, and so the service, says of a project in the address that is not the caller's."""
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -66,6 +69,7 @@ class Http:
         # A token says by itself which project it is for, and knows it by its id alone.
         is_told = auth is None or isinstance(auth, HTTPBasicAuth)
         self._base = f"{self._url}/v3/{quote(project, safe='')}" if is_told else f"{self._url}/v3"
+        self._project = project
         self._session = requests.Session()
         # A proxy for the outside world never leads to a service on this host.
         self._session.trust_env = parts.hostname not in _LOOPBACK
@@ -114,8 +118,18 @@ class Http:
         except requests.RequestException as error:
             raise self._unreachable(method, error) from error
         if response.status_code >= 400:
-            raise _refusal(response)
+            raise self._in_words(_refusal(response))
         return response
+
+    def _in_words(self, refused: ServiceError) -> ServiceError:
+        """Say which project is meant where the service refuses the one that is in every address."""
+        if refused.status != 400 or refused.message != _WRONG_PROJECT:
+            return refused
+        told = (
+            f"{refused.message}: project '{self._project}' is not one of the user's. "
+            "Give one that is with --project or CGFLOW_PROJECT."
+        )
+        return ServiceError(refused.status, refused.code, told, refused.request_id)
 
     def _unreachable(self, method: str, error: requests.RequestException) -> ServiceUnreachable:
         if _never_sent(error):

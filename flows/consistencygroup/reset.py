@@ -1,7 +1,7 @@
 """What an operator says of the status of a group or a cgsnapshot: the record is changed, and nothing else.
 
-A passing status such as ``creating`` is taken as well. With no flow behind it
-the thing cannot be operated on, until its status is reset once more.
+Only what a thing can rest in is given: with no flow behind it nothing would ever
+lead it out of a passing status such as ``creating``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from flows.volume.source import Source
 from flows.zones import check_zone
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
-FORCE_DELETABLE = (*DELETABLE, Status.ERROR_EXTENDING)
+FORCE_DELETABLE = (*DELETABLE, Status.ERROR_EXTENDING, Status.AWAITING_TRANSFER)
 
 
 def create(

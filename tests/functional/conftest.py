@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,18 @@ def served(tmp_path_factory: pytest.TempPathFactory, module_faults: Faults) -> I
 @pytest.fixture(scope="module")
 def app(served: World) -> Flask:
     return create_app(served.desk)
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[None]:
+    """For tests that set levels of the log at random: only warnings are said, and all is put back."""
+    known = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    levels = {logger: logger.level for logger in known}
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 @pytest.fixture

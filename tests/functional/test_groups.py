@@ -171,14 +171,17 @@ def test_a_status_is_reset_by_an_administrator(later: Later, later_member: Later
     taken = later.cgsnapshot(group_id)
     for noun, key, id_ in (("groups", "group", group_id), ("group_snapshots", "group_snapshot", taken)):
         path = f"/{noun}/{id_}/action"
-        for status in ("creating", "available", "error", "available"):
+        for status in ("error_deleting", "available", "error", "available"):
             answer = later.post(path, {"reset_status": {"status": status}})
             assert (answer.status_code, answer.data) == (202, b""), answer.text
             shown = later.get(f"/{noun}/{id_}").json[key]
             assert shown["status"] == status
-            assert bool(shown["cgflow:reason"]) is (status == "error")
+            assert bool(shown["cgflow:reason"]) is (status != "available")
         refused(later_member.post(path, {"reset_status": {"status": "error"}}), 403, "forbidden")
-        malformed(later.post(path, {"reset_status": {"status": "fine"}}), "status")
+        for status in ("fine", "creating", "updating", "deleting", "deleted", "in-use"):
+            message = malformed(later.post(path, {"reset_status": {"status": status}}), "status")
+            assert "available, error, error_deleting" in message
+        assert later.get(f"/{noun}/{id_}").json[key]["status"] == "available"
         below = {"OpenStack-API-Version": f"volume 3.{18 if noun == 'group_snapshots' else 19}"}
         missing(later.post(path, {"reset_status": {"status": "error"}}, headers=below))
 

@@ -7,9 +7,10 @@ do not, against a whole service; routes are taken from the document alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 import schemathesis
 from flask import Flask, Response
 from hypothesis import HealthCheck, given, settings
@@ -39,33 +40,82 @@ EXAMPLES = 6
 NEWEST = (3, 71)
 
 
-def test_no_operation_answers_what_the_document_does_not_tell(served: World) -> None:
+# Every operation is called many times, which takes its time where the machine is busy.
+pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def app(served: World) -> Flask:
     app = create_app(served.desk)
     app.config[versions.MAXIMUM_KEY] = NEWEST
+    return app
+
+
+@pytest.fixture(scope="module")
+def caller(app: Flask) -> Caller:
+    return Caller(app.test_client())
+
+
+@pytest.fixture(scope="module")
+def operations(app: Flask, caller: Caller) -> list[APIOperation[Any]]:
+    """The operations of the document, to be called on things that are there."""
+    schema = schemathesis.openapi.from_dict(told(app, caller.project, made(caller)))
+    return [found.ok() for found in schema.get_all_operations()]
+
+
+def test_no_operation_answers_what_the_document_does_not_tell(
+    app: Flask, caller: Caller, operations: list[APIOperation[Any]]
+) -> None:
     answered: Counter[int] = Counter()
 
-    @app.after_request
     def count(response: Response) -> Response:
         answered[response.status_code] += 1
         return response
 
-    caller = Caller(app.test_client())
-    schema = schemathesis.openapi.from_dict(told(app, caller.project, made(caller)))
-    headers = {
-        "X-Auth-Token": f"ada:{caller.project}",
-        versions.HEADER: f"volume {NEWEST[0]}.{NEWEST[1]}",
-    }
-    wrong: list[str] = []
-    operations = [found.ok() for found in schema.get_all_operations()]
-    for operation in operations:
-        try:
-            hold(app, operation, headers)
-        except FailureGroup as failures:
-            wrong += [f"{operation.label}: {failure}" for failure in failures.exceptions]
+    # The application has begun to serve, so that it takes no more functions in the ordinary way.
+    app.after_request_funcs.setdefault(None, []).append(count)
+    wrong = [text for operation in operations for text in complaints(app, caller, operation)]
     assert not wrong, "\n\n".join(wrong)
     assert len(operations) > 40
     # They were really called: things were shown, made, and refused.
     assert {200, 202, 400, 404} <= answered.keys(), answered
+
+
+def _raise(**_: object) -> Any:
+    raise ZeroDivisionError("on purpose")
+
+
+BROKEN: dict[str, tuple[Callable[..., Any], str]] = {
+    "a defect": (_raise, "Server error"),
+    "another status": (lambda **_: ({"extensions": []}, 203), "Undocumented status code"),
+    "another shape": (lambda **_: {"extensions": "none"}, "Response violates schema"),
+    "another kind": (lambda **_: Response("[]", 200, mimetype="text/html"), "Undocumented Content-Type"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_broken_is_seen(
+    app: Flask,
+    caller: Caller,
+    operations: list[APIOperation[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+) -> None:
+    (operation,) = [one for one in operations if one.label.endswith("/{project_id}/extensions")]
+    assert complaints(app, caller, operation) == []
+    view, title = BROKEN[case]
+    monkeypatch.setitem(app.view_functions, "extensions.Extensions", view)
+    assert title in "".join(complaints(app, caller, operation))
+
+
+def complaints(app: Flask, caller: Caller, operation: APIOperation[Any]) -> list[str]:
+    """Call one operation with many requests; return what is wrong about the answers."""
+    version = f"volume {NEWEST[0]}.{NEWEST[1]}"
+    try:
+        hold(app, operation, {"X-Auth-Token": f"ada:{caller.project}", versions.HEADER: version})
+    except FailureGroup as failures:
+        return [f"{operation.label}: {failure}" for failure in failures.exceptions]
+    return []
 
 
 def hold(app: Flask, operation: APIOperation[Any], headers: dict[str, str]) -> None:

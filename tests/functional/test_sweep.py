@@ -65,6 +65,10 @@ NO_QUERIES = [
 ]
 
 
+# Every operation is called many times, which takes its time where the machine is busy.
+pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.timeout(900)]
+
+
 @pytest.fixture(scope="module")
 def app(served: World) -> Flask:
     app = create_app(served.desk)
@@ -83,8 +87,11 @@ class Judge:
         self.refused = 0
         self._look()
 
-    def ask(self, method: str, path: str, what: object, **more: Any) -> None:
-        """Make one request, and look at its answer and at every table."""
+    def ask(self, method: str, path: str, what: object, *, named: operations.Path = (), **more: Any) -> None:
+        """Make one request, and look at its answer and at every table.
+
+        If it is refused as malformed, the refusal has to name something of ``named``, or what it lacks.
+        """
         answer = self._caller.call(method, path, **AT, **more)
         case = f"{method} {path} {what!r}"[:300]
         if answer.status_code >= 500:
@@ -92,6 +99,7 @@ class Judge:
         elif answer.status_code >= 400:
             self.refused += 1
             self._check(case, answer)
+            self._check_named(case, answer, named)
         elif method != "GET":
             if "X-Cgflow-Flow-Id" in answer.headers:
                 self._caller.flow(answer)
@@ -116,6 +124,15 @@ class Judge:
             changed = [name for name in now if now[name] != self._before[name]]
             self.wrong.append(f"{case}: refused with {answer.status_code}, and changed {changed}")
         self._look()
+
+    def _check_named(self, case: str, answer: TestResponse, named: operations.Path) -> None:
+        fault = next(iter(answer.json.values())) if answer.is_json else {}
+        if answer.status_code != 400 or fault.get("cgflow:code") != "invalid_input" or not named:
+            return
+        field, message = fault.get("cgflow:field"), str(fault.get("message"))
+        words = {field.rpartition(".")[2]} if field else set(named)
+        if not any(word in message for word in words):
+            self.wrong.append(f"{case}: does not name {field or named}: {message}")
 
     def _everything(self) -> dict[str, list[str]]:
         # What backends and services report of themselves comes and goes by the clock.
@@ -166,7 +183,7 @@ def test_every_field_with_every_kind_of_value(
                 # By itself too: what else the example holds may have been refused first.
                 for key in reversed(place):
                     value = {key: value}
-                judge.ask(operation.method, at(operation, ids), value, body=value)
+                judge.ask(operation.method, at(operation, ids), value, named=place, body=value)
     assert not judge.wrong, "\n".join(judge.wrong)
     assert judge.refused > 1000
 
@@ -200,9 +217,9 @@ def test_every_query_with_every_kind_of_value(
     app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
 ) -> None:
     for operation in operations.of(app):
-        if operation.method == "GET":
-            for name in operation.queries:
-                for value in NO_QUERIES:
-                    judge.ask("GET", at(operation, ids), (name, value), query_string={name: value})
+        for name in operation.queries:
+            for value in NO_QUERIES:
+                asked = {"query_string": {name: value}, "body": operation.body}
+                judge.ask(operation.method, at(operation, ids), (name, value), named=(name,), **asked)
     assert not judge.wrong, "\n".join(judge.wrong)
     assert judge.refused > 50

@@ -112,3 +112,13 @@ def test_force_delete_is_for_administrators(caller: Caller) -> None:
     )
     caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}))
     missing(caller.get(f"/volumes/{volume_id}"))
+
+
+def test_force_delete_ends_the_offer_of_a_volume(caller: Caller) -> None:
+    volume_id = caller.volume()
+    offer = caller.post("/os-volume-transfer", {"transfer": {"volume_id": volume_id}}).json["transfer"]
+    refused(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
+    caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}))
+    missing(caller.get(f"/volumes/{volume_id}"))
+    missing(caller.get(f"/os-volume-transfer/{offer['id']}"))
+    assert caller.in_use() == {}

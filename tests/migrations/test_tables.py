@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Inspector, inspect
+from sqlalchemy import Inspector, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from cgflow.db import upgrade as schema
 from cgflow.db.database import Database
@@ -65,3 +66,51 @@ def test_types_of_a_group_are_rows_of_their_own_s113(tables: Inspector) -> None:
     assert "volume_type_id" not in columns(tables, "consistencygroups")
     assert refers(tables, "consistencygroup_volume_types", "consistencygroup_id") == {"consistencygroups"}
     assert refers(tables, "consistencygroup_volume_types", "volume_type_id") == {"volume_types"}
+
+
+def test_of_each_volume_one_offer_stands_the_newest(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/offers.sqlite")
+    schema.upgrade(database, "0012")
+    told = (
+        "INSERT INTO transfers (id, volume_id, project_id, salt, key_hash, no_snapshots, created_at, deleted)"
+    )
+    offer = text(f"{told} VALUES (:id, :volume, 'p', '', '', 0, :at, :gone)")
+    offers = [("old", "v", 1, 0), ("new", "v", 2, 0), ("gone", "v", 3, 1), ("other", "w", 1, 0)]
+
+    def add(id_: str, volume: str, at: int, gone: int) -> None:
+        with database.write() as session:
+            values = {"id": id_, "volume": volume, "at": f"2026-01-0{at} 00:00:00.000000", "gone": gone}
+            session.execute(offer, values)
+
+    add_volumes(database, "v", "w")
+    for one in offers:
+        add(*one)
+    schema.upgrade(database)
+    with database.read() as session:
+        standing = session.execute(text("SELECT id FROM transfers WHERE NOT deleted ORDER BY id")).scalars()
+        assert list(standing) == ["new", "other"]
+    with pytest.raises(IntegrityError, match="transfers.volume_id"):
+        add("second", "v", 4, 0)
+    add("ended", "v", 5, 1)
+    database.close()
+
+
+def add_volumes(database: Database, *ids: str) -> None:
+    """Insert volumes of which nothing is known but that they are there."""
+    with database.write() as session:
+        for id_ in ids:
+            known = {
+                "id": id_,
+                "user_id": "u",
+                "project_id": "p",
+                "status": "awaiting-transfer",
+                "size": 1,
+                "availability_zone": "nova",
+                "created_at": "2026-01-01 00:00:00.000000",
+                "volume_metadata": "{}",
+                "image_metadata": "{}",
+            }
+            names = [*known, *("consumes_quota", "deleted", "bootable")]
+            values = [f":{name}" if name in known else "0" for name in names]
+            told = f"INSERT INTO volumes ({', '.join(names)}) VALUES ({', '.join(values)})"
+            session.execute(text(told), known)

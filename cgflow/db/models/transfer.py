@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cgflow import bookkeeping
@@ -10,10 +10,22 @@ from cgflow.db.models.base import ID, NAME, Base, SoftDelete
 
 
 class Transfer(SoftDelete, Base):
-    """One offer, of the project that has the volume. The key that takes it up is kept as a salted hash."""
+    """One offer, of the project that has the volume; of each volume one stands at most.
+
+    The key that takes it up is kept as a salted hash.
+    """
 
     __tablename__ = "transfers"
-    __table_args__ = (Index(None, "project_id", "deleted"),)
+    __table_args__ = (
+        Index(None, "project_id", "deleted"),
+        Index(
+            "uq_transfers_volume_id",
+            "volume_id",
+            unique=True,
+            sqlite_where=text("deleted = 0"),
+            postgresql_where=text("NOT deleted"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     volume_id: Mapped[str] = mapped_column(ID, ForeignKey("volumes.id"), index=True)

@@ -37,6 +37,13 @@ def test_a_refusal_keeps_its_status_code_message_and_request(service: CannedServ
     assert refusal.message == "Volume v1 could not be found."
 
 
+def test_a_wrong_project_is_named_with_what_to_do(service: CannedService, client: Client) -> None:
+    service.refuses("GET", "/volumes/v1", 400, "badRequest", "Malformed request url")
+    with pytest.raises(ServiceError, match=r"project 'admin' .* --project or CGFLOW_PROJECT") as caught:
+        client.volumes.get("v1")
+    assert (caught.value.status, caught.value.request_id) == (400, "req-1")
+
+
 def test_the_stable_code_is_preferred_to_cinders_key(service: CannedService, client: Client) -> None:
     fault = {"code": 409, "message": "Busy.", "cgflow:code": "busy"}
     service.plays("DELETE", "/volumes/v1", {"conflictingRequest": fault}, status=409)
