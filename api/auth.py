@@ -36,8 +36,11 @@ Reader = Callable[[Session, str, str | None], RecordT]
 
 def admit() -> None:
     """Establish the caller of this request, before its view runs. Raises: Unauthenticated, InvalidInput."""
-    if "\x00" in request.path or any("\x00" in value for _, value in request.args.items(multi=True)):
+    if "\x00" in request.path:
         raise InvalidInput("The address contains a NUL character.")
+    for name, value in request.args.items(multi=True):
+        if "\x00" in value:
+            raise InvalidInput(f"The value of '{name[:255]}' contains a NUL character.", name[:255])
     strategy: Strategy = current_app.extensions[STRATEGY]
     policy = _policy()
     known = strategy.identify(request, g.get("project_in_url"))

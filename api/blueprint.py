@@ -58,7 +58,7 @@ class _Reader(FlaskParser):
         del req, error_status_code, error_headers
         path, text = _first(error.messages)
         # The location, and the noun around a body, say nothing that the caller does not know.
-        known = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) else 1
+        known = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) and path[-1] else 1
         field = ".".join(path[known:])
         place = f" for field '{field}'" if field else ""
         raise InvalidInput(f"Invalid input{place}: {text}", field or None)

@@ -44,7 +44,7 @@ def parts(binary: str | None, server: str | None) -> list[Part]:
     hosts = {host for _, host in own}
     if server not in hosts:
         raise InvalidInput(
-            f"'{server}' is not in the process that answers, which is {', '.join(sorted(hosts))}. "
+            f"The server '{server}' is not in the process that answers, which is {', '.join(sorted(hosts))}. "
             "Log levels are those of a process: ask the one that is meant.",
             "server",
         )

@@ -131,7 +131,7 @@ class Judge:
             return
         field, message = fault.get("cgflow:field"), str(fault.get("message"))
         words = {field.rpartition(".")[2]} if field else set(named)
-        if not any(word in message for word in words):
+        if not any(_plain(word) in _plain(message) for word in words):
             self.wrong.append(f"{case}: does not name {field or named}: {message}")
 
     def _everything(self) -> dict[str, list[str]]:
@@ -142,6 +142,11 @@ class Judge:
                 for table in Base.metadata.sorted_tables
                 if table.name not in ("backends", "services")
             }
+
+
+def _plain(words: str) -> str:
+    """Sentences spell a field as people do: ``volume_type`` as Volume type."""
+    return words.lower().replace("_", " ")
 
 
 @pytest.fixture
