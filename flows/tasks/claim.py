@@ -114,7 +114,7 @@ class ClaimForRevert(ClaimForChange):
         **_: object,
     ) -> None:
         with database.write() as session:
-            ROWS_OF["volume"].settle(session, claims["volume"], flow_id, self.undone)
+            ROWS_OF["volume"].settle(session, claims["volume"], flow_id, Status.AVAILABLE)
         super().revert(database, flow_id, claims, resource_type, resource_id, flow_failures)
 
 
