@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -46,30 +47,28 @@ def btrfs_mounted(size_mib: int = 4096, *options: str) -> Iterator[Path]:
     )
     image.unlink()
     if done.returncode != 0:
-        place.rmdir()
-        folder.rmdir()
+        shutil.rmtree(folder)
         missing(f"a btrfs cannot be mounted here: {done.stderr.strip()}")
     try:
         yield place
     finally:
         _unmount(place)
-        folder.rmdir()
+        shutil.rmtree(folder)
 
 
 def _unmount(place: Path) -> None:
     # Whoever still has a file open there loses nothing that anybody wants.
     while os.path.ismount(place):
         subprocess.run(["umount", "--lazy", str(place)], check=True)
-    place.rmdir()
 
 
 def _clear_after_the_dead() -> None:
-    """Unmount what a test run has left that was killed."""
+    """Unmount what a test run has left that was killed. Another run may be at it, too."""
     for folder in _MEMORY.glob(f"{_PREFIX}*"):
         found = re.match(rf"{_PREFIX}(\d+)-", folder.name)
         if found and not Path("/proc", found[1]).exists() and (folder / "m").exists():
             _unmount(folder / "m")
-            folder.rmdir()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Bench:

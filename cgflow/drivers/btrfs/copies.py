@@ -11,16 +11,15 @@ takes the subvolume.
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 
-from cgflow import clock
 from cgflow.drivers.btrfs import kernel, settling
 from cgflow.drivers.btrfs.backend import Backend
 from cgflow.drivers.btrfs.mount import need_name
 from cgflow.drivers.btrfs.promise import MECHANISM, PROMISE, local
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
+from cgflow.drivers.evidence import Beginning, evidence
 from cgflow.errors import FinalDriverError
 
 
@@ -92,35 +91,26 @@ class Copies(Backend, GroupSnapshots):
 
     def _freeze(self, intent: Intent, home: str, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         self._tree.trace("cut:before-snapshot")
-        cut_at, began = clock.now(), time.monotonic()
+        began = Beginning.now()
         self._tree.freeze(home, cgsnapshot_id)
-        duration_ms = round((time.monotonic() - began) * 1000, 3)
+        told = evidence(MECHANISM, len(members), began, promise=PROMISE)
         self._tree.trace("cut:after-snapshot")
         self._tree.prune(home, cgsnapshot_id, members)
         sizes = {
             snapshot_id: self._tree.copy(home, cgsnapshot_id, volume_id).stat().st_size
             for volume_id, snapshot_id in members.items()
         }
-        evidence: JSON = {
-            "mechanism": MECHANISM,
-            "level": "crash",
-            "members": len(members),
-            "cut_at": clock.iso(cut_at),
-            "duration_ms": duration_ms,
-            "skew_ms": 0.0,
-            "promise": PROMISE,
-        }
         self._note(
             {
                 "do": "cut",
                 "id": cgsnapshot_id,
                 "sizes": sizes,
-                "evidence": evidence,
+                "evidence": told,
                 "members": sorted(members.values()),
                 "ends": intent.key,
             }
         )
-        return evidence
+        return told
 
 
 def _home(snapshot: SnapshotSpec) -> str:

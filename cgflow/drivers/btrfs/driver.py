@@ -17,6 +17,7 @@ from cgflow.drivers.btrfs.rearranging import Rearranging
 from cgflow.drivers.btrfs.state import State
 from cgflow.drivers.btrfs.volumes import Volumes
 from cgflow.drivers.contract import Inventory, Report
+from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.kind import Kind
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
 
@@ -75,9 +76,7 @@ class BtrfsDriver(Volumes, Copies, Rearranging):
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                "consistencygroup_support": True,
-                "consistent_group_snapshot_enabled": True,
-                "cut_level": "crash",
+                **capabilities(Level.CRASH),
                 "cut_promise": PROMISE,
                 "thin_provisioning_support": True,
                 "storage_protocol": "local",
