@@ -42,6 +42,8 @@ class OrderRules:
                 before = writers.moment()
                 _cut(scene, copies)
                 after = writers.moment()
+                # What is written now must not be in the copies, and is what a late copy would hold.
+                _await(writers, "after a cut")
                 with writers.resting():
                     finding = _judged(scene, copies, before, after)
                 bad.extend((finding if is_ordered else replace(finding, order=0)).faults())
