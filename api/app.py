@@ -15,6 +15,7 @@ from api.blueprint import document, serve
 from api.identity import Strategy
 from api.resources import (
     attachment,
+    audit,
     backup,
     cgsnapshot,
     cluster,
@@ -62,6 +63,7 @@ BLUEPRINTS = (
     service.blueprint,
     extension.blueprint,
     flow.blueprint,
+    audit.blueprint,
     message.blueprint,
     transfer.blueprint,
     group.blueprint,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from cgflow.engine.definition import Definition
 from cgflow.errors import FlowMismatch
+from flows.audit.conform import conform
+from flows.audit.remove import remove
 from flows.cgsnapshot.create import create_cgsnapshot
 from flows.cgsnapshot.delete import delete_cgsnapshot
 from flows.consistencygroup.create import create_consistencygroup
@@ -27,6 +29,8 @@ from flows.volume.retype import retype_volume
 from flows.volume.revert import revert_volume
 
 OPERATIONS: dict[str, Definition] = {
+    "audit.conform": Definition(1, conform),
+    "audit.remove": Definition(1, remove),
     "cgsnapshot.create": Definition(1, create_cgsnapshot),
     "cgsnapshot.delete": Definition(1, delete_cgsnapshot),
     "consistencygroup.create": Definition(1, create_consistencygroup),

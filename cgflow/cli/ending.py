@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3
     LEFTOVERS = 4
     TIMED_OUT = 5
+    DRIFT = 6
     INTERRUPTED = 130
 
 
@@ -35,6 +36,7 @@ Exit codes:
     3  no service answers
     4  it failed and undoing failed too: what is left is listed
     5  it had not ended within --timeout; it goes on
+    6  an audit found drift, and it is still there
   130  interrupted; what had been accepted goes on
 """
 

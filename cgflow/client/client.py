@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from requests.auth import AuthBase
 
+from cgflow.client.audit import Audit
 from cgflow.client.cgsnapshots import Cgsnapshots
 from cgflow.client.collection import ID
 from cgflow.client.consistencygroups import ConsistencyGroups
@@ -32,6 +33,7 @@ class Client:
         self.snapshots = Snapshots(http)
         self.quotas = Quotas(http)
         self.flows = Flows(http)
+        self.audit = Audit(http)
 
     @property
     def project(self) -> str:

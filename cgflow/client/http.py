@@ -84,9 +84,9 @@ class Http:
         """Read something that is not JSON."""
         return self._send("GET", path, accept="text/plain, text/vnd.graphviz, */*").text
 
-    def post(self, path: str, body: Record) -> Answer:
-        """Ask for something to be made or done."""
-        return _parsed(self._send("POST", path, body=body))
+    def post(self, path: str, body: Record, answer_s: float = ANSWER_S) -> Answer:
+        """Ask for something to be made or done. ``answer_s`` is how long the service may be silent."""
+        return _parsed(self._send("POST", path, body=body, answer_s=answer_s))
 
     def put(self, path: str, body: Record) -> Answer:
         """Change something."""

@@ -34,7 +34,7 @@ Kind = Literal["final", "ambiguous", "busy", "hang", "lie", "kill"]
 
 CALLS = frozenset(
     {
-        *("start", "stop", "report", "inventory", "connection", "open_session", "fence"),
+        *("start", "stop", "report", "inventory", "detail", "connection", "open_session", "fence"),
         *("create_group", "delete_group", "create_volume", "delete_volume", "extend_volume"),
         *("prepare", "cut", "snapshot", "delete_snapshot", "has_snapshot"),
         *("export_snapshot", "unexport_snapshot", "serve_file", "withdraw_file"),

@@ -29,6 +29,7 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
+from cgflow.drivers.detailing import Detail, Detailing
 from cgflow.drivers.drills import Fault
 from cgflow.drivers.evidence import Beginning, evidence
 from cgflow.drivers.fencing import Fencing
@@ -159,6 +160,14 @@ class FaultyRestores(FaultyVolumes, Restoring):
         return self._call("finish_restore", effect, None, restore_id, *snapshots)
 
 
+class FaultyDetail(FaultyVolumes, Detailing):
+    """The call of a driver that tells of each object, made to fail on order."""
+
+    def detail(self) -> Detail:
+        lie = Detail(Inventory(frozenset(), frozenset(), frozenset()))
+        return self._call("detail", cast(Detailing, self.driver).detail, lie)
+
+
 class FaultyFence(FaultyVolumes, Fencing):
     """The calls of a driver that can fence, made to fail on order."""
 
@@ -193,11 +202,12 @@ _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
     (Cloning, FaultyClones),
     (Regrouping, FaultyMoves),
     (Restoring, FaultyRestores),
+    (Detailing, FaultyDetail),
 )
 _RARER: tuple[tuple[type, type[FaultyVolumes]], ...] = ((Fencing, FaultyFence), (HostFiles, FaultyFiles))
 
 
-class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores):
+class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, FaultyDetail):
     """A driver with all but the rarer abilities, made to fail on order. ``driver`` is the one inside."""
 
     def __init__(self, driver: StorageDriver, faults: Faults) -> None:

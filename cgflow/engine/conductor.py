@@ -106,14 +106,18 @@ class Conductor:
         self.watch.publish(flow_id, 1)
         with self._lock:
             if not self._is_stopping:
+                self._once.expect(flow_id)
                 self._flows.submit(self._once, flow_id)
 
     def wake_left(self) -> None:
         """Try again to take up the flows whose earlier owner could not be shut out."""
         with self._lock:
             left, self._left = self._left, set()
+            for flow_id in left:
+                self._once.expect(flow_id)
         for flow_id in sorted(left):
             self.wake(flow_id)
+            self._once.unexpect(flow_id)
 
     def check_admitted(self) -> None:
         """Raise SessionFenced if this process was shut out of a backend: it takes nothing up any more."""
@@ -151,6 +155,11 @@ class Conductor:
         """Whether this conductor is at work on a flow."""
         with self._lock:
             return flow_id in self._running
+
+    def in_hand(self) -> frozenset[str]:
+        """Return the flows that this conductor is at work on, or is going to take up by itself."""
+        with self._lock:
+            return frozenset({*self._once.in_hand, *self._left})
 
     @property
     def is_healthy(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 
@@ -14,9 +15,34 @@ class Once:
         self._lock = threading.Lock()
         # What is being worked on, and whether that is wanted again.
         self._keys: dict[str, bool] = {}
+        # How often each is going to be called for, or has been and has not returned.
+        self._expected: Counter[str] = Counter()
+
+    def expect(self, key: str) -> None:
+        """Say that it is going to be called for a key; until it returns, the key is in hand."""
+        with self._lock:
+            self._expected[key] += 1
+
+    def unexpect(self, key: str) -> None:
+        """Take that back."""
+        with self._lock:
+            self._expected[key] -= 1
+            self._expected += Counter()
+
+    @property
+    def in_hand(self) -> frozenset[str]:
+        """The keys that are worked on or going to be."""
+        with self._lock:
+            return frozenset({*self._keys, *self._expected})
 
     def __call__(self, key: str) -> None:
         """Do it now, as often as it is wanted meanwhile, or leave it to the thread that is at it."""
+        try:
+            self._do(key)
+        finally:
+            self.unexpect(key)
+
+    def _do(self, key: str) -> None:
         with self._lock:
             is_at_it = key in self._keys
             self._keys[key] = True

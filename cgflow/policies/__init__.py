@@ -10,6 +10,7 @@ from oslo_policy import policy
 
 from cgflow.policies import (
     attachment,
+    audit,
     availability_zone,
     backup,
     base,
@@ -55,6 +56,7 @@ NOUNS = (
     extension,
     availability_zone,
     flow,
+    audit,
     group,
     group_snapshot,
     group_type,

@@ -10,6 +10,7 @@ READER = "rule:admin_or_reader"
 
 ALL_PROJECTS = "context_sees_all_projects"
 IS_ADMIN = "context_is_admin"
+AUDITOR = f"rule:{ALL_PROJECTS}"
 
 RULES = [
     policy.RuleDefault(IS_ADMIN, "role:admin", "Who administers the service."),

@@ -22,12 +22,25 @@ def held_by(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -
 def _counted(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
     match thing:
         case records.ConsistencyGroup():
-            return resources.for_group()
+            return count("consistencygroup", 0, None)
         case records.Volume():
-            return resources.for_volume(thing.size, thing.volume_type_name)
+            return count("volume", thing.size, thing.volume_type_name)
         case records.Snapshot():
-            copies = [(thing.size, thing.volume_type_name)]
-            return resources.for_snapshots(copies, no_snapshot_gb_quota=no_snapshot_gb_quota)
+            size, kind = thing.size, thing.volume_type_name
+            return count("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
+        case _:
+            return count("cgsnapshot", 0, None)
+
+
+def count(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
+    """Return what one thing counts that is of this noun, of ``size`` GiB, and of this volume type."""
+    match noun:
+        case "consistencygroup":
+            return resources.for_group()
+        case "volume":
+            return resources.for_volume(size, type_name)
+        case "snapshot":
+            return resources.for_snapshots([(size, type_name)], no_snapshot_gb_quota=no_snapshot_gb_quota)
         case _:
             # A cgsnapshot is counted by its members.
             return {}

@@ -11,7 +11,7 @@ from flask import Flask
 from api.app import create_app
 from api.versions import MAXIMUM_KEY
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.policies.base import ADMIN, OWNER, READER
+from cgflow.policies.base import ADMIN, AUDITOR, OWNER, READER
 from cgflow.policy import Policy
 from flows.acceptance import Accepted
 from tests.functional import policing
@@ -184,6 +184,7 @@ def is_allowed(rule: str, role: str) -> bool:
         ADMIN: {"admin"},
         OWNER: {"admin", "member"},
         READER: {"admin", "member", "reader", "auditor"},
+        AUDITOR: {"admin", "auditor"},
     }
     return role in allowed[CHECKS[rule]]
 

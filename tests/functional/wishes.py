@@ -114,6 +114,7 @@ BODIES: dict[str, Any] = {
     "flow:abandon": {"abandon": {"reason": "x"}},
     "flow:cancel": {"cancel": {"reason": "x"}},
     "flow:resume": {"resume": {}},
+    "audit:repair": {"repair": ["safe"], "dry_run": False},
 }
 """A body for every request that wants one, by the operation or, where that is not enough, by the rule."""
 

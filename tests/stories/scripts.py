@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from flows.acceptance import Accepted
+from cgflow.audit.finding import Finding
+from cgflow.drivers.contract import VolumeSpec
+from flows.acceptance import Accepted, mint
+from flows.audit.accept import accept
 from tests.support import content
-from tests.support.world import World
+from tests.support.world import CALLER, HOST, World
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a world was, and what was wrong with it, before an operation."""
+
+    state: dict[str, Any]
+    faults: list[str]
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,7 @@ class Script:
     ``forward`` operations have no way back once begun: they end finished. ``deletes``: what they
     were asked for is then gone. ``calls_driver``: the backend has a part in it. ``undone_at``: the
     last step from which there is a way back; those after it are tried again until they are done.
+    ``mends``: what is arranged is drift, of which an audit tells until the operation has succeeded.
     """
 
     arrange: Callable[[World], str]
@@ -25,6 +38,16 @@ class Script:
     deletes: bool = False
     calls_driver: bool = True
     undone_at: str = "record.commit"
+    mends: bool = False
+
+    def start(self, world: World) -> Start:
+        """Return how a world is in which the operation has been arranged."""
+        return Start(world.state(), world.faults() if self.mends else [])
+
+    def faults(self, world: World, start: Start, target: str, *, is_done: bool) -> list[str]:
+        """Return what is wrong with it after the operation, but for what was and has not been mended."""
+        left = [fault for fault in start.faults if not (is_done and target in fault)]
+        return [fault for fault in world.faults() if fault not in left]
 
     @property
     def turns(self) -> bool:
@@ -114,7 +137,45 @@ def _change_members(world: World, outsider: str) -> Accepted:
     return world.update_group(group_id, add=[outsider], remove=members)
 
 
+def _displaced(world: World) -> str:
+    """A group whose place is not on the backend."""
+    made = world.make(_group_alone(world))
+    world.driver.delete_group(made)
+    return made
+
+
+def _group_alone(world: World) -> Accepted:
+    _group(world)
+    return world.accept_group()
+
+
+def _make_place(world: World, group_id: str) -> Accepted:
+    finding = Finding(
+        code="group.missing", subject=group_id, told="There is none.", noun="consistencygroup", host=HOST
+    )
+    return accept(world.desk, CALLER, finding)
+
+
+def _orphan(world: World) -> str:
+    """A volume that no record knows, in a group that has one."""
+    made = mint()
+    world.driver.create_volume(VolumeSpec(made, 1, _group(world)))
+    return made
+
+
+def _remove_orphan(world: World, volume_id: str) -> Accepted:
+    facts = {"size": 1, "group_id": _group(world)}
+    finding = Finding(
+        code="volume.orphan", subject=volume_id, told="Nobody's.", noun="volume", host=HOST, facts=facts
+    )
+    return accept(world.desk, CALLER, finding)
+
+
 SCRIPTS: dict[str, Script] = {
+    "audit.conform": Script(_displaced, _make_place, mends=True),
+    "audit.remove": Script(
+        _orphan, _remove_orphan, forward=True, deletes=True, undone_at="record.release", mends=True
+    ),
     "cgsnapshot.create": Script(_group, lambda world, group: world.accept_cgsnapshot(group)),
     "cgsnapshot.delete": Script(
         _cgsnapshot, lambda world, cgsnapshot: world.delete_cgsnapshot(cgsnapshot), forward=True, deletes=True

@@ -13,6 +13,8 @@ COPIES = [
 ]
 
 SHAPES: dict[str, dict[str, object]] = {
+    "audit.conform": {"what": "place"},
+    "audit.remove": {"what": "volume"},
     "cgsnapshot.create": {"members": MEMBERS},
     "cgsnapshot.delete": {"members": MEMBERS},
     "consistencygroup.create": {},

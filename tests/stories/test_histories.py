@@ -67,7 +67,8 @@ def test_it_is_finished_or_undone(path: Path, tmp_path: Path) -> None:
     assert left["state"] in UNFINISHED, "it was recorded half-done"
     with resumed(history, tmp_path) as w:
         flow = w.finish(Accepted(history["flow_id"], history["resource_id"]))
-        assert w.faults() == []
+        mends = SCRIPTS[history["operation"]].mends and flow.state is not FlowState.SUCCESS
+        assert [fault for fault in w.faults() if not (mends and history["resource_id"] in fault)] == []
     assert flow.epoch > left["epoch"]
     if history["phase"] == FORWARD:
         assert flow.state is FlowState.SUCCESS, flow.reason

@@ -173,7 +173,8 @@ def report(job: Job, world: World, problems: list[str], met: list[str], **more: 
         ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
     states = [str(state) for _, state in ended]
     # An undo that failed has left something, which its end says; what it left is no fault.
-    faults = [] if FlowState.ROLLBACK_FAILED in states else world.faults()
+    is_done = FlowState.SUCCESS in states
+    faults = [] if FlowState.ROLLBACK_FAILED in states else _faults(world, job, is_done=is_done)
     found = {
         "problems": problems + faults,
         "portrait": portrait(world),
@@ -183,6 +184,12 @@ def report(job: Job, world: World, problems: list[str], met: list[str], **more: 
         **more,
     }
     (Path(job.folder) / "found.json").write_text(json.dumps(found))
+
+
+def _faults(world: World, job: Job, *, is_done: bool) -> list[str]:
+    """Return what is wrong, but for what the operation is to mend and has not."""
+    mends = job.operation in SCRIPTS and SCRIPTS[job.operation].mends and not is_done
+    return [fault for fault in world.faults() if not (mends and job.target in fault)]
 
 
 def _steps(world: World, flow_id: str) -> list[str]:

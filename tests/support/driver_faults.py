@@ -1,4 +1,4 @@
-"""Every way in which one driver call of an operation can fail, and what calls an operation makes."""
+"""Every way in which one driver call of an operation can fail, what calls it makes, and how it has to end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 import pytest
 
+from cgflow import records
 from cgflow.drivers.drills import Fault, Kind, When
 from cgflow.drivers.faults import Faults
 from cgflow.engine import conductor, retry
+from cgflow.status import FlowState
 from flows import asking
+from tests.stories.scripts import SCRIPTS, Start
+from tests.support import content
+from tests.support.world import World
 
 WAYS: tuple[tuple[Kind, When], ...] = (
     ("final", "before"),
@@ -93,3 +98,26 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patch.setattr(asking, "BUSY_PAUSES_S", (0.0, 0.0))
         patch.setattr(conductor, "UNDO_ATTEMPTS", 0)
         yield
+
+
+def check_end(w: World, operation: str, target: str, flow: records.Flow, before: Start) -> list[str]:
+    """Return what is wrong with the world after an operation that ended finished or undone."""
+    wrong = SCRIPTS[operation].faults(w, before, target, is_done=flow.state is FlowState.SUCCESS)
+    after = w.state()
+    if flow.state is FlowState.REVERTED:
+        if not SCRIPTS[operation].forward and after != before.state:
+            wrong.append(f"the world was {before.state} and is {after}")
+    elif SCRIPTS[operation].deletes:
+        if target in str(after):
+            wrong.append("what was deleted is still there")
+    elif operation == "volume.extend":
+        if w.get("volume", target).size != 2:
+            wrong.append("the volume was not extended")
+    elif operation == "consistencygroup.update":
+        if w.get("volume", target).consistencygroup_id != flow.resource_id:
+            wrong.append("the volume is no member")
+    elif operation.endswith(".revert"):
+        wrong += content.not_put_back(flow, after["content"])
+    elif flow.resource_id not in str(after["things"]):
+        wrong.append("what was made is not there")
+    return wrong

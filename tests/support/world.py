@@ -23,6 +23,7 @@ from cgflow.drivers.evidence import Level
 from cgflow.quota import limits
 from cgflow.status import UNFINISHED, FlowState
 from flows.acceptance import Accepted, mint
+from flows.audit.look import audit
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
 from flows.consistencygroup import accept_revert as reverts
@@ -33,7 +34,6 @@ from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
 from flows.volume import change
 from tests.support import content
-from tests.support.agreement import disagreements, miscounted, reserved
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -240,12 +240,7 @@ class World:
 
     def faults(self) -> list[str]:
         """Name everything that is not as it must be when no flow is at work."""
-        skips_gib = self.desk.settings.no_snapshot_gb_quota
-        wrong = [
-            *miscounted(self.all, self.usage(), CALLER.project_id, no_snapshot_gb_quota=skips_gib),
-            *reserved(self.database),
-            *disagreements(self.all, self.driver),
-        ]
+        wrong = [str(finding) for finding in audit(self.desk).findings]
         for noun in ROWS_OF:
             wrong += [f"{noun} {t.id} is held by {t.claimed_by}" for t in self.all(noun) if t.claimed_by]
             wrong += [

@@ -23,6 +23,7 @@ from cgflow.drivers.conformance.clones import CloneRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
 from cgflow.drivers.conformance.copies import CopyRules
 from cgflow.drivers.conformance.cuts import CutRules
+from cgflow.drivers.conformance.details import DetailRules
 from cgflow.drivers.conformance.evidence import EvidenceRules
 from cgflow.drivers.conformance.fencing import FencingRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
@@ -60,6 +61,7 @@ class DriverConformance(
     CloneRules,
     MoveRules,
     RestoreRules,
+    DetailRules,
     RestartRules,
     ConcurrencyRules,
     OrderRules,

@@ -8,6 +8,7 @@ import pytest
 
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Restoring, StorageDriver
+from cgflow.drivers.detailing import Detailing
 
 
 class Able:
@@ -51,6 +52,14 @@ class Able:
         driver = self.harness.driver
         if not isinstance(driver, Restoring):
             _skip(driver, "Restoring")
+        return driver
+
+    @property
+    def detailer(self) -> Detailing:
+        """The driver under test, which tells of each object."""
+        driver = self.harness.driver
+        if not isinstance(driver, Detailing):
+            _skip(driver, "Detailing")
         return driver
 
 

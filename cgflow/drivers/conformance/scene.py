@@ -233,6 +233,16 @@ class Scene(Able):
         found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(copy))
         expect(found is known, f"{when}, has_snapshot must be {known}, not {found!r}")
 
+    @property
+    def volumes(self) -> list[VolumeSpec]:
+        """The volumes that ought to exist now."""
+        return list(self._volumes.values())
+
+    @property
+    def copies(self) -> list[SnapshotSpec]:
+        """The copies that ought to exist now."""
+        return list(self._copies.values())
+
     def expected(self, group: str | None = None) -> Inventory:
         """Return what ought to exist now, in all or in one group."""
         copies = {copy.id for copy in self._copies.values() if group in (None, copy.group_id)}

@@ -18,6 +18,7 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
 from cgflow.drivers.evidence import Level, capabilities, read_level
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.memory.content import GIB
@@ -67,7 +68,7 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     return MemoryDriver(name=name, capacity_gib=float(capacity), level=level, state_file=state_file)
 
 
-class MemoryDriver(Copies, Rearranging, StorageDriver):
+class MemoryDriver(Copies, Rearranging, Detailing, StorageDriver):
     """A backend in memory; with a ``state_file``, ``start`` finds what a killed process left.
 
     Safe for any number of threads. A ``state_file`` serves one process at a time.
@@ -154,17 +155,31 @@ class MemoryDriver(Copies, Rearranging, StorageDriver):
         data: JSON = {"backend": self.name, "volume": volume.id, "read_only": False, "size_bytes": size}
         return Connection("memory", data)
 
+    def detail(self) -> Detail:
+        with self._lock:
+            return Detail(
+                self._inventory(None),
+                {v.id: HeldVolume(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
+                {
+                    copy.spec.id: HeldCopy(copy.spec.volume_id, copy.spec.group_id)
+                    for copy in self._state.copies.values()
+                },
+            )
+
     def inventory(self, group_id: str | None = None) -> Inventory:
         with self._lock:
-            copies = [copy for copy in self._state.copies.values() if group_id in (None, copy.spec.group_id)]
-            volumes = [v for v in self._state.volumes.values() if group_id in (None, v.group_id)]
-            return Inventory(
-                groups=frozenset(group for group in self._state.groups if group_id in (None, group)),
-                volumes=frozenset(volume.id for volume in volumes),
-                snapshots=frozenset(copy.spec.id for copy in copies),
-                exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
-                restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
-            )
+            return self._inventory(group_id)
+
+    def _inventory(self, group_id: str | None) -> Inventory:
+        copies = [copy for copy in self._state.copies.values() if group_id in (None, copy.spec.group_id)]
+        volumes = [v for v in self._state.volumes.values() if group_id in (None, v.group_id)]
+        return Inventory(
+            groups=frozenset(group for group in self._state.groups if group_id in (None, group)),
+            volumes=frozenset(volume.id for volume in volumes),
+            snapshots=frozenset(copy.spec.id for copy in copies),
+            exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
+            restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
+        )
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
         """Write as a client of a volume would. Raises: FinalDriverError, past the end or if there is none."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
+from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
 from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.qsd import listening, volumes
@@ -27,6 +28,7 @@ from cgflow.drivers.qsd.home import Home, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
 from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.rearranging import Rearranging
+from cgflow.drivers.qsd.records import Manifest
 from cgflow.drivers.qsd.recovery import settled
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import ConfigError, FinalDriverError
@@ -45,7 +47,7 @@ OPTIONS: list[cfg.Opt] = [
 ]
 
 
-class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
+class QsdDriver(Copies, Rearranging, Filing, Detailing, StorageDriver):
     """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD."""
 
     def __init__(
@@ -148,15 +150,34 @@ class QsdDriver(Copies, Rearranging, Filing, StorageDriver):
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract; never waits behind other work."""
         homes = [home for home in self._homes.all() if group_id is None or home.id == group_id]
-        held = [volume for home in homes for volume in home.manifest.held()]
-        problems = self._homes.problems(group_id)
+        return self._inventory([home.manifest for home in homes], group_id)
+
+    def detail(self) -> Detail:
+        """See the contract; never waits behind other work. A volume on its way is where it goes."""
+        manifests = [home.manifest for home in self._homes.all()]
+        groups = frozenset(manifest.home_id for manifest in manifests if manifest.is_group)
+        held = [(volume, manifest.home_id) for manifest in manifests for volume in manifest.volumes.values()]
+        held += [(one.volume, one.to) for manifest in manifests for one in manifest.leaving.values()]
+        placed = [(volume, home_id if home_id in groups else None) for volume, home_id in held]
+        return Detail(
+            self._inventory(manifests, None),
+            {volume.id: HeldVolume(volume.size_bytes, group_id) for volume, group_id in placed},
+            {
+                key: HeldCopy(volume.id, group_id)
+                for volume, group_id in placed
+                for key in (*volume.bound, *volume.pending)
+            },
+        )
+
+    def _inventory(self, manifests: Sequence[Manifest], group_id: str | None) -> Inventory:
+        held = [volume for manifest in manifests for volume in manifest.held()]
         return Inventory(
-            groups=frozenset(home.id for home in homes if home.manifest.is_group),
+            groups=frozenset(manifest.home_id for manifest in manifests if manifest.is_group),
             volumes=frozenset(volume.id for volume in held),
             snapshots=frozenset(key for volume in held for key in (*volume.bound, *volume.pending)),
             exports=frozenset(key for volume in held for key in volume.exported),
             restores=frozenset(volume.kept.restore_id for volume in held if volume.kept is not None),
-            problems=tuple(problems),
+            problems=tuple(self._homes.problems(group_id)),
         )
 
     def wait_until_swept(self, seconds: float) -> bool:

@@ -1,0 +1,38 @@
+"""The audit: ``/audit``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.views import MethodView
+
+from api.auth import authorize
+from api.blueprint import Blueprint
+from api.current import caller, desk
+from api.schemas import audit as schemas
+from flows.audit.look import audit
+from flows.audit.repair import repair
+
+blueprint = Blueprint("audit", "Whether records, quota, flows and backends tell of the same things.")
+
+
+@blueprint.route("/audit")
+class Audit(MethodView):
+    """Everything that this process serves."""
+
+    @blueprint.takes(schemas.AuditIn, location="query")
+    @blueprint.gives(200, schemas.AuditEnvelope, 404)
+    def get(self, query: dict[str, Any]) -> dict[str, object]:
+        """Look, and name all drift. Changes nothing; what flows are at work on is no drift."""
+        authorize("audit:get")
+        return schemas.shown(audit(desk(), query["backend"]))
+
+    @blueprint.takes(schemas.RepairIn)
+    @blueprint.gives(200, schemas.AuditEnvelope, 404)
+    def post(self, body: dict[str, Any]) -> dict[str, object]:
+        """Look, and repair what is named: kinds, findings, or ``safe``. By default only say what would be."""
+        authorize("audit:repair")
+        report, repairs = repair(
+            desk(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"]
+        )
+        return schemas.shown(report, repairs)

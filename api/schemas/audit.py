@@ -1,0 +1,116 @@
+"""The audit on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from api.schemas.fields import Flag, Moment, Names, Text
+from cgflow.audit.auditing import Report
+from cgflow.audit.finding import Finding
+from cgflow.audit.kinds import KINDS
+from flows.audit.repair import ACCEPTED, DONE, PLANNED, REFUSED, Repair
+
+_CODE = {"enum": sorted(KINDS), "description": "The kind of drift; stable."}
+_STATES = (PLANNED, DONE, ACCEPTED, REFUSED)
+
+
+def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, object]:
+    """Return what an audit found, and what became of what it was to repair."""
+    audit: dict[str, Any] = {
+        "at": report.at,
+        "findings": [_finding(one) for one in report.findings],
+        "backends": [vars(one) for one in report.backends],
+    }
+    if repairs is not None:
+        audit["repairs"] = [
+            {
+                "finding_id": one.finding.id,
+                "state": one.state,
+                "flow_id": one.flow_id,
+                "reason": one.reason,
+            }
+            for one in repairs
+        ]
+    return {"audit": audit}
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    kind = finding.kind
+    return {
+        "id": finding.id,
+        "code": finding.code,
+        "resource_type": finding.noun,
+        "resource_id": finding.subject,
+        "name": finding.name,
+        "backend": finding.host,
+        "message": finding.told,
+        "meaning": kind.means,
+        "repair": kind.repair,
+        "repairable": kind.is_repairable,
+        "safe": kind.is_repairable and kind.is_safe,
+    }
+
+
+class AuditIn(Schema):
+    """What is looked at."""
+
+    backend = Text(load_default=None, metadata={"description": "Only this backend and what is on it."})
+
+
+class RepairIn(Schema):
+    """What is to be repaired."""
+
+    repair = Names(max=1000)
+    dry_run = Flag(
+        load_default=True, metadata={"description": "Only say what would be done; false has it done."}
+    )
+    backend = Text(load_default=None, allow_none=True, metadata={"description": "Only on this backend."})
+
+
+class FindingOut(Schema):
+    """One drift. ``safe`` ones are repaired without loss; the others only when they are named."""
+
+    id = fields.String()
+    code = fields.String(metadata=_CODE)
+    resource_type = fields.String()
+    resource_id = fields.String()
+    name = fields.String(allow_none=True)
+    backend = fields.String(allow_none=True)
+    message = fields.String()
+    meaning = fields.String()
+    repair = fields.String(
+        metadata={"description": "What the repair does, or what to do by hand if there is none."}
+    )
+    repairable = fields.Boolean()
+    safe = fields.Boolean()
+
+
+class ComparedOut(Schema):
+    """One backend, and whether it was compared; ``reason`` says why not, or not in full."""
+
+    name = fields.String()
+    is_compared = fields.Boolean(data_key="compared")
+    reason = fields.String(allow_none=True)
+
+
+class RepairOut(Schema):
+    """What became of one finding that was to be repaired; a flow that is at it can be followed."""
+
+    finding_id = fields.String()
+    state = fields.String(metadata={"enum": list(_STATES)})
+    flow_id = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True)
+
+
+class AuditOut(Schema):
+    """What was found. ``repairs`` are there when repairs were asked for."""
+
+    at = Moment()
+    findings = fields.List(fields.Nested(FindingOut))
+    backends = fields.List(fields.Nested(ComparedOut))
+    repairs = fields.List(fields.Nested(RepairOut))
+
+
+AuditEnvelope = Schema.from_dict({"audit": fields.Nested(AuditOut)}, name="AuditEnvelope")

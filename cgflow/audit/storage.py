@@ -1,0 +1,170 @@
+"""Records against what a backend has: which is there without the other, and where they differ.
+
+What may be concluded follows from the order of the looks (see ``auditing``):
+a record that rested at the looks before and after the backend's answer rested
+all the while, and has to be in it; an object that was in two answers was there
+at the look between them, and has to have a record then, or a flow that names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from cgflow.audit.finding import Finding, of_row
+from cgflow.audit.rows import Row, Rows
+from cgflow.audit.stock import Stock
+from cgflow.drivers.detailing import HeldVolume
+
+GIB = 1024**3
+READABLE = ("available",)
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The looks at one backend: rows, its answer, rows, and what was in that answer and in the next.
+
+    ``but`` is a flow whose own hold does not count: it asks on behalf of what it holds.
+    """
+
+    host: str
+    before: Rows
+    answer: Stock
+    after: Rows
+    lasting: Stock
+    but: str | None = None
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Every id that a flow was given which is open at the second look at the rows."""
+        others = (flow.names for flow in self.after.flows.values() if flow.id != self.but)
+        return frozenset().union(*others)
+
+    def resting(self, noun: str) -> Iterator[Row]:
+        """Return the records of this backend that no flow has touched between the looks, or may touch yet."""
+        for row in self.after.of(noun):
+            earlier = self.before.things.get(row.id)
+            if row.host == self.host and earlier is not None and self._rested(earlier, row):
+                yield row
+
+    def _rested(self, earlier: Row, row: Row) -> bool:
+        return (
+            earlier.touched == row.touched
+            and row.claimed_by in (None, self.but)
+            and not self._is_open(self.before, row.flow_id)
+            and not self._is_open(self.after, row.flow_id)
+        )
+
+    def _is_open(self, rows: Rows, flow_id: str | None) -> bool:
+        return flow_id in rows.flows and flow_id != self.but
+
+
+def compare(looks: Looks) -> Iterator[Finding]:
+    """Name everything in which the records and the backend differ."""
+    yield from _problems(looks)
+    if looks.lasting.refusal is not None:
+        return
+    yield from _orphans(looks)
+    yield from _exports(looks)
+    if looks.answer.is_whole:
+        yield from _missing(looks)
+    if looks.answer.is_detailed:
+        for row in looks.resting("volume"):
+            held = looks.answer.volumes.get(row.id)
+            if held is not None and not row.never_was:
+                yield from _shape(row, held)
+
+
+def _problems(looks: Looks) -> Iterator[Finding]:
+    host = looks.host
+    if looks.lasting.refusal is not None:
+        told = f"Backend {host} did not say what it has: {looks.lasting.refusal}"
+        yield Finding(code="backend.unreachable", subject=host, told=told, noun="backend", host=host)
+    for text in looks.lasting.inventory.problems:
+        ids = _ID.findall(text)
+        # A flow that is at work there is told of it by itself.
+        if looks.named.isdisjoint(ids):
+            where = ids[0] if ids else host
+            told = f"Backend {host} reports: {text}"
+            yield Finding(code="backend.problem", subject=where, told=told, noun="backend", host=host)
+
+
+def _missing(looks: Looks) -> Iterator[Finding]:
+    there = looks.answer.inventory
+    for noun, code, held in (
+        ("consistencygroup", "group.missing", there.groups),
+        ("volume", "volume.missing", there.volumes),
+        ("snapshot", "snapshot.missing", there.snapshots),
+    ):
+        for row in looks.resting(noun):
+            if row.id not in held and not row.never_was and not _is_given_up(row):
+                yield of_row(code, row, f"{_named(row)} is {row.status}, and backend {row.host} has no such.")
+
+
+def _is_given_up(row: Row) -> bool:
+    """Whether a record promises no data any more; it counts on, and may be reset should they come back."""
+    return row.noun != "consistencygroup" and row.status == "error"
+
+
+def _orphans(looks: Looks) -> Iterator[Finding]:
+    there = looks.lasting.inventory
+    known = looks.after.things.keys() | looks.named
+    for id_ in sorted(there.groups - known):
+        yield _orphan(looks, "group.orphan", id_, "the place of a consistency group", noun="consistencygroup")
+    for id_ in sorted(there.volumes - known):
+        held = looks.lasting.volumes.get(id_)
+        facts = {"size": _gib(held), "group_id": held.group_id} if held is not None else {}
+        yield _orphan(looks, "volume.orphan", id_, "a volume", noun="volume", **facts)
+    for id_ in sorted(there.snapshots - known):
+        copy = looks.lasting.copies.get(id_)
+        facts = {"volume_id": copy.volume_id, "group_id": copy.group_id} if copy is not None else {}
+        of = f" of volume {copy.volume_id}" if copy is not None else ""
+        yield _orphan(looks, "snapshot.orphan", id_, f"a copy{of}", noun="snapshot", **facts)
+    for id_ in sorted(there.restores - looks.named):
+        yield _orphan(looks, "restore.kept", id_, "what volumes held before restore", noun="volume")
+
+
+def _orphan(looks: Looks, code: str, id_: str, what: str, *, noun: str, **facts: object) -> Finding:
+    told = f"Backend {looks.host} has {what} {id_}, which no record and no open flow knows."
+    return Finding(code=code, subject=id_, told=told, noun=noun, host=looks.host, facts=dict(facts))
+
+
+def _exports(looks: Looks) -> Iterator[Finding]:
+    exported = looks.lasting.inventory.exports
+    for row in looks.resting("snapshot"):
+        earlier = looks.before.things[row.id]
+        if row.id in exported and row.status not in READABLE and earlier.status == row.status:
+            yield of_row("snapshot.exported", row, f"{_named(row)} is {row.status}, and can be read.")
+
+
+def _shape(row: Row, held: HeldVolume) -> Iterator[Finding]:
+    size = f"has {_gib(held)} GiB on backend {row.host}, and {row.size} by its record"
+    if held.size_bytes < row.size * GIB:
+        yield of_row("volume.smaller", row, f"{_named(row)} {size}.", size=_gib(held), group_id=held.group_id)
+    elif held.size_bytes > row.size * GIB:
+        yield of_row("volume.larger", row, f"{_named(row)} {size}.", size=_gib(held))
+    if row.group_gone:
+        told = f"{_named(row)} is of consistency group {row.group_id}, which is deleted."
+        yield of_row("volume.group_gone", row, told, group_id=held.group_id)
+    elif held.group_id != row.group_id:
+        told = (
+            f"{_named(row)} is of {_group(row.group_id)} by its record, and of {_group(held.group_id)} on "
+            f"backend {row.host}."
+        )
+        yield of_row("volume.elsewhere", row, told, group_id=held.group_id)
+
+
+def _gib(held: HeldVolume) -> int:
+    """Return a size in GiB, rounded up: what is begun counts."""
+    return -(-held.size_bytes // GIB)
+
+
+def _group(group_id: str | None) -> str:
+    return "no consistency group" if group_id is None else f"consistency group {group_id}"
+
+
+def _named(row: Row) -> str:
+    return f"{row.noun} {row.id}" + (f" ({row.name})" if row.name else "")

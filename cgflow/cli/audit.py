@@ -1,0 +1,103 @@
+"""``cgflow audit``: what records and backends tell differently, and having it repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import click
+
+from cgflow.cli.ending import ExitCode
+from cgflow.cli.session import Session, with_session
+
+
+@click.command()
+@with_session
+@click.option("--backend", metavar="NAME", help="Only this one (host@backend) and what is on it.")
+@click.option(
+    "--repair",
+    "wanted",
+    multiple=True,
+    metavar="WHAT",
+    help="A kind, a finding by its id, or 'safe'; may be repeated. Without --apply it is only told what "
+    "would be done.",
+)
+@click.option("--apply", "is_applied", is_flag=True, help="Have done what --repair names, and audit again.")
+@click.pass_context
+def audit(
+    ctx: click.Context, session: Session, backend: str | None, wanted: tuple[str, ...], is_applied: bool
+) -> None:
+    """Compare records, quota, claims, flows and backends; name what differs, and repair it.
+
+    What running flows are at work on is no drift. Ends with 0 if all agree, with 6 if something differs.
+    """
+    if is_applied and not wanted:
+        raise click.UsageError("--apply does what --repair names: give --repair as well.")
+    client = session.client.audit
+    found = client.look(backend) if not wanted else client.repair(
+        list(wanted), dry_run=not is_applied, backend=backend
+    )  # fmt: skip
+    told: dict[str, Any] = {"audit": found}
+    left = found
+    if is_applied:
+        told["flows"] = [_ended(session, one["flow_id"]) for one in found["repairs"] if one["flow_id"]]
+        left = told["left"] = client.look(backend)
+    if session.out.as_json:
+        session.out.json(told)
+    else:
+        for line in _lines(found, told):
+            session.out.line(line)
+    if left["findings"]:
+        ctx.exit(ExitCode.DRIFT)
+
+
+def _ended(session: Session, flow_id: str) -> dict[str, Any]:
+    """See a flow to its end. Raises: ServiceUnreachable."""
+    following = session.client.flows.follow(flow_id)
+    while True:
+        try:
+            next(following)
+        except StopIteration as end:
+            flow: dict[str, Any] = end.value
+            return flow
+
+
+def _lines(found: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
+    for backend in found["backends"]:
+        how = "compared" if backend["compared"] else "not compared"
+        yield f"Backend {backend['name']}: {how}.{_behind(backend['reason'])}"
+    yield from _findings(found)
+    for one in found.get("repairs", ()):
+        flow = f" by flow {one['flow_id']}" if one["flow_id"] else ""
+        yield f"{one['finding_id']}: {one['state']}{flow}.{_behind(one['reason'])}"
+    for flow in told.get("flows", ()):
+        yield f"Flow {flow['id']} ({flow['operation']}): {flow['state']}.{_behind(flow.get('reason'))}"
+    if "left" in told:
+        yield "After the repairs:"
+        yield from _findings(told["left"])
+
+
+def _findings(found: dict[str, Any]) -> Iterator[str]:
+    findings = sorted(found["findings"], key=lambda one: one["id"])
+    for code, of_kind in groupby(findings, key=lambda one: one["code"]):
+        each = list(of_kind)
+        yield f"{code} ({len(each)})"
+        yield f"  {each[0]['meaning']}"
+        yield f"  {_offer(each[0])}"
+        for one in each:
+            yield f"  - {one['message']}"
+            yield f"    {one['id']}"
+    if not findings:
+        yield "Nothing differs."
+
+
+def _offer(finding: dict[str, Any]) -> str:
+    if not finding["repairable"]:
+        return f"By hand: {finding['repair']}"
+    how = "Repair" if finding["safe"] else "Repair, only if it is named"
+    return f"{how}: {finding['repair']}"
+
+
+def _behind(reason: str | None) -> str:
+    return f" {reason}" if reason else ""

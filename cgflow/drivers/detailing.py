@@ -1,0 +1,47 @@
+"""The part of the contract for audits: what a driver may tell of each object that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from cgflow.drivers.contract import Inventory
+
+
+@dataclass(frozen=True)
+class HeldVolume:
+    """A volume that exists: its size, and the group in whose place it is, None if it is in none."""
+
+    size_bytes: int
+    group_id: str | None
+
+
+@dataclass(frozen=True)
+class HeldCopy:
+    """A copy that exists, in whatever state: whose it is, and the group in whose place that volume is."""
+
+    volume_id: str
+    group_id: str | None
+
+
+@dataclass(frozen=True)
+class Detail:
+    """All that exists, by id. What the inventory lists is here, and the other way round."""
+
+    inventory: Inventory
+    volumes: Mapping[str, HeldVolume] = field(default_factory=dict)
+    copies: Mapping[str, HeldCopy] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Detailing(Protocol):
+    """The ability to tell sizes and places of everything at once.
+
+    Without it an audit compares what exists and not how large it is or where,
+    and cannot remove a copy that no record knows, for it does not know whose it is.
+    """
+
+    def detail(self) -> Detail:
+        """Return all that exists, in one answer. Reads only. Raises: DriverError."""
+        ...

@@ -1,0 +1,33 @@
+"""Make the backend as the record says: the place of a group, the size of a volume, the group it is in.
+
+Whether it is still so is looked at again first, with the record held. A
+failure leaves the backend as it was found.
+"""
+
+from __future__ import annotations
+
+from taskflow.flow import Flow
+from taskflow.patterns import linear_flow
+
+from cgflow.engine.task import Task
+from flows.segments import Member
+from flows.tasks import audit, driver, membership
+
+PLACE, SIZE, MEMBER = "place", "size", "member"
+
+
+def conform(what: str, member: Member | None = None) -> Flow:
+    """Build the story for one kind of thing; a member is given by its ``volume_id``."""
+    return linear_flow.Flow("audit.conform").add(
+        audit.ClaimForRepair(), audit.Confirm(), _step(what, member), audit.CommitRepair()
+    )
+
+
+def _step(what: str, member: Member | None) -> Task:
+    match what:
+        case "place":
+            return driver.CreateGroup()
+        case "size":
+            return driver.ExtendVolume()
+        case _:
+            return membership.MoveVolume(member)

@@ -1,0 +1,193 @@
+"""Repairs of the records alone: one transaction, in which each finding is looked at again.
+
+What contradicts other records is found anew in that transaction. What
+contradicts a backend still does if no flow has touched the record since.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from cgflow.audit import bookkeeping
+from cgflow.audit import rows as looks
+from cgflow.audit.finding import Finding
+from cgflow.audit.rows import Row, Rows
+from cgflow.context import RequestContext
+from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import transfer as transfers
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.errors import NotFound
+from cgflow.quota import ledger, usage
+from cgflow.quota.held import count
+from cgflow.status import Status
+from flows.acceptance import Desk
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Mend:
+    """What the repairs of one transaction share."""
+
+    session: Session
+    rows: Rows
+    by: str
+    no_snapshot_gb_quota: bool
+
+    def because(self, finding: Finding) -> str:
+        """Return the reason that the record shows from then on."""
+        return f"{finding.told} Repaired ({finding.code}) by {self.by}."
+
+
+def mend(desk: Desk, context: RequestContext, findings: Iterable[Finding]) -> list[Finding]:
+    """Repair these findings as far as they still hold, and return those that were."""
+    # Usage is written first: what the others give back or take is then added to what is right.
+    ordered = sorted(findings, key=lambda one: not one.code.startswith("quota."))
+    if not ordered:
+        return []
+    with desk.database.write() as session:
+        # In the order of every acceptance: things first, then what they count.
+        seen = (one.row for one in ordered if one.row is not None)
+        for row in sorted(seen, key=lambda row: (row.noun, row.id)):
+            _lock(session, row)
+        usage.lock_all(session)
+        now = looks.read(session)
+        settings = desk.settings
+        shared = Mend(
+            session,
+            now,
+            f"{context.user_id} ({context.request_id})",
+            no_snapshot_gb_quota=settings.no_snapshot_gb_quota,
+        )
+        done = list(_done(shared, ordered))
+    for one in done:
+        LOG.warning("repaired by %s: %s", context.user_id, one)
+    return done
+
+
+def _done(mend: Mend, findings: list[Finding]) -> Iterator[Finding]:
+    among_rows = {
+        one.id: one for one in bookkeeping.compare(mend.rows, no_snapshot_gb_quota=mend.no_snapshot_gb_quota)
+    }
+    for seen in findings:
+        if seen.code in _OF_STORAGE:
+            holds = seen if _is_untouched(seen, mend.rows) else None
+        else:
+            holds = among_rows.get(seen.id)
+        if holds is not None:
+            _MENDS[holds.code](mend, holds)
+            yield holds
+
+
+def _lock(session: Session, row: Row) -> None:
+    try:
+        ROWS_OF[row.noun].lock(session, row.id, None)
+    except NotFound:
+        # It is deleted since; what was found of it does not hold any more.
+        return
+
+
+def _is_untouched(finding: Finding, rows: Rows) -> bool:
+    row = finding.row
+    now = rows.things.get(row.id) if row is not None else None
+    if row is None or now is None:
+        return False
+    return (now.touched, now.status) == (row.touched, row.status)
+
+
+def _missing(mend: Mend, finding: Finding) -> None:
+    row, reason = _row(finding), mend.because(finding)
+    ROWS_OF[row.noun].edit(mend.session, row.id, status=Status.ERROR.value, reason=reason)
+    whole = mend.rows.things.get(row.cgsnapshot_id or "")
+    if whole is not None and whole.claimed_by is None and whole.status == Status.AVAILABLE:
+        ROWS_OF["cgsnapshot"].edit(mend.session, whole.id, status=Status.ERROR.value, reason=reason)
+
+
+def _larger(mend: Mend, finding: Finding) -> None:
+    row, size = _row(finding), int(finding.facts["size"])
+    _count(mend, row, -1, row.size)
+    _count(mend, row, 1, size)
+    ROWS_OF[row.noun].edit(mend.session, row.id, size=size)
+
+
+def _unoffered(mend: Mend, finding: Finding) -> None:
+    ROWS_OF["volume"].edit(mend.session, finding.subject, status=Status.AVAILABLE.value)
+
+
+def _incomplete(mend: Mend, finding: Finding) -> None:
+    reason = mend.because(finding)
+    ROWS_OF["cgsnapshot"].edit(mend.session, finding.subject, status=Status.ERROR.value, reason=reason)
+
+
+def _passing(mend: Mend, finding: Finding) -> None:
+    row = _row(finding)
+    rest = bookkeeping.rest_of(row)
+    ROWS_OF[row.noun].edit(mend.session, row.id, status=rest.value, reason=mend.because(finding))
+
+
+def _claim(mend: Mend, finding: Finding) -> None:
+    row, rows = _row(finding), ROWS_OF[_row(finding).noun]
+    holder, rest = str(row.claimed_by), bookkeeping.rest_of(row)
+    if rest == row.status:
+        rows.release(mend.session, [row.id], holder)
+    else:
+        rows.settle(mend.session, [row.id], holder, rest, mend.because(finding))
+
+
+def _usage(mend: Mend, finding: Finding) -> None:
+    project_id, resource = finding.facts["project_id"], finding.facts["resource"]
+    usages = usage.read(mend.session, project_id, [resource])
+    if finding.code == "quota.usage":
+        usages[resource].in_use = finding.facts["right"]
+    else:
+        usages[resource].reserved = finding.facts["right"]
+    usage.write(mend.session, project_id, usages)
+
+
+def _reservation(mend: Mend, finding: Finding) -> None:
+    ledger.cancel(mend.session, finding.subject)
+
+
+def _attachment(mend: Mend, finding: Finding) -> None:
+    attachments.end(mend.session, finding.subject)
+
+
+def _transfer(mend: Mend, finding: Finding) -> None:
+    transfers.end(mend.session, finding.subject)
+
+
+def _count(mend: Mend, row: Row, times: int, size: int) -> None:
+    """Count a thing of this size once more or once less, past any limit: it is there, or it is not."""
+    if not row.consumes_quota:
+        return
+    deltas = count(row.noun, size, row.type_name, no_snapshot_gb_quota=mend.no_snapshot_gb_quota)
+    usages = usage.read(mend.session, row.project_id, list(deltas))
+    for resource, delta in deltas.items():
+        usage.add_in_use(usages, row.project_id, resource, times * delta)
+    usage.write(mend.session, row.project_id, usages)
+
+
+def _row(finding: Finding) -> Row:
+    assert finding.row is not None  # noqa: S101 - these are found by their records
+    return finding.row
+
+
+_OF_STORAGE = frozenset({"volume.missing", "snapshot.missing", "volume.larger"})
+_MENDS: dict[str, Callable[[Mend, Finding], None]] = {
+    "volume.missing": _missing,
+    "snapshot.missing": _missing,
+    "volume.larger": _larger,
+    "volume.unoffered": _unoffered,
+    "cgsnapshot.incomplete": _incomplete,
+    "status.passing": _passing,
+    "claim.left": _claim,
+    "quota.usage": _usage,
+    "quota.reserved": _usage,
+    "reservation.left": _reservation,
+    "attachment.volume_gone": _attachment,
+    "transfer.not_waiting": _transfer,
+}

@@ -1,0 +1,162 @@
+"""Steps of the repairs that an audit asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cgflow.audit.auditing import Auditor
+from cgflow.db.database import Database
+from cgflow.db.repositories import message as messages
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.drivers.contract import SnapshotSpec
+from cgflow.engine.supervisor import reason_from
+from cgflow.engine.task import Task
+from cgflow.errors import InvalidState
+from cgflow.settings import Settings
+from cgflow.status import Status
+from flows.asking import ask, expect_restore
+from flows.tasks.claim import Claim, Claims, Failures, release_others
+from flows.tasks.clone import Source
+from flows.tasks.driver import Drivers, group_driver
+from flows.tasks.record import Commit
+from flows.tasks.restore import restoring_driver
+
+
+class ClaimForRepair(Claim):
+    """Hold the records around what is repaired.
+
+    Revert: let them go as they were, with the reason why it was not repaired.
+    ``rested`` is the status of the record itself, None if there is none.
+    """
+
+    atom = "claim.repair"
+
+    def revert(
+        self,
+        database: Database,
+        flow_id: str,
+        resource_type: str,
+        resource_id: str,
+        claims: Claims,
+        rested: str | None,
+        flow_failures: Failures,
+        **_: object,
+    ) -> None:
+        reason = reason_from(flow_failures.values())
+        with database.write() as session:
+            messages.tell(session, flow_id, messages.UNDONE, reason)
+            if rested is not None:
+                ROWS_OF[resource_type].settle(session, [resource_id], flow_id, Status(rested), reason)
+            release_others(session, flow_id, claims)
+
+
+class Confirm(Task):
+    """Look again, now that nothing else can begin, and refuse to repair what is not so any more.
+
+    Revert: nothing was changed.
+    """
+
+    atom = "audit.confirm"
+
+    def execute(
+        self,
+        database: Database,
+        drivers: Drivers,
+        settings: Settings,
+        flow_id: str,
+        host: str,
+        finding_id: str,
+    ) -> None:
+        auditor = Auditor(database, settings, drivers)
+        if not auditor.still(host, finding_id, flow_id):
+            raise InvalidState(f"{finding_id} is not so any more, or a flow is at work there: audit again.")
+
+
+class Unexport(Task):
+    """Withdraw the address of a copy.
+
+    Revert: nothing comes back; who may read the copy asks for its address again.
+    """
+
+    atom = "driver.unexport"
+
+    def execute(
+        self, drivers: Drivers, host: str, resource_id: str, group_id: str | None, volume_id: str, cut_id: str
+    ) -> None:
+        spec = SnapshotSpec(resource_id, volume_id, cut_id, group_id)
+        ask(group_driver(drivers, host).unexport_snapshot, spec)
+
+
+class EndRestore(Task):
+    """Forget what volumes held before a restore, or put it back, as the flow that made it had ended.
+
+    Revert: nothing comes back.
+    """
+
+    atom = "driver.end_restore"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        group_id: str | None,
+        restore_id: str,
+        sources: list[Source],
+        is_put_back: bool,
+    ) -> None:
+        driver = restoring_driver(drivers, host)
+        specs = [SnapshotSpec(**source) for source in sources]  # type: ignore[arg-type]
+        ask(driver.undo_restore if is_put_back else driver.finish_restore, restore_id, specs)
+        expect_restore(drivers[host], restore_id, group_id, kept=False)
+
+
+class Release(Task):
+    """Let the records go, as they are.
+
+    Revert: they stay free: what was removed does not come back.
+    """
+
+    atom = "record.release"
+
+    def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
+        with database.write() as session:
+            release_others(session, flow_id, claims)
+
+
+class CommitRepair(Commit):
+    """Write what the repair changes in the record, if anything, and let all go.
+
+    Revert: take it back into the flow's hold, as it was before.
+    """
+
+    atom = "record.commit"
+
+    def execute(
+        self,
+        database: Database,
+        flow_id: str,
+        resource_type: str,
+        resource_id: str,
+        claims: Claims,
+        columns: Mapping[str, Any],
+    ) -> None:
+        with database.write() as session:
+            if columns:
+                ROWS_OF[resource_type].change(session, [resource_id], flow_id, **columns)
+            release_others(session, flow_id, claims)
+
+    def revert(  # type: ignore[override]  # a step is called by the names in its signature
+        self,
+        database: Database,
+        flow_id: str,
+        resource_type: str,
+        resource_id: str,
+        claims: Claims,
+        former: Mapping[str, Any],
+        **_: object,
+    ) -> None:
+        super().revert(database, flow_id, claims)
+        if former:
+            with database.write() as session:
+                ROWS_OF[resource_type].change(session, [resource_id], flow_id, **former)

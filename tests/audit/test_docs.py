@@ -1,0 +1,48 @@
+"""The table of kinds in docs/audit.md is that of the code.
+
+After a change of the kinds it is written anew with ``python -m tests.audit.test_docs``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cgflow.audit.kinds import KINDS, Kind, Mending
+from tests.architecture.file_sizes import ROOT
+
+DOCUMENT = ROOT / "docs" / "audit.md"
+_HOW = {
+    Mending.RECORDS: "records",
+    Mending.REMOVAL: "flow `audit.remove`",
+    Mending.CONFORMING: "flow `audit.conform`",
+    Mending.RESUMING: "its own flow",
+    Mending.BY_HAND: "by hand",
+}
+
+
+def table() -> str:
+    """Render the kinds."""
+    rows = ["| Code | What it means | What the repair does | How | Safe |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{kind.code}` | {kind.means} | {kind.repair} | {_HOW[kind.mending]} | {_safe(kind)} |"
+        for kind in KINDS.values()
+    ]
+    return "\n".join(["<!-- kinds -->", "", *rows])
+
+
+def _safe(kind: Kind) -> str:
+    if not kind.is_repairable:
+        return "–"
+    return "yes" if kind.is_safe else "no"
+
+
+def written() -> str:
+    return re.sub(r"<!-- kinds -->\n*(\|[^\n]*\n)*\n*", lambda _: table() + "\n\n", DOCUMENT.read_text())
+
+
+def test_the_table_is_current() -> None:
+    assert DOCUMENT.read_text() == written()
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(written())

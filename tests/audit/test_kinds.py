@@ -1,0 +1,181 @@
+"""Every kind of drift is planted, found as exactly that, repaired, and gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from cgflow.audit.kinds import KINDS
+from cgflow.drivers.contract import Inventory
+from cgflow.drivers.detailing import Detail
+from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine import conductor
+from cgflow.status import FlowState
+from flows.acceptance import Accepted
+from flows.audit import repair
+from flows.audit.look import audit
+from tests.support import drift
+from tests.support.world import CALLER, World, world
+
+
+@pytest.fixture(scope="module")
+def w(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world in which there is something of everything, that is in order."""
+    with world(tmp_path_factory.mktemp("audit"), MemoryDriver()) as made:
+        made.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
+        made.make(made.accept_cgsnapshot(drift.a_group(made)))
+        made.make(made.accept_snapshot(made.make(made.accept_volume())))
+        assert made.faults() == []
+        yield made
+
+
+def found(w: World) -> list[str]:
+    return [one.id for one in audit(w.desk).findings]
+
+
+def repaired(w: World, *wanted: str) -> list[repair.Repair]:
+    """Repair, and see the flows to their ends."""
+    _, repairs = repair.repair(w.desk, CALLER, wanted, dry_run=False)
+    for one in repairs:
+        if one.flow_id is not None:
+            flow = w.finish(Accepted(one.flow_id, one.finding.subject))
+            assert flow.state is FlowState.SUCCESS, flow.reason
+    return repairs
+
+
+def test_everything_that_can_be_repaired_is_planted() -> None:
+    assert set(drift.PLANTS) == {code for code, kind in KINDS.items() if kind.is_repairable}
+
+
+@pytest.mark.parametrize("code", sorted(drift.PLANTS))
+def test_it_is_found_and_repaired(w: World, code: str) -> None:
+    expected = f"{code}:{drift.PLANTS[code](w)}"
+    before = w.driver.inventory()
+    assert found(w) == [expected]
+    _, planned = repair.repair(w.desk, CALLER, [expected], dry_run=True)
+    assert [one.state for one in planned] == [repair.PLANNED]
+    assert found(w) == [expected], "a plan repairs nothing"
+    if not KINDS[code].is_safe:
+        assert repaired(w, repair.SAFE) == []
+        assert w.driver.inventory() == before, "what takes away is only done when it is named"
+    done = repaired(w, expected)
+    assert [one.state for one in done] == [repair.DONE if done[0].flow_id is None else repair.ACCEPTED]
+    assert w.faults() == []
+
+
+def test_what_an_orphan_is_in_does_not_matter(w: World) -> None:
+    """A member of a group that has a record, with a copy, each of which no record knows."""
+    volume_id = drift.member_orphan(w)
+    assert found(w) == [f"volume.orphan:{volume_id}"]
+    repaired(w, "volume.orphan")
+    assert w.faults() == []
+
+
+def test_what_is_repaired_twice_is_refused(w: World) -> None:
+    volume_id = drift.volume_missing(w)
+    _, repairs = repair.repair(w.desk, CALLER, ["volume.missing"], dry_run=False)
+    (stale,) = [one.finding for one in repairs]
+    assert [one.state for one in repairs] == [repair.DONE]
+    assert repair.records.mend(w.desk, CALLER, [stale]) == []
+    assert w.get("volume", volume_id).reason.startswith(stale.told)
+    w.make(w.delete_volume(volume_id))
+    assert w.faults() == []
+
+
+def test_a_flow_makes_sure_of_the_finding_itself(w: World) -> None:
+    volume_id = drift.volume_orphan(w)
+    (orphan,) = audit(w.desk).findings
+    w.driver.delete_volume(drift.VolumeSpec(volume_id, 1))
+    accepted = repair.accept.accept(w.desk, CALLER, orphan)
+    flow = w.finish(accepted)
+    assert flow.state is FlowState.REVERTED
+    assert "not so any more" in str(flow.reason)
+    assert w.faults() == []
+
+
+def test_a_restore_that_was_not_finished_is_put_back(w: World) -> None:
+    flow_id = drift.restore_kept(w)
+    with w.database.write() as session:
+        session.execute(
+            drift.update(drift.Flow).where(drift.Flow.id == flow_id).values(state=FlowState.ABANDONED)
+        )
+    assert found(w) == [f"restore.kept:{flow_id}"]
+    repaired(w, "restore.kept")
+    assert w.faults() == []
+
+
+def test_a_record_in_a_place_of_its_own_is_repaired_with_its_cgsnapshot(w: World) -> None:
+    copy = w.get("snapshot", drift.snapshot_missing(w))
+    repaired(w, "safe")
+    assert w.faults() == []
+    whole = w.get("cgsnapshot", copy.cgsnapshot_id)
+    assert (whole.status, w.get("snapshot", copy.id).status) == ("error", "error")
+    w.make(w.delete_cgsnapshot(whole.id))
+    assert w.faults() == []
+
+
+class Odd(MemoryDriver):
+    """A backend that cannot read what it has."""
+
+    problems: tuple[str, ...] = ()
+
+    def detail(self) -> Detail:
+        really = super().detail()
+        nothing: frozenset[str] = frozenset()
+        if not self.problems:
+            return really
+        inventory = Inventory(nothing, nothing, nothing, problems=self.problems)
+        return replace(really, inventory=inventory, volumes={}, copies={})
+
+
+@pytest.fixture
+def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
+    with world(tmp_path_factory.mktemp("odd"), FaultyDriver(Odd(), Faults())) as made:
+        drift.a_group(made)
+        yield made
+
+
+def test_what_a_backend_cannot_read_is_its_only_fault(odd: World) -> None:
+    volume_id = odd.all("volume")[0].id
+    inside: Odd = odd.driver.driver  # type: ignore[attr-defined]
+    inside.problems = (f"{volume_id} cannot be served: its file is gone",)
+    assert found(odd) == [f"backend.problem:{volume_id}"]
+    assert [one.reason for one in audit(odd.desk).backends] == [
+        "It has problems, so nothing is called missing there."
+    ]
+    assert [one.state for one in repaired(odd, "backend.problem")] == [repair.REFUSED]
+    inside.problems = ()
+    assert found(odd) == []
+
+
+def test_a_backend_that_does_not_answer(odd: World) -> None:
+    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults.order(Fault("detail", "final", times=None))
+    (one,) = audit(odd.desk).findings
+    assert (one.code, one.host) == ("backend.unreachable", "here@memory")
+    faults.clear()
+    assert found(odd) == []
+
+
+def test_records_on_a_backend_that_nobody_knows(odd: World) -> None:
+    volume_id = odd.make(odd.accept_volume())
+    drift.write(odd, "volume", volume_id, host="gone@nowhere")
+    assert found(odd) == ["backend.unknown:gone@nowhere"]
+    assert [one.id for one in audit(odd.desk, "here@memory").findings] == []
+
+
+def test_an_undo_that_waits_for_an_operator_and_a_flow_of_another_release(odd: World) -> None:
+    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults.order(Fault("create_volume", "final", when="after"))
+    faults.order(Fault("delete_volume", "final", times=None))
+    stuck = odd.accept_volume()
+    assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
+    assert found(odd) == [f"flow.undo_failed:{stuck.flow_id}"], "and what it left is no orphan: it says so"
+    faults.clear()
+    other = drift.flow_unknown(odd)
+    assert sorted(found(odd)) == sorted([f"flow.undo_failed:{stuck.flow_id}", f"flow.unknown:{other}"])
+    assert {one.state for one in repaired(odd, "flow.unknown", "flow.undo_failed")} == {repair.REFUSED}

@@ -1,0 +1,106 @@
+"""Drift on real volumes: a layer that is gone, a daemon that is dead, folders of another service."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.errors import DriverError
+from flows.acceptance import mint
+from flows.audit.look import audit
+from tests.audit.test_kinds import repaired
+from tests.support import drift
+from tests.support.qsd import Bench, require_qsd
+from tests.support.world import World, world
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+# What can be planted by the calls of a driver alone.
+PLANTED = (
+    *("volume.missing", "volume.orphan", "volume.smaller", "volume.elsewhere", "group.missing"),
+    *("group.orphan", "snapshot.missing", "snapshot.orphan", "snapshot.exported", "restore.kept"),
+)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    require_qsd()
+    made = Bench()
+    yield made
+    made.clean()
+
+
+def found(w: World) -> list[str]:
+    return sorted(one.id for one in audit(w.desk).findings)
+
+
+def test_drift_on_real_volumes_is_found_and_repaired(bench: Bench) -> None:
+    with world(bench.root, bench.driver) as w:
+        drift.a_group(w)
+        assert found(w) == []
+        expected = [f"{code}:{drift.PLANTS[code](w)}" for code in PLANTED]
+        assert found(w) == sorted(expected)
+        repaired(w, "safe", *PLANTED)
+        assert w.faults() == []
+
+
+def test_a_layer_that_is_gone_and_the_daemon_with_it(bench: Bench) -> None:
+    with world(bench.root, bench.driver) as w:
+        volume_id = w.make(w.accept_volume(kind=None))
+        (layer,) = (bench.state_dir / "homes" / volume_id).glob("*.qcow2")
+        aside = bench.root / "aside"
+        layer.rename(aside)
+        assert found(w) == [], "the daemon has it open, and clients read and write"
+        os.kill(bench.pid(volume_id), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while not bench.driver.inventory().problems:
+            # A call notices, too, that it cannot be started again.
+            with suppress(DriverError):
+                bench.driver.create_volume(VolumeSpec(volume_id, 1))
+            assert time.monotonic() < deadline
+        (one,) = audit(w.desk).findings
+        assert (one.id, one.kind.is_repairable) == (f"backend.problem:{volume_id}", False)
+        aside.rename(layer)
+    bench.driver = QsdDriver(bench.state_dir)
+    with world(bench.root, bench.driver) as w:
+        assert w.faults() == []
+
+
+def test_folders_of_another_service(bench: Bench) -> None:
+    group_id, volume_id = mint(), mint()
+    foreign = QsdDriver(bench.root / "other")
+    foreign.start()
+    foreign.create_group(group_id)
+    foreign.create_volume(VolumeSpec(volume_id, 1, group_id))
+    other = bench.root / "other" / "homes" / group_id
+    with world(bench.root, bench.driver) as w:
+        assert found(w) == []
+    bench.driver.stop()
+    shutil.copytree(other, bench.state_dir / "homes" / group_id)
+    foreign.delete_volume(VolumeSpec(volume_id, 1, group_id))
+    foreign.delete_group(group_id)
+    foreign.stop()
+    _layers_without_a_manifest(bench.state_dir / "homes" / "lost")
+    bench.driver = QsdDriver(bench.state_dir)
+    with world(bench.root, bench.driver) as w:
+        (problem,) = [one for one in audit(w.desk).findings if one.code == "backend.problem"]
+        assert "holds layers and has no manifest" in problem.told
+        expected = {f"group.orphan:{group_id}", f"volume.orphan:{volume_id}", problem.id}
+        assert set(found(w)) == expected
+        repaired(w, "volume.orphan")
+        repaired(w, "group.orphan")
+        assert found(w) == [problem.id]
+
+
+def _layers_without_a_manifest(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "1.qcow2").write_bytes(b"something")

@@ -1,0 +1,101 @@
+"""The audit over HTTP: what is found, what would be done, what is done, and who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cgflow.audit.kinds import KINDS
+from flows.acceptance import mint
+from tests.functional.caller import Caller, malformed, refused
+from tests.support.counting import cost_of
+from tests.support.drift import VolumeSpec, write
+from tests.support.world import HOST, World
+
+
+def findings(caller: Caller, query: str = "") -> list[dict[str, Any]]:
+    answer = caller.get(f"/audit{query}")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json["audit"]["findings"]
+    return found
+
+
+def repaired(caller: Caller, *wanted: str, **more: object) -> dict[str, Any]:
+    answer = caller.post("/audit", {"repair": list(wanted), **more})
+    assert answer.status_code == 200, answer.text
+    audit: dict[str, Any] = answer.json["audit"]
+    return audit
+
+
+def test_what_is_in_order(caller: Caller) -> None:
+    audit = caller.get("/audit").json["audit"]
+    assert audit["findings"] == []
+    assert audit["backends"] == [{"name": HOST, "compared": True, "reason": None}]
+    assert "repairs" not in audit
+
+
+def test_an_orphan_is_told_of_and_removed_when_it_is_named(caller: Caller, served: World) -> None:
+    volume_id = mint()
+    served.driver.create_volume(VolumeSpec(volume_id, 1))
+    (found,) = findings(caller)
+    kind = KINDS["volume.orphan"]
+    assert found == {
+        "id": f"volume.orphan:{volume_id}",
+        "code": "volume.orphan",
+        "resource_type": "volume",
+        "resource_id": volume_id,
+        "name": None,
+        "backend": HOST,
+        "message": f"Backend {HOST} has a volume {volume_id}, which no record and no open flow knows.",
+        "meaning": kind.means,
+        "repair": kind.repair,
+        "repairable": True,
+        "safe": False,
+    }
+    assert findings(caller, f"?backend={HOST}") == [found]
+    planned = repaired(caller, "volume.orphan")
+    assert [one["state"] for one in planned["repairs"]] == ["planned"]
+    assert repaired(caller, "safe", dry_run=False)["repairs"] == []
+    (one,) = repaired(caller, found["id"], dry_run=False)["repairs"]
+    assert (one["finding_id"], one["state"], one["reason"]) == (found["id"], "accepted", None)
+    flow = caller.flow_ended(one["flow_id"])
+    assert (flow["operation"], flow["state"], flow["resource_id"]) == ("audit.remove", "success", volume_id)
+    assert findings(caller) == []
+
+
+def test_a_record_is_mended_at_once(caller: Caller, served: World) -> None:
+    volume_id = caller.volume()
+    write(served, "volume", volume_id, status="extending")
+    (one,) = repaired(caller, "status.passing", dry_run=False, backend=None)["repairs"]
+    assert (one["state"], one["flow_id"]) == ("done", None)
+    assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
+    assert findings(caller) == []
+
+
+def test_what_nobody_understands_is_refused(caller: Caller) -> None:
+    assert "'nonsense'" in malformed(caller.post("/audit", {"repair": ["nonsense"]}), "repair")
+    assert "Name what is to be repaired" in malformed(caller.post("/audit", {"repair": []}), "repair")
+    malformed(caller.post("/audit", {"repair": ["safe"], "dry_run": "perhaps"}), "dry_run")
+    for answer in (
+        caller.get("/audit?backend=nowhere"),
+        caller.post("/audit", {"repair": "safe", "backend": "x"}),
+    ):
+        assert "could not be found" in refused(answer, 404, "itemNotFound")
+
+
+@pytest.mark.parametrize(("role", "looks", "repairs"), [("auditor", 200, 403), ("member", 403, 403)])
+def test_who_may(caller: Caller, role: str, looks: int, repairs: int) -> None:
+    other = Caller(caller._client, caller.project, user="eve", roles=role)
+    assert other.get("/audit").status_code == looks
+    assert other.post("/audit", {"repair": ["safe"]}).status_code == repairs
+
+
+def test_a_look_costs_the_same_whatever_there_is(caller: Caller, served: World) -> None:
+    with cost_of(served.database.engine, only_here=True) as few:
+        findings(caller)
+    for _ in range(3):
+        caller.snapshot(caller.volume())
+    with cost_of(served.database.engine, only_here=True) as many:
+        findings(caller)
+    assert (many.statements, many.commits) == (few.statements, 0)

@@ -1,0 +1,75 @@
+"""``cgflow audit``: what it asks for, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cgflow.cli.ending import ExitCode
+from tests.support.canned import CannedService
+from tests.support.command import Cgflow
+from tests.support.told import FLOW
+
+FOUND: dict[str, Any] = {
+    "id": "volume.orphan:v1",
+    "code": "volume.orphan",
+    "message": "The backend has v1.",
+    "meaning": "Nobody knows it.",
+    "repair": "It is removed.",
+    "repairable": True,
+    "safe": False,
+}
+BACKENDS = [{"name": "here@qsd", "compared": False, "reason": "It is down."}]
+AUDIT = {"at": "2026-01-01T00:00:00", "findings": [FOUND], "backends": BACKENDS}
+CLEAN = {**AUDIT, "findings": []}
+REPAIR = {"finding_id": FOUND["id"], "state": "accepted", "flow_id": FLOW, "reason": None}
+
+
+def test_drift_is_told_by_the_exit_code(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("GET", "/audit", {"audit": AUDIT})
+    told = cgflow("audit", "--backend", "here@qsd")
+    assert told.exit_code == ExitCode.DRIFT
+    assert service.asked[0].query == {"backend": "here@qsd"}
+    for words in (
+        "here@qsd: not compared. It is down.",
+        "volume.orphan (1)",
+        FOUND["id"],
+        "only if it is named",
+    ):
+        assert words in told.stdout
+    assert json.loads(cgflow("--json", "audit").stdout) == {"audit": AUDIT}
+
+
+def test_no_drift(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("GET", "/audit", {"audit": CLEAN})
+    told = cgflow("audit")
+    assert (told.exit_code, "Nothing differs." in told.stdout) == (ExitCode.SUCCESS, True)
+
+
+def test_repair_is_only_told_unless_it_is_applied(service: CannedService, cgflow: Cgflow) -> None:
+    planned = {**REPAIR, "state": "planned", "flow_id": None, "reason": "It is removed."}
+    service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": [planned]}})
+    told = cgflow("audit", "--repair", "volume.orphan", "--repair", "safe")
+    assert told.exit_code == ExitCode.DRIFT
+    assert service.asked[0].body == {"repair": ["volume.orphan", "safe"], "dry_run": True, "backend": None}
+    assert "volume.orphan:v1: planned. It is removed." in told.stdout
+
+
+def test_what_is_applied_is_seen_to_its_end_and_looked_at_again(
+    service: CannedService, cgflow: Cgflow
+) -> None:
+    service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": [REPAIR]}})
+    service.plays("GET", f"/flows/{FLOW}/events", {"events": []})
+    service.plays(
+        "GET", f"/flows/{FLOW}", {"flow": {"id": FLOW, "operation": "audit.remove", "state": "success"}}
+    )
+    service.plays("GET", "/audit", {"audit": CLEAN})
+    told = cgflow("audit", "--repair", FOUND["id"], "--apply")
+    assert told.exit_code == ExitCode.SUCCESS
+    assert service.requests("POST", "/audit")[0].body["dry_run"] is False
+    for words in (f"accepted by flow {FLOW}", f"Flow {FLOW} (audit.remove): success.", "Nothing differs."):
+        assert words in told.stdout
+
+
+def test_apply_needs_to_be_told_what(cgflow: Cgflow) -> None:
+    assert cgflow("audit", "--apply").exit_code == ExitCode.USAGE
