@@ -146,7 +146,8 @@ class StorageDriver(ABC):
         """Disconnect the clients of a volume, and remove it.
 
         Idempotency: no such volume is success; a half-removed one is finished.
-        Raises: FinalDriverError if snapshots of it are left; DriverError.
+        Raises: FinalDriverError if snapshots of it are left; BusyDriverError while
+        a client is connected, if the backend does not disconnect it; DriverError.
         """
 
     @abstractmethod
@@ -292,7 +293,7 @@ class Restoring(Protocol):
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         """Put back what was kept, all or none, and disconnect clients; nothing kept is success.
 
-        Raises: DriverError.
+        Raises: BusyDriverError as ``restore`` does; DriverError.
         """
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:

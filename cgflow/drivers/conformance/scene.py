@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from uuid import uuid4
@@ -16,6 +16,7 @@ from cgflow.drivers.contract import (
     SnapshotSpec,
     VolumeSpec,
 )
+from cgflow.errors import BusyDriverError
 
 PIECE = 4096
 """Bytes in what the kit writes at one place."""
@@ -81,7 +82,7 @@ class Scene(Able):
 
     def delete_volume(self, volume: VolumeSpec, what: str = "delete_volume") -> None:
         """Delete a volume."""
-        must_succeed(what, lambda: self.driver.delete_volume(volume))
+        self._unless_connected(what, lambda: self.driver.delete_volume(volume), [volume])
         self._volumes.pop(volume.id, None)
         self.check(what)
 
@@ -159,7 +160,8 @@ class Scene(Able):
 
     def undo_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "undo_restore") -> None:
         """Put back what a restore kept."""
-        must_succeed(what, lambda: self.restorer.undo_restore(restore, copies))
+        held = [self._volumes[copy.volume_id] for copy in copies if copy.volume_id in self._volumes]
+        self._unless_connected(what, lambda: self.restorer.undo_restore(restore, copies), held)
         self._restores.pop(restore, None)
         self.check(what)
 
@@ -192,6 +194,18 @@ class Scene(Able):
         """Restart the driver, and find everything there."""
         must_succeed(f"a start after a crash {when}", self.harness.restart)
         self.check(f"a restart {when}")
+
+    def _unless_connected(
+        self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]
+    ) -> None:
+        """Make a call that may be busy, with nothing changed, for as long as clients are connected."""
+        try:
+            must_succeed(what, call, but=(BusyDriverError,))
+        except BusyDriverError:
+            self.check(f"{what}, which was refused as busy")
+            for volume in volumes:
+                self.harness.disconnect(volume)
+            must_succeed(f"{what} when the clients are gone", call)
 
     def refuse(self, what: str, call: Callable[[], object]) -> None:
         """Make a call that must raise FinalDriverError and leave what exists as it is."""

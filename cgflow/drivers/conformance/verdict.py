@@ -20,11 +20,13 @@ def expect(is_kept: bool, rule: str) -> None:
         raise Violation(rule)
 
 
-def must_succeed(what: str, call: Callable[[], Answer]) -> Answer:
-    """Return the answer of a call that may not fail. Raises: Violation, whatever was raised."""
+def must_succeed(
+    what: str, call: Callable[[], Answer], *, but: tuple[type[Exception], ...] = ()
+) -> Answer:
+    """Return the answer of a call that may not fail, ``but`` in one way. Raises: Violation; ``but``."""
     try:
         return call()
-    except Violation:
+    except (Violation, *but):
         raise
     except Exception as error:
         raise Violation(f"{what} must succeed; it raised {type(error).__name__}: {error}") from error

@@ -1,0 +1,70 @@
+"""The calls that a child answers, by name: each function of the modules beside that is listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import content, groups, images, keys, sessions
+from .cluster import Cluster
+from .exports import Exports
+
+Progress = Callable[[], None]
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        keys.keys_read,
+        keys.keys_list,
+        keys.keys_write,
+        sessions.session_open,
+        sessions.session_fence,
+        sessions.session_close,
+        images.image_names,
+        images.image_stats,
+        images.image_create,
+        images.image_resize,
+        images.image_rename,
+        images.image_remove,
+        images.snap_create,
+        images.snap_remove,
+        images.snap_check,
+        images.snap_rollback,
+        groups.group_names,
+        groups.group_images,
+        groups.group_create,
+        groups.group_remove,
+        groups.group_add,
+        groups.group_drop,
+        groups.group_cut,
+        groups.group_uncut,
+        content.copy_out,
+        content.put_back,
+    )
+}
+
+
+class Calls:
+    """A connection to a cluster, once ``connect`` was called, and what is asked of it."""
+
+    def __init__(self) -> None:
+        self.linger_s = 0.0
+        self._cluster: Cluster | None = None
+        self._exports: Exports | None = None
+
+    def make(self, name: str, args: dict[str, Any], progress: Progress) -> Any:
+        """Make a call. Raises: whatever the bindings raise; KeyError for a call that there is not."""
+        if name == "connect":
+            self.linger_s = float(args["timeout_s"])
+            self._cluster = Cluster(**args)
+            return self._cluster.facts()
+        if self._cluster is None:
+            raise RuntimeError("the first call must be connect")
+        if name == "capacity":
+            return self._cluster.capacity()
+        if name == "exports_serve":
+            self._exports = Exports(self._cluster, **args)
+            return None
+        if name == "exports_withdraw":
+            return self._cluster.notify(f"{args['object']}.exports", args["export"])
+        return _CALLS[name](self._cluster, progress, **args)

@@ -1,0 +1,84 @@
+"""The connection to a cluster, and what it says about itself."""
+
+from __future__ import annotations
+
+import json
+from math import ceil
+from typing import Any
+
+import rados
+import rbd
+
+
+class Cluster:
+    """A client of one pool. Raises: rados.Error, if the cluster does not answer within ``timeout_s``."""
+
+    def __init__(self, conf: str, user: str, keyring: str | None, pool: str, timeout_s: float) -> None:
+        options = {
+            "client_mount_timeout": str(ceil(timeout_s)),
+            "rados_mon_op_timeout": str(ceil(timeout_s)),
+            # What was written for a copy is on the storage when the write returns.
+            "rbd_cache": "false",
+        }
+        if keyring is not None:
+            options["keyring"] = keyring
+        self.timeout_s = timeout_s
+        self.pool = pool
+        self.rados = rados.Rados(conffile=conf, name=f"client.{user}", conf=options)
+        self.rados.connect()
+        self.io = self.rados.open_ioctx(pool)
+        self.rbd = rbd.RBD()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what this client is called by the storage, and how others find the cluster."""
+        monitors = self.ask("mon dump")["mons"]
+        return {
+            "address": self.rados.get_addrs(),
+            "fsid": self.rados.get_fsid(),
+            "monitors": [_address(monitor) for monitor in monitors],
+        }
+
+    def features(self) -> int:
+        """Return the features of new images: the cluster's default, and those that a cut needs."""
+        default = self.rados.conf_get("rbd_default_features") or "layering"
+        mask = int(default) if default.isdigit() else int(self.rbd.features_from_string(default))
+        return mask | rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK
+
+    def capacity(self) -> dict[str, int]:
+        """Return the bytes that the pool holds, and those that it still can."""
+        for pool in self.ask("df")["pools"]:
+            if pool["name"] == self.pool:
+                return {"used": pool["stats"]["stored"], "free": pool["stats"]["max_avail"]}
+        return {"used": 0, "free": 0}
+
+    def ask(self, prefix: str, **args: Any) -> Any:
+        """Return a monitor's answer. Raises: OSError, with its words."""
+        command = json.dumps({"prefix": prefix, "format": "json", **args})
+        code, answer, words = self.rados.mon_command(command, b"")
+        if code != 0:
+            raise OSError(abs(code), f"the monitors refused {prefix!r}: {words}")
+        return json.loads(answer) if answer.strip() else None
+
+    def shut_out(self, addresses: list[str], expire_s: float) -> None:
+        """Have the storage refuse clients by their addresses; what this client sees next is without them.
+
+        Operations carry the map that a client has, and the storage answers them
+        under no older one.
+        """
+        for address in addresses:
+            self.ask("osd blocklist", blocklistop="add", addr=address, expire=expire_s)
+        self.rados.wait_for_latest_osdmap()
+
+    def notify(self, name: str, message: str) -> None:
+        """Tell all who watch an object, and wait until they have heard. Raises: rados.Error, if one has not."""
+        try:
+            self.io.notify(name, message, int(self.timeout_s * 1000))
+        except rados.ObjectNotFound:
+            # Nobody has ever watched.
+            return
+
+
+def _address(monitor: dict[str, Any]) -> str:
+    """The plainest address of a monitor: clients of both protocols find the rest themselves."""
+    known = {entry["type"]: str(entry["addr"]) for entry in monitor["public_addrs"]["addrvec"]}
+    return known.get("v1") or known.get("v2") or str(monitor["addr"]).split("/")[0]

@@ -1,0 +1,168 @@
+"""Copies that are exported, served read-only over NBD on a unix socket.
+
+What may be read is looked up, for every connection, in the keys that all
+processes share; whoever withdraws a copy changes its key and then tells all
+who watch, which is how readers here are disconnected from elsewhere too.
+The protocol is that of NBD's own document: fixed newstyle, simple replies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import threading
+from typing import Any
+
+import rados
+import rbd
+
+from .cluster import Cluster
+from .keys import keys_read
+
+_INIT, _OPTION, _OPTION_REPLY = 0x4E42444D41474943, 0x49484156454F5054, 0x3E889045565A9
+_REQUEST, _SIMPLE_REPLY = 0x25609513, 0x67446698
+_OPT_ABORT, _OPT_INFO, _OPT_GO = 2, 6, 7
+_REP_ACK, _REP_INFO, _REP_UNSUPPORTED, _REP_UNKNOWN = 1, 3, (1 << 31) + 1, (1 << 31) + 6
+_READ, _WRITE, _DISCONNECT, _FLUSH = range(4)
+_EPERM, _EIO, _EINVAL = 1, 5, 22
+_FLAGS = 1 | 1 << 1 | 1 << 2 | 1 << 8  # has flags, read-only, can flush, several connections agree
+_MOST_BYTES = 32 << 20
+
+
+class Gone(Exception):
+    """The reader has left, or was disconnected."""
+
+
+class Exports:
+    """The server: listens on ``path`` until its process ends."""
+
+    def __init__(self, cluster: Cluster, path: str, object: str) -> None:
+        self._cluster = cluster
+        self._object = object
+        self._lock = threading.Lock()
+        self._readers: dict[str, set[socket.socket]] = {}
+        self._watch = _watch(cluster, f"{object}.exports", self._told)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            reader, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(reader,), daemon=True).start()
+
+    def _told(self, _notify: int, _notifier: int, _watch: int, message: bytes) -> None:
+        with self._lock:
+            readers = self._readers.pop(message.decode(), set())
+            for reader in readers:
+                with contextlib.suppress(OSError):
+                    reader.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self, reader: socket.socket) -> None:
+        with reader, contextlib.suppress(Gone, OSError):
+            export = _negotiate(reader, self._size_of)
+            with self._lock:
+                self._readers.setdefault(export, set()).add(reader)
+            try:
+                # Looked up once more: a withdrawal that came before this line did not know of the reader.
+                copy = self._copy(export)
+                if copy is not None:
+                    self._read(reader, copy)
+            finally:
+                with self._lock:
+                    self._readers.get(export, set()).discard(reader)
+
+    def _copy(self, export: str) -> dict[str, Any] | None:
+        key = f"copy/{export}"
+        found = keys_read(self._cluster, lambda: None, self._object, [key])
+        copy = json.loads(found[key]) if key in found else None
+        return copy if copy is not None and copy["exported"] and not copy["leaving"] else None
+
+    def _size_of(self, export: str) -> int | None:
+        copy = self._copy(export)
+        return None if copy is None else int(copy["size"])
+
+    def _read(self, reader: socket.socket, copy: dict[str, Any]) -> None:
+        with rbd.Image(self._cluster.io, copy["image"], read_only=True) as image:
+            image.set_snap_by_id(copy["snap_id"])
+            while True:
+                magic, _flags, kind, handle, offset, length = struct.unpack(">IHHQQI", _take(reader, 28))
+                if magic != _REQUEST or kind == _DISCONNECT:
+                    return
+                if kind == _WRITE:
+                    _drain(reader, length)
+                error, data = _answer(image, kind, offset, length)
+                reader.sendall(struct.pack(">IIQ", _SIMPLE_REPLY, error, handle) + data)
+
+
+def _answer(image: Any, kind: int, offset: int, length: int) -> tuple[int, bytes]:
+    if kind == _FLUSH:
+        return 0, b""
+    if kind != _READ:
+        return _EPERM, b""
+    if length > _MOST_BYTES or offset + length > image.size():
+        return _EINVAL, b""
+    try:
+        return 0, image.read(offset, length)
+    except rbd.Error:
+        return _EIO, b""
+
+
+def _negotiate(reader: socket.socket, size_of: Any) -> str:
+    """Return the export that a reader has chosen. Raises: Gone."""
+    reader.sendall(struct.pack(">QQH", _INIT, _OPTION, 3))
+    _take(reader, 4)
+    while True:
+        magic, option, length = struct.unpack(">QII", _take(reader, 16))
+        if magic != _OPTION or length > 65536:
+            raise Gone
+        data = _take(reader, length)
+        if option == _OPT_ABORT:
+            _reply(reader, option, _REP_ACK)
+            raise Gone
+        if option not in (_OPT_GO, _OPT_INFO):
+            _reply(reader, option, _REP_UNSUPPORTED)
+            continue
+        (name_length,) = struct.unpack_from(">I", data)
+        export = data[4 : 4 + name_length].decode()
+        size = size_of(export)
+        if size is None:
+            _reply(reader, option, _REP_UNKNOWN, b"no such copy is exported")
+            continue
+        _reply(reader, option, _REP_INFO, struct.pack(">HQH", 0, size, _FLAGS))
+        _reply(reader, option, _REP_ACK)
+        if option == _OPT_GO:
+            return export
+
+
+def _reply(reader: socket.socket, option: int, kind: int, data: bytes = b"") -> None:
+    reader.sendall(struct.pack(">QIII", _OPTION_REPLY, option, kind, len(data)) + data)
+
+
+def _take(reader: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        piece = reader.recv(length - len(data))
+        if not piece:
+            raise Gone
+        data += piece
+    return bytes(data)
+
+
+def _drain(reader: socket.socket, length: int) -> None:
+    while length:
+        length -= len(_take(reader, min(length, 65536)))
+
+
+def _watch(cluster: Cluster, name: str, told: Any) -> Any:
+    """Watch an object, which is made for it."""
+    with rados.WriteOpCtx() as operation:
+        operation.new(rados.LIBRADOS_CREATE_IDEMPOTENT)
+        cluster.io.operate_write_op(operation, name)
+    return cluster.io.watch(name, told)

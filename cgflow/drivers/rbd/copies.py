@@ -1,0 +1,110 @@
+"""Copies after the cut: read, exported, removed."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from typing import Any
+
+from cgflow.drivers.contract import JSON, Connection, SnapshotSpec
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.child import Refusal
+from cgflow.drivers.rbd.leftovers import Leftovers
+from cgflow.drivers.rbd.pool import volumes_of
+from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord
+from cgflow.errors import FinalDriverError
+
+
+class Copies(Leftovers):
+    """The calls about one copy."""
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        copy = self._records.cut_copy(snapshot)
+        return {
+            "image": copy.image,
+            "snap_id": copy.snap_id,
+            "size_bytes": self._readable(snapshot, copy),
+            "mechanism": (copy.evidence or {}).get("mechanism"),
+        }
+
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        return self._records.copy(snapshot) is not None
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        with self._locks.hold(*volumes_of([snapshot])):
+            copy = self._records.cut_copy(snapshot)
+            size = self._readable(snapshot, copy)
+            self._exporter.serve()
+            if not copy.exported or copy.leaving:
+                self._write(snapshot, replace(copy, exported=True, leaving=False))
+        return self._exporter.connection(snapshot.volume_id, snapshot.id, size)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._locks.hold(*volumes_of([snapshot])):
+            # Asked even where there is nothing to withdraw, so that who is shut out hears of it.
+            copy = self._records.copy(snapshot)
+            if copy is not None:
+                self._withdraw(snapshot, copy)
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._locks.hold(*volumes_of([snapshot])):
+            copy = self._records.copy(snapshot)
+            if copy is None:
+                return
+            copy = self._withdraw(snapshot, copy)
+            stat = self._stat(copy.image)
+            for snap in [] if stat is None else stat["snaps"]:
+                if _is_of(snap, snapshot, copy):
+                    self._session.call("snap_remove", name=copy.image, id=snap["id"])
+            with self._locks.hold(f"cut {copy.cgsnapshot}"):
+                self._forget(snapshot, copy)
+
+    def _forget(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+        """Drop a copy's record, and with that of the last one the group snapshot that they were parts of."""
+        own, key = CopyRecord.key(snapshot.volume_id, snapshot.id), CutRecord.key(copy.cgsnapshot)
+        cut = self._records.find(CutRecord, key)
+        others = [other for other in cut.copies if other != own] if cut is not None else []
+        if cut is None or own not in cut.copies or self._records.read(CopyRecord, others):
+            self._records.write({}, [own])
+            return
+        self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
+        self._records.write({}, [own, key])
+        self._sweep()
+        self._forget_group(cut.group)
+
+    def _withdraw(self, snapshot: SnapshotSpec, copy: CopyRecord) -> CopyRecord:
+        """Turn out the readers of a copy, wherever they are served."""
+        if not copy.exported:
+            return copy
+        self._write(snapshot, replace(copy, leaving=True))
+        export = f"{snapshot.volume_id}/{snapshot.id}"
+        self._session.call("exports_withdraw", object=OBJECT, export=export)
+        withdrawn = replace(copy, exported=False, leaving=False)
+        self._write(snapshot, withdrawn)
+        return withdrawn
+
+    def _readable(self, snapshot: SnapshotSpec, copy: CopyRecord) -> int:
+        try:
+            size: int = self._session.call("snap_check", name=copy.image, id=copy.snap_id)
+        except Refusal as error:
+            if error.errno != errno.ENOENT:
+                raise
+            raise FinalDriverError(
+                f"snapshot {snapshot.id} is gone from image {copy.image}: it was removed by somebody else"
+            ) from error
+        return size
+
+    def _write(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+        self._records.write({CopyRecord.key(snapshot.volume_id, snapshot.id): copy})
+
+
+def _is_of(snap: dict[str, Any], snapshot: SnapshotSpec, copy: CopyRecord) -> bool:
+    """Whether an image's snapshot is that of a copy, be it recorded or left by a cut that was broken off."""
+    return (
+        snap["id"] == copy.snap_id
+        or names.plain(snapshot.id) == snap["name"]
+        or (snap["of_group"] == names.cut(copy.cgsnapshot))
+    )

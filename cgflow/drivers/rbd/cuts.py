@@ -1,0 +1,169 @@
+"""The cut: one group snapshot for several members, a snapshot of the image for one volume alone."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.pool import Pool, need_image, need_no_restore, volumes_of
+from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+GROUP_SNAPSHOT = "rbd group snap create"
+ONE_SNAPSHOT = "rbd snap create"
+
+
+class Cuts(Pool):
+    """What leads to a cut, and the cut."""
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        key = CopyRecord.key(snapshot.volume_id, snapshot.id)
+        with self._locks.hold(*volumes_of([snapshot])):
+            volume = self._records.volume(snapshot.volume_id)
+            found = self._records.find(CopyRecord, key)
+            if found is not None:
+                _need_cut_of(snapshot, found)
+                return
+            _need_member(snapshot, volume)
+            need_no_restore(snapshot.volume_id, volume)
+            image = names.image(snapshot.volume_id)
+            stat = self._stat(image)
+            need_image(snapshot.volume_id, stat)
+            _need_lock(image, stat)
+            self._records.write({key: CopyRecord(image, snapshot.cgsnapshot_id)})
+
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        if not snapshots or len({snapshot.volume_id for snapshot in snapshots}) != len(snapshots):
+            raise FinalDriverError(f"the cut of {cgsnapshot_id} needs one copy of each volume")
+        if group_id is None and len(snapshots) > 1:
+            raise FinalDriverError(
+                f"volumes outside any group cannot be cut together, as {cgsnapshot_id} asks"
+            )
+        names_of_locks = (
+            volumes_of(snapshots) if group_id is None else [f"group {group_id}", *volumes_of(snapshots)]
+        )
+        with self._locks.hold(*names_of_locks):
+            copies = self._prepared(cgsnapshot_id, snapshots)
+            done = [copy for copy in copies.values() if copy.snap_id is not None]
+            if done:
+                if len(done) < len(copies):
+                    raise FinalDriverError(
+                        f"{cgsnapshot_id} was cut already, of {len(done)} of these members"
+                    )
+                return dict(done[0].evidence or {})
+            self._need_ready(snapshots)
+            if group_id is None or len(snapshots) == 1:
+                return self._cut_one(copies)
+            return self._cut_group(cgsnapshot_id, group_id, copies)
+
+    def _prepared(self, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
+        keys = {CopyRecord.key(snapshot.volume_id, snapshot.id): snapshot for snapshot in snapshots}
+        found = self._records.read(CopyRecord, keys)
+        for key, snapshot in keys.items():
+            if key not in found:
+                raise FinalDriverError(
+                    f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared"
+                )
+            _need_cut_of(replace(snapshot, cgsnapshot_id=cgsnapshot_id), found[key])
+        return {key: found[key] for key in keys}
+
+    def _need_ready(self, snapshots: list[SnapshotSpec]) -> None:
+        keys = {VolumeRecord.key(snapshot.volume_id): snapshot for snapshot in snapshots}
+        found = self._records.read(VolumeRecord, keys)
+        for key, snapshot in keys.items():
+            if key not in found:
+                raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
+            _need_member(snapshot, found[key])
+            need_no_restore(snapshot.volume_id, found[key])
+
+    def _cut_one(self, copies: dict[str, CopyRecord]) -> JSON:
+        ((key, copy),) = copies.items()
+        stat = self._stat(copy.image)
+        if stat is None:
+            raise FinalDriverError(f"there is no image {copy.image}")
+        # Its writers are held by the owner of the lock, who takes the snapshot; without one nobody holds them.
+        _need_lock(copy.image, stat)
+        cut_at, began = _now(), time.monotonic()
+        snap = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
+        took_ms = (time.monotonic() - began) * 1000
+        if snap["found"] is not None:
+            cut_at, took_ms = snap["found"], 0.0
+        evidence = _evidence(ONE_SNAPSHOT, 1, cut_at, took_ms)
+        self._records.write({key: replace(copy, snap_id=snap["id"], size=snap["size"], evidence=evidence)})
+        return evidence
+
+    def _cut_group(self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord]) -> JSON:
+        group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
+        earlier = self._records.find(CutRecord, key)
+        images = {*self._session.call("group_images", group=group), *(earlier.images if earlier else ())}
+        # Written first, so that whatever is left of this is found by the copies' names.
+        cut = CutRecord(group_id, earlier.cut_at if earlier else _now(), tuple(sorted(images)), tuple(copies))
+        self._records.write({key: cut})
+        wanted = [copy.image for copy in copies.values()]
+        answer = self._session.call("group_cut", group=group, snap=names.cut(cgsnapshot_id), images=wanted)
+        if "refused" in answer:
+            self._records.write({}, [key])
+            raise FinalDriverError(f"group {group_id} cannot be cut: {answer['refused']}")
+        snaps: dict[str, Any] = answer["snaps"]
+        missing = sorted(image for image in wanted if snaps[image] is None)
+        if missing:
+            raise AmbiguousDriverError(
+                f"group snapshot {names.cut(cgsnapshot_id)} has no part of {missing[0]}"
+            )
+        cut_at = str(answer.get("cut_at", cut.cut_at))
+        evidence = _evidence(GROUP_SNAPSHOT, len(copies), cut_at, answer.get("duration_ms", 0.0))
+        self._records.write(
+            {
+                key: replace(
+                    copy,
+                    snap_id=snaps[copy.image]["id"],
+                    size=snaps[copy.image]["size"],
+                    evidence=evidence,
+                )
+                for key, copy in copies.items()
+            }
+        )
+        return evidence
+
+
+def _evidence(mechanism: str, members: int, cut_at: str, duration_ms: float) -> JSON:
+    return {
+        "mechanism": mechanism,
+        "level": "crash",
+        "members": members,
+        "cut_at": cut_at,
+        "duration_ms": round(duration_ms, 3),
+        "skew_ms": 0.0,
+        "promise": "every member's exclusive lock is held while the snapshots are made",
+    }
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+def _need_cut_of(snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+    if copy.cgsnapshot != snapshot.cgsnapshot_id:
+        raise FinalDriverError(f"snapshot {snapshot.id} exists, as a part of {copy.cgsnapshot}")
+
+
+def _need_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
+    if volume.group != snapshot.group_id:
+        raise FinalDriverError(
+            f"volume {snapshot.volume_id} is in {volume.group or 'no group'}, not in {snapshot.group_id or 'none'}"
+        )
+
+
+def _need_lock(image: str, stat: Any) -> None:
+    if not stat["has_lock"]:
+        raise FinalDriverError(
+            f"image {image} lacks the feature exclusive-lock, without which its writers are not held at a cut: "
+            f"enable it with 'rbd feature enable POOL/{image} exclusive-lock'"
+        )

@@ -1,0 +1,174 @@
+"""The rbd driver as cgflow sees it: sessions, capacity, and its options."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from oslo_config import cfg
+
+from cgflow import __version__
+from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Report, Restoring, StorageDriver
+from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.kind import Kind
+from cgflow.drivers.rbd.copies import Copies
+from cgflow.drivers.rbd.cuts import Cuts
+from cgflow.drivers.rbd.exporter import Exporter
+from cgflow.drivers.rbd.names import GIB
+from cgflow.drivers.rbd.rearranging import Rearranging
+from cgflow.drivers.rbd.records import CopyRecord, VolumeRecord
+from cgflow.drivers.rbd.restores import Restores
+from cgflow.drivers.rbd.session import Access, Session
+from cgflow.drivers.rbd.survey import Survey
+from cgflow.errors import ConfigError, FinalDriverError, SessionFenced
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "conf", default="/etc/ceph/ceph.conf", help="Ceph's configuration file: where the monitors are."
+    ),
+    cfg.StrOpt(
+        "pool", default="volumes", help="Pool of the images. One backend has it; what others keep is left."
+    ),
+    cfg.StrOpt("user", default="cgflow", help="Ceph user without 'client.', with the caps 'profile rbd'."),
+    cfg.StrOpt("keyring", help="File with the key of the user. Unset: where Ceph looks for it."),
+    cfg.StrOpt(
+        "python",
+        default="/usr/bin/python3",
+        help="Interpreter that has Ceph's bindings (Debian: python3-rbd and python3-rados).",
+    ),
+    cfg.FloatOpt(
+        "timeout_s",
+        default=30.0,
+        min=1,
+        help="Seconds of silence after which an answer of the cluster counts as lost. A group snapshot takes "
+        "about one second.",
+    ),
+    cfg.FloatOpt(
+        "long_timeout_s",
+        default=3600.0,
+        min=1,
+        help="Seconds for what takes longer with larger volumes and cannot say how it gets on: shrinking, "
+        "undoing a restore.",
+    ),
+    cfg.FloatOpt(
+        "max_over_subscription_ratio",
+        default=20.0,
+        min=1,
+        help="How many times the capacity of the pool may be promised to volumes, which are thin.",
+    ),
+]
+
+
+class RbdDriver(
+    Cuts,
+    Copies,
+    Rearranging,
+    Restores,
+    Survey,
+    StorageDriver,
+    GroupSnapshots,
+    Cloning,
+    Regrouping,
+    Restoring,
+    Fencing,
+):
+    """Volumes as images of one pool. Nothing that matters is kept in the process."""
+
+    def __init__(
+        self, name: str, access: Access, folder: Path, *, max_over_subscription_ratio: float = 20.0
+    ) -> None:
+        super().__init__(name, Session(access), Exporter(access, folder))
+        self._ratio = max_over_subscription_ratio
+
+    @property
+    def child_pid(self) -> int | None:
+        """The process with the bindings, if it lives: for those who want to see it die."""
+        return self._session.child_pid()
+
+    def open_session(self, session: str) -> None:
+        self._session.open(session)
+
+    def fence(self, session: str) -> None:
+        self._session.fence(session)
+
+    def start(self) -> None:
+        self._exporter.check()
+        try:
+            copies = self._records.all(CopyRecord, "copy/")
+        except SessionFenced:
+            # It is told at every call, and this one promises nothing.
+            return
+        if any(copy.exported for copy in copies.values()):
+            self._exporter.serve()
+
+    def stop(self) -> None:
+        self._exporter.stop()
+        self._session.close()
+
+    def crash(self) -> None:
+        """Let go of everything at once, as when this process is killed: for those who try that."""
+        self._exporter.stop()
+        self._session.crash()
+
+    def report(self) -> Report:
+        volumes = self._records.all(VolumeRecord, VolumeRecord.key(""))
+        room = self._session.call("capacity")
+        if room["free"] + room["used"] == 0:
+            raise FinalDriverError(
+                f"the cluster does not say how full pool {self._session.access.pool} is: is a manager running?"
+            )
+        return Report(
+            total_gib=(room["used"] + room["free"]) / GIB,
+            free_gib=room["free"] / GIB,
+            provisioned_gib=float(sum(volume.size_gib for volume in volumes.values())),
+            thin=True,
+            max_over_subscription_ratio=self._ratio,
+            capabilities={
+                "consistencygroup_support": True,
+                "consistent_group_snapshot_enabled": True,
+                "cut_level": "crash",
+                "thin_provisioning_support": True,
+                "storage_protocol": "ceph",
+                "vendor_name": "cgflow",
+                "driver_version": __version__,
+                "volume_backend_name": self.name,
+            },
+        )
+
+
+def from_options(options: Mapping[str, object]) -> RbdDriver:
+    """Make a driver from OPTIONS, ``name`` and ``state_dir``. Raises: ConfigError, naming the option."""
+    known = {option.dest: option.default for option in OPTIONS}
+    unknown = sorted(set(options) - {*known, "name", "state_dir"})
+    if unknown:
+        raise ConfigError(f"the rbd backend knows no option {', '.join(unknown)}")
+    values = {**known, **options}
+    folder = values.get("state_dir")
+    if not isinstance(folder, str | Path) or not str(folder):
+        raise ConfigError(f"state_dir of an rbd backend must be the path of a directory, not {folder!r}")
+    name = str(values.get("name", "rbd"))
+    keyring = values["keyring"]
+    access = Access(
+        conf=str(values["conf"]),
+        user=str(values["user"]),
+        keyring=None if keyring is None else str(keyring),
+        pool=str(values["pool"]),
+        python=str(values["python"]),
+        timeout_s=_number(values, "timeout_s"),
+        long_timeout_s=_number(values, "long_timeout_s"),
+    )
+    ratio = _number(values, "max_over_subscription_ratio")
+    return RbdDriver(name, access, Path(folder) / name, max_over_subscription_ratio=ratio)
+
+
+def _number(values: Mapping[str, object], option: str) -> float:
+    value = values[option]
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1:
+        raise ConfigError(f"{option} of an rbd backend must be a number of 1 or more, not {value!r}")
+    return float(value)
+
+
+KIND = Kind(OPTIONS, from_options)

@@ -1,0 +1,85 @@
+"""The process that serves exported copies of this service over NBD.
+
+Why not the images themselves: a reader that librbd lets in cannot be turned
+out, and librbd 16 opens no group snapshot by a name that other programs could
+use. This server reads one copy and writes nothing, whoever asks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import quote
+
+from cgflow.drivers.contract import Connection
+from cgflow.drivers.rbd.child import Child, ChildDied, ChildSilent
+from cgflow.drivers.rbd.records import OBJECT
+from cgflow.drivers.rbd.session import Access, begin, connected
+from cgflow.errors import AmbiguousDriverError, ConfigError
+
+_LONGEST_PATH = 107
+
+
+class Exporter:
+    """A server on a socket of its own, which is started when it is needed and again when it has died."""
+
+    def __init__(self, access: Access, folder: Path) -> None:
+        self._access = access
+        # Another process, or another start of this one, has another socket.
+        self._path = folder.absolute() / f"{os.getpid()}-{token_hex(3)}.nbd"
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+
+    def check(self) -> None:
+        """Raise ConfigError if no socket can be where it would be."""
+        if len(os.fsencode(self._path)) > _LONGEST_PATH:
+            raise ConfigError(f"the socket {self._path} has too long a path: choose a shorter state_dir")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the directory {self._path.parent} cannot be made: {error}") from error
+
+    def serve(self) -> None:
+        """See that the server runs. Raises: ConfigError; AmbiguousDriverError."""
+        with self._lock:
+            if self._child is not None and not self._child.is_dead:
+                return
+            self.check()
+            child = begin(self._access)
+            try:
+                connected(child, self._access)
+                args = {"path": str(self._path), "object": OBJECT}
+                child.call("exports_serve", args, self._access.timeout_s)
+            except (ChildDied, ChildSilent) as error:
+                child.kill()
+                raise AmbiguousDriverError(
+                    f"The server of exported copies did not start: {error}."
+                ) from error
+            except BaseException:
+                child.kill()
+                raise
+            self._child = child
+
+    def stop(self) -> None:
+        """Disconnect all readers here, and end the server."""
+        with self._lock:
+            child, self._child = self._child, None
+            if child is not None:
+                child.kill()
+            self._path.unlink(missing_ok=True)
+
+    def connection(self, volume_id: str, snapshot_id: str, size_bytes: int) -> Connection:
+        """Return the address of a copy."""
+        export = f"{volume_id}/{snapshot_id}"
+        return Connection(
+            "nbd",
+            {
+                "uri": f"nbd+unix:///{quote(export, safe='')}?socket={self._path}",
+                "export": export,
+                "socket": str(self._path),
+                "read_only": True,
+                "size_bytes": size_bytes,
+            },
+        )

@@ -1,0 +1,64 @@
+"""Volumes made of copies, and volumes that change groups."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.pool import need_image, need_no_restore
+from cgflow.drivers.rbd.records import VolumeRecord
+from cgflow.drivers.rbd.volumes import Volumes
+from cgflow.errors import FinalDriverError
+
+
+class Rearranging(Volumes):
+    """Clones are full copies, since librbd 16 cannot clone what a group snapshot holds."""
+
+    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        key, image = VolumeRecord.key(volume.id), names.image(volume.id)
+        with self._locks.hold(f"volume {volume.id}"):
+            found = self._records.find(VolumeRecord, key)
+            if found is not None and found.doing != "clone":
+                need_image(volume.id, self._stat(image))
+                return
+            if volume.group_id is not None:
+                self._records.group(volume.group_id)
+            copy = self._records.cut_copy(source)
+            if volume.size_gib * names.GIB < copy.size:
+                raise FinalDriverError(
+                    f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
+                    f"of {copy.size / names.GIB:g} GiB"
+                )
+            wanted = VolumeRecord(volume.size_gib, volume.group_id, doing="clone")
+            self._records.write({key: wanted})
+            if self._stat(image) is None:
+                self._copy_out(volume, copy.image, copy.snap_id)
+            self._settle(volume.id, wanted)
+
+    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        key = VolumeRecord.key(volume.id)
+        with self._locks.hold(f"volume {volume.id}"):
+            if group_id is not None:
+                self._records.group(group_id)
+            found = self._records.volume(volume.id)
+            if found.group == group_id and found.doing is None:
+                return
+            if found.group not in (volume.group_id, group_id):
+                raise FinalDriverError(f"volume {volume.id} is not in {volume.group_id or 'no group'}")
+            need_no_restore(volume.id, found)
+            need_image(volume.id, self._stat(names.image(volume.id)))
+            moved = replace(found, group=group_id, doing="move")
+            self._records.write({key: moved})
+            self._settle(volume.id, moved)
+
+    def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int | None) -> None:
+        """Copy under a name of its own, so that what has the volume's name is whole."""
+        making = names.making(volume.id)
+        self._session.call("image_remove", name=making)
+        size = volume.size_gib * names.GIB
+        self._session.call("copy_out", name=image, id=snap_id, to=making, size=size)
+        self._session.call("image_rename", name=making, to=names.image(volume.id))

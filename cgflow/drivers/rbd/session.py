@@ -1,0 +1,192 @@
+"""A process as the storage knows it: a session, and the child process that is its client.
+
+Every child is a new client with a new address. Before it does anything its
+address is written down under the session's name, so that whoever fences the
+session finds it; and the earlier children of the session are shut out, since
+what they had sent may still be on its way to an OSD that did not answer.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from cgflow.drivers.rbd.child import Child, ChildDied, ChildSilent, Refusal, bindings
+from cgflow.errors import AmbiguousDriverError, ConfigError, SessionFenced
+
+SESSIONS = "cgflow.sessions"
+"""Object of the pool that says which clients a session is, and which sessions are fenced."""
+
+Answer = TypeVar("Answer")
+_SHUT_OUT = errno.ESHUTDOWN
+_LONG = frozenset({"image_remove", "image_resize", "snap_rollback"})
+"""Calls that may take long and cannot say how they get on."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the pool is reached. Times in seconds."""
+
+    conf: str
+    user: str
+    keyring: str | None
+    pool: str
+    python: str
+    timeout_s: float
+    long_timeout_s: float
+
+
+class Session:
+    """The calls of one process on the storage. Safe for any number of threads."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self.facts: Mapping[str, Any] = {}
+        self._name = str(uuid4())
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._is_fenced = False
+
+    def open(self, name: str) -> None:
+        """Work under this name from now on. Raises: SessionFenced; DriverError; ConfigError."""
+        with self._lock:
+            self._name = name
+        self._ready()
+
+    def call(self, name: str, /, **args: object) -> Any:
+        """Make a call of ``bindings``.
+
+        Raises: SessionFenced; Refusal, with the storage's errno;
+        AmbiguousDriverError, if there was no answer.
+        """
+        child = self._ready()
+        timeout_s = self.access.long_timeout_s if name in _LONG else self.access.timeout_s
+        try:
+            return child.call(name, args, timeout_s)
+        except (ChildDied, ChildSilent) as error:
+            self._replace(child)
+            raise AmbiguousDriverError(f"Ceph's answer to {name} was lost: {error}.") from error
+        except Refusal as error:
+            if error.errno != _SHUT_OUT:
+                raise
+            # By a fence, or by a client that took this one for dead and broke its lock: the record tells.
+            self._replace(child)
+            raise AmbiguousDriverError(f"The storage shut this client out during {name}.") from error
+
+    def fence(self, name: str) -> None:
+        """Shut another session out, for good. Raises: SessionFenced; DriverError."""
+        self.call("session_fence", object=SESSIONS, session=name)
+
+    def close(self) -> None:
+        """End the child, after the calls that it is in."""
+        with self._lock:
+            child, self._child = self._child, None
+            if child is not None and not child.is_dead:
+                if not self._is_fenced:
+                    child.leave()
+                else:
+                    child.kill()
+
+    def crash(self) -> None:
+        """End the child at once, as the end of this process would."""
+        with self._lock:
+            if self._child is not None:
+                self._child.kill()
+
+    def child_pid(self) -> int | None:
+        """Return the process id of the child, if one lives."""
+        child = self._child
+        return None if child is None or child.is_dead else child.pid
+
+    def _replace(self, child: Child) -> None:
+        """End a child, and have its successor shut its client out before anybody goes on.
+
+        Only then is what it had sent sure not to land any more, and what it had
+        locked free. If the storage does not answer now, the next call does it.
+        Raises: SessionFenced.
+        """
+        child.kill()
+        try:
+            self._ready()
+        except (AmbiguousDriverError, ConfigError):
+            return
+
+    def _ready(self) -> Child:
+        with self._lock:
+            if self._is_fenced:
+                raise SessionFenced.of(self._name)
+            if self._child is None or self._child.is_dead:
+                if self._child is not None:
+                    self._child.kill()
+                self._child = None
+                self._child = self._begin()
+            return self._child
+
+    def _begin(self) -> Child:
+        access = self.access
+        child = begin(access)
+        try:
+            self.facts = connected(child, access)
+            args = {"object": SESSIONS, "session": self._name}
+            is_fenced = _asked(lambda: child.call("session_open", args, access.timeout_s))
+        except BaseException:
+            child.kill()
+            raise
+        if is_fenced:
+            child.kill()
+            self._is_fenced = True
+            raise SessionFenced.of(self._name)
+        return child
+
+
+def begin(access: Access) -> Child:
+    """Start a child. Raises: ConfigError."""
+    try:
+        return Child(bindings(access.python))
+    except OSError as error:
+        raise ConfigError(
+            f"the interpreter {access.python} cannot be started: {error.strerror}; "
+            "set python to one that has Ceph's bindings"
+        ) from error
+
+
+def connected(child: Child, access: Access) -> Mapping[str, Any]:
+    """Connect a child to the cluster; return what it is called there.
+
+    Raises: ConfigError, if it can never work; AmbiguousDriverError, if the cluster does not answer.
+    """
+    args = {
+        "conf": access.conf,
+        "user": access.user,
+        "keyring": access.keyring,
+        "pool": access.pool,
+        "timeout_s": access.timeout_s,
+    }
+    try:
+        # The libraries give up by themselves within the timeout; somewhat later nobody waits any more.
+        facts: Mapping[str, Any] = _asked(lambda: child.call("connect", args, access.timeout_s * 2))
+    except Refusal as error:
+        if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EINVAL):
+            raise ConfigError(
+                f"pool {access.pool} of {access.conf} cannot be used as client.{access.user}: {error}"
+            ) from error
+        raise
+    return facts
+
+
+def _asked(call: Callable[[], Answer]) -> Answer:
+    try:
+        return call()
+    except ChildDied as error:
+        if "ModuleNotFoundError" in str(error) or "No module named" in str(error):
+            raise ConfigError(
+                f"Ceph's bindings are missing: {error}; 'apt-get install python3-rbd python3-rados', "
+                "or set python to an interpreter that has them"
+            ) from error
+        raise AmbiguousDriverError(f"The cluster cannot be reached: {error}.") from error
+    except ChildSilent as error:
+        raise AmbiguousDriverError(f"The cluster cannot be reached: {error}.") from error

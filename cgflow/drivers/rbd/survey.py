@@ -1,0 +1,112 @@
+"""What really exists in the pool: the records, held against the images and groups that there are.
+
+Others work meanwhile. What does not fit is a problem only if its record is
+still the same after the look at the images, and says that nothing is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cgflow.drivers.contract import Inventory
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.pool import Pool
+from cgflow.drivers.rbd.records import (
+    CopyRecord,
+    CutRecord,
+    GroupRecord,
+    RestoreRecord,
+    VolumeRecord,
+)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The records of a group, or of all."""
+
+    groups: dict[str, GroupRecord]
+    volumes: dict[str, VolumeRecord]
+    copies: dict[str, CopyRecord]
+    restores: dict[str, RestoreRecord]
+
+
+class Survey(Pool):
+    """The inventory."""
+
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        """See the contract. Looks at each volume's image, so its cost grows with their number."""
+        written = self._written(group_id)
+        found = dict(self._odd(group_id, written))
+        if found:
+            # Seen while somebody was at it, most likely.
+            again = self._written(group_id)
+            found = dict(self._odd(group_id, again)) if again == written else {}
+            written = again
+        lost = {id for id, words in found.items() if words.startswith(_LOST)}
+        return Inventory(
+            groups=frozenset(written.groups),
+            volumes=frozenset(written.volumes) - lost,
+            snapshots=frozenset(key.split("/")[1] for key in written.copies),
+            exports=frozenset(key.split("/")[1] for key, copy in written.copies.items() if copy.exported),
+            restores=frozenset(written.restores),
+            problems=tuple(found[id] for id in sorted(found)),
+        )
+
+    def _written(self, group_id: str | None) -> _Written:
+        groups = self._records.all(GroupRecord, GroupRecord.key(""))
+        volumes = self._records.all(VolumeRecord, VolumeRecord.key(""))
+        copies = self._records.all(CopyRecord, "copy/")
+        restores = self._records.all(RestoreRecord, RestoreRecord.key(""))
+        if group_id is not None:
+            volumes = {id: volume for id, volume in volumes.items() if volume.group == group_id}
+            copies = {key: copy for key, copy in copies.items() if key.split("/")[0] in volumes}
+            restores = {id: restore for id, restore in restores.items() if restore.group == group_id}
+        there = {id: group for id, group in groups.items() if not group.is_gone and group_id in (None, id)}
+        return _Written(there, volumes, copies, restores)
+
+    def _odd(self, group_id: str | None, written: _Written) -> Iterator[tuple[str, str]]:
+        """Yield what does not fit, in words, by what it is about."""
+        stats = self._stats(names.image(id) for id in written.volumes)
+        for id, volume in written.volumes.items():
+            if volume.doing is None:
+                words = _odd_image(id, volume, stats[names.image(id)], written)
+                if words is not None:
+                    yield id, words
+        there = set(self._session.call("group_names"))
+        for id in written.groups:
+            if names.group(id) not in there:
+                yield id, f"{_LOST} group {id}: its group of images was removed by somebody else"
+        if group_id is None:
+            yield from self._unknown(written)
+
+    def _unknown(self, written: _Written) -> Iterator[tuple[str, str]]:
+        known = {names.image(id) for id in written.volumes}
+        for image in self._session.call("image_names"):
+            if image.startswith(names.VOLUMES) and image not in known:
+                yield image, f"image {image} is called like a volume, and no record of cgflow's knows it"
+        for id, cut in self._records.all(CutRecord, CutRecord.key("")).items():
+            if not any(key.removeprefix("copy/") in written.copies for key in cut.copies):
+                yield id, f"group snapshot {names.cut(id)} is left of copies that are gone"
+
+
+_LOST = "lost:"
+
+
+def _odd_image(id: str, volume: VolumeRecord, stat: Any, written: _Written) -> str | None:
+    image = names.image(id)
+    if stat is None:
+        return f"{_LOST} volume {id}: image {image} was removed or renamed by somebody else"
+    if not stat["has_lock"]:
+        return f"image {image} lacks the feature exclusive-lock, so it cannot be cut: enable it"
+    if stat["size"] != volume.size_gib * names.GIB:
+        return f"image {image} has {stat['size']} bytes and not {volume.size_gib} GiB: somebody resized it"
+    wanted = None if volume.group is None else names.group(volume.group)
+    if stat["group"] != wanted:
+        return f"image {image} is in group {stat['group']} and not in {wanted}: somebody moved it"
+    ids = {snap["id"] for snap in stat["snaps"]}
+    for key, copy in written.copies.items():
+        if key.split("/")[0] == id and copy.snap_id is not None and copy.snap_id not in ids:
+            return f"snapshot {key.split('/')[1]} is gone from image {image}: somebody removed it"
+    return None

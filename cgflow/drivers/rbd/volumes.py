@@ -1,0 +1,185 @@
+"""Groups and volumes: images, and the groups of images that are cut together."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from cgflow.drivers.contract import Connection, VolumeSpec
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.leftovers import Leftovers
+from cgflow.drivers.rbd.pool import need_image, need_no_client, need_no_restore
+from cgflow.drivers.rbd.records import (
+    CopyRecord,
+    CutRecord,
+    GoneRecord,
+    GroupRecord,
+    Record,
+    RestoreRecord,
+    VolumeRecord,
+)
+from cgflow.errors import FinalDriverError
+
+
+class Volumes(Leftovers):
+    """The mandatory calls about groups and volumes."""
+
+    def create_group(self, group_id: str) -> None:
+        with self._locks.hold(f"group {group_id}"):
+            self._session.call("group_create", group=names.group(group_id))
+            self._records.write({GroupRecord.key(group_id): GroupRecord()})
+
+    def delete_group(self, group_id: str) -> None:
+        key = GroupRecord.key(group_id)
+        with self._locks.hold(f"group {group_id}"):
+            if self._records.find(GroupRecord, key) is None:
+                return
+            volumes = self._records.all(VolumeRecord, VolumeRecord.key(""))
+            left = sorted(id for id, volume in volumes.items() if volume.group == group_id)
+            if left:
+                raise FinalDriverError(
+                    f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
+                )
+            self._records.write({key: GroupRecord(is_gone=True)})
+            self._forget_group(group_id)
+
+    def create_volume(self, volume: VolumeSpec) -> None:
+        key, image = VolumeRecord.key(volume.id), names.image(volume.id)
+        if volume.size_gib <= 0:
+            raise FinalDriverError(f"volume {volume.id} cannot have a size of {volume.size_gib} GiB")
+        with self._locks.hold(f"volume {volume.id}"):
+            found = self._records.find(VolumeRecord, key)
+            if found is not None and found.doing == "delete":
+                self._delete(volume.id, found)
+                found = None
+            if found is None:
+                if volume.group_id is not None:
+                    self._records.group(volume.group_id)
+                found = VolumeRecord(volume.size_gib, volume.group_id, doing="create")
+                self._records.write({key: found})
+            if found.doing != "create":
+                need_image(volume.id, self._stat(image))
+                return
+            self._session.call("image_create", name=image, size=found.size_gib * names.GIB)
+            self._settle(volume.id, found)
+
+    def delete_volume(self, volume: VolumeSpec) -> None:
+        with self._locks.hold(f"volume {volume.id}"):
+            found = self._records.find(VolumeRecord, VolumeRecord.key(volume.id))
+            if found is not None:
+                self._delete(volume.id, found)
+
+    def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
+        key, image = VolumeRecord.key(volume.id), names.image(volume.id)
+        if new_size_gib <= 0:
+            raise FinalDriverError(f"volume {volume.id} cannot have a size of {new_size_gib} GiB")
+        with self._locks.hold(f"volume {volume.id}"):
+            found = self._records.volume(volume.id)
+            if found.size_gib == new_size_gib and found.doing is None:
+                return
+            need_no_restore(volume.id, found)
+            need_image(volume.id, self._stat(image))
+            changed = replace(found, size_gib=new_size_gib)
+            self._records.write({key: replace(changed, doing="extend")})
+            self._session.call("image_resize", name=image, size=new_size_gib * names.GIB)
+            self._records.write({key: changed})
+
+    def connection(self, volume: VolumeSpec) -> Connection:
+        self._records.volume(volume.id)
+        image = names.image(volume.id)
+        stat = self._stat(image)
+        need_image(volume.id, stat)
+        return Connection("rbd", {**self._address(image), "volume_id": volume.id, "size_bytes": stat["size"]})
+
+    def _address(self, image: str) -> dict[str, object]:
+        """Return how a client reaches an image, in the words of Cinder's connection_info."""
+        access, monitors = self._session.access, self._session.facts["monitors"]
+        return {
+            "name": f"{access.pool}/{image}",
+            "pool": access.pool,
+            "image": image,
+            "hosts": [monitor.rsplit(":", 1)[0] for monitor in monitors],
+            "ports": [monitor.rsplit(":", 1)[1] for monitor in monitors],
+            "cluster_name": "ceph",
+            "fsid": self._session.facts["fsid"],
+            "conf": access.conf,
+            "auth_enabled": True,
+            "auth_username": access.user,
+            "secret_type": "ceph",
+            "discard": True,
+            "read_only": False,
+        }
+
+    def _settle(self, volume_id: str, volume: VolumeRecord) -> None:
+        """Put an image into the group that its record names, and nowhere else; nothing is under way then."""
+        image = names.image(volume_id)
+        wanted = None if volume.group is None else names.group(volume.group)
+        stat = self._stat(image)
+        need_image(volume_id, stat)
+        if stat["group"] not in (None, wanted):
+            self._session.call("group_drop", group=stat["group"], image=image)
+        if wanted is not None:
+            self._session.call("group_add", group=wanted, image=image)
+        self._records.write({VolumeRecord.key(volume_id): replace(volume, doing=None)})
+
+    def _delete(self, volume_id: str, volume: VolumeRecord) -> None:
+        key, image = VolumeRecord.key(volume_id), names.image(volume_id)
+        copies = self._records.all(CopyRecord, CopyRecord.key(volume_id, ""))
+        if copies:
+            raise FinalDriverError(
+                f"volume {volume_id} still has {len(copies)} snapshots, one is {sorted(copies)[0]}"
+            )
+        stat = self._stat(image)
+        if stat is not None:
+            need_no_client(volume_id, stat["watchers"])
+            ours = [snap["id"] for snap in _ours(volume_id, stat["snaps"], volume.restore)]
+            self._records.write({key: replace(volume, doing="delete")})
+            for id in ours:
+                self._session.call("snap_remove", name=image, id=id)
+            if stat["group"] is not None:
+                self._session.call("group_drop", group=stat["group"], image=image)
+            self._remove_image(image, stat["id"])
+        if volume.doing == "clone":
+            self._session.call("image_remove", name=names.making(volume_id))
+        put, drop = self._without(volume_id, volume.restore)
+        self._records.write(put, [key, *drop])
+        self._sweep()
+
+    def _remove_image(self, image: str, id: str) -> None:
+        cuts = self._records.all(CutRecord, CutRecord.key(""))
+        counting = tuple(cgsnapshot for cgsnapshot, cut in cuts.items() if image in cut.images)
+        if not counting:
+            self._session.call("image_remove", name=image)
+            return
+        # A group snapshot cannot be removed when one of its images is missing. An empty one costs nothing.
+        self._records.write({GoneRecord.key(names.gone(id)): GoneRecord(counting)})
+        self._session.call("image_resize", name=image, size=0)
+        self._session.call("image_rename", name=image, to=names.gone(id))
+
+    def _without(self, volume_id: str, restore_id: str | None) -> tuple[dict[str, Record], list[str]]:
+        """Return what to write and what to drop so that a restore does without a volume."""
+        if restore_id is None:
+            return {}, []
+        key = RestoreRecord.key(restore_id)
+        restore = self._records.find(RestoreRecord, key)
+        if restore is None:
+            return {}, []
+        left = {copy: volume for copy, volume in restore.copies.items() if volume != volume_id}
+        return ({key: replace(restore, copies=left)}, []) if left else ({}, [key])
+
+
+def _ours(volume_id: str, snaps: Iterable[dict[str, Any]], restore_id: str | None) -> list[dict[str, Any]]:
+    """Return the snapshots that go with a volume which has no copies. Raises: FinalDriverError for any other."""
+    ours = []
+    for snap in snaps:
+        is_part = (snap["of_group"] or "").startswith(names.CUTS)
+        if not is_part and (restore_id is None or snap["name"] != names.kept(restore_id)):
+            raise FinalDriverError(
+                f"the image of volume {volume_id} has a snapshot {snap['name']} that cgflow did not take: remove it"
+            )
+        ours.append(snap)
+    return ours

@@ -1,0 +1,98 @@
+"""A place to try the rbd driver in: drivers on the pool of a real cluster, and a client beside them."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.rbd import driver as rbd_driver
+from cgflow.drivers.rbd.child import Child
+from cgflow.drivers.rbd.driver import RbdDriver
+from cgflow.nbd import NbdClient
+from tests.support.ceph import POOL, PYTHON, USER, Cluster
+
+_PATIENCE_S = 60.0
+
+
+class Client:
+    """A process that reads and writes volumes, and does to the pool what an operator might."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        program = Path(__file__).with_name("ceph_client.py")
+        self._child = Child([PYTHON, "-I", str(program), str(cluster.conf), POOL])
+
+    def __getattr__(self, call: str) -> Callable[..., Any]:
+        return lambda **args: self._child.call(call, args, _PATIENCE_S)
+
+    def close(self) -> None:
+        self._child.kill()
+
+
+class OnCeph:
+    """A pool that was emptied, with a driver under a session of its own."""
+
+    def __init__(self, cluster: Cluster, **options: object) -> None:
+        self.cluster = cluster
+        self.root = Path(tempfile.mkdtemp(prefix="rbd-", dir="/tmp"))
+        self.client = Client(cluster)
+        self.client.wipe()
+        self._options = options
+        self._drivers: list[RbdDriver] = []
+        self.driver = self.begin()
+
+    def another(self) -> RbdDriver:
+        made = rbd_driver.from_options(
+            {
+                "name": "rbd",
+                "state_dir": self.root,
+                "conf": str(self.cluster.conf),
+                "pool": POOL,
+                "user": USER,
+                "python": PYTHON,
+                **self._options,
+            }
+        )
+        self._drivers.append(made)
+        return made
+
+    def begin(self) -> RbdDriver:
+        """Start a driver as the next process would."""
+        driver = self.another()
+        driver.open_session(f"start {uuid4()}")
+        driver.start()
+        return driver
+
+    def write(self, volume: VolumeSpec, offset_bytes: int, data: bytes) -> None:
+        text = base64.b64encode(data).decode()
+        self.client.write(image=self._image(volume), offset=offset_bytes, data=text)
+
+    def read(self, volume: VolumeSpec, offset_bytes: int, length_bytes: int) -> bytes:
+        found = self.client.read(image=self._image(volume), offset=offset_bytes, length=length_bytes)
+        return base64.b64decode(found)
+
+    def read_snapshot(self, snapshot: SnapshotSpec, offset_bytes: int, length_bytes: int) -> bytes:
+        with NbdClient.from_uri(str(self.driver.export_snapshot(snapshot).data["uri"])) as client:
+            return client.read(offset_bytes, length_bytes)
+
+    def disconnect(self, volume: VolumeSpec) -> None:
+        self.client.release(image=f"volume-{volume.id}")
+
+    def restart(self) -> None:
+        self.driver.crash()
+        self.driver = self.begin()
+
+    def close(self) -> None:
+        for driver in self._drivers:
+            driver.crash()
+        self.client.wipe()
+        self.client.close()
+        shutil.rmtree(self.root)
+
+    def _image(self, volume: VolumeSpec) -> str:
+        return f"volume-{volume.id}"
