@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.ceph import Cluster
+from tests.support.on_ceph import Ceph, Client
 from tests.support.qsd import Bench, require_qsd
 
 
@@ -17,3 +19,13 @@ def bench() -> Iterator[Bench]:
     bench.start()
     yield bench
     bench.clean()
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[Ceph]:
+    """A Ceph cluster with a client, started when the first test asks; every test leaves its pool empty."""
+    cluster = Cluster()
+    client = Client(cluster)
+    yield Ceph(cluster, client)
+    client.close()
+    cluster.close()

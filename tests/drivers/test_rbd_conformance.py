@@ -1,25 +1,17 @@
 """The rbd driver keeps the contract, on a real cluster and with clients in another process."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cgflow.drivers.conformance import DriverConformance, Harness
-from tests.support.ceph import Cluster
-from tests.support.on_ceph import OnCeph
+from tests.support.on_ceph import Ceph, OnCeph
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 class TestRbd(DriverConformance):
-    cluster: Cluster
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _on(cls) -> Iterator[None]:
-        cls.cluster = Cluster()
-        yield
-        cls.cluster.close()
+    @pytest.fixture(autouse=True)
+    def _on(self, ceph: Ceph) -> None:
+        self.ceph = ceph
 
     def make(self) -> Harness:
-        return OnCeph(self.cluster)
+        return OnCeph(self.ceph)

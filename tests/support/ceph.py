@@ -1,4 +1,4 @@
-"""A Ceph cluster of the smallest kind: a monitor, an OSD in memory and a manager without modules, on loopback."""
+"""The smallest Ceph cluster: a monitor, an OSD in memory and a manager without modules, on loopback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ _CAPS = {
     "osd.0": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"},
     "mgr.x": {"mon": "allow profile mgr", "osd": "allow *"},
     # What docs/rbd.md tells operators to give.
-    f"client.{USER}": {"mon": "profile rbd", "osd": f"profile rbd pool={POOL}", "mgr": f"profile rbd pool={POOL}"},
+    f"client.{USER}": {
+        "mon": "profile rbd",
+        "osd": f"profile rbd pool={POOL}",
+        "mgr": f"profile rbd pool={POOL}",
+    },
 }
 _CONF = """
 [global]
@@ -66,6 +70,7 @@ mgr_initial_modules =
 osd_data = {root}/osd
 osd_objectstore = memstore
 memstore_device_bytes = 4294967296
+osd_snap_trim_sleep = 0.001
 """
 
 
@@ -83,13 +88,13 @@ class Cluster:
             self.close()
             raise
 
-    def pause_osd(self) -> None:
-        """Stop the OSD in the middle of whatever it does, until ``resume_osd``."""
-        self._daemons["osd"].send_signal(signal.SIGSTOP)
+    def pause(self, daemon: str) -> None:
+        """Stop ``mon`` or ``osd`` in the middle of whatever it does, until ``resume``."""
+        self._daemons[daemon].send_signal(signal.SIGSTOP)
 
-    def resume_osd(self) -> None:
-        """Let the OSD go on."""
-        self._daemons["osd"].send_signal(signal.SIGCONT)
+    def resume(self, daemon: str) -> None:
+        """Let a daemon go on."""
+        self._daemons[daemon].send_signal(signal.SIGCONT)
 
     def run(self, *command: str) -> str:
         """Run one of Ceph's commands as its administrator; return what it prints."""

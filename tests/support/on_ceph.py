@@ -6,6 +6,7 @@ import base64
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,14 +35,20 @@ class Client:
         self._child.kill()
 
 
+@dataclass(frozen=True)
+class Ceph:
+    """A cluster, and a client of it that outlives the drivers."""
+
+    cluster: Cluster
+    client: Client
+
+
 class OnCeph:
     """A pool that was emptied, with a driver under a session of its own."""
 
-    def __init__(self, cluster: Cluster, **options: object) -> None:
-        self.cluster = cluster
+    def __init__(self, ceph: Ceph, **options: object) -> None:
+        self.cluster, self.client = ceph.cluster, ceph.client
         self.root = Path(tempfile.mkdtemp(prefix="rbd-", dir="/tmp"))
-        self.client = Client(cluster)
-        self.client.wipe()
         self._options = options
         self._drivers: list[RbdDriver] = []
         self.driver = self.begin()
@@ -91,7 +98,6 @@ class OnCeph:
         for driver in self._drivers:
             driver.crash()
         self.client.wipe()
-        self.client.close()
         shutil.rmtree(self.root)
 
     def _image(self, volume: VolumeSpec) -> str:

@@ -195,12 +195,10 @@ class Scene(Able):
         must_succeed(f"a start after a crash {when}", self.harness.restart)
         self.check(f"a restart {when}")
 
-    def _unless_connected(
-        self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]
-    ) -> None:
+    def _unless_connected(self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]) -> None:
         """Make a call that may be busy, with nothing changed, for as long as clients are connected."""
         try:
-            must_succeed(what, call, but=(BusyDriverError,))
+            must_succeed(what, call, but=BusyDriverError)
         except BusyDriverError:
             self.check(f"{what}, which was refused as busy")
             for volume in volumes:

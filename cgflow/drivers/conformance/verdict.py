@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cgflow.errors import FinalDriverError, SessionFenced
+from cgflow.errors import DriverError, FinalDriverError, SessionFenced
 
 Answer = TypeVar("Answer")
 
@@ -20,15 +20,15 @@ def expect(is_kept: bool, rule: str) -> None:
         raise Violation(rule)
 
 
-def must_succeed(
-    what: str, call: Callable[[], Answer], *, but: tuple[type[Exception], ...] = ()
-) -> Answer:
+def must_succeed(what: str, call: Callable[[], Answer], *, but: type[DriverError] | None = None) -> Answer:
     """Return the answer of a call that may not fail, ``but`` in one way. Raises: Violation; ``but``."""
     try:
         return call()
-    except (Violation, *but):
+    except Violation:
         raise
     except Exception as error:
+        if but is not None and isinstance(error, but):
+            raise
         raise Violation(f"{what} must succeed; it raised {type(error).__name__}: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""A child process with the bindings of Ceph in it: asked by lines of JSON, and dead without harm to who asks."""
+"""A child process with the bindings of Ceph in it: asked in lines of JSON, and free to die."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _END_S = 10.0
 
 
 def bindings(python: str) -> list[str]:
-    """Return the command that runs ``bindings`` with an interpreter, of which it takes the libraries alone."""
+    """Return the command that runs ``bindings`` with an interpreter and its own libraries."""
     return [python, "-I", "-c", _BOOT, str(Path(__file__).parent)]
 
 
@@ -33,7 +33,7 @@ class ChildSilent(Exception):
 
 
 class Refusal(AmbiguousDriverError):
-    """The storage refused one call with an ``errno``. What came before it in the same operation has happened."""
+    """The storage refused one call with an ``errno``; what came before it in the operation has happened."""
 
     def __init__(self, call: str, errno: int, words: str) -> None:
         super().__init__(f"Ceph refused {call}: {words or 'without a reason'} (errno {errno}).")

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from cgflow.drivers.contract import JSON, Connection, SnapshotSpec
 from cgflow.drivers.rbd import names
@@ -101,10 +101,7 @@ class Copies(Leftovers):
         self._records.write({CopyRecord.key(snapshot.volume_id, snapshot.id): copy})
 
 
-def _is_of(snap: dict[str, Any], snapshot: SnapshotSpec, copy: CopyRecord) -> bool:
+def _is_of(snap: Mapping[str, object], snapshot: SnapshotSpec, copy: CopyRecord) -> bool:
     """Whether an image's snapshot is that of a copy, be it recorded or left by a cut that was broken off."""
-    return (
-        snap["id"] == copy.snap_id
-        or names.plain(snapshot.id) == snap["name"]
-        or (snap["of_group"] == names.cut(copy.cgsnapshot))
-    )
+    named = snap["name"] == names.plain(snapshot.id) or snap["of_group"] == names.cut(copy.cgsnapshot)
+    return named or snap["id"] == copy.snap_id

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
+from cgflow import clock
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.pool import Pool, need_image, need_no_restore, volumes_of
@@ -88,14 +89,10 @@ class Cuts(Pool):
         stat = self._stat(copy.image)
         if stat is None:
             raise FinalDriverError(f"there is no image {copy.image}")
-        # Its writers are held by the owner of the lock, who takes the snapshot; without one nobody holds them.
+        # Writers are held by the owner of the lock, who takes the snapshot.
         _need_lock(copy.image, stat)
-        cut_at, began = _now(), time.monotonic()
         snap = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
-        took_ms = (time.monotonic() - began) * 1000
-        if snap["found"] is not None:
-            cut_at, took_ms = snap["found"], 0.0
-        evidence = _evidence(ONE_SNAPSHOT, 1, cut_at, took_ms)
+        evidence = _evidence(ONE_SNAPSHOT, 1, snap["taken"])
         self._records.write({key: replace(copy, snap_id=snap["id"], size=snap["size"], evidence=evidence)})
         return evidence
 
@@ -104,7 +101,7 @@ class Cuts(Pool):
         earlier = self._records.find(CutRecord, key)
         images = {*self._session.call("group_images", group=group), *(earlier.images if earlier else ())}
         # Written first, so that whatever is left of this is found by the copies' names.
-        cut = CutRecord(group_id, earlier.cut_at if earlier else _now(), tuple(sorted(images)), tuple(copies))
+        cut = CutRecord(group_id, tuple(sorted(images)), tuple(copies))
         self._records.write({key: cut})
         wanted = [copy.image for copy in copies.values()]
         answer = self._session.call("group_cut", group=group, snap=names.cut(cgsnapshot_id), images=wanted)
@@ -117,8 +114,7 @@ class Cuts(Pool):
             raise AmbiguousDriverError(
                 f"group snapshot {names.cut(cgsnapshot_id)} has no part of {missing[0]}"
             )
-        cut_at = str(answer.get("cut_at", cut.cut_at))
-        evidence = _evidence(GROUP_SNAPSHOT, len(copies), cut_at, answer.get("duration_ms", 0.0))
+        evidence = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
         self._records.write(
             {
                 key: replace(
@@ -133,20 +129,17 @@ class Cuts(Pool):
         return evidence
 
 
-def _evidence(mechanism: str, members: int, cut_at: str, duration_ms: float) -> JSON:
+def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
+    """Return what is told of a cut; ``taken`` is None if its answer was lost, and so when it began."""
+    at = None if taken is None else datetime.fromtimestamp(taken["at_s"], UTC).replace(tzinfo=None)
     return {
         "mechanism": mechanism,
         "level": "crash",
         "members": members,
-        "cut_at": cut_at,
-        "duration_ms": round(duration_ms, 3),
+        "cut_at": clock.iso(at),
+        "duration_ms": None if taken is None else round(taken["took_ms"], 3),
         "skew_ms": 0.0,
-        "promise": "every member's exclusive lock is held while the snapshots are made",
     }
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
 def _need_cut_of(snapshot: SnapshotSpec, copy: CopyRecord) -> None:
@@ -157,13 +150,14 @@ def _need_cut_of(snapshot: SnapshotSpec, copy: CopyRecord) -> None:
 def _need_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
     if volume.group != snapshot.group_id:
         raise FinalDriverError(
-            f"volume {snapshot.volume_id} is in {volume.group or 'no group'}, not in {snapshot.group_id or 'none'}"
+            f"volume {snapshot.volume_id} is in {volume.group or 'no group'}, "
+            f"not in {snapshot.group_id or 'none'}"
         )
 
 
 def _need_lock(image: str, stat: Any) -> None:
     if not stat["has_lock"]:
         raise FinalDriverError(
-            f"image {image} lacks the feature exclusive-lock, without which its writers are not held at a cut: "
+            f"image {image} lacks the feature exclusive-lock, without which its writers are not held: "
             f"enable it with 'rbd feature enable POOL/{image} exclusive-lock'"
         )

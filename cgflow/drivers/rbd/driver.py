@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from cgflow.drivers.rbd.records import CopyRecord, VolumeRecord
 from cgflow.drivers.rbd.restores import Restores
 from cgflow.drivers.rbd.session import Access, Session
 from cgflow.drivers.rbd.survey import Survey
-from cgflow.errors import ConfigError, FinalDriverError, SessionFenced
+from cgflow.errors import AmbiguousDriverError, ConfigError, FinalDriverError, SessionFenced
+
+LOG = logging.getLogger(__name__)
 
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
@@ -89,7 +92,11 @@ class RbdDriver(
         return self._session.child_pid()
 
     def open_session(self, session: str) -> None:
-        self._session.open(session)
+        try:
+            self._session.open(session)
+        except AmbiguousDriverError as error:
+            # A cluster that is away keeps the service from nothing else. Before the first effect it is told.
+            LOG.warning("backend %s: %s", self.name, error)
 
     def fence(self, session: str) -> None:
         self._session.fence(session)
@@ -100,6 +107,10 @@ class RbdDriver(
             copies = self._records.all(CopyRecord, "copy/")
         except SessionFenced:
             # It is told at every call, and this one promises nothing.
+            return
+        except AmbiguousDriverError as error:
+            # What is exported is served when somebody asks for its address.
+            LOG.warning("backend %s: %s", self.name, error)
             return
         if any(copy.exported for copy in copies.values()):
             self._exporter.serve()
@@ -118,7 +129,8 @@ class RbdDriver(
         room = self._session.call("capacity")
         if room["free"] + room["used"] == 0:
             raise FinalDriverError(
-                f"the cluster does not say how full pool {self._session.access.pool} is: is a manager running?"
+                f"the cluster does not say how full pool {self._session.access.pool} is: "
+                "is a manager running?"
             )
         return Report(
             total_gib=(room["used"] + room["free"]) / GIB,

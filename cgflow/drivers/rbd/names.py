@@ -1,4 +1,4 @@
-"""What the driver's objects are called in the pool, and their sizes. Operators see these names in Ceph's tools."""
+"""What the driver's objects are called in the pool, and their sizes. Ceph's tools show these names."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Thing = TypeVar("Thing")
 
 
 class Locks:
-    """Locks by name, which come when they are asked for and go when nobody waits. For threads of one process."""
+    """Locks by name, for the threads of one process; a lock is there while somebody has it or waits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -92,7 +92,7 @@ def need_image(volume_id: str, stat: object) -> None:
     """Raise FinalDriverError if the image of a volume is not there."""
     if stat is None:
         raise FinalDriverError(
-            f"the image of volume {volume_id} is gone from the pool: it was removed or renamed by somebody else"
+            f"the image of volume {volume_id} is gone from the pool: somebody else removed or renamed it"
         )
 
 

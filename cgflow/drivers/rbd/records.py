@@ -21,7 +21,7 @@ OBJECT = "cgflow"
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """A consistency group. One that ``is_gone`` is kept for the copies that its group snapshots still hold."""
+    """A consistency group. One that ``is_gone`` is kept for the copies that its snapshots hold."""
 
     is_gone: bool = False
 
@@ -75,7 +75,6 @@ class CutRecord:
     """
 
     group: str
-    cut_at: str
     images: tuple[str, ...]
     copies: tuple[str, ...]
 

@@ -173,13 +173,14 @@ class Volumes(Leftovers):
 
 
 def _ours(volume_id: str, snaps: Iterable[dict[str, Any]], restore_id: str | None) -> list[dict[str, Any]]:
-    """Return the snapshots that go with a volume which has no copies. Raises: FinalDriverError for any other."""
+    """Return the snapshots that go with a volume. Raises: FinalDriverError for any other."""
     ours = []
     for snap in snaps:
         is_part = (snap["of_group"] or "").startswith(names.CUTS)
         if not is_part and (restore_id is None or snap["name"] != names.kept(restore_id)):
             raise FinalDriverError(
-                f"the image of volume {volume_id} has a snapshot {snap['name']} that cgflow did not take: remove it"
+                f"the image of volume {volume_id} has a snapshot {snap['name']} that cgflow did not take: "
+                "remove it"
             )
         ours.append(snap)
     return ours

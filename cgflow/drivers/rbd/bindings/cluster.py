@@ -41,14 +41,15 @@ class Cluster:
     def features(self) -> int:
         """Return the features of new images: the cluster's default, and those that a cut needs."""
         default = self.rados.conf_get("rbd_default_features") or "layering"
-        mask = int(default) if default.isdigit() else int(self.rbd.features_from_string(default))
-        return mask | rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK
+        mask: int = int(default) if default.isdigit() else self.rbd.features_from_string(default)
+        needed: int = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK
+        return mask | needed
 
     def capacity(self) -> dict[str, int]:
         """Return the bytes that the pool holds, and those that it still can."""
         for pool in self.ask("df")["pools"]:
             if pool["name"] == self.pool:
-                return {"used": pool["stats"]["stored"], "free": pool["stats"]["max_avail"]}
+                return {"used": int(pool["stats"]["stored"]), "free": int(pool["stats"]["max_avail"])}
         return {"used": 0, "free": 0}
 
     def ask(self, prefix: str, **args: Any) -> Any:
@@ -70,7 +71,7 @@ class Cluster:
         self.rados.wait_for_latest_osdmap()
 
     def notify(self, name: str, message: str) -> None:
-        """Tell all who watch an object, and wait until they have heard. Raises: rados.Error, if one has not."""
+        """Tell all who watch an object, and wait until they heard. Raises: rados.Error, if one has not."""
         try:
             self.io.notify(name, message, int(self.timeout_s * 1000))
         except rados.ObjectNotFound:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from typing import Any
 
 import rbd
@@ -67,23 +66,21 @@ def group_cut(
 ) -> dict[str, Any]:
     """Take a group snapshot for the images named, or find it taken; one that is incomplete is taken anew.
 
-    Returns: ``snaps``, each image's part, with ``cut_at`` (UTC) and
-    ``duration_ms`` if it was taken now; or ``refused``, in words, when nothing
-    was done. Other members' parts are removed again.
+    Returns: ``snaps``, each image's part, and when it was ``taken``, None if
+    earlier; or ``refused``, in words, when nothing was done. Other members' parts are removed again.
     """
     members = rbd.Group(cluster.io, group)
     state = _state(members, snap)
     if state == rbd.RBD_GROUP_SNAP_STATE_INCOMPLETE:
         members.remove_snap(snap)
         state = None
-    taken: dict[str, Any] = {}
+    taken: dict[str, float] | None = None
     everyone = [image["name"] for image in members.list_images()]
     if state is None:
         refused = _refused(image_stats(cluster, progress, images), group)
         if refused:
             return {"refused": refused}
-        taken["cut_at"] = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-        began = time.monotonic()
+        at, began = time.time(), time.monotonic()
         try:
             members.create_snap(snap)
         except (rbd.ReadOnlyImage, rbd.OSError) as error:
@@ -91,16 +88,16 @@ def group_cut(
             if _state(members, snap) is not None:
                 members.remove_snap(snap)
             return {"refused": str(error)}
-        taken["duration_ms"] = (time.monotonic() - began) * 1000
+        taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
     others = [name for name in everyone if name not in images]
     parts = {
         name: next((part for part in (found or {"snaps": []})["snaps"] if part["of_group"] == snap), None)
         for name, found in image_stats(cluster, progress, [*images, *others]).items()
     }
     with ThreadPoolExecutor(8) as pool:
-        unwanted = [(name, parts[name]["id"]) for name in others if parts[name] is not None]
+        unwanted = [(name, part["id"]) for name in others if (part := parts[name]) is not None]
         list(pool.map(lambda part: snap_remove(cluster, progress, *part), unwanted))
-    return {**taken, "snaps": {name: parts[name] for name in images}}
+    return {"taken": taken, "snaps": {name: parts[name] for name in images}}
 
 
 def group_uncut(cluster: Cluster, _: Progress, group: str, snap: str) -> None:
@@ -132,13 +129,8 @@ def _refused(stats: dict[str, Any], group: str) -> str | None:
         return f"image {strange[0]} is in group {stats[strange[0]]['group']}, not in {group}"
     bare = sorted(name for name, found in stats.items() if not found["has_lock"])
     if bare:
-        return bare_words(bare)
+        return (
+            f"image {bare[0]} lacks the feature exclusive-lock, without which its writers are not held: "
+            f"enable it with 'rbd feature enable POOL/{bare[0]} exclusive-lock'"
+        )
     return None
-
-
-def bare_words(names: list[str]) -> str:
-    """Say that images lack what holds their writers at a cut, and what to do."""
-    return (
-        f"image {names[0]} lacks the feature exclusive-lock, without which its writers are not held at a cut: "
-        f"'rbd feature enable POOL/{names[0]} exclusive-lock'"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -76,13 +77,15 @@ def image_remove(cluster: Cluster, progress: Progress, name: str) -> None:
 
 
 def snap_create(cluster: Cluster, _: Progress, name: str, snap: str) -> dict[str, Any]:
-    """Take a snapshot of an image, or find it taken. Returns: its ``id`` and ``size``, and if ``found``, since when."""
+    """Take a snapshot of an image, or find it. Returns: it, and when it was ``taken``, None if earlier."""
     with rbd.Image(cluster.io, name) as image:
         known = next((_snap(old) for old in image.list_snaps() if old["name"] == snap), None)
         if known is not None:
-            return {**known, "found": image.get_snap_timestamp(known["id"]).isoformat() + "+00:00"}
+            return {**known, "taken": None}
+        at, began = time.time(), time.monotonic()
         image.create_snap(snap)
-        return {**next(_snap(new) for new in image.list_snaps() if new["name"] == snap), "found": None}
+        taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
+        return {**next(_snap(new) for new in image.list_snaps() if new["name"] == snap), "taken": taken}
 
 
 def snap_remove(cluster: Cluster, _: Progress, name: str, id: int) -> None:
@@ -101,7 +104,7 @@ def snap_check(cluster: Cluster, _: Progress, name: str, id: int) -> int:
 
 
 def snap_rollback(cluster: Cluster, _: Progress, name: str, snap: str) -> None:
-    """Put an image back to a snapshot of its own. It keeps its size; what lies past the snapshot's is zeros."""
+    """Put an image back to a snapshot of its own. It keeps its size; past the snapshot's end it is zeros."""
     with rbd.Image(cluster.io, name) as image:
         size = image.size()
         image.rollback_to_snap(snap)
