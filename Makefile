@@ -15,6 +15,9 @@ test prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
 # And a btrfs.
 test: PACKAGES += btrfs-progs
 test: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
+# ... and against a Ceph cluster of one monitor, manager and OSD.
+test: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
+test: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
 .PHONY: demo test soak prove-postgres check bench serve clean programs
 .DEFAULT_GOAL := help

@@ -2,13 +2,13 @@
 
 import pytest
 
-from cgflow.drivers.conformance import DriverConformance, Harness
+from cgflow.drivers.conformance import Harness, SharedDriverConformance
 from tests.support.on_ceph import Ceph, OnCeph
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
-class TestRbd(DriverConformance):
+class TestRbd(SharedDriverConformance):
     @pytest.fixture(autouse=True)
     def _on(self, ceph: Ceph) -> None:
         self.ceph = ceph

@@ -49,7 +49,7 @@ class OnCeph:
     def __init__(self, ceph: Ceph, **options: object) -> None:
         self.cluster, self.client = ceph.cluster, ceph.client
         self.root = Path(tempfile.mkdtemp(prefix="rbd-", dir="/tmp"))
-        self._options = options
+        self.options: dict[str, object] = options
         self._drivers: list[RbdDriver] = []
         self.driver = self.begin()
 
@@ -62,7 +62,7 @@ class OnCeph:
                 "pool": POOL,
                 "user": USER,
                 "python": PYTHON,
-                **self._options,
+                **self.options,
             }
         )
         self._drivers.append(made)

@@ -12,6 +12,10 @@ class Leftovers(Pool):
 
     def _sweep(self) -> None:
         """Remove the empty images that no group snapshot counts among its images any more."""
+        with self._locks.hold("sweep"):
+            self._sweep_alone()
+
+    def _sweep_alone(self) -> None:
         gone = self._records.all(GoneRecord, GoneRecord.key(""))
         wanted = {CutRecord.key(cut) for record in gone.values() for cut in record.cuts}
         there = self._records.read(CutRecord, wanted) if wanted else {}

@@ -114,6 +114,18 @@ Record = GroupRecord | VolumeRecord | CopyRecord | CutRecord | GoneRecord | Rest
 Kind = TypeVar("Kind", GroupRecord, VolumeRecord, CopyRecord, CutRecord, GoneRecord, RestoreRecord)
 
 
+@dataclass(frozen=True)
+class Written:
+    """Keys and values that were read."""
+
+    texts: Mapping[str, str]
+
+    def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
+        """Return all records of a kind, by what follows the prefix in their keys."""
+        found = {key: text for key, text in self.texts.items() if key.startswith(prefix)}
+        return {key[len(prefix) :]: _of(kind, text) for key, text in found.items()}
+
+
 class Records:
     """The keys of one pool."""
 
@@ -131,8 +143,11 @@ class Records:
 
     def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
         """Return all records of a kind, by what follows the prefix in their keys."""
-        found = self._session.call("keys_list", object=OBJECT, prefix=prefix)
-        return {key[len(prefix) :]: _of(kind, text) for key, text in found.items()}
+        return Written(self._session.call("keys_list", object=OBJECT, prefix=prefix)).all(kind, prefix)
+
+    def everything(self) -> Written:
+        """Return all records, as they were at one moment if they are fewer than a thousand."""
+        return Written(self._session.call("keys_list", object=OBJECT, prefix=""))
 
     def write(self, put: Mapping[str, Record], drop: Iterable[str] = ()) -> None:
         """Set records and remove others, all at once."""

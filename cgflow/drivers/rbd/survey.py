@@ -30,6 +30,7 @@ class _Written:
     volumes: dict[str, VolumeRecord]
     copies: dict[str, CopyRecord]
     restores: dict[str, RestoreRecord]
+    cuts: dict[str, CutRecord]
 
 
 class Survey(Pool):
@@ -55,16 +56,18 @@ class Survey(Pool):
         )
 
     def _written(self, group_id: str | None) -> _Written:
-        groups = self._records.all(GroupRecord, GroupRecord.key(""))
-        volumes = self._records.all(VolumeRecord, VolumeRecord.key(""))
-        copies = self._records.all(CopyRecord, "copy/")
-        restores = self._records.all(RestoreRecord, RestoreRecord.key(""))
+        everything = self._records.everything()
+        groups = everything.all(GroupRecord, GroupRecord.key(""))
+        volumes = everything.all(VolumeRecord, VolumeRecord.key(""))
+        copies = everything.all(CopyRecord, "copy/")
+        restores = everything.all(RestoreRecord, RestoreRecord.key(""))
+        cuts = everything.all(CutRecord, CutRecord.key(""))
         if group_id is not None:
             volumes = {id: volume for id, volume in volumes.items() if volume.group == group_id}
             copies = {key: copy for key, copy in copies.items() if key.split("/")[0] in volumes}
             restores = {id: restore for id, restore in restores.items() if restore.group == group_id}
         there = {id: group for id, group in groups.items() if not group.is_gone and group_id in (None, id)}
-        return _Written(there, volumes, copies, restores)
+        return _Written(there, volumes, copies, restores, cuts)
 
     def _odd(self, group_id: str | None, written: _Written) -> Iterator[tuple[str, str]]:
         """Yield what does not fit, in words, by what it is about."""
@@ -86,7 +89,7 @@ class Survey(Pool):
         for image in self._session.call("image_names"):
             if image.startswith(names.VOLUMES) and image not in known:
                 yield image, f"image {image} is called like a volume, and no record of cgflow's knows it"
-        for id, cut in self._records.all(CutRecord, CutRecord.key("")).items():
+        for id, cut in written.cuts.items():
             if not any(key.removeprefix("copy/") in written.copies for key in cut.copies):
                 yield id, f"group snapshot {names.cut(id)} is left of copies that are gone"
 

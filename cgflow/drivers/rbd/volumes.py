@@ -176,7 +176,7 @@ def _ours(volume_id: str, snaps: Iterable[dict[str, Any]], restore_id: str | Non
     """Return the snapshots that go with a volume. Raises: FinalDriverError for any other."""
     ours = []
     for snap in snaps:
-        is_part = (snap["of_group"] or "").startswith(names.CUTS)
+        is_part = snap["is_trash"] or (snap["of_group"] or "").startswith(names.CUTS)
         if not is_part and (restore_id is None or snap["name"] != names.kept(restore_id)):
             raise FinalDriverError(
                 f"the image of volume {volume_id} has a snapshot {snap['name']} that cgflow did not take: "

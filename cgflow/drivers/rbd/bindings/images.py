@@ -114,4 +114,12 @@ def snap_rollback(cluster: Cluster, _: Progress, name: str, snap: str) -> None:
 
 def _snap(snap: dict[str, Any]) -> dict[str, Any]:
     group = snap.get("group") or {}
-    return {"id": snap["id"], "name": snap["name"], "size": snap["size"], "of_group": group.get("snap_name")}
+    # A removal puts a snapshot into the trash under another name first; one that was broken off leaves it there.
+    trashed = snap.get("trash") or {}
+    return {
+        "id": snap["id"],
+        "name": trashed.get("original_name", snap["name"]),
+        "size": snap["size"],
+        "of_group": group.get("snap_name"),
+        "is_trash": bool(trashed),
+    }
