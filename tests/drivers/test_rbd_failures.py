@@ -248,7 +248,7 @@ EFFECTS = "keys_write|image_[cr]|snap_[cr]|group_(create|remove|add|drop|cut|unc
 
 
 def until_it_lives(bench: OnCeph, step: Callable[[], object]) -> int:
-    """Make a call with the process killed after its first effect, then after its second…; return the kills."""
+    """Make a call, killed after its first effect, then after its second, …; return the kills."""
     number = 0
     while True:
         number += 1

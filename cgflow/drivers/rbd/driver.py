@@ -119,11 +119,6 @@ class RbdDriver(
         self._exporter.stop()
         self._session.close()
 
-    def crash(self) -> None:
-        """Let go of everything at once, as when this process is killed: for those who try that."""
-        self._exporter.stop()
-        self._session.crash()
-
     def report(self) -> Report:
         volumes = self._records.all(VolumeRecord, VolumeRecord.key(""))
         room = self._session.call("capacity")

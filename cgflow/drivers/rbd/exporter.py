@@ -67,7 +67,7 @@ class Exporter:
         with self._lock:
             child, self._child = self._child, None
             if child is not None:
-                child.kill()
+                child.leave()
             self._path.unlink(missing_ok=True)
 
     def connection(self, volume_id: str, snapshot_id: str, size_bytes: int) -> Connection:

@@ -85,17 +85,8 @@ class Session:
         """End the child, after the calls that it is in."""
         with self._lock:
             child, self._child = self._child, None
-            if child is not None and not child.is_dead:
-                if not self._is_fenced:
-                    child.leave()
-                else:
-                    child.kill()
-
-    def crash(self) -> None:
-        """End the child at once, as the end of this process would."""
-        with self._lock:
-            if self._child is not None:
-                self._child.kill()
+            if child is not None:
+                child.leave()
 
     def child_pid(self) -> int | None:
         """Return the process id of the child, if one lives."""

@@ -19,7 +19,6 @@ _CALLS: dict[str, Callable[..., Any]] = {
         keys.keys_write,
         sessions.session_open,
         sessions.session_fence,
-        sessions.session_close,
         images.image_names,
         images.image_stats,
         images.image_create,
@@ -51,6 +50,13 @@ class Calls:
         self.linger_s = 0.0
         self._cluster: Cluster | None = None
         self._exports: Exports | None = None
+
+    def close(self) -> None:
+        """Leave the cluster, so that nobody there waits for this client any more."""
+        if self._exports is not None:
+            self._exports.close()
+        if self._cluster is not None:
+            self._cluster.rados.shutdown()
 
     def make(self, name: str, args: dict[str, Any], progress: Progress) -> Any:
         """Make a call. Raises: whatever the bindings raise; KeyError for a call that there is not."""

@@ -73,7 +73,8 @@ class Cluster:
     def notify(self, name: str, message: str) -> None:
         """Tell all who watch an object, and wait until they heard. Raises: rados.Error, if one has not."""
         try:
-            self.io.notify(name, message, int(self.timeout_s * 1000))
+            # Less than this call may take. A server whose host died is forgotten after half a minute.
+            self.io.notify(name, message, int(self.timeout_s * 1000 * 2 / 3))
         except rados.ObjectNotFound:
             # Nobody has ever watched.
             return

@@ -52,6 +52,10 @@ class Exports:
         self._listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def close(self) -> None:
+        """Be told of nothing any more; a withdrawal elsewhere would wait for an answer."""
+        self._watch.close()
+
     def _accept(self) -> None:
         while True:
             reader, _ = self._listener.accept()

@@ -114,7 +114,7 @@ def snap_rollback(cluster: Cluster, _: Progress, name: str, snap: str) -> None:
 
 def _snap(snap: dict[str, Any]) -> dict[str, Any]:
     group = snap.get("group") or {}
-    # A removal puts a snapshot into the trash under another name first; one that was broken off leaves it there.
+    # A removal puts a snapshot into the trash first, where one that was broken off leaves it.
     trashed = snap.get("trash") or {}
     return {
         "id": snap["id"],

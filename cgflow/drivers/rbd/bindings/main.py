@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 from .calls import Calls
 
+_LEAVE_S = 5.0
+
 
 class Loop:
     """One child's work: the answers go to ``out``."""
@@ -40,6 +42,10 @@ class Loop:
             left = list(self._running)
         for thread in left:
             thread.join(max(0.0, deadline - time.monotonic()))
+        leaving = threading.Thread(target=self._calls.close, daemon=True)
+        leaving.start()
+        # A cluster that is away cannot be taken leave of.
+        leaving.join(_LEAVE_S)
 
     def _answer(self, request: dict[str, Any]) -> None:
         id_ = request["id"]

@@ -39,13 +39,7 @@ def session_fence(cluster: Cluster, progress: Callable[[], None], object: str, s
     prefix = f"address/{quote(session, safe='')}/"
     known = keys_list(cluster, progress, object, prefix)
     cluster.shut_out([key[len(prefix) :] for key in known], FOR_GOOD_S)
-
-
-def session_close(cluster: Cluster, progress: Callable[[], None], object: str, session: str) -> None:
-    """Forget the addresses of a session that ended with nothing in flight."""
-    prefix = f"address/{quote(session, safe='')}/"
-    known = list(keys_list(cluster, progress, object, prefix))
-    keys_write(cluster, progress, object, {}, known)
+    keys_write(cluster, progress, object, {}, list(known))
 
 
 def _mark(session: str) -> str:
