@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Mapping
 from dataclasses import replace
 
 from cgflow.drivers.contract import JSON, Connection, SnapshotSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.child import Refusal
 from cgflow.drivers.rbd.leftovers import Leftovers
 from cgflow.drivers.rbd.pool import volumes_of
-from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord
-from cgflow.errors import FinalDriverError
+from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord, is_copy
 
 
 class Copies(Leftovers):
@@ -23,10 +19,11 @@ class Copies(Leftovers):
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         copy = self._records.cut_copy(snapshot)
+        snap = self._find(snapshot, copy)
         return {
             "image": copy.image,
-            "snap_id": copy.snap_id,
-            "size_bytes": self._readable(snapshot, copy),
+            "snap_id": snap["id"],
+            "size_bytes": snap["size"],
             "mechanism": (copy.evidence or {}).get("mechanism"),
         }
 
@@ -36,11 +33,12 @@ class Copies(Leftovers):
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         with self._locks.hold(*volumes_of([snapshot])):
             copy = self._records.cut_copy(snapshot)
-            size = self._readable(snapshot, copy)
             self._exporter.serve()
             if not copy.exported or copy.leaving:
-                self._write(snapshot, replace(copy, exported=True, leaving=False))
-        return self._exporter.connection(snapshot.volume_id, snapshot.id, size)
+                snap = self._find(snapshot, copy)
+                copy = replace(copy, exported=True, leaving=False, snap_id=snap["id"], size=snap["size"])
+                self._write(snapshot, copy)
+        return self._exporter.connection(snapshot.volume_id, snapshot.id, copy.size)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._locks.hold(*volumes_of([snapshot])):
@@ -57,7 +55,7 @@ class Copies(Leftovers):
             copy = self._withdraw(snapshot, copy)
             stat = self._stat(copy.image)
             for snap in [] if stat is None else stat["snaps"]:
-                if _is_of(snap, snapshot, copy):
+                if is_copy(snap, snapshot.id, copy):
                     self._session.call("snap_remove", name=copy.image, id=snap["id"])
             with self._locks.hold(f"cut {copy.cgsnapshot}"):
                 self._forget(snapshot, copy)
@@ -67,13 +65,15 @@ class Copies(Leftovers):
         own, key = CopyRecord.key(snapshot.volume_id, snapshot.id), CutRecord.key(copy.cgsnapshot)
         cut = self._records.find(CutRecord, key)
         others = [other for other in cut.copies if other != own] if cut is not None else []
-        if cut is None or own not in cut.copies or self._records.read(CopyRecord, others):
+        if others and self._records.read(CopyRecord, others):
             self._records.write({}, [own])
             return
-        self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
-        self._records.write({}, [own, key])
+        if cut is not None and own in cut.copies:
+            self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
+            self._records.write({}, [key])
+        # The copy last: whoever repeats a removal that was broken off finds it, and comes here again.
         self._sweep()
-        self._forget_group(cut.group)
+        self._records.write({}, [own])
 
     def _withdraw(self, snapshot: SnapshotSpec, copy: CopyRecord) -> CopyRecord:
         """Turn out the readers of a copy, wherever they are served."""
@@ -86,22 +86,5 @@ class Copies(Leftovers):
         self._write(snapshot, withdrawn)
         return withdrawn
 
-    def _readable(self, snapshot: SnapshotSpec, copy: CopyRecord) -> int:
-        try:
-            size: int = self._session.call("snap_check", name=copy.image, id=copy.snap_id)
-        except Refusal as error:
-            if error.errno != errno.ENOENT:
-                raise
-            raise FinalDriverError(
-                f"snapshot {snapshot.id} is gone from image {copy.image}: it was removed by somebody else"
-            ) from error
-        return size
-
     def _write(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
         self._records.write({CopyRecord.key(snapshot.volume_id, snapshot.id): copy})
-
-
-def _is_of(snap: Mapping[str, object], snapshot: SnapshotSpec, copy: CopyRecord) -> bool:
-    """Whether an image's snapshot is that of a copy, be it recorded or left by a cut that was broken off."""
-    named = snap["name"] == names.plain(snapshot.id) or snap["of_group"] == names.cut(copy.cgsnapshot)
-    return named or snap["id"] == copy.snap_id

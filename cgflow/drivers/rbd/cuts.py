@@ -15,7 +15,7 @@ from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.pool import Pool, need_image, need_no_restore, volumes_of
 from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord
-from cgflow.errors import AmbiguousDriverError, FinalDriverError
+from cgflow.errors import FinalDriverError
 
 GROUP_SNAPSHOT = "rbd group snap create"
 ONE_SNAPSHOT = "rbd snap create"
@@ -52,13 +52,13 @@ class Cuts(Pool):
         )
         with self._locks.hold(*names_of_locks):
             copies = self._prepared(cgsnapshot_id, snapshots)
-            done = [copy for copy in copies.values() if copy.snap_id is not None]
+            done = [copy.evidence for copy in copies.values() if copy.evidence is not None]
             if done:
                 if len(done) < len(copies):
                     raise FinalDriverError(
                         f"{cgsnapshot_id} was cut already, of {len(done)} of these members"
                     )
-                return dict(done[0].evidence or {})
+                return dict(done[0])
             self._need_ready(snapshots)
             if group_id is None or len(snapshots) == 1:
                 return self._cut_one(copies)
@@ -91,41 +91,31 @@ class Cuts(Pool):
             raise FinalDriverError(f"there is no image {copy.image}")
         # Writers are held by the owner of the lock, who takes the snapshot.
         _need_lock(copy.image, stat)
-        snap = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
-        evidence = _evidence(ONE_SNAPSHOT, 1, snap["taken"])
-        self._records.write({key: replace(copy, snap_id=snap["id"], size=snap["size"], evidence=evidence)})
+        taken = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
+        evidence = _evidence(ONE_SNAPSHOT, 1, taken)
+        self._records.write({key: replace(copy, evidence=evidence)})
         return evidence
 
     def _cut_group(self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord]) -> JSON:
         group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
         earlier = self._records.find(CutRecord, key)
-        images = {*self._session.call("group_images", group=group), *(earlier.images if earlier else ())}
-        # Written first, so that whatever is left of this is found by the copies' names.
-        cut = CutRecord(group_id, tuple(sorted(images)), tuple(copies))
-        self._records.write({key: cut})
         wanted = [copy.image for copy in copies.values()]
-        answer = self._session.call("group_cut", group=group, snap=names.cut(cgsnapshot_id), images=wanted)
+        members = self._session.call("group_images", group=group)
+        strange = sorted(set(wanted) - set(members))
+        if strange:
+            raise FinalDriverError(f"image {strange[0]} is not in group {group}: somebody took it out")
+        # Written first, so that whatever is left of this is found by the copies' names.
+        images = {*members, *(earlier.images if earlier else ())}
+        self._records.write({key: CutRecord(group_id, tuple(sorted(images)), tuple(copies))})
+        others = sorted(set(members) - set(wanted))
+        answer = self._session.call(
+            "group_cut", group=group, snap=names.cut(cgsnapshot_id), images=wanted, others=others
+        )
         if "refused" in answer:
             self._records.write({}, [key])
             raise FinalDriverError(f"group {group_id} cannot be cut: {answer['refused']}")
-        snaps: dict[str, Any] = answer["snaps"]
-        missing = sorted(image for image in wanted if snaps[image] is None)
-        if missing:
-            raise AmbiguousDriverError(
-                f"group snapshot {names.cut(cgsnapshot_id)} has no part of {missing[0]}"
-            )
         evidence = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
-        self._records.write(
-            {
-                key: replace(
-                    copy,
-                    snap_id=snaps[copy.image]["id"],
-                    size=snaps[copy.image]["size"],
-                    evidence=evidence,
-                )
-                for key, copy in copies.items()
-            }
-        )
+        self._records.write({place: replace(copy, evidence=evidence) for place, copy in copies.items()})
         return evidence
 
 

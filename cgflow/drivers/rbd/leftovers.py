@@ -11,26 +11,21 @@ class Leftovers(Pool):
     """Empty images of deleted volumes, and deleted groups whose snapshots hold copies that moved away."""
 
     def _sweep(self) -> None:
-        """Remove the empty images that no group snapshot counts among its images any more."""
+        """Remove what was deleted and no group snapshot needs any more."""
         with self._locks.hold("sweep"):
-            self._sweep_alone()
+            images = self._records.all(GoneRecord, GoneRecord.key(""))
+            groups = self._records.all(GroupRecord, GroupRecord.key(""))
+            gone = [id for id, group in groups.items() if group.is_gone]
+            if images or gone:
+                self._remove_unneeded(images, gone)
 
-    def _sweep_alone(self) -> None:
-        gone = self._records.all(GoneRecord, GoneRecord.key(""))
-        wanted = {CutRecord.key(cut) for record in gone.values() for cut in record.cuts}
-        there = self._records.read(CutRecord, wanted) if wanted else {}
-        for image, record in gone.items():
-            if not any(CutRecord.key(cut) in there for cut in record.cuts):
+    def _remove_unneeded(self, images: dict[str, GoneRecord], groups: list[str]) -> None:
+        cuts = self._records.all(CutRecord, CutRecord.key(""))
+        for image, record in images.items():
+            if not any(cut in cuts for cut in record.cuts):
                 self._session.call("image_remove", name=image)
                 self._records.write({}, [GoneRecord.key(image)])
-
-    def _forget_group(self, group_id: str) -> None:
-        """Remove a group that was deleted, unless it still has group snapshots."""
-        key = GroupRecord.key(group_id)
-        found = self._records.find(GroupRecord, key)
-        if found is None or not found.is_gone:
-            return
-        cuts = self._records.all(CutRecord, CutRecord.key(""))
-        if not any(cut.group == group_id for cut in cuts.values()):
-            self._session.call("group_remove", group=names.group(group_id))
-            self._records.write({}, [key])
+        for group_id in groups:
+            if not any(cut.group == group_id for cut in cuts.values()):
+                self._session.call("group_remove", group=names.group(group_id))
+                self._records.write({}, [GroupRecord.key(group_id)])

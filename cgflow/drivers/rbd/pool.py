@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from cgflow.drivers.contract import SnapshotSpec
+from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.exporter import Exporter
-from cgflow.drivers.rbd.records import Records, VolumeRecord
+from cgflow.drivers.rbd.records import CopyRecord, Records, VolumeRecord
 from cgflow.drivers.rbd.session import Session
 from cgflow.errors import BusyDriverError, FinalDriverError
 
@@ -62,6 +63,16 @@ class Pool:
         """Return what is to be known of images; None of one that there is not."""
         found: dict[str, Any] = self._session.call("image_stats", names=list(images))
         return found
+
+    def _find(self, snapshot: SnapshotSpec, copy: CopyRecord) -> Any:
+        """Return the image's snapshot that a copy is, which can be read. Raises: FinalDriverError."""
+        own, cut = names.plain(snapshot.id), names.cut(copy.cgsnapshot)
+        snap = self._session.call("snap_find", name=copy.image, snap=own, cut=cut)
+        if snap is None:
+            raise FinalDriverError(
+                f"snapshot {snapshot.id} is gone from image {copy.image}: it was removed by somebody else"
+            )
+        return snap
 
     def _stat(self, image: str) -> Any:
         return self._stats([image])[image]

@@ -28,15 +28,16 @@ class Rearranging(Volumes):
             if volume.group_id is not None:
                 self._records.group(volume.group_id)
             copy = self._records.cut_copy(source)
-            if volume.size_gib * names.GIB < copy.size:
+            snap = self._find(source, copy)
+            if volume.size_gib * names.GIB < snap["size"]:
                 raise FinalDriverError(
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
-                    f"of {copy.size / names.GIB:g} GiB"
+                    f"of {snap['size'] / names.GIB:g} GiB"
                 )
             wanted = VolumeRecord(volume.size_gib, volume.group_id, doing="clone")
             self._records.write({key: wanted})
             if self._stat(image) is None:
-                self._copy_out(volume, copy.image, copy.snap_id)
+                self._copy_out(volume, copy.image, snap["id"])
             self._settle(volume.id, wanted)
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
@@ -55,7 +56,7 @@ class Rearranging(Volumes):
             self._records.write({key: moved})
             self._settle(volume.id, moved)
 
-    def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int | None) -> None:
+    def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int) -> None:
         """Copy under a name of its own, so that what has the volume's name is whole."""
         making = names.making(volume.id)
         self._session.call("image_remove", name=making)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.session import Session
 from cgflow.errors import FinalDriverError
 
@@ -48,18 +49,20 @@ class VolumeRecord:
 
 @dataclass(frozen=True)
 class CopyRecord:
-    """A copy of a volume: prepared while ``snap_id`` is None, cut once it is there. ``size`` in bytes.
+    """A copy of a volume: prepared while it has no ``evidence``, cut once it has.
 
-    One that is ``leaving`` is being withdrawn: no reader comes in any more, but some may still be in.
+    ``snap_id`` and ``size`` (bytes) are there for who serves a copy that is
+    ``exported``. One that is ``leaving`` is being withdrawn: no reader comes in
+    any more, but some may still be in.
     """
 
     image: str
     cgsnapshot: str
-    snap_id: int | None = None
-    size: int = 0
+    evidence: JSON | None = None
     exported: bool = False
     leaving: bool = False
-    evidence: JSON | None = None
+    snap_id: int | None = None
+    size: int = 0
 
     @staticmethod
     def key(volume_id: str, id: str) -> str:
@@ -108,6 +111,11 @@ class RestoreRecord:
     def key(id: str) -> str:
         """The key of a restore."""
         return f"restore/{id}"
+
+
+def is_copy(snap: Mapping[str, object], snapshot_id: str, copy: CopyRecord) -> bool:
+    """Whether an image's snapshot is that of a copy, be it taken alone or with a group."""
+    return snap["name"] == names.plain(snapshot_id) or snap["of_group"] == names.cut(copy.cgsnapshot)
 
 
 Record = GroupRecord | VolumeRecord | CopyRecord | CutRecord | GoneRecord | RestoreRecord
@@ -176,7 +184,7 @@ class Records:
         found = self.copy(snapshot)
         if found is None:
             raise FinalDriverError(f"there is no snapshot {snapshot.id} of volume {snapshot.volume_id}")
-        if found.snap_id is None:
+        if found.evidence is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
         return found
 

@@ -23,7 +23,7 @@ from cgflow.drivers.rbd.pool import (
     need_no_restore,
     volumes_of,
 )
-from cgflow.drivers.rbd.records import CopyRecord, RestoreRecord, VolumeRecord
+from cgflow.drivers.rbd.records import RestoreRecord, VolumeRecord
 from cgflow.errors import FinalDriverError
 
 _BEGUN, _MADE, _ENDING = "begun", "made", "ending"
@@ -47,7 +47,10 @@ class Restores(Pool):
                 )
             if record is not None and record.state == _MADE:
                 return
-            copies = {snapshot.volume_id: self._records.cut_copy(snapshot) for snapshot in snapshots}
+            copies = {
+                snapshot.volume_id: self._find(snapshot, self._records.cut_copy(snapshot))
+                for snapshot in snapshots
+            }
             if record is None:
                 record = RestoreRecord(snapshots[0].group_id, _BEGUN, ids)
                 self._begin(restore_id, record, copies)
@@ -69,7 +72,7 @@ class Restores(Pool):
             if record is not None:
                 self._end(restore_id, record)
 
-    def _begin(self, restore_id: str, record: RestoreRecord, copies: dict[str, CopyRecord]) -> None:
+    def _begin(self, restore_id: str, record: RestoreRecord, copies: dict[str, Any]) -> None:
         """Hold the volumes. Raises: FinalDriverError or BusyDriverError, with nothing changed."""
         volumes = {id: self._records.volume(id) for id in copies}
         stats = self._stats(names.image(id) for id in copies)
@@ -79,25 +82,20 @@ class Restores(Pool):
             need_no_restore(id, volumes[id])
             stat = stats[names.image(id)]
             need_image(id, stat)
-            if copy.size > stat["size"]:
+            if copy["size"] > stat["size"]:
                 raise FinalDriverError(
-                    f"the snapshot of {copy.size / names.GIB:g} GiB is larger than volume {id} "
+                    f"the snapshot of {copy['size'] / names.GIB:g} GiB is larger than volume {id} "
                     f"of {stat['size'] / names.GIB:g} GiB: extend it first"
-                )
-            if not any(snap["id"] == copy.snap_id for snap in stat["snaps"]):
-                raise FinalDriverError(
-                    f"the snapshot of volume {id} is gone: it was removed by somebody else"
                 )
             need_no_client(id, stat["watchers"])
         held = {VolumeRecord.key(id): replace(volume, restore=restore_id) for id, volume in volumes.items()}
         self._records.write({**held, RestoreRecord.key(restore_id): record})
 
-    def _put_back(self, restore_id: str, copies: dict[str, CopyRecord]) -> None:
+    def _put_back(self, restore_id: str, copies: dict[str, Any]) -> None:
         kept = names.kept(restore_id)
-        at_once(lambda copy: self._session.call("snap_create", name=copy.image, snap=kept), copies.values())
-        at_once(
-            lambda copy: self._session.call("put_back", name=copy.image, id=copy.snap_id), copies.values()
-        )
+        ids = {names.image(volume): snap["id"] for volume, snap in copies.items()}
+        at_once(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
+        at_once(lambda image: self._session.call("put_back", name=image, id=ids[image]), ids)
 
     def _roll_back(self, restore_id: str, record: RestoreRecord) -> None:
         kept = names.kept(restore_id)

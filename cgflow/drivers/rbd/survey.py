@@ -19,6 +19,7 @@ from cgflow.drivers.rbd.records import (
     GroupRecord,
     RestoreRecord,
     VolumeRecord,
+    is_copy,
 )
 
 
@@ -108,8 +109,9 @@ def _odd_image(id: str, volume: VolumeRecord, stat: Any, written: _Written) -> s
     wanted = None if volume.group is None else names.group(volume.group)
     if stat["group"] != wanted:
         return f"image {image} is in group {stat['group']} and not in {wanted}: somebody moved it"
-    ids = {snap["id"] for snap in stat["snaps"]}
     for key, copy in written.copies.items():
-        if key.split("/")[0] == id and copy.snap_id is not None and copy.snap_id not in ids:
-            return f"snapshot {key.split('/')[1]} is gone from image {image}: somebody removed it"
+        volume_id, copy_id = key.split("/")
+        is_cut = volume_id == id and copy.evidence is not None
+        if is_cut and not any(is_copy(snap, copy_id, copy) for snap in stat["snaps"]):
+            return f"snapshot {copy_id} is gone from image {image}: somebody removed it"
     return None

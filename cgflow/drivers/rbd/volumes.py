@@ -45,7 +45,7 @@ class Volumes(Leftovers):
                     f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
                 )
             self._records.write({key: GroupRecord(is_gone=True)})
-            self._forget_group(group_id)
+            self._sweep()
 
     def create_volume(self, volume: VolumeSpec) -> None:
         key, image = VolumeRecord.key(volume.id), names.image(volume.id)

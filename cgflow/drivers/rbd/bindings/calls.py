@@ -27,7 +27,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
         images.image_remove,
         images.snap_create,
         images.snap_remove,
-        images.snap_check,
+        images.snap_find,
         images.snap_rollback,
         groups.group_names,
         groups.group_images,

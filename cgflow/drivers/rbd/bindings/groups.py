@@ -15,7 +15,7 @@ from typing import Any
 import rbd
 
 from .cluster import Cluster
-from .images import image_stats, snap_remove
+from .images import image_locks, image_stats, snap_remove
 
 Progress = Callable[[], None]
 
@@ -62,12 +62,12 @@ def group_drop(cluster: Cluster, _: Progress, group: str, image: str) -> None:
 
 
 def group_cut(
-    cluster: Cluster, progress: Progress, group: str, snap: str, images: list[str]
+    cluster: Cluster, progress: Progress, group: str, snap: str, images: list[str], others: list[str]
 ) -> dict[str, Any]:
-    """Take a group snapshot for the images named, or find it taken; one that is incomplete is taken anew.
+    """Take a group snapshot, or find it taken; one that is incomplete is taken anew.
 
-    Returns: ``snaps``, each image's part, and when it was ``taken``, None if
-    earlier; or ``refused``, in words, when nothing was done. Other members' parts are removed again.
+    The parts of ``others`` are removed again. Returns: when it was ``taken``,
+    None if that was earlier; or ``refused``, in words, and nothing is left.
     """
     members = rbd.Group(cluster.io, group)
     state = _state(members, snap)
@@ -75,29 +75,30 @@ def group_cut(
         members.remove_snap(snap)
         state = None
     taken: dict[str, float] | None = None
-    everyone = [image["name"] for image in members.list_images()]
     if state is None:
-        refused = _refused(image_stats(cluster, progress, images), group)
-        if refused:
-            return {"refused": refused}
-        at, began = time.time(), time.monotonic()
-        try:
-            members.create_snap(snap)
-        except (rbd.ReadOnlyImage, rbd.OSError) as error:
-            # A part that was made before another failed is of no use to anybody.
-            if _state(members, snap) is not None:
-                members.remove_snap(snap)
-            return {"refused": str(error)}
-        taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
-    others = [name for name in everyone if name not in images]
-    parts = {
-        name: next((part for part in (found or {"snaps": []})["snaps"] if part["of_group"] == snap), None)
-        for name, found in image_stats(cluster, progress, [*images, *others]).items()
-    }
-    with ThreadPoolExecutor(8) as pool:
-        unwanted = [(name, part["id"]) for name in others if (part := parts[name]) is not None]
-        list(pool.map(lambda part: snap_remove(cluster, progress, *part), unwanted))
-    return {"taken": taken, "snaps": {name: parts[name] for name in images}}
+        with ThreadPoolExecutor(1) as pool:
+            # Looked at meanwhile, for it takes as long as the monitors do.
+            looked = pool.submit(image_locks, cluster, progress, images)
+            at, began = time.time(), time.monotonic()
+            try:
+                members.create_snap(snap)
+            except rbd.Error as error:
+                # A part that was made before another failed is of no use to anybody.
+                _remove(members, snap)
+                return {"refused": str(error)}
+            taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
+        bare = sorted(name for name, has_lock in looked.result().items() if not has_lock)
+        if bare:
+            _remove(members, snap)
+            return {
+                "refused": f"image {bare[0]} lacks the feature exclusive-lock, without which its writers are "
+                f"not held: enable it with 'rbd feature enable {cluster.pool}/{bare[0]} exclusive-lock'"
+            }
+    for name, found in image_stats(cluster, progress, others).items():
+        for part in [] if found is None else found["snaps"]:
+            if part["of_group"] == snap:
+                snap_remove(cluster, progress, name, part["id"])
+    return {"taken": taken}
 
 
 def group_uncut(cluster: Cluster, _: Progress, group: str, snap: str) -> None:
@@ -116,21 +117,10 @@ def _state(members: Any, snap: str) -> int | None:
         return None
 
 
+def _remove(members: Any, snap: str) -> None:
+    if _state(members, snap) is not None:
+        members.remove_snap(snap)
+
+
 def _is_in(members: Any, image: str, state: int) -> bool:
     return any(found["name"] == image and found["state"] == state for found in members.list_images())
-
-
-def _refused(stats: dict[str, Any], group: str) -> str | None:
-    missing = sorted(name for name, found in stats.items() if found is None)
-    if missing:
-        return f"there is no image {missing[0]}"
-    strange = sorted(name for name, found in stats.items() if found["group"] != group)
-    if strange:
-        return f"image {strange[0]} is in group {stats[strange[0]]['group']}, not in {group}"
-    bare = sorted(name for name, found in stats.items() if not found["has_lock"])
-    if bare:
-        return (
-            f"image {bare[0]} lacks the feature exclusive-lock, without which its writers are not held: "
-            f"enable it with 'rbd feature enable POOL/{bare[0]} exclusive-lock'"
-        )
-    return None

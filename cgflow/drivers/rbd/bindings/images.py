@@ -31,6 +31,17 @@ def image_stats(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, An
         return dict(zip(names, pool.map(partial(stat, cluster), names), strict=True))
 
 
+def image_locks(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, bool]:
+    """Return whether images have the feature exclusive-lock. Raises: rbd.ImageNotFound."""
+
+    def has_lock(name: str) -> bool:
+        with rbd.Image(cluster.io, name, read_only=True) as image:
+            return bool(image.features() & rbd.RBD_FEATURE_EXCLUSIVE_LOCK)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(names, pool.map(has_lock, names), strict=True))
+
+
 def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
     """Return what is to be known of an image, which is not watched for that; None if there is none."""
     try:
@@ -76,16 +87,14 @@ def image_remove(cluster: Cluster, progress: Progress, name: str) -> None:
         return
 
 
-def snap_create(cluster: Cluster, _: Progress, name: str, snap: str) -> dict[str, Any]:
-    """Take a snapshot of an image, or find it. Returns: it, and when it was ``taken``, None if earlier."""
+def snap_create(cluster: Cluster, _: Progress, name: str, snap: str) -> dict[str, float] | None:
+    """Take a snapshot of an image, or find it taken. Returns: when; None if that was earlier."""
     with rbd.Image(cluster.io, name) as image:
-        known = next((_snap(old) for old in image.list_snaps() if old["name"] == snap), None)
-        if known is not None:
-            return {**known, "taken": None}
+        if any(known["name"] == snap for known in image.list_snaps()):
+            return None
         at, began = time.time(), time.monotonic()
         image.create_snap(snap)
-        taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
-        return {**next(_snap(new) for new in image.list_snaps() if new["name"] == snap), "taken": taken}
+        return {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
 
 
 def snap_remove(cluster: Cluster, _: Progress, name: str, id: int) -> None:
@@ -95,12 +104,18 @@ def snap_remove(cluster: Cluster, _: Progress, name: str, id: int) -> None:
             image.remove_snap_by_id(id)
 
 
-def snap_check(cluster: Cluster, _: Progress, name: str, id: int) -> int:
-    """Read from a snapshot, and return its size in bytes. Raises: rbd.ImageNotFound, if there is none."""
-    with rbd.Image(cluster.io, name, read_only=True) as image:
-        image.set_snap_by_id(id)
-        image.read(0, _READ_BYTES)
-        return int(image.size())
+def snap_find(cluster: Cluster, _: Progress, name: str, snap: str, cut: str) -> dict[str, Any] | None:
+    """Return a snapshot of an image, its own or its part of a group's, after a read; None if none."""
+    try:
+        with rbd.Image(cluster.io, name, read_only=True) as image:
+            for found in map(_snap, image.list_snaps()):
+                if not found["is_trash"] and (found["name"] == snap or found["of_group"] == cut):
+                    image.set_snap_by_id(found["id"])
+                    image.read(0, _READ_BYTES)
+                    return found
+    except rbd.ImageNotFound:
+        return None
+    return None
 
 
 def snap_rollback(cluster: Cluster, _: Progress, name: str, snap: str) -> None:
