@@ -12,6 +12,7 @@ from typing import Any
 
 from cgflow import clock
 from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.evidence import evidence
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.pool import Pool, need_image, need_no_restore, volumes_of
 from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord
@@ -92,9 +93,9 @@ class Cuts(Pool):
         # Writers are held by the owner of the lock, who takes the snapshot.
         _need_lock(copy.image, stat)
         taken = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
-        evidence = _evidence(ONE_SNAPSHOT, 1, taken)
-        self._records.write({key: replace(copy, evidence=evidence)})
-        return evidence
+        told = _evidence(ONE_SNAPSHOT, 1, taken)
+        self._records.write({key: replace(copy, evidence=told)})
+        return told
 
     def _cut_group(self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord]) -> JSON:
         group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
@@ -114,22 +115,18 @@ class Cuts(Pool):
         if "refused" in answer:
             self._records.write({}, [key])
             raise FinalDriverError(f"group {group_id} cannot be cut: {answer['refused']}")
-        evidence = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
-        self._records.write({place: replace(copy, evidence=evidence) for place, copy in copies.items()})
-        return evidence
+        told = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
+        self._records.write({place: replace(copy, evidence=told) for place, copy in copies.items()})
+        return told
 
 
 def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
     """Return what is told of a cut; ``taken`` is None if its answer was lost, and so when it began."""
-    at = None if taken is None else datetime.fromtimestamp(taken["at_s"], UTC).replace(tzinfo=None)
-    return {
-        "mechanism": mechanism,
-        "level": "crash",
-        "members": members,
-        "cut_at": clock.iso(at),
-        "duration_ms": None if taken is None else round(taken["took_ms"], 3),
-        "skew_ms": 0.0,
-    }
+    told = evidence(mechanism, members, None)
+    if taken is None:
+        return told
+    at = datetime.fromtimestamp(taken["at_s"], UTC).replace(tzinfo=None)
+    return {**told, "cut_at": clock.iso(at), "duration_ms": round(taken["took_ms"], 3)}
 
 
 def _need_cut_of(snapshot: SnapshotSpec, copy: CopyRecord) -> None:

@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Report, Restoring, StorageDriver
+from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.rbd.copies import Copies
@@ -134,9 +135,7 @@ class RbdDriver(
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                "consistencygroup_support": True,
-                "consistent_group_snapshot_enabled": True,
-                "cut_level": "crash",
+                **capabilities(Level.CRASH),
                 "thin_provisioning_support": True,
                 "storage_protocol": "ceph",
                 "vendor_name": "cgflow",
