@@ -63,7 +63,7 @@ class ConsistencyGroupUpdateIn(Envelope):
             raise InvalidInput("Missing request body.")
         roots = (self.root, *self.aliases)
         if not isinstance(data, Mapping) or not any(isinstance(data.get(name), Mapping) for name in roots):
-            raise InvalidInput("Incorrect request body format.", self.root)
+            raise InvalidInput(f"Incorrect request body format. '{self.root}' must be an object.", self.root)
         return super().find_root(data, **kwargs)
 
 

@@ -81,7 +81,9 @@ def test_no_body_m2(scene: Scene, raw: bytes) -> None:
 @pytest.mark.parametrize("body", [{}, {"group": {"name": "x"}}, {"consistencygroup": None}, [], "x"])
 def test_a_wrong_root_m2(scene: Scene, body: object) -> None:
     answer = scene.caller.call("PUT", f"/consistencygroups/{scene.group}", json=body)
-    assert malformed(answer, "consistencygroup") == "Incorrect request body format."
+    assert malformed(answer, "consistencygroup") == (
+        "Incorrect request body format. 'consistencygroup' must be an object."
+    )
 
 
 @pytest.mark.parametrize(

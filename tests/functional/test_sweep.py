@@ -90,7 +90,7 @@ class Judge:
     def ask(self, method: str, path: str, what: object, *, named: operations.Path = (), **more: Any) -> None:
         """Make one request, and look at its answer and at every table.
 
-        If it is refused as malformed, the refusal has to name something of ``named``, or what it lacks.
+        If it is refused as malformed, the refusal has to name the field, or something of ``named``.
         """
         answer = self._caller.call(method, path, **AT, **more)
         case = f"{method} {path} {what!r}"[:300]
@@ -130,8 +130,8 @@ class Judge:
         if answer.status_code != 400 or fault.get("cgflow:code") != "invalid_input" or not named:
             return
         field, message = fault.get("cgflow:field"), str(fault.get("message"))
-        words = {field.rpartition(".")[2]} if field else set(named)
-        if not any(_plain(word) in _plain(message) for word in words):
+        words = (field.rpartition(".")[2],) if field else named
+        if not any(_plain(word) in _plain(message) for word in (*words, *_LACKING)):
             self.wrong.append(f"{case}: does not name {field or named}: {message}")
 
     def _everything(self) -> dict[str, list[str]]:
@@ -144,9 +144,13 @@ class Judge:
             }
 
 
+_LACKING = ("can not be all empty", "Nothing is to be changed")
+"""What is said where nothing that was sent counts for anything, so that none of it is wrong."""
+
+
 def _plain(words: str) -> str:
-    """Sentences spell a field as people do: ``volume_type`` as Volume type."""
-    return words.lower().replace("_", " ")
+    """Sentences spell a field as people do: ``volume_type`` as Volume type, and one of many without its s."""
+    return words.lower().replace("_", " ").removesuffix("s")
 
 
 @pytest.fixture
