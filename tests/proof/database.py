@@ -75,11 +75,14 @@ class Database:
         return psycopg.connect(f"host={self._run} user=cg dbname=postgres", autocommit=True)
 
     def ask(self, query: str) -> tuple[object, ...]:
-        """Return the one row that a query has."""
-        with self.connect() as session:
-            row = session.execute(query.encode()).fetchone()
-            assert row is not None
-            return row
+        """Return the one row that a query has. Raises: DatabaseBroken, if the server cannot answer it."""
+        try:
+            with self.connect() as session:
+                row = session.execute(query.encode()).fetchone()
+        except psycopg.Error as error:
+            raise DatabaseBroken(str(error)) from error
+        assert row is not None
+        return row
 
     def tell(self, *statements: str) -> None:
         """Run statements, one transaction each."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from tests.proof.database import Database
 
 CLIENTS = 4
-SCALE = 2
+SCALE = 1
 
 
 @dataclass(frozen=True)

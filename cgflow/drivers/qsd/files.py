@@ -66,7 +66,7 @@ class Files:
 
     def is_served(self, name: str) -> bool:
         """Whether the file is there and somebody answers for it."""
-        return self._process(name) is not None and self._is_mounted(name)
+        return self.process(name) is not None and self._is_mounted(name)
 
     def serve(self, name: str, source: Sequence[str], *, read_only: bool) -> Path:
         """Make an export a file, unless it is; return when it can be opened.
@@ -160,7 +160,7 @@ class Files:
 
     def _end(self, name: str) -> None:
         """End the process, and clear away a mount that nobody answers for."""
-        pid = self._process(name)
+        pid = self.process(name)
         if pid is not None:
             self._kill(name, pid)
         for _ in range(self._count_mounts(name)):
@@ -176,7 +176,7 @@ class Files:
             try:
                 for number in (signal.SIGTERM, signal.SIGKILL):
                     # Only what was looked at before and after is surely meant.
-                    if self._process(name) != pid:
+                    if self.process(name) != pid:
                         break
                     signal.pidfd_send_signal(handle, number)
                     if select.select([handle], [], [], DEADLINE)[0]:
@@ -187,7 +187,7 @@ class Files:
                 os.close(handle)
         reap(pid)
 
-    def _process(self, name: str) -> int | None:
+    def process(self, name: str) -> int | None:
         """Return the pid of the process that serves a file, or None if there is none."""
         try:
             pid = int(self._note(name, "pid").read_text())

@@ -1,0 +1,41 @@
+"""The files of the qsd driver, as tests look at them: where they are, who serves them, what is mounted."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.qsd.statedir import StateDir
+from tests.support.qsd import Bench
+
+
+def served(bench: Bench, thing: VolumeSpec | SnapshotSpec) -> Path:
+    return Path(str(bench.driver.serve_file(thing).data["path"]))
+
+
+def server_of(bench: Bench, name: str) -> int | None:
+    found = StateDir(bench.state_dir).files
+    return found.process(name) if found.is_served(name) else None
+
+
+def server(bench: Bench, name: str) -> int:
+    pid = server_of(bench, name)
+    assert pid is not None
+    return pid
+
+
+@contextmanager
+def held_open(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """Hold a file open that may be taken away meanwhile."""
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        # Closing tells of what is gone.
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def mounts(bench: Bench) -> list[str]:
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(bench.root) in line]
