@@ -25,7 +25,7 @@ test: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 help:
 	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
 	@echo "make test    all checks and tests"
-	@echo "make soak    at least 500 kills at random moments, on SQLite and PostgreSQL"
+	@echo "make soak    at least 500 kills at random moments, on SQLite and PostgreSQL, and 40 of storage daemons"
 	@echo "make prove-postgres    PostgreSQL on two members recovers from every cgsnapshot (root)"
 	@echo "make check   lint, types, layers and file sizes only"
 	@echo "make bench   ratios, measured in one run"
@@ -38,9 +38,11 @@ test: check programs
 	$(VENV)/bin/pytest -n 2 --dist loadfile $(PYTEST)
 
 # Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1".
-# What was wrong in a life of it is met again with --life added.
+# What was wrong in a life of it is met again with --life added. Then the storage daemon is killed,
+# in as many rounds as SOAK_DAEMONS="--rounds 40" says.
 soak: $(VENV)/ready programs
 	$(PY) -m tests.soak $(SOAK)
+	$(PY) -m tests.soak.daemons $(SOAK_DAEMONS)
 
 # PostgreSQL with data and log on two members: make prove-postgres PROVE="--cgsnapshots 20".
 prove-postgres: $(VENV)/ready programs

@@ -14,7 +14,7 @@ LOG = logging.getLogger(__name__)
 class Periodic:
     """Does ``work`` every ``interval_s`` seconds. A failure is logged and tried again."""
 
-    def __init__(self, name: str, interval_s: float, work: Callable[[], None]) -> None:
+    def __init__(self, name: str, interval_s: float, work: Callable[[], object]) -> None:
         self._name = name
         self._interval_s = interval_s
         self._work = work

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
+from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.drivers.evidence import Level, read_level
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
@@ -85,6 +86,12 @@ def expect_restore(driver: StorageDriver, restore_id: str, group_id: str | None,
     if (restore_id in ask(driver.inventory, group_id).restores) is not kept:
         done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
         raise _not_so(f"restore {restore_id} was {done}", but)
+
+
+def expect_compacted(driver: Compacting, volume: VolumeSpec) -> None:
+    """Raise AmbiguousDriverError if a volume is still to be compacted."""
+    if volume.id in {due.id for due in ask(driver.compactions_due, volume.group_id)}:
+        raise _not_so(f"nothing is to be compacted of volume {volume.id}", "it says that something is")
 
 
 def expect_level(

@@ -20,6 +20,7 @@ from flows.consistencygroup.revert import revert_consistencygroup
 from flows.consistencygroup.update import update_consistencygroup
 from flows.snapshot.create import create_snapshot
 from flows.snapshot.delete import delete_snapshot
+from flows.volume.compact import compact_volume
 from flows.volume.create import create_volume
 from flows.volume.create_from_snapshot import create_volume_from_snapshot
 from flows.volume.create_from_volume import create_volume_from_volume
@@ -41,6 +42,7 @@ OPERATIONS: dict[str, Definition] = {
     "snapshot.delete": Definition(1, delete_snapshot),
     "consistencygroup.revert": Definition(1, revert_consistencygroup),
     "consistencygroup.update": Definition(1, update_consistencygroup),
+    "volume.compact": Definition(1, compact_volume),
     "volume.create": Definition(1, create_volume),
     "volume.create_from_snapshot": Definition(1, create_volume_from_snapshot),
     "volume.create_from_volume": Definition(1, create_volume_from_volume),

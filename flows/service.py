@@ -34,6 +34,7 @@ from cgflow.scheduler.placement import Placement
 from flows import operate, reporting
 from flows.acceptance import Desk
 from flows.catalog import define
+from flows.compacting import compact_what_is_due
 from flows.drivers import Drivers
 from flows.notices import Notices
 
@@ -43,6 +44,7 @@ EXPIRE_INTERVAL_S = 60
 UNDO_INTERVAL_S = 1
 TAKE_INTERVAL_S = 5
 FORGET_INTERVAL_S = 3600
+COMPACT_INTERVAL_S = 30
 
 
 class Service:
@@ -86,6 +88,7 @@ class Service:
             Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
             Periodic("take", TAKE_INTERVAL_S, self.conductor.wake_left),
             Periodic("forget", FORGET_INTERVAL_S, self._forget),
+            Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.desk)),
         ]
 
     def start(self) -> list[str]:

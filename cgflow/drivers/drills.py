@@ -39,6 +39,7 @@ CALLS = frozenset(
         *("prepare", "cut", "snapshot", "delete_snapshot", "has_snapshot"),
         *("export_snapshot", "unexport_snapshot", "serve_file", "withdraw_file"),
         *("clone_volume", "move_volume", "restore", "undo_restore", "finish_restore"),
+        *("compactions_due", "compact_volume"),
     }
 )
 """Every call of the contract that a fault may be ordered for."""

@@ -16,6 +16,7 @@ from dataclasses import is_dataclass
 from functools import partial
 from typing import TypeVar, cast
 
+from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import (
     JSON,
     Cloning,
@@ -168,6 +169,23 @@ class FaultyDetail(FaultyVolumes, Detailing):
         return self._call("detail", cast(Detailing, self.driver).detail, lie)
 
 
+class FaultyCompactions(FaultyVolumes, Compacting):
+    """The calls of a driver that compacts, made to fail on order."""
+
+    @property
+    def _compacting(self) -> Compacting:
+        return cast(Compacting, self.driver)
+
+    def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
+        effect = partial(self._compacting.compactions_due, group_id)
+        nothing: list[VolumeSpec] = []
+        return self._call("compactions_due", effect, nothing, group_id)
+
+    def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
+        effect = partial(self._compacting.compact_volume, volume, seconds)
+        return self._call("compact_volume", effect, True, volume)
+
+
 class FaultyFence(FaultyVolumes, Fencing):
     """The calls of a driver that can fence, made to fail on order."""
 
@@ -203,11 +221,12 @@ _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
     (Regrouping, FaultyMoves),
     (Restoring, FaultyRestores),
     (Detailing, FaultyDetail),
+    (Compacting, FaultyCompactions),
 )
 _RARER: tuple[tuple[type, type[FaultyVolumes]], ...] = ((Fencing, FaultyFence), (HostFiles, FaultyFiles))
 
 
-class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, FaultyDetail):
+class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, FaultyDetail, FaultyCompactions):
     """A driver with all but the rarer abilities, made to fail on order. ``driver`` is the one inside."""
 
     def __init__(self, driver: StorageDriver, faults: Faults) -> None:

@@ -102,6 +102,17 @@ class Run:
                 self.owner.lost = FenceLost.of(self.flow.id, self.owner.epoch, stored)
             raise self.owner.lost
 
+    def check_wanted(self, atom: str) -> None:
+        """Raise if a long step is to end where it stands.
+
+        Raises: ServiceUnavailable, when stopping: the step is begun again by the
+        next owner; CancelRequested.
+        """
+        if self._stopping.is_set():
+            raise ServiceUnavailable(f"The service stops; step {atom} goes on at the next start.")
+        if self._cancel_reason is not None:
+            raise CancelRequested(self._cancel_reason)
+
     def pause(self, seconds: float) -> None:
         """Wait between two attempts, unless there is no point in waiting any more."""
         if self._cancel_reason is None:

@@ -52,6 +52,14 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
         for phase in ("execute", "revert"):
             setattr(self, phase, self._patient(getattr(self, phase)))
 
+    def check_wanted(self) -> None:
+        """Go on with a long step, or leave it: when the service stops to the next start, else for good.
+
+        Raises: ServiceUnavailable, CancelRequested.
+        """
+        if self._run is not None:
+            self._run.check_wanted(self.name)
+
     def _patient(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def patient(*args: Any, **kwargs: Any) -> Any:
             if self._run is None:

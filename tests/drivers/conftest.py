@@ -8,17 +8,13 @@ import pytest
 
 from tests.support.ceph import Cluster
 from tests.support.on_ceph import Ceph, Client
-from tests.support.qsd import Bench, require_qsd
+from tests.support.qsd import Bench, started_bench
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     """A started qsd driver over a directory of its own; its daemons end with the test."""
-    require_qsd()
-    bench = Bench()
-    bench.start()
-    yield bench
-    bench.clean()
+    yield from started_bench()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from tests.support.broken import (
     clones,
+    compactions,
     copies,
     cuts,
     details,
@@ -40,6 +41,7 @@ FAMILIES = (
     moves,
     restores,
     details,
+    compactions,
     restarts,
     threads,
     fences,

@@ -1,4 +1,4 @@
-"""Clones on real daemons: whole or not there, whatever happens to source, program and disk."""
+"""Full copies on real daemons: whole or not there, whatever happens to source, program and disk."""
 
 import os
 import signal
@@ -11,11 +11,27 @@ from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd import clones
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import BusyDriverError, FinalDriverError
-from tests.support.qsd import BLOCK, MIB, Bench, Between, read, read_snapshot, require_qsd, take, write
+from tests.support.qsd import (
+    BLOCK,
+    MIB,
+    Bench,
+    Between,
+    read,
+    read_snapshot,
+    require_qsd,
+    started_bench,
+    take,
+    write,
+)
 
 pytestmark = pytest.mark.real
 
 CLONE = VolumeSpec("clone", 1, "g")
+
+
+@pytest.fixture
+def bench():
+    yield from started_bench(linked_clones=False)
 
 
 def test_a_copy_that_goes_while_it_is_cloned_is_cloned_whole(bench):
@@ -109,7 +125,7 @@ def test_a_process_that_dies_while_it_copies_leaves_nothing(bench, monkeypatch, 
     if child == 0:
         try:
             clones.PROGRAM = str(deadly)
-            driver = QsdDriver(bench.state_dir)
+            driver = QsdDriver(bench.state_dir, **bench.options)
             driver.start()
             driver.clone_volume(CLONE, copy)
         finally:
@@ -160,7 +176,7 @@ def test_a_program_that_makes_no_progress_is_given_up(bench, monkeypatch, tmp_pa
 
 def test_a_full_disk_refuses_a_clone_and_a_restore(tmp_path):
     require_qsd()
-    bench = Bench()
+    bench = Bench(linked_clones=False)
     bench.state_dir.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(bench.state_dir)])
     if mounted.returncode:

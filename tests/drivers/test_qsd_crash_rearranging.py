@@ -1,4 +1,4 @@
-"""Killed at every point of a clone, a move and a restore: then finished by a repeat, or undone.
+"""Killed at every point of a clone, a compaction, a move and a restore: then finished by a repeat, or undone.
 
 Each time one operation begins on the same small world, and something is killed
 with SIGKILL at one point of it: this process (a forked child), the daemons too,
@@ -10,80 +10,33 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
-from tests.support.qsd import BLOCK, Bench, read, read_snapshot, require_qsd, take, write
+from tests.support.qsd import BLOCK, Bench, read, read_snapshot, started_bench
+from tests.support.rearranging import (
+    CLONE,
+    END,
+    LONE,
+    Scene,
+    clone,
+    clone_alone,
+    compact,
+    finish,
+    move,
+    move_back,
+    move_in,
+    move_out,
+    nothing,
+    restore,
+    undo,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-
-END = 1024**3 - BLOCK
-CLONE, LONE = VolumeSpec("clone", 2, "h"), VolumeSpec("lone", 1)
-
-
-class Scene:
-    """Two volumes in g that hold C, with cgsnapshots of A and B, and an empty group h."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        driver = bench.start()
-        self.volumes = bench.make_group(2)
-        driver.create_group("h")
-        self.copies = []
-        for letter in "AB":
-            self.fill(driver, letter)
-            self.copies.append(take(driver, self.volumes, letter.lower()))
-        self.fill(driver, "C")
-
-    def fill(self, driver: QsdDriver, letter: str) -> None:
-        for volume in self.volumes:
-            for place in (0, END):
-                write(driver, volume, ord(letter), place)
-
-
-def clone(driver: QsdDriver, scene: Scene) -> None:
-    driver.clone_volume(CLONE, scene.copies[0][0])
-
-
-def clone_alone(driver: QsdDriver, scene: Scene) -> None:
-    driver.clone_volume(LONE, scene.copies[1][1])
-
-
-def move(driver: QsdDriver, scene: Scene) -> None:
-    driver.move_volume(scene.volumes[0], "h")
-
-
-def move_back(driver: QsdDriver, scene: Scene) -> None:
-    driver.move_volume(replace(scene.volumes[0], group_id="h"), "g")
-
-
-def move_out(driver: QsdDriver, scene: Scene) -> None:
-    driver.move_volume(scene.volumes[0], None)
-
-
-def move_in(driver: QsdDriver, scene: Scene) -> None:
-    driver.move_volume(replace(scene.volumes[0], group_id=None), "g")
-
-
-def restore(driver: QsdDriver, scene: Scene) -> None:
-    driver.restore("r", scene.copies[0])
-
-
-def undo(driver: QsdDriver, scene: Scene) -> None:
-    driver.undo_restore("r", scene.copies[0])
-
-
-def finish(driver: QsdDriver, scene: Scene) -> None:
-    driver.finish_restore("r", scene.copies[0])
-
-
-def nothing(driver: QsdDriver, scene: Scene) -> None:
-    """What is done before, and what need not be undone."""
-
 
 Call = Callable[[QsdDriver, Scene], None]
 
@@ -97,10 +50,12 @@ class Operation:
     after: Callable[[Scene], dict[str, str]]
     before: Call = nothing
     undo: Call | None = None
+    options: dict[str, object] = field(default_factory=dict)
 
 
 PLAIN = {"v0 in g": "C", "v1 in g": "C"}
 VOLUME = "volume:after-file volume:after-manifest volume:after-open volume:after-attach"
+LINK = "link:after-links link:after-files link:after-manifest link:after-open link:after-attach"
 HOME = "home:after-manifest daemon:after-spawn recovery:after-death recovery:after-settle"
 MOVE = """move:after-arriving move:after-detach move:after-close move:after-leaving move:after-rename
           move:after-files move:after-record move:after-forget move:after-open"""
@@ -109,17 +64,38 @@ RESTORE = (
 )
 
 OPERATIONS = {
-    "clone": Operation(
+    "copy": Operation(
         clone,
         f"clone:after-export clone:after-copy {VOLUME}",
         lambda _: PLAIN | {"clone in h": "A"},
         undo=lambda driver, _: driver.delete_volume(CLONE),
+        options={"linked_clones": False},
     ),
-    "clone alone": Operation(
+    "copy alone": Operation(
         clone_alone,
         f"clone:after-export clone:after-copy {VOLUME} {HOME}",
         lambda _: PLAIN | {"lone in None": "B"},
         undo=lambda driver, _: driver.delete_volume(LONE),
+        options={"linked_clones": False},
+    ),
+    "link": Operation(
+        clone,
+        LINK,
+        lambda _: PLAIN | {"clone in h": "A"},
+        undo=lambda driver, _: driver.delete_volume(CLONE),
+    ),
+    "link alone": Operation(
+        clone_alone,
+        f"{LINK} {HOME}",
+        lambda _: PLAIN | {"lone in None": "B"},
+        undo=lambda driver, _: driver.delete_volume(LONE),
+    ),
+    "compact": Operation(
+        compact,
+        """flatten:after-intent flatten:after-start flatten:after-job flatten:after-record
+           flatten:after-rest""",
+        lambda _: PLAIN,
+        options={"max_chain_depth": 2},
     ),
     "move": Operation(move, MOVE, lambda _: {"v0 in h": "C", "v1 in g": "C"}, undo=move_back),
     "move out": Operation(
@@ -142,13 +118,10 @@ UNDOABLE = [(name, point) for name, point in CASES if OPERATIONS[name].undo not 
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    require_qsd()
-    bench = Bench()
-    try:
+def scene(name: str) -> Iterator[Scene]:
+    """The world before the operation of this name."""
+    for bench in started_bench(**OPERATIONS[name].options):
         yield Scene(bench)
-    finally:
-        bench.clean()
 
 
 def specs(scene: Scene) -> dict[str, VolumeSpec]:
@@ -206,7 +179,7 @@ def dies(scene: Scene, operation: Operation, point: str, *, with_daemons: bool) 
     child = os.fork()
     if child == 0:
         try:
-            driver = QsdDriver(scene.bench.state_dir, trace=die)
+            driver = QsdDriver(scene.bench.state_dir, trace=die, **scene.bench.options)
             driver.start()
             begun.append(True)
             operation.call(driver, scene)

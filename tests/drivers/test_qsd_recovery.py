@@ -9,9 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from cgflow.drivers.qsd.blockgraph import BlockGraph
+from cgflow.drivers.qsd.jobs import Jobs
 from cgflow.drivers.qsd.qmp import CommandRefused
-from cgflow.drivers.qsd.records import Merge
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from cgflow.nbd import NbdClient, NbdError
 from tests.support.qsd import (
@@ -190,7 +189,7 @@ def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
         raise CommandRefused("block-commit", "not today")
 
     with monkeypatch.context() as patched:
-        patched.setattr(BlockGraph, "merge", refuse)
+        patched.setattr(Jobs, "merge", refuse)
         bench.driver.delete_snapshot(snapshot)
     (problem,) = bench.driver.inventory().problems
     assert "not today" in problem
@@ -207,14 +206,14 @@ def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_anothe
     (volume,) = bench.make_group(1)
     (snapshot,) = take(bench.driver, [volume], "c")
     write(bench.driver, volume, 1)
-    asked = BlockGraph.job
+    told = Jobs.tell
 
-    def lose(graph: BlockGraph, command: str, merge: Merge) -> None:
+    def lose(jobs: Jobs, command: str, job: str) -> None:
         if command == "job-complete":
             raise AmbiguousDriverError("the answer is lost")
-        asked(graph, command, merge)
+        told(jobs, command, job)
 
-    monkeypatch.setattr(BlockGraph, "job", lose)
+    monkeypatch.setattr(Jobs, "tell", lose)
     with pytest.raises(AmbiguousDriverError):
         bench.driver.delete_snapshot(snapshot)
     deadline = time.monotonic() + 30

@@ -222,7 +222,7 @@ def test_an_address_that_is_set_anew_takes_another_daemon_and_keeps_the_data(por
         for number, tcp in enumerate((Tcp(LOOPBACK, LOOPBACK, ports, None), None, None)):
             write(bench.driver, volume, number + 1)
             before = bench.pid("g")
-            bench.tcp = tcp
+            bench.options["tcp"] = tcp
             bench.start()
             scheme = "nbd+unix" if tcp is None else "nbd"
             assert str(bench.driver.connection(volume).data["uri"]).startswith(f"{scheme}://")

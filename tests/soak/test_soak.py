@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.soak import daemons
 from tests.soak.soak import life, live, soak
 from tests.support.moments import EXECUTE, REVERT
+from tests.support.qsd import require_qsd
 
 
 @pytest.mark.slow
@@ -28,3 +30,15 @@ def test_the_seed_of_an_orderly_life_says_who_dies_where() -> None:
     first, second = live(it, 6), live(it, 6)
     assert first.deaths == second.deaths
     assert first.flows == second.flows
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_a_storage_daemon_that_is_killed_loses_nothing_that_was_acknowledged() -> None:
+    require_qsd()
+    total = daemons.soak(rounds=3, seed=3)
+    assert total.wrong == []
+    assert total.rounds == len(total.outages_s) == 3
+    assert total.checked > 3, "cgsnapshots were read back"
+    assert total.writes > 3 * daemons.PROGRESS

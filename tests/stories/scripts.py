@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cgflow.audit.finding import Finding
-from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.memory.compaction import LONGEST
 from flows.acceptance import Accepted, mint
 from flows.audit.accept import accept
 from tests.support import content
@@ -96,6 +97,18 @@ def _older_snapshot(world: World) -> str:
 def _volume(world: World) -> str:
     _group(world)
     return world.make(world.accept_volume())
+
+
+def slow_volume(world: World, group_id: str | None = None) -> str:
+    """A volume that was cut so often that it is to be compacted, with no copies left."""
+    made = _volume(world) if group_id is None else world.make(world.accept_volume(group_id))
+    driver: Any = world.driver
+    for number in range(LONGEST + 1):
+        copy = SnapshotSpec(f"{made}.{number}", made, f"{made}.{number}", group_id)
+        driver.prepare(copy)
+        driver.cut(copy.cgsnapshot_id, group_id, [copy])
+        driver.delete_snapshot(copy)
+    return made
 
 
 def _volume_with_copies(world: World) -> str:
@@ -198,6 +211,12 @@ SCRIPTS: dict[str, Script] = {
         _snapshot, lambda world, snapshot: world.delete_snapshot(snapshot), forward=True, deletes=True
     ),
     "consistencygroup.update": Script(_outsider, _change_members),
+    "volume.compact": Script(
+        slow_volume,
+        lambda world, volume: world.compact(volume),
+        forward=True,
+        undone_at="driver.compact_volume",
+    ),
     "volume.create": Script(_group, lambda world, group: world.accept_volume(group)),
     "volume.create_from_snapshot": Script(
         _snapshot, lambda world, snapshot: world.accept_volume(snapshot_id=snapshot)

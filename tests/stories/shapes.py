@@ -25,6 +25,7 @@ SHAPES: dict[str, dict[str, object]] = {
     "snapshot.create": {"member": MEMBERS[0]},
     "snapshot.delete": {"member": MEMBERS[0], "is_placed": True},
     "consistencygroup.update": {"members": [{"volume_id": "volume-1"}, {"volume_id": "volume-2"}]},
+    "volume.compact": {},
     "volume.create": {},
     "volume.create_from_snapshot": {},
     "volume.create_from_volume": {"copy": {**MEMBERS[0], "resource_id": "snapshot-1", "group_id": None}},

@@ -110,6 +110,8 @@ def check_end(w: World, operation: str, target: str, flow: records.Flow, before:
     elif SCRIPTS[operation].deletes:
         if target in str(after):
             wrong.append("what was deleted is still there")
+    elif operation == "volume.compact":
+        wrong += [f"{due} is still to be compacted" for due in w.driver.compactions_due()]  # type: ignore[attr-defined]
     elif operation == "volume.extend":
         if w.get("volume", target).size != 2:
             wrong.append("the volume was not extended")

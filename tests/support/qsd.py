@@ -4,8 +4,9 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,6 @@ from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home import untraced
-from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import DriverError
@@ -33,20 +33,20 @@ def require_qsd() -> None:
 
 
 class Bench:
-    """Drivers over one state directory, one after the other."""
+    """Drivers over one state directory, one after the other, made with the same ``options``."""
 
-    def __init__(self, root: Path | None = None, *, tcp: Tcp | None = None) -> None:
+    def __init__(self, root: Path | None = None, **options: Any) -> None:
         # Socket paths are limited to 107 bytes, so not under pytest's own long directories.
         self.root = Path(tempfile.mkdtemp(prefix="qsd-", dir="/tmp")) if root is None else root
         self.state_dir = self.root / "s"
-        self.tcp = tcp
-        self.driver = QsdDriver(self.state_dir)
+        self.options = options
+        self.driver = QsdDriver(self.state_dir, **options)
         self._clients: list[NbdClient] = []
 
     def start(self, trace: Callable[[str], None] | None = None) -> QsdDriver:
         """Stop the driver there is and start another, as the next process would."""
         self.driver.stop()
-        self.driver = QsdDriver(self.state_dir, tcp=self.tcp, trace=trace or untraced)
+        self.driver = QsdDriver(self.state_dir, trace=trace or untraced, **self.options)
         self.driver.start()
         return self.driver
 
@@ -112,6 +112,17 @@ class Bench:
             if found is not None:
                 found.quit()
         shutil.rmtree(self.root)
+
+
+def started_bench(**options: Any) -> Iterator[Bench]:
+    """The body of a fixture: a bench with a started driver, cleaned at the end."""
+    require_qsd()
+    bench = Bench(**options)
+    try:
+        bench.start()
+        yield bench
+    finally:
+        bench.clean()
 
 
 class Between:

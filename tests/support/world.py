@@ -25,6 +25,7 @@ from cgflow.status import UNFINISHED, FlowState
 from flows.acceptance import Accepted, mint
 from flows.audit.look import audit
 from flows.cgsnapshot import accept as cgsnapshots
+from flows.compacting import compact
 from flows.consistencygroup import accept as groups
 from flows.consistencygroup import accept_revert as reverts
 from flows.consistencygroup import accept_source as sources
@@ -155,6 +156,12 @@ class World:
 
     def revert(self, volume_id: str, snapshot_id: str) -> Accepted:
         return change.revert(self.desk, CALLER, volume_id, snapshot_id=snapshot_id)
+
+    def compact(self, volume_id: str) -> Accepted:
+        found = self.get("volume", volume_id)
+        accepted = compact(self.desk, found.host, found.spec())
+        assert accepted is not None
+        return accepted
 
     def finish(self, accepted: Accepted) -> records.Flow:
         """Wait for the flow to end and return its record."""

@@ -81,6 +81,17 @@ def unfinished(session: Session) -> list[records.Flow]:
     return [row.to_record() for row in rows]
 
 
+def newest_of(session: Session, operation: str, resource_id: str) -> records.Flow | None:
+    """Return the newest flow of an operation on a thing, or None if there was none."""
+    row = session.execute(
+        select(Flow)
+        .where(Flow.operation == operation, Flow.resource_id == resource_id)
+        .order_by(Flow.created_at.desc(), Flow.id)
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if row is None else row.to_record()
+
+
 def find_unfinished(session: Session, flow_id: str) -> records.Flow | None:
     """Return a flow that a conductor has to take up, or None if there is no such flow or it has ended."""
     row = session.get(Flow, flow_id)

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.conformance.clones import CloneRules
+from cgflow.drivers.conformance.compactions import CompactionRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
 from cgflow.drivers.conformance.copies import CopyRules
 from cgflow.drivers.conformance.cuts import CutRules
@@ -62,6 +63,7 @@ class DriverConformance(
     MoveRules,
     RestoreRules,
     DetailRules,
+    CompactionRules,
     RestartRules,
     ConcurrencyRules,
     OrderRules,

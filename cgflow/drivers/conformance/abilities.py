@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import pytest
 
+from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Restoring, StorageDriver
 from cgflow.drivers.detailing import Detailing
@@ -60,6 +61,14 @@ class Able:
         driver = self.harness.driver
         if not isinstance(driver, Detailing):
             _skip(driver, "Detailing")
+        return driver
+
+    @property
+    def compacter(self) -> Compacting:
+        """The driver under test, which compacts."""
+        driver = self.harness.driver
+        if not isinstance(driver, Compacting):
+            _skip(driver, "Compacting")
         return driver
 
 

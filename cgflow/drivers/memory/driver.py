@@ -21,6 +21,7 @@ from cgflow.drivers.contract import JSON, Connection, Inventory, Report, Storage
 from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
 from cgflow.drivers.evidence import Level, capabilities, read_level
 from cgflow.drivers.kind import Kind
+from cgflow.drivers.memory.compaction import Compaction
 from cgflow.drivers.memory.content import GIB
 from cgflow.drivers.memory.copies import Copies
 from cgflow.drivers.memory.rearranging import Rearranging
@@ -68,7 +69,7 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     return MemoryDriver(name=name, capacity_gib=float(capacity), level=level, state_file=state_file)
 
 
-class MemoryDriver(Copies, Rearranging, Detailing, StorageDriver):
+class MemoryDriver(Copies, Rearranging, Compaction, Detailing, StorageDriver):
     """A backend in memory; with a ``state_file``, ``start`` finds what a killed process left.
 
     Safe for any number of threads. A ``state_file`` serves one process at a time.

@@ -37,6 +37,8 @@ class Volume:
     content: Content = field(default_factory=Content)
     copies: set[str] = field(default_factory=set)
     kept: Kept | None = None
+    cuts: int = 0
+    """How often it was cut since it was compacted."""
 
 
 @dataclass
@@ -82,6 +84,7 @@ class State:
             "prepare": self._prepare,
             "cut": self._cut,
             "cut_took": self._cut_took,
+            "compact": self._compact,
             "export_snapshot": self._export_snapshot,
             "delete_snapshot": self._delete_snapshot,
             "volume": self._volume,
@@ -111,6 +114,7 @@ class State:
                 "size_gib": volume.size_gib,
                 "group": volume.group_id,
                 "blocks": volume.content.to_json(),
+                "cuts": volume.cuts,
             }
             if volume.kept is not None:
                 yield {
@@ -204,6 +208,7 @@ class State:
         members = {id: self.copies[id] for id in copies}
         volumes = {id: self.volumes[copy.spec.volume_id] for id, copy in members.items()}
         for id, copy in members.items():
+            volumes[id].cuts += 1
             if seen is None:
                 copy.size_gib, copy.content = volumes[id].size_gib, volumes[id].content.frozen()
             else:
@@ -214,6 +219,9 @@ class State:
     def _cut_took(self, cgsnapshot: str, ms: float) -> None:
         cut = self.cuts[cgsnapshot]
         cut.evidence = {**cut.evidence, "duration_ms": ms}
+
+    def _compact(self, id: str) -> None:
+        self.volumes[id].cuts = 0
 
     def _export_snapshot(self, id: str, exported: bool) -> None:
         self.copies[id].is_exported = exported
@@ -227,9 +235,12 @@ class State:
             if not cut.copies:
                 del self.cuts[spec.cgsnapshot_id]
 
-    def _volume(self, id: str, size_gib: int, group: str | None, blocks: dict[str, str]) -> None:
+    def _volume(
+        self, id: str, size_gib: int, group: str | None, blocks: dict[str, str], cuts: int = 0
+    ) -> None:
         self._create_volume(id, size_gib, group)
         self.volumes[id].content = Content.from_json(blocks)
+        self.volumes[id].cuts = cuts
 
     def _kept(self, id: str, restore: str, snapshot: str, blocks: dict[str, str]) -> None:
         self.volumes[id].kept = Kept(restore, snapshot, Content.from_json(blocks))

@@ -1,4 +1,4 @@
-"""What a daemon is told and asked: layers opened and closed, exports, the cut, merges.
+"""What a daemon is told and asked: layers opened and closed, exports, the cut; its jobs are in ``jobs``.
 
 Each method is one QMP command or a few. Layer number 7 is the node ``L7`` and
 the file ``L7.qcow2``. The sequences were tried against QEMU 7.2.
@@ -6,39 +6,19 @@ the file ``L7.qcow2``. The sequences were tried against QEMU 7.2.
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.qsd.qmp import CommandRefused, DaemonLost, Events, QmpClient
-from cgflow.drivers.qsd.records import Merge
+from cgflow.drivers.qsd.jobs import Jobs
+from cgflow.drivers.qsd.names import file_name, layer_number, node
+from cgflow.drivers.qsd.qmp import Command, CommandRefused, DaemonLost, QmpClient, data_of
 from cgflow.errors import AmbiguousDriverError
 
 DETACH_DEADLINE = 30.0
-STALL_DEADLINE = 60.0
-"""Seconds without progress after which a merge is no longer waited for."""
-
-_LAYER = re.compile(r"L([1-9][0-9]*)(?:\.qcow2)?")
-
-
-def node(layer: int) -> str:
-    """Return the name of a layer's node (QEMU allows 31 characters)."""
-    return f"L{layer}"
-
-
-def file_name(layer: int) -> str:
-    """Return the name of a layer's file in its home."""
-    return f"L{layer}.qcow2"
-
-
-def layer_number(name: str) -> int | None:
-    """Return the number of the layer that a node or a file is named after, or None."""
-    match = _LAYER.fullmatch(name)
-    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)
@@ -62,6 +42,7 @@ class BlockGraph:
     """The nodes, exports and jobs of one daemon."""
 
     def __init__(self, client: QmpClient, folder: Path) -> None:
+        self.jobs = Jobs(client, folder, self.forget)
         self._client = client
         self._folder = folder
         self._nodes: dict[int, Node] | None = None
@@ -117,7 +98,7 @@ class BlockGraph:
                 raise
             deadline = time.monotonic() + DETACH_DEADLINE
             gone = events.wait(
-                lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and _data(e, "id") == export, deadline
+                lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and data_of(e, "id") == export, deadline
             )
         if gone is None:
             raise AmbiguousDriverError(
@@ -142,55 +123,6 @@ class BlockGraph:
         self._nodes = None
         self._client.execute("transaction", {"actions": actions})
 
-    def merge(self, merge: Merge, root: int) -> None:
-        """Begin to fold a layer, which ``root`` reads through or is, into the one below.
-
-        Raises: CommandRefused, DaemonLost.
-        """
-        arguments: JSON = {
-            "job-id": job_id(merge),
-            "device": node(root),
-            "base-node": node(merge.base),
-            "auto-dismiss": False,
-        }
-        if not merge.active:
-            arguments |= {"top-node": node(merge.top), "backing-file": file_name(merge.base)}
-        self._client.execute("block-commit", arguments)
-
-    def await_job(self, merge: Merge, statuses: Sequence[str], events: Events) -> str:
-        """Return the status of a merge's job when it is one of these (``absent`` if there is none).
-
-        ``events`` must have been listened to before. Raises: AmbiguousDriverError, if it makes no
-        progress for a minute.
-        """
-        self._nodes = None
-        progress: object = None
-        while True:
-            job = self.jobs().get(job_id(merge), {"status": "absent"})
-            if job["status"] in (*statuses, "absent"):
-                return str(job["status"])
-            if job == progress:
-                raise AmbiguousDriverError(
-                    f"the merge of {node(merge.top)} in {self._folder} makes no progress"
-                )
-            progress = job
-            events.wait(
-                lambda e: (
-                    e["event"] == "JOB_STATUS_CHANGE"
-                    and _data(e, "id") == job_id(merge)
-                    and _data(e, "status") in statuses
-                ),
-                time.monotonic() + STALL_DEADLINE,
-            )
-
-    def job(self, command: str, merge: Merge) -> None:
-        """Run ``job-complete``, ``job-cancel`` or ``job-dismiss``. Raises: AmbiguousDriverError."""
-        self._client.execute(command, {"id": job_id(merge)})
-
-    def jobs(self) -> dict[str, JSON]:
-        """Return the jobs by id. Raises: AmbiguousDriverError."""
-        return {str(job["id"]): job for job in self._list("query-jobs")}
-
     def exports(self) -> dict[str, int | None]:
         """Return what is exported: name to layer. Raises: AmbiguousDriverError."""
         return {
@@ -212,17 +144,23 @@ class BlockGraph:
         self._nodes = None
 
     def _ask_nodes(self) -> dict[int, Node]:
+        # What a node tells of its backing is a description of the whole chain, cut off at 4096 bytes.
+        asked: list[Command] = [
+            ("query-named-block-nodes", {"flat": True}),
+            ("x-debug-query-block-graph", {}),
+        ]
+        items, graph = self._client.pipeline(asked)
+        for answer in (items, graph):
+            if isinstance(answer, CommandRefused):
+                raise answer
+        if not isinstance(items, list) or not isinstance(graph, dict):
+            raise DaemonLost("qemu-storage-daemon answered a question about its nodes with something else")
+        below = _backings(graph)
         found: dict[int, Node] = {}
-        for item in self._list("query-named-block-nodes"):
+        for item in items:
             layer = layer_number(str(item["node-name"]))
-            image = item.get("image")
-            if layer is None or not isinstance(image, dict):
-                continue
-            backing = image.get("backing-image")
-            found[layer] = Node(
-                size_bytes=int(image["virtual-size"]),
-                backing=_layer_of_image(str(backing["filename"])) if backing else None,
-            )
+            if layer is not None and isinstance(item.get("image"), dict):
+                found[layer] = Node(int(item["image"]["virtual-size"]), below.get(layer))
         return found
 
     @property
@@ -251,22 +189,22 @@ class BlockGraph:
         return answer
 
 
-def job_id(merge: Merge) -> str:
-    """Return the name of a merge's job."""
-    return f"merge-{node(merge.top)}"
-
-
 def _export_id(name: str) -> str:
     return f"x-{name}"
 
 
-def _layer_of_image(description: str) -> int | None:
-    """Return the layer that QEMU describes by a path or, if opened in any unusual way, by ``json:{...}``."""
-    if description.startswith("json:"):
-        description = json.loads(description.removeprefix("json:"))["file"]["filename"]
-    return layer_number(Path(description).name)
-
-
-def _data(event: JSON, key: str) -> object:
-    data = event.get("data")
-    return data.get(key) if isinstance(data, dict) else None
+def _backings(graph: dict[str, Any]) -> dict[int, int]:
+    """Return which layer each reads through, whatever filters a job has put between them."""
+    layers = {node["id"]: layer_number(str(node["name"])) for node in graph["nodes"]}
+    below: dict[tuple[object, str], object] = {
+        (edge["parent"], str(edge["name"])): edge["child"] for edge in graph["edges"]
+    }
+    found: dict[int, int] = {}
+    for id_, layer in layers.items():
+        under = below.get((id_, "backing"))
+        while under is not None and layers.get(under) is None:
+            under = below.get((under, "backing"), below.get((under, "file")))
+        backing = layers.get(under)
+        if layer is not None and backing is not None:
+            found[layer] = backing
+    return found

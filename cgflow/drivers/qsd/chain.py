@@ -11,10 +11,15 @@ A restore puts a new leaf on the layer of a snapshot. What lay above is then
 former leaf. So layers are a tree, and a layer under two others is a *fork*. A
 layer aside that nothing lies over and nobody wants is dropped.
 
+A chain that has become long is *flattened*: the highest frozen layer takes in
+all that it reads through and lies over nothing from then on; what was below is
+aside, a tree of its own, for the sake of the snapshots in it.
+
 A layer may be merged only if nobody but the layer above reads it: QEMU 7.2
 allows a commit into a layer that has another reader, and silently changes what
 that reader sees. So readers are counted here: other layers, the read-only
-export of a snapshot, and a clone that is being made.
+export of a snapshot, and a copy that is being made. A layer may be *shared* too:
+its file has a name in the home of a linked clone. It is never written to again.
 """
 
 from __future__ import annotations
@@ -26,24 +31,79 @@ from dataclasses import replace
 from cgflow.drivers.qsd.records import Cut, Kept, Manifest, Merge, VolumeRecord
 
 
-def candidates(volume: VolumeRecord, cloned: Collection[int] = ()) -> Iterator[Merge]:
+def candidates(
+    volume: VolumeRecord, cloned: Collection[int] = (), shared: Collection[int] = ()
+) -> Iterator[Merge]:
     """Yield the merges that are allowed now, those under the leaf first, because they disturb nobody.
 
-    ``cloned`` are layers that clones are being made of. A layer that nothing
-    lies over is merged only if it is the leaf; aside it waits for its snapshot to go.
+    ``cloned`` are layers that are being copied, ``shared`` those whose files
+    have other names. A layer that nothing lies over is merged only if it is the
+    leaf; aside it waits for its snapshot to go.
     """
-    taken = set(volume.bound.values())
+    taken = {*volume.bound.values(), *shared}
     above = Counter(volume.lies_over.values())
     read = {volume.bound[snapshot] for snapshot in volume.exported} | set(cloned)
     read |= {layer for layer in volume.lies_over if above[layer] > 1}
+    if volume.flattening is not None:
+        read |= set(path(volume, volume.flattening))
     pairs = list(zip(volume.chain, volume.chain[1:], strict=False))
-    beside = [(base, top) for top, base in volume.aside.items() if base in volume.aside and above[top]]
+    beside = [
+        (base, top)
+        for top, base in volume.aside.items()
+        if base is not None and base in volume.aside and above[top]
+    ]
     for base, top in (*pairs[:-1], *beside):
         if base not in taken and not {base, top} & read:
             yield Merge(top=top, base=base, active=False)
     for base, top in pairs[-1:]:
         if base not in taken and base not in read:
             yield Merge(top=top, base=base, active=True)
+
+
+def path(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
+    """Return a layer with all that it reads through, base first."""
+    below, found = volume.lies_over, [layer]
+    while (under := below[found[0]]) is not None:
+        found.insert(0, under)
+    return tuple(found)
+
+
+def served(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[int]:
+    """Return the layers that must be open: the chain, and what is read or merged beside it. The others rest.
+
+    A layer costs every cut of its daemon time, so that a snapshot which nobody
+    reads is not open: it is a file, and opened when it is exported or copied.
+    """
+    wanted = {*volume.writable, *(volume.bound[snapshot] for snapshot in volume.exported)}
+    wanted |= {layer for layer in cloned if layer in volume.lies_over}
+    if volume.merging is not None:
+        wanted.add(root(volume, volume.merging.top))
+    return {layer for tip in wanted for layer in path(volume, tip)}
+
+
+def to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ()) -> int | None:
+    """Return the layer that is to take in all below it, if the chain is longer than ``longest``; or None.
+
+    It is the highest frozen one, so that neither the writers nor a cut meet the
+    work. None as well while all frozen layers are shared: a cut makes one that is not.
+    """
+    if len(volume.chain) <= longest:
+        return None
+    own = [layer for layer in volume.chain[1:-1] if layer not in shared]
+    return own[-1] if own else None
+
+
+def hidden(volume: VolumeRecord) -> set[int]:
+    """Return the layers that no snapshot is of and no client writes to."""
+    return volume.lies_over.keys() - volume.writable - set(volume.bound.values())
+
+
+def flattened(volume: VolumeRecord) -> VolumeRecord:
+    """Return the volume after its flattening: the chain begins there, and what was below is aside."""
+    if volume.flattening is None:
+        return volume
+    below = {**volume.lies_over, volume.flattening: None}
+    return replace(_with_leaf(volume, below, volume.leaf), flattening=None)
 
 
 def root(volume: VolumeRecord, layer: int) -> int:
@@ -127,7 +187,7 @@ def _with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int)
     while layer is not None:
         chain.insert(0, layer)
         layer = below[layer]
-    aside = {top: over for top, over in below.items() if over is not None and top not in chain}
+    aside = {top: over for top, over in below.items() if top not in chain}
     return replace(volume, chain=tuple(chain), aside=aside)
 
 
@@ -159,15 +219,25 @@ def without_intent(manifest: Manifest, cgsnapshot_id: str) -> Manifest:
 def after_death(manifest: Manifest) -> Manifest:
     """Return what is true once the daemon is dead, whatever was under way.
 
-    Cuts under way are rolled forward and marked lost. Merges under way are
-    dropped: until one is recorded as done, top still lies over base and covers
-    whatever the merge has written there.
+    Cuts under way are rolled forward and marked lost. Merges and flattenings
+    under way are dropped: until one is recorded as done, every layer still lies
+    over what it did, and covers or equals whatever was written there.
     """
+    before = manifest.volumes
     for cgsnapshot_id, members in manifest.cutting.items():
         lost = Cut(members=tuple(sorted(members.values())), is_lost=True)
         manifest = after_cut(manifest, cgsnapshot_id, lost)
-    volumes = {key: replace(volume, merging=None) for key, volume in manifest.volumes.items()}
+    volumes = {key: _after_death(before[key], volume) for key, volume in manifest.volumes.items()}
     return replace(manifest, volumes=volumes, daemon=None)
+
+
+def _after_death(before: VolumeRecord, volume: VolumeRecord) -> VolumeRecord:
+    """Return a volume with nothing under way, and what its daemon was writing to noted as leaky."""
+    written = {*before.writable, *volume.writable, *before.leaky}
+    written |= set() if before.merging is None else {before.merging.base}
+    written |= set() if before.flattening is None else {before.flattening}
+    leaky = tuple(sorted(written & volume.lies_over.keys()))
+    return replace(volume, merging=None, flattening=None, leaky=leaky)
 
 
 def without_snapshot(manifest: Manifest, volume_id: str, snapshot_id: str) -> Manifest:

@@ -22,7 +22,8 @@ from cgflow.drivers.qsd import merge, qcow2, volumes
 from cgflow.drivers.qsd.addresses import image
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.recovery import settled
-from cgflow.drivers.qsd.snapshots import frozen_layer
+from cgflow.drivers.qsd.resting import wake
+from cgflow.drivers.qsd.snapshots import frozen_layer, refuse_smaller
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 
 PROGRAM = "qemu-img"
@@ -40,12 +41,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
     """
     part = target.new_part()
     try:
-        with _reading(source, part.stem, copied) as (words, held_bytes):
-            if held_bytes > size_bytes:
-                raise FinalDriverError(
-                    f"volume {volume_id} of {size_bytes} bytes is too small for snapshot {copied[1]} "
-                    f"of {held_bytes}"
-                )
+        with _reading(source, part.stem, copied, volume_id, size_bytes) as words:
             with or_nothing(f"volume {volume_id} could not be cloned"):
                 qcow2.create(part, size_bytes)
             _copy(target, words, part)
@@ -56,23 +52,25 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
 
 
 @contextmanager
-def _reading(home: Home, name: str, copied: tuple[str, str]) -> Iterator[tuple[list[str], int]]:
-    """Serve a snapshot under a name of its own while it is copied; yield how to read it and its bytes."""
+def _reading(
+    home: Home, name: str, copied: tuple[str, str], clone_id: str, size_bytes: int
+) -> Iterator[list[str]]:
+    """Serve a snapshot under a name of its own while it is copied; yield how to read it."""
     volume_id, snapshot_id = copied
     with settled(home) as graph:
-        frozen_layer(home, volume_id, snapshot_id)
+        refuse_smaller(home, copied, clone_id, size_bytes)
         merge.interrupt(home, volume_id)
         _, layer = frozen_layer(home, volume_id, snapshot_id)
         home.reading[name] = layer
         try:
+            wake(home, volume_id)
             graph.attach(name, layer, writable=False)
-            size = qcow2.read_header(home.path(layer)).size_bytes
         except BaseException:
             del home.reading[name]
             raise
     home.trace("clone:after-export")
     try:
-        yield image(home, name), size
+        yield image(home, name)
     finally:
         _withdraw(home, name, volume_id)
 

@@ -34,6 +34,7 @@ _LOG = "daemon.log"
 _PID = "daemon.pid"
 _SOCKET_PATH_LIMIT = 107
 _INHERITED = 3
+_CONTROL, _CONTROL_END = "socket,id=control,path=", ",server=on,wait=off"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def spawn(
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         arguments = [
             program,
-            "--chardev", f"socket,id=control,path={quoted(sockets.qmp)},server=on,wait=off",
+            "--chardev", f"{_CONTROL}{quoted(sockets.qmp)}{_CONTROL_END}",
             "--monitor", "chardev=control",
             "--pidfile", str(folder / _PID),
             *server,
@@ -167,6 +168,19 @@ def is_running(folder: Path) -> bool:
     return False
 
 
+def terminate(record: DaemonRecord) -> None:
+    """Tell a daemon to end that nobody has a connection to; ``bury`` waits for it."""
+    try:
+        handle = os.pidfd_open(record.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if start_time(record.pid) == record.start_time:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+    finally:
+        os.close(handle)
+
+
 def arguments(pid: int) -> list[str]:
     """Return the words that a process was begun with, none if there is no such process."""
     try:
@@ -204,6 +218,13 @@ def start_time(pid: int) -> int | None:
         return None
     state, *rest = stat.rpartition(")")[2].split()
     return None if state in "ZX" else int(rest[18])
+
+
+def control_socket(word: str) -> Path | None:
+    """Return the QMP socket that a word of a daemon's command line names, or None if it names none."""
+    if not (word.startswith(_CONTROL) and word.endswith(_CONTROL_END)):
+        return None
+    return Path(word.removeprefix(_CONTROL).removesuffix(_CONTROL_END).replace(",,", ","))
 
 
 def is_housekeeping(name: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.qsd import listening, volumes
 from cgflow.drivers.qsd.addresses import GIB, nbd, place
+from cgflow.drivers.qsd.compacting import Compaction
 from cgflow.drivers.qsd.copies import Copies
 from cgflow.drivers.qsd.filing import Filing
-from cgflow.drivers.qsd.home import Home, Trace, untraced
+from cgflow.drivers.qsd.home import Home, Surroundings, Trace, untraced
 from cgflow.drivers.qsd.homes import Homes
 from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.rearranging import Rearranging
@@ -43,11 +45,24 @@ OPTIONS: list[cfg.Opt] = [
         min=1,
         help="How many times the capacity of the file system may be promised to volumes, which are thin.",
     ),
+    cfg.IntOpt(
+        "max_chain_depth",
+        default=16,
+        min=3,
+        help="How many layers a volume may have, one for each snapshot, before they are made one in the "
+        "background, so that reads and cuts stay fast. That takes the room of what the volume holds.",
+    ),
+    cfg.BoolOpt(
+        "linked_clones",
+        default=True,
+        help="Whether clones share the files of what they are made of, so that they are there at once; "
+        "otherwise they are full copies.",
+    ),
     *listening.OPTIONS,
 ]
 
 
-class QsdDriver(Copies, Rearranging, Filing, Detailing, StorageDriver):
+class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDriver):
     """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD."""
 
     def __init__(
@@ -57,6 +72,8 @@ class QsdDriver(Copies, Rearranging, Filing, Detailing, StorageDriver):
         program: str = "qemu-storage-daemon",
         backend_name: str = "qsd",
         max_over_subscription_ratio: float = 20.0,
+        max_chain_depth: int = 16,
+        linked_clones: bool = True,
         tcp: Tcp | None = None,
         trace: Trace = untraced,
     ) -> None:
@@ -64,7 +81,18 @@ class QsdDriver(Copies, Rearranging, Filing, Detailing, StorageDriver):
         self._program = program
         self._backend_name = backend_name
         self._ratio = max_over_subscription_ratio
-        self._homes = Homes(self._state, program, tcp, trace)
+        self._homes = Homes(
+            self._state,
+            Surroundings(
+                program=program,
+                files=self._state.files,
+                tcp=tcp,
+                trace=trace,
+                stopping=threading.Event(),
+                longest_chain=max_chain_depth,
+                linked_clones=linked_clones,
+            ),
+        )
 
     def start(self) -> None:
         """See the contract. Merges that a crash interrupted go on in the background."""
@@ -214,8 +242,24 @@ def from_options(options: Mapping[str, object]) -> QsdDriver:
         program=program,
         backend_name=name,
         max_over_subscription_ratio=float(ratio),
+        max_chain_depth=_depth(options),
+        linked_clones=_linked(options),
         tcp=listening.from_options(options),
     )
+
+
+def _depth(options: Mapping[str, object]) -> int:
+    depth = options.get("max_chain_depth", 16)
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 3:
+        raise ConfigError(f"max_chain_depth must be a number of 3 or more, not {depth!r}")
+    return depth
+
+
+def _linked(options: Mapping[str, object]) -> bool:
+    linked = options.get("linked_clones", True)
+    if not isinstance(linked, bool):
+        raise ConfigError(f"linked_clones must be true or false, not {linked!r}")
+    return linked
 
 
 KIND = Kind(OPTIONS, from_options)

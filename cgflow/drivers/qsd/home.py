@@ -20,14 +20,15 @@ from uuid import uuid4
 from cgflow import clock
 from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd import daemon, manifest
-from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, layer_number
+from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.daemon import Daemon, Sockets
 from cgflow.drivers.qsd.files import Files
 from cgflow.drivers.qsd.listening import Tcp
-from cgflow.drivers.qsd.records import Manifest
+from cgflow.drivers.qsd.names import file_name, layer_number
+from cgflow.drivers.qsd.records import Manifest, VolumeRecord
 from cgflow.errors import DriverError, FinalDriverError
 
-_PARTS = "clone-*.part"
+PARTS = "clone-*.part"
 
 Trace = Callable[[str], None]
 
@@ -39,13 +40,18 @@ def untraced(point: str) -> None:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting."""
+    """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting.
+
+    A chain that is longer than ``longest_chain`` is shortened in the background.
+    """
 
     program: str
     files: Files
     tcp: Tcp | None
     trace: Trace
     stopping: threading.Event
+    longest_chain: int
+    linked_clones: bool
 
 
 class Home:
@@ -100,6 +106,19 @@ class Home:
     def is_served(self) -> bool:
         """Whether there is a daemon that we can talk to."""
         return self._daemon is not None and self._daemon.is_alive
+
+    def shared(self, volume: VolumeRecord) -> set[int]:
+        """Return the layers whose files have another name: linked clones read them. Raises: OSError.
+
+        The file system counts the names, durably and with each change of one, so
+        that nobody has to: a file with a single name is read by its home alone.
+        """
+        return {layer for layer in volume.lies_over if self.path(layer).stat().st_nlink > 1}
+
+    def refuse_shared(self, layer: int) -> None:
+        """Raises: FinalDriverError, if a layer that is to be written to is read by a linked clone."""
+        if self.path(layer).stat().st_nlink > 1:
+            raise FinalDriverError(f"{self.path(layer)} is shared with a linked clone and is not written to")
 
     def doubt(self) -> None:
         """Note that what the daemon holds may not be what the manifest says, and have that settled soon."""
@@ -200,11 +219,11 @@ class Home:
 
     def new_part(self) -> Path:
         """Return the file of a clone that is begun. No two have ever the same name."""
-        return self.folder / _PARTS.replace("*", uuid4().hex)
+        return self.folder / PARTS.replace("*", uuid4().hex)
 
     def remove_parts(self) -> None:
         """Remove the clones that an earlier process did not finish. Raises: OSError."""
-        for part in self.folder.glob(_PARTS):
+        for part in self.folder.glob(PARTS):
             part.unlink()
 
     def demolish(self) -> None:
@@ -246,7 +265,7 @@ def is_half_made(folder: Path) -> bool:
     """Whether a folder without a manifest is what a crash leaves of making or removing a home."""
     names = [path.name for path in folder.iterdir()]
     return all(
-        manifest.is_housekeeping(name) or daemon.is_housekeeping(name) or fnmatch(name, _PARTS)
+        manifest.is_housekeeping(name) or daemon.is_housekeeping(name) or fnmatch(name, PARTS)
         for name in names
     )
 

@@ -17,19 +17,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from cgflow.drivers.qsd import home_files, merge, moves
+from cgflow.drivers.qsd import home_files, leaks, merge, moves
 from cgflow.drivers.qsd.home import (
     Home,
     Surroundings,
-    Trace,
     clear_folder,
     is_half_made,
     lay_out,
     or_nothing,
     words,
 )
-from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
+from cgflow.drivers.qsd.qmp import DaemonLost
 from cgflow.drivers.qsd.recovery import make_ready, settled
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
@@ -42,9 +41,9 @@ _DEATHS_WITHIN = 60.0
 class Homes:
     """The homes under a state directory."""
 
-    def __init__(self, state: StateDir, program: str, tcp: Tcp | None, trace: Trace) -> None:
+    def __init__(self, state: StateDir, around: Surroundings) -> None:
         self._state = state
-        self._around = Surroundings(program, state.files, tcp, trace, stopping=threading.Event())
+        self._around = around
         self._lock = threading.Lock()
         self._threads_lock = threading.Lock()
         self._homes: dict[str, Home] = {}
@@ -60,8 +59,10 @@ class Homes:
         self._swept.clear()
         self._unreadable.clear()
         self._homes = {}
-        for folder in sorted(self._state.homes.iterdir()):
+        folders = sorted(self._state.homes.iterdir())
+        for folder in folders:
             self._recognise(folder.name)
+        leaks.end_strays(self._state.run, {self._state.sockets(folder.name) for folder in folders})
         self._is_started = True
         self._settle_moves()
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="qsd-start") as pool:
@@ -245,12 +246,23 @@ class Homes:
                 if self._around.stopping.is_set():
                     return
                 try:
-                    with settled(home):
-                        if volume_id in home.manifest.volumes:
-                            merge.sweep(home, volume_id)
+                    self._sweep(home, volume_id)
                 except DriverError as error:
                     home.problems[f"merge {volume_id}"] = error.message
         self._swept.set()
+
+    def _sweep(self, home: Home, volume_id: str) -> None:
+        for is_last in (False, True):
+            try:
+                with settled(home):
+                    if volume_id in home.manifest.volumes:
+                        merge.sweep(home, volume_id)
+            except DaemonLost:
+                # It died of something else: there is another one by now.
+                if is_last or self._around.stopping.is_set():
+                    raise
+            else:
+                return
 
     def _begin(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)

@@ -159,8 +159,13 @@ def _volume(held: dict[str, Any]) -> VolumeRecord:
         exported=tuple(str(key) for key in held["exported"]),
         merging=None if merging is None else Merge(**_mapping(merging)),
         resizing=bool(held["resizing"]),
-        aside={int(layer): int(over) for layer, over in _mapping(held["aside"]).items()},
+        aside={
+            int(layer): None if over is None else int(over) for layer, over in _mapping(held["aside"]).items()
+        },
         kept=None if kept is None else Kept(**_mapping(kept)),
+        # Not there in what an earlier version wrote.
+        flattening=held.get("flattening"),
+        leaky=tuple(int(layer) for layer in held.get("leaky", ())),
     )
 
 

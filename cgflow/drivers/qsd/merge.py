@@ -23,10 +23,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from cgflow.drivers.qsd import chain
-from cgflow.drivers.qsd.blockgraph import job_id
 from cgflow.drivers.qsd.home import Home
+from cgflow.drivers.qsd.jobs import of_merge
 from cgflow.drivers.qsd.qmp import CommandRefused, Events
 from cgflow.drivers.qsd.records import Merge
+from cgflow.drivers.qsd.resting import rest, wake
 
 
 def sweep(home: Home, volume_id: str) -> None:
@@ -42,13 +43,17 @@ def sweep(home: Home, volume_id: str) -> None:
     _drop(home, volume_id)
     refused: set[Merge] = set()
     while not home.around.stopping.is_set():
-        allowed = chain.candidates(home.manifest.volumes[volume_id], home.cloned)
-        open_ones = (merge for merge in allowed if merge not in refused)
-        merge = next(open_ones, None)
+        volume = home.manifest.volumes[volume_id]
+        shared = home.shared(volume) if chain.hidden(volume) else set()
+        allowed = chain.candidates(volume, home.cloned, shared)
+        merge = next((merge for merge in allowed if merge not in refused), None)
         if merge is None:
-            return
+            break
         if not _merge(home, volume_id, merge):
             refused.add(merge)
+    rest(home, volume_id)
+    if not refused:
+        home.problems.pop(_subject(volume_id), None)
 
 
 def interrupt(home: Home, volume_id: str) -> None:
@@ -62,8 +67,8 @@ def interrupt(home: Home, volume_id: str) -> None:
     with home.graph.client.listen() as events:
         # It may be too late or over already: the job itself says which of the two.
         with suppress(CommandRefused):
-            home.graph.job("job-cancel", merge)
-        home.graph.await_job(merge, ("concluded",), events)
+            home.graph.jobs.tell("job-cancel", of_merge(merge))
+        home.graph.jobs.wait(of_merge(merge), ("concluded",), events)
     _conclude(home, volume_id, merge)
 
 
@@ -75,7 +80,7 @@ def settle(home: Home, volume_id: str) -> None:
     merge = home.manifest.volumes[volume_id].merging
     if merge is None:
         return
-    status = home.graph.jobs().get(job_id(merge), {}).get("status")
+    status = home.graph.jobs.all().get(of_merge(merge), {}).get("status")
     if status in (None, "concluded"):
         _conclude(home, volume_id, merge)
     elif merge.active:
@@ -101,15 +106,17 @@ def _drop(home: Home, volume_id: str) -> None:
 
 def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
     graph, volume = home.graph, home.manifest.volumes[volume_id]
+    home.refuse_shared(merge.base)
     if merge.active:
         if not graph.detach(volume_id, politely=True):
             return False
         graph.attach(volume_id, volume.leaf, writable=True)
     home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
     home.trace("merge:after-intent")
+    wake(home, volume_id)
     with graph.client.listen() as events:
         try:
-            graph.merge(merge, chain.root(volume, merge.top))
+            graph.jobs.merge(merge, chain.root(volume, merge.top))
         except CommandRefused as refusal:
             home.save(home.manifest.with_volume(volume), releasing=True)
             _note(home, volume_id, refusal.reason)
@@ -120,14 +127,14 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
 
 def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
     graph = home.graph
-    if graph.await_job(merge, ("ready", "concluded"), events) == "ready":
+    if graph.jobs.wait(of_merge(merge), ("ready", "concluded"), events) == "ready":
         home.trace("merge:after-ready")
         if graph.detach(volume_id, politely=True):
             home.trace("merge:after-detach")
-            graph.job("job-complete", merge)
+            graph.jobs.tell("job-complete", of_merge(merge))
         else:
-            graph.job("job-cancel", merge)
-        graph.await_job(merge, ("concluded",), events)
+            graph.jobs.tell("job-cancel", of_merge(merge))
+        graph.jobs.wait(of_merge(merge), ("concluded",), events)
     home.trace("merge:after-job")
     return _conclude(home, volume_id, merge)
 
@@ -135,13 +142,13 @@ def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
 def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
     """Record the outcome of a merge whose job is over, then clear away what is left of it."""
     graph, volume = home.graph, home.manifest.volumes[volume_id]
-    job = graph.jobs().get(job_id(merge))
+    job = graph.jobs.all().get(of_merge(merge))
     is_done = job is not None and "error" not in job
     after = chain.merged(volume, merge) if is_done else replace(volume, merging=None)
     home.save(home.manifest.with_volume(after), releasing=True)
     home.trace("merge:after-record")
     if job is not None:
-        graph.job("job-dismiss", merge)
+        graph.jobs.tell("job-dismiss", of_merge(merge))
     if is_done:
         graph.close(merge.top)
         home.trace("merge:after-close")
@@ -153,8 +160,12 @@ def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
     return is_done
 
 
+def _subject(volume_id: str) -> str:
+    return f"merge {volume_id}"
+
+
 def _note(home: Home, volume_id: str, error: str) -> None:
-    subject = f"merge {volume_id}"
+    subject = _subject(volume_id)
     home.problems.pop(subject, None)
     # A cancelled merge is one that gave way to a client, not one that failed.
     if error and "cancel" not in error:

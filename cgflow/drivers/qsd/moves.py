@@ -9,16 +9,16 @@ repeated, and needs no daemon, because both have closed the layers by then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cgflow.drivers.durable import sync_folder
-from cgflow.drivers.qsd import merge, qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name
+from cgflow.drivers.qsd import flatten, merge, qcow2
+from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.home import Home, or_nothing
+from cgflow.drivers.qsd.names import file_name
 from cgflow.drivers.qsd.records import Cut, Leaving, Manifest, VolumeRecord
-from cgflow.drivers.qsd.recovery import match, settled
+from cgflow.drivers.qsd.recovery import match, settled_both
 from cgflow.drivers.qsd.snapshots import refuse_restoring
 from cgflow.drivers.qsd.volumes import refuse_cloned
 from cgflow.errors import BusyDriverError, FinalDriverError
@@ -30,7 +30,7 @@ def move(source: Home, target: Home, volume_id: str) -> None:
     Raises: BusyDriverError while anybody is connected to it or to a copy;
     FinalDriverError if there is no such volume; DriverError.
     """
-    with _both(source, target) as (here, _):
+    with settled_both(source, target) as (here, _):
         _refuse_elsewhere(source, target, volume_id)
         _refuse_elsewhere(target, source, volume_id)
         if volume_id in target.manifest.leaving:
@@ -53,8 +53,10 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
             if source.path(here).exists():
                 source.path(here).rename(target.path(there))
             source.trace("move:after-rename")
+        shared = target.shared(leaving.volume)
         for layer, below in leaving.volume.lies_over.items():
-            if below is not None:
+            # The name is for people: the daemon is told what lies over what.
+            if below is not None and layer not in shared:
                 qcow2.name_backing(target.path(layer), file_name(below))
         sync_folder(target.folder)
         sync_folder(source.folder)
@@ -72,17 +74,6 @@ def release(target: Home, volume_id: str) -> None:
     target.save(replace(target.manifest, arriving=left), releasing=True)
 
 
-@contextmanager
-def _both(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
-    """Hold two homes, always in the same order, so that two moves do not wait for each other."""
-    if source.id < target.id:
-        with settled(source) as here, settled(target) as there:
-            yield here, there
-    else:
-        with settled(target) as there, settled(source) as here:
-            yield here, there
-
-
 def _refuse_elsewhere(one: Home, other: Home, volume_id: str) -> None:
     """Raises: FinalDriverError, if a volume is half moved from one home to a third."""
     leaving = one.manifest.leaving.get(volume_id)
@@ -96,6 +87,7 @@ def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> Non
         raise FinalDriverError(f"there is no volume {volume_id} in {source.id}")
     refuse_restoring(source.manifest.volumes[volume_id])
     merge.interrupt(source, volume_id)
+    flatten.interrupt(source, volume_id)
     volume = source.manifest.volumes[volume_id]
     refuse_cloned(source, volume)
     layers = sorted({*volume.lies_over, *(held.layer for held in volume.pending.values())})
@@ -177,5 +169,8 @@ def _renumbered(volume: VolumeRecord, numbers: Mapping[int, int]) -> VolumeRecor
             key: replace(held, layer=numbers[held.layer], over=numbers.get(held.over, 0))
             for key, held in volume.pending.items()
         },
-        aside={numbers[layer]: numbers[over] for layer, over in volume.aside.items()},
+        aside={
+            numbers[layer]: None if over is None else numbers[over] for layer, over in volume.aside.items()
+        },
+        leaky=tuple(numbers[layer] for layer in volume.leaky if layer in numbers),
     )

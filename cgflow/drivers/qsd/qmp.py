@@ -72,6 +72,18 @@ class Events:
             if wanted(event):
                 return event
 
+    def drain(self, wanted: Callable[[JSON], bool]) -> list[JSON]:
+        """Return those of the events that have come so far which are wanted, and forget the others."""
+        found: list[JSON] = []
+        while not self._queue.empty():
+            event = self._queue.get()
+            if event is None:
+                self._queue.put(None)
+                break
+            if wanted(event):
+                found.append(event)
+        return found
+
 
 class QmpClient:
     """One connection to a daemon. ``on_lost`` is called once, by the reader thread, when it ends unasked."""
@@ -217,6 +229,11 @@ class QmpClient:
         on_lost = self._on_lost
         if on_lost is not None:
             on_lost()
+
+
+def data_of(event: JSON, key: str) -> object:
+    """Return a value of what an event brings along, or None."""
+    return _at(event, "data", key)
 
 
 def _peer_pid(connection: socket.socket) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
-from cgflow.drivers.qsd import clones, moves, restores
+from cgflow.drivers.qsd import clones, links, moves, restores
 from cgflow.drivers.qsd.addresses import GIB, place
 from cgflow.drivers.qsd.home import Home
 from cgflow.drivers.qsd.homes import Homes
@@ -16,14 +16,16 @@ class Rearranging(Cloning, Regrouping, Restoring):
     _homes: Homes
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
-        """See the contract; the data is copied by ``qemu-img``, and no other call waits for that."""
+        """See the contract; linked at once, or copied by ``qemu-img``, and no other call waits for that."""
         known = self._homes.find(place(volume))
         if known is not None and volume.id in known.manifest.volumes:
             return
         origin = self._homes.get(place(source))
         target = self._target(volume.id, volume.group_id)
+        wanted = (target, volume.id, volume.size_gib * GIB, origin, (source.volume_id, source.id))
         try:
-            clones.clone(target, volume.id, volume.size_gib * GIB, origin, (source.volume_id, source.id))
+            if not (target.around.linked_clones and links.clone(*wanted)):
+                clones.clone(*wanted)
         except FinalDriverError:
             self._remove_if_vacant(target)
             raise

@@ -3,8 +3,8 @@
 A *home* is the folder of one consistency group, or of one volume outside any.
 Records are frozen; a change is a new record.
 
-*Intents* (``cutting``, ``merging``, ``resizing``, ``leaving``, ``arriving``)
-are written before the effect and removed after it, so that whoever comes next
+*Intents* (``cutting``, ``merging``, ``flattening``, ``resizing``, ``leaving``,
+``arriving``) are written before the effect and removed after it, so that whoever comes next
 knows what to ask the daemon, or what to assume when the daemon is gone too.
 """
 
@@ -47,8 +47,11 @@ class Kept:
 class VolumeRecord:
     """One volume. ``chain`` runs from base to leaf; ``bound`` says which layer holds which snapshot.
 
-    ``aside`` has the layers off the chain, which a restore leaves for the sake
-    of newer snapshots, and for each the layer that it lies over.
+    ``aside`` has the layers off the chain, which a restore or a flattening
+    leaves for the sake of other snapshots, and for each the layer that it lies
+    over, or None. ``flattening`` is the layer that is being made to lie over
+    nothing; ``leaky`` has those that a dead daemon may have left clusters in
+    that nothing uses.
     """
 
     id: str
@@ -59,8 +62,10 @@ class VolumeRecord:
     exported: tuple[str, ...] = ()
     merging: Merge | None = None
     resizing: bool = False
-    aside: dict[int, int] = field(default_factory=dict)
+    aside: dict[int, int | None] = field(default_factory=dict)
     kept: Kept | None = None
+    flattening: int | None = None
+    leaky: tuple[int, ...] = ()
 
     @property
     def leaf(self) -> int:

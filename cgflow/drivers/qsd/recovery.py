@@ -19,12 +19,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from cgflow.drivers.evidence import evidence
-from cgflow.drivers.qsd import chain, home_files, manifest, merge, qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened, job_id
+from cgflow.drivers.qsd import chain, flatten, home_files, leaks, manifest, merge, qcow2
+from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened
 from cgflow.drivers.qsd.home import Home, words
+from cgflow.drivers.qsd.jobs import of_merge
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.qmp import DaemonLost
 from cgflow.drivers.qsd.records import Cut, Manifest, VolumeRecord
+from cgflow.drivers.qsd.resting import asleep
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
@@ -50,6 +52,20 @@ def settled(home: Home) -> Iterator[BlockGraph]:
         except BaseException:
             home.doubt()
             raise
+
+
+@contextmanager
+def settled_both(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
+    """Hold two homes, always in the same order, so that two who do so do not wait for each other.
+
+    Raises: as ``settled``.
+    """
+    if source.id < target.id:
+        with settled(source) as here, settled(target) as there:
+            yield here, there
+    else:
+        with settled(target) as there, settled(source) as here:
+            yield here, there
 
 
 def make_ready(home: Home) -> None:
@@ -103,12 +119,14 @@ def _resume(home: Home) -> None:
         home.trace("recovery:after-death")
         # Those who hold one open must not go on with another daemon, over writes that were lost.
         home_files.end(home)
+        leaks.repair(home)
         home.begin_daemon()
     home.trace("recovery:after-settle")
     _settle_sizes(home)
     match(home)
     home_files.match(home)
     home.remove_strays()
+    leaks.note_strangers(home)
 
 
 def match(home: Home) -> None:
@@ -123,10 +141,11 @@ def _settle_merges(home: Home) -> None:
     """Bring merges to an end, but for those that run and harm nobody; dismiss the jobs that are over."""
     for volume_id in list(home.manifest.volumes):
         merge.settle(home, volume_id)
-    running = {job_id(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
-    for name, job in home.graph.jobs().items():
+        flatten.settle(home, volume_id)
+    running = {of_merge(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
+    for name, job in home.graph.jobs.all().items():
         if name not in running and job["status"] == "concluded":
-            home.graph.client.execute("job-dismiss", {"id": name})
+            home.graph.jobs.tell("job-dismiss", name)
 
 
 def _settle_cuts(home: Home) -> None:
@@ -172,8 +191,10 @@ def _match_layers(home: Home) -> set[str]:
     """Close the layers that nobody owns, open those that are missing; return the volumes that cannot be."""
     graph = home.graph
     nodes = graph.nodes()
-    owned = home.manifest.layers()
-    wanted = {name for volume in home.manifest.volumes.values() for name in (volume.id, *volume.exported)}
+    volumes = home.manifest.volumes.values()
+    owned = {layer for volume in volumes for layer in chain.served(volume, home.cloned)}
+    owned |= {held.layer for volume in volumes for held in volume.pending.values()}
+    wanted = {name for volume in volumes for name in (volume.id, *volume.exported)}
     wanted |= home.reading.keys()
     for name in graph.exports().keys() - wanted:
         graph.detach(name)
@@ -182,12 +203,10 @@ def _match_layers(home: Home) -> set[str]:
         graph.close(layer)
     missing: list[Opened] = []
     owner: dict[int, str] = {}
-    for volume in home.manifest.volumes.values():
+    for volume in volumes:
         _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
-        for layer, below in volume.lies_over.items():
-            owner[layer] = volume.id
-            if layer not in nodes:
-                missing.append(Opened(layer, below, read_only=layer not in volume.writable))
+        owner |= dict.fromkeys(volume.lies_over, volume.id)
+        missing += asleep(volume, home.cloned, nodes)
         for held in volume.pending.values():
             owner[held.layer] = volume.id
             if held.layer not in nodes:
@@ -205,7 +224,7 @@ def _match_layers(home: Home) -> set[str]:
 
 def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | None]) -> None:
     """Raises: FinalDriverError, if the daemon reads through other layers than the manifest says."""
-    if volume.merging is not None:
+    if volume.merging is not None or volume.flattening is not None:
         return
     for layer, below in volume.lies_over.items():
         if layer in backing and backing[layer] != below:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cgflow.drivers.qsd import chain, merge, qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name
+from cgflow.drivers.qsd import chain, flatten, merge, qcow2
+from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.home import Home, or_nothing
+from cgflow.drivers.qsd.names import file_name
 from cgflow.drivers.qsd.recovery import settled
+from cgflow.drivers.qsd.resting import wake
 from cgflow.drivers.qsd.snapshots import frozen_layer, refuse_restoring
 from cgflow.errors import BusyDriverError, FinalDriverError
 
@@ -33,6 +35,7 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
             raise FinalDriverError(f"restore {restore_id} was made of other copies: {sorted(kept.values())}")
         for volume_id, snapshot_id in snapshots.items():
             merge.interrupt(home, _refuse_unfit(home, volume_id, snapshot_id))
+            flatten.interrupt(home, volume_id)
         with or_nothing(f"restore {restore_id} could not be prepared"):
             overlays = _write_overlays(home, snapshots)
         home.trace("restore:after-files")
@@ -47,8 +50,7 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
             raise
         home.trace("restore:after-record")
         for volume_id in snapshots:
-            *_, copy, leaf = home.manifest.volumes[volume_id].chain
-            graph.open(leaf, copy)
+            wake(home, volume_id)
         home.trace("restore:after-open")
         _serve(home, graph, snapshots)
         home.trace("restore:after-attach")
@@ -64,6 +66,7 @@ def undo(home: Home, restore_id: str) -> None:
         exports = graph.exports()
         for volume_id in volumes:
             merge.interrupt(home, volume_id)
+            flatten.interrupt(home, volume_id)
             home.around.files.remove(volume_id)
             # One that could not be served must still be put back.
             if volume_id in exports:

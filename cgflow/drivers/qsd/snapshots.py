@@ -13,12 +13,17 @@ from dataclasses import replace
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.evidence import Beginning, evidence
 from cgflow.drivers.qsd import chain, merge, qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name, node
+from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.home import Home, or_nothing
+from cgflow.drivers.qsd.names import file_name, node
 from cgflow.drivers.qsd.qmp import CommandRefused
 from cgflow.drivers.qsd.records import Cut, Pending, VolumeRecord
 from cgflow.drivers.qsd.recovery import settled
-from cgflow.errors import AmbiguousDriverError, FinalDriverError
+from cgflow.drivers.qsd.resting import wake
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+
+HARD_LIMIT = 8
+"""How many times as long as it should be a chain may get: then its compaction is far behind."""
 
 MECHANISM = "qemu-storage-daemon transaction of blockdev-snapshot"
 
@@ -33,6 +38,7 @@ def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) ->
         if snapshot_id in volume.bound or snapshot_id in volume.pending:
             return
         refuse_restoring(volume)
+        _refuse_at_limit(home, volume)
         _arm(home, graph, volume, snapshot_id, cgsnapshot_id)
 
 
@@ -77,7 +83,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
 
 
 def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
-    """Make sure that the daemon holds a snapshot's layer, frozen and readable, and describe it.
+    """Make sure that a snapshot's layer is frozen and readable (it may rest), and describe it.
 
     Raises: FinalDriverError if there is no such copy; DriverError.
     """
@@ -86,7 +92,9 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
         nodes = graph.nodes()
         size = qcow2.read_header(home.path(layer)).size_bytes
         is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
-        if layer not in nodes or nodes[layer].size_bytes != size or not is_frozen or layer == volume.leaf:
+        is_open = layer in nodes and nodes[layer].size_bytes == size
+        rests = layer not in chain.served(volume, home.cloned)
+        if not (is_open or rests) or not is_frozen or layer == volume.leaf:
             raise FinalDriverError(
                 f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
             )
@@ -108,6 +116,7 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
             exported = (*volume.exported, snapshot_id)
             home.save(home.manifest.with_volume(replace(volume, exported=exported)))
         home.trace("export:after-manifest")
+        wake(home, volume_id)
         graph.attach(snapshot_id, layer, writable=False)
         home.trace("export:after-attach")
 
@@ -210,6 +219,26 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
     if snapshot_id not in volume.bound:
         raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
     return volume, volume.bound[snapshot_id]
+
+
+def refuse_smaller(home: Home, copied: tuple[str, str], volume_id: str, size_bytes: int) -> None:
+    """Raises: FinalDriverError, if a volume would have fewer bytes than a (volume id, snapshot id)."""
+    _, layer = frozen_layer(home, *copied)
+    held_bytes = qcow2.read_header(home.path(layer)).size_bytes
+    if held_bytes > size_bytes:
+        raise FinalDriverError(
+            f"volume {volume_id} of {size_bytes} bytes is too small for snapshot {copied[1]} of {held_bytes}"
+        )
+
+
+def _refuse_at_limit(home: Home, volume: VolumeRecord) -> None:
+    """Raises: BusyDriverError, while a chain is so long that another layer would make it really slow."""
+    limit = home.around.longest_chain * HARD_LIMIT
+    if len(volume.chain) >= limit:
+        raise BusyDriverError(
+            f"volume {volume.id} has {len(volume.chain)} layers and none is added before some are merged: "
+            "that is done in the background (volume.compact); see its flows, and ask again"
+        )
 
 
 def _evidence(cgsnapshot_id: str, known: Cut) -> JSON:

@@ -29,14 +29,14 @@ class StateDir:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.homes = self.path / "homes"
-        self._run = self.path / "run"
-        self.files = Files(self.path / "files", self._run)
+        self.run = self.path / "run"
+        self.files = Files(self.path / "files", self.run)
         self._lock: int | None = None
 
     def sockets(self, home_id: str) -> Sockets:
         """Return where the daemon of a home listens: always the same for the same home."""
         short = hashlib.sha256(home_id.encode()).hexdigest()[:12]
-        return Sockets(qmp=self._run / f"{short}.qmp", nbd=self._run / f"{short}.nbd")
+        return Sockets(qmp=self.run / f"{short}.qmp", nbd=self.run / f"{short}.nbd")
 
     def home(self, home_id: str) -> Path:
         """Return the folder of a home."""
@@ -56,7 +56,7 @@ class StateDir:
             self._take_lock(marker)
             _check(marker)
             self.homes.mkdir(mode=0o700, exist_ok=True)
-            self._run.mkdir(mode=0o700, exist_ok=True)
+            self.run.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             self.close()
             raise ConfigError(f"the state directory {self.path} cannot be used: {error}") from error

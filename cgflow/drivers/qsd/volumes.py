@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cgflow.drivers.qsd import merge, qcow2
+from cgflow.drivers.qsd import flatten, merge, qcow2
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.qmp import CommandRefused
 from cgflow.drivers.qsd.records import VolumeRecord
@@ -57,6 +57,7 @@ def delete(home: Home, volume_id: str) -> None:
         if left:
             raise FinalDriverError(f"volume {volume_id} has snapshots: {', '.join(left)}; delete them first")
         merge.interrupt(home, volume_id)
+        flatten.interrupt(home, volume_id)
         volume = home.manifest.volumes[volume_id]
         refuse_cloned(home, volume)
         home.around.files.remove(volume_id)

@@ -1,0 +1,100 @@
+"""Rules for compacting: it becomes due, is done, and nobody sees anything of it but the speed."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from cgflow.drivers.conformance.scene import PLACES, Scene
+from cgflow.drivers.conformance.verdict import expect, must_succeed
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+
+ENOUGH = 40
+"""Copies by which a backend has said that a volume is to be compacted, if it ever does."""
+
+PATIENCE_S = 60.0
+
+
+class CompactionRules:
+    """Volumes of which there are many copies."""
+
+    def test_compacting_changes_nothing_but_the_speed(self, scene: Scene) -> None:
+        volume, copies = _slow(scene)
+        told = must_succeed("connection", lambda: scene.driver.connection(volume))
+        _compact(scene, volume)
+        now = must_succeed("connection", lambda: scene.driver.connection(volume))
+        expect(told == now, f"compact_volume must leave the address as it is: {told} became {now}")
+        scene.expect_volume(volume, "Z", "compact_volume leaves the volume as it is")
+        for copy, letter in ((copies[0], "A"), (copies[1], "B"), (copies[-1], "Z")):
+            scene.expect_copy(copy, letter, "compact_volume leaves the copies as they are")
+
+    def test_compacting_is_done_when_it_says_so(self, scene: Scene) -> None:
+        volume, _ = _slow(scene)
+        (other,) = scene.new_members(1)
+        _compact(scene, volume)
+        for group in (None, volume.group_id, other.group_id):
+            due = must_succeed("compactions_due", partial(scene.compacter.compactions_due, group))
+            expect(not due, f"after compact_volume compactions_due must name nothing, not {due}")
+        done = must_succeed("a second compact_volume", lambda: scene.compacter.compact_volume(volume, 0))
+        expect(done is True, f"a second compact_volume has nothing to do: it must return True, not {done!r}")
+
+    def test_compacting_what_is_gone_is_done(self, scene: Scene) -> None:
+        group = scene.new_group()
+        for place in (group, None, str(uuid4())):
+            gone = VolumeSpec(str(uuid4()), 1, place)
+            done = must_succeed(
+                "compact_volume of no volume", partial(scene.compacter.compact_volume, gone, 0)
+            )
+            expect(done is True, f"compact_volume of no volume must return True, not {done!r}")
+            scene.check("compact_volume of no volume")
+
+    def test_compacted_volume_is_cut_restored_and_deleted(self, scene: Scene) -> None:
+        volume, copies = _slow(scene)
+        _compact(scene, volume)
+        scene.write(volume, "Y")
+        (newest,) = scene.take([volume])
+        for copy in copies[2:]:
+            scene.delete_copy(copy, "delete_snapshot after compact_volume")
+        scene.expect_copy(newest, "Y", "a copy taken after compact_volume")
+        scene.expect_copy(copies[1], "B", "a copy older than compact_volume")
+        scene.unexport(copies[1])
+        restore = str(uuid4())
+        scene.restore(restore, [copies[0]])
+        scene.finish_restore(restore, [copies[0]])
+        scene.expect_volume(volume, "A", "a volume put back to a copy older than compact_volume")
+        for copy in (*copies[:2], newest):
+            scene.delete_copy(copy)
+        scene.expect_volume(volume, "A", "the volume when all its copies are gone")
+        scene.delete_volume(volume)
+
+
+def _slow(scene: Scene) -> tuple[VolumeSpec, list[SnapshotSpec]]:
+    """A member that holds Z, and so many copies of it, of A and B, then of Z, that it is to be compacted."""
+    (volume,) = scene.new_members(1)
+    copies: list[SnapshotSpec] = []
+    for letter in ("A", "B", *"Z" * ENOUGH):
+        if letter != "Z" or len(copies) == 2:
+            scene.write(volume, letter, *PLACES)
+        copies += scene.take([volume])
+        if _is_due(scene, volume):
+            return volume, copies
+    pytest.skip(f"{type(scene.driver).__name__} has nothing to compact after {len(copies)} copies")
+
+
+def _is_due(scene: Scene, volume: VolumeSpec) -> bool:
+    wholly = must_succeed("compactions_due", scene.compacter.compactions_due)
+    within = must_succeed("compactions_due", partial(scene.compacter.compactions_due, volume.group_id))
+    expect(wholly == within, f"compactions_due of the only group must be that of all: {within}, not {wholly}")
+    expect(wholly in ([], [volume]), f"compactions_due must name volumes as they are: {volume}, not {wholly}")
+    return bool(wholly)
+
+
+def _compact(scene: Scene, volume: VolumeSpec) -> None:
+    done = must_succeed("compact_volume", lambda: scene.compacter.compact_volume(volume, PATIENCE_S))
+    expect(done is True, f"compact_volume of little data must be done in {PATIENCE_S:.0f} s, not {done!r}")
+    scene.check("compact_volume")

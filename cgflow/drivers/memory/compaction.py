@@ -1,0 +1,35 @@
+"""Compacting on a memory backend, where it has no use: a count of cuts stands for slowness."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from cgflow.drivers.compacting import Compacting
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.memory.backend import Backend
+
+LONGEST = 16
+"""How often a volume is cut before it is to be compacted."""
+
+
+class Compaction(Backend, Compacting):
+    """Volumes that were cut often."""
+
+    def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
+        with self._lock:
+            due = [volume for volume in self._state.volumes.values() if volume.cuts > LONGEST]
+            due.sort(key=lambda volume: -volume.cuts)
+            return [
+                VolumeSpec(volume.id, volume.size_gib, volume.group_id)
+                for volume in due
+                if group_id in (None, volume.group_id)
+            ]
+
+    def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
+        del seconds
+        with self._lock:
+            existing = self._state.volumes.get(volume.id)
+            if existing is not None and existing.cuts > LONGEST:
+                self._do("compact", id=volume.id)
+        return True

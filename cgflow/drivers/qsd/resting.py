@@ -1,0 +1,42 @@
+"""Which layers of a volume are open in its daemon: those that are served. The others rest as files.
+
+So the daemon of a volume with hundreds of snapshots has no more to do for a cut
+than that of one with few (``chain.served``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cgflow.drivers.qsd import chain
+from cgflow.drivers.qsd.blockgraph import Opened
+from cgflow.drivers.qsd.home import Home
+from cgflow.drivers.qsd.records import VolumeRecord
+
+
+def wake(home: Home, volume_id: str) -> None:
+    """Open what is to be served of a volume and rests. Raises: AmbiguousDriverError."""
+    volume = home.manifest.volumes[volume_id]
+    missing = asleep(volume, home.cloned, home.graph.nodes().keys())
+    if missing:
+        for refusal in home.graph.open_all(missing).values():
+            raise refusal
+
+
+def rest(home: Home, volume_id: str) -> None:
+    """Close what is open of a volume and no longer served. Raises: AmbiguousDriverError."""
+    volume = home.manifest.volumes[volume_id]
+    opened = home.graph.nodes().keys() & volume.lies_over.keys()
+    # What lies over another has the higher number.
+    for layer in sorted(opened - chain.served(volume, home.cloned), reverse=True):
+        home.graph.close(layer)
+
+
+def asleep(volume: VolumeRecord, cloned: set[int], opened: Iterable[int]) -> list[Opened]:
+    """Return the layers that are to be opened, lower ones first."""
+    wanted = chain.served(volume, cloned) - set(opened)
+    return [
+        Opened(layer, below, read_only=layer not in volume.writable)
+        for layer, below in volume.lies_over.items()
+        if layer in wanted
+    ]

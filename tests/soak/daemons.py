@@ -1,0 +1,235 @@
+"""Soak the storage daemon: killed again and again under writers, copies and compactions, and nothing is lost.
+
+``python -m tests.soak.daemons --rounds 40 [--seed N]``
+
+Writers put ordered tickets on the four members of a group, each write with FUA,
+and connect again when they have to. Meanwhile cgsnapshots are taken and
+deleted and chains made short. In each round the daemon gets SIGKILL up to 30 ms
+after the driver has reached some point, whichever it may be. Then every
+cgsnapshot that was returned holds one instant, and the volumes every write that
+was acknowledged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.errors import AmbiguousDriverError
+from tests.soak.stubborn import Volume, insist, persist
+from tests.support.ordering import Mark, OrderedWriter, check
+from tests.support.qsd import Bench, group_of, snapshots_of
+
+MEMBERS = 4
+WRITERS = 8
+KEPT = 6
+"""Cgsnapshots that are kept, the oldest deleted first or last by chance."""
+
+POINTS = (
+    *("prepare:after-manifest", "prepare:after-open", "cut:before-transaction", "cut:after-transaction"),
+    *("cut:after-record", "delete:after-record", "merge:after-start", "merge:after-job"),
+    *("flatten:after-start", "flatten:after-job", "flatten:after-record"),
+)
+LATEST_S = 0.03
+PROGRESS = 200
+"""Tickets that are awaited after a kill before the round is looked at."""
+
+
+@dataclass
+class Total:
+    """What a soak did. ``outages_s`` is from each kill to the next write that was acknowledged."""
+
+    rounds: int = 0
+    writes: int = 0
+    cuts: int = 0
+    lost_cuts: int = 0
+    compacted: int = 0
+    checked: int = 0
+    outages_s: list[float] = field(default_factory=list)
+    points: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        outages = sorted(self.outages_s) or [0.0]
+        return (
+            f"rounds={self.rounds} writes={self.writes} cgsnapshots={self.cuts} broken off={self.lost_cuts} "
+            f"compactions={self.compacted} checks={self.checked} points={len(self.points)} "
+            f"outage p50={statistics.median(outages) * 1000:.0f} ms max={outages[-1] * 1000:.0f} ms "
+            f"wrong={len(self.wrong)}"
+        )
+
+
+class Killer:
+    """Kills the daemon once, some milliseconds after the driver has reached a point; then is spent."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._point, self._after_s = "", 0.0
+        self._timer: threading.Timer | None = None
+        self.killed = threading.Event()
+        self.killed_at = 0.0
+
+    def arm(self, point: str, after_s: float) -> None:
+        self.killed.clear()
+        self._point, self._after_s = point, after_s
+
+    def __call__(self, reached: str) -> None:
+        if reached == self._point:
+            self._point = ""
+            self._timer = threading.Timer(self._after_s, self.kill)
+            self._timer.start()
+
+    def kill(self) -> None:
+        """Kill it now, unless that was done."""
+        self._point = ""
+        if not self.killed.is_set():
+            os.kill(self._bench.pid("g"), signal.SIGKILL)
+            self.killed_at = time.monotonic()
+            self.killed.set()
+
+
+class Keeper:
+    """Takes cgsnapshots, deletes them, and has chains made short, until it is stopped."""
+
+    def __init__(self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total) -> None:
+        self._bench, self._volumes, self._chance, self._total = bench, volumes, chance, total
+        self._number = 0
+        self.kept: list[tuple[list[SnapshotSpec], Mark, Mark]] = []
+
+    def turn(self, writer: OrderedWriter) -> None:
+        """Take one, delete one if there are many, compact what is due."""
+        driver = self._bench.driver
+        self._number += 1
+        name = f"c{self._number}"
+        copies = snapshots_of(self._volumes, name)
+        for copy in copies:
+            persist(lambda copy=copy: driver.prepare(copy))  # type: ignore[misc]
+        before = writer.mark()
+        try:
+            insist(lambda: driver.cut(name, "g", copies))
+        except AmbiguousDriverError:
+            self._total.lost_cuts += 1
+            self._delete(copies)
+        else:
+            self._total.cuts += 1
+            self.kept.append((copies, before, writer.mark()))
+        while len(self.kept) > KEPT:
+            self._delete(self.kept.pop(self._chance.choice((0, 0, -2)))[0])
+        for due in persist(driver.compactions_due):
+            self._total.compacted += bool(persist(lambda due=due: driver.compact_volume(due, 20)))  # type: ignore[misc]
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the cgsnapshots that are kept; those are then gone."""
+        driver, wrong = self._bench.driver, []
+        for copies, before, after in self.kept:
+            disks = [
+                Volume(lambda copy=copy: str(persist(lambda: driver.export_snapshot(copy)).data["uri"]))  # type: ignore[misc]
+                for copy in copies
+            ]
+            found = check(disks, before, after)
+            self._total.checked += 1
+            if not found.is_consistent:
+                wrong.append(f"cgsnapshot {copies[0].cgsnapshot_id}: {found}")
+            for disk, copy in zip(disks, copies, strict=True):
+                disk.close()
+                persist(lambda copy=copy: driver.unexport_snapshot(copy))  # type: ignore[misc]
+        return wrong
+
+    def _delete(self, copies: list[SnapshotSpec]) -> None:
+        for copy in copies:
+            persist(lambda copy=copy: self._bench.driver.delete_snapshot(copy))  # type: ignore[misc]
+
+
+def soak(rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None) -> Total:
+    """Play so many rounds over the same group, or until something is wrong."""
+    chance, total = random.Random(seed), Total()
+    with _group() as (bench, volumes, killer):
+        keeper = Keeper(bench, volumes, chance, total)
+        disks = [[_of(bench, volume) for volume in volumes] for _ in range(WRITERS)]
+        with OrderedWriter(disks) as writer:
+            while total.rounds < rounds and not total.wrong:
+                _round(killer, keeper, writer, chance, total)
+                writer.pause()
+                found = check(disks[0], writer.mark(), writer.mark())
+                if not found.is_consistent:
+                    total.wrong.append(f"the volumes: {found}")
+                total.wrong += keeper.check()
+                total.wrong += persist(bench.driver.inventory).problems
+                total.rounds, total.writes = total.rounds + 1, writer.mark().acked
+                tell(f"soak: daemons round={total.rounds} {total}")
+                writer.resume()
+        for disk in (disk for mine in disks for disk in mine):
+            disk.close()
+    return total
+
+
+def _round(
+    killer: Killer, keeper: Keeper, writer: OrderedWriter, chance: random.Random, total: Total
+) -> None:
+    point = chance.choice(POINTS)
+    killer.arm(point, chance.uniform(0, LATEST_S))
+    for _ in range(4):
+        keeper.turn(writer)
+        if killer.killed.is_set():
+            break
+    # A point that has not been reached by now: then at any other.
+    total.points |= {point} if killer.killed.is_set() else {"any"}
+    killer.kill()
+    known = writer.mark().issued
+    while writer.mark().acked < known + WRITERS:
+        time.sleep(0.001)
+    total.outages_s.append(time.monotonic() - killer.killed_at)
+    while writer.mark().acked < known + PROGRESS:
+        time.sleep(0.005)
+    keeper.turn(writer)
+
+
+@contextmanager
+def _group() -> Iterator[tuple[Bench, list[VolumeSpec], Killer]]:
+    bench = Bench(max_chain_depth=4)
+    try:
+        killer = Killer(bench)
+        bench.start(killer)
+        volumes = group_of(MEMBERS)
+        bench.driver.create_group("g")
+        for volume in volumes:
+            bench.driver.create_volume(volume)
+        yield bench, volumes, killer
+    finally:
+        bench.clean()
+
+
+def _of(bench: Bench, volume: VolumeSpec) -> Volume:
+    return Volume(lambda: str(bench.driver.connection(volume).data["uri"]))
+
+
+def main() -> int:
+    """Return 0 if nothing was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.daemons", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    parser.add_argument("--rounds", type=int, default=40)
+    asked = parser.parse_args()
+    total = soak(asked.rounds, asked.seed, _tell)
+    for what in total.wrong:
+        _tell(f"soak: {what}")
+    _tell(f"soak: daemons {'WRONG' if total.wrong else 'ok'} seed={asked.seed} {total}")
+    return 1 if total.wrong else 0
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
