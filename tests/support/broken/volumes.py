@@ -93,7 +93,7 @@ class RemembersDeletedVolumes(Broken):
 
 
 class DeletesOnlyWhatIsNotConnected(Broken):
-    breaks = {"test_connected_volume_can_be_deleted": "with a client connected must succeed; it raised"}
+    breaks = {"test_connected_volume_can_be_deleted": "with a client connected when the clients are gone must succeed"}
 
     def delete_volume(self, volume):
         if self._state.volumes[volume.id].content.allocated_bytes:
