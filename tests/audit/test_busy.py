@@ -44,7 +44,7 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
     looks = 0
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         unlimited(w)
-        with bustle(w, 4, 1, faults) as is_busy:
+        with bustle(w, 3, 1, faults) as is_busy:
             while is_busy():
                 alarms += audit(w.desk).findings
                 looks += 1
@@ -54,7 +54,7 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
         faults.clear()
         expected = sorted(f"{code}:{drift.PLANTS[code](w)}" for code in PLANTED)
         met = 0
-        with bustle(w, 3, 1) as is_busy:
+        with bustle(w, 1, 1) as is_busy:
             while is_busy():
                 assert sorted(one.id for one in audit(w.desk).findings) == expected
                 met += 1
