@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from cgflow.drivers.conformance import Scene, SharedDriverConformance, Violation
+from cgflow.drivers.conformance import CompactionRules, Scene, SharedDriverConformance, Violation
 from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from tests.support.broken import (
@@ -28,7 +28,12 @@ from tests.support.broken import (
 from tests.support.broken.base import Broken
 from tests.support.memory import MemoryHarness
 
-RULES = sorted(name for name in dir(SharedDriverConformance) if name.startswith("test_"))
+
+class Everything(SharedDriverConformance, CompactionRules):
+    """Every rule there is."""
+
+
+RULES = sorted(name for name in dir(Everything) if name.startswith("test_"))
 FAMILIES = (
     volumes,
     repeats,
@@ -59,7 +64,7 @@ DRIVERS = [kind for kind in kinds(Broken) if kind.__module__ in {family.__name__
 
 def judge(rule: str, backend: MemoryHarness) -> None:
     try:
-        getattr(SharedDriverConformance(), rule)(Scene(backend))
+        getattr(Everything(), rule)(Scene(backend))
     finally:
         backend.close()
 
@@ -86,7 +91,9 @@ def test_a_driver_that_is_not_broken_is_not_caught():
 
 
 SLOW = ("test_cut_keeps_the_order_of_writes", "test_cuts_of_single_members_are_seen_not_to_be_one")
-LIARS = sorted(CALLS - {"report", "start", "stop"})
+# Files of the host have no rule of the suite: a backend has them where its host allows.
+UNJUDGED = {"serve_file", "withdraw_file"}
+LIARS = sorted(CALLS - UNJUDGED - {"report", "start", "stop"})
 
 
 @pytest.mark.parametrize("call", LIARS)
@@ -95,12 +102,12 @@ def test_driver_that_does_nothing_in_one_call_is_caught(call):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", sorted(CALLS - {"stop"}))
+@pytest.mark.parametrize("call", sorted(CALLS - UNJUDGED - {"stop"}))
 def test_driver_that_fails_in_one_call_is_caught(call, when):
     assert caught(Fault(call, "busy", when=when, times=None))
 
 
-@pytest.mark.parametrize("call", sorted(CALLS - {"stop", "start"}))
+@pytest.mark.parametrize("call", sorted(CALLS - UNJUDGED - {"stop", "start"}))
 def test_driver_that_fails_at_the_second_of_one_call_is_caught(call):
     assert caught(Fault(call, "final", nth=2))
 
@@ -116,4 +123,7 @@ def caught(fault: Fault) -> bool:
             judge(rule, MemoryHarness(Broken(), partial(with_faults, faults=faults)))
         except Violation:
             return True
+        except pytest.skip.Exception:
+            # A rule that finds nothing to judge says nothing; another has to.
+            continue
     return False

@@ -4,7 +4,7 @@ import tempfile
 
 import pytest
 
-from cgflow.drivers.conformance import DriverConformance
+from cgflow.drivers.conformance import CompactionRules, DriverConformance
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.evidence import Level
 from cgflow.drivers.memory.driver import MemoryDriver, from_options
@@ -33,17 +33,17 @@ class InFile(MemoryHarness):
         self.folder.cleanup()
 
 
-class TestMemory(DriverConformance):
+class TestMemory(DriverConformance, CompactionRules):
     def make(self):
         return MemoryHarness(MemoryDriver(capacity_gib=100))
 
 
-class TestMemoryWithStateFile(DriverConformance):
+class TestMemoryWithStateFile(DriverConformance, CompactionRules):
     def make(self):
         return InFile()
 
 
-class TestMemoryOneByOne(DriverConformance):
+class TestMemoryOneByOne(DriverConformance, CompactionRules):
     def make(self):
         return InFile(cut_level="per-volume")
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cgflow.drivers.conformance import DriverConformance, Harness
+from cgflow.drivers.conformance import CompactionRules, DriverConformance, Harness
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.nbd import NbdClient
@@ -61,6 +61,6 @@ class OverNbd:
             return client
 
 
-class TestQsd(DriverConformance):
+class TestQsd(DriverConformance, CompactionRules):
     def make(self) -> Harness:
         return OverNbd()

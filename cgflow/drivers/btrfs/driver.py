@@ -14,9 +14,10 @@ from cgflow.drivers.btrfs import looking
 from cgflow.drivers.btrfs.copies import Copies
 from cgflow.drivers.btrfs.promise import GIB, PROMISE
 from cgflow.drivers.btrfs.rearranging import Rearranging
-from cgflow.drivers.btrfs.state import State
+from cgflow.drivers.btrfs.state import State, Volume
 from cgflow.drivers.btrfs.volumes import Volumes
 from cgflow.drivers.contract import Inventory, Report
+from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
 from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.kind import Kind
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
@@ -36,7 +37,7 @@ OPTIONS: list[cfg.Opt] = [
 ]
 
 
-class BtrfsDriver(Volumes, Copies, Rearranging):
+class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
     """Volumes as sparse files in a subvolume for each group. One process at a time works on a backend."""
 
     def start(self) -> None:
@@ -106,6 +107,28 @@ class BtrfsDriver(Volumes, Copies, Rearranging):
                 restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
                 problems=tuple(problems),
             )
+
+    def detail(self) -> Detail:
+        """See the contract. The size of a volume is that of its file: a client may have changed it."""
+        inventory = self.inventory()
+        with self._lock:
+            volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
+        return Detail(
+            inventory,
+            {v.id: HeldVolume(self._size_bytes(v), v.group_id) for v in volumes if v.id in inventory.volumes},
+            {
+                copy.spec.id: HeldCopy(copy.spec.volume_id, copy.spec.group_id)
+                for copy in copies
+                if copy.spec.id in inventory.snapshots
+            },
+        )
+
+    def _size_bytes(self, volume: Volume) -> int:
+        try:
+            return self._tree.volume(volume.home, volume.id).stat().st_size
+        except FileNotFoundError:
+            # That it is not there is a problem of the inventory.
+            return volume.size_bytes
 
     def _problems(self, home: str) -> list[str]:
         try:
