@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.parts import missing
+from tests.support.parts import missing, until
 
 POOL = "volumes"
 USER = "cgflow"
@@ -128,6 +129,12 @@ class Cluster:
         self._start("mgr", "ceph-mgr", "-i", "x")
         self.run("ceph", "osd", "pool", "create", POOL, "8", "8")
         self.run("rbd", "pool", "init", POOL)
+        # The manager counts what is free, and says so a moment after the rest works.
+        until(self._is_counted, "the pool counted by the manager")
+
+    def _is_counted(self) -> bool:
+        pools = json.loads(self.run("ceph", "df", "--format", "json"))["pools"]
+        return any(pool["name"] == POOL and pool["stats"]["max_avail"] for pool in pools)
 
     def _start(self, name: str, *command: str) -> None:
         with (self.root / f"{name}.out").open("wb") as out:

@@ -101,6 +101,14 @@ class DeletesOnlyWhatIsNotConnected(Broken):
         super().delete_volume(volume)
 
 
+class DeletesAndSaysBusy(Broken):
+    breaks = {"test_connected_volume_can_be_deleted": "which was refused as busy, inventory"}
+
+    def delete_volume(self, volume):
+        super().delete_volume(volume)
+        raise BusyDriverError("a client is connected")
+
+
 class EmptiesOnExtend(Broken):
     breaks = {"test_extend_and_shrink_back_keep_content": "extend_volume keeps content: the volume at byte 0"}
 
