@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from cgflow.drivers.conformance.scene import Scene
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.drivers.rbd.driver import RbdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError, SessionFenced
 from cgflow.nbd import NbdClient, NbdError
@@ -163,7 +163,7 @@ def test_failed_member_rolls_a_cgsnapshot_back_through_the_whole_service(
     bench: OnCeph, tmp_path: Path
 ) -> None:
     faults = Faults()
-    with world(tmp_path, FaultyDriver(bench.driver, faults)) as w:
+    with world(tmp_path, with_faults(bench.driver, faults)) as w:
         group = w.group_of(3)
         before, objects = w.state(), bench.client.contents()
         faults.order(Fault("snapshot", "final", nth=2))

@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Report, Restoring, StorageDriver
+from cgflow.drivers.detailing import Detailing
 from cgflow.drivers.evidence import Level, capabilities
 from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.kind import Kind
@@ -78,6 +79,7 @@ class RbdDriver(
     Regrouping,
     Restoring,
     Fencing,
+    Detailing,
 ):
     """Volumes as images of one pool. Nothing that matters is kept in the process."""
 

@@ -6,11 +6,12 @@ still the same after the look at the images, and says that nothing is under way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cgflow.drivers.contract import Inventory
+from cgflow.drivers.detailing import Detail, HeldCopy, HeldVolume
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.pool import Pool
 from cgflow.drivers.rbd.records import (
@@ -21,6 +22,9 @@ from cgflow.drivers.rbd.records import (
     VolumeRecord,
     is_copy,
 )
+
+Stats = Mapping[str, Any]
+"""What is to be known of images by their names; None of one that there is not."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +43,41 @@ class Survey(Pool):
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract. Looks at each volume's image, so its cost grows with their number."""
+        return self._seen(group_id)[0]
+
+    def detail(self) -> Detail:
+        """See the contract. The sizes are those of the images, or for one half made what it is to have."""
+        inventory, written, stats = self._seen(None)
+        sizes = {
+            id: (stats[names.image(id)] or {"size": volume.size_gib * names.GIB})["size"]
+            for id, volume in written.volumes.items()
+        }
+        owners = {copy: id for id, copy in (key.split("/") for key in written.copies)}
+        return Detail(
+            inventory,
+            {id: HeldVolume(sizes[id], written.volumes[id].group) for id in inventory.volumes},
+            {copy: HeldCopy(id, written.volumes[id].group) for copy, id in owners.items()},
+        )
+
+    def _seen(self, group_id: str | None) -> tuple[Inventory, _Written, Stats]:
         written = self._written(group_id)
-        found = dict(self._odd(group_id, written))
+        stats = self._stats(names.image(id) for id in written.volumes)
+        found = dict(self._odd(group_id, written, stats))
         if found:
             # Seen while somebody was at it, most likely.
-            again = self._written(group_id)
-            found = dict(self._odd(group_id, again)) if again == written else {}
-            written = again
+            before, written = written, self._written(group_id)
+            stats = self._stats(names.image(id) for id in written.volumes)
+            found = dict(self._odd(group_id, written, stats)) if written == before else {}
         lost = {id for id, words in found.items() if words.startswith(_LOST)}
-        return Inventory(
-            groups=frozenset(written.groups),
+        inventory = Inventory(
+            groups=frozenset(written.groups) - lost,
             volumes=frozenset(written.volumes) - lost,
             snapshots=frozenset(key.split("/")[1] for key in written.copies),
             exports=frozenset(key.split("/")[1] for key, copy in written.copies.items() if copy.exported),
             restores=frozenset(written.restores),
             problems=tuple(found[id] for id in sorted(found)),
         )
+        return inventory, written, stats
 
     def _written(self, group_id: str | None) -> _Written:
         everything = self._records.everything()
@@ -70,9 +93,8 @@ class Survey(Pool):
         there = {id: group for id, group in groups.items() if not group.is_gone and group_id in (None, id)}
         return _Written(there, volumes, copies, restores, cuts)
 
-    def _odd(self, group_id: str | None, written: _Written) -> Iterator[tuple[str, str]]:
+    def _odd(self, group_id: str | None, written: _Written, stats: Stats) -> Iterator[tuple[str, str]]:
         """Yield what does not fit, in words, by what it is about."""
-        stats = self._stats(names.image(id) for id in written.volumes)
         for id, volume in written.volumes.items():
             if volume.doing is None:
                 words = _odd_image(id, volume, stats[names.image(id)], written)
