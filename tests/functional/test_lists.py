@@ -145,4 +145,4 @@ def test_orders_that_are_none(caller: Caller, path: str, query: str, field: str)
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_nul_in_a_question(caller: Caller, path: str) -> None:
-    malformed(caller.get(f"{path}?marker=%00"))
+    malformed(caller.get(f"{path}?marker=%00"), "marker")

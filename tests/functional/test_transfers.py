@@ -141,14 +141,13 @@ def test_an_offer_is_its_owners_alone(modern: Caller, other: Caller, served: Wor
     volume_id = modern.volume()
     stale = offered(modern, volume_id=volume_id)
     assert take(other, stale).status_code == 202
-    again = offered(other, volume_id=volume_id)
     stand_again(served, stale)
     third = Caller(modern._client, user="cy", roles="member").at(71)
     message = refused(take(third, stale), 400, "badRequest")
     assert f"does not belong to project {modern.project}" in message
     assert modern.delete(f"{PATHS[0]}/{stale['id']}").status_code == 202
-    assert shown(other, volume_id)["status"] == "awaiting-transfer"
-    assert take(third, again).status_code == 202
+    assert shown(other, volume_id)["status"] == "available"
+    assert take(third, offered(other, volume_id=volume_id)).status_code == 202
 
 
 def test_an_offer_ends_with_its_volume(modern: Caller, other: Caller, path: str, served: World) -> None:

@@ -27,9 +27,7 @@ def test_the_document_is_open_at_every_address_where_clients_look(app: Flask, pa
     ]
 
 
-@pytest.mark.parametrize(
-    "path", ["/v3/os-assisted-volume-snapshots", "/v3/groups", "/v3/backups", "/v2", "/v4", "/nothing"]
-)
+@pytest.mark.parametrize("path", ["/v3/os-assisted-volume-snapshots", "/v3/groups", "/v2", "/v4", "/nothing"])
 def test_what_is_not_offered_is_not_taken_for_a_project(app: Flask, path: str) -> None:
     missing(app.test_client().get(path))
 

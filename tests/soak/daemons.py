@@ -24,10 +24,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cgflow.drivers.conformance.ordering import Moment, OrderedWriters, Write, check
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
 from tests.soak.stubborn import Volume, insist, persist
-from tests.support.ordering import Mark, OrderedWriter, check
 from tests.support.qsd import Bench, group_of, snapshots_of
 
 MEMBERS = 4
@@ -104,9 +104,9 @@ class Keeper:
     def __init__(self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total) -> None:
         self._bench, self._volumes, self._chance, self._total = bench, volumes, chance, total
         self._number = 0
-        self.kept: list[tuple[list[SnapshotSpec], Mark, Mark]] = []
+        self.kept: list[tuple[list[SnapshotSpec], Moment, Moment]] = []
 
-    def turn(self, writer: OrderedWriter) -> None:
+    def turn(self, writer: OrderedWriters) -> None:
         """Take one, delete one if there are many, compact what is due."""
         driver = self._bench.driver
         self._number += 1
@@ -114,7 +114,7 @@ class Keeper:
         copies = snapshots_of(self._volumes, name)
         for copy in copies:
             persist(lambda copy=copy: driver.prepare(copy))  # type: ignore[misc]
-        before = writer.mark()
+        before = writer.moment()
         try:
             insist(lambda: driver.cut(name, "g", copies))
         except AmbiguousDriverError:
@@ -122,7 +122,7 @@ class Keeper:
             self._delete(copies)
         else:
             self._total.cuts += 1
-            self.kept.append((copies, before, writer.mark()))
+            self.kept.append((copies, before, writer.moment()))
         while len(self.kept) > KEPT:
             self._delete(self.kept.pop(self._chance.choice((0, 0, -2)))[0])
         for due in persist(driver.compactions_due):
@@ -136,7 +136,7 @@ class Keeper:
                 Volume(lambda copy=copy: str(persist(lambda: driver.export_snapshot(copy)).data["uri"]))  # type: ignore[misc]
                 for copy in copies
             ]
-            found = check(disks, before, after)
+            found = check([disk.read for disk in disks], before, after)
             self._total.checked += 1
             if not found.is_consistent:
                 wrong.append(f"cgsnapshot {copies[0].cgsnapshot_id}: {found}")
@@ -156,25 +156,25 @@ def soak(rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None) -
     with _group() as (bench, volumes, killer):
         keeper = Keeper(bench, volumes, chance, total)
         disks = [[_of(bench, volume) for volume in volumes] for _ in range(WRITERS)]
-        with OrderedWriter(disks) as writer:
+        with OrderedWriters([_write(mine) for mine in disks], len(volumes)) as writer:
             while total.rounds < rounds and not total.wrong:
                 _round(killer, keeper, writer, chance, total)
-                writer.pause()
-                found = check(disks[0], writer.mark(), writer.mark())
-                if not found.is_consistent:
-                    total.wrong.append(f"the volumes: {found}")
-                total.wrong += keeper.check()
+                with writer.resting():
+                    _let_write(writer, 0)
+                    found = check([disk.read for disk in disks[0]], writer.moment(), writer.moment())
+                    if not found.is_consistent:
+                        total.wrong.append(f"the volumes: {found}")
+                    total.wrong += keeper.check()
                 total.wrong += persist(bench.driver.inventory).problems
-                total.rounds, total.writes = total.rounds + 1, writer.mark().acked
+                total.rounds, total.writes = total.rounds + 1, writer.moment().acknowledged
                 tell(f"soak: daemons round={total.rounds} {total}")
-                writer.resume()
         for disk in (disk for mine in disks for disk in mine):
             disk.close()
     return total
 
 
 def _round(
-    killer: Killer, keeper: Keeper, writer: OrderedWriter, chance: random.Random, total: Total
+    killer: Killer, keeper: Keeper, writer: OrderedWriters, chance: random.Random, total: Total
 ) -> None:
     point = chance.choice(POINTS)
     killer.arm(point, chance.uniform(0, LATEST_S))
@@ -185,13 +185,19 @@ def _round(
     # A point that has not been reached by now: then at any other.
     total.points |= {point} if killer.killed.is_set() else {"any"}
     killer.kill()
-    known = writer.mark().issued
-    while writer.mark().acked < known + WRITERS:
-        time.sleep(0.001)
+    _let_write(writer, WRITERS)
     total.outages_s.append(time.monotonic() - killer.killed_at)
-    while writer.mark().acked < known + PROGRESS:
-        time.sleep(0.005)
+    _let_write(writer, PROGRESS - WRITERS)
     keeper.turn(writer)
+
+
+def _let_write(writer: OrderedWriters, more: int) -> None:
+    if not writer.await_progress(more):
+        raise AssertionError("the writers have come to a stop")
+
+
+def _write(disks: list[Volume]) -> Write:
+    return lambda member, offset_bytes, data: disks[member].write(offset_bytes, data)
 
 
 @contextmanager
