@@ -188,3 +188,19 @@ def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
         # Lazily: for a moment after the last process has ended, the kernel itself may still hold it.
         subprocess.run(["umount", "--lazy", str(bench.state_dir)], check=True)
         bench.clean()
+
+
+def test_a_volume_that_has_lost_a_layer_is_not_cut_although_its_daemon_still_reads_it(bench: Bench) -> None:
+    volumes = bench.make_group(2)
+    write(bench.driver, volumes[0], 7)
+    take(bench.driver, volumes, "c1")
+    lost = bench.state_dir / "homes" / "g" / f"L{bench.manifest('g').volumes['v0'].chain[0]}.qcow2"
+    lost.unlink()
+    snapshots = snapshots_of(volumes, "c2")
+    for snapshot in snapshots:
+        bench.driver.prepare(snapshot)
+    with pytest.raises(FinalDriverError, match=f"{lost.name} is gone, which volume v0 .* nothing was cut"):
+        bench.driver.cut("c2", "g", snapshots)
+    for snapshot in snapshots:
+        bench.driver.delete_snapshot(snapshot)
+        assert not bench.driver.has_snapshot(snapshot)

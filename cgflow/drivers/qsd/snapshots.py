@@ -61,6 +61,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
                 )
             merge.interrupt(home, volume_id)
             _arm_again_if_stale(home, graph, volume_id, snapshot_id)
+            _refuse_lost_layers(home, volume_id)
         with or_nothing(f"the cut of {cgsnapshot_id} could not be begun"):
             home.save(replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)}))
         volumes = home.manifest.volumes
@@ -80,6 +81,16 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         home.save(chain.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
         return told
+
+
+def _refuse_lost_layers(home: Home, volume_id: str) -> None:
+    """Refuse a volume of which a file is gone: the daemon holds it open, and serves it until it ends."""
+    for layer in home.manifest.volumes[volume_id].lies_over:
+        if not home.path(layer).exists():
+            raise FinalDriverError(
+                f"{home.path(layer)} is gone, which volume {volume_id} reads through; nothing was cut. "
+                "While its daemon lives the volume can still be read: copy what it holds to another"
+            )
 
 
 def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
