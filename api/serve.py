@@ -45,7 +45,12 @@ _CONNECTIONS = 500
 @click.option(
     "--backend", multiple=True, help="Backend to serve, by name, instead of enabled_backends. Repeatable."
 )
-@click.option("--config-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True)
+@click.option(
+    "--config-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="Options and backends, as in etc/cgflow.conf.sample; repeatable, later files win.",
+)
 @click.option("--drills", is_flag=True, help="Obey faults ordered in STATE_DIR/faults.json, for rehearsals.")
 @click.option("--verbose", is_flag=True, help="Log what the engine does, too.")
 def serve(
