@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 IS_FULL = os.environ.get("CGFLOW_SWEEP") == "full"
 # The last one is so short that wide steps would pass over it.
-CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete", "volume.compact")
+CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
 # What the others do for the most part by the same steps: each of them is played in two of these, in turns.
 IN_TURNS = ("member", "once", "stuck", "twice", "twice in undo")
 
@@ -32,7 +32,7 @@ Make = Callable[[Prepared, int], Case]
 
 # What happens, with how many moments from one case to the next: for the closely looked at, for the others.
 MODES: dict[str, tuple[Make, int, int]] = {
-    "forward": (lambda _, n: Case((n,)), 3, 13),
+    "forward": (lambda _, n: Case((n,)), 4, 17),
     "undo": (lambda it, n: Case((n,), (it.late,)), 13, 41),
     "member": (lambda it, n: Case((n,), (it.member or it.late,)), 23, 53),
     "once": (lambda it, n: Case((n,), (it.late,), once=True), 29, 59),
