@@ -66,4 +66,4 @@ class MetadataFilter(Read, fields.String):
 def require_key(body: dict[str, str], key: str) -> None:
     """Raise InvalidInput, if the body does not set exactly the key of the address."""
     if set(body) != {key}:
-        raise InvalidInput(f"The body must hold '{key[:MAX_TEXT]}' and nothing else.", "meta")
+        raise InvalidInput(f"'meta' must hold '{key[:MAX_TEXT]}' and nothing else.", "meta")
