@@ -58,7 +58,7 @@ def _check(wanted: Collection[str]) -> None:
         code, colon, subject = word.partition(":")
         if word != SAFE and (code not in KINDS or (colon and not subject)):
             raise InvalidInput(
-                f"'{word[:255]}' is no kind of drift and no finding. Name '{SAFE}', a kind such as "
+                f"Nothing to repair is called '{word[:255]}'. Name '{SAFE}', a kind such as "
                 "volume.missing, or a finding by its id.",
                 "repair",
             )

@@ -144,7 +144,7 @@ def test_what_cannot_be_disabled(caller: Caller, action: str, body: object, fiel
 
 def test_unknown_ones(caller: Caller) -> None:
     missing(caller.put("/os-services/disable", {"host": "nowhere@nothing"}))
-    assert "enable, disable" in missing(caller.put("/os-services/freeze", VOLUME))
+    assert "enable, disable" in missing(caller.put("/os-services/melt", VOLUME))
     missing(caller.get("/os-hosts/nowhere"))
     missing(caller.get("/capabilities/nowhere"))
 
