@@ -22,7 +22,7 @@ from cgflow.scheduler.placement import Placement
 from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.asking import ask
-from flows.tasks.copying import CutSource, SourceCopy
+from flows.tasks.copying import CutSource, PrepareSource, SourceCopy
 from flows.tasks.driver import Drivers, group_driver
 from flows.tasks.placement import ScheduleCgsnapshot
 from flows.tasks.record import add_snapshots
@@ -116,22 +116,8 @@ class SafetyCopy(SourceCopy):
             super().revert(drivers, host, source_group_id, cut_id, volume_id, snapshot_id)
 
 
-class PrepareSafety(SafetyCopy):
+class PrepareSafety(SafetyCopy, PrepareSource):
     """Do the slow work for one member's copy, outside the cut."""
-
-    atom = "driver.prepare"
-
-    def execute(
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        volume_id: str,
-        snapshot_id: str,
-    ) -> None:
-        spec = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
-        ask(group_driver(drivers, host).prepare, spec)
 
 
 class CutSafety(CutSource):
