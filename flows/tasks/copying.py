@@ -19,10 +19,10 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.quota import ledger
 from cgflow.status import Status
-from flows.asking import ask, expect_level, expect_no_snapshot, expect_no_volume, expect_volume
+from flows.asking import ask, expect_no_snapshot, expect_no_volume, expect_volume
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import cloning_driver
-from flows.tasks.driver import Drivers, group_driver
+from flows.tasks.driver import CutGroup, Drivers, group_driver
 from flows.tasks.record import Commit
 
 Copied = Mapping[str, dict[str, Any]]
@@ -97,13 +97,13 @@ class PrepareSource(SourceCopy):
         ask(group_driver(drivers, host).prepare, spec)
 
 
-class CutSource(Task):
+class CutSource(CutGroup):
     """Cut every member of the source group in one call, at the level demanded and at the one promised.
 
     Revert: remove every copy that the cut may have made.
     """
 
-    atom = "driver.cut"
+    default_provides: str | None = None
 
     def execute(
         self,
@@ -115,12 +115,9 @@ class CutSource(Task):
         level: str | None = None,
         promised: str | None = None,
     ) -> dict[str, Any]:
-        specs = _specs(source_group_id, cut_id, members)
-        evidence = ask(group_driver(drivers, host).cut, cut_id, source_group_id, specs)
-        expect_level(evidence, host, level, promised)
-        return evidence
+        return super().execute(drivers, host, source_group_id, cut_id, members, level, promised)
 
-    def revert(
+    def revert(  # type: ignore[override]  # a step is called by the names in its signature
         self,
         drivers: Drivers,
         host: str,
@@ -129,8 +126,7 @@ class CutSource(Task):
         members: list[dict[str, str]],
         **_: object,
     ) -> None:
-        for spec in _specs(source_group_id, cut_id, members):
-            ask(group_driver(drivers, host).delete_snapshot, spec)
+        super().revert(drivers, host, source_group_id, cut_id, members)
 
 
 class CloneMember(Task):
@@ -206,7 +202,3 @@ def _drop(drivers: Drivers, host: str, spec: SnapshotSpec) -> None:
     driver = group_driver(drivers, host)
     ask(driver.delete_snapshot, spec)
     expect_no_snapshot(driver, spec)
-
-
-def _specs(group_id: str, cut_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
-    return [SnapshotSpec(member["snapshot_id"], member["volume_id"], cut_id, group_id) for member in members]

@@ -185,7 +185,7 @@ class CutMembers(Task):
     """
 
     atom = "driver.cut"
-    default_provides = "evidence"
+    default_provides: str | None = "evidence"
 
     def execute(
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, members: list[dict[str, str]]
