@@ -17,6 +17,8 @@ from cgflow.errors import AmbiguousDriverError
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from bindings.main import main; main()"
 _WORDS_KEPT = 5
 _END_S = 10.0
+_LAST_WORDS_S = 5.0
+"""How long the end of stderr is awaited, which something that the process began may hold open."""
 
 
 def bindings(python: str) -> list[str]:
@@ -59,12 +61,10 @@ class Child:
         self._waiting: dict[int, SimpleQueue[Mapping[str, Any] | None]] = {}
         self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
         self._is_dead = False
-        self._readers = [
-            threading.Thread(target=run, name=f"rbd-child-{name}", daemon=True)
-            for name, run in (("answers", self._hear), ("words", self._overhear))
-        ]
-        for reader in self._readers:
-            reader.start()
+        self._words_reader = threading.Thread(target=self._overhear, name="rbd-child-words", daemon=True)
+        self._words_reader.start()
+        self._reader = threading.Thread(target=self._hear, name="rbd-child-answers", daemon=True)
+        self._reader.start()
 
     @property
     def pid(self) -> int:
@@ -120,8 +120,7 @@ class Child:
 
     def _bury(self) -> None:
         self._process.wait()
-        for reader in self._readers:
-            reader.join(_END_S)
+        self._reader.join(_END_S + _LAST_WORDS_S)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -146,6 +145,8 @@ class Child:
                 waiting = self._waiting.get(answer["id"])
             if waiting is not None:
                 waiting.put(answer)
+        # Its last words say why, and they come over another pipe.
+        self._words_reader.join(_LAST_WORDS_S)
         with self._lock:
             self._is_dead = True
             for waiting in self._waiting.values():

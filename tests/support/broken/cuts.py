@@ -111,8 +111,11 @@ class CutsWhoeverIsThereAtTheFirst(Broken):
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
         if threading.current_thread() is threading.main_thread() and sum(self.writes.values()):
-            for volume_id in self._state.volumes:
-                self.first.setdefault(volume_id, self.frozen(volume_id))
+            with self._lock:
+                # At one instant, or now and then the fault would be another, and found out.
+                for volume_id, volume in self._state.volumes.items():
+                    if volume_id not in self.first:
+                        self.first[volume_id] = volume.content.frozen()
             for snapshot in snapshots:
                 self._state.copies[snapshot.id].content = self.first[snapshot.volume_id]
         return evidence
