@@ -56,24 +56,46 @@ def _events(
     of_member = MEMBERS.get(noun)
     if of_member is not None:
         for columns in _members(session, flow, subject, of_member):
-            yield _of_member(of_member, event, columns, reason)
+            yield _of_part(of_member, event, columns, reason)
+    if "safety" in flow.symbols:
+        yield from _of_safety(session, flow, phase, reason)
 
 
-def _of_member(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:
-    """Tell of a member what became of that one, when the whole has failed."""
-    if event.endswith(FAILED) and columns["status"] == Status.DELETED:
-        if event.startswith("delete"):
-            return _notification(noun, f"delete.{END}", columns, None)
-        # What was to be made has no record any more; it is not what the word would say.
+def _of_part(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:
+    """Tell of a part what became of that one, when the whole has failed."""
+    if event == f"delete.{FAILED}" and columns["status"] == Status.DELETED:
+        return _notification(noun, f"delete.{END}", columns, None)
+    if event.endswith(FAILED) and columns["status"] in (Status.DELETED, Status.CREATING):
+        # What was to be made has no record any more, or never had; it is not what the word would say.
         columns = {**columns, "status": Status.ERROR}
     return _notification(noun, event, columns, reason)
+
+
+def _of_safety(
+    session: Session, flow: records.Flow, phase: str, reason: str | None
+) -> Iterator[Notification]:
+    """Tell of the cgsnapshot that is taken before a group is put back, which may be kept when that fails."""
+    symbols: Mapping[str, Any] = flow.symbols
+    new = {**symbols["safety"], "status": Status.CREATING, "created_at": flow.created_at}
+    whole = _found(session, "cgsnapshot", symbols["cut_id"], new)
+    if phase == FAILED and whole["status"] == Status.AVAILABLE:
+        phase, reason = END, None
+    yield _of_part("cgsnapshot", f"create.{phase}", whole, reason)
+    for id_, planned in _copies(symbols, new | {"cgsnapshot_id": whole["id"]}).items():
+        yield _of_part("snapshot", f"create.{phase}", _found(session, "snapshot", id_, planned), reason)
+
+
+def _found(session: Session, noun: str, id_: str, planned: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the columns of a thing, or as it is going to be if it has no record yet."""
+    found = [dict(vars(one)) for one in ROWS_OF[noun].ever(session, [id_])]
+    return found[0] if found else {**planned, "id": id_}
 
 
 def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> Iterator[Mapping[str, Any]]:
     """Yield the columns of each member, of those that have no record yet as they are going to be."""
     planned = _planned(flow, subject)
     ids = list(planned)
-    if flow.operation in ("consistencygroup.update", "consistencygroup.restore"):
+    if flow.operation == "consistencygroup.update":
         ids += [one.id for one in volume.members_of(session, subject.id) if one.id not in planned]
     there = {one.id: one for one in ROWS_OF[noun].ever(session, ids)}
     for id_ in ids:
@@ -85,13 +107,18 @@ def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
     new = {"status": Status.CREATING, "created_at": flow.created_at}
     symbols: Mapping[str, Any] = flow.symbols
     if flow.operation == "cgsnapshot.create":
-        return {
-            member["snapshot_id"]: {**new, "volume_id": member["volume_id"], "size": size}
-            for member, size in zip(symbols["members"], symbols["sizes"], strict=True)
-        }
+        return _copies(symbols, new)
     held: list[str] = symbols["claims"].get(MEMBERS[flow.resource_type], [])
     copied: Mapping[str, dict[str, Any]] = symbols.get("copied", {})
     return {id_: {**new, "consistencygroup_id": subject.id, **copied.get(id_, {})} for id_ in held}
+
+
+def _copies(symbols: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is known of each member's copy before it is made, by its id."""
+    return {
+        member["snapshot_id"]: {**new, "volume_id": member["volume_id"], "size": size}
+        for member, size in zip(symbols["members"], symbols["sizes"], strict=True)
+    }
 
 
 def _notification(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:

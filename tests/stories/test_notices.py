@@ -17,37 +17,8 @@ from cgflow.notifications.notifier import Notification, Notifier, to_log
 from cgflow.status import FlowState
 from flows import operate, service
 from flows.acceptance import Accepted
+from tests.support.listener import Listener, told
 from tests.support.world import CALLER, HOST, world
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.heard: list[Notification] = []
-
-    def __call__(self, notification: Notification) -> None:
-        self.heard.append(notification)
-
-    def take(self) -> list[Notification]:
-        heard, self.heard = self.heard, []
-        return heard
-
-
-@pytest.fixture
-def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
-    listener = Listener()
-    monkeypatch.setattr(service.notifier, "load", lambda _names: Notifier([listener]))
-    return listener
-
-
-def told(listener: Listener) -> list[tuple[str, object]]:
-    """Each event with the status in it, members in no order."""
-    heard = listener.take()
-    assert len({one.message_id for one in heard}) == len(heard)
-    phases = ("start", "error", "end")
-    return sorted(
-        ((one.event_type, one.payload["status"]) for one in heard),
-        key=lambda event: (phases.index(event[0].rpartition(".")[2]), event[0].count("."), event),
-    )
 
 
 def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: Listener) -> None:
@@ -151,7 +122,7 @@ def test_a_group_that_is_put_back_is_told_of_with_its_members(tmp_path: Path, li
     with world(tmp_path, MemoryDriver()) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
         listener.take()
-        w.make(w.revert_group(cgsnapshot_id, safety="before"))
+        w.make(w.revert_group(cgsnapshot_id))
         assert told(listener) == [
             ("consistencygroup.revert.start", "reverting"),
             ("volume.revert.start", "reverting"),

@@ -1,0 +1,75 @@
+"""What is told of a safety cgsnapshot: as of any other, whatever becomes of the group that is put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import FlowState
+from tests.support.listener import Listener, in_order, told
+from tests.support.world import world
+
+
+def test_a_safety_cgsnapshot_is_told_of_as_any_other(tmp_path: Path, listener: Listener) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(2)))
+        usual = payloads(listener, "cgsnapshot.create", "snapshot.create")
+        w.make(w.revert_group(cgsnapshot_id, safety="before"))
+        heard = list(listener.heard)
+        safety = payloads(listener, "cgsnapshot.create", "snapshot.create")
+        (made,) = [one for one in w.all("cgsnapshot") if one.id != cgsnapshot_id]
+        copies = {one.id for one in w.all("snapshot") if one.cgsnapshot_id == made.id}
+    assert [kind for kind, _ in safety] == [kind for kind, _ in usual]
+    for (_, one), (_, other) in zip(safety, usual, strict=True):
+        assert one.keys() == other.keys()
+        assert one["status"] == other["status"]
+        assert None not in (one["created_at"], one["tenant_id"], one["user_id"])
+    of_whole = [one.payload for one in heard if one.event_type.startswith("cgsnapshot.")]
+    of_copies = [one.payload for one in heard if one.event_type.startswith("snapshot.")]
+    assert {(one["cgsnapshot_id"], one["name"]) for one in of_whole} == {(made.id, "before")}
+    assert {one["snapshot_id"] for one in of_copies} == copies
+    assert {(one["cgsnapshot_id"], one["volume_size"]) for one in of_copies} == {(made.id, 1)}
+    others = [one.event_type for one in heard if not one.event_type.partition(".")[0].endswith("snapshot")]
+    assert len(others) == len(heard) - len(safety) == 6
+
+
+def payloads(listener: Listener, *kinds: str) -> list[tuple[str, dict[str, object]]]:
+    heard = [(one.event_type, one.payload) for one in listener.take()]
+    return [(kind, payload) for kind, payload in heard if kind.rpartition(".")[0] in kinds]
+
+
+@pytest.mark.parametrize(
+    ("call", "when", "end"),
+    [("cut", "before", "error"), ("restore", "after", "error"), ("finish_restore", "before", "available")],
+)
+def test_of_a_safety_cgsnapshot_it_is_told_what_became_of_it_when_the_rest_fails(
+    tmp_path: Path, listener: Listener, call: str, when: Any, end: str
+) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
+        listener.take()
+        faults.order(Fault(call, "final", when=when, times=None if end == "available" else 1))
+        assert w.finish(w.revert_group(cgsnapshot_id, safety="before")).state is FlowState.REVERTED
+        faults.clear()
+        heard = list(listener.heard)
+        phase = "end" if end == "available" else "error"
+        assert told(listener) == sorted(
+            [
+                ("consistencygroup.revert.start", "reverting"),
+                ("cgsnapshot.create.start", "creating"),
+                ("snapshot.create.start", "creating"),
+                ("volume.revert.start", "reverting"),
+                ("consistencygroup.revert.error", "available"),
+                ("volume.revert.error", "available"),
+                (f"cgsnapshot.create.{phase}", end),
+                (f"snapshot.create.{phase}", end),
+            ],
+            key=in_order,
+        )
+    reasons = [one.payload.get("reason") for one in heard if one.event_type == f"cgsnapshot.create.{phase}"]
+    assert [f"{call} failed by order" in str(reason) for reason in reasons] == [phase == "error"]

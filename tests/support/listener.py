@@ -1,0 +1,30 @@
+"""Who listens to what is told of operations, and how tests look at it."""
+
+from __future__ import annotations
+
+from cgflow.notifications.notifier import Notification
+
+
+class Listener:
+    """A notifier that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[Notification] = []
+
+    def __call__(self, notification: Notification) -> None:
+        self.heard.append(notification)
+
+    def take(self) -> list[Notification]:
+        heard, self.heard = self.heard, []
+        return heard
+
+
+def told(listener: Listener) -> list[tuple[str, object]]:
+    """Each event with the status in it, members in no order."""
+    heard = listener.take()
+    assert len({one.message_id for one in heard}) == len(heard)
+    return sorted(((one.event_type, one.payload["status"]) for one in heard), key=in_order)
+
+
+def in_order(event: tuple[str, object]) -> tuple[object, ...]:
+    return ("start", "error", "end").index(event[0].rpartition(".")[2]), event[0].count("."), event
