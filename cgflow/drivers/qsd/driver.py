@@ -77,7 +77,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         tcp: Tcp | None = None,
         trace: Trace = untraced,
     ) -> None:
-        self._state = StateDir(state_dir)
+        self._state = StateDir(state_dir, trace)
         self._program = program
         self._backend_name = backend_name
         self._ratio = max_over_subscription_ratio

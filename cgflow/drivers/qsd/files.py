@@ -23,7 +23,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,9 +47,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 class Files:
     """The files of a driver: their mount points in one folder, what their processes leave in another."""
 
-    def __init__(self, folder: Path, run: Path) -> None:
+    def __init__(self, folder: Path, run: Path, trace: Callable[[str], None] = lambda _: None) -> None:
+        """``trace`` is told of each point at which a crash would leave something else behind."""
         self._folder = folder
         self._run = run
+        self._trace = trace
         self._lock = threading.RLock()
 
     def path(self, name: str) -> Path:
@@ -85,6 +87,7 @@ class Files:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             was_wanted = name in self.wanted()
             path.touch(mode=0o600)
+            self._trace("file:after-wanted")
             try:
                 self._spawn(name, source, read_only=read_only)
             except BusyDriverError:
@@ -103,6 +106,7 @@ class Files:
                         f"{self.path(name)} cannot be taken away while it is open "
                         f"(unmount it, detach its loop device): {done.stderr.strip()}"
                     )
+                self._trace("file:after-unmount")
             self.remove(name)
 
     def remove(self, name: str) -> None:
@@ -111,6 +115,7 @@ class Files:
             if name in self.wanted():
                 self._end(name)
                 self.path(name).unlink(missing_ok=True)
+                self._trace("file:after-unlink")
 
     def end(self, name: str) -> None:
         """End who serves a file, which stays wanted: whoever holds it open gets errors from now on.
@@ -140,6 +145,7 @@ class Files:
                 setsigmask=(),
                 setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
             )
+            self._trace("file:after-spawn")
             handle = os.pidfd_open(pid)
             try:
                 watch = select.poll()
@@ -156,19 +162,23 @@ class Files:
                         raise BusyDriverError(f"{PROGRAM} made no file of {name}: {said}")
             finally:
                 os.close(handle)
+        self._trace("file:after-mount")
         self._note(name, "pid").write_text(f"{pid}\n")
+        self._trace("file:after-pid")
 
     def _end(self, name: str) -> None:
         """End the process, and clear away a mount that nobody answers for."""
         pid = self.process(name)
         if pid is not None:
             self._kill(name, pid)
+            self._trace("file:after-kill")
         for _ in range(self._count_mounts(name)):
             self._unmount(name, "-z")
         if self._is_mounted(name):
             raise BusyDriverError(f"{self.path(name)} cannot be unmounted")
         for note in ("pid", "log"):
             self._note(name, note).unlink(missing_ok=True)
+        self._trace("file:after-end")
 
     def _kill(self, name: str, pid: int) -> None:
         with suppress(ProcessLookupError):

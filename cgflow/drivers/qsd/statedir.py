@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cgflow.drivers.durable import sync_folder
@@ -26,11 +27,11 @@ _CONTENT = {"driver": "qsd", "format": 1}
 class StateDir:
     """A state directory. Nothing is touched before ``open``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, trace: Callable[[str], None] = lambda _: None) -> None:
         self.path = path.absolute()
         self.homes = self.path / "homes"
         self.run = self.path / "run"
-        self.files = Files(self.path / "files", self.run)
+        self.files = Files(self.path / "files", self.run, trace)
         self._lock: int | None = None
 
     def sockets(self, home_id: str) -> Sockets:
