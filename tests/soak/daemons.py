@@ -7,7 +7,8 @@ and connect again when they have to. Meanwhile cgsnapshots are taken and
 deleted and chains made short. In each round the daemon gets SIGKILL up to 30 ms
 after the driver has reached some point, whichever it may be. Then every
 cgsnapshot that was returned holds one instant, and the volumes every write that
-was acknowledged.
+was acknowledged. First the controls (``ways``): a round with a fault in it, which
+must be found.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from dataclasses import dataclass, field
 from cgflow.drivers.conformance.ordering import Moment, OrderedWriters, Write, check
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
-from tests.soak.stubborn import Volume, insist, persist
-from tests.support.qsd import Bench, group_of, snapshots_of
+from tests.soak.stubborn import Volume, persist
+from tests.soak.ways import CONTROLS, RIGHT, Way
+from tests.support.qsd import Bench, group_of
 
 MEMBERS = 4
 WRITERS = 8
@@ -101,8 +103,11 @@ class Killer:
 class Keeper:
     """Takes cgsnapshots, deletes them, and has chains made short, until it is stopped."""
 
-    def __init__(self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total) -> None:
+    def __init__(
+        self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total, way: Way
+    ) -> None:
         self._bench, self._volumes, self._chance, self._total = bench, volumes, chance, total
+        self._way = way
         self._number = 0
         self.kept: list[tuple[list[SnapshotSpec], Moment, Moment]] = []
 
@@ -110,13 +115,12 @@ class Keeper:
         """Take one, delete one if there are many, compact what is due."""
         driver = self._bench.driver
         self._number += 1
-        name = f"c{self._number}"
-        copies = snapshots_of(self._volumes, name)
+        copies = self._way.copies(self._volumes, f"c{self._number}")
         for copy in copies:
             persist(lambda copy=copy: driver.prepare(copy))  # type: ignore[misc]
         before = writer.moment()
         try:
-            insist(lambda: driver.cut(name, "g", copies))
+            self._way.cut(driver, copies, writer)
         except AmbiguousDriverError:
             self._total.lost_cuts += 1
             self._delete(copies)
@@ -150,12 +154,12 @@ class Keeper:
             persist(lambda copy=copy: self._bench.driver.delete_snapshot(copy))  # type: ignore[misc]
 
 
-def soak(rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None) -> Total:
+def soak(rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None, way: Way = RIGHT) -> Total:
     """Play so many rounds over the same group, or until something is wrong."""
     chance, total = random.Random(seed), Total()
     with _group() as (bench, volumes, killer):
-        keeper = Keeper(bench, volumes, chance, total)
-        disks = [[_of(bench, volume) for volume in volumes] for _ in range(WRITERS)]
+        keeper = Keeper(bench, volumes, chance, total, way)
+        disks = [[_of(bench, volume, way) for volume in volumes] for _ in range(WRITERS)]
         with OrderedWriters([_write(mine) for mine in disks], len(volumes)) as writer:
             while total.rounds < rounds and not total.wrong:
                 _round(killer, keeper, writer, chance, total)
@@ -215,21 +219,35 @@ def _group() -> Iterator[tuple[Bench, list[VolumeSpec], Killer]]:
         bench.clean()
 
 
-def _of(bench: Bench, volume: VolumeSpec) -> Volume:
-    return Volume(lambda: str(bench.driver.connection(volume).data["uri"]))
+def _of(bench: Bench, volume: VolumeSpec, way: Way) -> Volume:
+    return way.connect(lambda: str(bench.driver.connection(volume).data["uri"]))
+
+
+def unseen(seed: int, tell: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Play a round of each control; return the faults that were not found."""
+    blind = []
+    for control in CONTROLS:
+        wrong = soak(1, seed, way=control).wrong
+        found = control.is_found(wrong)
+        tell(f"soak: daemons control that {control.does}: {'found' if found else 'NOT FOUND'}, {wrong[:1]}")
+        blind += [] if found else [control.does]
+    return blind
 
 
 def main() -> int:
-    """Return 0 if nothing was wrong."""
+    """Return 0 if nothing was wrong, and something was wherever it had to be."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.daemons", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--rounds", type=int, default=40)
     asked = parser.parse_args()
+    blind = unseen(asked.seed, _tell)
     total = soak(asked.rounds, asked.seed, _tell)
     for what in total.wrong:
         _tell(f"soak: {what}")
-    _tell(f"soak: daemons {'WRONG' if total.wrong else 'ok'} seed={asked.seed} {total}")
-    return 1 if total.wrong else 0
+    said = "WRONG" if total.wrong else "BLIND" if blind else "ok"
+    controls = f"controls={len(CONTROLS) - len(blind)} of {len(CONTROLS)} found"
+    _tell(f"soak: daemons {said} seed={asked.seed} {total} {controls}")
+    return 1 if total.wrong or blind else 0
 
 
 def _tell(line: str) -> None:

@@ -42,3 +42,11 @@ def test_a_storage_daemon_that_is_killed_loses_nothing_that_was_acknowledged() -
     assert total.rounds == len(total.outages_s) == 3
     assert total.checked > 3, "cgsnapshots were read back"
     assert total.writes > 3 * daemons.PROGRESS
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_a_soak_of_the_storage_daemon_finds_the_faults_of_its_controls() -> None:
+    require_qsd()
+    assert daemons.unseen(seed=3) == []

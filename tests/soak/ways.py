@@ -1,0 +1,81 @@
+"""How a soak of the storage daemon cuts and writes: as it should, or with a fault that has to be found.
+
+A soak that finds nothing wrong says little until it has been seen to find
+something. Each control is the soak itself with one fault in what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from cgflow.drivers.conformance.ordering import OrderedWriters
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.qsd.driver import QsdDriver
+from tests.soak.stubborn import Volume, insist
+from tests.support.qsd import snapshots_of
+
+FORGOTTEN = 3
+"""Which of its writes a forgetful client acknowledges and does not make."""
+
+AHEAD = 16
+"""Writes that are awaited between two members that are cut one after the other."""
+
+Copies = Callable[[list[VolumeSpec], str], list[SnapshotSpec]]
+Cut = Callable[[QsdDriver, list[SnapshotSpec], OrderedWriters], object]
+Connect = Callable[[Callable[[], str]], Volume]
+
+
+def together(driver: QsdDriver, copies: list[SnapshotSpec], _: OrderedWriters) -> None:
+    """Cut all members at one instant."""
+    insist(lambda: driver.cut(copies[0].cgsnapshot_id, "g", copies))
+
+
+def apart(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
+    """Return copies each of which is a cgsnapshot of its own."""
+    return [replace(copy, cgsnapshot_id=copy.id) for copy in snapshots_of(volumes, name)]
+
+
+def one_by_one(driver: QsdDriver, copies: list[SnapshotSpec], writer: OrderedWriters) -> None:
+    """Cut one member after the other, with writes between them that depend on each other."""
+    for copy in copies:
+        insist(partial(driver.cut, copy.cgsnapshot_id, "g", [copy]))
+        writer.await_progress(AHEAD)
+        writer.await_progress(AHEAD)
+
+
+class Forgetful(Volume):
+    """A client that acknowledges one write, and does not make it."""
+
+    def __init__(self, find: Callable[[], str]) -> None:
+        super().__init__(find)
+        self._left = FORGOTTEN
+
+    def write(self, offset: int, data: bytes, *, fua: bool = False) -> None:
+        self._left -= 1
+        if self._left != 0:
+            super().write(offset, data, fua=fua)
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is done, and for a control in which words it has to be found wrong."""
+
+    does: str
+    copies: Copies = snapshots_of
+    cut: Cut = together
+    connect: Connect = Volume
+    finds: tuple[str, str] = ("", "")
+
+    def is_found(self, wrong: list[str]) -> bool:
+        """Whether what was found wrong is this fault."""
+        what, how = self.finds
+        return any(one.startswith(what) and how in one for one in wrong)
+
+
+RIGHT = Way("cuts at one instant and makes every write")
+CONTROLS = (
+    Way("cuts one by one", copies=apart, cut=one_by_one, finds=("cgsnapshot ", "order: ")),
+    Way("forgets writes", connect=Forgetful, finds=("the volumes: ", "lost: ")),
+)
