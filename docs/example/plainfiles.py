@@ -88,7 +88,11 @@ class PlainFiles(StorageDriver):
             provisioned_gib=promised / GIB,
             thin=True,
             max_over_subscription_ratio=20.0,
-            capabilities={**capabilities(Level.PER_VOLUME), "volume_backend_name": self._name},
+            capabilities={
+                **capabilities(Level.PER_VOLUME),
+                "online_extend_support": True,
+                "volume_backend_name": self._name,
+            },
         )
 
     def create_group(self, group_id: str) -> None:

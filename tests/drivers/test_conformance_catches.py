@@ -5,7 +5,13 @@ from functools import partial
 
 import pytest
 
-from cgflow.drivers.conformance import CompactionRules, Scene, SharedDriverConformance, Violation
+from cgflow.drivers.conformance import (
+    CompactionRules,
+    HostFileRules,
+    Scene,
+    SharedDriverConformance,
+    Violation,
+)
 from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from tests.support.broken import (
@@ -16,6 +22,8 @@ from tests.support.broken import (
     details,
     evidence,
     fences,
+    files,
+    growth,
     moves,
     plain,
     refusals,
@@ -29,13 +37,14 @@ from tests.support.broken.base import Broken
 from tests.support.memory import MemoryHarness
 
 
-class Everything(SharedDriverConformance, CompactionRules):
+class Everything(SharedDriverConformance, CompactionRules, HostFileRules):
     """Every rule there is."""
 
 
 RULES = sorted(name for name in dir(Everything) if name.startswith("test_"))
 FAMILIES = (
     volumes,
+    growth,
     repeats,
     refusals,
     cuts,
@@ -50,6 +59,7 @@ FAMILIES = (
     restarts,
     threads,
     fences,
+    files,
 )
 
 
@@ -91,9 +101,7 @@ def test_a_driver_that_is_not_broken_is_not_caught():
 
 
 SLOW = ("test_cut_keeps_the_order_of_writes", "test_cuts_of_single_members_are_seen_not_to_be_one")
-# Files of the host have no rule of the suite: a backend has them where its host allows.
-UNJUDGED = {"serve_file", "withdraw_file"}
-LIARS = sorted(CALLS - UNJUDGED - {"report", "start", "stop"})
+LIARS = sorted(CALLS - {"report", "start", "stop"})
 
 
 @pytest.mark.parametrize("call", LIARS)
@@ -102,12 +110,12 @@ def test_driver_that_does_nothing_in_one_call_is_caught(call):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", sorted(CALLS - UNJUDGED - {"stop"}))
+@pytest.mark.parametrize("call", sorted(CALLS - {"stop"}))
 def test_driver_that_fails_in_one_call_is_caught(call, when):
     assert caught(Fault(call, "busy", when=when, times=None))
 
 
-@pytest.mark.parametrize("call", sorted(CALLS - UNJUDGED - {"stop", "start"}))
+@pytest.mark.parametrize("call", sorted(CALLS - {"stop", "start"}))
 def test_driver_that_fails_at_the_second_of_one_call_is_caught(call):
     assert caught(Fault(call, "final", nth=2))
 

@@ -4,10 +4,11 @@ import threading
 
 import pytest
 
-from cgflow.drivers.conformance import CompactionRules, DriverConformance, Harness
+from cgflow.drivers.conformance import CompactionRules, DriverConformance, Harness, HostFileRules
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.nbd import NbdClient
+from tests.support.parts import require_disks
 from tests.support.qsd import Bench, require_qsd
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -61,6 +62,11 @@ class OverNbd:
             return client
 
 
-class TestQsd(DriverConformance, CompactionRules):
+class TestQsd(DriverConformance, CompactionRules, HostFileRules):
+    @pytest.fixture(autouse=True)
+    def _parts(self, request: pytest.FixtureRequest) -> None:
+        if request.node.name in vars(HostFileRules):
+            require_disks()
+
     def make(self) -> Harness:
         return OverNbd()

@@ -80,6 +80,7 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
                 **capabilities(Level.CRASH),
                 "cut_promise": PROMISE,
                 "thin_provisioning_support": True,
+                "online_extend_support": True,
                 "storage_protocol": "local",
                 "vendor_name": "cgflow",
                 "driver_version": __version__,

@@ -10,8 +10,9 @@ Every test is one rule of the contract and says in its failure which. Tests
 that need an ability the driver does not have are skipped by name. A driver for
 storage that several processes reach, which can fence, subclasses
 ``SharedDriverConformance`` instead and brings a ``SharedHarness``; one whose
-copies make chains that it shortens adds ``CompactionRules``. Volumes are
-of 1 to 3 GiB, and some kilobytes are written. Needs pytest.
+copies make chains that it shortens adds ``CompactionRules``, and one that shows
+volumes as files of the host ``HostFileRules``. Volumes are of 1 to 3 GiB, and
+some kilobytes are written. Needs pytest.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from cgflow.drivers.conformance.cuts import CutRules
 from cgflow.drivers.conformance.details import DetailRules
 from cgflow.drivers.conformance.evidence import EvidenceRules
 from cgflow.drivers.conformance.fencing import FencingRules
+from cgflow.drivers.conformance.growth import GrowthRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
+from cgflow.drivers.conformance.hostfiles import HostFileRules
 from cgflow.drivers.conformance.moves import MoveRules
 from cgflow.drivers.conformance.order import OrderRules
 from cgflow.drivers.conformance.plain import PlainRules
@@ -41,12 +44,14 @@ from cgflow.drivers.conformance.scene import Scene
 from cgflow.drivers.conformance.verdict import Violation
 from cgflow.drivers.conformance.volumes import VolumeRules
 from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.hostfiles import HostFiles
 
 __all__ = [
     "CompactionRules",
     "DriverConformance",
     "FencingRules",
     "Harness",
+    "HostFileRules",
     "Scene",
     "SharedDriverConformance",
     "SharedHarness",
@@ -56,6 +61,7 @@ __all__ = [
 
 class DriverConformance(
     VolumeRules,
+    GrowthRules,
     RepeatRules,
     RefusalRules,
     CutRules,
@@ -85,6 +91,8 @@ class DriverConformance(
                 raise Violation("a driver that can fence is judged by SharedDriverConformance")
             if isinstance(harness.driver, Compacting) and not isinstance(self, CompactionRules):
                 raise Violation("a driver that compacts is judged by CompactionRules as well")
+            if isinstance(harness.driver, HostFiles) and not isinstance(self, HostFileRules):
+                raise Violation("a driver that serves files of the host is judged by HostFileRules as well")
             yield harness
         finally:
             harness.close()

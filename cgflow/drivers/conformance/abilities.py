@@ -10,6 +10,7 @@ from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Restoring, StorageDriver
 from cgflow.drivers.detailing import Detailing
+from cgflow.drivers.hostfiles import HostFiles
 
 
 class Able:
@@ -69,6 +70,14 @@ class Able:
         driver = self.harness.driver
         if not isinstance(driver, Compacting):
             _skip(driver, "Compacting")
+        return driver
+
+    @property
+    def filer(self) -> HostFiles:
+        """The driver under test, which serves files of the host."""
+        driver = self.harness.driver
+        if not isinstance(driver, HostFiles):
+            _skip(driver, "HostFiles")
         return driver
 
 

@@ -98,6 +98,7 @@ class MemoryDriver(Copies, Rearranging, Compaction, Detailing, StorageDriver):
             capabilities={
                 **capabilities(self.level),
                 "thin_provisioning_support": False,
+                "online_extend_support": True,
                 "vendor_name": "cgflow",
                 "driver_version": __version__,
                 "storage_protocol": "memory",

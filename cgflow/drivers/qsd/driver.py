@@ -126,6 +126,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
             capabilities={
                 **capabilities(Level.CRASH),
                 "thin_provisioning_support": True,
+                "online_extend_support": False,
                 "storage_protocol": "nbd",
                 "vendor_name": "cgflow",
                 "driver_version": __version__,

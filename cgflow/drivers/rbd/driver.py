@@ -139,6 +139,7 @@ class RbdDriver(
             capabilities={
                 **capabilities(Level.CRASH),
                 "thin_provisioning_support": True,
+                "online_extend_support": True,
                 "storage_protocol": "ceph",
                 "vendor_name": "cgflow",
                 "driver_version": __version__,

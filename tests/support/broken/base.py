@@ -8,14 +8,14 @@ from typing import ClassVar
 from cgflow.drivers.drills import CALLS
 from cgflow.drivers.fencing import Fencing
 from cgflow.drivers.memory.content import Content
-from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import SessionFenced
+from tests.support.filed import Filed
 
 SOON = 10.0
 """Seconds in which what is awaited must have come."""
 
 
-class Broken(MemoryDriver, Fencing):
+class Broken(Filed, Fencing):
     """A driver with one fault; ``breaks`` names the rules that it breaks, and what each must say.
 
     It can fence: copies of it share the objects and their lock, as processes share a storage.
@@ -78,7 +78,7 @@ class Broken(MemoryDriver, Fencing):
 def _admitted(call: str) -> Callable[..., object]:
     def admitted(self: Broken, *args: object) -> object:
         self.admit()
-        return getattr(MemoryDriver, call)(self, *args)
+        return getattr(Filed, call)(self, *args)
 
     return admitted
 
