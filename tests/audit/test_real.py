@@ -14,7 +14,7 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
-from cgflow.errors import DriverError
+from cgflow.errors import DriverError, FinalDriverError
 from flows.acceptance import mint
 from flows.audit.look import audit
 from tests.audit.test_kinds import repaired
@@ -59,19 +59,25 @@ def test_a_layer_that_is_gone_and_the_daemon_with_it(bench: Bench) -> None:
         (layer,) = (bench.state_dir / "homes" / volume_id).glob("*.qcow2")
         aside = bench.root / "aside"
         layer.rename(aside)
-        assert found(w) == [], "the daemon has it open, and clients read and write"
+        named = f"backend.problem:{volume_id}"
+        assert found(w) == [named], "although the daemon has it open, and clients read and write"
         os.kill(bench.pid(volume_id), signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while not bench.driver.inventory().problems:
+        while not any("cannot be served" in text for text in bench.driver.inventory().problems):
             # A call notices, too, that it cannot be started again.
             with suppress(DriverError):
                 bench.driver.create_volume(VolumeSpec(volume_id, 1))
             assert time.monotonic() < deadline
         (one,) = audit(w.desk).findings
-        assert (one.id, one.kind.is_repairable) == (f"backend.problem:{volume_id}", False)
+        assert (one.id, one.kind.is_repairable) == (named, False)
+        with pytest.raises(FinalDriverError, match=f"volume {volume_id} cannot be served"):
+            bench.driver.connection(VolumeSpec(volume_id, 1))
         aside.rename(layer)
-    bench.driver = QsdDriver(bench.state_dir)
-    with world(bench.root, bench.driver) as w:
+        bench.driver.connection(VolumeSpec(volume_id, 1))
+        assert w.faults() == []
+        layer.unlink()
+        assert found(w) == [named]
+        w.make(w.delete_volume(volume_id))
         assert w.faults() == []
 
 

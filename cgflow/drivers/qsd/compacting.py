@@ -6,7 +6,7 @@ import time
 
 from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.qsd import chain, flatten, jobs, merge
+from cgflow.drivers.qsd import chain, flatten, jobs, lost, merge
 from cgflow.drivers.qsd.addresses import GIB, place
 from cgflow.drivers.qsd.home import Home
 from cgflow.drivers.qsd.homes import Homes
@@ -41,17 +41,17 @@ class Compaction(Compacting):
 
 def _is_due(home: Home, volume: VolumeRecord) -> bool:
     """Whether a chain is too long, or layers can be merged by now that could not when their snapshot went."""
-    longest = home.around.longest_chain
-    if volume.flattening is not None or f"merge {volume.id}" in home.problems:
+    longest, has_failed = home.around.longest_chain, f"merge {volume.id}" in home.problems
+    if volume.flattening is not None:
         return True
-    if len(volume.chain) <= longest and not chain.hidden(volume):
+    if len(volume.chain) <= longest and not chain.hidden(volume) and not has_failed:
         return False
     try:
         shared = home.shared(volume)
     except FileNotFoundError:
-        # It goes, or moves, at this moment.
+        # It goes, or moves, at this moment, or has lost a layer.
         return False
-    if chain.to_flatten(volume, longest, shared) is not None:
+    if has_failed or chain.to_flatten(volume, longest, shared) is not None:
         return True
     return any(not found.active for found in chain.candidates(volume, home.cloned, shared))
 
@@ -95,6 +95,7 @@ def _begin(home: Home, volume_id: str) -> int | None:
             return volume.flattening
         merge.sweep(home, volume_id)
         volume = home.manifest.volumes[volume_id]
+        lost.refuse(home, volume_id, volume.lies_over, "its chain was not shortened")
         layer = chain.to_flatten(volume, home.around.longest_chain, home.shared(volume))
         if layer is not None:
             flatten.begin(home, volume_id, layer)

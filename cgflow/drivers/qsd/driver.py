@@ -31,7 +31,7 @@ from cgflow.drivers.qsd.homes import Homes
 from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.rearranging import Rearranging
 from cgflow.drivers.qsd.records import Manifest
-from cgflow.drivers.qsd.recovery import settled
+from cgflow.drivers.qsd.recovery import match, settled
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import ConfigError, FinalDriverError
 
@@ -174,6 +174,12 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
             # An address at which nobody answers would be no answer: begin the daemon, or say why not.
             with settled(home):
                 pass
+        if home.problems.get(f"open {volume.id}") is not None:
+            with settled(home):
+                match(home)
+        broken = home.problems.get(f"open {volume.id}")
+        if broken is not None:
+            raise FinalDriverError(broken)
         return nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
 
     def inventory(self, group_id: str | None = None) -> Inventory:

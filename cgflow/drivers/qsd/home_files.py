@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cgflow.drivers.contract import Connection
-from cgflow.drivers.qsd import qcow2
+from cgflow.drivers.qsd import lost, qcow2
 from cgflow.drivers.qsd.addresses import file_source, nbd
 from cgflow.drivers.qsd.home import Home, words
 from cgflow.errors import DriverError, FinalDriverError
@@ -21,6 +21,7 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
         raise FinalDriverError(f"{name} is not exported, so it cannot be a file")
     is_copy = name != volume_id
     layer = volume.bound[name] if is_copy else volume.leaf
+    lost.refuse(home, volume_id, [layer], "it was made no file")
     size_bytes = qcow2.read_header(home.path(layer)).size_bytes
     address = nbd(home, name, size_bytes, read_only=is_copy)
     path = home.around.files.serve(name, file_source(home, name), read_only=is_copy)

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from cgflow.drivers.qsd import home_files, leaks, merge, moves
+from cgflow.drivers.qsd import home_files, leaks, lost, merge, moves
 from cgflow.drivers.qsd.home import (
     Home,
     Surroundings,
@@ -152,7 +152,7 @@ class Homes:
         found = [text for key, text in self._unreadable.items() if home_id in (None, key)]
         for home in self.all():
             if home_id in (None, home.id):
-                found.extend([*home.problems.values(), *home_files.problems(home)])
+                found += [*home.problems.values(), *home_files.problems(home), *lost.problems(home)]
         if home_id is None:
             found += [f"the file {name} belongs to nothing: unmount it" for name in self._stray_files()]
         return sorted(found)

@@ -22,7 +22,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from cgflow.drivers.qsd import chain
+from cgflow.drivers.qsd import chain, lost
 from cgflow.drivers.qsd.home import Home
 from cgflow.drivers.qsd.jobs import of_merge
 from cgflow.drivers.qsd.qmp import CommandRefused, Events
@@ -44,6 +44,9 @@ def sweep(home: Home, volume_id: str) -> None:
     refused: set[Merge] = set()
     while not home.around.stopping.is_set():
         volume = home.manifest.volumes[volume_id]
+        if chain.hidden(volume) and lost.layers(home, volume):
+            # What is left of it is no use to anybody, and goes with the volume.
+            break
         shared = home.shared(volume) if chain.hidden(volume) else set()
         allowed = chain.candidates(volume, home.cloned, shared)
         merge = next((merge for merge in allowed if merge not in refused), None)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cgflow.drivers.durable import sync_folder
-from cgflow.drivers.qsd import flatten, merge, qcow2
+from cgflow.drivers.qsd import flatten, lost, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.names import file_name
@@ -90,6 +90,7 @@ def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> Non
     flatten.interrupt(source, volume_id)
     volume = source.manifest.volumes[volume_id]
     refuse_cloned(source, volume)
+    lost.refuse(source, volume_id, volume.lies_over, "it was not moved")
     layers = sorted({*volume.lies_over, *(held.layer for held in volume.pending.values())})
     numbers = dict(zip(layers, range(target.new_layer(), target.new_layer() + len(layers)), strict=True))
     with or_nothing(f"room for volume {volume_id} in {target.id} could not be recorded"):

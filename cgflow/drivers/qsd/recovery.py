@@ -176,7 +176,7 @@ def _settle_cuts(home: Home) -> None:
 def _with_sizes(home: Home, found: Manifest) -> Manifest:
     """Return a manifest in which a resize that was under way is settled by what the leaf says."""
     for volume in list(found.volumes.values()):
-        if volume.resizing:
+        if volume.resizing and home.path(volume.leaf).exists():
             size = qcow2.read_header(home.path(volume.leaf)).size_bytes
             found = found.with_volume(replace(volume, size_bytes=size, resizing=False))
     return found
@@ -218,7 +218,10 @@ def _match_layers(home: Home) -> set[str]:
     for volume_id in home.manifest.volumes:
         home.problems.pop(f"open {volume_id}", None)
         if volume_id in broken:
-            home.problems[f"open {volume_id}"] = f"volume {volume_id} cannot be served: {broken[volume_id]}"
+            home.problems[f"open {volume_id}"] = (
+                f"volume {volume_id} cannot be served: {broken[volume_id]}. Mend that and connect it, or "
+                "delete it"
+            )
     return set(broken)
 
 

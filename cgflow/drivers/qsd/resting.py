@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cgflow.drivers.qsd import chain
+from cgflow.drivers.qsd import chain, lost
 from cgflow.drivers.qsd.blockgraph import Opened
 from cgflow.drivers.qsd.home import Home
 from cgflow.drivers.qsd.records import VolumeRecord
 
 
 def wake(home: Home, volume_id: str) -> None:
-    """Open what is to be served of a volume and rests. Raises: AmbiguousDriverError."""
+    """Open what is to be served of a volume and rests, but for what has lost a layer.
+
+    Raises: AmbiguousDriverError.
+    """
     volume = home.manifest.volumes[volume_id]
     missing = asleep(volume, home.cloned, home.graph.nodes().keys())
     if missing:
+        gone = lost.layers(home, volume)
+        missing = [one for one in missing if gone.isdisjoint(chain.path(volume, one.layer))]
         for refusal in home.graph.open_all(missing).values():
             raise refusal
 

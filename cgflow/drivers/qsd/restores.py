@@ -138,7 +138,10 @@ def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
 
 
 def _serve(home: Home, graph: BlockGraph, volumes: Mapping[str, str] | list[str]) -> None:
-    exports = graph.exports()
+    """Export the leaves that are open; one that has lost a layer cannot be."""
+    exports, opened = graph.exports(), graph.nodes()
     for volume_id in volumes:
-        if volume_id not in exports:
-            graph.attach(volume_id, home.manifest.volumes[volume_id].leaf, writable=True)
+        leaf = home.manifest.volumes[volume_id].leaf
+        if volume_id not in exports and leaf in opened:
+            graph.attach(volume_id, leaf, writable=True)
+            home.problems.pop(f"open {volume_id}", None)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.evidence import Beginning, evidence
-from cgflow.drivers.qsd import chain, merge, qcow2
+from cgflow.drivers.qsd import chain, lost, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.names import file_name, node
@@ -61,7 +61,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
                 )
             merge.interrupt(home, volume_id)
             _arm_again_if_stale(home, graph, volume_id, snapshot_id)
-            _refuse_lost_layers(home, volume_id)
+            lost.refuse(home, volume_id, home.manifest.volumes[volume_id].lies_over, "nothing was cut")
         with or_nothing(f"the cut of {cgsnapshot_id} could not be begun"):
             home.save(replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)}))
         volumes = home.manifest.volumes
@@ -81,16 +81,6 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         home.save(chain.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
         return told
-
-
-def _refuse_lost_layers(home: Home, volume_id: str) -> None:
-    """Refuse a volume of which a file is gone: the daemon holds it open, and serves it until it ends."""
-    for layer in home.manifest.volumes[volume_id].lies_over:
-        if not home.path(layer).exists():
-            raise FinalDriverError(
-                f"{home.path(layer)} is gone, which volume {volume_id} reads through; nothing was cut. "
-                "While its daemon lives the volume can still be read: copy what it holds to another"
-            )
 
 
 def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
@@ -169,7 +159,9 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
     home.around.files.remove(snapshot_id)
-    graph.detach(snapshot_id)
+    # One of a volume that could not be served must still be removable.
+    if snapshot_id in graph.exports():
+        graph.detach(snapshot_id)
     home.trace("unexport:after-detach")
     left = tuple(key for key in volume.exported if key != snapshot_id)
     home.save(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
@@ -194,10 +186,11 @@ def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, 
 
 
 def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
-    """Replace an overlay that no longer fits: the volume was resized, or has another leaf by now."""
+    """Replace an overlay that no longer fits, for the volume was resized or has another leaf, or is gone."""
     volume = home.manifest.volumes[volume_id]
     held = volume.pending[snapshot_id]
-    if held.over == volume.leaf and held.size_bytes == volume.size_bytes:
+    fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
+    if fits and home.path(held.layer).exists():
         return
     _arm(home, graph, volume, snapshot_id, held.cgsnapshot_id)
     graph.close(held.layer)
@@ -220,7 +213,10 @@ def _volume(home: Home, volume_id: str) -> VolumeRecord:
 
 
 def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, int]:
-    """Return the volume and the frozen layer of a snapshot. Raises: FinalDriverError, if it has none."""
+    """Return the volume and the frozen layer of a snapshot.
+
+    Raises: FinalDriverError, if it has none, or has lost a file that it reads through.
+    """
     volume = _volume(home, volume_id)
     found = chain.cut_of(home.manifest, snapshot_id)
     if found is not None and found.is_lost:
@@ -229,7 +225,9 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
         )
     if snapshot_id not in volume.bound:
         raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
-    return volume, volume.bound[snapshot_id]
+    layer = volume.bound[snapshot_id]
+    lost.refuse(home, volume_id, chain.path(volume, layer), f"snapshot {snapshot_id} is not whole")
+    return volume, layer
 
 
 def refuse_smaller(home: Home, copied: tuple[str, str], volume_id: str, size_bytes: int) -> None:

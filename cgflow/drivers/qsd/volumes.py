@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cgflow.drivers.qsd import flatten, merge, qcow2
+from cgflow.drivers.qsd import flatten, lost, merge, qcow2
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.qmp import CommandRefused
 from cgflow.drivers.qsd.records import VolumeRecord
@@ -73,6 +73,8 @@ def delete(home: Home, volume_id: str) -> None:
         home.save(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
         home.remove_files(*volume.lies_over)
+        for subject in (f"open {volume_id}", f"merge {volume_id}", *(f"image {n}" for n in volume.lies_over)):
+            home.problems.pop(subject, None)
 
 
 def resize(home: Home, volume_id: str, size_bytes: int) -> None:
@@ -89,6 +91,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         if volume.size_bytes == size_bytes:
             return
         refuse_restoring(volume)
+        lost.refuse(home, volume_id, volume.lies_over, "it was not resized")
         merge.interrupt(home, volume_id)
         if size_bytes < volume.size_bytes:
             merge.sweep(home, volume_id)
