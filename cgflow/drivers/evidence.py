@@ -10,7 +10,8 @@ nobody is given the lower level who did not allow it.
 The evidence of a cut is JSON:
 
 * ``mechanism``: how it was done, in words;
-* ``level``: the level of this cut, which is never below what the backend reports;
+* ``level``: the level of this cut, which is never below what the backend reports, and
+  for one member alone is ``crash``: it has nobody to be apart from;
 * ``members``: how many volumes were cut;
 * ``cut_at``: when the cut began, in UTC as ISO 8601 with microseconds;
 * ``duration_ms``: how long it took;
@@ -64,6 +65,11 @@ def level_of(report: Report) -> Level | None:
     return read_level(said)
 
 
+def level_of_cut(level: Level, members: int) -> Level:
+    """Return what a cut of so many members reaches on a backend of a level: one alone is one instant."""
+    return Level.CRASH if members == 1 else level
+
+
 def read_level(said: object) -> Level | None:
     """Return a level by its word, None for what is none."""
     return next((level for level in Level if level.value == said), None)
@@ -108,7 +114,7 @@ def evidence(
     """Return the evidence of a cut that has just ended; ``began`` is None if nobody saw it begin."""
     told: JSON = {
         "mechanism": mechanism,
-        "level": level.value,
+        "level": level_of_cut(level, members).value,
         "members": members,
         "cut_at": None if began is None else clock.iso(began.at),
         "duration_ms": None if began is None else began.took_ms(),

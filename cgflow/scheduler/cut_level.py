@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, highest
+from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, highest, level_of_cut
 from cgflow.scheduler.filters.extra_specs_ops import meets
 
 PERMISSION = f"the extra spec {CUT_LEVEL}='{Level.PER_VOLUME}'"
@@ -25,11 +25,12 @@ def lowest_allowed(types: Iterable[Specs]) -> Level:
     return highest(*allowed) if allowed else Level.CRASH
 
 
-def needs(level: Level) -> Specs:
-    """Return the extra specs that only a backend meets which reaches a level."""
-    if level is Level.CRASH:
+def needs(level: Level, members: int | None = None) -> Specs:
+    """Return the extra specs of the backends that reach a level, if given with so many members."""
+    enough = [one for one in Level if (one if members is None else level_of_cut(one, members)).reaches(level)]
+    if enough == [Level.CRASH]:
         return {GROUP_SUPPORT: "<is> True"}
-    return {CUT_LEVEL: " ".join(f"<or> {one}" for one in Level if one.reaches(level))}
+    return {CUT_LEVEL: " ".join(f"<or> {one}" for one in enough)}
 
 
 def group_needs(specs: Specs) -> Specs:

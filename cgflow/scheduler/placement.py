@@ -103,8 +103,7 @@ class Placement:
     ) -> None:
         """Make sure that the backend of volumes can cut them now, at a level, and has room for the copies.
 
-        ``kind`` is ``cgsnapshot`` or ``snapshot``; a single volume is cut at one
-        instant whatever the level of the backend. Copies on thin storage take
+        A single volume is cut at one instant whatever the level of the backend. Copies on thin storage take
         nothing when they are made. ``backend`` is None if it is not known any
         more. Raises: NoValidBackend, with the reasons.
         """
@@ -118,7 +117,7 @@ class Placement:
             kind=kind,
             now=now,
             is_new=False,
-            extra_specs=needs(Level.PER_VOLUME if kind == "snapshot" else level),
+            extra_specs=needs(level, len(sizes_gib)),
             size_gib=0 if backend.report.thin else sum(sizes_gib),
         )
         self._choose([backend], [request])

@@ -42,7 +42,7 @@ def create(
             volumes,
             empty="Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.",
         )
-        wanted = demand(session, group, level)
+        wanted = demand(session, group, len(volumes), level)
         members = [{"volume_id": member.id, "snapshot_id": mint()} for member in volumes]
         cgsnapshot_id = mint()
         accepted = acceptance.flow(

@@ -1,6 +1,7 @@
 """At which level the members of a group have to be cut, and whether their backend can do that.
 
-It is the level that the caller demands, and no lower than what the volume types of the group allow.
+It is the level that the caller demands, and no lower than what the volume types of the group allow. One
+member alone is cut at one instant by any backend that cuts at all.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.repositories import backend, volume_type
-from cgflow.drivers.evidence import Level, highest, level_of
+from cgflow.drivers.evidence import Level, highest, level_of, level_of_cut
 from cgflow.errors import InvalidState, NotFound
 from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
 
 
-def demand(session: Session, group: records.ConsistencyGroup, asked: Level | None = None) -> Level:
-    """Return the level that a cut of a group has to reach.
+def demand(
+    session: Session, group: records.ConsistencyGroup, members: int, asked: Level | None = None
+) -> Level:
+    """Return the level that a cut of a group of so many members has to reach.
 
     Raises: InvalidState, if the group's backend says that it does not. One that
     is down, or not known, is left to whoever is about to use it.
@@ -29,7 +32,7 @@ def demand(session: Session, group: records.ConsistencyGroup, asked: Level | Non
     level = level_of(found.report)
     if level is None and not found.is_up:
         return wanted
-    if level is None or not level.reaches(wanted):
+    if level is None or not level_of_cut(level, members).reaches(wanted):
         cuts = "cannot cut the volumes of a group" if level is None else f"cuts at level {level}"
         why = "is demanded" if asked is wanted else "is needed"
         hint = (

@@ -97,7 +97,7 @@ def _of_safety(
         "cut_id": cut_id,
         "source_group_id": group.id,
         "sizes": [one.size for one in volumes],
-        "level": demand(session, group).value,
+        "level": demand(session, group, len(volumes)).value,
         "safety": {
             "name": named.get("name"),
             "description": named.get("description"),

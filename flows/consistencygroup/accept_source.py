@@ -155,7 +155,7 @@ def _flow(
             **symbols,
             "host": source.host,
             "source_group_id": source.id,
-            "level": demand(acceptance.session, source).value,
+            "level": demand(acceptance.session, source, len(symbols["members"])).value,
         },
         claims={"consistencygroup": [group_id, *(held or [])], "volume": list(symbols["copied"])},
         deltas=resources.total(resources.for_group(), resources.for_volumes(counted)),

@@ -92,7 +92,9 @@ class ScheduleCopy(Task):
         size = sum(columns["size"] for columns in copied.values())
         with database.write() as session:
             (plain,) = _requests(session, resource_id, [], size, None)
-            request = replace(plain, kind="consistency group", extra_specs=needs(_demanded(level)))
+            request = replace(
+                plain, kind="consistency group", extra_specs=needs(_demanded(level), len(copied))
+            )
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)
             consistencygroup.ROWS.change(session, [resource_id], flow_id, host=host)

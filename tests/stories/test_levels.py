@@ -85,6 +85,24 @@ def test_a_demand_that_the_backend_does_not_reach_is_refused_and_changes_nothing
         assert (w.state(), w.faults()) == (before, [])
 
 
+def test_one_member_alone_is_one_instant_whatever_the_backend(tmp_path: Path) -> None:
+    with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
+        w.type("kind", **PER_VOLUME)
+        group_id = w.make(w.accept_group("kind"))
+        w.make(w.accept_volume(group_id, kind="kind"))
+        whole = w.make(w.accept_cgsnapshot(group_id, Level.CRASH))
+        assert (evidence(w, whole)["level"], evidence(w, whole)["members"]) == ("crash", 1)
+        w.make(w.accept_volume(group_id, kind="kind"))
+        with pytest.raises(InvalidState, match="Level crash is demanded"):
+            w.accept_cgsnapshot(group_id, Level.CRASH)
+        with w.database.write() as session:
+            kind = volume_type.find(session, "kind", CALLER)
+            volume_type.unset_extra_spec(session, kind.id, "cut_level")
+        # What is made of one copy needs no second one of its instant.
+        w.make(w.group_from(cgsnapshot=whole))
+        assert w.faults() == []
+
+
 def test_a_permission_that_was_taken_back_ends_the_lower_level(tmp_path: Path) -> None:
     with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
         group_id = group_of(w, **PER_VOLUME)

@@ -63,6 +63,17 @@ class EvidenceRules:
             f"cut: the level of the evidence must be that of the report, {said!r}, not {level!r}",
         )
 
+    def test_one_member_alone_is_cut_at_one_instant(self, scene: Scene) -> None:
+        copies = copies_of(scene.new_members(1))
+        for copy in copies:
+            scene.prepare(copy)
+        level = scene.cut(copies).get("level")
+        expect(
+            level == Level.CRASH,
+            f"cut: one member alone is apart from nobody, so the level must be {Level.CRASH.value!r}, "
+            f"not {level!r}",
+        )
+
     def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scene) -> None:
         copies = copies_of(scene.new_members(2))
         for copy in copies:

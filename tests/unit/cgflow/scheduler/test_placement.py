@@ -128,12 +128,18 @@ def test_a_lower_level_of_cut_is_for_types_that_allow_it(placement):
 
 def test_snapshots_are_cut_at_the_level_that_is_demanded(placement):
     apart = backend(**PER_VOLUME)
-    placement.for_snapshots(apart, "cgsnapshot", "S", [1], NOW, Level.PER_VOLUME)
+    placement.for_snapshots(apart, "cgsnapshot", "S", [1, 1], NOW, Level.PER_VOLUME)
     placement.for_snapshots(apart, "snapshot", "S", [1], NOW)
     assert "lacks consistencygroup_support" in refused(
-        placement.for_snapshots, apart, "cgsnapshot", "S", [1], NOW, Level.CRASH
+        placement.for_snapshots, apart, "cgsnapshot", "S", [1, 1], NOW, Level.CRASH
     )
-    placement.for_snapshots(backend(**ABLE), "cgsnapshot", "S", [1], NOW, Level.PER_VOLUME)
+    placement.for_snapshots(backend(**ABLE), "cgsnapshot", "S", [1, 1], NOW, Level.PER_VOLUME)
+
+
+def test_one_volume_alone_is_cut_at_one_instant_by_whoever_cuts(placement):
+    for able in (ABLE, PER_VOLUME):
+        placement.for_snapshots(backend(**able), "cgsnapshot", "S", [1], NOW, Level.CRASH)
+    assert "lacks cut_level" in refused(placement.for_snapshots, backend(), "snapshot", "S", [1], NOW)
 
 
 def test_group_takes_no_capacity(placement):
@@ -164,7 +170,7 @@ def test_snapshots_need_a_backend_that_is_up_and_able(placement):
     assert "has not reported since" in silent
     assert "lacks consistencygroup_support" not in silent
     assert "lacks consistencygroup_support" in refused(
-        placement.for_snapshots, backend(), "cgsnapshot", "S", [1], NOW
+        placement.for_snapshots, backend(), "cgsnapshot", "S", [1, 1], NOW
     )
     assert "is not known any more" in refused(placement.for_snapshots, None, "cgsnapshot", "S", [1], NOW)
 
