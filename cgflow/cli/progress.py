@@ -1,4 +1,8 @@
-"""Watch a flow: its steps redrawn on a terminal, one line per transition elsewhere, nothing with JSON."""
+"""Watch a flow: its steps redrawn on a terminal, one line per transition elsewhere, nothing with JSON.
+
+All moments are counted from when the flow began, so that the last line says how
+long it took; the time that it waited for its turn before is told beside that.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from rich.live import Live
 from cgflow.cli import history, steps, values
 from cgflow.cli.output import Output
 from cgflow.client.flows import Flows
+from cgflow.status import FlowState
+
+_WORTH_TELLING_MS = 1000
 
 _WORDS = {
     "RUNNING": "running",
@@ -34,7 +41,7 @@ def watch(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dic
                 flow: dict[str, Any] = end.value
                 break
             _show(out, live, told)
-    out.line(_end(flow))
+    out.line(_end(flow, told))
     return flow
 
 
@@ -51,7 +58,7 @@ def stream(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> di
 
 
 def _show(out: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
-    begun = values.moment(told[0]["at"])
+    begun = _begun(told)
     if live is not None:
         out.redraw(live, history.step_lines(steps.read((), told), begun))
         return
@@ -80,6 +87,23 @@ def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
 _ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
 
 
-def _end(flow: dict[str, Any]) -> str:
-    took = values.duration(flow.get("duration_ms"))
-    return f"{flow['operation']} {flow['state']}" + (f" after {took}" if took else "")
+def _begun(told: list[dict[str, Any]]) -> datetime | None:
+    """Return when a conductor first took the flow up; None, if none has yet."""
+    own = (event["at"] for event in told if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
+    return values.moment(next(own, None))
+
+
+def _end(flow: dict[str, Any], told: list[dict[str, Any]]) -> str:
+    words = [f"{flow['operation']} {flow['state']}"]
+    begun = _begun(told)
+    if begun is not None:
+        words.append(f"after {values.duration(_ms(begun, told[-1]))}")
+        waited = _ms(begun, told[0])
+        if waited < -_WORTH_TELLING_MS:
+            words.append(f"(having waited {values.duration(-waited)})")
+    return " ".join(words)
+
+
+def _ms(begun: datetime, event: dict[str, Any]) -> float:
+    at = values.moment(event["at"])
+    return 0.0 if at is None else (at - begun).total_seconds() * 1000

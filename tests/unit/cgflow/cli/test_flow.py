@@ -85,7 +85,7 @@ def test_follow_ends_as_the_flow_did(service: CannedService, cgflow: Cgflow) -> 
     service.plays_flow(told.flow("reverted", reason="no."), Story().move(None, "reverted", 9).events)
     ran = cgflow("flow", "follow", FLOW)
     assert ran.exit_code == 1
-    assert "cgsnapshot.create reverted after 412 ms" in ran.stdout
+    assert "cgsnapshot.create reverted after 0.0 ms" in ran.stdout
 
 
 def test_follow_in_json_is_a_stream_of_lines(many: Story, cgflow: Cgflow) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cgflow.cli import progress, values
 from tests.support import told
 from tests.support.canned import CannedService
+from tests.support.command import Cgflow
 from tests.support.told import FLOW, Story
 
 
@@ -34,6 +35,21 @@ def test_one_transition(state: str, line: str | None) -> None:
 def test_the_flows_own_transition() -> None:
     (event,) = Story().move(None, "reverted", 5, 3.0, failure={"message": "no space"}).events
     assert progress.transition(event, None) == "            flow  reverted  no space"
+
+
+def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: Cgflow) -> None:
+    """Which begins when the flow does: before that it waits for its turn."""
+    story = Story().move(None, "accepted", -8000).move(None, "running", 5).step("driver.cut", 7, 40)
+    service.plays_flow(told.flow("success"), story.move(None, "success", 417).events)
+    lines = cgflow("flow", "follow", FLOW).stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "flow accepted",
+        "+0 ms flow running",
+        "+2 ms driver.cut running",
+        "+42 ms driver.cut done 40 ms",
+        "+412 ms flow success",
+        "cgsnapshot.create success after 412 ms (having waited 8005 ms)",
+    ]
 
 
 def on_a_terminal(*words: str) -> tuple[int, str]:
@@ -63,5 +79,5 @@ def test_on_a_terminal_the_steps_are_redrawn(service: CannedService) -> None:
     assert code == 1
     assert "done, undone in 2.0 ms" in shown
     assert "driver.snapshot[...] x 8" in shown
-    assert "cgsnapshot.create reverted after 412 ms" in shown
+    assert "cgsnapshot.create reverted after 59 ms" in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1, "the cursor is given back"
