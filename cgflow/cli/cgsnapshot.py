@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cgflow.cli import resetting
 from cgflow.cli.deletion import delete_each
 from cgflow.cli.session import Session, with_session
 from cgflow.cli.submission import Waiting, settle, waiting
@@ -76,3 +77,16 @@ def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
     """Delete cgsnapshots with the snapshots in them."""
     cgsnapshots = session.client.cgsnapshots
     delete_each(session, cgsnapshots, names, cgsnapshots.delete, waiting)
+
+
+@cgsnapshot.command(name="reset-status")
+@with_session
+@click.argument("name", metavar="CGSNAPSHOT")
+@resetting.status
+def reset_status(session: Session, name: str, status: str) -> None:
+    """Set a status by hand: available, error or error_deleting.
+
+    Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what it
+    cannot know, such as data that has come back. For administrators, and never while a flow is at work.
+    """
+    resetting.reset_status(session, session.client.cgsnapshots, name, status)

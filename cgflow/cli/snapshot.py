@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli import connecting
+from cgflow.cli import connecting, resetting
 from cgflow.cli.deletion import delete_each
 from cgflow.cli.session import Session, with_session
 from cgflow.cli.submission import Waiting, settle, waiting
@@ -88,3 +88,16 @@ def connect(session: Session, name: str, as_file: bool) -> None:
 def disconnect(session: Session, name: str) -> None:
     """End the export of a snapshot."""
     connecting.disconnect(session, session.client.snapshots, name)
+
+
+@snapshot.command(name="reset-status")
+@with_session
+@click.argument("name", metavar="SNAPSHOT")
+@resetting.status
+def reset_status(session: Session, name: str, status: str) -> None:
+    """Set a status by hand: available, error or error_deleting.
+
+    Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what it
+    cannot know, such as data that has come back. For administrators, and never while a flow is at work.
+    """
+    resetting.reset_status(session, session.client.snapshots, name, status)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from cgflow.client.collection import Collection
 from cgflow.client.http import Accepted
+from cgflow.client.statuses import Resettable
 
 
-class Cgsnapshots(Collection):
+class Cgsnapshots(Resettable):
     """``/cgsnapshots``."""
 
     plural, key, noun = "cgsnapshots", "cgsnapshot", "cgsnapshot"
     root, listing = "/cgsnapshots", "/cgsnapshots/detail"
+    acting, reset, since = "/group_snapshots", "reset_status", "3.19"
 
     def create(
         self, name: str, consistencygroup_id: str, description: str | None, level: str | None = None

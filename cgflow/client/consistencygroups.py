@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cgflow.client.collection import Collection
 from cgflow.client.http import Accepted
+from cgflow.client.statuses import Resettable
 
 
-class ConsistencyGroups(Collection):
+class ConsistencyGroups(Resettable):
     """``/consistencygroups``."""
 
     plural, key, noun = "consistencygroups", "consistencygroup", "consistency group"
     root, listing = "/consistencygroups", "/consistencygroups/detail"
+    acting, reset, since = "/groups", "reset_status", "3.20"
 
     def create(
         self, name: str, volume_types: Sequence[str], description: str | None, availability_zone: str | None

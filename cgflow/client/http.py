@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -84,9 +86,15 @@ class Http:
         """Read something that is not JSON."""
         return self._send("GET", path, accept="text/plain, text/vnd.graphviz, */*").text
 
-    def post(self, path: str, body: Record, answer_s: float = ANSWER_S) -> Answer:
-        """Ask for something to be made or done. ``answer_s`` is how long the service may be silent."""
-        return _parsed(self._send("POST", path, body=body, answer_s=answer_s))
+    def post(
+        self, path: str, body: Record, answer_s: float = ANSWER_S, microversion: str | None = None
+    ) -> Answer:
+        """Ask for something to be made or done. ``answer_s`` is how long the service may be silent.
+
+        ``microversion`` is the one in which that is offered, such as ``3.20``, if not in the lowest.
+        """
+        asked = {} if microversion is None else {"OpenStack-API-Version": f"volume {microversion}"}
+        return _parsed(self._send("POST", path, body=body, answer_s=answer_s, headers=asked))
 
     def put(self, path: str, body: Record) -> Answer:
         """Change something."""
@@ -105,6 +113,7 @@ class Http:
         body: Record | None = None,
         answer_s: float = ANSWER_S,
         accept: str = "application/json",
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> requests.Response:
         try:
             response = self._session.request(
@@ -112,7 +121,7 @@ class Http:
                 f"{self._base}{path}",
                 params=params,
                 json=body,
-                headers={"Accept": accept},
+                headers={"Accept": accept, **headers},
                 timeout=(CONNECT_S, answer_s),
             )
         except requests.RequestException as error:

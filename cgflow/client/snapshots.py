@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cgflow.client.connections import Connectable
 from cgflow.client.http import Accepted
+from cgflow.client.statuses import Resettable
 
 
-class Snapshots(Connectable):
+class Snapshots(Connectable, Resettable):
     """``/snapshots``."""
 
     plural, key, noun = "snapshots", "snapshot", "snapshot"

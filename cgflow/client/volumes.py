@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cgflow.client.connections import Connectable
 from cgflow.client.http import Accepted
+from cgflow.client.statuses import Resettable
 
 
-class Volumes(Connectable):
+class Volumes(Connectable, Resettable):
     """``/volumes``. Sizes are in GiB."""
 
     plural, key, noun = "volumes", "volume", "volume"

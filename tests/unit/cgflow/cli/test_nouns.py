@@ -172,3 +172,16 @@ def test_quota_is_shown_and_set(service: CannedService, cgflow: Cgflow) -> None:
     assert cgflow.json("quota", "set", "volumes=5", "gigabytes=-1") == {"quota_set": quota_set}
     (sent,) = service.requests("PUT", "/os-quota-sets/admin")
     assert sent.body["quota_set"] == {"tenant_id": "admin", "volumes": 5, "gigabytes": -1}
+
+
+def test_a_status_is_set_by_hand_and_shown(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("POST", f"/groups/{G}/action", status=202)
+    service.plays("GET", f"/consistencygroups/{G}", {"consistencygroup": {"id": G, "status": "available"}})
+    ran = cgflow("group", "reset-status", "db", "available")
+    assert (ran.exit_code, "available" in ran.stdout) == (0, True)
+    assert service.requests("POST", f"/groups/{G}/action")[0].body == {
+        "reset_status": {"status": "available"}
+    }
+    service.plays("POST", f"/volumes/{V}/action", status=202)
+    service.plays("GET", f"/volumes/{V}", {"volume": {"id": V, "status": "error"}})
+    assert cgflow.json("volume", "reset-status", "data", "error") == {"volume": {"id": V, "status": "error"}}

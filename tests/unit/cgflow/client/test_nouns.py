@@ -81,3 +81,22 @@ def test_quotas_are_read_with_usage_and_set(service: CannedService, client: Clie
     client.quotas.set("p", {"volumes": 5})
     assert service.asked[0].query == {"usage": "True"}
     assert service.asked[1].body == {"quota_set": {"tenant_id": "p", "volumes": 5}}
+
+
+@pytest.mark.parametrize(
+    ("noun", "path", "action", "version"),
+    [
+        ("volumes", "/volumes", "os-reset_status", None),
+        ("snapshots", "/snapshots", "os-reset_status", None),
+        ("consistencygroups", "/groups", "reset_status", "volume 3.20"),
+        ("cgsnapshots", "/group_snapshots", "reset_status", "volume 3.19"),
+    ],
+)
+def test_a_status_is_set(
+    service: CannedService, client: Client, noun: str, path: str, action: str, version: str | None
+) -> None:
+    service.plays("POST", f"{path}/x/action", status=202)
+    getattr(client, noun).reset_status("x", "error")
+    (asked,) = service.asked
+    assert asked.body == {action: {"status": "error"}}
+    assert asked.headers.get("OpenStack-API-Version") == version
