@@ -18,7 +18,7 @@ from api.schemas import manageable as schemas
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import InvalidInput, InvalidState
-from flows import strangers
+from flows.audit.look import strangers
 
 blueprint = Blueprint("manageable", "What backends hold and no record knows.")
 
@@ -98,15 +98,16 @@ class ManageableSnapshotDetails(MethodView):
 def _volumes(query: dict[str, Any]) -> dict[str, object]:
     authorize("volume_extension:list_manageable")
     _require(query["host"])
-    found = strangers.find(desk(), query["host"]).volumes
-    return {schemas.VOLUMES: _part([_shown(id_, size) for id_, size in found.items()], query)}
+    found = strangers(desk(), query["host"], "volume.orphan")
+    shown = [_shown(one.subject, one.facts.get("size")) for one in found]
+    return {schemas.VOLUMES: _part(shown, query)}
 
 
 def _snapshots(query: dict[str, Any]) -> dict[str, object]:
     authorize("snapshot_extension:list_manageable")
     _require(query["host"])
-    found = strangers.find(desk(), query["host"]).snapshots
-    shown = [_shown(id_, None) | {"source_reference": None} for id_ in found]
+    found = strangers(desk(), query["host"], "snapshot.orphan")
+    shown = [_shown(one.subject, None) | {"source_reference": None} for one in found]
     return {schemas.SNAPSHOTS: _part(shown, query)}
 
 

@@ -10,10 +10,10 @@ from api.schemas.fields import Flag, Moment, Names, Text
 from cgflow.audit.auditing import Report
 from cgflow.audit.finding import Finding
 from cgflow.audit.kinds import KINDS
-from flows.audit.repair import ACCEPTED, DONE, PLANNED, REFUSED, Repair
+from flows.audit.repair import ACCEPTED, DONE, LATER, PLANNED, REFUSED, Repair
 
 _CODE = {"enum": sorted(KINDS), "description": "The kind of drift; stable."}
-_STATES = (PLANNED, DONE, ACCEPTED, REFUSED)
+_STATES = (PLANNED, DONE, ACCEPTED, LATER, REFUSED)
 
 
 def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, object]:
@@ -96,7 +96,10 @@ class ComparedOut(Schema):
 
 
 class RepairOut(Schema):
-    """What became of one finding that was to be repaired; a flow that is at it can be followed."""
+    """What became of one finding that was to be repaired; a flow that is at it can be followed.
+
+    One that is left for ``later`` waits for such a flow: ask for it again when that has ended.
+    """
 
     finding_id = fields.String()
     state = fields.String(metadata={"enum": list(_STATES)})

@@ -87,11 +87,20 @@ class Auditor:
 
         Raises: FinalDriverError, if the backend does not say what it has.
         """
+        return any(one.id == finding_id for one in storage.compare(self._looks(host, flow_id)))
+
+    def strangers(self, host: str) -> list[Finding]:
+        """Return what one backend of this process has that no record and no open flow knows.
+
+        Raises: FinalDriverError, if the backend does not say what it has.
+        """
+        return list(storage.orphans(self._looks(host)))
+
+    def _looks(self, host: str, but: str | None = None) -> storage.Looks:
         before, answers, after, lasting, _ = self._look([host])
         if lasting[host].refusal is not None:
             raise FinalDriverError(f"Backend {host} does not say what it has: {lasting[host].refusal}")
-        looks = storage.Looks(host, before, answers[host], after, lasting[host], but=flow_id)
-        return any(one.id == finding_id for one in storage.compare(looks))
+        return storage.Looks(host, before, answers[host], after, lasting[host], but=but)
 
     def _look(
         self, hosts: list[str]

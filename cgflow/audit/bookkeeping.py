@@ -37,6 +37,7 @@ def compare(rows: Rows, *, no_snapshot_gb_quota: bool) -> Iterator[Finding]:
     for row in rows.things.values():
         yield from _holds(row, rows)
     yield from _cgsnapshots(rows)
+    yield from _copies(rows)
     yield from _others(rows)
 
 
@@ -135,10 +136,20 @@ def _cgsnapshots(rows: Rows) -> Iterator[Finding]:
     whole = Counter(row.cgsnapshot_id for row in rows.of("snapshot") if row.consumes_quota)
     for row in rows.of("cgsnapshot"):
         there, cut = whole[row.id], row.members if row.members is not None else 1
-        is_resting = row.claimed_by is None and row.flow_id not in rows.flows
-        if is_resting and row.status == Status.AVAILABLE and there < cut:
+        if _is_resting(row, rows) and row.status == Status.AVAILABLE and there < cut:
             told = f"cgsnapshot {row.id} is available with {there} copies of {cut} members."
             yield of_row("cgsnapshot.incomplete", row, told)
+
+
+def _copies(rows: Rows) -> Iterator[Finding]:
+    for row in rows.of("snapshot"):
+        if row.cgsnapshot_gone and _is_resting(row, rows):
+            told = f"snapshot {row.id} is of cgsnapshot {row.cgsnapshot_id}, which is deleted."
+            yield of_row("snapshot.cgsnapshot_gone", row, told)
+
+
+def _is_resting(row: Row, rows: Rows) -> bool:
+    return row.claimed_by is None and row.flow_id not in rows.flows
 
 
 def _others(rows: Rows) -> Iterator[Finding]:

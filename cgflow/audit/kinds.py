@@ -50,8 +50,8 @@ KINDS = _kinds(
         "volume.missing",
         "volume",
         "Its record says that it is on the backend, which does not have it: its data is not there.",
-        "The record goes to error with the reason. Then delete it, or reset its status should the data "
-        "come back; until then it counts.",
+        "The record goes to error with the reason. Then delete it, or should the data come back say so with "
+        "cgflow volume reset-status; until then it counts.",
         _RECORDS,
     ),
     Kind(
@@ -120,7 +120,7 @@ KINDS = _kinds(
         "snapshot",
         "Its record says that there is a copy, which the backend does not have: its data is not there.",
         "The record goes to error with the reason, and with it the cgsnapshot that it is of, which is not "
-        "whole. Then delete that, or reset both should the data come back.",
+        "whole. Then delete that, or should the data come back say so of both with reset-status.",
         _RECORDS,
     ),
     Kind(
@@ -138,6 +138,16 @@ KINDS = _kinds(
         "The address is withdrawn, and who reads it is disconnected. The copy stays.",
         _REMOVAL,
         is_safe=False,
+    ),
+    Kind(
+        "snapshot.cgsnapshot_gone",
+        "snapshot",
+        "Its record names a cgsnapshot that is deleted: it counts, and its volume cannot be deleted, for a "
+        "point in time that nobody sees any more.",
+        "The record of the cgsnapshot comes back, in error with the reason. Then delete it with its copies, "
+        "or if all are there say so with cgflow cgsnapshot reset-status. Where its consistency group is gone "
+        "too, delete the copy alone.",
+        _RECORDS,
     ),
     Kind(
         "cgsnapshot.incomplete",
@@ -231,7 +241,8 @@ KINDS = _kinds(
         "backend.problem",
         "backend",
         "The backend has something that it cannot read or serve. While it does, nothing is called missing.",
-        "Mend what it names, then restart the service; volumes that are served go on meanwhile.",
+        "Mend what it names, or delete the volume with its copies if that is past mending; where it is no "
+        "volume's, restart the service then. Volumes that are served go on meanwhile.",
         _BY_HAND,
     ),
     Kind(

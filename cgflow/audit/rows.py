@@ -35,7 +35,8 @@ class Row:
     """A living record of an operated thing, as far as it can be compared with anything.
 
     ``group_id`` is the group of a volume or a cgsnapshot, of a snapshot that of
-    its volume; ``group_gone`` says that there is no such group any more.
+    its volume; ``group_gone`` says that there is no such group any more, and
+    ``cgsnapshot_gone`` the same of the cgsnapshot that a snapshot is of.
     ``members`` is how many copies a cgsnapshot was cut with, None if nobody noted it.
     """
 
@@ -54,6 +55,7 @@ class Row:
     group_gone: bool = False
     volume_id: str | None = None
     cgsnapshot_id: str | None = None
+    cgsnapshot_gone: bool = False
     members: int | None = None
 
     @property
@@ -165,7 +167,7 @@ def _volumes() -> Select[Any]:
             Volume.size,
             VolumeType.name.label("type_name"),
             Volume.consistencygroup_id.label("group_id"),
-            group.deleted.label("group_gone"),
+            _is_gone(Volume.consistencygroup_id, group).label("group_gone"),
         )
         .outerjoin(VolumeType, VolumeType.id == Volume.volume_type_id)
         .outerjoin(group, group.id == Volume.consistencygroup_id)
@@ -189,6 +191,7 @@ def _cgsnapshots() -> Select[Any]:
 
 
 def _snapshots() -> Select[Any]:
+    group = aliased(ConsistencyGroup)
     return (
         select(
             *_common(Snapshot),
@@ -198,11 +201,20 @@ def _snapshots() -> Select[Any]:
             Volume.consistencygroup_id.label("group_id"),
             Snapshot.volume_id,
             Snapshot.cgsnapshot_id,
+            _is_gone(Volume.consistencygroup_id, group).label("group_gone"),
+            _is_gone(Snapshot.cgsnapshot_id, Cgsnapshot).label("cgsnapshot_gone"),
         )
         .join(Volume, Volume.id == Snapshot.volume_id)
+        .outerjoin(group, group.id == Volume.consistencygroup_id)
+        .outerjoin(Cgsnapshot, Cgsnapshot.id == Snapshot.cgsnapshot_id)
         .outerjoin(VolumeType, VolumeType.id == Snapshot.volume_type_id)
         .where(~Snapshot.deleted)
     )
+
+
+def _is_gone(named: Any, there: Any) -> Any:
+    """Whether a row names one that is deleted, or not there at all: somebody may have removed it by hand."""
+    return named.is_not(None) & (there.id.is_(None) | there.deleted)
 
 
 def _reservations() -> Any:
@@ -237,7 +249,8 @@ def _rows(session: Session, noun: str, statement: Select[Any]) -> Iterator[Row]:
     for found in session.execute(statement).mappings():
         columns = dict(found)
         columns["consumes_quota"] = bool(columns["consumes_quota"])
-        columns["group_gone"] = bool(columns.get("group_gone"))
+        for question in ("group_gone", "cgsnapshot_gone"):
+            columns[question] = bool(columns.get(question))
         columns["members"] = _members(columns.get("members"))
         yield Row(noun=noun, **columns)
 

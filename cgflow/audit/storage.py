@@ -67,7 +67,7 @@ def compare(looks: Looks) -> Iterator[Finding]:
     yield from _problems(looks)
     if looks.lasting.refusal is not None:
         return
-    yield from _orphans(looks)
+    yield from orphans(looks)
     yield from _exports(looks)
     if looks.answer.is_whole:
         yield from _missing(looks)
@@ -109,7 +109,8 @@ def _is_given_up(row: Row) -> bool:
     return row.noun != "consistencygroup" and row.status == "error"
 
 
-def _orphans(looks: Looks) -> Iterator[Finding]:
+def orphans(looks: Looks) -> Iterator[Finding]:
+    """Name what the backend has that no record and no open flow knows."""
     there = looks.lasting.inventory
     known = looks.after.things.keys() | looks.named
     for id_ in sorted(there.groups - known):

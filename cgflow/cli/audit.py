@@ -41,8 +41,8 @@ def audit(
     told: dict[str, Any] = {"audit": found}
     left = found
     if is_applied:
-        told["flows"] = [_ended(session, one["flow_id"]) for one in found["repairs"] if one["flow_id"]]
-        left = told["left"] = client.look(backend)
+        told["flows"], left = _seen_through(session, found, backend)
+        told["left"] = left
     if session.out.as_json:
         session.out.json(told)
     else:
@@ -50,6 +50,31 @@ def audit(
             session.out.line(line)
     if left["findings"]:
         ctx.exit(ExitCode.DRIFT)
+
+
+def _seen_through(
+    session: Session, found: dict[str, Any], backend: str | None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """See all repairs to their ends, those that wait for others as well; return the flows and what is left.
+
+    What became of the latter is told in ``found``. Raises: ServiceUnreachable.
+    """
+    audit, flows = session.client.audit, []
+    repairs = {one["finding_id"]: one for one in found["repairs"]}
+    begun = found["repairs"]
+    while True:
+        flows += [_ended(session, one["flow_id"]) for one in begun if one["flow_id"]]
+        left = audit.look(backend)
+        there = {one["id"] for one in left["findings"]}
+        waiting = [one["finding_id"] for one in begun if one["state"] == "later"]
+        # Of each round at least one does not wait, so that there is an end of it.
+        waiting = [id_ for id_ in waiting if id_ in there]
+        if not waiting:
+            break
+        begun = audit.repair(waiting, dry_run=False, backend=backend)["repairs"]
+        repairs |= {one["finding_id"]: one for one in begun}
+    found["repairs"] = list(repairs.values())
+    return flows, left
 
 
 def _ended(session: Session, flow_id: str) -> dict[str, Any]:

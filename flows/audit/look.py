@@ -1,16 +1,34 @@
-"""The audit of what this process serves."""
+"""The audit of what this process serves, and the part of it that lists of unknown things are made of."""
 
 from __future__ import annotations
 
 from cgflow.audit.auditing import Auditor, Report
-from cgflow.errors import NotFound
+from cgflow.audit.finding import Finding
+from cgflow.errors import InvalidState, NotFound
 from flows.acceptance import Desk
 from flows.catalog import define
 
 
 def audit(desk: Desk, host: str | None = None) -> Report:
     """Compare everything, or one backend and what is on it. Raises: NotFound for one that is not known."""
-    auditor = Auditor(
+    report = _auditor(desk).audit(host)
+    if host is not None and not report.backends and not report.findings:
+        raise NotFound(f"Backend {host} could not be found.")
+    return report
+
+
+def strangers(desk: Desk, host: str, code: str) -> list[Finding]:
+    """Return what one backend has that nobody knows, of one kind of drift such as ``volume.orphan``.
+
+    Raises: InvalidState, if another process serves the backend; FinalDriverError, if it does not answer.
+    """
+    if host not in desk.drivers:
+        raise InvalidState(f"Another process serves backend {host}: ask there.")
+    return [one for one in _auditor(desk).strangers(host) if one.code == code]
+
+
+def _auditor(desk: Desk) -> Auditor:
+    return Auditor(
         database=desk.database,
         settings=desk.settings,
         drivers=desk.drivers,
@@ -18,7 +36,3 @@ def audit(desk: Desk, host: str | None = None) -> Report:
         conductor=desk.conductor.name,
         in_hand=desk.conductor.in_hand,
     )
-    report = auditor.audit(host)
-    if host is not None and not report.backends and not report.findings:
-        raise NotFound(f"Backend {host} could not be found.")
-    return report

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from cgflow import clock
 from cgflow.audit import bookkeeping
 from cgflow.audit import rows as looks
 from cgflow.audit.finding import Finding
 from cgflow.audit.rows import Row, Rows
 from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories.nouns import ROWS_OF
-from cgflow.errors import NotFound
+from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import ledger, usage
 from cgflow.quota.held import count
 from cgflow.status import Status
@@ -43,12 +45,16 @@ class Mend:
         return f"{finding.told} Repaired ({finding.code}) by {self.by}."
 
 
-def mend(desk: Desk, context: RequestContext, findings: Iterable[Finding]) -> list[Finding]:
-    """Repair these findings as far as they still hold, and return those that were."""
+Outcome = dict[str, str | None]
+"""By the ids of findings: None for one that is repaired, or why it is not."""
+
+
+def mend(desk: Desk, context: RequestContext, findings: Iterable[Finding]) -> Outcome:
+    """Repair these findings as far as they still hold and can be, and return what became of each."""
     # Usage is written first: what the others give back or take is then added to what is right.
     ordered = sorted(findings, key=lambda one: not one.code.startswith("quota."))
     if not ordered:
-        return []
+        return {}
     with desk.database.write() as session:
         # In the order of every acceptance: things first, then what they count.
         seen = (one.row for one in ordered if one.row is not None)
@@ -63,13 +69,14 @@ def mend(desk: Desk, context: RequestContext, findings: Iterable[Finding]) -> li
             f"{context.user_id} ({context.request_id})",
             no_snapshot_gb_quota=settings.no_snapshot_gb_quota,
         )
-        done = list(_done(shared, ordered))
-    for one in done:
-        LOG.warning("repaired by %s: %s", context.user_id, one)
-    return done
+        outcome = dict(_mended(shared, ordered))
+    for one in ordered:
+        if outcome[one.id] is None:
+            LOG.warning("repaired by %s: %s", context.user_id, one)
+    return outcome
 
 
-def _done(mend: Mend, findings: list[Finding]) -> Iterator[Finding]:
+def _mended(mend: Mend, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
     among_rows = {
         one.id: one for one in bookkeeping.compare(mend.rows, no_snapshot_gb_quota=mend.no_snapshot_gb_quota)
     }
@@ -78,9 +85,15 @@ def _done(mend: Mend, findings: list[Finding]) -> Iterator[Finding]:
             holds = seen if _is_untouched(seen, mend.rows) else None
         else:
             holds = among_rows.get(seen.id)
-        if holds is not None:
+        if holds is None:
+            yield seen.id, "It is not so any more: audit again."
+            continue
+        try:
             _MENDS[holds.code](mend, holds)
-            yield holds
+        except InvalidState as refusal:
+            yield seen.id, refusal.message
+        else:
+            yield seen.id, None
 
 
 def _lock(session: Session, row: Row) -> None:
@@ -121,6 +134,30 @@ def _unoffered(mend: Mend, finding: Finding) -> None:
 def _incomplete(mend: Mend, finding: Finding) -> None:
     reason = mend.because(finding)
     ROWS_OF["cgsnapshot"].edit(mend.session, finding.subject, status=Status.ERROR.value, reason=reason)
+
+
+def _cgsnapshot_gone(mend: Mend, finding: Finding) -> None:
+    row, rows = _row(finding), ROWS_OF["cgsnapshot"]
+    if row.group_id is None or row.group_gone:
+        raise InvalidState(
+            f"The consistency group of cgsnapshot {row.cgsnapshot_id} is gone too, so it cannot come back. "
+            "Repair volume.group_gone if that is found of its volume, then delete the copy alone: "
+            f"cgflow snapshot delete {row.id}."
+        )
+    id_ = str(row.cgsnapshot_id)
+    known = {"status": Status.ERROR.value, "reason": mend.because(finding), "claimed_by": None}
+    if cgsnapshots.find(mend.session, id_) is not None or rows.revive(mend.session, id_, **known):
+        # Another copy of it has brought it back, or it was only marked as deleted.
+        return
+    copy = ROWS_OF["snapshot"].get(mend.session, row.id, None)
+    about = {name: getattr(copy, name) for name in ("user_id", "project_id", "name", "description")}
+    there = {
+        "id": id_,
+        "consistencygroup_id": row.group_id,
+        "consumes_quota": True,
+        "created_at": clock.now(),
+    }
+    rows.add(mend.session, {**there, **about, **known})
 
 
 def _passing(mend: Mend, finding: Finding) -> None:
@@ -183,6 +220,7 @@ _MENDS: dict[str, Callable[[Mend, Finding], None]] = {
     "volume.larger": _larger,
     "volume.unoffered": _unoffered,
     "cgsnapshot.incomplete": _incomplete,
+    "snapshot.cgsnapshot_gone": _cgsnapshot_gone,
     "status.passing": _passing,
     "claim.left": _claim,
     "quota.usage": _usage,

@@ -2,18 +2,21 @@
 
 Asked for are kinds (``volume.missing``), single findings (``volume.orphan:<id>``),
 or ``safe``: every kind whose repair destroys nothing and takes nothing away.
+
+Repairs by flows go on side by side. Where one has to wait for another, as two
+copies of one volume do, the second is to be asked for when the first has ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cgflow.audit.auditing import Report
 from cgflow.audit.finding import Finding
 from cgflow.audit.kinds import KINDS, Mending
 from cgflow.context import RequestContext
-from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from flows import operate
 from flows.acceptance import Desk
 from flows.audit import accept, records
@@ -21,12 +24,18 @@ from flows.audit.look import audit
 
 SAFE = "safe"
 
-PLANNED, DONE, ACCEPTED, REFUSED = "planned", "done", "accepted", "refused"
+PLANNED, DONE, ACCEPTED, LATER, REFUSED = "planned", "done", "accepted", "later", "refused"
+
+_DEPTH = {"volume.orphan": 1, "group.orphan": 2}
+"""What is removed after what is in it."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of one finding: it would be repaired, was, is being repaired by a flow, or is left."""
+    """What became of one finding: it would be repaired, was, is being repaired by a flow, or is left.
+
+    One that is left for ``later`` waits for another that is being repaired: ask for it again then.
+    """
 
     finding: Finding
     state: str
@@ -39,16 +48,18 @@ def repair(
 ) -> tuple[Report, list[Repair]]:
     """Audit, and repair what is wanted of what is found; with ``dry_run`` only tell what would be done.
 
-    Raises: InvalidInput for a word that is no kind and no finding; NotFound for an unknown backend.
+    Raises: InvalidInput for a word that is no kind and no finding; NotFound for an unknown backend, and
+    for a finding that there is not (any more): then nothing is repaired.
     """
     _check(wanted)
     report = audit(desk, host)
+    _check_found(wanted, report)
     chosen = [one for one in report.findings if _is_wanted(one, wanted)]
     if dry_run:
         return report, [_plan(one) for one in chosen]
     in_records = [one for one in chosen if one.kind.mending is Mending.RECORDS]
-    mended = {one.id for one in records.mend(desk, context, in_records)}
-    return report, [_carry_out(desk, context, one, mended) for one in chosen]
+    mended = records.mend(desk, context, in_records)
+    return report, list(_carry_out_all(desk, context, chosen, mended))
 
 
 def _check(wanted: Collection[str]) -> None:
@@ -61,6 +72,16 @@ def _check(wanted: Collection[str]) -> None:
                 f"Nothing to repair is called '{word[:255]}'. Name '{SAFE}', a kind such as "
                 "volume.missing, or a finding by its id.",
                 "repair",
+            )
+
+
+def _check_found(wanted: Collection[str], report: Report) -> None:
+    there = {one.id for one in report.findings}
+    for word in wanted:
+        if ":" in word and word not in there:
+            raise NotFound(
+                f"There is no finding '{word[:255]}', so nothing was repaired: it is mended, or was never "
+                "so. Audit again, and name what is listed."
             )
 
 
@@ -77,13 +98,42 @@ def _plan(finding: Finding) -> Repair:
     return Repair(finding, state, reason=finding.kind.repair)
 
 
-def _carry_out(desk: Desk, context: RequestContext, finding: Finding, mended: Collection[str]) -> Repair:
+def _carry_out_all(
+    desk: Desk, context: RequestContext, chosen: Collection[Finding], mended: records.Outcome
+) -> Iterator[Repair]:
+    """Carry the repairs out in their order, and leave for later what has to wait for a flow of these."""
+    at_work: dict[str, str] = {}
+    for finding in sorted(chosen, key=lambda one: _DEPTH.get(one.code, 0)):
+        one = _waiting(finding, at_work) or _carry_out(desk, context, finding, mended)
+        if one.state == REFUSED:
+            # What is busy names the flow that holds it.
+            holder = next((flow_id for flow_id in at_work.values() if flow_id in str(one.reason)), None)
+            one = one if holder is None else _later(finding, holder)
+        if one.flow_id is not None:
+            touched = (finding.subject, finding.facts.get("volume_id"), finding.facts.get("group_id"))
+            at_work |= dict.fromkeys(filter(None, touched), one.flow_id)
+        yield one
+
+
+def _waiting(finding: Finding, at_work: Mapping[str, str]) -> Repair | None:
+    """Return what becomes of a finding that flows are in the way of; None, if none is."""
+    if finding.kind.mending is Mending.RECORDS:
+        return None
+    needed = filter(None, (finding.subject, finding.facts.get("volume_id")))
+    return next((_later(finding, at_work[id_]) for id_ in needed if id_ in at_work), None)
+
+
+def _later(finding: Finding, flow_id: str) -> Repair:
+    why = f"Flow {flow_id} repairs what it has to wait for. Ask for it again when that has ended."
+    return Repair(finding, LATER, reason=why)
+
+
+def _carry_out(desk: Desk, context: RequestContext, finding: Finding, mended: records.Outcome) -> Repair:
     try:
         match finding.kind.mending:
-            case Mending.RECORDS if finding.id in mended:
-                return Repair(finding, DONE)
             case Mending.RECORDS:
-                return Repair(finding, REFUSED, reason="It is not so any more: audit again.")
+                why = mended[finding.id]
+                return Repair(finding, DONE if why is None else REFUSED, reason=why)
             case Mending.RESUMING:
                 operate.resume(desk, replace(context, all_projects=True), finding.subject)
                 return Repair(finding, ACCEPTED, finding.subject)

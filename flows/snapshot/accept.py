@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from cgflow import clock, records
 from cgflow.context import RequestContext
-from cgflow.db.repositories import snapshot, volume
+from cgflow.db.repositories import cgsnapshot, snapshot, volume
 from cgflow.errors import Busy, InvalidState
 from cgflow.quota import resources
 from cgflow.status import Status
@@ -64,11 +66,14 @@ def create(
 
 
 def delete(desk: Desk, context: RequestContext, snapshot_id: str) -> Accepted:
-    """Accept to delete a copy that is not one of a cgsnapshot. Raises: NotFound, InvalidState, Busy."""
+    """Accept to delete a copy that is not one of a cgsnapshot, or whose cgsnapshot is gone.
+
+    Raises: NotFound, InvalidState, Busy.
+    """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = snapshot.lock(session, snapshot_id, context.scope)
-        _check_deletable(found)
+        _check_deletable(session, found)
         # What was rolled back may have outlived its volume. The backend is asked all the same: it
         # knows better than a record what is left.
         of = volume.ROWS.where(session, volume.ROWS.model.id == found.volume_id)
@@ -103,7 +108,7 @@ def _check_ready(found: records.Volume, *, force: bool) -> None:
         )
 
 
-def _check_deletable(found: records.Snapshot) -> None:
+def _check_deletable(session: Session, found: records.Snapshot) -> None:
     if found.claimed_by is not None and found.status in DELETABLE:
         raise Busy(snapshot.ROWS.busy(found.id, found.claimed_by))
     if found.status not in DELETABLE:
@@ -111,7 +116,7 @@ def _check_deletable(found: records.Snapshot) -> None:
             "Invalid snapshot: Snapshot status must be available or error, "
             f"but current status is: {found.status}."
         )
-    if found.cgsnapshot_id is not None:
+    if found.cgsnapshot_id is not None and cgsnapshot.find(session, found.cgsnapshot_id) is not None:
         raise InvalidState(
             f"Invalid snapshot: Snapshot {found.id} is part of a cgsnapshot "
             "and has to be deleted together with the cgsnapshot."

@@ -23,7 +23,14 @@ from tests.support.world import World, world
 PLANTED = (
     *("volume.missing", "volume.orphan", "volume.larger", "volume.elsewhere", "group.missing"),
     *("group.orphan", "snapshot.missing", "snapshot.orphan", "cgsnapshot.incomplete", "restore.kept"),
-    *("status.passing", "claim.left", "quota.usage", "reservation.left", "attachment.volume_gone"),
+    *(
+        "snapshot.cgsnapshot_gone",
+        "status.passing",
+        "claim.left",
+        "quota.usage",
+        "reservation.left",
+        "attachment.volume_gone",
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,8 +14,9 @@ from cgflow.drivers.detailing import Detail
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
+from cgflow.errors import NotFound
 from cgflow.status import FlowState
-from flows.acceptance import Accepted
+from flows.acceptance import Accepted, mint
 from flows.audit import repair
 from flows.audit.look import audit
 from tests.support import drift
@@ -33,7 +35,7 @@ def w(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def found(w: World) -> list[str]:
-    return [one.id for one in audit(w.desk).findings]
+    return sorted(one.id for one in audit(w.desk).findings)
 
 
 def repaired(w: World, *wanted: str) -> list[repair.Repair]:
@@ -79,7 +81,7 @@ def test_what_is_repaired_twice_is_refused(w: World) -> None:
     _, repairs = repair.repair(w.desk, CALLER, ["volume.missing"], dry_run=False)
     (stale,) = [one.finding for one in repairs]
     assert [one.state for one in repairs] == [repair.DONE]
-    assert repair.records.mend(w.desk, CALLER, [stale]) == []
+    assert repair.records.mend(w.desk, CALLER, [stale]) == {stale.id: "It is not so any more: audit again."}
     assert w.get("volume", volume_id).reason.startswith(stale.told)
     w.make(w.delete_volume(volume_id))
     assert w.faults() == []
@@ -114,6 +116,73 @@ def test_a_record_in_a_place_of_its_own_is_repaired_with_its_cgsnapshot(w: World
     whole = w.get("cgsnapshot", copy.cgsnapshot_id)
     assert (whole.status, w.get("snapshot", copy.id).status) == ("error", "error")
     w.make(w.delete_cgsnapshot(whole.id))
+    assert w.faults() == []
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_cgsnapshot_comes_back_for_all_its_copies_and_can_be_deleted(w: World, is_marked: bool) -> None:
+    """Whether its row was marked as deleted, or is not there any more at all."""
+    whole = w.make(w.accept_cgsnapshot(drift.another_group(w, 2)))
+    copies = [copy.id for copy in w.all("snapshot") if copy.cgsnapshot_id == whole]
+    if is_marked:
+        drift.forget(w, "cgsnapshot", whole)
+    else:
+        w.database.engine.dispose()
+        with sqlite3.connect(str(w.database.engine.url.database)) as by_hand:
+            by_hand.execute("DELETE FROM cgsnapshots WHERE id = ?", [whole])
+        by_hand.close()
+    assert found(w) == sorted(f"snapshot.cgsnapshot_gone:{id_}" for id_ in copies)
+    assert [one.state for one in repaired(w, "safe")] == [repair.DONE, repair.DONE]
+    assert w.faults() == []
+    assert (w.get("cgsnapshot", whole).status, len(copies)) == ("error", 2)
+    w.make(w.delete_cgsnapshot(whole))
+    assert not w.driver.inventory().snapshots & set(copies)
+    assert w.faults() == []
+
+
+def test_a_copy_whose_cgsnapshot_and_group_are_gone_is_deleted_alone(w: World) -> None:
+    copy = w.get("snapshot", drift.snapshot_cgsnapshot_gone(w))
+    group_id = w.get("volume", copy.volume_id).consistencygroup_id
+    drift.forget(w, "consistencygroup", group_id, consistencygroups=1)
+    (refused,) = repaired(w, "snapshot.cgsnapshot_gone")
+    assert refused.state == repair.REFUSED
+    assert f"cgflow snapshot delete {copy.id}" in str(refused.reason)
+    repaired(w, "volume.group_gone")
+    w.make(w.delete_snapshot(copy.id))
+    repaired(w, "group.orphan")
+    assert w.faults() == []
+
+
+def test_one_run_removes_what_hangs_together_one_after_the_other(w: World) -> None:
+    """Two copies of a volume with a record, and of one without a record in a group without one."""
+    living, group_id, volume_id = w.make(w.accept_volume()), mint(), mint()
+    w.driver.create_group(group_id)
+    w.driver.create_volume(drift.VolumeSpec(volume_id, 1, group_id))
+    for of, group in ((living, None), (volume_id, group_id)) * 2:
+        drift.copy_orphan(w, of, group)
+    assert len(found(w)) == 6
+    named = [repair.repair(w.desk, CALLER, found(w), dry_run=False)[1]]
+    while waiting := [one for one in named[-1] if one.state == repair.LATER]:
+        ended = [w.finish(Accepted(one.flow_id, "")).state for one in named[-1] if one.flow_id is not None]
+        assert ended
+        assert set(ended) == {FlowState.SUCCESS}
+        for one in waiting:
+            assert "has to wait for. Ask for it again when that has ended" in str(one.reason)
+        named.append(repair.repair(w.desk, CALLER, [one.finding.id for one in waiting], dry_run=False)[1])
+    assert {one.state for round_ in named for one in round_} == {repair.ACCEPTED, repair.LATER}
+    for one in named[-1]:
+        w.finish(Accepted(str(one.flow_id), ""))
+    assert w.faults() == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_is_named_and_not_found_is_refused_and_nothing_is_done(w: World, dry_run: bool) -> None:
+    planted = f"status.passing:{drift.status_passing(w)}"
+    for name in (f"volume.orphan:{mint()}", planted.replace("passing", "unknown").replace("status", "flow")):
+        with pytest.raises(NotFound, match=f"There is no finding '{name}', so nothing was repaired"):
+            repair.repair(w.desk, CALLER, [planted, name], dry_run=dry_run)
+    assert found(w) == [planted]
+    repaired(w, planted)
     assert w.faults() == []
 
 

@@ -77,6 +77,8 @@ def test_what_nobody_understands_is_refused(caller: Caller) -> None:
     assert "'nonsense'" in malformed(caller.post("/audit", {"repair": ["nonsense"]}), "repair")
     assert "Name what is to be repaired" in malformed(caller.post("/audit", {"repair": []}), "repair")
     malformed(caller.post("/audit", {"repair": ["safe"], "dry_run": "perhaps"}), "dry_run")
+    gone = f"volume.orphan:{mint()}"
+    assert gone in refused(caller.post("/audit", {"repair": [gone]}), 404, "itemNotFound")
     for answer in (
         caller.get("/audit?backend=nowhere"),
         caller.post("/audit", {"repair": "safe", "backend": "x"}),

@@ -97,9 +97,13 @@ def snapshot_missing(w: World) -> str:
 
 
 def snapshot_orphan(w: World) -> str:
-    spec = SnapshotSpec(mint(), w.make(w.accept_volume()), mint(), None)
+    return copy_orphan(w, w.make(w.accept_volume()), None)
+
+
+def copy_orphan(w: World, volume_id: str, group_id: str | None) -> str:
+    spec = SnapshotSpec(mint(), volume_id, mint(), group_id)
     w.driver.prepare(spec)  # type: ignore[attr-defined]
-    w.driver.cut(spec.cgsnapshot_id, None, [spec])  # type: ignore[attr-defined]
+    w.driver.cut(spec.cgsnapshot_id, group_id, [spec])  # type: ignore[attr-defined]
     return spec.id
 
 
@@ -116,6 +120,13 @@ def cgsnapshot_incomplete(w: World) -> str:
     w.driver.delete_snapshot(copy.spec())  # type: ignore[attr-defined]
     forget(w, "snapshot", copy.id, snapshots=1, gigabytes=1, snapshots_fast=1, gigabytes_fast=1)
     return whole
+
+
+def snapshot_cgsnapshot_gone(w: World) -> str:
+    whole = w.make(w.accept_cgsnapshot(another_group(w, 1)))
+    copy = _copy_of(w, whole)
+    forget(w, "cgsnapshot", whole)
+    return copy.id
 
 
 def restore_kept(w: World) -> str:
@@ -202,6 +213,7 @@ PLANTS: dict[str, Plant] = {
     "snapshot.missing": snapshot_missing,
     "snapshot.orphan": snapshot_orphan,
     "snapshot.exported": snapshot_exported,
+    "snapshot.cgsnapshot_gone": snapshot_cgsnapshot_gone,
     "cgsnapshot.incomplete": cgsnapshot_incomplete,
     "restore.kept": restore_kept,
     "status.passing": status_passing,
@@ -221,6 +233,15 @@ def a_group(w: World) -> str:
     if w not in _GROUPS:
         _GROUPS[w] = w.group_of(2)
     return _GROUPS[w]
+
+
+def another_group(w: World, members: int) -> str:
+    """Return a group of its own, of the type that is there by then."""
+    a_group(w)
+    group_id = w.make(w.accept_group())
+    for _ in range(members):
+        w.make(w.accept_volume(group_id))
+    return group_id
 
 
 def _copy_of(w: World, cgsnapshot_id: str) -> records.Snapshot:

@@ -14,6 +14,11 @@ ROWS: Rows[records.Cgsnapshot] = Rows(
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 
 
+def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the field's word
+    """Return the living cgsnapshot with this id, or None: it may have been removed by hand."""
+    return next(iter(ROWS.where(session, Cgsnapshot.id == id)), None)
+
+
 def of_group(session: Session, group_id: str) -> list[records.Cgsnapshot]:
     """Return the living cgsnapshots of a consistency group, the oldest first."""
     return ROWS.where(session, Cgsnapshot.consistencygroup_id == group_id)

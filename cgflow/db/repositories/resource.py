@@ -183,6 +183,13 @@ class Rows(Generic[RecordT]):
         living = (self.model.id.in_(ids), self.model.deleted.is_(False))
         session.execute(_bulk(update(self.model).where(*living).values(**gone)))
 
+    def revive(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
+        """Bring a deleted thing back, counted as it was; return whether there was one."""
+        back = {"deleted": False, "deleted_at": None, "consumes_quota": True, "updated_at": clock.now()}
+        gone = (self.model.id == id, self.model.deleted.is_(True))
+        done = session.execute(_bulk(update(self.model).where(*gone).values(**back, **columns)))
+        return bool(done.rowcount)  # type: ignore[attr-defined]
+
     def _row(self, session: Session, id: str, scope: str | None, *, lock: bool = False) -> Any:  # noqa: A002
         statement = select(self.model).where(self.model.id == id, self.model.deleted.is_(False))
         if lock:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.db.models import Snapshot, Volume
+from cgflow.db.models import Snapshot
 from cgflow.db.repositories.resource import Rows
 from cgflow.status import Status
 
@@ -35,9 +34,3 @@ def never_was(copy: records.Snapshot) -> bool:
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
     """Return the living copies of these volumes."""
     return ROWS.where(session, Snapshot.volume_id.in_(volume_ids))
-
-
-def ids_on(session: Session, host: str) -> set[str]:
-    """Return the ids of the living snapshots of one backend."""
-    of_volume = (Volume.id == Snapshot.volume_id, Volume.host == host)
-    return set(session.scalars(select(Snapshot.id).where(~Snapshot.deleted, *of_volume)))

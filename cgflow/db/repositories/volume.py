@@ -54,11 +54,6 @@ def members_of(session: Session, group_id: str) -> list[records.Volume]:
     return ROWS.where(session, Volume.consistencygroup_id == group_id)
 
 
-def ids_on(session: Session, host: str) -> set[str]:
-    """Return the ids of the living volumes of one backend."""
-    return set(session.scalars(select(Volume.id).where(Volume.host == host, ~Volume.deleted)))
-
-
 def summary(session: Session, scope: str | None) -> tuple[int, int]:
     """Return how many living volumes a project has, or all have, and how many GiB they are together."""
     query = _in_scope(select(func.count(Volume.id), func.coalesce(func.sum(Volume.size), 0)), scope)

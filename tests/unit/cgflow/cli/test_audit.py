@@ -73,3 +73,30 @@ def test_what_is_applied_is_seen_to_its_end_and_looked_at_again(
 
 def test_apply_needs_to_be_told_what(cgflow: Cgflow) -> None:
     assert cgflow("audit", "--apply").exit_code == ExitCode.USAGE
+
+
+def test_what_waits_for_another_repair_is_asked_for_again(service: CannedService, cgflow: Cgflow) -> None:
+    second, gone = {**FOUND, "id": "volume.orphan:v2"}, {**FOUND, "id": "volume.orphan:v3"}
+    later = [{**REPAIR, "finding_id": one["id"], "state": "later", "flow_id": None} for one in (second, gone)]
+    found = {**AUDIT, "findings": [FOUND, second, gone]}
+    service.plays("POST", "/audit", {"audit": {**found, "repairs": [REPAIR, *later]}})
+    service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": [{**REPAIR, "finding_id": second["id"]}]}})
+    service.plays("GET", f"/flows/{FLOW}/events", {"events": []})
+    service.plays(
+        "GET", f"/flows/{FLOW}", {"flow": {"id": FLOW, "operation": "audit.remove", "state": "success"}}
+    )
+    service.plays("GET", "/audit", {"audit": {**AUDIT, "findings": [second]}})
+    service.plays("GET", "/audit", {"audit": CLEAN})
+    told = cgflow.json("audit", "--repair", "volume.orphan", "--apply")
+    asked = [each.body["repair"] for each in service.requests("POST", "/audit")]
+    assert asked == [["volume.orphan"], [second["id"]]], "what has gone by itself is not asked for"
+    states = {one["finding_id"]: one["state"] for one in told["audit"]["repairs"]}
+    assert states == {FOUND["id"]: "accepted", second["id"]: "accepted", gone["id"]: "later"}
+    assert (len(told["flows"]), told["left"]["findings"]) == (2, [])
+
+
+def test_a_finding_that_is_not_there_is_refused(service: CannedService, cgflow: Cgflow) -> None:
+    service.refuses("POST", "/audit", 404, "itemNotFound", "There is no finding 'volume.orphan:x'.")
+    told = cgflow("audit", "--repair", "volume.orphan:x")
+    assert told.exit_code == ExitCode.FAILED
+    assert told.stderr == "Error: There is no finding 'volume.orphan:x'. (req-1)\n"
