@@ -210,11 +210,12 @@ class Conductor:
         engine = self._engine(flow, definition, run, stored)
         digest = supervisor.fingerprint(engine.compilation.execution_graph)
         supervisor.check_fit(flow, definition.version, digest)
-        resumed = flow.epoch > 1
+        resumed, is_new = flow.epoch > 1, flow.state is FlowState.ACCEPTED
         self._announcer.starts(run)
         run.move(
-            FlowState.RUNNING if flow.state is FlowState.ACCEPTED else flow.state,
+            FlowState.RUNNING if is_new else flow.state,
             {"result": {"resumed": resumed, "epoch": flow.epoch}},
+            "started_at" if is_new else None,
             fingerprint=digest,
         )
         LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
@@ -279,9 +280,9 @@ class Conductor:
         position = run.move(
             verdict.state,
             detail,
+            "ended_at",
             reason=verdict.reason,
             leftovers={"atoms": list(verdict.leftovers), "skipped": list(run.flow.skipped)},
-            ended_at=clock.now(),
             **_next_undo(run.flow, verdict.state),
         )
         run.wait_durable(position)

@@ -144,11 +144,17 @@ class Run:
         """Whether the conductor has asked this run to stop where it is."""
         return self._stopping.is_set()
 
-    def move(self, state: FlowState, detail: dict[str, Any] | None = None, **columns: object) -> int:
-        """Save a transition of the flow itself, with further columns of its row; return the position."""
+    def move(
+        self, state: FlowState, detail: dict[str, Any] | None, stamp: str | None, **columns: object
+    ) -> int:
+        """Save a transition of the flow itself, with further columns of its row; return the position.
+
+        ``stamp`` names the column that has its moment, so that row and history go by one clock.
+        """
         with self._telling:
             event = self._recorder.tell(None, state, detail)
             row: Row = {"state": state.value, **columns}
+            row |= {} if stamp is None else {stamp: event["at"]}
             return self._writer.put(Save(self.owner, events=[event], flow=row))
 
     def wait_durable(self, position: int) -> None:

@@ -40,6 +40,8 @@ def test_a_flow_with_its_tasks_and_events(caller: Caller) -> None:
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["task"] for event in events} == {None, *(task["name"] for task in flow["tasks"])}
     assert (events[-1]["task"], events[-1]["to"]) == (None, "success")
+    assert [flow["created_at"], flow["started_at"]] == [event["at"] for event in events[:2]]
+    assert flow["ended_at"] == events[-1]["at"], "flow and history go by one clock"
     for link in flow["links"]:
         assert caller._client.get(link["href"], headers=caller._headers).status_code == 200
 
