@@ -154,13 +154,15 @@ def test_a_copy_whose_cgsnapshot_and_group_are_gone_is_deleted_alone(w: World) -
 
 
 def test_one_run_removes_what_hangs_together_one_after_the_other(w: World) -> None:
-    """Two copies of a volume with a record, and of one without a record in a group without one."""
+    """Copies of a volume with a record, and of one without in such a group; two members of one with one."""
     living, group_id, volume_id = w.make(w.accept_volume()), mint(), mint()
+    drift.member_orphan(w)
+    drift.member_orphan(w)
     w.driver.create_group(group_id)
     w.driver.create_volume(drift.VolumeSpec(volume_id, 1, group_id))
     for of, group in ((living, None), (volume_id, group_id)) * 2:
         drift.copy_orphan(w, of, group)
-    assert len(found(w)) == 6
+    assert len(found(w)) == 8
     named = [repair.repair(w.desk, CALLER, found(w), dry_run=False)[1]]
     while waiting := [one for one in named[-1] if one.state == repair.LATER]:
         ended = [w.finish(Accepted(one.flow_id, "")).state for one in named[-1] if one.flow_id is not None]

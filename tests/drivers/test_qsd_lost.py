@@ -99,8 +99,11 @@ def test_nothing_is_made_of_it(bench: Bench, cut: Cut) -> None:
         lambda: driver.restore("r", [copy]),
         lambda: driver.move_volume(V0, None),
         lambda: driver.extend_volume(V0, 2),
+        lambda: driver.compact_volume(V0, 1.0),
     ):
         _refuses(call, gone.name)
+    lose(bench, -1)
+    _refuses(lambda: driver.serve_file(V0), f"L{bench.manifest('g').volumes['v0'].leaf}.qcow2")
     assert driver.inventory().volumes == {"v0", "v1"}
     assert read(driver, V0) == b"\4" * BLOCK
 
@@ -118,8 +121,8 @@ def test_a_copy_that_is_whole_outlives_the_loss_above_it(bench: Bench, cut: Cut)
     assert read(driver, VolumeSpec("clone", 1)) == b"\2" * BLOCK
     driver.restore("r", [cut[0][0]])
     driver.finish_restore("r", [cut[0][0]])
-    assert read(driver, V0) == b"\1" * BLOCK
     assert driver.inventory().problems == ()
+    assert read(driver, V0) == b"\1" * BLOCK
 
 
 def test_a_restore_over_a_loss_is_undone(bench: Bench, cut: Cut) -> None:
@@ -154,13 +157,16 @@ def test_what_goes_while_somebody_looks_is_not_lost(
     )
 
 
-def test_a_prepared_overlay_that_is_gone_is_made_again(bench: Bench, cut: Cut) -> None:
+@pytest.mark.parametrize("is_served", [True, False])
+def test_a_prepared_overlay_that_is_gone_is_made_again(bench: Bench, cut: Cut, is_served: bool) -> None:
     snapshots = snapshots_of([V0, V1], "late")
     for snapshot in snapshots:
         bench.driver.prepare(snapshot)
     held = bench.manifest("g").volumes["v0"].pending[snapshots[0].id]
     (bench.state_dir / "homes" / "g" / f"L{held.layer}.qcow2").unlink()
-    bench.driver.cut("late", "g", snapshots)
-    write(bench.driver, V0, 9)
-    assert read_snapshot(bench.driver, snapshots[0]) == b"\4" * BLOCK
+    driver = bench.driver if is_served else started_again(bench)
+    assert driver.inventory().problems == ()
+    driver.cut("late", "g", snapshots)
+    write(driver, V0, 9)
+    assert read_snapshot(driver, snapshots[0]) == b"\4" * BLOCK
     assert read(started_again(bench), V0) == b"\11" * BLOCK

@@ -209,7 +209,8 @@ def _match_layers(home: Home) -> set[str]:
         missing += asleep(volume, home.cloned, nodes)
         for held in volume.pending.values():
             owner[held.layer] = volume.id
-            if held.layer not in nodes:
+            # One that is gone is made again by the cut, and holds nothing.
+            if held.layer not in nodes and home.path(held.layer).exists():
                 missing.append(Opened(held.layer))
     refused = graph.open_all(missing)
     broken: dict[str, str] = {}

@@ -193,7 +193,8 @@ def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_
     if fits and home.path(held.layer).exists():
         return
     _arm(home, graph, volume, snapshot_id, held.cgsnapshot_id)
-    graph.close(held.layer)
+    if held.layer in graph.nodes():
+        graph.close(held.layer)
     home.remove_files(held.layer)
 
 
