@@ -58,7 +58,7 @@ def _lines(flow: Flow, depth: int) -> Iterator[str]:
 
 def _symbols(step: atom.Atom) -> str:
     injected = set(step.inject or ())
-    needed = sorted((set(step.rebind) | set(step.revert_rebind)) - COLLABORATORS - injected)
+    needed = sorted({*step.rebind.values(), *step.revert_rebind.values()} - COLLABORATORS - injected)
     made = f" -> {', '.join(sorted(step.provides))}" if step.provides else ""
     return f" ({', '.join(needed)}){made}"
 

@@ -25,13 +25,16 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     ``atom`` is the step's stored name, such as ``quota.reserve``: renaming one
     would make stored flows run it twice. A step that is repeated for the
     members of a group is made with ``member``, the symbols of that member, and
-    has that one of them in brackets behind its name which ``key`` says. One from
-    which there is no way back is not ``is_cancellable``: whoever cancels the flow
-    by then comes too late, and it goes on to its end.
+    has that one of them in brackets behind its name which ``key`` says. ``reads``
+    tells for arguments under which other name their symbol stands in the story:
+    so one step serves two stories. One from which there is no way back is not
+    ``is_cancellable``: whoever cancels the flow by then comes too late, and it
+    goes on to its end.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
+    reads: ClassVar[Mapping[str, str]] = {}
     is_cancellable: ClassVar[bool] = True
 
     # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
@@ -39,7 +42,8 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
 
     def __init__(self, member: Mapping[str, str | None] | None = None) -> None:
         name = self.atom if member is None else f"{self.atom}[{member[self.key]}]"
-        super().__init__(name=name, inject=None if member is None else dict(member))
+        inject = None if member is None else dict(member)
+        super().__init__(name=name, rebind=dict(self.reads), inject=inject)
         self._run: Run | None = None
 
     def bind(self, run: Run) -> None:

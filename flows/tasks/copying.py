@@ -19,10 +19,10 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.quota import ledger
 from cgflow.status import Status
-from flows.asking import ask, expect_no_snapshot, expect_no_volume, expect_volume
+from flows.asking import ask, expect_no_volume, expect_volume
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import cloning_driver
-from flows.tasks.driver import CutGroup, Drivers, group_driver
+from flows.tasks.driver import CutGroup, DeleteSnapshot, Drivers, PrepareSnapshot
 from flows.tasks.record import Commit
 
 Copied = Mapping[str, dict[str, Any]]
@@ -60,41 +60,14 @@ class CreateVolumes(Task):
             volume.ROWS.destroy(session, list(copied), flow_id)
 
 
-class SourceCopy(Task):
-    """Base of the steps that make the copy of one source.
-
-    Revert: remove the copy, whatever became of it.
-    """
-
-    def revert(
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        volume_id: str,
-        snapshot_id: str,
-        **_: object,
-    ) -> None:
-        _drop(drivers, host, SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id))
+SOURCE = {"group_id": "source_group_id", "resource_id": "cut_id"}
+"""Where a story that cuts another group has what a cgsnapshot's own story has under its own names."""
 
 
-class PrepareSource(SourceCopy):
+class PrepareSource(PrepareSnapshot):
     """Do the slow work for the copy of one source, outside the cut."""
 
-    atom = "driver.prepare"
-
-    def execute(
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        volume_id: str,
-        snapshot_id: str,
-    ) -> None:
-        spec = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
-        ask(group_driver(drivers, host).prepare, spec)
+    reads = SOURCE
 
 
 class CutSource(CutGroup):
@@ -103,30 +76,8 @@ class CutSource(CutGroup):
     Revert: remove every copy that the cut may have made.
     """
 
+    reads = SOURCE
     default_provides: str | None = None
-
-    def execute(
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        members: list[dict[str, str]],
-        level: str | None = None,
-        promised: str | None = None,
-    ) -> dict[str, Any]:
-        return super().execute(drivers, host, source_group_id, cut_id, members, level, promised)
-
-    def revert(  # type: ignore[override]  # a step is called by the names in its signature
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        members: list[dict[str, str]],
-        **_: object,
-    ) -> None:
-        super().revert(drivers, host, source_group_id, cut_id, members)
 
 
 class CloneMember(Task):
@@ -162,24 +113,13 @@ class CloneMember(Task):
         expect_no_volume(drivers[host], made)
 
 
-class DropSource(Task):
+class DropSource(DeleteSnapshot):
     """Remove the copy of one source, of which the new volume is independent.
 
     Revert: nothing comes back, and nothing needs it: the new volume goes as well.
     """
 
-    atom = "driver.delete_snapshot"
-
-    def execute(
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        volume_id: str,
-        snapshot_id: str,
-    ) -> None:
-        _drop(drivers, host, SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id))
+    reads = SOURCE
 
 
 class CommitCopy(Commit):
@@ -196,9 +136,3 @@ class CommitCopy(Commit):
             volume.ROWS.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
             consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
             release_others(session, flow_id, claims)
-
-
-def _drop(drivers: Drivers, host: str, spec: SnapshotSpec) -> None:
-    driver = group_driver(drivers, host)
-    ask(driver.delete_snapshot, spec)
-    expect_no_snapshot(driver, spec)

@@ -10,20 +10,16 @@ it away any more: it may be all that still holds what the members held.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import cgsnapshot, snapshot
-from cgflow.drivers.contract import SnapshotSpec
 from cgflow.engine.task import Task
 from cgflow.quota import ledger
-from cgflow.scheduler.placement import Placement
-from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.asking import ask
-from flows.tasks.copying import CutSource, PrepareSource, SourceCopy
-from flows.tasks.driver import Drivers, group_driver
+from flows.tasks.copying import SOURCE, CutSource
+from flows.tasks.driver import Drivers, MemberCopy, PrepareSnapshot, TakeSnapshot
 from flows.tasks.placement import ScheduleCgsnapshot
 from flows.tasks.record import add_snapshots
 
@@ -42,18 +38,7 @@ class ScheduleSafety(ScheduleCgsnapshot):
     Revert: nothing was changed.
     """
 
-    def execute(  # type: ignore[override]  # a step is called by the names in its signature
-        self,
-        database: Database,
-        drivers: Drivers,
-        placement: Placement,
-        settings: Settings,
-        host: str,
-        cut_id: str,
-        sizes: list[int],
-        level: str,
-    ) -> str | None:
-        return super().execute(database, drivers, placement, settings, host, cut_id, sizes, level)
+    reads: ClassVar[Mapping[str, str]] = {"resource_id": SOURCE["resource_id"]}
 
 
 class CreateSafety(Task):
@@ -95,28 +80,30 @@ class CreateSafety(Task):
             cgsnapshot.ROWS.destroy(session, [cut_id], flow_id)
 
 
-class SafetyCopy(SourceCopy):
+class SafetyCopy(MemberCopy):
     """Base of the steps that make one member's copy.
 
     Revert: remove the copy, whatever became of it, unless it is kept.
     """
+
+    reads = SOURCE
 
     def revert(  # type: ignore[override]  # a step is called by the names in its signature
         self,
         database: Database,
         drivers: Drivers,
         host: str,
-        source_group_id: str,
-        cut_id: str,
+        group_id: str,
+        resource_id: str,
         volume_id: str,
         snapshot_id: str,
         **_: object,
     ) -> None:
-        if not is_kept(database, cut_id):
-            super().revert(drivers, host, source_group_id, cut_id, volume_id, snapshot_id)
+        if not is_kept(database, resource_id):
+            super().revert(drivers, host, group_id, resource_id, volume_id, snapshot_id)
 
 
-class PrepareSafety(SafetyCopy, PrepareSource):
+class PrepareSafety(SafetyCopy, PrepareSnapshot):
     """Do the slow work for one member's copy, outside the cut."""
 
 
@@ -133,31 +120,17 @@ class CutSafety(CutSource):
         database: Database,
         drivers: Drivers,
         host: str,
-        source_group_id: str,
-        cut_id: str,
+        group_id: str,
+        resource_id: str,
         members: list[dict[str, str]],
         **_: object,
     ) -> None:
-        if not is_kept(database, cut_id):
-            super().revert(drivers, host, source_group_id, cut_id, members)
+        if not is_kept(database, resource_id):
+            super().revert(drivers, host, group_id, resource_id, members)
 
 
-class TakeSafety(SafetyCopy):
+class TakeSafety(SafetyCopy, TakeSnapshot):
     """Verify that one member's copy is there and can be read."""
-
-    atom = "driver.snapshot"
-
-    def execute(
-        self,
-        drivers: Drivers,
-        host: str,
-        source_group_id: str,
-        cut_id: str,
-        volume_id: str,
-        snapshot_id: str,
-    ) -> dict[str, Any]:
-        spec = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
-        return ask(group_driver(drivers, host).snapshot, spec)
 
 
 class KeepSafety(Task):
