@@ -28,7 +28,8 @@ _CONF = """\
 [DEFAULT]
 log_file = {folder}/keystone.log
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
 [database]
 connection = sqlite:///{folder}/keystone.db
 [fernet_tokens]
@@ -52,6 +53,8 @@ class Keystone:
         admin = Session(self.auth("admin", "admin", ADMIN_PASSWORD))
         self._api = Adapter(admin, endpoint_override=url)
         self._roles = {role["name"]: role["id"] for role in self._get("/roles")["roles"]}
+        self._made("region", {"id": REGION})
+        self._serve_at("identity", "keystone", url)
         self.user("cgflow", self.project("service"), "admin", "service")
 
     def auth(self, user: str, project: str, password: str) -> Password:
@@ -103,9 +106,7 @@ class Keystone:
     def serve_volumes_at(self, url: str) -> None:
         """Tell clients where the volume service is, whichever of its types they look for."""
         for kind in ("volumev3", "block-storage"):
-            service_id = self._made("service", {"name": f"cgflow-{kind}", "type": kind})
-            endpoint = {"service_id": service_id, "interface": "public", "url": url, "region_id": REGION}
-            self._made("endpoint", endpoint)
+            self._serve_at(kind, f"cgflow-{kind}", url)
 
     def authtoken(self) -> str:
         """Return the configuration with which a service validates tokens here."""
@@ -134,6 +135,12 @@ service_token_roles_required = true
         words = [self._programs / "python", "-P", EXPIRED, user_id, project_id]
         return run(words, self.folder).stdout.strip()
 
+    def _serve_at(self, kind: str, name: str, url: str) -> None:
+        service_id = self._made("service", {"name": name, "type": kind})
+        for interface in ("public", "internal", "admin"):
+            endpoint = {"service_id": service_id, "interface": interface, "url": url, "region_id": REGION}
+            self._made("endpoint", endpoint)
+
     def _made(self, noun: str, fields: dict[str, object]) -> str:
         return str(self._api.post(f"/{noun}s", json={noun: fields}).json()[noun]["id"])
 
@@ -145,18 +152,8 @@ service_token_roles_required = true
 def keystone(folder: Path) -> Iterator[Keystone]:
     """Run a keystone with its state in an empty folder."""
     programs = environment("keystone", *PACKAGES)
-    conf = folder / "keystone.conf"
-    conf.write_text(_CONF.format(folder=folder))
-    manage = (programs / "keystone-manage", "--config-file", conf)
-    template = programs.parent / "synchronized.db"
-    with held(programs.parent):
-        if not template.exists():
-            run([*manage, "db_sync"], folder)
-            shutil.copy(folder / "keystone.db", template)
-    shutil.copy(template, folder / "keystone.db")
-    user, group = str(os.geteuid()), str(os.getegid())
-    for kind in ("fernet", "credential"):
-        run([*manage, f"{kind}_setup", "--keystone-user", user, "--keystone-group", group], folder)
+    shutil.copytree(_bootstrapped(programs), folder, dirs_exist_ok=True)
+    (folder / "keystone.conf").write_text(_CONF.format(folder=folder))
     with (folder / "stderr.log").open("w") as complaints:
         process = subprocess.Popen(
             [programs / "python", "-P", SERVE],
@@ -169,12 +166,29 @@ def keystone(folder: Path) -> Iterator[Keystone]:
         try:
             url = _ready(process)
             assert url, f"keystone did not start: {(folder / 'stderr.log').read_text()[-2000:]}"
-            known_at = [f"--bootstrap-{side}-url={url}" for side in ("public", "internal", "admin")]
-            asked = (f"--bootstrap-password={ADMIN_PASSWORD}", f"--bootstrap-region-id={REGION}", *known_at)
-            run([*manage, "bootstrap", *asked], folder)
             yield Keystone(url, folder, programs)
         finally:
             process.kill()
+
+
+def _bootstrapped(programs: Path) -> Path:
+    """Return a folder to copy, with the state of a keystone that has an administrator and no address yet."""
+    made = programs.parent / "bootstrapped"
+    with held(programs.parent):
+        if not made.exists():
+            folder = programs.parent / "bootstrapping"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            conf = folder / "keystone.conf"
+            conf.write_text(_CONF.format(folder=folder))
+            manage = (programs / "keystone-manage", "--config-file", conf)
+            run([*manage, "db_sync"], folder)
+            owner = ("--keystone-user", str(os.geteuid()), "--keystone-group", str(os.getegid()))
+            for kind in ("fernet", "credential"):
+                run([*manage, f"{kind}_setup", *owner], folder)
+            run([*manage, "bootstrap", f"--bootstrap-password={ADMIN_PASSWORD}"], folder)
+            folder.rename(made)
+    return made
 
 
 def _ready(process: subprocess.Popen[str]) -> str:
