@@ -35,6 +35,7 @@ from tests.support.rearranging import (
     restore,
     undo,
 )
+from tests.support.turns import in_turns
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -114,6 +115,8 @@ OPERATIONS = {
     ),
 }
 CASES = [(name, point) for name, operation in OPERATIONS.items() for point in operation.points.split()]
+# Who dies: the process alone, or the daemons with it.
+WHO = ("process", "both")
 UNDOABLE = [(name, point) for name, point in CASES if OPERATIONS[name].undo not in (None, nothing)]
 
 
@@ -202,11 +205,10 @@ def test_the_list_of_points_is_complete(scene, name):
     assert look(scene, driver) == operation.after(scene)
 
 
-@pytest.mark.parametrize("with_daemons", [False, True], ids=["process", "both"])
-@pytest.mark.parametrize(("name", "point"), CASES)
-def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, with_daemons):
+@pytest.mark.parametrize(("name", "point", "who"), [(*case, who) for case, who in in_turns(CASES, WHO)])
+def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, who):
     operation = OPERATIONS[name]
-    dies(scene, operation, point, with_daemons=with_daemons)
+    dies(scene, operation, point, with_daemons=who == "both")
     driver = scene.bench.start()
     assert driver.wait_until_swept(30)
     found = look(scene, driver)
@@ -219,12 +221,11 @@ def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, with_da
         assert len(set(found.values())) == 1
 
 
-@pytest.mark.parametrize("with_daemons", [False, True], ids=["process", "both"])
-@pytest.mark.parametrize(("name", "point"), UNDOABLE)
-def test_what_was_broken_off_is_undone(scene, name, point, with_daemons):
+@pytest.mark.parametrize(("name", "point", "who"), [(*case, who) for case, who in in_turns(UNDOABLE, WHO, 1)])
+def test_what_was_broken_off_is_undone(scene, name, point, who):
     operation = OPERATIONS[name]
     homes = {path.name for path in (scene.bench.state_dir / "homes").iterdir()}
-    dies(scene, operation, point, with_daemons=with_daemons)
+    dies(scene, operation, point, with_daemons=who == "both")
     driver = scene.bench.start()
     operation.undo(driver, scene)
     assert look(scene, driver) == PLAIN

@@ -214,11 +214,13 @@ CALLS = {
 
 @pytest.mark.parametrize("case", CALLS)
 def test_what_a_stale_call_would_do_is_refused_by_the_storage(
-    case: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id is the same, but the flow is over: nobody would look for what the call makes or removes."""
     operation, stop_at, new = CALLS[case]
-    job = Job(str(tmp_path), database_url, operation, "", stop_at, failing=case == "undoing")
+    job = Job(
+        str(tmp_path), f"sqlite:///{tmp_path / 'test.db'}", operation, "", stop_at, failing=case == "undoing"
+    )
     assert play(job, monkeypatch, new) == ([], FlowState.REVERTED)
 
 

@@ -11,7 +11,6 @@ that were; otherwise the moments are sampled, always the same ones.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
@@ -19,10 +18,10 @@ import pytest
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_cases import Case, Prepared, every, prepare, sweep
+from tests.support.turns import IS_FULL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-IS_FULL = os.environ.get("CGFLOW_SWEEP") == "full"
 # The last one is so short that wide steps would pass over it.
 CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
 # What the others do for the most part by the same steps: each of them is played in two of these, in turns.
@@ -32,12 +31,12 @@ Make = Callable[[Prepared, int], Case]
 
 # What happens, with how many moments from one case to the next: for the closely looked at, for the others.
 MODES: dict[str, tuple[Make, int, int]] = {
-    "forward": (lambda _, n: Case((n,)), 4, 17),
-    "undo": (lambda it, n: Case((n,), (it.late,)), 13, 41),
-    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 23, 53),
+    "forward": (lambda _, n: Case((n,)), 5, 23),
+    "undo": (lambda it, n: Case((n,), (it.late,)), 19, 59),
+    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 31, 71),
     "once": (lambda it, n: Case((n,), (it.late,), once=True), 29, 59),
     "stuck": (lambda it, n: Case((n,), (it.late, it.undo), stuck=True), 23, 53),
-    "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 17, 23),
+    "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 23, 31),
     "twice in undo": (lambda it, n: Case((n, 1 + n * 7 % 83), (it.late,)), 31, 61),
 }
 

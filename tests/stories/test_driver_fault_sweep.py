@@ -136,7 +136,7 @@ def test_a_call_that_fails_while_doing(
     """S123, S129."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
-        for failing in failings(calls_of(w, faults, operation)):
+        for failing in failings(operation, calls_of(w, faults, operation)):
             target = SCRIPTS[operation].arrange(w)
             before = SCRIPTS[operation].start(w)
             faults.begin(failing.fault())
@@ -160,7 +160,7 @@ def test_a_call_that_fails_while_undoing(
     with sabotaged(monkeypatch) as sabotage, swept(tmp_path, monkeypatch) as (w, faults):
         doing, whole = calls_there_and_back(w, faults, operation, sabotage)
         assert whole > doing, "the undo made no driver call"
-        for failing in failings(whole, after=doing):
+        for failing in failings(operation, whole, after=doing):
             undoing(w, faults, sabotage, operation, failing, problems, ends)
     assert problems == []
     assert all(ends[kind, FlowState.ROLLBACK_FAILED] for kind in ("final", "ambiguous", "hang", "lie")), ends
@@ -204,7 +204,7 @@ def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
     """A delete ends in ``error_deleting``, with what is left still listed; asked again it finishes (S125)."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
-        for failing in failings(calls_of(w, faults, operation)):
+        for failing in failings(operation, calls_of(w, faults, operation)):
             target = SCRIPTS[operation].arrange(w)
             before = SCRIPTS[operation].start(w)
             faults.begin(failing.fault(always=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from cgflow.status import FlowState
 from flows import asking
 from tests.stories.scripts import SCRIPTS, Start
 from tests.support import content
+from tests.support.turns import IS_FULL
 from tests.support.world import World
 
 WAYS: tuple[tuple[Kind, When], ...] = (
@@ -31,8 +31,13 @@ WAYS: tuple[tuple[Kind, When], ...] = (
     ("hang", "after"),
     ("lie", "before"),
 )
+# Each has one of every kind in it that leaves an undo undone.
+HALVES = (
+    {("final", "before"), ("ambiguous", "after"), ("hang", "before"), ("lie", "before")},
+    {("final", "after"), ("ambiguous", "before"), ("hang", "after"), ("busy", "before"), ("lie", "before")},
+)
+CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
 DEADLINE_S = 0.01
-IS_FULL = os.environ.get("CGFLOW_SWEEP") == "full"
 
 
 class Recording(Faults):
@@ -74,20 +79,24 @@ class Failing:
         return Fault(self.call, self.kind, when=self.when, nth=self.nth, times=times, deadline_s=DEADLINE_S)
 
 
-def failings(calls: Counter[str], after: Counter[str] | None = None) -> Iterator[Failing]:
+def failings(operation: str, calls: Counter[str], after: Counter[str] | None = None) -> Iterator[Failing]:
     """Return ways for each of these calls to fail; those ``after`` others are numbered on from them.
 
-    The first of a name fails in every way. Those behind it, which the same code
-    makes for the next member, take turns of two ways, unless all is asked for.
+    With a cgsnapshot's own operations the first call of a name fails in every
+    way, with others in half of them, the halves taking turns. The calls behind
+    it, which the same code makes for the next member, fail in one way. If all
+    is asked for, every call fails in every way.
     """
     passed = after or Counter()
-    for call, count in sorted(calls.items()):
+    turn = sorted(SCRIPTS).index(operation)
+    for number, (call, count) in enumerate(sorted(calls.items())):
         first = passed[call] + 1
+        half = HALVES[(turn + number) % 2]
         for nth in range(first, count + 1):
-            turns = {(2 * nth) % len(WAYS), (2 * nth + 1) % len(WAYS)}
-            for number, (kind, when) in enumerate(WAYS):
-                if IS_FULL or nth == first or number in turns:
-                    yield Failing(call, nth, kind, when)
+            for kind, way in enumerate(WAYS):
+                is_first = nth == first and (operation in CLOSELY or way in half)
+                if IS_FULL or is_first or (nth != first and kind == (turn + number + nth) % len(WAYS)):
+                    yield Failing(call, nth, *way)
 
 
 @contextmanager
