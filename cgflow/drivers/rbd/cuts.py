@@ -15,7 +15,7 @@ from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.evidence import evidence
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.pool import Pool, need_image, need_no_restore, volumes_of
-from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord
+from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord, Written
 from cgflow.errors import FinalDriverError
 
 GROUP_SNAPSHOT = "rbd group snap create"
@@ -26,7 +26,7 @@ class Cuts(Pool):
     """What leads to a cut, and the cut."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
-        key = CopyRecord.key(snapshot.volume_id, snapshot.id)
+        key = _key(snapshot)
         with self._locks.hold(*volumes_of([snapshot])):
             volume = self._records.volume(snapshot.volume_id)
             found = self._records.find(CopyRecord, key)
@@ -52,7 +52,14 @@ class Cuts(Pool):
             volumes_of(snapshots) if group_id is None else [f"group {group_id}", *volumes_of(snapshots)]
         )
         with self._locks.hold(*names_of_locks):
-            copies = self._prepared(cgsnapshot_id, snapshots)
+            written = self._records.at(
+                [
+                    CutRecord.key(cgsnapshot_id),
+                    *(_key(snapshot) for snapshot in snapshots),
+                    *(VolumeRecord.key(snapshot.volume_id) for snapshot in snapshots),
+                ]
+            )
+            copies = _prepared(written, cgsnapshot_id, snapshots)
             done = [copy.evidence for copy in copies.values() if copy.evidence is not None]
             if done:
                 if len(done) < len(copies):
@@ -60,30 +67,12 @@ class Cuts(Pool):
                         f"{cgsnapshot_id} was cut already, of {len(done)} of these members"
                     )
                 return dict(done[0])
-            self._need_ready(snapshots)
+            _need_ready(written, snapshots)
             if group_id is None or len(snapshots) == 1:
                 return self._cut_one(copies)
-            return self._cut_group(cgsnapshot_id, group_id, copies)
-
-    def _prepared(self, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
-        keys = {CopyRecord.key(snapshot.volume_id, snapshot.id): snapshot for snapshot in snapshots}
-        found = self._records.read(CopyRecord, keys)
-        for key, snapshot in keys.items():
-            if key not in found:
-                raise FinalDriverError(
-                    f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared"
-                )
-            _need_cut_of(replace(snapshot, cgsnapshot_id=cgsnapshot_id), found[key])
-        return {key: found[key] for key in keys}
-
-    def _need_ready(self, snapshots: list[SnapshotSpec]) -> None:
-        keys = {VolumeRecord.key(snapshot.volume_id): snapshot for snapshot in snapshots}
-        found = self._records.read(VolumeRecord, keys)
-        for key, snapshot in keys.items():
-            if key not in found:
-                raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
-            _need_member(snapshot, found[key])
-            need_no_restore(snapshot.volume_id, found[key])
+            return self._cut_group(
+                cgsnapshot_id, group_id, copies, written.find(CutRecord, CutRecord.key(cgsnapshot_id))
+            )
 
     def _cut_one(self, copies: dict[str, CopyRecord]) -> JSON:
         ((key, copy),) = copies.items()
@@ -97,9 +86,10 @@ class Cuts(Pool):
         self._records.write({key: replace(copy, evidence=told)})
         return told
 
-    def _cut_group(self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord]) -> JSON:
+    def _cut_group(
+        self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord], earlier: CutRecord | None
+    ) -> JSON:
         group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
-        earlier = self._records.find(CutRecord, key)
         wanted = [copy.image for copy in copies.values()]
         members = self._session.call("group_images", group=group)
         strange = sorted(set(wanted) - set(members))
@@ -118,6 +108,30 @@ class Cuts(Pool):
         told = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
         self._records.write({place: replace(copy, evidence=told) for place, copy in copies.items()})
         return told
+
+
+def _key(snapshot: SnapshotSpec) -> str:
+    return CopyRecord.key(snapshot.volume_id, snapshot.id)
+
+
+def _prepared(written: Written, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
+    copies = {}
+    for snapshot in snapshots:
+        copy = written.find(CopyRecord, _key(snapshot))
+        if copy is None:
+            raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
+        _need_cut_of(replace(snapshot, cgsnapshot_id=cgsnapshot_id), copy)
+        copies[_key(snapshot)] = copy
+    return copies
+
+
+def _need_ready(written: Written, snapshots: list[SnapshotSpec]) -> None:
+    for snapshot in snapshots:
+        volume = written.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
+        if volume is None:
+            raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
+        _need_member(snapshot, volume)
+        need_no_restore(snapshot.volume_id, volume)
 
 
 def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:

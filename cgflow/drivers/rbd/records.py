@@ -128,6 +128,10 @@ class Written:
 
     texts: Mapping[str, str]
 
+    def find(self, kind: type[Kind], key: str) -> Kind | None:
+        """Return one record, if it was there."""
+        return _of(kind, self.texts[key]) if key in self.texts else None
+
     def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
         """Return all records of a kind, by what follows the prefix in their keys."""
         found = {key: text for key, text in self.texts.items() if key.startswith(prefix)}
@@ -146,8 +150,11 @@ class Records:
 
     def read(self, kind: type[Kind], keys: Iterable[str]) -> dict[str, Kind]:
         """Return those records that are there, by key."""
-        found = self._session.call("keys_read", object=OBJECT, keys=list(keys))
-        return {key: _of(kind, text) for key, text in found.items()}
+        return self.at(keys).all(kind, "")
+
+    def at(self, keys: Iterable[str]) -> Written:
+        """Return those records that are there, of whatever kinds, as they are at one moment."""
+        return Written(self._session.call("keys_read", object=OBJECT, keys=list(keys)))
 
     def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
         """Return all records of a kind, by what follows the prefix in their keys."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import rbd
 
 from .cluster import Cluster
+from .headers import images_of
 from .images import image_locks, image_stats, snap_remove
 
 Progress = Callable[[], None]
@@ -27,7 +27,10 @@ def group_names(cluster: Cluster, _: Progress) -> list[str]:
 
 def group_images(cluster: Cluster, _: Progress, group: str) -> list[str]:
     """Return the names of a group's images. Raises: rbd.ObjectNotFound, if there is no such group."""
-    return [image["name"] for image in rbd.Group(cluster.io, group).list_images()]
+    found = images_of(cluster, group)
+    return (
+        found if found is not None else [each["name"] for each in rbd.Group(cluster.io, group).list_images()]
+    )
 
 
 def group_create(cluster: Cluster, _: Progress, group: str) -> None:
@@ -76,18 +79,18 @@ def group_cut(
         state = None
     taken: dict[str, float] | None = None
     if state is None:
-        with ThreadPoolExecutor(1) as pool:
-            # Looked at meanwhile, for it takes as long as the monitors do.
-            looked = pool.submit(image_locks, cluster, progress, images)
-            at, began = time.time(), time.monotonic()
-            try:
-                members.create_snap(snap)
-            except rbd.Error as error:
-                # A part that was made before another failed is of no use to anybody.
-                _remove(members, snap)
-                return {"refused": str(error)}
-            taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
-        bare = sorted(name for name, has_lock in looked.result().items() if not has_lock)
+        at, began = time.time(), time.monotonic()
+        try:
+            members.create_snap(snap)
+        except rbd.Error as error:
+            # A part that was made before another failed is of no use to anybody.
+            _remove(members, snap)
+            return {"refused": str(error)}
+        taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
+        # Looked at afterwards: nothing is frozen any more, and what was taken away meanwhile is seen.
+        bare = sorted(
+            name for name, has_lock in image_locks(cluster, progress, images).items() if not has_lock
+        )
         if bare:
             _remove(members, snap)
             return {

@@ -11,6 +11,7 @@ from typing import Any
 import rbd
 
 from .cluster import Cluster
+from .headers import features_of
 
 Progress = Callable[[], None]
 
@@ -33,13 +34,14 @@ def image_stats(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, An
 
 def image_locks(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, bool]:
     """Return whether images have the feature exclusive-lock. Raises: rbd.ImageNotFound."""
+    told = features_of(cluster, names)
 
-    def has_lock(name: str) -> bool:
+    def asked(name: str) -> int:
         with rbd.Image(cluster.io, name, read_only=True) as image:
-            return bool(image.features() & rbd.RBD_FEATURE_EXCLUSIVE_LOCK)
+            return int(image.features())
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(names, pool.map(has_lock, names), strict=True))
+    told |= {name: asked(name) for name in names if name not in told}
+    return {name: bool(features & rbd.RBD_FEATURE_EXCLUSIVE_LOCK) for name, features in told.items()}
 
 
 def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:

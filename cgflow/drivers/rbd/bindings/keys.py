@@ -5,7 +5,7 @@ Several keys change in one operation or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import rados
 
@@ -16,23 +16,12 @@ _PAGE = 1000
 
 def keys_read(cluster: Cluster, _: Callable[[], None], object: str, keys: list[str]) -> dict[str, str]:
     """Return the values of those keys that are there."""
-    with rados.ReadOpCtx() as operation:
-        found, _code = cluster.io.get_omap_vals_by_keys(operation, tuple(keys))
-        return _values(cluster, operation, object, found)
+    return _decoded(read(cluster, object, keys))
 
 
 def keys_list(cluster: Cluster, _: Callable[[], None], object: str, prefix: str) -> dict[str, str]:
     """Return all keys that begin so, with their values."""
-    everything: dict[str, str] = {}
-    after = ""
-    while True:
-        with rados.ReadOpCtx() as operation:
-            found, _code = cluster.io.get_omap_vals(operation, after, prefix, _PAGE)
-            page = _values(cluster, operation, object, found)
-        everything.update(page)
-        if len(page) < _PAGE:
-            return everything
-        after = max(page)
+    return _decoded(listed(cluster, object, prefix))
 
 
 def keys_write(
@@ -51,9 +40,34 @@ def keys_write(
                 raise
 
 
-def _values(cluster: Cluster, operation: object, name: str, found: object) -> dict[str, str]:
+def read(cluster: Cluster, name: str, keys: Iterable[str]) -> dict[str, bytes]:
+    """Return the values of those keys of an object that are there."""
+    with rados.ReadOpCtx() as operation:
+        found, _code = cluster.io.get_omap_vals_by_keys(operation, tuple(keys))
+        return _values(cluster, operation, name, found)
+
+
+def listed(cluster: Cluster, name: str, prefix: str) -> dict[str, bytes]:
+    """Return all keys of an object that begin so, with their values."""
+    everything: dict[str, bytes] = {}
+    after = ""
+    while True:
+        with rados.ReadOpCtx() as operation:
+            found, _code = cluster.io.get_omap_vals(operation, after, prefix, _PAGE)
+            page = _values(cluster, operation, name, found)
+        everything.update(page)
+        if len(page) < _PAGE:
+            return everything
+        after = max(page)
+
+
+def _values(cluster: Cluster, operation: object, name: str, found: object) -> dict[str, bytes]:
     try:
         cluster.io.operate_read_op(operation, name)
     except rados.ObjectNotFound:
         return {}
-    return {key: (value or b"").decode() for key, value in found}  # type: ignore[attr-defined]
+    return {key: value or b"" for key, value in found}  # type: ignore[attr-defined]
+
+
+def _decoded(values: dict[str, bytes]) -> dict[str, str]:
+    return {key: value.decode() for key, value in values.items()}
