@@ -11,7 +11,6 @@ import errno
 import hashlib
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +43,10 @@ def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
     then use the room that is kept aside for this, so that deleting always works.
     Raises: OSError.
     """
-    # Read back first: keys that are numbers become texts, which sort otherwise.
-    body = json.loads(json.dumps(asdict(manifest)))
-    checksum = _checksum(json.dumps(body, sort_keys=True))
-    whole = json.dumps({"format": FORMAT, "checksum": checksum, "body": body}, sort_keys=True)
+    # Read back first: keys that are numbers become texts, which sort otherwise. The records are given as
+    # they are: a copy of them took two thirds of the time, for each copy that is prepared and each cut.
+    body = json.dumps(json.loads(json.dumps(manifest, default=vars)), sort_keys=True)
+    whole = f'{{"body": {body}, "checksum": "{_checksum(body)}", "format": {FORMAT}}}'
     try:
         _replace(folder, whole)
     except OSError as error:
