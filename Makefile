@@ -13,11 +13,11 @@ test soak prove-postgres: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initd
 test prove-postgres: PACKAGES += fuse3 e2fsprogs
 test prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
 # And a btrfs.
-test: PACKAGES += btrfs-progs
-test: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
+test bench: PACKAGES += btrfs-progs
+test bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
 # ... and against a Ceph cluster of one monitor, manager and OSD.
-test: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
-test: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
+test bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
+test bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
 .PHONY: demo test soak prove-postgres check bench serve clean programs
 .DEFAULT_GOAL := help

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import engine, history, operations, served
+from benchmarks.storage import running
 
 
 def main() -> int:
@@ -16,6 +17,7 @@ def main() -> int:
         "operations": operations.run(),
         "served": served.run(),
         "history": history.run(),
+        "storage": running.run(),
     }
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "bench.json")
     path.write_text(json.dumps(results, indent=2))

@@ -1,34 +1,31 @@
-"""Run the benchmarks of storage: ``python -m benchmarks.storage [KIND ...]``."""
+"""Run the benchmarks of storage: ``python -m benchmarks.storage [KIND ...] [--only TABLE] [--json FILE]``."""
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+import time
+from pathlib import Path
 
-from benchmarks.storage import cuts, neighbours, qsd, whole
-from benchmarks.storage.contender import Contender
-
-SIZES = (4, 32, 100)
-ROUNDS = 20
-
-Make = Callable[[int], AbstractContextManager[tuple[Contender, Contender]]]
-KINDS: dict[str, Make] = {"qsd": qsd.contenders}
+from benchmarks.storage.running import KINDS, run
 
 
-def run(kinds: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """Measure the kinds of storage named, and return the rows of all tables."""
-    rows = []
-    for kind in kinds:
-        for members in SIZES:
-            with KINDS[kind](members) as both:
-                rows += cuts.compare(kind, both, members, ROUNDS)
-            for row in rows[-2:]:
-                print(json.dumps(row), flush=True)
-    return {"cuts": rows, "whole": whole.run(), "neighbours": neighbours.run()}
+def main() -> None:
+    """Print the tables, and write their rows to a file where that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.storage")
+    parser.add_argument("kind", nargs="*", help=f"{', '.join(KINDS)}; all unless named")
+    parser.add_argument("--only", choices=["cuts", "control", "whole", "neighbours"], help="one table")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
+    args = parser.parse_args()
+    unknown = sorted(set(args.kind) - KINDS.keys())
+    if unknown:
+        parser.error(f"there is no kind {unknown[0]}: it is one of {', '.join(KINDS)}")
+    began = time.monotonic()
+    rows = run(args.kind or tuple(KINDS), args.only)
+    if args.json is not None:
+        args.json.write_text(json.dumps(rows, indent=2))
+    print(f"\nmeasured in {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1:] or list(KINDS)), indent=2))
+    main()

@@ -1,134 +1,90 @@
-"""Who is measured: something that has volumes, lets clients write to them, and cuts them."""
+"""Who is measured: something that has volumes, tells clients where they are, and cuts them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 from uuid import uuid4
 
-from cgflow.drivers.conformance.ordering import Read, Write
-from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
-
-Connect = Callable[[str], tuple[Write, Read]]
+from cgflow.drivers.contract import JSON, GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 
 
 class Contender(Protocol):
-    """Volumes of one group on one kind of storage."""
+    """Volumes of one group on one kind of storage. Addresses are those of ``children.reach``."""
 
-    name: str
-
-    def writer(self) -> Write:
-        """Return a way to write to the members, with connections of its own."""
+    def members(self) -> list[JSON]:
+        """Return the addresses of the members, in their order."""
         ...
 
     def prepare(self) -> None:
         """Do what can be done ahead of the next cut."""
         ...
 
-    def cut(self) -> None:
-        """Cut all members: what is timed."""
+    def cut(self) -> float | None:
+        """Cut all members. Returns: the milliseconds of the mechanism alone, if they are known apart."""
         ...
 
-    def copies(self) -> list[Read]:
-        """Return ways to read the copies of the last cut, in the order of the members."""
+    def copies(self) -> list[JSON]:
+        """Return the addresses of the copies of the last cut, in the order of the members."""
         ...
 
     def rest(self) -> None:
-        """Let go of the copies of the last cut. They stay until the end: chains grow alike on both sides."""
+        """Let go of the copies of the last cut. They stay: chains grow alike on both sides."""
         ...
 
-    def close(self) -> None:
-        """Disconnect the clients and remove everything."""
-        ...
+
+Find = Callable[[SnapshotSpec], JSON]
 
 
 class ByDriver:
-    """A group of one of cgflow's drivers, which is started and stays so; clients are the kind's own."""
+    """A group of one of cgflow's drivers, which is started. What it makes is left to the end of its place."""
 
-    name = "cgflow"
-
-    def __init__(self, driver: StorageDriver, members: int, clients: Clients) -> None:
+    def __init__(self, driver: StorageDriver, members: int, find: Find | None = None) -> None:
+        """``find`` returns the address of a copy; without it the copy is exported."""
         assert isinstance(driver, GroupSnapshots)
-        self._driver, self._cutter, self._clients = driver, driver, clients
+        self._driver, self._cutter = driver, driver
+        self._find: Find = find or (lambda copy: self._cutter.export_snapshot(copy).data)
         self._group = str(uuid4())
         driver.create_group(self._group)
-        self.volumes = [VolumeSpec(str(uuid4()), 1, self._group) for _ in range(members)]
-        for volume in self.volumes:
+        self._volumes = [VolumeSpec(str(uuid4()), 1, self._group) for _ in range(members)]
+        for volume in self._volumes:
             driver.create_volume(volume)
         self._copies: list[SnapshotSpec] = []
-        self._old: list[SnapshotSpec] = []
 
-    def writer(self) -> Write:
+    def members(self) -> list[JSON]:
         """See Contender."""
-        return self._clients.writer([self._driver.connection(volume).data for volume in self.volumes])
+        return [self._driver.connection(volume).data for volume in self._volumes]
 
     def prepare(self) -> None:
         """See Contender."""
         cgsnapshot = str(uuid4())
-        self._copies = [SnapshotSpec(str(uuid4()), v.id, cgsnapshot, self._group) for v in self.volumes]
+        self._copies = [self._copy(volume, cgsnapshot) for volume in self._volumes]
         for copy in self._copies:
             self._cutter.prepare(copy)
 
-    def cut(self) -> None:
+    def cut(self) -> float | None:
         """See Contender."""
-        self._cutter.cut(self._copies[0].cgsnapshot_id, self._group, self._copies)
+        told = self._cutter.cut(self._copies[0].cgsnapshot_id, self._group, self._copies)
+        return float(str(told["duration_ms"]))
 
-    def copies(self) -> list[Read]:
+    def cut_one_by_one(self, between: Callable[[], None]) -> None:
+        """Cut each member alone, with something done after each: what must be seen not to be one instant."""
+        self._copies = []
+        for volume in self._volumes:
+            copy = self._copy(volume, str(uuid4()))
+            self._cutter.prepare(copy)
+            self._cutter.cut(copy.cgsnapshot_id, self._group, [copy])
+            self._copies.append(copy)
+            between()
+
+    def copies(self) -> list[JSON]:
         """See Contender."""
-        return [self._clients.reader(self._cutter.export_snapshot(copy).data) for copy in self._copies]
+        return [self._find(copy) for copy in self._copies]
 
     def rest(self) -> None:
         """See Contender."""
-        self._clients.let_go()
         for copy in self._copies:
             self._cutter.unexport_snapshot(copy)
-        self._old += self._copies
 
-    def close(self) -> None:
-        """See Contender."""
-        self._clients.close()
-        for copy in self._old:
-            self._cutter.delete_snapshot(copy)
-        for volume in self.volumes:
-            self._driver.delete_volume(volume)
-        self._driver.delete_group(self._group)
-
-
-class Clients(Protocol):
-    """How the volumes of one kind of storage are reached, from what a driver's connection tells."""
-
-    def writer(self, addresses: list[dict[str, object]]) -> Write:
-        """Connect to members, in their order."""
-        ...
-
-    def reader(self, address: dict[str, object]) -> Read:
-        """Connect to a copy."""
-        ...
-
-    def let_go(self) -> None:
-        """Disconnect from the copies."""
-        ...
-
-    def close(self) -> None:
-        """Disconnect from everything."""
-        ...
-
-
-class Timed:
-    """Writes, and how long each took."""
-
-    def __init__(self, write: Write) -> None:
-        self._write = write
-        self._took: list[tuple[float, float]] = []
-
-    def __call__(self, member: int, offset_bytes: int, data: bytes) -> None:
-        """Write, and note it."""
-        began = time.perf_counter()
-        self._write(member, offset_bytes, data)
-        self._took.append((began, time.perf_counter()))
-
-    def longest_s(self, began: float, ended: float) -> float:
-        """Return the seconds of the longest write that was under way between two moments; forget all."""
-        took, self._took = self._took, []
-        return max((end - start for start, end in took if end >= began and start <= ended), default=0.0)
+    def _copy(self, volume: VolumeSpec, cgsnapshot: str) -> SnapshotSpec:
+        return SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, self._group)

@@ -4,68 +4,107 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
-from benchmarks.storage.contender import Contender, Timed
-from cgflow.drivers.conformance.ordering import OrderedWriters, check
+from benchmarks.storage.clients import Clients, clients
+from benchmarks.storage.contender import ByDriver, Contender
+from benchmarks.storage.place import Place
+from benchmarks.storage.tables import Row
+
+ROUNDS = {4: 24, 32: 16, 100: 10}
+"""Cuts of each contender, by the number of members."""
+
+CONTROLS = 10
+
+MARGIN_S = 0.05
+"""How long before and after a call writes count, too: who calls longer would else meet more of them."""
 
 
 @dataclass
 class Taken:
-    """Cuts of one contender: seconds of each cut and of the longest write beside it, and violations found."""
+    """Cuts of one contender in seconds: the longest write beside it, the cut itself, the call it is made in.
 
-    cuts_s: list[float]
-    stalls_s: list[float]
+    The cut of a driver is what it tells of its length in the evidence; bare it is the call.
+    """
+
+    calls_s: list[float] = field(default_factory=list)
+    cuts_s: list[float] = field(default_factory=list)
+    stalls_s: list[float] = field(default_factory=list)
     violations: int = 0
 
 
-def compare(kind: str, both: Sequence[Contender], members: int, rounds: int) -> list[dict[str, Any]]:
-    """Take cuts of each contender in turn, half of the rounds and then the other; return rows of a table."""
-    taken = {contender.name: Taken([], []) for contender in both}
-    issued = dict.fromkeys(taken, 0)
-    for _ in range(2):
-        for contender in both:
-            issued[contender.name] = _load(contender, members, rounds // 2, taken[contender.name], issued)
-    rows = [_row(kind, name, members, found) for name, found in taken.items()]
-    bare, ours = rows
-    for key in ("cut_p50_ms", "stall_p50_ms"):
-        ours[f"{key}_ratio"] = round(ours[key] / bare[key], 2)
-    return rows
+def run(place: Place) -> Iterator[Row]:
+    """Take cuts of each contender in turn; yield a row for each size."""
+    for members, rounds in ROUNDS.items():
+        with place.bare(members) as bare, place.ours(members) as ours:
+            yield compare(place, [bare, ours], members, rounds)
 
 
-def _load(contender: Contender, members: int, rounds: int, found: Taken, issued: dict[str, int]) -> int:
-    timed = [Timed(contender.writer()) for _ in range(members)]
-    with OrderedWriters(timed, members, issued[contender.name]) as writers:
-        for _ in range(rounds):
-            contender.prepare()
-            writers.await_progress(10 * members)
-            before = writers.moment()
-            began = time.perf_counter()
-            contender.cut()
-            ended = time.perf_counter()
-            after = writers.moment()
-            # Whoever waited for the cut is through before the times are read.
-            writers.await_progress(0)
-            found.cuts_s.append(ended - began)
-            found.stalls_s.append(max(one.longest_s(began, ended) for one in timed))
-            with writers.resting():
-                finding = check(contender.copies(), before, after)
-                found.violations += not finding.is_consistent
-                contender.rest()
-    return writers.moment().issued
+def control(place: Place, members: int = 4, rounds: int = CONTROLS) -> Iterator[Row]:
+    """Cut members one by one with writes between, which the checker must find out; yield one row."""
+    with place.ours(members) as ours, clients(place.python, ours.members()) as load:
+        broken = sum(_is_found_out(ours, load) for _ in range(rounds))
+    yield {"kind": place.kind, "members": members, "controls": rounds, "control violations": broken}
 
 
-def _row(kind: str, name: str, members: int, found: Taken) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "contender": name,
-        "members": members,
-        "cgsnapshots": len(found.cuts_s),
-        "violations": found.violations,
-        "cut_p50_ms": round(statistics.median(found.cuts_s) * 1000, 2),
-        "cut_max_ms": round(max(found.cuts_s) * 1000, 2),
-        "stall_p50_ms": round(statistics.median(found.stalls_s) * 1000, 2),
-        "stall_max_ms": round(max(found.stalls_s) * 1000, 2),
-    }
+def compare(place: Place, both: Sequence[Contender], members: int, rounds: int) -> Row:
+    """Take cuts of the bare contender and of ours in turn, under clients of their own; return the figures."""
+    taken = [Taken() for _ in both]
+    with ExitStack() as held:
+        loads = [held.enter_context(clients(place.python, one.members())) for one in both]
+        turns = list(zip(both, loads, taken, strict=True))
+        for number in range(rounds):
+            # Neither is always the one who finds the storage at rest.
+            for contender, load, found in turns if number % 2 == 0 else reversed(turns):
+                _cut(contender, load, found)
+    bare, ours = (_figures(found) for found in taken)
+    row: Row = {"kind": place.kind, "members": members, "cgsnapshots": rounds}
+    row |= {f"bare {name}": figure for name, figure in bare.items()} | ours
+    for what in ("stall", "cut", "call"):
+        row[f"{what} ratio"] = round(ours[f"{what} p50"] / bare[f"{what} p50"], 2)
+    return row
+
+
+def _cut(contender: Contender, load: Clients, found: Taken) -> None:
+    contender.prepare()
+    with load.writing():
+        time.sleep(MARGIN_S)
+        before = load.asked.moment()
+        began = time.monotonic()
+        cut_ms = contender.cut()
+        ended = time.monotonic()
+        after = load.asked.moment()
+        # Whoever waited for the cut is through before the times are read, and the first who write after it.
+        time.sleep(MARGIN_S)
+        load.asked.await_progress(count=0)
+        found.stalls_s.append(load.asked.longest_s(began=began - MARGIN_S, ended=ended + MARGIN_S))
+        found.calls_s.append(ended - began)
+        found.cuts_s.append(ended - began if cut_ms is None else cut_ms / 1000)
+    finding = load.asked.check(copies=contender.copies(), before=before, after=after)
+    found.violations += bool(finding["order"] or finding["lost"] or finding["future"])
+    contender.rest()
+
+
+def _is_found_out(ours: ByDriver, load: Clients) -> bool:
+    def between() -> None:
+        # What is written in the second wait depends on what is written in the first.
+        for _ in range(2):
+            load.progress()
+
+    with load.writing():
+        before = load.asked.moment()
+        ours.cut_one_by_one(between)
+        after = load.asked.moment()
+    finding = load.asked.check(copies=ours.copies(), before=before, after=after)
+    ours.rest()
+    return bool(finding["order"])
+
+
+def _figures(found: Taken) -> dict[str, float]:
+    figures: dict[str, float] = {"violations": found.violations}
+    for what, seconds in (("stall", found.stalls_s), ("cut", found.cuts_s), ("call", found.calls_s)):
+        figures[f"{what} p50"] = round(statistics.median(seconds) * 1000, 1)
+        figures[f"{what} max"] = round(max(seconds) * 1000, 1)
+    return figures

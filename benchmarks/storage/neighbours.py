@@ -1,57 +1,60 @@
-"""What a group of four pays for its cut when many other volumes exist: it should be nothing."""
+"""What a group of four pays for a cgsnapshot when many other volumes exist: it should be nothing."""
 
 from __future__ import annotations
 
-import json
 import statistics
-import time
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterator
+from contextlib import ExitStack
 
-from benchmarks.storage.contender import ByDriver
-from benchmarks.storage.qsd import OverNbd
-from cgflow.drivers.contract import VolumeSpec
-from tests.support.qsd import Bench
+from benchmarks.storage.clients import Clients, clients
+from benchmarks.storage.place import Place
+from benchmarks.storage.tables import Row
+from benchmarks.storage.whole import cgsnapshot, grown, serving
+from tests.support.project import Project
 
 OTHERS = 500
 TOGETHER = 20
 """Volumes of each of the other groups."""
 
 MEMBERS = 4
-ROUNDS = 20
+ROUNDS = 30
 
 
-def run() -> list[dict[str, Any]]:
-    """Cut an idle group of four, alone, and another as fresh among five hundred others."""
-    bench = Bench()
-    driver = bench.start()
-    try:
-        ours = ByDriver(driver, MEMBERS, OverNbd())
-        alone = [_cut(ours) for _ in range(ROUNDS)]
+class Group:
+    """A group of a served backend, and its clients."""
+
+    def __init__(self, project: Project, python: str, held: ExitStack) -> None:
+        self._project = project
+        self._id = grown(project, MEMBERS)
+        volumes = project.client.volumes.select(consistencygroup_id=self._id)
+        reached = [project.client.volumes.connect(str(volume["id"]))["data"] for volume in volumes]
+        self._clients: Clients = held.enter_context(clients(python, reached))
+        self.took_ms: list[float] = []
+        self.cuts_ms: list[float] = []
+
+    def cgsnapshot(self) -> None:
+        """Take one while the clients write."""
+        with self._clients.writing():
+            took_ms, cut_ms = cgsnapshot(self._project, self._id)
+        self.took_ms.append(took_ms)
+        self.cuts_ms.append(cut_ms)
+
+
+def run(empty: Place, full: Place) -> Iterator[Row]:
+    """Take cgsnapshots of a group that is alone and of one among many others, in turn; yield a row."""
+    with serving(empty) as few, serving(full) as many, ExitStack() as held:
         for _ in range(OTHERS // TOGETHER):
-            group = str(uuid4())
-            driver.create_group(group)
-            for _ in range(TOGETHER):
-                driver.create_volume(VolumeSpec(str(uuid4()), 1, group))
-        # As deep as the other was: a new group.
-        among = [_cut(one) for one in [ByDriver(driver, MEMBERS, OverNbd())] for _ in range(ROUNDS)]
-    finally:
-        bench.clean()
-    row = {
-        "kind": "qsd",
-        "others": OTHERS,
-        "alone_p50_ms": round(statistics.median(alone) * 1000, 2),
-        "among_p50_ms": round(statistics.median(among) * 1000, 2),
-        "ratio": round(statistics.median(among) / statistics.median(alone), 2),
-    }
-    print(json.dumps(row), flush=True)
-    return [row]
-
-
-def _cut(contender: ByDriver) -> float:
-    contender.prepare()
-    began = time.perf_counter()
-    contender.cut()
-    ended = time.perf_counter()
-    contender.rest()
-    return ended - began
+            grown(many, TOGETHER)
+        alone, among = Group(few, empty.python, held), Group(many, full.python, held)
+        for number in range(ROUNDS):
+            for group in (alone, among) if number % 2 == 0 else (among, alone):
+                group.cgsnapshot()
+    row: Row = {"kind": empty.kind, "others": OTHERS, "cgsnapshots": ROUNDS}
+    for what in ("POST to available", "cut"):
+        lonely, crowded = (
+            statistics.median(group.took_ms if what.startswith("POST") else group.cuts_ms)
+            for group in (alone, among)
+        )
+        row |= {f"{what} alone p50": round(lonely, 1), f"{what} among p50": round(crowded, 1)}
+        row[f"{what} ratio"] = round(crowded / lonely, 2)
+    yield row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,80 +11,51 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.storage.contender import ByDriver
-from cgflow.drivers.conformance.ordering import Read, Write
+from benchmarks.storage.place import Place
+from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd import qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph, file_name
-from cgflow.drivers.qsd.driver import QsdDriver
+from cgflow.drivers.qsd.blockgraph import BlockGraph
+from cgflow.drivers.qsd.names import file_name
 from cgflow.drivers.qsd.qmp import DaemonLost, QmpClient
-from cgflow.nbd import NbdClient
+from tests.support.parts import require
 from tests.support.qsd import Bench
 
 GIB = 1 << 30
 START_S = 30
 
 
-class OverNbd:
-    """NBD clients."""
-
-    def __init__(self) -> None:
-        self._writers: list[NbdClient] = []
-        self._readers: list[NbdClient] = []
-
-    def writer(self, addresses: list[dict[str, object]]) -> Write:
-        """See Clients."""
-        mine = [NbdClient.from_uri(str(address["uri"])) for address in addresses]
-        self._writers += mine
-        return lambda member, offset_bytes, data: mine[member].write(offset_bytes, data)
-
-    def reader(self, address: dict[str, object]) -> Read:
-        """See Clients."""
-        self._readers.append(NbdClient.from_uri(str(address["uri"])))
-        return self._readers[-1].read
-
-    def let_go(self) -> None:
-        """See Clients."""
-        while self._readers:
-            self._readers.pop().close()
-
-    def close(self) -> None:
-        """See Clients."""
-        self.let_go()
-        while self._writers:
-            self._writers.pop().close()
-
-
 class Bare:
     """A daemon and its transaction, with nothing written down."""
-
-    name = "bare"
 
     def __init__(self, folder: Path, members: int) -> None:
         self._folder = folder
         self._socket = folder / "nbd"
         control = folder / "qmp"
+        # In a session of its own, as those of the driver are: Linux deals out its time by sessions.
         self._process = subprocess.Popen(
             [
                 "qemu-storage-daemon",
                 *("--chardev", f"socket,id=control,path={control},server=on,wait=off"),
                 *("--monitor", "chardev=control"),
                 *("--nbd-server", f"addr.type=unix,addr.path={self._socket},max-connections=0"),
-            ]
+            ],
+            start_new_session=True,
         )
         self._graph = BlockGraph(_connected(control), folder)
-        self._clients = OverNbd()
         self._last = members
         self._leaves = list(range(1, members + 1))
-        self._frozen: list[int] = []
         self._next: list[int] = []
+        self._frozen: list[int] = []
+        self._shown: list[int] = []
         for leaf in self._leaves:
             qcow2.create(folder / file_name(leaf), GIB, None)
             self._graph.open(leaf)
             self._graph.attach(f"v{leaf}", leaf, writable=True)
         self._names = [f"v{leaf}" for leaf in self._leaves]
 
-    def writer(self) -> Write:
+    def members(self) -> list[JSON]:
         """See Contender."""
-        return self._clients.writer([self._address(name) for name in self._names])
+        return [self._address(name) for name in self._names]
 
     def prepare(self) -> None:
         """See Contender."""
@@ -96,51 +68,65 @@ class Bare:
     def cut(self) -> None:
         """See Contender."""
         self._graph.cut(list(zip(self._leaves, self._next, strict=True)))
-
-    def copies(self) -> list[Read]:
-        """See Contender."""
         self._frozen, self._leaves = self._leaves, self._next
-        for layer in self._frozen:
+
+    def copies(self) -> list[JSON]:
+        """See Contender."""
+        self._shown = self._frozen
+        for layer in self._shown:
             self._graph.attach(f"s{layer}", layer, writable=False)
-        return [self._clients.reader(self._address(f"s{layer}")) for layer in self._frozen]
+        return [self._address(f"s{layer}") for layer in self._shown]
 
     def rest(self) -> None:
         """See Contender."""
-        self._clients.let_go()
-        for layer in self._frozen:
-            self._graph.detach(f"s{layer}")
+        while self._shown:
+            self._graph.detach(f"s{self._shown.pop()}")
 
     def close(self) -> None:
-        """See Contender."""
-        self._clients.close()
+        """End the daemon."""
         self._graph.client.close()
         self._process.terminate()
         self._process.wait()
 
-    def _address(self, name: str) -> dict[str, object]:
+    def _address(self, name: str) -> JSON:
         return {"uri": f"nbd+unix:///{name}?socket={self._socket}"}
 
 
-@contextmanager
-def contenders(members: int) -> Iterator[tuple[Bare, ByDriver]]:
-    """Give both, on the same file system."""
-    with tempfile.TemporaryDirectory(prefix="bare-", dir="/tmp") as folder, _driver() as driver:
-        bare = Bare(Path(folder), members)
-        ours = ByDriver(driver, members, OverNbd())
+class OnDisk:
+    """Folders on the file system of /tmp."""
+
+    kind = "qsd"
+    python = sys.executable
+
+    @contextmanager
+    def bare(self, members: int) -> Iterator[Bare]:
+        """See Place."""
+        with tempfile.TemporaryDirectory(prefix="bare-", dir="/tmp") as folder:
+            bare = Bare(Path(folder), members)
+            try:
+                yield bare
+            finally:
+                bare.close()
+
+    @contextmanager
+    def ours(self, members: int) -> Iterator[ByDriver]:
+        """See Place."""
+        bench = Bench()
         try:
-            yield bare, ours
+            yield ByDriver(bench.start(), members)
         finally:
-            ours.close()
-            bare.close()
+            bench.clean()
+
+    def section(self) -> dict[str, str]:
+        """See Place."""
+        return {}
 
 
 @contextmanager
-def _driver() -> Iterator[QsdDriver]:
-    bench = Bench()
-    try:
-        yield bench.start()
-    finally:
-        bench.clean()
+def place() -> Iterator[Place]:
+    """Give the disk; skip without the program."""
+    require("qemu-storage-daemon")
+    yield OnDisk()
 
 
 def _connected(control: Path) -> QmpClient:

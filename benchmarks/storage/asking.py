@@ -1,0 +1,61 @@
+"""Processes beside the one that is measured: clients, and bare mechanisms that need another interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PROGRAM = Path(__file__).with_name("children") / "main.py"
+END_S = 20
+
+
+class Child:
+    """A process that answers the calls of one of ``children``, one after the other, under their names."""
+
+    def __init__(self, module: str, python: str = sys.executable) -> None:
+        self._module = module
+        # In a session of its own, as the processes of drivers are: Linux deals out its time by sessions.
+        self._process = subprocess.Popen(
+            [python, "-I", str(PROGRAM), module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getattr__(self, call: str) -> Callable[..., Any]:
+        return lambda **args: self._ask(call, args)
+
+    def close(self) -> None:
+        """Have it end; kill it if it does not."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def _ask(self, call: str, args: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps({"call": call, "args": args}), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process of {self._module} ended while it was asked to {call}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(f"{self._module} could not {call}: {answer['error']}")
+        return answer["value"]

@@ -1,0 +1,96 @@
+"""Ceph: a group snapshot by librbd's bindings in a process of its own, beside the driver's, in one pool."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from benchmarks.storage.asking import Child
+from benchmarks.storage.contender import ByDriver
+from benchmarks.storage.place import Place
+from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.rbd.driver import RbdDriver, from_options
+from tests.support.ceph import POOL, PYTHON, USER, Cluster
+
+
+class Bare:
+    """A group of images, and librbd's snapshot of it."""
+
+    def __init__(self, child: Child, cluster: Cluster, members: int) -> None:
+        self._child = child
+        self._reached: JSON = {"conf": str(cluster.conf), "pool": POOL, "auth_username": USER}
+        self._snap = ""
+        group = f"bare-{uuid4()}"
+        self._images = [f"{group}-{number}" for number in range(members)]
+        child.connect(conf=str(cluster.conf), pool=POOL, user=USER)
+        child.make(group=group, images=self._images)
+
+    def members(self) -> list[JSON]:
+        """See Contender."""
+        return [{**self._reached, "image": image} for image in self._images]
+
+    def prepare(self) -> None:
+        """See Contender."""
+        self._snap = str(uuid4())
+
+    def cut(self) -> None:
+        """See Contender."""
+        self._child.cut(snap=self._snap)
+
+    def copies(self) -> list[JSON]:
+        """See Contender."""
+        parts = self._child.copies(images=self._images, snap=self._snap)
+        pairs = zip(self._images, parts, strict=True)
+        return [{**self._reached, "image": image, "snap_id": part} for image, part in pairs]
+
+    def rest(self) -> None:
+        """See Contender."""
+
+
+class OnCluster:
+    """One pool of a cluster."""
+
+    kind = "rbd"
+    python = PYTHON
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @contextmanager
+    def bare(self, members: int) -> Iterator[Bare]:
+        """See Place."""
+        with Child("group", PYTHON) as child:
+            yield Bare(child, self._cluster, members)
+
+    @contextmanager
+    def ours(self, members: int) -> Iterator[ByDriver]:
+        """See Place. Copies are read as those of the bare mechanism are, not through the driver's server."""
+        with tempfile.TemporaryDirectory(prefix="rbd-", dir="/tmp") as folder:
+            driver = from_options({"name": "rbd", "state_dir": folder, **self.section()})
+            driver.open_session(f"benchmark {uuid4()}")
+            driver.start()
+            try:
+                yield ByDriver(driver, members, lambda copy: self._found(driver, copy))
+            finally:
+                driver.stop()
+
+    def section(self) -> dict[str, str]:
+        """See Place."""
+        return {"conf": str(self._cluster.conf), "pool": POOL, "user": USER, "python": PYTHON}
+
+    def _found(self, driver: RbdDriver, copy: SnapshotSpec) -> JSON:
+        told = driver.snapshot(copy)
+        reached = {"conf": str(self._cluster.conf), "pool": POOL, "auth_username": USER}
+        return {**reached, "image": told["image"], "snap_id": told["snap_id"]}
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """Give a cluster of its own; skip where Ceph is not installed."""
+    cluster = Cluster()
+    try:
+        yield OnCluster(cluster)
+    finally:
+        cluster.close()
