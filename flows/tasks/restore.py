@@ -48,7 +48,8 @@ class Restore(Task):
         sources: list[Source],
         **_: Any,
     ) -> None:
-        ask(restoring_driver(drivers, host).undo_restore, flow_id, _specs(sources))
+        if isinstance(driver := drivers[host], Restoring):  # One that cannot restore has changed nothing.
+            ask(driver.undo_restore, flow_id, _specs(sources))
         expect_restore(drivers[host], flow_id, group_id, kept=False)
 
 
