@@ -42,7 +42,7 @@ def _hint(backend: Backend, path: list[str]) -> str:
         return ""
     return (
         f"; it cuts one volume after the other, which {CUT_LEVEL}='{Level.PER_VOLUME}' among the extra specs "
-        "of the volume type allows"
+        f"of the volume type allows, without {GROUP_SUPPORT} beside it"
     )
 
 
