@@ -56,7 +56,7 @@ OPTIONS: list[cfg.Opt] = [
         default=3600.0,
         min=1,
         help="Seconds for what takes longer with larger volumes and cannot say how it gets on: shrinking, "
-        "undoing a restore.",
+        "removing, undoing a restore.",
     ),
     cfg.FloatOpt(
         "max_over_subscription_ratio",
