@@ -1,6 +1,7 @@
 """Faults ordered in a file: read when it changes, refused when malformed, remembered over a real kill."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import FinalDriverError
 from tests.support.memory import outcomes
 
 ONE = VolumeSpec("one", 1, "g")
+PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 
 
 def drilled(path: Path) -> FaultyDriver:
@@ -141,6 +144,7 @@ SERVICE = """
 import sys
 from pathlib import Path
 from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import from_options
 
@@ -170,3 +174,8 @@ def test_kill_ends_the_process_at_that_point_and_only_once(path, when, call):
     found.stop()
     second = serve(path.parent)
     assert (second.returncode, second.stdout) == (0, "survived\n"), second.stderr
+
+
+def test_the_page_names_every_call():
+    (row,) = [line for line in PAGE.read_text().splitlines() if line.startswith("| `call` |")]
+    assert set(re.findall(r"`(\w+)`", row)) - {"call"} == CALLS
