@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.detailing import Detailing
 from cgflow.drivers.evidence import Level, read_level
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
@@ -40,14 +41,24 @@ def ask(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
     return call(*args, **kwargs)
 
 
-def expect_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> None:
-    """Raise AmbiguousDriverError unless the volume has an address, and this size."""
+def expect_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
+    """Raise AmbiguousDriverError unless the volume has an address, and this size.
+
+    For an undo it need not have an address, for it may have had none before: one that has lost a file.
+    """
     try:
         found = ask(driver.connection, volume).data.get("size_bytes")
     except FinalDriverError as error:
+        if is_undo and _is_held(driver, volume, size_gib):
+            return
         raise _not_so(f"volume {volume.id} is there", str(error)) from error
     if found != size_gib * GIB:
         raise _not_so(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
+
+
+def _is_held(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
+    held = ask(driver.detail).volumes.get(volume.id) if isinstance(driver, Detailing) else None
+    return held is not None and (held.size_bytes, held.group_id) == (size_gib * GIB, volume.group_id)
 
 
 def expect_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
@@ -66,13 +77,13 @@ def expect_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
         raise _not_so(f"the place of group {group_id} was {done}", f"it {but}")
 
 
-def expect_member(driver: StorageDriver, group_id: str, volume: VolumeSpec) -> None:
+def expect_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, is_undo: bool = False) -> None:
     """Raise AmbiguousDriverError unless the volume is in the group, or is not, as its ``group_id`` says."""
     wanted = volume.group_id == group_id
     if (volume.id in ask(driver.inventory, group_id).volumes) is not wanted:
         done, but = ("into", "is not in it") if wanted else ("out of", "is still in it")
         raise _not_so(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
-    expect_volume(driver, volume, volume.size_gib)
+    expect_volume(driver, volume, volume.size_gib, is_undo=is_undo)
 
 
 def expect_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:

@@ -143,7 +143,7 @@ class ExtendVolume(Task):
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
-        _resize(drivers[host], VolumeSpec(resource_id, size, group_id), size)
+        _resize(drivers[host], VolumeSpec(resource_id, size, group_id), size, is_undo=True)
 
 
 class MemberCopy(Task):
@@ -281,6 +281,6 @@ def _remove_copy(driver: GroupSnapshots, copy: SnapshotSpec) -> None:
     expect_no_snapshot(driver, copy)
 
 
-def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> None:
+def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
     ask(driver.extend_volume, volume, size_gib)
-    expect_volume(driver, volume, size_gib)
+    expect_volume(driver, volume, size_gib, is_undo=is_undo)

@@ -49,9 +49,11 @@ class MoveVolume(Task):
     ) -> None:
         move = moves[volume_id]
         if isinstance(drivers[host], Regrouping):
-            _move(drivers, host, group_id, VolumeSpec(volume_id, move["size"], move["to"]), move["from"])
+            spec = VolumeSpec(volume_id, move["size"], move["to"])
+            _move(drivers, host, group_id, spec, move["from"], is_undo=True)
         else:  # One that cannot move volumes has moved none.
-            expect_member(drivers[host], group_id, VolumeSpec(volume_id, move["size"], move["from"]))
+            stays = VolumeSpec(volume_id, move["size"], move["from"])
+            expect_member(drivers[host], group_id, stays, is_undo=True)
 
 
 class CommitMembership(Task):
@@ -99,10 +101,16 @@ def _write(session: Session, flow_id: str, moves: Moves, end: str) -> None:
 
 
 def _move(
-    drivers: Mapping[str, StorageDriver], host: str, group_id: str, spec: VolumeSpec, target: str | None
+    drivers: Mapping[str, StorageDriver],
+    host: str,
+    group_id: str,
+    spec: VolumeSpec,
+    target: str | None,
+    *,
+    is_undo: bool = False,
 ) -> None:
     driver = drivers[host]
     if not isinstance(driver, Regrouping):
         raise FinalDriverError(f"Backend {host} cannot move a volume into a group or out of it.")
     ask(driver.move_volume, spec, target)
-    expect_member(driver, group_id, VolumeSpec(spec.id, spec.size_gib, target))
+    expect_member(driver, group_id, VolumeSpec(spec.id, spec.size_gib, target), is_undo=is_undo)

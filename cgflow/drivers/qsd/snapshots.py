@@ -93,6 +93,9 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
         nodes = graph.nodes()
         size = qcow2.read_header(home.path(layer)).size_bytes
         is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
+        if f"open {volume_id}" in home.problems:
+            # What lies over it cannot be opened, and nothing can be written through that.
+            is_frozen = is_frozen or layer in volume.lies_over.values()
         is_open = layer in nodes and nodes[layer].size_bytes == size
         rests = layer not in chain.served(volume, home.cloned)
         if not (is_open or rests) or not is_frozen or layer == volume.leaf:
