@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cgflow.audit.finding import Finding
 from cgflow.context import RequestContext
 from cgflow.db.repositories import flow as flow_rows
+from cgflow.db.repositories import snapshot
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
@@ -133,10 +134,12 @@ def _size(_: Session, finding: Finding) -> Plan:
     return Plan(CONFORM, {"what": conform.SIZE}, symbols, facts["group_id"], {"volume": [row.id]})
 
 
-def _member(_: Session, finding: Finding) -> Plan:
+def _member(session: Session, finding: Finding) -> Plan:
     row, here = finding.row, _known(finding)["group_id"]
     assert row is not None  # noqa: S101 - it was found by its record
     wanted = None if row.group_gone else row.group_id
+    if not row.group_gone:
+        _need_copies_of(session, row.id, wanted)
     changes = {"consistencygroup_id": None} if row.group_gone else {}
     symbols = {
         "moves": {row.id: {"from": here, "to": wanted, "size": row.size}},
@@ -150,6 +153,16 @@ def _member(_: Session, finding: Finding) -> Plan:
         wanted or here,
         {"consistencygroup": [wanted, here], "volume": [row.id]},
     )
+
+
+def _need_copies_of(session: Session, volume_id: str, group_id: str | None) -> None:
+    """Raise InvalidState if a cgsnapshot of another group has a copy, which would be lost to it."""
+    for copy in snapshot.of_volumes(session, [volume_id]):
+        if copy.cgsnapshot_id is not None and copy.consistencygroup_id != group_id:
+            raise InvalidState(
+                f"Cgsnapshot {copy.cgsnapshot_id} of consistency group {copy.consistencygroup_id} has a copy "
+                f"of volume {volume_id}, which stays in that group as long. Delete the cgsnapshot first."
+            )
 
 
 def _known(finding: Finding) -> dict[str, Any]:

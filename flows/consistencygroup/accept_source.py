@@ -82,10 +82,14 @@ def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, words: dict[str
     volumes = {one.id: one for one in volume.members_of(session, source.id)}
     members, copied = [], {}
     for copy in copies:
+        if copy.volume_id not in volumes:
+            raise InvalidState(
+                f"Invalid volume: Volume {copy.volume_id}, of which cgsnapshot {whole.id} has a copy, is by "
+                "its record no member of the group that was cut. 'cgflow audit' tells what differs."
+            )
         id_ = mint()
         members.append({"volume_id": copy.volume_id, "snapshot_id": copy.id, "new_id": id_})
-        kept = _kept(volumes[copy.volume_id])
-        copied[id_] = kept | {
+        copied[id_] = _kept(volumes[copy.volume_id]) | {
             "size": copy.size,
             "volume_type_id": copy.volume_type_id,
             "snapshot_id": copy.id,

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 from cgflow.audit.kinds import KINDS
+from cgflow.db.repositories import volume
 from cgflow.drivers.contract import Inventory
 from cgflow.drivers.detailing import Detail
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
-from cgflow.errors import NotFound
+from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
 from flows.acceptance import Accepted, mint
 from flows.audit import repair
@@ -150,6 +151,24 @@ def test_a_copy_whose_cgsnapshot_and_group_are_gone_is_deleted_alone(w: World) -
     repaired(w, "volume.group_gone")
     w.make(w.delete_snapshot(copy.id))
     repaired(w, "group.orphan")
+    assert w.faults() == []
+
+
+def test_a_member_does_not_leave_the_group_that_a_cgsnapshot_has_a_copy_of(w: World) -> None:
+    """Its record says that it is in none; the copy would be lost to the cgsnapshot."""
+    group_id = drift.another_group(w, 2)
+    whole = w.make(w.accept_cgsnapshot(group_id))
+    member = next(one.id for one in w.all("volume") if one.consistencygroup_id == group_id)
+    with w.database.write() as session:
+        volume.ROWS.edit(session, member, consistencygroup_id=None)
+    assert found(w) == [f"volume.elsewhere:{member}"]
+    (refused,) = repaired(w, "safe")
+    assert refused.state == repair.REFUSED
+    assert f"Cgsnapshot {whole} of consistency group {group_id} has a copy" in str(refused.reason)
+    with pytest.raises(InvalidState, match=f"Volume {member}, of which cgsnapshot {whole} has a copy"):
+        w.group_from(cgsnapshot=whole)
+    w.make(w.delete_cgsnapshot(whole))
+    assert [one.state for one in repaired(w, "safe")] == [repair.ACCEPTED]
     assert w.faults() == []
 
 

@@ -77,6 +77,25 @@ def test_everything_of_it_can_be_deleted(bench: Bench, cut: Cut, place: int, is_
     assert read_snapshot(driver, cut[0][1]) == b"\1" * BLOCK
 
 
+@pytest.mark.parametrize("damage", [lambda leaf: leaf.unlink(), lambda leaf: os.truncate(leaf, 0)])
+def test_copies_of_what_cannot_be_opened_are_read_where_they_are_whole_and_go(
+    bench: Bench, cut: Cut, damage: Callable[[Path], None]
+) -> None:
+    leaf = bench.state_dir / "homes" / "g" / f"L{bench.manifest('g').volumes['v0'].leaf}.qcow2"
+    damage(leaf)
+    driver = started_again(bench)
+    assert driver.inventory().problems
+    if not leaf.exists():
+        assert read_snapshot(driver, cut[0][0]) == b"\1" * BLOCK
+        driver.unexport_snapshot(cut[0][0])
+    for copies in (cut[1], cut[0], cut[2]):
+        driver.delete_snapshot(copies[0])
+        assert not driver.has_snapshot(copies[0])
+    driver.delete_volume(V0)
+    assert (driver.inventory().volumes, driver.inventory().problems) == ({"v1"}, ())
+    assert read(driver, V1) == b"\4" * BLOCK
+
+
 def test_an_address_that_nobody_serves_is_not_told(bench: Bench, cut: Cut) -> None:
     gone = lose(bench, 0)
     driver = started_again(bench)

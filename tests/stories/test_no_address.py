@@ -1,0 +1,56 @@
+"""A volume that has lost a file: its backend has it and tells no address of it. A change of it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.status import FlowState, Status
+from flows.acceptance import Accepted
+from tests.support.world import World, world
+
+ASK: dict[str, Callable[[World, str, str], Accepted]] = {
+    "extend_volume": lambda w, _, volume_id: w.extend(volume_id, 2),
+    "move_volume": lambda w, group_id, volume_id: w.update_group(group_id, remove=[volume_id]),
+}
+
+
+@pytest.mark.parametrize("call", ASK)
+def test_a_change_that_is_refused_leaves_nothing_held(tmp_path: Path, call: str) -> None:
+    faults = Faults()
+    with world(tmp_path, with_faults(MemoryDriver(), faults)) as w:
+        group_id = w.group_of(2)
+        volume_id = w.all("volume")[0].id
+        before = w.state()
+        faults.order(Fault(call, "final"))
+        faults.order(Fault("connection", "final", times=None))
+        flow = w.finish(ASK[call](w, group_id, volume_id))
+        faults.clear()
+        assert flow.state is FlowState.REVERTED, flow.leftovers
+        assert w.state() == before
+        assert w.faults() == []
+        assert w.get("consistencygroup", group_id).status is Status.AVAILABLE
+
+
+@pytest.mark.parametrize("call", ASK)
+def test_an_undo_that_leaves_it_otherwise_is_seen(
+    tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call and its undo do nothing more; what was done before them stays, and no address tells of it."""
+    driver = MemoryDriver()
+    faults = Faults()
+    with world(tmp_path, with_faults(driver, faults)) as w:
+        group_id = w.group_of(2)
+        volume_id = w.all("volume")[0].id
+        monkeypatch.setattr("cgflow.engine.conductor.UNDO_ATTEMPTS", 0)
+        # It is done, and what should undo it claims to have.
+        faults.order(Fault(call, "final", when="after"))
+        faults.order(Fault(call, "lie", nth=2))
+        faults.order(Fault("connection", "final", times=None))
+        flow = w.finish(ASK[call](w, group_id, volume_id))
+        faults.clear()
+        assert flow.state is FlowState.ROLLBACK_FAILED
