@@ -82,7 +82,8 @@ KINDS = _kinds(
         "volume",
         "The backend has the volume in another consistency group than its record says, so that it is not cut "
         "with the members it belongs to.",
-        "The backend moves it to the group of the record.",
+        "The backend moves it to the group of the record. Refused while a cgsnapshot of another group has a "
+        "copy of it, which would be lost to that.",
         _CONFORMING,
     ),
     Kind(

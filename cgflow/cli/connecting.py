@@ -26,10 +26,12 @@ def connect(session: Session, nouns: Connectable, name: str, as_file: bool) -> N
     session.out.line(address)
 
 
-def disconnect(session: Session, nouns: Connectable, name: str, as_file: bool = False) -> None:
-    """End the export, or take the file away."""
+def disconnect(
+    session: Session, nouns: Connectable, name: str, as_file: bool = False, *, done: str = "is disconnected"
+) -> None:
+    """End the export of a copy, take a file away, or give a volume back, and say what was ``done``."""
     found = nouns.find(name)
     nouns.disconnect(found["id"], as_file=as_file)
-    session.out.line(f"{nouns.noun} {name} is disconnected.")
+    session.out.line(f"{nouns.noun} {name} {done}.")
     if session.out.as_json:
         session.out.json({"disconnected": {"id": found["id"]}})

@@ -143,8 +143,9 @@ def connect(session: Session, name: str, as_file: bool) -> None:
 @click.argument("name", metavar="VOLUME")
 @connecting.as_file
 def disconnect(session: Session, name: str, as_file: bool) -> None:
-    """End the export of a volume."""
-    connecting.disconnect(session, session.client.volumes, name, as_file)
+    """Give a volume back, or take its file away. Who has it open goes on: end the client by itself."""
+    done = "is no file any more" if as_file else "is given back; a client that is still connected goes on"
+    connecting.disconnect(session, session.client.volumes, name, as_file, done=done)
 
 
 @volume.command(name="reset-status")

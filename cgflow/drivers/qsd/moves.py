@@ -126,7 +126,7 @@ def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
         if name in exports and not graph.detach(name, politely=True):
             raise BusyDriverError(
                 f"volume {volume.id} cannot be moved while a client is connected to {name}: "
-                "disconnect it, then ask again"
+                "end that client, or unmount the file, then ask again"
             )
 
 

@@ -133,7 +133,7 @@ def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
         if volume_id in exports and not graph.detach(volume_id, politely=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be restored while a client is connected: "
-                "disconnect it, then ask again"
+                "end that client, or unmount the file, then ask again"
             )
 
 

@@ -100,7 +100,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         if not graph.detach(volume_id, politely=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be resized while a client is connected: "
-                "disconnect it, then ask again"
+                "end that client, or unmount the file, then ask again"
             )
         home.trace("extend:after-detach")
         try:
