@@ -36,6 +36,13 @@ def free_ports(count: int) -> range:
     raise AssertionError("no ports are free")
 
 
+def taken(port: int) -> socket.socket | None:
+    """Listen on a port, if nobody does."""
+    with suppress(OSError):
+        return socket.create_server((LOOPBACK, port))
+    return None
+
+
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require("openssl", "nbdcopy", "nbdinfo", "qemu-io")
@@ -137,7 +144,8 @@ def test_a_port_that_somebody_else_took_is_named_and_taken_again_when_it_is_free
     (volume,) = plain.make_group(1)
     plain.driver.stop()
     plain.kill_daemon("g")
-    with socket.create_server((LOOPBACK, ports[0])):
+    # The kernel lets go of a dead process's port a moment later, if the process had it in an io_uring.
+    with until(lambda: taken(ports[0]), f"port {ports[0]} is free"):
         plain.start()
         with pytest.raises(BusyDriverError, match="Address already in use"):
             plain.driver.connection(volume)
