@@ -150,14 +150,4 @@ def delete(session: Session, names: tuple[str, ...], force: bool, waiting: Waiti
     delete_each(session, groups, names, partial(groups.delete, force=force), waiting)
 
 
-@group.command(name="reset-status")
-@with_session
-@click.argument("name", metavar="GROUP")
-@resetting.status
-def reset_status(session: Session, name: str, status: str) -> None:
-    """Set a status by hand: available, error or error_deleting.
-
-    Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what it
-    cannot know, such as data that has come back. For administrators, and never while a flow is at work.
-    """
-    resetting.reset_status(session, session.client.consistencygroups, name, status)
+resetting.add_to(group, lambda client: client.consistencygroups)

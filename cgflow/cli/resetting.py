@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
-from cgflow.cli.session import Session
+from cgflow.cli.session import Session, with_session
+from cgflow.client.client import Client
 from cgflow.client.statuses import Resettable
 
-status = click.argument("status", metavar="STATUS")
 
+def add_to(
+    commands: click.Group,
+    nouns: Callable[[Client], Resettable],
+    statuses: str = "available, error or error_deleting",
+) -> None:
+    """Give the commands of one kind of thing this one; ``statuses`` says in words which can be set."""
 
-def reset_status(session: Session, nouns: Resettable, name: str, status: str) -> None:
-    """Set a status by hand, and show what the thing is then."""
-    id_ = nouns.find(name)["id"]
-    nouns.reset_status(id_, status)
-    session.out.record(nouns.key, nouns.get(id_))
+    @commands.command(
+        name="reset-status",
+        help=f"Set a status by hand: {statuses}.\n\n"
+        "Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what "
+        "it cannot know, such as data that has come back. For administrators, and never while a flow is at "
+        "work.",
+    )
+    @with_session
+    @click.argument("name", metavar=str(commands.name).upper())
+    @click.argument("status", metavar="STATUS")
+    def reset_status(session: Session, name: str, status: str) -> None:
+        things = nouns(session.client)
+        id_ = things.find(name)["id"]
+        things.reset_status(id_, status)
+        session.out.record(things.key, things.get(id_))

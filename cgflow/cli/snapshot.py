@@ -90,14 +90,4 @@ def disconnect(session: Session, name: str) -> None:
     connecting.disconnect(session, session.client.snapshots, name)
 
 
-@snapshot.command(name="reset-status")
-@with_session
-@click.argument("name", metavar="SNAPSHOT")
-@resetting.status
-def reset_status(session: Session, name: str, status: str) -> None:
-    """Set a status by hand: available, error or error_deleting.
-
-    Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what it
-    cannot know, such as data that has come back. For administrators, and never while a flow is at work.
-    """
-    resetting.reset_status(session, session.client.snapshots, name, status)
+resetting.add_to(snapshot, lambda client: client.snapshots)

@@ -148,14 +148,4 @@ def disconnect(session: Session, name: str, as_file: bool) -> None:
     connecting.disconnect(session, session.client.volumes, name, as_file, done=done)
 
 
-@volume.command(name="reset-status")
-@with_session
-@click.argument("name", metavar="VOLUME")
-@resetting.status
-def reset_status(session: Session, name: str, status: str) -> None:
-    """Set a status by hand: available, in-use, error or error_deleting.
-
-    Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what it
-    cannot know, such as data that has come back. For administrators, and never while a flow is at work.
-    """
-    resetting.reset_status(session, session.client.volumes, name, status)
+resetting.add_to(volume, lambda client: client.volumes, "available, in-use, error or error_deleting")

@@ -18,12 +18,10 @@ import pytest
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_cases import Case, Prepared, every, prepare, sweep
-from tests.support.turns import IS_FULL
+from tests.support.turns import CLOSELY, IS_FULL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-# The last one is so short that wide steps would pass over it.
-CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
 # What the others do for the most part by the same steps: each of them is played in two of these, in turns.
 IN_TURNS = ("member", "once", "stuck", "twice", "twice in undo")
 

@@ -17,7 +17,7 @@ from cgflow.status import FlowState
 from flows import asking
 from tests.stories.scripts import SCRIPTS, Start
 from tests.support import content
-from tests.support.turns import IS_FULL
+from tests.support.turns import CLOSELY, IS_FULL
 from tests.support.world import World
 
 WAYS: tuple[tuple[Kind, When], ...] = (
@@ -36,7 +36,6 @@ HALVES = (
     {("final", "before"), ("ambiguous", "after"), ("hang", "before"), ("lie", "before")},
     {("final", "after"), ("ambiguous", "before"), ("hang", "after"), ("busy", "before"), ("lie", "before")},
 )
-CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
 DEADLINE_S = 0.01
 
 

@@ -8,6 +8,9 @@ from typing import TypeVar
 
 IS_FULL = os.environ.get("CGFLOW_SWEEP") == "full"
 
+CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
+"""Operations that are played more closely. The last is so short that wide steps would pass over it."""
+
 Case = TypeVar("Case")
 Way = TypeVar("Way")
 
