@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, g
 
-from api import auth, body, current, errors, etags, idempotency, versions
+from api import auth, body, current, errors, etags, idempotency, origin, proxies, versions
 from api.blueprint import document, serve
 from api.identity import Strategy
 from api.resources import (
@@ -81,7 +82,13 @@ DOCUMENTED = "/v3/<project_id>"
 OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
 
 
-def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy | None = None) -> Flask:
+def create_app(
+    desk: Desk,
+    *,
+    strategy: Strategy | None = None,
+    policy: Policy | None = None,
+    trusted_proxies: Sequence[proxies.Network] = (),
+) -> Flask:
     """Return the WSGI application that serves a desk: by default to everybody, under the default policy."""
     app = Flask("cgflow", static_folder=None)
     app.extensions[current.DESK] = desk
@@ -94,7 +101,9 @@ def create_app(desk: Desk, *, strategy: Strategy | None = None, policy: Policy |
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_value_preprocessor(_take_project)
+    app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.extensions[idempotency.AT_WORK] = idempotency.AtWork()
+    app.before_request(origin.check)
     app.after_request(versions.stamp)
     app.after_request(_stamp_request_id)
     app.after_request(etags.stamp)

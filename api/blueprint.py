@@ -153,9 +153,8 @@ def document(app: Flask, title: str, strategy: Strategy) -> _Document:
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
-        # Who is taken at their word need not give one.
         API_SPEC_OPTIONS={
-            "security": [{strategy.name: []}, *([{}] if strategy.is_open else [])],
+            "security": [{strategy.name: []}],
             "components": {"securitySchemes": {strategy.name: dict(strategy.scheme)}},
         },
     )

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-import waitress
 from flask import Flask
 from oslo_config import cfg
 from sqlalchemy.exc import DatabaseError
 
-from api import body
+from api import http_server, proxies
 from api.app import create_app
 from api.identity import Strategy
 from api.strategies.choice import strategy
@@ -35,8 +34,6 @@ from flows.acceptance import Desk
 from flows.service import Service
 
 LOG = logging.getLogger(__name__)
-
-_CONNECTIONS = 500
 
 
 @click.command()
@@ -77,7 +74,12 @@ def serve(
         policy = Policy(Path(path) if path else None)
         listener = _listen(bind, known_by)
         held.acquire()
-        app = partial(create_app, strategy=known_by, policy=policy)
+        app = partial(
+            create_app,
+            strategy=known_by,
+            policy=policy,
+            trusted_proxies=proxies.networks(conf.http.trusted_proxies),
+        )
         _serve(held, listener, conf, app, list(backend or conf.enabled_backends), drills)
     except cfg.Error as error:
         raise ConfigError(f"The configuration cannot be used: {error}") from error
@@ -117,17 +119,7 @@ def _serve(
     signal.signal(signal.SIGINT, stop)
     try:
         left = service.start()
-        server = waitress.create_server(
-            app(service.desk),
-            sockets=[listener],
-            threads=conf.engine.http_threads,
-            ident=None,
-            # Connections that are only kept open must not shut the others out.
-            connection_limit=_CONNECTIONS,
-            asyncore_use_poll=True,
-            # The server keeps a body aside before the application can refuse it.
-            max_request_body_size=2 * body.MAX_BYTES,
-        )
+        server = http_server.create_server(app(service.desk), listener, threads=conf.engine.http_threads)
         # What serving takes stays: the collector need not go through it with every long answer.
         gc.collect()
         gc.freeze()

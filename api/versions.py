@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"(\d{1,9})\.(\d{1,9})")
 
 def document() -> dict[str, object]:
     """Return the version document, with addresses on the host that was asked."""
-    root = request.host_url
+    root = request.url_root
     return {
         "versions": [
             {

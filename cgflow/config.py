@@ -93,6 +93,15 @@ AUTHENTICATION: list[cfg.Opt] = [
         help="Which user has which roles in which project. Read again when it has changed.",
     ),
 ]
+HTTP: list[cfg.Opt] = [
+    cfg.ListOpt(
+        "trusted_proxies",
+        default=[],
+        help="Addresses and networks of the proxies in front of the service, such as 127.0.0.1 or "
+        "192.0.2.0/24. Their X-Forwarded-Proto, -Host, -Port, -Prefix and -For say how the service was "
+        "reached, so that links lead back through them; those of others are ignored.",
+    ),
+]
 POLICY: list[cfg.Opt] = [
     cfg.StrOpt(
         "policy_file",
@@ -111,6 +120,7 @@ NOTIFICATIONS: list[cfg.Opt] = [
 ]
 GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, [*OPERATIONS, *AUTHENTICATION]),
+    ("http", HTTP),
     ("scheduler", SCHEDULER),
     ("engine", ENGINE),
     ("history", HISTORY),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask
 from marshmallow import Schema
 
 from api.body import MAX_BYTES
@@ -203,17 +201,6 @@ def test_a_body_that_is_too_large(caller: Caller) -> None:
     assert refused(caller.post("/volumes", body), 400, "badRequest") == (
         f"The request body is larger than {MAX_BYTES} bytes."
     )
-
-
-def test_the_content_type_is_not_insisted_on(app: Flask, caller: Caller) -> None:
-    for claimed in (
-        None,
-        "application/json; charset=utf-8",
-        "application/x-www-form-urlencoded",
-        "text/plain",
-    ):
-        answer = caller.post("/volumes", data=json.dumps({"volume": {"size": 1}}), content_type=claimed)
-        assert answer.status_code == 202, (claimed, answer.text)
 
 
 @pytest.mark.parametrize("odd", ["%00", "%ff", "..", "%2e%2e%2f", "x" * 3000, "%F0%9F%90%98", "'", " "])

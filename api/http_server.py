@@ -1,0 +1,262 @@
+"""The HTTP server: waitress, which reads requests without a thread, held to strict framing and deadlines.
+
+A thread of the server is given complete requests alone, so clients that are slow or idle hold a
+connection and nothing else. What is added here:
+
+* When all connections are in use, a new one takes the place of the one that has waited longest
+  without a request being served.
+* A request has to arrive within ``REQUEST_S``, and an answer has to be read as it is sent.
+* Framing that two readers could understand differently is refused, and the connection closed.
+* The server's own refusals have the form of the API's.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import resource
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
+
+from api import body
+from api.faults import KEYS
+
+CONNECTIONS = 1000
+REQUEST_S = 30
+"""Seconds within which a request has to arrive, from its first byte to its last."""
+IDLE_S = 75
+"""Seconds for which a connection may wait for a request, or an answer for its reader."""
+MAX_HEADERS = 64
+MAX_HEADER_BYTES = 64 * 1024
+MAX_REQUEST_LINE_BYTES = 32 * 1024
+
+_HOST = re.compile(r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+
+class RequestTimeout(Error):  # type: ignore[misc]
+    """The request did not arrive in time."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
+class UriTooLong(Error):  # type: ignore[misc]
+    """The request line is too long."""
+
+    code = 414
+    reason = "URI Too Long"
+
+
+class ExpectationFailed(Error):  # type: ignore[misc]
+    """The request expects something other than 100-continue."""
+
+    code = 417
+    reason = "Expectation Failed"
+
+
+class TooManyHeaders(Error):  # type: ignore[misc]
+    """The request has too many headers."""
+
+    code = 431
+    reason = "Request Header Fields Too Large"
+
+
+class RequestParser(HTTPRequestParser):  # type: ignore[misc]
+    """Reads one request, and refuses ambiguous framing."""
+
+    def __init__(self, adj: Adjustments) -> None:
+        super().__init__(adj)
+        self.began_at = time.time()
+
+    def received(self, data: bytes) -> int:
+        """Take bytes, and return how many belong to this request."""
+        consumed: int = super().received(data)
+        if self.completed:
+            # The client has sent everything, or is refused: it must not be told to go on.
+            self.expect_continue = False
+        return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head of the request. A fault found here ends the request, and its connection."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError:
+            raise ParsingError("Content-Length is invalid") from None
+        self.error = self._fault(header_plus)
+        if self.error is not None:
+            self.body_rcv, self.content_length = None, 0
+
+    def _fault(self, header_plus: bytes) -> Error | None:
+        lines = header_plus.split(b"\r\n")
+        names = [line.partition(b":")[0].strip().lower() for line in lines[1:] if line.strip()]
+        host = self.headers.get("HOST")
+        if len(lines[0]) > MAX_REQUEST_LINE_BYTES:
+            return UriTooLong(f"The request line is longer than {MAX_REQUEST_LINE_BYTES} bytes.")
+        if len(names) > MAX_HEADERS:
+            return TooManyHeaders(f"The request has more than {MAX_HEADERS} headers.")
+        if names.count(b"host") > 1 or (host is not None and not _HOST.fullmatch(host)):
+            return BadRequest("The Host header must name one host, with or without a port.")
+        if host is None and self.version == "1.1":
+            return BadRequest("The Host header is missing.")
+        if self.proxy_netloc and self.proxy_netloc != host:
+            return BadRequest("The address and the Host header name different hosts.")
+        if b"transfer-encoding" in names and (
+            self.version != "1.1" or b"content-length" in names or names.count(b"transfer-encoding") > 1
+        ):
+            return BadRequest(
+                "Transfer-Encoding is for HTTP/1.1, is given once, and excludes Content-Length."
+            )
+        if names.count(b"content-length") > 1:
+            return BadRequest("Content-Length is given twice.")
+        if self.version == "1.1" and self.headers.get("EXPECT", "100-continue").lower() != "100-continue":
+            return ExpectationFailed("The only expectation that is understood is 100-continue.")
+        return None
+
+
+class FaultTask(ErrorTask):  # type: ignore[misc]
+    """Answers a refused request with a fault as the API has them, and closes the connection."""
+
+    def execute(self) -> None:
+        """Write the answer."""
+        error: Error = self.request.error
+        status, reason, message = error.code, error.reason, error.body
+        if isinstance(error, RequestEntityTooLarge):
+            # 413 says "over quota" on this wire, as in the application.
+            status, reason = 400, "Bad Request"
+            message = f"The request body is larger than {body.MAX_BYTES} bytes."
+        request_id = f"req-{uuid.uuid4()}"
+        fault = {"code": status, "message": message, "request_id": request_id}
+        content = json.dumps({KEYS.get(status, "computeFault"): fault}).encode() + b"\n"
+        self.status = f"{status} {reason}"
+        self.response_headers += [
+            ("Content-Type", "application/json"),
+            ("X-Openstack-Request-Id", request_id),
+            ("X-Compute-Request-Id", request_id),
+        ]
+        self.set_close_on_finish()
+        self.content_length = len(content)
+        self.write(content)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection, which knows since when no request of it is served."""
+
+    parser_class = RequestParser
+    error_task_class = FaultTask
+    request: RequestParser | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.unserved_since = self.creation_time
+
+    def service(self) -> None:
+        """Serve one request."""
+        super().service()
+        self.unserved_since = time.time()
+
+    def refuse_late(self, now: float) -> None:
+        """Refuse a request that has not arrived in time."""
+        with self.requests_lock:
+            request = self.request
+            if request is None or self.requests or now - request.began_at < REQUEST_S:
+                return
+            request.error = RequestTimeout(f"The request did not arrive within {REQUEST_S} seconds.")
+            request.completed, request.expect_continue = True, False
+            self.request = None
+            self.requests.append(request)
+            self.server.add_task(self)
+
+    def is_stalled(self, now: float) -> bool:
+        """Return whether nothing was read or sent for too long while no request is being served."""
+        is_waiting = not self.requests or self.total_outbufs_len > 0
+        return is_waiting and bool(now - self.last_activity > IDLE_S)
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """Accepts connections. One thread reads and writes all of them, others run the application."""
+
+    channel_class = Channel
+
+    def handle_accept(self) -> None:
+        """Accept a connection; close the one that has waited longest, if there are too many."""
+        super().handle_accept()
+        if len(self.active_channels) > self.most_connections:
+            self._close_longest_unserved()
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        """Return a new connection, or None if there is none, or no file descriptor for it."""
+        try:
+            accepted: tuple[socket.socket, Any] | None = super().accept()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._close_longest_unserved()
+            return None
+        return accepted
+
+    def _close_longest_unserved(self) -> None:
+        unserved = [channel for channel in self.active_channels.values() if not channel.requests]
+        if unserved:
+            min(unserved, key=lambda channel: channel.unserved_since).handle_close()
+
+    def maintenance(self, now: float) -> None:
+        """Refuse what arrives too late, and close what stands still. Called once a second."""
+        for channel in list(self.active_channels.values()):
+            if channel.is_stalled(now):
+                # A full send buffer never becomes writable, so the socket is closed from here.
+                channel.handle_close()
+            else:
+                channel.refuse_late(now)
+
+
+def create_server(
+    application: Flask | Callable[..., Iterable[bytes]],
+    listener: socket.socket,
+    *,
+    threads: int,
+    connections: int | None = None,
+) -> Server:
+    """Return a server on a bound socket; ``run`` serves until SystemExit is raised in its thread."""
+    if connections is None:
+        # The other half of the descriptors is for the database and the backends.
+        connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    adjustments = Adjustments(
+        sockets=[listener],
+        threads=threads,
+        ident=None,
+        asyncore_use_poll=True,
+        cleanup_interval=1,
+        # Besides: the server's own descriptors, and connections that are served and so are not closed.
+        connection_limit=connections + 16,
+        log_socket_errors=False,
+        max_request_header_size=MAX_HEADER_BYTES,
+        # The server keeps a body aside before the application can refuse it.
+        max_request_body_size=2 * body.MAX_BYTES,
+        # Which proxies are trusted is for the application to say.
+        clear_untrusted_proxy_headers=False,
+    )
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(threads)
+    server = Server(
+        application,
+        {},
+        _sock=listener,
+        dispatcher=dispatcher,
+        adj=adjustments,
+        bind_socket=False,
+        sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+    )
+    server.most_connections = connections
+    return server

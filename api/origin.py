@@ -1,0 +1,59 @@
+"""Requests that a web page makes with the rights of whoever looks at it are refused.
+
+A page of another site can send simple requests, and with a host name that it leads to a loopback
+address it can send any. The first state their ``Origin``; the second state a ``Host`` that is no
+name of this machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import current_app, request
+
+from api.auth import STRATEGY
+from api.identity import Strategy
+from api.proxies import VIA_PROXY
+from cgflow.errors import Forbidden
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def check() -> None:
+    """Refuse a foreign ``Origin``, and without authentication a foreign ``Host``. Raises: Forbidden."""
+    strategy: Strategy = current_app.extensions[STRATEGY]
+    # A proxy that is trusted has been reached under a name of its own.
+    if strategy.is_open and VIA_PROXY not in request.environ and not _is_loopback(_host_name(request.host)):
+        raise Forbidden(
+            f"The Host header names {request.host[:255]!r}. Without authentication only localhost and "
+            "loopback addresses are served."
+        )
+    origin = request.headers.get("Origin")
+    if origin is not None and _endpoint(origin) != _endpoint(request.host_url):
+        raise Forbidden(
+            f"The Origin header names {origin[:255]!r}. Requests of web pages of other sites are refused."
+        )
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name.rstrip(".") == "localhost"
+
+
+def _endpoint(url: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port of an address, or None if it has none."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None

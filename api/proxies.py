@@ -1,0 +1,61 @@
+"""What proxies say of a request is believed of stated proxies alone, and removed from all others."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from cgflow.errors import ConfigError
+
+VIA_PROXY = "cgflow.via_proxy"
+"""Set in the environment of requests whose address was stated by a trusted proxy."""
+
+_HEADERS = ("FOR", "PROTO", "HOST", "PORT", "PREFIX")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class TrustedProxies:
+    """WSGI middleware that applies ``X-Forwarded-*`` of trusted proxies, so that links lead back to them."""
+
+    def __init__(self, application: Application, networks: Sequence[Network]) -> None:
+        self._application = application
+        self._networks = networks
+        self._proxied = ProxyFix(application, x_for=1, x_proto=1, x_host=1, x_port=1, x_prefix=1)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Serve a request, with the scheme, host and prefix that the client used."""
+        stated = [name for name in _HEADERS if f"HTTP_X_FORWARDED_{name}" in environ]
+        if not stated:
+            return self._application(environ, start_response)
+        if self._trusts(environ.get("REMOTE_ADDR", "")):
+            environ[VIA_PROXY] = True
+            return self._proxied(environ, start_response)
+        for name in stated:
+            del environ[f"HTTP_X_FORWARDED_{name}"]
+        return self._application(environ, start_response)
+
+    def _trusts(self, peer: str) -> bool:
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def networks(stated: Iterable[str]) -> list[Network]:
+    """Return the networks of trusted proxies. Raises: ConfigError, for what is no address or network."""
+    found = []
+    for text in stated:
+        try:
+            found.append(ipaddress.ip_network(text))
+        except ValueError as error:
+            raise ConfigError(
+                f"The option trusted_proxies has {text!r}, which is no address or network: {error}. "
+                "Write addresses such as 192.0.2.7, or networks such as 192.0.2.0/24, with commas between."
+            ) from error
+    return found
