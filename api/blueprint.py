@@ -21,7 +21,7 @@ from api.changing import as_one
 from api.identity import Strategy
 from api.negotiation import check_media_types
 from api.schemas.fault import BY_STATUS, AnyFault
-from api.schemas.fields import Since
+from api.schemas.fields import Conditional
 from cgflow import __version__
 from cgflow.errors import InvalidInput
 
@@ -69,10 +69,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = _Reader()
 
-    def __init__(self, name: str, description: str) -> None:
+    def __init__(self, name: str, description: str, *, is_own: bool = False) -> None:
+        """``is_own`` says that Cinder has no such noun, so that everybody is shown it with extensions."""
         super().__init__(name, f"api.resources.{name}", description=description)
         self._prepare_doc_cbks.append(conditions.describe)
-        for step in (versions.negotiate, auth.admit, _check_offered, check_media_types):
+        own = (versions.show_extensions,) if is_own else ()
+        for step in (versions.negotiate, *own, auth.admit, _check_offered, check_media_types):
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
@@ -159,7 +161,7 @@ def document(app: Flask, title: str, strategy: Strategy) -> _Document:
         },
     )
     served = _Document(app)
-    served.ma_plugin.converter.add_attribute_function(_since)
+    served.ma_plugin.converter.add_attribute_function(_conditional)
     return served
 
 
@@ -185,11 +187,9 @@ def _check_offered() -> None:
         raise NotFound
 
 
-def _since(converter: Any, field: Any, **_: Any) -> Shape:
-    """Describe a field that is shown from some microversion on as the field that it wraps."""
-    if not isinstance(field, Since):
-        return {}
-    return {**converter.field2property(field.inner), "x-min-microversion": f"3.{field.minor}"}
+def _conditional(converter: Any, field: Any, **_: Any) -> Shape:
+    """Describe a field that only some requests are shown as the field that it wraps, and say to which."""
+    return {**converter.field2property(field.inner), **field.told} if isinstance(field, Conditional) else {}
 
 
 def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:

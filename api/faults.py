@@ -1,8 +1,9 @@
 """The shape of a refusal: ``{"KEY": {"code": N, "message": "..."}}``, with Cinder's keys.
 
-Inside stand also ``cgflow:code``, the stable slug of the error, which scripts
-may match where Cinder's clients read the message; ``cgflow:field``, the dotted
-path of what was wrong with the input, if there is one; and the request's id.
+A request for the extensions of cgflow (``api/versions.py``) finds more inside:
+``cgflow:code``, the stable slug of the error, which scripts may match where Cinder's
+clients read the message; ``cgflow:field``, the dotted path of what was wrong with the
+input, if there is one; ``retryAfter``, if waiting helps; and the request's id.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from flask import Response, jsonify
 
-from api import current
+from api import current, versions
 
 KEYS = {
     400: "badRequest",
@@ -52,11 +53,15 @@ def answer(fault: Fault) -> Response:
         body["title"] = "Unauthorized"
     headers = dict(fault.headers or {})
     if fault.retry_after_s is not None:
-        body["retryAfter"] = headers["Retry-After"] = str(fault.retry_after_s)
-    body["cgflow:code"] = fault.slug
-    if fault.field is not None:
-        body["cgflow:field"] = fault.field
-    body["request_id"] = current.request_id()
+        headers["Retry-After"] = str(fault.retry_after_s)
+    has_extensions = versions.has_extensions()
+    if fault.retry_after_s is not None and (fault.status == 413 or has_extensions):
+        body["retryAfter"] = headers["Retry-After"]
+    if has_extensions:
+        body["cgflow:code"] = fault.slug
+        if fault.field is not None:
+            body["cgflow:field"] = fault.field
+        body["request_id"] = current.request_id()
     response = jsonify({KEYS.get(fault.status, "computeFault"): body})
     response.status_code = fault.status
     response.headers.update(headers)

@@ -22,7 +22,7 @@ from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnprocessableEntity
 
-from api import body
+from api import body, versions
 from api.auth import Asked, authorize
 from api.current import caller, desk
 from cgflow import clock
@@ -85,11 +85,14 @@ class Key:
         """
         with desk().database.read() as session:
             kept = keys.find(session, self.owner, clock.now())
+        asked = versions.used()
         if kept is None:
             return None
-        if kept.fingerprint != self.fingerprint:
+        # The answer was made for the versions that its request asked for.
+        if kept.fingerprint != self.fingerprint or kept.headers.get(versions.HEADER, asked) != asked:
             raise UnprocessableEntity(
-                f"This {HEADER} was used for another request within the last 24 hours; use a new key."
+                f"This {HEADER} was used for another request, or for one at other versions, "
+                "within the last 24 hours; use a new key."
             )
         for rule, about in kept.asked:
             authorize(rule, about)
@@ -105,6 +108,7 @@ class Key:
     def keep(self, session: Session, answer: Response, asked: Sequence[Asked]) -> None:
         """Keep the answer, and what the policy was asked for it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
+        headers[versions.HEADER] = versions.used()
         kept = KeptAnswer(
             fingerprint=self.fingerprint,
             status=answer.status_code,

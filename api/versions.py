@@ -1,10 +1,14 @@
-"""The version documents, and the negotiation of microversions.
+"""The version documents, and the negotiation of microversions and of cgflow's extensions.
 
 Clients start at the root, at ``/v3`` or at the address of their project, often
 without a token, so the document is open and the same everywhere. What came later than
 3.0 asks ``reached`` before it shows, or is a route marked with
 ``Blueprint.since``; the maximum that is advertised rises only when everything
 up to it is there of the nouns that are offered (docs/clients.md).
+
+The same header lists a second service, ``cgflow 1.0``, for what cgflow adds to
+Cinder's answers: keys that begin with ``cgflow:``. Answers to requests that do not
+list it hold Cinder's keys only. Resources that Cinder does not have are shown whole to everybody.
 """
 
 from __future__ import annotations
@@ -22,6 +26,10 @@ SERVICE = "volume"
 MINIMUM = (3, 0)
 # For actions on snapshots openstacksdk asks for this one without looking what is offered.
 MAXIMUM = (3, 65)
+CGFLOW = "cgflow"
+"""The name under which the header lists the extensions of cgflow."""
+CGFLOW_VERSION = (1, 0)
+"""The only version of the extensions."""
 MAXIMUM_KEY = "MAXIMUM_MICROVERSION"
 """Under which name the application's configuration may hold another maximum, as (major, minor)."""
 
@@ -61,9 +69,26 @@ def maximum() -> tuple[int, int]:
 
 
 def negotiate() -> None:
-    """Settle the microversion of this request, before its view runs."""
-    asked = request.headers.get(HEADER)
-    g.microversion = MINIMUM if asked is None else _chosen(asked)
+    """Settle the microversion of this request, and whether it asks for extensions, before its view runs."""
+    requested = _requested(request.headers.get(HEADER))
+    g.cgflow_version = _cgflow_version(requested)
+    g.microversion = _microversion(requested)
+
+
+def has_extensions() -> bool:
+    """Return whether the answer to this request holds the keys that cgflow adds to Cinder's."""
+    if "cgflow_version" not in g:
+        # The request was refused before it came to a view, or by its header.
+        try:
+            g.cgflow_version = _cgflow_version(_requested(request.headers.get(HEADER)))
+        except (InvalidInput, NotAcceptable):
+            g.cgflow_version = None
+    return g.cgflow_version is not None
+
+
+def show_extensions() -> None:
+    """Answer this request with extensions whether it asks or not: Cinder has no such resource."""
+    g.cgflow_version = CGFLOW_VERSION
 
 
 def reached(minor: int) -> bool:
@@ -72,33 +97,60 @@ def reached(minor: int) -> bool:
 
 
 def stamp(response: Response) -> Response:
-    """Say in the answer which microversion was used, and that another may be answered otherwise."""
+    """Say in the answer which versions were used, and that others may be answered otherwise."""
     if "microversion" in g:
-        response.headers[HEADER] = f"{SERVICE} {_text(g.microversion)}"
+        response.headers[HEADER] = used()
     response.vary.add(HEADER)
     return response
 
 
-def _chosen(asked: str) -> tuple[int, int]:
-    # One header may speak to several services: "compute 2.1, volume 3.0".
-    named = [words[1] for part in asked.split(",") if len(words := part.split()) == 2 and words[0] == SERVICE]
-    if not named:
+def used() -> str:
+    """Return the versions with which this request is served, as the header lists them."""
+    volume = f"{SERVICE} {_text(g.microversion)}"
+    return f"{volume}, {CGFLOW} {_text(g.cgflow_version)}" if g.get("cgflow_version") else volume
+
+
+def _requested(header: str | None) -> dict[str, str]:
+    """Return the version of each service in a header such as ``compute 2.1, volume 3.0``."""
+    parts = (part.split() for part in (header or "").split(","))
+    return {words[0]: words[1] for words in parts if len(words) == 2}
+
+
+def _microversion(requested: dict[str, str]) -> tuple[int, int]:
+    if SERVICE not in requested:
+        if HEADER not in request.headers or CGFLOW in requested:
+            return MINIMUM
         raise InvalidInput(f"The {HEADER} header names no version of the service '{SERVICE}'.", HEADER)
-    if named[-1] == "latest":
+    if requested[SERVICE] == "latest":
         return maximum()
-    number = _NUMBER.fullmatch(named[-1])
-    if number is None:
-        text = named[-1][:64]
-        raise InvalidInput(
-            f"API Version String {text} is of invalid format. Must be MajorNum.MinorNum.", HEADER
-        )
-    version = int(number[1]), int(number[2])
+    version = _number(requested[SERVICE])
     if not MINIMUM <= version <= maximum():
         raise NotAcceptable(
             f"Version {_text(version)} is not supported by the API. "
             f"Minimum is {_text(MINIMUM)} and maximum is {_text(maximum())}."
         )
     return version
+
+
+def _cgflow_version(requested: dict[str, str]) -> tuple[int, int] | None:
+    text = requested.get(CGFLOW)
+    if text is None:
+        return None
+    if text != "latest" and (version := _number(text)) != CGFLOW_VERSION:
+        raise NotAcceptable(
+            f"Version {_text(version)} of the extensions of {CGFLOW} is not supported. "
+            f"The only one is {_text(CGFLOW_VERSION)}."
+        )
+    return CGFLOW_VERSION
+
+
+def _number(text: str) -> tuple[int, int]:
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        raise InvalidInput(
+            f"API Version String {text[:64]} is of invalid format. Must be MajorNum.MinorNum.", HEADER
+        )
+    return int(number[1]), int(number[2])
 
 
 def _text(version: tuple[int, int]) -> str:

@@ -13,7 +13,9 @@ from api.schemas import audit as schemas
 from flows.audit.look import audit
 from flows.audit.repair import repair
 
-blueprint = Blueprint("audit", "Whether records, quota, flows and backends tell of the same things.")
+blueprint = Blueprint(
+    "audit", "Whether records, quota, flows and backends tell of the same things.", is_own=True
+)
 
 
 @blueprint.route("/audit")

@@ -27,7 +27,7 @@ ACTIONS: dict[str, Callable[..., None]] = {
     "resume": operate.resume,
 }
 
-blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.")
+blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.", is_own=True)
 
 
 @blueprint.route("/flows")

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from api.schemas.fields import Extension
 from cgflow.drivers.evidence import Level
 
 LEVELS = [level.value for level in Level]
@@ -34,6 +35,8 @@ def evidence_field() -> fields.Field[Any]:
         "skew_ms": {"type": "number"},
         "promise": {"type": "string"},
     }
-    return fields.Raw(
-        data_key="cgflow:evidence", metadata={"type": "object", "nullable": True, "properties": shape}
+    return Extension(
+        fields.Raw(
+            data_key="cgflow:evidence", metadata={"type": "object", "nullable": True, "properties": shape}
+        )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import INCLUDE, Schema, fields
 
 from api.faults import KEYS
+from api.schemas.fields import Extension
 
 
 class FaultOut(Schema):
@@ -13,9 +14,9 @@ class FaultOut(Schema):
     code = fields.Integer(required=True)
     message = fields.String(required=True)
     retryAfter = fields.String()  # noqa: N815 - the wire's word
-    slug = fields.String(data_key="cgflow:code", required=True)
-    field = fields.String(data_key="cgflow:field")
-    request_id = fields.String(required=True)
+    slug = Extension(fields.String(data_key="cgflow:code"))
+    field = Extension(fields.String(data_key="cgflow:field"))
+    request_id = Extension(fields.String())
 
 
 class AnyFault(Schema):

@@ -9,12 +9,13 @@ import copy
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import ValidationError, fields, missing
 from marshmallow.validate import Length
 
-from api.versions import reached
+from api.versions import CGFLOW_VERSION, has_extensions, reached
 from cgflow import clock
 from cgflow.db.repositories.metadata import MOST
 from cgflow.errors import InvalidInput
@@ -183,12 +184,18 @@ class Moment(fields.Field[datetime]):
         return clock.iso(value)
 
 
-class Since(fields.Field[Any]):
-    """A field of an answer that is shown from microversion 3.``minor`` on."""
+class Conditional(fields.Field[Any]):
+    """A field of an answer that only some requests are shown; ``told`` says of it in the document which."""
 
-    def __init__(self, minor: int, inner: fields.Field[Any]) -> None:
+    told: Mapping[str, str]
+
+    def __init__(self, inner: fields.Field[Any]) -> None:
         super().__init__(dump_only=True, data_key=inner.data_key, attribute=inner.attribute)
-        self.minor, self.inner = minor, inner
+        self.inner = inner
+
+    def is_shown(self) -> bool:
+        """Return whether the request that is served is shown the field."""
+        raise NotImplementedError
 
     def _bind_to_schema(self, field_name: str, parent: Any) -> None:
         super()._bind_to_schema(field_name, parent)
@@ -196,8 +203,31 @@ class Since(fields.Field[Any]):
         self.inner._bind_to_schema(field_name, parent)
 
     def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:
-        """Return what the wrapped field does, or nothing below the microversion."""
-        return self.inner.serialize(attr, obj, accessor, **kwargs) if reached(self.minor) else missing
+        """Return what the wrapped field does, or nothing."""
+        return self.inner.serialize(attr, obj, accessor, **kwargs) if self.is_shown() else missing
+
+
+class Since(Conditional):
+    """A field of an answer that is shown from microversion 3.``minor`` on."""
+
+    def __init__(self, minor: int, inner: fields.Field[Any]) -> None:
+        super().__init__(inner)
+        self.minor = minor
+        self.told = {"x-min-microversion": f"3.{minor}"}
+
+    def is_shown(self) -> bool:
+        """See the base class."""
+        return reached(self.minor)
+
+
+class Extension(Conditional):
+    """A field that cgflow adds to an answer of Cinder's, for requests that ask for its extensions."""
+
+    told: Mapping[str, str] = MappingProxyType({"x-cgflow-version": "{}.{}".format(*CGFLOW_VERSION)})
+
+    def is_shown(self) -> bool:
+        """See the base class."""
+        return has_extensions()
 
 
 def constant(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from api.schemas.envelope import listed, wrapped
-from api.schemas.fields import Moment, Text
+from api.schemas.fields import Extension, Moment, Text
 from api.schemas.listing import ListIn
 from api.schemas.resource import links
 
@@ -37,7 +37,7 @@ class MessageOut(Schema):
     request_id = fields.String()
     created_at = Moment()
     guaranteed_until = Moment()
-    flow_id = fields.String(data_key="cgflow:flow_id")
+    flow_id = Extension(fields.String(data_key="cgflow:flow_id"))
     links = links("messages")
 
 

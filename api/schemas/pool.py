@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from marshmallow import EXCLUDE, Schema, fields
 
 from api.schemas.fields import Text
+from api.versions import has_extensions
 from cgflow import __version__, clock, records
 
 
@@ -24,7 +25,12 @@ def has(backend: records.Backend, wanted: Mapping[str, str]) -> bool:
 def pool(backend: records.Backend, *, detail: bool) -> dict[str, object]:
     """Return a backend as a pool."""
     shown: dict[str, object] = {"name": pool_name(backend.name)}
-    return shown | {"capabilities": capabilities(backend) if detail else {}}
+    if detail:
+        known = capabilities(backend)
+        if not has_extensions():
+            known = {name: value for name, value in known.items() if not name.startswith("cgflow:")}
+        shown["capabilities"] = known
+    return shown
 
 
 def capabilities(backend: records.Backend) -> dict[str, object]:

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, post_load
 
 from api import current
 from api.schemas.envelope import Link, Taken
-from api.schemas.fields import Ignored, Moment, Text
+from api.schemas.fields import Extension, Ignored, Moment, Text
 from cgflow.errors import InvalidInput
 
 
@@ -63,8 +63,8 @@ class ResourceOut(RefOut):
     description = fields.String(allow_none=True)
     status = fields.String()
     created_at = Moment()
-    reason = fields.String(data_key="cgflow:reason", allow_none=True)
-    flow_id = fields.String(data_key="cgflow:flow_id", allow_none=True)
+    reason = Extension(fields.String(data_key="cgflow:reason", allow_none=True))
+    flow_id = Extension(fields.String(data_key="cgflow:flow_id", allow_none=True))
 
 
 def links(noun: str) -> fields.Field[Any]:

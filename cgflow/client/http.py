@@ -18,6 +18,7 @@ from cgflow.errors import InvalidInput
 
 Record = dict[str, Any]
 
+VERSIONS = "OpenStack-API-Version"
 CONNECT_S = 5.0
 ANSWER_S = 60.0
 _WHO = " Say who you are with --user and --password, or with the variables that 'cgflow --help' names."
@@ -77,6 +78,7 @@ class Http:
         self._session.trust_env = parts.hostname not in _LOOPBACK
         self._session.auth = auth or Token(f"{user}:{project}")
         self._session.headers["Accept"] = "application/json"
+        self._session.headers[VERSIONS] = _versions("3.0")
 
     def get(self, path: str, params: Record | None = None, answer_s: float = ANSWER_S) -> Answer:
         """Read. ``answer_s`` is how long the service may be silent."""
@@ -93,7 +95,7 @@ class Http:
 
         ``microversion`` is the one in which that is offered, such as ``3.20``, if not in the lowest.
         """
-        asked = {} if microversion is None else {"OpenStack-API-Version": f"volume {microversion}"}
+        asked = {} if microversion is None else {VERSIONS: _versions(microversion)}
         return _parsed(self._send("POST", path, body=body, answer_s=answer_s, headers=asked))
 
     def put(self, path: str, body: Record) -> Answer:
@@ -154,6 +156,11 @@ class Http:
             f"{self._url} broke off before it answered: {_root_of(error)}. The request may have been "
             "taken: look with 'cgflow flow list' before you repeat it."
         )
+
+
+def _versions(microversion: str) -> str:
+    """Return the header's list of services: Cinder's words, and what cgflow adds to its answers."""
+    return f"volume {microversion}, cgflow 1.0"
 
 
 def segment(value: str) -> str:

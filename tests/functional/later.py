@@ -5,18 +5,18 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from tests.functional.caller import Caller
+from tests.functional.caller import Caller, versions
 
 
 class Later(Caller):
     """A caller who asks for a later microversion unless told otherwise."""
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        more.setdefault("headers", {"OpenStack-API-Version": "volume 3.71"})
+        more.setdefault("headers", versions(71))
         return super().call(method, path, body, **more)
 
     def at(self, minor: int, path: str) -> Any:
-        return self.get(path, headers={"OpenStack-API-Version": f"volume 3.{minor}"})
+        return self.get(path, headers=versions(minor))
 
     def kind(self, **more: Any) -> dict[str, Any]:
         body = {"name": f"kind-{uuid.uuid4().hex[:8]}", **more}

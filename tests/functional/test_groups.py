@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.faults import Fault, Faults
-from tests.functional.caller import malformed, missing, refused
+from tests.functional.caller import malformed, missing, refused, versions
 from tests.functional.later import Later
 
 
@@ -182,7 +182,7 @@ def test_a_status_is_reset_by_an_administrator(later: Later, later_member: Later
             message = malformed(later.post(path, {"reset_status": {"status": status}}), "status")
             assert "available, error, error_deleting" in message
         assert later.get(f"/{noun}/{id_}").json[key]["status"] == "available"
-        below = {"OpenStack-API-Version": f"volume 3.{18 if noun == 'group_snapshots' else 19}"}
+        below = versions(18 if noun == "group_snapshots" else 19)
         missing(later.post(path, {"reset_status": {"status": "error"}}, headers=below))
 
 
@@ -214,5 +214,5 @@ def test_a_volume_is_made_in_a_group_by_either_word(later: Later) -> None:
     assert later.get(f"/volumes/{volume_id}").json["volume"]["consistencygroup_id"] == group_id
     both = body | {"consistencygroup_id": str(uuid.uuid4())}
     malformed(later.post("/volumes", {"volume": both}), "group_id")
-    below = {"OpenStack-API-Version": "volume 3.12"}
+    below = versions(12)
     malformed(later.post("/volumes", {"volume": body}, headers=below), "group_id")

@@ -65,14 +65,14 @@ def app(served: World) -> Flask:
 
 
 def at(version: str) -> dict[str, Any]:
-    return {"headers": {"OpenStack-API-Version": f"volume {version}"}}
+    return {"headers": {"OpenStack-API-Version": f"volume {version}, cgflow 1.0"}}
 
 
 def test_the_raised_maximum_is_advertised_and_is_what_latest_means(app: Flask, caller: Caller) -> None:
     (version,) = app.test_client().get("/v3/").json["versions"]
     assert (version["min_version"], version["version"]) == ("3.0", "3.7")
     answer = caller.get("/kettles", **at("latest"))
-    assert answer.headers["OpenStack-API-Version"] == "volume 3.7"
+    assert answer.headers["OpenStack-API-Version"] == "volume 3.7, cgflow 1.0"
     for asked in ("3.8", "2.9", "4.0"):
         assert refused(caller.get("/kettles", **at(asked)), 406, "computeFault") == (
             f"Version {asked} is not supported by the API. Minimum is 3.0 and maximum is 3.7."

@@ -27,7 +27,7 @@ from tests.support.operations import Operation
 from tests.support.world import World
 
 NEWEST = (3, 71)
-AT = {"headers": {versions.HEADER: f"volume {NEWEST[0]}.{NEWEST[1]}"}}
+AT = {"headers": {versions.HEADER: f"volume {NEWEST[0]}.{NEWEST[1]}, cgflow 1.0"}}
 
 ODD: list[Any] = [
     None, True, -1, 0, 1.5, 2**31, -(2**70), 10**30, 1e300, "", "x" * 256, "a\x00b", "\U0001f418" * 256,

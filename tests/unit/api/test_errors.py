@@ -8,10 +8,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.errors import STATUSES, register
 from api.faults import KEYS
+from api.versions import HEADER
 from cgflow import errors
 
 
-def answer_to(error: Exception) -> tuple[int, dict[str, dict[str, object]], dict[str, str]]:
+def answer_to(
+    error: Exception, *, has_extensions: bool = True
+) -> tuple[int, dict[str, dict[str, object]], dict[str, str]]:
     app = Flask("test")
     register(app)
 
@@ -19,7 +22,7 @@ def answer_to(error: Exception) -> tuple[int, dict[str, dict[str, object]], dict
     def fail() -> str:
         raise error
 
-    answer = app.test_client().get("/")
+    answer = app.test_client().get("/", headers={HEADER: "cgflow 1.0"} if has_extensions else {})
     return answer.status_code, answer.json, dict(answer.headers)
 
 
@@ -50,6 +53,15 @@ def test_every_error_has_an_answer(kind: type[errors.CgflowError]) -> None:
 def test_a_field_is_named() -> None:
     _, body, _ = answer_to(errors.InvalidInput("No.", "size"))
     assert body["badRequest"]["cgflow:field"] == "size"
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_a_request_for_no_extensions_reads_what_cinder_says(kind: type[errors.CgflowError]) -> None:
+    status, body, headers = answer_to(kind("No."), has_extensions=False)
+    ((_, fault),) = body.items()
+    more = {401: ["title"], 413: ["retryAfter"]}.get(status, [])
+    assert list(fault) == ["code", "message", *more]
+    assert headers.get("Retry-After") == answer_to(kind("No."))[2].get("Retry-After")
 
 
 def test_a_subclass_is_answered_as_its_parent() -> None:

@@ -16,7 +16,10 @@ def negotiated(asked: str | None) -> tuple[int, int]:
 
 @pytest.mark.parametrize(
     "asked",
-    [None, "volume 3.0", "  volume   3.0 ", "compute 2.1,volume 3.0", "volume 3.0, x 1"],
+    [
+        *(None, "volume 3.0", "  volume   3.0 ", "compute 2.1,volume 3.0", "volume 3.0, x 1"),
+        *("cgflow 1.0", "cgflow latest", "cgflow 1.0, volume 3.0"),
+    ],
 )
 def test_what_is_offered(asked: str | None) -> None:
     assert negotiated(asked) == (3, 0)
@@ -36,7 +39,8 @@ def test_what_is_out_of_range(asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["", "compute 2.1", "volume", "volume 3", "volume 3.x", "volume 3.0.1", "3.0"]
+    "asked",
+    ["", "cgflow", "cgflow 1", "compute 2.1", "volume", "volume 3", "volume 3.x", "volume 3.0.1", "3.0"],
 )
 def test_what_names_no_version(asked: str) -> None:
     with pytest.raises(InvalidInput):
