@@ -99,4 +99,4 @@ def test_a_status_is_set(
     getattr(client, noun).reset_status("x", "error")
     (asked,) = service.asked
     assert asked.body == {action: {"status": "error"}}
-    assert asked.headers.get("OpenStack-API-Version") == version
+    assert asked.headers["OpenStack-API-Version"] == f"{version or 'volume 3.0'}, cgflow 1.0"
