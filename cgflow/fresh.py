@@ -6,14 +6,16 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+import yaml
 
 from cgflow.errors import ConfigError
 
 LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 
 class Fresh(Generic[T]):
@@ -21,7 +23,8 @@ class Fresh(Generic[T]):
 
     A file that cannot be used is refused at first. When it goes bad later, what
     held before goes on to hold and the log says so: a slip of the editor must
-    neither open the service nor take it away.
+    neither open the service nor take it away. Whatever the failure is, the file
+    is not read again before it changes again.
     """
 
     def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
@@ -31,7 +34,10 @@ class Fresh(Generic[T]):
         self._lock = threading.Lock()
         # Looked at before it is read: a change between the two is found by the next who asks.
         self._stamp = _stamp(path)
-        self._value = read(path)
+        try:
+            self._value = read(path)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{path} cannot be used: {error}.") from error
 
     @property
     def value(self) -> T:
@@ -45,13 +51,15 @@ class Fresh(Generic[T]):
         now = _stamp(self._path)
         if now == self._stamp:
             return
+        self._stamp = now
         try:
             self._value = self._read(self._path)
         except ConfigError as error:
             LOG.error("what was read earlier stays in force: %s", error)  # noqa: TRY400 - it says it all
+        except Exception:
+            LOG.exception("what was read earlier stays in force: %s cannot be used", self._path)
         else:
             LOG.info("read again: %s", self._path)
-        self._stamp = now
 
 
 def read_text(path: Path, what: str) -> str:
@@ -64,10 +72,44 @@ def read_text(path: Path, what: str) -> str:
         raise ConfigError(f"The {what} {path} is not text: {error}.") from error
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """Reads plain words as text, and null; refuses keys that are given twice."""
+
+    # An id such as 2026-02-30, 0x1 or yes is a word, and no date, number or truth.
+    yaml_implicit_resolvers: ClassVar[dict[str | None, Any]] = {  # type: ignore[misc]
+        first: [(tag, pattern) for tag, pattern in known if tag == "tag:yaml.org,2002:null"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping. Raises: ConstructorError, for a key that is given twice."""
+        made = super().construct_mapping(node, deep=deep)
+        if len(made) != len(node.value):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {str(twice)[:255]!r} is given twice", node.start_mark
+            )
+        return made
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Return the content of a YAML file: words as text, whatever they look like. Raises: ConfigError."""
+    try:
+        return yaml.load(read_text(path, what), _StrictLoader)  # noqa: S506 - it is a safe loader
+    except yaml.YAMLError as error:
+        words = " ".join(str(error).split())
+        raise ConfigError(f"The {what} {path} is not YAML: {words}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"The {what} {path} is nested too deeply.") from error
+    except ValueError as error:
+        raise ConfigError(f"The {what} {path} holds a value that cannot be read: {error}.") from error
+
+
 def _stamp(path: Path) -> Stamp | None:
     """Return what changes when a file does, or None while there is none."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

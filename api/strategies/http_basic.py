@@ -17,21 +17,27 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import bcrypt
-import yaml
 from flask import Request
 
 from api.identity import Identity, checked_id
-from cgflow.errors import ConfigError, Forbidden, InvalidInput, Unauthenticated
-from cgflow.fresh import Fresh, read_text
+from cgflow.errors import ConfigError, Forbidden, InvalidInput, ServiceUnavailable, Unauthenticated
+from cgflow.fresh import Fresh, read_text, read_yaml
 
 CHALLENGE = 'Basic realm="cgflow", charset="UTF-8"'
 
-_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+# The last sign of the salt has two bits of its own, and bcrypt refuses to hash with any other.
+_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _COST = 12
+_COSTS = range(4, 17)
+"""Costs with which a password can be checked at all, and within seconds."""
+
+_LONGEST_PASSWORD = 72
+"""What bcrypt reads of a password, in bytes. htpasswd and its like leave off what is longer."""
 _USER_FILE = "password file"
 _PROJECT_FILE = "project file"
 
@@ -45,8 +51,9 @@ class HttpBasic:
     is_open = False
     scheme: Mapping[str, str] = {"type": "http", "scheme": "basic"}
 
-    def __init__(self, user_file: Path, project_file: Path) -> None:
-        """Read both files. Raises: ConfigError."""
+    def __init__(self, user_file: Path, project_file: Path, *, most_checks: int = 8) -> None:
+        """Read both files. At most ``most_checks`` passwords are hashed at a time. Raises: ConfigError."""
+        self._checks = threading.BoundedSemaphore(most_checks)
         self._hashes = Fresh(user_file, read_hashes)
         self._projects = Fresh(project_file, read_projects)
         # Hashing a password takes a good part of a second, on purpose. What was once proven is remembered by
@@ -55,12 +62,18 @@ class HttpBasic:
         self._proven: dict[str, tuple[bytes, bytes]] = {}
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
-        """Return who knows the password of a user. Raises: Unauthenticated, Forbidden, InvalidInput."""
+        """Return who knows the password of a user.
+
+        Raises: Unauthenticated, Forbidden, InvalidInput; ServiceUnavailable, if too many passwords are
+        being hashed.
+        """
         given = request.authorization
         if given is None or given.type != "basic" or given.username is None or given.password is None:
             raise Unauthenticated("The request you have made requires authentication.", CHALLENGE)
         user_id = given.username
-        if not self._is_proven(user_id, given.password.encode()):
+        # A surrogate stands for a byte that is no UTF-8, which no password in a hash file has.
+        password = given.password.encode(errors="surrogatepass")[:_LONGEST_PASSWORD]
+        if not self._is_proven(user_id, password):
             raise Unauthenticated("The user or the password is wrong.", CHALLENGE)
         projects = self._projects.value.get(user_id)
         if not projects:
@@ -78,8 +91,14 @@ class HttpBasic:
             proven_hash, proven_digest = self._proven[user_id]
             if proven_hash == known and hmac.compare_digest(proven_digest, digest):
                 return True
-        # A user that nobody knows costs as much time as one with a wrong password.
-        is_right = _matches(password, known or _decoy(hashes))
+        # Whoever waited here would keep a thread of the server from everybody else.
+        if not self._checks.acquire(blocking=False):
+            raise ServiceUnavailable("Too many passwords are being checked. Try again.")
+        try:
+            # A user that nobody knows costs as much time as one with a wrong password.
+            is_right = _matches(password, known or _decoy(hashes))
+        finally:
+            self._checks.release()
         if known is None or not is_right:
             return False
         self._proven[user_id] = (known, digest)
@@ -98,6 +117,11 @@ def read_hashes(path: Path) -> dict[str, bytes]:
             raise ConfigError(
                 f"{where} is not a user with a bcrypt hash. Write it with 'htpasswd -B {path} USER'."
             )
+        if int(hash_[4:6]) not in _COSTS:
+            raise ConfigError(
+                f"{where} has a hash of cost {hash_[4:6]}. Costs from {_COSTS[0]} to {_COSTS[-1]} can be "
+                "used: write it anew with 'htpasswd -B -C 12'."
+            )
         if user_id in found:
             raise ConfigError(f"{where} names {user_id} a second time.")
         found[_checked(user_id, "user_id", where)] = hash_.encode()
@@ -106,11 +130,7 @@ def read_hashes(path: Path) -> dict[str, bytes]:
 
 def read_projects(path: Path) -> dict[str, Projects]:
     """Return the roles of each user in each project. Raises: ConfigError, naming the user."""
-    try:
-        content = yaml.safe_load(read_text(path, _PROJECT_FILE))
-    except yaml.YAMLError as error:
-        words = " ".join(str(error).split())
-        raise ConfigError(f"The {_PROJECT_FILE} {path} is not YAML: {words}.") from error
+    content = read_yaml(path, _PROJECT_FILE)
     if not isinstance(content, dict | None):
         raise ConfigError(f"The {_PROJECT_FILE} {path} must map users to their projects.")
     return {user_id: _projects(projects, user_id, path) for user_id, projects in (content or {}).items()}
@@ -143,7 +163,7 @@ def _matches(password: bytes, hash_: bytes) -> bool:
     try:
         return bcrypt.checkpw(password, hash_)
     except ValueError:
-        # Longer than bcrypt reads, or with a NUL in it: nobody has such a password.
+        # With a NUL in it: nobody has such a password.
         return False
 
 

@@ -56,12 +56,18 @@ def select_page(
     *,
     sortable: tuple[str, ...],
     filterable: dict[str, Any],
+    conditions: Sequence[Any] = (),
 ) -> list[Any]:
     """Return the rows of one page. ``filterable`` maps names of filters to columns.
 
+    ``statement`` selects what the caller may see, and the marker is looked up in that alone;
+    ``conditions`` are what rows of the page have to meet besides.
+
     Raises: InvalidInput for an unknown sort key, direction, filter or marker.
     """
-    paged = page_of(session, statement, model, query, sortable=sortable, filterable=filterable)
+    paged = page_of(
+        session, statement, model, query, sortable=sortable, filterable=filterable, conditions=conditions
+    )
     return list(session.execute(paged).unique().scalars())
 
 
@@ -73,16 +79,21 @@ def page_of(
     *,
     sortable: tuple[str, ...],
     filterable: dict[str, Any],
+    conditions: Sequence[Any] = (),
     either: Sequence[Any] = (),
 ) -> Select[Any]:
-    """Return the statement that selects one page.
+    """Return the statement that selects one page; see ``select_page``.
 
     Rows have to meet one of the conditions in ``either``, if there are any.
     Raises: InvalidInput for an unknown sort key, direction, filter or marker.
     """
-    statement = filtered(statement, query, filterable)
-    order = list(query.sort)
-    keys = {key for key, _ in order}
+    visible = statement
+    statement = filtered(statement.where(*conditions), query, filterable)
+    named: dict[str, str] = {}
+    for key, direction in query.sort:
+        # A key that is named again orders nothing.
+        named.setdefault(key, direction)
+    order, keys = list(named.items()), set(named)
     direction = order[-1][1] if order else "desc"
     if not any(key == "id" or key.endswith("_at") for key in keys):
         # Many have the same name or state: among those it is age that counts.
@@ -96,7 +107,7 @@ def page_of(
         if direction not in ("asc", "desc"):
             raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
     if query.marker is not None:
-        statement = statement.where(_after(session, model, query.marker, order))
+        statement = statement.where(_after(session, visible, model, query.marker, order))
     columns = [getattr(getattr(model, key), direction)() for key, direction in order]
     if either:
         # An index gives the first rows in order for each condition, but not for several at once.
@@ -118,10 +129,12 @@ def filtered(statement: Select[Any], query: ListQuery, filterable: dict[str, Any
     return statement.where(*exactly, *within)
 
 
-def _after(session: Session, model: Any, marker: str, order: list[tuple[str, str]]) -> Any:
-    """Return the condition that holds for what comes after the marker in this order."""
+def _after(
+    session: Session, visible: Select[Any], model: Any, marker: str, order: list[tuple[str, str]]
+) -> Any:
+    """Return the condition that holds for what comes after a visible marker in this order."""
     keys = [getattr(model, key) for key, _ in order]
-    at = session.execute(select(*keys).where(model.id == marker)).first()
+    at = session.execute(visible.with_only_columns(*keys).where(model.id == marker)).first()
     if at is None:
         raise InvalidInput(f"The marker {marker} could not be found; start the list again.", "marker")
     steps = []

@@ -59,26 +59,34 @@ class Rows(Generic[RecordT]):
 
     def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
         """Return one page of the living things of a project, or of all. Raises: InvalidInput."""
-        statement = self._living(select(self.model), query, scope)
+        statement = self._living(select(self.model), scope)
         sortable = tuple(key for key in _SORTABLE if hasattr(self.model, key))
-        rows = select_page(session, statement, self.model, query, sortable=sortable, filterable=self._filters)
+        rows = select_page(
+            session,
+            statement,
+            self.model,
+            query,
+            sortable=sortable,
+            filterable=self._filters,
+            conditions=list(self._conditions(query)),
+        )
         return [row.to_record() for row in rows]
 
     def count(self, session: Session, query: ListQuery, scope: str | None) -> int:
         """Return how many there are on all pages together. Raises: InvalidInput."""
-        counted = self._living(select(func.count(self.model.id)), query, scope)
+        counted = self._living(select(func.count(self.model.id)), scope).where(*self._conditions(query))
         return int(session.execute(filtered(counted, query, self._filters)).scalar_one())
 
-    def _living(self, statement: Select[Any], query: ListQuery, scope: str | None) -> Select[Any]:
+    def _living(self, statement: Select[Any], scope: str | None) -> Select[Any]:
         statement = statement.where(self.model.deleted.is_(False))
-        if scope is not None:
-            statement = statement.where(self.model.project_id == scope)
+        return statement if scope is None else statement.where(self.model.project_id == scope)
+
+    def _conditions(self, query: ListQuery) -> Iterator[Any]:
         for name, comparisons in query.moments.items():
             column = getattr(self.model, name)
-            statement = statement.where(*(COMPARISONS[how](column, moment) for how, moment in comparisons))
+            yield from (COMPARISONS[how](column, moment) for how, moment in comparisons)
         for column, pairs in self._pairs(query):
-            statement = statement.where(*(column[key].as_string() == value for key, value in pairs.items()))
-        return statement
+            yield from (column[key].as_string() == value for key, value in pairs.items())
 
     def _pairs(self, query: ListQuery) -> Iterator[tuple[Any, dict[str, str]]]:
         if self._metadata is not None:

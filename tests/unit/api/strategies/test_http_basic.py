@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder
 
 from api.strategies import http_basic
 from api.strategies.http_basic import HttpBasic, read_hashes, read_projects
-from cgflow.errors import ConfigError, Forbidden, InvalidInput, Unauthenticated
+from cgflow.errors import ConfigError, Forbidden, InvalidInput, ServiceUnavailable, Unauthenticated
 
 COST = 4
 PROJECTS = """
@@ -173,9 +173,24 @@ def test_changed_projects_hold_at_once(files: Files) -> None:
         (f"a b:{hashed('x')}", "Invalid user_id"),
         (f":{hashed('x')}", "Invalid user_id"),
         (f"ada:{hashed('x')}\nada:{hashed('y')}", "Line 2 .* names ada a second time"),
+        ("ada:$2b$99$" + "." * 53, "Line 1 .* cost 99"),
+        ("ada:$2b$03$" + "." * 53, "cost 03"),
+        ("ada:$2b$31$" + "." * 53, "cost 31"),
+        ("ada:$2b$04$" + "9" * 53, "is not a user with a bcrypt hash"),
     ],
     # Hashes are never twice the same, and no names for tests.
-    ids=["no hash", "clear text", "not bcrypt", "bad name", "no name", "twice"],
+    ids=[
+        "no hash",
+        "clear text",
+        "not bcrypt",
+        "bad name",
+        "no name",
+        "twice",
+        "cost 99",
+        "cost 3",
+        "cost 31",
+        "salt",
+    ],
 )
 def test_a_password_file_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "htpasswd"
@@ -192,9 +207,16 @@ def test_a_password_file_that_is_refused(tmp_path: Path, content: str, words: st
         ("- ada", "must map users"),
         ("ada: orders", "User ada .* must have projects with lists of roles"),
         ("ada: {orders: member}", "lists of roles"),
-        ("ada: {orders: [1]}", "lists of roles"),
-        ("ada: {1: [member]}", "not a string: 1. Put it in quotes"),
+        ("ada: {orders: [[x]]}", "lists of roles"),
+        ("ada: {orders: [~]}", "lists of roles"),
+        ("ada: {~: [member]}", "not a string: None. Put it in quotes"),
         ("ada: {'a b': [member]}", "Invalid project_id"),
+        ("ada: {o: [member]}\nada: {p: [member]}", "the key 'ada' is given twice"),
+        ("ada: {o: [member], o: [reader]}", "the key 'o' is given twice"),
+        ("ada: {[o]: [member]}", "is not YAML"),
+        ("ada: {!!timestamp 2026-02-30: [member]}", "cannot be read"),
+        ("ada: {!!int x: [member]}", "cannot be read"),
+        ("[" * 3000, "is nested too deeply"),
     ],
 )
 def test_a_project_file_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
@@ -202,6 +224,62 @@ def test_a_project_file_that_is_refused(tmp_path: Path, content: str, words: str
     path.write_text(content)
     with pytest.raises(ConfigError, match=words):
         read_projects(path)
+
+
+def test_ids_in_a_project_file_are_words(tmp_path: Path) -> None:
+    path = tmp_path / "projects.yaml"
+    path.write_text("yes: {2026-02-30: [member], 0x10: [on], 1_0: ['1'], 12:30: [no], 1e3: [member]}")
+    assert read_projects(path) == {
+        "yes": {
+            "2026-02-30": {"member"}, "0x10": {"on"}, "1_0": {"1"}, "12:30": {"no"}, "1e3": {"member"},
+        }
+    }  # fmt: skip
+
+
+# Written by 'htpasswd -nbB ada' for "correct horse battery staple correct horse ...", 86 bytes.
+LONG = ("correct horse battery staple " * 3).strip()
+HASH_OF_LONG = "$2y$05$OBiqVGKiarpDxAgzifc5ZeUyVn331jmPuzkzAYw6ru7zJHrAlkXJa"
+
+
+def test_a_long_password_matches_as_the_tool_matched_it(files: Files, checks: list[bytes]) -> None:
+    files.users.write_text(f"ada:{HASH_OF_LONG}\n")
+    strategy = files.strategy()
+    assert strategy.identify(request("ada", LONG), None).user_id == "ada"
+    assert strategy.identify(request("ada", LONG[:72]), None).user_id == "ada"
+    assert len(checks) == 1
+    for wrong in (LONG[:71], "x" + LONG, "x" * 86):
+        with pytest.raises(Unauthenticated):
+            strategy.identify(request("ada", wrong), None)
+
+
+def test_passwords_are_hashed_few_at_a_time(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = HttpBasic(files.users, files.projects, most_checks=1)
+    strategy.identify(request("root", "other"), None)
+
+    def check(password: bytes, hash_: bytes) -> bool:
+        with pytest.raises(ServiceUnavailable):
+            strategy.identify(request("eve", "x"), None)
+        # Who has proven it before is not affected.
+        strategy.identify(request("root", "other"), None)
+        return bcrypt.checkpw(password, hash_)
+
+    monkeypatch.setattr(http_basic, "_matches", check)
+    for _ in range(2):
+        assert strategy.identify(request("ada", "secret"), None).user_id == "ada"
+
+
+@pytest.mark.parametrize("which", ["users", "projects"])
+def test_a_file_that_goes_bad_leaves_what_held_and_is_read_once(
+    files: Files, which: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    strategy = files.strategy()
+    for bad in ("ada: {!!timestamp 2026-02-30: [member]}", "[" * 3000, "\x00", "\ud800"):
+        caplog.clear()
+        path: Path = getattr(files, which)
+        path.write_bytes(bad.encode(errors="surrogatepass"))
+        for _ in range(3):
+            assert strategy.identify(request("ada", "secret"), None).roles == {"member"}
+        assert len([one for one in caplog.records if one.name == "cgflow.fresh"]) == 1
 
 
 @pytest.mark.parametrize("missing", ["users", "projects"])
