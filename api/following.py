@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from api.current import caller, desk
 from cgflow.db.repositories import flow as flows
-from cgflow.records import AtomState, Flow, FlowEvent
+from cgflow.history import AtomState, summary
+from cgflow.records import Flow, FlowEvent
 from cgflow.status import UNFINISHED
 
 
 @dataclass(frozen=True, kw_only=True)
 class TracedFlow(Flow):
-    """A flow together with where its tasks stand."""
+    """A flow with the state of each step, what was done about it, and what of its leftovers is gone."""
 
     tasks: list[AtomState]
+    actions: list[dict[str, Any]]
+    removed: list[dict[str, object]]
+    summary: str
 
 
 def trace(flow_id: str) -> TracedFlow:
     """Return a flow and its tasks as they are at one moment. Raises: NotFound."""
     with desk().database.read() as session:
         flow = flows.get(session, flow_id, caller().scope)
-        return TracedFlow(**vars(flow), tasks=flows.atoms(session, flow_id))
+        actions = flows.actions(session, flow_id)
+        left, removed = flows.leftovers_now(session, flow)
+        return TracedFlow(
+            **vars(flow) | {"leftovers": left},
+            tasks=flows.atoms(session, flow_id),
+            actions=actions,
+            removed=removed,
+            summary=summary(flow, actions),
+        )
 
 
 def events(flow_id: str, *, after: int, wait: float, limit: int) -> list[FlowEvent]:

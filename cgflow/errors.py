@@ -13,6 +13,7 @@
      +- ConfigError           the service was started in a way that cannot work
      +- ServiceUnavailable    a part that is needed is down; try again
      +- FlowCancelled         the step was not begun, because another one had failed
+     |   +- StepInterrupted   the same of a step that an earlier owner of the flow had begun
      +- CancelRequested       the step was not begun, because an operator cancelled the flow
      +- FlowMismatch          a stored flow does not fit the code that would run it
      +- FenceLost             another conductor has taken the flow over
@@ -121,6 +122,12 @@ class FlowCancelled(CgflowError):
     """A step was not begun, because another step of the flow had already failed."""
 
     slug = "flow_cancelled"
+
+
+class StepInterrupted(FlowCancelled):
+    """A step that an earlier owner had begun was not begun again, because another one had failed."""
+
+    slug = "step_interrupted"
 
 
 class CancelRequested(CgflowError):

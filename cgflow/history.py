@@ -1,73 +1,322 @@
-"""Where each atom of a flow stands, folded from what its events tell."""
+"""The state of each step of a flow and the actions of operators, folded from the flow's events.
+
+This is the one place that reads meaning out of events. The service shows the
+result in ``/flows/ID``; the command folds the events that it follows with the
+same code. Events that earlier releases stored are understood as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from taskflow import states
+from cgflow import clock
+from cgflow.error_text import as_sentence
+from cgflow.status import UNFINISHED, FlowState
 
-from cgflow import records
+if TYPE_CHECKING:
+    # The command folds events as well, and starts sooner without what records need.
+    from cgflow import records
 
-_EXECUTED = (states.SUCCESS, states.FAILURE)
-_MOVING = (states.RUNNING, states.REVERTING, states.RETRYING, states.PENDING)
+SKIPPED = "SKIPPED"
+"""The state of a step whose undo failed and which an operator declared undone."""
+
+NO_UNDO = "It has no undo: what it did stays."
+"""The result of the event that ends the undo of a step which has none."""
+
+_MOVING = ("RUNNING", "REVERTING", "RETRYING", "PENDING")
+_OPEN = ("RUNNING", "REVERTING")
 
 
-Move = tuple[str, str, datetime, int, float | None, dict[str, Any] | None]
-"""What is taken from an event of an atom: its name, to which state, when, attempt, duration, detail."""
+class Execution(StrEnum):
+    """How far a step has come. ``not begun`` is also a step that was stopped before its effect."""
+
+    NOT_BEGUN = "not begun"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
 
 
-def fold(moves: Iterable[Move]) -> list[records.AtomState]:
-    """Return where each atom stands after these moves, in the order in which the atoms first moved."""
-    stands: dict[str, _Stand] = {}
-    # A long flow has thousands of them, and they are folded each time that somebody looks.
-    for atom, state, at, attempt, duration_ms, detail in moves:
-        stand = stands.get(atom)
-        if stand is None:
-            stand = stands[atom] = _Stand()
-        stand.state, stand.at, stand.attempts = state, at, attempt
-        if state == states.RUNNING:
-            stand.started_at = stand.started_at or at
-        elif state in _EXECUTED:
-            stand.duration_ms = duration_ms
-        if detail:
-            if "failure" in detail:
-                stand.failed = detail
-            else:
-                stand.other = detail
-    return [stand.to_record(atom) for atom, stand in stands.items()]
+class Undo(StrEnum):
+    """How far the undo of a step has come. ``no undo``: the step has none, and what it did stays."""
+
+    NOT_CALLED_FOR = ""
+    UNDOING = "being undone"
+    UNDONE = "undone"
+    NONE = "no undo"
+    FAILED = "undo FAILED"
+    SKIPPED = "undo skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtomState:
+    """The state of one step of a flow, folded from the flow's events.
+
+    ``updated_at`` is when it came to that state. ``attempts`` counts executions,
+    ``undo_attempts`` undos since the last execution. ``duration_ms`` is that of
+    the last execution, ``undo_duration_ms`` that of the last undo. ``skipped``
+    says who declared the step undone, when and why. ``is_taken_over``: one
+    conductor began it, and another one ended it.
+    """
+
+    atom: str
+    state: str
+    updated_at: datetime | None = None
+    attempts: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    execution: Execution = Execution.NOT_BEGUN
+    duration_ms: float | None = None
+    result: Any = None
+    failure: dict[str, Any] | None = None
+    undo: Undo = Undo.NOT_CALLED_FOR
+    undo_attempts: int = 0
+    undo_duration_ms: float | None = None
+    undo_failure: dict[str, Any] | None = None
+    skipped: dict[str, Any] | None = None
+    is_taken_over: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """Return execution and undo in words: ``failed, undone``."""
+        if self.execution is Execution.NOT_BEGUN and self.undo in (Undo.UNDOING, Undo.UNDONE, Undo.NONE):
+            # There was nothing to undo.
+            return str(self.execution)
+        undo = str(self.undo)
+        if self.undo is Undo.FAILED and self.undo_attempts > 1:
+            undo += f" {self.undo_attempts} times"
+        if self.undo is Undo.UNDOING and self.undo_attempts > 1:
+            undo += f" (try {self.undo_attempts})"
+        if self.skipped is not None and self.undo is Undo.SKIPPED:
+            undo += f" by {self.skipped.get('by')}: {self.skipped.get('reason')}"
+        return ", ".join(filter(None, (str(self.execution), undo)))
+
+
+Move = tuple[str, str, datetime, int, float | None, str | None, dict[str, Any] | None]
+"""What is taken from an event of a step: name, new state, moment, attempt, duration, conductor, detail."""
+
+
+def fold(moves: Iterable[Move]) -> list[AtomState]:
+    """Return the state of each step after these moves, in the order of their first moves."""
+    steps: dict[str, _Progress] = {}
+    # A long flow has thousands of events, and they are folded at each request that shows it.
+    for name, state, at, attempt, duration_ms, conductor, detail in moves:
+        step = steps.get(name)
+        if step is None:
+            step = steps[name] = _Progress()
+        if conductor is not None and conductor != step.conductor:
+            # The conductor that takes a flow over goes on with the steps in which the lost one was.
+            step.is_taken_over |= step.conductor is not None and step.state in _OPEN
+            step.conductor = conductor
+        apply = _APPLY.get(state)
+        if apply is not None:
+            apply(step, at, duration_ms, detail or {})
+        step.state, step.at, step.attempts = state, at, attempt
+    return [step.to_record(name) for name, step in steps.items()]
 
 
 def moves(events: Iterable[records.FlowEvent]) -> Iterator[Move]:
-    """Return what is taken from each event of an atom."""
+    """Return the moves of steps among events."""
     for event in events:
         if event.atom is not None:
-            yield event.atom, event.to_state, event.at, event.attempt, event.duration_ms, event.detail
+            what = (event.atom, event.to_state, event.at, event.attempt, event.duration_ms)
+            yield (*what, event.conductor, event.detail)
 
 
-class _Stand:
-    """One atom on its way through the events."""
+def action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what an operator, or the service by itself, did about a flow, if an event tells of that.
 
-    __slots__ = ("at", "attempts", "duration_ms", "failed", "other", "started_at", "state")
+    Keys: ``action``, ``by``, ``reason``, and since they are stored ``request_id`` and ``task``.
+    """
+    result = (detail or {}).get("result")
+    return result if isinstance(result, dict) and "action" in result and "by" in result else None
+
+
+def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
+    """Return in words what became of a flow, and what it waits for."""
+    if flow.state in UNFINISHED and flow.reason is not None:
+        return f"It stands still. {flow.reason}"
+    if flow.state is FlowState.ACCEPTED and flow.cancel_reason is not None:
+        return "A cancel was accepted: it is undone as soon as a conductor takes it up."
+    if flow.state is FlowState.ACCEPTED:
+        return "It has not begun: it waits for a conductor."
+    if flow.state is FlowState.RUNNING and flow.cancel_reason is not None:
+        return "A cancel was accepted: no further step begins, and what was done is undone."
+    if flow.state is FlowState.RUNNING:
+        return "It is running."
+    if flow.state is FlowState.REVERTING:
+        return _undoing(actions)
+    if flow.state is FlowState.ROLLBACK_FAILED:
+        return f"It failed, and undoing it failed too. {waits_for(flow.id, flow.undo_at)}"
+    if flow.state is FlowState.REVERTED:
+        return _undone(flow)
+    if flow.state is FlowState.ABANDONED:
+        return _abandoned(actions)
+    if flow.cancel_reason is not None:
+        return "It succeeded: the cancel came after its last step that can be cancelled."
+    return "It succeeded."
+
+
+def _undoing(actions: Sequence[dict[str, Any]]) -> str:
+    if actions and actions[-1]["action"] in ("retry", "skip"):
+        return f"Undoing it failed, and is tried again: {action_text(actions[-1])}"
+    return "A step failed or was cancelled: what was done is being undone."
+
+
+def _undone(flow: records.Flow) -> str:
+    if flow.skipped:
+        steps = ", ".join(str(one.get("task")) for one in flow.skipped)
+        return f"It failed. What was done was undone, except what an operator had skipped: {steps}."
+    if flow.operation.endswith(".delete") or flow.operation == "audit.remove":
+        return "It failed. What is gone stays so; what could not be removed is in error_deleting."
+    if flow.operation.partition(".")[2].startswith("create"):
+        return "It failed. What was done was undone: only the record in error is left, which counts nothing."
+    return "It failed. What was done was undone."
+
+
+def _abandoned(actions: Sequence[dict[str, Any]]) -> str:
+    given_up = [one for one in actions if one["action"] == "abandon"]
+    by = f": {action_text(given_up[-1])}" if given_up else "."
+    return f"It failed, undoing it failed too, and it was given up{by}"
+
+
+def action_text(done: Mapping[str, Any]) -> str:
+    """Return an action in words: what was done, by whom, at which request, and why."""
+    step = f" of {done['task']}" if done.get("task") else ""
+    request = f" ({done['request_id']})" if done.get("request_id") else ""
+    why = as_sentence(done["reason"]) if done.get("reason") else "no reason was given."
+    return f"{done['action']}{step} by {done['by']}{request}: {why}"
+
+
+def held_by(flow_id: str | None, operation: str, undo_at: datetime | None) -> str:
+    """Return why a flow whose undo failed holds a thing, and what it waits for."""
+    return (
+        f"flow {flow_id} ({operation}) failed, undoing it failed too, and it holds this until it is undone. "
+        f"{waits_for(flow_id, undo_at)}"
+    )
+
+
+def waits_for(flow_id: str | None, undo_at: datetime | None) -> str:
+    """Return what has to happen to a flow whose undo failed: by itself at a moment, or by a person."""
+    if undo_at is not None:
+        return f"The undo is tried again by itself at {clock.iso(undo_at)}."
+    return (
+        "The undo is not tried again by itself. An administrator has to retry it, skip a step of it, or "
+        f"abandon the flow; 'cgflow flow show {flow_id}' says what is left."
+    )
+
+
+class _Progress:
+    """One step on its way through the events."""
+
+    __slots__ = (
+        *("at", "attempts", "conductor", "duration_ms", "execution", "failure", "is_taken_over", "result"),
+        *("skipped", "started_at", "state", "undo", "undo_attempts", "undo_duration_ms", "undo_failure"),
+    )
 
     def __init__(self) -> None:
-        self.state: str
+        self.state: str = "PENDING"
         self.at: datetime
-        self.attempts: int
+        self.attempts = 0
+        self.conductor: str | None = None
+        self.is_taken_over = False
         self.started_at: datetime | None = None
+        self.execution = Execution.NOT_BEGUN
         self.duration_ms: float | None = None
-        self.failed: dict[str, Any] | None = None
-        self.other: dict[str, Any] | None = None
+        self.result: Any = None
+        self.failure: dict[str, Any] | None = None
+        self.undo = Undo.NOT_CALLED_FOR
+        self.undo_attempts = 0
+        self.undo_duration_ms: float | None = None
+        self.undo_failure: dict[str, Any] | None = None
+        self.skipped: dict[str, Any] | None = None
 
-    def to_record(self, atom: str) -> records.AtomState:
-        return records.AtomState(
-            atom=atom,
-            state=self.state,
+    def to_record(self, name: str) -> AtomState:
+        is_skipped = self.undo is Undo.SKIPPED
+        return AtomState(
+            atom=name,
+            state=SKIPPED if is_skipped else self.state,
+            updated_at=self.at,
             attempts=self.attempts,
             started_at=self.started_at,
             ended_at=None if self.state in _MOVING else self.at,
+            execution=self.execution,
             duration_ms=self.duration_ms,
-            # A step that came right in the end is told by its result, one that did not by its failure.
-            detail=self.other if self.state == states.SUCCESS else self.failed or self.other,
+            result=self.result,
+            failure=self.failure,
+            undo=self.undo,
+            undo_attempts=self.undo_attempts,
+            undo_duration_ms=self.undo_duration_ms,
+            undo_failure=self.undo_failure,
+            skipped=self.skipped,
+            is_taken_over=self.is_taken_over,
         )
+
+
+def _running(step: _Progress, at: datetime, _ms: float | None, _detail: dict[str, Any]) -> None:
+    step.started_at = step.started_at or at
+    step.execution, step.result = Execution.RUNNING, None
+    step.undo, step.undo_attempts, step.undo_failure = Undo.NOT_CALLED_FOR, 0, None
+
+
+def _success(step: _Progress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+    step.execution, step.duration_ms = Execution.DONE, ms
+    step.result, step.failure = detail.get("result"), None
+
+
+def _failure(step: _Progress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+    step.failure, step.duration_ms = detail.get("failure"), ms
+    kind = (step.failure or {}).get("type")
+    step.execution = _EXECUTIONS.get(str(kind), Execution.FAILED)
+    if step.execution is Execution.NOT_BEGUN:
+        step.duration_ms = None
+
+
+def _reverting(step: _Progress, _at: datetime, _ms: float | None, _detail: dict[str, Any]) -> None:
+    if step.execution is Execution.RUNNING:
+        step.execution = Execution.INTERRUPTED
+    step.undo = Undo.UNDOING
+    step.undo_attempts += 1
+
+
+def _reverted(step: _Progress, at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+    action = action_of(detail)
+    if action is not None:
+        # Earlier releases stored a skip as REVERTED.
+        _skipped(step, at, ms, detail)
+        return
+    step.undo = Undo.NONE if detail.get("result") == NO_UNDO else Undo.UNDONE
+    step.undo_duration_ms, step.undo_failure = ms, None
+
+
+def _skipped(step: _Progress, at: datetime, _ms: float | None, detail: dict[str, Any]) -> None:
+    step.undo = Undo.SKIPPED
+    step.skipped = {**(action_of(detail) or {}), "at": clock.iso(at)}
+
+
+def _revert_failure(step: _Progress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+    step.undo, step.undo_duration_ms = Undo.FAILED, ms
+    step.undo_failure = detail.get("failure")
+
+
+_EXECUTIONS = {
+    # TaskFlow moves a step to RUNNING before the step itself sees that another one has failed.
+    "FlowCancelled": Execution.NOT_BEGUN,
+    "StepInterrupted": Execution.INTERRUPTED,
+    "CancelRequested": Execution.CANCELLED,
+}
+
+_APPLY: dict[str, Callable[[_Progress, datetime, float | None, dict[str, Any]], None]] = {
+    "RUNNING": _running,
+    "SUCCESS": _success,
+    "FAILURE": _failure,
+    "REVERTING": _reverting,
+    "REVERTED": _reverted,
+    "REVERT_FAILURE": _revert_failure,
+    SKIPPED: _skipped,
+}

@@ -207,8 +207,10 @@ class Flow(FlowLine):
 
     ``shape`` is what the story is built from, ``symbols`` what its steps are
     given; both are JSON. ``leftovers`` lists, after a failed rollback, the atoms
-    not undone; ``skipped`` those that an operator declared undone. ``undo_at`` is
-    when a failed rollback is tried again by itself.
+    not undone; ``skipped`` those that an operator declared undone. ``cancel_request``
+    says who asked for the cancel that ``cancel_reason`` tells of, and why.
+    ``undo_at`` is when a failed rollback is tried again by itself, for which it
+    has been set ``undo_attempts`` times.
     """
 
     fingerprint: str | None
@@ -217,6 +219,7 @@ class Flow(FlowLine):
     leftovers: tuple[dict[str, object], ...]
     skipped: tuple[dict[str, object], ...]
     cancel_reason: str | None
+    cancel_request: dict[str, object] | None = None
     undo_attempts: int
     undo_at: datetime | None
 
@@ -250,19 +253,6 @@ class LastEvent:
     to_state: str
     at: datetime
     attempt: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class AtomState:
-    """Where one atom of a flow stands now, folded from the flow's events."""
-
-    atom: str
-    state: str
-    attempts: int
-    started_at: datetime | None
-    ended_at: datetime | None
-    duration_ms: float | None
-    detail: dict[str, object] | None
 
 
 @dataclass(frozen=True, kw_only=True)

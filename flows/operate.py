@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cgflow.context import RequestContext
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import rescue
+from cgflow.engine import conductor, rescue
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED
 from flows.acceptance import Desk
@@ -14,7 +14,7 @@ def retry(desk: Desk, context: RequestContext, flow_id: str, reason: str | None 
     """Try a failed rollback again, now. Raises: NotFound, InvalidState."""
     with desk.writing(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = rescue.retry(session, flow_id, context.user_id, reason)
+        seq = rescue.retry(session, flow_id, _actor(context), reason)
     _go_on(desk, flow_id, seq)
 
 
@@ -22,7 +22,7 @@ def skip(desk: Desk, context: RequestContext, flow_id: str, *, task: str, reason
     """Declare a step undone whose undo failed, and undo the rest. Raises: NotFound, InvalidState."""
     with desk.writing(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = rescue.skip(session, flow_id, task, context.user_id, reason)
+        seq = rescue.skip(session, flow_id, task, _actor(context), reason)
     _go_on(desk, flow_id, seq)
 
 
@@ -30,7 +30,7 @@ def abandon(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -
     """Give a failed rollback up. Raises: NotFound, InvalidState."""
     with desk.database.write() as session:
         flows.get(session, flow_id, context.scope)
-        seq = rescue.abandon(session, flow_id, context.user_id, reason)
+        seq = rescue.abandon(session, flow_id, _actor(context), reason)
     desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
 
 
@@ -38,8 +38,11 @@ def cancel(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) ->
     """Have a running flow undone at its next step. Raises: NotFound, InvalidState."""
     with desk.database.write() as session:
         flows.get(session, flow_id, context.scope)
-        words = rescue.cancel(session, flow_id, context.user_id, reason)
-    desk.afterwards(lambda: desk.conductor.cancel(flow_id, words))
+        request = rescue.cancel(session, flow_id, _actor(context), reason)
+    if request.seq is not None:
+        seq = request.seq
+        desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
+    desk.afterwards(lambda: desk.conductor.cancel(flow_id, request))
 
 
 def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
@@ -50,7 +53,8 @@ def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
         raise InvalidState(f"Flow {flow_id} has ended: it is {flow.state}.")
     if desk.conductor.is_running(flow_id):
         raise InvalidState(f"Flow {flow_id} is under way; there is nothing to resume.")
-    desk.afterwards(lambda: desk.conductor.wake(flow_id))
+    resumed = rescue.action("resume", _actor(context), None)
+    desk.afterwards(lambda: desk.conductor.wake(flow_id, resumed))
 
 
 def retry_by_itself(desk: Desk, flow_id: str) -> None:
@@ -60,10 +64,15 @@ def retry_by_itself(desk: Desk, flow_id: str) -> None:
         if flow.undo_at is None:
             # An operator was faster.
             return
-        seq = rescue.retry(session, flow_id, "cgflow", f"automatic retry {flow.undo_attempts}")
+        which = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
+        seq = rescue.retry(session, flow_id, rescue.BY_ITSELF, which)
     _go_on(desk, flow_id, seq)
 
 
 def _go_on(desk: Desk, flow_id: str, seq: int) -> None:
     desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
     desk.afterwards(lambda: desk.conductor.wake(flow_id))
+
+
+def _actor(context: RequestContext) -> rescue.Actor:
+    return rescue.Actor(context.user_id, context.request_id)

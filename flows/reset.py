@@ -64,7 +64,7 @@ def snapshot(desk: Desk, context: RequestContext, snapshot_id: str, *, status: s
     with desk.database.write() as session:
         found = snapshots.lock(session, snapshot_id, context.scope)
         if found.claimed_by is not None:
-            raise Busy(snapshots.ROWS.busy(found.id, found.claimed_by))
+            raise Busy(snapshots.ROWS.busy(session, found.id, found.claimed_by))
         _check_made(found, target)
         snapshots.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
 

@@ -11,7 +11,7 @@ from api import current
 from api.schemas.envelope import listed
 from api.schemas.fields import MAX_INT, Moment
 from api.schemas.shown import Shown
-from cgflow.records import AtomState, Flow, FlowEvent
+from cgflow.records import Flow, FlowEvent
 
 LONGEST_WAIT_S = 30
 _MOST_EVENTS = 1000
@@ -29,10 +29,10 @@ class EventListIn(Schema):
 
 
 def _detail(key: str) -> fields.Field[Any]:
-    """Return a field that shows one side of what came of a step: its result or its failure."""
+    """Return a field that shows one side of what came with an event: a result or a failure."""
 
-    def shown(told: AtomState | FlowEvent) -> object:
-        return (told.detail or {}).get(key)
+    def shown(event: FlowEvent) -> object:
+        return (event.detail or {}).get(key)
 
     return fields.Function(shown, metadata={"nullable": True})
 
@@ -59,16 +59,25 @@ class EventsOut(Schema):
 
 
 class TaskOut(Shown):
-    """Where one task of a flow stands."""
+    """The state of one task of a flow. ``outcome`` says in words what became of it and of its undo."""
 
     atom = fields.String(data_key="name")
     state = fields.String()
+    updated_at = Moment(allow_none=True)
     attempts = fields.Integer()
     started_at = Moment(allow_none=True)
     ended_at = Moment(allow_none=True)
+    execution = fields.String()
     duration_ms = fields.Float(allow_none=True)
-    result = _detail("result")
-    failure = _detail("failure")
+    result = fields.Raw(allow_none=True)
+    failure = fields.Raw(allow_none=True, metadata={"type": "object"})
+    undo = fields.String()
+    undo_attempts = fields.Integer()
+    undo_duration_ms = fields.Float(allow_none=True)
+    undo_failure = fields.Raw(allow_none=True, metadata={"type": "object"})
+    skipped = fields.Raw(allow_none=True, metadata={"type": "object"})
+    is_taken_over = fields.Boolean(data_key="taken_over")
+    outcome = fields.String()
 
 
 def _duration_ms(flow: Flow) -> float | None:
@@ -107,11 +116,21 @@ class FlowOut(Shown):
 
 
 class FlowDetailOut(FlowOut):
-    """A flow with its tasks, what a failed rollback left behind, and when it is tried again by itself."""
+    """A flow with its tasks, what was done about it, and what a failed rollback left behind.
 
+    ``summary`` says in words what became of it and what it waits for. ``removed``
+    are leftovers that were removed since, each with the flow that did so.
+    ``undo_at`` is when a failed rollback is tried again by itself.
+    """
+
+    summary = fields.String()
     tasks = fields.Nested(TaskOut, many=True)
+    actions = fields.List(fields.Raw(metadata={"type": "object"}))
     leftovers = fields.List(fields.Raw(metadata={"type": "object"}))
+    removed = fields.List(fields.Raw(metadata={"type": "object"}))
     skipped = fields.List(fields.Raw(metadata={"type": "object"}))
+    cancel_reason = fields.String(allow_none=True)
+    undo_attempts = fields.Integer()
     undo_at = Moment(allow_none=True)
 
 

@@ -101,6 +101,14 @@ KINDS = _kinds(
         _RECORDS,
     ),
     Kind(
+        "volume.given_up",
+        "volume",
+        "Its record is in error and counts nothing, for it was undone or given up, and the backend has "
+        "the volume all the same.",
+        "Delete it (cgflow volume delete): that removes what the backend has.",
+        _BY_HAND,
+    ),
+    Kind(
         "group.missing",
         "consistencygroup",
         "Its record says that it is on the backend, where there is no place for its members: no member can "
@@ -117,6 +125,14 @@ KINDS = _kinds(
         is_safe=False,
     ),
     Kind(
+        "group.given_up",
+        "consistencygroup",
+        "Its record is in error and counts nothing, for it was undone or given up, and the backend has "
+        "the place of the consistency group all the same.",
+        "Delete it (cgflow group delete --force): that removes what the backend has.",
+        _BY_HAND,
+    ),
+    Kind(
         "snapshot.missing",
         "snapshot",
         "Its record says that there is a copy, which the backend does not have: its data is not there.",
@@ -131,6 +147,14 @@ KINDS = _kinds(
         "The copy is removed from the backend, and its data is gone.",
         _REMOVAL,
         is_safe=False,
+    ),
+    Kind(
+        "snapshot.given_up",
+        "snapshot",
+        "Its record is in error and counts nothing, for it was undone or given up, and the backend has "
+        "the snapshot all the same.",
+        "Delete it (cgflow snapshot delete, or that of its cgsnapshot): that removes what the backend has.",
+        _BY_HAND,
     ),
     Kind(
         "snapshot.exported",
@@ -234,8 +258,9 @@ KINDS = _kinds(
     Kind(
         "flow.undo_failed",
         "flow",
-        "Undoing the flow has failed and is not tried again by itself; what it holds stays held.",
-        "See what is left with cgflow flow show, mend the cause, then retry, skip a step, or abandon it.",
+        "Undoing the flow has failed; what it holds stays held until it is undone.",
+        "Mend the cause. It is tried again by itself for half an hour; after that retry it, skip a step, or "
+        "abandon it. See what is left with cgflow flow show.",
         _BY_HAND,
     ),
     Kind(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from cgflow.audit.finding import Finding
 from cgflow.audit.rows import OpenFlow, Rows
 from cgflow.errors import FlowMismatch
+from cgflow.history import waits_for
 from cgflow.status import FlowState
 
 Knows = Callable[[str], int]
@@ -42,16 +43,23 @@ def compare(
     old = now - timedelta(seconds=long_s)
     for flow in after.flows.values():
         earlier = before.flows.get(flow.id)
+        if flow.has_failed_undo:
+            yield _of(flow, "flow.undo_failed", f"could not be undone. {_waits_for(flow)}")
         if flow.state is FlowState.ROLLBACK_FAILED:
-            if not flow.is_tried_again:
-                yield _of(flow, "flow.undo_failed", "could not be undone")
-        elif not _fits(flow, version_of):
+            continue
+        if not _fits(flow, version_of):
             yield _of(flow, "flow.unknown", f"is of version {flow.version}, which this build does not have")
         elif earlier is None or (earlier.epoch, earlier.reason) != (flow.epoch, flow.reason):
             continue
         elif flow.id not in in_hand and _is_left(flow, conductor, old):
             why = f": {flow.reason}" if flow.reason else ""
             yield _of(flow, "flow.standing", f"is {flow.state}, and nobody is at work on it{why}")
+
+
+def _waits_for(flow: OpenFlow) -> str:
+    if flow.state is FlowState.ROLLBACK_FAILED:
+        return waits_for(flow.id, flow.undo_at).removesuffix(".")
+    return "The undo is being tried again now"
 
 
 def _is_left(flow: OpenFlow, conductor: str, old: datetime) -> bool:

@@ -74,7 +74,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenFlow:
-    """A flow that holds things. ``names`` are all ids that it was given."""
+    """A flow that holds things. ``names`` are all ids that it was given.
+
+    ``undo_at`` is when a failed undo is tried again by itself, for which it has
+    been set ``undo_attempts`` times.
+    """
 
     id: str
     operation: str
@@ -83,9 +87,15 @@ class OpenFlow:
     epoch: int
     conductor: str | None
     reason: str | None
-    is_tried_again: bool
+    undo_attempts: int
+    undo_at: datetime | None
     created_at: datetime
     names: frozenset[str]
+
+    @property
+    def has_failed_undo(self) -> bool:
+        """Whether its undo has failed, be it that it is tried again at this moment."""
+        return self.state is FlowState.ROLLBACK_FAILED or self.undo_attempts > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +153,8 @@ def read(session: Session) -> Rows:
 _FLOW = [
     getattr(Flow, name)
     for name in (
-        *("id", "operation", "version", "state", "epoch", "conductor", "reason", "undo_at", "created_at"),
-        *("resource_id", "group_id", "shape", "symbols"),
+        *("id", "operation", "version", "state", "epoch", "conductor", "reason", "created_at"),
+        *("undo_attempts", "undo_at", "resource_id", "group_id", "shape", "symbols"),
     )
 ]
 
@@ -264,7 +274,6 @@ def _flow(columns: Mapping[Any, Any]) -> OpenFlow:
     taken = dict(columns)
     given = [taken.pop(name) for name in ("resource_id", "group_id", "shape", "symbols")]
     taken["state"] = FlowState(taken["state"])
-    taken["is_tried_again"] = taken.pop("undo_at") is not None
     return OpenFlow(**taken, names=frozenset({taken["id"], *_strings(given)}))
 
 

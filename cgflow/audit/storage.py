@@ -43,6 +43,16 @@ class Looks:
         others = (flow.names for flow in self.after.flows.values() if flow.id != self.but)
         return frozenset().union(*others)
 
+    @cached_property
+    def at_work(self) -> frozenset[str]:
+        """Every id given to a flow that changes things at this moment, and whose undo has not failed."""
+        names = (
+            flow.names
+            for flow in self.after.flows.values()
+            if flow.id != self.but and not flow.has_failed_undo
+        )
+        return frozenset().union(*names)
+
     def resting(self, noun: str) -> Iterator[Row]:
         """Return the records of this backend that no flow has touched between the looks, or may touch yet."""
         for row in self.after.of(noun):
@@ -68,6 +78,7 @@ def compare(looks: Looks) -> Iterator[Finding]:
     if looks.lasting.refusal is not None:
         return
     yield from orphans(looks)
+    yield from _given_up(looks)
     yield from _exports(looks)
     if looks.answer.is_whole:
         yield from _missing(looks)
@@ -85,8 +96,8 @@ def _problems(looks: Looks) -> Iterator[Finding]:
         yield Finding(code="backend.unreachable", subject=host, told=told, noun="backend", host=host)
     for text in looks.lasting.inventory.problems:
         ids = _ID.findall(text)
-        # A flow that is at work there is told of it by itself.
-        if looks.named.isdisjoint(ids):
+        # A flow that is at work there is told of it by itself; one whose undo failed does nothing about it.
+        if looks.at_work.isdisjoint(ids):
             where = ids[0] if ids else host
             told = f"Backend {host} reports: {text}"
             yield Finding(code="backend.problem", subject=where, told=told, noun="backend", host=host)
@@ -102,6 +113,20 @@ def _missing(looks: Looks) -> Iterator[Finding]:
         for row in looks.resting(noun):
             if row.id not in held and not row.never_was and not _is_given_up(row):
                 yield of_row(code, row, f"{_named(row)} is {row.status}, and backend {row.host} has no such.")
+
+
+def _given_up(looks: Looks) -> Iterator[Finding]:
+    """Name what the backend has of things that were undone or given up, by their records."""
+    there = looks.lasting.inventory
+    for noun, code, held in (
+        ("consistencygroup", "group.given_up", there.groups),
+        ("volume", "volume.given_up", there.volumes),
+        ("snapshot", "snapshot.given_up", there.snapshots),
+    ):
+        for row in looks.resting(noun):
+            if row.id in held and row.never_was:
+                told = f"{_named(row)} is {row.status} and counts nothing, and backend {row.host} has it."
+                yield of_row(code, row, told)
 
 
 def _is_given_up(row: Row) -> bool:

@@ -62,7 +62,8 @@ def events(session: Session, flow_id: str, after: int) -> None:
     found = session.client.flows.all_events(flow_id, after)
     if not session.out.as_json:
         found = [
-            {**each, "took": values.duration(each.get("duration_ms")), "told": _told(each)} for each in found
+            {**each, "took": values.duration(each.get("duration_ms")), "told": values.event(each)}
+            for each in found
         ]
     session.out.records("events", found, _EVENTS)
 
@@ -91,10 +92,6 @@ def follow(session: Session, flow_id: str, timeout: float | None) -> None:
     flows.find(flow_id)
     tell = progress.stream if session.out.as_json else progress.watch
     ending.check(tell(session.out, flows, flow_id, timeout))
-
-
-def _told(event: dict[str, Any]) -> str:
-    return values.failure(event["failure"]) if event.get("failure") else values.brief(event.get("result"))
 
 
 flow.add_command(rescue.retry)

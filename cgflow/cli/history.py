@@ -9,24 +9,16 @@ that failed by themselves stand beneath it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from cgflow.cli import steps, values
-from cgflow.cli.steps import Done, Step, Undone
+from cgflow import history as folding
+from cgflow.cli import values
+from cgflow.history import AtomState, Execution, Undo, action_text
 
 FOLD_ABOVE = 6
 """Up to so many members a step is shown for each."""
-
-_ENDS = {
-    "accepted": "accepted: it has not begun",
-    "running": "running",
-    "reverting": "reverting: a step failed, what was done is being undone",
-    "success": "success",
-    "reverted": "reverted: what had been done was undone, nothing is left",
-    "rollback_failed": "rollback_failed: undoing failed too, something is left (see below)",
-}
 
 _HEADING = ("", "step", "tries", "start", "took", "outcome")
 
@@ -38,8 +30,13 @@ def render(flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bo
     return [
         *heading(flow, events),
         "",
-        *step_lines(steps.read(flow.get("tasks") or (), events), origin(flow, events), unfold=unfold),
-        *leftover_lines(flow),
+        *step_lines(_steps(flow.get("tasks") or ()), origin(flow, events), unfold=unfold),
+        *section(
+            "What was done about it",
+            [f"{done['at']}  {action_text(done)}" for done in flow.get("actions") or ()],
+        ),
+        *section("Left behind", [leftover(each) for each in flow.get("leftovers") or ()]),
+        *section("Removed since", [_removed(each) for each in flow.get("removed") or ()]),
     ]
 
 
@@ -48,8 +45,9 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
     facts = {
         "resource": f"{flow['resource_type']} {flow['resource_id']}",
         "group": _group_of(flow),
-        "state": _ENDS.get(flow["state"], flow["state"]),
+        "state": ": ".join(filter(None, (flow["state"], flow.get("summary")))),
         "reason": flow.get("reason"),
+        "cancel": flow.get("cancel_reason"),
         "next try": flow.get("undo_at") and f"{flow['undo_at']}, by itself",
         "accepted": flow.get("created_at"),
         "took": _took(flow),
@@ -70,7 +68,7 @@ def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime |
     )
 
 
-def step_lines(read: Sequence[Step], begun: datetime | None, *, unfold: bool = False) -> list[str]:
+def step_lines(read: Sequence[AtomState], begun: datetime | None, *, unfold: bool = False) -> list[str]:
     """Return one line per step, folded unless ``unfold``."""
     if not read:
         return ["  No step has been begun."]
@@ -79,45 +77,95 @@ def step_lines(read: Sequence[Step], begun: datetime | None, *, unfold: bool = F
     return [_line(row, widths) for row in rows]
 
 
-def leftover_lines(flow: dict[str, Any]) -> list[str]:
-    """Return what a failed rollback left behind, and why."""
-    left = flow.get("leftovers") or ()
-    if not left:
-        return []
-    return ["", "Left behind:", *(f"  {leftover(each)}" for each in left)]
+def section(title: str, lines: Sequence[str]) -> list[str]:
+    """Return lines under a title, nothing for none."""
+    return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
 def leftover(left: dict[str, Any]) -> str:
     """Write one effect that may still be there."""
-    why = values.failure(left["failure"]) if left.get("failure") else "done, and never undone"
+    why = values.failure(left["failure"]) if left.get("failure") else "done, and not undone"
     return ": ".join(filter(None, (left.get("task"), why)))
 
 
-def _families(read: Sequence[Step], unfold: bool) -> list[list[Step]]:
+def _removed(left: dict[str, Any]) -> str:
+    return f"{left.get('task')}: by flow {left.get('removed_by')}"
+
+
+def follow_lines(events: Iterable[dict[str, Any]], begun: datetime | None) -> list[str]:
+    """Return one line per step of a flow that is being followed, from the events so far."""
+    return step_lines(folding.fold(filter(None, map(_move, events))), begun)
+
+
+def _move(event: dict[str, Any]) -> folding.Move | None:
+    at = values.moment(event["at"])
+    if event["task"] is None or at is None:
+        return None
+    detail = {key: event[key] for key in ("result", "failure") if event.get(key) is not None}
+    what = (event["task"], event["to"], at, event.get("attempt") or 0, event.get("duration_ms"))
+    return (*what, event.get("conductor"), detail)
+
+
+def _steps(tasks: Iterable[dict[str, Any]]) -> list[AtomState]:
+    """Return the steps that the service shows, in the order in which they began; the others come last."""
+    steps = [
+        AtomState(
+            atom=task["name"],
+            state=task["state"],
+            updated_at=values.moment(task.get("updated_at")),
+            attempts=task.get("attempts") or 0,
+            started_at=values.moment(task.get("started_at")),
+            execution=Execution(task["execution"]),
+            duration_ms=task.get("duration_ms"),
+            result=task.get("result"),
+            failure=task.get("failure"),
+            undo=Undo(task["undo"]),
+            undo_attempts=task.get("undo_attempts") or 0,
+            undo_duration_ms=task.get("undo_duration_ms"),
+            undo_failure=task.get("undo_failure"),
+            skipped=task.get("skipped"),
+            is_taken_over=bool(task.get("taken_over")),
+        )
+        for task in tasks
+    ]
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(steps, key=lambda step: step.started_at or never)
+
+
+def _families(read: Sequence[AtomState], unfold: bool) -> list[list[AtomState]]:
     """Group the members of each step that is to be folded; every other step stands alone."""
-    sizes = Counter(step.family for step in read if step.is_for_member)
-    families: dict[str, list[Step]] = {}
+    sizes = Counter(_family(step) for step in read if _is_for_member(step))
+    families: dict[str, list[AtomState]] = {}
     for step in read:
-        is_folded = step.is_for_member and sizes[step.family] > FOLD_ABOVE and not unfold
-        families.setdefault(f"{step.family}[" if is_folded else step.name, []).append(step)
+        is_folded = _is_for_member(step) and sizes[_family(step)] > FOLD_ABOVE and not unfold
+        families.setdefault(f"{_family(step)}[" if is_folded else step.atom, []).append(step)
     return list(families.values())
 
 
-def _rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
+def _family(step: AtomState) -> str:
+    """Return a step's name without the member it is for: ``driver.snapshot``."""
+    return step.atom.partition("[")[0]
+
+
+def _is_for_member(step: AtomState) -> bool:
+    return "[" in step.atom
+
+
+def _rows(family: Sequence[AtomState], begun: datetime | None) -> Iterable[Row]:
     if len(family) == 1:
         yield _row(family[0], begun)
         return
     counted = Counter(step.outcome for step in family)
-    starts = [step.begun_at for step in family if step.begun_at is not None]
+    starts = [step.started_at for step in family if step.started_at is not None]
     yield (
         _mark(max(family, key=_gravity)),
-        f"{family[0].family}[...] x {len(family)}",
+        f"{_family(family[0])}[...] x {len(family)}",
         _tries(max(step.attempts for step in family)),
         values.offset(min(starts, default=None), begun),
-        values.span([step.took_ms for step in family if step.took_ms is not None]),
+        values.span([step.duration_ms for step in family if step.duration_ms is not None]),
         "; ".join(f"{count} {outcome}" for outcome, count in counted.items()),
     )
-    own = [step for step in family if step.is_own_failure]
+    own = [step for step in family if step.execution is Execution.FAILED or step.undo in _UNDO_FAILED]
     for step in own[:FOLD_ABOVE]:
         mark, name, *facts = _row(step, begun)
         yield (mark, f"  {name}", *facts)
@@ -125,50 +173,79 @@ def _rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
         yield "", f"  ... and {len(own) - FOLD_ABOVE} more that failed", "", "", "", ""
 
 
-def _row(step: Step, begun: datetime | None) -> Row:
-    # What a step came to matters no more once it could not be undone.
-    said = step.failure or ("" if step.undo_failure else step.result)
-    undoing = f"undo: {step.undo_failure}" if step.undo_failure else ""
+def _row(step: AtomState, begun: datetime | None) -> Row:
+    is_begun = step.execution is not Execution.NOT_BEGUN
     return (
         _mark(step),
-        step.name,
-        _tries(step.attempts),
-        values.offset(step.begun_at, begun),
-        values.duration(step.took_ms),
-        "  ".join(filter(None, (_outcome(step), _takeover(step), said, undoing))),
+        step.atom,
+        _tries(step.attempts) if is_begun else "",
+        values.offset(step.started_at, begun) if is_begun else "",
+        values.duration(step.duration_ms),
+        "  ".join(filter(None, (_outcome(step), _takeover(step), *_came_to(step)))),
     )
 
 
-def _outcome(step: Step) -> str:
-    if step.undone is Undone.UNDONE and step.undo_ms is not None:
-        return f"{step.outcome} in {values.duration(step.undo_ms)}"
+def _came_to(step: AtomState) -> Iterator[str]:
+    """Return the result or the failures of a step. A result matters no more once it could not be undone."""
+    if step.execution in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step.failure:
+        yield values.failure(step.failure)
+    elif step.undo not in _UNDO_FAILED:
+        yield values.brief(step.result)
+    if step.undo_failure:
+        yield f"undo: {values.failure(step.undo_failure)}"
+
+
+def _outcome(step: AtomState) -> str:
+    if step.undo is Undo.UNDONE and step.undo_duration_ms is not None and step.outcome.endswith("undone"):
+        return f"{step.outcome} in {values.duration(step.undo_duration_ms)}"
+    if step.execution is Execution.RUNNING or step.undo is Undo.UNDOING:
+        return f"{step.outcome}{_since(step.updated_at)}"
     return step.outcome
 
 
-def _takeover(step: Step) -> str:
-    return f"(finished by {step.conductor})" if step.is_taken_over else ""
+def _since(moment: datetime | None) -> str:
+    """Return since when something is under way, with the time of day: a clock of ours may go otherwise."""
+    if moment is None:
+        return ""
+    ms = max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1000)
+    return f" for {values.duration(round(ms))}, since {moment:%H:%M:%S} UTC"
+
+
+def _takeover(step: AtomState) -> str:
+    return "(begun by one conductor, ended by another)" if step.is_taken_over else ""
 
 
 def _tries(attempts: int) -> str:
     return str(attempts) if attempts else ""
 
 
-def _mark(step: Step) -> str:
+def _mark(step: AtomState) -> str:
     return _MARKS[_gravity(step)]
 
 
 _MARKS = "·✓▸–↩✗!"
 
 
-def _gravity(step: Step) -> int:
+def _gravity(step: AtomState) -> int:
     """Return the place of a step's mark: the worse, the higher."""
-    if step.undone is Undone.UNDO_FAILED:
+    if step.undo in _UNDO_FAILED:
         return 6
-    if step.done is Done.FAILED:
+    if step.execution is Execution.FAILED:
         return 5
-    if step.undone is not Undone.NOT and step.done is not Done.CANCELLED:
+    if step.undo in (Undo.UNDOING, Undo.UNDONE) and step.execution is not Execution.NOT_BEGUN:
         return 4
-    return {Done.NOT_BEGUN: 0, Done.DONE: 1, Done.RUNNING: 2, Done.CANCELLED: 3}[step.done]
+    return _GRAVITY[step.execution]
+
+
+_UNDO_FAILED = (Undo.FAILED, Undo.SKIPPED)
+_GRAVITY = {
+    Execution.NOT_BEGUN: 0,
+    Execution.DONE: 1,
+    Execution.RUNNING: 2,
+    Execution.CANCELLED: 3,
+    Execution.INTERRUPTED: 3,
+    Execution.FAILED: 5,
+}
 
 
 def _line(row: Row, widths: Sequence[int]) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from rich.live import Live
 
-from cgflow.cli import history, steps, values
+from cgflow.cli import history, values
 from cgflow.cli.output import Output
 from cgflow.client.flows import Flows
+from cgflow.history import action_of
 from cgflow.status import FlowState
 
 _WORTH_TELLING_MS = 1000
@@ -26,6 +27,7 @@ _WORDS = {
     "REVERTED": "undone",
     "REVERT_FAILURE": "undo FAILED",
     "RETRYING": "to be tried again",
+    "SKIPPED": "undo skipped",
 }
 
 
@@ -60,7 +62,7 @@ def stream(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> di
 def _show(out: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
     begun = _begun(told)
     if live is not None:
-        out.redraw(live, history.step_lines(steps.read((), told), begun))
+        out.redraw(live, history.follow_lines(told, begun))
         return
     line = transition(told[-1], begun)
     if line is not None:
@@ -72,7 +74,8 @@ def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
     word = event["to"] if event["task"] is None else _WORDS.get(event["to"])
     if word is None:
         return None
-    told = values.failure(event["failure"]) if event.get("failure") else ""
+    is_action = action_of(event) is not None
+    told = values.event(event) if is_action or event.get("failure") else ""
     took = values.duration(event.get("duration_ms")) if event["to"] in _ENDS else ""
     parts = (
         values.offset(values.moment(event["at"]), begun).rjust(10),

@@ -15,7 +15,7 @@ _reason = click.option("--reason", required=True, metavar="WORDS", help="Why; ke
 def retry(session: Session, flow_id: str) -> None:
     """Try a failed rollback again, now."""
     session.client.flows.act(flow_id, "retry")
-    session.out.note(f"Flow {flow_id} is undone once more: see 'cgflow flow follow {flow_id}'.")
+    session.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
 
 
 @click.command()
@@ -28,7 +28,9 @@ def retry(session: Session, flow_id: str) -> None:
 def skip(session: Session, flow_id: str, task: str, reason: str) -> None:
     """Declare one step of a failed rollback undone, because you have seen to it, and undo the rest."""
     session.client.flows.act(flow_id, "skip", task=task, reason=reason)
-    session.out.note(f"{task} is skipped, the rest is undone: see 'cgflow flow follow {flow_id}'.")
+    session.out.note(
+        f"The undo of {task} is skipped; the rest is going to be undone: see 'cgflow flow follow {flow_id}'."
+    )
 
 
 @click.command()
@@ -48,7 +50,10 @@ def abandon(session: Session, flow_id: str, reason: str) -> None:
 def cancel(session: Session, flow_id: str, reason: str) -> None:
     """Have a running flow undone, at its next step."""
     session.client.flows.act(flow_id, "cancel", reason=reason)
-    session.out.note(f"Flow {flow_id} is undone at its next step: see 'cgflow flow follow {flow_id}'.")
+    session.out.note(
+        f"The cancel of flow {flow_id} is accepted: no further step begins, and what was done is going to be "
+        f"undone: see 'cgflow flow follow {flow_id}'."
+    )
 
 
 @click.command()
@@ -57,4 +62,4 @@ def cancel(session: Session, flow_id: str, reason: str) -> None:
 def resume(session: Session, flow_id: str) -> None:
     """Take up a flow that stands still without having ended."""
     session.client.flows.act(flow_id, "resume")
-    session.out.note(f"Flow {flow_id} is taken up again: see 'cgflow flow follow {flow_id}'.")
+    session.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")

@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from cgflow.history import action_of, action_text
+
 _LONGEST = 72
 
 
@@ -21,12 +23,20 @@ def offset(at: datetime | None, origin: datetime | None) -> str:
     """Write how long after the origin something happened: ``+412 ms``."""
     if at is None or origin is None:
         return ""
-    return f"+{(at - origin).total_seconds() * 1000:.0f} ms"
+    ms = (at - origin).total_seconds() * 1000
+    size = duration(abs(ms)) if round(abs(ms)) >= _SECOND else f"{abs(ms):.0f} ms"
+    return f"{'-' if round(ms) < 0 else '+'}{size}"
 
 
 def duration(ms: float | None) -> str:
-    """Write a duration with the digits that matter: ``0.8 ms``, ``412 ms``, ``73.1 s``."""
-    return "" if ms is None else f"{_number(ms)} {_unit(ms)}"
+    """Write a duration with the digits that matter: ``0.8 ms``, ``412 ms``, ``15.1 s``, ``2 min 5 s``."""
+    if ms is None:
+        return ""
+    if ms < _MINUTE:
+        return f"{_number(ms)} {_unit(ms)}"
+    size, unit, smaller, its_unit = next(each for each in _LONG if ms >= each[0])
+    whole, rest = divmod(round(ms / smaller), size // smaller)
+    return f"{whole} {unit}" + (f" {rest} {its_unit}" if rest else "")
 
 
 def span(durations: list[float]) -> str:
@@ -36,7 +46,7 @@ def span(durations: list[float]) -> str:
     low, high = min(durations), max(durations)
     if duration(low) == duration(high):
         return duration(high)
-    if _unit(low) != _unit(high):
+    if _unit(low) != _unit(high) or high >= _MINUTE:
         return f"{duration(low)} – {duration(high)}"
     return f"{_number(low)}–{_number(high)} {_unit(high)}"
 
@@ -49,6 +59,19 @@ def failure(stored: Any) -> str:
     return ": ".join(part for part in (stored.get("type"), words) if part) or brief(stored)
 
 
+def event(told: dict[str, Any]) -> str:
+    """Write what came with an event in one line: an action with who and why, a failure, or a result."""
+    done = action_of(told)
+    if done is not None:
+        return action_text(done)
+    result = told.get("result")
+    words = (
+        failure(told["failure"]) if told.get("failure") else "",
+        " ".join(result.split()) if isinstance(result, str) else brief(result),
+    )
+    return " ".join(filter(None, words))
+
+
 def brief(result: Any) -> str:
     """Write a stored result in one short line, nothing for nothing."""
     if result is None or result in ({}, [], ""):
@@ -58,11 +81,15 @@ def brief(result: Any) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
+_SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
+_LONG = ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", _SECOND, "s"))
+
+
 def _unit(ms: float) -> str:
-    return "ms" if ms < 10_000 else "s"
+    return "ms" if round(ms) < _SECOND else "s"
 
 
 def _number(ms: float) -> str:
-    if ms >= 10_000:
+    if round(ms) >= _SECOND:
         return f"{ms / 1000:.1f}"
-    return f"{ms:.1f}" if ms < 10 else f"{ms:.0f}"
+    return f"{ms:.1f}" if round(ms, 1) < 10 else f"{ms:.0f}"

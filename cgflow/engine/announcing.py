@@ -32,9 +32,13 @@ class Announcer:
         if run.flow.state is FlowState.ACCEPTED:
             self._tell(run, "start", None)
 
-    def ended(self, run: Run, verdict: Verdict) -> None:
-        """Announce the end. Of a failed rollback that was tried again it has been told already."""
-        if run.flow.undo_attempts == 0:
+    def ended(self, run: Run, verdict: Verdict, *, is_last: bool) -> None:
+        """Announce the end. Of failed rollbacks the first, and each after which the flow waits for a person.
+
+        ``is_last``: the rollback is not tried again by itself.
+        """
+        waits_for_a_person = verdict.state is FlowState.ROLLBACK_FAILED and is_last
+        if run.flow.undo_attempts == 0 or waits_for_a_person:
             self._tell(run, "end" if verdict.state is FlowState.SUCCESS else "error", verdict.reason)
 
     def _tell(self, run: Run, phase: str, reason: str | None) -> None:

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cgflow import clock, records
@@ -26,12 +26,14 @@ from cgflow.engine.masking import in_words
 from cgflow.engine.once import Once
 from cgflow.engine.parallel import ParallelEngine
 from cgflow.engine.patience import patiently
+from cgflow.engine.rescue import CancelRequest
 from cgflow.engine.retry import Backoff
 from cgflow.engine.run import Run
 from cgflow.engine.steps import Steps
 from cgflow.engine.task import Task
 from cgflow.engine.watch import Watch
 from cgflow.engine.writer import Writer
+from cgflow.error_text import as_sentence, describe
 from cgflow.errors import (
     CgflowError,
     FenceLost,
@@ -40,12 +42,14 @@ from cgflow.errors import (
     ServiceUnavailable,
     SessionFenced,
 )
+from cgflow.history import waits_for
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
 
-UNDO_ATTEMPTS = 5
+UNDO_ATTEMPTS = 10
 UNDO_PAUSE_S = 2.0
+"""A failed undo is tried again by itself so often. Pauses double, which makes half an hour in all."""
 
 
 class Conductor:
@@ -91,6 +95,8 @@ class Conductor:
         self._shut_out: SessionFenced | None = None
         self._is_stopping = False
         self._hurrying = threading.Event()
+        # Who had a flow taken up again, until it is.
+        self._resumed: dict[str, dict[str, Any]] = {}
 
     def start(self) -> list[str]:
         """Begin, with the flows that an earlier process did not finish; return their ids."""
@@ -101,11 +107,16 @@ class Conductor:
             self.wake(flow_id)
         return left
 
-    def wake(self, flow_id: str) -> None:
-        """Take up a flow whose acceptance is committed. While stopping it is left to the next start."""
+    def wake(self, flow_id: str, action: dict[str, Any] | None = None) -> None:
+        """Take up a flow whose acceptance is committed. While stopping it is left to the next start.
+
+        ``action`` says who asked for it, for the flow's history.
+        """
         self.watch.publish(flow_id, 1)
         with self._lock:
             if not self._is_stopping:
+                if action is not None:
+                    self._resumed[flow_id] = action
                 self._once.expect(flow_id)
                 self._flows.submit(self._once, flow_id)
 
@@ -144,12 +155,17 @@ class Conductor:
         self._writer.stop()
         self.watch.close()
 
-    def cancel(self, flow_id: str, reason: str) -> None:
-        """Have a flow that runs here undone at its next step; one that waits is told when it is taken up."""
+    def cancel(self, flow_id: str, request: CancelRequest) -> None:
+        """Have a flow that runs here undone at its next step; one that waits sees it when it is taken up."""
         with self._lock:
             running = self._running.get(flow_id)
-        if running is not None:
-            running[0].cancel(reason)
+        if running is None:
+            return
+        try:
+            running[0].cancel(request.reason, None if request.seq is not None else request.detail)
+        except CgflowError as lost:
+            # The next owner of the flow finds the request with the flow.
+            LOG.warning("the cancel of flow %s is left to its next owner: %s", flow_id, lost)
 
     def is_running(self, flow_id: str) -> bool:
         """Whether this conductor is at work on a flow."""
@@ -186,7 +202,7 @@ class Conductor:
         except Exception as error:
             # The flow keeps its state and is taken up again at the next start.
             LOG.exception("flow %s stopped for a reason that is not its own", flow_id)
-            self._note(flow_id, f"Stopped, and taken up again at the next start: {error}")
+            self._note(flow_id, f"Stopped, and taken up again at the next start: {describe(error)}")
 
     def _note(self, flow_id: str, why: str) -> None:
         try:
@@ -204,20 +220,24 @@ class Conductor:
         taken = patiently(take, self._hurrying, f"flow {flow_id}")
         if taken is None:
             return
-        flow, told, stored = taken
+        flow, stored = taken.flow, taken.stored
         definition = self._define(flow.operation)
-        run = Run(flow, self._writer, self.name, told)
+        run = Run(flow, self._writer, self.name, taken.last_events, taken.resumption)
         engine = self._engine(flow, definition, run, stored)
         digest = supervisor.fingerprint(engine.compilation.execution_graph)
         supervisor.check_fit(flow, definition.version, digest)
         resumed, is_new = flow.epoch > 1, flow.state is FlowState.ACCEPTED
         self._announcer.starts(run)
+        with self._lock:
+            by = self._resumed.pop(flow_id, {})
         run.move(
             FlowState.RUNNING if is_new else flow.state,
-            {"result": {"resumed": resumed, "epoch": flow.epoch}},
+            {"result": {"resumed": resumed, "epoch": flow.epoch, **by}},
             "started_at" if is_new else None,
             fingerprint=digest,
         )
+        if taken.unrecorded is not None:
+            run.note(taken.unrecorded)
         LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
         if not supervisor.has_ended(stored):
             with self._lock:
@@ -229,7 +249,7 @@ class Conductor:
             finally:
                 with self._lock:
                     del self._running[flow_id]
-        self._end(run, stored)
+        self._end(run, stored, _without_effect(engine))
 
     def _engine(self, flow: records.Flow, definition: Definition, run: Run, stored: Any) -> ParallelEngine:
         graph = definition.build(**flow.shape)
@@ -241,6 +261,7 @@ class Conductor:
         for node in nodes:
             if isinstance(node, Task | Backoff):
                 node.bind(run)
+        backend.without_undo(frozenset(node.name for node in nodes if not getattr(node, "has_undo", False)))
         # Collaborators are never stored; symbols are, with the flow's own record.
         fenced = {
             name: thing.guarded(run.check_owner) if isinstance(thing, Database) else thing
@@ -261,8 +282,8 @@ class Conductor:
                 raise run.owner.lost from error
             LOG.debug("flow %s ended with a failure", run.flow.id, exc_info=True)
 
-    def _end(self, run: Run, stored: Any) -> None:
-        verdict = supervisor.judge(stored)
+    def _end(self, run: Run, stored: Any, without_effect: frozenset[str]) -> None:
+        verdict = supervisor.judge(stored, without_effect)
         if verdict is None:
             if not run.is_stopping:
                 LOG.error(
@@ -270,29 +291,46 @@ class Conductor:
                 )
             return
         detail: dict[str, Any] | None = None
+        next_undo = _next_undo(run.flow, verdict.state)
         if verdict.state is not FlowState.SUCCESS:
             detail = {"failure": {"message": verdict.reason, "leftovers": list(verdict.leftovers)}}
+            ended = f"flow {run.flow.id} ({run.flow.operation}) {verdict.state}"
+            what = f"{ended}: {as_sentence(verdict.reason or '')}"
             if verdict.state is FlowState.ROLLBACK_FAILED:
+                next_step = waits_for(run.flow.id, next_undo["undo_at"])
+                detail["result"] = next_step
                 # Before the end is announced: who waits for it then looks at the resource.
-                run.patiently(lambda: self._show_failed_rollback(run, verdict), f"flow {run.flow.id}")
-            LOG.warning("flow %s (%s) %s: %s", run.flow.id, run.flow.operation, verdict.state, verdict.reason)
-        self._announcer.ended(run, verdict)
+                run.patiently(
+                    lambda: self._show_failed_rollback(run, verdict, next_undo["undo_at"]),
+                    f"flow {run.flow.id}",
+                )
+                what = f"{what} {next_step}"
+            LOG.warning("%s", what)
+        self._announcer.ended(run, verdict, is_last=next_undo["undo_at"] is None)
         position = run.move(
             verdict.state,
             detail,
             "ended_at",
             reason=verdict.reason,
             leftovers={"atoms": list(verdict.leftovers), "skipped": list(run.flow.skipped)},
-            **_next_undo(run.flow, verdict.state),
+            **next_undo,
         )
         run.wait_durable(position)
 
-    def _show_failed_rollback(self, run: Run, verdict: supervisor.Verdict) -> None:
+    def _show_failed_rollback(self, run: Run, verdict: supervisor.Verdict, undo_at: datetime | None) -> None:
         with self._database.guarded(run.check_owner).write() as session:
-            flows.show_failed_rollback(session, run.flow, verdict.reason or "")
+            flows.show_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
 
 
-def _next_undo(flow: records.Flow, state: FlowState) -> dict[str, object]:
+def _without_effect(engine: ParallelEngine) -> frozenset[str]:
+    """Return the steps that leave nothing behind: those without an undo, and those that only hold things."""
+    nodes = engine.compilation.execution_graph.nodes
+    return frozenset(
+        node.name for node in nodes if not isinstance(node, Task) or node.leaves_nothing or not node.has_undo
+    )
+
+
+def _next_undo(flow: records.Flow, state: FlowState) -> dict[str, Any]:
     """Return when a failed rollback is tried again by itself: pauses double, and end after a few."""
     if state is not FlowState.ROLLBACK_FAILED or flow.undo_attempts >= UNDO_ATTEMPTS:
         return {"undo_at": None}

@@ -16,6 +16,7 @@ from taskflow.types import failure
 
 from cgflow import clock, records
 from cgflow.engine.masking import in_words
+from cgflow.error_text import describe_stored
 from cgflow.status import FlowState
 
 # What begins an attempt: of an atom, and of the flow itself.
@@ -67,6 +68,36 @@ class Recorder:
             "conductor": self._conductor,
             "detail": detail,
         }
+
+    def note(self, detail: dict[str, Any]) -> dict[str, Any]:
+        """Return the row of something that happened to the flow itself without a change of its state."""
+        last = self._last[None]
+        self._seq += 1
+        return {
+            "flow_id": self._flow_id,
+            "seq": self._seq,
+            "at": clock.now(),
+            "atom": None,
+            "from_state": last.state,
+            "to_state": last.state,
+            "attempt": last.attempts,
+            "duration_ms": None,
+            "conductor": self._conductor,
+            "detail": detail,
+        }
+
+
+def failure_text(what: failure.Failure | dict[str, Any]) -> str:
+    """Return a failure in words, without secrets."""
+    stored = what.to_dict(include_args=False) if isinstance(what, failure.Failure) else what
+    # The text alone: a type may be called like a secret.
+    text = in_words(_readable(stored.get("exception_str") or ""))
+    return describe_stored(stored.get("exc_type_names") or [], text, stored.get("traceback_str") or "")
+
+
+def _readable(text: str) -> str:
+    """Return what a column of text can hold: names of files may be no Unicode, and NUL ends a string."""
+    return text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def failure_detail(what: failure.Failure | dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cgflow.engine.history import failure_detail
 from cgflow.engine.masking import masked
 from cgflow.engine.run import Run
 from cgflow.engine.writer import Row
+from cgflow.history import NO_UNDO
 
 # Where every atom starts, which is not told. That one is put back there before another attempt is.
 _UNTOLD = (None, states.PENDING)
@@ -48,12 +49,17 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         self._flow_state = stored.state
         self._saved_flow = len(stored) > 0
         self._providers: frozenset[str] = frozenset()
+        self._without_undo: frozenset[str] = frozenset()
         # What is stored of each atom, to see what a save changes.
         self._saved = {atom.uuid: self._row(atom, stored.uuid) for atom in stored}
 
     def keep_results_of(self, providers: frozenset[str]) -> None:
         """Name the atoms whose results other steps are given: those are stored as they are."""
         self._providers = providers
+
+    def without_undo(self, names: frozenset[str]) -> None:
+        """Name the atoms that have no undo: their history must not call them undone."""
+        self._without_undo = names
 
     def get_connection(self) -> RunPersistence:
         """Return this very object: there is nothing to open."""
@@ -96,7 +102,8 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         if state == before["state"] or (state in _UNTOLD and before["state"] in _UNTOLD):
             self._run.save([(ATOMDETAILS, row)])
         else:
-            detail = _detail(atom_detail)
+            has_no_undo = state == states.REVERTED and atom_detail.name in self._without_undo
+            detail = {"result": NO_UNDO} if has_no_undo else _detail(atom_detail)
             self._run.save_transition((ATOMDETAILS, row), atom_detail.name, state, detail)
         return atom_detail
 

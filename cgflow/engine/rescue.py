@@ -10,6 +10,7 @@ undone at its next step.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -20,7 +21,9 @@ from cgflow import clock
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.resource import Rows
+from cgflow.error_text import as_sentence
 from cgflow.errors import InvalidState, NotFound
+from cgflow.history import SKIPPED
 from cgflow.quota import ledger
 from cgflow.status import FlowState, Status
 
@@ -30,17 +33,29 @@ PASSING = {Status.CREATING: Status.ERROR, Status.DELETING: Status.ERROR_DELETING
 """How the things of an abandoned operation rest: what was only to be changed is still there to be used."""
 
 
-def retry(session: Session, flow_id: str, by: str, reason: str | None = None) -> int:
+@dataclass(frozen=True)
+class Actor:
+    """Who acts on a flow: an operator with the id of the request, or the service by itself."""
+
+    user_id: str
+    request_id: str | None = None
+
+
+BY_ITSELF = Actor("cgflow")
+
+
+def retry(session: Session, flow_id: str, actor: Actor, reason: str | None = None) -> int:
     """Make a failed rollback ready to be tried again; return the number of its newest event.
 
     Raises: NotFound, InvalidState unless its rollback has failed.
     """
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "retried")
     _back_to_undoing(session, row)
-    return _tell(session, row, None, FlowState.ROLLBACK_FAILED, FlowState.REVERTING, "retry", by, reason)
+    done = action("retry", actor, reason)
+    return _record(session, row, None, FlowState.ROLLBACK_FAILED, FlowState.REVERTING, done)
 
 
-def skip(session: Session, flow_id: str, task: str, by: str, reason: str) -> int:
+def skip(session: Session, flow_id: str, task: str, actor: Actor, reason: str) -> int:
     """Declare one step undone whose undo failed, and go on with the others; return the newest event.
 
     Raises: NotFound, InvalidState unless the rollback has failed at this very step.
@@ -49,50 +64,84 @@ def skip(session: Session, flow_id: str, task: str, by: str, reason: str) -> int
     atom = (ATOMDETAILS.c.parent_uuid == flow_id, ATOMDETAILS.c.name == task)
     state = session.execute(select(ATOMDETAILS.c.state).where(*atom)).scalar_one_or_none()
     if state is None:
-        raise NotFound(f"Flow {flow_id} has no step {task}.")
+        raise NotFound(f"Flow {flow_id} has no step {task}. {_skippable(session, flow_id)}")
     if state != states.REVERT_FAILURE:
         raise InvalidState(
-            f"Step {task} of flow {flow_id} is {state}: only one whose undo failed is skipped."
+            f"Step {task} of flow {flow_id} is {state}: only one whose undo failed is skipped. "
+            f"{_skippable(session, flow_id)}"
         )
     session.execute(update(ATOMDETAILS).where(*atom).values(state=states.REVERTED))
     left: dict[str, Any] = dict(row.leftovers or {})
+    done = action("skip", actor, reason, task=task)
     left["skipped"] = [
         *left.get("skipped", ()),
-        {"task": task, "state": "SKIPPED", "by": by, "reason": reason},
+        {**done, "state": SKIPPED, "at": clock.iso(clock.now())},
     ]
-    _tell(session, row, task, state, states.REVERTED, "skip", by, reason)
+    _record(session, row, task, state, SKIPPED, done)
     _back_to_undoing(session, row)
     row.leftovers = left
-    return _tell(session, row, None, FlowState.ROLLBACK_FAILED, FlowState.REVERTING, "skip", by, reason)
+    return _record(session, row, None, FlowState.ROLLBACK_FAILED, FlowState.REVERTING, done)
 
 
-def abandon(session: Session, flow_id: str, by: str, reason: str) -> int:
+def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
     """Give a failed rollback up: let its claims go, give its reservation back; return the newest event.
 
     Raises: NotFound, InvalidState unless its rollback has failed.
     """
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "abandoned")
     ledger.cancel(session, flow_id)
-    why = f"Flow {flow_id} ({row.operation}) was abandoned by {by}: {reason} What it left is listed there."
+    why = (
+        f"Flow {flow_id} ({row.operation}) was abandoned by {actor.user_id}: {as_sentence(reason)} "
+        "The flow lists what it left."
+    )
     for rows in ROWS_OF.values():
         if _makes(row):
             _discount(session, rows, row)
         _leave(session, rows, row, why)
-    event = _tell(session, row, None, row.state, FlowState.ABANDONED, "abandon", by, reason)
+    done = action("abandon", actor, reason)
+    event = _record(session, row, None, row.state, FlowState.ABANDONED, done)
     row.state, row.undo_at, row.ended_at = FlowState.ABANDONED.value, None, clock.now()
     return event
 
 
-def cancel(session: Session, flow_id: str, by: str, reason: str) -> str:
-    """Write down that a running flow is to be undone; return the words with which its next step fails.
+@dataclass(frozen=True)
+class CancelRequest:
+    """A cancel that was accepted: the reason with which the next step fails, and the event's detail.
 
-    The failure of that step is what the history tells: the events of a flow that
-    runs are numbered by its conductor alone. Raises: NotFound, InvalidState if
-    the flow has ended or is being undone already.
+    ``seq`` is the number of the event. It is None if a conductor owns the flow:
+    the events of a flow that runs are numbered by its conductor alone.
+    """
+
+    reason: str
+    detail: dict[str, Any]
+    seq: int | None
+
+
+def cancel(session: Session, flow_id: str, actor: Actor, reason: str) -> CancelRequest:
+    """Write down that a running flow is to be undone.
+
+    Raises: NotFound, InvalidState if the flow has ended or is being undone already.
     """
     row = _locked(session, flow_id, CANCELLABLE, "cancelled")
-    row.cancel_reason = f"Cancelled by {by}: {reason}"
-    return row.cancel_reason
+    row.cancel_reason = f"Cancelled by {actor.user_id}: {reason}"
+    done = action("cancel", actor, reason)
+    # The conductor that takes the flow up next records it, if the one that owns it now can not.
+    row.leftovers = {**(row.leftovers or {}), "cancel": done}
+    is_owned = row.conductor is not None
+    seq = None if is_owned else _record(session, row, None, row.state, row.state, done)
+    return CancelRequest(row.cancel_reason, {"result": done}, seq)
+
+
+def action(name: str, actor: Actor, reason: str | None, **more: str) -> dict[str, Any]:
+    """Return an action as events store it."""
+    done = {"action": name, "by": actor.user_id, "request_id": actor.request_id, "reason": reason}
+    return {**done, **more}
+
+
+def _skippable(session: Session, flow_id: str) -> str:
+    failed = (ATOMDETAILS.c.parent_uuid == flow_id, ATOMDETAILS.c.state == states.REVERT_FAILURE)
+    names = session.scalars(select(ATOMDETAILS.c.name).where(*failed).order_by(ATOMDETAILS.c.name)).all()
+    return f"Steps whose undo failed: {', '.join(names)}."
 
 
 def due(session: Session) -> list[str]:
@@ -106,7 +155,7 @@ def _leave(session: Session, rows: Rows[Any], row: Flow, why: str) -> None:
     for thing in rows.where(session, rows.model.claimed_by == row.id):
         rest = PASSING.get(thing.status, _undisturbed(row, thing))
         if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in RESTING:
-            rows.release(session, [thing.id], row.id)
+            rows.change(session, [thing.id], row.id, reason=None, claimed_by=None)
         else:
             rows.settle(session, [thing.id], row.id, rest, why)
 
@@ -139,6 +188,10 @@ def _undisturbed(row: Flow, thing: Any) -> Status:
 
 
 def _back_to_undoing(session: Session, row: Flow) -> None:
+    # What stood there since the undo failed is not so any more: the flow is at work again.
+    for rows in ROWS_OF.values():
+        held = rows.where(session, rows.model.claimed_by == row.id, rows.model.id != row.resource_id)
+        rows.change(session, [thing.id for thing in held], row.id, reason=None)
     atoms = (ATOMDETAILS.c.parent_uuid == row.id, ATOMDETAILS.c.state == states.REVERT_FAILURE)
     session.execute(update(ATOMDETAILS).where(*atoms).values(state=states.REVERTING))
     session.execute(update(FLOWDETAILS).where(FLOWDETAILS.c.uuid == row.id).values(state=states.SUSPENDED))
@@ -158,15 +211,8 @@ def _locked(session: Session, flow_id: str, allowed: tuple[FlowState, ...], done
     return row
 
 
-def _tell(
-    session: Session,
-    row: Flow,
-    atom: str | None,
-    from_state: str,
-    to_state: str,
-    action: str,
-    by: str,
-    reason: str | None,
+def _record(
+    session: Session, row: Flow, atom: str | None, from_state: str, to_state: str, done: dict[str, Any]
 ) -> int:
     newest = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == row.id)
     attempt = select(func.max(FlowEvent.attempt)).where(FlowEvent.flow_id == row.id)
@@ -180,7 +226,7 @@ def _tell(
         "from_state": str(from_state),
         "to_state": str(to_state),
         "attempt": session.execute(attempt.where(same)).scalar_one() or 0,
-        "detail": {"result": {"action": action, "by": by, "reason": reason}},
+        "detail": {"result": done},
     }
     session.execute(insert(FlowEvent), [event])
     return seq

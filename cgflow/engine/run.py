@@ -16,8 +16,15 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine.history import Recorder
 from cgflow.engine.patience import patiently
 from cgflow.engine.writer import Owner, Row, Save, Writer
-from cgflow.errors import CancelRequested, FenceLost, FlowCancelled, ServiceUnavailable, SessionFenced
-from cgflow.status import FlowState
+from cgflow.errors import (
+    CancelRequested,
+    FenceLost,
+    FlowCancelled,
+    ServiceUnavailable,
+    SessionFenced,
+    StepInterrupted,
+)
+from cgflow.status import UNFINISHED, FlowState
 
 Answer = TypeVar("Answer")
 
@@ -33,9 +40,15 @@ class Run:
     """
 
     def __init__(
-        self, flow: records.Flow, writer: Writer, conductor: str, told: Iterable[records.LastEvent]
+        self,
+        flow: records.Flow,
+        writer: Writer,
+        conductor: str,
+        told: Iterable[records.LastEvent],
+        resumption: str = "Begun again.",
     ) -> None:
         self.flow = flow
+        self._resumption = resumption
         self.owner = Owner(flow.id, flow.epoch)
         self._writer = writer
         self._recorder = Recorder(flow.id, conductor, told)
@@ -57,6 +70,8 @@ class Run:
         """Wait until the step's beginning is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
         self._given_out.wait()
         if self._cancelled.is_set():
+            if atom not in self._begun_at:
+                raise StepInterrupted("Not begun again, because another step had already failed.")
             raise FlowCancelled("Not begun, because another step had already failed.")
         if self._cancel_reason is not None and is_cancellable:
             raise CancelRequested(self._cancel_reason)
@@ -70,10 +85,10 @@ class Run:
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def _tell_if_untold(self, atom: str, state: str) -> None:
-        """Tell of a beginning that TaskFlow does not save: what was in flight begins again without a word."""
+        """Record a beginning that TaskFlow does not save: that of a step which an earlier run had begun."""
         with self._telling:
             if atom not in self._begun_at:
-                event = self._recorder.tell(atom, state, {"result": "begun again after a restart"})
+                event = self._recorder.tell(atom, state, {"result": self._resumption})
                 self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
 
     def patiently(self, work: Callable[[], Answer], what: str) -> Answer:
@@ -135,9 +150,20 @@ class Run:
         """End pauses early: the conductor is shutting down."""
         self._stopping.set()
 
-    def cancel(self, reason: str) -> None:
-        """Begin no further step, so that the flow is undone; pauses end."""
+    def cancel(self, reason: str, detail: dict[str, Any] | None) -> None:
+        """Begin no further step, so that the flow is undone; pauses end.
+
+        ``detail`` says who asked for it, None if that is in the history already.
+        """
         self._cancel_reason = reason
+        if detail is not None:
+            self.note(detail)
+
+    def note(self, detail: dict[str, Any]) -> None:
+        """Save that something happened to the flow without a change of its state, unless it has ended."""
+        with self._telling:
+            if self._recorder.state_of(None) in UNFINISHED:
+                self._writer.put(Save(self.owner, events=[self._recorder.note(detail)]))
 
     @property
     def is_stopping(self) -> bool:

@@ -9,7 +9,7 @@ So the ends are judged here, from the states of the atoms.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,8 @@ from taskflow.persistence import models
 from taskflow.types import failure
 
 from cgflow import records
-from cgflow.engine.history import failure_detail
-from cgflow.engine.masking import in_words
-from cgflow.errors import FlowCancelled, FlowMismatch
+from cgflow.engine.history import failure_detail, failure_text
+from cgflow.errors import FlowCancelled, FlowMismatch, StepInterrupted
 from cgflow.status import FlowState
 
 _DONE = states.SUCCESS
@@ -61,12 +60,17 @@ def check_fit(flow: records.Flow, version: int, digest: str) -> None:
         )
 
 
-def judge(flow_detail: models.FlowDetail) -> Verdict | None:
-    """Return how the flow ended, or None if it has not: it was stopped, and goes on when resumed."""
+def judge(flow_detail: models.FlowDetail, without_effect: Container[str] = ()) -> Verdict | None:
+    """Return how the flow ended, or None if it has not: it was stopped, and goes on when resumed.
+
+    ``without_effect`` names the steps that leave nothing behind, whatever became of them.
+    """
     atoms = list(flow_detail)
     stuck = [atom for atom in atoms if atom.state == states.REVERT_FAILURE]
     if stuck or (flow_detail.state == states.REVERTED and not _is_undone(atoms)):
-        left = [atom for atom in atoms if atom.state not in _UNDONE]
+        left = [atom for atom in atoms if _may_have_left(atom, without_effect)]
+        # What an operator has to see to comes first, then the newest effect.
+        left.sort(key=lambda atom: atom.state != states.REVERT_FAILURE)
         return Verdict(FlowState.ROLLBACK_FAILED, reason_of(atoms), tuple(map(_leftover, left)))
     if flow_detail.state == states.SUCCESS:
         return Verdict(FlowState.SUCCESS)
@@ -83,6 +87,18 @@ def has_ended(flow_detail: models.FlowDetail) -> bool:
     return flow_detail.state in _ENDS and judge(flow_detail) is not None
 
 
+def _may_have_left(atom: models.AtomDetail, without_effect: Container[str]) -> bool:
+    if atom.state == states.REVERT_FAILURE:
+        return True
+    failed = getattr(atom, "failure", None)
+    was_not_begun = (
+        isinstance(failed, failure.Failure)
+        and bool(failed.check(FlowCancelled))
+        and not failed.check(StepInterrupted)
+    )
+    return atom.state not in _UNDONE and atom.name not in without_effect and not was_not_begun
+
+
 def _is_undone(atoms: Iterable[models.AtomDetail]) -> bool:
     return all(atom.state in _UNDONE for atom in atoms)
 
@@ -94,13 +110,8 @@ def reason_of(atoms: Iterable[models.AtomDetail]) -> str:
 
 def reason_from(failures: Iterable[failure.Failure]) -> str:
     """Return the distinct messages of the failures, without secrets and steps that were not begun."""
-    told = [in_words(_readable(what.exception_str)) for what in failures if not what.check(FlowCancelled)]
-    return " ".join(dict.fromkeys(told)) or "It was undone without a recorded failure."
-
-
-def _readable(text: str) -> str:
-    """Return what a column of text can hold: names of files may be no Unicode, and NUL ends a string."""
-    return text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
+    texts = [failure_text(what) for what in failures if not what.check(FlowCancelled)]
+    return " ".join(dict.fromkeys(texts)) or "It was undone without a recorded failure."
 
 
 def _leftover(atom: models.AtomDetail) -> dict[str, Any]:

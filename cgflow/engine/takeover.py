@@ -13,20 +13,36 @@ and tried again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence
 from cgflow.engine.masking import in_words
+from cgflow.error_text import describe
 from cgflow.errors import NotFenced, SessionFenced
 
 Fence = Callable[[records.Flow], None]
 """Shuts the conductor that a flow names out of every backend which the flow may have touched."""
 
-Taken = tuple[records.Flow, list[records.LastEvent], Any]
-"""The flow under its new epoch, its last events, and TaskFlow's stored details."""
+
+@dataclass(frozen=True)
+class Taken:
+    """A flow under its new epoch, its last events, and TaskFlow's stored details.
+
+    ``resumption`` says in words why steps begin again. ``unrecorded`` is a
+    cancel that was accepted and which no conductor has written into the history.
+    """
+
+    flow: records.Flow
+    last_events: list[records.LastEvent]
+    stored: Any
+    resumption: str
+    unrecorded: dict[str, Any] | None
 
 
 def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Taken | None:
@@ -45,8 +61,29 @@ def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Take
         flow = flows.take(session, flow_id, conductor, found.epoch)
         if flow is None:
             return None
-        told = flows.last_events(session, flow_id)
-        return flow, told, persistence.load(session, flow_id, flow.operation)
+        return Taken(
+            flow,
+            flows.last_events(session, flow_id),
+            persistence.load(session, flow_id, flow.operation),
+            _resumption(found.conductor, conductor),
+            _unrecorded(session, flow),
+        )
+
+
+def _resumption(earlier: str | None, conductor: str) -> str:
+    # The conductors are named by the events themselves.
+    if earlier is None:
+        return "Its undo is tried again."
+    if earlier == conductor:
+        return "Begun again: it had stopped, and its conductor took it up again."
+    return "Begun again: the conductor that ran it before stopped or was lost."
+
+
+def _unrecorded(session: Session, flow: records.Flow) -> dict[str, Any] | None:
+    done = flow.cancel_request
+    if done is None or any(dict(done).items() <= one.items() for one in flows.actions(session, flow.id)):
+        return None
+    return {"result": dict(done)}
 
 
 def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
@@ -58,7 +95,7 @@ def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
         # Whatever it is: the session may still be at work.
         why = in_words(
             f"Not taken over yet: conductor {flow.conductor}, which ran this flow before, could not be shut "
-            f"out of the backend, so its calls may still land there. It is tried again. {error}"
+            f"out of the backend, so its calls may still land there. It is tried again. {describe(error)}"
         )
         with database.write() as session:
             flows.note(session, flow.id, why, epoch=flow.epoch)

@@ -29,13 +29,15 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     tells for arguments under which other name their symbol stands in the story:
     so one step serves two stories. One from which there is no way back is not
     ``is_cancellable``: whoever cancels the flow by then comes too late, and it
-    goes on to its end.
+    goes on to its end. One that ``leaves_nothing`` made no more than what is let
+    go with the flow, such as a claim: it is never listed as left behind.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
     reads: ClassVar[Mapping[str, str]] = {}
     is_cancellable: ClassVar[bool] = True
+    leaves_nothing: ClassVar[bool] = False
 
     # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
     TASK_EVENTS = ()
@@ -45,6 +47,11 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
         inject = None if member is None else dict(member)
         super().__init__(name=name, rebind=dict(self.reads), inject=inject)
         self._run: Run | None = None
+
+    @property
+    def has_undo(self) -> bool:
+        """Whether the step defines an undo of its own; TaskFlow's does nothing."""
+        return type(self).revert is not task.Task.revert
 
     def bind(self, run: Run) -> None:
         """Tie the step to the run that owns its flow.

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
 from cgflow.db.outage import is_away
+from cgflow.error_text import describe
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable
 
 LOG = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class Writer:
             except Exception as error:
                 LOG.exception("flow %s cannot be stored, its run ends here", flow_id)
                 for save in saves:
-                    save.owner.lost = CgflowError(f"Flow {flow_id} cannot be stored: {error}")
+                    save.owner.lost = CgflowError(f"Flow {flow_id} cannot be stored: {describe(error)}")
 
 
 def _newest_events(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:

@@ -20,7 +20,7 @@ def held(session: Session, context: RequestContext, volume_id: str) -> records.V
     """Return a volume, locked, that no flow is at work on. Raises: NotFound, Busy."""
     volume = volumes.lock(session, volume_id, context.scope)
     if volume.claimed_by is not None:
-        raise Busy(volumes.ROWS.busy(volume.id, volume.claimed_by))
+        raise Busy(volumes.ROWS.busy(session, volume.id, volume.claimed_by))
     return volume
 
 

@@ -38,6 +38,7 @@ def create(
         group = find_group(session, consistencygroup_id, context)
         volumes = living_members(session, group.id)
         check_ready(
+            session,
             group,
             volumes,
             empty="Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.",
@@ -82,7 +83,7 @@ def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
         session = acceptance.session
         whole = _cgsnapshot(session, cgsnapshot_id, context)
         if whole.claimed_by is not None and whole.status in DELETABLE:
-            raise Busy(cgsnapshot.ROWS.busy(whole.id, whole.claimed_by))
+            raise Busy(cgsnapshot.ROWS.busy(session, whole.id, whole.claimed_by))
         if whole.status not in DELETABLE:
             raise InvalidState(
                 "Invalid cgsnapshot: Cgsnapshot status must be available or error, "
@@ -125,7 +126,7 @@ def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -
 def _check_quiet(session: Session, group: records.ConsistencyGroup) -> None:
     """Refuse while another operation is at work on a member: one at a time on a group and its members."""
     if group.claimed_by is not None:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
     for member in volume.members_of(session, group.id):
         if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))
+            raise Busy(volume.ROWS.busy(session, member.id, member.claimed_by))

@@ -132,7 +132,7 @@ def _check_deletable(
     session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool, flag: str
 ) -> None:
     if group.claimed_by is not None and group.status in FORCE_DELETABLE:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
     if group.status not in (FORCE_DELETABLE if force else DELETABLE):
         raise InvalidState(
             "Invalid consistency group: Consistency group status must be available or error, "
@@ -158,4 +158,4 @@ def _check_deletable(
         )
     for member in members:
         if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))
+            raise Busy(volume.ROWS.busy(session, member.id, member.claimed_by))

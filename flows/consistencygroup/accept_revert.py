@@ -38,6 +38,7 @@ def revert(
         group = find(session, group_id, context)
         volumes = living_members(session, group.id)
         check_ready(
+            session,
             group,
             volumes,
             empty=f"Invalid ConsistencyGroup: Consistency group {group.id} is empty. Nothing is put back.",
@@ -45,7 +46,7 @@ def revert(
         _check_unused(volumes)
         whole = _cgsnapshot(session, group, cgsnapshot_id, context)
         copies = snapshot.of_cgsnapshot(session, whole.id)
-        _check_copies(copies)
+        _check_copies(session, copies)
         _check_members(whole, volumes, copies)
         new: list[dict[str, str]] = []
         symbols: dict[str, Any] = {}
@@ -122,7 +123,7 @@ def _cgsnapshot(
             "cgsnapshot_id",
         )
     if whole.claimed_by is not None:
-        raise Busy(cgsnapshot.ROWS.busy(whole.id, whole.claimed_by))
+        raise Busy(cgsnapshot.ROWS.busy(session, whole.id, whole.claimed_by))
     if whole.status is not Status.AVAILABLE:
         raise InvalidState(
             f"Invalid cgsnapshot: Cgsnapshot {whole.id} must be available to put the group back to, "
@@ -140,10 +141,10 @@ def _check_unused(volumes: list[records.Volume]) -> None:
             )
 
 
-def _check_copies(copies: list[records.Snapshot]) -> None:
+def _check_copies(session: Session, copies: list[records.Snapshot]) -> None:
     for copy in copies:
         if copy.claimed_by is not None:
-            raise Busy(snapshot.ROWS.busy(copy.id, copy.claimed_by))
+            raise Busy(snapshot.ROWS.busy(session, copy.id, copy.claimed_by))
         if copy.status is not Status.AVAILABLE:
             raise InvalidState(
                 f"Invalid snapshot: Snapshot {copy.id} must be available to put the group back to, "

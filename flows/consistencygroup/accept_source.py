@@ -110,6 +110,7 @@ def _from_group(acceptance: Acceptance, source_cgid: str, words: dict[str, str |
     source = consistencygroup.lock(session, source_cgid, acceptance.context.scope)
     sources = living_members(session, source.id)
     check_ready(
+        session,
         source,
         sources,
         empty="Invalid ConsistencyGroup: Source CG is empty. No consistency group will be created.",

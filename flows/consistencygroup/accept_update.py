@@ -50,7 +50,7 @@ def update(
                 f"but current status is: {group.status}."
             )
         if group.claimed_by is not None and not is_naming:
-            raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+            raise Busy(consistencygroup.ROWS.busy(acceptance.session, group.id, group.claimed_by))
         moving = _added(acceptance.session, group, add_volumes)
         moving += _removed(acceptance.session, group, remove_volumes)
         if moving:
@@ -122,7 +122,7 @@ def _added(session: Session, group: records.ConsistencyGroup, ids: list[str]) ->
         refusal = _why_not_added(session, group, one)
         if refusal is not None:
             raise _refused(group, "add", one.id, refusal)
-        _check_free(one)
+        _check_free(session, one)
     return new
 
 
@@ -157,7 +157,7 @@ def _removed(session: Session, group: records.ConsistencyGroup, ids: list[str]) 
                 f"cgsnapshot {copies[0].cgsnapshot_id} has a copy of it, and cgsnapshots stay whole. "
                 "Delete the cgsnapshots that it is in first.",
             )
-        _check_free(one)
+        _check_free(session, one)
     return found
 
 
@@ -170,9 +170,9 @@ def _named(session: Session, group: records.ConsistencyGroup, verb: str, volume_
         raise _refused(group, verb, volume_id, refusal) from None
 
 
-def _check_free(one: records.Volume) -> None:
+def _check_free(session: Session, one: records.Volume) -> None:
     if one.claimed_by is not None:
-        raise Busy(volume.ROWS.busy(one.id, one.claimed_by))
+        raise Busy(volume.ROWS.busy(session, one.id, one.claimed_by))
 
 
 def _bad_state(one: records.Volume, valid: tuple[Status, ...]) -> str:

@@ -17,13 +17,15 @@ def living_members(session: Session, group_id: str) -> list[records.Volume]:
     return [member for member in volume.members_of(session, group_id) if not _never_was(member)]
 
 
-def check_ready(group: records.ConsistencyGroup, members: list[records.Volume], *, empty: str) -> None:
+def check_ready(
+    session: Session, group: records.ConsistencyGroup, members: list[records.Volume], *, empty: str
+) -> None:
     """Refuse to cut a group that is at work, or has no members (in the words ``empty``), or broken ones.
 
     Raises: Busy, InvalidState.
     """
     if group.claimed_by is not None and group.status is Status.AVAILABLE:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
     if group.status is not Status.AVAILABLE:
         raise InvalidState(
             "Invalid ConsistencyGroup: Consistency group status must be available, "
@@ -33,7 +35,7 @@ def check_ready(group: records.ConsistencyGroup, members: list[records.Volume], 
         raise InvalidState(empty)
     for member in members:
         if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(member.id, member.claimed_by))
+            raise Busy(volume.ROWS.busy(session, member.id, member.claimed_by))
         if member.status not in READY:
             raise InvalidState(
                 f"Invalid volume: Member {member.id} must be available or in-use, "

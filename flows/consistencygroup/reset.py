@@ -24,9 +24,8 @@ def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: Stat
     with desk.database.write() as session:
         thing = rows.lock(session, id_, context.scope)
         if thing.claimed_by is not None:
-            raise Busy(
-                f"{rows.busy(thing.id, thing.claimed_by)} Cancel, retry or abandon the flow if it is stuck."
-            )
+            busy = rows.busy(session, thing.id, thing.claimed_by)
+            raise Busy(f"{busy} Cancel, retry or abandon the flow if it is stuck.")
         if not thing.consumes_quota and thing.status in FAILED and status not in FAILED and _holds(noun):
             raise InvalidState(
                 f"Invalid status: {rows.noun} {thing.id} was rolled back and holds nothing; "

@@ -33,7 +33,7 @@ def create(
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        _check_ready(found, force=force)
+        _check_ready(session, found, force=force)
         require_free_group(session, found)
         snapshot_id = mint()
         member = {"volume_id": found.id, "snapshot_id": snapshot_id}
@@ -95,9 +95,9 @@ def delete(desk: Desk, context: RequestContext, snapshot_id: str) -> Accepted:
     return accepted
 
 
-def _check_ready(found: records.Volume, *, force: bool) -> None:
+def _check_ready(session: Session, found: records.Volume, *, force: bool) -> None:
     if found.claimed_by is not None and found.status in (Status.AVAILABLE, Status.IN_USE):
-        raise Busy(volume.ROWS.busy(found.id, found.claimed_by))
+        raise Busy(volume.ROWS.busy(session, found.id, found.claimed_by))
     if found.status is Status.IN_USE and force:
         return
     if found.status is not Status.AVAILABLE:
@@ -110,7 +110,7 @@ def _check_ready(found: records.Volume, *, force: bool) -> None:
 
 def _check_deletable(session: Session, found: records.Snapshot) -> None:
     if found.claimed_by is not None and found.status in DELETABLE:
-        raise Busy(snapshot.ROWS.busy(found.id, found.claimed_by))
+        raise Busy(snapshot.ROWS.busy(session, found.id, found.claimed_by))
     if found.status not in DELETABLE:
         raise InvalidState(
             "Invalid snapshot: Snapshot status must be available or error, "

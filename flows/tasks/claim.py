@@ -61,6 +61,8 @@ def release_others(session: Session, flow_id: str, claims: Claims) -> None:
 class Claim(Task):
     """Base of the claims: make sure that the flow holds what it was accepted for."""
 
+    leaves_nothing = True
+
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.read() as session:
             check_held(session, flow_id, claims)

@@ -63,6 +63,7 @@ class CommitMembership(Task):
     """
 
     atom = "record.commit"
+    leaves_nothing = True
 
     def execute(
         self,

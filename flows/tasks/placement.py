@@ -38,6 +38,7 @@ class ScheduleGroup(Task):
     """
 
     atom = "placement.schedule"
+    leaves_nothing = True
     default_provides = "host"
 
     def execute(
@@ -77,6 +78,7 @@ class ScheduleCopy(Task):
     """
 
     atom = "placement.schedule"
+    leaves_nothing = True
     default_provides = "promised"
 
     def execute(
@@ -112,6 +114,7 @@ class ScheduleVolume(Task):
     """
 
     atom = "placement.schedule"
+    leaves_nothing = True
     default_provides = "host"
 
     def execute(

@@ -18,6 +18,7 @@ class ReserveQuota(Task):
     """
 
     atom = "quota.reserve"
+    leaves_nothing = True
 
     def execute(
         self, database: Database, settings: Settings, flow_id: str, project_id: str, deltas: dict[str, int]

@@ -93,6 +93,8 @@ class Commit(Task):
     Revert: take the things back into the flow's hold.
     """
 
+    leaves_nothing = True
+
     def revert(self, database: Database, flow_id: str, claims: Claims, **_: object) -> None:
         with database.write() as session:
             take_back(session, flow_id, claims)
@@ -130,6 +132,7 @@ class CommitExtend(Task):
     """
 
     atom = "record.commit"
+    leaves_nothing = True
 
     def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
         with database.write() as session:
@@ -164,6 +167,7 @@ class CommitRetype(Task):
     """
 
     atom = "record.commit"
+    leaves_nothing = True
 
     def execute(self, database: Database, flow_id: str, resource_id: str, volume_type_ids: list[str]) -> None:
         with database.write() as session:

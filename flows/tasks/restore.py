@@ -63,6 +63,7 @@ class LeaveWayBack(Task):
     """
 
     atom = "driver.leave_way_back"
+    leaves_nothing = True
 
     def execute(self) -> None:
         """Do nothing: it was looked for when it was made."""

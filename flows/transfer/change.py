@@ -119,7 +119,7 @@ def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
     copies = snapshots.of_volumes(session, [volume.id])
     for copy in copies:
         if copy.claimed_by is not None:
-            raise Busy(snapshots.ROWS.busy(copy.id, copy.claimed_by))
+            raise Busy(snapshots.ROWS.busy(session, copy.id, copy.claimed_by))
         if copy.cgsnapshot_id is not None:
             raise InvalidState(
                 f"Invalid volume: Snapshot {copy.id} of volume {volume.id} is part of cgsnapshot "

@@ -91,7 +91,7 @@ def delete(
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        check_free(found, FORCE_DELETABLE if force else DELETABLE, "deleted")
+        check_free(session, found, FORCE_DELETABLE if force else DELETABLE, "deleted")
         # A member that never came to be holds no data of the group, and may go alone.
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(
@@ -139,7 +139,7 @@ def _dependent(session: Session, found: records.Volume, *, cascade: bool) -> lis
         )
     for copy in copies:
         if copy.claimed_by is not None:
-            raise Busy(snapshot.ROWS.busy(copy.id, copy.claimed_by))
+            raise Busy(snapshot.ROWS.busy(session, copy.id, copy.claimed_by))
         if copy.cgsnapshot_id is not None:
             raise InvalidState(
                 f"Invalid volume: Snapshot {copy.id} of the volume is part of cgsnapshot "
@@ -163,7 +163,7 @@ def _group(session: Session, group_id: str, context: RequestContext) -> records.
             f"values, but current status is: {group.status}."
         )
     if group.claimed_by is not None:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
     return group
 
 

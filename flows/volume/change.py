@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from sqlalchemy.orm import Session
+
 from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import snapshot, volume, volume_type
@@ -28,7 +30,7 @@ def extend(
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        check_free(found, resting, "extended")
+        check_free(session, found, resting, "extended")
         if new_size <= found.size:
             raise InvalidInput(
                 f"Invalid input received: New size for extend must be greater than current size. "
@@ -63,7 +65,7 @@ def retype(desk: Desk, context: RequestContext, volume_id: str, *, new_type: str
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         refuse_member(found, "Take it out of the group first.")
-        check_free(found, (Status.AVAILABLE,), "retyped")
+        check_free(session, found, (Status.AVAILABLE,), "retyped")
         kind = volume_type.find(session, new_type, context)
         check_zone(session, desk.settings, found.availability_zone, [kind])
         if kind.id == found.volume_type_id:
@@ -98,8 +100,8 @@ def revert(desk: Desk, context: RequestContext, volume_id: str, *, snapshot_id: 
         found = volume.lock(session, volume_id, context.scope)
         copy = snapshot.lock(session, snapshot_id, context.scope)
         refuse_member(found, "Its data would no longer be of one instant with that of the others.")
-        check_free(found, (Status.AVAILABLE,), "reverted")
-        _check_copy(found, copy)
+        check_free(session, found, (Status.AVAILABLE,), "reverted")
+        _check_copy(session, found, copy)
         accepted = acceptance.flow(
             "volume.revert",
             resource=("volume", found.id),
@@ -134,13 +136,13 @@ def refuse_upload(desk: Desk, context: RequestContext, volume_id: str) -> NoRetu
     )
 
 
-def _check_copy(found: records.Volume, copy: records.Snapshot) -> None:
+def _check_copy(session: Session, found: records.Volume, copy: records.Snapshot) -> None:
     if copy.volume_id != found.id:
         raise InvalidInput(
             f"Invalid input received: Snapshot {copy.id} is not one of volume {found.id}.", "snapshot_id"
         )
     if copy.claimed_by is not None:
-        raise Busy(snapshot.ROWS.busy(copy.id, copy.claimed_by))
+        raise Busy(snapshot.ROWS.busy(session, copy.id, copy.claimed_by))
     if copy.status is not Status.AVAILABLE:
         raise InvalidState(
             f"Invalid snapshot: Snapshot {copy.id} must be available to revert to, "

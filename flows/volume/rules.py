@@ -20,7 +20,7 @@ def require_free_group(session: Session, found: records.Volume) -> None:
         return
     group = consistencygroup.lock(session, found.consistencygroup_id, None)
     if group.claimed_by is not None:
-        raise Busy(consistencygroup.ROWS.busy(group.id, group.claimed_by))
+        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
 
 
 def refuse_member(found: records.Volume, instead: str) -> None:
@@ -29,10 +29,10 @@ def refuse_member(found: records.Volume, instead: str) -> None:
         raise InvalidState(f"Invalid volume: Volume must not be part of a consistency group. {instead}")
 
 
-def check_free(found: records.Volume, resting: tuple[Status, ...], done: str) -> None:
+def check_free(session: Session, found: records.Volume, resting: tuple[Status, ...], done: str) -> None:
     """Refuse a volume that a flow holds, or that is in none of these statuses. Raises: Busy, InvalidState."""
     if found.claimed_by is not None and found.status in resting:
-        raise Busy(volume.ROWS.busy(found.id, found.claimed_by))
+        raise Busy(volume.ROWS.busy(session, found.id, found.claimed_by))
     if found.status not in resting:
         raise InvalidState(
             f"Invalid volume: Volume status must be {' or '.join(resting)} to be {done}, "

@@ -64,7 +64,7 @@ def size_of(asked: int | None, source: Source) -> int:
 
 def _snapshot(session: Session, found: records.Snapshot) -> Source:
     if found.claimed_by is not None:
-        raise Busy(snapshot.ROWS.busy(found.id, found.claimed_by))
+        raise Busy(snapshot.ROWS.busy(session, found.id, found.claimed_by))
     if found.status is not Status.AVAILABLE:
         raise InvalidState(
             f"Invalid snapshot: Originating snapshot status must be one of 'available' values, "
@@ -83,7 +83,7 @@ def _snapshot(session: Session, found: records.Snapshot) -> Source:
 
 def _volume(session: Session, found: records.Volume) -> Source:
     if found.claimed_by is not None:
-        raise Busy(volume.ROWS.busy(found.id, found.claimed_by))
+        raise Busy(volume.ROWS.busy(session, found.id, found.claimed_by))
     if found.status not in (Status.AVAILABLE, Status.IN_USE):
         raise InvalidState(
             f"Invalid volume: Source volume status must be available or in-use, "

@@ -28,7 +28,8 @@ def test_retry_finishes_the_undo(caller: Caller, faults: Faults, monkeypatch: py
     assert answer.status_code == 202
     events = caller.get(f"/flows/{flow_id}/events").json["events"]
     pressed = [event["result"] for event in events if isinstance(event["result"], dict)]
-    assert {"action": "retry", "by": "ada", "reason": None} in pressed
+    asked_by = {"by": "ada", "request_id": answer.headers["X-Openstack-Request-Id"], "reason": None}
+    assert {"action": "retry", **asked_by} in pressed
     while caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "reverting":
         caller.get(f"/flows/{flow_id}/events?after={len(events)}&wait=5")
         events = caller.get(f"/flows/{flow_id}/events").json["events"]

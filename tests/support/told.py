@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from api.schemas.flow import TaskOut
+from cgflow.history import fold
+
 BEGUN = datetime(2026, 11, 22, 10, 19, 45, tzinfo=UTC)
 FLOW = "f1000000-0000-4000-8000-000000000001"
 RESOURCE = "50000000-0000-4000-8000-000000000002"
@@ -64,6 +67,20 @@ class Story:
             }
         )
         return self
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Return the steps as the service shows them after these events."""
+        moves = [
+            (
+                *(event["task"], event["to"], datetime.fromisoformat(event["at"]), event["attempt"]),
+                *(event["duration_ms"], event["conductor"]),
+                {key: event[key] for key in ("result", "failure") if event[key] is not None},
+            )
+            for event in self.events
+            if event["task"] is not None
+        ]
+        shown: list[dict[str, Any]] = TaskOut().dump(fold(moves), many=True)
+        return shown
 
     def step(self, task: str, ms: float, took: float, **more: Any) -> Story:
         return self.move(task, "RUNNING", ms).move(task, "SUCCESS", ms + took, took, **more)

@@ -97,6 +97,7 @@ class Flow(Base):
             leftovers=tuple((self.leftovers or {}).get("atoms", ())),
             skipped=tuple((self.leftovers or {}).get("skipped", ())),
             cancel_reason=self.cancel_reason,
+            cancel_request=(self.leftovers or {}).get("cancel"),
             undo_attempts=self.undo_attempts,
             undo_at=self.undo_at,
             created_at=self.created_at,

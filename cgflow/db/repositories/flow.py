@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -15,14 +16,17 @@ from cgflow.db.repositories import message
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.paging import ListQuery, page_of
 from cgflow.errors import NotFound
-from cgflow.history import fold
+from cgflow.history import AtomState, action_of, fold, held_by
 from cgflow.status import UNFINISHED, FlowState, Status
 
 # Records that are read by the thousand are made of columns, without rows of the mapper between.
 _LINE = [getattr(Flow, field.name) for field in fields(records.FlowLine)]
 _EVENT = [getattr(FlowEvent, field.name) for field in fields(records.FlowEvent)]
 _LAST = [getattr(FlowEvent, field.name) for field in fields(records.LastEvent)]
-_MOVE = [getattr(FlowEvent, name) for name in ("atom", "to_state", "at", "attempt", "duration_ms", "detail")]
+_MOVE = [
+    getattr(FlowEvent, name)
+    for name in ("atom", "to_state", "at", "attempt", "duration_ms", "conductor", "detail")
+]
 
 
 def accept(session: Session, **columns: Any) -> None:
@@ -128,8 +132,11 @@ def note(session: Session, flow_id: str, reason: str, *, epoch: int | None = Non
     session.execute(noted.values(reason=reason))
 
 
-def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> None:
-    """Show on the resource itself that its undo failed, and keep it in the flow's hold: something is left."""
+def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo_at: datetime | None) -> None:
+    """Show on the resource that its undo failed, and on all else that the flow holds, why that is held.
+
+    The resource stays in the flow's hold: something is left.
+    """
     rows = ROWS_OF[flow.resource_type]
     why = f"Undoing {flow.operation} failed and something is left; see flow {flow.id}. {reason}"
     # The failed undo may have been that of the commit, which had let the resource go.
@@ -142,6 +149,10 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str) -> N
     if let_go:
         rows.claim(session, [flow.resource_id], flow.id, None)
     rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
+    because = f"Held: {held_by(flow.id, flow.operation, undo_at)}"
+    for others in ROWS_OF.values():
+        held = others.where(session, others.model.claimed_by == flow.id, others.model.id != flow.resource_id)
+        others.change(session, [thing.id for thing in held], flow.id, reason=because)
     message.tell(session, flow.id, message.ROLLBACK_FAILED, reason)
 
 
@@ -177,21 +188,52 @@ def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
     return events(session, flow_id, limit=None)
 
 
-def atoms(session: Session, flow_id: str) -> list[records.AtomState]:
+def atoms(session: Session, flow_id: str) -> list[AtomState]:
     """Return where each atom stands, in the order in which they moved; those not begun come last."""
     moves = select(*_MOVE).where(FlowEvent.flow_id == flow_id, FlowEvent.atom.is_not(None))
     moved = fold(session.execute(moves.order_by(FlowEvent.seq)))
-    told = {atom.atom for atom in moved}
+    known = {atom.atom for atom in moved}
     stored = session.execute(
         select(ATOMDETAILS.c.name, ATOMDETAILS.c.state)
         .where(ATOMDETAILS.c.parent_uuid == flow_id)
         .order_by(ATOMDETAILS.c.created_at, ATOMDETAILS.c.name)
     )
-    waiting = [
-        records.AtomState(
-            atom=name, state=state, attempts=0, started_at=None, ended_at=None, duration_ms=None, detail=None
-        )
-        for name, state in stored
-        if name not in told
-    ]
+    waiting = [AtomState(atom=name, state=state) for name, state in stored if name not in known]
     return [*moved, *waiting]
+
+
+def leftovers_now(
+    session: Session, flow: records.Flow
+) -> tuple[tuple[dict[str, object], ...], list[dict[str, object]]]:
+    """Return what a flow has left, and what of that was removed since, with the flow that removed it.
+
+    Whoever deletes a thing removes all that the backend has of it. A step for a
+    member names the member in brackets; any other is about the flow's resource.
+    """
+    if flow.state is not FlowState.ABANDONED:
+        # Until it is given up the flow holds all of it, and nothing can be deleted.
+        return flow.leftovers, []
+    members = {str(each["task"]).partition("[")[2].rstrip("]") for each in flow.leftovers}
+    ids = {flow.resource_id, *members}
+    gone = {
+        thing.id: thing.flow_id
+        for rows in ROWS_OF.values()
+        for thing in rows.ever(session, ids)
+        if thing.status == Status.DELETED
+    }
+    left, removed = [], []
+    for each in flow.leftovers:
+        member = str(each["task"]).partition("[")[2].rstrip("]")
+        found = [id_ for id_ in (member, flow.resource_id) if id_ in gone]
+        if found:
+            removed.append({**each, "removed_by": gone[found[0]]})
+        else:
+            left.append(each)
+    return tuple(left), removed
+
+
+def actions(session: Session, flow_id: str) -> list[dict[str, Any]]:
+    """Return what operators, or the service by itself, did about a flow, in order, each with its moment."""
+    own = (FlowEvent.flow_id == flow_id, FlowEvent.atom.is_(None))
+    rows = session.execute(select(FlowEvent.at, FlowEvent.detail).where(*own).order_by(FlowEvent.seq))
+    return [{**done, "at": clock.iso(at)} for at, detail in rows if (done := action_of(detail)) is not None]

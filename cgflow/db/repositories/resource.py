@@ -9,9 +9,11 @@ from sqlalchemy import Select, false, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock
+from cgflow.db.models import Flow
 from cgflow.db.repositories.paging import COMPARISONS, ListQuery, filtered, select_page
 from cgflow.errors import Busy, NotFound
-from cgflow.status import Status
+from cgflow.history import held_by
+from cgflow.status import UNFINISHED, FlowState, Status
 
 _SORTABLE = ("created_at", "id", "name", "status", "updated_at", "size", "availability_zone")
 
@@ -127,7 +129,7 @@ class Rows(Generic[RecordT]):
         done = session.execute(_bulk(update(self.model).where(*free).values(**columns)))
         if done.rowcount != 1:  # type: ignore[attr-defined]
             holder = session.execute(select(self.model.claimed_by).where(self.model.id == id)).scalar()
-            raise Busy(self.busy(id, holder))
+            raise Busy(self.busy(session, id, holder))
 
     def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
         """Let a flow hold these things, in a transitional status if one is given.
@@ -147,12 +149,22 @@ class Rows(Generic[RecordT]):
                 )
             ).all()
             raise Busy(
-                "; ".join(self.busy(id_, by) for id_, by in held if by != flow_id) or "Gone meanwhile."
+                " ".join(self.busy(session, id_, by) for id_, by in held if by != flow_id)
+                or "Gone meanwhile."
             )
 
-    def busy(self, id: str, flow_id: str | None) -> str:  # noqa: A002
-        """Return the sentence that tells a caller what holds a thing."""
-        return f"{self.noun} {id} is busy: flow {flow_id} is at work on it. Try again when it has ended."
+    def busy(self, session: Session, id: str, flow_id: str | None) -> str:  # noqa: A002
+        """Return the sentences that tell a caller what holds a thing, and what to do about it."""
+        statement = select(Flow.operation, Flow.state, Flow.undo_at).where(Flow.id == flow_id)
+        holder = session.execute(statement).one_or_none()
+        if holder is not None and holder.state == FlowState.ROLLBACK_FAILED:
+            return f"{self.noun} {id} is busy: {held_by(flow_id, holder.operation, holder.undo_at)}"
+        if holder is not None and holder.state in UNFINISHED:
+            return f"{self.noun} {id} is busy: flow {flow_id} is at work on it. Try again when it has ended."
+        return (
+            f"{self.noun} {id} is busy: flow {flow_id} held it a moment ago. Try again. If that is "
+            "refused as well, an administrator repairs that with 'cgflow audit --repair claim.left --apply'."
+        )
 
     def release(self, session: Session, ids: Collection[str], flow_id: str) -> None:
         """Let these things go as they are. What the flow no longer holds is left."""

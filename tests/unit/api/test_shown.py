@@ -9,7 +9,8 @@ from marshmallow import Schema, fields, missing
 from api.schemas.fields import Moment
 from api.schemas.flow import EventOut, TaskOut
 from api.schemas.shown import Shown
-from cgflow.records import AtomState, FlowEvent
+from cgflow.history import AtomState, Execution, Undo
+from cgflow.records import FlowEvent
 
 AT = datetime(2026, 11, 22, 10, 19, 45)  # noqa: DTZ001 - moments are UTC without a zone
 VALUES = {
@@ -27,6 +28,16 @@ VALUES = {
     "duration_ms": 1.5,
     "conductor": "here:1",
     "detail": {"failure": {"message": "no"}},
+    "updated_at": AT,
+    "execution": Execution.FAILED,
+    "result": None,
+    "failure": {"message": "no"},
+    "undo": Undo.SKIPPED,
+    "undo_attempts": 1,
+    "undo_duration_ms": 0.5,
+    "undo_failure": {"message": "busy"},
+    "skipped": {"by": "ada", "reason": "seen to"},
+    "is_taken_over": False,
 }
 
 

@@ -17,7 +17,7 @@ def many(service: CannedService) -> Story:
     story = Story().step("driver.cut", 0, 5)
     for number in range(8):
         story.step(f"driver.snapshot[v{number}]", 6, 10)
-    service.plays_flow(told.flow(), story.move(None, "success", 412).events)
+    service.plays_flow(told.flow(tasks=story.tasks()), story.move(None, "success", 412).events)
     return story
 
 
@@ -62,7 +62,7 @@ def test_show_all(many: Story, cgflow: Cgflow) -> None:
 
 
 def test_show_in_json(many: Story, cgflow: Cgflow) -> None:
-    assert cgflow.json("flow", "show", FLOW) == {"flow": told.flow()}
+    assert cgflow.json("flow", "show", FLOW) == {"flow": told.flow(tasks=many.tasks())}
 
 
 def test_events(many: Story, cgflow: Cgflow) -> None:
@@ -93,7 +93,7 @@ def test_follow_in_json_is_a_stream_of_lines(many: Story, cgflow: Cgflow) -> Non
     assert ran.exit_code == 0
     *events, last = map(json.loads, ran.stdout.splitlines())
     assert events == many.events
-    assert last == {"flow": told.flow()}
+    assert last == {"flow": told.flow(tasks=many.tasks())}
 
 
 def test_an_unknown_flow_is_refused_at_once(cgflow: Cgflow) -> None:

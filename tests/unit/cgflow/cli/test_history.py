@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
+from typing import Any
 
 from cgflow.cli import history
 from tests.support import told
@@ -11,6 +12,11 @@ from tests.support.told import Story
 
 def text(lines: list[str]) -> str:
     return "\n".join(lines) + "\n"
+
+
+def rendered(story: Story, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
+    """Return the lines about a flow with these events."""
+    return history.render(told.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold)
 
 
 def below_heading(lines: list[str]) -> str:
@@ -22,7 +28,7 @@ def test_a_flow_that_succeeded() -> None:
     story = Story().move(None, "running", 0)
     story.step("quota.reserve", 2, 3.25).step("driver.cut", 6, 40, result={"instant": "one"})
     story.step("driver.snapshot[v1]", 47, 12).step("driver.snapshot[v2]", 48, 380.4)
-    assert text(history.render(told.flow(), story.events)) == dedent("""\
+    assert text(rendered(story)) == dedent("""\
         cgsnapshot.create  f1000000-0000-4000-8000-000000000001
           resource  cgsnapshot 50000000-0000-4000-8000-000000000002
           group     90000000-0000-4000-8000-000000000003
@@ -51,9 +57,8 @@ def test_a_flow_that_was_undone_shows_what_was() -> None:
     story = Story().step("quota.reserve", 2, 3).step("record.create_rows", 6, 4)
     story.fails("driver.cut", 11, 20, "AmbiguousDriverError", "qsd did not answer\nin time")
     story.undoes("driver.cut", 33, 15).undoes("record.create_rows", 50, 2).undoes("quota.reserve", 53, 1.5)
-    flow = told.flow("reverted", reason="qsd did not answer in time")
-    lines = history.render(flow, story.events)
-    assert "  state     reverted: what had been done was undone, nothing is left" in lines
+    lines = rendered(story, "reverted", reason="qsd did not answer in time", summary="It was undone.")
+    assert "  state     reverted: It was undone." in lines
     assert "  reason    qsd did not answer in time" in lines
     assert below_heading(lines) == (
         dedent("""\
@@ -69,10 +74,10 @@ def test_what_could_not_be_undone_is_listed() -> None:
     story = Story().step("driver.cut", 0, 5).fails("record.commit", 6, 1, "Conflict", "taken")
     story.cannot_undo("driver.cut", 8, 3, "image is busy")
     left = [
-        {"task": "record.create", "state": "SUCCESS", "failure": None},
         {"task": "driver.cut", "state": "REVERT_FAILURE", "failure": story.events[-1]["failure"]},
+        {"task": "record.create", "state": "SUCCESS", "failure": None},
     ]
-    lines = text(history.render(told.flow("rollback_failed", leftovers=left), story.events))
+    lines = text(rendered(story, "rollback_failed", leftovers=left))
     assert lines.endswith(
         dedent("""
              step           tries  start    took  outcome
@@ -80,8 +85,8 @@ def test_what_could_not_be_undone_is_listed() -> None:
           ✗  record.commit      1  +6 ms  1.0 ms  failed  Conflict: taken
 
         Left behind:
-          record.create: done, and never undone
           driver.cut: FinalDriverError: image is busy
+          record.create: done, and not undone
         """)
     )
 
@@ -94,7 +99,7 @@ def many(count: int) -> Story:
 
 
 def test_many_members_are_folded() -> None:
-    lines = history.render(told.flow(), many(100).events)
+    lines = rendered(many(100))
     assert below_heading(lines) == (
         dedent("""\
              step                        tries    start      took  outcome
@@ -106,12 +111,12 @@ def test_many_members_are_folded() -> None:
 
 
 def test_many_members_are_shown_when_asked_for() -> None:
-    lines = history.render(told.flow(), many(100).events, unfold=True)
+    lines = rendered(many(100), unfold=True)
     assert sum("driver.snapshot[v" in line for line in lines) == 100
 
 
 def test_few_members_are_not_folded() -> None:
-    assert not any("[...]" in line for line in history.render(told.flow(), many(6).events))
+    assert not any("[...]" in line for line in rendered(many(6)))
 
 
 def test_members_that_failed_by_themselves_stand_beneath_the_fold() -> None:
@@ -121,12 +126,12 @@ def test_members_that_failed_by_themselves_stand_beneath_the_fold() -> None:
     story.fails("driver.snapshot[v901]", 98, 0.5, "FlowCancelled", "another step had failed")
     for number in range(8):
         story.undoes(f"driver.snapshot[v{number:03}]", 120, 3)
-    lines = history.render(told.flow("reverted"), story.events)
+    lines = rendered(story, "reverted")
     assert below_heading(lines) == (
         dedent("""\
              step                       tries   start       took  outcome
           ✓  driver.cut                     1   +0 ms     5.0 ms  done
-          ✗  driver.snapshot[...] x 10      1  +10 ms  0.5–19 ms  8 done, undone; 1 failed; 1 cancelled
+          ✗  driver.snapshot[...] x 10      1  +10 ms  7.0–19 ms  8 done, undone; 1 failed; 1 not begun
           ✗    driver.snapshot[v900]        1  +90 ms     7.0 ms  failed  FinalDriverError: no space
         """)
     )
@@ -136,7 +141,7 @@ def test_of_many_failures_the_first_are_shown_and_the_rest_counted() -> None:
     story = Story()
     for number in range(20):
         story.fails(f"driver.snapshot[v{number}]", number, 1, "FinalDriverError", "no")
-    lines = history.render(told.flow("reverted"), story.events)
+    lines = rendered(story, "reverted")
     assert lines[-1] == "       ... and 14 more that failed"
 
 
@@ -144,27 +149,76 @@ def test_a_takeover_is_shown() -> None:
     story = Story().move("driver.cut", "RUNNING", 0)
     story.move("driver.cut", "RUNNING", 9000, conductor="host-b", attempt=2)
     story.move("driver.cut", "SUCCESS", 9040, 40, conductor="host-b", attempt=2)
-    lines = history.render(told.flow(epoch=2), story.events)
+    lines = rendered(story, epoch=2)
     assert "  run by    host-a, then host-b" in lines
-    assert lines[-1] == "  ✓  driver.cut      2  +0 ms  40 ms  done  (finished by host-b)"
+    assert (
+        lines[-1] == "  ✓  driver.cut      2  +0 ms  40 ms  done  (begun by one conductor, ended by another)"
+    )
 
 
 def test_a_flow_that_has_not_begun() -> None:
-    flow = told.flow("accepted", started_at=None, duration_ms=None, conductor=None)
-    lines = history.render(flow, [])
-    assert "  state     accepted: it has not begun" in lines
+    lines = rendered(
+        Story(), "accepted", started_at=None, duration_ms=None, conductor=None, summary="It waits."
+    )
+    assert "  state     accepted: It waits." in lines
     assert lines[-1] == "  No step has been begun."
 
 
-def test_without_events_the_tasks_are_told() -> None:
-    tasks = [
-        {"name": "b", "state": "SUCCESS", "attempts": 1, "started_at": told.at(5), "duration_ms": 2.0},
-        {"name": "c", "state": "PENDING", "attempts": 0, "started_at": None, "duration_ms": None},
-        {"name": "a", "state": "SUCCESS", "attempts": 1, "started_at": told.at(1), "duration_ms": 4.0},
-    ]
-    lines = history.render(told.flow(tasks=tasks), [])
-    assert lines[-3:] == [
+def test_steps_that_were_not_begun_come_last() -> None:
+    story = Story().move("b", "PENDING", 0).step("c", 5, 2).step("a", 1, 4)
+    assert rendered(story)[-3:] == [
         "  ✓  a         1  +1 ms  4.0 ms  done",
-        "  ✓  b         1  +5 ms  2.0 ms  done",
-        "  ·  c                           not begun",
+        "  ✓  c         1  +5 ms  2.0 ms  done",
+        "  ·  b                           not begun",
     ]
+
+
+def test_a_step_under_way_says_since_when() -> None:
+    (line,) = rendered(Story().move("driver.cut", "RUNNING", 0), "running")[-1:]
+    assert "running for " in line
+    assert line.endswith(", since 10:19:45 UTC")
+
+
+def test_a_skip_says_who_and_why_and_not_that_the_step_was_undone() -> None:
+    story = (
+        Story().fails("driver.cut", 0, 5, "FinalDriverError", "no").cannot_undo("driver.cut", 8, 3, "busy")
+    )
+    done = {"action": "skip", "task": "driver.cut", "by": "ada", "request_id": "req-7", "reason": "by hand"}
+    for state in ("SKIPPED", "REVERTED"):
+        # The latter is how earlier releases stored it.
+        again = Story()
+        again.events = [*story.events]
+        (line,) = rendered(again.move("driver.cut", state, 20, result=done), "reverted")[-1:]
+        assert line.startswith("  !  driver.cut")
+        assert (
+            "failed, undo skipped by ada: by hand  FinalDriverError: no  undo: FinalDriverError: busy" in line
+        )
+
+
+def test_what_was_done_about_a_flow_and_what_is_gone_since_are_listed() -> None:
+    done = {"action": "abandon", "by": "ada", "request_id": "req-7", "reason": "tonight", "at": told.at(9)}
+    gone = [{"task": "driver.cut", "state": "REVERT_FAILURE", "failure": None, "removed_by": "f2"}]
+    lines = rendered(Story(), "abandoned", actions=[done], leftovers=[], removed=gone)
+    assert lines[-5:] == [
+        "What was done about it:",
+        "  2026-11-22T10:19:45.009000  abandon by ada (req-7): tonight.",
+        "",
+        "Removed since:",
+        "  driver.cut: by flow f2",
+    ]
+    assert "Left behind:" not in lines
+
+
+def test_undos_are_counted() -> None:
+    story = Story().step("driver.cut", 0, 5)
+    for number in range(6):
+        story.cannot_undo("driver.cut", 10 + number, 1, "busy")
+    (line,) = rendered(story, "rollback_failed")[-1:]
+    assert "done, undo FAILED 6 times  undo: FinalDriverError: busy" in line
+
+
+def test_a_step_that_was_done_shows_the_failure_of_its_undo_as_that() -> None:
+    story = Story().step("driver.cut", 0, 5).cannot_undo("driver.cut", 10, 1, "busy")
+    (task,) = story.tasks()
+    assert task["failure"] is None
+    assert task["undo_failure"]["message"] == "busy"

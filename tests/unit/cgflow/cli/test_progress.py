@@ -48,7 +48,7 @@ def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: C
         "+2 ms driver.cut running",
         "+42 ms driver.cut done 40 ms",
         "+412 ms flow success",
-        "cgsnapshot.create success after 412 ms (having waited 8005 ms)",
+        "cgsnapshot.create success after 412 ms (having waited 8.0 s)",
     ]
 
 

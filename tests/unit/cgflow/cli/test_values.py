@@ -8,7 +8,19 @@ from cgflow.cli import values
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"), [(None, ""), (0.84, "0.8 ms"), (12.4, "12 ms"), (9999, "9999 ms"), (73_100, "73.1 s")]
+    ("ms", "words"),
+    [
+        *(
+            (None, ""),
+            (0.84, "0.8 ms"),
+            (9.96, "10 ms"),
+            (12.4, "12 ms"),
+            (999.6, "1.0 s"),
+            (15_149, "15.1 s"),
+        ),
+        *((60_000, "1 min"), (73_100, "1 min 13 s"), (3_599_600, "60 min"), (3_600_000, "1 h")),
+        *((8_000_000, "2 h 13 min"), (90_000_000, "1 d 1 h")),
+    ],
 )
 def test_durations(ms: float | None, words: str) -> None:
     assert values.duration(ms) == words
@@ -35,6 +47,14 @@ def test_spans(several: list[float], words: str) -> None:
 )
 def test_failures(stored: object, words: str) -> None:
     assert values.failure(stored) == words
+
+
+def test_offsets() -> None:
+    origin = values.moment("2026-11-22T10:00:00")
+    assert values.offset(values.moment("2026-11-22T10:00:15.149"), origin) == "+15.1 s"
+    assert values.offset(values.moment("2026-11-22T10:00:00.012"), origin) == "+12 ms"
+    assert values.offset(values.moment("2026-11-22T09:59:59.5"), origin) == "-500 ms"
+    assert values.offset(None, origin) == ""
 
 
 def test_results_are_short() -> None:

@@ -1,0 +1,45 @@
+"""Exceptions in words, for reasons that people read.
+
+An error of cgflow carries a finished sentence. Any other exception is named by
+its type, for its text alone may say nothing: that of ``KeyError('volume')`` is
+``'volume'``, and that of a bare ``AssertionError`` is empty. The place is given
+where the text says too little, by the name of the file without its folder.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Sequence
+
+_OWN = "cgflow.errors.CgflowError"
+_PLACE = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception in words."""
+    types = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    return describe_stored(types, str(error), "".join(traceback.format_tb(error.__traceback__)))
+
+
+def describe_stored(types: Sequence[str], text: str, trace: str) -> str:
+    """Return a stored exception in words: the names of its types, its text and its traceback are given."""
+    names = [name.rsplit(".", 1)[-1] for name in types] or ["Exception"]
+    text = text.strip()
+    if text and (_OWN in types or "KeyError" not in names):
+        return text if _OWN in types else f"{names[0]}: {text}"
+    return (f"{names[0]}: {text}" if text else f"{names[0]} without a message") + _raised_in(trace)
+
+
+def _raised_in(trace: str) -> str:
+    places = list(_PLACE.finditer(trace))
+    if not places:
+        return "."
+    last = places[-1]
+    return f", raised in {last['path'].rsplit('/', 1)[-1]}, line {last['line']}, in {last['function']}."
+
+
+def as_sentence(words: str) -> str:
+    """Return words that somebody typed as a sentence that others can follow."""
+    words = words.strip()
+    return words if words.endswith((".", "!", "?")) else f"{words}."
