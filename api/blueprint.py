@@ -6,11 +6,15 @@ reader that they use, and the API document that is made from them.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, NoReturn, TypeVar, cast
 
 import flask_smorest
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, Response, current_app, request
 from flask.views import MethodView
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
@@ -145,6 +149,25 @@ class _Document(flask_smorest.Api):  # type: ignore[misc]
     """The API document. What is told of no status in particular is told in the shape of a fault."""
 
     ERROR_SCHEMA = AnyFault
+
+    @cached_property
+    def _content(self) -> tuple[bytes, bytes, str]:
+        """The document as it is sent, the same compressed, and its tag. Made once: anybody may ask for it."""
+        content = json.dumps(self.spec.to_dict(), indent=2, sort_keys=False).encode()
+        return content, gzip.compress(content, mtime=0), hashlib.sha256(content).hexdigest()[:32]
+
+    def _openapi_json(self) -> Response:
+        """Serve the document, unless the client has it already."""
+        content, compressed, tag = self._content
+        is_compressed = request.accept_encodings["gzip"] > 0
+        response = Response(compressed if is_compressed else content, mimetype="application/json")
+        if is_compressed:
+            response.content_encoding = "gzip"
+        response.vary.add("Accept-Encoding")
+        # Two forms of one document are not the same bytes.
+        response.set_etag(tag + "-gzip" * is_compressed)
+        response.make_conditional(request)
+        return response
 
 
 def document(app: Flask, title: str, strategy: Strategy) -> _Document:

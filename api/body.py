@@ -1,13 +1,14 @@
 """Read a JSON body strictly: what two readers could understand differently is refused.
 
 Refused are broken UTF-8, halves of surrogate pairs, keys given twice, numbers
-that JSON does not have, and nesting that serves nothing but to exhaust the
-reader.
+that JSON does not have or that are too large to be kept, and nesting and numbers of
+values that serve nothing but to exhaust the reader.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from typing import NoReturn
 
@@ -15,12 +16,16 @@ from cgflow.errors import InvalidInput
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
+MAX_VALUES = 2048
+"""Values on one level of a body; no request that means something comes near."""
 
 
 def parse(raw: bytes) -> object:
     """Return the value of a JSON document. Raises: InvalidInput, if it is not one."""
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_not_json)
+        value = json.loads(
+            raw.decode(), object_pairs_hook=_object, parse_constant=_not_json, parse_float=_number
+        )
     except UnicodeDecodeError:
         raise _malformed("it is not UTF-8") from None
     except RecursionError:
@@ -31,7 +36,16 @@ def parse(raw: bytes) -> object:
     return value
 
 
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _malformed(f"the number {text[:32]} is too large")
+    return number
+
+
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(pairs) > MAX_VALUES:
+        raise _too_many()
     members = dict(pairs)
     if len(members) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
@@ -58,13 +72,21 @@ def _walk(value: object) -> None:
                 _check_text(item)
         if not inner:
             return
+        if len(inner) > MAX_VALUES:
+            raise _too_many()
         level = inner
     raise _malformed("it is nested too deeply")
 
 
 def _check_text(text: str) -> None:
-    if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise _malformed("it holds half of a surrogate pair")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _malformed("it holds half of a surrogate pair") from None
+
+
+def _too_many() -> InvalidInput:
+    return _malformed(f"it holds more than {MAX_VALUES} values")
 
 
 def _malformed(reason: str) -> InvalidInput:

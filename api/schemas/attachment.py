@@ -10,7 +10,7 @@ from marshmallow.validate import OneOf
 
 from api import auth
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
-from api.schemas.fields import Moment, Text, constant
+from api.schemas.fields import KeptObject, Moment, Text, constant
 from api.schemas.listing import ListIn
 from cgflow import records
 from cgflow.policies import attachment as policies
@@ -23,11 +23,11 @@ def mode() -> fields.Field[Any]:
     return fields.String(load_default="rw", validate=_MODES)
 
 
-class Connector(fields.Dict):
+class Connector(KeptObject):
     """What a client tells of itself, such as its ``host``; it is kept as it is."""
 
     def __init__(self) -> None:
-        super().__init__(keys=fields.String(), allow_none=True, load_default=None)
+        super().__init__(allow_none=True, load_default=None)
 
 
 class AttachmentIn(Taken):
@@ -53,7 +53,7 @@ class AttachmentCreateIn(Envelope):
 class AttachmentPatch(Taken):
     """Who connects, and from where."""
 
-    connector = fields.Dict(keys=fields.String(), required=True)
+    connector = KeptObject(required=True)
 
 
 class AttachmentUpdateIn(Envelope):

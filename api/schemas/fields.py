@@ -6,6 +6,7 @@ The metadata is what the API document says of a field where its class does not t
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,6 +23,8 @@ from cgflow.errors import InvalidInput
 
 MAX_TEXT = 255
 MAX_INT = 2**31 - 1
+MAX_KEPT = 16 * 1024
+"""Characters, as JSON, of an object that is kept as it is: ten times what clients tell of themselves."""
 
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 
@@ -129,7 +132,8 @@ class Names(_NullIsEmpty):
 
     def read(self, value: Any) -> list[str]:
         """See the class."""
-        parts = value.split(",") if isinstance(value, str) else value
+        # Whoever writes more commas than that means no names.
+        parts = value.split(",", 10 * self._max) if isinstance(value, str) else value
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             raise ValidationError("Must be a comma-separated string, or a list of strings.")
         names = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
@@ -170,6 +174,13 @@ class Pairs(_NullIsEmpty):
             raise ValidationError(f"'{key[:MAX_TEXT]}' cannot be a key.")
         if not isinstance(text, str) or len(text) > MAX_TEXT or "\x00" in text:
             raise ValidationError(f"The value of '{key}' must be a string of at most {MAX_TEXT} characters.")
+
+
+class KeptObject(fields.Dict):
+    """An object that is kept as a client gave it: small, and nothing in it that a database refuses."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(keys=fields.String(), validate=_check_kept, **kwargs)
 
 
 class Moment(fields.Field[datetime]):
@@ -233,6 +244,15 @@ class Extension(Conditional):
 def constant(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:
     """Return a field that always shows the same: what Cinder has and cgflow does not."""
     return fields.Function(lambda _: value, data_key=data_key, metadata=shape)
+
+
+def _check_kept(value: dict[str, Any]) -> None:
+    text = json.dumps(value)
+    if len(text) > MAX_KEPT:
+        raise ValidationError(f"Must be at most {MAX_KEPT} characters long, as JSON.")
+    # Of all that is written with a backslash, only NUL is written so.
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise ValidationError("Must not contain a NUL character.")
 
 
 def _without_nul(text: str) -> None:

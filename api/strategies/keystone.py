@@ -4,7 +4,8 @@ It is set up as everywhere, in the section ``[keystone_authtoken]``. The
 middleware is asked about a request once it is known that a view will serve it,
 so what is open stays open while the identity service is away. What it tells of
 the caller is read from a copy of the request that nobody else has written to:
-headers that a client sends count for nothing.
+headers that a client sends count for nothing. Roles are taken from the token itself, for the header
+that the middleware makes of them is a list with commas, which a name may have as well.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from keystonemiddleware import auth_token
 from oslo_config import cfg
 from werkzeug.wrappers import Response
 
-from api.identity import Identity, agreed, role_names
+from api.identity import Identity, agreed
 from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenticated
 
 LOG = logging.getLogger(__name__)
 
 SECTION = "keystone_authtoken"
 _TOLD = "cgflow.told"
-_IDENTITY = ("HTTP_X_USER_ID", "HTTP_X_PROJECT_ID", "HTTP_X_ROLES")
+_IDENTITY = ("HTTP_X_USER_ID", "HTTP_X_PROJECT_ID", "keystone.token_info")
 
 
 class Keystone:
@@ -56,7 +57,7 @@ class Keystone:
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
         """Return whose token it is. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
-        told: dict[str, str] = {}
+        told: dict[str, Any] = {}
         empty = {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
         environ: dict[str, Any] = {**request.environ, **empty, _TOLD: told}
         try:
@@ -66,13 +67,16 @@ class Keystone:
             raise ServiceUnavailable("The identity service cannot be asked. Try again.") from error
         if not told:
             _refuse(answer)
-        project_id = told.get("HTTP_X_PROJECT_ID")
+        user_id, project_id = told.get("HTTP_X_USER_ID"), told.get("HTTP_X_PROJECT_ID")
+        if not user_id:
+            raise Forbidden("The token is for no user. Ask for one that is issued to a user.")
         if not project_id:
             raise Forbidden("The token is for no project. Ask for one that is scoped to a project.")
+        roles = told["keystone.token_info"]["token"].get("roles", [])
         return Identity(
-            told["HTTP_X_USER_ID"],
+            user_id,
             agreed(project_id, project_in_url),
-            role_names(told.get("HTTP_X_ROLES", "")),
+            frozenset(role["name"].lower() for role in roles),
         )
 
 

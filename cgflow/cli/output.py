@@ -45,11 +45,11 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print one JSON value."""
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        click.echo(_json(value, indent=2))
 
     def json_line(self, value: Any) -> None:
         """Print one JSON value of a stream, on one line."""
-        click.echo(json.dumps(value, ensure_ascii=False))
+        click.echo(_json(value))
 
     def line(self, text: str = "") -> None:
         """Print one line for people; nothing with JSON."""
@@ -108,7 +108,7 @@ class Output:
     def error(self, error: CgflowError) -> None:
         """Print why a command failed."""
         if self.as_json:
-            click.echo(json.dumps({"error": ending.as_json(error)}, ensure_ascii=False), err=True)
+            click.echo(_json({"error": ending.as_json(error)}), err=True)
             return
         request_id = getattr(error, "request_id", None)
         about = f" ({request_id})" if request_id else ""
@@ -162,3 +162,9 @@ def _cell(value: Any) -> Text:
 
 def _printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Return JSON in which the characters that steer a terminal are escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)

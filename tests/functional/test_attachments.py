@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.drivers.faults import Fault, Faults
 from tests.functional.acting import shown
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, malformed, missing, refused
 
 SERVER = str(uuid.uuid4())
 
@@ -151,3 +151,28 @@ def test_before_their_microversion_there_are_none(modern: Caller) -> None:
     complete = (f"/attachments/{made['id']}/action", {"os-complete": None})
     missing(modern.at(43).post(*complete))
     assert modern.at(44).post(*complete).status_code == 204
+
+
+ODD_CONNECTORS = {
+    "large": {"host": "h", "x": "x" * 17_000},
+    "many keys": {str(number): "x" * 20 for number in range(1000)},
+    "NUL": {"host": "a\x00b"},
+    "NUL inside": {"host": "h", "more": [{"a": "\x00"}]},
+    "NUL in a key": {"host": "h", "\x00": 1},
+    "NUL behind a backslash": {"host": "\\\x00"},
+}
+
+
+@pytest.mark.parametrize("case", ODD_CONNECTORS)
+def test_connectors_that_are_not_kept(modern: Caller, case: str) -> None:
+    volume_id = modern.volume()
+    body = {"volume_uuid": volume_id, "connector": ODD_CONNECTORS[case]}
+    malformed(modern.post("/attachments", {"attachment": body}), "connector")
+    made = modern.post("/attachments", {"attachment": {"volume_uuid": volume_id}}).json["attachment"]
+    change = {"attachment": {"connector": ODD_CONNECTORS[case]}}
+    malformed(modern.put(f"/attachments/{made['id']}", change), "connector")
+
+
+def test_words_about_nul_are_kept(modern: Caller) -> None:
+    body = {"volume_uuid": modern.volume(), "connector": {"host": "h", "note": "\\u0000 \\\\u0000"}}
+    assert modern.post("/attachments", {"attachment": body}).status_code == 200

@@ -84,6 +84,15 @@ def test_the_roles_are_those_of_the_token(client: FlaskClient, people: People) -
         assert pools.status_code == (200 if role == "admin" else 403)
 
 
+def test_a_role_is_one_role_whatever_its_name(client: FlaskClient, people: People) -> None:
+    identity = people.identity
+    identity.role("nothing,admin")
+    identity.user("comma-user", people.project_id, "nothing,admin")
+    token = identity.token("comma-user", "orders")
+    assert get(client, "/v3/scheduler-stats/get_pools", token).status_code == 403
+    assert volume(client, token).status_code == 403
+
+
 def test_an_administrator_and_an_auditor_reach_what_they_know_the_id_of(
     client: FlaskClient, people: People
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import Any
 
 import pytest
+from apispec import APISpec
 from flask import Flask
 from jsonschema import Draft4Validator
 from referencing import Registry, Resource
@@ -23,6 +25,21 @@ def document(app: Flask) -> dict[str, Any]:
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json
     return found
+
+
+def test_it_is_made_once_for_everybody(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = app.test_client()
+    whole = client.get("/openapi.json")
+    monkeypatch.setattr(APISpec, "to_dict", None)
+    again = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert again.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(again.data) == whole.data
+    assert len(again.data) < len(whole.data) / 5
+    for answer, encoding in ((whole, "identity"), (again, "gzip")):
+        headers = {"If-None-Match": answer.headers["ETag"], "Accept-Encoding": encoding}
+        known = client.get("/openapi.json", headers=headers)
+        assert (known.status_code, known.data) == (304, b"")
+    assert whole.headers["ETag"] != again.headers["ETag"]
 
 
 def routes(app: Flask) -> set[tuple[str, str]]:

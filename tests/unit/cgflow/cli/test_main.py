@@ -169,6 +169,23 @@ def test_an_error_in_json(service: CannedService, cgflow: Cgflow) -> None:
     }
 
 
+def test_json_steers_no_terminal(service: CannedService, cgflow: Cgflow) -> None:
+    odd = "".join(sign for code in range(0x11000) if not (sign := chr(code)).isprintable())
+    # Halves of pairs are nothing that a service sends.
+    odd = "".join(sign for sign in odd if not "\ud800" <= sign <= "\udfff")
+    assert {"\x1b", "\x9b", "\u202e", "\u2028", "\ufeff"} <= set(odd)
+    name = f"é ✓ {odd}"
+    service.plays("GET", "/volumes/detail", {"volumes": [{"id": "1", "name": name}]})
+    ran = cgflow("--json", "volume", "list")
+    assert json.loads(ran.stdout)["volumes"][0]["name"] == name
+    assert "é ✓ " in ran.stdout
+    assert all(sign.isprintable() or sign == "\n" for sign in ran.stdout)
+    service.refuses("GET", "/volumes/detail", 400, "badRequest", name)
+    ran = cgflow("--json", "volume", "list")
+    assert json.loads(ran.stderr)["error"]["message"] == name
+    assert all(sign.isprintable() or sign == "\n" for sign in ran.stderr)
+
+
 def test_project_and_user_come_from_the_environment(service: CannedService) -> None:
     service.plays("GET", "/volumes/detail", {"volumes": []})
     environment = {"CGFLOW_URL": service.url, "CGFLOW_PROJECT": "blue", "CGFLOW_USER": "bob"}
