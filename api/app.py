@@ -41,6 +41,7 @@ from api.resources import (
     summary,
     transfer,
     type_access,
+    type_encryption,
     volume,
     volume_type,
 )
@@ -58,6 +59,7 @@ BLUEPRINTS = (
     metadata.blueprint,
     volume_type.blueprint,
     type_access.blueprint,
+    type_encryption.blueprint,
     qos_spec.blueprint,
     quota.blueprint,
     pool.blueprint,
@@ -97,9 +99,8 @@ def create_app(
     app.extensions[auth.POLICY] = policy or Policy()
     app.config["MAX_CONTENT_LENGTH"] = body.MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # Ids are compared as they are: a doubled slash is another address, a final one is the same.
+    # An address with an empty id in it is no other address: nothing is there.
     app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False
     app.url_value_preprocessor(_take_project)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.extensions[idempotency.AT_WORK] = idempotency.AtWork()

@@ -15,13 +15,9 @@ from cgflow.errors import InvalidInput
 
 LEVELS = ("ERROR", "WARNING", "INFO", "DEBUG")
 
-# Cinder's clients know its own parts alone.
-_ALIASES = {
-    "cinder-api": services.API,
-    "cinder-scheduler": services.CONDUCTOR,
-    "cinder-volume": services.VOLUME,
-    "cinder-backup": None,
-}
+# The parts that clients know. There is no cinder-backup, so that nothing is set or shown for it.
+_API, _BACKUP = "cinder-api", "cinder-backup"
+_KNOWN = (_API, services.SCHEDULER, services.VOLUME, _BACKUP)
 _ALL = (None, "", "*")
 
 Part = tuple[str, str]
@@ -32,13 +28,11 @@ def parts(binary: str | None, server: str | None) -> list[Part]:
 
     Raises: InvalidInput for a binary that there is not, or for the parts of other processes.
     """
-    own = [(name, socket.gethostname()) for name in (services.API, services.CONDUCTOR)]
+    own = [(name, socket.gethostname()) for name in (_API, services.SCHEDULER)]
     own += [(services.VOLUME, host) for host in sorted(desk().drivers)]
-    known = (*_ALIASES, services.API, services.CONDUCTOR, services.VOLUME)
-    if binary not in _ALL and binary not in known:
-        raise InvalidInput(f"There is no binary '{binary}'. Known are: {', '.join(sorted(known))}.", "binary")
-    wanted = _ALIASES.get(binary, binary) if binary not in _ALL else "*"
-    found = [part for part in own if wanted in ("*", part[0])]
+    if binary not in _ALL and binary not in _KNOWN:
+        raise InvalidInput(f"There is no binary '{binary}'. Known are: {', '.join(_KNOWN)}.", "binary")
+    found = [part for part in own if binary in (*_ALL, part[0])]
     if server in _ALL:
         return found
     hosts = {host for _, host in own}

@@ -21,11 +21,15 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState(Service):
-    """A part of the service as it is now: up if it has reported lately, disabled if it may take nothing."""
+    """A part of the service as it is now: up if it has reported lately.
+
+    It is disabled if it may take nothing new, frozen if nothing that it holds may be changed either.
+    """
 
     is_up: bool
     is_disabled: bool = False
     disabled_reason: str | None = None
+    is_frozen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,20 @@ class DefaultType:
 
     project_id: str
     volume_type_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeEncryption:
+    """How volumes of a type are to be encrypted. ``key_size`` is in bits."""
+
+    volume_type_id: str
+    encryption_id: str
+    provider: str
+    control_location: str
+    cipher: str | None
+    key_size: int | None
+    created_at: datetime
+    updated_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)

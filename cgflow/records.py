@@ -18,7 +18,8 @@ from cgflow.status import AttachmentStatus, FlowState, Status
 class Backend:
     """One configured backend as it last reported. ``name`` is ``host@backend``.
 
-    ``disabled_at`` is since when an operator lets it take nothing new, None if it may.
+    ``disabled_at`` is since when an operator lets it take nothing new, None if it may;
+    ``frozen_at`` since when nothing that it holds may be changed either.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Backend:
     reason: str | None = None
     disabled_at: datetime | None = None
     disabled_reason: str | None = None
+    frozen_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

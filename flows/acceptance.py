@@ -21,13 +21,14 @@ from cgflow import clock
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
 from cgflow.db.outage import is_away
+from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.whole import Whole, is_outdated
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.watch import Watch
-from cgflow.errors import NotFound
+from cgflow.errors import InvalidInput, NotFound
 from cgflow.quota import ledger
 from cgflow.settings import Settings
 from cgflow.status import Status
@@ -129,8 +130,15 @@ class Acceptance:
         """Record the flow and reserve what it needs. ``resource`` is its type and id.
 
         ``claims`` says what the flow holds, by type; rows that exist are claimed
-        with ``claim``, new ones are inserted claimed. Raises: QuotaExceeded.
+        with ``claim``, new ones are inserted claimed. Raises: QuotaExceeded; InvalidInput, if the
+        backend that it is about is frozen.
         """
+        host = symbols.get("host")
+        if isinstance(host, str) and backends.is_frozen(self.session, host):
+            raise InvalidInput(
+                "Invalid input received: Modification operations are not allowed on frozen storage backends. "
+                f"Backend {host} is frozen until an administrator thaws it."
+            )
         noun, resource_id = resource
         project_id = self._owner(noun, resource_id)
         self.claims = {name: list(ids) for name, ids in claims.items()}

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.context import RequestContext
+from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories import volume
 from cgflow.drivers.compacting import Compacting
@@ -57,7 +58,7 @@ def compact(desk: Desk, host: str, spec: VolumeSpec) -> Accepted | None:
         found = _volume(session, spec.id)
         if found is None or found.claimed_by is not None or found.consistencygroup_id != spec.group_id:
             return None
-        if _has_to_wait(session, set(desk.drivers), found):
+        if backends.is_frozen(session, host) or _has_to_wait(session, set(desk.drivers), found):
             return None
         return acceptance.flow(
             OPERATION,

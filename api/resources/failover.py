@@ -1,19 +1,23 @@
-"""Backends that are failed over, frozen and thawed, as Cinder does with those that replicate: none does."""
+"""Backends that are frozen, thawed and failed over. None replicates, so failing over is refused."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NoReturn
 
+from flask import Response
 from flask.views import MethodView
+from sqlalchemy.orm import Session
 
 from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import desk
 from api.schemas import failover as schemas
+from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
-from cgflow.errors import InvalidState
+from cgflow.errors import InvalidInput, NotFound
 
-blueprint = Blueprint("failover", "What is done with backends that replicate, of which there are none.")
+blueprint = Blueprint("failover", "Backends that are frozen, thawed and failed over.")
 
 _FAILOVER = 26
 
@@ -23,10 +27,10 @@ class FailoverHost(MethodView):
     """The other side of a backend."""
 
     @blueprint.takes(schemas.FailoverIn)
-    @blueprint.gives(202, schemas.ReplicatedOut, 403, 404)
+    @blueprint.gives(202, None, 403)
     def put(self, body: dict[str, Any]) -> NoReturn:
         """Fail a backend over, which is refused."""
-        _refuse("volume:failover_host", body["host"], "failed over")
+        _refuse(body["host"])
 
 
 @blueprint.route("/os-services/failover")
@@ -35,39 +39,56 @@ class Failover(MethodView):
     """The same in later words."""
 
     @blueprint.takes(schemas.FailoverIn)
-    @blueprint.gives(202, schemas.ReplicatedOut, 403, 404)
+    @blueprint.gives(202, None, 403)
     def put(self, body: dict[str, Any]) -> NoReturn:
         """Fail a backend over, which is refused."""
-        _refuse("volume:failover_host", body["host"], "failed over")
+        _refuse(body["host"])
 
 
 @blueprint.route("/os-services/freeze")
 class Freeze(MethodView):
-    """A backend that takes no changes."""
+    """A backend on which nothing is made or changed."""
 
-    @blueprint.takes(schemas.FrozenIn)
-    @blueprint.gives(202, schemas.ReplicatedOut, 403, 404)
-    def put(self, body: dict[str, Any]) -> NoReturn:
-        """Freeze a backend that was failed over, which is refused."""
-        _refuse("volume:freeze_host", body["host"], "frozen")
+    @blueprint.takes(schemas.HostIn)
+    @blueprint.gives(200, None, 403)
+    def put(self, body: dict[str, Any]) -> Response:
+        """Refuse everything that would make or change something on a backend. Its volumes serve on."""
+        authorize("volume:freeze_host")
+        return _freeze(body["host"], clock.now())
 
 
 @blueprint.route("/os-services/thaw")
 class Thaw(MethodView):
     """A backend that takes changes again."""
 
-    @blueprint.takes(schemas.FrozenIn)
-    @blueprint.gives(202, schemas.ReplicatedOut, 403, 404)
-    def put(self, body: dict[str, Any]) -> NoReturn:
-        """Thaw a backend that was frozen, which is refused."""
-        _refuse("volume:thaw_host", body["host"], "thawed")
+    @blueprint.takes(schemas.HostIn)
+    @blueprint.gives(200, None, 403)
+    def put(self, body: dict[str, Any]) -> Response:
+        """Let things be made and changed on a backend again."""
+        authorize("volume:thaw_host")
+        return _freeze(body["host"], None)
 
 
-def _refuse(rule: str, host: str, done: str) -> NoReturn:
-    authorize(rule)
+def _freeze(host: str, since: datetime | None) -> Response:
+    with desk().database.write() as session:
+        backends.freeze(session, _backend(session, host).name, since)
+    return Response(status=200, mimetype="application/json")
+
+
+def _refuse(host: str) -> NoReturn:
+    authorize("volume:failover_host")
     with desk().database.read() as session:
-        name = backends.get(session, host.partition("#")[0]).name
-    raise InvalidState(
-        f"Backend {name} cannot be {done}: no backend replicates to another. "
-        "To have nothing new placed on it, disable it (os-services/disable)."
+        name = _backend(session, host).name
+    raise InvalidInput(
+        f"Invalid input received: No service could be changed: {name} cannot be failed over, "
+        "because no backend replicates to another. To have nothing made or changed on it, freeze it "
+        "(os-services/freeze); to have nothing new placed on it, disable it (os-services/disable).",
+        "host",
     )
+
+
+def _backend(session: Session, host: str) -> records.Backend:
+    try:
+        return backends.get(session, host.partition("#")[0])
+    except NotFound:
+        raise InvalidInput(f"No service found with host={host}", "host") from None

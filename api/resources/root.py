@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, jsonify
+from flask import Flask, g, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -18,10 +18,16 @@ _NOT_OFFERED = frozenset(
 
 def register(app: Flask) -> None:
     """Serve the version document wherever clients look for it, and the health of the service."""
-    app.add_url_rule("/", "versions", _versions)
-    app.add_url_rule("/v3", "versions_v3", _versions)
+    app.add_url_rule("/", "versions", _choices)
+    app.add_url_rule("/v3", "versions_v3", lambda: redirect(f"{request.host_url}v3/"), strict_slashes=True)
+    app.add_url_rule("/v3/", "versions_v3_final", _versions)
     app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
     health.register(app)
+
+
+def _choices() -> ResponseReturnValue:
+    """Answer 300, as there could be several versions to choose from."""
+    return jsonify(versions.document()), 300
 
 
 def _versions() -> ResponseReturnValue:

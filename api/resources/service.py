@@ -23,8 +23,6 @@ _UPDATE = "volume_extension:services:update"
 _HOSTS = "volume_extension:hosts"
 _CAPABILITIES = "volume_extension:capabilities"
 
-# Scripts that were written for Cinder call its own part that.
-_VOLUME = (services.VOLUME, "cinder-volume", None)
 _DISABLING = {"enable": False, "disable": True, "disable-log-reason": True}
 
 
@@ -35,7 +33,7 @@ class Services(MethodView):
     @blueprint.takes(schemas.ServiceListIn, location="query")
     @blueprint.gives(200, schemas.ServicesOut, 403)
     def get(self, query: dict[str, str]) -> dict[str, object]:
-        """List the parts of the service and the backends, and whether each is up and enabled."""
+        """List the backends and what places volumes on them, and whether each is up and enabled."""
         authorize(_ALL)
         binary, host = query.get("binary"), query.get("host")
         return {
@@ -54,24 +52,25 @@ class ServiceAction(MethodView):
 
     @blueprint.takes(schemas.ServiceIn)
     @blueprint.gives(200, schemas.ServiceChangedOut, 403, 404)
-    def put(self, body: dict[str, Any], action: str) -> bookkeeping.ServiceState:
+    def put(self, body: dict[str, Any], action: str) -> dict[str, object]:
         """Enable or disable a backend: nothing new is placed on one that is disabled."""
         authorize(_UPDATE)
         if action not in _DISABLING:
             raise NotFound(f"There is no such action: {action}. Known are: {', '.join(_DISABLING)}.")
-        if body["binary"] not in _VOLUME:
+        is_disabled, binary = _DISABLING[action], body["binary"] or body["service"]
+        host = body["host"].partition("#")[0]
+        if all((part.binary, part.host) != (binary, host) for part in _parts()):
+            raise NotFound(f"Service {binary} could not be found on host {body['host']}.")
+        if binary != services.VOLUME:
             raise InvalidInput(
-                f"Only {services.VOLUME} can be enabled and disabled: nothing is placed on {body['binary']}.",
+                f"Only {services.VOLUME} can be enabled and disabled: nothing is placed on {binary}.",
                 "binary",
             )
-        reason = body["disabled_reason"] if action == "disable-log-reason" else None
-        if action == "disable-log-reason" and not (reason or "").strip():
-            raise InvalidInput("disabled_reason must not be empty.", "disabled_reason")
-        since = clock.now() if _DISABLING[action] else None
-        name = body["host"].partition("#")[0]
+        reason = schemas.reason_of(body, action)
         with desk().database.write() as session:
-            backends.disable(session, name, since, reason)
-        return next(part for part in _parts() if (part.binary, part.host) == (services.VOLUME, name))
+            backends.disable(session, host, clock.now() if is_disabled else None, reason)
+        told = {} if reason is None else {"disabled_reason": reason}
+        return {**body, **told, "status": "disabled" if is_disabled else "enabled", "disabled": is_disabled}
 
 
 @blueprint.route("/os-hosts")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load
 
 from api.schemas.fields import Moment, Since, Text, constant
+from cgflow.db.repositories.service import VOLUME
+from cgflow.errors import InvalidInput
 
 
 class ServiceListIn(Schema):
@@ -20,13 +22,34 @@ class ServiceListIn(Schema):
 
 
 class ServiceIn(Schema):
-    """Which service is meant. Only those that hold storage can be disabled."""
+    """Which service is meant: its host, and its binary, which older clients call ``service``."""
 
     host = Text(min=1, required=True)
-    binary = Text(load_default=None, allow_none=True)
-    disabled_reason = Text(load_default=None, allow_none=True)
-    service = Text(load_default=None, allow_none=True)
-    cluster = Text(load_default=None, allow_none=True)
+    binary = Text(load_default="")
+    service = Text(load_default="")
+    disabled_reason = Text(
+        min=1, metadata={"description": "Only with `disable-log-reason`, which wants one."}
+    )
+
+    @post_load
+    def require_binary(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return what was said. Raises: InvalidInput, if no binary was named."""
+        if not data["binary"] and not data["service"]:
+            raise InvalidInput("Invalid input for field 'binary': it is required.", "binary")
+        return data
+
+
+def reason_of(body: dict[str, Any], action: str) -> str | None:
+    """Take the reason out of a body. Raises: InvalidInput, if it is missing, or not wanted."""
+    reason: str | None = body.pop("disabled_reason", None)
+    if action == "disable-log-reason":
+        if not (reason or "").strip():
+            raise InvalidInput("disabled_reason must not be empty.", "disabled_reason")
+    elif reason is not None:
+        raise InvalidInput(
+            f"A reason can be given with disable-log-reason, not with {action}.", "disabled_reason"
+        )
+    return reason
 
 
 def _up(is_up: bool) -> str:
@@ -35,6 +58,9 @@ def _up(is_up: bool) -> str:
 
 def _status(part: Any) -> str:
     return "disabled" if part.is_disabled else "enabled"
+
+
+_OF_BACKENDS = ("replication_status", "active_backend_id", "frozen", "backend_state")
 
 
 class ServiceOut(Schema):
@@ -47,11 +73,18 @@ class ServiceOut(Schema):
     state = fields.Function(lambda part: _up(part.is_up), metadata={"type": "string"})
     updated_at = Moment(attribute="reported_at")
     disabled_reason = fields.String(allow_none=True)
-    replication_status = constant(None, type="string", nullable=True)
+    replication_status = constant("disabled", type="string")
     active_backend_id = constant(None, type="string", nullable=True)
-    frozen = constant(False, type="boolean")
+    frozen = fields.Boolean(attribute="is_frozen")
     cluster = Since(7, constant(None, type="string", nullable=True))
     backend_state = Since(49, fields.Function(lambda part: _up(part.is_up), metadata={"type": "string"}))
+
+    @post_dump(pass_original=True)
+    def leave_out(self, data: dict[str, Any], part: Any, **_: Any) -> dict[str, Any]:
+        """Leave out what is said of backends alone."""
+        if part.binary == VOLUME:
+            return data
+        return {name: value for name, value in data.items() if name not in _OF_BACKENDS}
 
 
 class ServicesOut(Schema):
@@ -61,14 +94,14 @@ class ServicesOut(Schema):
 
 
 class ServiceChangedOut(Schema):
-    """What a service is after it was enabled or disabled."""
+    """What was asked to be enabled or disabled, and what it is now. A reason is repeated."""
 
     host = fields.String()
-    service = constant("", type="string")
+    service = fields.String()
     binary = fields.String()
-    status = fields.Function(_status, metadata={"type": "string"})
-    disabled = fields.Boolean(attribute="is_disabled")
-    disabled_reason = fields.String(allow_none=True)
+    status = fields.String()
+    disabled = fields.Boolean()
+    disabled_reason = fields.String()
 
 
 class HostOut(Schema):

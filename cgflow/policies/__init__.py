@@ -34,6 +34,7 @@ from cgflow.policies import (
     snapshot,
     transfer,
     type_access,
+    type_encryption,
     volume,
     volume_type,
 )
@@ -47,6 +48,7 @@ NOUNS = (
     attachment,
     volume_type,
     type_access,
+    type_encryption,
     qos_spec,
     quota,
     pool,

@@ -1,4 +1,4 @@
-"""Rules for backends that are failed over or frozen, which is refused: none replicates."""
+"""Rules for backends that are frozen, thawed or failed over; the last is refused: none replicates."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RULES = [
     guard(
         "volume:freeze_host",
         ADMIN,
-        "Ask for a backend to be frozen, which is refused in words.",
+        "Freeze a backend: nothing on it can be made or changed.",
         "PUT /os-services/freeze",
     ),
     guard(
         "volume:thaw_host",
         ADMIN,
-        "Ask for a backend to be thawed, which is refused in words.",
+        "Thaw a backend that is frozen.",
         "PUT /os-services/thaw",
     ),
 ]

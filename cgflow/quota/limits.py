@@ -14,14 +14,26 @@ from sqlalchemy.orm import Session
 from cgflow.db.models import Quota, QuotaClass, VolumeType
 from cgflow.db.models.quota import DEFAULT_CLASS
 from cgflow.db.upsert import insert_or_update
-from cgflow.errors import InvalidInput
+from cgflow.errors import InvalidInput, QuotaExceeded
 from cgflow.quota import usage
-from cgflow.quota.resources import GIGABYTES, GROUPS, SNAPSHOTS, TOTALS, VOLUMES, of_types
+from cgflow.quota.resources import (
+    BACKUP_GIGABYTES,
+    BACKUPS,
+    GIGABYTES,
+    GROUPS,
+    PER_VOLUME_GIGABYTES,
+    SNAPSHOTS,
+    TOTALS,
+    UNCOUNTED,
+    VOLUMES,
+    of_types,
+)
 from cgflow.records import QuotaLine
 
 UNLIMITED = -1
 SHIPPED = {GROUPS: 10, VOLUMES: 10, SNAPSHOTS: 10, GIGABYTES: 1000}
 
+_DEFAULTS = {**SHIPPED, BACKUPS: 0, BACKUP_GIGABYTES: 0}
 _LARGEST = 2**31 - 1
 
 
@@ -43,14 +55,24 @@ def limits_of(session: Session, project_id: str, resources: Collection[str]) -> 
     )
     rows = session.execute(union_all(_of_class(resources), own)).all()
     found = {resource: limit for _, resource, limit in sorted(rows)}
-    return {name: found.get(name, SHIPPED.get(name, UNLIMITED)) for name in resources}
+    return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in resources}
 
 
 def defaults(session: Session) -> dict[str, int]:
     """Return the limit of every resource for a project that has none of its own."""
     names = _resources(session)
     found = {resource: limit for _, resource, limit in session.execute(_of_class(names))}
-    return {name: found.get(name, SHIPPED.get(name, UNLIMITED)) for name in names}
+    return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in names}
+
+
+def check_size(session: Session, project_id: str, size: int) -> None:
+    """Refuse a volume of ``size`` GiB in a project that may have none so large. Raises: QuotaExceeded."""
+    limit = limits_of(session, project_id, [PER_VOLUME_GIGABYTES])[PER_VOLUME_GIGABYTES]
+    if limit != UNLIMITED and size > limit:
+        raise QuotaExceeded(
+            f"Requested volume size {size}G is larger than maximum allowed limit {limit}G "
+            f"({PER_VOLUME_GIGABYTES})."
+        )
 
 
 def set_limits(session: Session, project_id: str, limits: Mapping[str, int]) -> None:
@@ -82,7 +104,7 @@ def reset_defaults(session: Session) -> None:
 
 def _resources(session: Session) -> list[str]:
     types = session.scalars(select(VolumeType.name).where(~VolumeType.deleted).order_by(VolumeType.name))
-    return [*TOTALS, *of_types(types)]
+    return [*TOTALS, *UNCOUNTED, *of_types(types)]
 
 
 def _of_class(resources: Collection[str]) -> Select[bool, str, int]:

@@ -2,7 +2,9 @@
 
 ``consistencygroups``, ``volumes`` and ``snapshots`` count things; ``gigabytes``
 counts the GiB of volumes and snapshots together. The last three are also
-counted for each volume type, as ``volumes_<type>`` and so on.
+counted for each volume type, as ``volumes_<type>`` and so on. ``per_volume_gigabytes``
+limits the size of each volume, so that nothing is counted against it; nor is anything
+against ``backups`` and ``backup_gigabytes``, because there are no backups.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ SNAPSHOTS = "snapshots"
 GIGABYTES = "gigabytes"
 
 TOTALS = (GROUPS, VOLUMES, SNAPSHOTS, GIGABYTES)
+BACKUPS, BACKUP_GIGABYTES = "backups", "backup_gigabytes"
+PER_VOLUME_GIGABYTES = "per_volume_gigabytes"
+UNCOUNTED = (BACKUPS, BACKUP_GIGABYTES, PER_VOLUME_GIGABYTES)
 PER_TYPE = (VOLUMES, SNAPSHOTS, GIGABYTES)
 
 Deltas = dict[str, int]

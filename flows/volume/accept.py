@@ -8,7 +8,7 @@ from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, default_type, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
-from cgflow.quota import resources
+from cgflow.quota import limits, resources
 from cgflow.status import Status
 from flows.acceptance import Acceptance, Accepted, Desk, accepting, mint
 from flows.volume import source as sources
@@ -43,6 +43,7 @@ def create(
         group = _group(session, consistencygroup_id, context) if consistencygroup_id else None
         source = sources.find(session, context, snapshot_id, source_volid)
         size = sources.size_of(size, source)
+        limits.check_size(session, context.project_id, size)
         kind = _type(acceptance, volume_type or source.volume_type_id, group)
         wanted = group.availability_zone if group else availability_zone
         zone = check_zone(session, desk.settings, wanted, [kind] if kind else [])

@@ -10,7 +10,7 @@ from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState
-from cgflow.quota import resources
+from cgflow.quota import limits, resources
 from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting
 from flows.tasks.clone import as_source
@@ -37,6 +37,7 @@ def extend(
                 f"(current: {found.size}, extended: {new_size}).",
                 "new_size",
             )
+        limits.check_size(session, found.project_id, new_size)
         require_free_group(session, found)
         accepted = acceptance.flow(
             "volume.extend",

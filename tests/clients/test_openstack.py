@@ -166,9 +166,9 @@ def _silver(openstack: Openstack) -> str:
 def test_the_service_tells_of_itself(openstack: Openstack) -> None:
     services = {row["Binary"]: row for row in openstack.json("volume", "service", "list")}
     assert {row["State"] for row in services.values()} == {"up"}
-    host = services["cgflow-volume"]["Host"]
-    openstack("volume", "service", "set", host, "cgflow-volume", "--disable", "--disable-reason", "repairs")
-    openstack("volume", "service", "set", host, "cgflow-volume", "--enable")
+    host = services["cinder-volume"]["Host"]
+    openstack("volume", "service", "set", host, "cinder-volume", "--disable", "--disable-reason", "repairs")
+    openstack("volume", "service", "set", host, "cinder-volume", "--enable")
     assert [row["Name"] for row in openstack.json("volume", "backend", "pool", "list")] == [f"{host}#memory"]
     assert openstack.json("availability", "zone", "list", "--volume") == [
         {"Zone Name": "nova", "Zone Status": "available"}

@@ -29,7 +29,7 @@ CHANGING_GETS = tuple(
 GONE_BY_THEN = ("DELETE /volume-transfers/{transfer_id}",)
 """What takes away, at a second address, what has been taken away at the first."""
 
-NEVER_THERE = ("{backup_id}", "{cluster_name}")
+NEVER_THERE = ("{backup_id}", "{cluster_name}", "{encryption_id}")
 """What there is none of, so that whoever may ask for one is told that it is not there."""
 
 SHOWN: dict[str, tuple[str, ...]] = {
@@ -137,6 +137,8 @@ class Things:
             "cluster_name": "none",
             "action": "enable",
             "key": "vendor:tier",
+            "encryption_id": "none",
+            "encryption_key": "encryption_key_id",
         }
 
     def ask(self, caller: Caller, rule: str, operation: str, query: str = "") -> TestResponse:

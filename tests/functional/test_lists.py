@@ -9,7 +9,7 @@ from flask import Flask
 
 from api.app import create_app
 from cgflow.settings import Settings
-from tests.functional.caller import Caller, malformed
+from tests.functional.caller import Caller, malformed, missing
 from tests.support.world import World
 
 LISTS = [
@@ -129,7 +129,6 @@ def test_numbers_that_are_none(caller: Caller, path: str, name: str, value: str,
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("marker=nothing", "marker"),
         ("sort=colour", "sort_key"),
         ("sort=id:sideways", "sort_dir"),
         ("sort_key=project_id", "sort_key"),
@@ -141,6 +140,11 @@ def test_numbers_that_are_none(caller: Caller, path: str, name: str, value: str,
 )
 def test_orders_that_are_none(caller: Caller, path: str, query: str, field: str) -> None:
     malformed(caller.get(f"{path}?{query}"), field)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_marker_that_is_not_there(caller: Caller, path: str) -> None:
+    assert "nothing" in missing(caller.get(f"{path}?marker=nothing"))
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -52,18 +52,18 @@ def test_what_is_said_is_written_from_then_on(
 def test_levels_that_are_inherited_are_shown_too(admin: Caller, logger: logging.Logger) -> None:
     inherited = logging.getLevelName(logger.getEffectiveLevel())
     assert levels(admin, prefix=NAME, binary="cinder-api") == {
-        ("cgflow-api", socket.gethostname()): {NAME: inherited}
+        ("cinder-api", socket.gethostname()): {NAME: inherited}
     }
 
 
 @pytest.mark.parametrize(
     ("wish", "binaries"),
     [
-        ({}, ["cgflow-api", "cgflow-conductor", "cgflow-volume"]),
-        ({"binary": "", "server": ""}, ["cgflow-api", "cgflow-conductor", "cgflow-volume"]),
-        ({"binary": "cinder-scheduler"}, ["cgflow-conductor"]),
-        ({"binary": "cgflow-volume", "server": HOST}, ["cgflow-volume"]),
-        ({"binary": "cgflow-api", "server": HOST}, []),
+        ({}, ["cinder-api", "cinder-scheduler", "cinder-volume"]),
+        ({"binary": "", "server": ""}, ["cinder-api", "cinder-scheduler", "cinder-volume"]),
+        ({"binary": "cinder-scheduler"}, ["cinder-scheduler"]),
+        ({"binary": "cinder-volume", "server": HOST}, ["cinder-volume"]),
+        ({"binary": "cinder-api", "server": HOST}, []),
         ({"binary": "cinder-backup"}, []),
     ],
 )

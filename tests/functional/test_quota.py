@@ -6,10 +6,20 @@ from typing import Any
 
 import pytest
 
+from tests.functional.acting import act
 from tests.functional.caller import Caller, malformed, missing, refused
 
-NAMES = ("volumes", "snapshots", "gigabytes", "consistencygroups", "groups")
-SHOWN = {*NAMES, "backups", "backup_gigabytes", "per_volume_gigabytes"}
+NAMES = (
+    "volumes",
+    "snapshots",
+    "gigabytes",
+    "consistencygroups",
+    "groups",
+    "backups",
+    "backup_gigabytes",
+    "per_volume_gigabytes",
+)
+SHOWN = set(NAMES)
 
 
 def quota(caller: Caller, query: str = "") -> dict[str, Any]:
@@ -45,6 +55,25 @@ def test_set_and_reset(caller: Caller, name: str) -> None:
     answer = caller.delete(path)
     assert (answer.status_code, answer.data) == (200, b"")
     assert quota(caller)[name] == caller.get(f"{path}/defaults").json["quota_set"][name]
+
+
+def test_what_is_shown_can_be_set_back(caller: Caller) -> None:
+    shown = quota(caller)
+    answer = caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": shown})
+    assert answer.status_code == 200, answer.text
+    assert quota(caller) == shown
+
+
+def test_a_volume_larger_than_one_may_be_is_refused(caller: Caller) -> None:
+    volume_id = caller.volume(size=2)
+    caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"per_volume_gigabytes": 2}})
+    for answer in (
+        caller.post("/volumes", {"volume": {"size": 3}}),
+        caller.post("/volumes", {"volume": {"size": 3, "source_volid": volume_id}}),
+        act(caller, volume_id, "os-extend", {"new_size": 3}),
+    ):
+        assert "Requested volume size 3G" in refused(answer, 413, "overLimit")
+    caller.volume(size=2)
 
 
 def test_one_quota_under_two_names(caller: Caller) -> None:

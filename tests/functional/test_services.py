@@ -15,7 +15,7 @@ from tests.functional.acting import act
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import HOST, World
 
-VOLUME = {"binary": "cgflow-volume", "host": HOST}
+VOLUME = {"binary": "cinder-volume", "host": HOST}
 
 
 @pytest.fixture
@@ -33,32 +33,29 @@ def listed(caller: Caller, query: str = "") -> dict[str, dict[str, Any]]:
 
 def test_all_parts(caller: Caller) -> None:
     parts = listed(caller)
-    assert set(parts) == {"cgflow-api", "cgflow-conductor", "cgflow-volume"}
-    for part in parts.values():
-        assert part == part | {
-            "zone": "nova",
-            "status": "enabled",
-            "state": "up",
-            "disabled_reason": None,
-            "replication_status": None,
-            "active_backend_id": None,
-            "frozen": False,
-        }
-        assert part["updated_at"]
-    assert parts["cgflow-volume"]["host"] == HOST
-    assert parts["cgflow-api"]["host"] == socket.gethostname()
+    assert set(parts) == {"cinder-scheduler", "cinder-volume"}
+    plain = {"zone": "nova", "status": "enabled", "state": "up", "disabled_reason": None}
+    for part, host in (("cinder-volume", HOST), ("cinder-scheduler", socket.gethostname())):
+        assert parts[part].pop("updated_at")
+        assert plain.items() <= parts[part].items()
+        assert parts[part]["host"] == host
+    of_backends = {"replication_status": "disabled", "active_backend_id": None, "frozen": False}
+    assert of_backends.items() <= parts["cinder-volume"].items()
+    assert set(parts["cinder-scheduler"]) == {"binary", "host", *plain}
 
 
 def test_lists_by_binary_and_host(caller: Caller) -> None:
-    assert set(listed(caller, "?binary=cgflow-volume")) == {"cgflow-volume"}
-    assert set(listed(caller, "?host=here")) == set(listed(caller, f"?host={HOST}")) == {"cgflow-volume"}
-    assert listed(caller, "?binary=cgflow-volume&host=elsewhere") == {}
+    assert set(listed(caller, "?binary=cinder-volume")) == {"cinder-volume"}
+    assert set(listed(caller, "?host=here")) == set(listed(caller, f"?host={HOST}")) == {"cinder-volume"}
+    assert listed(caller, "?binary=cinder-volume&host=elsewhere") == {}
+    assert listed(caller, "?binary=cinder-backup") == {}
 
 
 def test_what_came_later(modern: Caller) -> None:
-    part = listed(modern)["cgflow-volume"]
+    part = listed(modern)["cinder-volume"]
     assert (part["cluster"], part["backend_state"]) == (None, "up")
-    assert {"cluster", "backend_state"}.isdisjoint(listed(modern.at(6))["cgflow-volume"])
+    assert {"cluster", "backend_state"}.isdisjoint(listed(modern.at(6))["cinder-volume"])
+    assert "backend_state" not in listed(modern)["cinder-scheduler"]
 
 
 def test_silence_is_told(caller: Caller, served: World) -> None:
@@ -71,7 +68,7 @@ def test_silence_is_told(caller: Caller, served: World) -> None:
                 reported_at=clock.now() - timedelta(seconds=61),
             )
         )
-    assert listed(caller, "?host=gone")["cgflow-conductor"]["state"] == "down"
+    assert listed(caller, "?host=gone")["cinder-scheduler"]["state"] == "down"
     with served.database.write() as session:
         session.delete(session.get(Service, ("cgflow-conductor", "gone")))
 
@@ -80,12 +77,12 @@ def test_a_disabled_backend_is_shown_so(caller: Caller, disabled: dict[str, Any]
     assert disabled == {
         "host": HOST,
         "service": "",
-        "binary": "cgflow-volume",
+        "binary": "cinder-volume",
         "status": "disabled",
         "disabled": True,
         "disabled_reason": "new disks",
     }
-    part = listed(caller)["cgflow-volume"]
+    part = listed(caller)["cinder-volume"]
     assert (part["status"], part["state"], part["disabled_reason"]) == ("disabled", "up", "new disks")
     pool = caller.get("/scheduler-stats/get_pools?detail=True").json["pools"][0]
     assert pool["capabilities"]["cgflow:disabled"] is True
@@ -114,22 +111,92 @@ def test_nothing_new_is_placed_on_it_and_what_is_there_goes_on(caller: Caller, s
         caller.done(caller.delete(f"/volumes/{volume_id}"))
     finally:
         enabled = caller.put("/os-services/enable", VOLUME).json
-    assert (enabled["status"], enabled["disabled"], enabled["disabled_reason"]) == ("enabled", False, None)
+    assert enabled == {
+        "host": HOST,
+        "service": "",
+        "binary": "cinder-volume",
+        "status": "enabled",
+        "disabled": False,
+    }
     caller.volume()
 
 
-def test_disabled_without_a_reason_and_by_the_name_that_scripts_know(caller: Caller) -> None:
-    body = {"host": f"{HOST}#memory", "binary": "cinder-volume"}
+def test_disabled_without_a_reason_and_named_as_older_clients_do(caller: Caller) -> None:
+    body = {"host": f"{HOST}#memory", "service": "cinder-volume"}
     answer = caller.put("/os-services/disable", body)
-    assert (answer.json["status"], answer.json["disabled_reason"]) == ("disabled", None)
+    assert answer.json == body | {"binary": "", "status": "disabled", "disabled": True}
+    part = listed(caller)["cinder-volume"]
+    assert (part["status"], part["disabled_reason"]) == ("disabled", None)
     assert caller.put("/os-services/enable", body).json["status"] == "enabled"
+
+
+@pytest.fixture
+def frozen(caller: Caller) -> Iterator[None]:
+    """The one backend there is, frozen; it is thawed afterwards."""
+    yield
+    answer = caller.put("/os-services/thaw", {"host": HOST})
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert listed(caller)["cinder-volume"]["frozen"] is False
+
+
+def test_nothing_on_a_frozen_backend_is_made_or_changed(caller: Caller, frozen: None) -> None:
+    name = caller.type()
+    group_id, volume_id, other_id = caller.group(name), caller.volume(), caller.volume()
+    caller.member(group_id, name)
+    snapshot_id, cgsnapshot_id = caller.snapshot(volume_id), caller.cgsnapshot(group_id)
+    answer = caller.put("/os-services/freeze", {"host": HOST})
+    assert (answer.status_code, answer.data) == (200, b"")
+    part = listed(caller)["cinder-volume"]
+    assert (part["frozen"], part["status"], part["disabled_reason"]) == (True, "disabled", "frozen")
+    for refusal in (
+        caller.delete(f"/volumes/{volume_id}?cascade=True"),
+        act(caller, other_id, "os-force_delete", {}),
+        act(caller, volume_id, "os-extend", {"new_size": 2}),
+        caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}}),
+        caller.delete(f"/snapshots/{snapshot_id}"),
+        caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}}),
+        caller.delete(f"/cgsnapshots/{cgsnapshot_id}"),
+        caller.post(
+            "/consistencygroups/create_from_src", {"consistencygroup-from-src": {"source_cgid": group_id}}
+        ),
+    ):
+        assert "frozen storage backends" in refused(refusal, 400, "badRequest")
+    for source in ({}, {"snapshot_id": snapshot_id}):
+        flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1, **source}}))
+        assert (flow["state"], "is frozen since" in flow["reason"]) == ("reverted", True)
+    assert caller.put("/os-services/thaw", {"host": HOST}).status_code == 200
+    caller.done(caller.delete(f"/snapshots/{snapshot_id}"))
+
+
+@pytest.mark.parametrize("action", ["freeze", "thaw", "failover_host", "failover"])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"host": "nowhere"}, "host"),
+        ({}, "host"),
+        ({"host": None}, "host"),
+        ({"host": ""}, "host"),
+        ({"cluster": "c"}, "host"),
+        ({"host": HOST, "colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_frozen(modern: Caller, action: str, body: object, field: str) -> None:
+    malformed(modern.put(f"/os-services/{action}", body), field)
+
+
+@pytest.mark.parametrize("action", ["failover_host", "failover"])
+def test_nothing_is_failed_over(modern: Caller, action: str) -> None:
+    message = malformed(modern.put(f"/os-services/{action}", {"host": HOST, "backend_id": "other"}), "host")
+    assert "replicates" in message
 
 
 @pytest.mark.parametrize(
     ("action", "body", "field"),
     [
-        ("disable", {"host": HOST, "binary": "cgflow-api"}, "binary"),
-        ("disable", {"binary": "cgflow-volume"}, "host"),
+        ("disable", {"host": socket.gethostname(), "binary": "cinder-scheduler"}, "binary"),
+        ("disable", {"host": HOST}, "binary"),
+        ("disable", VOLUME | {"disabled_reason": "why"}, "disabled_reason"),
+        ("disable", {"binary": "cinder-volume"}, "host"),
         ("disable", {"host": 1}, "host"),
         ("enable", {"host": HOST, "colour": "red"}, "colour"),
         ("disable-log-reason", VOLUME, "disabled_reason"),
@@ -139,11 +206,13 @@ def test_disabled_without_a_reason_and_by_the_name_that_scripts_know(caller: Cal
 )
 def test_what_cannot_be_disabled(caller: Caller, action: str, body: object, field: str) -> None:
     malformed(caller.put(f"/os-services/{action}", body), field)
-    assert listed(caller)["cgflow-volume"]["status"] == "enabled"
+    assert listed(caller)["cinder-volume"]["status"] == "enabled"
 
 
 def test_unknown_ones(caller: Caller) -> None:
-    missing(caller.put("/os-services/disable", {"host": "nowhere@nothing"}))
+    message = missing(caller.put("/os-services/disable", VOLUME | {"host": "nowhere@nothing"}))
+    assert message == "Service cinder-volume could not be found on host nowhere@nothing."
+    missing(caller.put("/os-services/disable", {"host": HOST, "binary": "cinder-backup"}))
     assert "enable, disable" in missing(caller.put("/os-services/melt", VOLUME))
     missing(caller.get("/os-hosts/nowhere"))
     missing(caller.get("/capabilities/nowhere"))
@@ -151,13 +220,13 @@ def test_unknown_ones(caller: Caller) -> None:
 
 def test_hosts(caller: Caller) -> None:
     hosts = {host["service"]: host for host in caller.get("/os-hosts").json["hosts"]}
-    assert hosts["cgflow-volume"] == {
+    assert hosts["cinder-volume"] == {
         "host_name": HOST,
-        "service": "cgflow-volume",
+        "service": "cinder-volume",
         "zone": "nova",
         "service-status": "available",
         "service-state": "enabled",
-        "last-update": hosts["cgflow-volume"]["last-update"],
+        "last-update": hosts["cinder-volume"]["last-update"],
     }
 
 

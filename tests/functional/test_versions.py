@@ -12,10 +12,12 @@ from tests.functional.caller import Caller, missing, refused
 NEWEST = "3.65"
 
 
-@pytest.mark.parametrize("path", ["/", "/v3", "/v3/", "/v3/0123abc", "/v3/0123abc/", "/v3/some-project"])
-def test_the_document_is_open_at_every_address_where_clients_look(app: Flask, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 300), ("/v3/", 200), ("/v3/0123abc", 200), ("/v3/some-project", 200)]
+)
+def test_the_document_is_open_at_every_address_where_clients_look(app: Flask, path: str, status: int) -> None:
     answer = app.test_client().get(path, base_url="http://localhost:8776")
-    assert answer.status_code == 200
+    assert answer.status_code == status
     (version,) = answer.json["versions"]
     assert version["id"] == "v3.0"
     assert version["status"] == "CURRENT"
@@ -25,6 +27,32 @@ def test_the_document_is_open_at_every_address_where_clients_look(app: Flask, pa
     assert version["media-types"] == [
         {"base": "application/json", "type": "application/vnd.openstack.volume+json;version=3"}
     ]
+
+
+def test_without_a_final_slash_the_way_to_the_document_is_told(app: Flask) -> None:
+    answer = app.test_client().get("/v3", base_url="http://localhost:8776")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "http://localhost:8776/v3/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(
+            (method, f"/{noun}/")
+            for method in ("GET", "PUT", "DELETE", "POST")
+            for noun in ("volumes", "types")
+        ),
+        ("GET", "/volumes/detail/"),
+        ("POST", "/volumes//action"),
+        ("GET", "/volumes//"),
+        ("GET", "/volumes//metadata"),
+        ("GET", "/types//extra_specs/key"),
+        ("GET", "/os-quota-sets/"),
+    ],
+)
+def test_an_address_with_an_empty_id_is_nowhere(caller: Caller, method: str, path: str) -> None:
+    missing(caller.call(method, path))
+    missing(caller._client.open(f"/v3{path}", method=method, headers=caller._headers))
 
 
 @pytest.mark.parametrize("path", ["/v3/os-assisted-volume-snapshots", "/v3/groups", "/v2", "/v4", "/nothing"])

@@ -44,7 +44,9 @@ BODIES: dict[str, Any] = {
     "POST /qos-specs": {"qos_specs": {"name": "another"}},
     "PUT /qos-specs/{specs_id}": {"qos_specs": {"iops": "9"}},
     "PUT /qos-specs/{specs_id}/delete_keys": {"keys": ["iops"]},
-    "PUT /os-services/{action}": {"host": "{host}"},
+    "PUT /os-services/{action}": {"host": "{host}", "binary": "cinder-volume"},
+    "POST /types/{type_id}/encryption": {"encryption": {"provider": "luks", "control_location": "front-end"}},
+    "PUT /types/{type_id}/encryption/{encryption_id}": {"encryption": {"key_size": 128}},
     "PUT /os-services/set-log": {"level": "warning", "prefix": "no.such.logger"},
     "PUT /os-services/get-log": {"prefix": "no.such.logger"},
     **{

@@ -54,7 +54,7 @@ class Keystone:
         self._api = Adapter(admin, endpoint_override=url)
         self._roles = {role["name"]: role["id"] for role in self._get("/roles")["roles"]}
         self._made("region", {"id": REGION})
-        self._serve_at("identity", "keystone", url)
+        self.serve_at("identity", "keystone", url)
         self.user("cgflow", self.project("service"), "admin", "service")
 
     def auth(self, user: str, project: str, password: str) -> Password:
@@ -106,7 +106,7 @@ class Keystone:
     def serve_volumes_at(self, url: str) -> None:
         """Tell clients where the volume service is, whichever of its types they look for."""
         for kind in ("volumev3", "block-storage"):
-            self._serve_at(kind, f"cgflow-{kind}", url)
+            self.serve_at(kind, f"cgflow-{kind}", url)
 
     def authtoken(self) -> str:
         """Return the configuration with which a service validates tokens here."""
@@ -135,7 +135,8 @@ service_token_roles_required = true
         words = [self._programs / "python", "-P", EXPIRED, user_id, project_id]
         return run(words, self.folder).stdout.strip()
 
-    def _serve_at(self, kind: str, name: str, url: str) -> None:
+    def serve_at(self, kind: str, name: str, url: str) -> None:
+        """Tell clients where a service of a type is."""
         service_id = self._made("service", {"name": name, "type": kind})
         for interface in ("public", "internal", "admin"):
             endpoint = {"service_id": service_id, "interface": interface, "url": url, "region_id": REGION}

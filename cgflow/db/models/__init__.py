@@ -16,6 +16,7 @@ from cgflow.db.models.service import Service
 from cgflow.db.models.snapshot import Snapshot
 from cgflow.db.models.taskflow import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
 from cgflow.db.models.transfer import Transfer
+from cgflow.db.models.type_encryption import TypeEncryption
 from cgflow.db.models.volume import Volume
 from cgflow.db.models.volume_type import ExtraSpec, TypeAccess, VolumeType
 
@@ -47,6 +48,7 @@ __all__ = [
     "Snapshot",
     "Transfer",
     "TypeAccess",
+    "TypeEncryption",
     "Volume",
     "VolumeType",
 ]

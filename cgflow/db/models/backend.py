@@ -26,6 +26,7 @@ class Backend(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str | None] = mapped_column(NAME)
+    frozen_at: Mapped[datetime | None]
 
     def to_record(self) -> records.Backend:
         """Return the frozen record of this row."""
@@ -38,4 +39,5 @@ class Backend(Base):
             reason=self.reason,
             disabled_at=self.disabled_at,
             disabled_reason=self.disabled_reason,
+            frozen_at=self.frozen_at,
         )

@@ -55,6 +55,18 @@ def disable(session: Session, name: str, since: datetime | None, reason: str | N
     session.execute(update(Backend).where(Backend.name == name).values(**values))
 
 
+def freeze(session: Session, name: str, since: datetime | None) -> None:
+    """Let nothing on a backend be made or changed, or, without a moment, let it again. Raises: NotFound."""
+    get(session, name)
+    session.execute(update(Backend).where(Backend.name == name).values(frozen_at=since))
+
+
+def is_frozen(session: Session, name: str) -> bool:
+    """Return whether a backend is known and frozen."""
+    frozen_at = select(Backend.frozen_at).where(Backend.name == name)
+    return session.scalar(frozen_at) is not None
+
+
 def get(session: Session, name: str) -> records.Backend:
     """Return one backend. Raises: NotFound."""
     row = session.get(Backend, name, populate_existing=True)

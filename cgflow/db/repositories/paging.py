@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from cgflow.errors import InvalidInput
+from cgflow.errors import InvalidInput, NotFound
 
 Comparison = tuple[str, datetime]
 """One of ``COMPARISONS``, and a moment in UTC without a zone."""
@@ -63,7 +63,7 @@ def select_page(
     ``statement`` selects what the caller may see, and the marker is looked up in that alone;
     ``conditions`` are what rows of the page have to meet besides.
 
-    Raises: InvalidInput for an unknown sort key, direction, filter or marker.
+    Raises: InvalidInput for an unknown sort key, direction or filter; NotFound for the marker.
     """
     paged = page_of(
         session, statement, model, query, sortable=sortable, filterable=filterable, conditions=conditions
@@ -85,7 +85,7 @@ def page_of(
     """Return the statement that selects one page; see ``select_page``.
 
     Rows have to meet one of the conditions in ``either``, if there are any.
-    Raises: InvalidInput for an unknown sort key, direction, filter or marker.
+    Raises: InvalidInput for an unknown sort key, direction or filter; NotFound for the marker.
     """
     visible = statement
     statement = filtered(statement.where(*conditions), query, filterable)
@@ -136,7 +136,7 @@ def _after(
     keys = [getattr(model, key) for key, _ in order]
     at = session.execute(visible.with_only_columns(*keys).where(model.id == marker)).first()
     if at is None:
-        raise InvalidInput(f"The marker {marker} could not be found; start the list again.", "marker")
+        raise NotFound(f"The marker {marker} could not be found; start the list again.")
     steps = []
     for position, (_, direction) in enumerate(order):
         if at[position] is None and direction == "desc":

@@ -1,4 +1,9 @@
-"""The parts of the service: who has reported, and when."""
+"""The parts of the service: who has reported, and when.
+
+Rows are stored under cgflow's own binaries and listed under those that Cinder's
+clients look for: conductors, which place what is new, are ``cinder-scheduler``.
+Processes that answer requests are not listed, as in Cinder.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,10 @@ from cgflow.db.models import Service
 from cgflow.db.repositories import backend as backends
 from cgflow.db.upsert import insert_or_update
 
-API, CONDUCTOR, VOLUME = "cgflow-api", "cgflow-conductor", "cgflow-volume"
+API, CONDUCTOR = "cgflow-api", "cgflow-conductor"
+SCHEDULER, VOLUME = "cinder-scheduler", "cinder-volume"
+FROZEN = "frozen"
+"""The reason that is shown of a backend which is disabled because it is frozen."""
 
 
 def beat(session: Session, binaries: Iterable[str], host: str, availability_zone: str) -> None:
@@ -32,14 +40,16 @@ def beat(session: Session, binaries: Iterable[str], host: str, availability_zone
 
 
 def all(session: Session, *, down_s: int) -> list[bookkeeping.ServiceState]:
-    """Return every part that has ever reported, and each backend as a part of its own, by name.
+    """Return every conductor that has ever reported, and each backend as a part of its own, by name.
 
     One that has been silent for more than ``down_s`` seconds is down.
     """
     since = clock.now() - timedelta(seconds=down_s)
     parts = [
-        bookkeeping.ServiceState(**vars(row.to_record()), is_up=row.reported_at >= since)
-        for row in session.scalars(select(Service))
+        bookkeeping.ServiceState(
+            **vars(row.to_record()) | {"binary": SCHEDULER}, is_up=row.reported_at >= since
+        )
+        for row in session.scalars(select(Service).where(Service.binary == CONDUCTOR))
     ]
     holding = [
         bookkeeping.ServiceState(
@@ -48,8 +58,9 @@ def all(session: Session, *, down_s: int) -> list[bookkeeping.ServiceState]:
             availability_zone=backend.availability_zone,
             reported_at=backend.reported_at,
             is_up=backend.is_up and backend.reported_at >= since,
-            is_disabled=backend.disabled_at is not None,
-            disabled_reason=backend.disabled_reason,
+            is_disabled=backend.disabled_at is not None or backend.frozen_at is not None,
+            disabled_reason=backend.disabled_reason if backend.frozen_at is None else FROZEN,
+            is_frozen=backend.frozen_at is not None,
         )
         for backend in backends.all(session)
     ]

@@ -25,6 +25,7 @@ from cgflow.db.models import (
     QosAssociation,
     Snapshot,
     TypeAccess,
+    TypeEncryption,
     Volume,
     VolumeType,
 )
@@ -78,7 +79,8 @@ def find_many(
 
     ``user`` is who is going to use them, None for the service itself. Raises:
     NotFound, naming the first word that is no type, or none that the user may use.
-    For a user, others are kept from changing the types until the transaction ends.
+    For a user, others are kept from changing the types until the transaction ends, and types that
+    are to be encrypted are refused (InvalidState): no backend can encrypt.
     """
     words = list(dict.fromkeys(ids_or_names))
     ids = {word: as_id for word in words if (as_id := _as_id(word))}
@@ -98,6 +100,8 @@ def find_many(
             kind = "Volume type" if word in ids else "Volume type with name"
             raise NotFound(f"{kind} {word} could not be found.")
         found[row.id] = row
+    if user is not None:
+        _refuse_encrypted(session, found)
     return [row.to_record() for row in found.values()]
 
 
@@ -157,6 +161,7 @@ def delete(session: Session, id: str) -> None:
             f"It is that of {' and '.join(users)}, which have to go first."
         )
     session.execute(delete_rows(QosAssociation).where(QosAssociation.volume_type_id == id))
+    session.execute(delete_rows(TypeEncryption).where(TypeEncryption.volume_type_id == id))
     row.deleted, row.deleted_at = True, clock.now()
     session.flush()
 
@@ -189,6 +194,17 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
 def is_usable(session: Session, id: str, project_id: str) -> bool:
     """Return whether a project may use a live type: it is public, or the project is on its list."""
     return session.scalars(_select().where(VolumeType.id == id, _usable_by(project_id))).first() is not None
+
+
+def _refuse_encrypted(session: Session, found: Mapping[str, VolumeType]) -> None:
+    """Refuse types whose volumes are to be encrypted, which would be made in clear. Raises: InvalidState."""
+    encrypted = select(TypeEncryption.volume_type_id).where(TypeEncryption.volume_type_id.in_(found))
+    for id in session.scalars(encrypted.limit(1)):
+        raise InvalidState(
+            f"Invalid volume type: Volume type {found[id].name} asks for encryption, and no backend can "
+            "encrypt. Nothing is stored in clear in its place: use another type, or take its encryption away "
+            f"(DELETE /types/{id}/encryption/ENCRYPTION_ID)."
+        )
 
 
 def _uses(row: VolumeType) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Backends that an operator has not disabled."""
+"""Backends that an operator has neither disabled nor frozen."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from cgflow.scheduler.request import PlacementRequest
 
 
 class EnabledFilter:
-    """Accepts a backend that is not disabled. What a disabled one holds already goes on as before."""
+    """Accepts a backend that is neither disabled nor frozen. What a disabled one holds goes on as before."""
 
     def refuse(self, backend: Backend, request: PlacementRequest) -> str | None:
         """Return why not, or None."""
-        if backend.disabled_at is None or not request.is_new:
+        if not request.is_new:
+            return None
+        if backend.frozen_at is not None:
+            return f"is frozen since {iso(backend.frozen_at)}"
+        if backend.disabled_at is None:
             return None
         why = f" ({backend.disabled_reason})" if backend.disabled_reason else ""
         return f"is disabled since {iso(backend.disabled_at)}{why}"

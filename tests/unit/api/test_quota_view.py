@@ -2,21 +2,21 @@ import pytest
 
 from api import quota_view
 from cgflow.errors import InvalidInput
+from cgflow.quota.resources import TOTALS, UNCOUNTED
 from cgflow.records import QuotaLine
 
 LINES = [
     QuotaLine(resource=name, limit=limit, in_use=1, reserved=2)
-    for limit, name in enumerate(("consistencygroups", "volumes", "snapshots", "gigabytes", "volumes_fast"))
+    for limit, name in enumerate((*TOTALS, *UNCOUNTED, "volumes_fast"))
 ]
 
 
-def test_groups_have_two_names_and_backups_none() -> None:
+def test_groups_have_two_names() -> None:
     shown = quota_view.usages(LINES)
     assert shown["groups"] == shown["consistencygroups"] == {"limit": 0, "in_use": 1, "reserved": 2}
-    assert shown["volumes_fast"] == {"limit": 4, "in_use": 1, "reserved": 2}
-    assert shown["backups"] == {"limit": 0, "in_use": 0, "reserved": 0}
+    assert shown["volumes_fast"] == {"limit": 7, "in_use": 1, "reserved": 2}
     limits = quota_view.limits({line.resource: line.limit for line in LINES})
-    assert (limits["groups"], limits["per_volume_gigabytes"]) == (0, -1)
+    assert limits["groups"] == limits["consistencygroups"] == 0
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_contradiction_is_refused() -> None:
 def test_absolute() -> None:
     shown = quota_view.absolute(LINES)
     assert (shown["maxTotalVolumes"], shown["totalVolumesUsed"]) == (1, 1)
-    assert (shown["maxTotalVolumeGigabytes"], shown["maxTotalBackups"]) == (3, 0)
+    assert (shown["maxTotalVolumeGigabytes"], shown["maxTotalBackups"]) == (3, 4)

@@ -1,0 +1,79 @@
+"""How volumes of a type are to be encrypted, on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+
+from api.schemas.envelope import Envelope, Taken
+from api.schemas.fields import Count, Moment, Text
+
+
+class TypeEncryptionPatch(Taken):
+    """What may be changed of an encryption; what is not named stays. ``key_size`` is in bits."""
+
+    provider = Text()
+    control_location = fields.String(validate=OneOf(("front-end", "back-end")))
+    cipher = Text(allow_none=True)
+    key_size = Count(min=0, allow_none=True)
+
+
+class TypeEncryptionIn(TypeEncryptionPatch):
+    """A new encryption."""
+
+    provider = Text(required=True)
+    control_location = fields.String(required=True, validate=OneOf(("front-end", "back-end")))
+
+
+class TypeEncryptionCreateIn(Envelope):
+    """The body that has volumes of a type encrypted."""
+
+    root = "encryption"
+
+    encryption = fields.Nested(TypeEncryptionIn, required=True)
+
+
+class TypeEncryptionUpdateIn(Envelope):
+    """The body that changes an encryption."""
+
+    root = "encryption"
+
+    encryption = fields.Nested(TypeEncryptionPatch, required=True)
+
+
+class TypeEncryptionOut(Schema):
+    """The encryption of a type; nothing, if it has none."""
+
+    volume_type_id = fields.String()
+    encryption_id = fields.String()
+    provider = fields.String()
+    control_location = fields.String()
+    cipher = fields.String(allow_none=True)
+    key_size = fields.Integer(allow_none=True)
+    created_at = Moment()
+    updated_at = Moment()
+    deleted = fields.Boolean()
+    deleted_at = Moment()
+
+
+class TypeEncryptionChangedOut(Schema):
+    """What was said of an encryption, and, of a new one, its id and its type."""
+
+    encryption = fields.Dict(keys=fields.String())
+
+
+class TypeEncryptionKeyOut(Schema):
+    """One key of an encryption, under its name."""
+
+    encryption_id = fields.String()
+    provider = fields.String()
+    control_location = fields.String()
+    cipher = fields.String(allow_none=True)
+    key_size = fields.Integer(allow_none=True)
+    volume_type_id = fields.String()
+
+
+class VolumeEncryptionOut(Schema):
+    """The encryption of a volume: none is encrypted."""
+
+    encryption_key_id = fields.String(allow_none=True)
