@@ -78,7 +78,11 @@ def show(session: Session, name: str) -> None:
 @click.argument("name", metavar="SNAPSHOT")
 @connecting.as_file
 def connect(session: Session, name: str, as_file: bool) -> None:
-    """Export a snapshot, for reading alone, and print its address."""
+    """Export a snapshot, for reading alone, and print its address.
+
+    Tools are told that it is raw, as in qemu-img convert -f raw ADDRESS FILE. What a client has written
+    may look like an image that lies over a file of the host, and a tool that guesses would read that.
+    """
     connecting.connect(session, session.client.snapshots, name, as_file)
 
 

@@ -134,7 +134,11 @@ def revert(session: Session, name: str, snapshot: str, waiting: Waiting) -> None
 @click.argument("name", metavar="VOLUME")
 @connecting.as_file
 def connect(session: Session, name: str, as_file: bool) -> None:
-    """Export a volume and print its address."""
+    """Export a volume and print its address.
+
+    Tools are told that it is raw, as in qemu-img info -f raw ADDRESS. What a client has written may
+    look like an image that lies over a file of the host, and a tool that guesses would read that.
+    """
     connecting.connect(session, session.client.volumes, name, as_file)
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 JSON = dict[str, object]
+RAW = "raw"
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,16 @@ class Connection:
 
     ``protocol`` is the field's ``driver_volume_type`` (``nbd``); ``data`` is
     JSON with ``size_bytes``, the size that really is, and ``read_only``, and
-    for NBD ``uri``, ``export`` and ``socket``.
+    for NBD ``uri``, ``export`` and ``socket``. It always says that the ``format``
+    is raw: what a client has written may look like an image that lies over a file
+    of the host, and nobody must find that out by looking.
     """
 
     protocol: str
     data: JSON
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", {"format": RAW, **self.data})
 
 
 @dataclass(frozen=True)

@@ -264,8 +264,11 @@ def test_what_was_made_short_is_on_disk_when_it_is_recorded(bench: Bench) -> Non
     bench.driver.stop()
     bench.kill_daemon("g")
     path = bench.state_dir / "homes" / "g" / f"L{held.chain[0]}.qcow2"
-    subprocess.run(["qemu-img", "check", str(path)], check=True, capture_output=True)
-    assert b"backing" not in subprocess.run(["qemu-img", "info", str(path)], capture_output=True).stdout
+    subprocess.run(["qemu-img", "check", "-f", "qcow2", str(path)], check=True, capture_output=True)
+    assert (
+        b"backing"
+        not in subprocess.run(["qemu-img", "info", "-f", "qcow2", str(path)], capture_output=True).stdout
+    )
 
 
 def test_a_chain_of_any_length_is_understood() -> None:

@@ -82,7 +82,7 @@ def leak(path: Path) -> None:
 
 
 def check(path: Path) -> int:
-    return subprocess.run(["qemu-img", "check", str(path)], capture_output=True).returncode
+    return subprocess.run(["qemu-img", "check", "-f", "qcow2", str(path)], capture_output=True).returncode
 
 
 LEAKS, SOUND = 3, 0
@@ -126,4 +126,4 @@ def test_an_image_that_is_damaged_is_named(bench: Bench) -> None:
         image.seek(2 * CLUSTER)
         image.write(bytes(64))
     (problem,) = bench.start().inventory("g").problems
-    assert "is damaged, see 'qemu-img check'" in problem
+    assert "is damaged, see 'qemu-img check -f qcow2'" in problem

@@ -10,6 +10,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd import lost
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home import Home
+from cgflow.drivers.qsd.records import VolumeRecord
 from cgflow.errors import FinalDriverError
 from tests.support.qsd import BLOCK, Bench, read, read_snapshot, snapshots_of, take, write
 
@@ -52,7 +53,7 @@ def started_again(bench: Bench) -> QsdDriver:
 def test_it_is_named_at_once_and_can_be_read_while_its_daemon_lives(bench: Bench, cut: Cut) -> None:
     gone = lose(bench, 1)
     (problem,) = bench.driver.inventory().problems
-    assert problem.startswith(f"volume v0 has lost {gone}, ")
+    assert problem.startswith(f"volume v0 has lost data: {gone} is gone, ")
     assert bench.driver.inventory("g").problems == (problem,)
     assert read(bench.driver, V0) == b"\4" * BLOCK
     (bench.root / "aside").rename(gone)
@@ -159,17 +160,15 @@ def test_what_goes_while_somebody_looks_is_not_lost(
     bench: Bench, cut: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A merge forgets a layer and then removes its file, and may do both between two glances."""
-    named = lost._named
+    faults, late = lost.faults, [copies[0] for copies in cut]
 
-    def slowly(home: Home) -> list[int]:
-        found = named(home)
-        for copies in cut:
-            bench.driver.delete_snapshot(copies[0])
-        return found
+    def slowly(home: Home, volume: VolumeRecord) -> dict[int, str]:
+        while late:
+            bench.driver.delete_snapshot(late.pop())
+        return faults(home, volume)
 
     before = set(os.listdir(bench.state_dir / "homes" / "g"))
-    monkeypatch.setattr(lost, "_named", slowly)
-    monkeypatch.setattr(lost, "_files", lambda _: set())
+    monkeypatch.setattr(lost, "faults", slowly)
     assert bench.driver.inventory().problems == ()
     assert before - set(os.listdir(bench.state_dir / "homes" / "g")), (
         "there was something to be mistaken for it"

@@ -153,6 +153,8 @@ def test_images_are_what_qemu_calls_sound(bench: Bench) -> None:
     bench.kill_daemon("g")
     home = bench.state_dir / "homes" / "g"
     for name in bench.files("g"):
-        found = subprocess.run(["qemu-img", "check", str(home / name)], capture_output=True, text=True)
+        found = subprocess.run(
+            ["qemu-img", "check", "-f", "qcow2", str(home / name)], capture_output=True, text=True
+        )
         assert "errors were found" not in found.stdout.replace("No errors were found", ""), found.stdout
         assert found.returncode in (0, 3), found.stdout + found.stderr

@@ -30,14 +30,18 @@ def test_images_are_accepted_by_qemu(tmp_path: Path, size_bytes: int, backing: s
     qcow2.create(tmp_path / "base.qcow2", size_bytes)
     image = tmp_path / "image.qcow2"
     qcow2.create(image, size_bytes, backing)
-    subprocess.run(["qemu-img", "check", str(image)], check=True, capture_output=True)
-    told = subprocess.run(["qemu-img", "info", "--output=json", str(image)], check=True, capture_output=True)
+    subprocess.run(["qemu-img", "check", "-f", "qcow2", str(image)], check=True, capture_output=True)
+    told = subprocess.run(
+        ["qemu-img", "info", "-f", "qcow2", "--output=json", str(image)], check=True, capture_output=True
+    )
     facts = json.loads(told.stdout)
     assert facts["virtual-size"] == size_bytes
     assert facts["format-specific"]["data"]["compat"] == "1.1"
     assert facts.get("backing-filename") == backing
     assert facts.get("backing-filename-format") == ("qcow2" if backing else None)
-    assert qcow2.read_header(image) == qcow2.Header(size_bytes, backing)
+    header = qcow2.check(image)
+    assert (header.size_bytes, header.backing_file) == (size_bytes, backing)
+    assert header.backing_format == ("qcow2" if backing else None)
 
 
 def test_what_is_no_image_is_not_read_as_one(tmp_path: Path) -> None:

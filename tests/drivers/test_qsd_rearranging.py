@@ -79,7 +79,10 @@ def test_a_moved_volume_is_what_its_files_say(bench):
     home = bench.state_dir / "homes" / "h"
     leaf = home / f"L{bench.manifest('h').volumes['v0'].leaf}.qcow2"
     told = subprocess.run(
-        ["qemu-img", "info", "-U", "--backing-chain", str(leaf)], check=True, capture_output=True, text=True
+        ["qemu-img", "info", "-U", "-f", "qcow2", "--backing-chain", str(leaf)],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert told.stdout.count("image: ") == 4
     assert bench.files("g") == []

@@ -98,8 +98,15 @@ def test_an_image_is_told_another_name_of_what_it_lies_over(tmp_path: Path, name
     qcow2.create(image, MIB, "base.qcow2")
     for _ in range(2):
         qcow2.name_backing(image, name)
-    assert qcow2.read_header(image) == qcow2.Header(MIB, name)
-    subprocess.run(["qemu-img", "check", str(image)], check=True, capture_output=True)
-    subprocess.run(["qemu-img", "info", "--backing-chain", str(image)], check=True, capture_output=True)
+    assert described(image) == (MIB, name, "qcow2")
+    subprocess.run(["qemu-img", "check", "-f", "qcow2", str(image)], check=True, capture_output=True)
+    subprocess.run(
+        ["qemu-img", "info", "-f", "qcow2", "--backing-chain", str(image)], check=True, capture_output=True
+    )
     qcow2.name_backing(tmp_path / name, "x")
-    assert qcow2.read_header(tmp_path / name) == qcow2.Header(MIB, None)
+    assert described(tmp_path / name) == (MIB, None, None)
+
+
+def described(image: Path) -> tuple[int, str | None, str | None]:
+    header = qcow2.read_header(image)
+    return header.size_bytes, header.backing_file, header.backing_format

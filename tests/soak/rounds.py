@@ -20,7 +20,7 @@ from cgflow.errors import CgflowError
 from cgflow.status import FlowState
 from flows import operate
 from flows.acceptance import Accepted
-from tests.support.crashing import Job, alone, opened, report, stored
+from tests.support.crashing import Job, alone, database_url, history_on_disk, opened, report
 from tests.support.crashing_history import Told, told, untrue
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import CALLER, World
@@ -61,7 +61,7 @@ class Unlucky(Sabotage):
 
 def furnish(job: Round) -> None:
     """Make the schema, a type, no limits, and a group of two volumes."""
-    upgrade(stored(job))
+    upgrade(database_url(job))
     _mint_from(job)
     with alone(job) as moments, opened(job, moments) as world:
         world.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
@@ -82,7 +82,7 @@ def go_on(job: Round) -> None:
 def end(job: Round) -> None:
     """Resume what is left while nothing fails any more, have failed undos tried again, and look at it all."""
     with alone(job) as moments:
-        before = told(stored(job), job.known)
+        before = history_on_disk(job)
         with opened(job, moments) as world:
             for flow_id, left in before.items():
                 it = Accepted(flow_id, left.resource_id)
@@ -103,7 +103,7 @@ def _retries(flow: Told) -> int:
 
 def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
     with alone(job) as moments:
-        before = told(stored(job), job.known)
+        before = history_on_disk(job)
         flows.service.define = Unlucky(f"{job.seed} {job.number}").define  # type: ignore[attr-defined]
         _mint_from(job)
         moments.arm()

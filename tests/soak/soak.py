@@ -16,9 +16,8 @@ from pathlib import Path
 from tests.soak import rounds
 from tests.soak.rounds import Round
 from tests.soak.tally import Tally
-from tests.support.crashing import stored
+from tests.support.crashing import history_on_disk
 from tests.support.crashing_cases import WORKERS, process_of
-from tests.support.crashing_history import told
 from tests.support.moments import EXECUTE, PAUSE, REVERT, Death
 
 ROUNDS_A_LIFE = 40
@@ -91,7 +90,7 @@ def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> 
         return Tally(wrong=(f"nothing could be made in {folder}",))
     total = Tally()
     for number in range(ROUNDS_A_LIFE):
-        job = replace(job, seed=chance.getrandbits(32), known=tuple(told(stored(job))))
+        job = replace(job, seed=chance.getrandbits(32), known=tuple(history_on_disk(replace(job, known=()))))
         played = _play(job, chance)
         total += replace(played, databases=Counter({it.database: played.kills}))
         where = f"seed={it.seed} life={it.number} ({it.database}) round={number}"

@@ -137,9 +137,11 @@ class Cluster:
         return any(pool["name"] == POOL and pool["stats"]["max_avail"] for pool in pools)
 
     def _start(self, name: str, *command: str) -> None:
+        # From the root, as init starts them: Debian 13 has Ceph look for its classes in "lib/...", without
+        # a slash, and an OSD that does not find the class rbd refuses nearly all that is asked of images.
         with (self.root / f"{name}.out").open("wb") as out:
             self._daemons[name] = subprocess.Popen(
-                [*command, "--conf", str(self.conf), "-f"], stdout=out, stderr=out
+                [*command, "--conf", str(self.conf), "-f"], stdout=out, stderr=out, cwd="/"
             )
 
 

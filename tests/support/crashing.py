@@ -17,7 +17,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from cgflow.status import FlowState
 from flows import operate, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
-from tests.support.crashing_history import told, untrue
+from tests.support.crashing_history import Told, told, untrue
 from tests.support.moments import CrashingCalls, CrashingDatabase, Moments, install, put_in_order
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import CALLER, HOST, World
@@ -100,7 +100,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
         put_in_order()
         conf.set_override("max_flows", 1, group="engine")
         conf.set_override("max_steps", 1, group="engine")
-    database = CrashingDatabase(_url(job), moments)
+    database = CrashingDatabase(database_url(job), moments)
     driver = with_faults(MemoryDriver(state_file=folder / "memory.journal"), CrashingCalls(moments))
     service = flows.service.Service(conf, database, {HOST: driver})
     service.start()
@@ -123,7 +123,7 @@ def act(job: Job) -> None:
 def resume(job: Job) -> None:
     """Start over what is left, see every flow to its end, and write down what is found then."""
     with alone(job) as moments:
-        before = told(stored(job), job.known)
+        before = history_on_disk(job)
         moments.arm()
         with opened(job, moments) as world:
             for flow_id, left in before.items():
@@ -135,7 +135,7 @@ def resume(job: Job) -> None:
 def mend(job: Job) -> None:
     """Start over what is left, and have every undo that failed tried again, as an operator would."""
     with alone(job) as moments:
-        before = told(stored(job), job.known)
+        before = history_on_disk(job)
         moments.arm()
         with opened(job, moments) as world:
             for flow_id, left in before.items():
@@ -158,12 +158,13 @@ def alone(job: Job) -> Iterator[Moments]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def stored(job: Job) -> Database:
-    """Return the job's database as it is, without moments."""
-    return Database(_url(job))
+def history_on_disk(job: Job) -> dict[str, Told]:
+    """Return what the job's database tells of every flow but the known ones, without moments."""
+    with closing(Database(database_url(job))) as database:
+        return told(database, job.known)
 
 
-def _url(job: Job) -> str:
+def database_url(job: Job) -> str:
     return job.url or f"sqlite:///{Path(job.folder) / 'cgflow.db'}"
 
 
@@ -213,7 +214,7 @@ def main(folder: str, kill_at: str | None = None) -> None:
     job = Job(**{**values, "folder": folder, "known": tuple(values["known"]), "failing": failing})
     if kill_at is not None:
         act(Job(**{**asdict(job), "kill_at": int(kill_at)}))
-    elif told(stored(job), job.known):
+    elif history_on_disk(job):
         resume(job)
     else:
         act(job)

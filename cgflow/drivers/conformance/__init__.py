@@ -34,6 +34,7 @@ from cgflow.drivers.conformance.growth import GrowthRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
 from cgflow.drivers.conformance.hostfiles import HostFileRules
 from cgflow.drivers.conformance.moves import MoveRules
+from cgflow.drivers.conformance.opaque import OpaqueContentRules
 from cgflow.drivers.conformance.order import OrderRules
 from cgflow.drivers.conformance.plain import PlainRules
 from cgflow.drivers.conformance.refusals import RefusalRules
@@ -72,6 +73,7 @@ class DriverConformance(
     MoveRules,
     RestoreRules,
     DetailRules,
+    OpaqueContentRules,
     RestartRules,
     ConcurrencyRules,
     OrderRules,

@@ -6,13 +6,16 @@ the file ``L7.qcow2``. The sequences were tried against QEMU 7.2.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cgflow.drivers.contract import JSON
+from cgflow.drivers.qsd.daemon import FileId
 from cgflow.drivers.qsd.jobs import Jobs
 from cgflow.drivers.qsd.names import file_name, layer_number, node
 from cgflow.drivers.qsd.qmp import Command, CommandRefused, DaemonLost, QmpClient, data_of
@@ -46,6 +49,23 @@ class BlockGraph:
         self._client = client
         self._folder = folder
         self._nodes: dict[int, Node] | None = None
+        self._files: dict[int, FileId] = {}
+        self._adopted: tuple[frozenset[int], frozenset[FileId]] = frozenset(), frozenset()
+
+    def adopt_files(self, opened: frozenset[FileId] | None) -> None:
+        """Take note of the files that a daemon has open which another process has told to open them.
+
+        ``None`` if that cannot be known. Raises: AmbiguousDriverError.
+        """
+        if opened is not None:
+            self._adopted = frozenset(self.nodes()), opened
+
+    def has_open(self, layer: int, file: FileId) -> bool | None:
+        """Return whether this is the file that a layer was opened from, None if it is not open."""
+        if layer in self._files:
+            return self._files[layer] == file
+        layers, files = self._adopted
+        return file in files if layer in layers else None
 
     def open(self, layer: int, backing: int | None = None) -> None:
         """Open a layer, by itself unless ``backing`` is given. Raises: AmbiguousDriverError."""
@@ -58,14 +78,21 @@ class BlockGraph:
         Raises: DaemonLost.
         """
         self._nodes = None
+        for opened in layers:
+            self._take_file(opened.layer)
         answers = self._client.pipeline([("blockdev-add", self._blockdev(opened)) for opened in layers])
         pairs = zip(layers, answers, strict=True)
-        return {opened.layer: answer for opened, answer in pairs if isinstance(answer, CommandRefused)}
+        refused = {opened.layer: answer for opened, answer in pairs if isinstance(answer, CommandRefused)}
+        for layer in refused:
+            self._files.pop(layer, None)
+        return refused
 
     def close(self, layer: int) -> None:
         """Close a layer that nothing reads. Raises: AmbiguousDriverError."""
         self._nodes = None
         self._client.execute("blockdev-del", {"node-name": node(layer)})
+        self._files.pop(layer, None)
+        self._adopted = self._adopted[0] - {layer}, self._adopted[1]
 
     def attach(self, name: str, layer: int, *, writable: bool) -> None:
         """Export a layer over NBD under a name. Raises: AmbiguousDriverError."""
@@ -142,6 +169,12 @@ class BlockGraph:
     def forget(self) -> None:
         """Ask anew whatever is asked next: somebody else may have changed it."""
         self._nodes = None
+
+    def _take_file(self, layer: int) -> None:
+        # What cannot be opened has no file, and the daemon says why.
+        with suppress(OSError):
+            found = os.stat(self._folder / file_name(layer))
+            self._files[layer] = found.st_dev, found.st_ino
 
     def _ask_nodes(self) -> dict[int, Node]:
         # What a node tells of its backing is a description of the whole chain, cut off at 4096 bytes.

@@ -37,6 +37,10 @@ _INHERITED = 3
 _CONTROL, _CONTROL_END = "socket,id=control,path=", ",server=on,wait=off"
 
 
+FileId = tuple[int, int]
+"""Device and inode: which file it is, whatever it is called."""
+
+
 @dataclass(frozen=True)
 class Sockets:
     """Where a daemon listens. The paths stay the same over restarts, so that clients find it again."""
@@ -187,6 +191,19 @@ def arguments(pid: int) -> list[str]:
         return [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def open_files(pid: int) -> frozenset[FileId] | None:
+    """Return the files that a process has open, or None if the system does not tell."""
+    found: set[FileId] = set()
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                held = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                found.add((held.st_dev, held.st_ino))
+    except OSError:
+        return None
+    return frozenset(found)
 
 
 def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:

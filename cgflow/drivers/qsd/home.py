@@ -21,7 +21,7 @@ from cgflow import clock
 from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph
-from cgflow.drivers.qsd.daemon import Daemon, Sockets
+from cgflow.drivers.qsd.daemon import Daemon, FileId, Sockets
 from cgflow.drivers.qsd.files import Files
 from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.names import file_name, layer_number
@@ -58,7 +58,8 @@ class Home:
     """A home whose manifest is readable.
 
     ``reading`` has the exports through which this process makes clones, with
-    their layers; whoever comes next withdraws them. ``on_lost`` is called by a
+    their layers; whoever comes next withdraws them. ``whole`` has the layers whose
+    files were found to have lost nothing, and what they were then. ``on_lost`` is called by a
     reader thread when the daemon dies, ``on_doubt`` by a call that ends without
     knowing what it did.
     """
@@ -78,6 +79,7 @@ class Home:
         self.manifest = manifest.read(folder)
         self.problems: dict[str, str] = {}
         self.reading: dict[str, int] = {}
+        self.whole: dict[int, tuple[int | None, ...]] = {}
         self.is_unsettled = False
         self.is_removed = False
         self._on_lost = on_lost
@@ -150,7 +152,13 @@ class Home:
         found = daemon.find(self.folder, self.sockets, self._lost)
         if found is not None:
             self._use(found)
+            self.graph.adopt_files(daemon.open_files(found.record.pid))
         return found is not None
+
+    def has_open(self, layer: int, file: FileId) -> bool | None:
+        """Return whether this is the file that the daemon has open for a layer, None if it has none."""
+        graph = self._graph
+        return None if graph is None or not self.is_served else graph.has_open(layer, file)
 
     def begin_daemon(self) -> None:
         """Start a daemon and record it in the manifest. Raises: DriverError, OSError."""
@@ -207,6 +215,7 @@ class Home:
         """Remove the files of layers that no manifest names any more. Raises: OSError."""
         for layer in layers:
             self.path(layer).unlink(missing_ok=True)
+            self.whole.pop(layer, None)
         sync_folder(self.folder)
 
     def remove_strays(self) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from cgflow.drivers.qsd import daemon, manifest
+from cgflow.drivers.qsd import daemon, lost, manifest
 from cgflow.drivers.qsd.daemon import Sockets
 from cgflow.drivers.qsd.home import PARTS, Home
 from cgflow.drivers.qsd.names import layer_number
@@ -76,6 +76,9 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
     path, left = home.path(layer), until - time.monotonic()
     if layer not in volume.lies_over or not path.exists():
         return True
+    if lost.fault(home, volume, layer) is not None:
+        # What has lost data is not written to.
+        return False
     if path.stat().st_nlink > 1 or left <= 0:
         # A shared file is not written to; it waits until it is one home's own.
         return False
@@ -92,7 +95,8 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
     # Of what is damaged too much to be counted it says nothing but errors.
     if found.get("corruptions") or found.get("check-errors") or b"ERROR" in done.stderr:
         home.problems[f"image {layer}"] = (
-            f"volume {volume.id}: {path} is damaged, see 'qemu-img check': restore it, or delete the volume"
+            f"volume {volume.id}: {path} is damaged, see 'qemu-img check -f qcow2': "
+            "restore it, or delete the volume"
         )
         return False
     return done.returncode == 0

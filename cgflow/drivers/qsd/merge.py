@@ -44,7 +44,7 @@ def sweep(home: Home, volume_id: str) -> None:
     refused: set[Merge] = set()
     while not home.around.stopping.is_set():
         volume = home.manifest.volumes[volume_id]
-        if chain.hidden(volume) and (lost.layers(home, volume) or f"open {volume_id}" in home.problems):
+        if chain.hidden(volume) and (lost.faults(home, volume) or f"open {volume_id}" in home.problems):
             # What is left of it is no use to anybody, and goes with the volume, or waits until it is mended.
             break
         shared = home.shared(volume) if chain.hidden(volume) else set()

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from cgflow.drivers.evidence import evidence
-from cgflow.drivers.qsd import chain, flatten, home_files, leaks, manifest, merge, qcow2
+from cgflow.drivers.qsd import chain, flatten, home_files, leaks, lost, manifest, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened
 from cgflow.drivers.qsd.home import Home, words
 from cgflow.drivers.qsd.jobs import of_merge
@@ -110,6 +110,8 @@ def _resume(home: Home) -> None:
         _settle_cuts(home)
         if not home.listens_as_asked:
             # An operator has set another address: that takes another daemon.
+            for volume in home.manifest.volumes.values():
+                lost.refuse(home, volume.id, volume.lies_over, "its daemon is not ended for another address")
             home.end_daemon()
             was_alive = False
     if not was_alive:
@@ -176,7 +178,8 @@ def _settle_cuts(home: Home) -> None:
 def _with_sizes(home: Home, found: Manifest) -> Manifest:
     """Return a manifest in which a resize that was under way is settled by what the leaf says."""
     for volume in list(found.volumes.values()):
-        if volume.resizing and home.path(volume.leaf).exists():
+        # Of a file that has lost data nothing can be learned; the volume is not served.
+        if volume.resizing and lost.fault(home, volume, volume.leaf) is None:
             size = qcow2.read_header(home.path(volume.leaf)).size_bytes
             found = found.with_volume(replace(volume, size_bytes=size, resizing=False))
     return found
@@ -203,17 +206,23 @@ def _match_layers(home: Home) -> set[str]:
         graph.close(layer)
     missing: list[Opened] = []
     owner: dict[int, str] = {}
+    broken: dict[str, str] = {}
     for volume in volumes:
         _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
         owner |= dict.fromkeys(volume.lies_over, volume.id)
-        missing += asleep(volume, home.cloned, nodes)
+        gone = lost.faults(home, volume)
+        for one in asleep(volume, home.cloned, nodes):
+            damaged = [layer for layer in chain.path(volume, one.layer) if layer in gone]
+            if not damaged:
+                missing.append(one)
+            elif one.layer in volume.chain:
+                broken[volume.id] = f"{home.path(damaged[0])} {gone[damaged[0]]}"
         for held in volume.pending.values():
             owner[held.layer] = volume.id
-            # One that is gone is made again by the cut, and holds nothing.
-            if held.layer not in nodes and home.path(held.layer).exists():
+            # One that is not whole is made again by the cut, and holds nothing.
+            if held.layer not in nodes and lost.is_whole_overlay(home, held.layer):
                 missing.append(Opened(held.layer))
     refused = graph.open_all(missing)
-    broken: dict[str, str] = {}
     for layer, refusal in refused.items():
         broken.setdefault(owner[layer], refusal.reason)
     for volume_id in home.manifest.volumes:
@@ -240,12 +249,11 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
 
 def _match_exports(home: Home, broken: set[str]) -> None:
     """Export the leaf of every volume that can be, and every snapshot that should be."""
-    exports = home.graph.exports()
+    exports, opened = home.graph.exports(), home.graph.nodes()
     for volume in home.manifest.volumes.values():
-        if volume.id in broken:
-            continue
-        if volume.id not in exports:
+        if volume.id not in exports and volume.id not in broken:
             home.graph.attach(volume.id, volume.leaf, writable=True)
         for snapshot in volume.exported:
-            if snapshot not in exports:
+            # One that is whole is read on, whatever the volume has lost above it.
+            if snapshot not in exports and volume.bound[snapshot] in opened:
                 home.graph.attach(snapshot, volume.bound[snapshot], writable=False)

@@ -22,7 +22,7 @@ def wake(home: Home, volume_id: str) -> None:
     volume = home.manifest.volumes[volume_id]
     missing = asleep(volume, home.cloned, home.graph.nodes().keys())
     if missing:
-        gone = lost.layers(home, volume)
+        gone = lost.faults(home, volume).keys()
         missing = [one for one in missing if gone.isdisjoint(chain.path(volume, one.layer))]
         for refusal in home.graph.open_all(missing).values():
             raise refusal

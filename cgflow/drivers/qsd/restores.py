@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cgflow.drivers.qsd import chain, flatten, merge, qcow2
+from cgflow.drivers.qsd import chain, flatten, lost, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.home import Home, or_nothing
 from cgflow.drivers.qsd.names import file_name
@@ -103,6 +103,9 @@ def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
     """Return the volume's id. Raises: FinalDriverError, if it cannot be put back to that snapshot."""
     volume, layer = frozen_layer(home, volume_id, snapshot_id)
     refuse_restoring(volume)
+    if volume.leaf in home.graph.nodes():
+        # What its daemon can still read must not be closed. One that is not open has nothing to lose.
+        lost.refuse(home, volume_id, volume.lies_over, "nothing was restored")
     size = qcow2.read_header(home.path(layer)).size_bytes
     if size > volume.size_bytes:
         raise FinalDriverError(

@@ -193,7 +193,7 @@ def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_
     volume = home.manifest.volumes[volume_id]
     held = volume.pending[snapshot_id]
     fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
-    if fits and home.path(held.layer).exists():
+    if fits and lost.is_whole_overlay(home, held.layer):
         return
     _arm(home, graph, volume, snapshot_id, held.cgsnapshot_id)
     if held.layer in graph.nodes():
