@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response, current_app, request
 from sqlalchemy.orm import Session
@@ -27,8 +28,8 @@ from api.auth import Asked, authorize
 from api.current import caller, desk
 from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
-from cgflow.engine.masking import masked_by_name
-from cgflow.errors import Busy, InvalidInput
+from cgflow.engine.masking import MASK, masked_by_name
+from cgflow.errors import Busy, InvalidInput, NotFound
 from cgflow.records import KeptAnswer
 
 HEADER = "Idempotency-Key"
@@ -80,22 +81,28 @@ class Key:
     def earlier(self) -> Response | None:
         """Return the answer that the key already has.
 
-        Raises: UnprocessableEntity, if it is to another request; Forbidden, if the caller may not do
-        any more what it told of, or see what it shows.
+        Raises: UnprocessableEntity, if it is to another request; Forbidden, if the caller may not do any
+        more what it told of, or see what it shows; NotFound, if that belongs to another project by now.
         """
         with desk().database.read() as session:
             kept = keys.find(session, self.owner, clock.now())
+            if kept is None:
+                return None
+            owners = keys.projects_of(session, _ids(kept))
         asked = versions.used()
-        if kept is None:
-            return None
         # The answer was made for the versions that its request asked for.
         if kept.fingerprint != self.fingerprint or kept.headers.get(versions.HEADER, asked) != asked:
             raise UnprocessableEntity(
                 f"This {HEADER} was used for another request, or for one at other versions, "
                 "within the last 24 hours; use a new key."
             )
+        scope = caller().scope
+        for id_, project_id in owners.items():
+            if scope not in (None, project_id):
+                raise NotFound(f"{id_} could not be found.")
         for rule, about in kept.asked:
-            authorize(rule, about)
+            moved_to = owners.get(about.get("id", ""))
+            authorize(rule, about if moved_to is None else {**about, "project_id": moved_to})
         answer = Response(kept.body, kept.status, kept.headers)
         answer.headers[REPLAYED] = "true"
         return answer
@@ -119,14 +126,40 @@ class Key:
         keys.keep(session, self.owner, kept)
 
 
+def _ids(kept: KeptAnswer) -> set[str]:
+    """Return the ids of what the policy was asked about, and of what the answer shows."""
+    ids = {about["id"] for _, about in kept.asked if "id" in about}
+    told = json.loads(kept.body) if kept.body else None
+    if isinstance(told, dict):
+        ids |= {shown["id"] for shown in told.values() if isinstance(shown, dict) and "id" in shown}
+    return ids
+
+
 def _without_secrets(answer: Response) -> str:
-    """Return a body as it is kept: what is shown only once, such as the key of a transfer, is masked."""
+    """Return a body as it is kept: without the key of a transfer, and without passwords of connections.
+
+    Nothing else in an answer is a secret; what users keep under whatever names is answered as it was.
+    """
     text = answer.get_data(as_text=True)
     if not answer.is_json or not text:
         return text
     told = json.loads(text)
-    kept = masked_by_name(told)
+    kept = _masked(told)
     return text if kept == told else json.dumps(kept)
+
+
+def _masked(told: Any) -> Any:
+    if not isinstance(told, dict):
+        return told
+    masked = dict(told)
+    if isinstance(told.get("transfer"), dict) and "auth_key" in told["transfer"]:
+        masked["transfer"] = {**told["transfer"], "auth_key": MASK}
+    if "connection_info" in told:
+        masked["connection_info"] = masked_by_name(told["connection_info"])
+    if isinstance(told.get("attachment"), dict) and "connection_info" in told["attachment"]:
+        shown = told["attachment"]
+        masked["attachment"] = {**shown, "connection_info": masked_by_name(shown["connection_info"])}
+    return masked
 
 
 def key() -> Key | None:

@@ -22,7 +22,7 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.functional.caller import Caller, malformed, refused
+from tests.functional.caller import Caller, malformed, missing, refused
 from tests.functional.policing import routes
 from tests.support.postgres import postgres_server
 from tests.support.world import World, world
@@ -252,6 +252,58 @@ def test_who_may_not_see_it_any_more_is_refused(caller: Caller) -> None:
     message = refused(with_roles(caller, "member").put(path, name, **keyed()), 403, "forbidden")
     assert "volume_extension:volume_" in message
     same(first, caller.put(path, name, **keyed()))
+
+
+def requests_about(volume_id: str) -> list[tuple[str, str, Any]]:
+    """Requests whose answers show a volume, or tell of it."""
+    return [
+        ("PUT", f"/volumes/{volume_id}", {"volume": {"name": "n"}}),
+        ("PUT", f"/volumes/{volume_id}/metadata", {"metadata": {"a": "b"}}),
+        ("POST", f"/volumes/{volume_id}/action", {"os-set_bootable": {"bootable": True}}),
+        ("POST", f"/volumes/{volume_id}/action", {"os-extend": {"new_size": 2}}),
+        ("POST", "/attachments", {"attachment": {"volume_uuid": volume_id, "connector": {"host": "h"}}}),
+    ]
+
+
+def test_what_belongs_to_another_project_by_now_is_not_found(later_app: Flask) -> None:
+    owner = Caller(later_app.test_client(), roles="member").at(71)
+    taker = Caller(later_app.test_client(), roles="member").at(71)
+    first = owner.post("/volumes", VOLUME, **keyed("made"))
+    volume_id = owner.done(first)
+    wishes = [("POST", "/volumes", VOLUME), *requests_about(volume_id)]
+    for number, wish in enumerate(wishes):
+        answer = first if number == 0 else owner.call(*wish, **keyed(f"key {number}"))
+        assert answer.status_code < 300, answer.text
+        if "X-Cgflow-Flow-Id" in answer.headers:
+            owner.done(answer)
+        if "attachment" in (answer.get_json(silent=True) or {}):
+            owner.delete(f"/attachments/{answer.json['attachment']['id']}")
+    offer = owner.post("/os-volume-transfer", {"transfer": {"volume_id": volume_id}}).json["transfer"]
+    taken = {"accept": {"auth_key": offer["auth_key"]}}
+    assert taker.post(f"/os-volume-transfer/{offer['id']}/accept", taken).status_code == 202
+    for number, wish in enumerate(wishes):
+        missing(owner.call(*wish, **keyed("made" if number == 0 else f"key {number}")))
+    assert taker.get(f"/volumes/{volume_id}").status_code == 200
+
+
+def test_what_users_keep_is_answered_as_it_was(caller: Caller) -> None:
+    secret = {"token": "t", "password": "p", "auth_key": "k", "connection_info": "c", "transfer": "x"}
+    body = {"volume": {"size": 1, "metadata": secret}}
+    first = caller.post("/volumes", body, **keyed("volume"))
+    volume_id = caller.done(first)
+    assert caller.post("/volumes", body, **keyed("volume")).json == first.json
+    for method in ("PUT", "POST"):
+        path = f"/volumes/{volume_id}/metadata"
+        assert caller.call(method, path, {"metadata": secret}, **keyed(method)).json == {"metadata": secret}
+        assert caller.call(method, path, {"metadata": secret}, **keyed(method)).json == {"metadata": secret}
+    name = caller.type()
+    (kind,) = caller.get(f"/types?name={name}").json["volume_types"]
+    path = f"/types/{kind['id']}/extra_specs"
+    for _ in range(2):
+        answer = caller.post(path, {"extra_specs": secret}, **keyed("specs"))
+        assert answer.json == {"extra_specs": secret}
+        answer = caller.put(f"{path}/token", {"token": "t"}, **keyed("spec"))
+        assert answer.json == {"token": "t"}
 
 
 # Crowds

@@ -5,13 +5,16 @@ A key belongs to one user in one project: ``owner`` is (project id, user id, key
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.db.models import IdempotencyKey
+from cgflow.db.models import Attachment, Flow, IdempotencyKey, Message, Transfer
+from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.upsert import insert_missing
 
 KEPT = timedelta(hours=24)
@@ -58,6 +61,16 @@ def forget(session: Session, now: datetime) -> int:
     if found:
         session.execute(delete(IdempotencyKey).where(_OWNER.in_([tuple(row) for row in found])))
     return len(found)
+
+
+def projects_of(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Return to which project each of these things belongs now, or belonged at last. Others are left out."""
+    models: list[Any] = [*(rows.model for rows in ROWS_OF.values()), Attachment, Flow, Message, Transfer]
+    return {
+        id_: project_id
+        for model in models
+        for id_, project_id in session.execute(select(model.id, model.project_id).where(model.id.in_(ids)))
+    }
 
 
 _OWNER = tuple_(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)

@@ -180,8 +180,8 @@ def test_json_steers_no_terminal(service: CannedService, cgflow: Cgflow) -> None
     assert json.loads(ran.stdout)["volumes"][0]["name"] == name
     assert "é ✓ " in ran.stdout
     assert all(sign.isprintable() or sign == "\n" for sign in ran.stdout)
-    service.refuses("GET", "/volumes/detail", 400, "badRequest", name)
-    ran = cgflow("--json", "volume", "list")
+    service.refuses("GET", "/snapshots/detail", 400, "badRequest", name)
+    ran = cgflow("--json", "snapshot", "list")
     assert json.loads(ran.stderr)["error"]["message"] == name
     assert all(sign.isprintable() or sign == "\n" for sign in ran.stderr)
 
