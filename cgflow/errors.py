@@ -15,6 +15,7 @@
      +- FlowCancelled         the step was not begun, because another one had failed
      |   +- StepInterrupted   the same of a step that an earlier owner of the flow had begun
      +- CancelRequested       the step was not begun, because an operator cancelled the flow
+     +- AlreadyCommitted      the flow has passed its point of no return before
      +- FlowMismatch          a stored flow does not fit the code that would run it
      +- FenceLost             another conductor has taken the flow over
      +- NotFenced             a flow's earlier owner could not be shut out; the flow waits
@@ -134,6 +135,12 @@ class CancelRequested(CgflowError):
     """A step was not begun, because an operator cancelled the flow; the message names him and his reason."""
 
     slug = "cancel_requested"
+
+
+class AlreadyCommitted(CgflowError):
+    """The flow has passed its point of no return before: its commit is not made a second time."""
+
+    slug = "already_committed"
 
 
 class FlowMismatch(CgflowError):

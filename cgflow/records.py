@@ -211,6 +211,7 @@ class Flow(FlowLine):
     given; both are JSON. ``leftovers`` lists, after a failed rollback, the atoms
     not undone; ``skipped`` those that an operator declared undone. ``cancel_request``
     says who asked for the cancel that ``cancel_reason`` tells of, and why.
+    ``committed_at`` is when it passed its point of no return, None if it has not.
     ``undo_at`` is when a failed rollback is tried again by itself, for which it
     has been set ``undo_attempts`` times.
     """
@@ -221,6 +222,7 @@ class Flow(FlowLine):
     leftovers: tuple[dict[str, object], ...]
     skipped: tuple[dict[str, object], ...]
     cancel_reason: str | None
+    committed_at: datetime | None
     cancel_request: dict[str, object] | None = None
     undo_attempts: int
     undo_at: datetime | None

@@ -1,7 +1,9 @@
 """Every operation by its name: the only thing that a stored flow knows of its story.
 
 ``version`` rises whenever the graph of a story changes, so that a flow begun
-under the old one is recognised and not matched with the new one.
+under the old one is recognised and not matched with the new one. The point of no
+return of a story is its one step that is a ``Commit``; the remedy beside it is
+what a user is told who would cancel the operation behind it.
 """
 
 from __future__ import annotations
@@ -30,26 +32,46 @@ from flows.volume.retype import retype_volume
 from flows.volume.revert import revert_volume
 
 OPERATIONS: dict[str, Definition] = {
-    "audit.conform": Definition(1, conform),
-    "audit.remove": Definition(1, remove),
-    "cgsnapshot.create": Definition(1, create_cgsnapshot),
-    "cgsnapshot.delete": Definition(1, delete_cgsnapshot),
-    "consistencygroup.create": Definition(1, create_consistencygroup),
-    "consistencygroup.create_from_cgsnapshot": Definition(1, create_consistencygroup_from_cgsnapshot),
-    "consistencygroup.create_from_group": Definition(1, create_consistencygroup_from_group),
-    "consistencygroup.delete": Definition(1, delete_consistencygroup),
-    "snapshot.create": Definition(1, create_snapshot),
-    "snapshot.delete": Definition(1, delete_snapshot),
-    "consistencygroup.revert": Definition(1, revert_consistencygroup),
-    "consistencygroup.update": Definition(1, update_consistencygroup),
+    "audit.conform": Definition(1, conform, "Audit again; what differs then can be repaired."),
+    "audit.remove": Definition(1, remove, "What was removed does not come back."),
+    "cgsnapshot.create": Definition(1, create_cgsnapshot, "Delete the cgsnapshot if it is not wanted."),
+    "cgsnapshot.delete": Definition(1, delete_cgsnapshot, "What was deleted does not come back."),
+    "consistencygroup.create": Definition(
+        1, create_consistencygroup, "Delete the group if it is not wanted."
+    ),
+    "consistencygroup.create_from_cgsnapshot": Definition(
+        1, create_consistencygroup_from_cgsnapshot, "Delete the group with its volumes if it is not wanted."
+    ),
+    "consistencygroup.create_from_group": Definition(
+        1, create_consistencygroup_from_group, "Delete the group with its volumes if it is not wanted."
+    ),
+    "consistencygroup.delete": Definition(1, delete_consistencygroup, "What was deleted does not come back."),
+    "snapshot.create": Definition(1, create_snapshot, "Delete the snapshot if it is not wanted."),
+    "snapshot.delete": Definition(1, delete_snapshot, "What was deleted does not come back."),
+    "consistencygroup.revert": Definition(
+        1,
+        revert_consistencygroup,
+        "It ends by itself; then revert the group to another cgsnapshot, such as the safety cgsnapshot.",
+    ),
+    "consistencygroup.update": Definition(
+        1, update_consistencygroup, "Update the group once more to undo the change."
+    ),
     "volume.compact": Definition(1, compact_volume),
-    "volume.create": Definition(1, create_volume),
-    "volume.create_from_snapshot": Definition(1, create_volume_from_snapshot),
-    "volume.create_from_volume": Definition(1, create_volume_from_volume),
-    "volume.delete": Definition(1, delete_volume),
-    "volume.extend": Definition(1, extend_volume),
-    "volume.retype": Definition(1, retype_volume),
-    "volume.revert": Definition(1, revert_volume),
+    "volume.create": Definition(1, create_volume, "Delete the volume if it is not wanted."),
+    "volume.create_from_snapshot": Definition(
+        1, create_volume_from_snapshot, "Delete the volume if it is not wanted."
+    ),
+    "volume.create_from_volume": Definition(
+        1, create_volume_from_volume, "Delete the volume if it is not wanted."
+    ),
+    "volume.delete": Definition(1, delete_volume, "What was deleted does not come back."),
+    "volume.extend": Definition(
+        1, extend_volume, "A volume is not made smaller: copy its data to a smaller one if that is wanted."
+    ),
+    "volume.retype": Definition(1, retype_volume, "Retype the volume once more to undo the change."),
+    "volume.revert": Definition(
+        1, revert_volume, "It ends by itself; then revert the volume to another snapshot if that is wanted."
+    ),
 }
 
 
@@ -59,3 +81,8 @@ def define(operation: str) -> Definition:
         return OPERATIONS[operation]
     except KeyError:
         raise FlowMismatch(f"This build of cgflow has no operation {operation!r}.") from None
+
+
+def remedy_of(operation: str) -> str:
+    """Return what to do about an operation that is committed; empty for one that this build does not have."""
+    return OPERATIONS[operation].remedy if operation in OPERATIONS else ""

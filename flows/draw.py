@@ -1,4 +1,7 @@
-"""A story as text, for people and golden files, and as a graph in the DOT language."""
+"""A story as text, for people and golden files, and as a graph in the DOT language.
+
+Both show the point of no return.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from taskflow.flow import Flow
 from taskflow.patterns import unordered_flow
 
 from cgflow.engine.parallel import Compiler
+from cgflow.engine.task import Commit
 from flows.catalog import define
 
+POINT_OF_NO_RETURN = "point of no return"
 # What the conductor injects; everything else that a step needs is a symbol.
 COLLABORATORS = frozenset({"database", "drivers", "placement", "settings"})
 
@@ -25,7 +30,7 @@ def dot(operation: str, shape: Mapping[str, object]) -> str:
     graph = Compiler(define(operation).build(**shape)).compile().execution_graph
     atoms = [node for node in graph.nodes if isinstance(node, atom.Atom)]
     lines = [f'digraph "{operation}" {{', "  rankdir=LR;", "  node [shape=box];"]
-    lines += [f"  {_quoted(node.name)};" for node in atoms]
+    lines += [f"  {_quoted(node.name)}{_look(node)};" for node in atoms]
     lines += [
         f"  {_quoted(node.name)} -> {_quoted(after.name)};"
         for node in atoms
@@ -53,7 +58,8 @@ def _lines(flow: Flow, depth: int) -> Iterator[str]:
         if isinstance(child, Flow):
             yield from _lines(child, depth + 1)
         else:
-            yield f"{indent}  {child.name}{_symbols(child)}"
+            mark = f"  <- {POINT_OF_NO_RETURN}" if isinstance(child, Commit) else ""
+            yield f"{indent}  {child.name}{_symbols(child)}{mark}"
 
 
 def _symbols(step: atom.Atom) -> str:
@@ -61,6 +67,10 @@ def _symbols(step: atom.Atom) -> str:
     needed = sorted({*step.rebind.values(), *step.revert_rebind.values()} - COLLABORATORS - injected)
     made = f" -> {', '.join(sorted(step.provides))}" if step.provides else ""
     return f" ({', '.join(needed)}){made}"
+
+
+def _look(step: atom.Atom) -> str:
+    return f' [peripheries=2, tooltip="{POINT_OF_NO_RETURN}"]' if isinstance(step, Commit) else ""
 
 
 def _quoted(name: str) -> str:

@@ -8,6 +8,7 @@ from cgflow.engine import conductor, rescue
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED
 from flows.acceptance import Desk
+from flows.catalog import remedy_of
 
 
 def retry(desk: Desk, context: RequestContext, flow_id: str, reason: str | None = None) -> None:
@@ -27,7 +28,7 @@ def skip(desk: Desk, context: RequestContext, flow_id: str, *, task: str, reason
 
 
 def abandon(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -> None:
-    """Give a failed rollback up. Raises: NotFound, InvalidState."""
+    """Give up a failed rollback, or what goes on failing after its commit. Raises: NotFound, InvalidState."""
     with desk.database.write() as session:
         flows.get(session, flow_id, context.scope)
         seq = rescue.abandon(session, flow_id, _actor(context), reason)
@@ -35,10 +36,13 @@ def abandon(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -
 
 
 def cancel(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -> None:
-    """Have a running flow undone at its next step. Raises: NotFound, InvalidState."""
+    """Have a running flow undone at its next step.
+
+    Raises: NotFound; InvalidState, also when its change is committed.
+    """
     with desk.database.write() as session:
-        flows.get(session, flow_id, context.scope)
-        request = rescue.cancel(session, flow_id, _actor(context), reason)
+        operation = flows.get(session, flow_id, context.scope).operation
+        request = rescue.cancel(session, flow_id, _actor(context), reason, remedy_of(operation))
     if request.seq is not None:
         seq = request.seq
         desk.afterwards(lambda: desk.watch.publish(flow_id, seq))

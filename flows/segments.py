@@ -23,7 +23,7 @@ def each(members: Iterable[Member], step: type[Task]) -> Flow:
 def onward(name: str, *steps: Task | Flow) -> Flow:
     """Return steps that have no undo and are tried again, with pauses, until they are done.
 
-    When the attempts are used up the flow is undone, and the claim at its
-    start tells what is left.
+    Before the point of no return the attempts are counted. When they are used up
+    the flow is undone, and the claim at its start tells what is left.
     """
     return linear_flow.Flow(name, retry=Backoff(f"{name}.retry", PERSISTENCE_ATTEMPTS)).add(*steps)

@@ -118,6 +118,9 @@ class FlowOut(Shown):
 class FlowDetailOut(FlowOut):
     """A flow with its tasks, what was done about it, and what a failed rollback left behind.
 
+    ``committed_at`` is when it passed its point of no return, behind which it is neither cancelled nor
+    undone.
+
     ``summary`` says in words what became of it and what it waits for. ``removed``
     are leftovers that were removed since, each with the flow that did so.
     ``undo_at`` is when a failed rollback is tried again by itself.
@@ -131,6 +134,7 @@ class FlowDetailOut(FlowOut):
     skipped = fields.List(fields.Raw(metadata={"type": "object"}))
     cancel_reason = fields.String(allow_none=True)
     undo_attempts = fields.Integer()
+    committed_at = Moment(allow_none=True)
     undo_at = Moment(allow_none=True)
 
 

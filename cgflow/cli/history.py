@@ -50,6 +50,7 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
         "cancel": flow.get("cancel_reason"),
         "next try": flow.get("undo_at") and f"{flow['undo_at']}, by itself",
         "accepted": flow.get("created_at"),
+        "committed": flow.get("committed_at"),
         "took": _took(flow),
         "asked by": f"user {flow.get('user_id')} of project {flow.get('project_id')}",
         "request": flow.get("request_id"),

@@ -38,7 +38,7 @@ def skip(session: Session, flow_id: str, task: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @_reason
 def abandon(session: Session, flow_id: str, reason: str) -> None:
-    """Give a failed rollback up: what it holds is let go, what it left is yours and stays listed."""
+    """Give up a failed rollback, or what goes on failing after its commit: what it left is yours."""
     session.client.flows.act(flow_id, "abandon", reason=reason)
     session.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
 
@@ -48,7 +48,7 @@ def abandon(session: Session, flow_id: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @_reason
 def cancel(session: Session, flow_id: str, reason: str) -> None:
-    """Have a running flow undone, at its next step."""
+    """Have a running flow undone, at its next step. It is refused once its change is committed."""
     session.client.flows.act(flow_id, "cancel", reason=reason)
     session.out.note(
         f"The cancel of flow {flow_id} is accepted: no further step begins, and what was done is going to be "

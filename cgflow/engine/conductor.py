@@ -19,7 +19,7 @@ from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import persistence, supervisor, takeover
+from cgflow.engine import persistence, point_of_no_return, supervisor, takeover
 from cgflow.engine.announcing import Announce, Announcer, nobody_listens
 from cgflow.engine.definition import Definition
 from cgflow.engine.masking import in_words
@@ -226,12 +226,13 @@ class Conductor:
         engine = self._engine(flow, definition, run, stored)
         digest = supervisor.fingerprint(engine.compilation.execution_graph)
         supervisor.check_fit(flow, definition.version, digest)
+        run.patiently(lambda: self._look_for_commit(run, engine, stored), f"flow {flow_id}")
         resumed, is_new = flow.epoch > 1, flow.state is FlowState.ACCEPTED
         self._announcer.starts(run)
         with self._lock:
             by = self._resumed.pop(flow_id, {})
         run.move(
-            FlowState.RUNNING if is_new else flow.state,
+            FlowState.RUNNING if is_new or run.is_committed else flow.state,
             {"result": {"resumed": resumed, "epoch": flow.epoch, **by}},
             "started_at" if is_new else None,
             fingerprint=digest,
@@ -250,6 +251,21 @@ class Conductor:
                 with self._lock:
                     del self._running[flow_id]
         self._end(run, stored, _without_effect(engine))
+
+    def _look_for_commit(self, run: Run, engine: ParallelEngine, stored: Any) -> None:
+        """Find out whether the flow has passed its point of no return; if so it only goes forward."""
+        graph = engine.compilation.execution_graph
+        commit = point_of_no_return.commit_of(graph)
+        if commit is None:
+            return
+        run.forward_only = point_of_no_return.names_behind(graph, commit)
+        if not run.is_committed:
+            with self._database.read() as session:
+                is_unrecorded = point_of_no_return.was_passed(session, run.flow, stored, commit)
+            if is_unrecorded:
+                run.commit(self._database, _write_nothing, heeds_cancel=False)
+        if run.is_committed:
+            point_of_no_return.keep_forward(stored, commit, run.forward_only)
 
     def _engine(self, flow: records.Flow, definition: Definition, run: Run, stored: Any) -> ParallelEngine:
         graph = definition.build(**flow.shape)
@@ -320,6 +336,11 @@ class Conductor:
     def _show_failed_rollback(self, run: Run, verdict: supervisor.Verdict, undo_at: datetime | None) -> None:
         with self._database.guarded(run.check_owner).write() as session:
             flows.show_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
+
+
+def _write_nothing(database: Database) -> None:
+    with database.write():
+        pass
 
 
 def _without_effect(engine: ParallelEngine) -> frozenset[str]:

@@ -5,7 +5,8 @@ atoms whose undo failed back to the state of a crash in the middle of it, from
 which the engine goes on as after any crash. *Skip* declares one of them undone,
 for the operator has seen to it. *Abandon* gives the flow up: what is left is
 the operator's, and stays listed. *Cancel* asks a flow that still runs to be
-undone at its next step.
+undone at its next step. A flow that has passed its point of no return is not
+cancelled; one that goes on failing behind it can be given up.
 """
 
 from __future__ import annotations
@@ -84,18 +85,29 @@ def skip(session: Session, flow_id: str, task: str, actor: Actor, reason: str) -
 
 
 def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
-    """Give a failed rollback up: let its claims go, give its reservation back; return the newest event.
+    """Give a flow up: let its claims go, give its reservation back; return the number of its newest event.
 
-    Raises: NotFound, InvalidState unless its rollback has failed.
+    It is one whose rollback has failed, or that goes on failing behind its point
+    of no return: whoever runs that one loses it.
+    Raises: NotFound, InvalidState for any other.
     """
-    row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "abandoned")
+    row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED, FlowState.RUNNING), "abandoned")
+    is_committed = row.committed_at is not None
+    if row.state == FlowState.RUNNING and not (is_committed and row.reason):
+        raise InvalidState(
+            f"Flow {flow_id} is running; only one whose rollback has failed, or that goes on failing after "
+            "its change was committed, can be abandoned."
+        )
+    if row.state == FlowState.RUNNING:
+        row.epoch += 1
+        session.flush()
     ledger.cancel(session, flow_id)
     why = (
         f"Flow {flow_id} ({row.operation}) was abandoned by {actor.user_id}: {as_sentence(reason)} "
         "The flow lists what it left."
     )
     for rows in ROWS_OF.values():
-        if _makes(row):
+        if _makes(row) and not is_committed:
             _discount(session, rows, row)
         _leave(session, rows, row, why)
     done = action("abandon", actor, reason)
@@ -117,12 +129,20 @@ class CancelRequest:
     seq: int | None
 
 
-def cancel(session: Session, flow_id: str, actor: Actor, reason: str) -> CancelRequest:
+def cancel(session: Session, flow_id: str, actor: Actor, reason: str, remedy: str = "") -> CancelRequest:
     """Write down that a running flow is to be undone.
 
-    Raises: NotFound, InvalidState if the flow has ended or is being undone already.
+    The flow's row decides between the cancel and the commit; ``remedy`` says what
+    to do when the commit was first.
+    Raises: NotFound, InvalidState if the flow has committed its operation, has
+    ended or is being undone already.
     """
     row = _locked(session, flow_id, CANCELLABLE, "cancelled")
+    if row.committed_at is not None:
+        raise InvalidState(
+            f"Flow {flow_id} can no longer be cancelled: {row.operation} of {row.resource_type} "
+            f"{row.resource_id} has committed its change. {remedy}".rstrip()
+        )
     row.cancel_reason = f"Cancelled by {actor.user_id}: {reason}"
     done = action("cancel", actor, reason)
     # The conductor that takes the flow up next records it, if the one that owns it now can not.
@@ -201,7 +221,10 @@ def _back_to_undoing(session: Session, row: Flow) -> None:
 
 
 def _locked(session: Session, flow_id: str, allowed: tuple[FlowState, ...], done: str) -> Flow:
-    row = session.execute(select(Flow).where(Flow.id == flow_id).with_for_update()).scalar_one_or_none()
+    statement = select(Flow).where(Flow.id == flow_id).with_for_update()
+    # What the session read before it had the lock may have changed since.
+    afresh = statement.execution_options(populate_existing=True)
+    row = session.execute(afresh).scalar_one_or_none()
     if row is None:
         raise NotFound(f"Flow {flow_id} could not be found.")
     if row.state not in allowed:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskflow import retry
+
+from cgflow.engine.supervisor import reason_from
 
 if TYPE_CHECKING:
     from cgflow.engine.run import Run
 
 FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 60.0
+_DOUBLINGS = 20
 
 
 class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
@@ -18,7 +21,8 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
 
     When they are used up the whole flow is undone, not only the part below:
     with TaskFlow's default the steps outside would stay done under a flow that
-    calls itself reverted.
+    calls itself reverted. Behind the point of no return nothing is undone: there
+    the steps are run again for as long as it takes, and the flow says why.
     """
 
     def __init__(self, name: str, attempts: int) -> None:
@@ -29,9 +33,21 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
         """Tie the retry to the run that owns its flow; its pauses end when the run is stopped."""
         self._run = run
 
-    def execute(self, history: Sequence[object], *_: object, **__: object) -> int:
+    def on_failure(self, history: Any, *args: object, **kwargs: object) -> str:
+        """Return what is to be done about a failure: run the steps again, or undo the flow."""
+        if self._run is not None and self._run.is_committed:
+            return str(retry.RETRY)
+        return str(super().on_failure(history, *args, **kwargs))
+
+    def execute(self, history: Any, *_: object, **__: object) -> int:
         """Wait before the second attempt and the later ones; return the attempt's number."""
         failed = len(history)
         if failed and self._run is not None:
-            self._run.pause(FIRST_PAUSE_S * 2 ** (failed - 1))
+            if failed >= self._attempts:
+                reason = reason_from(failure for _, failure in history.outcomes_iter(failed - 1))
+                self._run.show_reason(
+                    "Its change is committed, so it is not undone; what follows is retried until it is done. "
+                    f"Attempt {failed} failed: {reason}"
+                )
+            self._run.pause(min(FIRST_PAUSE_S * 2 ** min(failed - 1, _DOUBLINGS), LONGEST_PAUSE_S))
         return failed + 1

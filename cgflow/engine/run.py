@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,12 +13,17 @@ from sqlalchemy.orm import Session
 from taskflow import states
 
 from cgflow import records
+from cgflow.db.database import Database
+from cgflow.db.outage import is_away
 from cgflow.db.repositories import flow as flows
 from cgflow.engine.history import Recorder
+from cgflow.engine.masking import in_words
 from cgflow.engine.patience import patiently
 from cgflow.engine.writer import Owner, Row, Save, Writer
 from cgflow.errors import (
+    AlreadyCommitted,
     CancelRequested,
+    CgflowError,
     FenceLost,
     FlowCancelled,
     ServiceUnavailable,
@@ -25,6 +31,8 @@ from cgflow.errors import (
     StepInterrupted,
 )
 from cgflow.status import UNFINISHED, FlowState
+
+LOG = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -37,6 +45,8 @@ class Run:
     effect whose beginning nobody knows of, and which nobody would undo.
     So is the cancel flag: TaskFlow starts every member of an unordered flow
     although one has already failed; here the ones not begun are not begun.
+    And so is the point of no return: a flow that has committed its operation is
+    neither cancelled nor undone.
     """
 
     def __init__(
@@ -63,24 +73,37 @@ class Run:
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
         self._cancel_reason = flow.cancel_reason
+        self._committed = threading.Event()
+        if flow.committed_at is not None:
+            self._committed.set()
+        # The steps behind the point of no return, which a retry puts back to their beginning.
+        self.forward_only: frozenset[str] = frozenset()
 
     # What steps call
 
-    def before_execute(self, atom: str, *, is_cancellable: bool = True) -> None:
+    def before_execute(self, atom: str, *, is_commit: bool = False) -> None:
         """Wait until the step's beginning is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
         self._given_out.wait()
         if self._cancelled.is_set():
             if atom not in self._begun_at:
                 raise StepInterrupted("Not begun again, because another step had already failed.")
             raise FlowCancelled("Not begun, because another step had already failed.")
-        if self._cancel_reason is not None and is_cancellable:
-            raise CancelRequested(self._cancel_reason)
+        if self._is_cancelled and not is_commit:
+            raise CancelRequested(str(self._cancel_reason))
         self._tell_if_untold(atom, states.RUNNING)
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def before_revert(self, atom: str) -> None:
-        """Wait until the failure that calls for the undo is durable. Raises: FenceLost."""
+        """Wait until the failure that calls for the undo is durable.
+
+        Raises: FenceLost; CgflowError, which ends the ownership, rather than undo a committed flow.
+        """
         self._given_out.wait()
+        if self.is_committed and atom not in self.forward_only:
+            self.owner.lost = CgflowError(
+                f"Flow {self.flow.id} has committed its operation; step {atom} is not undone."
+            )
+            raise self.owner.lost
         self._tell_if_untold(atom, states.REVERTING)
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
@@ -125,13 +148,49 @@ class Run:
         """
         if self._stopping.is_set():
             raise ServiceUnavailable(f"The service stops; step {atom} goes on at the next start.")
-        if self._cancel_reason is not None:
-            raise CancelRequested(self._cancel_reason)
+        if self._is_cancelled:
+            raise CancelRequested(str(self._cancel_reason))
 
     def pause(self, seconds: float) -> None:
         """Wait between two attempts, unless there is no point in waiting any more."""
-        if self._cancel_reason is None:
+        if not self._is_cancelled:
             self._stopping.wait(seconds)
+
+    def commit(self, database: Database, work: Callable[[Database], None], *, heeds_cancel: bool) -> None:
+        """Do the work of the flow's commit, unless it has been done, whoever did it.
+
+        ``work`` is given a database in which its transaction begins with the
+        record of the commit. When it fails, the record tells whether the
+        transaction was committed all the same.
+        Raises: FenceLost, CancelRequested, whatever else the work raises.
+        """
+
+        def record(session: Session) -> None:
+            try:
+                flows.commit(session, self.flow.id, self.owner.epoch, heeds_cancel=heeds_cancel)
+            except FenceLost as lost:
+                self.owner.lost = self.owner.lost or lost
+                raise
+
+        if self.is_committed:
+            return
+        try:
+            work(database.guarded(record))
+        except AlreadyCommitted:
+            LOG.info("flow %s had committed its operation before", self.flow.id)
+        except Exception as error:
+            if self.owner.lost is not None or is_away(error) or not self._finds_committed(database):
+                raise
+            LOG.warning("flow %s has committed its operation, in spite of: %s", self.flow.id, error)
+        self._committed.set()
+
+    def _finds_committed(self, database: Database) -> bool:
+        with database.read() as session:
+            return flows.is_committed(session, self.flow.id)
+
+    def show_reason(self, reason: str) -> None:
+        """Show on the flow why it does not come to its end."""
+        self._writer.put(Save(self.owner, flow={"reason": in_words(reason)}))
 
     # What the engine calls
 
@@ -164,6 +223,16 @@ class Run:
         with self._telling:
             if self._recorder.state_of(None) in UNFINISHED:
                 self._writer.put(Save(self.owner, events=[self._recorder.note(detail)]))
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the flow has passed its point of no return."""
+        return self._committed.is_set()
+
+    @property
+    def _is_cancelled(self) -> bool:
+        """Whether a cancel came before the point of no return."""
+        return self._cancel_reason is not None and not self.is_committed
 
     @property
     def is_stopping(self) -> bool:
@@ -207,7 +276,12 @@ class Run:
             self._begun_at[atom] = self._writer.put(save)
 
     def _turn(self, state: str) -> list[Row]:
-        """Return the event by which an atom's new state turns the whole flow round, if it does."""
+        """Return the event by which an atom's new state turns the whole flow round, if it does.
+
+        A retry behind the point of no return does not: the flow is never being undone.
+        """
+        if self.is_committed:
+            return []
         is_reverting = self._recorder.state_of(None) == FlowState.REVERTING
         if state == states.REVERTING and not is_reverting:
             return [self._recorder.tell(None, FlowState.REVERTING)]

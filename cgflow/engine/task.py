@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from taskflow import task
 
+from cgflow.db.database import Database
+
 if TYPE_CHECKING:
     from cgflow.engine.run import Run
+
+_EXECUTE, _REVERT = "execute", "revert"
 
 
 class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is the one seam
@@ -27,16 +31,14 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     members of a group is made with ``member``, the symbols of that member, and
     has that one of them in brackets behind its name which ``key`` says. ``reads``
     tells for arguments under which other name their symbol stands in the story:
-    so one step serves two stories. One from which there is no way back is not
-    ``is_cancellable``: whoever cancels the flow by then comes too late, and it
-    goes on to its end. One that ``leaves_nothing`` made no more than what is let
+    so one step serves two stories. The step at which a story can no longer be
+    undone is a ``Commit``. One that ``leaves_nothing`` made no more than what is let
     go with the flow, such as a claim: it is never listed as left behind.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
     reads: ClassVar[Mapping[str, str]] = {}
-    is_cancellable: ClassVar[bool] = True
     leaves_nothing: ClassVar[bool] = False
 
     # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
@@ -60,7 +62,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
         the step begun again: the same as after a crash.
         """
         self._run = run
-        for phase in ("execute", "revert"):
+        for phase in (_EXECUTE, _REVERT):
             setattr(self, phase, self._patient(getattr(self, phase)))
 
     def check_wanted(self) -> None:
@@ -82,9 +84,46 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     def pre_execute(self) -> None:
         """Begin nothing before the intent is durable, and nothing after another step failed."""
         if self._run is not None:
-            self._run.before_execute(self.name, is_cancellable=self.is_cancellable)
+            self._run.before_execute(self.name)
 
     def pre_revert(self) -> None:
         """Undo nothing before the failure that calls for it is durable."""
         if self._run is not None:
             self._run.before_revert(self.name)
+
+
+class Commit(Task):
+    """The point of no return of a story: the step whose one write transaction commits the operation.
+
+    The engine has that transaction begin with a compare-and-set on the flow's
+    record (``committed_at``). So the rows and the record are committed together,
+    a cancel is recorded before the commit or refused after it, and a restart
+    decides by the record, whatever is stored of the step. A commit that is
+    recorded is not made again and has not failed, and no step before it is undone.
+
+    A story has one such step at most. What follows it has no undo and is retried
+    until it is done (``flows.segments.onward``). Every ``execute`` names
+    ``database``. One that only forgets what has gone does not ``heed`` a cancel:
+    there is nothing left to give back.
+    """
+
+    heeds_cancel: ClassVar[bool] = True
+    leaves_nothing = True
+
+    def bind(self, run: Run) -> None:
+        """Tie the step to the run that owns its flow, which makes the commit at most once."""
+        execute = self.execute
+
+        def commit(**symbols: Any) -> None:
+            def work(database: Database) -> None:
+                execute(**{**symbols, "database": database})
+
+            run.commit(symbols["database"], work, heeds_cancel=self.heeds_cancel)
+
+        setattr(self, _EXECUTE, commit)
+        super().bind(run)
+
+    def pre_execute(self) -> None:
+        """Begin, also when a cancel was asked for: the transaction decides between the two."""
+        if self._run is not None:
+            self._run.before_execute(self.name, is_commit=True)

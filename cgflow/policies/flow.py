@@ -13,7 +13,9 @@ RULES = [
     guard("flow:get_graph", READER, "Draw a flow.", "GET /flows/{flow_id}/graph"),
     guard("flow:retry", ADMIN, "Try a failed rollback again.", _ACTION),
     guard("flow:skip", ADMIN, "Declare a task undone whose undo failed.", _ACTION),
-    guard("flow:abandon", ADMIN, "Give a failed rollback up.", _ACTION),
+    guard(
+        "flow:abandon", ADMIN, "Give up a failed rollback, or what goes on failing after its commit.", _ACTION
+    ),
     guard("flow:cancel", ADMIN, "Have a running flow undone.", _ACTION),
     guard("flow:resume", ADMIN, "Take up a flow that stands still.", _ACTION),
 ]

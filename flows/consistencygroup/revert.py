@@ -3,8 +3,8 @@
 If that is wanted, a safety cgsnapshot is taken first. What the members held is
 kept aside, so a failure until then leaves them as they were: the safety
 cgsnapshot goes again, and the group is ``available`` with the reason why it was
-not put back. Forgetting what the members held is the point of no return: from
-there the operation goes forward, and the safety cgsnapshot stays in any case.
+not put back. From the point of no return, before what the members held is
+forgotten, the operation goes forward, and the safety cgsnapshot stays in any case.
 """
 
 from __future__ import annotations
@@ -36,6 +36,6 @@ def revert_consistencygroup(members: list[Member]) -> Flow:
             "consistencygroup.restored",
             *(kept if members else ()),
             restore.FinishRestore(),
-            restore.CommitRestored(),
+            restore.SettleGroup(),
         ),
     )

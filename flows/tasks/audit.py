@@ -11,7 +11,7 @@ from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.engine.supervisor import reason_from
-from cgflow.engine.task import Task
+from cgflow.engine.task import Commit, Task
 from cgflow.errors import InvalidState
 from cgflow.settings import Settings
 from cgflow.status import Status
@@ -19,7 +19,7 @@ from flows.asking import ask, expect_restore
 from flows.tasks.claim import Claim, Claims, Failures, release_others
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers, group_driver
-from flows.tasks.record import Commit
+from flows.tasks.record import CommitRecord
 from flows.tasks.restore import restoring_driver
 
 
@@ -111,26 +111,22 @@ class EndRestore(Task):
         expect_restore(drivers[host], restore_id, group_id, kept=False)
 
 
-class Release(Task):
+class Release(Commit):
     """Let the records go, as they are.
 
     Revert: they stay free: what was removed does not come back.
     """
 
     atom = "record.release"
+    heeds_cancel = False
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.write() as session:
             release_others(session, flow_id, claims)
 
 
-class CommitRepair(Commit):
-    """Write what the repair changes in the record, if anything, and let all go.
-
-    Revert: take it back into the flow's hold, as it was before.
-    """
-
-    atom = "record.commit"
+class CommitRepair(CommitRecord):
+    """Write what the repair changes in the record, if anything, and let all go."""
 
     def execute(
         self,
@@ -145,18 +141,3 @@ class CommitRepair(Commit):
             if columns:
                 ROWS_OF[resource_type].change(session, [resource_id], flow_id, **columns)
             release_others(session, flow_id, claims)
-
-    def revert(  # type: ignore[override]  # a step is called by the names in its signature
-        self,
-        database: Database,
-        flow_id: str,
-        resource_type: str,
-        resource_id: str,
-        claims: Claims,
-        former: Mapping[str, Any],
-        **_: object,
-    ) -> None:
-        super().revert(database, flow_id, claims)
-        if former:
-            with database.write() as session:
-                ROWS_OF[resource_type].change(session, [resource_id], flow_id, **former)

@@ -23,7 +23,7 @@ from flows.asking import ask, expect_no_volume, expect_volume
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import cloning_driver
 from flows.tasks.driver import CutGroup, DeleteSnapshot, Drivers, PrepareSnapshot
-from flows.tasks.record import Commit
+from flows.tasks.record import CommitRecord
 
 Copied = Mapping[str, dict[str, Any]]
 
@@ -122,10 +122,8 @@ class DropSource(DeleteSnapshot):
     reads = SOURCE
 
 
-class CommitCopy(Commit):
+class CommitCopy(CommitRecord):
     """Make the group and its volumes ``available``, created now, and let the source go."""
-
-    atom = "record.commit"
 
     def execute(
         self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: Copied

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from cgflow.db.database import Database
 from cgflow.db.repositories import consistencygroup, volume
 from cgflow.drivers.contract import Regrouping, StorageDriver, VolumeSpec
@@ -19,7 +17,7 @@ from cgflow.errors import FinalDriverError
 from cgflow.status import Status
 from flows.asking import ask, expect_member
 from flows.tasks.claim import Claims, release_others
-from flows.tasks.record import take_back
+from flows.tasks.record import CommitRecord
 
 Moves = Mapping[str, Mapping[str, Any]]
 
@@ -56,14 +54,8 @@ class MoveVolume(Task):
             expect_member(drivers[host], group_id, stays, is_undo=True)
 
 
-class CommitMembership(Task):
-    """Write who is a member now, and the group's new name and description; let all go.
-
-    Revert: take them back into the flow's hold, as they were before.
-    """
-
-    atom = "record.commit"
-    leaves_nothing = True
+class CommitMembership(CommitRecord):
+    """Write who is a member now, and the group's new name and description; let all go."""
 
     def execute(
         self,
@@ -75,30 +67,11 @@ class CommitMembership(Task):
         changes: dict[str, str],
     ) -> None:
         with database.write() as session:
-            _write(session, flow_id, moves, "to")
+            for group_id in {move["to"] for move in moves.values()}:
+                ids = [volume_id for volume_id, move in moves.items() if move["to"] == group_id]
+                volume.ROWS.change(session, ids, flow_id, consistencygroup_id=group_id)
             consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, **changes)
             release_others(session, flow_id, claims)
-
-    def revert(
-        self,
-        database: Database,
-        flow_id: str,
-        resource_id: str,
-        claims: Claims,
-        moves: Moves,
-        former: dict[str, str | None],
-        **_: object,
-    ) -> None:
-        with database.write() as session:
-            take_back(session, flow_id, claims)
-            _write(session, flow_id, moves, "from")
-            consistencygroup.ROWS.change(session, [resource_id], flow_id, **former)
-
-
-def _write(session: Session, flow_id: str, moves: Moves, end: str) -> None:
-    for group_id in {move[end] for move in moves.values()}:
-        ids = [volume_id for volume_id, move in moves.items() if move[end] == group_id]
-        volume.ROWS.change(session, ids, flow_id, consistencygroup_id=group_id)
 
 
 def _move(

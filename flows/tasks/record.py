@@ -1,7 +1,7 @@
 """Steps that make, finish and remove the records of what a flow works on.
 
-The commits are the last step of their stories. Each is one transaction: the
-reservation becomes usage, the things come to rest, and the claims go. So usage
+The commits are the points of no return of their stories. Each is one transaction:
+the reservation becomes usage, the things come to rest, and the claims go. So usage
 is the sum over the living rows at every moment, and whoever sees a thing
 ``available`` finds it free and counted.
 """
@@ -16,12 +16,11 @@ from sqlalchemy.orm import Session
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
-from cgflow.db.repositories.nouns import ROWS_OF
-from cgflow.engine.task import Task
+from cgflow.engine.task import Commit, Task
 from cgflow.quota import ledger
 from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.tasks.claim import Claims, forget, release_others, rest_of
+from flows.tasks.claim import Claims, check_held, forget, release_others, rest_of
 
 
 class CreateSnapshots(Task):
@@ -74,36 +73,22 @@ def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: l
         snapshot.ROWS.add(session, *rows)
 
 
-def take_back(session: Session, flow_id: str, claims: Claims) -> None:
-    """Take what a commit had let go back into the flow's hold, so that the steps above can be undone.
+class CommitRecord(Commit):
+    """Base of the commits that change records.
 
-    Raises: Busy if another operation has begun on it meanwhile; the undo then fails, visibly.
+    Revert: nothing was committed. Make sure of that: what was let go is used by
+    others, and the steps above must not be undone under them.
     """
-    for noun, ids in claims.items():
-        rows = ROWS_OF[noun]
-        things = rows.where(session, rows.model.id.in_(ids))
-        let_go = [thing.id for thing in things if thing.claimed_by != flow_id]
-        if let_go:
-            rows.claim(session, let_go, flow_id, None)
-
-
-class Commit(Task):
-    """Base of the commits.
-
-    Revert: take the things back into the flow's hold.
-    """
-
-    leaves_nothing = True
-
-    def revert(self, database: Database, flow_id: str, claims: Claims, **_: object) -> None:
-        with database.write() as session:
-            take_back(session, flow_id, claims)
-
-
-class CommitGroup(Commit):
-    """Make the group ``available``; its time of creation is that of its completion."""
 
     atom = "record.commit"
+
+    def revert(self, database: Database, flow_id: str, claims: Claims, **_: object) -> None:
+        with database.read() as session:
+            check_held(session, flow_id, claims)
+
+
+class CommitGroup(CommitRecord):
+    """Make the group ``available``; its time of creation is that of its completion."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
         with database.write() as session:
@@ -113,10 +98,8 @@ class CommitGroup(Commit):
             )
 
 
-class CommitVolume(Commit):
+class CommitVolume(CommitRecord):
     """Make the volume ``available``, and let go what it was made from."""
-
-    atom = "record.commit"
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
@@ -125,14 +108,8 @@ class CommitVolume(Commit):
             release_others(session, flow_id, claims)
 
 
-class CommitExtend(Task):
-    """Record the new size and let the volume rest again, ``in-use`` if it is attached.
-
-    Revert: take the volume back into the flow's hold, with its old size.
-    """
-
-    atom = "record.commit"
-    leaves_nothing = True
+class CommitExtend(CommitRecord):
+    """Record the new size and let the volume rest again, ``in-use`` if it is attached."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
         with database.write() as session:
@@ -140,19 +117,14 @@ class CommitExtend(Task):
             rest = rest_of(session, "volume", resource_id)
             volume.ROWS.settle(session, [resource_id], flow_id, rest, size=new_size)
 
-    def revert(
-        self, database: Database, flow_id: str, claims: Claims, resource_id: str, size: int, **_: object
-    ) -> None:
-        with database.write() as session:
-            take_back(session, flow_id, claims)
-            volume.ROWS.change(session, [resource_id], flow_id, size=size)
 
+class SettleVolume(Task):
+    """Make a volume ``available`` again whose record stays as it was, and let go what was held for it.
 
-class CommitChange(Commit):
-    """Make a volume ``available`` again whose record stays as it was, and let go what was held for it."""
+    Revert: nothing comes back. It stands behind the point of no return.
+    """
 
     atom = "record.commit"
-    is_cancellable = False
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
@@ -160,14 +132,8 @@ class CommitChange(Commit):
             release_others(session, flow_id, claims)
 
 
-class CommitRetype(Task):
-    """Record the new type, for which the quota is counted from now on.
-
-    Revert: take the volume back into the flow's hold, with its old type.
-    """
-
-    atom = "record.commit"
-    leaves_nothing = True
+class CommitRetype(CommitRecord):
+    """Record the new type, for which the quota is counted from now on."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str, volume_type_ids: list[str]) -> None:
         with database.write() as session:
@@ -175,24 +141,9 @@ class CommitRetype(Task):
             (new_type,) = volume_type_ids
             volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, volume_type_id=new_type)
 
-    def revert(
-        self,
-        database: Database,
-        flow_id: str,
-        claims: Claims,
-        resource_id: str,
-        old_type_id: str | None,
-        **_: object,
-    ) -> None:
-        with database.write() as session:
-            take_back(session, flow_id, claims)
-            volume.ROWS.change(session, [resource_id], flow_id, volume_type_id=old_type_id)
 
-
-class CommitSnapshot(Commit):
+class CommitSnapshot(CommitRecord):
     """Make a copy that stands alone ``available``, and let its volume go."""
-
-    atom = "record.commit"
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
@@ -203,10 +154,8 @@ class CommitSnapshot(Commit):
             release_others(session, flow_id, claims)
 
 
-class CommitCgsnapshot(Commit):
+class CommitCgsnapshot(CommitRecord):
     """Make the cgsnapshot and every member's copy ``available``, and let the group go."""
-
-    atom = "record.commit"
 
     def execute(
         self,
@@ -227,14 +176,14 @@ class CommitCgsnapshot(Commit):
             release_others(session, flow_id, claims)
 
 
-class Destroy(Task):
+class Destroy(Commit):
     """Delete the records and give back what they counted, in one transaction.
 
     Revert: nothing comes back. What was deleted stays so.
     """
 
     atom = "record.destroy"
-    is_cancellable = False
+    heeds_cancel = False
 
     def execute(
         self, database: Database, settings: Settings, flow_id: str, claims: Claims, deleting: list[str]

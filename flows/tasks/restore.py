@@ -7,14 +7,13 @@ from typing import Any
 from cgflow.db.database import Database
 from cgflow.db.repositories import consistencygroup, volume
 from cgflow.drivers.contract import Restoring, SnapshotSpec
-from cgflow.engine.task import Task
+from cgflow.engine.task import Commit, Task
 from cgflow.errors import FinalDriverError
 from cgflow.status import Status
 from flows.asking import ask, expect_restore
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers
-from flows.tasks.record import Commit
 
 
 def restoring_driver(drivers: Drivers, host: str) -> Restoring:
@@ -53,20 +52,19 @@ class Restore(Task):
         expect_restore(drivers[host], flow_id, group_id, kept=False)
 
 
-class LeaveWayBack(Task):
-    """Stand between what can be undone and what goes forward, and have no effect.
+class LeaveWayBack(Commit):
+    """Record that what the volumes held is going to be forgotten, and have no other effect.
 
-    Revert: make sure that there is a way back, and that what the volumes held is
-    still kept aside. When it is gone, for it was forgotten and what had to follow
-    failed for good, the undo fails: the volumes hold the snapshots' content, and
-    whoever skips this step says that he knows.
+    Revert: make sure that what the volumes held is still kept aside. A flow of an
+    earlier release may have forgotten it already; its undo then fails: the volumes
+    hold the snapshots' content, and whoever skips this step says that he knows.
     """
 
     atom = "driver.leave_way_back"
-    leaves_nothing = True
 
-    def execute(self) -> None:
-        """Do nothing: it was looked for when it was made."""
+    def execute(self, database: Database) -> None:
+        with database.write():
+            pass  # The engine records the commit in it.
 
     def revert(self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, **_: Any) -> None:
         if flow_id not in ask(drivers[host].inventory, group_id).restores:
@@ -77,13 +75,12 @@ class LeaveWayBack(Task):
 
 
 class FinishRestore(Task):
-    """Forget what the volumes held before: the point of no return.
+    """Forget what the volumes held before.
 
     Revert: nothing comes back.
     """
 
     atom = "driver.finish_restore"
-    is_cancellable = False
 
     def execute(
         self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
@@ -92,11 +89,13 @@ class FinishRestore(Task):
         expect_restore(drivers[host], flow_id, group_id, kept=False)
 
 
-class CommitRestored(Commit):
-    """Make a group and its members ``available`` again, and let go what they were put back to."""
+class SettleGroup(Task):
+    """Make a group and its members ``available`` again, and let go what they were put back to.
+
+    Revert: nothing comes back. It stands behind the point of no return.
+    """
 
     atom = "record.commit"
-    is_cancellable = False
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:

@@ -140,7 +140,6 @@ class KeepSafety(Task):
     """
 
     atom = "record.keep_safety"
-    is_cancellable = False
 
     def execute(
         self,

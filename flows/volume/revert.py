@@ -1,8 +1,8 @@
 """Put a volume back to one of its snapshots.
 
 What the volume held is kept aside first, so a failure until then leaves the
-volume as it was, with the reason why it was not put back. Forgetting what it
-held is the point of no return: from there the operation goes forward.
+volume as it was, with the reason why it was not put back. From the point of no
+return, before what it held is forgotten, the operation goes forward.
 """
 
 from __future__ import annotations
@@ -20,5 +20,5 @@ def revert_volume() -> Flow:
         claim.ClaimForChange(),
         restore.Restore(),
         restore.LeaveWayBack(),
-        onward("volume.restored", restore.FinishRestore(), record.CommitChange()),
+        onward("volume.restored", restore.FinishRestore(), record.SettleVolume()),
     )

@@ -18,7 +18,7 @@ ITEM = {
 }
 DETAIL = {
     *("tasks", "summary", "actions", "leftovers", "removed", "skipped", "cancel_reason", "undo_attempts"),
-    "undo_at",
+    *("committed_at", "undo_at"),
 }
 TASK = {
     *("name", "state", "updated_at", "attempts", "started_at", "ended_at", "execution", "duration_ms"),

@@ -170,8 +170,8 @@ def test_a_stale_owner_does_nothing_more(
     assert state is (FlowState.REVERTED if failing else FlowState.SUCCESS)
 
 
-# The new owner has let everything go when the stale one comes to take it back, for an undo that is over.
-LATE = ("cgsnapshot.create", ("record.commit", "revert", "before"))
+# The new owner has let everything go when the stale one comes to give back the quota of an undo that is over.
+LATE = ("cgsnapshot.create", ("quota.reserve", "revert", "before"))
 
 
 def test_a_stale_step_cannot_write_by_itself(

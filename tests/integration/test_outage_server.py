@@ -41,7 +41,7 @@ UNDOING = [
     ("cgsnapshot.create", Point("claim.create", "revert", "before")),
     ("volume.create", Point("placement.schedule", "revert", "after")),
 ]
-LAST = Point("record.commit", "execute", "after")
+LAST = Point("record.commit", "execute", "before")
 
 
 @pytest.fixture(scope="module")

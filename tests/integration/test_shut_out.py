@@ -223,7 +223,7 @@ def test_a_retry_shuts_nobody_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> 
     two.faults.order(Fault("delete_volume", "final"))
     with held(monkeypatch) as steps, two.service() as old:
         old.type()
-        steps.order(lambda point: point == Point("record.commit", "execute", "after"))
+        steps.order(lambda point: point == Point("record.commit", "execute", "before"))
         accepted = old.accept_volume()
         assert old.finish(accepted).state is FlowState.ROLLBACK_FAILED
         steps.stop()

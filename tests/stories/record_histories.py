@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import retry
 from cgflow.engine.definition import Definition
 from tests.architecture.file_sizes import ROOT
+from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import HOST, World
@@ -50,7 +52,7 @@ History = dict[str, Any]
 
 
 class Recording(Sabotage):
-    """Takes the picture in the middle; to have the flow undone, the last step with a way back fails."""
+    """Takes the picture in the middle; to have the flow undone, its point of no return fails."""
 
     def __init__(self, phase: str, fails_at: str) -> None:
         super().__init__()
@@ -76,17 +78,17 @@ class Recording(Sabotage):
             self._steps = sum(1 for _ in _tasks(graph))
             return graph
 
-        return Definition(real.version, build)
+        return replace(real, build=build)
 
     def meet(self, point: Point) -> None:
         """Count what is done; in the middle keep what is on disk."""
-        if self._world is None or point.when == "before":
+        if self._world is None:
+            return
+        if self._phase == UNDONE and (point.atom, point.phase) == (self._fails_at, "execute"):
+            raise Injected(f"injected at {point}")
+        if point.when == "before" or (self._phase == UNDONE and point.phase == "execute"):
             return
         self._done[point.phase] += 1
-        if self._phase == UNDONE and point.phase == "execute":
-            if point.atom == self._fails_at or point.atom.startswith("record.destroy"):
-                raise Injected(f"injected at {point}")
-            return
         # On the way there the backend has been changed by then, on the way back some of it is left.
         middle = (2 * self._steps + 2) // 3 if self._phase == FORWARD else max(1, self._steps // 2)
         if self.at is None and self._done[point.phase] == middle:
@@ -115,7 +117,7 @@ def exported(database: Database) -> dict[str, list[dict[str, Any]]]:
 
 def record(operation: str, phase: str, folder: Path) -> History:
     """Play an operation in a new world and return what was on disk in the middle of it."""
-    recording = Recording(phase, SCRIPTS[operation].undone_at)
+    recording = Recording(phase, turning_step(operation))
     with _world(recording, folder) as world:
         target = SCRIPTS[operation].arrange(world)
         recording.arm(world)

@@ -28,8 +28,7 @@ class Script:
     """``arrange`` makes what the operation needs and returns its id; ``act`` asks for the operation.
 
     ``forward`` operations have no way back once begun: they end finished. ``deletes``: what they
-    were asked for is then gone. ``calls_driver``: the backend has a part in it. ``undone_at``: the
-    last step from which there is a way back; those after it are tried again until they are done.
+    were asked for is then gone. ``calls_driver``: the backend has a part in it.
     ``mends``: what is arranged is drift, of which an audit tells until the operation has succeeded.
     """
 
@@ -38,7 +37,6 @@ class Script:
     forward: bool = False
     deletes: bool = False
     calls_driver: bool = True
-    undone_at: str = "record.commit"
     mends: bool = False
 
     def start(self, world: World) -> Start:
@@ -49,11 +47,6 @@ class Script:
         """Return what is wrong with it after the operation, but for what was and has not been mended."""
         left = [fault for fault in start.faults if not (is_done and target in fault)]
         return [fault for fault in world.faults() if fault not in left]
-
-    @property
-    def turns(self) -> bool:
-        """Whether it can be undone at first, and only goes forward from some step on."""
-        return self.undone_at != "record.commit"
 
 
 def _group(world: World) -> str:
@@ -186,9 +179,7 @@ def _remove_orphan(world: World, volume_id: str) -> Accepted:
 
 SCRIPTS: dict[str, Script] = {
     "audit.conform": Script(_displaced, _make_place, mends=True),
-    "audit.remove": Script(
-        _orphan, _remove_orphan, forward=True, deletes=True, undone_at="record.release", mends=True
-    ),
+    "audit.remove": Script(_orphan, _remove_orphan, forward=True, deletes=True, mends=True),
     "cgsnapshot.create": Script(_group, lambda world, group: world.accept_cgsnapshot(group)),
     "cgsnapshot.delete": Script(
         _cgsnapshot, lambda world, cgsnapshot: world.delete_cgsnapshot(cgsnapshot), forward=True, deletes=True
@@ -204,7 +195,6 @@ SCRIPTS: dict[str, Script] = {
     "consistencygroup.revert": Script(
         _older_cgsnapshot,
         lambda world, cgsnapshot: world.revert_group(cgsnapshot, safety="before the revert"),
-        undone_at="driver.leave_way_back",
     ),
     "snapshot.create": Script(_member, lambda world, volume: world.accept_snapshot(volume)),
     "snapshot.delete": Script(
@@ -215,7 +205,6 @@ SCRIPTS: dict[str, Script] = {
         slow_volume,
         lambda world, volume: world.compact(volume),
         forward=True,
-        undone_at="driver.compact_volume",
     ),
     "volume.create": Script(_group, lambda world, group: world.accept_volume(group)),
     "volume.create_from_snapshot": Script(
@@ -235,6 +224,5 @@ SCRIPTS: dict[str, Script] = {
     "volume.revert": Script(
         _older_snapshot,
         lambda world, snapshot: world.revert(_volume_of(world, snapshot), snapshot),
-        undone_at="driver.leave_way_back",
     ),
 }

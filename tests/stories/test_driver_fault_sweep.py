@@ -21,6 +21,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import operate
 from flows.acceptance import Accepted
+from tests.stories.points_of_no_return import has_steps_behind, turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support.driver_faults import Failing, Recording, at_once, check_end, failings
 from tests.support.qsd import Bench, require_qsd
@@ -36,7 +37,7 @@ FORWARD = [name for name in CALLING if SCRIPTS[name].forward]
 
 def last(operation: str) -> Point:
     """What fails so that everything is undone."""
-    return Point(SCRIPTS[operation].undone_at, "execute", "after")
+    return Point(turning_step(operation), "execute", "before")
 
 
 # Calls that only look: a false answer from one of these hides nothing, for the effect is there.
@@ -121,7 +122,7 @@ def expected(operation: str, failing: Failing) -> tuple[FlowState, ...]:
     if failing.kind == "lie" and (operation, failing.call) in PERHAPS_HARMLESS_LIES:
         return (FlowState.REVERTED, FlowState.SUCCESS)
     # Before its turn it is undone, after it it goes on; either way the world has to be right.
-    return (FlowState.REVERTED, FlowState.SUCCESS) if SCRIPTS[operation].turns else (FlowState.REVERTED,)
+    return (FlowState.REVERTED, FlowState.SUCCESS) if has_steps_behind(operation) else (FlowState.REVERTED,)
 
 
 def is_refused(failing: Failing) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import text
 
 from cgflow.db.database import Database
-from cgflow.db.repositories import flow as flows
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import UNFINISHED, FlowState
@@ -20,7 +19,7 @@ from flows.acceptance import Accepted
 from flows.catalog import OPERATIONS
 from tests.stories.record_histories import FORWARD, HISTORIES, PHASES, History, exported, record
 from tests.stories.scripts import SCRIPTS
-from tests.support.world import World, world
+from tests.support.world import World, until_noted, world
 
 RECORDED = sorted(HISTORIES.glob("*/*.json"))
 # What is written about a flow when it is taken up and refused; all the rest stays.
@@ -111,18 +110,7 @@ def test_one_that_does_not_fit_is_refused_and_left_untouched(
             [{name: row[name] for name in was[0]} for row in after[table]] == was if was else not after[table]
         )
     (kept,) = [row for row in after["flows"] if row["id"] == history["flow_id"]]
-    assert {key for key in kept if kept[key] != left[key]} <= NOTED
-
-
-def until_noted(w: World, flow_id: str) -> str:
-    """Return the reason why a flow stands still, once it is told."""
-    for _ in range(600):
-        with w.database.read() as session:
-            reason = flows.get(session, flow_id, None).reason
-        if reason:
-            return reason
-        w.desk.watch.wait(flow_id, 9999, 0.05)
-    raise AssertionError(f"flow {flow_id} was not refused")
+    assert {key for key in left if kept[key] != left[key]} <= NOTED
 
 
 def test_the_recorder_records_what_is_stored_here(tmp_path: Path) -> None:

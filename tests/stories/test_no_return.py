@@ -8,14 +8,21 @@ import pytest
 
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import conductor
+from cgflow.errors import InvalidState
 from cgflow.status import FlowState
 from flows import operate, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.content import NEW, OLD
-from tests.support.sabotage import sabotaged
-from tests.support.world import CALLER, World, world
+from tests.support.sabotage import Point, sabotaged
+from tests.support.world import CALLER, World, until_noted, world
+
+
+class Forgetful(list[Point]):
+    """Remembers no failure, so that the same point fails again."""
+
+    def append(self, point: Point) -> None:
+        """Forget it."""
 
 
 def cancelled_in(w: World, faults: Faults, accepted: Accepted) -> FlowState:
@@ -42,39 +49,60 @@ def test_a_delete_of_which_all_is_gone_is_done(tmp_path: Path, call: str, is_lat
         assert (w.faults(), len(w.all("consistencygroup"))) == ([], 0 if is_late else 1)
 
 
-@pytest.mark.parametrize(("call", "is_late"), [("restore", False), ("finish_restore", True)])
 @pytest.mark.parametrize("operation", ["consistencygroup.revert", "volume.revert"])
-def test_what_is_put_back_by_then_stays_so(tmp_path: Path, operation: str, call: str, is_late: bool) -> None:
+def test_what_is_not_yet_put_back_for_good_is_given_back(tmp_path: Path, operation: str) -> None:
     faults = Faults()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS[operation].arrange(w)
-        faults.order(Fault(call, "hang", when="after"))
-        state = cancelled_in(w, faults, SCRIPTS[operation].act(w, target))
-        assert state is (FlowState.SUCCESS if is_late else FlowState.REVERTED)
-        assert (w.faults(), (OLD if is_late else NEW) in held(w)) == ([], True)
+        faults.order(Fault("restore", "hang", when="after"))
+        assert cancelled_in(w, faults, SCRIPTS[operation].act(w, target)) is FlowState.REVERTED
+        assert (w.faults(), NEW in held(w)) == ([], True)
 
 
-@pytest.mark.parametrize("gives_up", ["skip", "abandon"])
-def test_a_safety_cgsnapshot_survives_whoever_gives_up_what_cannot_be_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gives_up: str
+@pytest.mark.parametrize("operation", ["consistencygroup.revert", "volume.revert"])
+def test_what_is_put_back_for_good_is_not_cancelled(tmp_path: Path, operation: str) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        target = SCRIPTS[operation].arrange(w)
+        faults.order(Fault("finish_restore", "hang", when="before"))
+        accepted = SCRIPTS[operation].act(w, target)
+        with pytest.raises(InvalidState, match="committed its change"):
+            cancelled_in(w, faults, accepted)
+        faults.release()
+        assert w.finish(accepted).state is FlowState.SUCCESS
+        assert (w.faults(), OLD in held(w)) == ([], True)
+
+
+def test_what_cannot_be_finished_is_given_up_and_its_safety_cgsnapshot_survives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     monkeypatch.setattr(segments, "PERSISTENCE_ATTEMPTS", 1)
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS["consistencygroup.revert"].arrange(w)
-        sabotage.order(lambda point: point.atom == "record.commit" and point.phase == "execute")
+        running = [flow.id for flow in w.all("cgsnapshot")]
+        # It fails each time, not once.
+        sabotage.fired = Forgetful()
+        sabotage.wanted = lambda point: point == Point("record.commit", "execute", "before")
         accepted = SCRIPTS["consistencygroup.revert"].act(w, target)
-        flow = w.finish(accepted)
-        assert flow.state is FlowState.ROLLBACK_FAILED
+        assert "injected" in until_noted(w, accepted.flow_id)
+        operate.abandon(w.desk, CALLER, accepted.flow_id, reason="I know")
+        assert w.finish(accepted).state is FlowState.ABANDONED
         sabotage.stop()
-        assert "driver.leave_way_back" in str(flow.leftovers)
-        if gives_up == "skip":
-            operate.skip(w.desk, CALLER, accepted.flow_id, task="driver.leave_way_back", reason="I know")
-            assert w.finish(accepted).state is FlowState.REVERTED
-        else:
-            operate.abandon(w.desk, CALLER, accepted.flow_id, reason="I know")
-        (safety,) = [one for one in w.all("cgsnapshot") if one.id != target]
+        (safety,) = [one for one in w.all("cgsnapshot") if one.id not in running]
         assert safety.status == "available"
         assert (w.faults(), held(w)) == ([], {OLD})
         w.make(w.revert_group(safety.id))
         assert held(w) == {NEW}
+
+
+def test_a_flow_that_goes_on_is_not_given_up(tmp_path: Path) -> None:
+    faults = Faults()
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        target = SCRIPTS["volume.revert"].arrange(w)
+        faults.order(Fault("finish_restore", "hang", when="before"))
+        accepted = SCRIPTS["volume.revert"].act(w, target)
+        assert faults.await_fired(1, 10)
+        with pytest.raises(InvalidState, match="goes on failing"):
+            operate.abandon(w.desk, CALLER, accepted.flow_id, reason="too slow")
+        faults.release()
+        assert w.finish(accepted).state is FlowState.SUCCESS

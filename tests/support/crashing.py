@@ -23,16 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 import flows.service
 from cgflow import config
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.repositories import flow as rows
+from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.faults import with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import conductor, retry, supervisor
-from cgflow.status import FlowState
+from cgflow.engine import conductor, rescue, retry, supervisor
+from cgflow.errors import InvalidState
+from cgflow.status import UNFINISHED, FlowState
 from flows import operate, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
@@ -48,8 +51,8 @@ DEADLINE_S = 120
 class Job:
     """What a process is to do in a folder that holds a state.
 
-    ``kill_at`` is the moment at which it dies (None: it lives), counted among those
-    of the phase ``kill_in`` if that is set. ``failing`` are points of steps that fail
+    ``kill_at`` is the moment at which it dies (None: it lives), counted among those of
+    the phase ``kill_in`` or of the kind ``kill_on`` if that is set. ``failing`` are points of steps that fail
     each time. ``known`` are the flows that were there before. ``broken`` takes a
     safeguard of the engine away: the control of the sweep itself. ``orderly``: one flow
     and one step at a time, so that moments come in the same order each time.
@@ -62,6 +65,7 @@ class Job:
     known: tuple[str, ...]
     kill_at: int | None = None
     kill_in: str | None = None
+    kill_on: str | None = None
     failing: tuple[tuple[str, str, str], ...] = ()
     broken: bool = False
     orderly: bool = False
@@ -154,7 +158,7 @@ def alone(job: Job) -> Iterator[Moments]:
     logging.basicConfig(filename=folder / "log", level=logging.WARNING)
     with (folder / "stacks").open("w") as stacks:
         faulthandler.dump_traceback_later(DEADLINE_S - 10, file=stacks)
-        yield Moments(folder / "killed", job.kill_at, job.kill_in)
+        yield Moments(folder / "killed", job.kill_at, job.kill_in, job.kill_on)
         faulthandler.cancel_dump_traceback_later()
 
 
@@ -162,6 +166,40 @@ def history_on_disk(job: Job) -> dict[str, Told]:
     """Return what the job's database tells of every flow but the known ones, without moments."""
     with closing(Database(database_url(job))) as database:
         return told(database, job.known)
+
+
+def cancel(job: Job) -> bool:
+    """Cancel what the process that died has left unfinished; return whether that was accepted."""
+    with _left(job) as (session, flow_ids):
+        try:
+            for flow_id in flow_ids:
+                rescue.cancel(session, flow_id, rescue.Actor("user", "req-1"), "a change of mind")
+        except InvalidState:
+            return False
+        return bool(flow_ids)
+
+
+def is_committed(job: Job) -> bool:
+    """Return whether the process that died has left a flow behind its point of no return.
+
+    That is what the flow records, or what the rows show: the flow runs, and nothing is held for it.
+    """
+    with _left(job) as (session, flow_ids):
+        for flow_id in flow_ids:
+            flow = rows.get(session, flow_id, None)
+            claims: Any = flow.symbols["claims"]
+            things = [one for noun, ids in claims.items() for one in ROWS_OF[noun].ever(session, ids)]
+            is_let_go = bool(things) and all(one.claimed_by != flow_id for one in things)
+            if flow.committed_at is not None or (is_let_go and flow.state is FlowState.RUNNING):
+                return True
+    return False
+
+
+@contextmanager
+def _left(job: Job) -> Iterator[tuple[Session, list[str]]]:
+    with closing(Database(database_url(job))) as database, database.write() as session:
+        unfinished = (Flow.id.not_in(job.known), Flow.state.in_(UNFINISHED))
+        yield session, list(session.scalars(select(Flow.id).where(*unfinished)))
 
 
 def database_url(job: Job) -> str:

@@ -25,6 +25,7 @@ from sqlalchemy import select
 
 from cgflow.db.models import Flow
 from cgflow.drivers.memory.driver import MemoryDriver
+from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support import crashing
 from tests.support.crashing import DEADLINE_S, Job
@@ -34,6 +35,7 @@ from tests.support.world import world
 Found = dict[str, Any]
 Point = tuple[str, str, str]
 AnyJob = TypeVar("AnyJob", bound=Job)
+BEFORE_COMMIT, AFTER_COMMIT = "before commit by step", "after commit by step"
 WORKERS = max(2, os.cpu_count() or 2)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -48,6 +50,8 @@ class Case:
     ``once``: they fail in the first process only. ``stuck``: the undo itself
     fails in all of them, and one more has it tried again when all is well.
     ``broken``: the engine lacks a safeguard, so that something must be wrong.
+    ``cancelled``: a cancel is asked for when the first process is gone. ``kill_on``:
+    the kind of moment that is counted.
     """
 
     kills: tuple[int, ...]
@@ -55,21 +59,29 @@ class Case:
     once: bool = False
     stuck: bool = False
     broken: bool = False
+    cancelled: bool = False
+    kill_on: str | None = None
 
     def __str__(self) -> str:
-        how = ["once"] * self.once + ["stuck"] * self.stuck
-        return "-".join([*map(str, self.kills), *(point[0] for point in self.failing), *how])
+        how = ["once"] * self.once + ["stuck"] * self.stuck + ["cancelled"] * self.cancelled
+        on = [self.kill_on] if self.kill_on else []
+        return "-".join([*map(str, self.kills), *(point[0] for point in self.failing), *how, *on])
 
 
 @dataclass
 class Outcome:
-    """Where the processes of a case died, what was wrong afterwards, and the moments of one that lived."""
+    """Where the processes of a case died, what was wrong afterwards, and the moments of one that lived.
+
+    ``is_committed``: one of them died behind the point of no return. ``is_cancelled``: a cancel was accepted.
+    """
 
     case: Case
     killed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     state: str | None = None
     moments: list[str] = field(default_factory=list)
+    is_committed: bool = False
+    is_cancelled: bool = False
 
     def met(self, number: int) -> bool:
         """Whether so many processes have died."""
@@ -81,6 +93,7 @@ class Outcome:
         killed, found = Path(job.folder) / "killed", Path(job.folder) / "found.json"
         if dies and code == -signal.SIGKILL and killed.exists():
             self.killed.append(str(Death.taken(killed)))
+            self.is_committed = self.is_committed or crashing.is_committed(job)
             return None
         if code != 0:
             self.problems.append(f"the process ended with {code}, see {job.folder}")
@@ -100,16 +113,22 @@ class Prepared:
     finished: Found
     steps: tuple[str, ...]
     forward: bool
-    undone_at: str
+    moments: tuple[str, ...]
 
     @property
     def late(self) -> Point:
-        """The last step with a way back, failing after its effect: everything has to be undone."""
-        return (self._undoable[-1], "execute", "after")
+        """The point of no return, failing before its effect: everything has to be undone."""
+        return (self._undoable[-1], "execute", "before")
+
+    @property
+    def commit(self) -> int:
+        """Which commit by a step is that of the point of no return, counted from one."""
+        begun = self.moments.index(f"after commit of {turning_step(self.job.operation)} RUNNING")
+        return 1 + self.moments[:begun].count(AFTER_COMMIT)
 
     @property
     def _undoable(self) -> tuple[str, ...]:
-        return self.steps[: self.steps.index(self.undone_at) + 1]
+        return self.steps[: self.steps.index(turning_step(self.job.operation)) + 1]
 
     @property
     def member(self) -> Point | None:
@@ -126,27 +145,35 @@ class Prepared:
         """Run a case on a copy of the state. The copy is kept if something is wrong."""
         outcome = Outcome(case)
         folder = Path(self.job.folder).parent / f"{self.job.operation} {case}"
-        job = replace(_copied(self.job, folder), failing=case.failing, broken=case.broken)
+        job = replace(
+            copied(self.job, folder), failing=case.failing, broken=case.broken, kill_on=case.kill_on
+        )
         acts = (crashing.act, *(crashing.resume for _ in case.kills))
         for number, (act, kill_at) in enumerate(zip(acts, (*case.kills, None), strict=True)):
             found = outcome.meet(act, replace(job, kill_at=kill_at), number < len(case.kills))
             if case.once:
                 job = replace(job, failing=())
+            if case.cancelled and number == 0 and outcome.met(1):
+                outcome.is_cancelled = crashing.cancel(job)
             if not outcome.met(number + 1):
                 # It met no kill, so that it came to its end, and who comes next finds all done.
                 break
         if found is not None:
-            outcome.problems += self._differences(found, case)
+            outcome.problems += self._differences(found, case, outcome)
             if case.stuck and found["states"] == ["rollback_failed"]:
                 mended = outcome.meet(crashing.mend, replace(job, failing=()), dies=False)
                 outcome.problems += (
-                    [] if mended is None else self._differences(mended, replace(case, stuck=False))
+                    [] if mended is None else self._differences(mended, replace(case, stuck=False), outcome)
                 )
         if not outcome.problems:
             shutil.rmtree(folder)
         return outcome
 
-    def _differences(self, found: Found, case: Case) -> Iterator[str]:
+    def _differences(self, found: Found, case: Case, outcome: Outcome) -> Iterator[str]:
+        if outcome.is_committed and found["states"] != ["success"]:
+            yield "it was behind its point of no return, and did not succeed"
+        if outcome.is_committed and outcome.is_cancelled:
+            yield "it was behind its point of no return, and its cancel was accepted"
         now, known = found["portrait"], set(self.before["things"])
         unchanged, finished = now == self.before, general(now, known) == general(self.finished, known)
         match found["states"]:
@@ -158,8 +185,10 @@ class Prepared:
                     yield f"it succeeded, and left {_unlike(now, self.finished)}"
                 if case.failing and not case.once:
                     yield "it succeeded although a step always fails"
+                if outcome.is_cancelled and not self.forward:
+                    yield "it succeeded although its cancel was accepted"
             case ["reverted"]:
-                if not case.failing:
+                if not case.failing and not outcome.is_cancelled:
                     yield "it was undone although nothing failed"
                 if case.stuck:
                     yield "it was undone although an undo always fails"
@@ -183,14 +212,13 @@ def prepare(operation: str, base: Path) -> Prepared:
         with w.database.read() as session:
             known = tuple(session.scalars(select(Flow.id)))
     job = Job(str(folder), operation, target, known)
-    played = _copied(job, base / "played")
+    played = copied(job, base / "played")
     code = process_of(crashing.act, played)
     assert code == 0, f"{operation} could not be played: {code}, see {played.folder}"
     found = json.loads((Path(played.folder) / "found.json").read_text())
     assert (found["problems"], found["states"]) == ([], ["success"]), found
     steps = tuple(found["steps"])
-    undone_at = steps[-1] if script.forward else script.undone_at
-    return Prepared(job, before, found["portrait"], steps, script.forward, undone_at)
+    return Prepared(job, before, found["portrait"], steps, script.forward, tuple(found["moments"]))
 
 
 def sweep(prepared: Prepared, cases: Iterable[Case]) -> Iterator[Outcome]:
@@ -233,7 +261,8 @@ def _unlike(now: Found, other: Found) -> str:
     return "; ".join(parts)
 
 
-def _copied(job: Job, folder: Path) -> Job:
+def copied(job: Job, folder: Path) -> Job:
+    """Return the job with a copy of its state in another folder."""
     shutil.copytree(job.folder, folder)
     copied = replace(job, folder=str(folder))
     (folder / "job.json").write_text(json.dumps(asdict(copied)))

@@ -75,13 +75,16 @@ class Death:
 class Moments:
     """Counts the moments since ``arm``, and ends the process at the n-th. ``file`` tells which that was.
 
-    With ``kill_in`` only the moments of that phase count.
+    With ``kill_in`` only the moments of that phase count, with ``kill_on`` those of that kind.
     """
 
-    def __init__(self, file: Path, kill_at: int | None, kill_in: str | None = None) -> None:
+    def __init__(
+        self, file: Path, kill_at: int | None, kill_in: str | None = None, kill_on: str | None = None
+    ) -> None:
         self._file = file
         self._kill_at = kill_at
         self._kill_in = kill_in
+        self._kill_on = kill_on
         self._lock = threading.Lock()
         self._armed = False
         self._counted = 0
@@ -102,7 +105,7 @@ class Moments:
         place = _place()
         with self._lock:
             self.met.append(what)
-            self._counted += self._kill_in in (None, place.phase)
+            self._counted += self._kill_in in (None, place.phase) and self._kill_on in (None, what)
             if self._counted == self._kill_at:
                 self._file.write_text(json.dumps(asdict(Death(what, place.phase, place.resumed))))
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -62,7 +62,7 @@ class Sabotage:
                 self._wrap_all(node)
             return graph
 
-        return Definition(real.version, build)
+        return replace(real, build=build)
 
     def _wrap_all(self, node: Any) -> None:
         if isinstance(node, Flow):

@@ -13,7 +13,7 @@ from pathlib import Path
 from cgflow.client.client import Client
 from cgflow.drivers.qsd.statedir import StateDir
 
-READY_S = 60
+READY_S = 180
 
 
 class Served:

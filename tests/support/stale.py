@@ -23,7 +23,7 @@ from tests.support.folder import FolderDriver
 from tests.support.sabotage import Injected, Point, Sabotage
 from tests.support.world import world
 
-LAST = Point("record.commit", "execute", "after")
+LAST = Point("record.commit", "execute", "before")
 
 
 @dataclass(frozen=True)

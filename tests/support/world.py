@@ -263,6 +263,17 @@ class World:
         return wrong
 
 
+def until_noted(w: World, flow_id: str) -> str:
+    """Return the reason why a flow stands still, once it is told."""
+    for _ in range(600):
+        with w.database.read() as session:
+            reason = flows.get(session, flow_id, None).reason
+        if reason:
+            return reason
+        w.desk.watch.wait(flow_id, 9999, 0.05)
+    raise AssertionError(f"flow {flow_id} says nothing")
+
+
 @contextmanager
 def world(
     path: Path,

@@ -38,6 +38,8 @@ class Flow(Base):
 
     ``epoch`` is the fence: it rises each time a conductor takes the flow, and
     every batch of writes for the flow has to name the epoch it was made under.
+    ``committed_at`` is when the flow passed its point of no return: it is set in
+    the transaction that commits the operation, and by nothing else.
     ``undo_at`` is when a failed rollback is tried again by itself, the
     ``undo_attempts`` before that counted.
     """
@@ -65,6 +67,7 @@ class Flow(Base):
     conductor: Mapped[str | None] = mapped_column(NAME)
     reason: Mapped[str | None] = mapped_column(Text)
     cancel_reason: Mapped[str | None] = mapped_column(Text)
+    committed_at: Mapped[datetime | None]
     undo_attempts: Mapped[int] = mapped_column(default=0)
     undo_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -98,6 +101,7 @@ class Flow(Base):
             skipped=tuple((self.leftovers or {}).get("skipped", ())),
             cancel_reason=self.cancel_reason,
             cancel_request=(self.leftovers or {}).get("cancel"),
+            committed_at=self.committed_at,
             undo_attempts=self.undo_attempts,
             undo_at=self.undo_at,
             created_at=self.created_at,

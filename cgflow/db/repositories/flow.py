@@ -15,7 +15,7 @@ from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
 from cgflow.db.repositories import message
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.paging import ListQuery, page_of
-from cgflow.errors import NotFound
+from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, NotFound
 from cgflow.history import AtomState, action_of, fold, held_by
 from cgflow.status import UNFINISHED, FlowState, Status
 
@@ -122,6 +122,35 @@ def epoch(session: Session, flow_id: str) -> int | None:
     """Return how often a flow was taken up, and keep others from taking it until the transaction ends."""
     statement = select(Flow.epoch).where(Flow.id == flow_id).with_for_update(read=True)
     return session.execute(statement).scalar_one_or_none()
+
+
+def commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
+    """Record that a flow passes its point of no return, in the transaction that commits its operation.
+
+    Compare and set: the row decides between the commit, a cancel and a takeover.
+    Raises: FenceLost, if another conductor has taken the flow; AlreadyCommitted;
+    CancelRequested, if a cancel was recorded first and ``heeds_cancel``.
+    """
+    undecided = [Flow.id == flow_id, Flow.epoch == epoch, Flow.committed_at.is_(None)]
+    if heeds_cancel:
+        undecided.append(Flow.cancel_reason.is_(None))
+    passed = update(Flow).where(*undecided).values(committed_at=clock.now())
+    done = session.execute(passed.execution_options(synchronize_session=False))
+    if done.rowcount == 1:  # type: ignore[attr-defined]
+        return
+    decided = select(Flow.epoch, Flow.committed_at, Flow.cancel_reason).where(Flow.id == flow_id)
+    row = session.execute(decided).one_or_none()
+    if row is None or row.epoch != epoch:
+        raise FenceLost.of(flow_id, epoch, None if row is None else row.epoch)
+    if row.committed_at is not None:
+        raise AlreadyCommitted(f"Flow {flow_id} committed its operation at {row.committed_at}.")
+    raise CancelRequested(row.cancel_reason)
+
+
+def is_committed(session: Session, flow_id: str) -> bool:
+    """Return whether a flow has passed its point of no return, after any transaction that decides it."""
+    statement = select(Flow.committed_at).where(Flow.id == flow_id).with_for_update(read=True)
+    return session.execute(statement).scalar_one_or_none() is not None
 
 
 def note(session: Session, flow_id: str, reason: str, *, epoch: int | None = None) -> None:

@@ -1,0 +1,62 @@
+"""The point of no return of a flow that is taken up: whether it was passed, and that nothing turns back.
+
+The record (``Flow.committed_at``) decides. A flow that was begun by a release
+without that record is recognised by the rows: acceptance claims what a flow
+works on, and before the end only the commit lets all of it go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx  # type: ignore[import-untyped]
+from sqlalchemy.orm import Session
+from taskflow import states
+from taskflow.atom import Atom
+from taskflow.persistence import models
+
+from cgflow import records
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.engine.task import Commit
+
+_NOT_BEGUN_OR_UNDONE = (None, states.PENDING, states.REVERTED)
+
+
+def commit_of(graph: Any) -> Commit | None:
+    """Return the step of an execution graph that is its point of no return, None if it has none."""
+    return next((node for node in graph.nodes if isinstance(node, Commit)), None)
+
+
+def names_behind(graph: Any, commit: Commit) -> frozenset[str]:
+    """Return the names of the atoms that follow the point of no return in an execution graph."""
+    return frozenset(node.name for node in networkx.descendants(graph, commit) if isinstance(node, Atom))
+
+
+def was_passed(session: Session, flow: records.Flow, stored: models.FlowDetail, commit: Commit) -> bool:
+    """Return whether a flow without a record has committed, judged by its rows and by its commit's atom."""
+    atom = next((atom for atom in stored if atom.name == commit.name), None)
+    if atom is None or atom.state in _NOT_BEGUN_OR_UNDONE:
+        return False
+    if atom.state == states.SUCCESS:
+        return bool(atom.intention == states.EXECUTE)
+    claims: Any = flow.symbols.get("claims") or {}
+    holds = any(
+        thing.claimed_by == flow.id
+        for noun, ids in claims.items()
+        for thing in ROWS_OF[noun].ever(session, ids)
+    )
+    return bool(claims) and not holds
+
+
+def keep_forward(stored: models.FlowDetail, commit: Commit, behind: frozenset[str]) -> None:
+    """Have the engine resume a committed flow behind its point of no return, whatever is stored of it.
+
+    Up to there it has succeeded. What is behind stays as it is, such as a retry that was under way.
+    """
+    for atom in stored:
+        if atom.name == commit.name and atom.state != states.SUCCESS:
+            atom.reset(states.RUNNING)
+        elif atom.name not in behind:
+            atom.intention = states.EXECUTE
+    if stored.state != states.SUCCESS:
+        stored.state = states.SUSPENDED

@@ -1,0 +1,42 @@
+"""Where each story can no longer be undone, read from the story itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from taskflow.atom import Atom
+
+from cgflow.engine.parallel import Compiler
+from cgflow.engine.point_of_no_return import commit_of, names_behind
+from flows.catalog import OPERATIONS, define
+from tests.stories.shapes import SHAPES
+
+WITHOUT = frozenset({"volume.compact"})
+"""Operations of which nothing is seen before or after: they can be cancelled to their end."""
+
+WITH = sorted(OPERATIONS.keys() - WITHOUT)
+
+
+@cache
+def graph_of(operation: str) -> Any:
+    """Return the execution graph of an operation in its usual shape."""
+    return Compiler(define(operation).build(**SHAPES[operation])).compile().execution_graph
+
+
+@cache
+def turning_step(operation: str) -> str:
+    """Return the step before whose effect a failure has everything undone, and behind it nothing.
+
+    It is the point of no return, or the last step of a story without one.
+    """
+    graph = graph_of(operation)
+    commit = commit_of(graph)
+    return commit.name if commit else [node.name for node in graph.nodes if isinstance(node, Atom)][-1]
+
+
+def has_steps_behind(operation: str) -> bool:
+    """Return whether steps follow the point of no return."""
+    graph = graph_of(operation)
+    commit = commit_of(graph)
+    return commit is not None and bool(names_behind(graph, commit))
