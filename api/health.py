@@ -55,4 +55,9 @@ def _of_backends(known: list[records.Backend]) -> str:
     up = [backend for backend in own if backend.is_up and backend.reported_at >= since]
     if not up:
         return "down"
-    return OK if len(up) == len(own) else f"{OK}, {len(own) - len(up)} of {len(own)} down"
+    odd = [f"{len(own) - len(up)} of {len(own)} down"] if len(up) < len(own) else []
+    with_problems = sum(bool(backend.report.problems) for backend in up)
+    if with_problems:
+        # What they are, and where, the audit says.
+        odd.append(f"{with_problems} of {len(own)} with problems")
+    return ", ".join([OK, *odd])

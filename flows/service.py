@@ -56,6 +56,8 @@ class Service:
         self._database = database
         self._drivers = Drivers(drivers)
         self._settings = settings_of(conf)
+        told = notifier.load(conf.notifications.notifiers)
+        self._incidents = reporting.ReportObserver(told)
         placement = Placement(
             conf.scheduler.scheduler_default_filters,
             conf.scheduler.scheduler_default_weighers,
@@ -75,7 +77,7 @@ class Service:
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
             max_waiters=conf.engine.http_threads // 2,
-            announce=Notices(database, notifier.load(conf.notifications.notifiers)).tell,
+            announce=Notices(database, told).tell,
         )
         self.desk = Desk(database, self._settings, self._drivers, self.conductor)
         self._retention = Retention(
@@ -128,7 +130,7 @@ class Service:
             services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
             try:
-                reporting.report(self._database, self._settings, name, driver)
+                reporting.report(self._database, self._settings, name, driver, self._incidents)
             except SessionFenced as fenced:
                 LOG.error("nothing is said of backend %s: %s", name, fenced)  # noqa: TRY400 - no trace needed
 

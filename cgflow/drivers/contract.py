@@ -21,8 +21,9 @@ Sizes are in GiB where the name says ``gib`` and in bytes where it says ``bytes`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 JSON = dict[str, object]
 RAW = "raw"
@@ -52,12 +53,28 @@ class SnapshotSpec:
 
 
 @dataclass(frozen=True)
+class Incident:
+    """Something that cut clients off and is over, as a data service that died and was started again.
+
+    ``number`` counts from 1 at the driver's start, so that each is told once;
+    ``subject`` is the id of a group, or of a volume outside any.
+    """
+
+    number: int
+    at: str
+    subject: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What a backend can do and how full it is, as the scheduler sees it.
 
     ``capabilities`` are facts that extra specs may ask for, such as
     ``consistencygroup_support``. ``provisioned_gib`` is what has been promised
-    to volumes, which on thin storage may pass ``total_gib``.
+    to volumes, which on thin storage may pass ``total_gib``. ``problems`` are
+    those of the inventory that are known without looking at all there is;
+    ``incidents`` the last ones since the driver's start, oldest first.
     """
 
     total_gib: float
@@ -66,6 +83,14 @@ class Report:
     thin: bool
     max_over_subscription_ratio: float = 1.0
     capabilities: JSON = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Report:
+        """Read a report that was stored, be it by another version. Incidents are not stored."""
+        known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
+        return cls(**{**known, "problems": tuple(stored.get("problems", ())), "incidents": ()})
 
 
 @dataclass(frozen=True)

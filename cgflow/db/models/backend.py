@@ -33,7 +33,7 @@ class Backend(Base):
         return records.Backend(
             name=self.name,
             availability_zone=self.availability_zone,
-            report=Report(**self.report),
+            report=Report.from_json(self.report),
             reported_at=self.reported_at,
             is_up=self.is_up,
             reason=self.reason,

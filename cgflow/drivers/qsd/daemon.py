@@ -21,12 +21,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgflow.drivers.qsd.listening import quoted
-from cgflow.drivers.qsd.qmp import DaemonLost, QmpClient
+from cgflow.drivers.qsd.qmp import DaemonLost, DaemonSilent, QmpClient
 from cgflow.drivers.qsd.records import DaemonRecord
 from cgflow.errors import BusyDriverError, ConfigError
 
 START_DEADLINE = 60.0
 """Seconds for a daemon to come up: on a loaded host that takes many. One that ends is noticed at once."""
+
+START_PATIENCE = 10.0
+"""Seconds for which a new daemon may listen without an answer before it is asked anew."""
+
+ADOPT_PATIENCE = 5.0
+"""Seconds for a daemon that runs and listens to answer who adopts it."""
 
 QUIT_DEADLINE = 15.0
 _LOCK = "daemon.lock"
@@ -61,6 +67,10 @@ class Sockets:
                 f"the socket path {self.nbd} has {longest} bytes and the system allows {_SOCKET_PATH_LIMIT}; "
                 f"use a state directory whose name is {longest - _SOCKET_PATH_LIMIT} bytes shorter"
             )
+
+
+class DaemonHung(BusyDriverError):
+    """There is a daemon that listens and does not answer: it is stopped, or stuck."""
 
 
 class Daemon:
@@ -143,12 +153,16 @@ def spawn(
 def find(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon | None:
     """Return the daemon that serves a folder, whoever began it, or None if there is none.
 
-    Raises: BusyDriverError, if there is one that does not answer.
+    Raises: DaemonHung, if it listens and says nothing; BusyDriverError, if it cannot be reached.
     """
     if not is_running(folder):
         return None
     try:
-        return _connect(folder, sockets, on_lost)
+        return _connect(folder, sockets, on_lost, ADOPT_PATIENCE)
+    except DaemonSilent as error:
+        raise DaemonHung(
+            f"the qemu-storage-daemon of {folder} runs and does not answer: {error.message}"
+        ) from error
     except DaemonLost as error:
         if not is_running(folder):
             return None
@@ -249,13 +263,21 @@ def is_housekeeping(name: str) -> bool:
     return name in (_LOCK, _LOG, _PID)
 
 
-def _connect(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon:
-    """Reach a daemon that may still be coming up: it announces itself by nothing but its socket."""
+def _connect(
+    folder: Path, sockets: Sockets, on_lost: Callable[[], None], patience: float | None = None
+) -> Daemon:
+    """Reach a daemon that may still be coming up: it announces itself by nothing but its socket.
+
+    Raises: DaemonSilent, if it is not new and has listened for ``patience`` seconds without an answer;
+    DaemonLost.
+    """
     end = time.monotonic() + START_DEADLINE
     while True:
         try:
-            return Daemon(folder, QmpClient(sockets.qmp, on_lost))
-        except DaemonLost:
+            return Daemon(folder, QmpClient(sockets.qmp, on_lost, patience or START_PATIENCE))
+        except DaemonLost as error:
+            if isinstance(error, DaemonSilent) and patience is not None:
+                raise
             if time.monotonic() > end or not is_running(folder):
                 raise
             time.sleep(0.003)

@@ -20,6 +20,7 @@ from cgflow import __version__
 from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
 from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
 from cgflow.drivers.evidence import Level, capabilities
+from cgflow.drivers.incidents import Incidents
 from cgflow.drivers.kind import Kind
 from cgflow.drivers.qsd import listening, volumes
 from cgflow.drivers.qsd.addresses import GIB, nbd, place
@@ -81,6 +82,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         self._program = program
         self._backend_name = backend_name
         self._ratio = max_over_subscription_ratio
+        self._incidents = Incidents()
         self._homes = Homes(
             self._state,
             Surroundings(
@@ -91,6 +93,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
                 stopping=threading.Event(),
                 longest_chain=max_chain_depth,
                 linked_clones=linked_clones,
+                incidents=self._incidents,
             ),
         )
 
@@ -110,7 +113,10 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         self._state.close()
 
     def report(self) -> Report:
-        """See the contract; the capacity is that of the file system under the state directory."""
+        """See the contract; the capacity is that of the file system under the state directory.
+
+        ``data_service_restarts`` counts the storage daemons that ended unasked since the start.
+        """
         homes = self._homes.all()
         try:
             room = os.statvfs(self._state.homes)
@@ -131,7 +137,10 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
                 "vendor_name": "cgflow",
                 "driver_version": __version__,
                 "volume_backend_name": self._backend_name,
+                "data_service_restarts": self._incidents.count,
             },
+            problems=tuple(self._homes.problems(None)),
+            incidents=self._incidents.last(),
         )
 
     def create_group(self, group_id: str) -> None:

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from cgflow import clock
 from cgflow.drivers.durable import sync_folder
+from cgflow.drivers.incidents import Incidents
 from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.blockgraph import BlockGraph
 from cgflow.drivers.qsd.daemon import Daemon, FileId, Sockets
@@ -26,7 +27,7 @@ from cgflow.drivers.qsd.files import Files
 from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.names import file_name, layer_number
 from cgflow.drivers.qsd.records import Manifest, VolumeRecord
-from cgflow.errors import DriverError, FinalDriverError
+from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 
 PARTS = "clone-*.part"
 
@@ -52,6 +53,7 @@ class Surroundings:
     stopping: threading.Event
     longest_chain: int
     linked_clones: bool
+    incidents: Incidents
 
 
 class Home:
@@ -59,7 +61,8 @@ class Home:
 
     ``reading`` has the exports through which this process makes clones, with
     their layers; whoever comes next withdraws them. ``whole`` has the layers whose
-    files were found to have lost nothing, and what they were then. ``on_lost`` is called by a
+    files were found to have lost nothing, and what they were then. ``has_died`` says that
+    the daemon ended unasked and there is no other yet. ``on_lost`` is called by a
     reader thread when the daemon dies, ``on_doubt`` by a call that ends without
     knowing what it did.
     """
@@ -82,6 +85,7 @@ class Home:
         self.whole: dict[int, tuple[int | None, ...]] = {}
         self.is_unsettled = False
         self.is_removed = False
+        self.has_died = False
         self._on_lost = on_lost
         self._on_doubt = on_doubt
         self._daemon: Daemon | None = None
@@ -126,6 +130,33 @@ class Home:
         """Note that what the daemon holds may not be what the manifest says, and have that settled soon."""
         self.is_unsettled = True
         self._on_doubt(self)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its daemon lives and does not answer."""
+        return "answering" in self.problems
+
+    def note_silence(self) -> None:
+        """Note that the daemon lives and does not answer, with what to do."""
+        if not self.is_silent:
+            record = self.manifest.daemon
+            pid = "" if record is None else f" (pid {record.pid})"
+            self.problems["answering"] = (
+                f"the qemu-storage-daemon of {self.id}{pid} does not answer: its clients wait, and calls "
+                "are refused until it does. See whether its disk answers, or whether it is stopped ('kill "
+                "-CONT' lets it go on); one that is killed is started again, and its clients connect anew"
+            )
+
+    def refuse_silent(self) -> None:
+        """Raises: BusyDriverError, while the daemon lives and does not answer."""
+        problem = self.problems.get("answering")
+        if problem is not None:
+            raise BusyDriverError(problem)
+
+    def silence(self, probe_every_s: float) -> float | None:
+        """Return for how many seconds the daemon owes an answer, None if nobody is connected to it."""
+        held = self._daemon
+        return None if held is None or not held.is_alive else held.client.silence(probe_every_s)
 
     def trace(self, point: str) -> None:
         """Tell whoever watches (a test) that this point was reached."""

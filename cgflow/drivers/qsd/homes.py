@@ -8,16 +8,18 @@ making and removing of homes.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 
 from cgflow.drivers.qsd import home_files, leaks, lost, merge, moves
+from cgflow.drivers.qsd.daemon import DaemonHung
 from cgflow.drivers.qsd.home import (
     Home,
     Surroundings,
@@ -31,11 +33,16 @@ from cgflow.drivers.qsd.manifest import ManifestUnreadable
 from cgflow.drivers.qsd.qmp import DaemonLost
 from cgflow.drivers.qsd.recovery import make_ready, settled
 from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.drivers.qsd.watchdog import Watchdog
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
+
+LOG = logging.getLogger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEATHS_ALLOWED = 5
 _DEATHS_WITHIN = 60.0
+_OPENED_AT_ONCE = 32
+_OPEN_PATIENCE_S = 30.0
 
 
 class Homes:
@@ -65,10 +72,23 @@ class Homes:
         leaks.end_strays(self._state.run, {self._state.sockets(folder.name) for folder in folders})
         self._is_started = True
         self._settle_moves()
-        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="qsd-start") as pool:
-            list(pool.map(self._serve, self._homes.values()))
+        self._open_all()
         self._remove_stray_files()
         self._begin(self._sweep_all, "qsd-sweep")
+        watchdog = Watchdog(lambda: list(self._homes.values()), self._serve_if_free, self._around.stopping)
+        self._begin(watchdog.run, "qsd-watchdog")
+
+    def _open_all(self) -> None:
+        """Open all homes side by side, and go on in the background with those that take long.
+
+        One whose daemon does not answer is a problem from then on, and the watchdog tries it again.
+        """
+        pool = ThreadPoolExecutor(max_workers=_OPENED_AT_ONCE, thread_name_prefix="qsd-start")
+        opening = [pool.submit(self._serve_again, home) for home in self._homes.values()]
+        late = wait(opening, timeout=_OPEN_PATIENCE_S).not_done
+        pool.shutdown(wait=False)
+        if late:
+            LOG.warning("%s of %s homes are opened in the background", len(late), len(opening))
 
     def stop(self) -> None:
         """Let go of all homes; their daemons go on serving."""
@@ -211,6 +231,9 @@ class Homes:
         with home.lock:
             try:
                 make_ready(home)
+            except DaemonHung:
+                # It is a problem under its own name, and the watchdog looks after it.
+                return
             except DriverError as error:
                 home.problems["serving"] = error.message
 
@@ -236,6 +259,18 @@ class Homes:
         """Called by a call that does not know what it did; the settling waits until it has ended."""
         self._begin(lambda: self._serve_again(home), f"qsd-settle-{home.id}")
 
+    def _serve_if_free(self, home: Home) -> None:
+        """Begin to serve a home, unless somebody is at work there, who does it by itself."""
+
+        def work() -> None:
+            if home.lock.acquire(blocking=False):
+                try:
+                    self._serve_again(home)
+                finally:
+                    home.lock.release()
+
+        self._begin(work, f"qsd-serve-{home.id}")
+
     def _serve_again(self, home: Home) -> None:
         if not self._around.stopping.is_set() and not home.is_removed:
             self._serve(home)
@@ -248,7 +283,9 @@ class Homes:
                 try:
                     self._sweep(home, volume_id)
                 except DriverError as error:
-                    home.problems[f"merge {volume_id}"] = error.message
+                    # What waits in a home that does not answer is merged by a later call there.
+                    if not home.is_silent:
+                        home.problems[f"merge {volume_id}"] = error.message
         self._swept.set()
 
     def _sweep(self, home: Home, volume_id: str) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class CommandRefused(AmbiguousDriverError):
 
 class DaemonLost(AmbiguousDriverError):
     """The connection ended, or no answer came in time, so nobody knows what was done."""
+
+
+class DaemonSilent(DaemonLost):
+    """Somebody listens and says nothing: a daemon that is stopped, or stuck."""
 
 
 class Events:
@@ -97,6 +101,9 @@ class QmpClient:
             greeting = json.loads(self._stream.readline() or b"{}")
             self.version = str(_at(greeting, "QMP", "version", "qemu") or "")
             self.pid = _peer_pid(self._socket)
+        except TimeoutError as error:
+            self._socket.close()
+            raise DaemonSilent(f"no QMP answer at {path} within {patience:g} seconds") from error
         except (OSError, ValueError) as error:
             self._socket.close()
             raise DaemonLost(f"no QMP answer at {path}: {error}") from error
@@ -107,6 +114,8 @@ class QmpClient:
         self._sending = threading.Lock()
         self._state = threading.Lock()
         self._waiting: dict[int, tuple[str, Future[object]]] = {}
+        self._sent: dict[int, float] = {}
+        self._heard_at = time.monotonic()
         self._listeners: list[Events] = []
         self._closed = False
         self._reader = threading.Thread(target=self._read, name=f"qmp-{path.stem}", daemon=True)
@@ -146,6 +155,7 @@ class QmpClient:
                 for command, arguments in commands:
                     number, future = next(self._ids), Future[object]()
                     self._waiting[number] = (command, future)
+                    self._sent[number] = time.monotonic()
                     futures.append((command, future))
                     request = {"execute": command, "arguments": arguments, "id": number}
                     lines.append(json.dumps(request).encode() + b"\n")
@@ -165,6 +175,29 @@ class QmpClient:
             return refusal
         except FutureTimeout as error:
             raise DaemonLost(f"qemu-storage-daemon did not answer {command} in time") from error
+
+    def silence(self, probe_every_s: float) -> float:
+        """Return for how many seconds the longest of the unanswered commands has waited.
+
+        A daemon that was asked nothing for ``probe_every_s`` is asked its version; nobody waits for that.
+        """
+        now = time.monotonic()
+        with self._state:
+            oldest = min(self._sent.values(), default=None)
+            is_due = oldest is None and now - self._heard_at >= probe_every_s and not self._closed
+        # Whoever is sending now is about to wait for an answer, which is probe enough.
+        if is_due and self._sending.acquire(blocking=False):
+            try:
+                with self._state:
+                    number = next(self._ids)
+                    self._waiting[number], self._sent[number] = ("query-version", Future()), now
+                request = {"execute": "query-version", "id": number}
+                # A connection that has ended is noticed by the reader.
+                with suppress(OSError):
+                    self._socket.sendall(json.dumps(request).encode() + b"\n")
+            finally:
+                self._sending.release()
+        return 0.0 if oldest is None else now - oldest
 
     @contextmanager
     def listen(self) -> Iterator[Events]:
@@ -208,7 +241,10 @@ class QmpClient:
                     events.put(message)
             return
         with self._state:
-            command, future = self._waiting.pop(_number(message.get("id")), ("", None))
+            number = _number(message.get("id"))
+            command, future = self._waiting.pop(number, ("", None))
+            self._sent.pop(number, None)
+            self._heard_at = time.monotonic()
         if future is None:
             return
         if "error" in message:
@@ -220,6 +256,7 @@ class QmpClient:
         with self._state:
             self._closed = True
             waiting, self._waiting = self._waiting, {}
+            self._sent.clear()
             for events in self._listeners:
                 events.put(None)
         self._stream.close()

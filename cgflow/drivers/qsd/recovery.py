@@ -21,6 +21,7 @@ from dataclasses import replace
 from cgflow.drivers.evidence import evidence
 from cgflow.drivers.qsd import chain, flatten, home_files, leaks, lost, manifest, merge, qcow2
 from cgflow.drivers.qsd.blockgraph import BlockGraph, Opened
+from cgflow.drivers.qsd.daemon import DaemonHung
 from cgflow.drivers.qsd.home import Home, words
 from cgflow.drivers.qsd.jobs import of_merge
 from cgflow.drivers.qsd.manifest import ManifestUnreadable
@@ -40,7 +41,10 @@ def settled(home: Home) -> Iterator[BlockGraph]:
     what is found contradicts the manifest; AmbiguousDriverError from within,
     also for a failed write.
     """
+    # Before the lock, which somebody may hold who waits for an answer.
+    home.refuse_silent()
     with home.lock:
+        home.refuse_silent()
         make_ready(home)
         try:
             yield home.graph
@@ -87,6 +91,9 @@ def make_ready(home: Home) -> None:
     except ManifestUnreadable as error:
         home.problems["serving"] = str(error)
         raise FinalDriverError(str(error)) from error
+    except DaemonHung:
+        home.note_silence()
+        raise
     except (OSError, AmbiguousDriverError) as error:
         home.problems["serving"] = f"{home.id} cannot be served: {words(error)}"
         raise BusyDriverError(f"{home.id} cannot be served now: {words(error)}") from error
@@ -94,6 +101,7 @@ def make_ready(home: Home) -> None:
         home.problems["serving"] = error.message
         raise
     home.problems.pop("serving", None)
+    home.problems.pop("answering", None)
     home.is_unsettled = False
 
 
@@ -103,6 +111,7 @@ def _resume(home: Home) -> None:
     if not was_alive:
         home.forget_daemon()
         was_alive = home.adopt()
+        home.has_died |= not was_alive and home.manifest.daemon is not None
     if was_alive:
         home.graph.forget()
         home.record_daemon()
@@ -123,6 +132,13 @@ def _resume(home: Home) -> None:
         home_files.end(home)
         leaks.repair(home)
         home.begin_daemon()
+        if home.has_died:
+            home.has_died = False
+            home.around.incidents.note(
+                home.id,
+                f"the qemu-storage-daemon of {home.id} has ended unasked, and another was started: its "
+                "clients were cut off and have to connect again",
+            )
     home.trace("recovery:after-settle")
     _settle_sizes(home)
     match(home)
