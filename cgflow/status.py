@@ -26,6 +26,79 @@ class Status(StrEnum):
     ERROR_DELETING = "error_deleting"
     ERROR_EXTENDING = "error_extending"
 
+    # What Cinder has besides: no operation leads here, but an administrator may reset a status to it.
+    MAINTENANCE = "maintenance"
+    MANAGING = "managing"
+    ERROR_MANAGING = "error_managing"
+    UNMANAGING = "unmanaging"
+    DOWNLOADING = "downloading"
+    UPLOADING = "uploading"
+    BACKING_UP = "backing-up"
+    ERROR_BACKING_UP = "error_backing-up"
+    RESTORING_BACKUP = "restoring-backup"
+    ERROR_RESTORING = "error_restoring"
+    RESTORING = "restoring"
+
+
+_OF_ALL = (Status.CREATING, Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+
+RESETTABLE: dict[str, tuple[Status, ...]] = {
+    "volume": (
+        *_OF_ALL,
+        Status.IN_USE,
+        Status.RESERVED,
+        Status.ATTACHING,
+        Status.DETACHING,
+        Status.AWAITING_TRANSFER,
+        Status.EXTENDING,
+        Status.ERROR_EXTENDING,
+        Status.RETYPING,
+        Status.MAINTENANCE,
+        Status.MANAGING,
+        Status.ERROR_MANAGING,
+        Status.DOWNLOADING,
+        Status.UPLOADING,
+        Status.BACKING_UP,
+        Status.ERROR_BACKING_UP,
+        Status.RESTORING_BACKUP,
+        Status.ERROR_RESTORING,
+    ),
+    "snapshot": (
+        *_OF_ALL,
+        Status.UPDATING,
+        Status.DELETING,
+        Status.UNMANAGING,
+        Status.BACKING_UP,
+        Status.RESTORING,
+    ),
+    "consistencygroup": (*_OF_ALL, Status.UPDATING, Status.DELETING),
+    "cgsnapshot": (*_OF_ALL, Status.UPDATING, Status.DELETING),
+}
+"""The statuses that an administrator can give, by type of resource, as in Cinder."""
+
+PASSING = {
+    Status.CREATING: Status.ERROR,
+    Status.DELETING: Status.ERROR_DELETING,
+    **dict.fromkeys(
+        (
+            Status.UPDATING,
+            Status.EXTENDING,
+            Status.RETYPING,
+            Status.REVERTING,
+            Status.MAINTENANCE,
+            Status.MANAGING,
+            Status.UNMANAGING,
+            Status.DOWNLOADING,
+            Status.UPLOADING,
+            Status.BACKING_UP,
+            Status.RESTORING_BACKUP,
+            Status.RESTORING,
+        ),
+        Status.AVAILABLE,
+    ),
+}
+"""The statuses that only an operation leaves, and what they come to rest in when there is none."""
+
 
 class AttachmentStatus(StrEnum):
     """Status of an attachment: meant for somebody, being connected, in use. One that has ended is gone."""

@@ -1,8 +1,9 @@
 """Set the status of a volume or a snapshot by hand, after an administrator has looked at it.
 
-Only what a thing can rest in is taken, and only what does not contradict the
-rest of its record. Nothing is set while a flow holds it: the flow has buttons
-of its own. Who did it is kept as the reason that the thing shows.
+Every status that Cinder has for it is taken, if it does not contradict the
+attachments of the record. Nothing is set while a flow holds it: the flow has
+actions of its own. Who did it is kept as the reason that the thing shows. What
+then looks busy although no flow is at work on it, the audit finds.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import Busy, InvalidInput, InvalidState
-from cgflow.status import AttachmentStatus, Status
+from cgflow.status import RESETTABLE, AttachmentStatus, Status
 from flows.acceptance import Desk
 from flows.attachment import rules
 
-VOLUME = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
-SNAPSHOT = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 DETACHED, ATTACHED = "detached", "attached"
 
 
@@ -37,7 +36,7 @@ def volume(
     """
     if attach_status not in (None, DETACHED, ATTACHED):
         raise InvalidInput(f"Invalid attach_status '{attach_status}': detached or attached.", "attach_status")
-    wanted = None if status is None else _resting(status, VOLUME)
+    wanted = None if status is None else known_status("volume", status)
     with desk.database.write() as session:
         found = rules.held(session, context, volume_id)
         left = () if attach_status == DETACHED else found.attachments
@@ -60,7 +59,7 @@ def volume(
 
 def snapshot(desk: Desk, context: RequestContext, snapshot_id: str, *, status: str) -> None:
     """Set the status of a snapshot. Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState."""
-    target = _resting(status, SNAPSHOT)
+    target = known_status("snapshot", status)
     with desk.database.write() as session:
         found = snapshots.lock(session, snapshot_id, context.scope)
         if found.claimed_by is not None:
@@ -69,12 +68,44 @@ def snapshot(desk: Desk, context: RequestContext, snapshot_id: str, *, status: s
         snapshots.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
 
 
-def _resting(status: str, allowed: tuple[Status, ...]) -> Status:
-    if status not in allowed:
+def update_snapshot(
+    desk: Desk, context: RequestContext, snapshot_id: str, *, status: str, progress: str | None
+) -> None:
+    """Set the status and the progress of a snapshot whose status was reset to a passing one.
+
+    Raises: NotFound; InvalidInput for a status that does not follow; Busy, naming the flow; InvalidState.
+    """
+    with desk.database.write() as session:
+        found = snapshots.lock(session, snapshot_id, context.scope)
+        if found.claimed_by is not None:
+            raise Busy(snapshots.ROWS.busy(session, found.id, found.claimed_by))
+        following = _FOLLOWING.get(found.status, ())
+        if status not in following:
+            raise InvalidInput(
+                f"Provided snapshot status {status} not allowed for snapshot with status {found.status}"
+                f"{', only ' + ' and '.join(following) if following else ''}.",
+                "status",
+            )
+        target = Status(status)
+        _check_made(found, target)
+        changes = {"status": target.value, "reason": _who(context, found, target)}
+        snapshots.ROWS.edit(session, found.id, **changes, **({"progress": progress} if progress else {}))
+
+
+_FOLLOWING: dict[Status, tuple[Status, ...]] = {
+    Status.CREATING: (Status.CREATING, Status.AVAILABLE, Status.ERROR),
+    Status.DELETING: (Status.DELETING, Status.ERROR_DELETING),
+}
+
+
+def known_status(noun: str, status: str) -> Status:
+    """Return a status that a thing can be given, in any case of letters. Raises: InvalidInput."""
+    word = status.lower()
+    if word not in RESETTABLE[noun]:
         raise InvalidInput(
-            f"Invalid status '{status}': only what it can rest in is set, {', '.join(allowed)}.", "status"
+            f"Invalid status '{status}': it can be reset to {', '.join(RESETTABLE[noun])}.", "status"
         )
-    return Status(status)
+    return Status(word)
 
 
 def _check_made(found: records.Resource, target: Status) -> None:

@@ -27,6 +27,7 @@ _ACTIONS = {
     "connect": "volume_extension:snapshot_actions:initialize_connection",
     "disconnect": "volume_extension:snapshot_actions:terminate_connection",
     "force_delete": "volume_extension:snapshot_admin_actions:force_delete",
+    "update_status": "volume_extension:snapshot_actions:update_snapshot_status",
 }
 
 
@@ -106,7 +107,10 @@ class SnapshotAction(MethodView):
         if action == "connect":
             return {"connection_info": connections.connect_snapshot(snapshot_id, details)}
         if "force_delete" in body:
-            return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id))
+            return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id, force=True))
+        if "update_status" in body:
+            reset.update_snapshot(desk(), caller(), snapshot_id, **body["update_status"])
+            return answers.empty()
         if "reset" in body:
             reset.snapshot(desk(), caller(), snapshot_id, **body["reset"])
             return answers.empty()

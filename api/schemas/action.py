@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import Schema, fields, post_load, pre_load
@@ -142,6 +143,20 @@ class SnapshotResetIn(Schema):
     status = Text(min=1, required=True)
 
 
+class SnapshotUpdateStatusIn(Schema):
+    """How far a snapshot is whose status was reset, and the status that follows."""
+
+    status = Text(min=1, required=True)
+    progress = Text(load_default=None, allow_none=True, max=4)
+
+    @post_load
+    def check_progress(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return what was said. Raises: InvalidInput for a progress that is no percentage."""
+        if data["progress"] and not re.fullmatch(r"(\d{1,2}|100)%", data["progress"], re.ASCII):
+            raise InvalidInput("Invalid input received: progress must be an integer percentage", "progress")
+        return data
+
+
 class SnapshotActionIn(ActionIn):
     """An action on a snapshot."""
 
@@ -150,12 +165,16 @@ class SnapshotActionIn(ActionIn):
     connect = _Details("os-initialize_connection")
     disconnect = _Details("os-terminate_connection")
     force_delete = _Details("os-force_delete")
+    update_status: fields.Field[Any] | None = fields.Nested(
+        SnapshotUpdateStatusIn, data_key="os-update_snapshot_status"
+    )
 
 
 class VolumeActionIn(SnapshotActionIn, AttachmentActionsIn, NotesIn):
     """An action on a volume."""
 
     reset = fields.Nested(ResetIn, data_key="os-reset_status")
+    update_status = None  # only of snapshots
 
     extend = fields.Nested(ExtendIn, data_key="os-extend")
     retype = fields.Nested(RetypeIn, data_key="os-retype")

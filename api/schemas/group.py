@@ -13,9 +13,6 @@ from api.schemas.fields import Flag, Names, Since, Text
 from api.schemas.listing import ListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from cgflow.errors import InvalidInput
-from cgflow.status import Status
-
-RESET_TO = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 
 
 class GroupIn(NamedIn):
@@ -49,19 +46,9 @@ class GroupDeleteIn(Taken):
 
 
 class GroupResetIn(Taken):
-    """The status that an operator gives: one in which a group can rest."""
+    """The status that an operator gives."""
 
     status = Text(required=True)
-
-    @post_load
-    def known(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return the status. Raises: InvalidInput for one that there is not."""
-        if data["status"] not in RESET_TO:
-            raise InvalidInput(
-                f"Invalid status '{data['status']}': only what it can rest in is set, {', '.join(RESET_TO)}.",
-                "status",
-            )
-        return {"status": Status(data["status"])}
 
 
 class GroupRevertIn(Schema):

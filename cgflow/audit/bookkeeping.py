@@ -15,17 +15,7 @@ from cgflow.audit.finding import Finding, of_row
 from cgflow.audit.rows import Row, Rows
 from cgflow.quota.held import count
 from cgflow.quota.usage import Usage
-from cgflow.status import FlowState, ReservationState, Status
-
-PASSING = {
-    Status.CREATING: Status.ERROR,
-    Status.DELETING: Status.ERROR_DELETING,
-    Status.UPDATING: Status.AVAILABLE,
-    Status.EXTENDING: Status.AVAILABLE,
-    Status.RETYPING: Status.AVAILABLE,
-    Status.REVERTING: Status.AVAILABLE,
-}
-"""The statuses that only a flow leaves, and what they come to rest in when there is none."""
+from cgflow.status import PASSING, FlowState, ReservationState, Status
 
 Counted = Counter[tuple[str, str]]
 

@@ -152,4 +152,8 @@ def disconnect(session: Session, name: str, as_file: bool) -> None:
     connecting.disconnect(session, session.client.volumes, name, as_file, done=done)
 
 
-resetting.add_to(volume, lambda client: client.volumes, "available, in-use, error or error_deleting")
+resetting.add_to(
+    volume,
+    lambda client: client.volumes,
+    "every one that Cinder has",
+)

@@ -36,6 +36,12 @@ RULES = [
         _ACTION,
     ),
     guard(
+        "volume_extension:snapshot_actions:update_snapshot_status",
+        OWNER,
+        "Set status and progress of a snapshot whose status was reset (os-update_snapshot_status).",
+        _ACTION,
+    ),
+    guard(
         "volume_extension:snapshot_actions:initialize_connection",
         OWNER,
         "Make a snapshot readable and learn its address (os-initialize_connection).",

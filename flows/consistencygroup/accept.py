@@ -18,13 +18,14 @@ from cgflow.db.repositories import (
 )
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import resources
-from cgflow.status import Status
+from cgflow.status import RESETTABLE, Status
 from flows.acceptance import Accepted, Desk, accepting, mint
 from flows.attachment.rules import USED
 from flows.zones import check_zone
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR)
-FORCE_DELETABLE = (*DELETABLE, Status.ERROR_DELETING)
+RESTING = (*DELETABLE, Status.ERROR_DELETING)
+FORCE_DELETABLE = RESETTABLE["consistencygroup"]
 REPLICATION = ("group_replication_enabled", "consistent_group_replication_enabled")
 
 
@@ -131,9 +132,9 @@ def _kind(session: Session, context: RequestContext, wanted: str) -> records.Gro
 def _check_deletable(
     session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool, flag: str
 ) -> None:
-    if group.claimed_by is not None and group.status in FORCE_DELETABLE:
+    if group.claimed_by is not None and group.status in RESTING:
         raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
-    if group.status not in (FORCE_DELETABLE if force else DELETABLE):
+    if group.status not in (FORCE_DELETABLE if force and group.claimed_by is None else DELETABLE):
         raise InvalidState(
             "Invalid consistency group: Consistency group status must be available or error, "
             f"but current status is: {group.status}."

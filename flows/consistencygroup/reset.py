@@ -1,8 +1,4 @@
-"""What an operator says of the status of a group or a cgsnapshot: the record is changed, and nothing else.
-
-Only what a thing can rest in is given: with no flow behind it nothing would ever
-lead it out of a passing status such as ``creating``.
-"""
+"""What an operator says of the status of a group or a cgsnapshot: the record is changed, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,28 +7,29 @@ from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import Status
 from flows.acceptance import Desk
+from flows.reset import known_status
 
 FAILED = (Status.ERROR, Status.ERROR_DELETING)
 
 
-def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: Status) -> None:
-    """Give a thing that no flow holds this status. Raises: NotFound, Busy, InvalidState.
+def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: str) -> None:
+    """Give a thing that no flow holds this status. Raises: NotFound, Busy, InvalidInput, InvalidState.
 
     What was rolled back has nothing on any backend, so that no word can make it usable.
     """
-    rows = ROWS_OF[noun]
+    rows, target = ROWS_OF[noun], known_status(noun, status)
     with desk.database.write() as session:
         thing = rows.lock(session, id_, context.scope)
         if thing.claimed_by is not None:
             busy = rows.busy(session, thing.id, thing.claimed_by)
             raise Busy(f"{busy} Cancel, retry or abandon the flow if it is stuck.")
-        if not thing.consumes_quota and thing.status in FAILED and status not in FAILED and _holds(noun):
+        if not thing.consumes_quota and thing.status in FAILED and target not in FAILED and _holds(noun):
             raise InvalidState(
                 f"Invalid status: {rows.noun} {thing.id} was rolled back and holds nothing; "
-                f"it cannot be {status}. Delete it."
+                f"it cannot be {target}. Delete it."
             )
-        reason = f"Its status was reset by {context.user_id}." if status in FAILED else None
-        rows.edit(session, thing.id, status=status.value, reason=reason)
+        reason = f"Its status was reset by {context.user_id}." if target is not Status.AVAILABLE else None
+        rows.edit(session, thing.id, status=target.value, reason=reason)
 
 
 def _holds(noun: str) -> bool:

@@ -9,11 +9,12 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, snapshot, volume
 from cgflow.errors import Busy, InvalidState
 from cgflow.quota import resources
-from cgflow.status import Status
+from cgflow.status import RESETTABLE, Status
 from flows.acceptance import Accepted, Desk, accepting, mint
 from flows.volume.rules import require_free_group
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+FORCE_DELETABLE = RESETTABLE["snapshot"]
 
 
 def create(
@@ -65,15 +66,16 @@ def create(
     return accepted
 
 
-def delete(desk: Desk, context: RequestContext, snapshot_id: str) -> Accepted:
+def delete(desk: Desk, context: RequestContext, snapshot_id: str, *, force: bool = False) -> Accepted:
     """Accept to delete a copy that is not one of a cgsnapshot, or whose cgsnapshot is gone.
 
+    ``force``: whatever status it has, if no flow holds it.
     Raises: NotFound, InvalidState, Busy.
     """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = snapshot.lock(session, snapshot_id, context.scope)
-        _check_deletable(session, found)
+        _check_deletable(session, found, force)
         # What was rolled back may have outlived its volume. The backend is asked all the same: it
         # knows better than a record what is left.
         of = volume.ROWS.where(session, volume.ROWS.model.id == found.volume_id)
@@ -108,10 +110,10 @@ def _check_ready(session: Session, found: records.Volume, *, force: bool) -> Non
         )
 
 
-def _check_deletable(session: Session, found: records.Snapshot) -> None:
+def _check_deletable(session: Session, found: records.Snapshot, force: bool) -> None:
     if found.claimed_by is not None and found.status in DELETABLE:
         raise Busy(snapshot.ROWS.busy(session, found.id, found.claimed_by))
-    if found.status not in DELETABLE:
+    if found.status not in (FORCE_DELETABLE if force and found.claimed_by is None else DELETABLE):
         raise InvalidState(
             "Invalid snapshot: Snapshot status must be available or error, "
             f"but current status is: {found.status}."

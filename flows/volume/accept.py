@@ -9,15 +9,22 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, default_type, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import limits, resources
-from cgflow.status import Status
+from cgflow.status import RESETTABLE, Status
 from flows.acceptance import Acceptance, Accepted, Desk, accepting, mint
 from flows.volume import source as sources
 from flows.volume.rules import check_free
 from flows.volume.source import Source
 from flows.zones import check_zone
 
-DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
-FORCE_DELETABLE = (*DELETABLE, Status.ERROR_EXTENDING, Status.AWAITING_TRANSFER)
+DELETABLE = (
+    Status.AVAILABLE,
+    Status.ERROR,
+    Status.ERROR_DELETING,
+    Status.ERROR_EXTENDING,
+    Status.ERROR_MANAGING,
+    Status.ERROR_RESTORING,
+)
+FORCE_DELETABLE = RESETTABLE["volume"]
 
 
 def create(
@@ -86,13 +93,14 @@ def delete(
 ) -> Accepted:
     """Accept to delete a volume that is in no group.
 
-    ``cascade``: its snapshots too. ``force``: whatever resting status it has.
+    ``cascade``: its snapshots too. ``force``: whatever status it has, if no flow holds it.
     Raises: NotFound, InvalidState, Busy.
     """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        check_free(session, found, FORCE_DELETABLE if force else DELETABLE, "deleted")
+        deletable = FORCE_DELETABLE if force and found.claimed_by is None else DELETABLE
+        check_free(session, found, deletable, "deleted")
         # A member that never came to be holds no data of the group, and may go alone.
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(

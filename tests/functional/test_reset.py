@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from werkzeug.test import TestResponse
 
 from cgflow.drivers.faults import Fault, Faults
+from cgflow.status import PASSING, RESETTABLE
 from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, malformed, missing, refused
 
@@ -32,16 +34,14 @@ def test_a_snapshot(caller: Caller, member: Caller, stranger: Caller) -> None:
     assert snapshot["status"] == "error"
     assert snapshot["cgflow:reason"].startswith("Status reset from available to error by ada")
     malformed(caller.post(where, {"os-reset_status": {"status": "in-use"}}), "status")
+    malformed(caller.post(where, {"os-reset_status": {"status": "deleted"}}), "status")
     malformed(caller.post(where, {"os-reset_status": {}}), "os-reset_status.status")
 
 
 @pytest.mark.parametrize(
     "details",
     [
-        *(
-            {"status": word}
-            for word in ("creating", "deleting", "deleted", "attaching", "extending", "x", "")
-        ),
+        *({"status": word} for word in ("deleting", "deleted", "reverting", "updating", "x", "")),
         *({"status": value} for value in (None, 1, ["error"])),
         {},
         {"migration_status": "none"},
@@ -51,7 +51,7 @@ def test_a_snapshot(caller: Caller, member: Caller, stranger: Caller) -> None:
         None,
     ],
 )
-def test_what_is_no_status_to_rest_in(caller: Caller, details: object) -> None:
+def test_what_is_no_status(caller: Caller, details: object) -> None:
     volume_id = caller.volume()
     refused(act(caller, volume_id, "os-reset_status", details), 400, "badRequest")
     assert shown(caller, volume_id)["status"] == "available"
@@ -107,3 +107,40 @@ def test_one_that_is_stuck_between_is_freed(caller: Caller) -> None:
     volume_id = caller.volume()
     acted(caller, volume_id, "os-reserve")
     assert acted(caller, volume_id, "os-reset_status", {"status": "available"})["status"] == "available"
+
+
+@pytest.mark.parametrize("status", [one for one in RESETTABLE["volume"] if one != "in-use"])
+def test_a_volume_is_reset_to_every_status_and_deleted_from_it(caller: Caller, status: str) -> None:
+    volume_id = caller.volume()
+    assert acted(caller, volume_id, "os-reset_status", {"status": status.upper()})["status"] == status
+    told = caller.get("/audit").json["audit"]["findings"]
+    codes = {finding["code"] for finding in told if finding["resource_id"] == volume_id}
+    assert ("status.passing" in codes) == (status in PASSING)
+    caller.done(act(caller, volume_id, "os-force_delete", {}))
+    missing(caller.get(f"/volumes/{volume_id}"))
+
+
+@pytest.mark.parametrize("status", RESETTABLE["snapshot"])
+def test_a_snapshot_is_reset_to_every_status_and_deleted_from_it(caller: Caller, status: str) -> None:
+    volume_id = caller.volume()
+    path = f"/snapshots/{caller.snapshot(volume_id)}"
+    assert caller.post(f"{path}/action", {"os-reset_status": {"status": status}}).status_code == 202
+    assert caller.get(path).json["snapshot"]["status"] == status
+    caller.done(caller.post(f"{path}/action", {"os-force_delete": {}}))
+    missing(caller.get(path))
+
+
+def test_the_progress_of_a_snapshot_is_told_once_its_status_was_reset(caller: Caller, member: Caller) -> None:
+    path = f"/snapshots/{caller.snapshot(caller.volume())}"
+
+    def update(**details: str) -> TestResponse:
+        return member.post(f"{path}/action", {"os-update_snapshot_status": details})
+
+    message = refused(update(status="error", progress="80%"), 400, "badRequest")
+    assert message == "Provided snapshot status error not allowed for snapshot with status available."
+    caller.post(f"{path}/action", {"os-reset_status": {"status": "creating"}})
+    for wrong in ({"status": "deleting"}, {"status": "nope"}, {"status": "error", "progress": "101%"}):
+        refused(update(**wrong), 400, "badRequest")
+    assert update(status="error", progress="80%").status_code == 202
+    snapshot = caller.get(path).json["snapshot"]
+    assert (snapshot["status"], snapshot["os-extended-snapshot-attributes:progress"]) == ("error", "80%")

@@ -89,6 +89,9 @@ BODIES: dict[str, Any] = {
     "volume_extension:volume_actions:upload_image": {"os-volume_upload_image": {"image_name": "i"}},
     "volume_extension:volume_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:snapshot_admin_actions:force_delete": {"os-force_delete": {}},
+    "volume_extension:snapshot_actions:update_snapshot_status": {
+        "os-update_snapshot_status": {"status": "available"}
+    },
     "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {}},
     "volume_extension:volume_actions:terminate_connection": {"os-terminate_connection": {}},
     **{
