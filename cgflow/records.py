@@ -118,7 +118,8 @@ class Volume(Resource):
     """A block volume, a member of a consistency group if ``consistencygroup_id`` is set.
 
     ``snapshot_id`` or ``source_volid`` names what it was made from, which may be gone since.
-    ``readonly`` is None until somebody has said whether it is.
+    ``readonly`` is None until somebody has said whether it is. ``is_multiattach``: its type
+    asks for that, and the backend lets several users have it at a time.
     """
 
     size: int
@@ -134,6 +135,7 @@ class Volume(Resource):
     readonly: bool | None = None
     image_metadata: dict[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    is_multiattach: bool = False
 
     def spec(self) -> VolumeSpec:
         """Return the volume as a driver sees it."""

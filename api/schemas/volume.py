@@ -150,7 +150,7 @@ class VolumeOut(ResourceOut):
     )
     bootable = fields.Function(lambda volume: str(volume.bootable).lower(), metadata={"type": "string"})
     encrypted = constant(False, type="boolean")
-    multiattach = constant(False, type="boolean")
+    multiattach = fields.Boolean(attribute="is_multiattach")
     migration_status = constant(None, type="string", nullable=True)
     migstat = constant(None, data_key="os-vol-mig-status-attr:migstat", type="string", nullable=True)
     name_id = constant(None, data_key="os-vol-mig-status-attr:name_id", type="string", nullable=True)

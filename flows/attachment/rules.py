@@ -15,6 +15,9 @@ from cgflow.status import AttachmentStatus, Status
 USED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE, Status.DETACHING)
 """Statuses of a volume that somebody uses, or is about to use, or is about to leave."""
 
+SHARED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
+"""Statuses in which a multiattach volume may get another user."""
+
 
 def held(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
     """Return a volume, locked, that no flow is at work on. Raises: NotFound, Busy."""
@@ -25,11 +28,13 @@ def held(session: Session, context: RequestContext, volume_id: str) -> records.V
 
 
 def check_usable(volume: records.Volume, instance_id: str | None) -> None:
-    """Refuse to have a volume used twice, unless by one server, which is moving to another host.
+    """Refuse to have a volume used twice, unless it is multiattach, or by one server, which is moving.
 
     Raises: InvalidState.
     """
     if volume.status is Status.AVAILABLE:
+        return
+    if volume.is_multiattach and volume.status in SHARED:
         return
     users = {attachment.instance_id for attachment in volume.attachments}
     if volume.status in USED and instance_id is not None and users == {instance_id}:

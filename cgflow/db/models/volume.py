@@ -58,4 +58,5 @@ class Volume(ResourceColumns, Base):
             readonly=self.readonly,
             image_metadata=dict(self.image_metadata or {}),
             attachments=tuple(attachment.to_record() for attachment in self.attachments),
+            is_multiattach=self.volume_type is not None and self.volume_type.asks_for_multiattach,
         )

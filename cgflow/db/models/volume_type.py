@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from cgflow import records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
 from cgflow.db.models.qos_spec import QosAssociation
+from cgflow.scheduler.filters.extra_specs_ops import meets
+
+MULTIATTACH = "multiattach"
 
 
 class ExtraSpec(Base):
@@ -52,6 +55,12 @@ class VolumeType(SoftDelete, Base):
     )
 
     qos: Mapped[QosAssociation | None] = relationship(lazy="joined", viewonly=True)
+
+    @property
+    def asks_for_multiattach(self) -> bool:
+        """Whether volumes of the type may have several users at a time."""
+        specs = {spec.key: spec.value for spec in self.extra_specs}
+        return meets(True, specs.get(MULTIATTACH, ""))
 
     def to_record(self) -> records.VolumeType:
         """Return the frozen record of this row."""

@@ -29,6 +29,7 @@ from cgflow.db.models import (
     Volume,
     VolumeType,
 )
+from cgflow.db.models.volume_type import MULTIATTACH
 from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota.renaming import is_pending, rename_type
 
@@ -167,9 +168,14 @@ def delete(session: Session, id: str) -> None:
 
 
 def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:
-    """Set or overwrite the specs named, keep the others, and return all. Raises: NotFound."""
+    """Set or overwrite the specs named, keep the others, and return all.
+
+    Raises: NotFound; InvalidState for ``multiattach``, while there are volumes of the type.
+    """
     row = _live(session, id, lock=True)
     present = {spec.key: spec for spec in row.extra_specs}
+    if MULTIATTACH in specs:
+        _require_no_volumes(session, row)
     for key, value in specs.items():
         if key in present:
             present[key].value = value
@@ -181,14 +187,26 @@ def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict
 
 
 def unset_extra_spec(session: Session, id: str, key: str) -> None:
-    """Remove one spec. Raises: NotFound, for the type or for the key."""
+    """Remove one spec. Raises: NotFound, for the type or for the key; InvalidState as ``set_extra_specs``."""
     row = _live(session, id, lock=True)
     kept = [spec for spec in row.extra_specs if spec.key != key]
     if len(kept) == len(row.extra_specs):
         raise NotFound(f"Volume Type {id} has no extra specs with key {key}.")
+    if key == MULTIATTACH:
+        _require_no_volumes(session, row)
     row.extra_specs = kept
     row.updated_at = clock.now()
     session.flush()
+
+
+def _require_no_volumes(session: Session, row: VolumeType) -> None:
+    """Refuse to change multiattach under volumes, whose backend was chosen for it. Raises: InvalidState."""
+    uses = _uses(row)
+    if session.scalar(select(uses["volumes"] | uses["operations that have not ended"])):
+        raise InvalidState(
+            f"Volume type {row.name} is in use: whether its volumes may have several users at a time "
+            f"({MULTIATTACH}) cannot be changed. Retype the volumes to another type instead."
+        )
 
 
 def is_usable(session: Session, id: str, project_id: str) -> bool:

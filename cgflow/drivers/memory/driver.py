@@ -99,6 +99,7 @@ class MemoryDriver(Copies, Rearranging, Compaction, Detailing, StorageDriver):
                 **capabilities(self.level),
                 "thin_provisioning_support": False,
                 "online_extend_support": True,
+                "multiattach": True,
                 "vendor_name": "cgflow",
                 "driver_version": __version__,
                 "storage_protocol": "memory",
