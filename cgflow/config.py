@@ -59,16 +59,18 @@ ENGINE: list[cfg.Opt] = [
 HISTORY: list[cfg.Opt] = [
     cfg.IntOpt(
         "max_age_days",
-        default=0,
+        default=90,
         min=0,
-        help="Days for which ended flows and their events are kept; 0 keeps them for ever. Those of a "
-        "resource that still exists are kept in any case, as are failed rollbacks.",
+        help="Days for which ended flows and their events are kept; 0 keeps them for ever. Of a resource "
+        "that still exists the flow that made it and the newest 100 are kept in any case, as are failed "
+        "rollbacks. What is deleted is forgotten with the flow that deleted it.",
     ),
     cfg.IntOpt(
         "max_flows",
-        default=0,
+        default=5000,
         min=0,
-        help="How many of the flows that ended last are kept, under the same conditions; 0 sets no limit.",
+        help="How many of the flows that ended last are kept, under the same conditions; 0 sets no limit. "
+        "A flow takes about 50 kB.",
     ),
 ]
 AUTHENTICATION: list[cfg.Opt] = [

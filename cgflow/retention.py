@@ -34,6 +34,16 @@ class Retention:
         for start in range(0, len(old), TOGETHER):
             with self._database.write() as session:
                 retention.forget(session, old[start : start + TOGETHER])
+        self._purge()
         if old:
             LOG.info("forgot %d flows that ended long ago", len(old))
         return len(old)
+
+    def _purge(self) -> None:
+        """Delete the rows of what is deleted and forgotten."""
+        for purge in (retention.purge, retention.purge_transfers):
+            for _ in range(MOST // TOGETHER):
+                with self._database.write() as session:
+                    purged = purge(session, TOGETHER)
+                if not purged:
+                    break

@@ -1,7 +1,9 @@
-"""``cgflow db``: the schema of the service's database. The one command that talks to no service."""
+"""``cgflow db``: the service's database. The one command that talks to no service."""
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -34,6 +36,36 @@ def upgrade(session: Session, state_dir: Path | None, database_url: str | None) 
         session.out.line(f"The database is upgraded from {before or 'nothing'} to revision {after}.")
     if session.out.as_json:
         session.out.json({"database": {"before": before, "after": after}})
+
+
+@db.command()
+@with_session
+@click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
+@click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
+def stats(session: Session, state_dir: Path | None, database_url: str | None) -> None:
+    """Show how many rows of each kind a database has, and how many bytes they take."""
+    if (state_dir is None) == (database_url is None):
+        raise click.UsageError("Say which database: give either --state-dir or --database-url.")
+    if state_dir is not None:
+        if not (state_dir / "cgflow.db").exists():
+            raise ConfigError(f"There is no database in {state_dir}: cgflow.db is missing.")
+        database_url = StateDir(state_dir).database_url
+    # Here, because no other command should pay for loading the database's libraries.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from cgflow.db import statistics
+    from cgflow.db.database import Database
+
+    try:
+        with closing(Database(database_url or "")) as database:
+            found = [asdict(one) for one in statistics.read(database)]
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        # The address is not repeated: it may hold a password.
+        raise ConfigError(
+            f"The database cannot be read: {getattr(error, 'orig', None) or error}. Check its address, and "
+            "bring it up to date with 'cgflow db upgrade'."
+        ) from error
+    session.out.records("statistics", found, ("name", "count", "bytes"))
 
 
 def _embedded(state_dir: Path) -> tuple[str | None, str | None]:

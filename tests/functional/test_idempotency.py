@@ -306,6 +306,30 @@ def test_what_users_keep_is_answered_as_it_was(caller: Caller) -> None:
         assert answer.json == {"token": "t"}
 
 
+def test_a_project_has_so_many_kept_answers(
+    caller: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/volumes/{caller.volume()}/metadata"
+    monkeypatch.setattr(idempotency, "MOST_ANSWERS", 2)
+    for number in range(2):
+        assert caller.put(path, {"metadata": {"a": str(number)}}, **keyed(str(number))).status_code == 200
+    message = refused(caller.put(path, {"metadata": {"a": "9"}}, **keyed("9")), 413, "overLimit")
+    assert "without Idempotency-Key" in message
+    assert caller.get(path).json == {"metadata": {"a": "1"}}
+    # What is kept is answered, what has no key is done, and others have room of their own.
+    assert caller.put(path, {"metadata": {"a": "0"}}, **keyed("0")).json == {"metadata": {"a": "0"}}
+    assert caller.put(path, {"metadata": {"a": "9"}}).status_code == 200
+    assert stranger.post("/volumes", VOLUME, **keyed()).status_code == 202
+
+
+def test_a_project_has_so_large_kept_answers(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/volumes/{caller.volume()}/metadata"
+    monkeypatch.setattr(idempotency, "MOST_SIZE", 20_000)
+    large = {"metadata": {f"{number:0>200}": "x" * 200 for number in range(30)}}
+    assert caller.put(path, large, **keyed("1")).status_code == 200
+    refused(caller.put(path, large, **keyed("2")), 413, "overLimit")
+
+
 # Crowds
 
 

@@ -14,7 +14,7 @@ from cgflow.status import AttachmentStatus
 
 
 class Attachment(SoftDelete, Base):
-    """One use of a volume. When it ends the row stays for history; ``deleted_at`` says when."""
+    """One use of a volume. When it ends its row is deleted."""
 
     __tablename__ = "attachments"
     __table_args__ = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
@@ -51,9 +51,8 @@ def change(session: Session, id: str, status: AttachmentStatus, **columns: objec
 
 
 def end(session: Session, *ids: str) -> None:
-    """Say that these attachments are over; their rows stay for history."""
-    gone = {"deleted": True, "deleted_at": clock.now()}
-    session.execute(update(Attachment).where(Attachment.id.in_(ids)).values(**gone))
+    """Forget these attachments, which are over, with what their clients told of themselves."""
+    session.execute(delete(Attachment).where(Attachment.id.in_(ids)))
 
 
 def _living() -> Select[Attachment]:

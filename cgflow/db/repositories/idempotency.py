@@ -5,19 +5,25 @@ A key belongs to one user in one project: ``owner`` is (project id, user id, key
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from cgflow import records
+from cgflow import clock, records
 from cgflow.db.models import Attachment, Flow, IdempotencyKey, Message, Transfer
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.upsert import insert_missing
+from cgflow.errors import QuotaExceeded
 
 KEPT = timedelta(hours=24)
+
+MOST_ANSWERS = 5000
+MOST_SIZE = 16 * 1024 * 1024
+"""How many answers of one project are kept, and how many characters they may have together."""
 
 TOGETHER = 500
 """Keys forgotten in one transaction."""
@@ -49,8 +55,29 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
 
 
 def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
-    """Keep the answer to the request that has taken the key."""
-    answer = {"status": kept.status, "headers": kept.headers, "body": kept.body, "asked": list(kept.asked)}
+    """Keep the answer to the request that has taken the key.
+
+    Raises: QuotaExceeded, if the project has as many answers as are kept, or as large ones.
+    """
+    size = len(kept.body) + len(json.dumps([kept.headers, kept.asked]))
+    since = clock.now() - KEPT
+    of_project = (IdempotencyKey.project_id == owner[0], IdempotencyKey.created_at > since)
+    total = select(func.count(), func.coalesce(func.sum(IdempotencyKey.size), 0)).where(*of_project)
+    found = session.execute(total).one()
+    count, together = int(found[0] or 0), int(found[1] or 0)
+    # The key itself is among them by now.
+    if count > MOST_ANSWERS or together + size > MOST_SIZE:
+        raise QuotaExceeded(
+            f"Project {owner[0]} has {count - 1} kept answers of {together} characters; at most "
+            f"{MOST_ANSWERS} of {MOST_SIZE} are kept for 24 hours. Send the request without Idempotency-Key."
+        )
+    answer = {
+        "status": kept.status,
+        "headers": kept.headers,
+        "body": kept.body,
+        "asked": list(kept.asked),
+        "size": size,
+    }
     session.execute(update(IdempotencyKey).where(_is(owner)).values(answer))
 
 

@@ -1,9 +1,10 @@
 """Which flows may be forgotten, and forgetting them: the one place where history is deleted.
 
 Only a flow that has come to its end is forgotten, and never one whose failed
-rollback somebody still has to see to. Whatever made a thing what it is stays
-for as long as the thing lives: flows on its id, and those that its row names.
-So does a flow whose reservation is still held, until the ledger lets it expire.
+rollback somebody still has to see to. What made a thing what it is stays for as
+long as the thing lives: the flow that made it, the newest on its id, and those that
+its row names. So does a flow whose reservation is still held, until the ledger lets
+it expire. The row of a thing that is deleted goes once no flow is kept that it names.
 """
 
 from __future__ import annotations
@@ -13,11 +14,28 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Flow, FlowEvent, Reservation
+from cgflow.db.models import (
+    ATOMDETAILS,
+    FLOWDETAILS,
+    LOGBOOKS,
+    Attachment,
+    Cgsnapshot,
+    ConsistencyGroup,
+    ConsistencyGroupType,
+    Flow,
+    FlowEvent,
+    Reservation,
+    Snapshot,
+    Transfer,
+    Volume,
+)
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.status import FlowState, ReservationState
+
+KEPT_OF_EACH = 100
+"""Ended flows that are kept of a thing that lives, besides the one that made it."""
 
 FORGETTABLE = (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ABANDONED)
 
@@ -64,13 +82,63 @@ def _beyond(session: Session, keep: int) -> list[Any]:
 def _unneeded() -> Iterator[Any]:
     for rows in ROWS_OF.values():
         lives = rows.model.deleted.is_(False)
-        for named in (
-            rows.model.id == Flow.resource_id,
-            rows.model.flow_id == Flow.id,
-            rows.model.claimed_by == Flow.id,
-        ):
+        on_it = exists().where(rows.model.id == Flow.resource_id, lives)
+        yield or_(~on_it, and_(~Flow.operation.contains(".create"), _has_newer()))
+        for named in (rows.model.flow_id == Flow.id, rows.model.claimed_by == Flow.id):
             yield ~exists().where(named, lives)
     yield ~exists().where(Reservation.id == Flow.id, Reservation.state == ReservationState.RESERVED)
+
+
+def _has_newer() -> Any:
+    """Return the condition that as many newer flows of the same thing are there as are kept."""
+    newer = aliased(Flow)
+    later = (newer.resource_id == Flow.resource_id, newer.ended_at > Flow.ended_at)
+    return select(newer.id).where(*later).correlate(Flow).limit(1).offset(KEPT_OF_EACH - 1).exists()
+
+
+def purge(session: Session, limit: int) -> int:
+    """Delete rows of things that are deleted and that neither a kept flow nor another row needs.
+
+    At most ``limit`` of each noun; returns how many that were. What names others goes before them.
+    """
+    purged = 0
+    for model in (Snapshot, Cgsnapshot, Volume, ConsistencyGroup):
+        needed = [exists().where(column == model.id) for column in _NAMED_BY[model]]
+        gone = (model.deleted.is_(True), model.flow_id.is_(None), model.claimed_by.is_(None))
+        ids = list(session.scalars(select(model.id).where(*gone, *(~one for one in needed)).limit(limit)))
+        if model is ConsistencyGroup:
+            types = ConsistencyGroupType.consistencygroup_id.in_(ids)
+            session.execute(delete(ConsistencyGroupType).where(types))
+        if model is Volume:
+            # Offers that ended are of no use without their volume.
+            session.execute(delete(Transfer).where(Transfer.volume_id.in_(ids)))
+        session.execute(delete(model).where(model.id.in_(ids)))
+        purged += len(ids)
+    return purged
+
+
+def purge_transfers(session: Session, limit: int) -> int:
+    """Delete offers that ended, but for the newest ``KEPT_OF_EACH`` of each volume; return how many."""
+    newer = aliased(Transfer)
+    later = (newer.volume_id == Transfer.volume_id, newer.deleted_at > Transfer.deleted_at)
+    has_newer = select(newer.id).where(*later).correlate(Transfer).limit(1).offset(KEPT_OF_EACH - 1).exists()
+    ended = select(Transfer.id).where(Transfer.deleted.is_(True), has_newer).limit(limit)
+    ids = list(session.scalars(ended))
+    session.execute(delete(Transfer).where(Transfer.id.in_(ids)))
+    return len(ids)
+
+
+_NAMED_BY: dict[Any, tuple[Any, ...]] = {
+    Snapshot: (),
+    Cgsnapshot: (Snapshot.cgsnapshot_id,),
+    Volume: (Snapshot.volume_id, Attachment.volume_id),
+    ConsistencyGroup: (
+        Snapshot.consistencygroup_id,
+        Volume.consistencygroup_id,
+        Cgsnapshot.consistencygroup_id,
+    ),
+}
+"""Which columns of other rows name the rows of a noun."""
 
 
 def _forget_names(session: Session, model: Any, flow_ids: Collection[str]) -> None:

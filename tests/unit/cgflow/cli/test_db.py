@@ -56,3 +56,28 @@ def test_which_database_must_be_said(tmp_path: Path) -> None:
     assert run()[0] == 2
     assert run("--state-dir", tmp_path, "--database-url", "sqlite://")[0] == 2
     assert run("--state-dir", tmp_path / "typo")[0] == 2
+
+
+def stats(*words: object) -> tuple[int, str]:
+    ran = CliRunner().invoke(main, ["db", "stats", *map(str, words)])
+    return ran.exit_code, ran.output
+
+
+def test_what_a_database_holds(tmp_path: Path) -> None:
+    run("--state-dir", tmp_path)
+    code, said = stats("--state-dir", tmp_path, "--json")
+    assert code == 0, said
+    found = {one["name"]: one for one in json.loads(said)["statistics"]}
+    growing = {"ended flows", "kept answers", "connectors", "deleted volumes", "deleted cgsnapshots"}
+    assert growing | {"table flows", "table attachments", "table idempotency_keys"} <= set(found)
+    assert found["kept answers"] == {"name": "kept answers", "count": 0, "bytes": 0}
+    code, said = stats("--database-url", f"sqlite:///{tmp_path / 'cgflow.db'}")
+    assert (code, "table flow_events" in said) == (0, True), said
+
+
+def test_what_cannot_be_told(tmp_path: Path) -> None:
+    assert stats()[0] == 2
+    code, said = stats("--state-dir", tmp_path)
+    assert (code, "There is no database" in said) == (1, True), said
+    code, said = stats("--database-url", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert (code, "cgflow db upgrade" in said) == (1, True), said
