@@ -16,6 +16,7 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend as backends
 from cgflow.drivers.contract import Incident, Report, StorageDriver
+from cgflow.error_text import describe
 from cgflow.errors import DriverError
 from cgflow.notifications.notifier import ERROR, Notification, Notifier
 from cgflow.scheduler.placement import Placement
@@ -79,7 +80,7 @@ def report(
     except DriverError as error:
         LOG.warning("backend %s is down: %s", name, error)
         with database.write() as session:
-            backends.down(session, name, error.message, clock.now(), availability_zone=zone)
+            backends.down(session, name, describe(error), clock.now(), availability_zone=zone)
     else:
         # Before it is written down, for that may fail.
         if incidents is not None:

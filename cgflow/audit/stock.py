@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cgflow.drivers.contract import Inventory, StorageDriver
 from cgflow.drivers.detailing import Detailing, HeldCopy, HeldVolume
+from cgflow.error_text import describe
 from cgflow.errors import DriverError, SessionFenced
 
 NOTHING = Inventory(frozenset(), frozenset(), frozenset())
@@ -36,7 +37,7 @@ def ask(driver: StorageDriver) -> Stock:
             return Stock(told.inventory, told.volumes, told.copies, is_detailed=True)
         return Stock(driver.inventory(), {}, {}, is_detailed=False)
     except (DriverError, SessionFenced) as error:
-        return Stock(NOTHING, {}, {}, is_detailed=False, refusal=error.message)
+        return Stock(NOTHING, {}, {}, is_detailed=False, refusal=describe(error))
 
 
 def both(first: Stock, second: Stock) -> Stock:

@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from cgflow.cli import resetting
+from cgflow.cli.confirmation import confirm, confirmation_option
 from cgflow.cli.deletion import delete_each
 from cgflow.cli.session import Session, with_session
 from cgflow.cli.submission import Waiting, settle, waiting
@@ -106,8 +107,11 @@ def update(
 @click.argument("name", metavar="GROUP")
 @click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="What it is put back to.")
 @click.option("--safety", metavar="NAME", help="Take a cgsnapshot of this name first, which stays.")
+@confirmation_option
 @waiting
-def revert(session: Session, name: str, cgsnapshot: str, safety: str | None, waiting: Waiting) -> None:
+def revert(
+    session: Session, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: Waiting
+) -> None:
     """Put every member of a group back to a cgsnapshot, or none of them.
 
     What was written since is lost, unless --safety puts it into a cgsnapshot of its own.
@@ -115,7 +119,13 @@ def revert(session: Session, name: str, cgsnapshot: str, safety: str | None, wai
     client = session.client
     groups = client.consistencygroups
     cgsnapshot_id = client.cgsnapshots.find(cgsnapshot)["id"]
-    accepted = groups.revert(groups.find(name)["id"], cgsnapshot_id, safety=safety)
+    group_id = groups.find(name)["id"]
+    if safety is None:
+        question = (
+            f"What the members of group {name} hold now is lost for good. Put them back to {cgsnapshot}?"
+        )
+        confirm(session, question, is_given=yes)
+    accepted = groups.revert(group_id, cgsnapshot_id, safety=safety)
     settle(session, groups, accepted, waiting)
 
 
@@ -143,10 +153,14 @@ def show(session: Session, name: str) -> None:
 @with_session
 @click.argument("names", metavar="GROUP...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Together with the volumes in it.")
+@confirmation_option
 @waiting
-def delete(session: Session, names: tuple[str, ...], force: bool, waiting: Waiting) -> None:
+def delete(session: Session, names: tuple[str, ...], force: bool, yes: bool, waiting: Waiting) -> None:
     """Delete groups. One that holds volumes needs --force; one with cgsnapshots is refused."""
     groups = session.client.consistencygroups
+    if force:
+        question = f"All volumes in {', '.join(names)} are deleted with their data. Delete them?"
+        confirm(session, question, is_given=yes)
     delete_each(session, groups, names, partial(groups.delete, force=force), waiting)
 
 

@@ -58,7 +58,7 @@ class Collection:
         if not named:
             raise NotFound(f"No {self.noun} has the name or id '{name_or_id}' in this project.")
         if len(named) > 1:
-            ids = ", ".join(each["id"] for each in named)
+            ids = ", ".join(map(identified, named))
             raise AmbiguousName(
                 f"{len(named)} of them are called '{name_or_id}'. Give the id of one {self.noun}: {ids}."
             )
@@ -75,6 +75,13 @@ class Collection:
     def named(self, name: str) -> Record:
         """Return the filters that make the service look for a name."""
         return {"name": name}
+
+
+def identified(record: Record) -> str:
+    """Return the id of a thing, with what tells it from others of its name: its status and its creation."""
+    status, created = record.get("status"), record.get("created_at")
+    facts = ", ".join(filter(None, (status, f"created {created}" if created else None)))
+    return f"{record['id']} ({facts})" if facts else str(record["id"])
 
 
 def _following(links: Any) -> Record:

@@ -91,8 +91,8 @@ def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
             )
         for maker in makers_of(session, whole.id):
             raise Busy(
-                f"Invalid cgsnapshot: Cgsnapshot {whole.id} is the source of consistency group {maker.id}, "
-                f"which flow {maker.claimed_by} is making. Try again when it has ended."
+                f"Invalid cgsnapshot: Cgsnapshot {whole.id} is the source of a group that is being made. "
+                + consistencygroup.ROWS.busy(session, maker.id, maker.claimed_by)
             )
         group = consistencygroup.lock(session, whole.consistencygroup_id, None)
         _check_quiet(session, group)

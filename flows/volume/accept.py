@@ -105,7 +105,8 @@ def delete(
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
-                f"Delete consistency group {found.consistencygroup_id} with force instead."
+                f"Take it out first (cgflow group update {found.consistencygroup_id} --remove {found.id}), "
+                "or delete the group with force, which deletes all of its members."
             )
         if found.attachments:
             raise InvalidState("Invalid volume: Volume is still attached. Detach it first.")

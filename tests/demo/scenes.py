@@ -158,7 +158,7 @@ def clear(stage: Stage, group_id: str) -> None:
     stage.title("Everything is deleted, and nothing is left")
     for cgsnapshot in stage.client.cgsnapshots.select():
         stage.finish(stage.client.cgsnapshots.delete(cgsnapshot["id"]))
-    stage.type(f"group delete {group_id} --force --wait")
+    stage.type(f"group delete {group_id} --force --yes --wait")
     left = {resource: count for resource, count in stage.usage().items() if count}
     if stage.files() or left:
         raise AssertionError(f"left behind: {stage.files()} {left}")

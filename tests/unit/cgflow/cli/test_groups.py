@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+
 import pytest
 
 from tests.support.canned import CannedService
@@ -64,3 +69,31 @@ def test_a_group_is_put_back(
     assert "cgflow flow follow f" in cgflow("group", "revert", "db", "--to", "monday", *words).stdout
     (asked,) = service.requests("POST", f"/consistencygroups/{G}/action")
     assert asked.body == {"revert_to_cgsnapshot": {"cgsnapshot_id": S, "safety": safety}}
+
+
+@pytest.mark.parametrize(
+    ("words", "is_asked"),
+    [
+        (("revert", "db", "--to", "monday"), True),
+        (("revert", "db", "--to", "monday", "--safety", "before"), False),
+        (("revert", "db", "--to", "monday", "--yes"), False),
+        (("delete", "db", "--force"), True),
+        (("delete", "db", "--force", "--yes"), False),
+        (("delete", "db"), False),
+    ],
+)
+def test_a_person_is_asked_before_data_is_lost(
+    service: CannedService, words: tuple[str, ...], is_asked: bool
+) -> None:
+    service.plays("POST", f"/consistencygroups/{G}/delete", status=202, flow="f")
+    service.plays("POST", f"/consistencygroups/{G}/action", status=202, flow="f")
+    ours, theirs = pty.openpty()
+    code = "from cgflow.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "--url", service.url, "group", *words]
+    ran = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    os.write(ours, b"n\n")
+    _, said = ran.communicate(timeout=60)
+    os.close(ours)
+    posted = [one for one in service.asked if one.method == "POST"]
+    assert ("[y/N]" in said, posted == []) == (is_asked, is_asked), said
