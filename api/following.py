@@ -7,7 +7,7 @@ from typing import Any
 
 from api.current import caller, desk
 from cgflow.db.repositories import flow as flows
-from cgflow.history import AtomState, summary
+from cgflow.history import AtomState, summary, unrecorded_cancel
 from cgflow.records import Flow, FlowEvent
 from cgflow.status import UNFINISHED
 
@@ -27,6 +27,8 @@ def trace(flow_id: str) -> TracedFlow:
     with desk().database.read() as session:
         flow = flows.get(session, flow_id, caller().scope)
         actions = flows.actions(session, flow_id)
+        if (pending := unrecorded_cancel(flow, actions)) is not None:
+            actions.append(pending)
         left, removed = flows.leftovers_now(session, flow)
         return TracedFlow(
             **vars(flow) | {"leftovers": left},

@@ -140,7 +140,7 @@ def action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
 def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
     """Return in words what became of a flow, and what it waits for."""
     if flow.state in UNFINISHED and flow.reason is not None:
-        return f"It stands still. {flow.reason}"
+        return "It stands still: its reason says why."
     if flow.state is FlowState.ACCEPTED and flow.cancel_reason is not None:
         return "A cancel was accepted: it is undone as soon as a conductor takes it up."
     if flow.state is FlowState.ACCEPTED:
@@ -191,6 +191,15 @@ def action_text(done: Mapping[str, Any]) -> str:
     request = f" ({done['request_id']})" if done.get("request_id") else ""
     why = as_sentence(done["reason"]) if done.get("reason") else "no reason was given."
     return f"{done['action']}{step} by {done['by']}{request}: {why}"
+
+
+def unrecorded_cancel(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the cancel that a flow was last asked for, if its conductor has not stored the event yet."""
+    request = flow.cancel_request
+    same = ("cancel", None if request is None else request["request_id"])
+    if request is None or any((done["action"], done.get("request_id")) == same for done in actions):
+        return None
+    return dict(request)
 
 
 def held_by(flow_id: str | None, operation: str, undo_at: datetime | None) -> str:

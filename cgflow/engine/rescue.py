@@ -146,7 +146,7 @@ def cancel(session: Session, flow_id: str, actor: Actor, reason: str, remedy: st
     row.cancel_reason = f"Cancelled by {actor.user_id}: {reason}"
     done = action("cancel", actor, reason)
     # The conductor that takes the flow up next records it, if the one that owns it now can not.
-    row.leftovers = {**(row.leftovers or {}), "cancel": done}
+    row.leftovers = {**(row.leftovers or {}), "cancel": {**done, "at": clock.iso(clock.now())}}
     is_owned = row.conductor is not None
     seq = None if is_owned else _record(session, row, None, row.state, row.state, done)
     return CancelRequest(row.cancel_reason, {"result": done}, seq)

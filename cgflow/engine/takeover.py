@@ -25,6 +25,7 @@ from cgflow.engine import persistence
 from cgflow.engine.masking import in_words
 from cgflow.error_text import describe
 from cgflow.errors import NotFenced, SessionFenced
+from cgflow.history import unrecorded_cancel
 
 Fence = Callable[[records.Flow], None]
 """Shuts the conductor that a flow names out of every backend which the flow may have touched."""
@@ -80,10 +81,8 @@ def _resumption(earlier: str | None, conductor: str) -> str:
 
 
 def _unrecorded(session: Session, flow: records.Flow) -> dict[str, Any] | None:
-    done = flow.cancel_request
-    if done is None or any(dict(done).items() <= one.items() for one in flows.actions(session, flow.id)):
-        return None
-    return {"result": dict(done)}
+    pending = unrecorded_cancel(flow, flows.actions(session, flow.id))
+    return None if pending is None else {"result": {key: pending[key] for key in pending if key != "at"}}
 
 
 def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:

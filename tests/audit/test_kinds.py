@@ -17,6 +17,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
+from flows import operate
 from flows.acceptance import Accepted, mint
 from flows.audit import repair
 from flows.audit.look import audit
@@ -248,6 +249,47 @@ def test_a_backend_that_does_not_answer(odd: World) -> None:
     (one,) = audit(odd.desk).findings
     assert (one.code, one.host) == ("backend.unreachable", "here@memory")
     faults.clear()
+    assert found(odd) == []
+
+
+def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
+    odd: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    inside: Odd = odd.driver.driver  # type: ignore[attr-defined]
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 5)
+    monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
+    faults.order(Fault("create_volume", "final", when="after"))
+    faults.order(Fault("delete_volume", "final", times=None))
+    stuck = odd.accept_volume()
+    flow = odd.finish(stuck)
+    assert (flow.state, flow.undo_at is None) == (FlowState.ROLLBACK_FAILED, False)
+    inside.problems = (f"{stuck.resource_id} cannot be served: its file is torn",)
+    both = [f"backend.problem:{stuck.resource_id}", f"flow.undo_failed:{stuck.flow_id}"]
+    assert found(odd) == both
+    failed = next(one for one in audit(odd.desk).findings if one.code == "flow.undo_failed")
+    assert "The undo is tried again by itself at " in failed.told
+    faults.clear()
+    faults.order(Fault("delete_volume", "hang", deadline_s=600))
+    operate.retry_by_itself(odd.desk, stuck.flow_id)
+    assert faults.await_fired(1, 60)
+    assert found(odd) == both, "also while it is tried again"
+    faults.release()
+    assert odd.finish(stuck).state is FlowState.REVERTED
+    inside.problems = ()
+    assert found(odd) == []
+
+
+def test_what_was_given_up_and_is_there_all_the_same(odd: World) -> None:
+    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults.order(Fault("create_volume", "final", when="after"))
+    faults.order(Fault("delete_volume", "final", times=None))
+    stuck = odd.accept_volume()
+    assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
+    operate.abandon(odd.desk, CALLER, stuck.flow_id, reason="a drill")
+    assert found(odd) == [f"volume.given_up:{stuck.resource_id}"]
+    faults.clear()
+    odd.make(odd.delete_volume(stuck.resource_id))
     assert found(odd) == []
 
 

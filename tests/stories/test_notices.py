@@ -193,6 +193,32 @@ def test_a_failed_rollback_that_is_tried_again_is_told_once(
         ]
 
 
+def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = Faults()
+    monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
+    monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 2)
+    failed = ("consistencygroup.create.error", "error")
+    with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
+        w.type()
+        faults.order(Fault("create_group", "ambiguous", when="after"))
+        faults.order(Fault("delete_group", "final", times=None))
+        accepted = w.accept_group()
+        announced, logged = [], []
+        for _ in range(3):
+            assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+            announced.append([event for event in told(listener) if event == failed])
+            logged.append(caplog.messages[-2:])
+            caplog.clear()
+            operate.retry_by_itself(w.desk, accepted.flow_id)
+        assert announced == [[failed], [], [failed]]
+    first, second, last = (" ".join(words) for words in logged)
+    assert "The undo is tried again by itself at " in first
+    assert "The undo is tried again by itself at " in second
+    assert "The undo is not tried again by itself. An administrator has to " in last
+
+
 def test_what_could_not_be_told_for_a_restart_is_told_after_it(
     tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

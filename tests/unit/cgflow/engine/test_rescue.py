@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from cgflow.db.models import Flow as Row
 from cgflow.db.repositories import flow as flows
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
@@ -39,6 +41,14 @@ def told(w: World, flow_id: str, action: str) -> list[str]:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     results = [event.detail.get("result") for event in events if event.detail]
     return [result["by"] for result in results if isinstance(result, dict) and result.get("action") == action]
+
+
+def test_only_what_may_be_there_is_called_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+        _, flow = stuck(w, sabotage, monkeypatch)
+        left = [str(item["task"]).partition("[")[0] for item in flow.leftovers]
+        assert left[0] == "driver.cut", "what failed comes first"
+        assert sorted(left[1:]) == ["driver.prepare", "driver.prepare", "record.create_snapshots"]
 
 
 def test_retry_finishes_the_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +154,27 @@ def test_cancel_undoes_a_running_flow_at_its_next_step(
         assert w.faults() == []
         with pytest.raises(InvalidState, match="reverted"):
             operate.cancel(w.desk, CALLER, accepted.flow_id, reason="again")
+
+
+def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path, MemoryDriver()) as w:
+        w.type()
+        with monkeypatch.context() as patch:
+            patch.setattr(w.desk.conductor, "wake", lambda *_: None)
+            accepted = w.accept_group()
+        with w.database.write() as session:
+            session.execute(update(Row).where(Row.id == accepted.flow_id).values(conductor="lost:1", epoch=1))
+        operate.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong type")
+        assert told(w, accepted.flow_id, "cancel") == [], "the events of a flow are numbered by its owner"
+        w.desk.conductor.wake(accepted.flow_id)
+        flow = w.finish(accepted)
+        assert (flow.state, flow.reason) == (
+            FlowState.REVERTED,
+            f"Cancelled by {CALLER.user_id}: wrong type",
+        )
+        assert told(w, accepted.flow_id, "cancel") == [CALLER.user_id]
 
 
 def test_what_runs_or_has_ended_is_not_resumed(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Exceptions in words."""
+
+from __future__ import annotations
+
+import pytest
+from taskflow.types.failure import Failure
+
+from cgflow.engine.history import failure_text
+from cgflow.error_text import as_sentence, describe
+from cgflow.errors import FinalDriverError
+
+
+class TokenError(Exception):
+    """Named as secrets are."""
+
+
+def caught(error: Exception) -> tuple[Exception, Failure]:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught_here:
+        fail()
+    return caught_here.value, Failure(caught_here._excinfo)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FinalDriverError("The image is busy."), "The image is busy."),
+        (FinalDriverError(""), "FinalDriverError without a message, raised in test_error_text.py, line "),
+        (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+        (AssertionError(), "AssertionError without a message, raised in test_error_text.py, line "),
+        (KeyError("volume"), "KeyError: 'volume', raised in test_error_text.py, line "),
+        (TokenError("it is old"), "TokenError: it is old"),
+        (ValueError("password=1234 is wrong"), "ValueError: password=*** is wrong"),
+        (ValueError("a\x00b\udcff"), "ValueError: a\\x00b\\udcff"),
+    ],
+)
+def test_no_reason_is_empty_or_says_nothing(error: Exception, words: str) -> None:
+    raised, failed = caught(error)
+    assert failure_text(failed).startswith(words)
+    assert failure_text(failed.to_dict(include_args=False)).startswith(words)
+    if not isinstance(error, ValueError):
+        assert describe(raised).startswith(words)
+    assert "/" not in failure_text(failed), "a place is told without its folder"
+
+
+def test_what_somebody_typed_as_a_sentence() -> None:
+    assert as_sentence(" cannot mend tonight ") == "cannot mend tonight."
+    assert as_sentence("Gone!") == "Gone!"
