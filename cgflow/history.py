@@ -139,6 +139,8 @@ def action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
     """Return in words what became of a flow, and what it waits for."""
+    if flow.state is FlowState.RUNNING and flow.committed_at is not None:
+        return _committed(flow)
     if flow.state in UNFINISHED and flow.reason is not None:
         return "It stands still: its reason says why."
     if flow.state is FlowState.ACCEPTED and flow.cancel_reason is not None:
@@ -160,6 +162,12 @@ def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
     if flow.cancel_reason is not None:
         return "It succeeded: the cancel came after its last step that can be cancelled."
     return "It succeeded."
+
+
+def _committed(flow: records.Flow) -> str:
+    if flow.reason is None:
+        return "It is running. Its change is committed, so it is neither cancelled nor undone."
+    return "Its change is committed, so it is not undone: what follows fails, and is tried until it is done."
 
 
 def _undoing(actions: Sequence[dict[str, Any]]) -> str:

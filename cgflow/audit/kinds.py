@@ -264,6 +264,14 @@ KINDS = _kinds(
         _BY_HAND,
     ),
     Kind(
+        "flow.failing",
+        "flow",
+        "The flow has committed its change, so it is not undone; what follows fails and is tried again.",
+        "Mend the cause, which its reason names; it is tried again by itself. Or abandon the flow: what is "
+        "left then stays.",
+        _BY_HAND,
+    ),
+    Kind(
         "backend.problem",
         "backend",
         "The backend has something that it cannot read or serve. While it does, nothing is called missing.",

@@ -49,6 +49,9 @@ def compare(
             continue
         if not _fits(flow, version_of):
             yield _of(flow, "flow.unknown", f"is of version {flow.version}, which this build does not have")
+        elif flow.is_failing and (flow.id in in_hand or flow.conductor != conductor):
+            if earlier is not None and earlier.is_failing:
+                yield _of(flow, "flow.failing", f"is running and goes on failing. {flow.reason}".rstrip("."))
         elif earlier is None or (earlier.epoch, earlier.reason) != (flow.epoch, flow.reason):
             continue
         elif flow.id not in in_hand and _is_left(flow, conductor, old):

@@ -89,8 +89,14 @@ class OpenFlow:
     reason: str | None
     undo_attempts: int
     undo_at: datetime | None
+    committed_at: datetime | None
     created_at: datetime
     names: frozenset[str]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether its change is committed, and what follows has failed so often that it says why."""
+        return self.state is FlowState.RUNNING and self.committed_at is not None and self.reason is not None
 
     @property
     def has_failed_undo(self) -> bool:
@@ -154,7 +160,7 @@ _FLOW = [
     getattr(Flow, name)
     for name in (
         *("id", "operation", "version", "state", "epoch", "conductor", "reason", "created_at"),
-        *("undo_attempts", "undo_at", "resource_id", "group_id", "shape", "symbols"),
+        *("undo_attempts", "undo_at", "committed_at", "resource_id", "group_id", "shape", "symbols"),
     )
 ]
 

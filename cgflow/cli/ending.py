@@ -50,12 +50,14 @@ _GRAVEST_FIRST = (
 
 
 class FlowReverted(CgflowError):
-    """The operation failed, and everything it had done was undone."""
+    """The operation failed, and everything it had done was undone, but for what an operator skipped."""
 
     slug = "flow_reverted"
 
     def __init__(self, flow: dict[str, Any]) -> None:
-        super().__init__(f"{flow['operation']} failed and was undone: {_reason(flow)}{_see(flow)}")
+        skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
+        but = f" Not undone, for an operator skipped it: {skipped}." if skipped else ""
+        super().__init__(f"{flow['operation']} failed and was undone: {_reason(flow)}{but}{_see(flow)}")
 
 
 class RollbackFailed(CgflowError):
@@ -64,12 +66,21 @@ class RollbackFailed(CgflowError):
     slug = "rollback_failed"
 
     def __init__(self, flow: dict[str, Any]) -> None:
-        left = "".join(f"\n  {history.leftover(each)}" for each in flow.get("leftovers") or ())
-        super().__init__(
-            f"{flow['operation']} failed: {_reason(flow)} Undoing it failed too, and something is left:"
-            f"{left}{_see(flow)}"
-        )
         self.leftovers = list(flow.get("leftovers") or ())
+        left = "".join(f"\n  {history.leftover(each)}" for each in self.leftovers)
+        what = f"something is left:{left}" if left else "nothing of it is left."
+        super().__init__(
+            f"{flow['operation']} failed: {_reason(flow)} Undoing it failed too, {self._then(flow)}, "
+            f"and {what}{_see(flow)}"
+        )
+
+    @staticmethod
+    def _then(flow: dict[str, Any]) -> str:
+        if flow["state"] == FlowState.ABANDONED:
+            return "it was given up"
+        if flow.get("undo_at"):
+            return f"it is tried again by itself at {flow['undo_at']}"
+        return "it waits for an administrator"
 
 
 class SomeFailed(CgflowError):
@@ -84,7 +95,7 @@ class SomeFailed(CgflowError):
 
 def check(flow: dict[str, Any]) -> None:
     """Raise unless a flow that has ended has succeeded."""
-    if flow["state"] == FlowState.ROLLBACK_FAILED:
+    if flow["state"] in (FlowState.ROLLBACK_FAILED, FlowState.ABANDONED):
         raise RollbackFailed(flow)
     if flow["state"] != FlowState.SUCCESS:
         raise FlowReverted(flow)

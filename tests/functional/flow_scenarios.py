@@ -82,14 +82,15 @@ class Scene:
     def cgsnapshot(self) -> None:
         """Ask for a cgsnapshot: the operation that the scenarios are about."""
         body = {"cgsnapshot": {"consistencygroup_id": self.group_id}}
-        self._asked(self.caller.post("/cgsnapshots", body))
+        self.ask(self.caller.post("/cgsnapshots", body))
         self.resource_id = str(self.accepted.json["cgsnapshot"]["id"])
 
     def delete(self) -> None:
         """Ask for the deletion of the cgsnapshot."""
-        self._asked(self.caller.delete(f"/cgsnapshots/{self.resource_id}"))
+        self.ask(self.caller.delete(f"/cgsnapshots/{self.resource_id}"))
 
-    def _asked(self, answer: Any) -> None:
+    def ask(self, answer: Any) -> None:
+        """Follow the flow of an operation that was accepted."""
         assert answer.status_code == 202, answer.text
         self.accepted = answer
         self.flow_id = answer.headers["X-Cgflow-Flow-Id"]
@@ -113,6 +114,14 @@ class Scene:
                 return
             seq = events[-1]["seq"] if events else seq
         raise AssertionError(f"the history does not tell of {action}")
+
+    def wait_for_reason(self) -> None:
+        """Wait until the flow says why it does not come to its end."""
+        for _ in range(WAIT_S * 20):
+            if self.caller.get(f"/flows/{self.flow_id}").json["flow"]["reason"]:
+                return
+            self.world.desk.watch.wait(self.flow_id, 9999, 0.05)
+        raise AssertionError("nobody noted why the flow does not end")
 
     def views(self) -> Views:
         """Return what each view says of the flow and of what it holds."""
@@ -397,6 +406,19 @@ def resumed(stage: Stage) -> Scene:
     return on
 
 
+def fails_behind_the_commit(stage: Stage) -> Scene:
+    """The group is put back to the cgsnapshot, and what was kept aside cannot be forgotten."""
+    on = succeeded(stage)
+    stage.patch.setattr(retry, "FIRST_PAUSE_S", 0.001)
+    stage.patch.setattr(retry, "LONGEST_PAUSE_S", 1)
+    on.faults.order(Fault("finish_restore", "final", times=None))
+    body = {"revert_to_cgsnapshot": {"cgsnapshot_id": on.resource_id}}
+    on.ask(on.caller.post(f"/consistencygroups/{on.group_id}/action", body))
+    on.wait_for_reason()
+    on.act("cancel", reason="too late")
+    return on
+
+
 def held(stage: Stage) -> Scene:
     """The flow was accepted by a release that had another version of the operation."""
     on = stage.scene()
@@ -406,11 +428,8 @@ def held(stage: Stage) -> Scene:
     with on.world.database.write() as session:
         session.execute(update(Flow).where(Flow.id == on.flow_id).values(version=99))
     on.world.desk.conductor.wake(on.flow_id)
-    for _ in range(WAIT_S * 20):
-        if on.caller.get(f"/flows/{on.flow_id}").json["flow"]["reason"]:
-            return on
-        on.world.desk.watch.wait(on.flow_id, 9999, 0.05)
-    raise AssertionError("nobody noted why the flow is held")
+    on.wait_for_reason()
+    return on
 
 
 def reset(stage: Stage) -> Scene:
@@ -458,6 +477,7 @@ SCENARIOS: dict[str, Play] = {
     "abandoned": abandoned,
     "abandoned, and removed since": removed_since,
     "resumed by an operator": resumed,
+    "fails behind the commit, cancel refused (group revert)": fails_behind_the_commit,
     "held": held,
     "status reset": reset,
     "history expired": expired,

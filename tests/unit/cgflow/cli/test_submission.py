@@ -93,6 +93,38 @@ def test_rollback_failed_is_4_and_lists_what_is_left(service: CannedService, cgf
     assert told_json["error"]["leftovers"] == left
 
 
+@pytest.mark.parametrize(
+    ("state", "more", "words"),
+    [
+        ("rollback_failed", {}, "it waits for an administrator, and something is left:\n  driver.cut"),
+        (
+            "rollback_failed",
+            {"undo_at": "2026-11-22T10:20:00.000000"},
+            "it is tried again by itself at 2026-11-22T10:20:00.000000, and something is left:\n  driver.cut",
+        ),
+        ("abandoned", {}, "it was given up, and something is left:\n  driver.cut"),
+        ("abandoned", {"leftovers": []}, "it was given up, and nothing of it is left.\n"),
+    ],
+)
+def test_what_comes_of_a_failed_undo_is_said(
+    service: CannedService, cgflow: Cgflow, state: str, more: dict[str, object], words: str
+) -> None:
+    left = [{"task": "driver.cut", "state": "REVERT_FAILURE", "failure": None}]
+    ends(service, state, Story(), "error", **{"reason": "no space", "leftovers": left, **more})
+    ran = cgflow(*CREATE, "--wait")
+    assert ran.exit_code == 4
+    assert words in ran.stderr
+
+
+def test_a_flow_that_was_undone_but_for_a_skipped_step_says_so(
+    service: CannedService, cgflow: Cgflow
+) -> None:
+    ends(service, "reverted", Story(), "error", reason="no space", skipped=[{"task": "driver.cut"}])
+    ran = cgflow(*CREATE, "--wait")
+    assert ran.exit_code == 1
+    assert "Not undone, for an operator skipped it: driver.cut." in ran.stderr
+
+
 def test_timed_out_is_5(service: CannedService, cgflow: Cgflow) -> None:
     service.plays("GET", f"/flows/{FLOW}", {"flow": told.flow("running")})
     service.plays("GET", f"/flows/{FLOW}/events", {"events": []})
