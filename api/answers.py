@@ -45,33 +45,29 @@ def page(
     read: Callable[[Session, ListQuery, str | None], Sequence[_Identified]],
     query: ListQuery,
     count: Callable[[Session, ListQuery, str | None], int] | None = None,
+    links: str | None = None,
 ) -> dict[str, object]:
-    """Answer with one page of a list, with the way to the next if there is one, and with a wished count."""
+    """Answer with one page of a list, with the way to the next if there is one, and with a wished count.
+
+    ``links`` is the key under which the way to the next page is shown, if that is not ``<key>_links``.
+    """
     scope = current.caller().scope
     # One more than is shown is read, so that a next page is promised only when there is something on it.
     with current.desk().database.read() as session:
         found = read(session, replace(query, limit=query.limit + 1), scope)
-        body = shown(key, found, query.limit)
+        body: dict[str, object] = {key: found[: query.limit]}
+        if len(found) > query.limit > 0:
+            body[links or f"{key}_links"] = [
+                {"rel": "next", "href": _next(found[query.limit - 1].id, query.limit)}
+            ]
         if count is not None and query.with_count:
             body["count"] = count(session, query, scope)
     return body
 
 
-def shown(
-    key: str, found: Sequence[_Identified], limit: int, *, by_offset: bool = False
-) -> dict[str, object]:
-    """Cut a list that was read one longer than is shown."""
-    body: dict[str, object] = {key: found[:limit]}
-    if len(found) > limit:
-        body[f"{key}_links"] = [{"rel": "next", "href": _next(found[limit - 1].id, limit, by_offset)}]
-    return body
-
-
-def _next(last_id: str, limit: int, by_offset: bool) -> str:
-    asked = request.args.to_dict()
-    offset = asked.pop("offset", "0")
-    way = {"offset": str(int(offset) + limit)} if by_offset else {"marker": last_id}
-    return f"{request.base_url}?{urlencode({**asked, 'limit': str(limit), **way})}"
+def _next(last_id: str, limit: int) -> str:
+    asked = {name: value for name, value in request.args.to_dict().items() if name != "offset"}
+    return f"{request.base_url}?{urlencode({**asked, 'limit': str(limit), 'marker': last_id})}"
 
 
 def _way_to(accepted: Accepted) -> dict[str, str]:

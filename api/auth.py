@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api import current
 from api.identity import Strategy
+from cgflow.booleans import parse_boolean
 from cgflow.context import RequestContext
 from cgflow.errors import Forbidden, InvalidInput, NotFound
 from cgflow.policy import Policy
@@ -19,9 +20,6 @@ from cgflow.policy import Policy
 STRATEGY = "cgflow.strategy"
 POLICY = "cgflow.policy"
 """Under which names the application holds how callers are known, and what they may."""
-
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-_FALSE = frozenset({"0", "f", "false", "off", "n", "no", ""})
 
 _ABOUT = ("id", "project_id", "user_id", "status", "name")
 """What is noted of a thing that the policy was asked about."""
@@ -137,7 +135,10 @@ def _reaches_all(strategy: Strategy) -> bool:
 
 
 def _asks_for_all() -> bool:
-    asked = request.args.get("all_tenants", "").strip().lower()
-    if asked not in _TRUE | _FALSE:
-        raise InvalidInput(f"Invalid value '{asked[:255]}' for all_tenants.", "all_tenants")
-    return asked in _TRUE
+    asked = request.args.get("all_tenants", "")
+    if not asked.strip():
+        return False
+    try:
+        return parse_boolean(asked)
+    except ValueError:
+        raise InvalidInput(f"Invalid value '{asked[:255]}' for all_tenants.", "all_tenants") from None

@@ -12,12 +12,25 @@ from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
 def check_media_types() -> None:
     """Refuse a body that claims not to be JSON, and a client that cannot read JSON."""
     sent = request.mimetype
-    is_json = sent == "application/json" or (sent.startswith("application/") and sent.endswith("+json"))
-    if sent and request.content_length and not is_json:
+    if sent and request.content_length and not _is_json(sent):
         raise UnsupportedMediaType(
             f"A body must be application/json, not {sent[:64]}: send the header "
             "'Content-Type: application/json'."
         )
-    wanted = request.accept_mimetypes
-    if wanted and not wanted.accept_json and not any(name.startswith("text/") for name in wanted.values()):
+    if not _accepts_json():
         raise NotAcceptable("Answers are application/json; the request accepts something else only.")
+
+
+def _accepts_json() -> bool:
+    """Whether the client reads JSON. Parameters such as charset say nothing about that."""
+    wanted = [(name.partition(";")[0].strip().lower(), q) for name, q in request.accept_mimetypes]
+    return not wanted or any(q > 0 and (_is_json(n) or n in _ANY or n.startswith("text/")) for n, q in wanted)
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+_ANY = ("*/*", "application/*")

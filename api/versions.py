@@ -111,9 +111,12 @@ def used() -> str:
 
 
 def _requested(header: str | None) -> dict[str, str]:
-    """Return the version of each service in a header such as ``compute 2.1, volume 3.0``."""
+    """Return the version of each service in a header such as ``compute 2.1, volume 3.0``.
+
+    As in Cinder, every name with "volume" in it is the service's: clients take it from the catalogue.
+    """
     parts = (part.split() for part in (header or "").split(","))
-    return {words[0]: words[1] for words in parts if len(words) == 2}
+    return {SERVICE if SERVICE in words[0] else words[0]: words[1] for words in parts if len(words) == 2}
 
 
 def _microversion(requested: dict[str, str]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ the name is then that of the kind.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from oslo_config import cfg
 from stevedore import DriverManager, ExtensionManager
 from stevedore.exception import NoMatches
 
+from cgflow import config_spelling
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.kind import Kind
 from cgflow.errors import ConfigError
@@ -54,6 +55,23 @@ def samples() -> list[tuple[str | None, list[cfg.Opt]]]:
     return [(name, [*COMMON, *_kind(name).options]) for name in _known()]
 
 
+def known_options(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
+    """Return the options of every section that sets a backend up, whether it is served or not.
+
+    A section does if it names its driver, or has the name of one.
+    """
+    names = {
+        section: (values.get("driver") or [section])[-1]
+        for section, values in written.items()
+        if "driver" in values or section in _known()
+    }
+    return {
+        section: {option.dest for option in (*COMMON, *_kind(driver).options)}
+        for section, driver in names.items()
+        if driver in _known()
+    }
+
+
 def _known() -> list[str]:
     return sorted(ExtensionManager("cgflow.drivers").names())
 
@@ -74,7 +92,8 @@ def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
     kind = _kind(conf[name].driver or name)
     conf.register_opts(kind.options, group=name)
     known = {option.dest for option in (*COMMON, *kind.options)}
-    unknown = sorted(_written(conf, name) - known)
+    written = config_spelling.written(Path(path) for path in conf.config_file or [])
+    unknown = sorted(written.get(name, {}).keys() - known)
     if unknown:
         raise ConfigError(
             f"Backend {name} knows no option {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
@@ -82,13 +101,3 @@ def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
     values = {option.dest: conf[name][option.dest] for option in kind.options}
     given = {option: value for option, value in values.items() if value is not None}
     return kind.make({**given, "name": name, "state_dir": Path(conf[name].state_dir or state_dir)})
-
-
-def _written(conf: cfg.ConfigOpts, section: str) -> set[str]:
-    """Return what the configuration files set in a section; oslo.config passes over what it does not know."""
-    written: set[str] = set()
-    for path in conf.config_file or []:
-        sections: dict[str, dict[str, object]] = {}
-        cfg.ConfigParser(path, sections).parse()
-        written.update(sections.get(section, {}))
-    return written

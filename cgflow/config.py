@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oslo_config import cfg
 
-from cgflow import backends
+from cgflow import backends, config_spelling
 from cgflow.settings import Settings
 
 OPERATIONS: list[cfg.Opt] = [
@@ -137,16 +137,49 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
 
 
 def load(files: Sequence[Path]) -> cfg.ConfigOpts:
-    """Read the options from configuration files. Raises: oslo_config.cfg.Error, naming the file."""
+    """Read the options from configuration files. Raises: ConfigError; oslo_config.cfg.Error."""
     conf = cfg.ConfigOpts()
     for group, options in GROUPS:
         conf.register_opts(options, group=group)
+    written = config_spelling.written(files)
+    known = _known(written)
+    config_spelling.check_references(written, known)
+    config_spelling.check_spelling(written, known)
     conf([], project="cgflow", default_config_files=[str(path) for path in files], default_config_dirs=[])
     for group, options in GROUPS:
         for option in options:
             # A value is looked at when it is read: read now, a bad one is refused before anything begins.
             getattr(conf if group is None else conf[group], option.dest)
     return conf
+
+
+def _known(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
+    """Return the options of each section that is read."""
+    known = {group or config_spelling.DEFAULT: {option.dest for option in opts} for group, opts in GROUPS}
+    known |= backends.known_options(written)
+    for name in (written.get(config_spelling.DEFAULT, {}).get("enabled_backends") or [""])[-1].split(","):
+        # A section of a backend is looked at when the backend is made.
+        if name.strip() in written:
+            known.setdefault(name.strip(), set(written[name.strip()]))
+    if config_spelling.KEYSTONE in written:
+        values = written[config_spelling.KEYSTONE]
+        plugin = values.get("auth_type") or values.get("auth_plugin") or ["password"]
+        known[config_spelling.KEYSTONE] = _keystone_options(plugin[-1])
+    return known
+
+
+def _keystone_options(plugin: str) -> set[str]:
+    """Return the options of the section that tells how tokens are validated, with those of a plugin."""
+    # Half a second of imports, which only those pay who need them.
+    from keystoneauth1 import loading
+    from keystonemiddleware import opts
+
+    options = [option for _, group in opts.list_auth_token_opts() for option in group]
+    options += loading.get_auth_common_conf_options() + loading.get_session_conf_options()
+    if plugin in loading.get_available_plugin_names():
+        options += loading.get_auth_plugin_conf_options(plugin)
+    older = [former for option in options for former in option.deprecated_opts]
+    return {option.dest for option in options} | {former.name.replace("-", "_") for former in older}
 
 
 def settings(conf: cfg.ConfigOpts) -> Settings:

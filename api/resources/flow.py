@@ -63,7 +63,7 @@ class FlowAction(MethodView):
         """Retry, skip a task of, or abandon a failed rollback; cancel or resume a running flow."""
         ((action, details),) = body.items()
         authorize_on(f"flow:{action}", flows.get, flow_id)
-        ACTIONS[action](desk(), caller(), flow_id, **details)
+        ACTIONS[action](desk(), caller(), flow_id, **(details or {}))
         return answers.empty()
 
 

@@ -16,6 +16,7 @@ from api.schemas import group_type as schemas
 from api.schemas.volume_type import require_key
 from cgflow import records
 from cgflow.db.repositories import group_type as group_types
+from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import NotFound
 
 blueprint = Blueprint("group_types", "Named kinds of groups.")
@@ -30,13 +31,10 @@ class GroupTypes(MethodView):
 
     @blueprint.takes(schemas.GroupTypeListIn, location="query")
     @blueprint.gives(200, schemas.GroupTypePage)
-    def get(self, query: dict[str, Any]) -> dict[str, object]:
+    def get(self, query: ListQuery) -> dict[str, object]:
         """List group types, the newest first; private ones only to an administrator."""
         authorize("group:group_types:get_all")
-        limit = query.pop("limit")
-        with desk().database.read() as session:
-            found = group_types.all(session, limit=limit + 1, **query)
-        return answers.shown("group_types", found, limit, by_offset=True)
+        return answers.page("group_types", group_types.page, query, links="group_type_links")
 
     @blueprint.takes(schemas.GroupTypeCreateIn)
     @blueprint.gives(202, schemas.GroupTypeEnvelope, 403, 409)

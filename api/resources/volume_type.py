@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
+from sqlalchemy.orm import Session
 
 from api import answers
 from api.auth import authorize
@@ -16,6 +17,7 @@ from api.schemas import volume_type as schemas
 from cgflow import records
 from cgflow.db.repositories import default_type as default_types
 from cgflow.db.repositories import volume_type as volume_types
+from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import NotFound
 
 blueprint = Blueprint("types", "Named service classes, which select backends through extra specs.")
@@ -29,13 +31,10 @@ class VolumeTypes(MethodView):
 
     @blueprint.takes(schemas.VolumeTypeListIn, location="query")
     @blueprint.gives(200, schemas.VolumeTypePage)
-    def get(self, query: dict[str, Any]) -> dict[str, object]:
+    def get(self, query: ListQuery) -> dict[str, object]:
         """List volume types, the newest first; of private ones those that the caller's project may use."""
         authorize("volume_extension:type_get_all")
-        limit = query.pop("limit")
-        with desk().database.read() as session:
-            found = volume_types.all(session, project_id=caller().project_id, limit=limit + 1, **query)
-        return answers.shown("volume_types", found, limit, by_offset=True)
+        return answers.page("volume_types", _page, query, links="volume_type_links")
 
     @blueprint.takes(schemas.VolumeTypeCreateIn)
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 409)
@@ -140,6 +139,12 @@ class ExtraSpec(MethodView):
         with desk().database.write() as session:
             volume_types.unset_extra_spec(session, type_id, key)
         return answers.empty()
+
+
+def _page(session: Session, query: ListQuery, scope: str | None) -> list[records.VolumeType]:
+    # Types belong to no project, but which private ones are usable depends on the caller's.
+    del scope
+    return volume_types.page(session, query, caller().project_id)
 
 
 def _visible(type_id: str) -> records.VolumeType:

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, post_load, pre_load
 from marshmallow.validate import OneOf
 
 from api.errors import MALFORMED
-from api.schemas.attachment import AttachmentActionsIn
+from api.schemas.attachment import AttachmentActionsIn, Maybe, Nothing
 from api.schemas.fields import Count, Flag, Pairs, Text
 from api.versions import reached
 from cgflow.errors import InvalidInput
@@ -42,10 +42,6 @@ class RevertIn(Schema):
     """The snapshot that a volume is to be put back to."""
 
     snapshot_id = Text(min=1, required=True)
-
-
-class NothingIn(Schema):
-    """Nothing more has to be said."""
 
 
 class ReasonIn(Schema):
@@ -119,7 +115,7 @@ class NotesIn(Schema):
     readonly = fields.Nested(ReadonlyIn, data_key="os-update_readonly_flag")
     set_image = fields.Nested(ImageMetadataIn, data_key="os-set_image_metadata")
     unset_image = fields.Nested(ImageKeyIn, data_key="os-unset_image_metadata")
-    show_image = _Details("os-show_image_metadata")
+    show_image = Nothing("os-show_image_metadata")
 
 
 class ResetIn(Schema):
@@ -164,7 +160,7 @@ class SnapshotActionIn(ActionIn):
 
     connect = _Details("os-initialize_connection")
     disconnect = _Details("os-terminate_connection")
-    force_delete = _Details("os-force_delete")
+    force_delete = Nothing("os-force_delete")
     update_status: fields.Field[Any] | None = fields.Nested(
         SnapshotUpdateStatusIn, data_key="os-update_snapshot_status"
     )
@@ -205,8 +201,8 @@ class VolumeActionOut(ConnectionInfoOut):
 class FlowActionIn(ActionIn):
     """What an operator does about a flow. Each but ``retry`` and ``resume`` wants a reason."""
 
-    retry = fields.Nested(MaybeReasonIn)
-    resume = fields.Nested(NothingIn)
+    retry = Maybe(MaybeReasonIn)
+    resume = Nothing("resume")
     skip = fields.Nested(SkipIn)
     abandon = fields.Nested(ReasonIn)
     cancel = fields.Nested(ReasonIn)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, missing
 from marshmallow.validate import OneOf
 
 from api import auth
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
-from api.schemas.fields import KeptObject, Moment, Text, constant
+from api.schemas.fields import KeptObject, Moment, Read, Text, constant
 from api.schemas.listing import ListIn
 from cgflow import records
 from cgflow.policies import attachment as policies
@@ -67,13 +67,21 @@ class AttachmentUpdateIn(Envelope):
 class AttachmentListIn(ListIn):
     """The query of a list of attachments, which have no name."""
 
-    filters = ("status", "volume_id", "instance_id")
+    filters = ("id", "status", "volume_id", "instance_id", "project_id", "mode")
+    aliases: ClassVar[Mapping[str, str]] = {
+        "attach_status": "status",
+        "attach_mode": "mode",
+        "instance_uuid": "instance_id",
+    }
 
     class Meta(ListIn.Meta):  # noqa: D106
-        exclude = ("name",)
+        exclude = ("name", "name_like", "user_id")
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
     instance_id = Text(metadata={"description": "Only those of this server."})
+    instance_uuid = Text(metadata={"description": "The same."})
+    attach_status = Text(metadata={"description": "The same as status."})
+    attach_mode = Text(metadata={"description": "rw or ro."})
 
 
 class AttachmentRefOut(Schema):
@@ -148,16 +156,26 @@ class ForceDetachIn(DetachIn):
     connector = Connector()
 
 
-class Nothing(fields.Dict):
-    """An action that needs no details: null, or an empty object."""
+class Nothing(Read, fields.Raw):
+    """An action that needs no details: whatever a client sends in their place says nothing."""
 
     def __init__(self, data_key: str) -> None:
         super().__init__(data_key=data_key, allow_none=True)
 
+    def read(self, value: Any) -> None:
+        """See the class."""
+        del value
 
-def optional(schema: type[Schema], data_key: str) -> fields.Field[Any]:
-    """Return the field of an action whose details may be null."""
-    return fields.Nested(schema, data_key=data_key, allow_none=True)
+
+class Maybe(fields.Nested):
+    """The details of an action that needs none of them: any empty value says nothing."""
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """See the class."""
+        is_empty = value is not missing and not value
+        return super().deserialize({} if is_empty else value, attr, data, **kwargs)
 
 
 class AttachmentActionsIn(Schema):
@@ -166,8 +184,8 @@ class AttachmentActionsIn(Schema):
     reserve = Nothing("os-reserve")
     unreserve = Nothing("os-unreserve")
     attach = fields.Nested(AttachIn, data_key="os-attach")
-    detach = optional(DetachIn, "os-detach")
-    force_detach = optional(ForceDetachIn, "os-force_detach")
+    detach = Maybe(DetachIn, data_key="os-detach")
+    force_detach = Maybe(ForceDetachIn, data_key="os-force_detach")
     begin_detaching = Nothing("os-begin_detaching")
     roll_detaching = Nothing("os-roll_detaching")
 

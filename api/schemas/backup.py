@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from marshmallow import fields, post_load
 
-from api.schemas.action import ActionIn, NothingIn, SnapshotResetIn
+from api.schemas.action import ActionIn, SnapshotResetIn
+from api.schemas.attachment import Nothing
 from api.schemas.envelope import Envelope, counted, wrapped
 from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.listing import ListIn
@@ -24,8 +25,9 @@ class BackupListIn(ListIn):
     with_count = Flag(metadata={"x-min-microversion": "3.45"})
 
     @post_load
-    def query(self, data: Any, **_: Any) -> Any:
+    def query(self, data: Any, **kwargs: Any) -> Any:
         """Return whether the answer is to tell how many there are; all else finds nothing."""
+        super().query(data, **kwargs)
         return bool(data.get("with_count")) and reached(45)
 
 
@@ -103,7 +105,7 @@ class BackupActionIn(ActionIn):
     """An action on a backup."""
 
     reset = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
-    force_delete = fields.Nested(NothingIn, data_key="os-force_delete", allow_none=True)
+    force_delete = Nothing("os-force_delete")
 
 
 class BackupOut(RefOut):

@@ -18,6 +18,7 @@ from marshmallow.validate import Length
 
 from api.versions import CGFLOW_VERSION, has_extensions, reached
 from cgflow import clock
+from cgflow.booleans import parse_boolean
 from cgflow.db.repositories.metadata import MOST
 from cgflow.errors import InvalidInput
 
@@ -70,17 +71,15 @@ class Count(Read, fields.Integer):
 
 
 class Flag(Read, fields.Boolean):
-    """True or false, or these words as a string; anything else is refused in Cinder's words."""
+    """A boolean, or one of Cinder's words for one; anything else is refused in Cinder's words."""
 
     def read(self, value: Any) -> bool:
         """See the class."""
-        if isinstance(value, bool):
-            return value
-        word = value.strip().lower() if isinstance(value, str) else None
-        if word not in ("true", "false"):
+        try:
+            return parse_boolean(value)
+        except ValueError:
             name = self.data_key or self.name
-            raise InvalidInput(f"Invalid value '{str(value)[:MAX_TEXT]}' for {name}.", name)
-        return word == "true"
+            raise InvalidInput(f"Invalid value '{str(value)[:MAX_TEXT]}' for {name}.", name) from None
 
 
 class Ignored(fields.Raw):
@@ -99,7 +98,11 @@ class NotOffered(Read, fields.Raw):
 
     def read(self, value: Any) -> None:
         """See the class."""
-        if value is not False:
+        try:
+            is_refusal = not parse_boolean(value)
+        except ValueError:
+            is_refusal = False
+        if not is_refusal:
             name = self.data_key or self.name
             raise InvalidInput(f"'{name}' is not supported yet.", name)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, post_load, pre_load
 
-from api.schemas.action import ActionIn, NothingIn
+from api.schemas.action import ActionIn
+from api.schemas.attachment import Nothing
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Names, Since, Text
@@ -71,10 +73,10 @@ class GroupActionIn(ActionIn):
     delete = fields.Nested(GroupDeleteIn)
     revert = fields.Nested(GroupRevertIn, data_key="revert_to_group_snapshot")
     reset = fields.Nested(GroupResetIn, data_key="reset_status")
-    enable_replication = fields.Nested(NothingIn)
-    disable_replication = fields.Nested(NothingIn)
+    enable_replication = Nothing("enable_replication")
+    disable_replication = Nothing("disable_replication")
     failover_replication = fields.Nested(GroupFailoverIn)
-    list_replication_targets = fields.Nested(NothingIn)
+    list_replication_targets = Nothing("list_replication_targets")
 
 
 class GroupSourceIn(NamedIn):
@@ -112,9 +114,12 @@ class GroupsActionIn(ActionIn):
 class GroupListIn(ListIn):
     """The query of a list of groups."""
 
-    filters = (*ListIn.filters, "group_type_id", "availability_zone")
+    filters = (*ListIn.filters, "description", "group_type_id", "availability_zone")
+    aliases: ClassVar[Mapping[str, str]] = {"group_type": "group_type_id"}
 
-    group_type_id = Text(data_key="group_type", metadata={"description": "Only those of this type, by id."})
+    description = Text(metadata={"description": "Exactly this description."})
+    group_type = Text(metadata={"description": "Only those of this type, by id."})
+    group_type_id = Text(metadata={"description": "The same."})
     availability_zone = Text(metadata={"description": "Only those in this zone."})
     list_volume = Flag(metadata={"description": "True shows the ids of the volumes, from 3.25 on."})
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, pre_load
+from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import auth
 from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import Flag, Pairs, Text
-from api.schemas.listing import ListIn
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
 from cgflow.policies.group_type import SPECS_SHOWN
 
@@ -86,9 +85,8 @@ class GroupSpecIn(Schema):
 class GroupTypeListIn(VolumeTypeListIn):
     """The query of the list of group types: ``is_public`` None shows both kinds, to an administrator."""
 
-    class Meta(ListIn.Meta):  # noqa: D106
-        unknown = EXCLUDE
-        fields = ("limit", "offset", "name", "is_public")
+    class Meta(VolumeTypeListIn.Meta):  # noqa: D106
+        exclude = (*VolumeTypeListIn.Meta.exclude, "extra_specs")
 
 
 class GroupTypeOut(Schema):
@@ -117,7 +115,7 @@ class GroupTypePage(Schema):
     """Group types."""
 
     group_types = fields.List(fields.Nested(GroupTypeOut))
-    group_types_links = fields.List(fields.Nested(Link))
+    group_type_links = fields.List(fields.Nested(Link))
 
 
 class GroupSpecsOut(Schema):

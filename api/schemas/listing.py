@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from flask import request
 from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
 
 from api import current
-from api.schemas.fields import MAX_INT, Flag, Read, Text
+from api.schemas.fields import MAX_INT, Count, Flag, Read, Text
 from api.schemas.metadata import MetadataFilter
 from api.schemas.moments import MomentFilter
 from api.versions import reached
@@ -17,6 +19,9 @@ from cgflow.errors import InvalidInput
 
 def _later(minor: int, description: str) -> dict[str, str]:
     return {"description": description, "x-min-microversion": f"3.{minor}"}
+
+
+_OLDER = {"description": "The same, as older clients name it."}
 
 
 class _Number(Read, fields.Integer):
@@ -36,9 +41,19 @@ class _Number(Read, fields.Integer):
 
 
 class ListIn(Schema):
-    """The query of a list. What is not known is ignored, because clients send more than they mean."""
+    """The query of a list, as Cinder reads it.
 
-    filters: ClassVar[tuple[str, ...]] = ("name", "status")
+    A filter that there is not finds nothing for an administrator. For others it is
+    refused from 3.``checked_since`` on, and ignored below; so are those in ``admin_filters``.
+    ``refuses_unknown`` lists, which are cgflow's own, refuse it from all.
+    ``aliases`` are other names of filters, by the name on the wire.
+    """
+
+    filters: ClassVar[tuple[str, ...]] = ("id", "name", "status", "project_id", "user_id")
+    refuses_unknown: ClassVar[bool] = False
+    checked_since: ClassVar[int] = 31
+    admin_filters: ClassVar[frozenset[str]] = frozenset({"project_id", "user_id", "host"})
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -50,6 +65,9 @@ class ListIn(Schema):
     sort_key = Text(metadata={"description": "One key; older clients send it in place of `sort`."})
     sort_dir = Text(metadata={"description": "`asc` or `desc`, for `sort_key`."})
     all_tenants = Text(metadata={"description": "1 shows every project to an administrator."})
+    id = Text(metadata={"description": "Exactly this one."})
+    project_id = Text(metadata={"description": "With `all_tenants`: only those of this project."})
+    user_id = Text(metadata={"description": "Only those of this user, for an administrator."})
     name = Text(metadata={"description": "Exactly this name."})
     status = Text(metadata={"description": "Exactly this status."})
     name_like = Text(data_key="name~", metadata=_later(34, "This within the name."))
@@ -57,21 +75,44 @@ class ListIn(Schema):
 
     @post_load
     def query(self, data: Any, **_: Any) -> ListQuery:
-        """Return what the repositories understand."""
+        """Return what the repositories understand. Raises: InvalidInput for what cannot be asked."""
         most = current.desk().settings.osapi_max_limit
-        like = {name: data[f"{name}_like"] for name in self.filters if data.get(f"{name}_like")}
+        for alias, name in self.aliases.items():
+            if alias in data:
+                data.setdefault(name, data[alias])
+        unknown = self._find_unknown()
+        is_admin = current.caller().is_admin
+        if unknown and (self.refuses_unknown or (not is_admin and reached(self.checked_since))):
+            names = ",".join(sorted(unknown))[:255]
+            raise InvalidInput(
+                f"Invalid filters {names} are found in query options.", sorted(unknown)[0][:255]
+            )
+        hidden = set() if is_admin else self.admin_filters
+        if current.caller().scope is not None:
+            # One's own project is all there is to see: that it is named changes nothing.
+            hidden = hidden | {"project_id"}
+        asked = [name for name in self.filters if name not in hidden]
+        like = {name: data[f"{name}_like"] for name in asked if data.get(f"{name}_like")}
         return ListQuery(
             limit=min(data.get("limit") or most, most),
             offset=data.get("offset", 0),
             marker=data.get("marker") or None,
-            sort=_order(data),
-            filters={name: data[name] for name in self.filters if data.get(name) not in (None, "")},
+            sort=_order(data, () if is_admin else self.admin_filters),
+            filters={name: data[name] for name in asked if data.get(name) is not None},
+            finds_nothing=bool(unknown) and is_admin,
             like=like if reached(34) else {},
             metadata=data.get("metadata", {}),
             image_metadata=data.get("glance_metadata", {}),
             moments={name: data[name] for name in ("created_at", "updated_at") if name in data},
             with_count=data.get("with_count", False) and reached(45),
         )
+
+    def _find_unknown(self) -> set[str]:
+        """Return the names in the request's query that mean nothing to its caller in this list."""
+        known = {field.data_key or name for name, field in self.fields.items()}
+        if not current.caller().is_admin:
+            known -= self.admin_filters
+        return request.args.keys() - known
 
 
 class CgsnapshotListIn(ListIn):
@@ -99,8 +140,37 @@ class CountedListIn(Schema):
 class VolumeListIn(CountedListIn, CgsnapshotListIn):
     """The query of a list of volumes."""
 
-    filters = (*CgsnapshotListIn.filters, "bootable", "consumes_quota")
+    filters = (
+        *CgsnapshotListIn.filters,
+        "description",
+        "size",
+        "availability_zone",
+        "host",
+        "volume_type_id",
+        "snapshot_id",
+        "source_volid",
+        "attach_status",
+        "migration_status",
+        "bootable",
+        "consumes_quota",
+    )
+    aliases: ClassVar[Mapping[str, str]] = {
+        "group_id": "consistencygroup_id",
+        "display_name": "name",
+        "display_description": "description",
+    }
 
+    display_name = Text(metadata=_OLDER)
+    description = Text(metadata={"description": "Exactly this description."})
+    display_description = Text(metadata=_OLDER)
+    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
+    availability_zone = Text(metadata={"description": "Only those in this zone."})
+    host = Text(metadata={"description": "Only those on this backend, for an administrator."})
+    volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
+    snapshot_id = Text(metadata={"description": "Only those made from this snapshot."})
+    source_volid = Text(metadata={"description": "Only those made from this volume."})
+    attach_status = Text(metadata={"description": "attached or detached."})
+    migration_status = Text(metadata={"description": "No volume has one."})
     bootable = Flag(metadata=_later(2, "Only those that a machine can be started from, or the others."))
     group_id = Text(metadata=_later(10, "Only those of this group; a later word for consistencygroup_id."))
     created_at = MomentFilter(metadata=_later(60, "As `gt:MOMENT`; lt, gte, lte, eq, neq; more by commas."))
@@ -110,18 +180,42 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
     @pre_load
     def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
         """Take no notice of what had not been invented at the microversion of the request."""
-        said = {name: data[name] for name in data}
-        if reached(10) and said.get("group_id"):
-            said.setdefault("consistencygroup_id", said["group_id"])
-        later = {"bootable": 2, "glance_metadata": 4, "created_at": 60, "updated_at": 60}
-        return {name: said[name] for name in said if reached(later.get(name, 0))}
+        later = {"bootable": 2, "glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60}
+        said = {name: data[name] for name in data if reached(later.get(name, 0))}
+        if "host" in said:
+            # A backend is one pool, which the wire names behind it.
+            said["host"] = said["host"].partition("#")[0]
+        return said
 
 
 class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     """The query of a list of snapshots."""
 
-    filters = (*CgsnapshotListIn.filters, "volume_id", "cgsnapshot_id", "consumes_quota")
+    filters = (
+        *CgsnapshotListIn.filters,
+        "description",
+        "size",
+        "progress",
+        "availability_zone",
+        "volume_id",
+        "volume_type_id",
+        "cgsnapshot_id",
+        "consumes_quota",
+    )
+    aliases: ClassVar[Mapping[str, str]] = {
+        "group_snapshot_id": "cgsnapshot_id",
+        "display_name": "name",
+        "display_description": "description",
+    }
 
+    display_name = Text(metadata=_OLDER)
+    description = Text(metadata={"description": "Exactly this description."})
+    display_description = Text(metadata=_OLDER)
+    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
+    progress = Text(metadata={"description": "Such as `100%`."})
+    availability_zone = Text(metadata={"description": "Only those of volumes in this zone."})
+    volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
+    group_snapshot_id = Text(metadata={"description": "A later word for cgsnapshot_id."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
     metadata = MetadataFilter(metadata=_later(22, "Only those with all of it."))
@@ -135,7 +229,8 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
 class FlowListIn(ListIn):
     """The query of a list of flows. A flow has a state, and no name."""
 
-    filters = ("state", "operation", "resource", "resource_type")
+    refuses_unknown = True
+    filters = ("id", "project_id", "user_id", "state", "operation", "resource", "resource_type")
 
     class Meta(ListIn.Meta):  # noqa: D106
         exclude = ("name", "status", "name_like", "status_like")
@@ -146,14 +241,17 @@ class FlowListIn(ListIn):
     resource_type = Text(metadata={"description": "`consistencygroup`, `volume` or `cgsnapshot`."})
 
 
-def _order(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _order(data: dict[str, Any], hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
     if "sort" in data and ("sort_key" in data or "sort_dir" in data):
         raise InvalidInput("'sort' cannot be combined with 'sort_key' and 'sort_dir'.", "sort")
     one = f"{data.get('sort_key', 'created_at')}:{data.get('sort_dir', 'desc')}"
     parts = [part.strip().partition(":") for part in data.get("sort", one).split(",") if part.strip()]
     order = tuple((_ALIASES.get(key, key), direction or "desc") for key, _, direction in parts)
+    for key, _ in order:
+        if key in hidden:
+            raise InvalidInput(f"Invalid sort key '{key}'.", "sort_key")
     return order or (("created_at", "desc"),)
 
 
 # What Cinder's own client says when it is asked to sort by name.
-_ALIASES = {"display_name": "name"}
+_ALIASES = {"display_name": "name", "display_description": "description"}

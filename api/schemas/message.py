@@ -13,10 +13,18 @@ from api.schemas.resource import links
 class MessageListIn(ListIn):
     """The query of the list of messages, which have neither name nor status."""
 
-    filters = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
+    filters = (
+        "id",
+        "project_id",
+        "resource_uuid",
+        "resource_type",
+        "event_id",
+        "request_id",
+        "message_level",
+    )
 
     class Meta(ListIn.Meta):  # noqa: D106
-        exclude = ("name", "status")
+        exclude = ("name", "name_like", "status", "status_like", "user_id")
 
     resource_uuid = Text(metadata={"description": "Only those of the thing with this id."})
     resource_type = Text(metadata={"description": "Such as `VOLUME` or `CONSISTENCYGROUP`."})

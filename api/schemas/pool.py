@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from api.schemas.fields import Text
+from api.schemas.fields import Flag, Text
 from api.versions import has_extensions
 from cgflow import __version__, clock, records
 
@@ -67,7 +67,7 @@ class PoolListIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    detail = fields.Boolean(load_default=False)
+    detail = Flag(load_default=False)
     name = Text(load_default=None, metadata={"description": "Only the pool of this name."})
     volume_type = Text(
         load_default=None,

@@ -77,10 +77,10 @@ class QosKeysIn(Schema):
 class QosSpecListIn(ListIn):
     """The query of the list of QoS specs."""
 
-    filters = ("name", "consumer")
+    filters = ("id", "name", "consumer")
 
     class Meta(ListIn.Meta):  # noqa: D106
-        exclude = ("status",)
+        exclude = ("status", "status_like", "project_id", "user_id")
 
     consumer = Text(metadata={"description": "back-end, front-end or both."})
 

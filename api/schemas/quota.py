@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
 from api.schemas.envelope import Envelope
-from api.schemas.fields import MAX_TEXT, Count, Read, Text
+from api.schemas.fields import MAX_TEXT, Count, Flag, Read, Text
 
 _NO_LIMIT = -1
 _SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
@@ -72,7 +72,7 @@ class QuotaQueryIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    usage = fields.Boolean(load_default=False)
+    usage = Flag(load_default=False)
 
     @post_load
     def flag(self, data: dict[str, Any], **_: Any) -> bool:

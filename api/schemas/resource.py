@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import Schema, fields, post_load, pre_load
 
 from api import current
 from api.schemas.envelope import Link, Taken
@@ -24,27 +25,43 @@ class NamedIn(Taken):
     status = Ignored()
 
 
-class NamedPatch(Schema):
-    """What may be changed of the names of a thing; what is not named stays.
+_NAMES = ("name", "description")
 
-    Older clients put ``display_`` before the names.
+
+class OlderNames(Schema):
+    """The names of a thing as older clients call them, ``display_`` before each.
+
+    The present name counts if a body has both.
     """
+
+    display_name = Text(allow_none=True, load_only=True)
+    display_description = Text(allow_none=True, load_only=True)
+
+    @pre_load
+    def take_older_names(self, data: Any, **_: Any) -> Any:
+        """Return the body with its names as they are called now."""
+        if not isinstance(data, Mapping):
+            return data
+        older = {name: data[f"display_{name}"] for name in _NAMES if f"display_{name}" in data}
+        return (
+            older
+            | {name: data[name] for name in data if name.removeprefix("display_") not in _NAMES}
+            | {name: data[name] for name in _NAMES if name in data}
+        )
+
+
+class NamedPatch(OlderNames):
+    """What may be changed of the names of a thing; what is not named stays."""
 
     name = Text(allow_none=True)
     description = Text(allow_none=True)
-    display_name = Text(allow_none=True)
-    display_description = Text(allow_none=True)
 
     @post_load
-    def take_older_names(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def require_changes(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return what is to be changed. Raises: InvalidInput, if that is nothing."""
-        older = {
-            name: data[f"display_{name}"] for name in ("name", "description") if f"display_{name}" in data
-        }
-        changes = older | {key: value for key, value in data.items() if not key.startswith("display_")}
-        if not changes:
+        if not data:
             raise InvalidInput("Nothing is to be changed: give a name or a description.")
-        return changes
+        return data
 
 
 class RefOut(Schema):

@@ -6,10 +6,10 @@ from marshmallow import fields
 
 from api.schemas.envelope import Envelope, counted, wrapped
 from api.schemas.fields import Flag, Moment, Pairs, Since, Text
-from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut
+from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, ResourceOut
 
 
-class SnapshotIn(NamedIn):
+class SnapshotIn(OlderNames, NamedIn):
     """A new snapshot of one volume. ``force``: also while the volume is in use."""
 
     volume_id = Text(required=True)

@@ -43,10 +43,10 @@ class TransferAcceptIn(Envelope):
 class TransferListIn(ListIn):
     """The query of the list of transfers, which have no status."""
 
-    filters = ("name", "volume_id")
+    filters = ("id", "name", "volume_id", "project_id")
 
     class Meta(ListIn.Meta):  # noqa: D106
-        exclude = ("status",)
+        exclude = ("status", "status_like", "user_id")
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
 

@@ -12,14 +12,14 @@ from api.schemas.attachment import of_volume
 from api.schemas.envelope import Envelope, counted, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, constant
 from api.schemas.pool import pool_name
-from api.schemas.resource import NamedIn, NamedPatch, RefOut, ResourceOut, links
+from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, ResourceOut, links
 from api.versions import reached
 from cgflow import records
 from cgflow.errors import InvalidInput
 from cgflow.policies import volume as policies
 
 
-class VolumeIn(NamedIn):
+class VolumeIn(OlderNames, NamedIn):
     """A new volume, a member of a consistency group if one is named.
 
     ``size`` is in GiB; what is made from a snapshot or from another volume has the size of that.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, post_load, pre_load
+from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import auth, current
 from api.schemas.envelope import Envelope, Link, Taken
@@ -94,30 +95,34 @@ class ExtraSpecIn(Schema):
 class VolumeTypeListIn(ListIn):
     """The query of the list of types: ``is_public`` None shows both kinds, to an administrator."""
 
-    filters = ("name",)
+    filters = ("id", "name", "description")
+    checked_since = 52
 
-    class Meta:  # noqa: D106
-        unknown = EXCLUDE
-        fields = ("limit", "offset", "name", "is_public", "extra_specs")
+    class Meta(ListIn.Meta):  # noqa: D106
+        exclude: tuple[str, ...] = ("status", "status_like", "project_id", "user_id")
 
+    description = Text(metadata={"description": "Exactly this description."})
     extra_specs = MetadataFilter(
         metadata={"description": "Only those with all of these.", "x-min-microversion": "3.52"}
     )
     is_public = Text(load_default="true", metadata={"description": "true, false or none."})
 
     @post_load
-    def query(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    def query(self, data: dict[str, Any], **kwargs: Any) -> ListQuery:
         """Return what the repository understands. A member sees public types alone."""
         word = data["is_public"].strip().lower()
         if word not in _KINDS:
             raise InvalidInput(f"Invalid value '{word}' for is_public.", "is_public")
         page: ListQuery = super().query(data, **kwargs)
         is_public = _KINDS[word] if current.caller().is_admin else True
+        if is_public is not None:
+            page.filters["is_public"] = is_public
+        if not data.get("extra_specs"):
+            return page
         # Who is not shown extra specs does not learn of them by asking either.
-        is_heeded = "extra_specs" in data and reached(52) and auth.shows(SPECS_SHOWN)
-        specs = {"extra_specs": data["extra_specs"]} if is_heeded else {}
-        asked = {"name": data.get("name"), "is_public": is_public, **specs}
-        return {**asked, "limit": page.limit, "offset": page.offset}
+        if not auth.shows(SPECS_SHOWN):
+            return replace(page, finds_nothing=reached(self.checked_since))
+        return replace(page, metadata=data["extra_specs"])
 
 
 class VolumeTypeOut(Schema):
@@ -147,7 +152,7 @@ class VolumeTypePage(Schema):
     """Volume types."""
 
     volume_types = fields.List(fields.Nested(VolumeTypeOut))
-    volume_types_links = fields.List(fields.Nested(Link))
+    volume_type_links = fields.List(fields.Nested(Link))
 
 
 class ExtraSpecsOut(Schema):

@@ -7,7 +7,11 @@ not disturb the others.
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -15,7 +19,7 @@ import click
 
 import cgflow
 from cgflow.cli.ending import EPILOG, ExitCode, code_of
-from cgflow.cli.output import Output
+from cgflow.cli.output import Output, flush_output, give_up_output, is_about_output
 from cgflow.cli.session import Session
 from cgflow.client.credentials import credentials
 from cgflow.errors import CgflowError, ConfigError, InvalidInput
@@ -39,6 +43,26 @@ class Commands(click.Group):
             return _unavailable(cmd_name, f"it is contributed twice, by {' and '.join(contributed)}")
         return _loaded(next(iter(contributed.values())))
 
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run the command line; say in words what cannot be read of it, and what cannot be written."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        try:
+            try:
+                _check_text(arguments)
+                return super().main(arguments, *more, **options)
+            finally:
+                # What is still in a buffer is written now, while a failure can be told.
+                flush_output()
+        except OSError as error:
+            if not is_about_output(error):
+                raise
+            give_up_output()
+            if error.errno != errno.EPIPE:
+                # Nothing more is said to whoever has closed the pipe, nor where errors cannot be written.
+                with suppress(OSError):
+                    click.echo(f"Error: The output cannot be written: {error.strerror}.", err=True)
+            sys.exit(ExitCode.FAILED)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; say what it raises, and return the exit code that tells of it."""
         try:
@@ -46,6 +70,9 @@ class Commands(click.Group):
         except CgflowError as error:
             _output(ctx).error(error)
             ctx.exit(code_of(error))
+        except UnicodeEncodeError as error:
+            _output(ctx).error(InvalidInput(f"{error.object!r} cannot be sent: it is no text that fits."))
+            ctx.exit(ExitCode.USAGE)
         except click.UsageError as error:
             if not _output(ctx).as_json:
                 raise
@@ -79,6 +106,18 @@ def main(ctx: click.Context, url: str, project: str, user: str, password: str | 
     Things are named by their name or their id.
     """
     ctx.obj = Session(url, project, user, Output(as_json), credentials(os.environ, user, password))
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Leave, if an argument is not text in UTF-8: Python reads its bytes as halves of surrogate pairs."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            named = ascii(argument.encode(errors="surrogateescape"))[2:-1]
+            error = InvalidInput(f"The argument '{named}' is not text in UTF-8.")
+            Output("--json" in arguments).error(error)
+            sys.exit(ExitCode.USAGE)
 
 
 def _loaded(point: EntryPoint) -> click.Command:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -41,7 +42,7 @@ class Output:
     @property
     def is_live(self) -> bool:
         """Whether lines may be redrawn: people are looking, through a terminal."""
-        return not self.as_json and sys.stdout.isatty()
+        return not self.as_json and _is_terminal()
 
     def json(self, value: Any) -> None:
         """Print one JSON value."""
@@ -115,8 +116,36 @@ class Output:
         click.echo(f"Error: {_printable(error.message)}{about}", err=True)
 
 
+def flush_output() -> None:
+    """Write what is still in the buffers. Raises: OSError, if it cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def is_about_output(error: OSError) -> bool:
+    """Return whether an error was raised where output is written, and nowhere else."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    module = "" if traceback is None else str(traceback.tb_frame.f_globals.get("__name__"))
+    return module.partition(".")[0] in ("click", "rich") or module == __name__
+
+
+def give_up_output() -> None:
+    """Write nothing more to stdout: what is left in its buffer is written at exit, and would fail again."""
+    if sys.stdout is not None:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _is_terminal() -> bool:
+    # There is no stream at all where it was closed before the start.
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def _console() -> Console:
-    width = None if sys.stdout.isatty() else _UNBOUNDED
+    width = None if _is_terminal() else _UNBOUNDED
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 

@@ -99,8 +99,6 @@ def test_lists_by_metadata(caller: Caller, path: str, noun: str) -> None:
         "[1]",
         "{1: 2}",
         "{'a': 1}",
-        "{'a\"b': 'c'}",
-        "{'a\\\\b': 'c'}",
         "(" * 900,
         "9" * 9000,
     ):

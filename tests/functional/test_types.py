@@ -109,7 +109,7 @@ def test_pages(caller: Caller) -> None:
     while href:
         page = caller._client.get(href, headers=caller._headers).json
         seen += [found["id"] for found in page["volume_types"]]
-        href = page["volume_types_links"][0]["href"] if "volume_types_links" in page else None
+        href = page["volume_type_links"][0]["href"] if "volume_type_links" in page else None
     assert seen == everything
 
 

@@ -13,7 +13,7 @@ from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import NotFound
 from cgflow.status import AttachmentStatus
 
-_FILTERS = ("status", "volume_id", "instance_id")
+_FILTERS = ("id", "status", "volume_id", "instance_id", "project_id", "mode")
 
 
 def add(session: Session, **columns: Any) -> None:
@@ -39,7 +39,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
     """Return one page of the living attachments of a project, or of all. Raises: InvalidInput."""
     statement = _living() if scope is None else _living().where(Attachment.project_id == scope)
     filterable = {name: getattr(Attachment, name) for name in _FILTERS}
-    sortable = ("created_at", "id", "status", "updated_at")
+    sortable = ("created_at", "updated_at", *_FILTERS)
     rows = select_page(session, statement, Attachment, query, sortable=sortable, filterable=filterable)
     return [row.to_record() for row in rows]
 

@@ -12,7 +12,10 @@ from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType
 from cgflow.db.repositories.resource import Rows
 
 ROWS: Rows[records.ConsistencyGroup] = Rows(
-    ConsistencyGroup, "Consistency group", "ConsistencyGroup {id} could not be found.", ("availability_zone",)
+    ConsistencyGroup,
+    "Consistency group",
+    "ConsistencyGroup {id} could not be found.",
+    ("availability_zone", "group_type_id"),
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,9 @@ def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: 
     return row.to_record()
 
 
+_FILTERS = ("id", "project_id", "user_id", "state", "operation", "resource_type")
+
+
 def line(session: Session, id: str, scope: str | None) -> records.FlowLine:  # noqa: A002
     """Return a flow without what it is built from, which is long. Raises: NotFound, as ``get``."""
     row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
@@ -65,9 +68,9 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
         session,
         statement,
         Flow,
-        ListQuery(query.limit, query.offset, query.marker, query.sort, filters),
-        sortable=("created_at", "id", "operation", "state", "ended_at"),
-        filterable={"state": Flow.state, "operation": Flow.operation, "resource_type": Flow.resource_type},
+        replace(query, filters=filters),
+        sortable=("created_at", "ended_at", *_FILTERS),
+        filterable={name: getattr(Flow, name) for name in _FILTERS},
         either=() if resource is None else (Flow.resource_id == resource, Flow.group_id == resource),
     )
     return [_line(row) for row in session.execute(paged).mappings()]

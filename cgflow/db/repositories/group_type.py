@@ -16,7 +16,10 @@ from sqlalchemy.orm import Session
 from cgflow import clock, records
 from cgflow.db.models import ConsistencyGroup, GroupSpec, GroupType
 from cgflow.db.models.group_type import BUILT_IN
+from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import Conflict, InvalidState, NotFound
+
+_FILTERS = ("id", "name", "description", "is_public")
 
 
 class Changes(TypedDict, total=False):
@@ -62,16 +65,18 @@ def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupTy
     return row.to_record()
 
 
-def all(  # noqa: A001
-    session: Session, *, limit: int, offset: int, is_public: bool | None, name: str | None = None
-) -> list[records.GroupType]:
-    """Return live types, the newest first; ``is_public`` None returns both kinds."""
-    query = _select().order_by(GroupType.created_at.desc(), GroupType.id.desc())
-    if is_public is not None:
-        query = query.where(GroupType.is_public.is_(is_public))
-    if name is not None:
-        query = query.where(GroupType.name == name)
-    return [row.to_record() for row in session.scalars(query.limit(limit).offset(offset))]
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.GroupType]:
+    """Return one page of the live types; they belong to no project. Raises: InvalidInput."""
+    del scope
+    rows = select_page(
+        session,
+        _select(),
+        GroupType,
+        query,
+        sortable=("created_at", "updated_at", *_FILTERS),
+        filterable={name: getattr(GroupType, name) for name in _FILTERS},
+    )
+    return [row.to_record() for row in rows]
 
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.GroupType:  # noqa: A002

@@ -19,7 +19,7 @@ KEPT_FOR = timedelta(days=30)
 UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
 
 _WORDS = {UNDONE: "failed and was undone", ROLLBACK_FAILED: "failed, and undoing it failed as well"}
-_FILTERS = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
+_FILTERS = ("id", "project_id", "resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 
 # Cinder's words, where it has one.
 _TYPES = {"snapshot": "VOLUME_SNAPSHOT"}
@@ -64,7 +64,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeep
         statement,
         Message,
         query,
-        sortable=("created_at", "id", *_FILTERS),
+        sortable=("created_at", *_FILTERS),
         filterable={name: getattr(Message, name) for name in _FILTERS},
     )
     return [row.to_record() for row in rows]

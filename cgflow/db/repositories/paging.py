@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, exists, false, func, literal, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cgflow.errors import InvalidInput, NotFound
 
@@ -33,19 +33,21 @@ class ListQuery:
     ``sort`` holds pairs of key and direction (``asc`` or ``desc``); ``marker``
     is the id of the last item of the page before. Filters are exact matches, as
     are those on keys of the ``metadata``; what is in ``like`` has to be within the value;
-    ``moments`` are compared with columns of those names.
+    ``moments`` are compared with columns of those names. ``finds_nothing`` is true if a filter asks for
+    what no row has.
     """
 
     limit: int = 1000
     offset: int = 0
     marker: str | None = None
     sort: tuple[tuple[str, str], ...] = (("created_at", "desc"), ("id", "desc"))
-    filters: dict[str, str | bool] = field(default_factory=dict)
+    filters: dict[str, Any] = field(default_factory=dict)
     like: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     image_metadata: dict[str, str] = field(default_factory=dict)
     moments: dict[str, list[Comparison]] = field(default_factory=dict)
     with_count: bool = False
+    finds_nothing: bool = False
 
 
 def select_page(
@@ -54,12 +56,13 @@ def select_page(
     model: Any,
     query: ListQuery,
     *,
-    sortable: tuple[str, ...],
-    filterable: dict[str, Any],
+    sortable: Sequence[str],
+    filterable: Mapping[str, Any],
     conditions: Sequence[Any] = (),
 ) -> list[Any]:
     """Return the rows of one page. ``filterable`` maps names of filters to columns.
 
+    A sort key is the name of a filter, or that of a column of the model.
     ``statement`` selects what the caller may see, and the marker is looked up in that alone;
     ``conditions`` are what rows of the page have to meet besides.
 
@@ -77,8 +80,8 @@ def page_of(
     model: Any,
     query: ListQuery,
     *,
-    sortable: tuple[str, ...],
-    filterable: dict[str, Any],
+    sortable: Sequence[str],
+    filterable: Mapping[str, Any],
     conditions: Sequence[Any] = (),
     either: Sequence[Any] = (),
 ) -> Select[Any]:
@@ -106,9 +109,12 @@ def page_of(
             raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
         if direction not in ("asc", "desc"):
             raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
+    keys_in_order = [
+        (filterable[key] if key in filterable else getattr(model, key), direction) for key, direction in order
+    ]
     if query.marker is not None:
-        statement = statement.where(_after(session, visible, model, query.marker, order))
-    columns = [getattr(getattr(model, key), direction)() for key, direction in order]
+        statement = statement.where(_after(session, visible, model, query.marker, keys_in_order))
+    columns = [getattr(column, direction)() for column, direction in keys_in_order]
     if either:
         # An index gives the first rows in order for each condition, but not for several at once.
         most = query.limit + query.offset
@@ -119,33 +125,60 @@ def page_of(
     return statement.order_by(*columns).limit(query.limit).offset(query.offset)
 
 
-def filtered(statement: Select[Any], query: ListQuery, filterable: dict[str, Any]) -> Select[Any]:
+def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, Any]) -> Select[Any]:
     """Return the statement with what the query filters by. Raises: InvalidInput for an unknown filter."""
     for name in (*query.filters, *query.like):
         if name not in filterable:
             raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
+    if query.finds_nothing:
+        statement = statement.where(false())
     exactly = [filterable[name] == value for name, value in query.filters.items()]
     within = [filterable[name].contains(part, autoescape=True) for name, part in query.like.items()]
     return statement.where(*exactly, *within)
 
 
+def has_pair(session: Session, column: Any, key: str, value: str) -> Any:
+    """Return the condition that a JSON object has a key with a value, whatever signs are in the key."""
+    if session.get_bind().dialect.name == "sqlite":
+        # A path into JSON cannot name every key there.
+        pairs = func.json_each(column).table_valued("key", "value")
+        return exists(select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value))
+    return column[key].as_string() == value
+
+
 def _after(
-    session: Session, visible: Select[Any], model: Any, marker: str, order: list[tuple[str, str]]
+    session: Session, visible: Select[Any], model: Any, marker: str, order: list[tuple[Any, str]]
 ) -> Any:
     """Return the condition that holds for what comes after a visible marker in this order."""
-    keys = [getattr(model, key) for key, _ in order]
+    keys = [column for column, _ in order]
     at = session.execute(visible.with_only_columns(*keys).where(model.id == marker)).first()
     if at is None:
         raise NotFound(f"The marker {marker} could not be found; start the list again.")
+    # The databases differ in where they put nulls, and their indexes with them.
+    null_is_smallest = session.get_bind().dialect.name != "postgresql"
     steps = []
-    for position, (_, direction) in enumerate(order):
-        if at[position] is None and direction == "desc":
-            continue
-        column = keys[position]
-        beyond = column > at[position] if direction == "asc" else column < at[position]
-        equal = [keys[i].is_(None) if at[i] is None else keys[i] == at[i] for i in range(position)]
-        steps.append(and_(*equal, beyond))
-    if keys[0].property.columns[0].nullable:
+    for position, (column, direction) in enumerate(order):
+        null_is_first = null_is_smallest is (direction == "asc")
+        beyond = _beyond(column, at[position], is_ascending=direction == "asc", null_is_first=null_is_first)
+        if beyond is not None:
+            equal = [keys[i].is_(None) if at[i] is None else keys[i] == at[i] for i in range(position)]
+            steps.append(and_(*equal, beyond))
+    if _may_be_null(keys[0]) or not isinstance(keys[0], InstrumentedAttribute):
         return or_(*steps)
     # Said once more for the first key alone, so that an index leads to the place instead of up to it.
     return and_(keys[0] >= at[0] if order[0][1] == "asc" else keys[0] <= at[0], or_(*steps))
+
+
+def _beyond(column: Any, value: object, *, is_ascending: bool, null_is_first: bool) -> Any:
+    """Return the condition for the values behind a value, or None if there are none."""
+    if value is None:
+        return column.is_not(None) if null_is_first else None
+    # As a parameter of its own, for what the column's type does not let operators compare, such as true.
+    bound = literal(value, column.type)
+    later = column > bound if is_ascending else column < bound
+    return or_(later, column.is_(None)) if _may_be_null(column) and not null_is_first else later
+
+
+def _may_be_null(column: Any) -> bool:
+    """Whether a sort key has nulls. Expressions have none: they are made so."""
+    return isinstance(column, InstrumentedAttribute) and bool(column.property.columns[0].nullable)

@@ -16,6 +16,8 @@ from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import Conflict, InvalidState, NotFound
 
+_FILTERS = ("id", "name", "consumer")
+
 
 def create(
     session: Session, *, id: str, name: str, consumer: str, specs: Mapping[str, str]
@@ -43,8 +45,8 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeep
         _living(),
         QosSpec,
         query,
-        sortable=("created_at", "id", "name", "consumer"),
-        filterable={"name": QosSpec.name, "consumer": QosSpec.consumer},
+        sortable=("created_at", *_FILTERS),
+        filterable={name: getattr(QosSpec, name) for name in _FILTERS},
     )
     return [row.to_record() for row in rows]
 

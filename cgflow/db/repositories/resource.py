@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Select, false, func, insert, select, update
@@ -10,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock
 from cgflow.db.models import Flow
-from cgflow.db.repositories.paging import COMPARISONS, ListQuery, filtered, select_page
+from cgflow.db.repositories.paging import COMPARISONS, ListQuery, filtered, has_pair, select_page
 from cgflow.errors import Busy, NotFound
 from cgflow.history import held_by
 from cgflow.status import UNFINISHED, FlowState, Status
 
-_SORTABLE = ("created_at", "id", "name", "status", "updated_at", "size", "availability_zone")
+_COMMON = ("id", "name", "description", "status", "user_id", "project_id")
+_TIMES = ("created_at", "updated_at")
 
 RecordT = TypeVar("RecordT", covariant=True)
 
@@ -28,9 +30,10 @@ class Rows(Generic[RecordT]):
     """Queries that are the same for every noun.
 
     ``missing`` is the wire's text for an id that is not there, with ``{id}`` in it;
-    ``filters`` names the columns that a list may be filtered by, beside name and status;
+    ``filters`` names the columns that a list may be filtered and sorted by, beside those of every noun;
     ``flags`` those that are yes or no, of which null is no;
-    ``metadata`` names the column of the metadata that it may be filtered by.
+    ``metadata`` names the column of the metadata that it may be filtered by;
+    ``expressions`` are further filters, by what they compare with.
     """
 
     def __init__(
@@ -41,13 +44,15 @@ class Rows(Generic[RecordT]):
         filters: tuple[str, ...] = (),
         flags: tuple[str, ...] = (),
         metadata: str | None = None,
+        expressions: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.model = model
         self.noun = noun
         self._missing = missing
         self._metadata = getattr(model, metadata) if metadata else None
-        self._filters = {name: getattr(model, name) for name in ("name", "status", *filters)}
+        self._filters: dict[str, Any] = {name: getattr(model, name) for name in (*_COMMON, *filters)}
         self._filters |= {name: func.coalesce(getattr(model, name), false()) for name in flags}
+        self._filters |= expressions
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the field's word
         """Return the living thing with this id. Raises: NotFound, also for another project's."""
@@ -62,33 +67,33 @@ class Rows(Generic[RecordT]):
     def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
         """Return one page of the living things of a project, or of all. Raises: InvalidInput."""
         statement = self._living(select(self.model), scope)
-        sortable = tuple(key for key in _SORTABLE if hasattr(self.model, key))
         rows = select_page(
             session,
             statement,
             self.model,
             query,
-            sortable=sortable,
+            sortable=(*_TIMES, *self._filters),
             filterable=self._filters,
-            conditions=list(self._conditions(query)),
+            conditions=list(self._conditions(session, query)),
         )
         return [row.to_record() for row in rows]
 
     def count(self, session: Session, query: ListQuery, scope: str | None) -> int:
         """Return how many there are on all pages together. Raises: InvalidInput."""
-        counted = self._living(select(func.count(self.model.id)), scope).where(*self._conditions(query))
+        conditions = self._conditions(session, query)
+        counted = self._living(select(func.count(self.model.id)), scope).where(*conditions)
         return int(session.execute(filtered(counted, query, self._filters)).scalar_one())
 
     def _living(self, statement: Select[Any], scope: str | None) -> Select[Any]:
         statement = statement.where(self.model.deleted.is_(False))
         return statement if scope is None else statement.where(self.model.project_id == scope)
 
-    def _conditions(self, query: ListQuery) -> Iterator[Any]:
+    def _conditions(self, session: Session, query: ListQuery) -> Iterator[Any]:
         for name, comparisons in query.moments.items():
             column = getattr(self.model, name)
             yield from (COMPARISONS[how](column, moment) for how, moment in comparisons)
         for column, pairs in self._pairs(query):
-            yield from (column[key].as_string() == value for key, value in pairs.items())
+            yield from (has_pair(session, column, key, value) for key, value in pairs.items())
 
     def _pairs(self, query: ListQuery) -> Iterator[tuple[Any, dict[str, str]]]:
         if self._metadata is not None:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.db.models import Snapshot
+from cgflow.db.models import Snapshot, Volume
 from cgflow.db.repositories.resource import Rows
 from cgflow.status import Status
+
+# A snapshot is where its volume is.
+_ZONE = select(Volume.availability_zone).where(Volume.id == Snapshot.volume_id).scalar_subquery()
 
 ROWS: Rows[records.Snapshot] = Rows(
     Snapshot,
     "Snapshot",
     "Snapshot {id} could not be found.",
-    ("volume_id", "cgsnapshot_id", "consistencygroup_id", "consumes_quota"),
+    (
+        "size",
+        "progress",
+        "volume_id",
+        "volume_type_id",
+        "cgsnapshot_id",
+        "consistencygroup_id",
+        "consumes_quota",
+    ),
     metadata="snapshot_metadata",
+    expressions={"availability_zone": _ZONE},
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 

@@ -13,6 +13,8 @@ from cgflow.db.models import Transfer
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import NotFound
 
+_FILTERS = ("id", "name", "volume_id", "project_id")
+
 
 def add(session: Session, **columns: Any) -> None:
     """Insert a new offer, given by its columns."""
@@ -35,8 +37,8 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeep
         statement,
         Transfer,
         query,
-        sortable=("created_at", "id", "name"),
-        filterable={"name": Transfer.name, "volume_id": Transfer.volume_id},
+        sortable=("created_at", *_FILTERS),
+        filterable={name: getattr(Transfer, name) for name in _FILTERS},
     )
     return [row.to_record() for row in rows]
 

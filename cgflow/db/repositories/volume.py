@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import String, case, cast, exists, func, null, select
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.db.models import Volume
+from cgflow.db.models import Attachment, Volume
 from cgflow.db.repositories import transfer
 from cgflow.db.repositories.resource import Rows
 from cgflow.errors import NotFound
@@ -30,13 +30,32 @@ class _Volumes(Rows[records.Volume]):
             transfer.end_of_volumes(session, ids)
 
 
+_IS_ATTACHED = exists(
+    select(Attachment.id).where(
+        Attachment.volume_id == Volume.id, ~Attachment.deleted, Attachment.attached_at.is_not(None)
+    )
+)
+
 ROWS: Rows[records.Volume] = _Volumes(
     Volume,
     "Volume",
     "Volume {id} could not be found.",
-    ("availability_zone", "consistencygroup_id", "volume_type_id", "consumes_quota"),
+    (
+        "size",
+        "availability_zone",
+        "consistencygroup_id",
+        "volume_type_id",
+        "snapshot_id",
+        "source_volid",
+        "host",
+        "consumes_quota",
+    ),
     flags=("bootable",),
     metadata="volume_metadata",
+    expressions={
+        "attach_status": case((_IS_ATTACHED, "attached"), else_="detached"),
+        "migration_status": cast(null(), String),
+    },
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 

@@ -7,6 +7,7 @@ with it, because quota of one type is counted under the type's name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
@@ -30,8 +31,11 @@ from cgflow.db.models import (
     VolumeType,
 )
 from cgflow.db.models.volume_type import MULTIATTACH
+from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota.renaming import is_pending, rename_type
+
+_FILTERS = ("id", "name", "description", "is_public")
 
 
 class Changes(TypedDict, total=False):
@@ -106,31 +110,28 @@ def find_many(
     return [row.to_record() for row in found.values()]
 
 
-def all(
-    session: Session,
-    *,
-    name: str | None = None,
-    is_public: bool | None = None,
-    project_id: str | None = None,
-    extra_specs: Mapping[str, str] | None = None,
-    limit: int | None = None,
-    offset: int = 0,
-) -> list[records.VolumeType]:
-    """Return the live types, the youngest first. ``is_public`` None means both kinds.
+def page(session: Session, query: ListQuery, project_id: str) -> list[records.VolumeType]:
+    """Return one page of the live types. Raises: InvalidInput.
 
-    With a project and ``is_public`` they are those that the project may use; with
-    ``extra_specs`` those that have all of these.
+    Of those that are not public a project sees those that it may use, when it asks for public ones.
+    The ``metadata`` of the query are extra specs that the types have.
     """
-    query = _select().order_by(VolumeType.created_at.desc(), VolumeType.id.desc())
-    if name is not None:
-        query = query.where(VolumeType.name == name)
-    if is_public and project_id is not None:
-        query = query.where(_usable_by(project_id))
-    elif is_public is not None:
-        query = query.where(VolumeType.is_public == is_public)
-    for key, value in (extra_specs or {}).items():
-        query = query.where(VolumeType.extra_specs.any(key=key, value=value))
-    return [row.to_record() for row in session.scalars(query.limit(limit).offset(offset))]
+    statement = _select()
+    filters = dict(query.filters)
+    if filters.get("is_public"):
+        del filters["is_public"]
+        statement = statement.where(_usable_by(project_id))
+    for key, value in query.metadata.items():
+        statement = statement.where(VolumeType.extra_specs.any(key=key, value=value))
+    rows = select_page(
+        session,
+        statement,
+        VolumeType,
+        replace(query, filters=filters),
+        sortable=("created_at", "updated_at", *_FILTERS),
+        filterable={name: getattr(VolumeType, name) for name in _FILTERS},
+    )
+    return [row.to_record() for row in rows]
 
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.VolumeType:

@@ -18,8 +18,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-_FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
+from cgflow.booleans import FALSE, TRUE
 
 _NUMBERS: dict[str, Callable[[float, float], bool]] = {
     "=": operator.ge,
@@ -57,7 +56,7 @@ def _item_meets(item: object, wanted: str, word: str, operand: str) -> bool:
     if word == "<or>":
         return text in {choice.strip() for choice in wanted.split("<or>")[1:]}
     if word == "<is>":
-        return bool(operand) and (text in _TRUE) is (operand in _TRUE)
+        return bool(operand) and (text in TRUE) is (operand in TRUE)
     if word == "<in>":
         return bool(operand) and operand in text
     if word in _NUMBERS:
@@ -68,7 +67,7 @@ def _item_meets(item: object, wanted: str, word: str, operand: str) -> bool:
     if word in _TEXTS:
         return bool(operand) and _TEXTS[word](text, operand)
     if isinstance(item, bool):
-        return wanted in (_TRUE if item else _FALSE)
+        return wanted in (TRUE if item else FALSE)
     return text == wanted
 
 

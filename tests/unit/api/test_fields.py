@@ -26,14 +26,20 @@ def test_counts_that_are_none(value: object) -> None:
         load(Count(min=1, max=9), value)
 
 
+_WORDS = [
+    *((word, True) for word in ("1", "t", "true", "on", "y", "yes", "On", "YES", "T")),
+    *((word, False) for word in ("0", "f", "false", "off", "n", "no", "Off", "NO", "F")),
+]
+
+
 @pytest.mark.parametrize(
-    ("value", "truth"), [(True, True), ("TRUE", True), (False, False), (" false ", False)]
+    ("value", "truth"), [(True, True), ("TRUE", True), (False, False), (" false ", False), *_WORDS]
 )
 def test_flags(value: object, truth: bool) -> None:
     assert load(Flag(), value) is truth
 
 
-@pytest.mark.parametrize("value", [1, 0, "yes", "", [], 1.0])
+@pytest.mark.parametrize("value", [1, 0, "maybe", "", [], 1.0])
 def test_flags_that_are_none(value: object) -> None:
     with pytest.raises(InvalidInput, match="Invalid value '.*' for it."):
         load(Flag(), value)

@@ -21,6 +21,7 @@ from cgflow.db.models import (
     VolumeType,
 )
 from cgflow.db.repositories import volume_type
+from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota import ledger, limits
 from cgflow.records import QuotaLine
@@ -60,6 +61,11 @@ def add_flow(session, state=FlowState.RUNNING):
     return flow_id
 
 
+def _names(session, *, limit=1000, offset=0, marker=None, **filters):
+    query = ListQuery(limit=limit, offset=offset, marker=marker, filters=filters)
+    return [one.name for one in volume_type.page(session, query, "nobody")]
+
+
 def test_what_was_created_is_returned_and_found(session):
     made = volume_type.create(session, id="t", name="new", description="d", extra_specs={"k": "v"})
     assert (made.name, made.description, made.is_public, made.extra_specs) == ("new", "d", True, {"k": "v"})
@@ -70,7 +76,7 @@ def test_a_taken_name_is_refused_and_the_transaction_goes_on(session):
     with pytest.raises(Conflict) as error:
         volume_type.create(session, id="t", name="gold")
     assert error.value.message == "Volume Type gold already exists."
-    assert [found.name for found in volume_type.all(session, name="gold")] == ["gold"]
+    assert _names(session, name="gold") == ["gold"]
     volume_type.create(session, id="t", name="other")
 
 
@@ -111,7 +117,7 @@ def test_deleted_is_found_in_no_way(session):
     for call, word in [(volume_type.get, GOLD), (volume_type.find, GOLD), (volume_type.find, "gold")]:
         with pytest.raises(NotFound):
             call(session, word)
-    assert [one.name for one in volume_type.all(session)] == ["silver"]
+    assert _names(session) == ["silver"]
     kept = session.get(VolumeType, GOLD)
     assert kept.deleted
     assert kept.deleted_at is not None
@@ -121,15 +127,13 @@ def test_list_is_the_youngest_first_filtered_and_cut(session):
     session.get(VolumeType, GOLD).created_at = clock.now() + timedelta(seconds=5)
     session.flush()
 
-    def names(**asked):
-        return [one.name for one in volume_type.all(session, **asked)]
-
-    assert names() == ["gold", "silver"]
-    assert names(limit=1) == ["gold"]
-    assert names(limit=1, offset=1) == ["silver"]
-    assert names(is_public=True) == ["gold"]
-    assert names(is_public=False) == ["silver"]
-    assert names(name="silver") == ["silver"]
+    assert _names(session) == ["gold", "silver"]
+    assert _names(session, limit=1) == ["gold"]
+    assert _names(session, limit=1, offset=1) == ["silver"]
+    assert _names(session, limit=1, marker=GOLD) == ["silver"]
+    assert _names(session, is_public=True) == ["gold"]
+    assert _names(session, is_public=False) == ["silver"]
+    assert _names(session, name="silver") == ["silver"]
 
 
 def test_update_changes_what_is_named(session):

@@ -1,0 +1,21 @@
+"""The words for true and false, as Cinder reads them: one reader for bodies, queries and extra specs."""
+
+from __future__ import annotations
+
+TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
+FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
+
+
+def parse_boolean(value: object) -> bool:
+    """Return the boolean that a value states, whatever its case. Raises: ValueError, if it states none.
+
+    Whole numbers are no booleans, in JSON as in Cinder's schemas.
+    """
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise ValueError(f"not a boolean: {str(value)[:255]!r}")
