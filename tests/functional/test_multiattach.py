@@ -24,9 +24,6 @@ def attach(caller: Caller, volume_id: str, server_id: str) -> None:
 
 def test_a_volume_tells_whether_its_type_asks_for_it(caller: Caller, shared: str) -> None:
     assert shown(caller, shared)["multiattach"] is True
-    assert (
-        is False
-    )
     assert shown(caller, caller.volume())["multiattach"] is False
 
 
