@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh Debian 12: `make demo` and `make test`.
+# Two commands do everything on a fresh Debian 12 or 13: `make demo` and `make test`.
 # Python packages go into a private virtual environment. Debian packages are
 # installed as root; anyone else is told the line to type.
 
@@ -7,24 +7,25 @@ PY := $(VENV)/bin/python
 PACKAGES := python3-venv qemu-system-common qemu-utils libnbd-bin
 PROGRAMS := qemu-storage-daemon qemu-img nbdcopy
 # The tests also run against a PostgreSQL server that they start themselves.
-test soak prove-postgres: PACKAGES += postgresql
-test soak prove-postgres: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || echo initdb)
+pytest soak prove-postgres: PACKAGES += postgresql
+pytest soak prove-postgres: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || echo initdb)
 # Volumes are mounted as file systems.
-test prove-postgres: PACKAGES += fuse3 e2fsprogs
-test prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
+pytest prove-postgres: PACKAGES += fuse3 e2fsprogs
+pytest prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
 # And a btrfs.
-test bench: PACKAGES += btrfs-progs
-test bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
+pytest bench: PACKAGES += btrfs-progs
+pytest bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
 # ... and against a Ceph cluster of one monitor, manager and OSD.
-test bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
-test bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
+pytest bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
+pytest bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
-.PHONY: demo test soak prove-postgres check bench serve clean programs
+.PHONY: demo test pytest test-debian13 soak prove-postgres check bench serve clean programs
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
 	@echo "make test    all checks and tests"
+	@echo "make test-debian13    both of them on a fresh Debian 13, in a tree of its own (root)"
 	@echo "make soak    at least 500 kills at random moments, on SQLite and PostgreSQL, and 40 of storage daemons"
 	@echo "make prove-postgres    PostgreSQL on two members recovers from every cgsnapshot (root)"
 	@echo "make check   lint, types, layers and file sizes only"
@@ -34,8 +35,16 @@ help:
 demo: $(VENV)/ready programs
 	$(PY) -m tests.demo
 
-test: check programs
+test: check pytest
+
+pytest: $(VENV)/ready programs
 	$(VENV)/bin/pytest -n 2 --dist loadfile $(PYTEST)
+
+# Both on a fresh Debian 13, in a tree that is made of Debian's packages and removed afterwards (root). A part:
+# make test-debian13 IN_DEBIAN13=pytest PYTEST=tests/drivers.
+IN_DEBIAN13 := demo test
+test-debian13:
+	tests/debian13.sh make $(IN_DEBIAN13) PYTEST="$(PYTEST)"
 
 # Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1".
 # What was wrong in a life of it is met again with --life added. Then the storage daemon is killed,

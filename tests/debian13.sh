@@ -15,7 +15,9 @@ skip() {
 }
 
 [ "$(id -u)" = 0 ] || skip "skipped: only root can make a tree and mount in it"
-command -v mmdebstrap >/dev/null || skip "skipped: mmdebstrap is missing (apt-get install mmdebstrap)"
+command -v mmdebstrap >/dev/null ||
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends mmdebstrap >/dev/null; } ||
+  skip "skipped: mmdebstrap is missing (apt-get install mmdebstrap)"
 unshare --mount true 2>/dev/null || skip "skipped: this host allows no namespaces for mounts"
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
 [ -n "$mirror" ] || skip "skipped: apt knows no source of Debian's packages (apt-get update)"

@@ -156,6 +156,44 @@ def test_what_is_missing_is_a_problem_and_is_not_gone(bench):
     assert len(driver.inventory().problems) == 1
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda file: os.truncate(file, 5), Path.unlink, lambda file: swap_for_folder(file)]
+)
+def test_nothing_is_cut_or_put_back_of_what_has_lost_data(bench, damage):
+    volumes = bench.make_group(2)
+    copies = take(bench.driver, volumes, "a")
+    late = copies_of(volumes, "late")
+    for copy in late:
+        bench.driver.prepare(copy)
+    file = bench.folder / "homes" / "g" / "live" / "volumes" / "g0"
+    damage(file)
+    for call in (lambda: bench.driver.cut("late", "g", late), lambda: bench.driver.restore("r", copies)):
+        with pytest.raises(FinalDriverError, match=f"{file} (has lost data|is gone)"):
+            call()
+    assert any("g0" in problem for problem in bench.driver.inventory().problems)
+    assert not (bench.folder / "homes" / "g" / "cuts" / "late").exists()
+
+
+def test_a_copy_that_is_not_what_was_cut_is_not_put_back_or_cloned(bench):
+    copies = take(bench.driver, bench.make_group(2), "a")
+    cut = bench.folder / "homes" / "g" / "cuts" / "a"
+    kernel.set_read_only(cut, is_closed=False)
+    os.truncate(cut / "volumes" / "g0", 5)
+    kernel.set_read_only(cut, is_closed=True)
+    for call in (
+        lambda: bench.driver.restore("r", copies),
+        lambda: bench.driver.clone_volume(VolumeSpec("clone", 1, "g"), copies[0]),
+        lambda: bench.driver.export_snapshot(copies[0]),
+    ):
+        with pytest.raises(FinalDriverError, match="g0 has 5 bytes, and 1073741824 were cut"):
+            call()
+
+
+def swap_for_folder(file):
+    file.unlink()
+    file.mkdir()
+
+
 def test_after_a_power_failure_a_cut_holds_its_copies_only_and_is_closed(bench):
     """A removal from a cut is not made durable alone; it may be back, and the cut open."""
     copies = take(bench.driver, bench.make_group(2), "a")

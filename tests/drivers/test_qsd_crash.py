@@ -39,7 +39,7 @@ POINTS = [
     "cut:after-record", "cut:after-transaction", "cut:before-transaction", "daemon:after-spawn",
     "delete:after-close", "delete:after-record", "export:after-attach", "export:after-manifest",
     "extend:after-detach", "extend:after-record", "extend:after-resize", "home:after-manifest",
-    "home:after-quit", "merge:after-close", "merge:after-detach", "merge:after-intent",
+    "home:after-quit", "merge:after-close", "merge:after-detach", "merge:after-flush", "merge:after-intent",
     "merge:after-job", "merge:after-ready", "merge:after-record", "merge:after-start",
     "prepare:after-file", "prepare:after-manifest", "prepare:after-open", "recovery:after-death",
     "recovery:after-settle",

@@ -93,7 +93,7 @@ OPERATIONS = {
     ),
     "compact": Operation(
         compact,
-        """flatten:after-intent flatten:after-start flatten:after-job flatten:after-record
+        """flatten:after-intent flatten:after-start flatten:after-job flatten:after-flush flatten:after-record
            flatten:after-rest""",
         lambda _: PLAIN,
         options={"max_chain_depth": 2},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 
 from cgflow.drivers.conformance.scene import Scene
 from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.driver import RbdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError, SessionFenced
 from cgflow.nbd import NbdClient, NbdError
@@ -59,6 +61,38 @@ def test_reader_is_turned_out_by_another_process_and_never_writes(bench: OnCeph,
             reader.read(0, 1)
     assert caught.value.errno == errno.EPIPE
     assert bench.driver.inventory().exports == frozenset()
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_nothing_is_cut_or_put_back_of_an_image_that_lost_data(
+    bench: OnCeph, scene: Scene, is_replaced: bool
+) -> None:
+    volume, other = scene.new_members(2)
+    copies = scene.take([volume, other])
+    bench.driver.delete_snapshot(copies[0])
+    late = [replace(copy, id=str(uuid4()), cgsnapshot_id="late") for copy in copies]
+    for copy in late:
+        bench.driver.prepare(copy)
+    image = f"volumes/{names.image(volume.id)}"
+    if is_replaced:
+        bench.cluster.run("rbd", "rename", image, f"{image}-aside")
+        bench.cluster.run("rbd", "create", "--size", "1G", image)
+    else:
+        bench.cluster.run("rbd", "resize", "--allow-shrink", "--size", "512M", image)
+    said = "was replaced" if is_replaced else "has 536870912 bytes"
+    with pytest.raises(FinalDriverError, match=said):
+        bench.driver.cut("late", volume.group_id, late)
+    with pytest.raises(FinalDriverError, match=said):
+        bench.driver.prepare(replace(late[0], id=str(uuid4()), cgsnapshot_id="later"))
+    assert any(said in problem for problem in bench.driver.inventory().problems)
+    for copy in late:
+        bench.driver.delete_snapshot(copy)
+    if is_replaced:
+        bench.cluster.run("rbd", "rm", image)
+        bench.cluster.run("rbd", "rename", f"{image}-aside", image)
+    else:
+        bench.cluster.run("rbd", "resize", "--size", "1G", image)
+    assert bench.driver.inventory().problems == ()
 
 
 def test_next_process_of_a_session_is_fenced_like_the_first(bench: OnCeph, scene: Scene) -> None:

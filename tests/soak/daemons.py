@@ -40,7 +40,7 @@ KEPT = 6
 POINTS = (
     *("prepare:after-manifest", "prepare:after-open", "cut:before-transaction", "cut:after-transaction"),
     *("cut:after-record", "delete:after-record", "merge:after-start", "merge:after-job"),
-    *("flatten:after-start", "flatten:after-job", "flatten:after-record"),
+    *("merge:after-close", "flatten:after-start", "flatten:after-job", "flatten:after-rest"),
 )
 LATEST_S = 0.03
 PROGRESS = 200

@@ -9,6 +9,7 @@ that a recovery uses (``settling``).
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from cgflow.drivers.btrfs import settling
+from cgflow.drivers.btrfs import kernel, settling
 from cgflow.drivers.btrfs.mount import Mount, need_name, words
 from cgflow.drivers.btrfs.promise import GIB
 from cgflow.drivers.btrfs.state import Copy, Intent, State, Volume
@@ -128,7 +129,14 @@ class Backend:
         copy = self._copy(snapshot)
         if copy.size_bytes is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
-        return copy, self._file(copy)
+        file = self._file(copy)
+        cut = self._tree.cut(copy.home, snapshot.cgsnapshot_id)
+        if not file.is_file() or not kernel.is_read_only(cut):
+            raise FinalDriverError(f"the copy {snapshot.id} is not in a read-only subvolume at {file}")
+        size = file.stat().st_size
+        if size != copy.size_bytes:
+            raise FinalDriverError(f"{file} has {size} bytes, and {copy.size_bytes} were cut")
+        return copy, file
 
     def _file(self, copy: Copy) -> Path:
         return self._tree.copy(copy.home, copy.spec.cgsnapshot_id, copy.spec.volume_id)
@@ -161,6 +169,23 @@ class Backend:
     def _need_group(self, group_id: str | None) -> None:
         if group_id is not None and group_id not in self._state.groups:
             raise FinalDriverError(f"there is no group {group_id}")
+
+    def _need_whole(self, volume: Volume) -> None:
+        """Raises: FinalDriverError, if the file of a volume is gone, or not a file, or has lost its end."""
+        file = self._tree.volume(volume.home, volume.id)
+        try:
+            found = file.lstat()
+        except FileNotFoundError:
+            raise FinalDriverError(
+                f"{file} is gone: bring it back from a backup, or delete the volume"
+            ) from None
+        if not stat.S_ISREG(found.st_mode):
+            raise FinalDriverError(f"{file} has lost data: something else than a file is there; move it away")
+        if found.st_size < volume.size_bytes:
+            raise FinalDriverError(
+                f"{file} has lost data: it has {found.st_size} bytes, and volume {volume.id} has "
+                f"{volume.size_bytes}. Bring it back from a backup, or extend the volume to that size again"
+            )
 
     def _need_no_restore(self, volume: Volume) -> None:
         if volume.kept is not None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from cgflow.drivers.btrfs import kernel, settling
+from cgflow.drivers.btrfs import settling
 from cgflow.drivers.btrfs.backend import Backend
 from cgflow.drivers.btrfs.mount import need_name
 from cgflow.drivers.btrfs.promise import MECHANISM, PROMISE, local
@@ -47,7 +47,9 @@ class Copies(Backend, GroupSnapshots):
                     raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
                 return dict(done.evidence)
             for volume_id in members:
-                self._need_no_restore(self._volume(volume_id, group_id))
+                volume = self._volume(volume_id, group_id)
+                self._need_no_restore(volume)
+                self._need_whole(volume)
             intent = Intent(f"cut {cgsnapshot_id}", settling.CUT, (home,), {"cgsnapshot": cgsnapshot_id})
             with self._undone_if_it_fails(intent):
                 return self._freeze(intent, home, cgsnapshot_id, members)
@@ -56,12 +58,7 @@ class Copies(Backend, GroupSnapshots):
         with self._at(_home(snapshot)):
             copy, file = self._cut_copy(snapshot)
             cut = self._tree.cut(copy.home, snapshot.cgsnapshot_id)
-            if not file.is_file() or not kernel.is_read_only(cut):
-                raise FinalDriverError(f"the copy {snapshot.id} is not in a read-only subvolume at {file}")
-            size = file.stat().st_size
-            if size != copy.size_bytes:
-                raise FinalDriverError(f"{file} has {size} bytes, and {copy.size_bytes} were cut")
-            return {"subvolume": str(cut), "size_bytes": size, "read_only": True}
+            return {"subvolume": str(cut), "size_bytes": file.stat().st_size, "read_only": True}
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._at(_home(snapshot)) as state:

@@ -31,7 +31,9 @@ def oddities(tree: Tree, state: State, home: str) -> Iterator[str]:
         yield from _compared(live / folder, set(), "half-made file")
     for volume in volumes.values():
         file = tree.volume(home, volume.id)
-        if file.is_file() and file.stat().st_size != volume.size_bytes:
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            yield f"{file} is not a file, and volume {volume.id} is lost; bring it back from a backup"
+        elif file.is_file() and file.stat().st_size != volume.size_bytes:
             yield (
                 f"{file} has {file.stat().st_size} bytes and was made with {volume.size_bytes}: "
                 "a client has changed that; extend the volume to what it is to have"

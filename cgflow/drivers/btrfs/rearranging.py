@@ -155,6 +155,7 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
         copy, _ = self._cut_copy(snapshot)
         volume = self._volume(snapshot.volume_id, snapshot.group_id)
         self._need_no_restore(volume)
+        self._need_whole(volume)
         if copy.size_bytes is None or copy.size_bytes > volume.size_bytes:
             raise FinalDriverError(
                 f"snapshot {snapshot.id} of {copy.size_bytes} bytes is larger than volume {volume.id} "

@@ -94,6 +94,16 @@ class BlockGraph:
         self._files.pop(layer, None)
         self._adopted = self._adopted[0] - {layer}, self._adopted[1]
 
+    def write_out(self, layer: int) -> None:
+        """Have all that was written to a frozen layer in its file, with the tables that lead to it.
+
+        A job that has ended may have left tables in the daemon's memory, and they would be lost with it. To
+        open a node anew as read-only is the one command that flushes it. Raises: AmbiguousDriverError.
+        """
+        opened = Opened(layer, self.nodes()[layer].backing, read_only=True)
+        self._nodes = None
+        self._client.execute("blockdev-reopen", {"options": [self._blockdev(opened)]})
+
     def attach(self, name: str, layer: int, *, writable: bool) -> None:
         """Export a layer over NBD under a name. Raises: AmbiguousDriverError."""
         self._client.execute(

@@ -31,7 +31,7 @@ START_DEADLINE = 60.0
 START_PATIENCE = 10.0
 """Seconds for which a new daemon may listen without an answer before it is asked anew."""
 
-ADOPT_PATIENCE = 5.0
+ADOPT_PATIENCE = 10.0
 """Seconds for a daemon that runs and listens to answer who adopts it."""
 
 QUIT_DEADLINE = 15.0

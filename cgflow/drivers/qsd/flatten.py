@@ -84,6 +84,9 @@ def conclude(home: Home, volume_id: str) -> None:
     """
     volume = home.manifest.volumes[volume_id]
     below = None if volume.flattening is None else home.graph.nodes()[volume.flattening].backing
+    if below is None and volume.flattening is not None:
+        home.graph.write_out(volume.flattening)
+        home.trace("flatten:after-flush")
     after = chain.flattened(volume) if below is None else replace(volume, flattening=None)
     home.save(home.manifest.with_volume(after), releasing=True)
     home.trace("flatten:after-record")

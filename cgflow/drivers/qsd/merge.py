@@ -147,6 +147,11 @@ def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
     graph, volume = home.graph, home.manifest.volumes[volume_id]
     job = graph.jobs.all().get(of_merge(merge))
     is_done = job is not None and "error" not in job
+    if is_done and not merge.active:
+        # The file of top is removed, so that base has to hold it all whatever dies.
+        graph.forget()
+        graph.write_out(merge.base)
+        home.trace("merge:after-flush")
     after = chain.merged(volume, merge) if is_done else replace(volume, merging=None)
     home.save(home.manifest.with_volume(after), releasing=True)
     home.trace("merge:after-record")

@@ -122,8 +122,11 @@ class QmpClient:
         self._reader.start()
         try:
             self.execute("qmp_capabilities", deadline=patience)
-        except AmbiguousDriverError:
+        except AmbiguousDriverError as error:
+            is_silent = self.is_alive and isinstance(error, DaemonLost)
             self.close()
+            if is_silent:
+                raise DaemonSilent(f"{path} did not answer within {patience:g} seconds") from error
             raise
 
     @property

@@ -14,7 +14,7 @@ from cgflow import clock
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.evidence import evidence
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.pool import Pool, need_image, need_no_restore, volumes_of
+from cgflow.drivers.rbd.pool import Pool, need_no_restore, need_own_image, volumes_of
 from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord, Written
 from cgflow.errors import FinalDriverError
 
@@ -37,7 +37,7 @@ class Cuts(Pool):
             need_no_restore(snapshot.volume_id, volume)
             image = names.image(snapshot.volume_id)
             stat = self._stat(image)
-            need_image(snapshot.volume_id, stat)
+            need_own_image(snapshot.volume_id, volume, stat)
             _need_lock(image, stat)
             self._records.write({key: CopyRecord(image, snapshot.cgsnapshot_id)})
 
@@ -67,12 +67,23 @@ class Cuts(Pool):
                         f"{cgsnapshot_id} was cut already, of {len(done)} of these members"
                     )
                 return dict(done[0])
-            _need_ready(written, snapshots)
+            self._need_ready(written, snapshots)
             if group_id is None or len(snapshots) == 1:
                 return self._cut_one(copies)
             return self._cut_group(
                 cgsnapshot_id, group_id, copies, written.find(CutRecord, CutRecord.key(cgsnapshot_id))
             )
+
+    def _need_ready(self, written: Written, snapshots: list[SnapshotSpec]) -> None:
+        """See that every member can be cut, before any writer is held. Raises: FinalDriverError."""
+        stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
+        for snapshot in snapshots:
+            volume = written.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
+            if volume is None:
+                raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
+            _need_member(snapshot, volume)
+            need_no_restore(snapshot.volume_id, volume)
+            need_own_image(snapshot.volume_id, volume, stats[names.image(snapshot.volume_id)])
 
     def _cut_one(self, copies: dict[str, CopyRecord]) -> JSON:
         ((key, copy),) = copies.items()
@@ -123,15 +134,6 @@ def _prepared(written: Written, cgsnapshot_id: str, snapshots: list[SnapshotSpec
         _need_cut_of(replace(snapshot, cgsnapshot_id=cgsnapshot_id), copy)
         copies[_key(snapshot)] = copy
     return copies
-
-
-def _need_ready(written: Written, snapshots: list[SnapshotSpec]) -> None:
-    for snapshot in snapshots:
-        volume = written.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
-        if volume is None:
-            raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
-        _need_member(snapshot, volume)
-        need_no_restore(snapshot.volume_id, volume)
 
 
 def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:

@@ -107,6 +107,24 @@ def need_image(volume_id: str, stat: object) -> None:
         )
 
 
+def need_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
+    """Raise FinalDriverError if the image of a volume is gone, another one, or has lost its end."""
+    need_image(volume_id, stat)
+    words = lost_data(volume_id, volume, stat)
+    if words is not None:
+        raise FinalDriverError(f"{words}. Nothing is made of what it holds: copy that to another volume")
+
+
+def lost_data(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
+    """Return in words what an image that is there has lost against its record, or None."""
+    image, size = names.image(volume_id), volume.size_gib * names.GIB
+    if volume.image_id not in (None, stat["id"]):
+        return f"image {image} was replaced: it is {stat['id']}, and volume {volume_id} was {volume.image_id}"
+    if stat["size"] < size:
+        return f"image {image} has {stat['size']} bytes and not {size}: somebody made it smaller"
+    return None
+
+
 def need_no_client(volume_id: str, watchers: list[str]) -> None:
     """Raise BusyDriverError while clients have an image open: Ceph cannot disconnect one from one image."""
     if watchers:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.pool import need_image, need_no_restore
+from cgflow.drivers.rbd.pool import need_image, need_no_restore, need_own_image
 from cgflow.drivers.rbd.records import VolumeRecord
 from cgflow.drivers.rbd.volumes import Volumes
 from cgflow.errors import FinalDriverError
@@ -51,7 +51,7 @@ class Rearranging(Volumes):
             if found.group not in (volume.group_id, group_id):
                 raise FinalDriverError(f"volume {volume.id} is not in {volume.group_id or 'no group'}")
             need_no_restore(volume.id, found)
-            need_image(volume.id, self._stat(names.image(volume.id)))
+            need_own_image(volume.id, found, self._stat(names.image(volume.id)))
             moved = replace(found, group=group_id, doing="move")
             self._records.write({key: moved})
             self._settle(volume.id, moved)

@@ -34,12 +34,17 @@ class GroupRecord:
 
 @dataclass(frozen=True)
 class VolumeRecord:
-    """A volume. ``doing`` names what is under way, or was broken off; ``restore`` an unfinished restore."""
+    """A volume. ``doing`` names what is under way, or was broken off; ``restore`` an unfinished restore.
+
+    ``image_id`` is the id that Ceph gave its image, None in what an earlier version wrote: an image of the
+    same name may be another one.
+    """
 
     size_gib: int
     group: str | None
     doing: str | None = None
     restore: str | None = None
+    image_id: str | None = None
 
     @staticmethod
     def key(id: str) -> str:

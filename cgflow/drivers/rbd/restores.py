@@ -18,9 +18,9 @@ from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.pool import (
     Pool,
     at_once,
-    need_image,
     need_no_client,
     need_no_restore,
+    need_own_image,
     volumes_of,
 )
 from cgflow.drivers.rbd.records import RestoreRecord, VolumeRecord
@@ -81,7 +81,7 @@ class Restores(Pool):
                 raise FinalDriverError(f"volume {id} is not in {record.group or 'no group'}")
             need_no_restore(id, volumes[id])
             stat = stats[names.image(id)]
-            need_image(id, stat)
+            need_own_image(id, volumes[id], stat)
             if copy["size"] > stat["size"]:
                 raise FinalDriverError(
                     f"the snapshot of {copy['size'] / names.GIB:g} GiB is larger than volume {id} "

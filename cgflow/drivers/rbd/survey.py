@@ -13,7 +13,7 @@ from typing import Any
 from cgflow.drivers.contract import Inventory
 from cgflow.drivers.detailing import Detail, HeldCopy, HeldVolume
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.pool import Pool
+from cgflow.drivers.rbd.pool import Pool, lost_data
 from cgflow.drivers.rbd.records import (
     CopyRecord,
     CutRecord,
@@ -126,6 +126,9 @@ def _odd_image(id: str, volume: VolumeRecord, stat: Any, written: _Written) -> s
         return f"{_LOST} volume {id}: image {image} was removed or renamed by somebody else"
     if not stat["has_lock"]:
         return f"image {image} lacks the feature exclusive-lock, so it cannot be cut: enable it"
+    lost = lost_data(id, volume, stat)
+    if lost is not None:
+        return lost
     if stat["size"] != volume.size_gib * names.GIB:
         return f"image {image} has {stat['size']} bytes and not {volume.size_gib} GiB: somebody resized it"
     wanted = None if volume.group is None else names.group(volume.group)

@@ -124,7 +124,7 @@ class Volumes(Leftovers):
             self._session.call("group_drop", group=stat["group"], image=image)
         if wanted is not None:
             self._session.call("group_add", group=wanted, image=image)
-        self._records.write({VolumeRecord.key(volume_id): replace(volume, doing=None)})
+        self._records.write({VolumeRecord.key(volume_id): replace(volume, doing=None, image_id=stat["id"])})
 
     def _delete(self, volume_id: str, volume: VolumeRecord) -> None:
         key, image = VolumeRecord.key(volume_id), names.image(volume_id)
