@@ -46,17 +46,19 @@ def page(
     query: ListQuery,
     count: Callable[[Session, ListQuery, str | None], int] | None = None,
     links: str | None = None,
+    is_exact: bool = False,
 ) -> dict[str, object]:
-    """Answer with one page of a list, with the way to the next if there is one, and with a wished count.
+    """Answer with one page of a list, with the way to the next, and with a wished count.
 
     ``links`` is the key under which the way to the next page is shown, if that is not ``<key>_links``.
+    As in Cinder a full page has one, although the next page may turn out to be empty; with ``is_exact``
+    only where there is more.
     """
     scope = current.caller().scope
-    # One more than is shown is read, so that a next page is promised only when there is something on it.
     with current.desk().database.read() as session:
         found = read(session, replace(query, limit=query.limit + 1), scope)
         body: dict[str, object] = {key: found[: query.limit]}
-        if len(found) > query.limit > 0:
+        if len(found) > query.limit - (not is_exact) and query.limit > 0:
             body[links or f"{key}_links"] = [
                 {"rel": "next", "href": _next(found[query.limit - 1].id, query.limit)}
             ]

@@ -39,7 +39,7 @@ class Flows(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List flows, the newest first."""
         authorize("flow:get_all")
-        return answers.page("flows", flows.page, query)
+        return answers.page("flows", flows.page, query, is_exact=True)
 
 
 @blueprint.route("/flows/<flow_id>")

@@ -58,7 +58,7 @@ class ListIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    limit = _Number(metadata={"description": "How many at most; 0 means as many as the service allows."})
+    limit = _Number(metadata={"description": "How many at most; 0 shows none."})
     offset = _Number(metadata={"description": "How many to skip."})
     marker = Text(metadata={"description": "The id of the last one of the page before."})
     sort = Text(metadata={"description": "`key:dir,key:dir`; the default is `created_at:desc`."})
@@ -94,7 +94,7 @@ class ListIn(Schema):
         asked = [name for name in self.filters if name not in hidden]
         like = {name: data[f"{name}_like"] for name in asked if data.get(f"{name}_like")}
         return ListQuery(
-            limit=min(data.get("limit") or most, most),
+            limit=min(data.get("limit", most), most),
             offset=data.get("offset", 0),
             marker=data.get("marker") or None,
             sort=_order(data, () if is_admin else self.admin_filters),

@@ -61,7 +61,7 @@ def pages(owner: Caller, path: str) -> Iterator[str]:
         ("sort_key=created_at", "bac"),
         ("sort_dir=asc", "cab"),
         ("limit=2", "ba"),
-        ("limit=0", "bac"),
+        ("limit=0", ""),
         ("offset=1", "ac"),
         ("offset=1&limit=1", "a"),
         ("offset=9", ""),
@@ -80,11 +80,11 @@ def test_orders_and_parts(owner: Caller, query: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "query", ["limit=1", "limit=1&sort=name:asc", "limit=2&offset=1", "limit=3", "limit=9"]
 )
-def test_the_way_to_the_next_page_is_given_while_there_is_one(owner: Caller, query: str) -> None:
+def test_a_full_page_leads_to_the_next(owner: Caller, query: str) -> None:
     page, _, others = query.partition("&")
     whole, limit = names(owner, others), int(page.removeprefix("limit="))
     assert list(pages(owner, f"/volumes?{query}")) == [
-        whole[start : start + limit] for start in range(0, len(whole), limit)
+        whole[start : start + limit] for start in range(0, len(whole) + 1, limit)
     ]
 
 
@@ -103,7 +103,7 @@ def test_the_service_caps_a_page(owner: Caller, served: World) -> None:
     """S13."""
     desk = served.desk.__class__(**{**vars(served.desk), "settings": Settings(osapi_max_limit=2)})
     capped = Caller(create_app(desk).test_client(), owner.project)
-    assert names(capped, "") == names(capped, "limit=0") == names(capped, "limit=50") == "ba"
+    assert names(capped, "") == names(capped, "limit=50") == "ba"
     assert "".join(pages(capped, "/volumes")) == "bac"
 
 
