@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, g
+from flask.typing import ResponseReturnValue
 
 from api import auth, body, current, errors, etags, idempotency, origin, proxies, versions
 from api.blueprint import document, serve
@@ -46,6 +47,7 @@ from api.resources import (
     volume_type,
 )
 from api.strategies.noauth import NoAuth
+from cgflow.errors import CgflowError, describe
 from cgflow.policy import Policy
 from flows.acceptance import Desk
 
@@ -84,6 +86,17 @@ DOCUMENTED = "/v3/<project_id>"
 OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
 
 
+class _Application(Flask):
+    def dispatch_request(self, *args: Any) -> ResponseReturnValue:
+        try:
+            return super().dispatch_request(*args)
+        except Exception:
+            raise
+        except BaseException as error:
+            # What a driver raises to end a process must not leave the client without an answer.
+            raise CgflowError(f"The request was ended by {describe(error)}.") from error
+
+
 def create_app(
     desk: Desk,
     *,
@@ -92,7 +105,7 @@ def create_app(
     trusted_proxies: Sequence[proxies.Network] = (),
 ) -> Flask:
     """Return the WSGI application that serves a desk: by default to everybody, under the default policy."""
-    app = Flask("cgflow", static_folder=None)
+    app = _Application("cgflow", static_folder=None)
     app.extensions[current.DESK] = desk
     strategy = strategy or NoAuth()
     app.extensions[auth.STRATEGY] = strategy

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
+from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
@@ -189,6 +190,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class = Channel
 
+    def stop(self) -> None:
+        """End ``run``, which another thread is in. Requests that are being served are answered first."""
+        self.task_dispatcher.shutdown()
+        self.trigger.pull_trigger(self._close_all)
+
+    def _close_all(self) -> None:
+        for channel in list(self.active_channels.values()):
+            if channel.total_outbufs_len:
+                channel.handle_write()
+        wasyncore.close_all(self._map)
+
     def handle_accept(self) -> None:
         """Accept a connection; close the one that has waited longest, if there are too many."""
         super().handle_accept()
@@ -228,7 +240,7 @@ def create_server(
     threads: int,
     connections: int | None = None,
 ) -> Server:
-    """Return a server on a bound socket; ``run`` serves until SystemExit is raised in its thread."""
+    """Return a server on a bound socket; ``run`` serves until ``stop`` is called."""
     if connections is None:
         # The other half of the descriptors is for the database and the backends.
         connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)

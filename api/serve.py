@@ -6,13 +6,12 @@ import errno
 import gc
 import ipaddress
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from flask import Flask
@@ -22,6 +21,7 @@ from sqlalchemy.exc import DatabaseError
 from api import http_server, proxies
 from api.app import create_app
 from api.identity import Strategy
+from api.stop_signal import StopRequested, StopSignal
 from api.strategies.choice import strategy
 from cgflow import backends, config
 from cgflow.db.database import Database
@@ -68,19 +68,22 @@ def serve(
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
     held = StateDir(state_dir)
     try:
-        conf = config.load(config_file)
-        known_by = strategy(conf)
-        path = conf.oslo_policy.policy_file
-        policy = Policy(Path(path) if path else None)
-        listener = _listen(bind, known_by)
-        held.acquire()
-        app = partial(
-            create_app,
-            strategy=known_by,
-            policy=policy,
-            trusted_proxies=proxies.networks(conf.http.trusted_proxies),
-        )
-        _serve(held, listener, conf, app, list(backend or conf.enabled_backends), drills)
+        with StopSignal() as stop:
+            conf = config.load(config_file)
+            known_by = strategy(conf)
+            path = conf.oslo_policy.policy_file
+            policy = Policy(Path(path) if path else None)
+            listener = _listen(bind, known_by)
+            held.acquire()
+            app = partial(
+                create_app,
+                strategy=known_by,
+                policy=policy,
+                trusted_proxies=proxies.networks(conf.http.trusted_proxies),
+            )
+            _serve(held, listener, conf, app, list(backend or conf.enabled_backends), drills, stop)
+    except StopRequested:
+        LOG.info("stopped before it was ready")
     except cfg.Error as error:
         raise ConfigError(f"The configuration cannot be used: {error}") from error
     except UnicodeDecodeError as error:
@@ -97,41 +100,50 @@ def _serve(
     app: Callable[[Desk], Flask],
     names: list[str],
     drills: bool,
+    stop: StopSignal,
 ) -> None:
     made = backends.make(conf, names, held.path)
     if drills:
         faults = Faults.from_file(held.path / "faults.json")
         made = {name: with_faults(driver, faults) for name, driver in made.items()}
+    stop.check()
     _upgrade(held)
     here = socket.gethostname()
     drivers = {f"{here}@{name}": driver for name, driver in made.items()}
     service = Service(conf, Database(held.database_url), drivers)
 
-    def stop(_signal: int, _frame: object) -> NoReturn:
-        # Asked once is asked: a second signal must not break off the stopping.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        # Long polls would hold the server's threads until their time is up.
-        service.conductor.watch.close()
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     try:
-        left = service.start()
+        left = service.start(stop.check)
         server = http_server.create_server(app(service.desk), listener, threads=conf.engine.http_threads)
+        stop.check()
         # What serving takes stays: the collector need not go through it with every long answer.
         gc.collect()
         gc.freeze()
+        stop.check()
         host, port = listener.getsockname()[:2]
         resumed = f", {len(left)} unfinished flows resumed" if left else ""
         served = f"backend {names[0]}" if len(names) == 1 else f"backends {', '.join(names)}"
         click.echo(f"cgflow serves on http://{host}:{port} (state in {held.path}, {served}{resumed})")
-        server.run()
-        LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
+        _run(server, service, stop)
     finally:
         service.stop()
     LOG.info("stopped")
+
+
+def _run(server: http_server.Server, service: Service, stop: StopSignal) -> None:
+    """Serve until a stop is requested. What is being answered then is answered.
+
+    The main thread is left to the signals.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="http") as pool:
+        serving = pool.submit(server.run)
+        serving.add_done_callback(lambda _: stop.set())
+        stop.wait()
+        LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
+        # Long polls would hold the server's threads until their time is up.
+        service.conductor.watch.close()
+        server.stop()
+        serving.result()
 
 
 def _upgrade(held: StateDir) -> None:

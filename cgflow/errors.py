@@ -45,6 +45,12 @@ class CgflowError(Exception):
         return str(self.args[0])
 
 
+def describe(error: BaseException) -> str:
+    """Return the type of an exception and its text, if it has one."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 class InvalidInput(CgflowError):
     """The request is malformed; ``field`` is the dotted path of what is wrong, if there is one."""
 

@@ -34,7 +34,8 @@ class Periodic:
         while not self._stopped.wait(self._interval_s):
             try:
                 self._work()
-            except Exception as error:
+            except BaseException as error:
+                # Also what a driver raises to end a process: the thread has to go on.
                 if is_away(error):
                     # Where in the code it was not reached is no news, round after round.
                     LOG.warning("%s found the database away; again in %s s", self._name, self._interval_s)

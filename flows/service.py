@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from oslo_config import cfg
@@ -93,16 +93,20 @@ class Service:
             Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.desk)),
         ]
 
-    def start(self) -> list[str]:
+    def start(self, check_wanted: Callable[[], None] = lambda: None) -> list[str]:
         """Start the drivers, report them, and resume what was left; return the ids of resumed flows.
+
+        ``check_wanted`` is called before each part, and ends the start by raising.
 
         Raises: ConfigError if a driver cannot work here; DriverError if one has no session for it.
         """
         self._started.callback(self._database.close)
         self._drivers.open_sessions(self.conductor.name)
         for driver in self._drivers.values():
+            check_wanted()
             driver.start()
             self._started.callback(driver.stop)
+        check_wanted()
         try:
             self.report()
         except OperationalError as error:

@@ -30,7 +30,7 @@ from cgflow.drivers.durable import sync_folder
 from cgflow.errors import CgflowError
 
 When = Literal["before", "after"]
-Kind = Literal["final", "ambiguous", "busy", "hang", "lie", "kill"]
+Kind = Literal["final", "ambiguous", "busy", "hang", "lie", "kill", "exit"]
 
 CALLS = frozenset(
     {
@@ -56,8 +56,9 @@ class Fault:
     Kinds: ``final``, ``ambiguous`` and ``busy`` raise that error; ``hang``
     blocks until it is released, or raises an ambiguous error at its deadline;
     ``lie`` reports success and does nothing; ``kill`` ends this process with
-    SIGKILL. A ``final`` or ``busy`` fault *after* the effect is a lying driver
-    too: it says that nothing was made. Raises: ValueError, naming the field.
+    SIGKILL; ``exit`` raises SystemExit in the calling thread. A ``final`` or
+    ``busy`` fault *after* the effect is a lying driver too: it says that
+    nothing was made. Raises: ValueError, naming the field.
     """
 
     call: str

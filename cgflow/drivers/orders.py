@@ -157,5 +157,7 @@ def _act(fault: Fault, words: str, gate: threading.Event) -> Fault | None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
             return None
+        case "exit":
+            raise SystemExit(words)
         case "lie":
             return fault

@@ -199,7 +199,7 @@ class Conductor:
             LOG.error("flow %s is let go: %s", flow_id, fenced)  # noqa: TRY400 - no trace needed
         except (FenceLost, ServiceUnavailable) as lost:
             LOG.warning("%s", lost)
-        except Exception as error:
+        except BaseException as error:
             # The flow keeps its state and is taken up again at the next start.
             LOG.exception("flow %s stopped for a reason that is not its own", flow_id)
             self._note(flow_id, f"Stopped, and taken up again at the next start: {describe(error)}")

@@ -90,7 +90,7 @@ def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
         fence(flow)
     except SessionFenced:
         raise
-    except Exception as error:
+    except BaseException as error:
         # Whatever it is: the session may still be at work.
         why = in_words(
             f"Not taken over yet: conductor {flow.conductor}, which ran this flow before, could not be shut "

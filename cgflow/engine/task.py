@@ -10,15 +10,19 @@ happened although its answer was lost.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from taskflow import task
 
 from cgflow.db.database import Database
+from cgflow.errors import CgflowError, describe
 
 if TYPE_CHECKING:
     from cgflow.engine.run import Run
+
+LOG = logging.getLogger(__name__)
 
 _EXECUTE, _REVERT = "execute", "revert"
 
@@ -75,9 +79,17 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
 
     def _patient(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def patient(*args: Any, **kwargs: Any) -> Any:
-            if self._run is None:
-                return real(*args, **kwargs)
-            return self._run.patiently(lambda: real(*args, **kwargs), f"step {self.name}")
+            try:
+                if self._run is None:
+                    return real(*args, **kwargs)
+                return self._run.patiently(lambda: real(*args, **kwargs), f"step {self.name}")
+            except Exception as error:
+                _cut_chain(error)
+                raise
+            except BaseException as error:
+                LOG.exception("step %s was ended", self.name)
+                # TaskFlow makes failures of exceptions only: anything else would leave the flow unjudged.
+                raise CgflowError(f"Step {self.name} was ended by {describe(error)}.") from None
 
         return patient
 
@@ -127,3 +139,13 @@ class Commit(Task):
         """Begin, also when a cancel was asked for: the transaction decides between the two."""
         if self._run is not None:
             self._run.before_execute(self.name, is_commit=True)
+
+
+def _cut_chain(error: BaseException) -> None:
+    """Cut the chain of causes before one that is no Exception, which TaskFlow cannot store."""
+    following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if isinstance(following, Exception):
+        _cut_chain(following)
+    elif following is not None:
+        # Setting a cause, be it none, also suppresses the context.
+        error.__cause__ = None

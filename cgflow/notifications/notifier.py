@@ -56,7 +56,8 @@ class Notifier:
             for notify in self._notifiers:
                 try:
                     notify(notification)
-                except Exception:
+                except BaseException:
+                    # A plugin must not end the thread that runs the flow, whatever it raises.
                     LOG.exception("not told: %s", in_json(notification))
 
 

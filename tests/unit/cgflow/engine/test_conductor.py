@@ -266,3 +266,43 @@ def test_nothing_is_executed_before_its_beginning_is_on_disk(db: Database) -> No
         conductor.wake(flow_id)
         finish(db, conductor, flow_id)
     assert seen == {"test.first": "RUNNING", "test.each[a]": "RUNNING"}
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_what_ends_a_process_fails_a_step(db: Database, error: BaseException) -> None:
+    def end() -> None:
+        raise error
+
+    world = World(at={"b": end})
+    with conducting(db, world) as conductor:
+        flow_id = accept(db, "a", "b")
+        conductor.wake(flow_id)
+        flow = finish(db, conductor, flow_id)
+    assert flow.state is FlowState.REVERTED
+    assert flow.reason is not None
+    assert type(error).__name__ in flow.reason
+    assert world.did[-1] == "-first"
+
+
+def test_a_failure_caused_by_what_ends_a_process_is_stored(db: Database) -> None:
+    def end() -> None:
+        raise FinalDriverError("interrupted") from KeyboardInterrupt()
+
+    world = World(at={"last": end})
+    with conducting(db, world) as conductor:
+        flow_id = accept(db, "a")
+        conductor.wake(flow_id)
+        flow = finish(db, conductor, flow_id)
+    assert (flow.state, flow.reason) == (FlowState.REVERTED, "interrupted")
+
+
+def test_what_ends_a_process_fails_an_undo(db: Database) -> None:
+    def end() -> None:
+        raise SystemExit(3)
+
+    world = World(at={"last": fail, "-b": end})
+    with conducting(db, world) as conductor:
+        flow_id = accept(db, "a", "b")
+        conductor.wake(flow_id)
+        flow = finish(db, conductor, flow_id)
+    assert flow.state is FlowState.ROLLBACK_FAILED

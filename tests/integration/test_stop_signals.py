@@ -1,0 +1,98 @@
+"""Stop signals end the service whenever they come, and a second one ends it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Start
+
+pytestmark = pytest.mark.real
+
+CGFLOW = str(Path(sys.executable).with_name("cgflow"))
+
+# Within the callback of a weak reference, exceptions are printed and dropped.
+HOOK = """
+import gc, os, pathlib, signal, sqlite3.dbapi2, sys, weakref
+MODULE, NAME, MARK, NUMBER = {module!r}, {name!r}, pathlib.Path({mark!r}), {number}
+real = getattr(sys.modules[MODULE], NAME)
+sent = []
+
+class Thing:
+    pass
+
+def interrupt(_):
+    open(MARK, 'x').close()
+    os.kill(os.getpid(), NUMBER)
+    for _ in range(1000):
+        pass
+
+def hooked(*args, **kwargs):
+    handler = signal.getsignal(NUMBER)
+    if not sent and callable(handler) and handler is not signal.default_int_handler:
+        sent.append(NUMBER)
+        thing = Thing()
+        watch = weakref.ref(thing, interrupt)
+        del thing
+    return real(*args, **kwargs)
+
+setattr(sys.modules[MODULE], NAME, hooked)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("module", "name"), [("os", "open"), ("sqlite3.dbapi2", "connect"), ("gc", "collect"), ("gc", "freeze")]
+)
+def test_a_signal_while_starting_ends_the_service(
+    place: Path, module: str, name: str, number: signal.Signals
+) -> None:
+    mark = place / "mark"
+    (place / "sitecustomize.py").write_text(
+        HOOK.format(module=module, name=name, mark=str(mark), number=int(number))
+    )
+    done = subprocess.run(
+        [CGFLOW, "serve", "--state-dir", str(place / "s"), "--bind", "127.0.0.1:0", "--backend", "memory"],
+        env={**os.environ, "PYTHONPATH": str(place)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert mark.exists(), "the signal was never sent"
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_signal_ends_the_service_at_once(start: Start) -> None:
+    project = start("--drills", backend="memory")
+    group_id, _ = project.group(1)
+    project.served.drill({"call": "cut", "kind": "hang", "when": "before", "deadline_s": 300})
+    flow_id = project.ask_cgsnapshot(group_id).flow_id
+    project.event(flow_id, "driver.cut", "RUNNING")
+
+    process = project.served.process
+    process.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.terminate()
+    assert process.wait(30) == -signal.SIGTERM
+    project.served.drill()
+    assert project.served.start().endswith("1 unfinished flows resumed)")
+    project.end(flow_id)
+    project.check()
+
+
+def test_a_driver_that_ends_the_process_is_a_failed_request_and_a_failed_flow(start: Start) -> None:
+    project = start("--drills", backend="memory")
+    group_id, _ = project.group(1)
+    project.served.drill({"call": "cut", "kind": "exit", "when": "after"})
+    accepted = project.ask_cgsnapshot(group_id)
+    flow = project.end(accepted.flow_id, "reverted")
+    assert "SystemExit" in flow["reason"]
+    project.check()
