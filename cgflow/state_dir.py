@@ -5,28 +5,41 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cgflow import private_files
 from cgflow.errors import ConfigError
 
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+DATABASE = "cgflow.db"
 _LOCK = "cgflow.lock"
-_OURS = (_LOCK, "cgflow.db", "qsd", "memory", "faults.json", "cgflow.conf")
+_OURS = (_LOCK, DATABASE, "qsd", "memory", "faults.json", "cgflow.conf")
+_DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
 
 
 class StateDir:
     """A directory held by this process until ``release`` or its end, however it ends.
 
     Layout: ``cgflow.db`` (rows and flows), what each backend keeps under its own
-    name, and the lock file, which names the process that holds it.
+    name, and the lock file, which names the process that holds it. All of it is
+    for this user alone: while the directory is held, what the process makes
+    gives nobody else any rights, whatever the umask was.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._lock = -1
+        self._former_umask: int | None = None
 
     def acquire(self) -> None:
-        """Make the directory if needed and hold it. Raises: ConfigError if it is foreign or held."""
+        """Make the directory if needed and hold it.
+
+        Raises: ConfigError, if it is foreign, held, or open to others.
+        """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(self.path)
             foreign = [entry.name for entry in self.path.iterdir() if not _is_ours(entry.name)]
             if foreign and not (self.path / _LOCK).exists():
                 raise ConfigError(
@@ -34,11 +47,15 @@ class StateDir:
                     f"{', '.join(sorted(foreign)[:3])}. "
                     "Name an empty directory, or one that does not exist yet."
                 )
-            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except (FileExistsError, NotADirectoryError) as error:
+            self._lock = private_files.open_file(self.path / _LOCK, os.O_RDWR | os.O_CREAT)
+            for name in _DATABASE_FILES:
+                private_files.check_file(self.path / name)
+        except NotADirectoryError as error:
             raise ConfigError(f"{self.path} cannot be the state directory: it is not a directory.") from error
         except OSError as error:
-            raise ConfigError(f"The state directory {self.path} cannot be used: {error.strerror}.") from error
+            raise ConfigError(
+                f"The state directory {self.path} cannot be used: {error.strerror or error}."
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -49,12 +66,16 @@ class StateDir:
                 "Stop that one first, or name another directory."
             ) from None
         self._sign()
+        self._former_umask = os.umask(0o077)
 
     def release(self) -> None:
         """Let go of the directory."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+        if self._former_umask is not None:
+            os.umask(self._former_umask)
+            self._former_umask = None
 
     def _sign(self) -> None:
         """Write down who holds the directory. Raises: ConfigError, if it cannot be written to."""
@@ -68,9 +89,13 @@ class StateDir:
             raise ConfigError(f"The state directory {self.path} cannot be used: {error.strerror}.") from error
 
     @property
-    def database_url(self) -> str:
+    def database_url(self) -> URL:
         """The URL of the embedded database."""
-        return f"sqlite:///{self.path / 'cgflow.db'}"
+        # Here, because commands that never open a database should not pay for loading the library.
+        from sqlalchemy import URL
+
+        # From parts: in a text, a question mark or a percent sign of the path would end or change it.
+        return URL.create("sqlite", database=str(self.path / DATABASE))
 
 
 def _is_ours(name: str) -> bool:

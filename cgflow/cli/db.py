@@ -5,12 +5,16 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cgflow.cli.session import Session, with_session
 from cgflow.errors import ConfigError
 from cgflow.state_dir import StateDir
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 
 @click.group()
@@ -78,7 +82,7 @@ def _embedded(state_dir: Path) -> tuple[str | None, str | None]:
         held.release()
 
 
-def _upgraded(url: str) -> tuple[str | None, str | None]:
+def _upgraded(url: URL | str) -> tuple[str | None, str | None]:
     """Upgrade, and return the revisions before and after."""
     # Here, because no other command should pay for loading the database's libraries.
     from sqlalchemy.exc import SQLAlchemyError

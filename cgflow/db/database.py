@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 # How long another process may hold SQLite's lock, a queue of our own writers may be, and a server may
@@ -32,8 +32,9 @@ _WRITES = "cgflow_writes"
 class Database:
     """One database, given by its SQLAlchemy URL."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _sqlite(url) if url.startswith("sqlite") else _server(url)
+    def __init__(self, url: str | URL) -> None:
+        made = make_url(url)
+        self.engine = _sqlite(made) if made.get_backend_name() == "sqlite" else _server(made)
         writing = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(writing, expire_on_commit=False)
@@ -85,13 +86,13 @@ class Database:
             self._turn.release()
 
 
-def _server(url: str) -> Engine:
-    asked = {} if "connect_timeout" in make_url(url).query else {"connect_timeout": _CONNECT_TIMEOUT_S}
+def _server(url: URL) -> Engine:
+    asked = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT_S}
     # A connection that broke while nobody used it, as in a restart of the server, is not handed out.
     return create_engine(url, connect_args=asked, pool_pre_ping=True)
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_size=32, max_overflow=32)
 
     @event.listens_for(engine, "connect")

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import URL, Connection, text
 
 from cgflow.db.database import Database
 from cgflow.errors import ConfigError
@@ -26,17 +26,17 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 _TURN = 0x6367666C
 
 
-def upgrade(where: Database | str, revision: str = "head") -> None:
+def upgrade(where: Database | URL | str, revision: str = "head") -> None:
     """Apply the revisions that are missing. Raises: ConfigError, if the schema is newer than this cgflow."""
     _run(where, lambda config: command.upgrade(config, revision))
 
 
-def downgrade(where: Database | str, revision: str = "base") -> None:
+def downgrade(where: Database | URL | str, revision: str = "base") -> None:
     """Take revisions back, down to the one named. Tables that go take their contents with them."""
     _run(where, lambda config: command.downgrade(config, revision))
 
 
-def current(where: Database | str) -> str | None:
+def current(where: Database | URL | str) -> str | None:
     """Return the revision that the schema is at, None for a database without one."""
     with _opened(where) as database, database.read() as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
@@ -47,7 +47,7 @@ def head() -> str:
     return str(ScriptDirectory(str(_SCRIPTS)).get_current_head())
 
 
-def _run(where: Database | str, do: Callable[[Config], None]) -> None:
+def _run(where: Database | URL | str, do: Callable[[Config], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     with _opened(where) as database, database.write() as session:
@@ -70,7 +70,7 @@ def _take_turn(connection: Connection) -> None:
 
 
 @contextmanager
-def _opened(where: Database | str) -> Iterator[Database]:
+def _opened(where: Database | URL | str) -> Iterator[Database]:
     if isinstance(where, Database):
         yield where
         return

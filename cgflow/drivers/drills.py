@@ -28,6 +28,7 @@ from typing import Literal, get_args
 from cgflow import clock
 from cgflow.drivers.durable import sync_folder
 from cgflow.errors import CgflowError
+from cgflow.private_files import open_file
 
 When = Literal["before", "after"]
 Kind = Literal["final", "ambiguous", "busy", "hang", "lie", "kill", "exit"]
@@ -136,7 +137,7 @@ class DrillFile:
         )
         try:
             is_new = not self.record.exists()
-            with self.record.open("ab") as file:
+            with open(self.record, "ab", opener=open_file) as file:
                 file.write(line.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())

@@ -24,6 +24,7 @@ from pathlib import Path
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.durable import sync_folder
 from cgflow.errors import AmbiguousDriverError, ConfigError, FinalDriverError
+from cgflow.private_files import make_folder, open_file
 
 
 class Journal:
@@ -53,7 +54,7 @@ class Journal:
         """
         self.close()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._claim()
             found = self._replay(apply) if self.path.exists() else None
             try:
@@ -66,7 +67,7 @@ class Journal:
                 if self.path.stat().st_size != found:
                     os.truncate(self.path, found)
                 self._length, self._synced = found, 0
-            self._file = self._keep(os.open(self.path, os.O_WRONLY | os.O_APPEND))
+            self._file = self._keep(open_file(self.path, os.O_WRONLY | os.O_APPEND))
             self._keep_ballast()
         except OSError as error:
             self.close()
@@ -128,7 +129,7 @@ class Journal:
         if not self._ballast_bytes or self._ballast.exists():
             return
         try:
-            with self._ballast.open("wb") as stream:
+            with open(self._ballast, "wb", opener=open_file) as stream:
                 os.posix_fallocate(stream.fileno(), 0, self._ballast_bytes)
         except OSError:
             # The disk is full: the next line that is made durable tries again.
@@ -152,7 +153,7 @@ class Journal:
         return reason
 
     def _claim(self) -> None:
-        lock = self._keep(os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600))
+        lock = self._keep(open_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT))
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
@@ -160,7 +161,8 @@ class Journal:
 
     def _replay(self, apply: Callable[[JSON], None]) -> int:
         """Apply the lines that are whole; return their length in bytes."""
-        lines = self.path.read_bytes().split(b"\n")
+        with open(self.path, "rb", opener=open_file) as file:
+            lines = file.read().split(b"\n")
         # What follows the last line feed was torn off, or is empty.
         for number, line in enumerate(lines[:-1], start=1):
             try:
@@ -177,7 +179,7 @@ class Journal:
     def _rewrite(self, events: Iterable[JSON]) -> None:
         aside = self.path.with_name(f"{self.path.name}.new")
         try:
-            with aside.open("wb") as file:
+            with open(aside, "wb", opener=open_file) as file:
                 file.write(_line(self._header))
                 file.writelines(_line(event) for event in events)
                 length = file.tell()

@@ -58,10 +58,10 @@ def test_a_signal_while_starting_ends_the_service(
     )
     done = subprocess.run(
         [CGFLOW, "serve", "--state-dir", str(place / "s"), "--bind", "127.0.0.1:0", "--backend", "memory"],
-        env={**os.environ, "PYTHONPATH": str(place)},
+        env={**os.environ, "PYTHONPATH": f"{place}:{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert mark.exists(), "the signal was never sent"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cgflow.drivers.btrfs import kernel
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
+from cgflow.private_files import make_folder
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _OURS = {"journal", "journal.lock", "journal.new", "journal.ballast", "homes", "exports"}
@@ -48,7 +49,7 @@ class Mount:
             if self.folder.exists():
                 self._recognise()
             for folder in (self.folder, self.folder / "homes", self.folder / "exports"):
-                folder.mkdir(mode=0o700, exist_ok=True)
+                make_folder(folder)
             self._hold()
         except OSError as error:
             raise ConfigError(f"{self.folder} cannot be used: {words(error)}") from error

@@ -28,6 +28,7 @@ from cgflow.drivers.qsd.listening import Tcp
 from cgflow.drivers.qsd.names import file_name, layer_number
 from cgflow.drivers.qsd.records import Manifest, VolumeRecord
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
+from cgflow.private_files import FOLDER_MODE
 
 PARTS = "clone-*.part"
 
@@ -291,7 +292,7 @@ class Home:
 
 def lay_out(folder: Path, *, is_group: bool) -> None:
     """Make the folder and the first manifest of a home. Raises: OSError, and nothing is left."""
-    folder.mkdir()
+    folder.mkdir(mode=FOLDER_MODE)
     try:
         fresh = Manifest(home_id=folder.name, is_group=is_group, created_at=str(clock.iso(clock.now())))
         manifest.write(folder, fresh)

@@ -25,6 +25,7 @@ from cgflow.drivers.qsd.records import (
     Pending,
     VolumeRecord,
 )
+from cgflow.private_files import open_file
 
 FORMAT = 1
 FILE = "manifest.json"
@@ -99,7 +100,7 @@ def is_housekeeping(name: str) -> bool:
 def _replace(folder: Path, text: str) -> None:
     fresh = folder / (FILE + ".new")
     try:
-        with fresh.open("w") as stream:
+        with open(fresh, "w", opener=open_file) as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
@@ -115,7 +116,7 @@ def _keep_ballast(folder: Path) -> None:
     if ballast.exists():
         return
     try:
-        with ballast.open("wb") as stream:
+        with open(ballast, "wb", opener=open_file) as stream:
             os.posix_fallocate(stream.fileno(), 0, _BALLAST_BYTES)
     except OSError:
         # The disk is full: the next manifest that is written tries again.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgflow.drivers.durable import sync_folder
+from cgflow.private_files import open_file
 
 CLUSTER_BITS = 16
 CLUSTER = 1 << CLUSTER_BITS
@@ -69,7 +70,7 @@ def create(path: Path, size_bytes: int, backing_file: str | None = None) -> None
     l1_entries = max(1, -(-size_bytes // L2_SPAN))
     used = 3 + -(-l1_entries * 8 // CLUSTER)
     try:
-        with path.open("wb") as image:
+        with open(path, "wb", opener=open_file) as image:
             image.write(_header(size_bytes, l1_entries, backing_file))
             image.seek(CLUSTER)
             image.write(struct.pack(">Q", 2 * CLUSTER))

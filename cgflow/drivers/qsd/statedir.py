@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from cgflow import private_files
 from cgflow.drivers.durable import sync_folder
 from cgflow.drivers.qsd.daemon import Sockets
 from cgflow.drivers.qsd.files import Files
@@ -51,13 +52,13 @@ class StateDir:
         self.sockets("").check()
         marker = self.path / _MARKER
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self.path)
             if not marker.exists():
                 self._claim(marker)
             self._take_lock(marker)
             _check(marker)
-            self.homes.mkdir(mode=0o700, exist_ok=True)
-            self.run.mkdir(mode=0o700, exist_ok=True)
+            private_files.make_folder(self.homes)
+            private_files.make_folder(self.run)
         except OSError as error:
             self.close()
             raise ConfigError(f"the state directory {self.path} cannot be used: {error}") from error
@@ -80,7 +81,7 @@ class StateDir:
                 f"{self.path} holds {', '.join(strangers[:3])} and was not made by this driver; "
                 "name an empty directory"
             )
-        with fresh.open("w") as stream:
+        with open(fresh, "w", opener=private_files.open_file) as stream:
             json.dump(_CONTENT, stream)
             stream.flush()
             os.fsync(stream.fileno())
@@ -88,7 +89,7 @@ class StateDir:
         sync_folder(self.path)
 
     def _take_lock(self, marker: Path) -> None:
-        self._lock = os.open(marker, os.O_RDONLY)
+        self._lock = private_files.open_file(marker, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

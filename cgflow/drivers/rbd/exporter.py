@@ -18,6 +18,7 @@ from cgflow.drivers.rbd.child import Child, ChildDied, ChildSilent
 from cgflow.drivers.rbd.records import OBJECT
 from cgflow.drivers.rbd.session import Access, begin, connected
 from cgflow.errors import AmbiguousDriverError, ConfigError
+from cgflow.private_files import make_folder
 
 _LONGEST_PATH = 107
 
@@ -37,7 +38,7 @@ class Exporter:
         if len(os.fsencode(self._path)) > _LONGEST_PATH:
             raise ConfigError(f"the socket {self._path} has too long a path: choose a shorter state_dir")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path.parent)
         except OSError as error:
             raise ConfigError(f"the directory {self._path.parent} cannot be made: {error}") from error
 
@@ -76,7 +77,7 @@ class Exporter:
         return Connection(
             "nbd",
             {
-                "uri": f"nbd+unix:///{quote(export, safe='')}?socket={self._path}",
+                "uri": f"nbd+unix:///{quote(export, safe='')}?socket={quote(str(self._path))}",
                 "export": export,
                 "socket": str(self._path),
                 "read_only": True,

@@ -1,0 +1,121 @@
+"""Folders and files that this user alone reaches.
+
+A folder is private if nobody else can change what its name leads to: it belongs
+to this user, others have no rights in it, and every folder and symbolic link on
+the way belongs to this user or to root and cannot be changed by others. A sticky
+folder such as /tmp is accepted on the way: in it nobody renames what is another's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from cgflow.errors import ConfigError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_MOST_LINKS = 40
+
+
+def make_folder(path: Path) -> None:
+    """Make a private folder with its parents, or make one that exists private.
+
+    Raises: ConfigError, if it is another user's, or others can change it or what is above it; OSError.
+    """
+    for step in _steps(path):
+        _check_step(step)
+    try:
+        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid():
+            raise ConfigError(
+                f"{path} belongs to another user (uid {found.st_uid}), and cgflow runs as uid "
+                f"{os.geteuid()}. Name a directory of its own, or start cgflow as that user."
+            )
+        if found.st_mode & 0o022:
+            raise ConfigError(
+                f"{path} can be written to by other users (mode {stat.S_IMODE(found.st_mode):04o}). See that "
+                f"nobody has put anything there, then close it: chmod 700 {path}"
+            )
+        if found.st_mode & 0o077:
+            os.fchmod(descriptor, FOLDER_MODE)
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: str | Path, flags: int) -> int:
+    """Open or make a private file; also an ``opener`` of the built-in ``open``.
+
+    Raises: OSError, also if the path is a symbolic link.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    except OSError:
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, f"{path} is a symbolic link, which is not followed") from None
+        raise
+    if os.fstat(descriptor).st_mode & 0o077:
+        os.fchmod(descriptor, FILE_MODE)
+    return descriptor
+
+
+def check_file(path: Path) -> None:
+    """Make a file private that others open by its path. None is fine.
+
+    Raises: ConfigError, if it is a symbolic link or another user's; OSError.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError(f"{path} is not a regular file: move it away, or name another directory.")
+    if found.st_uid != os.geteuid():
+        raise ConfigError(f"{path} belongs to another user (uid {found.st_uid}): move it away.")
+    if found.st_mode & 0o077:
+        path.chmod(FILE_MODE)
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """Return what exists on the way to a path and is passed through: folders and symbolic links."""
+    here, left, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
+    yield here
+    while left:
+        name = left.pop()
+        here = here.parent if name == ".." else here / name
+        if not os.path.lexists(here):
+            return
+        if here.is_symlink():
+            links += 1
+            if links > _MOST_LINKS:
+                raise ConfigError(f"{path} leads through too many symbolic links.")
+            yield here
+            target = here.readlink()
+            left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+            here = Path("/") if target.is_absolute() else here.parent
+        elif left:
+            yield here
+
+
+def _check_step(step: Path) -> None:
+    found = step.lstat()
+    if found.st_uid not in (0, os.geteuid()):
+        raise ConfigError(
+            f"{step} belongs to another user (uid {found.st_uid}), who could replace what is below it. "
+            "Name a directory elsewhere."
+        )
+    is_open = stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+    # A folder that root's own group may change is as good as root's.
+    if is_open and (found.st_mode & 0o002 or found.st_gid != 0):
+        raise ConfigError(
+            f"Other users can write to {step} (mode {stat.S_IMODE(found.st_mode):04o}), and could replace "
+            "what is below it. Name a directory elsewhere, or take that right away."
+        )
