@@ -29,7 +29,7 @@ from cgflow.db.upgrade import upgrade
 from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
-from cgflow.state_dir import StateDir
+from cgflow.state_dir import DATABASE, StateDir
 from flows.acceptance import Desk
 from flows.service import Service
 
@@ -49,6 +49,12 @@ LOG = logging.getLogger(__name__)
     help="Options and backends, as in etc/cgflow.conf.sample; repeatable, later files win.",
 )
 @click.option("--drills", is_flag=True, help="Obey faults ordered in STATE_DIR/faults.json, for rehearsals.")
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Start although backends have volumes that the database has never known, so that cgflow audit "
+    "--repair adopt can make records of them.",
+)
 @click.option("--verbose", is_flag=True, help="Log what the engine does, too.")
 def serve(
     state_dir: Path,
@@ -56,6 +62,7 @@ def serve(
     backend: tuple[str, ...],
     config_file: tuple[Path, ...],
     drills: bool,
+    adopt: bool,
     verbose: bool,
 ) -> None:
     """Serve the API on an embedded database and the backends of this host, until SIGTERM."""
@@ -81,7 +88,8 @@ def serve(
                 policy=policy,
                 trusted_proxies=proxies.networks(conf.http.trusted_proxies),
             )
-            _serve(held, listener, conf, app, list(backend or conf.enabled_backends), drills, stop)
+            names = list(backend or conf.enabled_backends)
+            _serve(held, listener, conf, app, names, stop, drills=drills, adopt=adopt)
     except StopRequested:
         LOG.info("stopped before it was ready")
     except cfg.Error as error:
@@ -99,21 +107,26 @@ def _serve(
     conf: cfg.ConfigOpts,
     app: Callable[[Desk], Flask],
     names: list[str],
-    drills: bool,
     stop: StopSignal,
+    *,
+    drills: bool,
+    adopt: bool,
 ) -> None:
     made = backends.make(conf, names, held.path)
     if drills:
         faults = Faults.from_file(held.path / "faults.json")
         made = {name: with_faults(driver, faults) for name, driver in made.items()}
     stop.check()
+    is_new = not held.has_database
     _upgrade(held)
+    if is_new:
+        LOG.info("made a new database: %s", held.path / DATABASE)
     here = socket.gethostname()
     drivers = {f"{here}@{name}": driver for name, driver in made.items()}
     service = Service(conf, Database(held.database_url), drivers)
 
     try:
-        left = service.start(stop.check)
+        left = service.start(stop.check, refuse_unknown=not adopt)
         server = http_server.create_server(app(service.desk), listener, threads=conf.engine.http_threads)
         stop.check()
         # What serving takes stays: the collector need not go through it with every long answer.
@@ -125,6 +138,12 @@ def _serve(
         served = f"backend {names[0]}" if len(names) == 1 else f"backends {', '.join(names)}"
         click.echo(f"cgflow serves on http://{host}:{port} (state in {held.path}, {served}{resumed})")
         _run(server, service, stop)
+    except ConfigError:
+        if is_new:
+            # Nothing is in it, and it must not be taken for the one that belongs here.
+            service.stop()
+            held.remove_database()
+        raise
     finally:
         service.stop()
     LOG.info("stopped")

@@ -89,6 +89,16 @@ class StateDir:
             raise ConfigError(f"The state directory {self.path} cannot be used: {error.strerror}.") from error
 
     @property
+    def has_database(self) -> bool:
+        """Whether there is a database."""
+        return (self.path / DATABASE).exists()
+
+    def remove_database(self) -> None:
+        """Remove the database, which nobody has open any more."""
+        for name in _DATABASE_FILES:
+            (self.path / name).unlink(missing_ok=True)
+
+    @property
     def database_url(self) -> URL:
         """The URL of the embedded database."""
         # Here, because commands that never open a database should not pay for loading the library.

@@ -22,10 +22,11 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories import service as services
+from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
-from cgflow.errors import SessionFenced
+from cgflow.errors import ConfigError, DriverError, SessionFenced
 from cgflow.notifications import notifier
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
@@ -93,10 +94,14 @@ class Service:
             Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.desk)),
         ]
 
-    def start(self, check_wanted: Callable[[], None] = lambda: None) -> list[str]:
+    def start(
+        self, check_wanted: Callable[[], None] = lambda: None, *, refuse_unknown: bool = False
+    ) -> list[str]:
         """Start the drivers, report them, and resume what was left; return the ids of resumed flows.
 
-        ``check_wanted`` is called before each part, and ends the start by raising.
+        ``check_wanted`` is called before each part, and ends the start by raising. ``refuse_unknown``
+        refuses backends with volumes that the database has never known: it is not the one that belongs
+        to them, or an older one.
 
         Raises: ConfigError if a driver cannot work here; DriverError if one has no session for it.
         """
@@ -107,6 +112,8 @@ class Service:
             driver.start()
             self._started.callback(driver.stop)
         check_wanted()
+        if refuse_unknown:
+            self._refuse_unknown_volumes()
         try:
             self.report()
         except OperationalError as error:
@@ -118,6 +125,25 @@ class Service:
             work.start()
             self._started.callback(work.stop)
         return left
+
+    def _refuse_unknown_volumes(self) -> None:
+        """Raise ConfigError if a backend has volumes that the database has never had a record of."""
+        for name, driver in self._drivers.items():
+            try:
+                held = driver.inventory().volumes
+            except DriverError as error:
+                LOG.warning("backend %s does not say which volumes it has: %s", name, error)
+                continue
+            with self._database.read() as session:
+                unknown = sorted(volumes.never_recorded(session, held))
+            if unknown:
+                more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+                raise ConfigError(
+                    f"Backend {name} has {len(unknown)} of {len(held)} volumes that the database has never "
+                    f"known: {', '.join(unknown[:3])}{more}. It is empty, older, or another one. Restore the "
+                    "database that belongs to them, or start with --adopt and make records of them: cgflow "
+                    "audit --repair adopt --apply."
+                )
 
     def stop(self) -> None:
         """Stop what was started, last things first, also after a start that failed half-way.

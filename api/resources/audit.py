@@ -10,6 +10,7 @@ from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import audit as schemas
+from flows.audit.adopt import Target
 from flows.audit.look import audit
 from flows.audit.repair import repair
 
@@ -32,9 +33,13 @@ class Audit(MethodView):
     @blueprint.takes(schemas.RepairIn)
     @blueprint.gives(200, schemas.AuditEnvelope, 404)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
-        """Look, and repair what is named: kinds, findings, or ``safe``. By default only say what would be."""
+        """Look, and repair what is named: kinds, findings, or ``safe``. By default only say what would be.
+
+        ``adopt`` makes records of what backends have and no record knows.
+        """
         authorize("audit:repair")
+        target = Target(body["project_id"] or caller().project_id, body["volume_type"])
         report, repairs = repair(
-            desk(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"]
+            desk(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"], target=target
         )
         return schemas.shown(report, repairs)

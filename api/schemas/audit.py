@@ -67,6 +67,18 @@ class RepairIn(Schema):
         load_default=True, metadata={"description": "Only say what would be done; false has it done."}
     )
     backend = Text(load_default=None, allow_none=True, metadata={"description": "Only on this backend."})
+    project_id = Text(
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "Project of what is adopted and has no deleted record; by default the caller's."
+        },
+    )
+    volume_type = Text(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Volume type of what is adopted, by name or id; groups need one."},
+    )
 
 
 class FindingOut(Schema):

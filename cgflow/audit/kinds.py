@@ -58,7 +58,8 @@ KINDS = _kinds(
         "volume.orphan",
         "volume",
         "The backend has a volume that no record knows. It takes room, and nobody can name it.",
-        "The volume is removed from the backend, and its data is gone.",
+        "The volume is removed from the backend, and its data is gone. Or it is adopted: it becomes a record "
+        "again.",
         _REMOVAL,
         is_safe=False,
     ),
@@ -120,7 +121,8 @@ KINDS = _kinds(
         "group.orphan",
         "consistencygroup",
         "The backend has the place of a consistency group that no record knows.",
-        "The place is removed from the backend. One that holds volumes is refused: remove those first.",
+        "The place is removed from the backend. One that holds volumes is refused: remove those first. Or it "
+        "is adopted: it becomes a record again.",
         _REMOVAL,
         is_safe=False,
     ),
@@ -144,7 +146,8 @@ KINDS = _kinds(
         "snapshot.orphan",
         "snapshot",
         "The backend has a copy that no record knows. It takes room, and its volume cannot be deleted.",
-        "The copy is removed from the backend, and its data is gone.",
+        "The copy is removed from the backend, and its data is gone. Or it is adopted: it becomes a record "
+        "again, and with it the cgsnapshot that it is of.",
         _REMOVAL,
         is_safe=False,
     ),

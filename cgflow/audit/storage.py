@@ -146,7 +146,7 @@ def orphans(looks: Looks) -> Iterator[Finding]:
         yield _orphan(looks, "volume.orphan", id_, "a volume", noun="volume", **facts)
     for id_ in sorted(there.snapshots - known):
         copy = looks.lasting.copies.get(id_)
-        facts = {"volume_id": copy.volume_id, "group_id": copy.group_id} if copy is not None else {}
+        facts = dict(vars(copy)) if copy is not None else {}
         of = f" of volume {copy.volume_id}" if copy is not None else ""
         yield _orphan(looks, "snapshot.orphan", id_, f"a copy{of}", noun="snapshot", **facts)
     for id_ in sorted(there.restores - looks.named):

@@ -20,13 +20,23 @@ from cgflow.cli.session import Session, with_session
     "wanted",
     multiple=True,
     metavar="WHAT",
-    help="A kind, a finding by its id, or 'safe'; may be repeated. Without --apply it is only told what "
-    "would be done.",
+    help="A kind, a finding by its id, 'safe', or 'adopt' to make records of what backends have and no "
+    "record knows; may be repeated. Without --apply it is only told what would be done.",
+)
+@click.option("--into-project", metavar="ID", help="Project of what is adopted; yours by default.")
+@click.option(
+    "--type", "volume_type", metavar="TYPE", help="Volume type of what is adopted; groups need one."
 )
 @click.option("--apply", "is_applied", is_flag=True, help="Have done what --repair names, and audit again.")
 @click.pass_context
 def audit(
-    ctx: click.Context, session: Session, backend: str | None, wanted: tuple[str, ...], is_applied: bool
+    ctx: click.Context,
+    session: Session,
+    backend: str | None,
+    wanted: tuple[str, ...],
+    into_project: str | None,
+    volume_type: str | None,
+    is_applied: bool,
 ) -> None:
     """Compare records, quota, claims, flows and backends; name what differs, and repair it.
 
@@ -35,9 +45,16 @@ def audit(
     if is_applied and not wanted:
         raise click.UsageError("--apply does what --repair names: give --repair as well.")
     client = session.client.audit
-    found = client.look(backend) if not wanted else client.repair(
-        list(wanted), dry_run=not is_applied, backend=backend
-    )  # fmt: skip
+    if wanted:
+        found = client.repair(
+            list(wanted),
+            dry_run=not is_applied,
+            backend=backend,
+            project_id=into_project,
+            volume_type=volume_type,
+        )
+    else:
+        found = client.look(backend)
     told: dict[str, Any] = {"audit": found}
     left = found
     if is_applied:

@@ -20,8 +20,20 @@ class Audit:
         audit: Record = self._http.get("/audit", params, answer_s=LOOK_S).take("audit")
         return audit
 
-    def repair(self, wanted: list[str], *, dry_run: bool, backend: str | None = None) -> Record:
-        """Have repaired what is named, or only be told what would be; return the audit with the repairs."""
+    def repair(
+        self,
+        wanted: list[str],
+        *,
+        dry_run: bool,
+        backend: str | None = None,
+        project_id: str | None = None,
+        volume_type: str | None = None,
+    ) -> Record:
+        """Have repaired what is named, or only be told what would be; return the audit with the repairs.
+
+        ``project_id`` and ``volume_type`` are for what is adopted.
+        """
         body = {"repair": wanted, "dry_run": dry_run, "backend": backend}
+        body |= {"project_id": project_id, "volume_type": volume_type}
         audit: Record = self._http.post("/audit", body, answer_s=LOOK_S).take("audit")
         return audit

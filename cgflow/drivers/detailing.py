@@ -19,10 +19,17 @@ class HeldVolume:
 
 @dataclass(frozen=True)
 class HeldCopy:
-    """A copy that exists, in whatever state: whose it is, and the group in whose place that volume is."""
+    """A copy that exists, in whatever state: whose it is, and the group in whose place that volume is.
+
+    ``cgsnapshot_id`` is the cut that it belongs to, its own id for a plain
+    snapshot, and ``cut_members`` with how many copies that was made. A driver
+    that does not know them leaves them out: such a copy cannot be adopted.
+    """
 
     volume_id: str
     group_id: str | None
+    cgsnapshot_id: str | None = field(default=None, compare=False)
+    cut_members: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

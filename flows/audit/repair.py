@@ -1,7 +1,9 @@
 """Which findings of an audit are repaired, and what becomes of each.
 
 Asked for are kinds (``volume.missing``), single findings (``volume.orphan:<id>``),
-or ``safe``: every kind whose repair destroys nothing and takes nothing away.
+``safe``: every kind whose repair destroys nothing and takes nothing away; or
+``adopt``: what a backend has and no record knows gets a record, in place of
+being removed. ``adopt:<kind>`` and ``adopt:<finding>`` narrow that.
 
 Repairs by flows go on side by side. Where one has to wait for another, as two
 copies of one volume do, the second is to be asked for when the first has ended.
@@ -20,6 +22,7 @@ from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from flows import operate
 from flows.acceptance import Desk
 from flows.audit import accept, records
+from flows.audit.adopt import ADOPT, ORDER, Target, adopt
 from flows.audit.look import audit
 
 SAFE = "safe"
@@ -44,9 +47,17 @@ class Repair:
 
 
 def repair(
-    desk: Desk, context: RequestContext, wanted: Collection[str], *, dry_run: bool, host: str | None = None
+    desk: Desk,
+    context: RequestContext,
+    wanted: Collection[str],
+    *,
+    dry_run: bool,
+    host: str | None = None,
+    target: Target | None = None,
 ) -> tuple[Report, list[Repair]]:
     """Audit, and repair what is wanted of what is found; with ``dry_run`` only tell what would be done.
+
+    ``target`` is for what is adopted, by default the caller's project and no volume type.
 
     Raises: InvalidInput for a word that is no kind and no finding; NotFound for an unknown backend, and
     for a finding that there is not (any more): then nothing is repaired.
@@ -54,22 +65,31 @@ def repair(
     _check(wanted)
     report = audit(desk, host)
     _check_found(wanted, report)
-    chosen = [one for one in report.findings if _is_wanted(one, wanted)]
+    adopted = [one for one in report.findings if _is_to_adopt(one, wanted)]
+    chosen = [one for one in report.findings if _is_wanted(one, wanted) and one not in adopted]
     if dry_run:
-        return report, [_plan(one) for one in chosen]
+        planned = [Repair(one, PLANNED, reason="It becomes a record again.") for one in adopted]
+        return report, [*planned, *(_plan(one) for one in chosen)]
+    # First of all: what else is found may be of what has a record then.
+    became = adopt(desk, context, adopted, target or Target(context.project_id))
+    done = [
+        Repair(one, DONE if became[one.id] is None else REFUSED, reason=became[one.id]) for one in adopted
+    ]
     in_records = [one for one in chosen if one.kind.mending is Mending.RECORDS]
     mended = records.mend(desk, context, in_records)
-    return report, list(_carry_out_all(desk, context, chosen, mended))
+    return report, [*done, *_carry_out_all(desk, context, chosen, mended)]
 
 
 def _check(wanted: Collection[str]) -> None:
     if not wanted:
-        raise InvalidInput(f"Name what is to be repaired: kinds, findings, or '{SAFE}'.", "repair")
+        raise InvalidInput(f"Name what is to be repaired: kinds, findings, '{SAFE}' or '{ADOPT}'.", "repair")
     for word in wanted:
-        code, colon, subject = word.partition(":")
-        if word != SAFE and (code not in KINDS or (colon and not subject)):
+        code, colon, subject = word.removeprefix(f"{ADOPT}:").partition(":")
+        if word.startswith(f"{ADOPT}:") and code not in ORDER:
+            raise InvalidInput(f"'{word[:255]}' cannot be adopted: {', '.join(ORDER)} can.", "repair")
+        if word not in (SAFE, ADOPT) and (code not in KINDS or (colon and not subject)):
             raise InvalidInput(
-                f"Nothing to repair is called '{word[:255]}'. Name '{SAFE}', a kind such as "
+                f"Nothing to repair is called '{word[:255]}'. Name '{SAFE}', '{ADOPT}', a kind such as "
                 "volume.missing, or a finding by its id.",
                 "repair",
             )
@@ -78,11 +98,17 @@ def _check(wanted: Collection[str]) -> None:
 def _check_found(wanted: Collection[str], report: Report) -> None:
     there = {one.id for one in report.findings}
     for word in wanted:
-        if ":" in word and word not in there:
+        named = word.removeprefix(f"{ADOPT}:")
+        if ":" in named and named not in there:
             raise NotFound(
                 f"There is no finding '{word[:255]}', so nothing was repaired: it is mended, or was never "
                 "so. Audit again, and name what is listed."
             )
+
+
+def _is_to_adopt(finding: Finding, wanted: Collection[str]) -> bool:
+    names = {ADOPT, f"{ADOPT}:{finding.code}", f"{ADOPT}:{finding.id}"}
+    return finding.code in ORDER and not names.isdisjoint(wanted)
 
 
 def _is_wanted(finding: Finding, wanted: Collection[str]) -> bool:

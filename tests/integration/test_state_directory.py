@@ -57,9 +57,8 @@ def test_volumes_in_a_directory_with_signs_of_urls_can_be_reached(start: Start) 
     group_id, [member] = project.group(1)
     project.write(member, 7)
     cgsnapshot_id = project.made(project.ask_cgsnapshot(group_id))
-    with project.copy(project.copies(cgsnapshot_id)[member]) as address:
-        with NbdClient.from_uri(address) as copy:
-            assert one_value(copy.read(0, BLOCK)) == 7
+    with project.copy(project.copies(cgsnapshot_id)[member]) as address, NbdClient.from_uri(address) as copy:
+        assert one_value(copy.read(0, BLOCK)) == 7
     assert project.served.stop() == 0
     project.served.start()
     assert project.read(member) == 7

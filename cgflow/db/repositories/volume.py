@@ -15,6 +15,9 @@ from cgflow.db.repositories.resource import Rows
 from cgflow.errors import NotFound
 from cgflow.status import Status
 
+_TOGETHER = 500
+"""Ids asked for in one statement: databases limit the number of parameters."""
+
 
 class _Volumes(Rows[records.Volume]):
     """Volumes. No offer to hand one over outlasts that it waits for it: another may own it by then."""
@@ -66,6 +69,15 @@ def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa:
         return lock(session, id, None)
     except NotFound:
         return None
+
+
+def never_recorded(session: Session, ids: Collection[str]) -> set[str]:
+    """Return those of these ids that no volume has or had, deleted ones included."""
+    unknown, left = set(ids), sorted(ids)
+    for start in range(0, len(left), _TOGETHER):
+        some = left[start : start + _TOGETHER]
+        unknown -= set(session.scalars(select(Volume.id).where(Volume.id.in_(some))))
+    return unknown
 
 
 def members_of(session: Session, group_id: str) -> list[records.Volume]:

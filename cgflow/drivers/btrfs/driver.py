@@ -114,11 +114,17 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
         inventory = self.inventory()
         with self._lock:
             volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
+            cuts = dict(self._state.cuts)
         return Detail(
             inventory,
             {v.id: HeldVolume(self._size_bytes(v), v.group_id) for v in volumes if v.id in inventory.volumes},
             {
-                copy.spec.id: HeldCopy(copy.spec.volume_id, copy.spec.group_id)
+                copy.spec.id: HeldCopy(
+                    copy.spec.volume_id,
+                    copy.spec.group_id,
+                    copy.spec.cgsnapshot_id,
+                    len(cuts[copy.spec.cgsnapshot_id].members) if copy.spec.cgsnapshot_id in cuts else None,
+                )
                 for copy in copies
                 if copy.spec.id in inventory.snapshots
             },

@@ -50,3 +50,9 @@ def _compare(told: Detail, scene: Scene, sizes: dict[str, int], when: str) -> No
         dict(told.copies) == copies,
         f"{when}, detail must tell volume and group of every copy: {copies}; it tells {dict(told.copies)}",
     )
+    cuts = {spec.id: spec.cgsnapshot_id for spec in scene.copies}
+    known = {id: copy.cgsnapshot_id for id, copy in told.copies.items() if copy.cgsnapshot_id is not None}
+    expect(
+        known.items() <= cuts.items(),
+        f"{when}, detail must tell of the copies' cuts what is so, if it tells it: {cuts}; it tells {known}",
+    )

@@ -203,11 +203,16 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         held = [(volume, manifest.home_id) for manifest in manifests for volume in manifest.volumes.values()]
         held += [(one.volume, one.to) for manifest in manifests for one in manifest.leaving.values()]
         placed = [(volume, home_id if home_id in groups else None) for volume, home_id in held]
+        made = [cut for manifest in manifests for cut in manifest.cuts.items()]
+        made += [
+            cut for manifest in manifests for one in manifest.leaving.values() for cut in one.cuts.items()
+        ]
+        cuts = {key: (id_, len(cut.members)) for id_, cut in made for key in cut.members}
         return Detail(
             self._inventory(manifests, None),
             {volume.id: HeldVolume(volume.size_bytes, group_id) for volume, group_id in placed},
             {
-                key: HeldCopy(volume.id, group_id)
+                key: HeldCopy(volume.id, group_id, *cuts.get(key, (None, None)))
                 for volume, group_id in placed
                 for key in (*volume.bound, *volume.pending)
             },

@@ -38,6 +38,13 @@ class _Written:
     cuts: dict[str, CutRecord]
 
 
+def _held(key: str, copy: CopyRecord, written: _Written) -> tuple[str, HeldCopy]:
+    volume_id, id_ = key.split("/")
+    cut = written.cuts.get(copy.cgsnapshot)
+    members = None if cut is None else len(cut.copies)
+    return id_, HeldCopy(volume_id, written.volumes[volume_id].group, copy.cgsnapshot, members)
+
+
 class Survey(Pool):
     """The inventory."""
 
@@ -52,11 +59,10 @@ class Survey(Pool):
             id: (stats[names.image(id)] or {"size": volume.size_gib * names.GIB})["size"]
             for id, volume in written.volumes.items()
         }
-        owners = {copy: id for id, copy in (key.split("/") for key in written.copies)}
         return Detail(
             inventory,
             {id: HeldVolume(sizes[id], written.volumes[id].group) for id in inventory.volumes},
-            {copy: HeldCopy(id, written.volumes[id].group) for copy, id in owners.items()},
+            dict(_held(key, copy, written) for key, copy in written.copies.items()),
         )
 
     def _seen(self, group_id: str | None) -> tuple[Inventory, _Written, Stats]:

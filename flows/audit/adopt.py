@@ -1,0 +1,257 @@
+"""Adoption: what a backend has and no record knows becomes records again, as after a database was restored.
+
+A backend tells ids, sizes, groups and cuts. Names, and whose a thing was, are
+taken from its deleted record where there is one; otherwise the operator says
+the project and the volume type. All of it is one transaction, in which it is
+looked at again that nobody else knows the thing by now.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock
+from cgflow.audit import rows as looks
+from cgflow.audit.finding import Finding
+from cgflow.audit.rows import Rows
+from cgflow.context import RequestContext
+from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume, volume_type
+from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec
+from cgflow.errors import DriverError, InvalidInput, InvalidState, NotFound
+from cgflow.quota import usage
+from cgflow.quota.held import count
+from cgflow.records import VolumeType
+from cgflow.status import Status
+from flows.acceptance import Desk
+
+LOG = logging.getLogger(__name__)
+
+ADOPT = "adopt"
+GIB = 1024**3
+
+ORDER = ("group.orphan", "volume.orphan", "snapshot.orphan")
+"""The kinds that can be adopted, in the order in which their records refer to each other."""
+
+Outcome = dict[str, str | None]
+"""By the ids of findings: None for one that is adopted, or why it is not."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Into which project and volume type things are adopted. The type is a name or an id."""
+
+    project_id: str
+    volume_type: str | None = None
+
+
+def adopt(desk: Desk, context: RequestContext, findings: Collection[Finding], target: Target) -> Outcome:
+    """Make records of these findings, and return what became of each.
+
+    Raises: InvalidInput, if there is no such volume type; then nothing is adopted.
+    """
+    sizes, refused = _sizes(desk, findings)
+    ordered = sorted(
+        (one for one in findings if one.id not in refused), key=lambda one: ORDER.index(one.code)
+    )
+    if not ordered:
+        return dict(refused)
+    with desk.database.write() as session:
+        kind = _type(session, target.volume_type)
+        usage.lock_all(session)
+        adoption = _Adoption(desk, context, session, target, kind, sizes, looks.read(session))
+        outcome = {**refused, **dict(adoption.adopt(ordered))}
+    for one in ordered:
+        if outcome[one.id] is None:
+            LOG.warning("adopted by %s: %s", context.user_id, one)
+    return outcome
+
+
+def _type(session: Session, named: str | None) -> VolumeType | None:
+    if named is None:
+        return None
+    try:
+        return volume_type.find(session, named)
+    except NotFound as error:
+        raise InvalidInput(error.message, "volume_type") from None
+
+
+def _sizes(desk: Desk, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
+    """Ask the backends for the sizes of copies in GiB: a volume may have grown since its copy was cut.
+
+    Returns also why copies cannot be adopted.
+    """
+    sizes: dict[str, int] = {}
+    refused: Outcome = {}
+    for one in findings:
+        if one.code != "snapshot.orphan":
+            continue
+        facts, driver = one.facts, desk.drivers[str(one.host)]
+        if facts.get("cgsnapshot_id") is None or not isinstance(driver, GroupSnapshots):
+            refused[one.id] = "The backend does not tell which cut the copy is of, or it was never cut."
+            continue
+        spec = SnapshotSpec(one.subject, facts["volume_id"], facts["cgsnapshot_id"], facts["group_id"])
+        try:
+            sizes[one.subject] = -(-int(str(driver.snapshot(spec)["size_bytes"])) // GIB)
+        except (DriverError, KeyError) as error:
+            refused[one.id] = f"The backend does not vouch for the copy: {error}"
+    return sizes, refused
+
+
+class _Adoption:
+    """One transaction that adopts."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        context: RequestContext,
+        session: Session,
+        target: Target,
+        kind: VolumeType | None,
+        sizes: Mapping[str, int],
+        rows: Rows,
+    ) -> None:
+        self._settings = desk.settings
+        self._context = context
+        self._session = session
+        self._target = target
+        self._kind = kind
+        self._sizes = sizes
+        self._known = rows.things.keys() | frozenset().union(*(flow.names for flow in rows.flows.values()))
+        self._cuts: dict[str, int | None] = {}
+
+    def adopt(self, ordered: Collection[Finding]) -> Iterator[tuple[str, str | None]]:
+        """Adopt in this order; return what became of each."""
+        for one in ordered:
+            if one.subject in self._known:
+                yield one.id, "It is not so any more: audit again."
+                continue
+            try:
+                match one.code:
+                    case "group.orphan":
+                        self._group(one)
+                    case "volume.orphan":
+                        self._volume(one)
+                    case _:
+                        self._snapshot(one)
+            except InvalidState as refusal:
+                yield one.id, refusal.message
+            else:
+                yield one.id, None
+        for cut_id, members in self._cuts.items():
+            self._judge(cut_id, members)
+
+    def _group(self, finding: Finding) -> None:
+        if self._revived("consistencygroup", finding.subject):
+            return
+        if self._kind is None:
+            raise InvalidState("A consistency group is of a volume type: say of which, then ask again.")
+        consistencygroup.add(self._session, [self._kind.id], **self._common(finding), **self._place(finding))
+        self._count("consistencygroup", self._target.project_id, 0, None)
+
+    def _volume(self, finding: Finding) -> None:
+        size, group_id = finding.facts.get("size"), finding.facts.get("group_id")
+        if size is None:
+            raise InvalidState("The backend does not tell how large it is.")
+        group = self._living_group(group_id)
+        if self._revived("volume", finding.subject, consistencygroup_id=group_id, size=size):
+            return
+        kind_id = self._kind.id if self._kind is not None else None
+        project_id = self._target.project_id
+        if group is not None:
+            project_id = group.project_id
+            if kind_id not in group.volume_type_ids:
+                # A member is of a type of its group, whatever is asked for volumes outside any.
+                kind_id = group.volume_type_ids[0]
+        columns = {**self._common(finding), **self._place(finding), "project_id": project_id}
+        volume.ROWS.add(
+            self._session,
+            {**columns, "size": size, "volume_type_id": kind_id, "consistencygroup_id": group_id},
+        )
+        made = volume.get(self._session, finding.subject, None)
+        self._count("volume", project_id, size, made.volume_type_name)
+
+    def _snapshot(self, finding: Finding) -> None:
+        facts, size = finding.facts, self._sizes[finding.subject]
+        of = volume.lock_if_living(self._session, facts["volume_id"])
+        if of is None:
+            raise InvalidState(f"Its volume {facts['volume_id']} has no record: adopt that too.")
+        cut_id = facts["cgsnapshot_id"] if facts["cgsnapshot_id"] != finding.subject else None
+        if cut_id is not None:
+            self._cgsnapshot(finding, cut_id, of.project_id)
+        if self._revived("snapshot", finding.subject, size=size, cgsnapshot_id=cut_id):
+            return
+        columns = {**self._common(finding), "project_id": of.project_id, "volume_id": of.id, "size": size}
+        columns |= {"cgsnapshot_id": cut_id, "volume_type_id": of.volume_type_id, "progress": "100%"}
+        columns["consistencygroup_id"] = facts["group_id"] if cut_id is not None else None
+        snapshot.ROWS.add(self._session, columns)
+        self._count("snapshot", of.project_id, size, of.volume_type_name)
+
+    def _cgsnapshot(self, finding: Finding, cut_id: str, project_id: str) -> None:
+        """See that the cut of a copy has a record."""
+        group_id, members = finding.facts["group_id"], finding.facts["cut_members"]
+        if self._living_group(group_id) is None:
+            raise InvalidState(f"It is of cgsnapshot {cut_id}, and its volume is in no consistency group.")
+        self._cuts[cut_id] = members
+        if cgsnapshot.find(self._session, cut_id) is not None or self._revived("cgsnapshot", cut_id):
+            return
+        evidence = {"members": members} if members is not None else None
+        columns = {**self._common(finding), "id": cut_id, "project_id": project_id}
+        cgsnapshot.ROWS.add(self._session, {**columns, "consistencygroup_id": group_id, "evidence": evidence})
+
+    def _judge(self, cut_id: str, members: int | None) -> None:
+        """A cut that has lost copies since is not whole."""
+        there = len(snapshot.of_cgsnapshot(self._session, cut_id))
+        known = cgsnapshot.find(self._session, cut_id)
+        if known is None or known.claimed_by is not None or members is None or there >= members:
+            return
+        reason = f"It was adopted with {there} copies of {members} that were cut."
+        cgsnapshot.ROWS.edit(self._session, cut_id, status=Status.ERROR.value, reason=reason)
+
+    def _living_group(self, group_id: str | None) -> Any:
+        if group_id is None:
+            return None
+        try:
+            return consistencygroup.get(self._session, group_id, None)
+        except NotFound:
+            raise InvalidState(
+                f"It is in consistency group {group_id}, which has no record: adopt that too."
+            ) from None
+
+    def _revived(self, noun: str, id_: str, **columns: object) -> bool:
+        """Bring a deleted record back with all that it says, if there is one; return whether there was."""
+        rest = {"status": Status.AVAILABLE.value, "reason": None, "claimed_by": None}
+        if not ROWS_OF[noun].revive(self._session, id_, **rest, **columns):
+            return False
+        back = ROWS_OF[noun].get(self._session, id_, None)
+        kind = getattr(back, "volume_type_name", None)
+        self._count(noun, back.project_id, getattr(back, "size", 0), kind)
+        return True
+
+    def _common(self, finding: Finding) -> dict[str, Any]:
+        return {
+            "id": finding.subject,
+            "project_id": self._target.project_id,
+            "user_id": self._context.user_id,
+            "name": None,
+            "description": f"Adopted from backend {finding.host}.",
+            "status": Status.AVAILABLE.value,
+            "consumes_quota": True,
+            "created_at": clock.now(),
+        }
+
+    def _place(self, finding: Finding) -> dict[str, Any]:
+        return {"host": finding.host, "availability_zone": self._settings.storage_availability_zone}
+
+    def _count(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
+        """Count a thing past any limit: it is there."""
+        deltas = count(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
+        usages = usage.read(self._session, project_id, list(deltas))
+        for resource, delta in deltas.items():
+            usage.add_in_use(usages, project_id, resource, delta)
+        usage.write(self._session, project_id, usages)
