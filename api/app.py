@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Flask, Response, g
@@ -46,7 +47,9 @@ from api.resources import (
     volume,
     volume_type,
 )
+from api.space import frees_space
 from api.strategies.noauth import NoAuth
+from cgflow.db.reserve import freeing_space
 from cgflow.errors import CgflowError, describe
 from cgflow.policy import Policy
 from flows.acceptance import Desk
@@ -89,7 +92,8 @@ OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
 class _Application(Flask):
     def dispatch_request(self, *args: Any) -> ResponseReturnValue:
         try:
-            return super().dispatch_request(*args)
+            with freeing_space() if frees_space() else nullcontext():
+                return super().dispatch_request(*args)
         except Exception:
             raise
         except BaseException as error:
@@ -124,7 +128,7 @@ def create_app(
     # Registered last, ours replace the handlers that the document's extension brings along.
     api = document(app, "cgflow", strategy)
     errors.register(app)
-    root.register(app)
+    root.register(app, desk)
     serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
     return app
 

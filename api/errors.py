@@ -98,7 +98,8 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
 def _database_failed(error: Exception) -> Response:
     if not is_away(error):
         return _unexpected(error)
-    LOG.error("The database did not answer (%s)", current.request_id(), exc_info=error)
+    # The database has told of it once.
+    LOG.debug("The database did not answer (%s)", current.request_id(), exc_info=error)
     slug = errors.ServiceUnavailable.slug
     message = "The database does not answer. Try again."
     if "full" in str(error):

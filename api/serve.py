@@ -25,6 +25,7 @@ from api.stop_signal import StopRequested, StopSignal
 from api.strategies.choice import strategy
 from cgflow import backends, config
 from cgflow.db.database import Database
+from cgflow.db.reserve import Reserve
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import ConfigError
@@ -71,7 +72,7 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for name in ("taskflow", "alembic", "stevedore", "keystonemiddleware"):
+    for name in ("taskflow", "alembic", "stevedore", "keystonemiddleware", "sqlalchemy.pool"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
     held = StateDir(state_dir)
     try:
@@ -123,7 +124,7 @@ def _serve(
         LOG.info("made a new database: %s", held.path / DATABASE)
     here = socket.gethostname()
     drivers = {f"{here}@{name}": driver for name, driver in made.items()}
-    service = Service(conf, Database(held.database_url), drivers)
+    service = Service(conf, Database(held.database_url, Reserve(held.reserve_path)), drivers)
 
     try:
         left = service.start(stop.check, refuse_unknown=not adopt)

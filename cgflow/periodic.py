@@ -37,7 +37,7 @@ class Periodic:
             except BaseException as error:
                 # Also what a driver raises to end a process: the thread has to go on.
                 if is_away(error):
-                    # Where in the code it was not reached is no news, round after round.
-                    LOG.warning("%s found the database away; again in %s s", self._name, self._interval_s)
+                    # The database has told of it once.
+                    LOG.debug("%s found the database away; again in %s s", self._name, self._interval_s)
                 else:
                     LOG.exception("%s failed; it is tried again in %s s", self._name, self._interval_s)

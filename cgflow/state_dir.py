@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DATABASE = "cgflow.db"
 _LOCK = "cgflow.lock"
 _OURS = (_LOCK, DATABASE, "qsd", "memory", "faults.json", "cgflow.conf")
-_DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
+_RESERVE = f"{DATABASE}.reserve"
+_DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", _RESERVE)
 
 
 class StateDir:
@@ -97,6 +98,11 @@ class StateDir:
         """Remove the database, which nobody has open any more."""
         for name in _DATABASE_FILES:
             (self.path / name).unlink(missing_ok=True)
+
+    @property
+    def reserve_path(self) -> Path:
+        """Where room is kept aside for the embedded database."""
+        return self.path / _RESERVE
 
     @property
     def database_url(self) -> URL:

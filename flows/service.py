@@ -23,6 +23,7 @@ from cgflow.db.repositories import idempotency
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories import service as services
 from cgflow.db.repositories import volume as volumes
+from cgflow.db.reserve import freeing_space
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
@@ -180,8 +181,9 @@ class Service:
     def _undo_again(self) -> None:
         with self._database.read() as session:
             due = rescue.due(session)
-        for flow_id in due:
-            operate.retry_by_itself(self.desk, flow_id)
+        with freeing_space():
+            for flow_id in due:
+                operate.retry_by_itself(self.desk, flow_id)
 
 
 def _session() -> str:

@@ -15,11 +15,14 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
+
+from cgflow.db.outage_log import OutageLog
+from cgflow.db.reserve import Reserve, freeing_space
 
 # How long another process may hold SQLite's lock, a queue of our own writers may be, and a server may
 # take to answer at all, before the database counts as away.
@@ -27,13 +30,18 @@ _BUSY_TIMEOUT_S = 5
 _TURN_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
 _WRITES = "cgflow_writes"
+_STUCK = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 class Database:
     """One database, given by its SQLAlchemy URL."""
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, reserve: Reserve | None = None) -> None:
+        """``reserve`` is room on the disk that transactions which free space may have."""
         made = make_url(url)
+        self._reserve = reserve
+        self._outages = OutageLog()
+        self._frees_space = False
         self.engine = _sqlite(made) if made.get_backend_name() == "sqlite" else _server(made)
         writing = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
@@ -49,13 +57,20 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a transaction that only reads; it sees one state of the database."""
-        with self._readers() as session, session.begin():
+        with self._outages.watched("reads"), self._readers() as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits at the end, or leaves nothing when an exception escapes."""
-        with self._my_turn(), self._writers() as session, session.begin():
+        kind = "writes that free space" if self._frees_space else "writes"
+        with (
+            self._outages.watched(kind),
+            self._my_turn(),
+            self._with_room(),
+            self._writers() as session,
+            session.begin(),
+        ):
             if self._check is not None:
                 self._check(session)
             yield session
@@ -63,15 +78,36 @@ class Database:
     def guarded(self, check: Callable[[Session], None]) -> Database:
         """Return the same database, in which each transaction that writes begins with a check.
 
-        What the check raises refuses the transaction.
+        What the check raises refuses the transaction. These are transactions of what was accepted, which
+        has to end: they may have the reserve.
         """
-        guarded = copy.copy(self)
+        guarded = self.with_reserve()
         guarded._check = check  # noqa: SLF001 - one of our own
         return guarded
+
+    def with_reserve(self) -> Database:
+        """Return the same database, whose transactions may have the reserve."""
+        freeing = copy.copy(self)
+        freeing._frees_space = True  # noqa: SLF001 - one of our own
+        return freeing
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the reserve is whole, so that not only deleting is accepted."""
+        return self._reserve is None or self._reserve.is_whole
+
+    @contextmanager
+    def _with_room(self) -> Iterator[None]:
+        if self._reserve is None:
+            yield
+            return
+        with freeing_space() if self._frees_space else nullcontext():
+            self._reserve.check()
+            yield
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -101,6 +137,13 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "handle_error")
+    def reopen(context: ExceptionContext) -> None:
+        # A connection that was opened while the file could not be written to never writes again.
+        name = getattr(context.original_exception, "sqlite_errorname", None) or ""
+        if name.startswith(_STUCK):
+            context.is_disconnect = True
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

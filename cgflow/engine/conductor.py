@@ -79,10 +79,11 @@ class Conductor:
         self.name = name
         self._announcer = Announcer(announce)
         self.watch = Watch(max_waiters)
-        self._database = database
+        # What was accepted has to end, also on a full disk.
+        self._database = database.with_reserve()
         self._define = define
         self._collaborators = dict(collaborators)
-        self._writer = Writer(database, self.watch.publish)
+        self._writer = Writer(self._database, self.watch.publish)
         self._flows = ThreadPoolExecutor(max_flows, thread_name_prefix="flow")
         self._steps = Steps(max_steps, thread_name_prefix="step")
         self._lock = threading.Lock()
@@ -181,6 +182,14 @@ class Conductor:
     def is_healthy(self) -> bool:
         """Whether what flows do reaches the database."""
         return self._writer.is_healthy
+
+    def run_empty_step(self) -> bool:
+        """Return when a thread for steps has been free; False, if no step is begun any more."""
+        try:
+            self._steps.run_empty()
+        except RuntimeError:
+            return False
+        return True
 
     def _conduct(self, flow_id: str) -> None:
         try:

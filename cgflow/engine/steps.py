@@ -26,6 +26,10 @@ class Steps(ThreadPoolExecutor):
         """Do a step, then turn its result into JSON or into the failure to be that."""
         return super().submit(_through_json, fn, *args, **kwargs)
 
+    def run_empty(self) -> None:
+        """Return when a thread has been free for a step. Raises: RuntimeError, after the shutdown."""
+        super().submit(lambda: None).result()
+
 
 def _through_json(fn: Callable[..., Any], step: Any, *args: Any, **kwargs: Any) -> tuple[str, Any]:
     done, result = fn(step, *args, **kwargs)

@@ -298,7 +298,10 @@ def lay_out(folder: Path, *, is_group: bool) -> None:
         manifest.write(folder, fresh)
         sync_folder(folder.parent)
     except OSError:
-        clear_folder(folder)
+        # Without a listing: the failure may be that there is no file descriptor left.
+        for name in manifest.HOUSEKEEPING:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
         raise
 
 

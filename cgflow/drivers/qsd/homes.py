@@ -155,6 +155,7 @@ class Homes:
         """Remove a home that holds no volumes; none is success. Raises: FinalDriverError, DriverError."""
         home = self.find(home_id)
         if home is None:
+            self._remove_half_made(home_id)
             return
         with home.lock:
             if not home.manifest.is_vacant:
@@ -166,6 +167,20 @@ class Homes:
                 raise AmbiguousDriverError(f"{home.folder} could not be removed: {words(error)}") from error
             with self._lock:
                 self._homes.pop(home_id, None)
+
+    def _remove_half_made(self, home_id: str) -> None:
+        """Remove what a failure left of making a home. Raises: AmbiguousDriverError."""
+        folder = self._state.home(home_id)
+        if not _ID.fullmatch(home_id) or not folder.is_dir():
+            return
+        with self._lock:
+            try:
+                if home_id not in self._homes and is_half_made(folder):
+                    clear_folder(folder)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise AmbiguousDriverError(f"{folder} could not be removed: {words(error)}") from error
 
     def problems(self, home_id: str | None) -> list[str]:
         """Return what is not understood or not served, of one home or of all."""

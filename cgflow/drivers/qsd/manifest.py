@@ -31,6 +31,8 @@ FORMAT = 1
 FILE = "manifest.json"
 _BALLAST = "ballast"
 _BALLAST_BYTES = 256 * 1024
+HOUSEKEEPING = (FILE, FILE + ".new", _BALLAST)
+"""The files that keep a manifest and hold nothing else."""
 
 
 class ManifestUnreadable(Exception):
@@ -94,7 +96,7 @@ def read(folder: Path) -> Manifest:
 
 def is_housekeeping(name: str) -> bool:
     """Whether a file of a home is the manifest's own and holds nothing else."""
-    return name in (FILE, FILE + ".new", _BALLAST)
+    return name in HOUSEKEEPING
 
 
 def _replace(folder: Path, text: str) -> None:

@@ -1,0 +1,26 @@
+"""Which requests lead to freed space: they are accepted on a full disk, too."""
+
+from __future__ import annotations
+
+from flask import request
+
+_ACTIONS = frozenset(
+    {
+        *("delete", "os-force_delete", "os-unmanage"),
+        *("os-reset_status", "reset_status"),
+        *("os-detach", "os-terminate_connection", "os-unreserve", "os-roll_detaching", "os-force_detach"),
+    }
+)
+
+
+def frees_space() -> bool:
+    """Return whether the request deletes something, or is what has to come before a deletion."""
+    if request.method == "DELETE":
+        return True
+    *_, noun, _id, verb = ["", "", *request.path.rstrip("/").split("/")]
+    if request.method != "POST" or verb not in ("action", "delete"):
+        return False
+    if verb == "delete" or noun == "flows":
+        return True
+    asked = request.get_json(silent=True)
+    return isinstance(asked, dict) and not _ACTIONS.isdisjoint(asked)

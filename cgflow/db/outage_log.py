@@ -1,0 +1,50 @@
+"""One line in the log when the database goes away, and one when it answers again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cgflow.db.outage import is_away
+
+LOG = logging.getLogger(__name__)
+
+
+class OutageLog:
+    """Knows which kinds of transactions the database does not take. Safe for any number of threads.
+
+    Kinds are kept apart: a full disk takes reads and no writes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failing: set[str] = set()
+
+    @contextmanager
+    def watched(self, kind: str) -> Iterator[None]:
+        """Note how a transaction of this kind ends."""
+        try:
+            yield
+        except Exception as error:
+            if is_away(error):
+                self._failed(kind, error)
+            raise
+        if kind in self._failing:
+            self._answered(kind)
+
+    def _failed(self, kind: str, error: Exception) -> None:
+        with self._lock:
+            is_news = kind not in self._failing
+            self._failing.add(kind)
+        if is_news:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+            LOG.error("the database takes no %s: %s", kind, reason[0] if reason else type(error).__name__)
+
+    def _answered(self, kind: str) -> None:
+        with self._lock:
+            is_news = kind in self._failing
+            self._failing.discard(kind)
+        if is_news:
+            LOG.warning("the database takes %s again", kind)

@@ -1,0 +1,85 @@
+"""Room kept aside for the database: who may have it, on a file system that is really full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import exc, text
+
+from cgflow.db.database import Database
+from cgflow.db.outage import is_away
+from cgflow.db.reserve import Reserve, freeing_space
+from tests.support.parts import mounted
+
+ROW = "x" * 2000
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "small", "size=24m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def db(small: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{small / 'x.db'}", Reserve(small / "x.db.reserve"))
+    with made.write() as session:
+        session.execute(text("CREATE TABLE t (v TEXT)"))
+    yield made
+    made.close()
+
+
+def fill(folder: Path) -> Path:
+    filler = folder / "filler"
+    with filler.open("ab", buffering=0) as stream:
+        for size in (2**20, 4096):
+            try:
+                while True:
+                    stream.write(b"\xff" * size)
+            except OSError:
+                continue
+    return filler
+
+
+def insert(db: Database, rows: int = 50) -> None:
+    with db.write() as session:
+        session.execute(text("INSERT INTO t VALUES (:v)"), [{"v": ROW}] * rows)
+
+
+def test_the_room_is_kept_from_the_beginning(db: Database, small: Path) -> None:
+    assert db.has_room
+    assert (small / "x.db.reserve").stat().st_size == 2**20
+
+
+def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> None:
+    fill(small)
+    with pytest.raises(exc.OperationalError, match="full"):
+        insert(db)
+    assert db.has_room, "what does not free space leaves the room alone"
+
+    with freeing_space():
+        insert(db)
+    assert not db.has_room
+    with pytest.raises(exc.OperationalError, match="full") as refused:
+        insert(db, 1)
+    assert is_away(refused.value), "who can wait waits"
+    insert(db.with_reserve())
+    with db.read() as session:
+        assert session.execute(text("SELECT count(*) FROM t")).scalar() == 100
+
+
+def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) -> None:
+    filler = fill(small)
+    with freeing_space():
+        insert(db)
+    filler.unlink()
+    insert(db)
+    assert db.has_room
+
+
+def test_what_frees_space_leaves_the_room_alone_while_there_is_enough(db: Database) -> None:
+    with freeing_space():
+        insert(db)
+    assert db.has_room
