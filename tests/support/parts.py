@@ -57,7 +57,8 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
     if os.geteuid() != 0:
         missing("only root can mount a file system to fill or to lock")
     folder.mkdir(parents=True, exist_ok=True)
-    asked = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
+    # By default everybody may write to it, which a state directory must not allow.
+    asked = ["mount", "-t", "tmpfs", "-o", ",".join((*options, "mode=0700")), "tmpfs", str(folder)]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         missing(f"a file system cannot be mounted here: {done.stderr.strip()}")
