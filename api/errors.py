@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
 from api import current
 from api.body import MAX_BYTES
+from api.disclosure import disclosed
 from api.faults import Fault, answer
 from cgflow import errors
 from cgflow.db.outage import is_away
@@ -70,13 +71,19 @@ def _refused(error: errors.CgflowError) -> Response:
     return answer(
         Fault(
             status=status,
-            message=error.message,
+            message=_message(error),
             slug=error.slug,
             field=field,
             retry_after_s=1 if isinstance(error, _BUSY) else _RETRY_AFTER_S.get(status),
             headers=headers,
         )
     )
+
+
+def _message(error: errors.CgflowError) -> str:
+    """Return the words of an error, without what backends tell of their machines."""
+    is_of_backend = isinstance(error, errors.DriverError | errors.NoValidBackend | errors.ServiceUnavailable)
+    return str(disclosed(error.message)) if is_of_backend and "caller" in g else error.message
 
 
 def _protocol(error: HTTPException) -> Response | HTTPException:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Range
 
-from api import current
+from api import auth, current
+from api.disclosure import Disclosed, OfMachines, disclosed
 from api.schemas.envelope import listed
 from api.schemas.fields import MAX_INT, Moment
 from api.schemas.shown import Shown
+from cgflow.policies.volume import HOST
 from cgflow.records import Flow, FlowEvent
 
 LONGEST_WAIT_S = 30
@@ -28,13 +28,12 @@ class EventListIn(Schema):
     limit = fields.Integer(load_default=_MOST_EVENTS, validate=Range(1, _MOST_EVENTS))
 
 
-def _detail(key: str) -> fields.Field[Any]:
-    """Return a field that shows one side of what came with an event: a result or a failure."""
+def _result(event: FlowEvent) -> object:
+    return (event.detail or {}).get("result") if auth.shows(HOST) else None
 
-    def shown(event: FlowEvent) -> object:
-        return (event.detail or {}).get(key)
 
-    return fields.Function(shown, metadata={"nullable": True})
+def _failure(event: FlowEvent) -> object:
+    return disclosed((event.detail or {}).get("failure"))
 
 
 class EventOut(Shown):
@@ -47,9 +46,9 @@ class EventOut(Shown):
     to_state = fields.String(data_key="to")
     attempt = fields.Integer()
     duration_ms = fields.Float(allow_none=True)
-    conductor = fields.String(allow_none=True)
-    result = _detail("result")
-    failure = _detail("failure")
+    conductor = OfMachines(allow_none=True, metadata={"type": "string"})
+    result = fields.Function(_result, metadata={"nullable": True})
+    failure = fields.Function(_failure, metadata={"nullable": True})
 
 
 class EventsOut(Schema):
@@ -69,15 +68,15 @@ class TaskOut(Shown):
     ended_at = Moment(allow_none=True)
     execution = fields.String()
     duration_ms = fields.Float(allow_none=True)
-    result = fields.Raw(allow_none=True)
-    failure = fields.Raw(allow_none=True, metadata={"type": "object"})
+    result = OfMachines(allow_none=True)
+    failure = Disclosed(allow_none=True, metadata={"type": "object"})
     undo = fields.String()
     undo_attempts = fields.Integer()
     undo_duration_ms = fields.Float(allow_none=True)
-    undo_failure = fields.Raw(allow_none=True, metadata={"type": "object"})
-    skipped = fields.Raw(allow_none=True, metadata={"type": "object"})
+    undo_failure = Disclosed(allow_none=True, metadata={"type": "object"})
+    skipped = Disclosed(allow_none=True, metadata={"type": "object"})
     is_taken_over = fields.Boolean(data_key="taken_over")
-    outcome = fields.String()
+    outcome = Disclosed(metadata={"type": "string"})
 
 
 def _duration_ms(flow: Flow) -> float | None:
@@ -106,8 +105,8 @@ class FlowOut(Shown):
     request_id = fields.String()
     version = fields.Integer()
     epoch = fields.Integer()
-    conductor = fields.String(allow_none=True)
-    reason = fields.String(allow_none=True)
+    conductor = OfMachines(allow_none=True, metadata={"type": "string"})
+    reason = Disclosed(allow_none=True, metadata={"type": "string"})
     created_at = Moment()
     started_at = Moment(allow_none=True)
     ended_at = Moment(allow_none=True)
@@ -126,13 +125,13 @@ class FlowDetailOut(FlowOut):
     ``undo_at`` is when a failed rollback is tried again by itself.
     """
 
-    summary = fields.String()
+    summary = Disclosed(metadata={"type": "string"})
     tasks = fields.Nested(TaskOut, many=True)
-    actions = fields.List(fields.Raw(metadata={"type": "object"}))
-    leftovers = fields.List(fields.Raw(metadata={"type": "object"}))
-    removed = fields.List(fields.Raw(metadata={"type": "object"}))
-    skipped = fields.List(fields.Raw(metadata={"type": "object"}))
-    cancel_reason = fields.String(allow_none=True)
+    actions = fields.List(Disclosed(metadata={"type": "object"}))
+    leftovers = fields.List(Disclosed(metadata={"type": "object"}))
+    removed = fields.List(Disclosed(metadata={"type": "object"}))
+    skipped = fields.List(Disclosed(metadata={"type": "object"}))
+    cancel_reason = Disclosed(allow_none=True, metadata={"type": "string"})
     undo_attempts = fields.Integer()
     committed_at = Moment(allow_none=True)
     undo_at = Moment(allow_none=True)

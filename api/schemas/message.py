@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
+from api.disclosure import Disclosed
 from api.schemas.envelope import listed, wrapped
 from api.schemas.fields import Extension, Moment, Text
 from api.schemas.listing import ListIn
@@ -38,7 +39,7 @@ class MessageOut(Schema):
 
     id = fields.String()
     event_id = fields.String()
-    user_message = fields.String()
+    user_message = Disclosed(metadata={"type": "string"})
     message_level = fields.String()
     resource_type = fields.String()
     resource_uuid = fields.String()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, post_load, pre_load
 
 from api import current
+from api.disclosure import Disclosed
 from api.schemas.envelope import Link, Taken
 from api.schemas.fields import Extension, Ignored, Moment, Text
 from cgflow.errors import InvalidInput
@@ -80,7 +81,7 @@ class ResourceOut(RefOut):
     description = fields.String(allow_none=True)
     status = fields.String()
     created_at = Moment()
-    reason = Extension(fields.String(data_key="cgflow:reason", allow_none=True))
+    reason = Extension(Disclosed(data_key="cgflow:reason", allow_none=True, metadata={"type": "string"}))
     flow_id = Extension(fields.String(data_key="cgflow:flow_id", allow_none=True))
 
 

@@ -1,0 +1,74 @@
+"""What history and reasons tell of the machines is for those to whom the policy shows hosts.
+
+Others are not shown the results of steps and conductors at all. In texts, which drivers and programs
+make up as they like, names of hosts and backends, conductors and paths are replaced.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import fields
+
+from api import auth
+from api.current import desk
+from cgflow.policies.volume import HOST
+
+_CONDUCTOR = re.compile(r"(?<![\w.-])[\w.-]+:\d+:[0-9a-f]{8}(?!\w)")
+# Behind a word, a colon or another slash it is a part of an address, or of a fraction.
+_PATH = re.compile(
+    r"(?<![\w:/.~-])~?/(?:[^\s/'\"`<>()\[\]{},;:=]+/)*[^\s/'\"`<>()\[\]{},;:=]*[^\s/'\"`<>()\[\]{},;:=.]"
+)
+_IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
+
+
+def disclosed(value: Any) -> Any:
+    """Return JSON as the caller may see it: as it is, or without what tells of the machines."""
+    return value if value is None or auth.shows(HOST) else _without_machines(value)
+
+
+class Disclosed(fields.Raw):
+    """A text, or JSON with texts, in which hosts, conductors and paths are for those who are shown hosts."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        del attr, obj, kwargs
+        return disclosed(value)
+
+
+class OfMachines(fields.Raw):
+    """A value that is null for those who are not shown hosts."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        del attr, obj, kwargs
+        return value if auth.shows(HOST) else None
+
+
+def _without_machines(value: Any) -> Any:
+    if isinstance(value, str):
+        text = _CONDUCTOR.sub("(conductor)", value)
+        text = _hosts(tuple(desk().drivers)).sub("(host)", text)
+        return _PATH.sub("(path)", _IN_URL.sub("(path)", text))
+    if isinstance(value, Mapping):
+        return {
+            key: None if key in ("conductor", "result", "host") else _without_machines(under)
+            for key, under in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_machines(one) for one in value]
+    return value
+
+
+@lru_cache(maxsize=8)
+def _hosts(backends: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds backends of any host, by the names that this process knows, and its own host."""
+    here = socket.gethostname()
+    names = {name.partition("@")[2] for name in backends}
+    hosts = {here, *(name.partition("@")[0] for name in backends)} - {"localhost", ""}
+    of_backends = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True) if name)
+    of_hosts = "|".join(re.escape(name) for name in sorted(hosts, key=len, reverse=True))
+    found = [rf"(?<![\w.-])[\w.-]+@(?:{of_backends})(?:#[\w.-]+)?(?!\w)"] if of_backends else []
+    return re.compile("|".join([*found, rf"(?<![\w.-])(?:{of_hosts})(?![\w-])"]) if of_hosts else r"(?!)")
