@@ -53,7 +53,6 @@ def stats(session: Session, state_dir: Path | None, database_url: str | None) ->
     if state_dir is not None:
         if not (state_dir / "cgflow.db").exists():
             raise ConfigError(f"There is no database in {state_dir}: cgflow.db is missing.")
-        database_url = StateDir(state_dir).database_url
     # Here, because no other command should pay for loading the database's libraries.
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -61,7 +60,8 @@ def stats(session: Session, state_dir: Path | None, database_url: str | None) ->
     from cgflow.db.database import Database
 
     try:
-        with closing(Database(database_url or "")) as database:
+        url = StateDir(state_dir).database_url if state_dir is not None else database_url
+        with closing(Database(url or "")) as database:
             found = [asdict(one) for one in statistics.read(database)]
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         # The address is not repeated: it may hold a password.
