@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import fields as fields_of
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from marshmallow import Schema, fields, missing
@@ -42,7 +43,12 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("schema", "record"), [(EventOut, FlowEvent), (TaskOut, AtomState)])
-def test_a_body_is_the_one_that_marshmallow_would_make(schema: type[Shown], record: type) -> None:
+@pytest.mark.parametrize("shows_hosts", [True, False])
+def test_a_body_is_the_one_that_marshmallow_would_make(
+    schema: type[Shown], record: type, shows_hosts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.auth.shows", lambda _: shows_hosts)
+    monkeypatch.setattr("api.disclosure.desk", lambda: SimpleNamespace(drivers={"here@memory": None}))
     it = record(**{field.name: VALUES[field.name] for field in fields_of(record)})
     assert schema().dump(it) == Schema.dump(schema(), it)
     assert schema().dump([it, it], many=True) == [schema().dump(it)] * 2
