@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Flask, Response, g
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import BaseConverter
 
 from api import auth, body, current, errors, etags, idempotency, origin, proxies, versions
 from api.blueprint import document, serve
@@ -101,6 +102,13 @@ class _Application(Flask):
             raise CgflowError(f"The request was ended by {describe(error)}.") from error
 
 
+class KeyConverter(BaseConverter):
+    """A key of metadata or of specs at the end of an address: whatever is in it, also a slash."""
+
+    regex = ".+"
+    part_isolating = False
+
+
 def create_app(
     desk: Desk,
     *,
@@ -118,6 +126,7 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # An address with an empty id in it is no other address: nothing is there.
     app.url_map.merge_slashes = False
+    app.url_map.converters["key"] = KeyConverter
     app.url_value_preprocessor(_take_project)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.extensions[idempotency.AT_WORK] = idempotency.AtWork()

@@ -110,7 +110,7 @@ class GroupSpecs(MethodView):
         return {"group_specs": body}
 
 
-@blueprint.route("/group_types/<group_type_id>/group_specs/<key>")
+@blueprint.route("/group_types/<group_type_id>/group_specs/<key:key>")
 @blueprint.since(_SINCE)
 class GroupSpec(MethodView):
     """One group spec of one type."""

@@ -95,7 +95,7 @@ class VolumeMetadata(_Metadata):
     bag, noun = metadata.OF_VOLUMES, "volume"
 
 
-@blueprint.route("/volumes/<volume_id>/metadata/<key>")
+@blueprint.route("/volumes/<volume_id>/metadata/<key:key>")
 class VolumeKey(_Key):
     """One key of a volume."""
 
@@ -109,7 +109,7 @@ class SnapshotMetadata(_Metadata):
     bag, noun = metadata.OF_SNAPSHOTS, "snapshot"
 
 
-@blueprint.route("/snapshots/<snapshot_id>/metadata/<key>")
+@blueprint.route("/snapshots/<snapshot_id>/metadata/<key:key>")
 class SnapshotKey(_Key):
     """One key of a snapshot."""
 

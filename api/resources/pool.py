@@ -34,8 +34,9 @@ class Pools(MethodView):
             found = backends.all(session)
             if query["volume_type"] and reached(35):
                 found = _able(found, volume_types.find(session, query["volume_type"]))
-        wanted = request.args.to_dict() if reached(28) else {}
-        shown = [backend for backend in found if schemas.has(backend, wanted)]
+        own = schemas.PoolListIn().fields.keys() | {"all_tenants"}
+        asked = {name: value for name, value in request.args.to_dict().items() if name not in own}
+        shown = schemas.select(found, asked if reached(28) else {})
         pools = [schemas.pool(backend, detail=query["detail"]) for backend in shown]
         return {"pools": [pool for pool in pools if query["name"] in (None, pool["name"])]}
 

@@ -9,12 +9,12 @@ from flask.views import MethodView
 from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import desk
-from api.schemas import pool
 from api.schemas import service as schemas
 from cgflow import bookkeeping, clock
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput, NotFound
+from cgflow.scheduler.filters.capabilities import facts_of
 
 blueprint = Blueprint("services", "The parts of the service, whether they are up, and what they may take.")
 
@@ -110,7 +110,7 @@ class Capabilities(MethodView):
         authorize(_CAPABILITIES)
         with desk().database.read() as session:
             backend = backends.get(session, host.partition("#")[0])
-        known = pool.capabilities(backend)
+        known = facts_of(backend)
         plain = ("vendor_name", "volume_backend_name", "driver_version", "storage_protocol")
         return {
             **{name: known.get(name) for name in plain},

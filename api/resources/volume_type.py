@@ -109,7 +109,7 @@ class ExtraSpecs(MethodView):
         return {"extra_specs": body}
 
 
-@blueprint.route("/types/<type_id>/extra_specs/<key>")
+@blueprint.route("/types/<type_id>/extra_specs/<key:key>")
 class ExtraSpec(MethodView):
     """One extra spec of one type."""
 

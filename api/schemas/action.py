@@ -10,7 +10,7 @@ from marshmallow.validate import OneOf
 
 from api.errors import MALFORMED
 from api.schemas.attachment import AttachmentActionsIn, Maybe, Nothing
-from api.schemas.fields import Count, Flag, Pairs, Text
+from api.schemas.fields import MAX_LONG_TEXT, Count, Flag, Pairs, Text
 from api.versions import reached
 from cgflow.errors import InvalidInput
 
@@ -99,7 +99,7 @@ class ReadonlyIn(Schema):
 class ImageMetadataIn(Schema):
     """What a volume is to remember of its image; what is not named stays."""
 
-    metadata = Pairs(required=True)
+    metadata = Pairs(required=True, longest=MAX_LONG_TEXT)
 
 
 class ImageKeyIn(Schema):

@@ -23,6 +23,7 @@ from cgflow.db.repositories.metadata import MOST
 from cgflow.errors import InvalidInput
 
 MAX_TEXT = 255
+MAX_LONG_TEXT = 65535
 MAX_INT = 2**31 - 1
 MAX_KEPT = 16 * 1024
 """Characters, as JSON, of an object that is kept as it is: ten times what clients tell of themselves."""
@@ -149,14 +150,18 @@ class Names(_NullIsEmpty):
 
 
 class Pairs(_NullIsEmpty):
-    """Keys and values, both strings of at most 255 characters; null means none."""
+    """Keys and values, both strings; null means none.
 
-    def __init__(self, *, keys: str | None = None, **kwargs: Any) -> None:
-        shape = {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_TEXT}}
+    Keys have at most 255 characters, values at most ``longest``.
+    """
+
+    def __init__(self, *, keys: str | None = None, longest: int = MAX_TEXT, **kwargs: Any) -> None:
+        shape = {"type": "object", "additionalProperties": {"type": "string", "maxLength": longest}}
         if not kwargs.get("required"):
             kwargs.setdefault("load_default", dict)
         super().__init__(allow_none=True, metadata=shape, **kwargs)
         self._keys = re.compile(keys) if keys else None
+        self._longest = longest
 
     def empty(self) -> dict[str, str]:
         """Return no pairs."""
@@ -175,8 +180,9 @@ class Pairs(_NullIsEmpty):
     def _check(self, key: str, text: object) -> None:
         if not 1 <= len(key) <= MAX_TEXT or "\x00" in key or (self._keys and not self._keys.fullmatch(key)):
             raise ValidationError(f"'{key[:MAX_TEXT]}' cannot be a key.")
-        if not isinstance(text, str) or len(text) > MAX_TEXT or "\x00" in text:
-            raise ValidationError(f"The value of '{key}' must be a string of at most {MAX_TEXT} characters.")
+        if not isinstance(text, str) or len(text) > self._longest or "\x00" in text:
+            most = self._longest
+            raise ValidationError(f"The value of '{key}' must be a string of at most {most} characters.")
 
 
 class KeptObject(fields.Dict):

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from api import body
 from api.schemas.envelope import Envelope
-from api.schemas.fields import MAX_TEXT, Pairs, Read
+from api.schemas.fields import MAX_LONG_TEXT, MAX_TEXT, Pairs, Read
 from cgflow.errors import InvalidInput
 
 _LONGEST = 8192
@@ -54,7 +54,7 @@ class MetadataFilter(Read, fields.String):
         pairs = _parse(value)
         if not isinstance(pairs, dict) or not all(isinstance(key, str) for key in pairs):
             raise ValidationError("Must be an object of strings, such as {'key': 'value'}.")
-        found: dict[str, str] = Pairs().deserialize(pairs)
+        found: dict[str, str] = Pairs(longest=MAX_LONG_TEXT).deserialize(pairs)
         return found
 
 

@@ -8,7 +8,9 @@ from marshmallow import EXCLUDE, Schema, fields
 
 from api.schemas.fields import Flag, Text
 from api.versions import has_extensions
-from cgflow import __version__, clock, records
+from cgflow import records
+from cgflow.errors import InvalidInput
+from cgflow.scheduler.filters.capabilities import facts_of
 
 
 def pool_name(host: str | None) -> str | None:
@@ -16,49 +18,29 @@ def pool_name(host: str | None) -> str | None:
     return None if host is None else f"{host}#{host.rpartition('@')[2]}"
 
 
-def has(backend: records.Backend, wanted: Mapping[str, str]) -> bool:
-    """Tell whether a backend has these capabilities, written as a query writes them."""
-    known = capabilities(backend)
-    return all(str(known[name]).lower() == value.lower() for name, value in wanted.items() if name in known)
+def select(backends: list[records.Backend], wanted: Mapping[str, str]) -> list[records.Backend]:
+    """Return the backends that have capabilities, written as a query writes them. Raises: InvalidInput."""
+    facts = {backend.name: facts_of(backend) for backend in backends}
+    unknown = wanted.keys() - {name for known in facts.values() for name in known}
+    if unknown and backends:
+        names = ",".join(sorted(unknown))[:255]
+        raise InvalidInput(f"Invalid filters {names} are found in query options.", min(unknown)[:255])
+    return [
+        backend
+        for backend in backends
+        if all(str(facts[backend.name].get(name)).lower() == value.lower() for name, value in wanted.items())
+    ]
 
 
 def pool(backend: records.Backend, *, detail: bool) -> dict[str, object]:
     """Return a backend as a pool."""
     shown: dict[str, object] = {"name": pool_name(backend.name)}
     if detail:
-        known = capabilities(backend)
+        known = facts_of(backend)
         if not has_extensions():
             known = {name: value for name, value in known.items() if not name.startswith("cgflow:")}
         shown["capabilities"] = known
     return shown
-
-
-def capabilities(backend: records.Backend) -> dict[str, object]:
-    """Return what is known of a backend, in the words of Cinder's scheduler."""
-    _, _, name = backend.name.rpartition("@")
-    report = backend.report
-    return {
-        "pool_name": name,
-        "volume_backend_name": name,
-        "vendor_name": "cgflow",
-        "driver_version": __version__,
-        "total_capacity_gb": report.total_gib,
-        "free_capacity_gb": report.free_gib,
-        "provisioned_capacity_gb": report.provisioned_gib,
-        "max_over_subscription_ratio": report.max_over_subscription_ratio,
-        "reserved_percentage": 0,
-        "thin_provisioning_support": report.thin,
-        "thick_provisioning_support": not report.thin,
-        "QoS_support": False,
-        "multiattach": False,
-        "availability_zone": backend.availability_zone,
-        "backend_state": "up" if backend.is_up else "down",
-        "timestamp": clock.iso(backend.reported_at),
-        "cgflow:reason": backend.reason,
-        "cgflow:disabled": backend.disabled_at is not None,
-        # What the driver says of itself wins over what is assumed above.
-        **report.capabilities,
-    }
 
 
 class PoolListIn(Schema):

@@ -8,9 +8,11 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
 from api.schemas.envelope import Envelope
-from api.schemas.fields import MAX_TEXT, Count, Flag, Read, Text
+from api.schemas.fields import Count, Flag, Read, Text
 
 _NO_LIMIT = -1
+# The name of a type has a word such as "gigabytes_" before it.
+_LONGEST = 300
 _SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
 
 
@@ -32,8 +34,8 @@ class Limits(Read):
         }
 
     def _limit(self, resource: str, limit: object) -> int:
-        if not 1 <= len(resource) <= MAX_TEXT or "\x00" in resource:
-            raise ValidationError(f"'{resource[:MAX_TEXT]}' cannot be a resource.")
+        if not 1 <= len(resource) <= _LONGEST or "\x00" in resource:
+            raise ValidationError(f"'{resource[:_LONGEST]}' cannot be a resource.")
         try:
             number: int = Count(min=_NO_LIMIT).deserialize(limit)
         except ValidationError as error:

@@ -75,6 +75,13 @@ class VolumeCreateIn(Envelope):
     root = "volume"
 
     volume = fields.Nested(VolumeIn, required=True)
+    hints = fields.Dict(keys=fields.String(), data_key="OS-SCH-HNT:scheduler_hints", allow_none=True)
+    scheduler_hints = fields.Dict(keys=fields.String(), allow_none=True)
+
+    @post_load
+    def unwrap(self, data: Any, **_: Any) -> Any:
+        """Return what is inside, with what stands beside it. The first name of the hints is Cinder's."""
+        return data["volume"] | {"scheduler_hints": data.get("hints") or data.get("scheduler_hints") or {}}
 
 
 class VolumePatch(NamedPatch):

@@ -129,11 +129,16 @@ class ScheduleVolume(Task):
         volume_type_ids: list[str],
         availability_zone: str,
         group_host: str | None,
+        allowed_hosts: list[str] | None = None,
     ) -> str:
         refresh(database, settings, drivers, placement, group_host)
         with database.write() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, size, availability_zone)
-            candidates = [one for one in backend.all(session) if group_host in (None, one.name)]
+            candidates = [
+                one
+                for one in backend.all(session)
+                if group_host in (None, one.name) and (allowed_hosts is None or one.name in allowed_hosts)
+            ]
             choice = placement.for_volume(candidates, request)
             volume.ROWS.change(session, [resource_id], flow_id, host=choice.host)
         return choice.host

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, default_type, snapshot, volume, volume_type
-from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
+from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound, NoValidBackend
 from cgflow.quota import limits, resources
 from cgflow.status import RESETTABLE, Status
 from flows.acceptance import Acceptance, Accepted, Desk, accepting, mint
 from flows.volume import source as sources
 from flows.volume.rules import check_free
+from flows.volume.scheduler_hints import allowed_hosts
+from flows.volume.size_limits import check_size_limits
 from flows.volume.source import Source
 from flows.zones import check_zone
 
@@ -40,6 +46,7 @@ def create(
     metadata: dict[str, str],
     snapshot_id: str | None = None,
     source_volid: str | None = None,
+    scheduler_hints: Mapping[str, Any] = MappingProxyType({}),
 ) -> Accepted:
     """Accept to create a volume of ``size`` GiB, in a group and from a source if they are named.
 
@@ -52,8 +59,15 @@ def create(
         size = sources.size_of(size, source)
         limits.check_size(session, context.project_id, size)
         kind = _type(acceptance, volume_type or source.volume_type_id, group)
+        check_size_limits(kind, size, "size")
         wanted = group.availability_zone if group else availability_zone
         zone = check_zone(session, desk.settings, wanted, [kind] if kind else [])
+        only = _only_host(group, source)
+        allowed = allowed_hosts(session, context, scheduler_hints)
+        if allowed is not None and only is not None and only not in allowed:
+            raise NoValidBackend(
+                f"The volume has to be on backend {only}, which the scheduler hints exclude."
+            )
         volume_id = mint()
         accepted = acceptance.flow(
             source.operation,
@@ -64,7 +78,8 @@ def create(
                 "size": size,
                 "availability_zone": zone,
                 "volume_type_ids": [kind.id] if kind else [],
-                "group_host": _only_host(group, source),
+                "group_host": only,
+                **({} if allowed is None or only is not None else {"allowed_hosts": allowed}),
                 **source.symbols,
             },
             claims={**source.holds, "volume": [volume_id, *source.holds.get("volume", ())]},

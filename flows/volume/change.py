@@ -15,6 +15,7 @@ from cgflow.status import Status
 from flows.acceptance import Accepted, Desk, accepting
 from flows.tasks.clone import as_source
 from flows.volume.rules import check_free, refuse_member, require_free_group
+from flows.volume.size_limits import check_size_limits
 from flows.zones import check_zone
 
 
@@ -38,6 +39,8 @@ def extend(
                 "new_size",
             )
         limits.check_size(session, found.project_id, new_size)
+        if found.volume_type_id is not None:
+            check_size_limits(volume_type.get(session, found.volume_type_id), new_size, "new_size")
         require_free_group(session, found)
         accepted = acceptance.flow(
             "volume.extend",
@@ -74,6 +77,7 @@ def retype(desk: Desk, context: RequestContext, volume_id: str, *, new_type: str
                 f"Invalid volume type: Volume {found.id} has type {kind.name} already.",
                 "new_type",
             )
+        check_size_limits(kind, found.size, "new_type")
         taken = resources.for_volume(found.size, kind.name)
         given_back = resources.refund(resources.for_volume(found.size, found.volume_type_name))
         accepted = acceptance.flow(

@@ -12,6 +12,9 @@ from cgflow.db.models.base import ID, NAME, STATE, Base
 
 DEFAULT_CLASS = "default"
 
+# The name of a volume type, with a word such as "gigabytes_" before it.
+RESOURCE = String(255).with_variant(String(300), "postgresql")
+
 
 class Quota(Base):
     """A limit of one project, over that of the default class. -1 is no limit."""
@@ -19,7 +22,7 @@ class Quota(Base):
     __tablename__ = "quotas"
 
     project_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    resource: Mapped[str] = mapped_column(NAME, primary_key=True)
+    resource: Mapped[str] = mapped_column(RESOURCE, primary_key=True)
     hard_limit: Mapped[int]
 
 
@@ -29,7 +32,7 @@ class QuotaClass(Base):
     __tablename__ = "quota_classes"
 
     class_name: Mapped[str] = mapped_column(NAME, primary_key=True)
-    resource: Mapped[str] = mapped_column(NAME, primary_key=True)
+    resource: Mapped[str] = mapped_column(RESOURCE, primary_key=True)
     hard_limit: Mapped[int]
 
 
@@ -39,7 +42,7 @@ class QuotaUsage(Base):
     __tablename__ = "quota_usages"
 
     project_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    resource: Mapped[str] = mapped_column(NAME, primary_key=True)
+    resource: Mapped[str] = mapped_column(RESOURCE, primary_key=True)
     in_use: Mapped[int] = mapped_column(default=0)
     reserved: Mapped[int] = mapped_column(default=0)
 
@@ -54,7 +57,7 @@ class Reservation(Base):
     __table_args__ = (Index(None, "state", "expires_at"),)
 
     id: Mapped[str] = mapped_column(ID, ForeignKey("flows.id"), primary_key=True)
-    resource: Mapped[str] = mapped_column(NAME, primary_key=True)
+    resource: Mapped[str] = mapped_column(RESOURCE, primary_key=True)
     project_id: Mapped[str] = mapped_column(String(255))
     delta: Mapped[int]
     state: Mapped[str] = mapped_column(STATE)

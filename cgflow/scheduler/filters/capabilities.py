@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cgflow import __version__, clock
 from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, level_of
 from cgflow.records import Backend
 from cgflow.scheduler.filters.extra_specs_ops import meets
@@ -47,16 +48,31 @@ def _hint(backend: Backend, path: list[str]) -> str:
 
 
 def facts_of(backend: Backend) -> dict[str, object]:
-    """Return what extra specs may ask about: what the driver says of itself, over what is known of any."""
+    """Return what pools show and extra specs may ask about, in the words of Cinder's scheduler.
+
+    What the driver says of itself counts over what is known of any backend.
+    """
     report = backend.report
+    name = backend.name.rpartition("@")[2]
     return {
-        "volume_backend_name": backend.name.rpartition("@")[2],
+        "pool_name": name,
+        "volume_backend_name": name,
+        "vendor_name": "cgflow",
+        "driver_version": __version__,
         "total_capacity_gb": report.total_gib,
         "free_capacity_gb": report.free_gib,
         "provisioned_capacity_gb": report.provisioned_gib,
         "max_over_subscription_ratio": report.max_over_subscription_ratio,
         "thin_provisioning_support": report.thin,
+        "reserved_percentage": 0,
         "thick_provisioning_support": not report.thin,
+        "QoS_support": False,
+        "multiattach": False,
+        "availability_zone": backend.availability_zone,
+        "backend_state": "up" if backend.is_up else "down",
+        "timestamp": clock.iso(backend.reported_at),
+        "cgflow:reason": backend.reason,
+        "cgflow:disabled": backend.disabled_at is not None,
         CUT_LEVEL: level_of(report),
         **report.capabilities,
     }
@@ -70,6 +86,8 @@ def _path(key: str) -> list[str] | None:
 
 
 def _look_up(facts: Mapping[str, object], path: list[str]) -> object:
+    if ":".join(path) in facts:
+        return facts[":".join(path)]
     found: object = facts
     for name in path:
         if not isinstance(found, Mapping) or name not in found:

@@ -1,0 +1,214 @@
+"""What Cinder takes is taken: names of the service, media types, hints, limits of types, lengths, keys."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from marshmallow import fields
+
+from api.schemas.action import SnapshotActionIn, VolumeActionIn
+from api.schemas.attachment import Nothing
+from cgflow.scheduler.filters.capabilities import facts_of
+from cgflow.scheduler.filters.extra_specs_ops import meets
+from tests.functional.caller import Caller, refused
+from tests.support.world import World
+
+
+@pytest.mark.parametrize("service", ["volume", "volumev3", "volumev2", "block-volume"])
+def test_any_name_of_the_volume_service_is_its_own(caller: Caller, service: str) -> None:
+    answer = caller.get("/volumes", headers={"OpenStack-API-Version": f"compute 2.1, {service} 3.34"})
+    assert answer.status_code == 200
+    assert answer.headers["OpenStack-API-Version"] == "volume 3.34"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "application/json; q=0.9",
+        "*/*; q=0.1",
+        "text/html, application/json;version=3",
+        "application/*",
+        "application/vnd.openstack.volume+json;version=3",
+    ],
+)  # fmt: skip
+def test_parameters_of_media_types_change_nothing(caller: Caller, accept: str) -> None:
+    assert caller.get("/limits", headers={"Accept": accept}).status_code == 200
+    body = {"data": json.dumps({"volume": {"size": 1}}), "content_type": "application/json; charset=UTF-8"}
+    assert caller.post("/volumes", headers={"Accept": accept}, **body).status_code == 202
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "application/json;q=0", "image/png;charset=utf-8"])
+def test_who_reads_no_json_is_told(caller: Caller, accept: str) -> None:
+    assert caller.get("/limits", headers={"Accept": accept}).status_code == 406
+
+
+@pytest.mark.parametrize("path", ["volumes", "snapshots"])
+def test_older_names_on_create_and_on_update(caller: Caller, path: str) -> None:
+    noun = path[:-1]
+    volume = caller.volume()
+    needed: dict[str, Any] = {"size": 1} if noun == "volume" else {"volume_id": volume}
+    for names, shown in (
+        ({"display_name": "o", "display_description": "d"}, ("o", "d")),
+        ({"name": "n", "display_name": "o", "description": "e", "display_description": "d"}, ("n", "e")),
+        ({"name": None, "display_name": "o"}, (None, None)),
+    ):
+        made = caller.done(caller.post(f"/{path}", {noun: {**needed, **names}}))
+        found = caller.get(f"/{path}/{made}").json[noun]
+        assert (found["name"], found["description"]) == shown
+        changed = caller.put(f"/{path}/{made}", {noun: names}).json[noun]
+        assert (changed["name"], changed["description"]) == shown
+
+
+EMPTY: list[Any] = [None, {}, "", [], False]
+NOTHING = [
+    ("volumes", field.data_key) for field in VolumeActionIn().fields.values() if isinstance(field, Nothing)
+] + [
+    ("snapshots", field.data_key)
+    for field in SnapshotActionIn().fields.values()
+    if isinstance(field, Nothing)
+]
+
+
+@pytest.mark.parametrize("value", EMPTY)
+@pytest.mark.parametrize(("path", "action"), NOTHING)
+def test_actions_that_take_nothing_take_any_empty_value(
+    caller: Caller, path: str, action: str, value: Any
+) -> None:
+    answer = caller.post(f"/{path}/{uuid.uuid4()}/action", {action: value})
+    refused(answer, 404, "itemNotFound")
+
+
+def test_there_are_actions_that_take_nothing() -> None:
+    assert {action for _, action in NOTHING} >= {"os-reserve", "os-unreserve", "os-force_delete"}
+    assert isinstance(VolumeActionIn().fields["extend"], fields.Nested)
+
+
+HINTS = "OS-SCH-HNT:scheduler_hints"
+
+
+@pytest.mark.parametrize("name", [HINTS, "scheduler_hints"])
+def test_scheduler_hints_are_obeyed(caller: Caller, served: World, name: str) -> None:
+    first = caller.volume()
+    for hints in (
+        None, {}, {"same_host": None}, {"same_host": first}, {"same_host": [first]}, {"different_host": []},
+        {"query": '[">=", "$free_capacity_gb", 1]'},
+        {"query": ["and", ["=", "$capabilities.backend_state", "up"]]},
+    ):  # fmt: skip
+        assert caller.post("/volumes", {"volume": {"size": 1}, name: hints}).status_code == 202, hints
+    for hints in (
+        {"different_host": first}, {"different_host": [first]}, {"query": '["<", "$free_capacity_gb", 0]'},
+        {"query": "["}, {"query": ["up"]}, {"same_host": str(uuid.uuid4())}, {"same_host": 1},
+        {"local_to_instance": str(uuid.uuid4())}, {"rack": "7"},
+    ):  # fmt: skip
+        before = len(caller.get("/volumes").json["volumes"])
+        refused(caller.post("/volumes", {"volume": {"size": 1}, name: hints}), 400, "badRequest")
+        assert len(caller.get("/volumes").json["volumes"]) == before
+
+
+def test_types_can_ask_for_everything_that_pools_tell(caller: Caller) -> None:
+    caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": -1}})
+    (pool,) = caller.get("/scheduler-stats/get_pools?detail=yes").json["pools"]
+    for key, value in pool["capabilities"].items():
+        if value is None or key in ("timestamp", "free_capacity_gb", "provisioned_capacity_gb"):
+            continue  # told of no backend, or changing meanwhile
+        wish = f"<is> {value}" if isinstance(value, bool) else f"s== {value}"
+        for name in (key, f"capabilities:{key}"):
+            if ":" in key and name == key:
+                continue
+            kind = caller.type(**{name: wish})
+            caller.volume(volume_type=kind)
+
+
+def test_pools_and_the_scheduler_know_the_same(served: World) -> None:
+    with served.desk.database.read() as session:
+        from cgflow.db.repositories import backend
+
+        (known,) = backend.all(session)
+    for key, value in facts_of(known).items():
+        assert value is None or meets(value, f"s== {value}" if str(value) else "<or> "), key
+
+
+def test_unknown_filters_of_pools_are_refused(caller: Caller) -> None:
+    path = "/scheduler-stats/get_pools"
+    refused(caller.at(28).get(f"{path}?colour=red"), 400, "badRequest")
+    assert caller.at(28).get(f"{path}?thin_provisioning_support=none-such").json == {"pools": []}
+
+
+def test_sizes_that_a_type_allows(caller: Caller) -> None:
+    specs = {"provisioning:min_vol_size": "2", "provisioning:max_vol_size": "4"}
+    kind = caller.type(**specs)
+    for size, status in ((1, 400), (2, 202), (4, 202), (5, 400)):
+        answer = caller.post("/volumes", {"volume": {"size": size, "volume_type": kind}})
+        assert answer.status_code == status, answer.text
+    volume = caller.volume(size=3, volume_type=kind)
+    assert caller.post(f"/volumes/{volume}/action", {"os-extend": {"new_size": 5}}).status_code == 400
+    small = caller.volume(size=1)
+    assert caller.post(f"/volumes/{small}/action", {"os-retype": {"new_type": kind}}).status_code == 400
+    odd = caller.type(**{"provisioning:min_vol_size": "two"})
+    refused(caller.post("/volumes", {"volume": {"size": 1, "volume_type": odd}}), 400, "badRequest")
+
+
+@pytest.mark.parametrize("resource", ["volumes", "gigabytes", "snapshots"])
+def test_quota_of_a_type_with_the_longest_name(caller: Caller, resource: str) -> None:
+    name = (uuid.uuid4().hex * 8)[:255]
+    caller.type(name)
+    body = {"quota_set": {f"{resource}_{name}": 5}}
+    assert caller.put(f"/os-quota-sets/{caller.project}", body).json["quota_set"][f"{resource}_{name}"] == 5
+    assert caller.delete(
+        f"/types/{caller.get(f'/types?name={name}').json['volume_types'][0]['id']}"
+    ).status_code
+
+
+@pytest.mark.parametrize("path", ["os-quota-sets/{project}", "os-quota-class-sets/default"])
+def test_quotas_that_are_shown_can_be_set_back(caller: Caller, path: str) -> None:
+    path = f"/{path.format(project=caller.project)}"
+    shown = caller.get(path).json
+    answer = caller.put(path, shown)
+    assert answer.status_code == 200, answer.text
+    assert caller.get(path).json == shown
+
+
+def test_what_is_shown_of_metadata_and_specs_can_be_set_back(caller: Caller, app: Flask) -> None:
+    volume = caller.volume(metadata={"a": "b"})
+    for path in (f"/volumes/{volume}/metadata", f"/snapshots/{caller.snapshot(volume)}/metadata"):
+        shown = caller.get(path).json
+        assert caller.put(path, shown).json == shown
+    kind = caller.get("/types?name=" + caller.type(a="b")).json["volume_types"][0]["id"]
+    path = f"/types/{kind}/extra_specs"
+    shown = caller.get(path).json
+    assert caller.post(path, shown).json == shown
+    assert caller.put(f"{path}/a", caller.get(f"{path}/a").json).json == {"a": "b"}
+
+
+def test_image_metadata_has_long_values(caller: Caller) -> None:
+    volume, value = caller.volume(), "x" * 65535
+    action = f"/volumes/{volume}/action"
+    done = caller.post(action, {"os-set_image_metadata": {"metadata": {"streams": value}}})
+    assert done.json["metadata"]["streams"] == value
+    refused(
+        caller.post(action, {"os-set_image_metadata": {"metadata": {"s": value + "x"}}}), 400, "badRequest"
+    )
+    refused(caller.put(f"/volumes/{volume}/metadata", {"metadata": {"s": "x" * 256}}), 400, "badRequest")
+
+
+KEYS = ("a/b", "/a", "a/", "a.b", "a b", "100%", "a%2Fb", "ä\U0001f600", "a?b#c", "..", "x" * 255)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("noun", ["volumes", "snapshots"])
+def test_every_key_that_can_be_written_can_be_addressed(caller: Caller, noun: str, key: str) -> None:
+    thing = caller.volume()
+    thing = thing if noun == "volumes" else caller.snapshot(thing)
+    assert caller.put(f"/{noun}/{thing}/metadata", {"metadata": {key: "v"}}).status_code == 200
+    path = f"/{noun}/{thing}/metadata/{quote(key, safe='')}"
+    assert caller.get(path).json == {"meta": {key: "v"}}
+    assert caller.put(path, {"meta": {key: "w"}}).json == {"meta": {key: "w"}}
+    assert caller.delete(path).status_code == 200
+    assert caller.get(f"/{noun}/{thing}/metadata").json == {"metadata": {}}
