@@ -50,9 +50,8 @@ def stats(session: Session, state_dir: Path | None, database_url: str | None) ->
     """Show how many rows of each kind a database has, and how many bytes they take."""
     if (state_dir is None) == (database_url is None):
         raise click.UsageError("Say which database: give either --state-dir or --database-url.")
-    if state_dir is not None:
-        if not (state_dir / "cgflow.db").exists():
-            raise ConfigError(f"There is no database in {state_dir}: cgflow.db is missing.")
+    if state_dir is not None and not StateDir(state_dir).has_database:
+        raise ConfigError(f"There is no database in {state_dir}: cgflow.db is missing.")
     # Here, because no other command should pay for loading the database's libraries.
     from sqlalchemy.exc import SQLAlchemyError
 
