@@ -54,6 +54,12 @@ def prefix() -> str:
     return version if project_id is None else f"{version}/{quote(project_id)}"
 
 
-def href(path: str) -> str:
-    """Return the full address of something under the prefix, on the host that was asked."""
-    return request.host_url.rstrip("/") + prefix() + path
+def href(path: str, *, has_version: bool = True) -> str:
+    """Return the full address of something under the prefix, on the host that was asked.
+
+    Cinder names an address without the version of the API a bookmark; nothing answers there.
+    """
+    before = prefix()
+    if not has_version:
+        before = before.removeprefix("/" + before.split("/")[1])
+    return request.host_url.rstrip("/") + before + path

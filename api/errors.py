@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, jsonify, request
 from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
@@ -16,6 +16,7 @@ from api import current
 from api.body import MAX_BYTES
 from api.disclosure import disclosed
 from api.faults import Fault, answer
+from api.versions import has_extensions
 from cgflow import errors
 from cgflow.db.outage import is_away
 
@@ -92,6 +93,8 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     if status < 400:
         return error
     message = error.description or error.name
+    if status in (404, 405) and request.routing_exception is not None and not has_extensions():
+        return _no_such_address()
     if status == 404:
         message = "The resource could not be found: there is nothing at this address."
     if status == 413:
@@ -100,6 +103,14 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     slug = error.name.lower().replace(" ", "_")
     return answer(Fault(status=status, message=message, slug=slug, headers=headers))
+
+
+def _no_such_address() -> Response:
+    """Answer what no route serves as Cinder does, which has another shape for it and knows no 405."""
+    message = "The resource could not be found.<br /><br />\n\n\n"
+    response = jsonify({"message": message, "code": "404 Not Found", "title": "Not Found"})
+    response.status_code = 404
+    return response
 
 
 def _database_failed(error: Exception) -> Response:

@@ -24,8 +24,7 @@ from cgflow.errors import InvalidInput
 HEADER = "OpenStack-API-Version"
 SERVICE = "volume"
 MINIMUM = (3, 0)
-# For actions on snapshots openstacksdk asks for this one without looking what is offered.
-MAXIMUM = (3, 65)
+MAXIMUM = (3, 71)
 CGFLOW = "cgflow"
 """The name under which the header lists the extensions of cgflow."""
 CGFLOW_VERSION = (1, 0)
@@ -34,7 +33,7 @@ MAXIMUM_KEY = "MAXIMUM_MICROVERSION"
 """Under which name the application's configuration may hold another maximum, as (major, minor)."""
 
 _UPDATED = "2026-11-22T00:00:00Z"
-_NUMBER = re.compile(r"(\d{1,9})\.(\d{1,9})")
+_NUMBER = re.compile(r"([1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 
 
 def document() -> dict[str, object]:
@@ -100,7 +99,7 @@ def stamp(response: Response) -> Response:
     """Say in the answer which versions were used, and that others may be answered otherwise."""
     if "microversion" in g:
         response.headers[HEADER] = used()
-    response.vary.add(HEADER)
+        response.vary.add(HEADER)
     return response
 
 
@@ -128,6 +127,9 @@ def _microversion(requested: dict[str, str]) -> tuple[int, int]:
         return maximum()
     version = _number(requested[SERVICE])
     if not MINIMUM <= version <= maximum():
+        if version > MINIMUM:
+            # Cinder repeats a version of this API that it refuses, and none of an older one.
+            g.microversion = version
         raise NotAcceptable(
             f"Version {_text(version)} is not supported by the API. "
             f"Minimum is {_text(MINIMUM)} and maximum is {_text(maximum())}."

@@ -75,7 +75,7 @@ class Snapshot(MethodView):
         return {"snapshot": permitted("volume:get_snapshot", snapshots.get, snapshot_id)}
 
     @blueprint.takes(schemas.SnapshotUpdateIn)
-    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    @blueprint.gives(200, schemas.ChangedEnvelope, 404)
     def put(self, body: dict[str, Any], snapshot_id: str) -> dict[str, object]:
         """Rename a snapshot, or describe it anew."""
         authorize_on("volume:update_snapshot", snapshots.get, snapshot_id)

@@ -20,8 +20,6 @@ from flows.transfer import change
 
 blueprint = Blueprint("transfers", "Offers to hand a volume over to another project.")
 
-_SINCE = 55
-
 
 @blueprint.route("/os-volume-transfer")
 class Transfers(MethodView):
@@ -85,25 +83,21 @@ class TransferAcceptance(MethodView):
         return {"transfer": change.accept(desk(), caller(), offer_id, **body)}
 
 
-@blueprint.since(_SINCE)
 @blueprint.route("/volume-transfers")
 class NewTransfers(Transfers):
     """All of them, in short."""
 
 
-@blueprint.since(_SINCE)
 @blueprint.route("/volume-transfers/detail")
 class NewTransferDetails(TransferDetails):
     """All of them, in full."""
 
 
-@blueprint.since(_SINCE)
 @blueprint.route("/volume-transfers/<transfer_id>")
 class NewTransfer(Transfer):
     """One of them."""
 
 
-@blueprint.since(_SINCE)
 @blueprint.route("/volume-transfers/<offer_id>/accept")
 class NewTransferAcceptance(TransferAcceptance):
     """The end of one."""

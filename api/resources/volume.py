@@ -29,6 +29,8 @@ CHANGES: dict[str, Callable[..., Accepted]] = {
 REFUSALS: dict[str, Callable[..., NoReturn]] = {
     "migrate": change.refuse_migration,
     "upload": change.refuse_upload,
+    "reimage": change.refuse_image,
+    "extend_completion": change.refuse_extend_completion,
 }
 
 ACTIONS = {**attaching.ACTIONS, **noting.ACTIONS}
@@ -43,6 +45,8 @@ _RULES = {
     "revert": "volume:revert_to_snapshot",
     "migrate": "volume_extension:volume_admin_actions:migrate_volume",
     "upload": "volume_extension:volume_actions:upload_image",
+    "reimage": "volume:reimage",
+    "extend_completion": "volume_extension:volume_admin_actions:extend_volume_completion",
     "force_delete": "volume_extension:volume_admin_actions:force_delete",
     "connect": "volume_extension:volume_actions:initialize_connection",
     "disconnect": "volume_extension:volume_actions:terminate_connection",
@@ -93,7 +97,7 @@ class Volume(MethodView):
         return {"volume": permitted("volume:get", volumes.get, volume_id)}
 
     @blueprint.takes(schemas.VolumeUpdateIn)
-    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    @blueprint.gives(200, schemas.ChangedEnvelope, 404)
     def put(self, body: dict[str, Any], volume_id: str) -> dict[str, object]:
         """Rename a volume, describe it anew, or replace its metadata."""
         authorize_on("volume:update", volumes.get, volume_id)

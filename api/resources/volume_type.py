@@ -37,7 +37,7 @@ class VolumeTypes(MethodView):
         return answers.page("volume_types", _page, query, links="volume_type_links")
 
     @blueprint.takes(schemas.VolumeTypeCreateIn)
-    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 409)
+    @blueprint.gives(200, schemas.VolumeTypeCreatedEnvelope, 403, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Create a volume type."""
         authorize("volume_extension:type_create")
@@ -49,7 +49,7 @@ class VolumeTypes(MethodView):
 class DefaultVolumeType(MethodView):
     """The one that is taken when none is named."""
 
-    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
+    @blueprint.gives(200, schemas.DefaultVolumeTypeEnvelope, 404)
     def get(self) -> dict[str, object]:
         """Show the default volume type."""
         authorize("volume_extension:type_get")
@@ -73,7 +73,7 @@ class VolumeType(MethodView):
         return {"volume_type": found}
 
     @blueprint.takes(schemas.VolumeTypeUpdateIn)
-    @blueprint.gives(200, schemas.VolumeTypeEnvelope, 403, 404, 409)
+    @blueprint.gives(200, schemas.VolumeTypeChangedEnvelope, 403, 404, 409)
     def put(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
         """Rename a volume type, describe it anew, or change who sees it."""
         authorize("volume_extension:type_update")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, ClassVar
 
-from marshmallow import Schema, fields, post_load, pre_load
+from marshmallow import Schema, fields, missing, post_load, pre_load
 from marshmallow.validate import OneOf
 
 from api.errors import MALFORMED
 from api.schemas.attachment import AttachmentActionsIn, Maybe, Nothing
-from api.schemas.fields import MAX_LONG_TEXT, Count, Flag, Pairs, Text
+from api.schemas.fields import MAX_LONG_TEXT, Count, Flag, Pairs, Text, Uuid
 from api.versions import reached
-from cgflow.errors import InvalidInput
+from cgflow.errors import InvalidInput, NotFound
 
 
 class ExtendIn(Schema):
@@ -63,7 +65,12 @@ class SkipIn(ReasonIn):
 
 
 class ActionIn(Schema):
-    """One action, of those that the subclass declares."""
+    """One action, of those that the subclass declares.
+
+    ``since`` says of actions from which microversion 3.N on they are known.
+    """
+
+    since: ClassVar[Mapping[str, int]] = {}
 
     @pre_load
     def count(self, data: Any, **_: Any) -> dict[str, Any]:
@@ -74,6 +81,8 @@ class ActionIn(Schema):
         (action,) = data
         if action not in known:
             raise InvalidInput(f"There is no such action: {action[:255]}. Known are: {', '.join(known)}.")
+        if not reached(self.since.get(action, 0)):
+            raise NotFound(f"The action {action} came with microversion 3.{self.since[action]}.")
         return data
 
 
@@ -82,6 +91,37 @@ class _Details(fields.Dict):
 
     def __init__(self, data_key: str) -> None:
         super().__init__(data_key=data_key, allow_none=True)
+
+
+class _Connection(_Details):
+    """What a client tells of itself, which has to be told of a volume even if it is nothing."""
+
+    def __init__(self, data_key: str, *, kinds: tuple[type, ...]) -> None:
+        super().__init__(data_key)
+        self._kinds = kinds
+
+    def _validated(self, value: Any) -> Any:
+        if not isinstance((value or {}).get("connector", ...), self._kinds):
+            raise InvalidInput(f"{MALFORMED} 'connector' is a required property.", "connector")
+        return value
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Read the details. Raises: InvalidInput, if the connector is missing."""
+        details = super().deserialize(value, *args, **kwargs)
+        return details if value is missing else self._validated(details)
+
+
+class ReimageIn(Schema):
+    """The image that a volume is to hold instead of what it holds."""
+
+    image_id = Uuid(required=True)
+    reimage_reserved = Flag()
+
+
+class ExtendCompletionIn(Schema):
+    """How a compute service fared with a volume that grows in its hands."""
+
+    error = fields.Raw(allow_none=True)
 
 
 class BootableIn(Schema):
@@ -169,14 +209,20 @@ class SnapshotActionIn(ActionIn):
 class VolumeActionIn(SnapshotActionIn, AttachmentActionsIn, NotesIn):
     """An action on a volume."""
 
+    since: ClassVar[Mapping[str, int]] = {"revert": 40, "os-reimage": 68}
+
     reset = fields.Nested(ResetIn, data_key="os-reset_status")
     update_status = None  # only of snapshots
 
     extend = fields.Nested(ExtendIn, data_key="os-extend")
     retype = fields.Nested(RetypeIn, data_key="os-retype")
     revert = fields.Nested(RevertIn)
+    connect = _Connection("os-initialize_connection", kinds=(dict, str))
+    disconnect = _Connection("os-terminate_connection", kinds=(dict, str, NoneType))
     migrate = _Details("os-migrate_volume")
     upload = _Details("os-volume_upload_image")
+    reimage = fields.Nested(ReimageIn, data_key="os-reimage")
+    extend_completion = fields.Nested(ExtendCompletionIn, data_key="os-extend_volume_completion")
 
 
 class ConnectionOut(Schema):

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, missing
-from marshmallow.validate import OneOf
+from marshmallow.validate import Length, OneOf
 
 from api import auth
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
-from api.schemas.fields import KeptObject, Moment, Read, Text, constant
+from api.schemas.fields import KeptObject, Read, Text, Uuid, constant
 from api.schemas.listing import ListIn
-from cgflow import records
+from cgflow import clock, records
 from cgflow.policies import attachment as policies
 
 _MODES = OneOf(("rw", "ro"), error="Must be rw or ro.")
@@ -36,8 +36,8 @@ class AttachmentIn(Taken):
     ignored = ("status",)
     later: ClassVar[Mapping[str, int]] = {"mode": 54}
 
-    volume_id = Text(min=1, required=True, data_key="volume_uuid")
-    instance_id = Text(allow_none=True, load_default=None, data_key="instance_uuid")
+    volume_id = Uuid(required=True, data_key="volume_uuid")
+    instance_id = Uuid(allow_none=True, load_default=None, data_key="instance_uuid")
     connector = Connector()
     mode = mode()
 
@@ -53,7 +53,7 @@ class AttachmentCreateIn(Envelope):
 class AttachmentPatch(Taken):
     """Who connects, and from where."""
 
-    connector = KeptObject(required=True)
+    connector = KeptObject(required=True, validate=Length(min=1))
 
 
 class AttachmentUpdateIn(Envelope):
@@ -94,10 +94,15 @@ class AttachmentRefOut(Schema):
 
 
 class AttachmentOut(AttachmentRefOut):
-    """An attachment in full. ``connection_info`` is empty until its client connects, and null to some."""
+    """An attachment in full. ``connection_info`` is empty until its client connects, and null to some.
 
-    attached_at = Moment(allow_none=True)
-    detached_at = constant(None, type="string", nullable=True)
+    Cinder has an empty text where a moment has not come.
+    """
+
+    attached_at = fields.Function(
+        lambda attachment: clock.iso(attachment.attached_at) or "", metadata={"type": "string"}
+    )
+    detached_at = constant("", type="string")
     mode = fields.String(data_key="attach_mode")
     connection_info = fields.Function(
         lambda attachment: _told(attachment), metadata={"type": "object", "nullable": True}
@@ -120,7 +125,7 @@ def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
             "server_id": attachment.instance_id,
             "host_name": attachment.host_name if hosts else None,
             "device": attachment.mountpoint,
-            "attached_at": Moment().serialize("attached_at", attachment),
+            "attached_at": clock.iso(attachment.attached_at),
         }
         for attachment in attachments
         if attachment.attached_at is not None
@@ -138,9 +143,9 @@ def _told(attachment: records.Attachment) -> dict[str, object] | None:
 class AttachIn(Schema):
     """Who uses a volume: a server, or a host."""
 
-    instance_id = Text(allow_none=True, load_default=None, data_key="instance_uuid")
-    host_name = Text(allow_none=True, load_default=None)
-    mountpoint = Text(allow_none=True, load_default=None)
+    instance_id = Uuid(load_default=None, data_key="instance_uuid")
+    host_name = Text(load_default=None)
+    mountpoint = Text(min=1, required=True)
     mode = mode()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -50,6 +51,19 @@ class Text(fields.String):
 
     def __init__(self, *, min: int = 0, max: int = MAX_TEXT, **kwargs: Any) -> None:
         super().__init__(validate=[Length(min=min, max=max), _without_nul], **kwargs)
+
+
+class Uuid(Text):
+    """The id of something that cgflow made: a UUID in any of its notations."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return str(uuid.UUID(text))
+        except ValueError:
+            raise ValidationError("Must be a UUID.") from None
 
 
 class Count(Read, fields.Integer):

@@ -45,6 +45,8 @@ class GroupSnapshotListIn(ListIn):
 class GroupSnapshotRefOut(RefOut):
     """A group snapshot in short."""
 
+    group_type_id = fields.String()
+
 
 class GroupSnapshotOut(ResourceOut):
     """A group snapshot in full. ``cgflow:evidence`` tells how the cut was made."""

@@ -11,6 +11,7 @@ from api import auth
 from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
+from cgflow.errors import InvalidInput
 from cgflow.policies.group_type import SPECS_SHOWN
 
 _SPEC_KEY = r"[\w.:\- ]+"
@@ -50,7 +51,12 @@ class GroupTypePatch(GroupTypeIn):
 
     @pre_load
     def drop_nulls(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Take a null name or visibility for one that is not given, as clients mean it."""
+        """Take a null name or visibility for one that is not given, as clients mean it.
+
+        Raises: InvalidInput, if nothing is given.
+        """
+        if not any(data.get(name) is not None for name in ("name", "description", "is_public")):
+            raise InvalidInput("Specify group type name, description or a combination thereof.", "name")
         return {key: value for key, value in data.items() if value is not None or key == "description"}
 
 

@@ -89,8 +89,9 @@ def links(noun: str) -> fields.Field[Any]:
     """Return a field that shows where a thing itself is to be found."""
 
     def shown(record: Any) -> list[dict[str, str]]:
-        href = current.href(f"/{noun}/{record.id}")
-        return [{"rel": "self", "href": href}, {"rel": "bookmark", "href": href}]
+        path = f"/{noun}/{record.id}"
+        bookmark = current.href(path, has_version=False)
+        return [{"rel": "self", "href": current.href(path)}, {"rel": "bookmark", "href": bookmark}]
 
     return fields.Function(shown, metadata={"type": "array", "items": _LINK})
 

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from typing import Any
+
+from marshmallow import fields, post_load
 
 from api.schemas.envelope import Envelope, counted, wrapped
-from api.schemas.fields import Flag, Moment, Pairs, Since, Text
+from api.schemas.fields import Flag, Moment, Pairs, Since, Uuid
 from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, ResourceOut
+from api.versions import reached
+from cgflow.errors import InvalidInput, NotFound
 
 
 class SnapshotIn(OlderNames, NamedIn):
-    """A new snapshot of one volume. ``force``: also while the volume is in use."""
+    """A new snapshot of one volume. ``force``: also while the volume is in use.
 
-    volume_id = Text(required=True)
-    force = Flag(load_default=False)
+    From 3.66 on that needs no force; true is ignored then, and false is refused.
+    """
+
+    volume_id = Uuid(required=True, allow_none=True)
+    force = Flag()
     metadata = Pairs()
+
+    @post_load
+    def force_from_its_microversion(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the request with what its microversion means by force. Raises: InvalidInput, NotFound."""
+        if data["volume_id"] is None:
+            raise NotFound("Volume None could not be found.")
+        if not reached(66):
+            return {"force": False} | data
+        if not data.get("force", True):
+            raise InvalidInput("The 'force' flag is no longer used; only true is accepted.", "force")
+        return data | {"force": True}
 
 
 class SnapshotCreateIn(Envelope):
@@ -37,19 +55,23 @@ class SnapshotRefOut(RefOut):
     metadata = fields.Dict(keys=fields.String(), values=fields.String())
 
 
-class SnapshotOut(SnapshotRefOut, ResourceOut):
-    """A snapshot in full. ``group_snapshot_id`` is the cgsnapshot's id, in later words."""
+class SnapshotCreatedOut(SnapshotRefOut):
+    """A snapshot as the answer to its creation shows it."""
 
-    cgsnapshot_id = fields.String(allow_none=True)
-    group_snapshot_id = fields.String(attribute="cgsnapshot_id", dump_only=True, allow_none=True)
-    project_id = fields.String(data_key="os-extended-snapshot-attributes:project_id")
-    progress = fields.String(data_key="os-extended-snapshot-attributes:progress")
+    group_snapshot_id = Since(14, fields.String(attribute="cgsnapshot_id", allow_none=True))
     user_id = Since(41, fields.String())
     consumes_quota = Since(65, fields.Boolean())
 
 
-class SnapshotCreatedOut(SnapshotRefOut):
-    """A snapshot as the answer to its creation shows it."""
+class SnapshotChangedOut(SnapshotCreatedOut, ResourceOut):
+    """A snapshot as the answer to a change shows it."""
+
+
+class SnapshotOut(SnapshotChangedOut):
+    """A snapshot in full."""
+
+    project_id = fields.String(data_key="os-extended-snapshot-attributes:project_id")
+    progress = fields.String(data_key="os-extended-snapshot-attributes:progress")
 
 
 class SnapshotUpdateIn(Envelope):
@@ -61,6 +83,7 @@ class SnapshotUpdateIn(Envelope):
 
 
 CreatedEnvelope = wrapped("snapshot", SnapshotCreatedOut)
+ChangedEnvelope = wrapped("snapshot", SnapshotChangedOut)
 RefPage = counted("snapshots", SnapshotRefOut)
 ShowEnvelope = wrapped("snapshot", SnapshotOut)
 ShowPage = counted("snapshots", SnapshotOut)

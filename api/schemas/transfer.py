@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Flag, Moment, Since, Text, constant
+from api.schemas.fields import Flag, Moment, Since, Text, Uuid, constant
 from api.schemas.listing import ListIn
 from api.schemas.resource import links
 
@@ -13,7 +13,7 @@ from api.schemas.resource import links
 class TransferIn(Schema):
     """A volume that is offered. ``no_snapshots``: only if it has none."""
 
-    volume_id = Text(min=1, required=True)
+    volume_id = Uuid(required=True)
     name = Text(allow_none=True, load_default=None)
     no_snapshots = Flag(load_default=False)
 
@@ -57,7 +57,7 @@ class TransferRefOut(Schema):
     id = fields.String()
     volume_id = fields.String()
     name = fields.String(allow_none=True)
-    links = links("volume-transfers")
+    links = links("os-volume-transfer")
 
 
 class TransferOut(TransferRefOut):

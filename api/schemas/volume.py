@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, NoReturn
 
 from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, pre_load
 
 from api import auth
 from api.schemas.attachment import of_volume
 from api.schemas.envelope import Envelope, counted, wrapped
-from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, constant
+from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, Uuid, constant
 from api.schemas.pool import pool_name
 from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, ResourceOut, links
 from api.versions import reached
 from cgflow import records
-from cgflow.errors import InvalidInput
+from cgflow.errors import InvalidInput, NotFound
 from cgflow.policies import volume as policies
+
+_NEVER_BELIEVED = ("user_id", "project_id", "status", "attach_status", "source_replica")
+
+
+class NoBackup(Uuid):
+    """The id of a backup to restore into a new volume. There is no backup service, so none is found."""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotFound(f"Backup {super()._deserialize(*args, **kwargs)} could not be found.")
 
 
 class VolumeIn(OlderNames, NamedIn):
@@ -34,27 +44,28 @@ class VolumeIn(OlderNames, NamedIn):
         "source_replica",
     )
 
-    later: ClassVar[Mapping[str, int]] = {"group_id": 13}
-
     size = Count(min=1, allow_none=True, load_default=None)
     volume_type = Text(allow_none=True, load_default=None)
-    consistencygroup_id = Text(allow_none=True, load_default=None)
+    consistencygroup_id = Uuid(allow_none=True, load_default=None)
     availability_zone = Text(allow_none=True, load_default=None)
     metadata = Pairs()
     attach_status = Ignored()
-    backup_id = NotOffered()
+    backup_id = NoBackup(load_only=True, allow_none=True)
     imageRef = NotOffered()  # noqa: N815 - the wire's word
     multiattach = NotOffered()
-    snapshot_id = Text(allow_none=True, load_default=None)
+    snapshot_id = Uuid(allow_none=True, load_default=None)
     source_replica = NotOffered()
-    source_volid = Text(allow_none=True, load_default=None)
+    source_volid = Uuid(allow_none=True, load_default=None)
     group_id = Text(allow_none=True, load_default=None)
 
     @pre_load
     def refuse_what_is_not_said(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
         """Refuse, from 3.53 on, what clients used to send along and nobody believed."""
-        said = [name for name in ("user_id", "project_id", "status", "attach_status") if name in data]
-        if said and reached(53):
+        if not reached(53):
+            # What nobody knows was taken without a word until then.
+            return {name: value for name, value in data.items() if name in self.fields}
+        said = [name for name in _NEVER_BELIEVED if name in data]
+        if said:
             raise InvalidInput(f"Invalid input for field '{said[0]}': Unknown field.", said[0])
         return data
 
@@ -89,10 +100,19 @@ class VolumePatch(NamedPatch):
 
     metadata = Pairs(load_default=missing)
 
+    @post_load
+    def take_older_names(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Return what is to be changed; below 3.53 that may be nothing."""
+        return super().take_older_names(data, **kwargs) if data or reached(53) else data
+
     @pre_load
-    def leave_alone(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Take null for what clients mean by it: nothing is said of the metadata."""
-        return {name: value for name, value in data.items() if name != "metadata" or value is not None}
+    def refuse_null(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        """Refuse metadata of null, which is neither none nor what is there."""
+        if data.get("metadata", ...) is None:
+            raise InvalidInput(
+                "Invalid input for field 'metadata': None is not of type 'object'.", "metadata"
+            )
+        return data
 
 
 class VolumeUpdateIn(Envelope):
@@ -125,6 +145,9 @@ class VolumeRefOut(RefOut):
     """A volume in short."""
 
     links = links("volumes")
+
+
+_NULLABLE = {"type": "string", "nullable": True}
 
 
 class VolumeOut(ResourceOut):
@@ -165,7 +188,7 @@ class VolumeOut(ResourceOut):
     snapshot_id = fields.String(allow_none=True)
     source_volid = fields.String(allow_none=True)
     provider_id = Since(21, constant(None, type="string", nullable=True))
-    service_uuid = Since(48, constant(None, type="string", nullable=True))
+    service_uuid = Since(48, fields.Function(lambda volume: _service_uuid(volume.host), metadata=_NULLABLE))
     shared_targets = Since(48, constant(False, type="boolean"))
     cluster_name = Since(61, constant(None, type="string", nullable=True))
     volume_type_id = Since(63, fields.String(allow_none=True))
@@ -179,21 +202,34 @@ class VolumeOut(ResourceOut):
         return {name: value for name, value in data.items() if auth.shows(_RULES.get(name))}
 
 
-class VolumeCreatedOut(VolumeOut):
-    """A volume as the answer to its creation shows it, which is less than it will show later."""
+class VolumeChangedOut(VolumeOut):
+    """A volume as the answer to a change shows it, which is less than it shows when it is read."""
 
     class Meta:  # noqa: D106
-        exclude = ("project_id", "host", "migstat", "name_id", "reason", "flow_id")
+        exclude: tuple[str, ...] = ("project_id", "host", "migstat", "name_id", "image_metadata")
+
+
+class VolumeCreatedOut(VolumeChangedOut):
+    """A volume as the answer to its creation shows it. It has no history yet."""
+
+    class Meta:  # noqa: D106
+        exclude = (*VolumeChangedOut.Meta.exclude, "reason", "flow_id")
 
 
 _RULES = {
     "os-vol-host-attr:host": policies.HOST,
     "cluster_name": policies.HOST,
     "provider_id": policies.HOST,
+    "migration_status": policies.MIGRATION,
     "os-vol-mig-status-attr:migstat": policies.MIGRATION,
     "os-vol-mig-status-attr:name_id": policies.MIGRATION,
     "os-vol-tenant-attr:tenant_id": policies.TENANT,
 }
+
+
+def _service_uuid(host: str | None) -> str | None:
+    """Return an id of the backend that is the same in all its volumes: clients take turns on it by that."""
+    return None if host is None else str(uuid.uuid5(uuid.NAMESPACE_URL, f"cgflow:{host}"))
 
 
 def _metadata(volume: records.Volume) -> dict[str, str]:
@@ -204,5 +240,6 @@ def _metadata(volume: records.Volume) -> dict[str, str]:
 
 RefPage = counted("volumes", VolumeRefOut)
 CreatedEnvelope = wrapped("volume", VolumeCreatedOut)
+ChangedEnvelope = wrapped("volume", VolumeChangedOut)
 ShowEnvelope = wrapped("volume", VolumeOut)
 ShowPage = counted("volumes", VolumeOut)

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import auth, current
-from api.schemas.envelope import Envelope, Link, Taken
+from api.schemas.envelope import Envelope, Link, Taken, wrapped
 from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.listing import ListIn
 from api.schemas.metadata import MetadataFilter
@@ -61,6 +61,10 @@ class VolumeTypePatch(VolumeTypeIn):
         A name that is null is one that is not to be changed: the ``cinder`` command always sends one.
         """
         named = {("is_public" if name == _PUBLIC else name): value for name, value in data.items()}
+        if not any(named.get(name) is not None for name in ("name", "description", "is_public")):
+            raise InvalidInput(
+                "Specify volume type name, description, is_public or a combination thereof.", "name"
+            )
         return {name: value for name, value in named.items() if name != "name" or value is not None}
 
 
@@ -142,10 +146,31 @@ class VolumeTypeOut(Schema):
         return data if auth.shows(SPECS_SHOWN) else data | {"extra_specs": {}}
 
 
-class VolumeTypeEnvelope(Schema):
-    """One volume type."""
+class VolumeTypeCreatedOut(VolumeTypeOut):
+    """A volume type as the answer to its creation shows it."""
 
-    volume_type = fields.Nested(VolumeTypeOut)
+    class Meta:  # noqa: D106
+        exclude: tuple[str, ...] = ("qos_specs_id",)
+
+
+class VolumeTypeChangedOut(VolumeTypeOut):
+    """A volume type as the answer to a change shows it."""
+
+    class Meta:  # noqa: D106
+        exclude = (*VolumeTypeCreatedOut.Meta.exclude, "access_is_public")
+
+
+class DefaultVolumeTypeOut(VolumeTypeOut):
+    """The default volume type, as its own address shows it."""
+
+    class Meta:  # noqa: D106
+        exclude: tuple[str, ...] = ("access_is_public",)
+
+
+DefaultVolumeTypeEnvelope = wrapped("volume_type", DefaultVolumeTypeOut)
+VolumeTypeEnvelope = wrapped("volume_type", VolumeTypeOut)
+VolumeTypeCreatedEnvelope = wrapped("volume_type", VolumeTypeCreatedOut)
+VolumeTypeChangedEnvelope = wrapped("volume_type", VolumeTypeChangedOut)
 
 
 class VolumeTypePage(Schema):

@@ -90,6 +90,18 @@ RULES = [
         "Set the status of a volume by hand (os-reset_status).",
         _ACTION,
     ),
+    guard(
+        "volume_extension:volume_admin_actions:extend_volume_completion",
+        ADMIN,
+        "Complete the extension of a volume in use, which is refused in words (os-extend_volume_completion).",
+        _ACTION,
+    ),
+    guard(
+        "volume:reimage",
+        OWNER,
+        "Have an image written into a volume, which is refused in words (os-reimage).",
+        _ACTION,
+    ),
     guard(HOST, ADMIN, "See which backend holds a volume (os-vol-host-attr).", *_SHOWN),
     guard(MIGRATION, ADMIN, "See whether a volume migrates (os-vol-mig-status-attr).", *_SHOWN),
     guard(TENANT, READER, "See to which project a volume belongs (os-vol-tenant-attr).", *_SHOWN),

@@ -11,7 +11,6 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection
-from cgflow.errors import InvalidState
 from cgflow.status import AttachmentStatus, Status
 from flows.acceptance import Desk, mint
 from flows.attachment import rules
@@ -71,15 +70,12 @@ def connect(
 
 
 def complete(desk: Desk, context: RequestContext, attachment_id: str) -> None:
-    """Note that a server uses the volume now. Raises: NotFound, Busy, InvalidState."""
+    """Note that a server uses the volume now, from whatever stage on. Raises: NotFound, Busy."""
     with desk.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
         rules.held(session, context, attachment.volume_id)
-        if attachment.status is not AttachmentStatus.ATTACHING:
-            raise InvalidState(
-                f"Invalid attachment: Attachment {attachment.id} must be attaching to be completed, "
-                f"but it is {attachment.status}. Update it with a connector first."
-            )
+        if attachment.status is AttachmentStatus.ATTACHED:
+            return
         attachments.change(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
         settle(session, attachment.volume_id)
 
@@ -106,7 +102,8 @@ def _connected(connector: Connector, connection: Connection) -> dict[str, object
     return {
         "connector": connector,
         "host_name": _text(connector.get("host")),
-        "mountpoint": _text(connector.get("mountpoint")),
+        # Clients of Cinder read this where a connector names no place.
+        "mountpoint": _text(connector.get("mountpoint")) or "na",
         "connection_info": asdict(connection),
     }
 

@@ -141,6 +141,26 @@ def refuse_upload(desk: Desk, context: RequestContext, volume_id: str) -> NoRetu
     )
 
 
+def refuse_image(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to write an image into a volume. Raises: NotFound, InvalidState."""
+    with desk.database.read() as session:
+        volume.get(session, volume_id, context.scope)
+    raise InvalidState(
+        "Invalid volume: No image service is known, so no image is written into a volume; write it to its "
+        "address (os-initialize_connection)."
+    )
+
+
+def refuse_extend_completion(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to complete an extension: none waits for that. Raises: NotFound, InvalidState."""
+    with desk.database.read() as session:
+        found = volume.get(session, volume_id, context.scope)
+    raise InvalidState(
+        f"Invalid volume: Volume {found.id} is {found.status}; "
+        "no extension of it waits for a compute service."
+    )
+
+
 def _check_copy(session: Session, found: records.Volume, copy: records.Snapshot) -> None:
     if copy.volume_id != found.id:
         raise InvalidInput(

@@ -53,19 +53,32 @@ def test_a_reservation_is_taken_back(caller: Caller) -> None:
 def test_who_comes_second_is_refused(caller: Caller) -> None:
     volume_id = caller.volume()
     acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER, "mountpoint": "/dev/vdb"})
-    for action, details in (("os-reserve", None), ("os-attach", {"instance_uuid": str(uuid.uuid4())})):
+    for action, details in (
+        ("os-reserve", None),
+        ("os-attach", {"mountpoint": "/dev/vdb", "instance_uuid": str(uuid.uuid4())}),
+    ):
         message = refused(act(caller, volume_id, action, details), 400, "badRequest")
         assert message.endswith("status must be available to reserve, but the status is in-use.")
     assert len(shown(caller, volume_id)["attachments"]) == 1
     # The same user once more changes nothing.
-    acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER})
-    acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER, "host_name": "other"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "instance_uuid": SERVER})
+    acted(
+        caller,
+        volume_id,
+        "os-attach",
+        {"mountpoint": "/dev/vdb", "instance_uuid": SERVER, "host_name": "other"},
+    )
 
 
 def test_a_server_that_moves_is_attached_twice_for_a_while(caller: Caller) -> None:
     volume_id = caller.volume()
     for host in ("old", "new"):
-        acted(caller, volume_id, "os-attach", {"instance_uuid": SERVER, "host_name": host})
+        acted(
+            caller,
+            volume_id,
+            "os-attach",
+            {"mountpoint": "/dev/vdb", "instance_uuid": SERVER, "host_name": host},
+        )
     old, new = (one["attachment_id"] for one in shown(caller, volume_id)["attachments"])
     assert "More than one attachment" in refused(act(caller, volume_id, "os-detach"), 400, "badRequest")
     volume = acted(caller, volume_id, "os-detach", {"attachment_id": old})
@@ -77,14 +90,14 @@ def test_what_is_not_attached_cannot_be_detached(caller: Caller) -> None:
     volume_id = caller.volume()
     for action in ("os-begin_detaching", "os-detach"):
         assert "Unable to detach volume" in refused(act(caller, volume_id, action), 400, "badRequest")
-    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     missing(act(caller, volume_id, "os-detach", {"attachment_id": str(uuid.uuid4())}))
     assert shown(caller, volume_id)["status"] == "in-use"
 
 
 def test_an_administrator_detaches_by_force(caller: Caller, member: Caller) -> None:
     volume_id = caller.volume()
-    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     attachment_id = shown(caller, volume_id)["attachments"][0]["attachment_id"]
     details = {"attachment_id": attachment_id, "connector": None}
     assert refused(act(member, volume_id, "os-force_detach", details), 403, "forbidden").startswith(
@@ -117,7 +130,7 @@ def test_targets_that_are_none(caller: Caller, details: object) -> None:
 
 def test_what_is_attached_stays_as_it_is(caller: Caller) -> None:
     volume_id = caller.volume()
-    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     for answer in (
         caller.delete(f"/volumes/{volume_id}"),
         act(caller, volume_id, "os-extend", {"new_size": 2}),
@@ -133,7 +146,7 @@ def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faul
     assert faults.await_fired(1, 20)
     for action, details in (
         ("os-reserve", None),
-        ("os-attach", {"host_name": "h"}),
+        ("os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}),
         ("os-force_detach", None),
     ):
         assert flow_id in refused(act(caller, volume_id, action, details), 409, "conflictingRequest")
@@ -148,7 +161,7 @@ def test_a_volume_in_use_that_does_not_grow_stays_in_use(
 ) -> None:
     """As where a client is connected and the backend cannot resize under it."""
     volume_id = caller.volume()
-    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     faults.order(Fault("extend_volume", kind, times=times))
     flow = caller.flow(act(caller.at(42), volume_id, "os-extend", {"new_size": 2}))
     assert flow["state"] == "reverted"
@@ -162,7 +175,7 @@ def test_another_projects_volume_is_not_found(caller: Caller, stranger: Caller) 
     volume_id = caller.volume()
     for action in ("os-reserve", "os-unreserve", "os-detach", "os-begin_detaching", "os-roll_detaching"):
         missing(act(stranger, volume_id, action))
-    missing(act(stranger, volume_id, "os-attach", {"host_name": "h"}))
+    missing(act(stranger, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}))
 
 
 def test_an_attached_member_blocks_the_end_of_its_group_and_not_a_cgsnapshot(caller: Caller) -> None:

@@ -190,7 +190,9 @@ def test_a_snapshot_can_be_read_by_itself_and_not_deleted(caller: Caller, group:
         assert answer.status_code == 200
         assert answer.json["connection_info"]["data"]["read_only"] is True
     for _ in range(2):
-        answer = caller.post(f"/snapshots/{snapshot_id}/action", {"os-terminate_connection": None})
+        answer = caller.post(
+            f"/snapshots/{snapshot_id}/action", {"os-terminate_connection": {"connector": {}}}
+        )
         assert (answer.status_code, answer.data) == (202, b"")
     message = refused(caller.delete(f"/snapshots/{snapshot_id}"), 400, "badRequest")
     assert message == (
@@ -205,7 +207,7 @@ def test_unknown_snapshots(caller: Caller) -> None:
     for answer in (
         caller.get(f"/snapshots/{unknown}"),
         caller.delete(f"/snapshots/{unknown}"),
-        caller.post(f"/snapshots/{unknown}/action", {"os-initialize_connection": {}}),
-        caller.post(f"/snapshots/{unknown}/action", {"os-terminate_connection": {}}),
+        caller.post(f"/snapshots/{unknown}/action", {"os-initialize_connection": {"connector": {}}}),
+        caller.post(f"/snapshots/{unknown}/action", {"os-terminate_connection": {"connector": {}}}),
     ):
         assert missing(answer) == f"Snapshot {unknown} could not be found."

@@ -95,7 +95,7 @@ def test_a_volume_is_extended_and_deleted_by_who_knows_it(caller: Caller, volume
     first = tag(caller, path)
     caller.done(caller.post(f"{path}/action", {"os-extend": {"new_size": 2}}, **match(first)))
     stale(caller.post(f"{path}/action", {"os-extend": {"new_size": 3}}, **match(first)))
-    stale(caller.post(f"{path}/action", {"os-initialize_connection": {}}, **match(first)))
+    stale(caller.post(f"{path}/action", {"os-initialize_connection": {"connector": {}}}, **match(first)))
     stale(caller.delete(path, **match(first)))
     assert caller.get(path).json["volume"]["size"] == 2
     caller.done(caller.delete(path, **match(f'"other", {tag(caller, path)}')))

@@ -201,7 +201,7 @@ def test_keys_that_have_run_out_are_forgotten(
 
 def test_what_changes_nothing_keeps_no_answer(caller: Caller) -> None:
     volume_id = caller.volume()
-    connect = {"os-initialize_connection": {}}
+    connect = {"os-initialize_connection": {"connector": {}}}
     for _ in range(2):
         answer = caller.post(f"/volumes/{volume_id}/action", connect, **keyed())
         assert answer.status_code == 200

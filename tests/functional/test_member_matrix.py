@@ -54,7 +54,7 @@ class Scene:
 ASK: dict[str, Callable[[Scene], TestResponse]] = {
     "show": lambda s: s.caller.get(f"/volumes/{s.member}"),
     "attach": lambda s: s.act(**{"os-reserve": {}}),
-    "connect": lambda s: s.act(**{"os-initialize_connection": {}}),
+    "connect": lambda s: s.act(**{"os-initialize_connection": {"connector": {}}}),
     "extend": lambda s: s.act(**{"os-extend": {"new_size": 2}}),
     "snapshot alone": lambda s: s.caller.post("/snapshots", {"snapshot": {"volume_id": s.member}}),
     "volume from it": lambda s: s.caller.post("/volumes", {"volume": {"size": 1, "source_volid": s.member}}),

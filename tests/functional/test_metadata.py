@@ -165,9 +165,11 @@ def test_read_only(caller: Caller) -> None:
         "readonly": "True"
     }
     assert mode() == "ro"
-    message = refused(act(caller, volume_id, "os-attach", {"host_name": "h"}), 400, "badRequest")
+    message = refused(
+        act(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}), 400, "badRequest"
+    )
     assert message == f"Invalid volume: Invalid attaching mode 'rw' for volume {volume_id}: it is read-only."
-    acted(caller, volume_id, "os-attach", {"host_name": "h", "mode": "ro"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h", "mode": "ro"})
     message = refused(
         act(caller, volume_id, "os-update_readonly_flag", {"readonly": False}), 400, "badRequest"
     )

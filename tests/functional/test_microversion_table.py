@@ -9,11 +9,11 @@ import pytest
 from flask import Flask
 
 from api.versions import MAXIMUM
-from tests.functional.microversions import to_26, to_45, to_65
+from tests.functional.microversions import to_26, to_45, to_65, to_71
 from tests.functional.microversions.scene import CHECKS, Scene
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
-ASKED = (to_26, to_45, to_65)
+ASKED = (to_26, to_45, to_65, to_71)
 
 
 @pytest.fixture(scope="module")

@@ -182,7 +182,10 @@ def test_answers_are_as_it_says(caller: Caller, document: dict[str, Any]) -> Non
     taken = judge.check(caller, "POST", "/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
     cgsnapshot_id, flow_id = caller.done(taken), taken.headers["X-Cgflow-Flow-Id"]
     snapshot_id = caller.get("/snapshots").json["snapshots"][0]["id"]
-    connect, disconnect = {"os-initialize_connection": {}}, {"os-terminate_connection": {}}
+    connect, disconnect = (
+        {"os-initialize_connection": {"connector": {}}},
+        {"os-terminate_connection": {"connector": {}}},
+    )
     for noun, found in (
         ("consistencygroups", group_id),
         ("cgsnapshots", cgsnapshot_id),

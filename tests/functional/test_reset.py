@@ -91,7 +91,7 @@ def test_it_does_not_contradict_the_attachments(caller: Caller) -> None:
     volume_id = caller.volume()
     for details in ({"status": "in-use"}, {"attach_status": "attached"}):
         refused(act(caller, volume_id, "os-reset_status", details), 400, "badRequest")
-    acted(caller, volume_id, "os-attach", {"host_name": "h"})
+    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     message = refused(act(caller, volume_id, "os-reset_status", {"status": "available"}), 400, "badRequest")
     assert "has attachments" in message
     volume = acted(caller, volume_id, "os-reset_status", {"status": "error"})

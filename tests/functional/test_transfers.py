@@ -198,7 +198,7 @@ def test_a_member_of_a_group_is_not_transferred(modern: Caller) -> None:
 
 def test_only_what_is_at_rest_is_offered_and_it_rests_until_then(modern: Caller) -> None:
     volume_id = modern.volume()
-    acted(modern, volume_id, "os-attach", {"host_name": "h"})
+    acted(modern, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
     assert "must be available" in refused(answer, 400, "badRequest")
     acted(modern, volume_id, "os-detach")
@@ -207,7 +207,7 @@ def test_only_what_is_at_rest_is_offered_and_it_rests_until_then(modern: Caller)
         modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}}),
         modern.delete(f"/volumes/{volume_id}"),
         act(modern, volume_id, "os-extend", {"new_size": 2}),
-        act(modern, volume_id, "os-attach", {"host_name": "h"}),
+        act(modern, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}),
     ):
         refused(answer, 400, "badRequest")
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.functional.caller import Caller, missing, refused
 
-NEWEST = "3.65"
+NEWEST = "3.71"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_version_that_is_offered_is_repeated(caller: Caller, asked: str | None
     assert "OpenStack-API-Version" in answer.headers["Vary"]
 
 
-@pytest.mark.parametrize("asked", ["3.99", "2.0", "3.66"])
+@pytest.mark.parametrize("asked", ["3.99", "2.0", "3.72"])
 def test_a_version_out_of_range_is_not_acceptable(caller: Caller, asked: str) -> None:
     answer = caller.get("/volumes", headers={"OpenStack-API-Version": f"volume {asked}"})
     assert refused(answer, 406, "computeFault") == (
@@ -106,6 +106,17 @@ def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(caller: C
     answer = caller.call("PATCH", "/volumes")
     refused(answer, 405, "badMethod")
     assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/nowhere"), ("PATCH", "/volumes"), ("POST", "/volumes/x"), ("GET", "/a/b/c")],
+)
+def test_what_no_route_serves_is_answered_as_cinder_does(caller: Caller, method: str, path: str) -> None:
+    answer = caller.plain().call(method, path)
+    assert (answer.status_code, answer.json["code"]) == (404, "404 Not Found")
+    assert sorted(answer.json) == ["code", "message", "title"]
+    assert "OpenStack-API-Version" not in answer.headers
 
 
 def test_only_json_is_spoken(caller: Caller) -> None:

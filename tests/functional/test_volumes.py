@@ -169,7 +169,7 @@ def test_connections(caller: Caller) -> None:
         answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": connector})
         info = answer.json["connection_info"]
         assert (info["driver_volume_type"], info["data"]["volume"]) == ("memory", volume_id)
-    answer = caller.post(f"/volumes/{volume_id}/action", {"os-terminate_connection": {}})
+    answer = caller.post(f"/volumes/{volume_id}/action", {"os-terminate_connection": {"connector": {}}})
     assert (answer.status_code, answer.data) == (202, b"")
 
 
@@ -186,7 +186,7 @@ def test_a_backend_that_refuses_a_connection(
 ) -> None:
     volume_id = caller.volume()
     faults.order(Fault("connection", kind))  # type: ignore[arg-type]
-    answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": {}})
+    answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": {"connector": {}}})
     refused(answer, status, key)
     assert ("Retry-After" in answer.headers) == (status in (409, 503))
 
@@ -199,7 +199,7 @@ def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, fault
     assert volume["status"] == "error"
     assert volume["cgflow:reason"]
     path = f"/volumes/{volume['id']}"
-    refused(caller.post(f"{path}/action", {"os-initialize_connection": {}}), 400, "badRequest")
+    refused(caller.post(f"{path}/action", {"os-initialize_connection": {"connector": {}}}), 400, "badRequest")
     refused(caller.post(f"{path}/action", {"os-extend": {"new_size": 2}}), 400, "badRequest")
     caller.done(caller.delete(path))
 
@@ -217,8 +217,8 @@ def test_unknown_ones(caller: Caller) -> None:
         caller.get(f"/volumes/{unknown}"),
         caller.delete(f"/volumes/{unknown}"),
         caller.post(f"/volumes/{unknown}/action", {"os-extend": {"new_size": 9}}),
-        caller.post(f"/volumes/{unknown}/action", {"os-initialize_connection": {}}),
-        caller.post(f"/volumes/{unknown}/action", {"os-terminate_connection": {}}),
+        caller.post(f"/volumes/{unknown}/action", {"os-initialize_connection": {"connector": {}}}),
+        caller.post(f"/volumes/{unknown}/action", {"os-terminate_connection": {"connector": {}}}),
     ):
         assert missing(answer) == f"Volume {unknown} could not be found."
 

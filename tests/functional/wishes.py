@@ -86,19 +86,21 @@ BODIES: dict[str, Any] = {
     "volume:retype": {"os-retype": {"new_type": "{type_name}"}},
     "volume:revert_to_snapshot": {"revert": {"snapshot_id": "{snapshot_id}"}},
     "volume_extension:volume_admin_actions:migrate_volume": {"os-migrate_volume": {"host": "there"}},
+    "volume_extension:volume_admin_actions:extend_volume_completion": {"os-extend_volume_completion": {}},
+    "volume:reimage": {"os-reimage": {"image_id": "{volume_id}"}},
     "volume_extension:volume_actions:upload_image": {"os-volume_upload_image": {"image_name": "i"}},
     "volume_extension:volume_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:snapshot_admin_actions:force_delete": {"os-force_delete": {}},
     "volume_extension:snapshot_actions:update_snapshot_status": {
         "os-update_snapshot_status": {"status": "available"}
     },
-    "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {}},
-    "volume_extension:volume_actions:terminate_connection": {"os-terminate_connection": {}},
+    "volume_extension:volume_actions:initialize_connection": {"os-initialize_connection": {"connector": {}}},
+    "volume_extension:volume_actions:terminate_connection": {"os-terminate_connection": {"connector": {}}},
     **{
         f"volume_extension:volume_actions:{action}": {f"os-{action}": None}
         for action in ("reserve", "unreserve", "detach", "begin_detaching", "roll_detaching")
     },
-    "volume_extension:volume_actions:attach": {"os-attach": {"host_name": "h"}},
+    "volume_extension:volume_actions:attach": {"os-attach": {"mountpoint": "/dev/vdb", "host_name": "h"}},
     "volume_extension:volume_actions:set_bootable": {"os-set_bootable": {"bootable": True}},
     "volume_extension:volume_actions:update_readonly_flag": {"os-update_readonly_flag": {"readonly": True}},
     "volume_extension:volume_image_metadata:set": {"os-set_image_metadata": {"metadata": {"k": "v"}}},
@@ -111,8 +113,10 @@ BODIES: dict[str, Any] = {
     "volume_extension:volume_type_access:removeProjectAccess": {
         "removeProjectAccess": {"project": "another"}
     },
-    "volume_extension:snapshot_actions:initialize_connection": {"os-initialize_connection": {}},
-    "volume_extension:snapshot_actions:terminate_connection": {"os-terminate_connection": {}},
+    "volume_extension:snapshot_actions:initialize_connection": {
+        "os-initialize_connection": {"connector": {}}
+    },
+    "volume_extension:snapshot_actions:terminate_connection": {"os-terminate_connection": {"connector": {}}},
     "cgflow:host_file": {"os-initialize_connection": {"connector": {"cgflow:file": True}}},
     "flow:retry": {"retry": {}},
     "flow:skip": {"skip": {"task": "driver.cut", "reason": "x"}},

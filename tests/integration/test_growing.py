@@ -86,7 +86,7 @@ def state(project: Project, volume_id: str) -> tuple[str, int]:
 
 def test_a_volume_in_use_grows_when_its_client_lets_go_and_nothing_is_lost(shared: Project) -> None:
     volume_id = shared.made(shared.ask_volume())
-    act(shared, volume_id, "os-attach", {"host_name": "h"})
+    act(shared, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     uri = shared.address(volume_id)
     with writing(uri) as writer:
         writer.get_on()
