@@ -119,7 +119,8 @@ class Volume(Resource):
 
     ``snapshot_id`` or ``source_volid`` names what it was made from, which may be gone since.
     ``readonly`` is None until somebody has said whether it is. ``is_multiattach``: its type
-    asks for that, and the backend lets several users have it at a time.
+    asks for that, and the backend lets several users have it at a time. ``is_in_generic_group``:
+    the group is of a group type, and was not made as a consistency group.
     """
 
     size: int
@@ -136,6 +137,7 @@ class Volume(Resource):
     image_metadata: dict[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     is_multiattach: bool = False
+    is_in_generic_group: bool = False
 
     def spec(self) -> VolumeSpec:
         """Return the volume as a driver sees it."""

@@ -37,7 +37,7 @@ class GroupSnapshots(MethodView):
         return answers.page("group_snapshots", group_snapshots.page, query)
 
     @blueprint.takes(schemas.GroupSnapshotCreateIn)
-    @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
+    @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Take a group snapshot: every member of a group at one instant."""
         permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])

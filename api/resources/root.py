@@ -28,10 +28,12 @@ def register(app: Flask, desk: Desk) -> None:
 
 def _choices() -> ResponseReturnValue:
     """Answer 300, as there could be several versions to choose from."""
+    versions.negotiate()
     return jsonify(versions.document()), 300
 
 
 def _versions() -> ResponseReturnValue:
+    versions.negotiate()
     return jsonify(versions.document())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, missing
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import OneOf
 
 from api import auth
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
@@ -53,7 +53,7 @@ class AttachmentCreateIn(Envelope):
 class AttachmentPatch(Taken):
     """Who connects, and from where."""
 
-    connector = KeptObject(required=True, validate=Length(min=1))
+    connector = KeptObject(min=1, required=True)
 
 
 class AttachmentUpdateIn(Envelope):

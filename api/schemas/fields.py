@@ -202,8 +202,8 @@ class Pairs(_NullIsEmpty):
 class KeptObject(fields.Dict):
     """An object that is kept as a client gave it: small, and nothing in it that a database refuses."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(keys=fields.String(), validate=_check_kept, **kwargs)
+    def __init__(self, *, min: int = 0, **kwargs: Any) -> None:
+        super().__init__(keys=fields.String(), validate=[Length(min=min), _check_kept], **kwargs)
 
 
 class Moment(fields.Field[datetime]):

@@ -11,7 +11,7 @@ from api.schemas.action import ActionIn
 from api.schemas.attachment import Nothing
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
-from api.schemas.fields import Flag, Names, Since, Text
+from api.schemas.fields import Flag, Names, Since, Text, constant
 from api.schemas.listing import ListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from cgflow.errors import InvalidInput
@@ -141,6 +141,7 @@ class GroupOut(ResourceOut):
     volume_type_ids = fields.List(fields.String(), data_key="volume_types")
     cgsnapshot_id = Since(14, fields.String(data_key="group_snapshot_id", allow_none=True))
     source_cgid = Since(14, fields.String(data_key="source_group_id", allow_none=True))
+    replication_status = Since(38, constant("disabled", type="string"))
     volumes = Since(25, fields.List(fields.String()))
     project_id = Since(58, fields.String())
 

@@ -45,6 +45,10 @@ class GroupSnapshotListIn(ListIn):
 class GroupSnapshotRefOut(RefOut):
     """A group snapshot in short."""
 
+
+class GroupSnapshotCreatedOut(GroupSnapshotRefOut):
+    """A group snapshot as the answer to its creation shows it."""
+
     group_type_id = fields.String()
 
 
@@ -57,7 +61,7 @@ class GroupSnapshotOut(ResourceOut):
     evidence = evidence_field()
 
 
-RefEnvelope = wrapped("group_snapshot", GroupSnapshotRefOut)
+CreatedEnvelope = wrapped("group_snapshot", GroupSnapshotCreatedOut)
 ShowEnvelope = wrapped("group_snapshot", GroupSnapshotOut)
 RefPage = listed("group_snapshots", GroupSnapshotRefOut)
 ShowPage = listed("group_snapshots", GroupSnapshotOut)

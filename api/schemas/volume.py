@@ -157,7 +157,9 @@ class VolumeOut(ResourceOut):
     availability_zone = fields.String()
     updated_at = Moment(allow_none=True)
     volume_type_name = fields.String(data_key="volume_type", allow_none=True)
-    consistencygroup_id = fields.String(allow_none=True)
+    consistencygroup_id = fields.Function(
+        lambda volume: None if volume.is_in_generic_group else volume.consistencygroup_id, metadata=_NULLABLE
+    )
     group_id = Since(13, fields.String(attribute="consistencygroup_id", allow_none=True))
     metadata = fields.Function(
         lambda volume: _metadata(volume),

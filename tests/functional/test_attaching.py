@@ -185,7 +185,8 @@ def test_an_attached_member_blocks_the_end_of_its_group_and_not_a_cgsnapshot(cal
     volume_id = caller.member(group_id, name)
     force = {"consistencygroup": {"force": True}}
     for action in ("os-reserve", "os-attach"):
-        acted(caller, volume_id, action, {"host_name": "h"} if action == "os-attach" else None)
+        where = {"host_name": "h", "mountpoint": "/dev/vdb"}
+        acted(caller, volume_id, action, where if action == "os-attach" else None)
         message = refused(caller.post(f"/consistencygroups/{group_id}/delete", force), 400, "badRequest")
         assert message.endswith(f"Volume in consistency group {group_id} is attached. Need to detach first.")
     cgsnapshot_id = caller.cgsnapshot(group_id)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from cgflow import records
 from cgflow.db.models.attachment import Attachment
 from cgflow.db.models.base import ID, NAME, Base, ResourceColumns
+from cgflow.db.models.consistencygroup import ConsistencyGroup
+from cgflow.db.models.group_type import BUILT_IN
 from cgflow.db.models.volume_type import VolumeType
 
 
@@ -25,6 +27,12 @@ class Volume(ResourceColumns, Base):
     volume_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("volume_types.id"), index=True)
     consistencygroup_id: Mapped[str | None] = mapped_column(
         ID, ForeignKey("consistencygroups.id"), index=True
+    )
+    group_type_id: Mapped[str | None] = column_property(
+        select(ConsistencyGroup.group_type_id)
+        .where(ConsistencyGroup.id == consistencygroup_id)
+        .correlate_except(ConsistencyGroup)
+        .scalar_subquery()
     )
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     source_volid: Mapped[str | None] = mapped_column(ID)
@@ -51,6 +59,7 @@ class Volume(ResourceColumns, Base):
             volume_type_id=self.volume_type_id,
             volume_type_name=self.volume_type.name if self.volume_type else None,
             consistencygroup_id=self.consistencygroup_id,
+            is_in_generic_group=self.group_type_id not in (None, BUILT_IN),
             snapshot_id=self.snapshot_id,
             source_volid=self.source_volid,
             metadata=dict(self.volume_metadata),
