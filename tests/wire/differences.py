@@ -56,6 +56,11 @@ STATED: tuple[Stated, ...] = (
         r"status 200, here 404|\.volume\.attachments: .*",
         "Their deletion failed there.",
     ),
+    Stated(
+        "volumes: volume encryption key",
+        r"\.encryption_key_id: .*|body: .*|type .*",
+        "Cinder sends nothing at all where there is no key.",
+    ),
     # Groups and quota.
     Stated(
         "quotas: quota .*",

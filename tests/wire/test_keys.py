@@ -25,7 +25,7 @@ class Stage:
     def __init__(self, caller: Caller, faults: Faults) -> None:
         self.caller = caller
         modern = caller.at(LAST)
-        self.volume_type = modern.type(a="b")
+        self.volume_type = modern.type(**{"bench:a": "b"})
         self.type_id = modern.get(f"/types?name={self.volume_type}").json["volume_types"][0]["id"]
         group_type = modern.post("/group_types", {"group_type": {"name": "kind", "group_specs": {"a": "b"}}})
         self.group_type_id = group_type.json["group_type"]["id"]
