@@ -40,11 +40,11 @@ class GroupSnapshots(MethodView):
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> answers.Answer:
         """Take a group snapshot: every member of a group at one instant."""
-        permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
+        group = permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
         authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
         accepted = accept.create(desk(), caller(), **body)
-        ref = {"id": accepted.resource_id, "name": body["name"]}
-        return answers.accepted(accepted, {"group_snapshot": ref})
+        shown = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
+        return answers.accepted(accepted, {"group_snapshot": shown})
 
 
 @blueprint.route("/group_snapshots/detail")

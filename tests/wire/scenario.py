@@ -502,7 +502,6 @@ def volume_actions(play: Play) -> None:
     act("attach", "os-attach", use)
     play.get("volume show attached", f"/volumes/{id}")
     play.get("volume list attached", "/volumes/detail")
-    play.get("attachment list attached", "/attachments")
     act("attach again", "os-attach", use)
     play.delete("volume delete attached", f"/volumes/{id}")
     play.post("snapshot of attached", "/snapshots", {"snapshot": {"volume_id": id}})
