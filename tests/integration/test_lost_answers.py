@@ -9,14 +9,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
 
 from api.app import create_app
+from cgflow.db.repositories import flow as flow_rows
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import writer
 from cgflow.status import FlowState
 from flows.acceptance import Accepted
 from tests.functional.caller import Caller
+from tests.stories.scripts import SCRIPTS
 from tests.support.outage import hurry, once_each, told_to_come_again
 from tests.support.world import CALLER, World, world
 
@@ -53,6 +57,34 @@ def answers_lost(w: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr(w.database, "write", write)
         yield
+
+
+@pytest.mark.parametrize("is_away", [True, False], ids=["away", "refused"])
+@pytest.mark.parametrize("operation", ["volume.create", "volume.revert", "volume.delete"])
+def test_the_commit_of_an_operation_whose_answer_is_lost_counts(
+    operation: str, is_away: bool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not made twice, and the operation is not undone, whatever the error says."""
+    hurry(monkeypatch)
+    commit = flow_rows.commit
+    made: list[str] = []
+
+    def record(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
+        commit(session, flow_id, epoch, heeds_cancel=heeds_cancel)
+        made.append(flow_id)
+
+        def lose(_: Session) -> None:
+            raise broken() if is_away else ProgrammingError("COMMIT", {}, ValueError("no answer"))
+
+        event.listen(session, "after_commit", lose, once=True)
+
+    with world(tmp_path, MemoryDriver(), url=database_url) as w:
+        target = SCRIPTS[operation].arrange(w)
+        monkeypatch.setattr(flow_rows, "commit", record)
+        flow = w.finish(SCRIPTS[operation].act(w, target))
+        assert (flow.state, made) == (FlowState.SUCCESS, [flow.id])
+        assert flow.committed_at is not None
+        assert w.faults() == []
 
 
 def broken() -> Exception:

@@ -3,7 +3,9 @@
 A moment is either side of a commit (of the engine, of a step, of an acceptance)
 or of a driver call, or a pause between two attempts. Afterwards the world is the
 one before or the finished one, rows, quota, claims and backend agree, and the
-history is gapless and tells of both processes. Which stories there are is read from the catalog.
+history is gapless and tells of both processes. Behind the point of no return it is
+the finished one, and a cancel is refused; where one was accepted it is the one
+before. Which stories there are is read from the catalog.
 
 ``CGFLOW_SWEEP=full`` meets every moment of every story, and prints how many cases
 that were; otherwise the moments are sampled, always the same ones.
@@ -23,19 +25,21 @@ from tests.support.turns import CLOSELY, IS_FULL
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 # What the others do for the most part by the same steps: each of them is played in two of these, in turns.
-IN_TURNS = ("member", "once", "stuck", "twice", "twice in undo")
+IN_TURNS = ("member", "once", "stuck", "twice", "twice in undo", "twice and cancelled")
 
 Make = Callable[[Prepared, int], Case]
 
 # What happens, with how many moments from one case to the next: for the closely looked at, for the others.
 MODES: dict[str, tuple[Make, int, int]] = {
     "forward": (lambda _, n: Case((n,)), 5, 23),
+    "cancelled": (lambda _, n: Case((n,), cancelled=True), 7, 29),
     "undo": (lambda it, n: Case((n,), (it.late,)), 19, 59),
     "member": (lambda it, n: Case((n,), (it.member or it.late,)), 31, 71),
     "once": (lambda it, n: Case((n,), (it.late,), once=True), 29, 59),
     "stuck": (lambda it, n: Case((n,), (it.late, it.undo), stuck=True), 23, 53),
     "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 23, 31),
     "twice in undo": (lambda it, n: Case((n, 1 + n * 7 % 83), (it.late,)), 31, 61),
+    "twice and cancelled": (lambda _, n: Case((n, 1 + n * 7 % 41), cancelled=True), 29, 31),
 }
 
 
