@@ -1,5 +1,6 @@
 """Layers of deleted snapshots are merged away, and no other data changes by it."""
 
+import json
 import subprocess
 
 import pytest
@@ -8,7 +9,9 @@ from cgflow.drivers.qsd.driver import GIB
 from cgflow.nbd import NbdClient
 from tests.support.qsd import (
     BLOCK,
+    MIB,
     Bench,
+    Between,
     read,
     read_snapshot,
     snapshots_of,
@@ -37,6 +40,60 @@ def test_a_cgsnapshot_that_is_deleted_leaves_the_files_as_they_were(bench: Bench
     assert bench.manifest("g").cuts == {}
     for volume in volumes:
         assert read(bench.driver, volume) == b"\2" * BLOCK
+
+
+@pytest.mark.parametrize("job", ["merge", "flatten", "merge into what was flattened"])
+def test_what_a_job_wrote_is_in_the_file_before_the_layers_it_came_from_are_given_up(
+    bench: Bench, job: str
+) -> None:
+    """Whatever ends the daemon then: its tables may have been in its memory alone."""
+    (volume,) = bench.make_group(1)
+    bench.options["max_chain_depth"] = 3
+    seen: list[int] = []
+
+    def look() -> None:
+        held = bench.manifest("g").volumes["v0"]
+        path = (
+            bench.state_dir
+            / "homes"
+            / "g"
+            / f"L{held.merging.base if held.merging else held.flattening}.qcow2"
+        )
+        command = ["qemu-io", "-r", "-U", "-f", "qcow2"]
+        for place in range(1, 4):
+            command += ["-c", f"read -P {place} {place * 64}M {BLOCK}"]
+        # What it lies over is another file that has what it had before: only its own clusters count.
+        listed = subprocess.run(
+            ["qemu-img", "map", "-U", "-f", "qcow2", "--output=json", str(path)],
+            check=True,
+            capture_output=True,
+        )
+        seen.extend(
+            extent["start"] // (64 * MIB)
+            for extent in json.loads(listed.stdout)
+            if extent["depth"] == 0 and extent["data"]
+        )
+        done = subprocess.run([*command, str(path)], check=True, capture_output=True, text=True)
+        assert "verification failed" not in done.stdout
+
+    is_late = job == "merge into what was flattened"
+    bench.start(Between(f"{job[:5] if is_late else job}:after-flush", look))
+    copies = []
+    for place in range(1, 5):
+        write(bench.driver, volume, place, offset=place * 64 * MIB)
+        copies += take(bench.driver, [volume], f"c{place}")
+    if job == "merge":
+        bench.driver.delete_snapshot(copies[1])
+        assert {2, 3} <= set(seen), "the layer of the third took in the second, or the other way round"
+        return
+    while not bench.driver.compact_volume(volume, 10.0):
+        pass
+    if is_late:
+        write(bench.driver, volume, 5, offset=5 * 64 * MIB)
+        take(bench.driver, [volume], "c5")
+        bench.driver.delete_snapshot(copies[3])
+        assert 5 in seen
+    assert {1, 2, 3} <= set(seen)
 
 
 @pytest.mark.parametrize("victim", [0, 1, 2, 3])
