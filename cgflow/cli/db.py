@@ -59,7 +59,9 @@ def stats(session: Session, state_dir: Path | None, database_url: str | None) ->
     from cgflow.db.database import Database
 
     try:
-        url = StateDir(state_dir).database_url if state_dir is not None else database_url
+        url: URL | str | None = database_url
+        if state_dir is not None:
+            url = StateDir(state_dir).database_url
         with closing(Database(url or "")) as database:
             found = [asdict(one) for one in statistics.read(database)]
     except (SQLAlchemyError, ModuleNotFoundError) as error:
