@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.schemas.flow import TaskOut
+from cgflow import clock
 from cgflow.history import fold
 
 BEGUN = datetime(2026, 11, 22, 10, 19, 45, tzinfo=UTC)
@@ -44,6 +45,11 @@ def at(ms: float) -> str:
     return (BEGUN + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
+def _as_wire(value: Any) -> Any:
+    """Return a value as an administrator is shown it, to whom nothing is hidden."""
+    return clock.iso(value.replace(tzinfo=None)) if isinstance(value, datetime) else value
+
+
 class Story:
     """Events in order: ``story.step("a", 3, 10)`` is a step begun at 3 ms that takes 10 ms."""
 
@@ -79,8 +85,10 @@ class Story:
             for event in self.events
             if event["task"] is not None
         ]
-        shown: list[dict[str, Any]] = TaskOut().dump(fold(moves), many=True)
-        return shown
+        fields = {field.data_key or name: name for name, field in TaskOut().fields.items()}
+        return [
+            {key: _as_wire(getattr(state, name)) for key, name in fields.items()} for state in fold(moves)
+        ]
 
     def step(self, task: str, ms: float, took: float, **more: Any) -> Story:
         return self.move(task, "RUNNING", ms).move(task, "SUCCESS", ms + took, took, **more)
