@@ -282,6 +282,7 @@ def test_a_step_behind_it_is_retried_until_it_is_done(
     behind = [one.name for one in _reach(graph.successors, commit_of(graph)) if isinstance(one, task.Task)]
     assert behind
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+        w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         for step in sorted(behind):
             for when in ("before", "after"):
                 target = SCRIPTS[operation].arrange(w)
