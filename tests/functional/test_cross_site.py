@@ -96,7 +96,6 @@ def test_the_own_origin(caller: Caller) -> None:
 FOREIGN = [
     "text/plain",
     "text/plain; charset=application/json",
-    "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=json",
     "application/octet-stream",
     "text/json",
@@ -130,12 +129,32 @@ def test_every_route_refuses_bodies_that_are_not_json(app: Flask, content_type: 
         "application/json",
         "Application/JSON; charset=utf-8",
         "application/vnd.openstack.volume+json;version=3",
+        "application/x-www-form-urlencoded",
         None,
     ],
 )
 def test_bodies_that_are_json(caller: Caller, content_type: str | None) -> None:
     body = json.dumps({"volume_type": {"name": caller.project + str(content_type)}}).encode()
     assert caller.call("POST", "/types", data=body, content_type=content_type).status_code == 200
+
+
+def test_a_form_of_a_page_is_no_json(caller: Caller) -> None:
+    """A browser names the page in ``Origin``, also the service's own."""
+    body = json.dumps({"volume_type": {"name": caller.project}}).encode()
+    answer = caller.call(
+        "POST",
+        "/types",
+        data=body,
+        content_type="application/x-www-form-urlencoded",
+        headers={"Origin": "http://localhost"},
+    )
+    assert answer.status_code == 415
+    assert (
+        caller.call(
+            "POST", "/types", data=b"name=a", content_type="application/x-www-form-urlencoded"
+        ).status_code
+        == 400
+    )
 
 
 def test_a_page_cannot_use_a_remembered_password(served: World, tmp_path: Path) -> None:
