@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from flask import request
 
+from api import body
+from cgflow.errors import InvalidInput
+
 _ACTIONS = frozenset(
     {
         *("delete", "os-force_delete", "os-unmanage"),
@@ -22,5 +25,9 @@ def frees_space() -> bool:
         return False
     if verb == "delete" or noun == "flows":
         return True
-    asked = request.get_json(silent=True)
+    try:
+        asked = body.parse(request.get_data())
+    except InvalidInput:
+        # It is refused where it is served.
+        return False
     return isinstance(asked, dict) and not _ACTIONS.isdisjoint(asked)
