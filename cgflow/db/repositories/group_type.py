@@ -7,6 +7,7 @@ has that is made as a consistency group, cannot be changed either.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from sqlalchemy import Select, exists, or_, select
@@ -66,13 +67,21 @@ def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupTy
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.GroupType]:
-    """Return one page of the live types; they belong to no project. Raises: InvalidInput."""
+    """Return one page of the live types; they belong to no project. Raises: InvalidInput, NotFound.
+
+    Where public ones are asked for, no other is known as a marker either.
+    """
     del scope
+    statement = _select()
+    filters = dict(query.filters)
+    if filters.get("is_public"):
+        del filters["is_public"]
+        statement = statement.where(GroupType.is_public)
     rows = select_page(
         session,
-        _select(),
+        statement,
         GroupType,
-        query,
+        replace(query, filters=filters),
         sortable=("created_at", "updated_at", *_FILTERS),
         filterable={name: getattr(GroupType, name) for name in _FILTERS},
     )
