@@ -51,8 +51,17 @@ def test_repair_is_only_told_unless_it_is_applied(service: CannedService, cgflow
     service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": [planned]}})
     told = cgflow("audit", "--repair", "volume.orphan", "--repair", "safe")
     assert told.exit_code == ExitCode.DRIFT
-    assert service.asked[0].body == {"repair": ["volume.orphan", "safe"], "dry_run": True, "backend": None}
+    asked = {"repair": ["volume.orphan", "safe"], "dry_run": True}
+    unsaid = {"backend": None, "project_id": None, "volume_type": None}
+    assert service.asked[0].body == asked | unsaid
     assert "volume.orphan:v1: planned. It is removed." in told.stdout
+
+
+def test_adoption_names_the_project_and_the_type(service: CannedService, cgflow: Cgflow) -> None:
+    service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": []}})
+    cgflow("audit", "--repair", "adopt", "--into-project", "p", "--type", "gold")
+    assert service.asked[0].body["repair"] == ["adopt"]
+    assert (service.asked[0].body["project_id"], service.asked[0].body["volume_type"]) == ("p", "gold")
 
 
 def test_what_is_applied_is_seen_to_its_end_and_looked_at_again(
