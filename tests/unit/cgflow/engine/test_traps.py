@@ -218,7 +218,7 @@ def test_an_exception_with_an_odd_cause_undoes_the_flow(db: Database, graph: str
             raise ValueError("broken") from cause
 
     flow = run(db, World(at={"a": fail}), *([onward] if graph == "onward" else []))
-    assert (flow.state, flow.reason) == (FlowState.REVERTED, "broken")
+    assert (flow.state, flow.reason) == (FlowState.REVERTED, "ValueError: broken")
 
 
 def test_an_undo_that_fails_oddly_is_told(db: Database) -> None:
