@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from cgflow.db.models import Backend, Base, FlowEvent
+from cgflow.db.models import Backend, Base, FlowEvent, Service
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.engine import retry
@@ -66,12 +66,12 @@ def go_on(process: subprocess.Popen[str]) -> None:
 
 
 def rows(w: World) -> dict[str, list[str]]:
-    """Everything in the database but the reports of backends, which every process goes on making."""
+    """Everything in the database but the reports of parts and backends, which every process goes on making."""
     with w.database.read() as session:
         return {
             table.name: sorted(map(repr, session.execute(select(table)).all()))
             for table in Base.metadata.sorted_tables
-            if table is not Backend.__table__
+            if table not in (Backend.__table__, Service.__table__)
         }
 
 
