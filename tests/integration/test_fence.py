@@ -66,7 +66,7 @@ def go_on(process: subprocess.Popen[str]) -> None:
 
 
 def rows(w: World) -> dict[str, list[str]]:
-    """Everything in the database but the reports of parts and backends, which every process goes on making."""
+    """What is in the database but the reports of services and backends, which all processes go on making."""
     with w.database.read() as session:
         return {
             table.name: sorted(map(repr, session.execute(select(table)).all()))
