@@ -57,5 +57,5 @@ def test_what_is_deleted_is_kept_and_seen_in_the_history_alone_s114(caller: Call
         with served.database.read() as session:
             found = text(f"SELECT status, deleted, deleted_at IS NULL FROM {table} WHERE id = :id")
             assert session.execute(found, {"id": id_}).one() == ("deleted", 1, 0)
-    done = caller.get(f"/flows?resource_id={group_id}").json["flows"]
+    done = caller.get(f"/flows?resource={group_id}").json["flows"]
     assert {"consistencygroup.create", "consistencygroup.delete"} <= {flow["operation"] for flow in done}
