@@ -23,11 +23,10 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Ori
 [ -n "$mirror" ] || skip "skipped: apt knows no source of Debian's packages (apt-get update)"
 
 tree=$(mktemp -d /var/tmp/cgflow-debian13-XXXXXX)
-trap 'rm -rf --one-file-system "$tree"' EXIT
+trap 'rm -rf --one-file-system "$tree" "$tree.apt"' EXIT
 apt-config dump | grep '^Acquire::' >"$tree.apt" || true
 mmdebstrap --quiet --variant=minbase --include=ca-certificates,git,make,python3 --aptopt="$tree.apt" \
   trixie "$tree" "deb $mirror trixie main"
-rm -f "$tree.apt"
 
 # Packages that are installed later must begin no services.
 printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
