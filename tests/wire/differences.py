@@ -1,0 +1,151 @@
+"""Every difference from Cinder 29 that is meant, with its reason.
+
+An entry holds for the steps and the differences that its patterns match as a whole. ``test_comparison.py``
+fails for a difference that is not here, and for an entry that matches none any more.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stated:
+    """Steps in which a difference is meant, and why."""
+
+    steps: str
+    difference: str
+    reason: str
+
+    def matches(self, step: str, difference: str) -> bool:
+        """Return whether the difference of a step is this one."""
+        is_step = re.fullmatch(self.steps, step, re.DOTALL)
+        return bool(is_step and re.fullmatch(self.difference, difference, re.DOTALL))
+
+
+_OWN_500 = "Cinder fails with 500; what was wrong is told instead."
+_NO_ROUTE = "Cinder serves the address with a controller that refuses it; here there is no such route."
+_NULL_SPEC = "A key without a value is refused: a spec is a text."
+_FAULT = r"\.(itemNotFound\.)?(code|message|title): .*|headers .*"
+
+STATED: tuple[Stated, ...] = (
+    # What Cinder itself gets wrong.
+    Stated("volume_types: type create, no root", "status 500, here 400", _OWN_500),
+    Stated("volume_bodies: volume create, no body", "status 500, here 400", _OWN_500),
+    Stated("volumes: volume update, no body", "status 500, here 400", _OWN_500),
+    Stated("volume_actions: .*", "status 500, here 4..", _OWN_500),
+    Stated("protocol: (volumes at volume|no content type|an empty body)", "status 500, here 400", _OWN_500),
+    Stated(
+        "quotas: default type .*",
+        r"status 500, here .*|\.default_types: .*",
+        "Cinder asks its identity service for the project and fails without one.",
+    ),
+    Stated(
+        "quotas: type delete, a default",
+        "status 202, here 400",
+        "It is no default type there, since setting it failed.",
+    ),
+    Stated(
+        "attachments: attachment delete( direct)?",
+        "status 500, here 200",
+        "The driver of the Cinder that was asked cannot detach.",
+    ),
+    Stated(
+        "attachments: (attachment show deleted|volume show released)",
+        r"status 200, here 404|\.volume\.attachments: .*",
+        "Their deletion failed there.",
+    ),
+    Stated(
+        "volumes: volume encryption key",
+        r"\.encryption_key_id: .*|body: .*|type .*",
+        "Cinder sends nothing at all where there is no key.",
+    ),
+    # Groups and quota.
+    Stated(
+        "quotas: quota .*",
+        r"\.quota(_class)?_set\.consistencygroups.*",
+        "Consistency groups have a quota of their own, which clients show and set by this name.",
+    ),
+    # Values that are of no kind in particular.
+    Stated(
+        "(volume_types: type default|quotas: type default of the project)",
+        r"\.volume_type\.description: text, here null",
+        "Cinder describes the type that it makes itself.",
+    ),
+    Stated(
+        "services: /os-services.*",
+        r"\.services\[\]\.disabled_reason: .*",
+        "One service of the Cinder that was asked was disabled.",
+    ),
+    Stated(
+        "attachments: attachment .*",
+        r"\.attachments?(\[\])?\.attached_at: .*",
+        "It is when the attachment was completed, and not when its client asked for the address.",
+    ),
+    Stated(
+        "attachments: volume show attaching",
+        r"\.volume\.attachments: .*",
+        "An attachment that is complete stays so when its client asks for the address again.",
+    ),
+    # What is refused more strictly, or less.
+    Stated("volume_types: (type|specs) create, null( spec)?", "status 200, here 400", _NULL_SPEC),
+    Stated("qos_specs: qos create, null value", "status 200, here 400", _NULL_SPEC),
+    Stated("group_types: group specs create, null", "status 202, here 400", _NULL_SPEC),
+    Stated("group_types: group type update, empty name", "status 200, here 400", "A type has a name."),
+    Stated(
+        "metadata: snapshot metadata (add|replace), unknown beside",
+        "status 200, here 400",
+        "What stands beside metadata is refused, as Cinder does for volumes.",
+    ),
+    Stated("metadata: snapshot metadata delete", "status 200, here 404", "It was not set: see above."),
+    Stated(
+        "metadata: volume metadata list",
+        "type .*",
+        "From 3.15 on Cinder says of this JSON alone that it were HTML.",
+    ),
+    # Addresses.
+    Stated(
+        "services: (/os-availability-zone/detail|/os-(volume|snapshot)-manage.*|/workers"
+        "|host update of nobody|old manage .*|service failover nothing)",
+        f"{_FAULT}|status 40., here 40.",
+        _NO_ROUTE,
+    ),
+    Stated("protocol: volumes as JSON", "status 200, here 404", "No address has a suffix that names JSON."),
+    Stated(
+        "protocol: version document without a slash",
+        r"type .*|body: .*",
+        "The redirection has a body for people.",
+    ),
+    # Groups are consistency groups, and one is shown under either word.
+    Stated(
+        "consistencygroups: (consisgroup as a group.*|cgsnapshot as a group snapshot)",
+        "status 400, here 200",
+        "Groups are consistency groups: one is shown under either word.",
+    ),
+    Stated(
+        "consistencygroups: (consisgroup in the list of groups|cgsnapshot in the list of group snapshots)",
+        r"\.group(_snapshot)?s: \[\], here elements",
+        "Groups are consistency groups: one is shown under either word.",
+    ),
+    Stated(
+        "(consistencygroups|groups): (group )?members from .*",
+        r"\.volumes\[\]\.service_uuid: null, here uuid",
+        "The backend of a copy is known when its group is made.",
+    ),
+    Stated(
+        "snapshots: volume revert to older",
+        "status 400, here 202",
+        "A volume is put back to any of its snapshots.",
+    ),
+    Stated(
+        "consistencygroups: consisgroup create, (list of types|number as type)",
+        "status 500, here ...",
+        _OWN_500,
+    ),
+    Stated(
+        "consistencygroups: (cgsnapshot create, long name|consisgroup plain delete)",
+        "status 500, here 400",
+        _OWN_500,
+    ),
+)
