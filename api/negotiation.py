@@ -1,4 +1,4 @@
-"""JSON is all that is spoken: who sends or wants something else is told at once.
+"""JSON is all that is spoken: who sends something else is told at once.
 
 A web page of another site can send bodies of the types that forms have, and of none that is JSON.
 Programs label any body ``application/x-www-form-urlencoded`` if they are not told its type (``curl -d``,
@@ -8,25 +8,17 @@ Python's ``urllib``). Browsers send an ``Origin`` with such a body, and programs
 from __future__ import annotations
 
 from flask import request
-from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
 
 def check_media_types() -> None:
-    """Refuse a body that claims not to be JSON, and a client that cannot read JSON."""
+    """Refuse a body that claims not to be JSON. Answers are JSON whatever a client accepts, as in Cinder."""
     sent = request.mimetype
     if sent and request.content_length and not (_is_json(sent) or _is_unlabelled(sent)):
         raise UnsupportedMediaType(
             f"A body must be application/json, not {sent[:64]}: send the header "
             "'Content-Type: application/json'."
         )
-    if not _accepts_json():
-        raise NotAcceptable("Answers are application/json; the request accepts something else only.")
-
-
-def _accepts_json() -> bool:
-    """Whether the client reads JSON. Parameters such as charset say nothing about that."""
-    wanted = [(name.partition(";")[0].strip().lower(), q) for name, q in request.accept_mimetypes]
-    return not wanted or any(q > 0 and (_is_json(n) or n in _ANY or n.startswith("text/")) for n, q in wanted)
 
 
 def _is_json(media_type: str) -> bool:
@@ -38,6 +30,3 @@ def _is_json(media_type: str) -> bool:
 def _is_unlabelled(media_type: str) -> bool:
     """Whether a program, not a page, sent a body without saying what it is. It is read as JSON."""
     return media_type == "application/x-www-form-urlencoded" and "Origin" not in request.headers
-
-
-_ANY = ("*/*", "application/*")

@@ -32,7 +32,7 @@ class Attachments(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List attachments, the newest first."""
         authorize("volume:attachment_get_all")
-        return answers.page("attachments", attachments.page, query)
+        return answers.page("attachments", attachments.page, query, has_links=False)
 
     @blueprint.takes(schemas.AttachmentCreateIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
@@ -55,7 +55,7 @@ class AttachmentDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List attachments in full, the newest first."""
         authorize("volume:attachment_get_all")
-        return answers.page("attachments", attachments.page, query)
+        return answers.page("attachments", attachments.page, query, has_links=False)
 
 
 @blueprint.since(_SINCE)

@@ -31,7 +31,7 @@ class Cgsnapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of cgsnapshots, the newest first."""
         authorize("consistencygroup:get_all_cgsnapshots")
-        return answers.page("cgsnapshots", cgsnapshots.page, query)
+        return answers.page("cgsnapshots", cgsnapshots.page, query, has_links=False)
 
     @blueprint.takes(schemas.CgsnapshotCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
@@ -52,7 +52,7 @@ class CgsnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List cgsnapshots in full, the newest first."""
         authorize("consistencygroup:get_all_cgsnapshots")
-        return answers.page("cgsnapshots", cgsnapshots.page, query)
+        return answers.page("cgsnapshots", cgsnapshots.page, query, has_links=False)
 
 
 @blueprint.route("/cgsnapshots/<cgsnapshot_id>")

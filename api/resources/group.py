@@ -18,13 +18,13 @@ from api.versions import reached
 from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
-from cgflow.errors import InvalidState, NotFound
+from cgflow.errors import InvalidState
 from flows.consistencygroup import accept, accept_source, accept_update
 from flows.consistencygroup.reset import reset
 
 blueprint = Blueprint("groups", "Consistency groups, in the words that came later.")
 
-_SINCE, _FROM_SOURCE, _RESET, _LIST_VOLUMES, _REPLICATION = 13, 14, 20, 25, 38
+_SINCE, _FROM_SOURCE, _LIST_VOLUMES = 13, 14, 25
 
 
 @blueprint.route("/groups")
@@ -37,7 +37,7 @@ class Groups(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of groups, the newest first."""
         authorize("group:get_all")
-        return answers.page("groups", groups.page, query)
+        return answers.page("groups", groups.page, query, links="group_links")
 
     @blueprint.takes(schemas.GroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
@@ -53,12 +53,12 @@ class Groups(MethodView):
 class GroupDetails(MethodView):
     """All of them, in full."""
 
-    @blueprint.takes(schemas.GroupListIn, location="query")
+    @blueprint.takes(schemas.GroupDetailListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
         authorize("group:get_all")
-        page = answers.page("groups", groups.page, query)
+        page = answers.page("groups", groups.page, query, links="group_links")
         return page | {"groups": _with_volumes(page["groups"])}
 
 
@@ -118,10 +118,6 @@ class GroupAction(MethodView):
                 authorize_cut("group:create_group_snapshot", group_id)
             return revert_group(group_id, body["revert"])
         (action,) = body
-        since = _RESET if action == "reset" else _REPLICATION
-        if not reached(since):
-            name = "reset_status" if action == "reset" else action
-            raise NotFound(f"There is no such action: {name}. It came with microversion 3.{since}.")
         if action != "reset":
             _refuse_replication(action, group_id)
         permitted_or_closed("group:reset_status", groups.get, group_id)

@@ -17,7 +17,7 @@ from api.current import caller, desk
 from api.schemas import manageable as schemas
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import volume as volumes
-from cgflow.errors import InvalidInput, InvalidState
+from cgflow.errors import InvalidInput, InvalidState, NotFound
 from flows.audit.look import strangers
 
 blueprint = Blueprint("manageable", "What backends hold and no record knows.")
@@ -46,7 +46,10 @@ class ManageableVolumes(MethodView):
     def post(self, body: dict[str, Any]) -> NoReturn:
         """Take such a volume over, which is refused."""
         authorize("volume_extension:volume_manage")
-        _require(body["host"])
+        try:
+            _require(body["host"])
+        except NotFound as error:
+            raise InvalidInput(str(error), "host") from None
         raise InvalidState(f"Invalid volume: it cannot be managed, for {WHY_NOT}.")
 
 

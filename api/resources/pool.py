@@ -37,8 +37,9 @@ class Pools(MethodView):
         own = schemas.PoolListIn().fields.keys() | {"all_tenants"}
         asked = {name: value for name, value in request.args.to_dict().items() if name not in own}
         shown = schemas.select(found, asked if reached(28) else {})
+        wanted = query["name"] if reached(28) else None
         pools = [schemas.pool(backend, detail=query["detail"]) for backend in shown]
-        return {"pools": [pool for pool in pools if query["name"] in (None, pool["name"])]}
+        return {"pools": [pool for pool in pools if wanted in (None, pool["name"])]}
 
 
 @blueprint.route("/os-availability-zone")

@@ -23,8 +23,6 @@ _UPDATE = "volume_extension:services:update"
 _HOSTS = "volume_extension:hosts"
 _CAPABILITIES = "volume_extension:capabilities"
 
-_DISABLING = {"enable": False, "disable": True, "disable-log-reason": True}
-
 
 @blueprint.route("/os-services")
 class Services(MethodView):
@@ -55,9 +53,8 @@ class ServiceAction(MethodView):
     def put(self, body: dict[str, Any], action: str) -> dict[str, object]:
         """Enable or disable a backend: nothing new is placed on one that is disabled."""
         authorize(_UPDATE)
-        if action not in _DISABLING:
-            raise NotFound(f"There is no such action: {action}. Known are: {', '.join(_DISABLING)}.")
-        is_disabled, binary = _DISABLING[action], body["binary"] or body["service"]
+        reason = schemas.reason_of(body, action)
+        is_disabled, binary = schemas.DISABLING[action], body["binary"] or body["service"]
         host = body["host"].partition("#")[0]
         if all((part.binary, part.host) != (binary, host) for part in _parts()):
             raise NotFound(f"Service {binary} could not be found on host {body['host']}.")
@@ -66,7 +63,6 @@ class ServiceAction(MethodView):
                 f"Only {services.VOLUME} can be enabled and disabled: nothing is placed on {binary}.",
                 "binary",
             )
-        reason = schemas.reason_of(body, action)
         with desk().database.write() as session:
             backends.disable(session, host, clock.now() if is_disabled else None, reason)
         told = {} if reason is None else {"disabled_reason": reason}
@@ -77,12 +73,13 @@ class ServiceAction(MethodView):
 class Hosts(MethodView):
     """All hosts."""
 
-    @blueprint.takes(schemas.ServiceListIn, location="query")
+    @blueprint.takes(schemas.HostListIn, location="query")
     @blueprint.gives(200, schemas.HostsOut, 403)
-    def get(self, _query: dict[str, str]) -> dict[str, object]:
+    def get(self, query: dict[str, str]) -> dict[str, object]:
         """List the hosts and what runs there."""
         authorize(_HOSTS)
-        return {"hosts": _parts()}
+        zone = query.get("zone")
+        return {"hosts": [part for part in _parts() if zone in (None, part.availability_zone)]}
 
 
 @blueprint.route("/os-hosts/<host>")

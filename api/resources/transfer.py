@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from flask import request
 from flask.views import MethodView
 
 from api import answers
@@ -12,6 +13,7 @@ from api.auth import authorize, authorize_on, permitted
 from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import transfer as schemas
+from api.versions import reached
 from cgflow import bookkeeping
 from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories import volume as volumes
@@ -30,7 +32,7 @@ class Transfers(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List offers, the newest first."""
         authorize("volume:get_all_transfers")
-        return answers.page("transfers", transfers.page, query)
+        return _page(query)
 
     @blueprint.takes(schemas.TransferCreateIn)
     @blueprint.gives(202, schemas.CreatedEnvelope, 404, 409)
@@ -50,7 +52,7 @@ class TransferDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List offers in full, the newest first."""
         authorize("volume:get_all_transfers")
-        return answers.page("transfers", transfers.page, query)
+        return _page(query)
 
 
 @blueprint.route("/os-volume-transfer/<transfer_id>")
@@ -101,6 +103,12 @@ class NewTransfer(Transfer):
 @blueprint.route("/volume-transfers/<offer_id>/accept")
 class NewTransferAcceptance(TransferAcceptance):
     """The end of one."""
+
+
+def _page(query: ListQuery) -> dict[str, object]:
+    """Answer with one page, to which Cinder shows the next from 3.59 on under the later address alone."""
+    is_later = request.path.rpartition("/volume-transfers")[1] != ""
+    return answers.page("transfers", transfers.page, query, has_links=is_later and reached(59))
 
 
 def _standing(transfer_id: str) -> bookkeeping.Transfer:

@@ -159,7 +159,7 @@ class NotesIn(Schema):
 
 
 class ResetIn(Schema):
-    """The status that a volume is to have, or that it is to be detached. There is no migration to reset."""
+    """The status that a volume is to have, or that it is to be detached. None has a migration to reset."""
 
     status = Text(min=1)
     attach_status = Text(min=1)
@@ -168,8 +168,10 @@ class ResetIn(Schema):
     @post_load
     def wish(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return what the view is given. Raises: InvalidInput, if nothing is wished for."""
-        if not data.keys() & {"status", "attach_status"}:
-            raise InvalidInput("Must specify 'status' or 'attach_status' for update.", "status")
+        if not data:
+            raise InvalidInput(
+                "Must specify 'status', 'attach_status' or 'migration_status' for update.", "status"
+            )
         return {"status": data.get("status"), "attach_status": data.get("attach_status")}
 
 

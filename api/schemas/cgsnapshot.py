@@ -7,14 +7,14 @@ from typing import Any
 
 from marshmallow import fields, pre_load
 
-from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.envelope import Envelope, Loose, listed, wrapped
 from api.schemas.evidence import demanded_level, evidence_field
 from api.schemas.fields import Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from cgflow.errors import InvalidInput
 
 
-class CgsnapshotIn(NamedIn):
+class CgsnapshotIn(Loose, NamedIn):
     """A new cgsnapshot of a consistency group."""
 
     consistencygroup_id = Text(required=True)

@@ -8,14 +8,14 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, pre_load
 
 from api.schemas.action import ActionIn
-from api.schemas.envelope import Envelope, Taken, listed, wrapped
+from api.schemas.envelope import Envelope, Loose, Taken, listed, wrapped
 from api.schemas.fields import Flag, Names, Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from api.versions import reached
 from cgflow.errors import InvalidInput
 
 
-class ConsistencyGroupIn(NamedIn):
+class ConsistencyGroupIn(Loose, NamedIn):
     """A new consistency group. ``volume_types`` are names or ids."""
 
     volume_types = Names()
@@ -48,13 +48,17 @@ class ChangeIn(NamedIn):
         return data | {"in_any_status": is_later}
 
 
+class LooseChangeIn(Loose, ChangeIn):
+    """What is changed of a consistency group."""
+
+
 class ConsistencyGroupUpdateIn(Envelope):
     """The body that changes a consistency group."""
 
     root = "consistencygroup"
     aliases = ("consistency_group",)
 
-    consistencygroup = fields.Nested(ChangeIn, required=True)
+    consistencygroup = fields.Nested(LooseChangeIn, required=True)
 
     @pre_load
     def find_root(self, data: Any, **kwargs: Any) -> Any:
@@ -67,7 +71,7 @@ class ConsistencyGroupUpdateIn(Envelope):
         return super().find_root(data, **kwargs)
 
 
-class SourceIn(NamedIn):
+class SourceIn(Loose, NamedIn):
     """A new consistency group with the data of a source, of which exactly one is named."""
 
     cgsnapshot_id = Text(allow_none=True, load_default=None)
@@ -136,5 +140,5 @@ class ConsistencyGroupOut(ResourceOut):
 
 RefEnvelope = wrapped("consistencygroup", ConsistencyGroupRefOut)
 ShowEnvelope = wrapped("consistencygroup", ConsistencyGroupOut)
-RefPage = listed("consistencygroups", ConsistencyGroupRefOut)
-ShowPage = listed("consistencygroups", ConsistencyGroupOut)
+RefPage = listed("consistencygroups", ConsistencyGroupRefOut, "consistencygroup_links")
+ShowPage = listed("consistencygroups", ConsistencyGroupOut, "consistencygroup_links")

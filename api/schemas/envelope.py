@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields, post_load, pre_load
+from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
 
 from api.errors import MALFORMED
 from api.versions import reached
@@ -69,15 +69,35 @@ class Taken(Schema):
         return {name: value for name, value in data.items() if name not in self.ignored}
 
 
+class Loose(Taken):
+    """What stands inside an envelope of which Cinder drops the keys that it does not know.
+
+    Those that begin with ``cgflow:`` are the caller's wish to cgflow: one that there is not is refused.
+    """
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    @pre_load
+    def refuse_unknown_extensions(self, data: Any, **_: Any) -> Any:
+        """Refuse an extension that there is not. Raises: InvalidInput."""
+        known = {field.data_key or name for name, field in self.load_fields.items()}
+        for name in data:
+            if name.startswith("cgflow:") and name not in known:
+                raise InvalidInput(f"Invalid input for field '{name[:255]}': Unknown field.", name[:255])
+        return data
+
+
 def wrapped(root: str, schema: type[Schema]) -> type[Schema]:
     """Return the schema of an answer that shows one thing: ``{"<root>": {...}}``."""
     name = f"{schema.__name__.removesuffix('Out')}Envelope"
     return Schema.from_dict({root: fields.Nested(schema)}, name=name)
 
 
-def listed(root: str, schema: type[Schema]) -> type[Schema]:
-    """Return the schema of an answer that shows a page of things, and the way to the next."""
-    members = {root: fields.Nested(schema, many=True), f"{root}_links": fields.List(fields.Nested(Link))}
+def listed(root: str, schema: type[Schema], links: str | None = None) -> type[Schema]:
+    """Return the schema of an answer that shows a page of things, and under ``links`` the way to the next."""
+    way = fields.List(fields.Nested(Link))
+    members = {root: fields.Nested(schema, many=True), links or f"{root}_links": way}
     return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields, post_load, pre_load
+from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates
+from marshmallow.validate import Length
 
 from api.schemas.action import ActionIn
 from api.schemas.attachment import Nothing
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
-from api.schemas.fields import Flag, Names, Since, Text, constant
+from api.schemas.fields import Flag, Since, Text, Uuid, constant
 from api.schemas.listing import ListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
+from api.versions import reached
 from cgflow.errors import InvalidInput
 
 
@@ -21,8 +23,14 @@ class GroupIn(NamedIn):
     """A new group. Types are given by names or ids."""
 
     kind = Text(min=1, required=True, data_key="group_type")
-    volume_types = Names()
+    volume_types = fields.List(Text(), required=True, validate=Length(min=1, max=100))
     availability_zone = Text(allow_none=True, load_default=None)
+
+    @validates("volume_types")
+    def check_unique(self, names: list[str], **_: Any) -> None:
+        """Refuse a type that is named twice. Raises: ValidationError."""
+        if len(set(names)) < len(names):
+            raise ValidationError("Must name each type once.")
 
 
 class GroupCreateIn(Envelope):
@@ -70,6 +78,14 @@ class GroupFailoverIn(Taken):
 class GroupActionIn(ActionIn):
     """An action on a group. Those about replication are refused."""
 
+    since: ClassVar[Mapping[str, int]] = {
+        "reset_status": 20,
+        "enable_replication": 38,
+        "disable_replication": 38,
+        "failover_replication": 38,
+        "list_replication_targets": 38,
+    }
+
     delete = fields.Nested(GroupDeleteIn)
     revert = fields.Nested(GroupRevertIn, data_key="revert_to_group_snapshot")
     reset = fields.Nested(GroupResetIn, data_key="reset_status")
@@ -82,8 +98,8 @@ class GroupActionIn(ActionIn):
 class GroupSourceIn(NamedIn):
     """A new group with the data of a source, of which exactly one is named."""
 
-    cgsnapshot_id = Text(allow_none=True, load_default=None, data_key="group_snapshot_id")
-    source_cgid = Text(allow_none=True, load_default=None, data_key="source_group_id")
+    cgsnapshot_id = Uuid(allow_none=True, load_default=None, data_key="group_snapshot_id")
+    source_cgid = Uuid(allow_none=True, load_default=None, data_key="source_group_id")
 
     @post_load
     def one_of_two(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -121,12 +137,22 @@ class GroupListIn(ListIn):
     group_type = Text(metadata={"description": "Only those of this type, by id."})
     group_type_id = Text(metadata={"description": "The same."})
     availability_zone = Text(metadata={"description": "Only those in this zone."})
+    list_volume: fields.Field[Any] = Text(
+        metadata={"description": "Says nothing: the short list shows no volumes."}
+    )
+
+
+class GroupDetailListIn(GroupListIn):
+    """The query of a list of groups in full."""
+
     list_volume = Flag(metadata={"description": "True shows the ids of the volumes, from 3.25 on."})
 
     @pre_load
     def read_flag(self, data: Any, **_: Any) -> Any:
-        """Take an empty flag for one that is not given."""
-        return {key: value for key, value in dict(data).items() if key != "list_volume" or value}
+        """Take a flag that is empty, or had not been invented, for one that is not given."""
+        return {
+            key: value for key, value in dict(data).items() if key != "list_volume" or (value and reached(25))
+        }
 
 
 class GroupRefOut(RefOut):
@@ -148,5 +174,5 @@ class GroupOut(ResourceOut):
 
 RefEnvelope = wrapped("group", GroupRefOut)
 ShowEnvelope = wrapped("group", GroupOut)
-RefPage = listed("groups", GroupRefOut)
-ShowPage = listed("groups", GroupOut)
+RefPage = listed("groups", GroupRefOut, "group_links")
+ShowPage = listed("groups", GroupOut, "group_links")

@@ -7,7 +7,7 @@ from marshmallow import fields
 from api.schemas.action import ActionIn
 from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.evidence import demanded_level, evidence_field
-from api.schemas.fields import Since, Text
+from api.schemas.fields import Since, Text, Uuid
 from api.schemas.group import GroupResetIn
 from api.schemas.listing import ListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
@@ -16,7 +16,7 @@ from api.schemas.resource import NamedIn, RefOut, ResourceOut
 class GroupSnapshotIn(NamedIn):
     """A new group snapshot of a group."""
 
-    consistencygroup_id = Text(min=1, required=True, data_key="group_id")
+    consistencygroup_id = Uuid(required=True, data_key="group_id")
     level = demanded_level()
 
 
@@ -63,5 +63,5 @@ class GroupSnapshotOut(ResourceOut):
 
 CreatedEnvelope = wrapped("group_snapshot", GroupSnapshotCreatedOut)
 ShowEnvelope = wrapped("group_snapshot", GroupSnapshotOut)
-RefPage = listed("group_snapshots", GroupSnapshotRefOut)
-ShowPage = listed("group_snapshots", GroupSnapshotOut)
+RefPage = listed("group_snapshots", GroupSnapshotRefOut, "group_snapshot_links")
+ShowPage = listed("group_snapshots", GroupSnapshotOut, "group_snapshot_links")

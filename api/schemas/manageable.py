@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, post_load
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from marshmallow.validate import OneOf
 
 from api.schemas.envelope import Envelope, Link
-from api.schemas.fields import MAX_INT, Count, Flag, Pairs, Text
+from api.schemas.fields import MAX_INT, Count, Flag, Pairs, Read, Text
 from api.schemas.resource import NamedIn
 from api.versions import reached
 from cgflow.errors import InvalidInput
@@ -21,6 +22,21 @@ def _one_place(host: str | None, cluster: str | None) -> str:
     if not host:
         raise InvalidInput("Invalid input for field 'host': the host must be named.", "host")
     return host.partition("#")[0]
+
+
+class Reference(Read, fields.Raw):
+    """What a backend calls something: an object, or a text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=True, metadata={"oneOf": [{"type": "object"}, {"type": "string", "minLength": 1}]}
+        )
+
+    def read(self, value: Any) -> Any:
+        """See the class."""
+        if not isinstance(value, Mapping | str) or value == "":
+            raise ValidationError("Must be an object or a text.")
+        return value
 
 
 class ManageableListIn(Schema):
@@ -63,7 +79,7 @@ class ManageVolumeIn(NamedIn):
 
     host = Text(allow_none=True)
     cluster = Text(allow_none=True, metadata={"x-min-microversion": "3.16"})
-    ref = fields.Dict(required=True)
+    ref = Reference()
     volume_type = Text(allow_none=True)
     availability_zone = Text(allow_none=True)
     metadata = Pairs()
@@ -87,7 +103,7 @@ class ManageSnapshotIn(NamedIn):
     """A snapshot that somebody wants to have taken over."""
 
     volume_id = Text(min=1, required=True)
-    ref = fields.Dict(required=True)
+    ref = Reference()
     metadata = Pairs()
 
 

@@ -50,7 +50,10 @@ class PoolListIn(Schema):
         unknown = EXCLUDE
 
     detail = Flag(load_default=False)
-    name = Text(load_default=None, metadata={"description": "Only the pool of this name."})
+    name = Text(
+        load_default=None,
+        metadata={"description": "Only the pool of this name.", "x-min-microversion": "3.28"},
+    )
     volume_type = Text(
         load_default=None,
         metadata={

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load
 
 from api.schemas.envelope import Envelope
 from api.schemas.fields import Count, Flag, Read, Text
+from cgflow.errors import InvalidInput
 
 _NO_LIMIT = -1
 # The name of a type has a word such as "gigabytes_" before it.
@@ -44,11 +45,22 @@ class Limits(Read):
 
 
 class QuotaSetIn(Envelope):
-    """The body that sets limits of a project."""
+    """The body that sets limits of a project, at least one. None is null, which a class leaves as it is."""
 
     root = "quota_set"
 
     quota_set = Limits()
+
+    @pre_load
+    def find_root(self, data: Any, **kwargs: Any) -> Any:
+        """Refuse, beside what has no root, what names no limit, and limits of null. Raises: InvalidInput."""
+        body = super().find_root(data, **kwargs)
+        if not body[self.root]:
+            raise InvalidInput("'quota_set' must name a limit to set.", self.root)
+        for name, limit in body[self.root].items():
+            if name not in _SENT_ALONG and limit is None:
+                raise InvalidInput(f"The limit of {name[:_LONGEST]} must be an integer.", name[:_LONGEST])
+        return body
 
 
 class QuotaClassSetIn(Envelope):

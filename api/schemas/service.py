@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load
+from flask import request
+from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api.schemas.fields import Moment, Since, Text, constant
 from cgflow.db.repositories.service import VOLUME
-from cgflow.errors import InvalidInput
+from cgflow.errors import InvalidInput, NotFound
 
 
 class ServiceListIn(Schema):
@@ -21,6 +22,19 @@ class ServiceListIn(Schema):
     host = Text(metadata={"description": "Only those of this host, with or without `@backend`."})
 
 
+class HostListIn(Schema):
+    """The query of the list of hosts."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    zone = Text(metadata={"description": "Only those in this availability zone."})
+
+
+DISABLING = {"enable": False, "disable": True, "disable-log-reason": True}
+"""The actions on a service, and whether it is disabled after them."""
+
+
 class ServiceIn(Schema):
     """Which service is meant: its host, and its binary, which older clients call ``service``."""
 
@@ -30,6 +44,14 @@ class ServiceIn(Schema):
     disabled_reason = Text(
         min=1, metadata={"description": "Only with `disable-log-reason`, which wants one."}
     )
+
+    @pre_load
+    def require_action(self, data: Any, **_: Any) -> Any:
+        """Return the body. Raises: NotFound, if the address names no action, whatever the body holds."""
+        action = (request.view_args or {}).get("action")
+        if action not in DISABLING:
+            raise NotFound(f"There is no such action: {action}. Known are: {', '.join(DISABLING)}.")
+        return data
 
     @post_load
     def require_binary(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

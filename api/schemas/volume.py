@@ -101,9 +101,9 @@ class VolumePatch(NamedPatch):
     metadata = Pairs(load_default=missing)
 
     @post_load
-    def take_older_names(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    def require_changes(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Return what is to be changed; below 3.53 that may be nothing."""
-        return super().take_older_names(data, **kwargs) if data or reached(53) else data
+        return super().require_changes(data, **kwargs) if reached(53) else data
 
     @pre_load
     def refuse_null(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ class Collection:
         while True:
             page = self._http.get(self.listing, params)
             found += page.take(self.plural)
-            following = _following(page.body.get(f"{self.plural}_links"))
+            following = _following(page.body)
             if not following or "limit" in filters:
                 return found
             params |= following
@@ -84,9 +84,13 @@ def identified(record: Record) -> str:
     return f"{record['id']} ({facts})" if facts else str(record["id"])
 
 
-def _following(links: Any) -> Record:
-    """Read where the next page begins. The link's host is not followed: a proxy may stand before it."""
-    for link in links or ():
+def _following(page: Record) -> Record:
+    """Read where the next page begins. The link's host is not followed: a proxy may stand before it.
+
+    Its key is made of the noun in the singular for some lists, and in the plural for others.
+    """
+    links = [link for key, value in page.items() if key.endswith("_links") for link in value or ()]
+    for link in links:
         if link.get("rel") == "next":
             asked = dict(parse_qsl(urlsplit(link["href"]).query))
             return {name: asked[name] for name in ("marker", "offset") if name in asked}

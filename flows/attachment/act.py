@@ -13,7 +13,7 @@ from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
-from cgflow.errors import InvalidInput, InvalidState, NotFound
+from cgflow.errors import Conflict, InvalidInput, InvalidState
 from cgflow.status import AttachmentStatus, Status
 from flows.acceptance import Desk, mint
 from flows.attachment import rules
@@ -100,7 +100,7 @@ def roll_detaching(desk: Desk, context: RequestContext, volume_id: str) -> None:
 def detach(
     desk: Desk, context: RequestContext, volume_id: str, *, attachment_id: str | None, force: bool = False
 ) -> None:
-    """Note that a volume is not used any more. Raises: NotFound, Busy, InvalidState.
+    """Note that a volume is not used any more. Raises: NotFound, Busy, Conflict, InvalidState.
 
     ``force`` does so whatever the status is, but for a volume that a flow is at work on.
     """
@@ -135,4 +135,5 @@ def _meant(volume: records.Volume, attachment_id: str | None) -> records.Attachm
     for attachment in volume.attachments:
         if attachment.id == attachment_id:
             return attachment
-    raise NotFound(f"Volume {volume.id} has no attachment {attachment_id}.")
+    # Cinder takes it for one of its compute service, which alone may end it.
+    raise Conflict(f"Volume {volume.id} has no attachment {attachment_id}: list them with the volume.")

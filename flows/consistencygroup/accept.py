@@ -10,7 +10,6 @@ from cgflow.db.models.group_type import BUILT_IN
 from cgflow.db.repositories import (
     cgsnapshot,
     consistencygroup,
-    default_type,
     group_type,
     snapshot,
     volume,
@@ -46,14 +45,12 @@ def create(
     """
     with accepting(desk, context) as acceptance:
         session = acceptance.session
-        taken = default_type.taken(session, context.project_id, desk.settings.default_volume_type)
-        wanted = volume_types or ([taken] if taken else [])
-        if not wanted:
+        if not volume_types:
             raise InvalidInput(
                 f"volume_types must be provided to create consistency group {name}.", "volume_types"
             )
         of_kind = _kind(session, context, kind or BUILT_IN)
-        types = volume_type.find_many(session, wanted, context)
+        types = volume_type.find_many(session, volume_types, context)
         zone = check_zone(session, desk.settings, availability_zone, types)
         group_id = mint()
         accepted = acceptance.flow(

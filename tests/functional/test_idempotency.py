@@ -209,14 +209,14 @@ def test_what_changes_nothing_keeps_no_answer(caller: Caller) -> None:
 
 
 def test_what_was_accepted_before_the_process_ended_is_answered_after_it(tmp_path: Path) -> None:
-    group = {"consistencygroup": {"name": "g"}}
-    with world(tmp_path, MemoryDriver(), default_volume_type="fast") as w:
+    group = {"consistencygroup": {"name": "g", "volume_types": "fast"}}
+    with world(tmp_path, MemoryDriver()) as w:
         caller = Caller(create_app(w.desk).test_client())
         caller.type("fast")
         w.service.conductor.stop()
         first = caller.post("/consistencygroups", group, **keyed())
         assert first.status_code == 202
-    with world(tmp_path, MemoryDriver(), default_volume_type="fast") as w:
+    with world(tmp_path, MemoryDriver()) as w:
         again = Caller(create_app(w.desk).test_client(), caller.project)
         second = again.post("/consistencygroups", group, **keyed())
         same(first, second)

@@ -25,12 +25,13 @@ def set_status(world: World, group_id: str, status: Status) -> None:
         consistencygroup.ROWS.edit(session, group_id, status=status.value)
 
 
-def test_the_default_type_is_taken_when_none_is_named_s6(caller: Caller, served: World) -> None:
+def test_a_group_has_types_whatever_the_default_is_s6(caller: Caller, served: World) -> None:
     name = caller.type()
     desk = type(served.desk)(**{**vars(served.desk), "settings": Settings(default_volume_type=name)})
-    group_id = Caller(create_app(desk).test_client(), caller.project).group("")
-    (type_id,) = caller.get(f"/consistencygroups/{group_id}").json["consistencygroup"]["volume_types"]
-    assert caller.get(f"/types/{type_id}").json["volume_type"]["name"] == name
+    other = Caller(create_app(desk).test_client(), caller.project)
+    for types in ({}, {"volume_types": None}, {"volume_types": ""}):
+        answer = other.post("/consistencygroups", {"consistencygroup": {"name": "g", **types}})
+        assert malformed(answer, "volume_types").endswith("create consistency group g.")
 
 
 def test_it_is_there_before_a_backend_is_chosen_s9(caller: Caller, faults: Faults) -> None:

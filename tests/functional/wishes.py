@@ -9,7 +9,7 @@ BODIES: dict[str, Any] = {
     "POST /consistencygroups/create_from_src": {"consistencygroup-from-src": {"source_cgid": "{group_id}"}},
     "PUT /consistencygroups/{group_id}": {"consistencygroup": {"name": "changed"}},
     "PUT /consistencygroups/{group_id}/update": {"consistencygroup": {"name": "changed"}},
-    "POST /groups": {"group": {"group_type": "{group_type_id}", "volume_types": "{type_name}"}},
+    "POST /groups": {"group": {"group_type": "{group_type_id}", "volume_types": ["{type_name}"]}},
     "POST /groups/action": {"create-from-src": {"source_group_id": "{group_id}"}},
     "PUT /groups/{group_id}": {"group": {"name": "changed"}},
     "POST /group_snapshots": {"group_snapshot": {"group_id": "{group_id}"}},

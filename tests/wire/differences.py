@@ -27,10 +27,37 @@ class Stated:
 _OWN_500 = "Cinder fails with 500; what was wrong is told instead."
 _NO_ROUTE = "Cinder serves the address with a controller that refuses it; here there is no such route."
 _NULL_SPEC = "A key without a value is refused: a spec is a text."
+_NOT_DROPPED = "Cinder drops this part of the query; no list here drops in silence what it is asked."
+_MARKER = "Cinder takes no notice of the marker; lists here go on behind it, so it has to be there."
+_OLD_TRANSFERS = "Below 3.59 Cinder takes limit and sort for filters, which no transfer meets."
+_NOT_YET = "The address came with a later microversion. Before, it is not there, whatever is sent to it."
+_DELETED = "Cinder goes on to show a group for a moment after its deletion."
+_LENIENT = "Clients send null for what they do not name, which Cinder refuses."
 _FAULT = r"\.(itemNotFound\.)?(code|message|title): .*|headers .*"
 
 STATED: tuple[Stated, ...] = (
     # What Cinder itself gets wrong.
+    Stated("volume_actions: connect text", "status 500, here 200", _OWN_500),
+    Stated(
+        r"volumes: volume list(/detail)?\?all_tenants=0",
+        r"\.volumes: \[\], here elements",
+        "Cinder looks for volumes with a column of that name, and finds none.",
+    ),
+    Stated(
+        r"attachments: attachment list(/detail)?\?status=reserved",
+        r"\.attachments: \[\], here elements",
+        "Cinder documents the filter, and has no column of that name.",
+    ),
+    Stated(
+        "consistencygroups: member list",
+        r"\.volumes: \[\], here elements",
+        "Cinder shows volumes a consistencygroup_id by which it does not find them.",
+    ),
+    Stated(
+        "consistencygroups: consisgroup update, empty name",
+        "status 400, here 202",
+        "Cinder introduced emptying a name with 3.6, and refuses it since groups are generic.",
+    ),
     Stated("volume_types: type create, no root", "status 500, here 400", _OWN_500),
     Stated("volume_bodies: volume create, no body", "status 500, here 400", _OWN_500),
     Stated("volumes: volume update, no body", "status 500, here 400", _OWN_500),
@@ -88,7 +115,72 @@ STATED: tuple[Stated, ...] = (
         r"\.volume\.attachments: .*",
         "An attachment that is complete stays so when its client asks for the address again.",
     ),
+    Stated(
+        "consistencygroups: consisgroup list.*",
+        r"\.consistencygroups(: elements, here \[\]|\[\]\.(name|description): .*null.*, here text)",
+        _DELETED,
+    ),
+    Stated("groups: group list empty", r"\.groups: elements, here \[\]", _DELETED),
+    Stated("groups: group delete", "status 202, here 400", _DELETED),
+    # Lists.
+    Stated(
+        r"(volume_types: type|group_types: group type|groups: group snapshot|consistencygroups: cgsnapshot) "
+        "list(/detail)? marker of nobody",
+        "status 200, here 404",
+        _MARKER,
+    ),
+    Stated("transfers: .* list(/detail)? marker of nobody", "status 200, here 404", _MARKER),
+    Stated(
+        r"(consistencygroups: cgsnapshot|group_types: group type|groups: group snapshot) "
+        r"list(/detail)?\?(name=x|nothing=1)",
+        r"\.\w+: elements, here \[\]",
+        _NOT_DROPPED,
+    ),
+    Stated(r"groups: group snapshot list(/detail)?\?sort=nothing:asc", "status 200, here 400", _NOT_DROPPED),
+    Stated(r"volumes: volume list(/detail)?\?metadata=x", "status 200, here 400", _NOT_DROPPED),
+    Stated(r"volumes: volume list(/detail)?\?bootable=x", "status 200, here 400", _NOT_DROPPED),
+    Stated(
+        r"volumes: volume list(/detail)?\?(created_at=x|updated_at=gt:x)",
+        "status 400, here 200",
+        "The filters came with 3.60: until then they have no meaning that could be wrong.",
+    ),
+    Stated(
+        r"transfers: .* list(/detail)?\?(limit=1|sort=name:asc)",
+        r"\.transfers: \[\], here elements",
+        _OLD_TRANSFERS,
+    ),
+    Stated(
+        r"(transfers: /volume-transfers|snapshots: snapshot) list(/detail)?\?sort=name:asc",
+        "status 400, here 200",
+        "The list shows a name, so it can be sorted by it.",
+    ),
     # What is refused more strictly, or less.
+    Stated("consistencygroups: cgsnapshot create, what clients send", "status 400, here 202", _LENIENT),
+    Stated(
+        "consistencygroups: consisgroup update plainly",
+        "status 400, here 202",
+        "The address changes a group as that of generic groups does; cgflow's client uses it.",
+    ),
+    Stated(
+        "quotas: quota update, digits",
+        "status 400, here 200",
+        "Terraform sends the quota of types in digits, and one limit is read as the other.",
+    ),
+    Stated(
+        "quotas: quota class of nobody",
+        "status 200, here 404",
+        "There is no class but the default: what is set for another would hold for nobody.",
+    ),
+    Stated(
+        "services: service get-log",
+        "status 200, here 400",
+        "An empty list would say of another host that it logs nothing.",
+    ),
+    Stated(
+        "snapshots: snapshot unmanage of nobody",
+        "status 404, here 400",
+        "Backends know their volumes by their ids, so there is no such action on any.",
+    ),
     Stated("volume_types: (type|specs) create, null( spec)?", "status 200, here 400", _NULL_SPEC),
     Stated("qos_specs: qos create, null value", "status 200, here 400", _NULL_SPEC),
     Stated("group_types: group specs create, null", "status 202, here 400", _NULL_SPEC),
@@ -111,6 +203,13 @@ STATED: tuple[Stated, ...] = (
         f"{_FAULT}|status 40., here 40.",
         _NO_ROUTE,
     ),
+    Stated("services: manage (volume|snapshot) nothing", "status 400, here 404", _NOT_YET),
+    Stated("(groups|attachments): .* action (unknown|none)", "status 400, here 404", _NOT_YET),
+    Stated(
+        "services: service nothing nothing",
+        r"\.(itemNotFound\.)?(code|message|title): .*|headers .*",
+        "What is not there is an action on services; the fault names those that are.",
+    ),
     Stated("protocol: volumes as JSON", "status 200, here 404", "No address has a suffix that names JSON."),
     Stated(
         "protocol: version document without a slash",
@@ -129,7 +228,7 @@ STATED: tuple[Stated, ...] = (
         "Groups are consistency groups: one is shown under either word.",
     ),
     Stated(
-        "(consistencygroups|groups): (group )?members from .*",
+        "(consistencygroups|groups): (group )?members (from .*|unknown key)",
         r"\.volumes\[\]\.service_uuid: null, here uuid",
         "The backend of a copy is known when its group is made.",
     ),
@@ -137,6 +236,11 @@ STATED: tuple[Stated, ...] = (
         "snapshots: volume revert to older",
         "status 400, here 202",
         "A volume is put back to any of its snapshots.",
+    ),
+    Stated(
+        "volume_actions: revert to nobody",
+        "status 400, here 404",
+        "Any snapshot will do, so what is wrong with this one is that it is not there.",
     ),
     Stated(
         "consistencygroups: consisgroup create, (list of types|number as type)",
