@@ -52,11 +52,11 @@ def test_the_members_copies_are_there_while_it_is_taken_s35(scene: Scene, faults
     of = [scene.caller.get(f"/volumes/{id_}").json["volume"] for id_ in scene.members]
     progress = "os-extended-snapshot-attributes:progress"
     for status, done in (("creating", "0%"), ("available", "100%")):
-        copies = scene.caller.get(path).json["snapshots"]
+        copies = scene.caller.at(14).get(path).json["snapshots"]
         assert [one["volume_id"] for one in copies] == scene.members
         assert [one["size"] for one in copies] == [one["size"] for one in of]
         for one in copies:
-            assert (one["name"], one["description"], one["cgsnapshot_id"]) == ("nightly", "d", taken)
+            assert (one["name"], one["description"], one["group_snapshot_id"]) == ("nightly", "d", taken)
             assert (one["status"], one[progress]) == (status, done)
         if status == "creating":
             faults.release()
