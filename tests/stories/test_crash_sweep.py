@@ -34,7 +34,7 @@ MODES: dict[str, tuple[Make, int, int]] = {
     "forward": (lambda _, n: Case((n,)), 5, 23),
     "cancelled": (lambda _, n: Case((n,), cancelled=True), 7, 29),
     "undo": (lambda it, n: Case((n,), (it.late,)), 19, 59),
-    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 31, 71),
+    "member": (lambda it, n: Case((n,), (it.member or it.late,)), 31, 53),
     "once": (lambda it, n: Case((n,), (it.late,), once=True), 29, 59),
     "stuck": (lambda it, n: Case((n,), (it.late, it.undo), stuck=True), 23, 53),
     "twice": (lambda _, n: Case((n, 1 + n * 7 % 41)), 23, 31),
