@@ -138,7 +138,8 @@ def test_a_group_snapshot_and_a_group_from_it(later: Later) -> None:
     body = {"group_snapshot": {"group_id": group_id, "name": "s", "description": None}}
     answer = later.post("/group_snapshots", body)
     taken = later.done(answer)
-    assert answer.json == {"group_snapshot": {"id": taken, "name": "s"}}
+    group_type = later.get(f"/groups/{group_id}").json["group"]["group_type"]
+    assert answer.json == {"group_snapshot": {"id": taken, "name": "s", "group_type_id": group_type}}
     shown = later.get(f"/group_snapshots/{taken}").json["group_snapshot"]
     assert (shown["status"], shown["group_id"]) == ("available", group_id)
     assert later.get("/group_snapshots").json == {"group_snapshots": [{"id": taken, "name": "s"}]}
@@ -211,7 +212,7 @@ def test_a_volume_is_made_in_a_group_by_either_word(later: Later) -> None:
     group_id = later.made(volume_type)
     body = {"size": 1, "volume_type": volume_type, "group_id": group_id}
     volume_id = later.done(later.post("/volumes", {"volume": body}))
-    assert later.get(f"/volumes/{volume_id}").json["volume"]["consistencygroup_id"] == group_id
+    assert later.get(f"/volumes/{volume_id}").json["volume"]["group_id"] == group_id
     both = body | {"consistencygroup_id": str(uuid.uuid4())}
     malformed(later.post("/volumes", {"volume": both}), "group_id")
     below = versions(12)
