@@ -103,10 +103,11 @@ def detach(
     """Note that a volume is not used any more. Raises: NotFound, Busy, Conflict, InvalidState.
 
     ``force`` does so whatever the status is, but for a volume that a flow is at work on.
+    A volume that nobody uses is detached already: that is success, as in Cinder.
     """
     with desk.database.write() as session:
         volume = rules.held(session, context, volume_id)
-        if not force and volume.status not in (Status.IN_USE, Status.DETACHING):
+        if volume.attachments and not force and volume.status not in (Status.IN_USE, Status.DETACHING):
             raise InvalidState(
                 f"Invalid volume: Unable to detach volume {volume.id}: its status must be in-use or "
                 f"detaching, but it is {volume.status}."
