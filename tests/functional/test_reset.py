@@ -45,7 +45,6 @@ def test_a_snapshot(caller: Caller, member: Caller, stranger: Caller) -> None:
         *({"status": value} for value in (None, 1, ["error"])),
         {},
         {"migration_status": "none"},
-        {"status": "error", "migration_status": "migrating"},
         {"attach_status": "x"},
         {"status": "error", "colour": "red"},
         None,
