@@ -44,7 +44,6 @@ def test_a_snapshot(caller: Caller, member: Caller, stranger: Caller) -> None:
         *({"status": word} for word in ("deleting", "deleted", "reverting", "updating", "x", "")),
         *({"status": value} for value in (None, 1, ["error"])),
         {},
-        {"migration_status": "none"},
         {"attach_status": "x"},
         {"status": "error", "colour": "red"},
         None,

@@ -49,11 +49,10 @@ def _(scene: Scene) -> None:
 def _(scene: Scene) -> None:
     told = scene.at(33).get("/resource_filters?resource=volume").json["resource_filters"][0]["filters"]
     assert {"name", "status", "metadata"} <= set(told)
-    everything = scene.ids(31, "/volumes", "volumes")
     for name in told:
-        if name not in ("metadata", "bootable", "consumes_quota"):
+        if name not in ("metadata", "bootable", "consumes_quota", "size", "created_at", "updated_at"):
             assert scene.ids(31, f"/volumes?{name}=none-of-them", "volumes") == set(), name
-    assert scene.ids(31, "/volumes?colour=red", "volumes") == everything
+    assert scene.ids(31, "/volumes?colour=red", "volumes") == set()
 
 
 @of(32)

@@ -28,7 +28,8 @@ def _(scene: Scene) -> None:
 
 @of(49)
 def _(scene: Scene) -> None:
-    services = [scene.at(minor).get("/os-services").json["services"][0] for minor in (48, 49)]
+    path = "/os-services?binary=cinder-volume"
+    services = [scene.at(minor).get(path).json["services"][0] for minor in (48, 49)]
     assert ["backend_state" in service for service in services] == [False, True]
 
 
@@ -84,7 +85,7 @@ def _(scene: Scene) -> None:
     volume_id = scene.fresh()
     snapshot_id = scene.caller.snapshot(volume_id)
     wish = {"transfer": {"volume_id": volume_id, "no_snapshots": False}}
-    offer = is_new(scene, 55, "/volume-transfers", "POST", wish).json["transfer"]
+    offer = scene.at(55).post("/volume-transfers", wish).json["transfer"]
     taker = Caller(scene.caller._client).at(55)
     taken = taker.post(f"/volume-transfers/{offer['id']}/accept", {"accept": {"auth_key": offer["auth_key"]}})
     assert taken.status_code == 202, taken.text

@@ -38,7 +38,7 @@ def _(scene: Scene) -> None:
     missing(act(scene.at(67), scene.volume_id, "os-reimage", image))
     message = refused(act(scene.at(68), scene.volume_id, "os-reimage", image), 400, "badRequest")
     assert "No image service is known" in message
-    malformed(act(scene.at(68), scene.volume_id, "os-reimage", {"image_id": "x"}), "image_id")
+    malformed(act(scene.at(68), scene.volume_id, "os-reimage", {"image_id": "x"}), "os-reimage.image_id")
 
 
 @of(69)
