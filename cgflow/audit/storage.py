@@ -16,6 +16,7 @@ from functools import cached_property
 from cgflow.audit.finding import Finding, of_row
 from cgflow.audit.rows import Row, Rows
 from cgflow.audit.stock import Stock
+from cgflow.drivers.contract import Inventory
 from cgflow.drivers.detailing import HeldVolume
 
 GIB = 1024**3
@@ -104,29 +105,29 @@ def _problems(looks: Looks) -> Iterator[Finding]:
 
 
 def _missing(looks: Looks) -> Iterator[Finding]:
-    there = looks.answer.inventory
-    for noun, code, held in (
-        ("consistencygroup", "group.missing", there.groups),
-        ("volume", "volume.missing", there.volumes),
-        ("snapshot", "snapshot.missing", there.snapshots),
-    ):
-        for row in looks.resting(noun):
-            if row.id not in held and not row.never_was and not _is_given_up(row):
-                yield of_row(code, row, f"{_named(row)} is {row.status}, and backend {row.host} has no such.")
+    for kind, row, is_there in _resting(looks, looks.answer.inventory):
+        if not is_there and not row.never_was and not _is_given_up(row):
+            told = f"{_named(row)} is {row.status}, and backend {row.host} has no such."
+            yield of_row(f"{kind}.missing", row, told)
 
 
 def _given_up(looks: Looks) -> Iterator[Finding]:
     """Name what the backend has of things that were undone or given up, by their records."""
-    there = looks.lasting.inventory
-    for noun, code, held in (
-        ("consistencygroup", "group.given_up", there.groups),
-        ("volume", "volume.given_up", there.volumes),
-        ("snapshot", "snapshot.given_up", there.snapshots),
+    for kind, row, is_there in _resting(looks, looks.lasting.inventory):
+        if is_there and row.never_was:
+            told = f"{_named(row)} is {row.status} and counts nothing, and backend {row.host} has it."
+            yield of_row(f"{kind}.given_up", row, told)
+
+
+def _resting(looks: Looks, inventory: Inventory) -> Iterator[tuple[str, Row, bool]]:
+    """Return each resting record, as which kind findings name it, and whether the inventory has it."""
+    for noun, kind, held in (
+        ("consistencygroup", "group", inventory.groups),
+        ("volume", "volume", inventory.volumes),
+        ("snapshot", "snapshot", inventory.snapshots),
     ):
         for row in looks.resting(noun):
-            if row.id in held and row.never_was:
-                told = f"{_named(row)} is {row.status} and counts nothing, and backend {row.host} has it."
-                yield of_row(code, row, told)
+            yield kind, row, row.id in held
 
 
 def _is_given_up(row: Row) -> bool:

@@ -133,22 +133,28 @@ def refuse_migration(desk: Desk, context: RequestContext, volume_id: str) -> NoR
 
 def refuse_upload(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:
     """Refuse to make an image of a volume, for no image service is asked. Raises: NotFound, InvalidState."""
-    with desk.database.read() as session:
-        volume.get(session, volume_id, context.scope)
-    raise InvalidState(
-        "Invalid volume: No image service is known, so no image is made of a volume; copy what it holds "
-        "from its address (os-initialize_connection)."
+    _refuse_without_images(
+        desk,
+        context,
+        volume_id,
+        "no image is made of a volume; copy what it holds from its address (os-initialize_connection).",
     )
 
 
 def refuse_image(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:
     """Refuse to write an image into a volume. Raises: NotFound, InvalidState."""
+    _refuse_without_images(
+        desk,
+        context,
+        volume_id,
+        "no image is written into a volume; write it to its address (os-initialize_connection).",
+    )
+
+
+def _refuse_without_images(desk: Desk, context: RequestContext, volume_id: str, consequence: str) -> NoReturn:
     with desk.database.read() as session:
         volume.get(session, volume_id, context.scope)
-    raise InvalidState(
-        "Invalid volume: No image service is known, so no image is written into a volume; write it to its "
-        "address (os-initialize_connection)."
-    )
+    raise InvalidState(f"Invalid volume: No image service is known, so {consequence}")
 
 
 def refuse_extend_completion(desk: Desk, context: RequestContext, volume_id: str) -> NoReturn:

@@ -245,7 +245,7 @@ def leftovers_now(
     if flow.state is not FlowState.ABANDONED:
         # Until it is given up the flow holds all of it, and nothing can be deleted.
         return flow.leftovers, []
-    members = {str(each["task"]).partition("[")[2].rstrip("]") for each in flow.leftovers}
+    members = {_member_of(each) for each in flow.leftovers}
     ids = {flow.resource_id, *members}
     gone = {
         thing.id: thing.flow_id
@@ -255,13 +255,16 @@ def leftovers_now(
     }
     left, removed = [], []
     for each in flow.leftovers:
-        member = str(each["task"]).partition("[")[2].rstrip("]")
-        found = [id_ for id_ in (member, flow.resource_id) if id_ in gone]
+        found = [id_ for id_ in (_member_of(each), flow.resource_id) if id_ in gone]
         if found:
             removed.append({**each, "removed_by": gone[found[0]]})
         else:
             left.append(each)
     return tuple(left), removed
+
+
+def _member_of(leftover: Mapping[str, object]) -> str:
+    return str(leftover["task"]).partition("[")[2].rstrip("]")
 
 
 def actions(session: Session, flow_id: str) -> list[dict[str, Any]]:

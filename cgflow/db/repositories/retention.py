@@ -83,17 +83,22 @@ def _unneeded() -> Iterator[Any]:
     for rows in ROWS_OF.values():
         lives = rows.model.deleted.is_(False)
         on_it = exists().where(rows.model.id == Flow.resource_id, lives)
-        yield or_(~on_it, and_(~Flow.operation.contains(".create"), _has_newer()))
+        yield or_(
+            ~on_it, and_(~Flow.operation.contains(".create"), _has_newer(Flow, "resource_id", "ended_at"))
+        )
         for named in (rows.model.flow_id == Flow.id, rows.model.claimed_by == Flow.id):
             yield ~exists().where(named, lives)
     yield ~exists().where(Reservation.id == Flow.id, Reservation.state == ReservationState.RESERVED)
 
 
-def _has_newer() -> Any:
-    """Return the condition that as many newer flows of the same thing are there as are kept."""
-    newer = aliased(Flow)
-    later = (newer.resource_id == Flow.resource_id, newer.ended_at > Flow.ended_at)
-    return select(newer.id).where(*later).correlate(Flow).limit(1).offset(KEPT_OF_EACH - 1).exists()
+def _has_newer(model: Any, thing: str, ended: str) -> Any:
+    """Return the condition that as many newer rows of the same thing are there as are kept."""
+    newer = aliased(model)
+    later = (
+        getattr(newer, thing) == getattr(model, thing),
+        getattr(newer, ended) > getattr(model, ended),
+    )
+    return select(newer.id).where(*later).correlate(model).limit(1).offset(KEPT_OF_EACH - 1).exists()
 
 
 def purge(session: Session, limit: int) -> int:
@@ -119,9 +124,7 @@ def purge(session: Session, limit: int) -> int:
 
 def purge_transfers(session: Session, limit: int) -> int:
     """Delete offers that ended, but for the newest ``KEPT_OF_EACH`` of each volume; return how many."""
-    newer = aliased(Transfer)
-    later = (newer.volume_id == Transfer.volume_id, newer.deleted_at > Transfer.deleted_at)
-    has_newer = select(newer.id).where(*later).correlate(Transfer).limit(1).offset(KEPT_OF_EACH - 1).exists()
+    has_newer = _has_newer(Transfer, "volume_id", "deleted_at")
     ended = select(Transfer.id).where(Transfer.deleted.is_(True), has_newer).limit(limit)
     ids = list(session.scalars(ended))
     session.execute(delete(Transfer).where(Transfer.id.in_(ids)))
