@@ -11,6 +11,7 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from api import current
+from api.schemas.envelope import links_key
 from api.versions import has_extensions
 from cgflow.db.repositories.paging import ListQuery
 from flows.acceptance import Accepted
@@ -46,13 +47,11 @@ def page(
     read: Callable[[Session, ListQuery, str | None], Sequence[_Identified]],
     query: ListQuery,
     count: Callable[[Session, ListQuery, str | None], int] | None = None,
-    links: str | None = None,
     has_links: bool = True,
     is_exact: bool = False,
 ) -> dict[str, object]:
     """Answer with one page of a list, with the way to the next, and with a wished count.
 
-    ``links`` is the key under which the way to the next page is shown, if that is not ``<key>_links``.
     Pages that Cinder does not link (``has_links`` is false) are linked for who asks for extensions.
     As in Cinder a full page has one, although the next page may turn out to be empty; with ``is_exact``
     only where there is more.
@@ -63,9 +62,7 @@ def page(
         body: dict[str, object] = {key: found[: query.limit]}
         is_full = len(found) > query.limit - (not is_exact) and query.limit > 0
         if is_full and (has_links or has_extensions()):
-            body[links or f"{key}_links"] = [
-                {"rel": "next", "href": _next(found[query.limit - 1].id, query.limit)}
-            ]
+            body[links_key(key)] = [{"rel": "next", "href": _next(found[query.limit - 1].id, query.limit)}]
         if count is not None and query.with_count:
             body["count"] = count(session, query, scope)
     return body

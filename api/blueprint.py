@@ -46,8 +46,7 @@ class _Reader(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
         """Return the body, read strictly whatever its content type claims; None, if there is none."""
-        raw = req.get_data()
-        return body.parse(raw) if raw.strip() else None
+        return body.parse_if_any(req.get_data())
 
     def handle_error(
         self,

@@ -36,6 +36,11 @@ def parse(raw: bytes) -> object:
     return value
 
 
+def parse_if_any(raw: bytes) -> object:
+    """Return the value of a JSON document, None if there is none. Raises: InvalidInput, as ``parse``."""
+    return parse(raw) if raw.strip() else None
+
+
 def _number(text: str) -> float:
     number = float(text)
     if math.isinf(number):

@@ -174,7 +174,6 @@ def key() -> Key | None:
 
 def _fingerprint() -> str:
     """Return what is the same for requests that ask for the same, however their JSON is spaced."""
-    raw = request.get_data()
-    asked = body.parse(raw) if raw.strip() else None
+    asked = body.parse_if_any(request.get_data())
     parts = [request.method, request.path, request.query_string.decode("latin-1"), asked]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

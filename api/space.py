@@ -26,7 +26,7 @@ def frees_space() -> bool:
     if verb == "delete" or noun == "flows":
         return True
     try:
-        asked = body.parse(request.get_data())
+        asked = body.parse_if_any(request.get_data())
     except InvalidInput:
         # It is refused where it is served.
         return False

@@ -30,9 +30,7 @@ class ConsistencyGroups(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of consistency groups, the newest first."""
         authorize("consistencygroup:get_all")
-        return answers.page(
-            "consistencygroups", consistencygroups.page, query, links="consistencygroup_links"
-        )
+        return answers.page("consistencygroups", consistencygroups.page, query)
 
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
@@ -53,9 +51,7 @@ class ConsistencyGroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List consistency groups in full, the newest first."""
         authorize("consistencygroup:get_all")
-        return answers.page(
-            "consistencygroups", consistencygroups.page, query, links="consistencygroup_links"
-        )
+        return answers.page("consistencygroups", consistencygroups.page, query)
 
 
 @blueprint.route("/consistencygroups/<group_id>")

@@ -37,7 +37,7 @@ class Groups(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of groups, the newest first."""
         authorize("group:get_all")
-        return answers.page("groups", groups.page, query, links="group_links")
+        return answers.page("groups", groups.page, query)
 
     @blueprint.takes(schemas.GroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
@@ -58,7 +58,7 @@ class GroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
         authorize("group:get_all")
-        page = answers.page("groups", groups.page, query, links="group_links")
+        page = answers.page("groups", groups.page, query)
         return page | {"groups": _with_volumes(page["groups"])}
 
 

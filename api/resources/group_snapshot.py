@@ -34,7 +34,7 @@ class GroupSnapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of group snapshots, the newest first."""
         authorize("group:get_all_group_snapshots")
-        return answers.page("group_snapshots", group_snapshots.page, query, links="group_snapshot_links")
+        return answers.page("group_snapshots", group_snapshots.page, query)
 
     @blueprint.takes(schemas.GroupSnapshotCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
@@ -57,7 +57,7 @@ class GroupSnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List group snapshots in full, the newest first."""
         authorize("group:get_all_group_snapshots")
-        return answers.page("group_snapshots", group_snapshots.page, query, links="group_snapshot_links")
+        return answers.page("group_snapshots", group_snapshots.page, query)
 
 
 @blueprint.route("/group_snapshots/<group_snapshot_id>")

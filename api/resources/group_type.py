@@ -34,7 +34,7 @@ class GroupTypes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List group types, the newest first; private ones only to an administrator."""
         authorize("group:group_types:get_all")
-        return answers.page("group_types", group_types.page, query, links="group_type_links")
+        return answers.page("group_types", group_types.page, query)
 
     @blueprint.takes(schemas.GroupTypeCreateIn)
     @blueprint.gives(202, schemas.GroupTypeEnvelope, 403, 409)

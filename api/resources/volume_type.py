@@ -34,7 +34,7 @@ class VolumeTypes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List volume types, the newest first; of private ones those that the caller's project may use."""
         authorize("volume_extension:type_get_all")
-        return answers.page("volume_types", _page, query, links="volume_type_links")
+        return answers.page("volume_types", _page, query)
 
     @blueprint.takes(schemas.VolumeTypeCreateIn)
     @blueprint.gives(200, schemas.VolumeTypeCreatedEnvelope, 403, 409)

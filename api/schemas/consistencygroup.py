@@ -140,5 +140,5 @@ class ConsistencyGroupOut(ResourceOut):
 
 RefEnvelope = wrapped("consistencygroup", ConsistencyGroupRefOut)
 ShowEnvelope = wrapped("consistencygroup", ConsistencyGroupOut)
-RefPage = listed("consistencygroups", ConsistencyGroupRefOut, "consistencygroup_links")
-ShowPage = listed("consistencygroups", ConsistencyGroupOut, "consistencygroup_links")
+RefPage = listed("consistencygroups", ConsistencyGroupRefOut)
+ShowPage = listed("consistencygroups", ConsistencyGroupOut)

@@ -11,6 +11,8 @@ from api.errors import MALFORMED
 from api.versions import reached
 from cgflow.errors import InvalidInput
 
+_SINGULAR_LINKS = frozenset({"consistencygroups", "groups", "group_snapshots", "volume_types", "group_types"})
+
 
 class Envelope(Schema):
     """``{"<root>": {...}}``; loading yields what is inside.
@@ -94,10 +96,15 @@ def wrapped(root: str, schema: type[Schema]) -> type[Schema]:
     return Schema.from_dict({root: fields.Nested(schema)}, name=name)
 
 
-def listed(root: str, schema: type[Schema], links: str | None = None) -> type[Schema]:
-    """Return the schema of an answer that shows a page of things, and under ``links`` the way to the next."""
+def links_key(root: str) -> str:
+    """Return the key under which a list shows the way to its next page, which Cinder spells in two ways."""
+    return f"{root.removesuffix('s') if root in _SINGULAR_LINKS else root}_links"
+
+
+def listed(root: str, schema: type[Schema]) -> type[Schema]:
+    """Return the schema of an answer that shows a page of things, and the way to the next."""
     way = fields.List(fields.Nested(Link))
-    members = {root: fields.Nested(schema, many=True), links or f"{root}_links": way}
+    members = {root: fields.Nested(schema, many=True), links_key(root): way}
     return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
 
 

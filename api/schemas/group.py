@@ -174,5 +174,5 @@ class GroupOut(ResourceOut):
 
 RefEnvelope = wrapped("group", GroupRefOut)
 ShowEnvelope = wrapped("group", GroupOut)
-RefPage = listed("groups", GroupRefOut, "group_links")
-ShowPage = listed("groups", GroupOut, "group_links")
+RefPage = listed("groups", GroupRefOut)
+ShowPage = listed("groups", GroupOut)

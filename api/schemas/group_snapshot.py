@@ -63,5 +63,5 @@ class GroupSnapshotOut(ResourceOut):
 
 CreatedEnvelope = wrapped("group_snapshot", GroupSnapshotCreatedOut)
 ShowEnvelope = wrapped("group_snapshot", GroupSnapshotOut)
-RefPage = listed("group_snapshots", GroupSnapshotRefOut, "group_snapshot_links")
-ShowPage = listed("group_snapshots", GroupSnapshotOut, "group_snapshot_links")
+RefPage = listed("group_snapshots", GroupSnapshotRefOut)
+ShowPage = listed("group_snapshots", GroupSnapshotOut)

@@ -132,8 +132,14 @@ class CountedListIn(Schema):
     ``consumes_quota`` came with 3.65, and Cinder has filtered by it since its lists have general filters.
     """
 
+    aliases: ClassVar[Mapping[str, str]] = {"display_name": "name", "display_description": "description"}
     later: ClassVar[Mapping[str, int]] = {"with_count": 45, "consumes_quota": 31}
 
+    display_name = Text(metadata=_OLDER)
+    description = Text(metadata={"description": "Exactly this description."})
+    display_description = Text(metadata=_OLDER)
+    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
+    volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
     with_count = Flag(metadata=_later(45, "Whether the answer tells how many there are on all pages."))
     consumes_quota = Flag(metadata=_later(65, "Only those that count against the quota, or the others."))
     metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
@@ -162,18 +168,12 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
         "consumes_quota",
     )
     aliases: ClassVar[Mapping[str, str]] = {
+        **CountedListIn.aliases,
         "group_id": "consistencygroup_id",
-        "display_name": "name",
-        "display_description": "description",
     }
 
-    display_name = Text(metadata=_OLDER)
-    description = Text(metadata={"description": "Exactly this description."})
-    display_description = Text(metadata=_OLDER)
-    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
     availability_zone = Text(metadata={"description": "Only those in this zone."})
     host = Text(metadata={"description": "Only those on this backend, for an administrator."})
-    volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
     snapshot_id = Text(metadata={"description": "Only those made from this snapshot."})
     source_volid = Text(metadata={"description": "Only those made from this volume."})
     attach_status = Text(metadata={"description": "attached or detached."})
@@ -210,18 +210,12 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
         "consumes_quota",
     )
     aliases: ClassVar[Mapping[str, str]] = {
+        **CountedListIn.aliases,
         "group_snapshot_id": "cgsnapshot_id",
-        "display_name": "name",
-        "display_description": "description",
     }
 
-    display_name = Text(metadata=_OLDER)
-    description = Text(metadata={"description": "Exactly this description."})
-    display_description = Text(metadata=_OLDER)
-    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
     progress = Text(metadata={"description": "Such as `100%`."})
     availability_zone = Text(metadata={"description": "Only those of volumes in this zone."})
-    volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
     group_snapshot_id = Text(metadata={"description": "A later word for cgsnapshot_id."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
@@ -253,12 +247,9 @@ def _order(data: dict[str, Any], hidden: Collection[str]) -> tuple[tuple[str, st
         raise InvalidInput("'sort' cannot be combined with 'sort_key' and 'sort_dir'.", "sort")
     one = f"{data.get('sort_key', 'created_at')}:{data.get('sort_dir', 'desc')}"
     parts = [part.strip().partition(":") for part in data.get("sort", one).split(",") if part.strip()]
-    order = tuple((_ALIASES.get(key, key), direction or "desc") for key, _, direction in parts)
+    # A sort key has the same older names as a filter.
+    order = tuple((CountedListIn.aliases.get(key, key), direction or "desc") for key, _, direction in parts)
     for key, _ in order:
         if key in hidden:
             raise InvalidInput(f"Invalid sort key '{key}'.", "sort_key")
     return order or (("created_at", "desc"),)
-
-
-# What Cinder's own client says when it is asked to sort by name.
-_ALIASES = {"display_name": "name", "display_description": "description"}

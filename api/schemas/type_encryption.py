@@ -41,15 +41,20 @@ class TypeEncryptionUpdateIn(Envelope):
     encryption = fields.Nested(TypeEncryptionPatch, required=True)
 
 
-class TypeEncryptionOut(Schema):
-    """The encryption of a type; nothing, if it has none."""
+class TypeEncryptionKeyOut(Schema):
+    """One key of an encryption, under its name."""
 
-    volume_type_id = fields.String()
     encryption_id = fields.String()
     provider = fields.String()
     control_location = fields.String()
     cipher = fields.String(allow_none=True)
     key_size = fields.Integer(allow_none=True)
+    volume_type_id = fields.String()
+
+
+class TypeEncryptionOut(TypeEncryptionKeyOut):
+    """The encryption of a type; nothing, if it has none."""
+
     created_at = Moment()
     updated_at = Moment()
     deleted = fields.Boolean()
@@ -60,17 +65,6 @@ class TypeEncryptionChangedOut(Schema):
     """What was said of an encryption, and, of a new one, its id and its type."""
 
     encryption = fields.Dict(keys=fields.String())
-
-
-class TypeEncryptionKeyOut(Schema):
-    """One key of an encryption, under its name."""
-
-    encryption_id = fields.String()
-    provider = fields.String()
-    control_location = fields.String()
-    cipher = fields.String(allow_none=True)
-    key_size = fields.Integer(allow_none=True)
-    volume_type_id = fields.String()
 
 
 class VolumeEncryptionOut(Schema):
