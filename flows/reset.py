@@ -8,6 +8,8 @@ then looks busy although no flow is at work on it, the audit finds.
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
@@ -61,9 +63,7 @@ def snapshot(desk: Desk, context: RequestContext, snapshot_id: str, *, status: s
     """Set the status of a snapshot. Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState."""
     target = known_status("snapshot", status)
     with desk.database.write() as session:
-        found = snapshots.lock(session, snapshot_id, context.scope)
-        if found.claimed_by is not None:
-            raise Busy(snapshots.ROWS.busy(session, found.id, found.claimed_by))
+        found = _free_snapshot(session, context, snapshot_id)
         _check_made(found, target)
         snapshots.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
 
@@ -76,9 +76,7 @@ def update_snapshot(
     Raises: NotFound; InvalidInput for a status that does not follow; Busy, naming the flow; InvalidState.
     """
     with desk.database.write() as session:
-        found = snapshots.lock(session, snapshot_id, context.scope)
-        if found.claimed_by is not None:
-            raise Busy(snapshots.ROWS.busy(session, found.id, found.claimed_by))
+        found = _free_snapshot(session, context, snapshot_id)
         following = _FOLLOWING.get(found.status, ())
         if status not in following:
             raise InvalidInput(
@@ -96,6 +94,14 @@ _FOLLOWING: dict[Status, tuple[Status, ...]] = {
     Status.CREATING: (Status.CREATING, Status.AVAILABLE, Status.ERROR),
     Status.DELETING: (Status.DELETING, Status.ERROR_DELETING),
 }
+
+
+def _free_snapshot(session: Session, context: RequestContext, snapshot_id: str) -> records.Snapshot:
+    """Return a snapshot, locked, that no flow is at work on. Raises: NotFound, Busy."""
+    found = snapshots.lock(session, snapshot_id, context.scope)
+    if found.claimed_by is not None:
+        raise Busy(snapshots.ROWS.busy(session, found.id, found.claimed_by))
+    return found
 
 
 def known_status(noun: str, status: str) -> Status:

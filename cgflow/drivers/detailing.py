@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from cgflow.drivers.contract import Inventory
+from cgflow.drivers.contract import Inventory, SnapshotSpec
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,11 @@ class HeldVolume:
 
     size_bytes: int
     group_id: str | None
+
+
+class _Cut(Protocol):
+    @property
+    def members(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,12 @@ class HeldCopy:
     group_id: str | None
     cgsnapshot_id: str | None = field(default=None, compare=False)
     cut_members: int | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, spec: SnapshotSpec, cut: _Cut | None) -> HeldCopy:
+        """Return what is told of a copy that was prepared, and of its cut if that has happened."""
+        members = None if cut is None else len(cut.members)
+        return cls(spec.volume_id, spec.group_id, spec.cgsnapshot_id, members)
 
 
 @dataclass(frozen=True)

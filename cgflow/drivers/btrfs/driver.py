@@ -119,12 +119,7 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
             inventory,
             {v.id: HeldVolume(self._size_bytes(v), v.group_id) for v in volumes if v.id in inventory.volumes},
             {
-                copy.spec.id: HeldCopy(
-                    copy.spec.volume_id,
-                    copy.spec.group_id,
-                    copy.spec.cgsnapshot_id,
-                    len(cuts[copy.spec.cgsnapshot_id].members) if copy.spec.cgsnapshot_id in cuts else None,
-                )
+                copy.spec.id: HeldCopy.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
                 for copy in copies
                 if copy.spec.id in inventory.snapshots
             },

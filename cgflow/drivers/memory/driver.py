@@ -165,14 +165,7 @@ class MemoryDriver(Copies, Rearranging, Compaction, Detailing, StorageDriver):
                 self._inventory(None),
                 {v.id: HeldVolume(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
                 {
-                    copy.spec.id: HeldCopy(
-                        copy.spec.volume_id,
-                        copy.spec.group_id,
-                        copy.spec.cgsnapshot_id,
-                        len(cuts[copy.spec.cgsnapshot_id].members)
-                        if copy.spec.cgsnapshot_id in cuts
-                        else None,
-                    )
+                    copy.spec.id: HeldCopy.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
                     for copy in self._state.copies.values()
                 },
             )
