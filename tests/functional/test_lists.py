@@ -69,7 +69,9 @@ def pages(owner: Caller, path: str) -> Iterator[str]:
         ("name=a", "a"),
         ("status=available", "bac"),
         ("status=error", ""),
-        ("with_count=True&metadata=%7B%7D", "bac"),
+        ("metadata=%7B%7D", "bac"),
+        # It came with 3.45. Before, it is a filter that no volume passes.
+        ("with_count=True", ""),
     ],
 )
 def test_orders_and_parts(owner: Caller, query: str, expected: str) -> None:

@@ -59,7 +59,7 @@ def _(scene: Scene) -> None:
 def _(scene: Scene) -> None:
     path = "/os-services/get-log"
     parts = is_new(scene, 32, path, "PUT", {"binary": "", "server": "", "prefix": "api."}).json["log_levels"]
-    assert {part["binary"] for part in parts} == {"cinder-scheduler", "cinder-volume"}
+    assert {part["binary"] for part in parts} == {"cinder-api", "cinder-scheduler", "cinder-volume"}
     wish = {"binary": "*", "server": "", "prefix": "no.such.logger", "level": "debug"}
     assert scene.at(32).put("/os-services/set-log", wish).status_code == 202
 
