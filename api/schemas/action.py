@@ -198,29 +198,25 @@ class SnapshotUpdateStatusIn(Schema):
 class SnapshotActionIn(ActionIn):
     """An action on a snapshot."""
 
-    reset: fields.Field[Any] = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
-
+    reset = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
     connect = _Details("os-initialize_connection")
     disconnect = _Details("os-terminate_connection")
     force_delete = Nothing("os-force_delete")
-    update_status: fields.Field[Any] | None = fields.Nested(
-        SnapshotUpdateStatusIn, data_key="os-update_snapshot_status"
-    )
+    update_status = fields.Nested(SnapshotUpdateStatusIn, data_key="os-update_snapshot_status")
 
 
-class VolumeActionIn(SnapshotActionIn, AttachmentActionsIn, NotesIn):
+class VolumeActionIn(ActionIn, AttachmentActionsIn, NotesIn):
     """An action on a volume."""
 
     since: ClassVar[Mapping[str, int]] = {"revert": 40, "os-reimage": 68}
 
     reset = fields.Nested(ResetIn, data_key="os-reset_status")
-    update_status = None  # only of snapshots
-
     extend = fields.Nested(ExtendIn, data_key="os-extend")
     retype = fields.Nested(RetypeIn, data_key="os-retype")
     revert = fields.Nested(RevertIn)
     connect = _Connection("os-initialize_connection", kinds=(dict, str))
     disconnect = _Connection("os-terminate_connection", kinds=(dict, str, NoneType))
+    force_delete = Nothing("os-force_delete")
     migrate = _Details("os-migrate_volume")
     upload = _Details("os-volume_upload_image")
     reimage = fields.Nested(ReimageIn, data_key="os-reimage")

@@ -207,7 +207,17 @@ def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, fault
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"os-reset_status": {}}, {"os-extend": {}, "os-detach": {}}, [], None, 1]
+    "body",
+    [
+        {},
+        {"os-reset_status": {}},
+        {"os-extend": {}, "os-detach": {}},
+        # An action on snapshots alone.
+        {"os-update_snapshot_status": {"status": "available"}},
+        [],
+        None,
+        1,
+    ],
 )
 def test_actions_that_are_none(caller: Caller, body: object) -> None:
     refused(caller.post("/volumes/x/action", body), 400, "badRequest")
