@@ -37,8 +37,9 @@ demo: $(VENV)/ready programs
 
 test: check pytest
 
+# In the order of the folders: a file with few tests that take long must not be the last one to begin.
 pytest: $(VENV)/ready programs
-	$(VENV)/bin/pytest -n 2 --dist loadfile $(PYTEST)
+	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 # Both on a fresh Debian 13, in a tree that is made of Debian's packages and removed afterwards (root). A part:
 # make test-debian13 IN_DEBIAN13=pytest PYTEST=tests/drivers.

@@ -104,6 +104,13 @@ class Cluster:
         assert done.returncode == 0, f"{' '.join(asked)}: {done.stderr}"
         return done.stdout
 
+    def check(self) -> None:
+        """See that all daemons live, so that a test says which one died, and of what."""
+        for name, daemon in self._daemons.items():
+            if daemon.poll() is not None:
+                words = (self.root / f"{name}.out").read_text().splitlines()[-20:]
+                raise AssertionError("\n".join([f"ceph-{name} ended with {daemon.returncode}:", *words]))
+
     def close(self) -> None:
         """End all daemons, and remove what they kept."""
         for daemon in self._daemons.values():

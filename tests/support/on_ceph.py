@@ -48,6 +48,7 @@ class OnCeph:
 
     def __init__(self, ceph: Ceph, **options: object) -> None:
         self.cluster, self.client = ceph.cluster, ceph.client
+        self.cluster.check()
         self.root = Path(tempfile.mkdtemp(prefix="rbd-", dir="/tmp"))
         self.options: dict[str, object] = options
         self._drivers: list[RbdDriver] = []
