@@ -6,6 +6,8 @@ connection and nothing else. What is added here:
 * When all connections are in use, a new one takes the place of the one that has waited longest
   without a request being served.
 * A request has to arrive within ``REQUEST_S``, and an answer has to be read as it is sent.
+* A request that follows another on a connection is served when the answer before it has been sent, so
+  that a client that reads nothing holds one answer and no thread.
 * Framing that two readers could understand differently is refused, and the connection closed.
 * The server's own refusals have the form of the API's.
 """
@@ -17,6 +19,7 @@ import json
 import re
 import resource
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -27,6 +30,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.receiver import ChunkedReceiver
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
@@ -42,6 +46,8 @@ IDLE_S = 75
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 64 * 1024
 MAX_REQUEST_LINE_BYTES = 32 * 1024
+MAX_CHUNK_HEAD_BYTES = 1024
+MAX_TRAILER_BYTES = 8 * 1024
 
 _HOST = re.compile(r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -74,8 +80,23 @@ class TooManyHeaders(Error):  # type: ignore[misc]
     reason = "Request Header Fields Too Large"
 
 
+class BodyReceiver(ChunkedReceiver):  # type: ignore[misc]
+    """Reads a body in chunks. What frames it is kept in memory, and read again with every packet."""
+
+    def received(self, data: bytes) -> int:
+        """Take bytes, and return how many belong to this body."""
+        consumed: int = super().received(data)
+        if len(self.control_line) > MAX_CHUNK_HEAD_BYTES:
+            self.error = BadRequest(f"The head of a chunk is longer than {MAX_CHUNK_HEAD_BYTES} bytes.")
+        elif len(self.trailer) > MAX_TRAILER_BYTES:
+            self.error = BadRequest(f"The trailer is longer than {MAX_TRAILER_BYTES} bytes.")
+        return consumed
+
+
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """Reads one request, and refuses ambiguous framing."""
+
+    body_rcv: Any
 
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
@@ -98,6 +119,8 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.error = self._fault(header_plus)
         if self.error is not None:
             self.body_rcv, self.content_length = None, 0
+        elif self.chunked:
+            self.body_rcv = BodyReceiver(self.body_rcv.getbuf())
 
     def _fault(self, header_plus: bytes) -> Error | None:
         lines = header_plus.split(b"\r\n")
@@ -114,10 +137,10 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         if self.proxy_netloc and self.proxy_netloc != host:
             return BadRequest("The address and the Host header name different hosts.")
         if b"transfer-encoding" in names and (
-            self.version != "1.1" or b"content-length" in names or names.count(b"transfer-encoding") > 1
+            not self.chunked or b"content-length" in names or names.count(b"transfer-encoding") > 1
         ):
             return BadRequest(
-                "Transfer-Encoding is for HTTP/1.1, is given once, and excludes Content-Length."
+                "Transfer-Encoding is for HTTP/1.1, is chunked, is given once, and excludes Content-Length."
             )
         if names.count(b"content-length") > 1:
             return BadRequest("Content-Length is given twice.")
@@ -161,6 +184,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.unserved_since = self.creation_time
+        self.is_deferred = False
+        """Whether a request waits for the answer before it to be sent. Guarded by ``requests_lock``."""
+
+    def handle_write(self) -> None:
+        """Send what can be sent, and have the request served that waited for it."""
+        super().handle_write()
+        with self.requests_lock:
+            if self.is_deferred and not self.total_outbufs_len:
+                self.is_deferred = False
+                self.server.add_task(self)
 
     def service(self) -> None:
         """Serve one request."""
@@ -189,6 +222,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     """Accepts connections. One thread reads and writes all of them, others run the application."""
 
     channel_class = Channel
+
+    def add_task(self, task: Channel) -> None:
+        """Have the next request of a connection served; its ``requests_lock`` is held by the caller."""
+        if task.total_outbufs_len:
+            task.is_deferred = True
+        else:
+            super().add_task(task)
 
     def stop(self) -> None:
         """End ``run``, which another thread is in. Requests that are being served are answered first."""
@@ -219,7 +259,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return accepted
 
     def _close_longest_unserved(self) -> None:
-        unserved = [channel for channel in self.active_channels.values() if not channel.requests]
+        unserved = [
+            channel
+            for channel in self.active_channels.values()
+            if not channel.requests or channel.is_deferred
+        ]
         if unserved:
             min(unserved, key=lambda channel: channel.unserved_since).handle_close()
 
@@ -253,6 +297,8 @@ def create_server(
         # Besides: the server's own descriptors, and connections that are served and so are not closed.
         connection_limit=connections + 16,
         log_socket_errors=False,
+        # A thread that waits for a client to read is missing to all others.
+        outbuf_high_watermark=sys.maxsize,
         max_request_header_size=MAX_HEADER_BYTES,
         # The server keeps a body aside before the application can refuse it.
         max_request_body_size=2 * body.MAX_BYTES,

@@ -7,7 +7,6 @@ import gc
 import ipaddress
 import logging
 import socket
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,7 +17,7 @@ from flask import Flask
 from oslo_config import cfg
 from sqlalchemy.exc import DatabaseError
 
-from api import http_server, proxies
+from api import http_server, log_format, proxies
 from api.app import create_app
 from api.identity import Strategy
 from api.stop_signal import StopRequested, StopSignal
@@ -67,13 +66,7 @@ def serve(
     verbose: bool,
 ) -> None:
     """Serve the API on an embedded database and the backends of this host, until SIGTERM."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for name in ("taskflow", "alembic", "stevedore", "keystonemiddleware", "sqlalchemy.pool"):
-        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
+    log_format.set_up(verbose=verbose)
     held = StateDir(state_dir)
     try:
         with StopSignal() as stop:

@@ -115,6 +115,7 @@ FRAMING = {
     "a length that is no number": b"Content-Length: +5\r\n\r\nhello",
     "a length without end": b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
     "a second host": b"Host: localhost\r\n\r\n",
+    "an encoding that is none": b"Transfer-Encoding: \r\n\r\n0\r\n\r\n",
     "a header without a colon": b"Nonsense\r\n\r\n",
     "a space before the colon": b"Content-Length : 5\r\n\r\nhello",
 }
@@ -208,6 +209,48 @@ def test_a_client_that_does_not_read_is_closed(
     later = time.time() + http_server.IDLE_S + 1
     running.trigger.pull_trigger(lambda: running.maintenance(later))
     sender.join()
+
+
+def test_clients_that_do_not_read_hold_no_thread(
+    running: http_server.Server, connect: Callable[[], Client]
+) -> None:
+    silent = [connect() for _ in range(4)]
+    for client in silent:
+        # Answered, these would be more than any buffer of the server or the kernel holds.
+        client.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+    while sum(channel.is_deferred for channel in list(running.active_channels.values())) < len(silent):
+        time.sleep(0.01)
+    client = connect()
+    client.send(GET + b"\r\n")
+    assert client.answer()[0] == 200
+    # What waited is answered once the client reads.
+    with silent[0].socket.makefile("rb") as answers:
+        found = 0
+        while found < 30:
+            found += b"HTTP/1.1 200 OK" in answers.readline()
+
+
+def test_clients_that_do_not_read_do_not_shut_others_out(
+    running: http_server.Server, connect: Callable[[], Client]
+) -> None:
+    silent = [connect() for _ in range(8)]
+    for client in silent:
+        client.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+    while sum(channel.is_deferred for channel in list(running.active_channels.values())) < len(silent):
+        time.sleep(0.01)
+    client = connect()
+    client.send(GET + b"\r\n")
+    assert client.answer()[0] == 200
+
+
+CHUNKED = b"POST /v3/volumes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("framing", [b"f" * 20_000, b"1;" + b"x" * 20_000, b"0\r\nX: " + b"y" * 20_000])
+def test_the_framing_of_chunks_is_bounded(connect: Callable[[], Client], framing: bytes) -> None:
+    client = connect()
+    client.send(CHUNKED + framing)
+    assert "longer than" in fault(client, 400)
 
 
 def _send_until_closed(client: Client, raw: bytes) -> None:
