@@ -45,7 +45,7 @@ def events(flow_id: str, *, after: int, wait: float, limit: int) -> list[FlowEve
     if found or has_ended or not wait:
         return found
     # No transaction is open while the question is.
-    desk().watch.wait(flow_id, after, wait)
+    desk().watch.wait(flow_id, after, wait, caller().project_id)
     return _read(flow_id, after, limit)[0]
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
 
 _REMEMBERED = 10_000
+
+
+@dataclass(eq=False)
+class _Waiter:
+    project_id: str
+    is_released: bool = False
 
 
 class Watch:
@@ -14,11 +21,12 @@ class Watch:
     A flow that is not known here has not moved for long, so a waiter for it
     is let go at once to look for itself. So is whoever finds ``seats`` others
     waiting: each holds a thread of the server, which has other work to do.
+    If a project has more seats than its share, its longest waiter is let go instead.
     """
 
     def __init__(self, seats: int = 8) -> None:
         self._seats = seats
-        self._waiting = 0
+        self._waiters: list[_Waiter] = []
         self._moved = threading.Condition()
         self._newest: OrderedDict[str, int] = OrderedDict()
         self._closed = False
@@ -32,20 +40,35 @@ class Watch:
                 self._newest.popitem(last=False)
             self._moved.notify_all()
 
-    def wait(self, flow_id: str, after_seq: int, timeout_s: float) -> None:
+    def wait(self, flow_id: str, after_seq: int, timeout_s: float, project_id: str) -> None:
         """Return when events after ``after_seq`` are committed, at the latest after ``timeout_s``."""
+        waiter = _Waiter(project_id)
 
         def moved() -> bool:
-            return self._closed or self._newest.get(flow_id, after_seq + 1) > after_seq
+            newest = self._newest.get(flow_id, after_seq + 1)
+            return self._closed or waiter.is_released or newest > after_seq
 
         with self._moved:
-            if self._waiting >= self._seats:
+            if not self._has_seat(project_id):
                 return
-            self._waiting += 1
+            self._waiters.append(waiter)
             try:
                 self._moved.wait_for(moved, timeout_s)
             finally:
-                self._waiting -= 1
+                self._waiters.remove(waiter)
+
+    def _has_seat(self, project_id: str) -> bool:
+        """Return whether a project may have one more waiter; one of another project may have to go for it."""
+        waiters = [waiter for waiter in self._waiters if not waiter.is_released]
+        if len(waiters) < self._seats:
+            return True
+        held = Counter(waiter.project_id for waiter in waiters)
+        most_seated, most = held.most_common(1)[0]
+        if most <= held[project_id] + 1:
+            return False
+        next(waiter for waiter in waiters if waiter.project_id == most_seated).is_released = True
+        self._moved.notify_all()
+        return True
 
     def close(self) -> None:
         """Let everyone go, now and from now on."""
