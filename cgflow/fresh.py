@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,20 +19,27 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 Stamp = tuple[int, int, int, int]
 
+MAX_BYTES = 16 * 1024 * 1024
+
 
 class Fresh(Generic[T]):
     """The content of a file as it is now. Safe to ask from many threads.
 
     A file that cannot be used is refused at first. When it goes bad later, what
     held before goes on to hold and the log says so: a slip of the editor must
-    neither open the service nor take it away. Whatever the failure is, the file
-    is not read again before it changes again.
+    neither open the service nor take it away. Whatever the failure is, the file is
+    not read again before it changes again.
     """
 
-    def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
-        """Read the file with ``read``, which raises ConfigError. Raises: ConfigError."""
+    def __init__(self, path: Path, read: Callable[[Path], T], *, may_become_empty: bool = True) -> None:
+        """Read the file with ``read``, which raises ConfigError. Raises: ConfigError.
+
+        Editors and full disks leave empty files behind. ``may_become_empty`` is False where an empty
+        file would permit more than what held.
+        """
         self._path = path
         self._read = read
+        self._may_become_empty = may_become_empty
         self._lock = threading.Lock()
         # Looked at before it is read: a change between the two is found by the next who asks.
         self._stamp = _stamp(path)
@@ -53,7 +62,7 @@ class Fresh(Generic[T]):
             return
         self._stamp = now
         try:
-            self._value = self._read(self._path)
+            self._value = self._content(now)
         except ConfigError as error:
             LOG.error("what was read earlier stays in force: %s", error)  # noqa: TRY400 - it says it all
         except Exception:
@@ -61,15 +70,35 @@ class Fresh(Generic[T]):
         else:
             LOG.info("read again: %s", self._path)
 
+    def _content(self, stamp: Stamp | None) -> T:
+        if stamp is not None and stamp[-1] == 0 and not self._may_become_empty:
+            raise ConfigError(
+                f"{self._path} is empty. Write new content aside and rename it; a comment makes a file that "
+                "states nothing."
+            )
+        return self._read(self._path)
+
 
 def read_text(path: Path, what: str) -> str:
-    """Return the text of a file. Raises: ConfigError, which calls the file by ``what``."""
+    """Return the text of a regular file. Raises: ConfigError, which calls the file by ``what``."""
     try:
-        return path.read_text()
+        # The opening of a pipe would wait for somebody to write into it.
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ConfigError(f"The {what} {path} is not a regular file.")
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"The {what} {path} is larger than {MAX_BYTES} bytes.")
+        return content.decode()
     except OSError as error:
         raise ConfigError(f"The {what} {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"The {what} {path} is not text: {error}.") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -45,6 +45,14 @@ def caller(*roles: str) -> RequestContext:
                 "role:admin and project_id:%(project_id)d",
                 "role:%(role)x or @",
                 "not user_id:%(user_id)f",
+                # These fail only when they are asked.
+                "[:member",
+                "role:member or {:%(user_id)s",
+                ":",
+                "user_id.domain:%(user_id)s",
+                # These ask another service, each time.
+                "http://127.0.0.1:1/%(name)s",
+                "not https://localhost:1/",
             )
         ),
         ("volume:get: !!timestamp 2026-02-30", "cannot be read"),
@@ -104,6 +112,19 @@ def test_a_file_that_goes_away_leaves_what_held(tmp_path: Path, caplog: pytest.L
     ]
     path.write_text("volume:get: '@'")
     assert policy.permits("volume:get", OWN, caller())
+
+
+def test_a_file_that_becomes_empty_leaves_what_held(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("volume:get: '!'")
+    policy = Policy(path)
+    path.write_text("")
+    assert not policy.permits("volume:get", OWN, caller("admin"))
+    assert [record.name for record in caplog.records] == ["cgflow.fresh"]
+    path.write_text("# nothing is changed")
+    assert policy.permits("volume:get", OWN, caller("admin"))
 
 
 def test_names_are_unique_and_told_of() -> None:

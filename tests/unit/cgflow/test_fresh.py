@@ -1,0 +1,62 @@
+"""Files that are read again when they change, and become what is no file of settings at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cgflow import fresh
+from cgflow.errors import ConfigError
+from cgflow.fresh import Fresh
+
+
+def read(path: Path) -> object:
+    return fresh.read_yaml(path, "list of names")
+
+
+def _large(path: Path) -> None:
+    path.write_bytes(b"# " + b"x" * fresh.MAX_BYTES)
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+NO_FILES: dict[str, Callable[[Path], object]] = {
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a large file": _large,
+    "an endless file": _endless,
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "bytes": lambda path: path.write_bytes(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "names"
+    NO_FILES[name](path)
+    with pytest.raises(ConfigError, match="The list of names"):
+        Fresh(path, read)
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_cannot_be_read_later_leaves_what_held(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    path = tmp_path / "names"
+    path.write_text("- ada\n")
+    names = Fresh(path, read)
+    path.unlink()
+    NO_FILES[name](path)
+    with caplog.at_level(logging.ERROR):
+        assert names.value == ["ada"]
+        assert names.value == ["ada"]
+    assert len(caplog.records) == 1
+    path.rmdir() if path.is_dir() else path.unlink()
+    path.write_text("- bob\n")
+    assert names.value == ["bob"]
