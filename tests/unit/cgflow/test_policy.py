@@ -114,9 +114,7 @@ def test_a_file_that_goes_away_leaves_what_held(tmp_path: Path, caplog: pytest.L
     assert policy.permits("volume:get", OWN, caller())
 
 
-def test_a_file_that_becomes_empty_leaves_what_held(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_that_becomes_empty_leaves_what_held(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("volume:get: '!'")
     policy = Policy(path)
