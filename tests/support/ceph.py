@@ -72,6 +72,9 @@ osd_data = {root}/osd
 osd_objectstore = memstore
 memstore_device_bytes = 4294967296
 osd_snap_trim_sleep = 0.001
+# The right of an OSD to answer reads lapses while a test stops it. One without replicas may not regain it,
+# and its placement group stays "laggy" for good. The lease is this many times the grace of heartbeats, 20 s.
+osd_pool_default_read_lease_ratio = 45
 """
 
 
