@@ -181,6 +181,18 @@ def test_read_only(caller: Caller) -> None:
     assert caller.get(f"/volumes/{volume_id}/metadata").json == {"metadata": {}}
 
 
+def test_image_metadata_has_a_size(caller: Caller) -> None:
+    volume_id = caller.volume()
+
+    def put(key: str) -> Any:
+        return act(caller, volume_id, "os-set_image_metadata", {"metadata": {key: "x" * 65_000}})
+
+    assert [put(key).status_code for key in ("first", "second", "first")] == [200, 200, 200]
+    assert "195016 characters, at most 131072" in malformed(put("third"), "metadata")
+    act(caller, volume_id, "os-unset_image_metadata", {"key": "first"})
+    assert put("third").status_code == 200
+
+
 def test_image_metadata(caller: Caller) -> None:
     volume_id = caller.volume()
     assert "volume_image_metadata" not in shown(caller, volume_id)

@@ -15,6 +15,9 @@ from cgflow.errors import InvalidInput, NotFound
 MOST = 128
 """Keys that one thing may have."""
 
+MOST_CHARACTERS = 128 * 1024
+"""Characters that the keys and values of one thing may have together: all are shown in every long list."""
+
 
 @dataclass(frozen=True)
 class Bag:
@@ -62,7 +65,9 @@ class Bag:
         found = self._locked(session, id, scope)
         if key not in found:
             raise self._missing(id, key)
-        self._write(session, id, {name: value for name, value in found.items() if name != key})
+        rest = {name: value for name, value in found.items() if name != key}
+        # Without a check: a thing that has too many of an earlier release gets fewer.
+        self.rows.annotate(session, id, **{self.column: rest})
 
     def _locked(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
         return dict(getattr(self.rows.lock(session, id, scope), self.field))
@@ -72,6 +77,13 @@ class Bag:
             raise InvalidInput(
                 f"{self.rows.noun} {id} would have {len(pairs)} keys, at most {MOST} are allowed: "
                 "remove some first.",
+                "metadata",
+            )
+        characters = sum(len(key) + len(value) for key, value in pairs.items())
+        if characters > MOST_CHARACTERS:
+            raise InvalidInput(
+                f"The {self.words} of {self.rows.noun} {id} would have {characters} characters, at most "
+                f"{MOST_CHARACTERS} are allowed: remove some first.",
                 "metadata",
             )
         self.rows.annotate(session, id, **{self.column: pairs})
