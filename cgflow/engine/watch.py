@@ -40,8 +40,11 @@ class Watch:
                 self._newest.popitem(last=False)
             self._moved.notify_all()
 
-    def wait(self, flow_id: str, after_seq: int, timeout_s: float, project_id: str) -> None:
-        """Return when events after ``after_seq`` are committed, at the latest after ``timeout_s``."""
+    def wait(self, flow_id: str, after_seq: int, timeout_s: float, project_id: str = "") -> None:
+        """Return when events after ``after_seq`` are committed, at the latest after ``timeout_s``.
+
+        ``project_id`` is that of who waits; those who give none share the seats of one.
+        """
         waiter = _Waiter(project_id)
 
         def moved() -> bool:
