@@ -45,7 +45,8 @@ LOG = logging.getLogger(__name__)
 EXPIRE_INTERVAL_S = 60
 UNDO_INTERVAL_S = 1
 TAKE_INTERVAL_S = 5
-FORGET_INTERVAL_S = 3600
+FORGET_INTERVAL_S = 60
+"""Short, so that a round forgets more than users can make meanwhile."""
 COMPACT_INTERVAL_S = 30
 
 

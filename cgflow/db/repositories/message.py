@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cgflow import bookkeeping, clock
@@ -16,6 +16,10 @@ from cgflow.db.upsert import insert_missing
 from cgflow.errors import NotFound
 
 KEPT_FOR = timedelta(days=30)
+
+MOST = 5000
+"""Messages of one project that are kept; of more, the newest."""
+
 UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
 
 _WORDS = {UNDONE: "failed and was undone", ROLLBACK_FAILED: "failed, and undoing it failed as well"}
@@ -77,5 +81,12 @@ def delete(session: Session, id: str, scope: str | None) -> None:  # noqa: A002
 
 
 def forget(session: Session, now: datetime) -> None:
-    """Delete the messages that need not be kept any longer."""
+    """Delete the messages that need not be kept any longer, and those of a project that has too many."""
     session.execute(delete_rows(Message).where(Message.guaranteed_until < now))
+    crowded = select(Message.project_id).group_by(Message.project_id).having(func.count() > MOST)
+    for project_id in session.scalars(crowded).all():
+        of_project = Message.project_id == project_id
+        newest = (
+            select(Message.id).where(of_project).order_by(Message.created_at.desc(), Message.id.desc())
+        ).limit(MOST)
+        session.execute(delete_rows(Message).where(of_project, Message.id.not_in(newest)))

@@ -30,7 +30,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.retention import Retention
 from cgflow.status import FlowState, ReservationState
 from flows.acceptance import Accepted
-from flows.service import Service
+from flows.service import FORGET_INTERVAL_S, Service
 from tests.support.filling import Filled, fill
 from tests.support.questions import plans
 from tests.support.world import World, world
@@ -247,3 +247,8 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     database.close()
     assert len(seen) == 2 + 8
     assert [plan for plan in seen if "SCAN" in plan] == []
+
+
+def test_more_is_forgotten_than_users_can_make() -> None:
+    # A hundred operations a second are more than any database takes.
+    assert retention.MOST >= 100 * FORGET_INTERVAL_S
