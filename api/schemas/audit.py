@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from api.disclosure import disclosed
 from api.schemas.fields import Flag, Moment, Names, Text
 from cgflow.audit.auditing import Report
 from cgflow.audit.finding import Finding
@@ -21,7 +22,7 @@ def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, obje
     audit: dict[str, Any] = {
         "at": report.at,
         "findings": [_finding(one) for one in report.findings],
-        "backends": [vars(one) for one in report.backends],
+        "backends": [vars(one) | {"reason": disclosed(one.reason)} for one in report.backends],
     }
     if repairs is not None:
         audit["repairs"] = [
@@ -29,7 +30,7 @@ def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, obje
                 "finding_id": one.finding.id,
                 "state": one.state,
                 "flow_id": one.flow_id,
-                "reason": one.reason,
+                "reason": disclosed(one.reason),
             }
             for one in repairs
         ]
@@ -45,7 +46,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "resource_id": finding.subject,
         "name": finding.name,
         "backend": finding.host,
-        "message": finding.told,
+        "message": disclosed(finding.told),
         "meaning": kind.means,
         "repair": kind.repair,
         "repairable": kind.is_repairable,

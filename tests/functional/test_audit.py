@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cgflow.audit.kinds import KINDS
+from cgflow.drivers.detailing import Detailing
 from flows.acceptance import mint
 from tests.functional.caller import Caller, malformed, refused
 from tests.support.counting import cost_of
@@ -91,6 +93,20 @@ def test_who_may(caller: Caller, role: str, looks: int, repairs: int) -> None:
     other = Caller(caller._client, caller.project, user="eve", roles=role)
     assert other.get("/audit").status_code == looks
     assert other.post("/audit", {"repair": ["safe"]}).status_code == repairs
+
+
+def test_an_auditor_is_told_no_paths(caller: Caller, served: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = "volume 1 has lost data: /var/lib/cgflow/qsd/homes/1/L1.qcow2 is gone"
+    assert isinstance(served.driver, Detailing)
+    seen_now = served.driver.detail()
+    broken = replace(seen_now, inventory=replace(seen_now.inventory, problems=(problem,)))
+    monkeypatch.setattr(served.driver, "detail", lambda: broken)
+    (seen,) = findings(caller)
+    assert problem in seen["message"]
+    (seen,) = findings(Caller(caller._client, caller.project, user="eve", roles="auditor"))
+    assert (seen["code"], seen["backend"]) == ("backend.problem", HOST)
+    assert "volume 1 has lost data: (path) is gone" in seen["message"]
+    assert HOST not in seen["message"]
 
 
 def test_a_look_costs_the_same_whatever_there_is(caller: Caller, served: World) -> None:
