@@ -49,9 +49,7 @@ def request_id() -> str:
 
 def prefix() -> str:
     """Return what stands before every noun in the addresses of this request: ``/v3/P`` or ``/v3``."""
-    version = request.script_root + "/" + request.path.split("/")[1]
-    project_id = g.get("project_in_url")
-    return version if project_id is None else f"{version}/{quote(project_id)}"
+    return f"{request.script_root}/{request.path.split('/')[1]}{_project()}"
 
 
 def href(path: str, *, has_version: bool = True) -> str:
@@ -59,7 +57,10 @@ def href(path: str, *, has_version: bool = True) -> str:
 
     Cinder names an address without the version of the API a bookmark; nothing answers there.
     """
-    before = prefix()
-    if not has_version:
-        before = before.removeprefix("/" + before.split("/")[1])
+    before = prefix() if has_version else request.script_root + _project()
     return request.host_url.rstrip("/") + before + path
+
+
+def _project() -> str:
+    project_id = g.get("project_in_url")
+    return "" if project_id is None else f"/{quote(project_id)}"

@@ -113,22 +113,24 @@ def test_names(caller: Caller, path: str, noun: str) -> None:
     after = answer.json[root]
     assert (after["name"], after["description"]) == ("new", "d")
     assert after["updated_at"] > after["created_at"]
-    unchanged = {"name", "description", "updated_at"}
-    assert {key: after[key] for key in after.keys() - unchanged} == {
-        key: before[key] for key in before.keys() - unchanged
-    }
+    # The answer to a change shows fewer keys, as Cinder's does.
+    changed = {"name", "description", "updated_at"}
+    assert after.keys() <= before.keys()
+    for found in (after, caller.get(path).json[root]):
+        assert all(found[key] == before[key] for key in found.keys() - changed)
     older = caller.put(path, {root: {"display_name": "older", "display_description": None}}).json[root]
     assert (older["name"], older["description"]) == ("older", None)
     for nothing in ({}, {"colour": "red"}, {"name": 1}, {"name": "x" * 256}, {"description": ["x"]}):
-        refused(caller.put(path, {root: nothing}), 400, "badRequest")
+        # Volumes take a change of nothing below 3.53.
+        refused(caller.at(53).put(path, {root: nothing}), 400, "badRequest")
     assert caller.get(path).json[root]["name"] == "older"
 
 
 def test_a_volumes_metadata_stays_unless_it_is_given(caller: Caller) -> None:
     volume_id = caller.volume(metadata={"a": "b"})
     where = f"/volumes/{volume_id}"
-    for body in ({"name": "n"}, {"name": "n", "metadata": None}):
-        assert caller.put(where, {"volume": body}).json["volume"]["metadata"] == {"a": "b"}
+    assert caller.put(where, {"volume": {"name": "n"}}).json["volume"]["metadata"] == {"a": "b"}
+    malformed(caller.put(where, {"volume": {"name": "n", "metadata": None}}), "metadata")
     assert caller.put(where, {"volume": {"metadata": {"c": "d"}}}).json["volume"]["metadata"] == {"c": "d"}
 
 
