@@ -13,6 +13,8 @@ Neither call waits for a database that is away: who can wait does so (see
 from __future__ import annotations
 
 import copy
+import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -128,8 +130,46 @@ def _server(url: URL) -> Engine:
     return create_engine(url, connect_args=asked, pool_pre_ping=True)
 
 
+class _FileIdentity:
+    """Notices that the file of an open database was removed or replaced.
+
+    Open connections would go on writing to a file that nobody can find, and new ones would use whatever
+    has its name now, or make an empty database.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._opened: tuple[int, int] | None = None
+
+    def remember(self) -> None:
+        """Take the present file for the database from here on, if none was opened before."""
+        self._opened = self._opened or self._present()
+
+    def check(self) -> None:
+        """Raise sqlite3.OperationalError if the path does not lead to the file that was opened."""
+        if self._opened is not None and self._present() != self._opened:
+            raise sqlite3.OperationalError(
+                f"{self._path} was removed or replaced while the service runs. Put the same file back, or "
+                "stop the service, restore a backup, and start it"
+            )
+
+    def _present(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_size=32, max_overflow=32)
+    # A database in memory has no file.
+    identity = _FileIdentity(url.database) if url.database and url.database != ":memory:" else None
+
+    @event.listens_for(engine, "do_connect")
+    def check(*_: object) -> None:
+        if identity is not None:
+            identity.check()
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -137,6 +177,8 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        if identity is not None:
+            identity.remember()
 
     @event.listens_for(engine, "handle_error")
     def reopen(context: ExceptionContext) -> None:
@@ -147,6 +189,10 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        try:
+            check()
+        except sqlite3.OperationalError as error:
+            raise exc.OperationalError("BEGIN", None, error) from error
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,35 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
         assert caller.get("/volumes").status_code == 200, "who only reads is served"
         filler.unlink()
+        assert w.finish(accepted).state is FlowState.SUCCESS
+        once_each(w, accepted)
+        caller.volume(volume_type=kind)
+        assert ended(w) == []
+        assert w.faults() == []
+
+
+@pytest.mark.parametrize("replacement", [None, "copy"])
+def test_a_file_that_was_removed_or_replaced_is_not_written_to(
+    replacement: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    noticed = Noticed(monkeypatch)
+    with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
+        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        kind = caller.type("fast")
+        gate = steps.at(Point("driver.create_volume", "execute", "before"))
+        accepted = w.accept_volume()
+        assert gate.reached.wait(30)
+        file, away = tmp_path / "cgflow.db", tmp_path / "away.db"
+        file.rename(away)
+        if replacement:
+            shutil.copy(away, file)
+        gate.open()
+        noticed.wait()
+        told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+        told_to_come_again(caller, "GET", "/volumes")
+        assert f"{file} was removed or replaced while the service runs" in caplog.text
+        assert file.exists() is bool(replacement), "no empty database was made in its place"
+        away.rename(file)
         assert w.finish(accepted).state is FlowState.SUCCESS
         once_each(w, accepted)
         caller.volume(volume_type=kind)
