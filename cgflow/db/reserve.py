@@ -1,8 +1,9 @@
 """Room on the disk that is kept aside for the embedded database, so that a full disk never prevents deleting.
 
 The room is a file. Transactions that lead to freed space may have it: the file
-is removed when less than its size is free. All others are refused until it is
-whole again, so that they cannot take what was given for deleting.
+is shortened when little is free, by a part at a time, because whoever filled
+the disk takes what is given. All others are refused until it is whole again, so
+that they cannot take what was given for deleting.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy import exc
 from cgflow.private_files import open_file
 
 _SMALLEST, _LARGEST, _PART = 1024**2, 32 * 1024**2, 32
+_PARTS_GIVEN = 8
 
 _FREES_SPACE: ContextVar[bool] = ContextVar("frees_space", default=False)
 
@@ -54,13 +56,20 @@ class Reserve:
 
         Raises: OperationalError, as for a full disk, for a transaction that may not have the room.
         """
-        is_whole = self.is_whole
         if _FREES_SPACE.get():
-            if is_whole and self._free() < self.size:
-                self._path.unlink(missing_ok=True)
-        elif not is_whole and not self._keep():
+            self._give()
+        elif not self.is_whole and not self._keep():
             full = sqlite3.OperationalError("the disk is full but for what deleting needs")
             raise exc.OperationalError("BEGIN", None, full)
+
+    def _give(self) -> None:
+        """Shorten the file so far that a part is free, if it is long enough."""
+        part = self.size // _PARTS_GIVEN
+        missing = part - self._free()
+        if missing <= 0:
+            return
+        with suppress(FileNotFoundError):
+            os.truncate(self._path, max(0, self._path.stat().st_size - missing))
 
     def _free(self) -> int:
         room = os.statvfs(self._path.parent)

@@ -70,6 +70,15 @@ def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> 
         assert session.execute(text("SELECT count(*) FROM t")).scalar() == 100
 
 
+def test_whoever_takes_what_was_given_does_not_get_all(db: Database, small: Path) -> None:
+    fill(small)
+    for _ in range(3):
+        with freeing_space():
+            insert(db)
+        fill(small)
+    insert(db.with_reserve())
+
+
 def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) -> None:
     filler = fill(small)
     with freeing_space():
