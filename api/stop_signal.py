@@ -1,4 +1,4 @@
-"""Stop requests of the operating system: SIGTERM and SIGINT.
+"""Stop requests of the operating system: SIGTERM, SIGINT, and SIGHUP of a terminal that is closed.
 
 A signal handler runs between any two instructions of the main thread, also
 within callbacks that swallow exceptions. So the handler raises nothing and takes
@@ -11,7 +11,7 @@ import os
 import signal
 from types import FrameType, TracebackType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequested(Exception):
@@ -32,7 +32,10 @@ class StopSignal:
         os.set_blocking(self._writer, False)
         # Whichever thread the signal interrupts, the one that waits is woken.
         self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._former = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        # nohup has a service survive its terminal by ignoring SIGHUP.
+        survives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._numbers = [number for number in _SIGNALS if number != signal.SIGHUP or not survives]
+        self._former = {number: signal.signal(number, self._handle) for number in self._numbers}
         return self
 
     def __exit__(
@@ -61,5 +64,5 @@ class StopSignal:
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.is_set = True
-        for number in _SIGNALS:
+        for number in self._numbers:
             signal.signal(number, signal.SIG_DFL)

@@ -45,7 +45,7 @@ setattr(sys.modules[MODULE], NAME, hooked)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize(
     ("module", "name"), [("os", "open"), ("sqlite3.dbapi2", "connect"), ("gc", "collect"), ("gc", "freeze")]
 )
@@ -67,6 +67,21 @@ def test_a_signal_while_starting_ends_the_service(
     assert mark.exists(), "the signal was never sent"
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_terminal_stops_the_service_unless_that_is_ignored(start: Start) -> None:
+    project = start(backend="memory")
+    process = project.served.process
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 0
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        project.served.start()
+    finally:
+        signal.signal(signal.SIGHUP, former)
+    project.served.process.send_signal(signal.SIGHUP)
+    project.group(1)
+    assert project.served.stop() == 0
 
 
 def test_a_second_signal_ends_the_service_at_once(start: Start) -> None:
