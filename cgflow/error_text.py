@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _OWN = "cgflow.errors.CgflowError"
 _PLACE = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
@@ -37,6 +37,12 @@ def _raised_in(trace: str) -> str:
         return "."
     last = places[-1]
     return f", raised in {last['path'].rsplit('/', 1)[-1]}, line {last['line']}, in {last['function']}."
+
+
+def join_reasons(reasons: Iterable[str]) -> str:
+    """Return the distinct reasons in one text, each told from the next by the end of its sentence."""
+    distinct = list(dict.fromkeys(reasons))
+    return " ".join([*map(as_sentence, distinct[:-1]), *distinct[-1:]])
 
 
 def as_sentence(words: str) -> str:

@@ -19,6 +19,7 @@ from taskflow.types import failure
 
 from cgflow import records
 from cgflow.engine.history import failure_detail, failure_text
+from cgflow.error_text import join_reasons
 from cgflow.errors import FlowCancelled, FlowMismatch, StepInterrupted
 from cgflow.status import FlowState
 
@@ -111,7 +112,7 @@ def reason_of(atoms: Iterable[models.AtomDetail]) -> str:
 def reason_from(failures: Iterable[failure.Failure]) -> str:
     """Return the distinct messages of the failures, without secrets and steps that were not begun."""
     texts = [failure_text(what) for what in failures if not what.check(FlowCancelled)]
-    return " ".join(dict.fromkeys(texts)) or "It was undone without a recorded failure."
+    return join_reasons(texts) or "It was undone without a recorded failure."
 
 
 def _leftover(atom: models.AtomDetail) -> dict[str, Any]:

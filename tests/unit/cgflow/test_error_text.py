@@ -6,7 +6,7 @@ import pytest
 from taskflow.types.failure import Failure
 
 from cgflow.engine.history import failure_text
-from cgflow.error_text import as_sentence, describe
+from cgflow.error_text import as_sentence, describe, join_reasons
 from cgflow.errors import FinalDriverError
 
 
@@ -48,3 +48,17 @@ def test_no_reason_is_empty_or_says_nothing(error: Exception, words: str) -> Non
 def test_what_somebody_typed_as_a_sentence() -> None:
     assert as_sentence(" cannot mend tonight ") == "cannot mend tonight."
     assert as_sentence("Gone!") == "Gone!"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "text"),
+    [
+        ([], ""),
+        (["no room"], "no room"),
+        (["no room", "no room"], "no room"),
+        (["no answer in time", "the daemon hangs"], "no answer in time. the daemon hangs"),
+        (["It is away.", "see the log"], "It is away. see the log"),
+    ],
+)
+def test_several_reasons_do_not_run_together(reasons: list[str], text: str) -> None:
+    assert join_reasons(reasons) == text
