@@ -88,9 +88,8 @@ class AtomState:
             # There was nothing to undo.
             return str(self.execution)
         undo = str(self.undo)
-        if self.undo is Undo.FAILED and self.undo_attempts > 1:
-            undo += f" {self.undo_attempts} times"
-        if self.undo is Undo.UNDOING and self.undo_attempts > 1:
+        # Not as many need to have failed: a process may have ended in the middle of one.
+        if self.undo in (Undo.UNDOING, Undo.FAILED) and self.undo_attempts > 1:
             undo += f" (try {self.undo_attempts})"
         if self.skipped is not None and self.undo is Undo.SKIPPED:
             undo += f" by {self.skipped.get('by')}: {self.skipped.get('reason')}"

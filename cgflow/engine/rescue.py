@@ -91,12 +91,13 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
     of no return: whoever runs that one loses it.
     Raises: NotFound, InvalidState for any other.
     """
-    row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED, FlowState.RUNNING), "abandoned")
+    row = _locked(session, flow_id, tuple(FlowState), "abandoned")
     is_committed = row.committed_at is not None
-    if row.state == FlowState.RUNNING and not (is_committed and row.reason):
+    goes_on_failing = row.state == FlowState.RUNNING and is_committed and row.reason
+    if row.state != FlowState.ROLLBACK_FAILED and not goes_on_failing:
         raise InvalidState(
-            f"Flow {flow_id} is running; only one whose rollback has failed, or that goes on failing after "
-            "its change was committed, can be abandoned."
+            f"Flow {flow_id} is {row.state}; only one whose rollback has failed, or that goes on failing "
+            "after its change was committed, can be abandoned."
         )
     if row.state == FlowState.RUNNING:
         row.epoch += 1
@@ -143,10 +144,11 @@ def cancel(session: Session, flow_id: str, actor: Actor, reason: str, remedy: st
             f"Flow {flow_id} can no longer be cancelled: {row.operation} of {row.resource_type} "
             f"{row.resource_id} has committed its change. {remedy}".rstrip()
         )
-    row.cancel_reason = f"Cancelled by {actor.user_id}: {reason}"
+    # Whoever cancelled it first is why it is undone; the others are in its history.
+    row.cancel_reason = row.cancel_reason or f"Cancelled by {actor.user_id}: {reason}"
     done = action("cancel", actor, reason)
     # The conductor that takes the flow up next records it, if the one that owns it now can not.
-    row.leftovers = {**(row.leftovers or {}), "cancel": {**done, "at": clock.iso(clock.now())}}
+    row.leftovers = {"cancel": {**done, "at": clock.iso(clock.now())}, **(row.leftovers or {})}
     is_owned = row.conductor is not None
     seq = None if is_owned else _record(session, row, None, row.state, row.state, done)
     return CancelRequest(row.cancel_reason, {"result": done}, seq)

@@ -316,6 +316,14 @@ def cancel_accepted(stage: Stage) -> Scene:
     return on
 
 
+def cancelled_twice(stage: Stage) -> Scene:
+    on = cancel_accepted(stage)
+    on.act("cancel", reason="wrong once more")
+    on.faults.release()
+    assert on.ended() == "reverted"
+    return on
+
+
 def cancel_accepted_before_the_begin(stage: Stage) -> Scene:
     on = accepted(stage)
     on.act("cancel", reason="wrong group")
@@ -463,6 +471,7 @@ SCENARIOS: dict[str, Play] = {
     "cancel accepted, not begun": cancel_accepted_before_the_begin,
     "cancel accepted": cancel_accepted,
     "cancelled": cancelled,
+    "cancelled twice": cancelled_twice,
     "cancel refused": cancel_refused,
     "being undone": undoing,
     "undone": undone,

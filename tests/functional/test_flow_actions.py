@@ -52,7 +52,13 @@ def test_skip_and_abandon_want_a_reason(
 
 def test_only_what_fits_the_state_is_done(caller: Caller) -> None:
     flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
-    for action, details in (("retry", {}), ("cancel", {"reason": "x"}), ("resume", {})):
+    for action, details in (
+        ("retry", {}),
+        ("cancel", {"reason": "x"}),
+        ("resume", {}),
+        ("abandon", {"reason": "x"}),
+    ):
         answer = caller.post(f"/flows/{flow['id']}/action", {action: details})
         assert "success" in malformed(answer)
+    assert "only one whose rollback has failed, or that goes on failing" in malformed(answer)
     assert caller.post("/flows/nothing/action", {"retry": {}}).status_code == 404

@@ -214,7 +214,7 @@ def test_undos_are_counted() -> None:
     for number in range(6):
         story.cannot_undo("driver.cut", 10 + number, 1, "busy")
     (line,) = rendered(story, "rollback_failed")[-1:]
-    assert "done, undo FAILED 6 times  undo: FinalDriverError: busy" in line
+    assert "done, undo FAILED (try 6)  undo: FinalDriverError: busy" in line
 
 
 def test_a_step_that_was_done_shows_the_failure_of_its_undo_as_that() -> None:
