@@ -31,7 +31,7 @@ class QuotaSet(MethodView):
         """Show the limits of a project, with ``usage`` also what counts against them."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with desk().database.read() as session:
-            lines = limits.lines(session, target_id)
+            lines = limits.lines(session, target_id, user_project_id=_user_project_id())
         found = quota_view.limits({line.resource: line.limit for line in lines})
         return {"quota_set": {**(quota_view.usages(lines) if with_usage else found), "id": target_id}}
 
@@ -65,7 +65,8 @@ class QuotaDefaults(MethodView):
         """Show the default limits."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with desk().database.read() as session:
-            return {"quota_set": {**quota_view.limits(limits.defaults(session)), "id": target_id}}
+            found = limits.defaults(session, user_project_id=_user_project_id())
+        return {"quota_set": {**quota_view.limits(found), "id": target_id}}
 
 
 @blueprint.route("/os-quota-class-sets/<class_name>")
@@ -105,6 +106,11 @@ class Limits(MethodView):
         with desk().database.read() as session:
             lines = limits.lines(session, project_id)
         return {"limits": {"rate": [], "absolute": quota_view.absolute(lines)}}
+
+
+def _user_project_id() -> str | None:
+    """Return whose volume types are named: those of others are for administrators."""
+    return None if caller().is_admin else caller().project_id
 
 
 def _require_default(class_name: str) -> None:

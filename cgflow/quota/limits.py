@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.models import Quota, QuotaClass, VolumeType
 from cgflow.db.models.quota import DEFAULT_CLASS
+from cgflow.db.repositories.volume_type import usable_by
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, QuotaExceeded
 from cgflow.quota import usage
@@ -37,9 +38,12 @@ _DEFAULTS = {**SHIPPED, BACKUPS: 0, BACKUP_GIGABYTES: 0}
 _LARGEST = 2**31 - 1
 
 
-def lines(session: Session, project_id: str) -> list[QuotaLine]:
-    """Return limit, usage and reservations of every resource of a project, per-type ones last."""
-    names = _resources(session)
+def lines(session: Session, project_id: str, *, user_project_id: str | None = None) -> list[QuotaLine]:
+    """Return limit, usage and reservations of every resource of a project, per-type ones last.
+
+    With ``user_project_id`` only those of volume types that this project may use.
+    """
+    names = _resources(session, user_project_id)
     limits = limits_of(session, project_id, names)
     usages = usage.read(session, project_id, names)
     return [
@@ -58,9 +62,9 @@ def limits_of(session: Session, project_id: str, resources: Collection[str]) -> 
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in resources}
 
 
-def defaults(session: Session) -> dict[str, int]:
-    """Return the limit of every resource for a project that has none of its own."""
-    names = _resources(session)
+def defaults(session: Session, *, user_project_id: str | None = None) -> dict[str, int]:
+    """Return the limit of every resource for a project that has none of its own; else as ``lines``."""
+    names = _resources(session, user_project_id)
     found = {resource: limit for _, resource, limit in session.execute(_of_class(names))}
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in names}
 
@@ -102,9 +106,11 @@ def reset_defaults(session: Session) -> None:
     session.execute(delete(QuotaClass).where(QuotaClass.class_name == DEFAULT_CLASS))
 
 
-def _resources(session: Session) -> list[str]:
-    types = session.scalars(select(VolumeType.name).where(~VolumeType.deleted).order_by(VolumeType.name))
-    return [*TOTALS, *UNCOUNTED, *of_types(types)]
+def _resources(session: Session, user_project_id: str | None = None) -> list[str]:
+    types = select(VolumeType.name).where(~VolumeType.deleted).order_by(VolumeType.name)
+    if user_project_id is not None:
+        types = types.where(usable_by(user_project_id))
+    return [*TOTALS, *UNCOUNTED, *of_types(session.scalars(types))]
 
 
 def _of_class(resources: Collection[str]) -> Select[bool, str, int]:

@@ -119,3 +119,21 @@ def test_actions_that_are_none(caller: Caller, private: dict[str, Any]) -> None:
         refused(caller.post(f"/types/{private['id']}/action", body), 400, "badRequest")
     missing(act(caller, str(uuid.uuid4()), "addProjectAccess", "p"))
     missing(caller.get(f"/types/{uuid.uuid4()}/os-volume-type-access"))
+
+
+def test_quota_names_the_types_that_a_project_may_use(
+    caller: Caller, stranger: Caller, private: dict[str, Any]
+) -> None:
+    public = caller.type()
+
+    def named(who: Caller) -> list[set[str]]:
+        path = f"/os-quota-sets/{who.project}"
+        answers = [who.get(f"{path}{more}") for more in ("", "?usage=true", "/defaults")]
+        return [{key for key in answer.json["quota_set"] if key.startswith("volumes_")} for answer in answers]
+
+    for keys in named(stranger):
+        assert f"volumes_{public}" in keys
+        assert f"volumes_{private['name']}" not in keys
+    act(caller, private["id"], "addProjectAccess", stranger.project)
+    assert all(f"volumes_{private['name']}" in keys for keys in named(stranger))
+    assert all(f"volumes_{private['name']}" in keys for keys in named(caller))

@@ -95,7 +95,7 @@ def find_many(
         # What is going to use them is not written yet, and who deletes one has to wait for it.
         query = query.with_for_update(read=True, key_share=True, of=VolumeType)
         if not user.is_admin:
-            query = query.where(_usable_by(user.project_id))
+            query = query.where(usable_by(user.project_id))
     rows = session.scalars(query).all() if words else []
     by_id, by_name = {row.id: row for row in rows}, {row.name: row for row in rows}
     found: dict[str, VolumeType] = {}
@@ -120,7 +120,7 @@ def page(session: Session, query: ListQuery, project_id: str) -> list[records.Vo
     filters = dict(query.filters)
     if filters.get("is_public"):
         del filters["is_public"]
-        statement = statement.where(_usable_by(project_id))
+        statement = statement.where(usable_by(project_id))
     for key, value in query.metadata.items():
         statement = statement.where(VolumeType.extra_specs.any(key=key, value=value))
     rows = select_page(
@@ -212,7 +212,7 @@ def _require_no_volumes(session: Session, row: VolumeType) -> None:
 
 def is_usable(session: Session, id: str, project_id: str) -> bool:
     """Return whether a project may use a live type: it is public, or the project is on its list."""
-    return session.scalars(_select().where(VolumeType.id == id, _usable_by(project_id))).first() is not None
+    return session.scalars(_select().where(VolumeType.id == id, usable_by(project_id))).first() is not None
 
 
 def _refuse_encrypted(session: Session, found: Mapping[str, VolumeType]) -> None:
@@ -246,7 +246,8 @@ def _uses(row: VolumeType) -> dict[str, Any]:
     }
 
 
-def _usable_by(project_id: str) -> Any:
+def usable_by(project_id: str) -> Any:
+    """Return the condition that a project may use a type: it is public, or the project is on its list."""
     allowed = (TypeAccess.volume_type_id == VolumeType.id, TypeAccess.project_id == project_id)
     return or_(VolumeType.is_public, exists().where(*allowed))
 
