@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar, cast
+from urllib.parse import unquote_to_bytes
 
 import flask_smorest
 from flask import Flask, Request, Response, current_app, request
@@ -47,6 +48,14 @@ class _Reader(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
         """Return the body, read strictly whatever its content type claims; None, if there is none."""
         return body.parse_if_any(req.get_data())
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """Return the query. Raises: InvalidInput for what is not UTF-8, of which signs would be replaced."""
+        try:
+            unquote_to_bytes(req.query_string).decode()
+        except UnicodeDecodeError:
+            raise InvalidInput("The query string is not UTF-8.") from None
+        return super().load_querystring(req, schema)
 
     def handle_error(
         self,

@@ -10,6 +10,7 @@ from flask import Response
 from api import answers
 from api.current import caller, desk
 from cgflow.db.repositories.metadata import OF_IMAGES
+from cgflow.errors import NotFound
 from flows import reset
 from flows.volume import annotate
 
@@ -40,7 +41,10 @@ def _unset_image(volume_id: str, details: Details) -> Any:
 def _show_image(volume_id: str, details: Details) -> Any:
     del details
     with desk().database.read() as session:
-        return {"metadata": OF_IMAGES.read(session, volume_id, caller().scope)}
+        metadata = OF_IMAGES.read(session, volume_id, caller().scope)
+    if not metadata:
+        raise NotFound(f"Glance metadata for volume/snapshot {volume_id} cannot be found.")
+    return {"metadata": metadata}
 
 
 def _reset(volume_id: str, details: Details) -> Any:

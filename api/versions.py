@@ -33,7 +33,7 @@ MAXIMUM_KEY = "MAXIMUM_MICROVERSION"
 """Under which name the application's configuration may hold another maximum, as (major, minor)."""
 
 _UPDATED = "2026-11-22T00:00:00Z"
-_NUMBER = re.compile(r"([1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
+_NUMBER = re.compile(r"([1-9]\d{0,15})\.(0|[1-9]\d{0,15})", re.ASCII)
 
 
 def document() -> dict[str, object]:
@@ -113,9 +113,13 @@ def _requested(header: str | None) -> dict[str, str]:
     """Return the version of each service in a header such as ``compute 2.1, volume 3.0``.
 
     As in Cinder, every name with "volume" in it is the service's: clients take it from the catalogue.
+    The first that is listed counts.
     """
-    parts = (part.split() for part in (header or "").split(","))
-    return {SERVICE if SERVICE in words[0] else words[0]: words[1] for words in parts if len(words) == 2}
+    found: dict[str, str] = {}
+    for words in (part.split() for part in (header or "").split(",")):
+        if len(words) == 2:
+            found.setdefault(SERVICE if SERVICE in words[0] else words[0], words[1])
+    return found
 
 
 def _microversion(requested: dict[str, str]) -> tuple[int, int]:

@@ -9,11 +9,11 @@ FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
 def parse_boolean(value: object) -> bool:
     """Return the boolean that a value states, whatever its case. Raises: ValueError, if it states none.
 
-    Whole numbers are no booleans, in JSON as in Cinder's schemas.
+    Whole numbers are no booleans, and blanks no part of a word, in JSON as in Cinder's schemas.
     """
     if isinstance(value, bool):
         return value
-    word = value.strip().lower() if isinstance(value, str) else None
+    word = value.lower() if isinstance(value, str) else None
     if word in TRUE:
         return True
     if word in FALSE:

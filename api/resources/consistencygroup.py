@@ -13,7 +13,7 @@ from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.resources.cgsnapshot import authorize_cut, authorize_members
 from api.schemas import consistencygroup as schemas
-from api.schemas.listing import ListIn
+from api.schemas.listing import ConsistencyGroupListIn
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories.paging import ListQuery
 from flows.consistencygroup import accept, accept_revert, accept_source, accept_update
@@ -25,7 +25,7 @@ blueprint = Blueprint("consistencygroups", "Volumes that share one point in time
 class ConsistencyGroups(MethodView):
     """All of them, in short."""
 
-    @blueprint.takes(ListIn, location="query")
+    @blueprint.takes(ConsistencyGroupListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of consistency groups, the newest first."""
@@ -46,7 +46,7 @@ class ConsistencyGroups(MethodView):
 class ConsistencyGroupDetails(MethodView):
     """All of them, in full."""
 
-    @blueprint.takes(ListIn, location="query")
+    @blueprint.takes(ConsistencyGroupListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List consistency groups in full, the newest first."""

@@ -35,7 +35,7 @@ LISTS: dict[str, type[listing.ListIn]] = {
     "group_snapshot": group_snapshot.GroupSnapshotListIn,
     "message": message.MessageListIn,
     "backup": backup.BackupListIn,
-    "consistencygroup": listing.ListIn,
+    "consistencygroup": listing.ConsistencyGroupListIn,
     "cgsnapshot": listing.CgsnapshotListIn,
     "qos_specs": qos_spec.QosSpecListIn,
     "volume_type": volume_type.VolumeTypeListIn,

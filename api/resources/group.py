@@ -15,6 +15,7 @@ from api.resources.cgsnapshot import authorize_cut
 from api.resources.consistencygroup import revert_group
 from api.schemas import group as schemas
 from api.versions import reached
+from cgflow.booleans import parse_boolean
 from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
@@ -86,8 +87,9 @@ class GroupsAction(MethodView):
 class Group(MethodView):
     """One of them."""
 
+    @blueprint.takes(schemas.GroupShowIn, location="query")
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
-    def get(self, group_id: str) -> dict[str, object]:
+    def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object]:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
         return {"group": _with_volumes([permitted("group:get", groups.get, group_id)])[0]}
 
@@ -134,7 +136,7 @@ def _refuse_replication(action: str, group_id: str) -> NoReturn:
 
 def _with_volumes(found: Any) -> list[Any]:
     """Return groups together with the ids of their volumes, if those are asked for."""
-    if not (reached(_LIST_VOLUMES) and request.args.get("list_volume", "").lower() == "true"):
+    if not (reached(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
         return list(found)
     with desk().database.read() as session:
         members = groups.member_ids(session, [one.id for one in found])

@@ -14,6 +14,17 @@ from api.schemas.fields import Flag, Pairs, Text
 from api.schemas.listing import ListIn
 from api.schemas.resource import NamedIn, NamedPatch, RefOut
 from api.versions import reached
+from cgflow.db.repositories.paging import ListQuery, check_order
+
+_SORT_KEYS = (
+    "created_at",
+    "updated_at",
+    "size",
+    "container",
+    "availability_zone",
+    "snapshot_id",
+    "data_timestamp",
+)
 
 
 class BackupListIn(ListIn):
@@ -27,7 +38,8 @@ class BackupListIn(ListIn):
     @post_load
     def query(self, data: Any, **kwargs: Any) -> Any:
         """Return whether the answer is to tell how many there are; all else finds nothing."""
-        super().query(data, **kwargs)
+        query: ListQuery = super().query(data, **kwargs)
+        check_order(query.sort, (*self.filters, *_SORT_KEYS))
         return bool(data.get("with_count")) and reached(45)
 
 

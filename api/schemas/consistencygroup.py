@@ -19,7 +19,7 @@ class ConsistencyGroupIn(Loose, NamedIn):
     """A new consistency group. ``volume_types`` are names or ids."""
 
     volume_types = Names()
-    availability_zone = Text(allow_none=True, load_default=None)
+    availability_zone = Text(min=1, allow_none=True, load_default=None)
 
 
 class ConsistencyGroupCreateIn(Envelope):

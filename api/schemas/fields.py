@@ -53,6 +53,15 @@ class Text(fields.String):
         super().__init__(validate=[Length(min=min, max=max), _without_nul], **kwargs)
 
 
+class Name(Text):
+    """A name or a description of a thing: blanks around it do not belong to it, as in Cinder."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).strip()
+
+
 class Uuid(Text):
     """The id of something that cgflow made: a UUID in any of its notations."""
 

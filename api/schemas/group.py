@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validates
 from marshmallow.validate import Length
 
 from api.schemas.action import ActionIn
@@ -13,7 +13,7 @@ from api.schemas.attachment import Nothing
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Since, Text, Uuid, constant
-from api.schemas.listing import ListIn
+from api.schemas.listing import ConsistencyGroupListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from api.versions import reached
 from cgflow.errors import InvalidInput
@@ -24,7 +24,7 @@ class GroupIn(NamedIn):
 
     kind = Text(min=1, required=True, data_key="group_type")
     volume_types = fields.List(Text(), required=True, validate=Length(min=1, max=100))
-    availability_zone = Text(allow_none=True, load_default=None)
+    availability_zone = Text(min=1, allow_none=True, load_default=None)
 
     @validates("volume_types")
     def check_unique(self, names: list[str], **_: Any) -> None:
@@ -127,32 +127,40 @@ class GroupsActionIn(ActionIn):
         return data["source"]
 
 
-class GroupListIn(ListIn):
+class GroupListIn(ConsistencyGroupListIn):
     """The query of a list of groups."""
 
-    filters = (*ListIn.filters, "description", "group_type_id", "availability_zone")
+    filters = (*ConsistencyGroupListIn.filters, "group_type_id")
     aliases: ClassVar[Mapping[str, str]] = {"group_type": "group_type_id"}
 
-    description = Text(metadata={"description": "Exactly this description."})
     group_type = Text(metadata={"description": "Only those of this type, by id."})
     group_type_id = Text(metadata={"description": "The same."})
-    availability_zone = Text(metadata={"description": "Only those in this zone."})
     list_volume: fields.Field[Any] = Text(
         metadata={"description": "Says nothing: the short list shows no volumes."}
     )
 
 
-class GroupDetailListIn(GroupListIn):
-    """The query of a list of groups in full."""
+class GroupShowIn(Schema):
+    """The query of groups that are shown in full."""
 
-    list_volume = Flag(metadata={"description": "True shows the ids of the volumes, from 3.25 on."})
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    list_volume: fields.Field[Any] = Flag(
+        metadata={"description": "True shows the ids of the volumes.", "x-min-microversion": "3.25"}
+    )
 
     @pre_load
-    def read_flag(self, data: Any, **_: Any) -> Any:
-        """Take a flag that is empty, or had not been invented, for one that is not given."""
-        return {
-            key: value for key, value in dict(data).items() if key != "list_volume" or (value and reached(25))
-        }
+    def leave_out_what_came_later(self, data: Any, **_: Any) -> Any:
+        """Read no flag that had not been invented at the microversion of the request."""
+        return {name: data[name] for name in data if name != "list_volume" or reached(25)}
+
+
+class GroupDetailListIn(GroupShowIn, GroupListIn):
+    """The query of a list of groups in full."""
+
+    class Meta(GroupListIn.Meta):  # noqa: D106
+        pass
 
 
 class GroupRefOut(RefOut):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from marshmallow import fields
 
 from api.schemas.action import ActionIn
@@ -37,8 +40,11 @@ class GroupSnapshotActionIn(ActionIn):
 class GroupSnapshotListIn(ListIn):
     """The query of a list of group snapshots."""
 
-    filters = (*ListIn.filters, "consistencygroup_id")
+    filters = (*ListIn.filters, "description", "consistencygroup_id")
 
+    sort_keys: ClassVar[Mapping[str, str]] = {"group_id": "consistencygroup_id"}
+
+    description = Text(metadata={"description": "Exactly this description."})
     consistencygroup_id = Text(data_key="group_id", metadata={"description": "Only those of this group."})
 
 

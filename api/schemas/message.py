@@ -24,6 +24,9 @@ class MessageListIn(ListIn):
         "message_level",
     )
 
+    # A message never changes.
+    unordered = ListIn.unordered | {"updated_at"}
+
     class Meta(ListIn.Meta):  # noqa: D106
         exclude = ("name", "name_like", "status", "status_like", "user_id")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, pre_load
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf
 
 from api.schemas.envelope import Envelope, Link
-from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.fields import Flag, Name, Pairs, Text
 from api.schemas.listing import ListIn
 
 CONSUMERS = ("back-end", "front-end", "both")
@@ -33,16 +33,9 @@ class _Specs(Schema):
 class QosSpecIn(_Specs):
     """New QoS specs. Whatever else is in the object is a spec."""
 
-    name = Text(min=1, required=True)
+    name = Name(min=1, required=True)
     consumer = fields.String(load_default="back-end", validate=OneOf(CONSUMERS))
     specs = Pairs(keys=_KEY)
-
-    @post_load
-    def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Trim the name."""
-        if not data["name"].strip():
-            raise ValidationError("Must not be blank.", "name")
-        return data | {"name": data["name"].strip()}
 
 
 class QosSpecCreateIn(Envelope):

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, post_load, pre_load
 from api import current
 from api.disclosure import Disclosed
 from api.schemas.envelope import Link, Taken
-from api.schemas.fields import Extension, Ignored, Moment, Text
+from api.schemas.fields import Extension, Ignored, Moment, Name
 from cgflow.errors import InvalidInput
 
 
@@ -19,8 +19,8 @@ class NamedIn(Taken):
 
     ignored: ClassVar[tuple[str, ...]] = ("user_id", "project_id", "status")
 
-    name = Text(allow_none=True, load_default=None)
-    description = Text(allow_none=True, load_default=None)
+    name = Name(allow_none=True, load_default=None)
+    description = Name(allow_none=True, load_default=None)
     user_id = Ignored()
     project_id = Ignored()
     status = Ignored()
@@ -35,8 +35,8 @@ class OlderNames(Schema):
     The present name counts if a body has both.
     """
 
-    display_name = Text(allow_none=True, load_only=True)
-    display_description = Text(allow_none=True, load_only=True)
+    display_name = Name(allow_none=True, load_only=True)
+    display_description = Name(allow_none=True, load_only=True)
 
     @pre_load
     def take_older_names(self, data: Any, **_: Any) -> Any:
@@ -54,8 +54,8 @@ class OlderNames(Schema):
 class NamedPatch(OlderNames):
     """What may be changed of the names of a thing; what is not named stays."""
 
-    name = Text(allow_none=True)
-    description = Text(allow_none=True)
+    name = Name(allow_none=True)
+    description = Name(allow_none=True)
 
     @post_load
     def require_changes(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

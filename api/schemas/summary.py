@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from api.schemas.fields import Text
+from api.schemas.fields import Flag
 
 
 class SummaryIn(Schema):
@@ -13,7 +13,7 @@ class SummaryIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    all_tenants = Text(metadata={"description": "1 counts those of every project, for an administrator."})
+    all_tenants = Flag(metadata={"description": "True counts those of every project, for an administrator."})
 
 
 class TotalsOut(Schema):

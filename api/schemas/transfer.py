@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from marshmallow import Schema, fields
 
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Flag, Moment, Since, Text, Uuid, constant
+from api.schemas.fields import Flag, Moment, Name, Since, Text, Uuid, constant
 from api.schemas.listing import ListIn
 from api.schemas.resource import links
 
@@ -14,7 +17,7 @@ class TransferIn(Schema):
     """A volume that is offered. ``no_snapshots``: only if it has none."""
 
     volume_id = Uuid(required=True)
-    name = Text(allow_none=True, load_default=None)
+    name = Name(min=1, allow_none=True, load_default=None)
     no_snapshots = Flag(load_default=False)
 
 
@@ -44,10 +47,12 @@ class TransferListIn(ListIn):
     """The query of the list of transfers, which have no status."""
 
     filters = ("id", "name", "volume_id", "project_id")
+    aliases: ClassVar[Mapping[str, str]] = {"display_name": "name"}
 
     class Meta(ListIn.Meta):  # noqa: D106
         exclude = ("status", "status_like", "user_id")
 
+    display_name = Text(metadata={"description": "The same as name."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
 
 

@@ -47,7 +47,7 @@ class VolumeIn(OlderNames, NamedIn):
     size = Count(min=1, allow_none=True, load_default=None)
     volume_type = Text(allow_none=True, load_default=None)
     consistencygroup_id = Uuid(allow_none=True, load_default=None)
-    availability_zone = Text(allow_none=True, load_default=None)
+    availability_zone = Text(min=1, allow_none=True, load_default=None)
     metadata = Pairs()
     attach_status = Ignored()
     backup_id = NoBackup(load_only=True, allow_none=True)
@@ -87,12 +87,11 @@ class VolumeCreateIn(Envelope):
 
     volume = fields.Nested(VolumeIn, required=True)
     hints = fields.Dict(keys=fields.String(), data_key="OS-SCH-HNT:scheduler_hints", allow_none=True)
-    scheduler_hints = fields.Dict(keys=fields.String(), allow_none=True)
 
     @post_load
     def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return what is inside, with what stands beside it. The first name of the hints is Cinder's."""
-        return data["volume"] | {"scheduler_hints": data.get("hints") or data.get("scheduler_hints") or {}}
+        """Return what is inside, with what stands beside it."""
+        return data["volume"] | {"scheduler_hints": data.get("hints") or {}}
 
 
 class VolumePatch(NamedPatch):

@@ -10,10 +10,11 @@ from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import auth, current
 from api.schemas.envelope import Envelope, Link, Taken, wrapped
-from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.fields import MAX_TEXT, Flag, Pairs, Text
 from api.schemas.listing import ListIn
 from api.schemas.metadata import MetadataFilter
 from api.versions import reached
+from cgflow.booleans import parse_boolean
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
 from cgflow.policies.volume_type import SPECS_SHOWN
@@ -114,11 +115,9 @@ class VolumeTypeListIn(ListIn):
     @post_load
     def query(self, data: dict[str, Any], **kwargs: Any) -> ListQuery:
         """Return what the repository understands. A member sees public types alone."""
-        word = data["is_public"].strip().lower()
-        if word not in _KINDS:
-            raise InvalidInput(f"Invalid value '{word}' for is_public.", "is_public")
+        wanted = _kind(data["is_public"])
         page: ListQuery = super().query(data, **kwargs)
-        is_public = _KINDS[word] if current.caller().is_admin else True
+        is_public = wanted if current.caller().is_admin else True
         if is_public is not None:
             page.filters["is_public"] = is_public
         if not data.get("extra_specs"):
@@ -211,8 +210,10 @@ def usable_name(name: str) -> str:
     return name.strip()
 
 
-_KINDS: dict[str, bool | None] = {
-    "none": None, "": None,
-    "true": True, "t": True, "1": True, "yes": True,
-    "false": False, "f": False, "0": False, "no": False,
-}  # fmt: skip
+def _kind(text: str) -> bool | None:
+    """Return whether public types are wanted or private ones, None for both. Raises: InvalidInput."""
+    word = text.strip()
+    try:
+        return None if word.lower() == "none" else parse_boolean(word)
+    except ValueError:
+        raise InvalidInput(f"Invalid value '{text[:MAX_TEXT]}' for is_public.", "is_public") from None

@@ -1,9 +1,13 @@
-"""Scheduler hints of a new volume: which of the backends it may be on, as Cinder's filters read them."""
+"""Scheduler hints of a new volume: which of the backends it may be on, as Cinder's filters read them.
+
+A hint that no filter of Cinder's reads is taken and changes nothing, as those to other schedulers are.
+"""
 
 from __future__ import annotations
 
 import json
 import operator
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +19,6 @@ from cgflow.errors import InvalidInput, NotFound, NoValidBackend
 from cgflow.scheduler.filters.capabilities import facts_of
 
 FIELD = "OS-SCH-HNT:scheduler_hints"
-KNOWN = ("same_host", "different_host", "query", "local_to_instance")
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -25,6 +28,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _DEEPEST = 8
+_MOST_IDS = 100
 
 
 def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str, Any]) -> list[str] | None:
@@ -32,60 +36,68 @@ def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str,
 
     Raises: InvalidInput for a hint that cannot be read or met; NoValidBackend, if no backend meets all.
     """
-    said = {name: value for name, value in hints.items() if value not in (None, "", [], {})}
-    unknown = sorted(said.keys() - set(KNOWN))
-    if unknown:
-        raise InvalidInput(
-            f"No filter reads the scheduler hint {unknown[0][:255]!r}. Known are: {', '.join(KNOWN)}.", FIELD
-        )
-    if not said:
-        return None
-    if "local_to_instance" in said:
+    same_ids, different_ids = _ids(hints, "same_host"), _ids(hints, "different_host")
+    query = _parse(hints["query"]) if hints.get("query") else None
+    if hints.get("local_to_instance") is not None:
         raise InvalidInput(
             "The scheduler hint local_to_instance cannot be met: volumes are served from the hosts of their "
             "backends, and no servers run there. Name volumes with same_host instead.",
             FIELD,
         )
-    same = {_host_of(session, context, id_) for id_ in _ids(said, "same_host")}
-    different = {_host_of(session, context, id_) for id_ in _ids(said, "different_host")}
-    query = _parse(said["query"]) if "query" in said else None
+    if not (same_ids or different_ids or query):
+        return None
+    same, different = _hosts_of(session, context, same_ids), _hosts_of(session, context, different_ids)
     found = [
         one.name
         for one in backend.all(session)
-        if (not same or same == {one.name})
+        if (not same_ids or one.name in same)
         and one.name not in different
-        and (query is None or bool(_evaluate(query, facts_of(one))))
+        and (not query or bool(_evaluate(query, facts_of(one))))
     ]
     if not found:
-        raise NoValidBackend(f"No backend meets the scheduler hints: {json.dumps(said)[:255]}.")
+        raise NoValidBackend(f"No backend meets the scheduler hints: {json.dumps(hints)[:255]}.")
     return found
 
 
 def _ids(hints: Mapping[str, Any], name: str) -> list[str]:
+    """Return the ids of the volumes that a hint names, one or several, each once."""
     value = hints.get(name, [])
     ids = [value] if isinstance(value, str) else value
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids) or len(ids) > 100:
-        raise InvalidInput(f"The scheduler hint {name} is the id of a volume, or a list of ids.", FIELD)
-    return ids
-
-
-def _host_of(session: Session, context: RequestContext, volume_id: str) -> str:
-    try:
-        host = volume.get(session, volume_id, context.scope).host
-    except NotFound:
-        host = None
-    if host is None:
+    if not isinstance(ids, list) or not all(_is_uuid(one) for one in ids) or len(ids) > _MOST_IDS:
         raise InvalidInput(
-            f"The scheduler hints name volume {volume_id[:255]}, which is on no backend.", FIELD
+            f"The scheduler hint {name} must be the id of a volume, or a list of at most {_MOST_IDS} ids.",
+            FIELD,
         )
-    return host
+    return [str(uuid.UUID(one)) for one in ids]
 
 
-def _parse(query: object) -> object:
+def _is_uuid(value: object) -> bool:
     try:
-        return json.loads(query) if isinstance(query, str) else query
+        uuid.UUID(value)  # type: ignore[arg-type]
+    except (ValueError, AttributeError, TypeError):
+        return False
+    return True
+
+
+def _hosts_of(session: Session, context: RequestContext, volume_ids: Sequence[str]) -> set[str]:
+    """Return the backends that have any of the volumes. One that is not there is on none."""
+    found = set()
+    for id_ in volume_ids:
+        try:
+            found.add(volume.get(session, id_, context.scope).host)
+        except NotFound:
+            continue
+    return {host for host in found if host is not None}
+
+
+def _parse(query: object) -> list[object]:
+    try:
+        terms = json.loads(query) if isinstance(query, str) else query
     except (ValueError, RecursionError):
         raise _unreadable() from None
+    if not isinstance(terms, list):
+        raise _unreadable()
+    return terms
 
 
 def _evaluate(term: object, facts: Mapping[str, object], depth: int = _DEEPEST) -> Any:

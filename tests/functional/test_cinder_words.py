@@ -91,26 +91,109 @@ def test_there_are_actions_that_take_nothing() -> None:
     assert isinstance(VolumeActionIn().fields["extend"], fields.Nested)
 
 
+def test_the_first_version_of_the_service_counts(caller: Caller) -> None:
+    listed = {"OpenStack-API-Version": "volume 3.1, volumev3 3.34, compute 2.1"}
+    assert caller.get("/volumes", headers=listed).headers["OpenStack-API-Version"] == "volume 3.1"
+    far = {"OpenStack-API-Version": "volume 3.999999999999"}
+    assert caller.get("/volumes", headers=far).status_code == 406
+
+
+@pytest.mark.parametrize("word", [" true", "false ", "\tyes", "2", "none", "", None, 1, 0, [], {}])
+def test_what_is_no_word_for_a_boolean_is_refused(caller: Caller, word: object) -> None:
+    speaker = caller.at(71)
+    volume = caller.volume()
+    for body in ({"os-set_bootable": {"bootable": word}}, {"os-update_readonly_flag": {"readonly": word}}):
+        refused(speaker.post(f"/volumes/{volume}/action", body), 400, "badRequest")
+    refused(speaker.post("/types", {"volume_type": {"name": "x", "is_public": word}}), 400, "badRequest")
+    if isinstance(word, str):
+        group = caller.group(caller.type())
+        for path in (
+            "/volumes?all_tenants", "/volumes?with_count", "/volumes?consumes_quota",
+            "/groups/detail?list_volume", f"/groups/{group}?list_volume", "/volumes/summary?all_tenants",
+            "/scheduler-stats/get_pools?detail",
+        ):  # fmt: skip
+            refused(speaker.get(f"{path}={quote(word)}"), 400, "badRequest")
+
+
+@pytest.mark.parametrize(
+    ("word", "shows"), [("yes", True), ("T", True), ("1", True), ("off", False), ("n", False)]
+)
+def test_groups_show_their_volumes_in_every_word(caller: Caller, word: str, shows: bool) -> None:
+    group = caller.group(caller.type())
+    speaker = caller.at(25)
+    assert ("volumes" in speaker.get(f"/groups/{group}?list_volume={word}").json["group"]) is shows
+    (listed,) = speaker.get(f"/groups/detail?list_volume={word}").json["groups"]
+    assert ("volumes" in listed) is shows
+    assert "volumes" not in caller.at(24).get(f"/groups/{group}?list_volume={word}").json["group"]
+
+
+def test_image_metadata_that_there_is_none_of_is_not_found(caller: Caller) -> None:
+    path = f"/volumes/{caller.volume()}/action"
+    refused(caller.post(path, {"os-show_image_metadata": {}}), 404, "itemNotFound")
+    assert caller.post(path, {"os-set_image_metadata": {"metadata": {"k": "v"}}}).status_code == 200
+    assert caller.post(path, {"os-show_image_metadata": None}).json == {"metadata": {"k": "v"}}
+
+
 HINTS = "OS-SCH-HNT:scheduler_hints"
 
 
-@pytest.mark.parametrize("name", [HINTS, "scheduler_hints"])
-def test_scheduler_hints_are_obeyed(caller: Caller, served: World, name: str) -> None:
-    first = caller.volume()
+def test_scheduler_hints_are_obeyed(caller: Caller, served: World) -> None:
+    caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": -1, "gigabytes": -1}})
+    first, nobody = caller.volume(), str(uuid.uuid4())
     for hints in (
-        None, {}, {"same_host": None}, {"same_host": first}, {"same_host": [first]}, {"different_host": []},
-        {"query": '[">=", "$free_capacity_gb", 1]'},
+        None, {}, {"same_host": first}, {"same_host": [first, nobody]}, {"same_host": []},
+        {"different_host": []}, {"different_host": nobody}, {"different_host": [nobody]},
+        {"query": '[">=", "$free_capacity_gb", 1]'}, {"query": ""}, {"query": "[]"},
+        {"local_to_instance": None},
         {"query": ["and", ["=", "$capabilities.backend_state", "up"]]},
     ):  # fmt: skip
-        assert caller.post("/volumes", {"volume": {"size": 1}, name: hints}).status_code == 202, hints
+        assert caller.post("/volumes", {"volume": {"size": 1}, HINTS: hints}).status_code == 202, hints
     for hints in (
-        {"different_host": first}, {"different_host": [first]}, {"query": '["<", "$free_capacity_gb", 0]'},
-        {"query": "["}, {"query": ["up"]}, {"same_host": str(uuid.uuid4())}, {"same_host": 1},
-        {"local_to_instance": str(uuid.uuid4())}, {"rack": "7"},
+        {"different_host": first}, {"different_host": [nobody, first]}, {"same_host": nobody},
+        {"query": '["<", "$free_capacity_gb", 0]'}, {"local_to_instance": nobody},
+        {"rack": 7, "same_host": nobody},
     ):  # fmt: skip
-        before = len(caller.get("/volumes").json["volumes"])
-        refused(caller.post("/volumes", {"volume": {"size": 1}, name: hints}), 400, "badRequest")
-        assert len(caller.get("/volumes").json["volumes"]) == before
+        refused_as_hints(caller, {HINTS: hints})
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"rack": "7"},
+        {"rack": None},
+        {"": 1},
+        {"target_tenant": "x", "group": ["a"]},
+        {"deep": {"er": [1, None]}},
+    ],
+)
+def test_a_scheduler_hint_that_no_filter_reads_changes_nothing(caller: Caller, hints: Any) -> None:
+    answer = caller.post("/volumes", {"volume": {"size": 1}, HINTS: hints})
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *(
+            {HINTS: {name: value}}
+            for name in ("same_host", "different_host")
+            for value in (1, "x", {}, None, [1])
+        ),
+        *({HINTS: value} for value in ([], "", "x", 1)),
+        *({HINTS: {"query": value}} for value in ("[", ["up"], '["nothing", 1]', "5", {"a": 1})),
+        *({name: {}} for name in ("scheduler_hints", "os:scheduler_hints")),
+    ],
+    ids=str,
+)
+def test_hints_that_cannot_be_read_are_refused(caller: Caller, beside: dict[str, Any]) -> None:
+    refused_as_hints(caller, beside)
+
+
+def refused_as_hints(caller: Caller, beside: dict[str, Any]) -> None:
+    """Assert that a volume is refused for what stands beside it, and not made."""
+    before = len(caller.get("/volumes").json["volumes"])
+    refused(caller.post("/volumes", {"volume": {"size": 1}, **beside}), 400, "badRequest")
+    assert len(caller.get("/volumes").json["volumes"]) == before
 
 
 def test_types_can_ask_for_everything_that_pools_tell(caller: Caller) -> None:

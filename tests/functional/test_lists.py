@@ -57,7 +57,6 @@ def pages(owner: Caller, path: str) -> Iterator[str]:
         ("sort=status:asc,name:desc", "cba"),
         ("sort_key=name&sort_dir=asc", "abc"),
         ("sort=display_name:asc", "abc"),
-        ("sort=,", "bac"),
         ("sort_key=created_at", "bac"),
         ("sort_dir=asc", "cab"),
         ("limit=2", "ba"),
@@ -119,8 +118,6 @@ def test_the_service_caps_a_page(owner: Caller, served: World) -> None:
         ("", "{} param must be an integer"),
         ("１", "{} param must be an integer"),
         ("-1", "{} param must be positive"),
-        ("9" * 30, "{} param must be at most 2147483647"),
-        ("9" * 5000, "{} param must be at most 2147483647"),
     ],
 )
 def test_numbers_that_are_none(caller: Caller, path: str, name: str, value: str, text: str) -> None:
@@ -128,10 +125,21 @@ def test_numbers_that_are_none(caller: Caller, path: str, name: str, value: str,
 
 
 @pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("value", ["9" * 30, "9" * 5000])
+def test_numbers_beyond_all_bounds(caller: Caller, path: str, value: str) -> None:
+    told = malformed(caller.get(path, query_string={"offset": value}), "offset")
+    assert told == "offset param must be at most 2147483647"
+    # No page is as long as that, so such a limit asks for the longest.
+    assert caller.get(path, query_string={"limit": value}).status_code == 200
+
+
+@pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
     ("query", "field"),
     [
         ("sort=colour", "sort_key"),
+        ("sort=,", "sort_key"),
+        ("sort=", "sort_key"),
         ("sort=id:sideways", "sort_dir"),
         ("sort_key=reason", "sort_key"),
         ("sort_dir=up", "sort_dir"),

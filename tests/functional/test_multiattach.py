@@ -71,7 +71,7 @@ def test_a_type_with_volumes_keeps_it(caller: Caller) -> None:
         caller.put(f"{specs[name]}/multiattach", ASKS),
         caller.delete(f"{specs[sharing]}/multiattach"),
     ):
-        assert "is in use" in refused(answer, 400, "badRequest")
+        assert "currently in use" in refused(answer, 400, "badRequest")
     for volume_id in volumes:
         caller.done(caller.delete(f"/volumes/{volume_id}"))
     assert caller.post(specs[name], {"extra_specs": ASKS}).status_code == 200

@@ -147,6 +147,34 @@ def test_the_default(caller: Caller, served: World) -> None:
     assert Caller(app.test_client()).get("/types/default").json["volume_type"]["id"] == kind["id"]
 
 
+@pytest.mark.parametrize("path", ["/types", "/group_types"])
+def test_public_types_are_asked_for_in_every_word(caller: Caller, path: str) -> None:
+    root = {"/types": "volume_types", "/group_types": "group_types"}[path]
+    speaker = caller.at(71)
+    for words, other in (("1 t true on y yes YES", "False"), ("0 f false off n no No", "True")):
+        for word in words.split():
+            shown = speaker.get(f"{path}?is_public={word}").json[root]
+            assert {str(one["is_public"]) for one in shown} <= {"True", "False"} - {other}, word
+    for word in ("", "maybe", "2"):
+        malformed(speaker.get(f"{path}?is_public={word}"), "is_public")
+
+
+def test_the_specs_of_a_type_with_volumes_stay(caller: Caller) -> None:
+    kind = created(caller, extra_specs={"bench:a": "b"})
+    volume = caller.volume(volume_type=kind["id"])
+    path = f"/types/{kind['id']}/extra_specs"
+    for answer in (
+        caller.post(path, {"extra_specs": {"bench:c": "d"}}),
+        caller.post(path, {"extra_specs": {}}),
+        caller.put(f"{path}/bench:a", {"bench:a": "c"}),
+        caller.delete(f"{path}/bench:a"),
+    ):
+        assert "Volume Type is currently in use" in refused(answer, 400, "badRequest")
+    assert caller.get(path).json == {"extra_specs": {"bench:a": "b"}}
+    caller.flow(caller.delete(f"/volumes/{volume}"))
+    assert caller.put(f"{path}/bench:a", {"bench:a": "c"}).status_code == 200
+
+
 def test_extra_specs(caller: Caller, member: Caller) -> None:
     kind = created(caller, extra_specs={"first": "1"})
     path = f"/types/{kind['id']}/extra_specs"

@@ -13,7 +13,7 @@ from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import NotFound
 from cgflow.status import AttachmentStatus
 
-_FILTERS = ("id", "status", "volume_id", "instance_id", "project_id", "mode")
+_FILTERS = ("id", "status", "volume_id", "instance_id", "project_id", "mode", "mountpoint")
 
 
 def add(session: Session, **columns: Any) -> None:

@@ -15,7 +15,7 @@ ROWS: Rows[records.ConsistencyGroup] = Rows(
     ConsistencyGroup,
     "Consistency group",
     "ConsistencyGroup {id} could not be found.",
-    ("availability_zone", "group_type_id"),
+    ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
 )
 get, lock, page = ROWS.get, ROWS.lock, ROWS.page
 

@@ -13,7 +13,10 @@ from cgflow.db.models import ConsistencyGroup, Volume
 from cgflow.db.repositories.resource import Rows
 
 ROWS: Rows[records.ConsistencyGroup] = Rows(
-    ConsistencyGroup, "Group", "Group {id} could not be found.", ("availability_zone", "group_type_id")
+    ConsistencyGroup,
+    "Group",
+    "Group {id} could not be found.",
+    ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
 )
 get, page = ROWS.get, ROWS.page
 

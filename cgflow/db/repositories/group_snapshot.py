@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func
+
 from cgflow import records
 from cgflow.db.models import Cgsnapshot
 from cgflow.db.repositories.resource import Rows
 
 ROWS: Rows[records.Cgsnapshot] = Rows(
-    Cgsnapshot, "Group snapshot", "GroupSnapshot {id} could not be found.", ("consistencygroup_id",)
+    Cgsnapshot,
+    "Group snapshot",
+    "GroupSnapshot {id} could not be found.",
+    ("consistencygroup_id",),
+    expressions={"group_type_id": func.coalesce(Cgsnapshot.group_type_id, "")},
 )
 get, page = ROWS.get, ROWS.page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -104,11 +104,7 @@ def page_of(
     if "id" not in keys:
         # Without a unique last key rows of equal rank could be skipped between pages.
         order.append(("id", direction))
-    for key, direction in order:
-        if key not in sortable:
-            raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
-        if direction not in ("asc", "desc"):
-            raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
+    check_order(order, sortable)
     keys_in_order = [
         (filterable[key] if key in filterable else getattr(model, key), direction) for key, direction in order
     ]
@@ -123,6 +119,15 @@ def page_of(
         wanted = [column["expr"] for column in statement.column_descriptions]
         statement = select(*wanted).where(model.id.in_(union_all(*ids)))
     return statement.order_by(*columns).limit(query.limit).offset(query.offset)
+
+
+def check_order(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> None:
+    """Raise InvalidInput for a sort key that is not sortable, or a direction that is none."""
+    for key, direction in order:
+        if key not in sortable:
+            raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
+        if direction not in ("asc", "desc"):
+            raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
 
 
 def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, Any]) -> Select[Any]:
@@ -166,17 +171,22 @@ def _after(
     if _may_be_null(keys[0]) or not isinstance(keys[0], InstrumentedAttribute):
         return or_(*steps)
     # Said once more for the first key alone, so that an index leads to the place instead of up to it.
-    return and_(keys[0] >= at[0] if order[0][1] == "asc" else keys[0] <= at[0], or_(*steps))
+    first = _bound(keys[0], at[0])
+    return and_(keys[0] >= first if order[0][1] == "asc" else keys[0] <= first, or_(*steps))
 
 
 def _beyond(column: Any, value: object, *, is_ascending: bool, null_is_first: bool) -> Any:
     """Return the condition for the values behind a value, or None if there are none."""
     if value is None:
         return column.is_not(None) if null_is_first else None
-    # As a parameter of its own, for what the column's type does not let operators compare, such as true.
-    bound = literal(value, column.type)
+    bound = _bound(column, value)
     later = column > bound if is_ascending else column < bound
     return or_(later, column.is_(None)) if _may_be_null(column) and not null_is_first else later
+
+
+def _bound(column: Any, value: object) -> Any:
+    """Return a value as a parameter, also one that the column's type does not let operators compare: true."""
+    return literal(value, column.type)
 
 
 def _may_be_null(column: Any) -> bool:

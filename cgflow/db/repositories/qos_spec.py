@@ -45,7 +45,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeep
         _living(),
         QosSpec,
         query,
-        sortable=("created_at", *_FILTERS),
+        sortable=("created_at", "updated_at", *_FILTERS),
         filterable={name: getattr(QosSpec, name) for name in _FILTERS},
     )
     return [row.to_record() for row in rows]

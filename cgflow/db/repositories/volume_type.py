@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -30,12 +30,17 @@ from cgflow.db.models import (
     Volume,
     VolumeType,
 )
-from cgflow.db.models.volume_type import MULTIATTACH
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota.renaming import is_pending, rename_type
 
 _FILTERS = ("id", "name", "description", "is_public")
+_QOS_SPECS_ID = func.coalesce(
+    select(QosAssociation.qos_specs_id)
+    .where(QosAssociation.volume_type_id == VolumeType.id)
+    .scalar_subquery(),
+    "",
+)
 
 
 class Changes(TypedDict, total=False):
@@ -128,8 +133,8 @@ def page(session: Session, query: ListQuery, project_id: str) -> list[records.Vo
         statement,
         VolumeType,
         replace(query, filters=filters),
-        sortable=("created_at", "updated_at", *_FILTERS),
-        filterable={name: getattr(VolumeType, name) for name in _FILTERS},
+        sortable=("created_at", "updated_at", "qos_specs_id", *_FILTERS),
+        filterable={name: getattr(VolumeType, name) for name in _FILTERS} | {"qos_specs_id": _QOS_SPECS_ID},
     )
     return [row.to_record() for row in rows]
 
@@ -171,12 +176,11 @@ def delete(session: Session, id: str) -> None:
 def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:
     """Set or overwrite the specs named, keep the others, and return all.
 
-    Raises: NotFound; InvalidState for ``multiattach``, while there are volumes of the type.
+    Raises: NotFound; InvalidState, while there are volumes of the type.
     """
     row = _live(session, id, lock=True)
     present = {spec.key: spec for spec in row.extra_specs}
-    if MULTIATTACH in specs:
-        _require_no_volumes(session, row)
+    _require_no_volumes(session, row)
     for key, value in specs.items():
         if key in present:
             present[key].value = value
@@ -193,20 +197,19 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
     kept = [spec for spec in row.extra_specs if spec.key != key]
     if len(kept) == len(row.extra_specs):
         raise NotFound(f"Volume Type {id} has no extra specs with key {key}.")
-    if key == MULTIATTACH:
-        _require_no_volumes(session, row)
+    _require_no_volumes(session, row)
     row.extra_specs = kept
     row.updated_at = clock.now()
     session.flush()
 
 
 def _require_no_volumes(session: Session, row: VolumeType) -> None:
-    """Refuse to change multiattach under volumes, whose backend was chosen for it. Raises: InvalidState."""
+    """Refuse to change the specs under volumes, whose backend was chosen by them. Raises: InvalidState."""
     uses = _uses(row)
     if session.scalar(select(uses["volumes"] | uses["operations that have not ended"])):
         raise InvalidState(
-            f"Volume type {row.name} is in use: whether its volumes may have several users at a time "
-            f"({MULTIATTACH}) cannot be changed. Retype the volumes to another type instead."
+            f"Volume Type is currently in use: {row.name} has volumes, whose extra specs cannot be changed. "
+            "Retype the volumes to another type instead."
         )
 
 
