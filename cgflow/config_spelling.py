@@ -72,7 +72,7 @@ def check_spelling(values: Mapping[str, Mapping[str, object]], known: Options) -
             _tell_section(section, options, known)
             continue
         for option in sorted(options):
-            if option.replace("-", "_") not in known[section]:
+            if option not in known[section]:
                 _tell_option(section, option, known)
 
 

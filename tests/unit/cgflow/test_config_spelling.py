@@ -49,6 +49,18 @@ def test_every_option_that_is_misspelt_is_told(
         assert f"Is {option} in [{section}] meant?" in told
 
 
+@pytest.mark.parametrize(("section", "option"), [*OPTIONS, *KEYSTONE])
+def test_an_option_is_not_read_under_another_spelling(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str, option: str
+) -> None:
+    """Dashes and capitals: oslo.config reads neither, so that an option so written would do nothing."""
+    for wrong in {option.replace("_", "-"), option.upper()} - {option}:
+        told, is_refused = said(tmp_path, caplog, f"[{section}]\n{wrong} = 1\n")
+        assert f" {wrong} " in told or f" {wrong}." in told
+        if section not in ("btrfs", "memory", "qsd", "rbd"):
+            assert is_refused is (option in SECURE or section == "keystone_authtoken"), told
+
+
 @pytest.mark.parametrize("section", [*(group or DEFAULT for group, _ in config.GROUPS), "keystone_authtoken"])
 def test_every_section_that_is_misspelt_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str
