@@ -73,7 +73,7 @@ class VolumeIn(OlderNames, NamedIn):
     def name_the_group(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Take the later word for a consistency group for the earlier one."""
         group_id = data.pop("group_id", None)
-        if group_id is None or not reached(13):
+        if group_id is None:
             return data
         if data["consistencygroup_id"] not in (None, group_id):
             raise InvalidInput("'group_id' and 'consistencygroup_id' name different groups.", "group_id")
