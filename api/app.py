@@ -105,7 +105,7 @@ class _Application(Flask):
 class KeyConverter(BaseConverter):
     """A key of metadata or of specs at the end of an address: whatever is in it, also a slash."""
 
-    regex = ".+"
+    regex = r"(?s:.+)"
     part_isolating = False
 
 

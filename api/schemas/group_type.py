@@ -15,6 +15,8 @@ from cgflow.errors import InvalidInput
 from cgflow.policies.group_type import SPECS_SHOWN
 
 _SPEC_KEY = r"[\w.:\- ]+"
+# Of a spec that is named in an address, or comes with a new type, where Cinder takes a slash, too.
+_LONE_SPEC_KEY = r"[\w.:\-/ ]+"
 
 
 class GroupTypeIn(Taken):
@@ -23,7 +25,7 @@ class GroupTypeIn(Taken):
     name = Text(min=1, required=True)
     description = Text(allow_none=True, load_default=None)
     is_public = Flag(load_default=True)
-    group_specs = Pairs(keys=_SPEC_KEY)
+    group_specs = Pairs(keys=_LONE_SPEC_KEY)
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -85,7 +87,7 @@ class GroupSpecIn(Schema):
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
         """Refuse what cannot be a spec."""
-        return Pairs(keys=_SPEC_KEY).deserialize(data)
+        return Pairs(keys=_LONE_SPEC_KEY).deserialize(data)
 
 
 class GroupTypeListIn(VolumeTypeListIn):

@@ -13,7 +13,7 @@ from api.schemas.fields import Flag, Name, Pairs, Text
 from api.schemas.listing import ListIn
 
 CONSUMERS = ("back-end", "front-end", "both")
-_KEY = r"[\w.:\- ]+"
+_KEY = r"[\w.:\-/ ]+"
 
 
 class _Specs(Schema):

@@ -282,7 +282,22 @@ def test_image_metadata_has_long_values(caller: Caller) -> None:
     refused(caller.put(f"/volumes/{volume}/metadata", {"metadata": {"s": "x" * 256}}), 400, "badRequest")
 
 
-KEYS = ("a/b", "/a", "a/", "a.b", "a b", "100%", "a%2Fb", "ä\U0001f600", "a?b#c", "..", "x" * 255)
+KEYS = (
+    "a/b",
+    "a\nb",
+    "\n",
+    "a\t",
+    "/a",
+    "a/",
+    "a.b",
+    "a b",
+    "100%",
+    "a%2Fb",
+    "ä\U0001f600",
+    "a?b#c",
+    "..",
+    "x" * 255,
+)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -296,3 +311,20 @@ def test_every_key_that_can_be_written_can_be_addressed(caller: Caller, noun: st
     assert caller.put(path, {"meta": {key: "w"}}).json == {"meta": {key: "w"}}
     assert caller.delete(path).status_code == 200
     assert caller.get(f"/{noun}/{thing}/metadata").json == {"metadata": {}}
+
+
+@pytest.mark.parametrize("key", ["a/b", "/a", "a:b/c d", ".", "ä"])
+@pytest.mark.parametrize(("noun", "root", "specs"), [
+    ("types", "volume_type", "extra_specs"), ("group_types", "group_type", "group_specs"),
+])  # fmt: skip
+def test_every_spec_that_a_type_is_made_with_can_be_addressed(
+    caller: Caller, noun: str, root: str, specs: str, key: str
+) -> None:
+    speaker = caller.at(11)
+    made = speaker.post(f"/{noun}", {root: {"name": uuid.uuid4().hex, specs: {key: "v"}}})
+    path = f"/{noun}/{made.json[root]['id']}/{specs}"
+    one = f"{path}/{quote(key, safe='')}"
+    assert speaker.get(one).json == {key: "v"}
+    assert speaker.put(one, {key: "w"}).json == {key: "w"}
+    assert speaker.delete(one).status_code == 202
+    assert speaker.get(path).json == {specs: {}}

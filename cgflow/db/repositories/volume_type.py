@@ -194,10 +194,10 @@ def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict
 def unset_extra_spec(session: Session, id: str, key: str) -> None:
     """Remove one spec. Raises: NotFound, for the type or for the key; InvalidState as ``set_extra_specs``."""
     row = _live(session, id, lock=True)
+    _require_no_volumes(session, row)
     kept = [spec for spec in row.extra_specs if spec.key != key]
     if len(kept) == len(row.extra_specs):
         raise NotFound(f"Volume Type {id} has no extra specs with key {key}.")
-    _require_no_volumes(session, row)
     row.extra_specs = kept
     row.updated_at = clock.now()
     session.flush()
