@@ -283,21 +283,8 @@ def test_image_metadata_has_long_values(caller: Caller) -> None:
 
 
 KEYS = (
-    "a/b",
-    "a\nb",
-    "\n",
-    "a\t",
-    "/a",
-    "a/",
-    "a.b",
-    "a b",
-    "100%",
-    "a%2Fb",
-    "ä\U0001f600",
-    "a?b#c",
-    "..",
-    "x" * 255,
-)
+    "a/b", "a\nb", "\n", "a\t", "/a", "a/", "a.b", "a b", "100%", "a%2Fb", "ä🐘", "a?b#c", "..", "x" * 255,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -32,14 +32,12 @@ _WORDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("value", "truth"), [(True, True), ("TRUE", True), (False, False), (" false ", False), *_WORDS]
-)
+@pytest.mark.parametrize(("value", "truth"), [(True, True), ("TRUE", True), (False, False), *_WORDS])
 def test_flags(value: object, truth: bool) -> None:
     assert load(Flag(), value) is truth
 
 
-@pytest.mark.parametrize("value", [1, 0, "maybe", "", [], 1.0])
+@pytest.mark.parametrize("value", [1, 0, "maybe", "", " false ", [], 1.0])
 def test_flags_that_are_none(value: object) -> None:
     with pytest.raises(InvalidInput, match="Invalid value '.*' for it."):
         load(Flag(), value)
