@@ -63,6 +63,7 @@ STATED: tuple[Stated, ...] = (
     Stated("volumes: volume update, no body", "status 500, here 400", _OWN_500),
     Stated("volume_actions: .*", "status 500, here 4..", _OWN_500),
     Stated("protocol: (volumes at volume|no content type|an empty body)", "status 500, here 400", _OWN_500),
+    Stated("inputs: volumes at volume 3.1 x", "status 500, here 400", _OWN_500),
     Stated(
         "quotas: default type .*",
         r"status 500, here .*|\.default_types: .*",

@@ -1456,6 +1456,70 @@ def services(play: Play) -> None:
     )
 
 
+def inputs(play: Play) -> None:
+    """Hints, words for booleans, sort keys and queries that other chapters do not send."""
+    kind = _volume_type(play)
+    id = _volume(play, volume_type=kind)
+    hints = "OS-SCH-HNT:scheduler_hints"
+    for name, beside in (
+        ("null hints", {hints: None}),
+        ("no hints", {hints: {}}),
+        ("hints in text", {hints: "x"}),
+        ("hints in a list", {hints: []}),
+        ("an unknown hint", {hints: {"rack": "7"}}),
+        ("an unknown null hint", {hints: {"rack": None}}),
+        ("same host", {hints: {"same_host": id}}),
+        ("same hosts", {hints: {"same_host": [id, play.nobody]}}),
+        ("same host null", {hints: {"same_host": None}}),
+        ("same host no uuid", {hints: {"same_host": "x"}}),
+        ("same host number", {hints: {"same_host": 1}}),
+        ("different from nobody", {hints: {"different_host": play.nobody}}),
+        ("different from none", {hints: {"different_host": []}}),
+        ("different no uuid", {hints: {"different_host": ["x"]}}),
+        ("query", {hints: {"query": '[">=", "$free_capacity_gb", 0]'}}),
+        ("query of number", {hints: {"query": 1}}),
+        ("local to null", {hints: {"local_to_instance": None}}),
+        ("local to no uuid", {hints: {"local_to_instance": "x"}}),
+        ("hints by a short name", {"scheduler_hints": {}}),
+    ):
+        answer = play.post(f"volume create, {name}", "/volumes", {"volume": {"size": 1}, **beside})
+        play.drop("volumes", play.made("volumes", answer))
+    for word in ("yes", "Y", "on", "off", "n", " true", "", "2"):
+        asked = word.replace(" ", "%20")
+        play.get(f"types public {word!r}", f"/types?is_public={asked}", only="volume_types")
+        play.get(f"volumes of all {word!r}", f"/volumes?limit=0&all_tenants={asked}")
+        play.get(f"volumes counted {word!r}", f"/volumes?limit=0&with_count={asked}")
+    for key in (
+        "group_id",
+        "launched_at",
+        "provider_id",
+        "cluster_name",
+        "deleted",
+        "use_quota",
+        "service_uuid",
+    ):
+        play.get(f"volumes sorted by {key}", f"/volumes?sort={key}:asc")
+    for key in ("volume_size", "group_snapshot_id", "provider_id", "deleted_at", "scheduled_at"):
+        play.get(f"snapshots sorted by {key}", f"/snapshots?sort={key}:asc")
+    for key in ("host", "group_snapshot_id", "replication_status", "deleted"):
+        play.get(f"consistency groups sorted by {key}", f"/consistencygroups?sort={key}:asc")
+    for key in ("qos_specs_id", "is_public", "deleted"):
+        play.get(f"types sorted by {key}", f"/types?sort={key}:asc", only="volume_types")
+    play.get("qos sorted by updated_at", "/qos-specs?sort=updated_at:asc", only="qos_specs")
+    for path in ("volumes", "snapshots", "consistencygroups"):
+        for query in ("sort=", "sort_dir=", "marker=", f"limit={'9' * 30}", "name=%FF", "name~=a&status~=a"):
+            play.get(f"{path} with {query}", f"/{path}?{query}")
+    play.post("image metadata show of none", f"/volumes/{id}/action", {"os-show_image_metadata": {}})
+    specs = f"/types/{kind}/extra_specs"
+    play.post("specs of a type in use", specs, {"extra_specs": {"bench:a": "b"}})
+    play.put("spec of a type in use", f"{specs}/bench:a", {"bench:a": "b"})
+    play.delete("spec delete of a type in use", f"{specs}/bench:a")
+    for header in ("volume 3.1,volume 3.2", "volume 3.999999999999", "block-storage 3.1", "volume 3.1 x"):
+        play.get(f"volumes at {header}", "/volumes?limit=0", OpenStack_API_Version=header)
+    play.drop("volumes", id)
+    play.drop("types", kind)
+
+
 def protocol(play: Play) -> None:
     """Addresses, methods, media types, version headers."""
     version = "OpenStack_API_Version"
@@ -1519,6 +1583,7 @@ CHAPTERS: tuple[tuple[Chapter, tuple[int, ...]], ...] = (
     (groups, (0, 13, 20, 71)),
     (quotas, (0, 71)),
     (services, (0, 8, 49, 71)),
+    (inputs, (0, 71)),
     (protocol, (0, 71)),
 )
 """What is played, and at which microversions: those between which most of what changes has changed."""
