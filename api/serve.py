@@ -6,6 +6,7 @@ import errno
 import gc
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ from flows.acceptance import Desk
 from flows.service import Service
 
 LOG = logging.getLogger(__name__)
+
+_LOCATION = re.compile(r"LocationInfo\(location=<[^>]*>, detail='(.*?)'\)")
 
 
 @click.command()
@@ -86,8 +89,10 @@ def serve(
             _serve(held, listener, conf, app, names, stop, drills=drills, adopt=adopt)
     except StopRequested:
         LOG.info("stopped before it was ready")
-    except cfg.Error as error:
-        raise ConfigError(f"The configuration cannot be used: {error}") from error
+    except (cfg.Error, cfg.ParseError) as error:
+        # The library shows where a value is from as one of its own objects.
+        words = _LOCATION.sub(r"\1", str(error))
+        raise ConfigError(f"The configuration cannot be used: {words}") from error
     except UnicodeDecodeError as error:
         named = " or ".join(map(str, config_file))
         raise ConfigError(f"The configuration cannot be used: {named} is not text ({error}).") from error

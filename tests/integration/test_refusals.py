@@ -98,7 +98,8 @@ def test_a_backend_that_nobody_knows(place: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"[engine]\nmax_flows = lots\n", "max_flows"),
+        (b"[engine]\nmax_flows = lots\n", "option max_flows from "),
+        (b"nothing of the kind\n", "No ':' or '=' found"),
         (b"\x98\x00\xff", "is not text"),
     ],
 )
@@ -109,6 +110,7 @@ def test_a_configuration_that_cannot_be_used(place: Path, text: bytes, words: st
     assert said.startswith("The configuration cannot be used: ")
     assert words in said
     assert str(file) in said
+    assert "LocationInfo" not in said
     assert not (place / "s").exists()
 
 
