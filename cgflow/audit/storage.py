@@ -168,7 +168,9 @@ def _exports(looks: Looks) -> Iterator[Finding]:
 
 
 def _shape(row: Row, held: HeldVolume) -> Iterator[Finding]:
-    size = f"has {_gib(held)} GiB on backend {row.host}, and {row.size} by its record"
+    # In bytes, where GiB would have to be rounded to what the record says.
+    held_size = f"{held.size_bytes} bytes" if held.size_bytes % GIB else f"{_gib(held)} GiB"
+    size = f"has {held_size} on backend {row.host}, and {row.size} GiB by its record"
     if held.size_bytes < row.size * GIB:
         yield of_row("volume.smaller", row, f"{_named(row)} {size}.", size=_gib(held), group_id=held.group_id)
     elif held.size_bytes > row.size * GIB:

@@ -78,6 +78,18 @@ def test_what_an_orphan_is_in_does_not_matter(w: World) -> None:
     assert w.faults() == []
 
 
+def test_a_size_is_not_rounded_to_that_of_the_record(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume_id = w.make(w.accept_volume())
+    driver = w.driver
+    detail = driver.detail()
+    shorter = {**detail.volumes, volume_id: replace(detail.volumes[volume_id], size_bytes=4096)}
+    monkeypatch.setattr(driver, "detail", lambda: replace(detail, volumes=shorter))
+    (finding,) = audit(w.desk).findings
+    assert finding.code == "volume.smaller"
+    assert "has 4096 bytes on backend" in finding.told
+    assert finding.told.endswith("and 1 GiB by its record.")
+
+
 def test_what_is_repaired_twice_is_refused(w: World) -> None:
     volume_id = drift.volume_missing(w)
     _, repairs = repair.repair(w.desk, CALLER, ["volume.missing"], dry_run=False)
