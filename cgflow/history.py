@@ -175,11 +175,16 @@ def _undoing(actions: Sequence[dict[str, Any]]) -> str:
     return "A step failed or was cancelled: what was done is being undone."
 
 
+def only_removes(operation: str) -> bool:
+    """Return whether what an operation has done cannot be undone: it takes things away."""
+    return operation.endswith(".delete") or operation == "audit.remove"
+
+
 def _undone(flow: records.Flow) -> str:
     if flow.skipped:
         steps = ", ".join(str(one.get("task")) for one in flow.skipped)
         return f"It failed. What was done was undone, except what an operator had skipped: {steps}."
-    if flow.operation.endswith(".delete") or flow.operation == "audit.remove":
+    if only_removes(flow.operation):
         return "It failed. What is gone stays so; what could not be removed is in error_deleting."
     if flow.operation.partition(".")[2].startswith("create"):
         return "It failed. What was done was undone: only the record in error is left, which counts nothing."

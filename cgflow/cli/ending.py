@@ -12,6 +12,7 @@ from typing import Any
 from cgflow.cli import history
 from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
 from cgflow.errors import CgflowError, InvalidInput
+from cgflow.history import only_removes
 from cgflow.status import FlowState
 
 
@@ -50,14 +51,19 @@ _GRAVEST_FIRST = (
 
 
 class FlowReverted(CgflowError):
-    """The operation failed, and everything it had done was undone, but for what an operator skipped."""
+    """The operation failed, and all that can be undone was undone, but for what an operator skipped."""
 
     slug = "flow_reverted"
 
     def __init__(self, flow: dict[str, Any]) -> None:
         skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
         but = f" Not undone, for an operator skipped it: {skipped}." if skipped else ""
-        super().__init__(f"{flow['operation']} failed and was undone: {_reason(flow)}{but}{_see(flow)}")
+        end = (
+            "failed, and what is gone stays so"
+            if only_removes(flow["operation"])
+            else "failed and was undone"
+        )
+        super().__init__(f"{flow['operation']} {end}: {_reason(flow)}{but}{_see(flow)}")
 
 
 class RollbackFailed(CgflowError):

@@ -54,6 +54,14 @@ def test_a_failed_creation_is_told(modern: Caller, faults: Faults) -> None:
     assert told(modern) == []
 
 
+def test_a_failed_deletion_is_not_called_undone(modern: Caller, faults: Faults) -> None:
+    faults.order(Fault("delete_volume", "final", times=None))
+    flow = modern.flow(modern.delete(f"/volumes/{modern.volume()}"))
+    assert [message["user_message"] for message in told(modern)] == [
+        f"volume.delete failed, and what is gone stays so: {flow['reason']}"
+    ]
+
+
 def test_what_succeeds_is_not_told(modern: Caller) -> None:
     modern.done(modern.delete(f"/volumes/{modern.volume()}"))
     assert told(modern) == []

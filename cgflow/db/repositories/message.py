@@ -14,6 +14,7 @@ from cgflow.db.models import Flow, Message
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import NotFound
+from cgflow.history import only_removes
 
 KEPT_FOR = timedelta(days=30)
 
@@ -22,6 +23,7 @@ MOST = 5000
 
 UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
 
+_GONE = "failed, and what is gone stays so"
 _WORDS = {UNDONE: "failed and was undone", ROLLBACK_FAILED: "failed, and undoing it failed as well"}
 _FILTERS = ("id", "project_id", "resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 
@@ -36,6 +38,7 @@ def tell(session: Session, flow_id: str, end: str, reason: str) -> None:
     """
     flow = session.execute(select(Flow).where(Flow.id == flow_id)).scalar_one()
     now = clock.now()
+    words = _GONE if end == UNDONE and only_removes(flow.operation) else _WORDS[end]
     row = {
         "id": str(uuid.uuid5(uuid.UUID(flow_id), end)),
         "project_id": flow.project_id,
@@ -44,7 +47,7 @@ def tell(session: Session, flow_id: str, end: str, reason: str) -> None:
         "resource_uuid": flow.resource_id,
         "event_id": "_".join(("CGFLOW", *flow.operation.upper().split("."), end.upper())),
         "message_level": "ERROR",
-        "user_message": f"{flow.operation} {_WORDS[end]}: {reason}",
+        "user_message": f"{flow.operation} {words}: {reason}",
         "flow_id": flow_id,
         "created_at": now,
         "guaranteed_until": now + KEPT_FOR,
