@@ -12,6 +12,7 @@ from api.current import caller, desk
 from api.identity import checked_id
 from api.schemas import quota as schemas
 from api.versions import reached
+from cgflow.db.models.quota import DEFAULT_CLASS
 from cgflow.errors import NotFound
 from cgflow.quota import limits
 
@@ -73,11 +74,10 @@ class QuotaDefaults(MethodView):
 class QuotaClassSet(MethodView):
     """The limits of all projects that have none of their own."""
 
-    @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
+    @blueprint.gives(200, schemas.QuotaClassSetOut, 403)
     def get(self, class_name: str) -> dict[str, object]:
-        """Show the limits of the class ``default``, the only one there is."""
+        """Show the limits of a class. All but ``default`` have none of their own, so that its limits hold."""
         authorize(f"{_CLASSES}:get")
-        _require_default(class_name)
         with desk().database.read() as session:
             return {"quota_class_set": {**quota_view.limits(limits.defaults(session)), "id": class_name}}
 
@@ -86,7 +86,8 @@ class QuotaClassSet(MethodView):
     def put(self, asked: dict[str, int], class_name: str) -> dict[str, object]:
         """Set limits of the class ``default``; those not named stay."""
         authorize(f"{_CLASSES}:update")
-        _require_default(class_name)
+        if class_name != DEFAULT_CLASS:
+            raise NotFound(f"Quota class {class_name} could not be found: only {DEFAULT_CLASS} can be set.")
         with desk().database.write() as session:
             limits.set_defaults(session, quota_view.resources(asked))
             return {"quota_class_set": quota_view.limits(limits.defaults(session))}
@@ -111,8 +112,3 @@ class Limits(MethodView):
 def _user_project_id() -> str | None:
     """Return whose volume types are named: those of others are for administrators."""
     return None if caller().is_admin else caller().project_id
-
-
-def _require_default(class_name: str) -> None:
-    if class_name != "default":
-        raise NotFound(f"Quota class {class_name} could not be found.")

@@ -115,7 +115,8 @@ def test_the_default_class(caller: Caller) -> None:
     assert answer.json["quota_class_set"]["snapshots"] == 77
     assert quota(caller)["snapshots"] == 77
     caller.put(path, {"quota_class_set": {"snapshots": before["snapshots"]}})
-    missing(caller.get("/os-quota-class-sets/gold"))
+    own = caller.get(path).json["quota_class_set"]
+    assert caller.get("/os-quota-class-sets/gold").json == {"quota_class_set": own | {"id": "gold"}}
     missing(caller.put("/os-quota-class-sets/gold", {"quota_class_set": {}}))
 
 

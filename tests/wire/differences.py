@@ -168,11 +168,6 @@ STATED: tuple[Stated, ...] = (
         "Terraform sends the quota of types in digits, and one limit is read as the other.",
     ),
     Stated(
-        "quotas: quota class of nobody",
-        "status 200, here 404",
-        "There is no class but the default: what is set for another would hold for nobody.",
-    ),
-    Stated(
         "services: service get-log",
         "status 200, here 400",
         "An empty list would say of another host that it logs nothing.",
