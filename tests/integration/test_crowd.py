@@ -94,14 +94,17 @@ def memory() -> Iterator[Project]:
         yield starter("--drills", backend="memory")
 
 
-HEAD = b"POST /v3/demo/volumes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = (
+    b"POST /v3/demo/volumes HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: ada:demo\r\n"
+    b"Content-Type: application/json\r\n"
+)
 DEEP = b"[" * 500_000
 
 
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
-        (HEAD + b"Content-Length: 5000000000\r\n\r\n", 413),
+        (HEAD + b"Content-Length: 5000000000\r\n\r\n", 400),
         (HEAD + b"Content-Length: 1500000\r\n\r\n" + b" " * 1_500_000, 400),
         (HEAD + b"Content-Length: %d\r\n\r\n" % len(DEEP) + DEEP, 400),
         (HEAD + b"Content-Length: -1\r\n\r\n", 400),
