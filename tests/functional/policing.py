@@ -171,7 +171,7 @@ class PolicyFile:
 
 def everything(state: Path) -> list[str]:
     """Return all that is stored, but for what backends and services report now and then."""
-    connection = sqlite3.connect(f"file:{state / 'cgflow.db'}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"{(state / 'cgflow.db').as_uri()}?mode=ro", uri=True)
     try:
         reports = ('INSERT INTO "backends"', 'INSERT INTO "services"')
         return [line for line in connection.iterdump() if not line.startswith(reports)]

@@ -211,7 +211,7 @@ def one_value(content: bytes) -> int:
 @contextmanager
 def database(state_dir: Path) -> Iterator[sqlite3.Connection]:
     """Open the database of a service to read it."""
-    connection = sqlite3.connect(f"file:{state_dir / 'cgflow.db'}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"{(state_dir / 'cgflow.db').as_uri()}?mode=ro", uri=True)
     try:
         yield connection
     finally:
