@@ -197,6 +197,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         """Serve one request."""
+        # Before, too: the connection counts as unserved from some moment within the call.
+        self.unserved_since = time.time()
         super().service()
         self.unserved_since = time.time()
 
