@@ -178,10 +178,10 @@ def test_qos(admin: Cinder, type_id: str) -> None:
 def test_the_service_tells_of_itself(admin: Cinder, tenant: Tenant, volume: str) -> None:
     services = {row[0]: row for row in admin("service-list").rows}
     assert {row[4] for row in services.values()} == {"up"}
-    host = services["cgflow-volume"][1]
-    admin("service-disable", host, "cgflow-volume", "--reason", "repairs")
-    disabled = admin("service-list", "--binary", "cgflow-volume").rows
-    admin("service-enable", host, "cgflow-volume")
+    host = services["cinder-volume"][1]
+    admin("service-disable", host, "cinder-volume", "--reason", "repairs")
+    disabled = admin("service-list", "--binary", "cinder-volume").rows
+    admin("service-enable", host, "cinder-volume")
     assert "disabled" in disabled[0]
     assert "repairs" in disabled[0]
     (pool,) = admin("get-pools").properties.items()
