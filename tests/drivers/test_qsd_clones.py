@@ -178,7 +178,9 @@ def test_a_full_disk_refuses_a_clone_and_a_restore(tmp_path):
     require_qsd()
     bench = Bench(linked_clones=False)
     bench.state_dir.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(bench.state_dir)])
+    filler = bench.state_dir / "filler"
+    options = "size=8m,mode=0700"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(bench.state_dir)])
     if mounted.returncode:
         pytest.skip("a file system of a known size cannot be mounted here")
     try:
@@ -188,7 +190,6 @@ def test_a_full_disk_refuses_a_clone_and_a_restore(tmp_path):
             write(driver, volume, 1, place * 64 * 1024)
         copies = take(driver, [volume], "a")
         files = bench.files("g")
-        filler = bench.state_dir / "filler"
         with filler.open("wb", buffering=0) as stream:
             room = os.statvfs(bench.state_dir)
             stream.write(bytes(room.f_bavail * room.f_frsize - MIB))

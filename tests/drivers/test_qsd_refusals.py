@@ -155,7 +155,8 @@ def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
         pytest.skip("mounting a small file system needs root")
     bench = Bench()
     bench.state_dir.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(bench.state_dir)], check=True)
+    options = "size=4m,mode=0700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(bench.state_dir)], check=True)
     try:
         driver = bench.start()
         volumes = bench.make_group(2)
