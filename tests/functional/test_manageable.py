@@ -109,6 +109,6 @@ def test_nothing_is_taken_over(admin: Caller, served: World, strangers: list[str
 def test_unknown_ones(admin: Caller) -> None:
     missing(admin.get("/manageable_volumes?host=nowhere@nothing"))
     malformed(admin.get("/manageable_volumes"), "host")
-    missing(admin.post("/manageable_volumes", {"volume": {"host": "nowhere@nothing", "ref": {}}}))
+    malformed(admin.post("/manageable_volumes", {"volume": {"host": "nowhere@nothing", "ref": {}}}), "host")
     malformed(admin.post("/manageable_volumes", {"volume": {"ref": {}}}), "host")
     missing(admin.post("/manageable_snapshots", {"snapshot": {"volume_id": "none", "ref": {}}}))
