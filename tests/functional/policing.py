@@ -90,6 +90,8 @@ class Things:
         volume_id = owner.member(group_id, type_name)
         cgsnapshot_id = owner.cgsnapshot(group_id)
         owner.put(f"/volumes/{volume_id}/metadata", {"metadata": {"vendor:tier": "value"}})
+        image = {"os-set_image_metadata": {"metadata": {"vendor:tier": "value"}}}
+        owner.post(f"/volumes/{volume_id}/action", image)
         # One of its own: what is reserved cannot be cut.
         lone_id = owner.volume()
         reserved = {"attachment": {"volume_uuid": lone_id, "connector": {"host": "h"}}}

@@ -121,7 +121,6 @@ def test_the_scheduler_is_told_of_them_and_never_of_an_empty_object(caller: Call
         {"name": "x", "iops": 1},
         {"name": "x", "iops": None},
         {"name": "x", "": "v"},
-        {"name": "x", "a/b": "v"},
         {"name": "x", "k": "v" * 256},
     ],
 )
