@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from taskflow.atom import Atom
+from taskflow.task import Task
 
 from cgflow.engine.parallel import Compiler
 from cgflow.engine.point_of_no_return import commit_of, names_behind
@@ -32,7 +32,7 @@ def turning_step(operation: str) -> str:
     """
     graph = graph_of(operation)
     commit = commit_of(graph)
-    return commit.name if commit else [node.name for node in graph.nodes if isinstance(node, Atom)][-1]
+    return commit.name if commit else [node.name for node in graph.nodes if isinstance(node, Task)][-1]
 
 
 def has_steps_behind(operation: str) -> bool:
