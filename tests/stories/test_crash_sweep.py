@@ -82,6 +82,8 @@ def test_a_story_that_is_cut_off_ends_in_the_next_process(
         return
     make, close, wide = MODES[mode]
     stride = 1 if IS_FULL else close if operation in CLOSELY else wide
+    # A short story is to be cut off at more than one moment too.
+    stride = min(stride, max(1, len(it.moments) // 3))
     outcomes = list(sweep(it, every(stride, lambda n: make(it, n))))
     wrong = [f"{one.case} ({'; '.join(one.killed)}): {one.problems}" for one in outcomes if one.problems]
     if IS_FULL:
