@@ -98,7 +98,7 @@ def test_one_member_alone_is_one_instant_whatever_the_backend(tmp_path: Path) ->
             w.accept_cgsnapshot(group_id, Level.CRASH)
         with w.database.write() as session:
             # As a database of an earlier release may be: the specs of types in use do not change any more.
-            session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = {}
+            session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = []
         # What is made of one copy needs no second one of its instant.
         w.make(w.group_from(cgsnapshot=whole))
         assert w.faults() == []
@@ -109,7 +109,7 @@ def test_a_permission_that_was_taken_back_ends_the_lower_level(tmp_path: Path) -
         group_id = group_of(w, **PER_VOLUME)
         with w.database.write() as session:
             # As a database of an earlier release may be: the specs of types in use do not change any more.
-            session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = {}
+            session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = []
         for accept in (w.accept_cgsnapshot, lambda id_: w.group_from(group=id_)):
             with pytest.raises(InvalidState, match="Level crash is needed, .* An administrator allows less"):
                 accept(group_id)
