@@ -214,12 +214,7 @@ def test_a_client_that_does_not_read_is_closed(
 def test_clients_that_do_not_read_hold_no_thread(
     running: http_server.Server, connect: Callable[[], Client]
 ) -> None:
-    silent = [connect() for _ in range(4)]
-    for client in silent:
-        # Answered, these would be more than any buffer of the server or the kernel holds.
-        client.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
-    while sum(channel.is_deferred for channel in list(running.active_channels.values())) < len(silent):
-        time.sleep(0.01)
+    silent = _clients_that_do_not_read(running, connect, 4)
     client = connect()
     client.send(GET + b"\r\n")
     assert client.answer()[0] == 200
@@ -233,14 +228,22 @@ def test_clients_that_do_not_read_hold_no_thread(
 def test_clients_that_do_not_read_do_not_shut_others_out(
     running: http_server.Server, connect: Callable[[], Client]
 ) -> None:
-    silent = [connect() for _ in range(8)]
-    for client in silent:
-        client.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
-    while sum(channel.is_deferred for channel in list(running.active_channels.values())) < len(silent):
-        time.sleep(0.01)
+    _clients_that_do_not_read(running, connect, 8)
     client = connect()
     client.send(GET + b"\r\n")
     assert client.answer()[0] == 200
+
+
+def _clients_that_do_not_read(
+    running: http_server.Server, connect: Callable[[], Client], count: int
+) -> list[Client]:
+    """Return clients that asked for more than any buffer of the server or the kernel holds."""
+    silent = [connect() for _ in range(count)]
+    for client in silent:
+        client.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+    while sum(channel.is_deferred for channel in list(running.active_channels.values())) < count:
+        time.sleep(0.01)
+    return silent
 
 
 CHUNKED = b"POST /v3/volumes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
