@@ -180,6 +180,11 @@ def only_removes(operation: str) -> bool:
     return operation.endswith(".delete") or operation == "audit.remove"
 
 
+def undone_words(operation: str) -> str:
+    """Return what became of an operation that failed, and of which all that can be undone was undone."""
+    return "failed, and what is gone stays so" if only_removes(operation) else "failed and was undone"
+
+
 def _undone(flow: records.Flow) -> str:
     if flow.skipped:
         steps = ", ".join(str(one.get("task")) for one in flow.skipped)

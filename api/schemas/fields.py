@@ -23,6 +23,9 @@ from cgflow.booleans import parse_boolean
 from cgflow.db.repositories.metadata import MOST
 from cgflow.errors import InvalidInput
 
+SPEC_KEY = r"[\w.:\- ]+"
+# Of a spec that is named in an address, or comes with a new type, where Cinder takes a slash, too.
+LONE_SPEC_KEY = r"[\w.:\-/ ]+"
 MAX_TEXT = 255
 MAX_LONG_TEXT = 65535
 MAX_INT = 2**31 - 1

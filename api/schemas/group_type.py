@@ -9,14 +9,10 @@ from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import auth
 from api.schemas.envelope import Envelope, Link, Taken
-from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.fields import LONE_SPEC_KEY, SPEC_KEY, Flag, Pairs, Text
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
 from cgflow.errors import InvalidInput
 from cgflow.policies.group_type import SPECS_SHOWN
-
-_SPEC_KEY = r"[\w.:\- ]+"
-# Of a spec that is named in an address, or comes with a new type, where Cinder takes a slash, too.
-_LONE_SPEC_KEY = r"[\w.:\-/ ]+"
 
 
 class GroupTypeIn(Taken):
@@ -25,7 +21,7 @@ class GroupTypeIn(Taken):
     name = Text(min=1, required=True)
     description = Text(allow_none=True, load_default=None)
     is_public = Flag(load_default=True)
-    group_specs = Pairs(keys=_LONE_SPEC_KEY)
+    group_specs = Pairs(keys=LONE_SPEC_KEY)
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -75,7 +71,7 @@ class GroupSpecsIn(Envelope):
 
     root = "group_specs"
 
-    group_specs = Pairs(keys=_SPEC_KEY)
+    group_specs = Pairs(keys=SPEC_KEY)
 
 
 class GroupSpecIn(Schema):
@@ -87,7 +83,7 @@ class GroupSpecIn(Schema):
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
         """Refuse what cannot be a spec."""
-        return Pairs(keys=_LONE_SPEC_KEY).deserialize(data)
+        return Pairs(keys=LONE_SPEC_KEY).deserialize(data)
 
 
 class GroupTypeListIn(VolumeTypeListIn):

@@ -9,11 +9,10 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf
 
 from api.schemas.envelope import Envelope, Link
-from api.schemas.fields import Flag, Name, Pairs, Text
+from api.schemas.fields import LONE_SPEC_KEY, Flag, Name, Pairs, Text
 from api.schemas.listing import ListIn
 
 CONSUMERS = ("back-end", "front-end", "both")
-_KEY = r"[\w.:\-/ ]+"
 
 
 class _Specs(Schema):
@@ -35,7 +34,7 @@ class QosSpecIn(_Specs):
 
     name = Name(min=1, required=True)
     consumer = fields.String(load_default="back-end", validate=OneOf(CONSUMERS))
-    specs = Pairs(keys=_KEY)
+    specs = Pairs(keys=LONE_SPEC_KEY)
 
 
 class QosSpecCreateIn(Envelope):
@@ -50,7 +49,7 @@ class QosSpecPatch(_Specs):
     """Specs that are set, and who is to keep to them; what is not named stays."""
 
     consumer = fields.String(load_default=None, validate=OneOf(CONSUMERS))
-    specs = Pairs(keys=_KEY)
+    specs = Pairs(keys=LONE_SPEC_KEY)
 
 
 class QosSpecUpdateIn(Envelope):

@@ -10,7 +10,7 @@ from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import auth, current
 from api.schemas.envelope import Envelope, Link, Taken, wrapped
-from api.schemas.fields import MAX_TEXT, Flag, Pairs, Text
+from api.schemas.fields import LONE_SPEC_KEY, MAX_TEXT, SPEC_KEY, Flag, Pairs, Text
 from api.schemas.listing import ListIn
 from api.schemas.metadata import MetadataFilter
 from api.versions import reached
@@ -20,9 +20,6 @@ from cgflow.errors import InvalidInput
 from cgflow.policies.volume_type import SPECS_SHOWN
 
 _PUBLIC = "os-volume-type-access:is_public"
-_SPEC_KEY = r"[\w.:\- ]+"
-# Of a spec that is named in an address, or comes with a new type, where Cinder takes a slash, too.
-_LONE_SPEC_KEY = r"[\w.:\-/ ]+"
 
 
 class VolumeTypeIn(Taken):
@@ -31,7 +28,7 @@ class VolumeTypeIn(Taken):
     name = Text(min=1, required=True)
     description = Text(allow_none=True, load_default=None)
     is_public = Flag(data_key=_PUBLIC, load_default=True)
-    extra_specs = Pairs(keys=_LONE_SPEC_KEY)
+    extra_specs = Pairs(keys=LONE_SPEC_KEY)
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -84,7 +81,7 @@ class ExtraSpecsIn(Envelope):
 
     root = "extra_specs"
 
-    extra_specs = Pairs(keys=_SPEC_KEY)
+    extra_specs = Pairs(keys=SPEC_KEY)
 
 
 class ExtraSpecIn(Schema):
@@ -96,7 +93,7 @@ class ExtraSpecIn(Schema):
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
         """Refuse what cannot be a spec."""
-        return Pairs(keys=_LONE_SPEC_KEY).deserialize(data)
+        return Pairs(keys=LONE_SPEC_KEY).deserialize(data)
 
 
 class VolumeTypeListIn(ListIn):

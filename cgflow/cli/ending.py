@@ -12,7 +12,7 @@ from typing import Any
 from cgflow.cli import history
 from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
 from cgflow.errors import CgflowError, InvalidInput
-from cgflow.history import only_removes
+from cgflow.history import undone_words
 from cgflow.status import FlowState
 
 
@@ -58,11 +58,7 @@ class FlowReverted(CgflowError):
     def __init__(self, flow: dict[str, Any]) -> None:
         skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
         but = f" Not undone, for an operator skipped it: {skipped}." if skipped else ""
-        end = (
-            "failed, and what is gone stays so"
-            if only_removes(flow["operation"])
-            else "failed and was undone"
-        )
+        end = undone_words(flow["operation"])
         super().__init__(f"{flow['operation']} {end}: {_reason(flow)}{but}{_see(flow)}")
 
 

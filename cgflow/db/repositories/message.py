@@ -14,7 +14,7 @@ from cgflow.db.models import Flow, Message
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import NotFound
-from cgflow.history import only_removes
+from cgflow.history import undone_words
 
 KEPT_FOR = timedelta(days=30)
 
@@ -23,8 +23,7 @@ MOST = 5000
 
 UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
 
-_GONE = "failed, and what is gone stays so"
-_WORDS = {UNDONE: "failed and was undone", ROLLBACK_FAILED: "failed, and undoing it failed as well"}
+_ROLLBACK_FAILED = "failed, and undoing it failed as well"
 _FILTERS = ("id", "project_id", "resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 
 # Cinder's words, where it has one.
@@ -38,7 +37,7 @@ def tell(session: Session, flow_id: str, end: str, reason: str) -> None:
     """
     flow = session.execute(select(Flow).where(Flow.id == flow_id)).scalar_one()
     now = clock.now()
-    words = _GONE if end == UNDONE and only_removes(flow.operation) else _WORDS[end]
+    words = undone_words(flow.operation) if end == UNDONE else _ROLLBACK_FAILED
     row = {
         "id": str(uuid.uuid5(uuid.UUID(flow_id), end)),
         "project_id": flow.project_id,
