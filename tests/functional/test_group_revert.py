@@ -11,7 +11,9 @@ from werkzeug.test import TestResponse
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup, snapshot, volume
 from cgflow.drivers.faults import Fault, Faults
+from cgflow.engine import retry
 from cgflow.status import Status
+from flows.segments import PERSISTENCE_ATTEMPTS
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support import content
 from tests.support.world import World
@@ -100,16 +102,22 @@ def test_one_that_fails_leaves_everything_as_it_was(
 
 
 def test_a_safety_cgsnapshot_outlives_what_fails_after_the_point_of_no_return(
-    scene: Scene, faults: Faults
+    scene: Scene, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE_S", 0.1)
     faults.order(Fault("finish_restore", "final", times=None))
-    flow = scene.caller.flow(scene.revert(safety={"name": "before"}))
-    faults.clear()
-    assert flow["state"] == "reverted"
-    assert (scene.held(), scene.statuses()) == (NEW, {"available"})
+    answer = scene.revert(safety={"name": "before"})
+    assert faults.await_fired(PERSISTENCE_ATTEMPTS + 1, 30)
+    flow = scene.caller.get(f"/flows/{answer.headers['X-Cgflow-Flow-Id']}").json["flow"]
+    assert flow["state"] == "running"
+    assert "Its change is committed" in flow["reason"]
     assert scene.cgsnapshots()["before"]["status"] == "available"
-    assert [fault for fault in scene.world.faults() if scene.caller.project in fault] == []
     assert scene.caller.in_use()["snapshots"] == 4
+    faults.clear()
+    scene.caller.done(answer)
+    assert (scene.held(), scene.statuses()) == (OLD, {"available"})
+    assert [fault for fault in scene.world.faults() if scene.caller.project in fault] == []
     scene.caller.done(scene.revert(cgsnapshot_id=scene.cgsnapshots()["before"]["id"]))
     assert scene.held() == NEW
 
