@@ -22,9 +22,9 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import NotFound
 
 from api import auth, body, conditions, versions
-from api.changing import as_one
 from api.identity import Strategy
 from api.negotiation import check_media_types
+from api.request_transaction import transactional
 from api.schemas.fault import BY_STATUS, AnyFault
 from api.schemas.fields import Conditional
 from cgflow import __version__
@@ -95,7 +95,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         def decorate(view: ViewT) -> ViewT:
             if isinstance(view, type) and issubclass(view, MethodView):
-                view.decorators = [*view.decorators, as_one]
+                view.decorators = [*view.decorators, transactional]
             return cast(ViewT, register(view))
 
         return decorate

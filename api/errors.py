@@ -18,7 +18,7 @@ from api.disclosure import disclosed
 from api.faults import Fault, answer
 from api.versions import has_extensions
 from cgflow import errors
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def _no_such_address() -> Response:
 
 
 def _database_failed(error: Exception) -> Response:
-    if not is_away(error):
+    if not is_unavailable(error):
         return _unexpected(error)
     # The database has told of it once.
     LOG.debug("The database did not answer (%s)", current.request_id(), exc_info=error)

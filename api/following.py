@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.current import caller, desk
+from cgflow.atom_states import AtomState, summary, unrecorded_cancel
 from cgflow.db.repositories import flow as flows
-from cgflow.history import AtomState, summary, unrecorded_cancel
 from cgflow.records import Flow, FlowEvent
 from cgflow.status import UNFINISHED
 

@@ -28,8 +28,8 @@ from api.auth import Asked, authorize
 from api.current import caller, desk
 from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
-from cgflow.engine.masking import MASK, masked_by_name
 from cgflow.errors import Busy, InvalidInput, NotFound
+from cgflow.masking import MASK, mask_json_by_name
 from cgflow.records import KeptAnswer
 
 HEADER = "Idempotency-Key"
@@ -155,10 +155,10 @@ def _masked(told: Any) -> Any:
     if isinstance(told.get("transfer"), dict) and "auth_key" in told["transfer"]:
         masked["transfer"] = {**told["transfer"], "auth_key": MASK}
     if "connection_info" in told:
-        masked["connection_info"] = masked_by_name(told["connection_info"])
+        masked["connection_info"] = mask_json_by_name(told["connection_info"])
     if isinstance(told.get("attachment"), dict) and "connection_info" in told["attachment"]:
         shown = told["attachment"]
-        masked["attachment"] = {**shown, "connection_info": masked_by_name(shown["connection_info"])}
+        masked["attachment"] = {**shown, "connection_info": mask_json_by_name(shown["connection_info"])}
     return masked
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Periodic:
                 self._work()
             except BaseException as error:
                 # Also what a driver raises to end a process: the thread has to go on.
-                if is_away(error):
+                if is_unavailable(error):
                     # The database has told of it once.
                     LOG.debug("%s found the database away; again in %s s", self._name, self._interval_s)
                 else:

@@ -17,8 +17,8 @@ from oslo_policy import policy
 
 from cgflow.context import RequestContext
 from cgflow.errors import ConfigError
-from cgflow.fresh import Fresh, read_yaml
 from cgflow.policies import base, list_rules
+from cgflow.reloading_file import ReloadingFile, read_yaml
 
 _NOBODY = "!"
 _REMOTE = ("http", "https")
@@ -33,7 +33,7 @@ class Policy:
 
     def __init__(self, path: Path | None = None) -> None:
         """Read the rules, with those in the file at ``path`` over the defaults. Raises: ConfigError."""
-        self._changed = None if path is None else Fresh(path, _read, may_become_empty=False)
+        self._changed = None if path is None else ReloadingFile(path, _read, may_become_empty=False)
         self._default = _enforcer({})
 
     def permits(self, rule: str, target: Mapping[str, object], context: RequestContext) -> bool:

@@ -20,14 +20,14 @@ from sqlalchemy.orm import Session
 from cgflow import clock
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_serialization_failure, is_unavailable
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories.nouns import ROWS_OF
-from cgflow.db.whole import Whole, is_outdated
+from cgflow.db.request_transaction import RequestTransaction
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
-from cgflow.engine.watch import Watch
+from cgflow.engine.event_signal import FlowEventSignal
 from cgflow.errors import InvalidInput, NotFound
 from cgflow.quota import ledger
 from cgflow.settings import Settings
@@ -49,7 +49,7 @@ class Desk:
     waiting: list[Callable[[], None]] | None = None
 
     @property
-    def watch(self) -> Watch:
+    def watch(self) -> FlowEventSignal:
         """What wakes those who wait for a flow's next event."""
         return self.conductor.watch
 
@@ -61,7 +61,7 @@ class Desk:
             self.waiting.append(call)
 
     @contextmanager
-    def whole(self, database: Whole) -> Iterator[Desk]:
+    def whole(self, database: RequestTransaction) -> Iterator[Desk]:
         """Open a desk at which everything accepted is one transaction, and is taken up after it."""
         waiting: list[Callable[[], None]] = []
         is_whole = False
@@ -71,7 +71,7 @@ class Desk:
                 is_whole = True
         except Exception as error:
             # The commit may have been made, and only its answer lost.
-            if is_whole and is_away(error) and not is_outdated(error):
+            if is_whole and is_unavailable(error) and not is_serialization_failure(error):
                 _do(waiting)
             raise
         _do(waiting)
@@ -92,7 +92,7 @@ class Desk:
                 session.flush()
                 is_whole = True
         except Exception as error:
-            if is_whole and is_away(error):
+            if is_whole and is_unavailable(error):
                 self.conductor.wake(flow_id)
             raise
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow, unordered_flow
 
-from cgflow.engine.retry import Backoff
+from cgflow.engine.backoff import Backoff
 from cgflow.engine.task import Task
 
 Member = Mapping[str, str | None]

@@ -25,20 +25,20 @@ from cgflow.db.repositories import service as services
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.reserve import freeing_space
 from cgflow.drivers.contract import StorageDriver
-from cgflow.engine import rescue
 from cgflow.engine.conductor import Conductor
+from cgflow.engine.flow_actions import due as undos_due
 from cgflow.errors import ConfigError, DriverError, SessionFenced
 from cgflow.notifications import notifier
 from cgflow.periodic import Periodic
 from cgflow.quota import ledger
 from cgflow.retention import Retention
 from cgflow.scheduler.placement import Placement
-from flows import operate, reporting
+from flows import flow_actions, reporting
 from flows.acceptance import Desk
 from flows.catalog import define
 from flows.compacting import compact_what_is_due
 from flows.drivers import Drivers
-from flows.notices import Notices
+from flows.notifications import NotificationBuilder
 
 LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Service:
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
             max_waiters=conf.engine.http_threads // 2,
-            announce=Notices(database, told).tell,
+            announce=NotificationBuilder(database, told).notify,
         )
         self.desk = Desk(database, self._settings, self._drivers, self.conductor)
         self._retention = Retention(
@@ -91,7 +91,7 @@ class Service:
             Periodic("report", conf.scheduler.report_interval, self.report),
             Periodic("expire", EXPIRE_INTERVAL_S, self._expire),
             Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
-            Periodic("take", TAKE_INTERVAL_S, self.conductor.wake_left),
+            Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_unfenced),
             Periodic("forget", FORGET_INTERVAL_S, self._forget),
             Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.desk)),
         ]
@@ -181,10 +181,10 @@ class Service:
 
     def _undo_again(self) -> None:
         with self._database.read() as session:
-            due = rescue.due(session)
+            due = undos_due(session)
         with freeing_space():
             for flow_id in due:
-                operate.retry_by_itself(self.desk, flow_id)
+                flow_actions.retry_by_itself(self.desk, flow_id)
 
 
 def _session() -> str:

@@ -17,14 +17,14 @@ from api.schemas.action import FlowActionIn
 from api.schemas.listing import FlowListIn
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
-from flows import draw, operate
+from flows import draw, flow_actions
 
 ACTIONS: dict[str, Callable[..., None]] = {
-    "retry": operate.retry,
-    "skip": operate.skip,
-    "abandon": operate.abandon,
-    "cancel": operate.cancel,
-    "resume": operate.resume,
+    "retry": flow_actions.retry,
+    "skip": flow_actions.skip,
+    "abandon": flow_actions.abandon,
+    "cancel": flow_actions.cancel,
+    "resume": flow_actions.resume,
 }
 
 blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.", is_own=True)

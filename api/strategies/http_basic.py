@@ -26,7 +26,7 @@ from flask import Request
 
 from api.identity import Identity, checked_id
 from cgflow.errors import ConfigError, Forbidden, InvalidInput, ServiceUnavailable, Unauthenticated
-from cgflow.fresh import Fresh, read_text, read_yaml
+from cgflow.reloading_file import ReloadingFile, read_text, read_yaml
 
 CHALLENGE = 'Basic realm="cgflow", charset="UTF-8"'
 
@@ -54,8 +54,8 @@ class HttpBasic:
     def __init__(self, user_file: Path, project_file: Path, *, most_checks: int = 8) -> None:
         """Read both files. At most ``most_checks`` passwords are hashed at a time. Raises: ConfigError."""
         self._checks = threading.BoundedSemaphore(most_checks)
-        self._hashes = Fresh(user_file, read_hashes)
-        self._projects = Fresh(project_file, read_projects)
+        self._hashes = ReloadingFile(user_file, read_hashes)
+        self._projects = ReloadingFile(project_file, read_projects)
         # Hashing a password takes a good part of a second, on purpose. What was once proven is remembered by
         # a key that dies with the process, and only for as long as the file says the same of the user.
         self._key = secrets.token_bytes(32)

@@ -59,13 +59,13 @@ class Auditor:
     drivers: Mapping[str, StorageDriver]
     version_of: process.Knows = process.knows_none
     conductor: str = ""
-    in_hand: process.InHand = frozenset
+    active_flow_ids: process.InHand = frozenset
 
     def audit(self, host: str | None = None) -> Report:
         """Look, and name all drift: of everything, or of one backend and what is on it."""
         at = clock.now()
         hosts = [name for name in sorted(self.drivers) if host in (None, name)]
-        before, answers, after, lasting, in_hand = self._look(hosts)
+        before, answers, after, lasting, active_flow_ids = self._look(hosts)
         found = [*_unknown(after, self.drivers)]
         for name in hosts:
             found += storage.compare(storage.Looks(name, before, answers[name], after, lasting[name]))
@@ -75,7 +75,7 @@ class Auditor:
             after,
             version_of=self.version_of,
             conductor=self.conductor,
-            in_hand=in_hand,
+            active_flow_ids=active_flow_ids,
             now=at,
             long_s=self.settings.service_down_s,
         )
@@ -107,11 +107,11 @@ class Auditor:
     ) -> tuple[Rows, dict[str, Stock], Rows, dict[str, Stock], frozenset[str]]:
         before = self._rows()
         answers = self._answers(hosts)
-        in_hand = self.in_hand()
+        active_flow_ids = self.active_flow_ids()
         after = self._rows()
         again = self._answers(hosts)
         lasting = {name: stock.both(answers[name], again[name]) for name in hosts}
-        return before, answers, after, lasting, in_hand
+        return before, answers, after, lasting, active_flow_ids
 
     def _rows(self) -> Rows:
         with self.database.read() as session:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
+from cgflow.atom_states import waits_for
 from cgflow.audit.finding import Finding
 from cgflow.audit.rows import OpenFlow, Rows
 from cgflow.errors import FlowMismatch
-from cgflow.history import waits_for
 from cgflow.status import FlowState
 
 Knows = Callable[[str], int]
@@ -30,7 +30,7 @@ def compare(
     *,
     version_of: Knows,
     conductor: str,
-    in_hand: frozenset[str],
+    active_flow_ids: frozenset[str],
     now: datetime,
     long_s: float,
 ) -> Iterator[Finding]:
@@ -49,12 +49,12 @@ def compare(
             continue
         if not _fits(flow, version_of):
             yield _of(flow, "flow.unknown", f"is of version {flow.version}, which this build does not have")
-        elif flow.is_failing and (flow.id in in_hand or flow.conductor != conductor):
+        elif flow.is_failing and (flow.id in active_flow_ids or flow.conductor != conductor):
             if earlier is not None and earlier.is_failing:
                 yield _of(flow, "flow.failing", f"is running and goes on failing. {flow.reason}".rstrip("."))
         elif earlier is None or (earlier.epoch, earlier.reason) != (flow.epoch, flow.reason):
             continue
-        elif flow.id not in in_hand and _is_left(flow, conductor, old):
+        elif flow.id not in active_flow_ids and _is_left(flow, conductor, old):
             why = f": {flow.reason}" if flow.reason else ""
             yield _of(flow, "flow.standing", f"is {flow.state}, and nobody is at work on it{why}")
 

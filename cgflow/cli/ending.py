@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
-from cgflow.cli import history
+from cgflow.atom_states import undone_words
+from cgflow.cli import flow_report
 from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
 from cgflow.errors import CgflowError, InvalidInput
-from cgflow.history import undone_words
 from cgflow.status import FlowState
 
 
@@ -69,7 +69,7 @@ class RollbackFailed(CgflowError):
 
     def __init__(self, flow: dict[str, Any]) -> None:
         self.leftovers = list(flow.get("leftovers") or ())
-        left = "".join(f"\n  {history.leftover(each)}" for each in self.leftovers)
+        left = "".join(f"\n  {flow_report.leftover(each)}" for each in self.leftovers)
         what = f"something is left:{left}" if left else "nothing of it is left."
         super().__init__(
             f"{flow['operation']} failed: {_reason(flow)} Undoing it failed too, {self._then(flow)}, "

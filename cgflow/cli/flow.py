@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cgflow.cli import ending, history, progress, rescue, values
+from cgflow.cli import ending, flow_actions, flow_report, progress, values
 from cgflow.cli.session import Session, with_session
 from cgflow.status import FlowState
 
@@ -48,7 +48,7 @@ def show(session: Session, flow_id: str, unfold: bool) -> None:
     if session.out.as_json:
         session.out.record(flows.key, found)
         return
-    session.out.lines(history.render(found, flows.all_events(flow_id), unfold=unfold))
+    session.out.lines(flow_report.render(found, flows.all_events(flow_id), unfold=unfold))
 
 
 @flow.command()
@@ -94,8 +94,8 @@ def follow(session: Session, flow_id: str, timeout: float | None) -> None:
     ending.check(tell(session.out, flows, flow_id, timeout))
 
 
-flow.add_command(rescue.retry)
-flow.add_command(rescue.skip)
-flow.add_command(rescue.abandon)
-flow.add_command(rescue.cancel)
-flow.add_command(rescue.resume)
+flow.add_command(flow_actions.retry)
+flow.add_command(flow_actions.skip)
+flow.add_command(flow_actions.abandon)
+flow.add_command(flow_actions.cancel)
+flow.add_command(flow_actions.resume)

@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.live import Live
 
-from cgflow.cli import history, values
+from cgflow.atom_states import action_of
+from cgflow.cli import flow_report, values
 from cgflow.cli.output import Output
 from cgflow.client.flows import Flows
-from cgflow.history import action_of
 from cgflow.status import FlowState
 
 _WORTH_TELLING_MS = 1000
@@ -62,7 +62,7 @@ def stream(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> di
 def _show(out: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
     begun = _begun(told)
     if live is not None:
-        out.redraw(live, history.follow_lines(told, begun))
+        out.redraw(live, flow_report.follow_lines(told, begun))
         return
     line = transition(told[-1], begun)
     if line is not None:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from cgflow.history import action_of, action_text
+from cgflow.atom_states import action_of, action_text
 
 _LONGEST = 72
 

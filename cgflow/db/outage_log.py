@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class OutageLog:
         try:
             yield
         except Exception as error:
-            if is_away(error):
+            if is_unavailable(error):
                 self._failed(kind, error)
             raise
         if kind in self._failing:

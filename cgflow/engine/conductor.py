@@ -16,22 +16,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cgflow import clock, records
+from cgflow.atom_states import waits_for
 from cgflow.db.database import Database
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import persistence, point_of_no_return, supervisor, takeover
-from cgflow.engine.announcing import Announce, Announcer, nobody_listens
-from cgflow.engine.definition import Definition
-from cgflow.engine.masking import in_words
-from cgflow.engine.once import Once
-from cgflow.engine.parallel import ParallelEngine
-from cgflow.engine.patience import patiently
-from cgflow.engine.rescue import CancelRequest
-from cgflow.engine.retry import Backoff
-from cgflow.engine.run import Run
-from cgflow.engine.steps import Steps
+from cgflow.db.retry import retry_while_unavailable
+from cgflow.engine import outcome, persistence, point_of_no_return, takeover
+from cgflow.engine.backoff import Backoff
+from cgflow.engine.coalescing_runner import CoalescingRunner
+from cgflow.engine.definition import Definition, check_same_definition, fingerprint
+from cgflow.engine.event_signal import FlowEventSignal
+from cgflow.engine.flow_actions import CancelRequest
+from cgflow.engine.flow_run import FlowRun
+from cgflow.engine.lifecycle_listener import LifecycleCallback, LifecycleListener, ignore_lifecycle
+from cgflow.engine.linear_scheduling import ParallelEngine
+from cgflow.engine.step_executor import JsonStepExecutor
 from cgflow.engine.task import Task
-from cgflow.engine.watch import Watch
 from cgflow.engine.writer import Writer
 from cgflow.error_text import as_sentence, describe
 from cgflow.errors import (
@@ -42,7 +42,7 @@ from cgflow.errors import (
     ServiceUnavailable,
     SessionFenced,
 )
-from cgflow.history import waits_for
+from cgflow.masking import mask_text
 from cgflow.status import FlowState
 
 LOG = logging.getLogger(__name__)
@@ -74,28 +74,28 @@ class Conductor:
         max_flows: int = 8,
         max_steps: int = 16,
         max_waiters: int = 8,
-        announce: Announce = nobody_listens,
+        announce: LifecycleCallback = ignore_lifecycle,
     ) -> None:
         self.name = name
-        self._announcer = Announcer(announce)
-        self.watch = Watch(max_waiters)
+        self._announcer = LifecycleListener(announce)
+        self.watch = FlowEventSignal(max_waiters)
         # What was accepted has to end, also on a full disk.
         self._database = database.with_reserve()
         self._define = define
         self._collaborators = dict(collaborators)
         self._writer = Writer(self._database, self.watch.publish)
         self._flows = ThreadPoolExecutor(max_flows, thread_name_prefix="flow")
-        self._steps = Steps(max_steps, thread_name_prefix="step")
+        self._steps = JsonStepExecutor(max_steps, thread_name_prefix="step")
         self._lock = threading.Lock()
         self._fence = fence
-        self._running: dict[str, tuple[Run, ParallelEngine]] = {}
+        self._running: dict[str, tuple[FlowRun, ParallelEngine]] = {}
         # Two runs of one flow in one process would be parted by no fence of the backend.
-        self._once = Once(self._conduct)
+        self._once = CoalescingRunner(self._conduct)
         # Flows that wait for their earlier owner to be shut out.
-        self._left: set[str] = set()
+        self._unfenced: set[str] = set()
         self._shut_out: SessionFenced | None = None
         self._is_stopping = False
-        self._hurrying = threading.Event()
+        self._stop_retrying = threading.Event()
         # Who had a flow taken up again, until it is.
         self._resumed: dict[str, dict[str, Any]] = {}
 
@@ -121,10 +121,10 @@ class Conductor:
                 self._once.expect(flow_id)
                 self._flows.submit(self._once, flow_id)
 
-    def wake_left(self) -> None:
+    def retry_unfenced(self) -> None:
         """Try again to take up the flows whose earlier owner could not be shut out."""
         with self._lock:
-            left, self._left = self._left, set()
+            left, self._unfenced = self._unfenced, set()
             for flow_id in left:
                 self._once.expect(flow_id)
         for flow_id in sorted(left):
@@ -142,8 +142,8 @@ class Conductor:
             self._is_stopping = True
             running = list(self._running.values())
         # A step that waits for a database which is away would keep us from ever ending.
-        self._hurrying.set()
-        self._writer.hurry()
+        self._stop_retrying.set()
+        self._writer.stop_retrying()
         for run, engine in running:
             run.stop()
             try:
@@ -173,10 +173,10 @@ class Conductor:
         with self._lock:
             return flow_id in self._running
 
-    def in_hand(self) -> frozenset[str]:
+    def active_flow_ids(self) -> frozenset[str]:
         """Return the flows that this conductor is at work on, or is going to take up by itself."""
         with self._lock:
-            return frozenset({*self._once.in_hand, *self._left})
+            return frozenset({*self._once.active_flow_ids, *self._unfenced})
 
     @property
     def is_healthy(self) -> bool:
@@ -201,7 +201,7 @@ class Conductor:
         except NotFenced as busy:
             LOG.warning("%s", busy)
             with self._lock:
-                self._left.add(flow_id)
+                self._unfenced.add(flow_id)
         except SessionFenced as fenced:
             # Its flows are others' now: nothing is written about them, nothing more is taken up.
             self._shut_out = fenced
@@ -216,9 +216,9 @@ class Conductor:
     def _note(self, flow_id: str, why: str) -> None:
         try:
             with self._database.write() as session:
-                flows.note(session, flow_id, in_words(why))
+                flows.note(session, flow_id, mask_text(why))
         except Exception as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             LOG.warning("not noted on flow %s, for the database does not answer: %s", flow_id, why)
 
@@ -226,16 +226,16 @@ class Conductor:
         def take() -> takeover.Taken | None:
             return takeover.take(self._database, flow_id, self.name, self._fence)
 
-        taken = patiently(take, self._hurrying, f"flow {flow_id}")
+        taken = retry_while_unavailable(take, self._stop_retrying, f"flow {flow_id}")
         if taken is None:
             return
         flow, stored = taken.flow, taken.stored
         definition = self._define(flow.operation)
-        run = Run(flow, self._writer, self.name, taken.last_events, taken.resumption)
+        run = FlowRun(flow, self._writer, self.name, taken.last_events, taken.resumption)
         engine = self._engine(flow, definition, run, stored)
-        digest = supervisor.fingerprint(engine.compilation.execution_graph)
-        supervisor.check_fit(flow, definition.version, digest)
-        run.patiently(lambda: self._look_for_commit(run, engine, stored), f"flow {flow_id}")
+        digest = fingerprint(engine.compilation.execution_graph)
+        check_same_definition(flow, definition.version, digest)
+        run.retry_while_unavailable(lambda: self._look_for_commit(run, engine, stored), f"flow {flow_id}")
         resumed, is_new = flow.epoch > 1, flow.state is FlowState.ACCEPTED
         self._announcer.starts(run)
         with self._lock:
@@ -249,7 +249,7 @@ class Conductor:
         if taken.unrecorded is not None:
             run.note(taken.unrecorded)
         LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
-        if not supervisor.has_ended(stored):
+        if not outcome.has_ended(stored):
             with self._lock:
                 if self._is_stopping:
                     return
@@ -261,7 +261,7 @@ class Conductor:
                     del self._running[flow_id]
         self._end(run, stored, _without_effect(engine))
 
-    def _look_for_commit(self, run: Run, engine: ParallelEngine, stored: Any) -> None:
+    def _look_for_commit(self, run: FlowRun, engine: ParallelEngine, stored: Any) -> None:
         """Find out whether the flow has passed its point of no return; if so it only goes forward."""
         graph = engine.compilation.execution_graph
         commit = point_of_no_return.commit_of(graph)
@@ -276,10 +276,12 @@ class Conductor:
         if run.is_committed:
             point_of_no_return.keep_forward(stored, commit, run.forward_only)
 
-    def _engine(self, flow: records.Flow, definition: Definition, run: Run, stored: Any) -> ParallelEngine:
+    def _engine(
+        self, flow: records.Flow, definition: Definition, run: FlowRun, stored: Any
+    ) -> ParallelEngine:
         graph = definition.build(**flow.shape)
         backend = persistence.RunPersistence(run, stored)
-        engine = ParallelEngine(graph, stored, backend, {"executor": self._steps, "round": run.giving_out})
+        engine = ParallelEngine(graph, stored, backend, {"executor": self._steps, "round": run.batch})
         engine.compile()
         nodes = list(engine.compilation.execution_graph.nodes)
         backend.keep_results_of(frozenset(node.name for node in nodes if getattr(node, "save_as", None)))
@@ -295,7 +297,7 @@ class Conductor:
         engine.storage.inject({**flow.symbols, **fenced}, transient=True)
         return engine
 
-    def _run(self, run: Run, engine: ParallelEngine) -> None:
+    def _run(self, run: FlowRun, engine: ParallelEngine) -> None:
         try:
             engine.run()
         except FenceLost:
@@ -307,8 +309,8 @@ class Conductor:
                 raise run.owner.lost from error
             LOG.debug("flow %s ended with a failure", run.flow.id, exc_info=True)
 
-    def _end(self, run: Run, stored: Any, without_effect: frozenset[str]) -> None:
-        verdict = supervisor.judge(stored, without_effect)
+    def _end(self, run: FlowRun, stored: Any, without_effect: frozenset[str]) -> None:
+        verdict = outcome.outcome_of(stored, without_effect)
         if verdict is None:
             if not run.is_stopping:
                 LOG.error(
@@ -325,7 +327,7 @@ class Conductor:
                 next_step = waits_for(run.flow.id, next_undo["undo_at"])
                 detail["result"] = next_step
                 # Before the end is announced: who waits for it then looks at the resource.
-                run.patiently(
+                run.retry_while_unavailable(
                     lambda: self._show_failed_rollback(run, verdict, next_undo["undo_at"]),
                     f"flow {run.flow.id}",
                 )
@@ -342,7 +344,7 @@ class Conductor:
         )
         run.wait_durable(position)
 
-    def _show_failed_rollback(self, run: Run, verdict: supervisor.Verdict, undo_at: datetime | None) -> None:
+    def _show_failed_rollback(self, run: FlowRun, verdict: outcome.Outcome, undo_at: datetime | None) -> None:
         with self._database.guarded(run.check_owner).write() as session:
             flows.show_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
 

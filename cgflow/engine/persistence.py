@@ -17,12 +17,12 @@ from taskflow import states
 from taskflow.persistence import base, models
 
 from cgflow import clock
+from cgflow.atom_states import NO_UNDO
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
-from cgflow.engine.history import failure_detail
-from cgflow.engine.masking import masked
-from cgflow.engine.run import Run
+from cgflow.engine.event_recorder import failure_detail
+from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.writer import Row
-from cgflow.history import NO_UNDO
+from cgflow.masking import mask_json
 
 # Where every atom starts, which is not told. That one is put back there before another attempt is.
 _UNTOLD = (None, states.PENDING)
@@ -43,7 +43,7 @@ def load(session: Session, flow_id: str, operation: str) -> models.FlowDetail:
 class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # TaskFlow ships no types
     """Backend and connection in one: saves what the engine of one run hands over."""
 
-    def __init__(self, run: Run, stored: models.FlowDetail) -> None:
+    def __init__(self, run: FlowRun, stored: models.FlowDetail) -> None:
         super().__init__({})
         self._run = run
         self._flow_state = stored.state
@@ -114,7 +114,7 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         row["created_at"] = row["updated_at"] = clock.now()
         for key in ("failure", "revert_failure"):
             if row[key]:
-                row[key] = masked(_storable(row[key]))
+                row[key] = mask_json(_storable(row[key]))
         if isinstance(atom, models.RetryDetail):
             # A retry remembers what failed in each of its attempts.
             row["results"] = [
@@ -123,7 +123,7 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
             ]
         for key in ("results", "revert_results"):
             if key in row and (key != "results" or atom.name not in self._providers):
-                row[key] = masked(row[key])
+                row[key] = mask_json(row[key])
         return row
 
     # What an engine never asks of a run.
@@ -168,5 +168,5 @@ def _detail(atom: models.AtomDetail) -> Row | None:
     if atom.state == states.REVERT_FAILURE and atom.revert_failure:
         return {"failure": failure_detail(atom.revert_failure)}
     if atom.state == states.SUCCESS and isinstance(atom, models.TaskDetail) and atom.results is not None:
-        return {"result": masked(atom.results)}
+        return {"result": mask_json(atom.results)}
     return None

@@ -19,13 +19,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow import records
+from cgflow.atom_states import unrecorded_cancel
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence
-from cgflow.engine.masking import in_words
 from cgflow.error_text import describe
 from cgflow.errors import NotFenced, SessionFenced
-from cgflow.history import unrecorded_cancel
+from cgflow.masking import mask_text
 
 Fence = Callable[[records.Flow], None]
 """Shuts the conductor that a flow names out of every backend which the flow may have touched."""
@@ -92,7 +92,7 @@ def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
         raise
     except BaseException as error:
         # Whatever it is: the session may still be at work.
-        why = in_words(
+        why = mask_text(
             f"Not taken over yet: conductor {flow.conductor}, which ran this flow before, could not be shut "
             f"out of the backend, so its calls may still land there. It is tried again. {describe(error)}"
         )

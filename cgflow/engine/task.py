@@ -20,7 +20,7 @@ from cgflow.db.database import Database
 from cgflow.errors import CgflowError, describe
 
 if TYPE_CHECKING:
-    from cgflow.engine.run import Run
+    from cgflow.engine.flow_run import FlowRun
 
 LOG = logging.getLogger(__name__)
 
@@ -52,14 +52,14 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
         name = self.atom if member is None else f"{self.atom}[{member[self.key]}]"
         inject = None if member is None else dict(member)
         super().__init__(name=name, rebind=dict(self.reads), inject=inject)
-        self._run: Run | None = None
+        self._run: FlowRun | None = None
 
     @property
     def has_undo(self) -> bool:
         """Whether the step defines an undo of its own; TaskFlow's does nothing."""
         return type(self).revert is not task.Task.revert
 
-    def bind(self, run: Run) -> None:
+    def bind(self, run: FlowRun) -> None:
         """Tie the step to the run that owns its flow.
 
         A database that goes away in the middle of the step is waited for, and
@@ -82,7 +82,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
             try:
                 if self._run is None:
                     return real(*args, **kwargs)
-                return self._run.patiently(lambda: real(*args, **kwargs), f"step {self.name}")
+                return self._run.retry_while_unavailable(lambda: real(*args, **kwargs), f"step {self.name}")
             except Exception as error:
                 _cut_chain(error)
                 raise
@@ -122,7 +122,7 @@ class Commit(Task):
     heeds_cancel: ClassVar[bool] = True
     leaves_nothing = True
 
-    def bind(self, run: Run) -> None:
+    def bind(self, run: FlowRun) -> None:
         """Tie the step to the run that owns its flow, which makes the commit at most once."""
         execute = self.execute
 

@@ -29,8 +29,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
+from cgflow.db.error_classes import is_unavailable
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
-from cgflow.db.outage import is_away
 from cgflow.error_text import describe
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable
 
@@ -81,7 +81,7 @@ class Writer:
         self._durable = 0
         self._wanted = 0
         self._stopping = False
-        self._is_patient = True
+        self._retries = True
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self.is_healthy = True
 
@@ -89,15 +89,15 @@ class Writer:
         """Begin to write."""
         self._thread.start()
 
-    def hurry(self) -> None:
+    def stop_retrying(self) -> None:
         """Wait for the database no more: from now on what it does not take at once is dropped."""
         with self._changed:
-            self._is_patient = False
+            self._retries = False
             self._changed.notify_all()
 
     def stop(self) -> None:
         """Write what is queued, then end."""
-        self.hurry()
+        self.stop_retrying()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -144,29 +144,29 @@ class Writer:
     def _commit(self, batch: list[Save]) -> None:
         """Write the batch, or as much of it as can be written."""
         try:
-            self._insist(batch)
+            self._write_with_retry(batch)
         except Exception:
             # Whatever is wrong with these rows must not keep the others from the disk.
             LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
             self._commit_apart(batch)
 
-    def _insist(self, batch: list[Save]) -> None:
+    def _write_with_retry(self, batch: list[Save]) -> None:
         """Write the batch, however long the database is away, or drop it when there is no more patience."""
         again = False
         while True:
             try:
                 with self._database.write() as session:
                     saves = _fenced(session, batch)
-                    _write(session, _untold(session, saves) if again else saves)
+                    _write(session, _without_stored_events(session, saves) if again else saves)
             except Exception as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
                 if self.is_healthy:
                     LOG.warning("the database does not answer, flows wait: %s", error)
                 self.is_healthy = False
                 again = True
                 with self._changed:
-                    is_given_up = self._changed.wait_for(lambda: not self._is_patient, RETRY_PAUSE_S)
+                    is_given_up = self._changed.wait_for(lambda: not self._retries, RETRY_PAUSE_S)
                 if is_given_up:
                     self._drop(batch)
                     return
@@ -189,7 +189,7 @@ class Writer:
         for flow_id in dict.fromkeys(save.owner.flow_id for save in batch):
             saves = [save for save in batch if save.owner.flow_id == flow_id]
             try:
-                self._insist(saves)
+                self._write_with_retry(saves)
             except Exception as error:
                 LOG.exception("flow %s cannot be stored, its run ends here", flow_id)
                 for save in saves:
@@ -213,7 +213,7 @@ def _fenced(session: Session, batch: list[Save]) -> list[Save]:
     return [save for save in batch if save.owner.lost is None]
 
 
-def _untold(session: Session, batch: list[Save]) -> list[Save]:
+def _without_stored_events(session: Session, batch: list[Save]) -> list[Save]:
     """Return the saves without the events that are stored already: an earlier commit's answer was lost."""
     flow_ids = {save.owner.flow_id for save in batch}
     newest = select(FlowEvent.flow_id, func.max(FlowEvent.seq)).where(FlowEvent.flow_id.in_(flow_ids))

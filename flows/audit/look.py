@@ -34,5 +34,5 @@ def _auditor(desk: Desk) -> Auditor:
         drivers=desk.drivers,
         version_of=lambda operation: define(operation).version,
         conductor=desk.conductor.name,
-        in_hand=desk.conductor.in_hand,
+        active_flow_ids=desk.conductor.active_flow_ids,
     )

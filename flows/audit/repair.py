@@ -19,7 +19,7 @@ from cgflow.audit.finding import Finding
 from cgflow.audit.kinds import KINDS, Mending
 from cgflow.context import RequestContext
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
-from flows import operate
+from flows import flow_actions
 from flows.acceptance import Desk
 from flows.audit import accept, records
 from flows.audit.adopt import ADOPT, ORDER, Target, adopt
@@ -161,7 +161,7 @@ def _carry_out(desk: Desk, context: RequestContext, finding: Finding, mended: re
                 why = mended[finding.id]
                 return Repair(finding, DONE if why is None else REFUSED, reason=why)
             case Mending.RESUMING:
-                operate.resume(desk, replace(context, all_projects=True), finding.subject)
+                flow_actions.resume(desk, replace(context, all_projects=True), finding.subject)
                 return Repair(finding, ACCEPTED, finding.subject)
             case Mending.BY_HAND:
                 return Repair(finding, REFUSED, reason=finding.kind.repair)

@@ -10,12 +10,12 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import SnapshotSpec
-from cgflow.engine.supervisor import reason_from
+from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Commit, Task
 from cgflow.errors import InvalidState
 from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.asking import ask, expect_restore
+from flows.driver_calls import call_with_retry, verify_restore
 from flows.tasks.claim import Claim, Claims, Failures, release_others
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers, group_driver
@@ -85,7 +85,7 @@ class Unexport(Task):
         self, drivers: Drivers, host: str, resource_id: str, group_id: str | None, volume_id: str, cut_id: str
     ) -> None:
         spec = SnapshotSpec(resource_id, volume_id, cut_id, group_id)
-        ask(group_driver(drivers, host).unexport_snapshot, spec)
+        call_with_retry(group_driver(drivers, host).unexport_snapshot, spec)
 
 
 class EndRestore(Task):
@@ -107,8 +107,8 @@ class EndRestore(Task):
     ) -> None:
         driver = restoring_driver(drivers, host)
         specs = [SnapshotSpec(**source) for source in sources]  # type: ignore[arg-type]
-        ask(driver.undo_restore if is_put_back else driver.finish_restore, restore_id, specs)
-        expect_restore(drivers[host], restore_id, group_id, kept=False)
+        call_with_retry(driver.undo_restore if is_put_back else driver.finish_restore, restore_id, specs)
+        verify_restore(drivers[host], restore_id, group_id, kept=False)
 
 
 class Release(Commit):

@@ -20,7 +20,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.contract import Inventory, StorageDriver
-from cgflow.engine.supervisor import reason_from
+from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Task
 from cgflow.errors import DriverError, InvalidState
 from cgflow.quota import ledger

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cgflow.drivers.contract import Cloning, SnapshotSpec, VolumeSpec
 from cgflow.errors import FinalDriverError
-from flows.asking import ask, expect_volume
+from flows.driver_calls import call_with_retry, verify_volume
 from flows.tasks.driver import CreateVolume, Drivers
 
 Source = Mapping[str, str | None]
@@ -43,5 +43,5 @@ class CloneVolume(CreateVolume):
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, source: Source
     ) -> None:
         volume = VolumeSpec(resource_id, size, group_id)
-        ask(cloning_driver(drivers, host).clone_volume, volume, SnapshotSpec(**source))  # type: ignore[arg-type]
-        expect_volume(drivers[host], volume, size)
+        call_with_retry(cloning_driver(drivers, host).clone_volume, volume, SnapshotSpec(**source))  # type: ignore[arg-type]
+        verify_volume(drivers[host], volume, size)

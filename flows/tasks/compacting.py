@@ -6,7 +6,7 @@ from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
-from flows.asking import ask, expect_compacted
+from flows.driver_calls import call_with_retry, verify_compacted
 from flows.tasks.driver import Drivers
 
 SLICE_S = 1.0
@@ -32,6 +32,6 @@ class CompactVolume(Task):
     def execute(self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None) -> None:
         driver = compacting_driver(drivers, host)
         volume = VolumeSpec(resource_id, size, group_id)
-        while not ask(driver.compact_volume, volume, SLICE_S):
+        while not call_with_retry(driver.compact_volume, volume, SLICE_S):
             self.check_wanted()
-        expect_compacted(driver, volume)
+        verify_compacted(driver, volume)

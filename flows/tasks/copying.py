@@ -19,7 +19,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.quota import ledger
 from cgflow.status import Status
-from flows.asking import ask, expect_no_volume, expect_volume
+from flows.driver_calls import call_with_retry, verify_no_volume, verify_volume
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import cloning_driver
 from flows.tasks.driver import CutGroup, DeleteSnapshot, Drivers, PrepareSnapshot
@@ -102,15 +102,15 @@ class CloneMember(Task):
     ) -> None:
         made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
         source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
-        ask(cloning_driver(drivers, host).clone_volume, made, source)
-        expect_volume(drivers[host], made, made.size_gib)
+        call_with_retry(cloning_driver(drivers, host).clone_volume, made, source)
+        verify_volume(drivers[host], made, made.size_gib)
 
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: Copied, **_: object
     ) -> None:
         made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
-        ask(drivers[host].delete_volume, made)
-        expect_no_volume(drivers[host], made)
+        call_with_retry(drivers[host].delete_volume, made)
+        verify_no_volume(drivers[host], made)
 
 
 class DropSource(DeleteSnapshot):

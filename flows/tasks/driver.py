@@ -1,6 +1,6 @@
 """Steps that call the storage driver. Every call is idempotent by the ids it is given.
 
-What a driver reports as done is made sure of in the same step (see ``flows.asking``).
+What a driver reports as done is made sure of in the same step (see ``flows.driver_calls``).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
-from flows.asking import (
-    ask,
-    expect_group,
-    expect_level,
-    expect_no_snapshot,
-    expect_no_volume,
-    expect_volume,
+from flows.driver_calls import (
+    call_with_retry,
+    verify_cut_level,
+    verify_group,
+    verify_no_snapshot,
+    verify_no_volume,
+    verify_volume,
 )
 
 Drivers = Mapping[str, StorageDriver]
@@ -40,12 +40,12 @@ class CreateGroup(Task):
     atom = "driver.create_group"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str) -> None:
-        ask(drivers[host].create_group, resource_id)
-        expect_group(drivers[host], resource_id, there=True)
+        call_with_retry(drivers[host].create_group, resource_id)
+        verify_group(drivers[host], resource_id, there=True)
 
     def revert(self, drivers: Drivers, host: str, resource_id: str, **_: object) -> None:
-        ask(drivers[host].delete_group, resource_id)
-        expect_group(drivers[host], resource_id, there=False)
+        call_with_retry(drivers[host].delete_group, resource_id)
+        verify_group(drivers[host], resource_id, there=False)
 
 
 class DeleteGroup(Task):
@@ -57,8 +57,8 @@ class DeleteGroup(Task):
     atom = "driver.delete_group"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str) -> None:
-        ask(drivers[host].delete_group, resource_id)
-        expect_group(drivers[host], resource_id, there=False)
+        call_with_retry(drivers[host].delete_group, resource_id)
+        verify_group(drivers[host], resource_id, there=False)
 
 
 class CreateVolume(Task):
@@ -71,8 +71,8 @@ class CreateVolume(Task):
 
     def execute(self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None) -> None:
         volume = VolumeSpec(resource_id, size, group_id)
-        ask(drivers[host].create_volume, volume)
-        expect_volume(drivers[host], volume, size)
+        call_with_retry(drivers[host].create_volume, volume)
+        verify_volume(drivers[host], volume, size)
 
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
@@ -175,7 +175,7 @@ class PrepareSnapshot(MemberCopy):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        ask(group_driver(drivers, host).prepare, spec)
+        call_with_retry(group_driver(drivers, host).prepare, spec)
 
 
 class CutMembers(Task):
@@ -191,7 +191,7 @@ class CutMembers(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, members: list[dict[str, str]]
     ) -> dict[str, Any]:
         specs = _specs(group_id, resource_id, members)
-        return ask(group_driver(drivers, host).cut, resource_id, group_id, specs)
+        return call_with_retry(group_driver(drivers, host).cut, resource_id, group_id, specs)
 
     def revert(
         self,
@@ -204,7 +204,7 @@ class CutMembers(Task):
     ) -> None:
         driver = group_driver(drivers, host)
         for spec in _specs(group_id, resource_id, members):
-            ask(driver.delete_snapshot, spec)
+            call_with_retry(driver.delete_snapshot, spec)
 
 
 class CutGroup(CutMembers):
@@ -224,7 +224,7 @@ class CutGroup(CutMembers):
         promised: str | None = None,
     ) -> dict[str, Any]:
         evidence = super().execute(drivers, host, group_id, resource_id, members)
-        expect_level(evidence, host, level, promised)
+        verify_cut_level(evidence, host, level, promised)
         return evidence
 
 
@@ -237,7 +237,7 @@ class TakeSnapshot(MemberCopy):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> dict[str, Any]:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        return ask(group_driver(drivers, host).snapshot, spec)
+        return call_with_retry(group_driver(drivers, host).snapshot, spec)
 
 
 class DeleteSnapshot(Task):
@@ -272,15 +272,15 @@ def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> 
 
 
 def _remove(driver: StorageDriver, volume: VolumeSpec) -> None:
-    ask(driver.delete_volume, volume)
-    expect_no_volume(driver, volume)
+    call_with_retry(driver.delete_volume, volume)
+    verify_no_volume(driver, volume)
 
 
 def _remove_copy(driver: GroupSnapshots, copy: SnapshotSpec) -> None:
-    ask(driver.delete_snapshot, copy)
-    expect_no_snapshot(driver, copy)
+    call_with_retry(driver.delete_snapshot, copy)
+    verify_no_snapshot(driver, copy)
 
 
 def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
-    ask(driver.extend_volume, volume, size_gib)
-    expect_volume(driver, volume, size_gib, is_undo=is_undo)
+    call_with_retry(driver.extend_volume, volume, size_gib)
+    verify_volume(driver, volume, size_gib, is_undo=is_undo)

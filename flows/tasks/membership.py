@@ -15,7 +15,7 @@ from cgflow.drivers.contract import Regrouping, StorageDriver, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from cgflow.status import Status
-from flows.asking import ask, expect_member
+from flows.driver_calls import call_with_retry, verify_member
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.record import CommitRecord
 
@@ -51,7 +51,7 @@ class MoveVolume(Task):
             _move(drivers, host, group_id, spec, move["from"], is_undo=True)
         else:  # One that cannot move volumes has moved none.
             stays = VolumeSpec(volume_id, move["size"], move["from"])
-            expect_member(drivers[host], group_id, stays, is_undo=True)
+            verify_member(drivers[host], group_id, stays, is_undo=True)
 
 
 class CommitMembership(CommitRecord):
@@ -86,5 +86,5 @@ def _move(
     driver = drivers[host]
     if not isinstance(driver, Regrouping):
         raise FinalDriverError(f"Backend {host} cannot move a volume into a group or out of it.")
-    ask(driver.move_volume, spec, target)
-    expect_member(driver, group_id, VolumeSpec(spec.id, spec.size_gib, target), is_undo=is_undo)
+    call_with_retry(driver.move_volume, spec, target)
+    verify_member(driver, group_id, VolumeSpec(spec.id, spec.size_gib, target), is_undo=is_undo)

@@ -10,7 +10,7 @@ from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.engine.task import Commit, Task
 from cgflow.errors import FinalDriverError
 from cgflow.status import Status
-from flows.asking import ask, expect_restore
+from flows.driver_calls import call_with_retry, verify_restore
 from flows.tasks.claim import Claims, release_others
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers
@@ -35,8 +35,8 @@ class Restore(Task):
     def execute(
         self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
     ) -> None:
-        ask(restoring_driver(drivers, host).restore, flow_id, _specs(sources))
-        expect_restore(drivers[host], flow_id, group_id, kept=True)
+        call_with_retry(restoring_driver(drivers, host).restore, flow_id, _specs(sources))
+        verify_restore(drivers[host], flow_id, group_id, kept=True)
 
     def revert(
         self,
@@ -48,8 +48,8 @@ class Restore(Task):
         **_: Any,
     ) -> None:
         if isinstance(driver := drivers[host], Restoring):  # One that cannot restore has changed nothing.
-            ask(driver.undo_restore, flow_id, _specs(sources))
-        expect_restore(drivers[host], flow_id, group_id, kept=False)
+            call_with_retry(driver.undo_restore, flow_id, _specs(sources))
+        verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
 class LeaveWayBack(Commit):
@@ -67,7 +67,7 @@ class LeaveWayBack(Commit):
             pass  # The engine records the commit in it.
 
     def revert(self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, **_: Any) -> None:
-        if flow_id not in ask(drivers[host].inventory, group_id).restores:
+        if flow_id not in call_with_retry(drivers[host].inventory, group_id).restores:
             raise FinalDriverError(
                 "What the volumes held before is forgotten already, so they stay as the snapshots have them. "
                 "Skip this step to leave it at that."
@@ -85,8 +85,8 @@ class FinishRestore(Task):
     def execute(
         self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
     ) -> None:
-        ask(restoring_driver(drivers, host).finish_restore, flow_id, _specs(sources))
-        expect_restore(drivers[host], flow_id, group_id, kept=False)
+        call_with_retry(restoring_driver(drivers, host).finish_restore, flow_id, _specs(sources))
+        verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
 class SettleGroup(Task):

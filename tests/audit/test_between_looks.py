@@ -61,7 +61,7 @@ def test_with_one_look_it_would_be_taken_for_drift(tmp_path: Path, monkeypatch: 
 
     def once(self: Auditor, hosts: list[str]) -> object:
         rows, answers = self._rows(), self._answers(hosts)
-        return rows, answers, rows, answers, self.in_hand()
+        return rows, answers, rows, answers, self.active_flow_ids()
 
     with world(tmp_path, Meanwhile()) as w:
         assert isinstance(w.driver, Meanwhile)

@@ -17,7 +17,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
-from flows import operate
+from flows import flow_actions
 from flows.acceptance import Accepted, mint
 from flows.audit import repair
 from flows.audit.look import audit
@@ -283,7 +283,7 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
     assert "The undo is tried again by itself at " in failed.told
     faults.clear()
     faults.order(Fault("delete_volume", "hang", deadline_s=600))
-    operate.retry_by_itself(odd.desk, stuck.flow_id)
+    flow_actions.retry_by_itself(odd.desk, stuck.flow_id)
     assert faults.await_fired(1, 60)
     assert found(odd) == both, "also while it is tried again"
     faults.release()
@@ -298,7 +298,7 @@ def test_what_was_given_up_and_is_there_all_the_same(odd: World) -> None:
     faults.order(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()
     assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
-    operate.abandon(odd.desk, CALLER, stuck.flow_id, reason="a drill")
+    flow_actions.abandon(odd.desk, CALLER, stuck.flow_id, reason="a drill")
     assert found(odd) == [f"volume.given_up:{stuck.resource_id}"]
     faults.clear()
     odd.make(odd.delete_volume(stuck.resource_id))

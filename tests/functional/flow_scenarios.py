@@ -17,13 +17,13 @@ from sqlalchemy import update
 from werkzeug.serving import make_server
 
 from api.app import create_app
+from cgflow.atom_states import action_text
 from cgflow.db.models import Flow
 from cgflow.db.repositories import retention
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import conductor, retry
-from cgflow.history import action_text
-from flows import operate
+from cgflow.engine import backoff, conductor
+from flows import flow_actions
 from tests.functional.caller import Caller
 from tests.support.command import Cgflow
 from tests.support.world import World, world
@@ -198,7 +198,7 @@ class Stage:
         self.theatre, self.path, self.patch = at, path, monkeypatch
         self.stack = ExitStack()
         monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
-        monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0)
+        monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
 
     def scene(self) -> Scene:
         """Return a scene with its group."""
@@ -356,7 +356,7 @@ def automatic_retry(stage: Stage) -> Scene:
     on = undo_failed(stage)
     on.faults.clear()
     on.faults.order(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
-    operate.retry_by_itself(on.world.desk, on.flow_id)
+    flow_actions.retry_by_itself(on.world.desk, on.flow_id)
     assert on.faults.await_fired(1, WAIT_S)
     return on
 
@@ -417,8 +417,8 @@ def resumed(stage: Stage) -> Scene:
 def fails_behind_the_commit(stage: Stage) -> Scene:
     """The group is put back to the cgsnapshot, and what was kept aside cannot be forgotten."""
     on = succeeded(stage)
-    stage.patch.setattr(retry, "FIRST_PAUSE_S", 0.001)
-    stage.patch.setattr(retry, "LONGEST_PAUSE_S", 1)
+    stage.patch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
+    stage.patch.setattr(backoff, "LONGEST_PAUSE_S", 1)
     on.faults.order(Fault("finish_restore", "final", times=None))
     body = {"revert_to_cgsnapshot": {"cgsnapshot_id": on.resource_id}}
     on.ask(on.caller.post(f"/consistencygroups/{on.group_id}/action", body))

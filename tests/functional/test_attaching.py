@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.faults import Fault, Faults
-from flows.asking import BUSY_PAUSES_S
+from flows.driver_calls import BUSY_PAUSES_S
 from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, missing, refused
 

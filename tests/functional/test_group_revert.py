@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup, snapshot, volume
 from cgflow.drivers.faults import Fault, Faults
-from cgflow.engine import retry
+from cgflow.engine import backoff
 from cgflow.status import Status
 from flows.segments import PERSISTENCE_ATTEMPTS
 from tests.functional.caller import Caller, malformed, missing, refused
@@ -104,8 +104,8 @@ def test_one_that_fails_leaves_everything_as_it_was(
 def test_a_safety_cgsnapshot_outlives_what_fails_after_the_point_of_no_return(
     scene: Scene, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(retry, "LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.1)
     faults.order(Fault("finish_restore", "final", times=None))
     answer = scene.revert(safety={"name": "before"})
     assert faults.await_fired(PERSISTENCE_ATTEMPTS + 1, 30)

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from cgflow.db.models import Backend, Base, FlowEvent, Service
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.faults import Fault, Faults, with_faults
-from cgflow.engine import retry
+from cgflow.engine import backoff
 from cgflow.status import FlowState
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
@@ -101,7 +101,7 @@ def play(
 ) -> tuple[list[str], FlowState]:
     """Play one takeover; return what was wrong, and how the flow ended."""
     folder, problems = Path(job.folder), []
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     with world(folder, FolderDriver(folder / "backend"), url=job.url) as w:
         job = replace(job, target=SCRIPTS[job.operation].arrange(w))
         with w.database.read() as session:

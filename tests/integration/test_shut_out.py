@@ -20,7 +20,7 @@ from cgflow.engine import conductor as conductors
 from cgflow.engine import takeover
 from cgflow.errors import SessionFenced
 from cgflow.status import UNFINISHED, FlowState
-from flows import operate
+from flows import flow_actions
 from flows.acceptance import Accepted
 from tests.functional.caller import Caller, refused
 from tests.support.folder import FolderDriver
@@ -147,7 +147,7 @@ def test_a_flow_is_left_until_its_owner_is_shut_out(
             assert f"conductor {old.name}" in str(flow.reason)
             assert "fence failed by order" in str(flow.reason)
             two.faults.clear()
-            new.service.conductor.wake_left()
+            new.service.conductor.retry_unfenced()
             ended = new.finish(old.accepted)
             assert (ended.state, ended.epoch, ended.reason) == (FlowState.SUCCESS, 2, None)
             assert new.faults() == []
@@ -228,7 +228,7 @@ def test_a_retry_shuts_nobody_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> 
         assert old.finish(accepted).state is FlowState.ROLLBACK_FAILED
         steps.stop()
         with two.service() as new:
-            operate.retry(new.desk, CALLER, accepted.flow_id)
+            flow_actions.retry(new.desk, CALLER, accepted.flow_id)
             assert new.finish(accepted).state is FlowState.REVERTED
         old.make(old.accept_volume())
 

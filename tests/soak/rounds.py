@@ -18,7 +18,7 @@ from cgflow.db.upgrade import upgrade
 from cgflow.engine.definition import Definition
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
-from flows import operate
+from flows import flow_actions
 from flows.acceptance import Accepted
 from tests.support.crashing import Job, alone, database_url, history_on_disk, opened, report
 from tests.support.crashing_history import Told, told, untrue
@@ -87,7 +87,7 @@ def end(job: Round) -> None:
             for flow_id, left in before.items():
                 it = Accepted(flow_id, left.resource_id)
                 if world.finish(it).state is FlowState.ROLLBACK_FAILED:
-                    operate.retry(world.desk, CALLER, flow_id)
+                    flow_actions.retry(world.desk, CALLER, flow_id)
                     world.finish(it)
             after = told(world.database, job.known).values()
             stuck = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from taskflow.task import Task
 
-from cgflow.engine.parallel import Compiler
+from cgflow.engine.linear_scheduling import Compiler
 from cgflow.engine.point_of_no_return import commit_of, names_behind
 from flows.catalog import OPERATIONS, define
 from tests.stories.shapes import SHAPES

@@ -28,7 +28,7 @@ from cgflow.db.database import Database
 from cgflow.db.models import Base
 from cgflow.db.upgrade import head, upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import retry
+from cgflow.engine import backoff
 from cgflow.engine.definition import Definition
 from tests.architecture.file_sizes import ROOT
 from tests.stories.points_of_no_return import turning_step
@@ -147,8 +147,8 @@ def _world(recording: Recording, folder: Path) -> Iterator[World]:
     conf.set_override("max_steps", 1, group="engine")
     database = Database(url)
     driver = MemoryDriver()
-    define, pause = flows.service.define, retry.FIRST_PAUSE_S
-    flows.service.define, retry.FIRST_PAUSE_S = recording.define, 0
+    define, pause = flows.service.define, backoff.FIRST_PAUSE_S
+    flows.service.define, backoff.FIRST_PAUSE_S = recording.define, 0
     try:
         service = flows.service.Service(conf, database, {HOST: driver})
         service.start()
@@ -157,7 +157,7 @@ def _world(recording: Recording, folder: Path) -> Iterator[World]:
         finally:
             service.stop()
     finally:
-        flows.service.define, retry.FIRST_PAUSE_S = define, pause
+        flows.service.define, backoff.FIRST_PAUSE_S = define, pause
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
-from flows import operate
+from flows import flow_actions
 from flows.compacting import AT_ONCE, BY, compact_what_is_due
 from tests.stories.scripts import slow_volume
 from tests.support.world import CALLER, world
@@ -88,7 +88,7 @@ def test_one_that_is_cancelled_ends(tmp_path: Path) -> None:
         slow_volume(w)
         (begun,) = compact_what_is_due(w.desk)
         assert driver.asked.acquire(timeout=10)
-        operate.cancel(w.desk, CALLER, begun.flow_id, reason="not now")
+        flow_actions.cancel(w.desk, CALLER, begun.flow_id, reason="not now")
         flow = w.finish(begun)
         assert flow.state is FlowState.REVERTED
         assert "not now" in str(flow.reason)

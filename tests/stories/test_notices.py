@@ -15,7 +15,7 @@ from cgflow.errors import ConfigError
 from cgflow.notifications import notifier
 from cgflow.notifications.notifier import Notification, Notifier, to_log
 from cgflow.status import FlowState
-from flows import operate, service
+from flows import flow_actions, service
 from flows.acceptance import Accepted
 from tests.support.listener import Listener, told
 from tests.support.world import CALLER, HOST, world
@@ -185,7 +185,7 @@ def test_a_failed_rollback_that_is_tried_again_is_told_once(
         accepted = w.accept_group()
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         faults.clear()
-        operate.retry(w.desk, CALLER, accepted.flow_id)
+        flow_actions.retry(w.desk, CALLER, accepted.flow_id)
         assert w.finish(accepted).state is FlowState.REVERTED
         assert [event for event, _ in told(listener)] == [
             "consistencygroup.create.start",
@@ -211,7 +211,7 @@ def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
             announced.append([event for event in told(listener) if event == failed])
             logged.append(caplog.messages[-2:])
             caplog.clear()
-            operate.retry_by_itself(w.desk, accepted.flow_id)
+            flow_actions.retry_by_itself(w.desk, accepted.flow_id)
         assert announced == [[failed], [], [failed]]
     first, second, last = (" ".join(words) for words in logged)
     assert "The undo is tried again by itself at " in first

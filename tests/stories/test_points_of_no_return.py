@@ -15,12 +15,12 @@ from taskflow.atom import Atom
 from taskflow.flow import Flow
 
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import retry
+from cgflow.engine import backoff
 from cgflow.engine.point_of_no_return import commit_of
 from cgflow.engine.task import Commit
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
-from flows import draw, operate, segments
+from flows import draw, flow_actions, segments
 from flows.acceptance import Accepted
 from flows.catalog import OPERATIONS, define, remedy_of
 from tests.stories.points_of_no_return import WITH, WITHOUT, graph_of, has_steps_behind, turning_step
@@ -73,7 +73,7 @@ def test_nothing_behind_it_can_have_the_flow_undone(operation: str) -> None:
 
 
 def _steps(flow: Flow, *, is_retried: bool = False) -> Iterator[tuple[Any, bool]]:
-    is_retried = is_retried or isinstance(flow.retry, retry.Backoff)
+    is_retried = is_retried or isinstance(flow.retry, backoff.Backoff)
     for child in flow:
         if isinstance(child, Flow):
             yield from _steps(child, is_retried=is_retried)
@@ -131,7 +131,7 @@ def cancelled_in(
     assert window.reached.wait(60)
     refused = None
     try:
-        operate.cancel(w.desk, CALLER, accepted.flow_id, reason="a change of mind")
+        flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="a change of mind")
     except InvalidState as error:
         refused = error
     window.goes_on.set()
@@ -277,7 +277,7 @@ def test_a_step_behind_it_is_retried_until_it_is_done(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "PERSISTENCE_ATTEMPTS", 2)
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     graph = graph_of(operation)
     behind = [one.name for one in _reach(graph.successors, commit_of(graph)) if isinstance(one, task.Task)]
     assert behind

@@ -33,10 +33,11 @@ from cgflow.db.repositories import flow as rows
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.drivers.faults import with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.engine import conductor, rescue, retry, supervisor
+from cgflow.engine import backoff, conductor, outcome
+from cgflow.engine import flow_actions as engine_actions
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED, FlowState
-from flows import operate, segments
+from flows import flow_actions, segments
 from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_history import Told, told, untrue
@@ -89,14 +90,14 @@ class Broken(Sabotage):
 def opened(job: Job, moments: Moments) -> Iterator[World]:
     """Serve the state in the job's folder, in this process, which is only good for this."""
     folder = Path(job.folder)
-    retry.FIRST_PAUSE_S = 0
+    backoff.FIRST_PAUSE_S = 0
     conductor.UNDO_ATTEMPTS = 0
     segments.PERSISTENCE_ATTEMPTS = 2
     install(moments)
     if job.failing:
         flows.service.define = Broken(job.failing).define  # type: ignore[attr-defined]
     if job.broken:
-        supervisor.has_ended = lambda _: False  # type: ignore[assignment]
+        outcome.has_ended = lambda _: False  # type: ignore[assignment]
     conf = config.load([])
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
@@ -145,7 +146,7 @@ def mend(job: Job) -> None:
             for flow_id, left in before.items():
                 stuck = world.finish(Accepted(flow_id, left.resource_id))
                 if stuck.state is FlowState.ROLLBACK_FAILED:
-                    operate.retry(world.desk, CALLER, flow_id)
+                    flow_actions.retry(world.desk, CALLER, flow_id)
                     world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
             report(job, world, untrue(world, before, job.known), moments.met)
@@ -173,7 +174,9 @@ def cancel(job: Job) -> bool:
     with _left(job) as (session, flow_ids):
         try:
             for flow_id in flow_ids:
-                rescue.cancel(session, flow_id, rescue.Actor("user", "req-1"), "a change of mind")
+                engine_actions.cancel(
+                    session, flow_id, engine_actions.Actor("user", "req-1"), "a change of mind"
+                )
         except InvalidState:
             return False
         return bool(flow_ids)

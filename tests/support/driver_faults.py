@@ -12,9 +12,9 @@ import pytest
 from cgflow import records
 from cgflow.drivers.drills import Fault, Kind, When
 from cgflow.drivers.faults import Faults
-from cgflow.engine import conductor, retry
+from cgflow.engine import backoff, conductor
 from cgflow.status import FlowState
-from flows import asking
+from flows import driver_calls
 from tests.stories.scripts import SCRIPTS, Start
 from tests.support import content
 from tests.support.turns import CLOSELY, IS_FULL
@@ -102,8 +102,8 @@ def failings(operation: str, calls: Counter[str], after: Counter[str] | None = N
 def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make what is tried again be tried at once, and undo again only when it is asked for."""
     with monkeypatch.context() as patch:
-        patch.setattr(retry, "FIRST_PAUSE_S", 0)
-        patch.setattr(asking, "BUSY_PAUSES_S", (0.0, 0.0))
+        patch.setattr(backoff, "FIRST_PAUSE_S", 0)
+        patch.setattr(driver_calls, "BUSY_PAUSES_S", (0.0, 0.0))
         patch.setattr(conductor, "UNDO_ATTEMPTS", 0)
         yield
 

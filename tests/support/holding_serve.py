@@ -13,14 +13,14 @@ from pathlib import Path
 
 from cgflow.cli.main import main
 from cgflow.db.database import Database
-from cgflow.engine.run import Run
+from cgflow.engine.flow_run import FlowRun
 
 HOLD_IN = "CGFLOW_HOLD_IN"
 
-commit = Run.commit
+commit = FlowRun.commit
 
 
-def held(self: Run, database: Database, work: Callable[[Database], None], *, heeds_cancel: bool) -> None:
+def held(self: FlowRun, database: Database, work: Callable[[Database], None], *, heeds_cancel: bool) -> None:
     """Make the commit, and wait where a flow is to be held."""
     commit(self, database, work, heeds_cancel=heeds_cancel)
     place = Path(os.environ[HOLD_IN])
@@ -31,5 +31,5 @@ def held(self: Run, database: Database, work: Callable[[Database], None], *, hee
 
 
 if __name__ == "__main__":
-    Run.commit = held  # type: ignore[method-assign]
+    FlowRun.commit = held  # type: ignore[method-assign]
     main()

@@ -28,8 +28,8 @@ from taskflow.atom import Atom
 from cgflow.db.database import Database
 from cgflow.drivers.drills import When
 from cgflow.drivers.faults import Fault, Faults
-from cgflow.engine.parallel import Finished
-from cgflow.engine.run import Run
+from cgflow.engine.flow_run import FlowRun
+from cgflow.engine.linear_scheduling import FutureWaiter
 from cgflow.engine.writer import Save, Writer
 
 Answer = TypeVar("Answer")
@@ -152,19 +152,19 @@ def install(moments: Moments) -> None:
             with _at(_place_of(save), _called(save)):
                 _COMMIT(self, [save])
 
-    def patiently(self: Run, work: Callable[[], Answer], what: str) -> Answer:
+    def retry_while_unavailable(self: FlowRun, work: Callable[[], Answer], what: str) -> Answer:
         state = self._recorder.state_of(what.removeprefix("step "))
         with _at(Place(_PHASE_OF.get(state or "", TURN), self.owner.epoch > 1)):
-            return _PATIENTLY(self, work, what)
+            return _RETRY_WHILE_UNAVAILABLE(self, work, what)
 
-    def pause(self: Run, seconds: float) -> None:
+    def pause(self: FlowRun, seconds: float) -> None:
         with _at(Place(PAUSE, self.owner.epoch > 1)):
             moments.meet("in a pause before another attempt")
         _PAUSE(self, seconds)
 
     Writer._commit = commit_each  # type: ignore[method-assign]
-    Run.patiently = patiently  # type: ignore[assignment,method-assign]
-    Run.pause = pause  # type: ignore[method-assign]
+    FlowRun.retry_while_unavailable = retry_while_unavailable  # type: ignore[assignment,method-assign]
+    FlowRun.pause = pause  # type: ignore[method-assign]
 
 
 def put_in_order() -> None:
@@ -176,18 +176,23 @@ def put_in_order() -> None:
         self.wait_durable(save.owner, position)
         return position
 
-    def reported(self: Finished, timeout: float | None) -> Iterator[Future[Any]]:
+    def reported(self: FutureWaiter, timeout: float | None) -> Iterator[Future[Any]]:
         # Of steps that end together the first to end comes first, and alone.
         with suppress(Empty):
             yield self._reports.get(timeout=timeout)
 
     Writer.put = put  # type: ignore[method-assign]
-    Finished._reported = reported  # type: ignore[method-assign]
+    FutureWaiter._reported = reported  # type: ignore[method-assign]
     # TaskFlow keeps what is next in sets; what it takes first depends on where things lie in memory.
     Atom.__hash__ = lambda self: zlib.crc32(self.name.encode())  # type: ignore[method-assign]
 
 
-_COMMIT, _PUT, _PATIENTLY, _PAUSE = Writer._commit, Writer.put, Run.patiently, Run.pause
+_COMMIT, _PUT, _RETRY_WHILE_UNAVAILABLE, _PAUSE = (
+    Writer._commit,
+    Writer.put,
+    FlowRun.retry_while_unavailable,
+    FlowRun.pause,
+)
 _HERE = threading.local()
 
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from cgflow.db import database as databases
+from cgflow.db import retry
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import patience, writer
+from cgflow.engine import writer
 from flows.acceptance import Accepted
 from tests.functional.caller import Caller, refused
 from tests.support.graphs import Gate
@@ -21,7 +22,7 @@ from tests.support.world import World
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look often whether the database is back, and wait less for a lock than operators do."""
     monkeypatch.setattr(writer, "RETRY_PAUSE_S", 0.02)
-    monkeypatch.setattr(patience, "PAUSE_S", 0.02)
+    monkeypatch.setattr(retry, "PAUSE_S", 0.02)
     monkeypatch.setattr(databases, "_BUSY_TIMEOUT_S", 0.2)
 
 
@@ -63,7 +64,7 @@ class Noticed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.times = threading.Semaphore(0)
-        for module in (patience, writer):
+        for module in (retry, writer):
             real = module.is_away
 
             def noticed(error: BaseException, real: Callable[[BaseException], bool] = real) -> bool:

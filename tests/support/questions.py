@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
-from cgflow.engine import rescue
+from cgflow.engine import flow_actions
 from tests.support.filling import FEW_OPERATION, FEW_STATE, FEW_TYPE, Filled
 
 Ask = Callable[[Session, Filled], object]
@@ -100,7 +100,7 @@ ASKED: dict[str, Ask] = {
     "events page, the last": told(4000),
     "take-up, 5000 events": taken_up,
     "unfinished": lambda session, _: flows.unfinished(session),
-    "undos that are due": lambda session, _: rescue.due(session),
+    "undos that are due": lambda session, _: flow_actions.due(session),
 }
 
 

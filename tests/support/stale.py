@@ -17,7 +17,7 @@ from pathlib import Path
 import flows.service
 from cgflow.engine import writer
 from cgflow.engine.conductor import Conductor
-from cgflow.engine.run import Run
+from cgflow.engine.flow_run import FlowRun
 from tests.stories.scripts import SCRIPTS
 from tests.support.folder import FolderDriver
 from tests.support.sabotage import Injected, Point, Sabotage
@@ -104,7 +104,7 @@ def main(words: str) -> None:
     flows.service.Conductor = Watched  # type: ignore[misc]
     if job.unfenced:
         writer._fenced = lambda _session, batch: batch
-        Run.check_owner = lambda _run, _session: None  # type: ignore[method-assign]
+        FlowRun.check_owner = lambda _run, _session: None  # type: ignore[method-assign]
     driver = FolderDriver(folder / "backend")
     driver.in_flight = telling.in_flight
     with world(folder, driver, url=job.url) as w:

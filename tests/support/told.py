@@ -7,7 +7,7 @@ from typing import Any
 
 from api.schemas.flow import TaskOut
 from cgflow import clock
-from cgflow.history import fold
+from cgflow.atom_states import fold_transitions
 
 BEGUN = datetime(2026, 11, 22, 10, 19, 45, tzinfo=UTC)
 FLOW = "f1000000-0000-4000-8000-000000000001"
@@ -87,7 +87,8 @@ class Story:
         ]
         fields = {field.data_key or name: name for name, field in TaskOut().fields.items()}
         return [
-            {key: _as_wire(getattr(state, name)) for key, name in fields.items()} for state in fold(moves)
+            {key: _as_wire(getattr(state, name)) for key, name in fields.items()}
+            for state in fold_transitions(moves)
         ]
 
     def step(self, task: str, ms: float, took: float, **more: Any) -> Story:

@@ -11,12 +11,12 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
+from cgflow.atom_states import AtomState, action_of, fold_transitions, held_by
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
 from cgflow.db.repositories import message
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.paging import ListQuery, page_of
 from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, NotFound
-from cgflow.history import AtomState, action_of, fold, held_by
 from cgflow.status import UNFINISHED, FlowState, Status
 
 # Records that are read by the thousand are made of columns, without rows of the mapper between.
@@ -223,7 +223,7 @@ def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
 def atoms(session: Session, flow_id: str) -> list[AtomState]:
     """Return where each atom stands, in the order in which they moved; those not begun come last."""
     moves = select(*_MOVE).where(FlowEvent.flow_id == flow_id, FlowEvent.atom.is_not(None))
-    moved = fold(session.execute(moves.order_by(FlowEvent.seq)))
+    moved = fold_transitions(session.execute(moves.order_by(FlowEvent.seq)))
     known = {atom.atom for atom in moved}
     stored = session.execute(
         select(ATOMDETAILS.c.name, ATOMDETAILS.c.state)

@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cgflow import bookkeeping, clock
+from cgflow.atom_states import undone_words
 from cgflow.db.models import Flow, Message
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import NotFound
-from cgflow.history import undone_words
 
 KEPT_FOR = timedelta(days=30)
 

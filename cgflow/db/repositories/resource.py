@@ -10,10 +10,10 @@ from sqlalchemy import Select, false, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock
+from cgflow.atom_states import held_by
 from cgflow.db.models import Flow
 from cgflow.db.repositories.paging import COMPARISONS, ListQuery, filtered, has_pair, select_page
 from cgflow.errors import Busy, NotFound
-from cgflow.history import held_by
 from cgflow.status import UNFINISHED, FlowState, Status
 
 _COMMON = ("id", "name", "description", "status", "user_id", "project_id")

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, missing
 from api.schemas.fields import Moment
 from api.schemas.flow import EventOut, TaskOut
 from api.schemas.shown import Shown
-from cgflow.history import AtomState, Execution, Undo
+from cgflow.atom_states import AtomState, Execution, Undo
 from cgflow.records import FlowEvent
 
 AT = datetime(2026, 11, 22, 10, 19, 45)  # noqa: DTZ001 - moments are UTC without a zone

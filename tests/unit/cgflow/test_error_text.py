@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from taskflow.types.failure import Failure
 
-from cgflow.engine.history import failure_text
+from cgflow.engine.event_recorder import failure_text
 from cgflow.error_text import as_sentence, describe, join_reasons
 from cgflow.errors import FinalDriverError
 

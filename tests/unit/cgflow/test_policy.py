@@ -106,7 +106,7 @@ def test_a_file_that_goes_away_leaves_what_held(tmp_path: Path, caplog: pytest.L
     path.unlink()
     for _ in range(2):
         assert not policy.permits("volume:get", OWN, caller("admin"))
-    assert [record.message for record in caplog.records if record.name == "cgflow.fresh"] == [
+    assert [record.message for record in caplog.records if record.name == "cgflow.reloading_file"] == [
         "what was read earlier stays in force: "
         f"The policy file {path} cannot be read: No such file or directory."
     ]
@@ -120,7 +120,7 @@ def test_a_file_that_becomes_empty_leaves_what_held(tmp_path: Path, caplog: pyte
     policy = Policy(path)
     path.write_text("")
     assert not policy.permits("volume:get", OWN, caller("admin"))
-    assert [record.name for record in caplog.records] == ["cgflow.fresh"]
+    assert [record.name for record in caplog.records] == ["cgflow.reloading_file"]
     path.write_text("# nothing is changed")
     assert policy.permits("volume:get", OWN, caller("admin"))
 

@@ -279,7 +279,7 @@ def test_a_file_that_goes_bad_leaves_what_held_and_is_read_once(
         path.write_bytes(bad.encode(errors="surrogatepass"))
         for _ in range(3):
             assert strategy.identify(request("ada", "secret"), None).roles == {"member"}
-        assert len([one for one in caplog.records if one.name == "cgflow.fresh"]) == 1
+        assert len([one for one in caplog.records if one.name == "cgflow.reloading_file"]) == 1
 
 
 @pytest.mark.parametrize("missing", ["users", "projects"])

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from cgflow.db.database import Database
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 from cgflow.db.reserve import Reserve, freeing_space
 from tests.support.parts import mounted
 
@@ -64,7 +64,7 @@ def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> 
     assert not db.has_room
     with pytest.raises(exc.OperationalError, match="full") as refused:
         insert(db, 1)
-    assert is_away(refused.value), "who can wait waits"
+    assert is_unavailable(refused.value), "who can wait waits"
     insert(db.with_reserve())
     with db.read() as session:
         assert session.execute(text("SELECT count(*) FROM t")).scalar() == 100

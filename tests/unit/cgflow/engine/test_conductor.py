@@ -10,7 +10,7 @@ from sqlalchemy import select
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, Flow
 from cgflow.db.repositories import flow as flows
-from cgflow.engine.retry import Backoff
+from cgflow.engine.backoff import Backoff
 from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
 from tests.support.graphs import Each, First, Gate, Last, World, accept, build, conducting, database, finish

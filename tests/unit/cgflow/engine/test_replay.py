@@ -17,13 +17,13 @@ from taskflow.flow import Flow
 from taskflow.patterns import linear_flow, unordered_flow
 
 from cgflow import records
+from cgflow.atom_states import fold_transitions, transitions_of
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import conductor, rescue, retry
-from cgflow.engine.retry import Backoff
+from cgflow.engine import backoff, conductor, flow_actions
+from cgflow.engine.backoff import Backoff
 from cgflow.errors import FinalDriverError
-from cgflow.history import fold, moves
 from cgflow.status import UNFINISHED, FlowState
 from tests.support.graphs import Each, Gate, World, accept, conducting, database, finish
 
@@ -120,7 +120,7 @@ def play(db: Database, case: Case) -> records.Flow:
     if not case.mended or flow.state is not FlowState.ROLLBACK_FAILED:
         return flow
     with db.write() as session:
-        rescue.retry(session, flow.id, rescue.Actor("somebody"), "tried again")
+        flow_actions.retry(session, flow.id, flow_actions.Actor("somebody"), "tried again")
     with conducting(db, World(), lambda **_: built(case.graph), name="third") as third:
         return finish(db, third, flow.id)
 
@@ -158,7 +158,7 @@ def stored(db: Database, flow_id: str) -> dict[str, str]:
 
 def faults(flow: records.Flow, told: list[records.FlowEvent], states: dict[str, str]) -> Iterator[str]:
     """Name everything in which a history differs from what is stored, or contradicts itself."""
-    folded = {atom.atom: atom.state for atom in fold(moves(told))}
+    folded = {atom.atom: atom.state for atom in fold_transitions(transitions_of(told))}
     # What never moved has no event, and is where it was at the beginning.
     expected = {name: state for name, state in states.items() if name in folded or state != "PENDING"}
     if folded != expected:
@@ -179,7 +179,7 @@ def faults(flow: records.Flow, told: list[records.FlowEvent], states: dict[str, 
 
 @pytest.fixture
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     made = database(f"sqlite:///{tmp_path / 'test.db'}")
     yield made

@@ -19,9 +19,9 @@ from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS
 from cgflow.db.models import Flow as FlowRow
 from cgflow.db.repositories import flow as flows
+from cgflow.engine import backoff
 from cgflow.engine import conductor as conductors
-from cgflow.engine import retry
-from cgflow.engine.retry import Backoff
+from cgflow.engine.backoff import Backoff
 from cgflow.engine.task import Task
 from cgflow.status import FlowState
 from tests.support.graphs import Each, First, Gate, World, accept, conducting, database, finish
@@ -90,7 +90,7 @@ def raising(error: Callable[[], BaseException]) -> Callable[[], None]:
 
 @pytest.fixture
 def db(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     monkeypatch.setattr(conductors, "UNDO_ATTEMPTS", 0)
     made = database(database_url)
     yield made

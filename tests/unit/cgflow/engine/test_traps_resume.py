@@ -14,11 +14,11 @@ from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS
 from cgflow.db.repositories import flow as flows
+from cgflow.engine import backoff
 from cgflow.engine import conductor as conductors
-from cgflow.engine import retry
+from cgflow.engine.backoff import Backoff
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition
-from cgflow.engine.retry import Backoff
 from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
 from tests.support.graphs import Each, First, Gate, Last, World, accept, build, conducting, database, finish
@@ -28,7 +28,7 @@ Members = list[dict[str, str]]
 
 @pytest.fixture
 def db(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     monkeypatch.setattr(conductors, "UNDO_ATTEMPTS", 0)
     made = database(database_url)
     yield made

@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import rescue
+from cgflow.engine import flow_actions
 from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, InvalidState
 from tests.support.graphs import accept, database
 
@@ -43,7 +43,7 @@ def cancelled(db: Database, flow_id: str) -> None:
     with db.write() as session:
         # It is read before it is locked, as a request does that looks for it first.
         flows.get(session, flow_id, None)
-        rescue.cancel(session, flow_id, rescue.Actor("u", "req-1"), "no", "Delete it.")
+        flow_actions.cancel(session, flow_id, flow_actions.Actor("u", "req-1"), "no", "Delete it.")
 
 
 def is_committed(db: Database, flow_id: str) -> bool:

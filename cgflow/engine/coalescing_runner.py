@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 
-class Once:
+class CoalescingRunner:
     """Does ``work`` for a key. Called for a key that is being worked on, it has it done again afterwards."""
 
     def __init__(self, work: Callable[[str], None]) -> None:
@@ -30,7 +30,7 @@ class Once:
             self._expected += Counter()
 
     @property
-    def in_hand(self) -> frozenset[str]:
+    def active_flow_ids(self) -> frozenset[str]:
         """The keys that are worked on or going to be."""
         with self._lock:
             return frozenset({*self._keys, *self._expected})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 from typing import Any
 
-from cgflow.cli import history
+from cgflow.cli import flow_report
 from tests.support import told
 from tests.support.told import Story
 
@@ -16,7 +16,7 @@ def text(lines: list[str]) -> str:
 
 def rendered(story: Story, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
     """Return the lines about a flow with these events."""
-    return history.render(told.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold)
+    return flow_report.render(told.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold)
 
 
 def below_heading(lines: list[str]) -> str:
@@ -48,9 +48,9 @@ def test_a_flow_that_succeeded() -> None:
 
 
 def test_a_rollback_that_is_tried_again_says_when() -> None:
-    stuck = history.heading(told.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), [])
+    stuck = flow_report.heading(told.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), [])
     assert "  next try  2026-11-22T10:20:00.000000, by itself" in stuck
-    assert not any("next try" in line for line in history.heading(told.flow(undo_at=None), []))
+    assert not any("next try" in line for line in flow_report.heading(told.flow(undo_at=None), []))
 
 
 def test_a_flow_that_was_undone_shows_what_was() -> None:

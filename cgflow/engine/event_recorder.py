@@ -15,8 +15,8 @@ from taskflow import states
 from taskflow.types import failure
 
 from cgflow import clock, records
-from cgflow.engine.masking import in_words
 from cgflow.error_text import describe_stored
+from cgflow.masking import mask_text
 from cgflow.status import FlowState
 
 # What begins an attempt: of an atom, and of the flow itself.
@@ -30,7 +30,7 @@ class _Last:
     attempts: int
 
 
-class Recorder:
+class EventRecorder:
     """Makes the events of one flow, going on after the last ones that are stored."""
 
     def __init__(self, flow_id: str, conductor: str, told: Iterable[records.LastEvent]) -> None:
@@ -47,7 +47,7 @@ class Recorder:
         last = self._last.get(atom)
         return None if last is None else last.state
 
-    def tell(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
+    def record(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the row of one transition. An atom's attempt rises each time it starts to execute."""
         before = self._last.get(atom)
         now = clock.now()
@@ -91,7 +91,7 @@ def failure_text(what: failure.Failure | dict[str, Any]) -> str:
     """Return a failure in words, without secrets."""
     stored = what.to_dict(include_args=False) if isinstance(what, failure.Failure) else what
     # The text alone: a type may be called like a secret.
-    text = in_words(_readable(stored.get("exception_str") or ""))
+    text = mask_text(_readable(stored.get("exception_str") or ""))
     return describe_stored(stored.get("exc_type_names") or [], text, stored.get("traceback_str") or "")
 
 
@@ -108,6 +108,6 @@ def failure_detail(what: failure.Failure | dict[str, Any]) -> dict[str, Any]:
     where = [line.strip() for line in trace if line.strip().startswith("File ")]
     return {
         "type": type_names[0].rsplit(".", 1)[-1],
-        "message": in_words(stored.get("exception_str", "")),
+        "message": mask_text(stored.get("exception_str", "")),
         "where": where[-1] if where else None,
     }

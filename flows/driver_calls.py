@@ -27,7 +27,7 @@ GIB = 1024**3
 BUSY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
-def ask(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+def call_with_retry(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
     """Make a driver call, again after a pause while the backend is busy, for some seconds in all.
 
     Raises: DriverError; BusyDriverError if it stays busy.
@@ -41,71 +41,71 @@ def ask(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
     return call(*args, **kwargs)
 
 
-def expect_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
+def verify_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
     """Raise AmbiguousDriverError unless the volume has an address, and this size.
 
     For an undo it need not have an address, for it may have had none before: one that has lost a file.
     """
     try:
-        found = ask(driver.connection, volume).data.get("size_bytes")
+        found = call_with_retry(driver.connection, volume).data.get("size_bytes")
     except FinalDriverError as error:
         if is_undo and _is_held(driver, volume, size_gib):
             return
-        raise _not_so(f"volume {volume.id} is there", str(error)) from error
+        raise _contradiction(f"volume {volume.id} is there", str(error)) from error
     if found != size_gib * GIB:
-        raise _not_so(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
+        raise _contradiction(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
 
 
 def _is_held(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
-    held = ask(driver.detail).volumes.get(volume.id) if isinstance(driver, Detailing) else None
+    held = call_with_retry(driver.detail).volumes.get(volume.id) if isinstance(driver, Detailing) else None
     return held is not None and (held.size_bytes, held.group_id) == (size_gib * GIB, volume.group_id)
 
 
-def expect_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
+def verify_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
     """Raise AmbiguousDriverError if the volume still has an address."""
     try:
-        ask(driver.connection, volume)
+        call_with_retry(driver.connection, volume)
     except FinalDriverError:
         return
-    raise _not_so(f"volume {volume.id} was removed", "it still has an address")
+    raise _contradiction(f"volume {volume.id} was removed", "it still has an address")
 
 
-def expect_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
+def verify_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
     """Raise AmbiguousDriverError unless the place of the group is there, or is not."""
-    if (group_id in ask(driver.inventory, group_id).groups) is not there:
+    if (group_id in call_with_retry(driver.inventory, group_id).groups) is not there:
         done, but = ("made", "is not there") if there else ("removed", "is still there")
-        raise _not_so(f"the place of group {group_id} was {done}", f"it {but}")
+        raise _contradiction(f"the place of group {group_id} was {done}", f"it {but}")
 
 
-def expect_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, is_undo: bool = False) -> None:
+def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, is_undo: bool = False) -> None:
     """Raise AmbiguousDriverError unless the volume is in the group, or is not, as its ``group_id`` says."""
     wanted = volume.group_id == group_id
-    if (volume.id in ask(driver.inventory, group_id).volumes) is not wanted:
+    if (volume.id in call_with_retry(driver.inventory, group_id).volumes) is not wanted:
         done, but = ("into", "is not in it") if wanted else ("out of", "is still in it")
-        raise _not_so(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
-    expect_volume(driver, volume, volume.size_gib, is_undo=is_undo)
+        raise _contradiction(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
+    verify_volume(driver, volume, volume.size_gib, is_undo=is_undo)
 
 
-def expect_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
+def verify_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
     """Raise AmbiguousDriverError if anything is left of a copy."""
-    if ask(driver.has_snapshot, snapshot):
-        raise _not_so(f"snapshot {snapshot.id} was removed", "it is still there")
+    if call_with_retry(driver.has_snapshot, snapshot):
+        raise _contradiction(f"snapshot {snapshot.id} was removed", "it is still there")
 
 
-def expect_restore(driver: StorageDriver, restore_id: str, group_id: str | None, *, kept: bool) -> None:
+def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None, *, kept: bool) -> None:
     """Raise AmbiguousDriverError unless what volumes held before a restore is kept aside, or is not."""
-    if (restore_id in ask(driver.inventory, group_id).restores) is not kept:
+    if (restore_id in call_with_retry(driver.inventory, group_id).restores) is not kept:
         done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
-        raise _not_so(f"restore {restore_id} was {done}", but)
+        raise _contradiction(f"restore {restore_id} was {done}", but)
 
 
-def expect_compacted(driver: Compacting, volume: VolumeSpec) -> None:
+def verify_compacted(driver: Compacting, volume: VolumeSpec) -> None:
     """Raise AmbiguousDriverError if a volume is still to be compacted."""
-    if volume.id in {due.id for due in ask(driver.compactions_due, volume.group_id)}:
-        raise _not_so(f"nothing is to be compacted of volume {volume.id}", "it says that something is")
+    if volume.id in {due.id for due in call_with_retry(driver.compactions_due, volume.group_id)}:
+        raise _contradiction(f"nothing is to be compacted of volume {volume.id}", "it says that something is")
 
 
-def expect_level(
+def verify_cut_level(
     evidence: Mapping[str, object], host: str, demanded: str | None, promised: str | None
 ) -> None:
     """Raise AmbiguousDriverError if a cut did not reach the level demanded, or the one that was promised."""
@@ -117,5 +117,5 @@ def expect_level(
             raise AmbiguousDriverError(f"Backend {host} {cut}, and {wanted} {why}: the cut is undone.")
 
 
-def _not_so(reported: str, found: str) -> AmbiguousDriverError:
+def _contradiction(reported: str, found: str) -> AmbiguousDriverError:
     return AmbiguousDriverError(f"The backend reported that {reported}, but {found}.")

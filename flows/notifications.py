@@ -29,14 +29,14 @@ NOUNS = ("consistencygroup", "cgsnapshot", "volume", "snapshot")
 VERBS = {"extend": "resize"}
 
 
-class Notices:
+class NotificationBuilder:
     """Tells of flows through a notifier."""
 
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
 
-    def tell(self, flow: records.Flow, phase: str, reason: str | None = None) -> None:
+    def notify(self, flow: records.Flow, phase: str, reason: str | None = None) -> None:
         """Tell that a flow starts, has ended, or has failed and why."""
         noun = flow.operation.partition(".")[0]
         if noun not in NOUNS or self._notifier.is_silent:

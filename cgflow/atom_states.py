@@ -96,11 +96,11 @@ class AtomState:
         return ", ".join(filter(None, (str(self.execution), undo)))
 
 
-Move = tuple[str, str, datetime, int, float | None, str | None, dict[str, Any] | None]
+Transition = tuple[str, str, datetime, int, float | None, str | None, dict[str, Any] | None]
 """What is taken from an event of a step: name, new state, moment, attempt, duration, conductor, detail."""
 
 
-def fold(moves: Iterable[Move]) -> list[AtomState]:
+def fold_transitions(moves: Iterable[Transition]) -> list[AtomState]:
     """Return the state of each step after these moves, in the order of their first moves."""
     steps: dict[str, _Progress] = {}
     # A long flow has thousands of events, and they are folded at each request that shows it.
@@ -119,7 +119,7 @@ def fold(moves: Iterable[Move]) -> list[AtomState]:
     return [step.to_record(name) for name, step in steps.items()]
 
 
-def moves(events: Iterable[records.FlowEvent]) -> Iterator[Move]:
+def transitions_of(events: Iterable[records.FlowEvent]) -> Iterator[Transition]:
     """Return the moves of steps among events."""
     for event in events:
         if event.atom is not None:

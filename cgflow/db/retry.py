@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 from cgflow.errors import ServiceUnavailable
 
 LOG = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 PAUSE_S = 0.5
 
 
-def patiently(work: Callable[[], Answer], given_up: threading.Event, what: str) -> Answer:
+def retry_while_unavailable(work: Callable[[], Answer], given_up: threading.Event, what: str) -> Answer:
     """Do this work, which is idempotent, from its beginning until the database answers it.
 
     Raises: ServiceUnavailable, once it is given up while the database is away;
@@ -28,7 +28,7 @@ def patiently(work: Callable[[], Answer], given_up: threading.Event, what: str) 
         try:
             return work()
         except Exception as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             if given_up.wait(PAUSE_S):
                 raise ServiceUnavailable(

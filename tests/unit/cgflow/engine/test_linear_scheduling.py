@@ -14,8 +14,8 @@ from taskflow.engines.action_engine import compiler, selector
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow, unordered_flow
 
-from cgflow.engine import parallel
-from cgflow.engine.retry import Backoff
+from cgflow.engine import linear_scheduling
+from cgflow.engine.backoff import Backoff
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
@@ -73,7 +73,7 @@ def portrait(compilation: compiler.Compilation) -> tuple[Any, ...]:
 
 
 def compiled_both_ways(build: Callable[[], Flow]) -> tuple[Any, Any]:
-    ours = parallel.Compiler(build()).compile()
+    ours = linear_scheduling.Compiler(build()).compile()
     return portrait(ours), portrait(compiler.PatternCompiler(build()).compile())
 
 
@@ -89,7 +89,7 @@ def test_any_graph_is_the_one_that_taskflow_makes(seed: int) -> None:
     assert ours == theirs
 
 
-class Compared(parallel.Neighbours):
+class Compared(linear_scheduling.NeighbourSelector):
     """Chooses as ours does, and has TaskFlow's own asked the same each time."""
 
     differences: list[str]
@@ -113,8 +113,8 @@ def test_what_is_next_is_what_taskflow_would_choose(
 ) -> None:
     """Over random graphs with retries, in which random steps fail in doing and in undoing."""
     monkeypatch.setattr(Compared, "differences", [], raising=False)
-    monkeypatch.setattr(parallel, "Neighbours", Compared)
-    monkeypatch.setattr("cgflow.engine.retry.FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(linear_scheduling, "Neighbours", Compared)
+    monkeypatch.setattr("cgflow.engine.backoff.FIRST_PAUSE_S", 0)
     drawn = Steps(seed)
     drawn.flow(3)
     world = World()
@@ -138,7 +138,7 @@ def fail() -> None:
 
 
 def test_waiting_gives_what_is_done_and_keeps_the_rest() -> None:
-    wait = parallel.Finished()
+    wait = linear_scheduling.FutureWaiter()
     first, second, third = Future[int](), Future[int](), Future[int]()
     first.set_result(1)
     assert wait({first, second}, timeout=30) == ({first}, {second})
@@ -149,7 +149,7 @@ def test_waiting_gives_what_is_done_and_keeps_the_rest() -> None:
 
 def test_waiting_ends_when_the_time_is_over() -> None:
     out = Future[int]()
-    wait = parallel.Finished()
+    wait = linear_scheduling.FutureWaiter()
     assert wait({out}, timeout=0) == (set(), {out})
     out.set_result(1)
     assert wait({out}, timeout=30) == ({out}, set())

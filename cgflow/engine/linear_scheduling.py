@@ -46,7 +46,9 @@ class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # Task
                 return
             self._compilation = self._check_compilation(Compiler(self._flow).compile())
             self._runtime = _Runtime(
-                compiler.Compilation(self._compilation.execution_graph, _Places(self._compilation.hierarchy)),
+                compiler.Compilation(
+                    self._compilation.execution_graph, _AtomIndex(self._compilation.hierarchy)
+                ),
                 self.storage,
                 self.atom_notifier,
                 self._task_executor,
@@ -61,27 +63,27 @@ class _Runtime(runtime.Runtime):  # type: ignore[misc]
     """TaskFlow's runtime with another way of choosing what is next, and of waiting."""
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
-    def selector(self) -> Neighbours:
+    def selector(self) -> NeighbourSelector:
         """What chooses the next atoms."""
-        return Neighbours(self)
+        return NeighbourSelector(self)
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
-    def scheduler(self) -> _Rounds:
+    def scheduler(self) -> _BatchScheduler:
         """What gives out the next atoms."""
-        return _Rounds(self, self._options["round"])
+        return _BatchScheduler(self, self._options["round"])
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
     def builder(self) -> Any:
         """What builds the machine that drives the run."""
-        return builder.MachineBuilder(self, Finished())
+        return builder.MachineBuilder(self, FutureWaiter())
 
 
-class _Rounds(scheduler.Scheduler):  # type: ignore[misc]
+class _BatchScheduler(scheduler.Scheduler):  # type: ignore[misc]
     """Gives out the next atoms as one round, so that what tells of their beginning can go into one commit."""
 
-    def __init__(self, runtime: _Runtime, giving_out: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, runtime: _Runtime, batch: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__(runtime)
-        self._giving_out = giving_out
+        self._giving_out = batch
 
     def schedule(self, atoms: Iterable[Atom]) -> Any:
         """Give out atoms; see TaskFlow's own."""
@@ -121,7 +123,7 @@ class _MembersCompiler(compiler.FlowCompiler):  # type: ignore[misc]
         return whole, place
 
 
-class _Places:
+class _AtomIndex:
     """Where each atom stands in the tree of a flow, without a search: all that is asked of the tree."""
 
     def __init__(self, hierarchy: Any) -> None:
@@ -132,7 +134,7 @@ class _Places:
         return self._nodes.get(atom)
 
 
-class Finished:
+class FutureWaiter:
     """Waits for any of some futures. Each of them reports once, instead of all being asked each time."""
 
     def __init__(self) -> None:
@@ -159,7 +161,7 @@ class Finished:
             return
 
 
-class Neighbours(selector.Selector):  # type: ignore[misc]
+class NeighbourSelector(selector.Selector):  # type: ignore[misc]
     """Chooses what is executed next from what stands right after an atom that ended.
 
     Between atoms stand the marks at which sub-flows begin and end. Such a mark

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.engine.once import Once
+from cgflow.engine.coalescing_runner import CoalescingRunner
 from cgflow.status import FlowState
 from tests.support.graphs import Gate, World, accept, conducting, database, finish
 
@@ -20,7 +20,7 @@ def test_what_is_wanted_meanwhile_is_done_afterwards_by_whoever_is_at_it() -> No
         if len(did) == 1:
             gate()
 
-    once = Once(work)
+    once = CoalescingRunner(work)
     at_it = threading.Thread(target=once, args=("a",), name="first")
     at_it.start()
     assert gate.reached.wait(30)
@@ -40,7 +40,7 @@ def test_a_failure_leaves_nothing_at_work() -> None:
         did.append(key)
         raise ValueError(key)
 
-    once = Once(work)
+    once = CoalescingRunner(work)
     for _ in range(2):
         with pytest.raises(ValueError, match="a"):
             once("a")

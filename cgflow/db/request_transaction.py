@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from cgflow.db.database import Database
 
 
-class Whole(Database):
+class RequestTransaction(Database):
     """A database as one request sees it: from its first write on everything is one transaction.
 
     ``begin`` is called with the session before the first write, and may refuse by raising.
@@ -45,7 +45,7 @@ class Whole(Database):
             with self._database.read() as session:
                 yield session
         else:
-            with _part(self._session) as session:
+            with _savepoint(self._session) as session:
                 yield session
 
     @contextmanager
@@ -57,7 +57,7 @@ class Whole(Database):
             if self._serializable and not self.is_sqlite:
                 self._session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
             self._begin(self._session)
-        with _part(self._session) as session:
+        with _savepoint(self._session) as session:
             yield session
 
     def close(self) -> None:
@@ -71,17 +71,8 @@ class Whole(Database):
 
 
 @contextmanager
-def _part(session: Session) -> Iterator[Session]:
+def _savepoint(session: Session) -> Iterator[Session]:
     yield session
     session.flush()
     # The next part reads afresh, as it would in a transaction of its own.
     session.expire_all()
-
-
-def is_outdated(error: BaseException) -> bool:
-    """Return whether a transaction failed because others changed what it had read: it may be made again."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _OUTDATED
-
-
-# Serialization failure, and deadlock.
-_OUTDATED = frozenset({"40001", "40P01"})

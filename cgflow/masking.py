@@ -64,12 +64,12 @@ def is_secret(name: str) -> bool:
     return is_key or glued or words[-1] in _AT_THE_END or not _ANYWHERE.isdisjoint(words)
 
 
-def masked(value: Any) -> Any:
+def mask_json(value: Any) -> Any:
     """Return JSON with every secret in it masked; what is given is left as it is. Masking twice is once."""
-    return _masked(value, in_words)
+    return _masked(value, mask_text)
 
 
-def masked_by_name(value: Any) -> Any:
+def mask_json_by_name(value: Any) -> Any:
     """Return JSON in which whatever stands under the name of a secret is masked, and words are left."""
     return _masked(value, str)
 
@@ -89,7 +89,7 @@ def _masked(value: Any, words: Callable[[str], str]) -> Any:
     return value
 
 
-def in_words(text: str) -> str:
+def mask_text(text: str) -> str:
     """Return words with every secret in them masked."""
     text = _PRIVATE_KEY.sub(MASK, text)
     text = _IN_URL.sub(rf"\1:{MASK}@", text)

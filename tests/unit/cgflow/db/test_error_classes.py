@@ -10,7 +10,7 @@ from sqlalchemy import exc, text
 
 from cgflow.db import database as databases
 from cgflow.db.database import Database
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 
 
 def refusal(db: Database, statement: str) -> Exception:
@@ -26,12 +26,12 @@ def test_wrong_statements_stay_wrong(database_url: str) -> None:
         "SELEKT 1",
         "CREATE TABLE a (b INTEGER PRIMARY KEY, b INTEGER)",
     ):
-        assert not is_away(refusal(db, statement)), statement
+        assert not is_unavailable(refusal(db, statement)), statement
     with db.write() as session:
         session.execute(text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
         session.execute(text("INSERT INTO once VALUES (1)"))
-    assert not is_away(refusal(db, "INSERT INTO once VALUES (1)"))
-    assert not is_away(ValueError("nothing of a database"))
+    assert not is_unavailable(refusal(db, "INSERT INTO once VALUES (1)"))
+    assert not is_unavailable(ValueError("nothing of a database"))
     db.close()
 
 
@@ -42,7 +42,7 @@ def test_a_locked_file_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         session.execute(text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    assert is_away(refusal(db, "INSERT INTO once VALUES (1)"))
+    assert is_unavailable(refusal(db, "INSERT INTO once VALUES (1)"))
     other.close()
     db.close()
 
@@ -52,7 +52,7 @@ def test_a_turn_that_never_comes_is_away(tmp_path: Path, monkeypatch: pytest.Mon
     db = Database(f"sqlite:///{tmp_path / 'test.db'}")
     with db.write(), pytest.raises(exc.TimeoutError) as caught, db.write():
         pass
-    assert is_away(caught.value)
+    assert is_unavailable(caught.value)
     with db.write() as session:
         assert session.execute(text("SELECT 1")).scalar_one() == 1
     db.close()
@@ -60,5 +60,5 @@ def test_a_turn_that_never_comes_is_away(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
     db = Database(f"postgresql+psycopg://cgflow@/none?host={tmp_path}")
-    assert is_away(refusal(db, "SELECT 1"))
+    assert is_unavailable(refusal(db, "SELECT 1"))
     db.close()

@@ -22,7 +22,7 @@ Stamp = tuple[int, int, int, int]
 MAX_BYTES = 16 * 1024 * 1024
 
 
-class Fresh(Generic[T]):
+class ReloadingFile(Generic[T]):
     """The content of a file as it is now. Safe to ask from many threads.
 
     A file that cannot be used is refused at first. When it goes bad later, what

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import ETags
 
 from api import auth, current, etags, idempotency
-from cgflow.db.whole import Whole, is_outdated
+from cgflow.db.error_classes import is_serialization_failure
+from cgflow.db.request_transaction import RequestTransaction
 from cgflow.errors import Busy
 
 View = Callable[..., Any]
@@ -23,7 +24,7 @@ TRIES = 10
 _MARK = "_is_one"
 
 
-def as_one(view: View) -> View:
+def transactional(view: View) -> View:
     """Make a view heed ``Idempotency-Key`` and ``If-Match``. Without them it is served as it is.
 
     A view that does so already, as one that inherits its decorators, stays as it is.
@@ -58,7 +59,7 @@ def _changed(view: View, values: dict[str, Any], key: idempotency.Key | None, ta
             if answer is not None:
                 return answer
         except DBAPIError as error:
-            if not is_outdated(error):
+            if not is_serialization_failure(error):
                 raise
     raise Busy("Others keep changing what this request is about; nothing was changed, try again.")
 
@@ -70,7 +71,7 @@ def _once(view: View, values: dict[str, Any], key: idempotency.Key | None, tags:
         if tags is not None:
             etags.require(tags)
 
-    database = Whole(current.desk().database, begin, serializable=tags is not None)
+    database = RequestTransaction(current.desk().database, begin, serializable=tags is not None)
     with ExitStack() as stack:
         stack.enter_context(current.at(stack.enter_context(current.desk().whole(database))))
         asked = stack.enter_context(auth.noting())

@@ -1,14 +1,11 @@
-"""Judges: does a stored flow fit its definition, and how did a flow end.
+"""How a flow ended, judged from the stored states of its atoms.
 
-TaskFlow's own word is not enough for either. It matches stored atoms by name
-alone and says nothing when the graph has changed; and it calls a flow REVERTED
-although an atom's undo had failed, when the flow was resumed after that.
-So the ends are judged here, from the states of the atoms.
+TaskFlow's own answer is not enough: it calls a flow REVERTED although an
+atom's undo had failed, when the flow was resumed after that.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +14,9 @@ from taskflow import states
 from taskflow.persistence import models
 from taskflow.types import failure
 
-from cgflow import records
-from cgflow.engine.history import failure_detail, failure_text
+from cgflow.engine.event_recorder import failure_detail, failure_text
 from cgflow.error_text import join_reasons
-from cgflow.errors import FlowCancelled, FlowMismatch, StepInterrupted
+from cgflow.errors import FlowCancelled, StepInterrupted
 from cgflow.status import FlowState
 
 _DONE = states.SUCCESS
@@ -29,7 +25,7 @@ _UNDONE = (states.REVERTED, states.PENDING, states.IGNORE)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """How a flow ended. ``leftovers`` are the atoms whose effect may still be there."""
 
     state: FlowState
@@ -37,31 +33,7 @@ class Verdict:
     leftovers: tuple[dict[str, Any], ...] = ()
 
 
-def fingerprint(graph: Any) -> str:
-    """Return a digest of an execution graph: the names of its nodes and how they hang together."""
-    edges = sorted(f"{a.name}>{b.name}" for a, b in graph.edges)
-    nodes = sorted(node.name for node in graph.nodes)
-    return hashlib.sha256("\n".join(nodes + edges).encode()).hexdigest()
-
-
-def check_fit(flow: records.Flow, version: int, digest: str) -> None:
-    """Refuse to run a stored flow under a definition that is not the one it began with.
-
-    Raises: FlowMismatch; the flow is left as it is.
-    """
-    if flow.version != version:
-        raise FlowMismatch(
-            f"Flow {flow.id} began as {flow.operation} version {flow.version}, this cgflow has version "
-            f"{version}. Start the release that began it once more, so that the flow can end, then upgrade."
-        )
-    if flow.fingerprint not in (None, digest):
-        raise FlowMismatch(
-            f"The stored graph of flow {flow.id} is not that of {flow.operation} version {version}. "
-            "It was begun by a different build; start that one once more, so that the flow can end."
-        )
-
-
-def judge(flow_detail: models.FlowDetail, without_effect: Container[str] = ()) -> Verdict | None:
+def outcome_of(flow_detail: models.FlowDetail, without_effect: Container[str] = ()) -> Outcome | None:
     """Return how the flow ended, or None if it has not: it was stopped, and goes on when resumed.
 
     ``without_effect`` names the steps that leave nothing behind, whatever became of them.
@@ -72,11 +44,11 @@ def judge(flow_detail: models.FlowDetail, without_effect: Container[str] = ()) -
         left = [atom for atom in atoms if _may_have_left(atom, without_effect)]
         # What an operator has to see to comes first, then the newest effect.
         left.sort(key=lambda atom: atom.state != states.REVERT_FAILURE)
-        return Verdict(FlowState.ROLLBACK_FAILED, reason_of(atoms), tuple(map(_leftover, left)))
+        return Outcome(FlowState.ROLLBACK_FAILED, reason_of(atoms), tuple(map(_leftover, left)))
     if flow_detail.state == states.SUCCESS:
-        return Verdict(FlowState.SUCCESS)
+        return Outcome(FlowState.SUCCESS)
     if flow_detail.state == states.REVERTED:
-        return Verdict(FlowState.REVERTED, reason_of(atoms))
+        return Outcome(FlowState.REVERTED, reason_of(atoms))
     return None
 
 
@@ -85,7 +57,7 @@ def has_ended(flow_detail: models.FlowDetail) -> bool:
 
     It must not run again. TaskFlow begins a flow that was undone all over.
     """
-    return flow_detail.state in _ENDS and judge(flow_detail) is not None
+    return flow_detail.state in _ENDS and outcome_of(flow_detail) is not None
 
 
 def _may_have_left(atom: models.AtomDetail, without_effect: Container[str]) -> bool:

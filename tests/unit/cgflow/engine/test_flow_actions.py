@@ -14,7 +14,7 @@ from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
 from cgflow.records import Flow
 from cgflow.status import FlowState
-from flows import operate
+from flows import flow_actions
 from flows.acceptance import Accepted
 from tests.support.graphs import Gate
 from tests.support.sabotage import Point, Sabotage, sabotaged
@@ -57,7 +57,7 @@ def test_retry_finishes_the_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert [item["task"] for item in flow.leftovers if item["state"] == "REVERT_FAILURE"] == [
             "driver.cut"
         ]
-        operate.retry(w.desk, CALLER, accepted.flow_id)
+        flow_actions.retry(w.desk, CALLER, accepted.flow_id)
         again = w.finish(accepted)
         assert again.state is FlowState.REVERTED
         assert again.leftovers == ()
@@ -92,10 +92,10 @@ def test_skip_takes_the_operator_at_his_word_and_says_so(
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, _ = stuck(w, sabotage, monkeypatch)
         with pytest.raises(InvalidState, match="is SUCCESS"):
-            operate.skip(w.desk, CALLER, accepted.flow_id, task="quota.reserve", reason="why not")
+            flow_actions.skip(w.desk, CALLER, accepted.flow_id, task="quota.reserve", reason="why not")
         with pytest.raises(NotFound, match="no step"):
-            operate.skip(w.desk, CALLER, accepted.flow_id, task="nothing", reason="why not")
-        operate.skip(w.desk, CALLER, accepted.flow_id, task="driver.cut", reason="removed by hand")
+            flow_actions.skip(w.desk, CALLER, accepted.flow_id, task="nothing", reason="why not")
+        flow_actions.skip(w.desk, CALLER, accepted.flow_id, task="driver.cut", reason="removed by hand")
         flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED
         assert [(item["task"], item["reason"]) for item in flow.skipped] == [
@@ -110,7 +110,7 @@ def test_abandon_lets_everything_go_and_keeps_the_list(
 ) -> None:
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, stood = stuck(w, sabotage, monkeypatch)
-        operate.abandon(w.desk, CALLER, accepted.flow_id, reason="the array is gone")
+        flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="the array is gone")
         with w.database.read() as session:
             flow = flows.get(session, accepted.flow_id, None)
         assert flow.state is FlowState.ABANDONED
@@ -125,7 +125,7 @@ def test_abandon_lets_everything_go_and_keeps_the_list(
         ]
         assert held == []
         with pytest.raises(InvalidState, match="abandoned"):
-            operate.retry(w.desk, CALLER, accepted.flow_id)
+            flow_actions.retry(w.desk, CALLER, accepted.flow_id)
 
 
 def test_cancel_undoes_a_running_flow_at_its_next_step(
@@ -145,7 +145,7 @@ def test_cancel_undoes_a_running_flow_at_its_next_step(
         monkeypatch.setattr(driver, "prepare", held_up)
         accepted = w.accept_cgsnapshot(group_id)
         assert gate.reached.wait(10)
-        operate.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong group")
+        flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong group")
         gate.open()
         flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED
@@ -153,7 +153,7 @@ def test_cancel_undoes_a_running_flow_at_its_next_step(
         assert w.state() == before
         assert w.faults() == []
         with pytest.raises(InvalidState, match="reverted"):
-            operate.cancel(w.desk, CALLER, accepted.flow_id, reason="again")
+            flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="again")
 
 
 def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
@@ -166,7 +166,7 @@ def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
             accepted = w.accept_group()
         with w.database.write() as session:
             session.execute(update(Row).where(Row.id == accepted.flow_id).values(conductor="lost:1", epoch=1))
-        operate.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong type")
+        flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong type")
         assert told(w, accepted.flow_id, "cancel") == [], "the events of a flow are numbered by its owner"
         w.desk.conductor.wake(accepted.flow_id)
         flow = w.finish(accepted)
@@ -183,6 +183,6 @@ def test_what_runs_or_has_ended_is_not_resumed(tmp_path: Path) -> None:
         accepted = w.accept_group()
         w.make(accepted)
         with pytest.raises(InvalidState, match="has ended"):
-            operate.resume(w.desk, CALLER, accepted.flow_id)
+            flow_actions.resume(w.desk, CALLER, accepted.flow_id)
         with pytest.raises(NotFound):
-            operate.retry(w.desk, CALLER, "no-such-flow")
+            flow_actions.retry(w.desk, CALLER, "no-such-flow")

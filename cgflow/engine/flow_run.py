@@ -14,11 +14,10 @@ from taskflow import states
 
 from cgflow import records
 from cgflow.db.database import Database
-from cgflow.db.outage import is_away
+from cgflow.db.error_classes import is_unavailable
 from cgflow.db.repositories import flow as flows
-from cgflow.engine.history import Recorder
-from cgflow.engine.masking import in_words
-from cgflow.engine.patience import patiently
+from cgflow.db.retry import retry_while_unavailable
+from cgflow.engine.event_recorder import EventRecorder
 from cgflow.engine.writer import Owner, Row, Save, Writer
 from cgflow.errors import (
     AlreadyCommitted,
@@ -30,6 +29,7 @@ from cgflow.errors import (
     SessionFenced,
     StepInterrupted,
 )
+from cgflow.masking import mask_text
 from cgflow.status import UNFINISHED, FlowState
 
 LOG = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
-class Run:
+class FlowRun:
     """What the engine, the steps and the history of one running flow share.
 
     The durable barrier is here: a step's effect begins only when everything
@@ -61,9 +61,9 @@ class Run:
         self._resumption = resumption
         self.owner = Owner(flow.id, flow.epoch)
         self._writer = writer
-        self._recorder = Recorder(flow.id, conductor, told)
+        self._recorder = EventRecorder(flow.id, conductor, told)
         # Events are numbered as they are queued, by the engine's thread and by those of the steps.
-        self._telling = threading.Lock()
+        self._event_lock = threading.Lock()
         # Where in the queue each atom's last transition stands: what has to be on disk before its effect.
         # All that came before it, such as the failure that calls for an undo, then is as well.
         self._begun_at: dict[str, int] = {}
@@ -90,7 +90,7 @@ class Run:
             raise FlowCancelled("Not begun, because another step had already failed.")
         if self._is_cancelled and not is_commit:
             raise CancelRequested(str(self._cancel_reason))
-        self._tell_if_untold(atom, states.RUNNING)
+        self._record_start_if_missing(atom, states.RUNNING)
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def before_revert(self, atom: str) -> None:
@@ -104,17 +104,17 @@ class Run:
                 f"Flow {self.flow.id} has committed its operation; step {atom} is not undone."
             )
             raise self.owner.lost
-        self._tell_if_untold(atom, states.REVERTING)
+        self._record_start_if_missing(atom, states.REVERTING)
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
-    def _tell_if_untold(self, atom: str, state: str) -> None:
+    def _record_start_if_missing(self, atom: str, state: str) -> None:
         """Record a beginning that TaskFlow does not save: that of a step which an earlier run had begun."""
-        with self._telling:
+        with self._event_lock:
             if atom not in self._begun_at:
-                event = self._recorder.tell(atom, state, {"result": self._resumption})
+                event = self._recorder.record(atom, state, {"result": self._resumption})
                 self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
 
-    def patiently(self, work: Callable[[], Answer], what: str) -> Answer:
+    def retry_while_unavailable(self, work: Callable[[], Answer], what: str) -> Answer:
         """Do the work of a step until the database answers it.
 
         Raises: ServiceUnavailable, when stopping; SessionFenced, when this
@@ -123,7 +123,7 @@ class Run:
         the next owner, if it has not been already.
         """
         try:
-            return patiently(work, self._stopping, what)
+            return retry_while_unavailable(work, self._stopping, what)
         except (ServiceUnavailable, SessionFenced) as end:
             if self.owner.lost is None:
                 self.owner.lost = end
@@ -179,7 +179,7 @@ class Run:
         except AlreadyCommitted:
             LOG.info("flow %s had committed its operation before", self.flow.id)
         except Exception as error:
-            if self.owner.lost is not None or is_away(error) or not self._finds_committed(database):
+            if self.owner.lost is not None or is_unavailable(error) or not self._finds_committed(database):
                 raise
             LOG.warning("flow %s has committed its operation, in spite of: %s", self.flow.id, error)
         self._committed.set()
@@ -190,12 +190,12 @@ class Run:
 
     def show_reason(self, reason: str) -> None:
         """Show on the flow why it does not come to its end."""
-        self._writer.put(Save(self.owner, flow={"reason": in_words(reason)}))
+        self._writer.put(Save(self.owner, flow={"reason": mask_text(reason)}))
 
     # What the engine calls
 
     @contextmanager
-    def giving_out(self) -> Iterator[None]:
+    def batch(self) -> Iterator[None]:
         """Hold the steps of a round back until all of it is given out, and with it queued to be saved."""
         self._given_out.clear()
         try:
@@ -220,7 +220,7 @@ class Run:
 
     def note(self, detail: dict[str, Any]) -> None:
         """Save that something happened to the flow without a change of its state, unless it has ended."""
-        with self._telling:
+        with self._event_lock:
             if self._recorder.state_of(None) in UNFINISHED:
                 self._writer.put(Save(self.owner, events=[self._recorder.note(detail)]))
 
@@ -246,8 +246,8 @@ class Run:
 
         ``stamp`` names the column that has its moment, so that row and history go by one clock.
         """
-        with self._telling:
-            event = self._recorder.tell(None, state, detail)
+        with self._event_lock:
+            event = self._recorder.record(None, state, detail)
             row: Row = {"state": state.value, **columns}
             row |= {} if stamp is None else {stamp: event["at"]}
             return self._writer.put(Save(self.owner, events=[event], flow=row))
@@ -268,14 +268,14 @@ class Run:
             self._cancelled.set()
         if state == states.RETRYING:
             self._cancelled.clear()
-        with self._telling:
-            events = self._turn(state)
+        with self._event_lock:
+            events = self._flow_transition(state)
             row: Row = {"state": events[0]["to_state"]} if events else {}
-            events.append(self._recorder.tell(atom, state, detail))
+            events.append(self._recorder.record(atom, state, detail))
             save = Save(self.owner, upserts=[upsert], events=events, flow=row)
             self._begun_at[atom] = self._writer.put(save)
 
-    def _turn(self, state: str) -> list[Row]:
+    def _flow_transition(self, state: str) -> list[Row]:
         """Return the event by which an atom's new state turns the whole flow round, if it does.
 
         A retry behind the point of no return does not: the flow is never being undone.
@@ -284,7 +284,7 @@ class Run:
             return []
         is_reverting = self._recorder.state_of(None) == FlowState.REVERTING
         if state == states.REVERTING and not is_reverting:
-            return [self._recorder.tell(None, FlowState.REVERTING)]
+            return [self._recorder.record(None, FlowState.REVERTING)]
         if state == states.RETRYING and is_reverting:
-            return [self._recorder.tell(None, FlowState.RUNNING, {"result": "retrying"})]
+            return [self._recorder.record(None, FlowState.RUNNING, {"result": "retrying"})]
         return []

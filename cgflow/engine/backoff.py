@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow import retry
 
-from cgflow.engine.supervisor import reason_from
+from cgflow.engine.outcome import reason_from
 
 if TYPE_CHECKING:
-    from cgflow.engine.run import Run
+    from cgflow.engine.flow_run import FlowRun
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 60.0
@@ -27,9 +27,9 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
 
     def __init__(self, name: str, attempts: int) -> None:
         super().__init__(attempts=attempts, name=name, revert_all=True)
-        self._run: Run | None = None
+        self._run: FlowRun | None = None
 
-    def bind(self, run: Run) -> None:
+    def bind(self, run: FlowRun) -> None:
         """Tie the retry to the run that owns its flow; its pauses end when the run is stopped."""
         self._run = run
 

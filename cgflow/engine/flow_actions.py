@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 from taskflow import states
 
 from cgflow import clock
+from cgflow.atom_states import SKIPPED
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
 from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.resource import Rows
 from cgflow.error_text import as_sentence
 from cgflow.errors import InvalidState, NotFound
-from cgflow.history import SKIPPED
 from cgflow.quota import ledger
 from cgflow.status import FlowState, Status
 

@@ -14,10 +14,10 @@ from taskflow.patterns import linear_flow
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, Base
 from cgflow.db.repositories import flow as flows
-from cgflow.engine.masking import MASK, in_words, is_secret, masked
-from cgflow.engine.retry import Backoff
+from cgflow.engine.backoff import Backoff
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
+from cgflow.masking import MASK, is_secret, mask_json, mask_text
 from cgflow.status import FlowState
 from tests.support.graphs import Each, World, accept, conducting, database, finish
 
@@ -85,10 +85,10 @@ def test_names_of_other_things(name: str) -> None:
     ],
 )
 def test_secrets_in_words(words: str) -> None:
-    found = in_words(words)
+    found = mask_text(words)
     assert SECRET not in found
     assert MASK in found
-    assert in_words(found) == found, "masking twice is masking once"
+    assert mask_text(found) == found, "masking twice is masking once"
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_secrets_in_words(words: str) -> None:
     ],
 )
 def test_other_words_stay(words: str) -> None:
-    assert in_words(words) == words
+    assert mask_text(words) == words
 
 
 def test_around_a_secret_everything_stays() -> None:
-    assert in_words(f"host=a password={SECRET}, size=1") == "host=a password=***, size=1"
-    assert in_words(f'{{"password": "{SECRET}", "size": 1}}') == '{"password": "***", "size": 1}'
-    assert in_words(f"https://user:{SECRET}@host/x") == "https://user:***@host/x"
+    assert mask_text(f"host=a password={SECRET}, size=1") == "host=a password=***, size=1"
+    assert mask_text(f'{{"password": "{SECRET}", "size": 1}}') == '{"password": "***", "size": 1}'
+    assert mask_text(f"https://user:{SECRET}@host/x") == "https://user:***@host/x"
 
 
 def test_values_are_masked_however_deep_and_left_as_they_are() -> None:
@@ -117,7 +117,7 @@ def test_values_are_masked_however_deep_and_left_as_they_are() -> None:
         "n": 1,
     }
     copy = json.loads(json.dumps(value))
-    assert masked(value) == {
+    assert mask_json(value) == {
         "data": [{"auth_password": MASK, "auth_username": "u"}, f"token={MASK}"],
         "token": None,
         "n": 1,
@@ -134,7 +134,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_masking_twice_is_masking_once(value: object) -> None:
-    assert masked(masked(value)) == masked(value)
+    assert mask_json(mask_json(value)) == mask_json(value)
 
 
 class Connect(Task):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from taskflow import states
 
-from cgflow import history
-from cgflow.history import NO_UNDO
+from cgflow import atom_states
+from cgflow.atom_states import NO_UNDO
 from tests.support.told import Story
 
 
 def test_the_states_are_those_of_taskflow() -> None:
-    assert set(history._APPLY) - {history.SKIPPED} == {
+    assert set(atom_states._APPLY) - {atom_states.SKIPPED} == {
         *(states.RUNNING, states.SUCCESS, states.FAILURE),
         *(states.REVERTING, states.REVERTED, states.REVERT_FAILURE),
     }
-    assert {*history._MOVING} == {states.RUNNING, states.REVERTING, states.RETRYING, states.PENDING}
+    assert {*atom_states._MOVING} == {states.RUNNING, states.REVERTING, states.RETRYING, states.PENDING}
 
 
 def test_a_new_attempt_forgets_how_the_last_one_ended() -> None:
@@ -69,9 +69,9 @@ def test_what_is_under_way() -> None:
 
 def test_an_action_in_words() -> None:
     done = {"action": "skip", "task": "driver.cut", "by": "ada", "request_id": "req-1", "reason": "seen to"}
-    assert history.action_text(done) == "skip of driver.cut by ada (req-1): seen to."
-    assert history.action_of({"result": done}) == done
+    assert atom_states.action_text(done) == "skip of driver.cut by ada (req-1): seen to."
+    assert atom_states.action_of({"result": done}) == done
     for other in (None, {}, {"result": "words"}, {"result": {"resumed": True, "epoch": 2}}):
-        assert history.action_of(other) is None
+        assert atom_states.action_of(other) is None
     stored_earlier = {"action": "retry", "by": "cgflow", "reason": "automatic retry 2"}
-    assert history.action_text(stored_earlier) == "retry by cgflow: automatic retry 2."
+    assert atom_states.action_text(stored_earlier) == "retry by cgflow: automatic retry 2."

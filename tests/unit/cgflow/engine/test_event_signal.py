@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from cgflow.engine.watch import Watch
+from cgflow.engine.event_signal import FlowEventSignal
 
 
 def test_a_waiter_is_woken_by_the_next_event() -> None:
-    watch = Watch()
+    watch = FlowEventSignal()
     watch.publish("flow", 1)
     woken = threading.Event()
     waiter = threading.Thread(target=lambda: (watch.wait("flow", 1, 30, "p"), woken.set()))
@@ -20,14 +20,14 @@ def test_a_waiter_is_woken_by_the_next_event() -> None:
 
 
 def test_nobody_waits_for_what_is_already_there_or_not_known() -> None:
-    watch = Watch()
+    watch = FlowEventSignal()
     watch.publish("flow", 5)
     watch.wait("flow", 4, 30, "p")
     watch.wait("another", 0, 30, "p")
 
 
 def test_who_finds_no_seat_looks_for_himself() -> None:
-    watch = Watch(seats=1)
+    watch = FlowEventSignal(seats=1)
     watch.publish("flow", 1)
     seated = threading.Thread(target=lambda: watch.wait("flow", 1, 30, "p"))
     seated.start()
@@ -41,7 +41,7 @@ def test_who_finds_no_seat_looks_for_himself() -> None:
 
 
 def test_a_project_that_holds_all_seats_gives_one_to_another() -> None:
-    watch = Watch(seats=4)
+    watch = FlowEventSignal(seats=4)
     watch.publish("flow", 1)
     ended = {"greedy": threading.Semaphore(0), "other": threading.Semaphore(0)}
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from cgflow import fresh
+from cgflow import reloading_file
 from cgflow.errors import ConfigError
-from cgflow.fresh import Fresh
+from cgflow.reloading_file import ReloadingFile
 
 
 def read(path: Path) -> object:
-    return fresh.read_yaml(path, "list of names")
+    return reloading_file.read_yaml(path, "list of names")
 
 
 def _large(path: Path) -> None:
-    path.write_bytes(b"# " + b"x" * fresh.MAX_BYTES)
+    path.write_bytes(b"# " + b"x" * reloading_file.MAX_BYTES)
 
 
 def _endless(path: Path) -> None:
@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "names"
     NO_FILES[name](path)
     with pytest.raises(ConfigError, match="The list of names"):
-        Fresh(path, read)
+        ReloadingFile(path, read)
 
 
 @pytest.mark.parametrize("name", NO_FILES)
@@ -50,7 +50,7 @@ def test_what_cannot_be_read_later_leaves_what_held(
 ) -> None:
     path = tmp_path / "names"
     path.write_text("- ada\n")
-    names = Fresh(path, read)
+    names = ReloadingFile(path, read)
     path.unlink()
     NO_FILES[name](path)
     with caplog.at_level(logging.ERROR):

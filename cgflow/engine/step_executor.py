@@ -19,7 +19,7 @@ from taskflow.types import failure
 from cgflow.errors import CgflowError
 
 
-class Steps(ThreadPoolExecutor):
+class JsonStepExecutor(ThreadPoolExecutor):
     """A pool for the engine: its work are calls that return (what was done, result)."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cgflow.context import RequestContext
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import conductor, rescue
+from cgflow.engine import conductor, flow_actions
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED
 from flows.acceptance import Desk
@@ -15,7 +15,7 @@ def retry(desk: Desk, context: RequestContext, flow_id: str, reason: str | None 
     """Try a failed rollback again, now. Raises: NotFound, InvalidState."""
     with desk.writing(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = rescue.retry(session, flow_id, _actor(context), reason)
+        seq = flow_actions.retry(session, flow_id, _actor(context), reason)
     _go_on(desk, flow_id, seq)
 
 
@@ -23,7 +23,7 @@ def skip(desk: Desk, context: RequestContext, flow_id: str, *, task: str, reason
     """Declare a step undone whose undo failed, and undo the rest. Raises: NotFound, InvalidState."""
     with desk.writing(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = rescue.skip(session, flow_id, task, _actor(context), reason)
+        seq = flow_actions.skip(session, flow_id, task, _actor(context), reason)
     _go_on(desk, flow_id, seq)
 
 
@@ -31,7 +31,7 @@ def abandon(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) -
     """Give up a failed rollback, or what goes on failing after its commit. Raises: NotFound, InvalidState."""
     with desk.database.write() as session:
         flows.get(session, flow_id, context.scope)
-        seq = rescue.abandon(session, flow_id, _actor(context), reason)
+        seq = flow_actions.abandon(session, flow_id, _actor(context), reason)
     desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
 
 
@@ -42,7 +42,7 @@ def cancel(desk: Desk, context: RequestContext, flow_id: str, *, reason: str) ->
     """
     with desk.database.write() as session:
         operation = flows.get(session, flow_id, context.scope).operation
-        request = rescue.cancel(session, flow_id, _actor(context), reason, remedy_of(operation))
+        request = flow_actions.cancel(session, flow_id, _actor(context), reason, remedy_of(operation))
     if request.seq is not None:
         seq = request.seq
         desk.afterwards(lambda: desk.watch.publish(flow_id, seq))
@@ -57,7 +57,7 @@ def resume(desk: Desk, context: RequestContext, flow_id: str) -> None:
         raise InvalidState(f"Flow {flow_id} has ended: it is {flow.state}.")
     if desk.conductor.is_running(flow_id):
         raise InvalidState(f"Flow {flow_id} is under way; there is nothing to resume.")
-    resumed = rescue.action("resume", _actor(context), None)
+    resumed = flow_actions.action("resume", _actor(context), None)
     desk.afterwards(lambda: desk.conductor.wake(flow_id, resumed))
 
 
@@ -69,7 +69,7 @@ def retry_by_itself(desk: Desk, flow_id: str) -> None:
             # An operator was faster.
             return
         which = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
-        seq = rescue.retry(session, flow_id, rescue.BY_ITSELF, which)
+        seq = flow_actions.retry(session, flow_id, flow_actions.BY_ITSELF, which)
     _go_on(desk, flow_id, seq)
 
 
@@ -78,5 +78,5 @@ def _go_on(desk: Desk, flow_id: str, seq: int) -> None:
     desk.afterwards(lambda: desk.conductor.wake(flow_id))
 
 
-def _actor(context: RequestContext) -> rescue.Actor:
-    return rescue.Actor(context.user_id, context.request_id)
+def _actor(context: RequestContext) -> flow_actions.Actor:
+    return flow_actions.Actor(context.user_id, context.request_id)

@@ -15,7 +15,7 @@ class _Waiter:
     is_released: bool = False
 
 
-class Watch:
+class FlowEventSignal:
     """Knows the newest committed event of the flows that moved lately.
 
     A flow that is not known here has not moved for long, so a waiter for it

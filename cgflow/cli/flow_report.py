@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cgflow import history as folding
+from cgflow import atom_states as folding
+from cgflow.atom_states import AtomState, Execution, Undo, action_text
 from cgflow.cli import values
-from cgflow.history import AtomState, Execution, Undo, action_text
 
 FOLD_ABOVE = 6
 """Up to so many members a step is shown for each."""
@@ -95,10 +95,10 @@ def _removed(left: dict[str, Any]) -> str:
 
 def follow_lines(events: Iterable[dict[str, Any]], begun: datetime | None) -> list[str]:
     """Return one line per step of a flow that is being followed, from the events so far."""
-    return step_lines(folding.fold(filter(None, map(_move, events))), begun)
+    return step_lines(folding.fold_transitions(filter(None, map(_move, events))), begun)
 
 
-def _move(event: dict[str, Any]) -> folding.Move | None:
+def _move(event: dict[str, Any]) -> folding.Transition | None:
     at = values.moment(event["at"])
     if event["task"] is None or at is None:
         return None
