@@ -97,7 +97,7 @@ def test_a_batch_whose_answer_is_lost_is_not_told_twice(
 ) -> None:
     """Every commit of the engine is made and its answer lost, the first time."""
     hurry(monkeypatch)
-    real = writer.Writer._insist
+    real = writer.Writer._write_with_retry
 
     def insist(self: writer.Writer, batch: list[writer.Save]) -> None:
         lose = [True]
@@ -114,7 +114,7 @@ def test_a_batch_whose_answer_is_lost_is_not_told_twice(
             patch.setattr(self, "_database", type("Lossy", (), {"write": staticmethod(lossy)})())
             real(self, batch)
 
-    monkeypatch.setattr(writer.Writer, "_insist", insist)
+    monkeypatch.setattr(writer.Writer, "_write_with_retry", insist)
     with world(tmp_path, MemoryDriver(), url=database_url) as w:
         group_id = w.group_of(2)
         accepted = w.accept_cgsnapshot(group_id)
