@@ -10,7 +10,7 @@ from api.blueprint import Blueprint
 from api.current import desk
 from api.identity import checked_id
 from api.schemas import default_type as schemas
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.repositories import default_type as default_types
 
 blueprint = Blueprint("default_types", "The volume types that projects take when they name none.")
@@ -37,7 +37,7 @@ class DefaultType(MethodView):
     """That of one project."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 403, 404)
-    def get(self, target_id: str) -> dict[str, bookkeeping.DefaultType]:
+    def get(self, target_id: str) -> dict[str, records.DefaultType]:
         """Show a project's own default type."""
         project_id = _permitted("volume_extension:default_get", target_id)
         with desk().database.read() as session:
@@ -45,7 +45,7 @@ class DefaultType(MethodView):
 
     @blueprint.takes(schemas.DefaultTypeSetIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 403)
-    def put(self, body: dict[str, str], target_id: str) -> dict[str, bookkeeping.DefaultType]:
+    def put(self, body: dict[str, str], target_id: str) -> dict[str, records.DefaultType]:
         """Give a project a default type, of those that it may use."""
         project_id = _permitted("volume_extension:default_set_or_update", target_id)
         with desk().database.write() as session:

@@ -13,7 +13,7 @@ from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import desk, href
 from api.schemas import qos_spec as schemas
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.repositories import qos_spec as qos_specs
 from cgflow.db.repositories.paging import ListQuery
 
@@ -140,5 +140,5 @@ class QosDisassociateAll(MethodView):
         return answers.empty()
 
 
-def _shown(found: bookkeeping.QosSpec) -> dict[str, object]:
+def _shown(found: records.QosSpec) -> dict[str, object]:
     return {"qos_specs": found, "links": [{"rel": "self", "href": href(f"/qos-specs/{found.id}")}]}

@@ -10,7 +10,7 @@ from api.auth import authorize
 from api.blueprint import Blueprint
 from api.current import desk
 from api.schemas import service as schemas
-from cgflow import bookkeeping, clock
+from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput, NotFound
@@ -121,12 +121,12 @@ class Capabilities(MethodView):
         }
 
 
-def _parts() -> list[bookkeeping.ServiceState]:
+def _parts() -> list[records.ServiceState]:
     with desk().database.read() as session:
         return services.all(session, down_s=desk().settings.service_down_s)
 
 
-def _in_words(load: bookkeeping.Load) -> dict[str, str]:
+def _in_words(load: records.Load) -> dict[str, str]:
     return {
         "project": load.project_id or "(total)",
         "volume_count": str(load.volumes),

@@ -14,7 +14,7 @@ from api.blueprint import Blueprint
 from api.current import caller, desk
 from api.schemas import transfer as schemas
 from api.versions import reached
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
@@ -111,6 +111,6 @@ def _page(query: ListQuery) -> dict[str, object]:
     return answers.page("transfers", transfers.page, query, has_links=is_later and reached(59))
 
 
-def _standing(transfer_id: str) -> bookkeeping.Transfer:
+def _standing(transfer_id: str) -> records.Transfer:
     with desk().database.read() as session:
         return transfers.get(session, transfer_id, None)

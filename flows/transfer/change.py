@@ -8,7 +8,7 @@ import secrets
 
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping, records
+from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import transfer as transfers
@@ -72,7 +72,7 @@ def delete(desk: Desk, context: RequestContext, transfer_id: str) -> None:
             volumes.ROWS.edit(session, volume.id, status=Status.AVAILABLE.value)
 
 
-def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: str) -> bookkeeping.Transfer:
+def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: str) -> records.Transfer:
     """Take an offer up for the caller's project. All of it changes hands, or nothing.
 
     Raises: NotFound; InvalidInput for another key; InvalidState; Busy; QuotaExceeded.
@@ -102,7 +102,7 @@ def accept(desk: Desk, context: RequestContext, transfer_id: str, *, auth_key: s
     return transfer
 
 
-def _offered(session: Session, transfer: bookkeeping.Transfer) -> records.Volume | None:
+def _offered(session: Session, transfer: records.Transfer) -> records.Volume | None:
     """Return the volume of an offer, locked; None if it does not wait for it, as its owner's, any more.
 
     Raises: NotFound, if the offer ended while the volume was waited for.

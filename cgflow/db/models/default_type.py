@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.models.base import ID, Base
 
 
@@ -17,6 +17,6 @@ class DefaultType(Base):
     project_id: Mapped[str] = mapped_column(String(255), primary_key=True)
     volume_type_id: Mapped[str] = mapped_column(ID, ForeignKey("volume_types.id"), index=True)
 
-    def to_record(self) -> bookkeeping.DefaultType:
+    def to_record(self) -> records.DefaultType:
         """Return the frozen record of this row."""
-        return bookkeeping.DefaultType(project_id=self.project_id, volume_type_id=self.volume_type_id)
+        return records.DefaultType(project_id=self.project_id, volume_type_id=self.volume_type_id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cgflow import bookkeeping, clock
+from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, STATE, Base
 
 
@@ -29,9 +29,9 @@ class Message(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     guaranteed_until: Mapped[datetime] = mapped_column(index=True)
 
-    def to_record(self) -> bookkeeping.Message:
+    def to_record(self) -> records.Message:
         """Return the frozen record of this row."""
-        return bookkeeping.Message(
+        return records.Message(
             id=self.id,
             project_id=self.project_id,
             request_id=self.request_id,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
 
 
@@ -30,9 +30,9 @@ class QosSpec(SoftDelete, Base):
     consumer: Mapped[str] = mapped_column(String(16))
     specs: Mapped[dict[str, Any]]
 
-    def to_record(self) -> bookkeeping.QosSpec:
+    def to_record(self) -> records.QosSpec:
         """Return the frozen record of this row."""
-        return bookkeeping.QosSpec(
+        return records.QosSpec(
             id=self.id,
             name=self.name,
             consumer=self.consumer,

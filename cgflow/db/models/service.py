@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.models.base import NAME, Base
 
 
@@ -21,9 +21,9 @@ class Service(Base):
     availability_zone: Mapped[str] = mapped_column(NAME)
     reported_at: Mapped[datetime]
 
-    def to_record(self) -> bookkeeping.Service:
+    def to_record(self) -> records.Service:
         """Return the frozen record of this row."""
-        return bookkeeping.Service(
+        return records.Service(
             binary=self.binary,
             host=self.host,
             availability_zone=self.availability_zone,

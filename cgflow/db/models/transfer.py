@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
 
 
@@ -36,9 +36,9 @@ class Transfer(SoftDelete, Base):
     key_hash: Mapped[str] = mapped_column(String(128))
     no_snapshots: Mapped[bool] = mapped_column(default=False)
 
-    def to_record(self) -> bookkeeping.Transfer:
+    def to_record(self) -> records.Transfer:
         """Return the frozen record of this row."""
-        return bookkeeping.Transfer(
+        return records.Transfer(
             id=self.id,
             volume_id=self.volume_id,
             name=self.name,

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cgflow import bookkeeping, clock
+from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, Base
 
 
@@ -25,9 +25,9 @@ class TypeEncryption(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime | None] = mapped_column(onupdate=clock.now)
 
-    def to_record(self) -> bookkeeping.TypeEncryption:
+    def to_record(self) -> records.TypeEncryption:
         """Return the frozen record of this row."""
-        return bookkeeping.TypeEncryption(
+        return records.TypeEncryption(
             volume_type_id=self.volume_type_id,
             encryption_id=self.encryption_id,
             provider=self.provider,

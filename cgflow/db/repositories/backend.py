@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping, records
+from cgflow import records
 from cgflow.db.models import Backend, Snapshot, Volume
 from cgflow.db.upsert import insert_missing, insert_or_update
 from cgflow.drivers.contract import Report
@@ -87,13 +87,13 @@ def volume_counts(session: Session) -> dict[str, int]:
     return {host: count for host, count in session.execute(live.group_by(Volume.host)) if host}
 
 
-def loads(session: Session, name: str) -> list[bookkeeping.Load]:
+def loads(session: Session, name: str) -> list[records.Load]:
     """Return what a backend holds: first of all projects together, then of each, by project."""
     volumes = _held(session, Volume.size, Volume.id, name)
     snapshots = _held(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)
     nothing = (0, 0)
     each = [
-        bookkeeping.Load(
+        records.Load(
             project_id=project_id,
             volumes=volumes.get(project_id, nothing)[0],
             volume_gib=volumes.get(project_id, nothing)[1],
@@ -102,7 +102,7 @@ def loads(session: Session, name: str) -> list[bookkeeping.Load]:
         )
         for project_id in sorted(volumes.keys() | snapshots.keys())
     ]
-    total = bookkeeping.Load(
+    total = records.Load(
         project_id=None,
         volumes=sum(load.volumes for load in each),
         volume_gib=sum(load.volume_gib for load in each),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.models import DefaultType
 from cgflow.db.repositories import volume_type as volume_types
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, NotFound
 
 
-def assign(session: Session, project_id: str, volume_type: str) -> bookkeeping.DefaultType:
+def assign(session: Session, project_id: str, volume_type: str) -> records.DefaultType:
     """Give a project a default type, by name or id. Raises: InvalidInput for one that it may not use."""
     try:
         # Locked, so that who deletes the type has to wait, and then finds it in use.
@@ -27,10 +27,10 @@ def assign(session: Session, project_id: str, volume_type: str) -> bookkeeping.D
         )
     row = {"project_id": project_id, "volume_type_id": kind.id}
     insert_or_update(session, DefaultType, [row])
-    return bookkeeping.DefaultType(**row)
+    return records.DefaultType(**row)
 
 
-def get(session: Session, project_id: str) -> bookkeeping.DefaultType:
+def get(session: Session, project_id: str) -> records.DefaultType:
     """Return the default type of a project. Raises: NotFound, if it has none of its own."""
     row = session.get(DefaultType, project_id)
     if row is None:
@@ -38,7 +38,7 @@ def get(session: Session, project_id: str) -> bookkeeping.DefaultType:
     return row.to_record()
 
 
-def all(session: Session) -> list[bookkeeping.DefaultType]:
+def all(session: Session) -> list[records.DefaultType]:
     """Return the default types of all projects that have one of their own."""
     rows = session.scalars(select(DefaultType).order_by(DefaultType.project_id))
     return [row.to_record() for row in rows]

@@ -9,7 +9,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping, clock
+from cgflow import clock, records
 from cgflow.atom_states import undone_words
 from cgflow.db.models import Flow, Message
 from cgflow.db.repositories.paging import ListQuery, select_page
@@ -54,7 +54,7 @@ def tell(session: Session, flow_id: str, end: str, reason: str) -> None:
     insert_missing(session, Message, [row])
 
 
-def get(session: Session, id: str, scope: str | None) -> bookkeeping.Message:  # noqa: A002 - the field's word
+def get(session: Session, id: str, scope: str | None) -> records.Message:  # noqa: A002 - the field's word
     """Return a message. Raises: NotFound, also for another project's."""
     row = session.get(Message, id)
     if row is None or (scope is not None and row.project_id != scope):
@@ -62,7 +62,7 @@ def get(session: Session, id: str, scope: str | None) -> bookkeeping.Message:  #
     return row.to_record()
 
 
-def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeeping.Message]:
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Message]:
     """Return one page of the messages of a project, or of all. Raises: InvalidInput."""
     statement = select(Message) if scope is None else select(Message).where(Message.project_id == scope)
     rows = select_page(

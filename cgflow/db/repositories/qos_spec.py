@@ -9,7 +9,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping, clock, records
+from cgflow import clock, records
 from cgflow.db.models import QosAssociation, QosSpec, VolumeType
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.paging import ListQuery, select_page
@@ -21,7 +21,7 @@ _FILTERS = ("id", "name", "consumer")
 
 def create(
     session: Session, *, id: str, name: str, consumer: str, specs: Mapping[str, str]
-) -> bookkeeping.QosSpec:
+) -> records.QosSpec:
     """Make QoS specs. Raises: Conflict, if living ones have the name."""
     row = QosSpec(id=id, name=name, consumer=consumer, specs=dict(specs), created_at=clock.now())
     try:
@@ -32,12 +32,12 @@ def create(
     return row.to_record()
 
 
-def get(session: Session, id: str) -> bookkeeping.QosSpec:
+def get(session: Session, id: str) -> records.QosSpec:
     """Return living QoS specs. Raises: NotFound."""
     return _live(session, id).to_record()
 
 
-def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeeping.QosSpec]:
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.QosSpec]:
     """Return one page of all that live; they belong to no project. Raises: InvalidInput."""
     del scope
     rows = select_page(

@@ -14,7 +14,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping, clock
+from cgflow import clock, records
 from cgflow.db.models import Service
 from cgflow.db.repositories import backend as backends
 from cgflow.db.upsert import insert_or_update
@@ -30,29 +30,25 @@ def beat(session: Session, binaries: Iterable[str], host: str, availability_zone
     now = clock.now()
     rows = [
         asdict(
-            bookkeeping.Service(
-                binary=binary, host=host, availability_zone=availability_zone, reported_at=now
-            )
+            records.Service(binary=binary, host=host, availability_zone=availability_zone, reported_at=now)
         )
         for binary in sorted(binaries)
     ]
     insert_or_update(session, Service, rows)
 
 
-def all(session: Session, *, down_s: int) -> list[bookkeeping.ServiceState]:
+def all(session: Session, *, down_s: int) -> list[records.ServiceState]:
     """Return every conductor that has ever reported, and each backend as a part of its own, by name.
 
     One that has been silent for more than ``down_s`` seconds is down.
     """
     since = clock.now() - timedelta(seconds=down_s)
     parts = [
-        bookkeeping.ServiceState(
-            **vars(row.to_record()) | {"binary": SCHEDULER}, is_up=row.reported_at >= since
-        )
+        records.ServiceState(**vars(row.to_record()) | {"binary": SCHEDULER}, is_up=row.reported_at >= since)
         for row in session.scalars(select(Service).where(Service.binary == CONDUCTOR))
     ]
     holding = [
-        bookkeeping.ServiceState(
+        records.ServiceState(
             binary=VOLUME,
             host=backend.name,
             availability_zone=backend.availability_zone,

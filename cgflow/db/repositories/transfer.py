@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping, clock
+from cgflow import clock, records
 from cgflow.db.models import Transfer
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import NotFound
@@ -21,7 +21,7 @@ def add(session: Session, **columns: Any) -> None:
     session.execute(insert(Transfer), [{"created_at": clock.now(), **columns}])
 
 
-def get(session: Session, id: str, scope: str | None) -> bookkeeping.Transfer:  # noqa: A002 - the field's word
+def get(session: Session, id: str, scope: str | None) -> records.Transfer:  # noqa: A002 - the field's word
     """Return an offer that stands. Raises: NotFound, also for another project's."""
     row = session.scalars(_standing().where(Transfer.id == id)).one_or_none()
     if row is None or (scope is not None and row.project_id != scope):
@@ -29,7 +29,7 @@ def get(session: Session, id: str, scope: str | None) -> bookkeeping.Transfer:  
     return row.to_record()
 
 
-def page(session: Session, query: ListQuery, scope: str | None) -> list[bookkeeping.Transfer]:
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Transfer]:
     """Return one page of the offers of a project, or of all. Raises: InvalidInput."""
     statement = _standing() if scope is None else _standing().where(Transfer.project_id == scope)
     rows = select_page(

@@ -8,21 +8,21 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from cgflow import bookkeeping
+from cgflow import records
 from cgflow.db.models import TypeEncryption, Volume
 from cgflow.db.repositories import volume_type
 from cgflow.errors import InvalidInput, InvalidState, NotFound
 from cgflow.quota.renaming import is_pending
 
 
-def find(session: Session, type_id: str) -> bookkeeping.TypeEncryption | None:
+def find(session: Session, type_id: str) -> records.TypeEncryption | None:
     """Return the encryption of a type, None if it has none. Raises: NotFound for the type."""
     volume_type.get(session, type_id)
     row = session.get(TypeEncryption, type_id)
     return None if row is None else row.to_record()
 
 
-def create(session: Session, type_id: str, **values: Any) -> bookkeeping.TypeEncryption:
+def create(session: Session, type_id: str, **values: Any) -> records.TypeEncryption:
     """Have volumes of a type encrypted.
 
     Raises: NotFound for the type; InvalidState while it is in use; InvalidInput if it has an encryption.
