@@ -9,10 +9,9 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.current import DESK
 from api.versions import HEADER
-from cgflow.status import UNFINISHED
-
-WAIT_S = 20
+from tests.support.ends import await_end
 
 
 def versions(minor: int) -> dict[str, str]:
@@ -78,14 +77,9 @@ class Caller:
 
     def flow_ended(self, flow_id: str) -> dict[str, Any]:
         """Return a flow, once it has ended."""
-        seq = 0
-        for _ in range(WAIT_S * 10):
-            events = self.get(f"/flows/{flow_id}/events?after={seq}&wait=5").json["events"]
-            seq = events[-1]["seq"] if events else seq
-            flow: dict[str, Any] = self.get(f"/flows/{flow_id}").json["flow"]
-            if flow["state"] not in UNFINISHED:
-                return flow
-        raise AssertionError(f"the flow did not end: {flow}")
+        await_end(self._client.application.extensions[DESK], flow_id)
+        flow: dict[str, Any] = self.get(f"/flows/{flow_id}").json["flow"]
+        return flow
 
     def done(self, accepted: TestResponse) -> str:
         """Return the id of what an accepted operation made or changed, once it has succeeded."""

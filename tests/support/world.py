@@ -21,7 +21,7 @@ from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver, VolumeSpec
 from cgflow.drivers.evidence import Level
 from cgflow.quota import limits
-from cgflow.status import UNFINISHED, FlowState
+from cgflow.status import FlowState
 from flows.acceptance import Accepted, mint
 from flows.audit.look import audit
 from flows.cgsnapshot import accept as cgsnapshots
@@ -35,6 +35,7 @@ from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
 from flows.volume import change
 from tests.support import content
+from tests.support.ends import await_end
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -165,15 +166,9 @@ class World:
 
     def finish(self, accepted: Accepted) -> records.Flow:
         """Wait for the flow to end and return its record."""
-        seq = 0
-        for _ in range(self.patience_s):
-            self.desk.watch.wait(accepted.flow_id, seq, 1)
-            with self.database.read() as session:
-                flow = flows.get(session, accepted.flow_id, None)
-                seq = flows.newest_event(session, accepted.flow_id)
-            if flow.state not in UNFINISHED:
-                return flow
-        raise AssertionError(f"flow {flow.id} ({flow.operation}) did not end, it is {flow.state}")
+        await_end(self.desk, accepted.flow_id, self.patience_s)
+        with self.database.read() as session:
+            return flows.get(session, accepted.flow_id, None)
 
     def make(self, accepted: Accepted) -> str:
         """Wait for the flow to succeed and return the id of what it made."""
