@@ -14,9 +14,11 @@ from flask import Flask, Response, g
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from api import auth, body, current, errors, etags, idempotency, origin, proxies, versions
+from api import errors, etags, idempotency, json_body, origin, proxies, request_scope, versions
+from api.auth import authorization
+from api.auth.identity import Strategy
+from api.auth.noauth import NoAuth
 from api.blueprint import document, serve
-from api.identity import Strategy
 from api.resources import (
     attachment,
     audit,
@@ -49,11 +51,10 @@ from api.resources import (
     volume_type,
 )
 from api.space import frees_space
-from api.strategies.noauth import NoAuth
 from cgflow.db.reserve import freeing_space
 from cgflow.errors import CgflowError, describe
 from cgflow.policy import Policy
-from flows.acceptance import Desk
+from flows.runtime import Runtime
 
 BLUEPRINTS = (
     consistencygroup.blueprint,
@@ -110,19 +111,19 @@ class KeyConverter(BaseConverter):
 
 
 def create_app(
-    desk: Desk,
+    runtime: Runtime,
     *,
     strategy: Strategy | None = None,
     policy: Policy | None = None,
     trusted_proxies: Sequence[proxies.Network] = (),
 ) -> Flask:
-    """Return the WSGI application that serves a desk: by default to everybody, under the default policy."""
+    """Return the WSGI application that serves a runtime: by default to everybody, under the default policy."""
     app = _Application("cgflow", static_folder=None)
-    app.extensions[current.DESK] = desk
+    app.extensions[request_scope.RUNTIME] = runtime
     strategy = strategy or NoAuth()
-    app.extensions[auth.STRATEGY] = strategy
-    app.extensions[auth.POLICY] = policy or Policy()
-    app.config["MAX_CONTENT_LENGTH"] = body.MAX_BYTES
+    app.extensions[authorization.STRATEGY] = strategy
+    app.extensions[authorization.POLICY] = policy or Policy()
+    app.config["MAX_CONTENT_LENGTH"] = json_body.MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # An address with an empty id in it is no other address: nothing is there.
     app.url_map.merge_slashes = False
@@ -137,7 +138,7 @@ def create_app(
     # Registered last, ours replace the handlers that the document's extension brings along.
     api = document(app, "cgflow", strategy)
     errors.register(app)
-    root.register(app, desk)
+    root.register(app, runtime)
     serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
     return app
 
@@ -149,5 +150,5 @@ def _take_project(_endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 def _stamp_request_id(response: Response) -> Response:
     for header in ("X-Openstack-Request-Id", "X-Compute-Request-Id"):
-        response.headers[header] = current.request_id()
+        response.headers[header] = request_scope.request_id()
     return response

@@ -21,9 +21,10 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import NotFound
 
-from api import auth, body, conditions, versions
-from api.identity import Strategy
-from api.negotiation import check_media_types
+from api import json_body, openapi_headers, versions
+from api.auth import authorization
+from api.auth.identity import Strategy
+from api.media_types import check_media_types
 from api.request_transaction import transactional
 from api.schemas.fault import BY_STATUS, AnyFault
 from api.schemas.fields import Conditional
@@ -47,7 +48,7 @@ class _Reader(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
         """Return the body, read strictly whatever its content type claims; None, if there is none."""
-        return body.parse_if_any(req.get_data())
+        return json_body.parse_if_any(req.get_data())
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """Return the query. Raises: InvalidInput for what is not UTF-8, of which signs would be replaced."""
@@ -84,9 +85,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def __init__(self, name: str, description: str, *, is_own: bool = False) -> None:
         """``is_own`` says that Cinder has no such noun, so that everybody is shown it with extensions."""
         super().__init__(name, f"api.resources.{name}", description=description)
-        self._prepare_doc_cbks.append(conditions.describe)
+        self._prepare_doc_cbks.append(openapi_headers.describe)
         own = (versions.show_extensions,) if is_own else ()
-        for step in (versions.negotiate, *own, auth.admit, _check_offered, check_media_types):
+        for step in (versions.negotiate, *own, authorization.admit, _check_offered, check_media_types):
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:

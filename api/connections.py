@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from cgflow import records
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
@@ -17,7 +17,7 @@ from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
 from cgflow.drivers.hostfiles import HostFiles
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.status import Status
-from flows.attachment.rules import USED
+from flows.attachment.preconditions import USED
 
 FILE = "cgflow:file"
 """What a connector says that wants a file of the backend's host, besides the address on the network."""
@@ -33,7 +33,7 @@ def connect_volume(volume_id: str, details: Details = None) -> Connection:
 
     Raises: NotFound; InvalidState; DriverError.
     """
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     _require_reachable("volume", volume)
     driver = _driver(volume.host)
@@ -49,7 +49,7 @@ def disconnect_volume(volume_id: str, details: Details) -> None:
 
     Raises: as for connecting, and DriverError while the file is open.
     """
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     if _wants_file(details):
         _files(_driver(volume.host)).withdraw_file(volume.spec())
@@ -72,7 +72,7 @@ def disconnect_snapshot(snapshot_id: str) -> None:
 
 
 def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         snapshot = snapshots.get(session, snapshot_id, caller().scope)
         # A volume cannot be deleted before its snapshots, so whoever may see one may see the other.
         volume = volumes.get(session, snapshot.volume_id, None)
@@ -105,7 +105,7 @@ def _files(driver: object) -> HostFiles:
 def _driver(host: str | None) -> StorageDriver:
     if host is None:
         raise InvalidState("It was never placed on a backend, so it has no address.")
-    return desk().drivers[host]
+    return runtime().drivers[host]
 
 
 def _require_reachable(noun: str, record: records.Resource) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from marshmallow import fields
 
-from api import auth
-from api.current import desk
+from api.auth import authorization
+from api.request_scope import runtime
 from cgflow.policies.volume import HOST
 
 _CONDUCTOR = re.compile(r"(?<![\w.-])[\w.-]+:\d+:[0-9a-f]{8}(?!\w)")
@@ -28,7 +28,7 @@ _IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
 
 def disclosed(value: Any) -> Any:
     """Return JSON as the caller may see it: as it is, or without what tells of the machines."""
-    return value if value is None or auth.shows(HOST) else _without_machines(value)
+    return value if value is None or authorization.shows(HOST) else _without_machines(value)
 
 
 class Disclosed(fields.Raw):
@@ -44,13 +44,13 @@ class OfMachines(fields.Raw):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         del attr, obj, kwargs
-        return value if auth.shows(HOST) else None
+        return value if authorization.shows(HOST) else None
 
 
 def _without_machines(value: Any) -> Any:
     if isinstance(value, str):
         text = _CONDUCTOR.sub("(conductor)", value)
-        text = _hosts(tuple(desk().drivers)).sub("(host)", text)
+        text = _hosts(tuple(runtime().drivers)).sub("(host)", text)
         return _PATH.sub("(path)", _IN_URL.sub("(path)", text))
     if isinstance(value, Mapping):
         return {

@@ -12,10 +12,10 @@ from flask import Flask, Response, g, jsonify, request
 from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
-from api import current
-from api.body import MAX_BYTES
+from api import request_scope
 from api.disclosure import disclosed
 from api.faults import Fault, answer
+from api.json_body import MAX_BYTES
 from api.versions import has_extensions
 from cgflow import errors
 from cgflow.db.error_classes import is_unavailable
@@ -117,7 +117,7 @@ def _database_failed(error: Exception) -> Response:
     if not is_unavailable(error):
         return _unexpected(error)
     # The database has told of it once.
-    LOG.debug("The database did not answer (%s)", current.request_id(), exc_info=error)
+    LOG.debug("The database did not answer (%s)", request_scope.request_id(), exc_info=error)
     slug = errors.ServiceUnavailable.slug
     message = "The database does not answer. Try again."
     if "full" in str(error):
@@ -126,6 +126,6 @@ def _database_failed(error: Exception) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    LOG.error("Unexpected failure while serving %s", current.request_id(), exc_info=error)
-    message = f"{UNEXPECTED} (Request-ID: {current.request_id()})"
+    LOG.error("Unexpected failure while serving %s", request_scope.request_id(), exc_info=error)
+    message = f"{UNEXPECTED} (Request-ID: {request_scope.request_id()})"
     return answer(Fault(status=500, message=message, slug="unexpected"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from flask import Response, jsonify
 
-from api import current, versions
+from api import request_scope, versions
 
 KEYS = {
     400: "badRequest",
@@ -61,7 +61,7 @@ def answer(fault: Fault) -> Response:
         body["cgflow:code"] = fault.slug
         if fault.field is not None:
             body["cgflow:field"] = fault.field
-        body["request_id"] = current.request_id()
+        body["request_id"] = request_scope.request_id()
     response = jsonify({KEYS.get(fault.status, "computeFault"): body})
     response.status_code = fault.status
     response.headers.update(headers)

@@ -24,12 +24,12 @@ from flask import Flask, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from api.current import desk
+from api.request_scope import runtime
 from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import service as services
-from flows.acceptance import Desk
+from flows.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
 
@@ -62,12 +62,12 @@ class Probe:
         return last.result() if last.done() else None
 
 
-def register(app: Flask, desk: Desk) -> None:
+def register(app: Flask, runtime: Runtime) -> None:
     """Serve both questions."""
     app.extensions[WRITE_PROBE] = Probe(
-        lambda: _write(desk.database, desk.settings.storage_availability_zone)
+        lambda: _write(runtime.database, runtime.settings.storage_availability_zone)
     )
-    app.extensions[STEP_PROBE] = Probe(lambda: _step(desk))
+    app.extensions[STEP_PROBE] = Probe(lambda: _step(runtime))
     app.add_url_rule("/healthcheck", "healthcheck", _ready)
     app.add_url_rule("/healthcheck/live", "healthcheck_live", _live)
 
@@ -79,14 +79,14 @@ def _live() -> ResponseReturnValue:
 def _ready() -> ResponseReturnValue:
     parts = {"database": OK, "backends": OK, "conductor": OK}
     try:
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             parts["backends"] = _of_backends(backends.all(session))
     except (DBAPIError, TimeoutError) as error:
         LOG.debug("the database did not answer a question about health: %s", error)
         parts |= {"database": "does not answer", "backends": "unknown"}
     else:
         parts["database"] = _probed(WRITE_PROBE) or "does not take what is written in time"
-    if not desk().conductor.is_healthy:
+    if not runtime().conductor.is_healthy:
         parts["conductor"] = "waits for the database"
     else:
         # Long steps are no fault, and what is accepted waits for them.
@@ -100,8 +100,8 @@ def _probed(name: str) -> str | None:
     return probe.result()
 
 
-def _step(desk: Desk) -> str:
-    return OK if desk.conductor.run_empty_step() else "is stopping"
+def _step(runtime: Runtime) -> str:
+    return OK if runtime.conductor.run_empty_step() else "is stopping"
 
 
 def _write(database: Database, zone: str) -> str:
@@ -119,9 +119,9 @@ def _write(database: Database, zone: str) -> str:
 
 def _of_backends(known: list[records.Backend]) -> str:
     """Tell whether work can be placed anywhere: one backend that is up is enough."""
-    served = set(desk().drivers)
+    served = set(runtime().drivers)
     own = [backend for backend in known if backend.name in served]
-    since = clock.now() - timedelta(seconds=desk().settings.service_down_s)
+    since = clock.now() - timedelta(seconds=runtime().settings.service_down_s)
     up = [backend for backend in own if backend.is_up and backend.reported_at >= since]
     if not up:
         return "down"

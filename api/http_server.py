@@ -35,7 +35,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
-from api import body
+from api import json_body
 from api.faults import KEYS
 
 CONNECTIONS = 1000
@@ -159,7 +159,7 @@ class FaultTask(ErrorTask):  # type: ignore[misc]
         if isinstance(error, RequestEntityTooLarge):
             # 413 says "over quota" on this wire, as in the application.
             status, reason = 400, "Bad Request"
-            message = f"The request body is larger than {body.MAX_BYTES} bytes."
+            message = f"The request body is larger than {json_body.MAX_BYTES} bytes."
         request_id = f"req-{uuid.uuid4()}"
         fault = {"code": status, "message": message, "request_id": request_id}
         content = json.dumps({KEYS.get(status, "computeFault"): fault}).encode() + b"\n"
@@ -303,7 +303,7 @@ def create_server(
         outbuf_high_watermark=sys.maxsize,
         max_request_header_size=MAX_HEADER_BYTES,
         # The server keeps a body aside before the application can refuse it.
-        max_request_body_size=2 * body.MAX_BYTES,
+        max_request_body_size=2 * json_body.MAX_BYTES,
         # Which proxies are trusted is for the application to say.
         clear_untrusted_proxy_headers=False,
     )

@@ -23,9 +23,9 @@ from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnprocessableEntity
 
-from api import body, versions
-from api.auth import Asked, authorize
-from api.current import caller, desk
+from api import json_body, versions
+from api.auth.authorization import Asked, authorize
+from api.request_scope import caller, runtime
 from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
 from cgflow.errors import Busy, InvalidInput, NotFound
@@ -84,7 +84,7 @@ class Key:
         Raises: UnprocessableEntity, if it is to another request; Forbidden, if the caller may not do any
         more what it told of, or see what it shows; NotFound, if that belongs to another project by now.
         """
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             kept = keys.find(session, self.owner, clock.now())
             if kept is None:
                 return None
@@ -174,6 +174,6 @@ def key() -> Key | None:
 
 def _fingerprint() -> str:
     """Return what is the same for requests that ask for the same, however their JSON is spaced."""
-    asked = body.parse_if_any(request.get_data())
+    asked = json_body.parse_if_any(request.get_data())
     parts = [request.method, request.path, request.query_string.decode("latin-1"), asked]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 
-from api.current import desk
+from api.request_scope import runtime
 from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput
 
@@ -29,7 +29,7 @@ def parts(binary: str | None, server: str | None) -> list[Part]:
     Raises: InvalidInput for a binary that there is not, or for the parts of other processes.
     """
     own = [(name, socket.gethostname()) for name in (_API, services.SCHEDULER)]
-    own += [(services.VOLUME, host) for host in sorted(desk().drivers)]
+    own += [(services.VOLUME, host) for host in sorted(runtime().drivers)]
     if binary not in _ALL and binary not in _KNOWN:
         raise InvalidInput(f"There is no binary '{binary}'. Known are: {', '.join(_KNOWN)}.", "binary")
     found = [part for part in own if binary in (*_ALL, part[0])]

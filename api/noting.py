@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Response
 
-from api import answers
-from api.current import caller, desk
+from api import responses
+from api.request_scope import caller, runtime
 from cgflow.db.repositories.metadata import OF_IMAGES
 from cgflow.errors import NotFound
 from flows import reset
@@ -18,29 +18,29 @@ Details = dict[str, Any]
 
 
 def _bootable(volume_id: str, details: Details) -> Any:
-    annotate.set_bootable(desk(), caller(), volume_id, **details)
+    annotate.set_bootable(runtime(), caller(), volume_id, **details)
     return Response(status=200, mimetype="application/json")
 
 
 def _readonly(volume_id: str, details: Details) -> Any:
-    annotate.set_readonly(desk(), caller(), volume_id, **details)
-    return answers.empty()
+    annotate.set_readonly(runtime(), caller(), volume_id, **details)
+    return responses.empty_response()
 
 
 def _set_image(volume_id: str, details: Details) -> Any:
-    with desk().database.write() as session:
+    with runtime().database.write() as session:
         return {"metadata": OF_IMAGES.merge(session, volume_id, caller().scope, details["metadata"])}
 
 
 def _unset_image(volume_id: str, details: Details) -> Any:
-    with desk().database.write() as session:
+    with runtime().database.write() as session:
         OF_IMAGES.remove(session, volume_id, caller().scope, details["key"])
     return Response(status=200, mimetype="application/json")
 
 
 def _show_image(volume_id: str, details: Details) -> Any:
     del details
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         metadata = OF_IMAGES.read(session, volume_id, caller().scope)
     if not metadata:
         raise NotFound(f"Glance metadata for volume/snapshot {volume_id} cannot be found.")
@@ -48,8 +48,8 @@ def _show_image(volume_id: str, details: Details) -> Any:
 
 
 def _reset(volume_id: str, details: Details) -> Any:
-    reset.volume(desk(), caller(), volume_id, **details)
-    return answers.empty()
+    reset.volume(runtime(), caller(), volume_id, **details)
+    return responses.empty_response()
 
 
 ACTIONS: Mapping[str, Callable[[str, Any], Any]] = {

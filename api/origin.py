@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from flask import current_app, request
 
-from api.auth import STRATEGY
-from api.identity import Strategy
+from api.auth.authorization import STRATEGY
+from api.auth.identity import Strategy
 from api.proxies import VIA_PROXY
 from cgflow.errors import Forbidden
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cgflow.errors import InvalidInput
-from cgflow.quota.resources import BACKUP_GIGABYTES, BACKUPS, GIGABYTES, GROUPS, SNAPSHOTS, VOLUMES
+from cgflow.quota.deltas import BACKUP_GIGABYTES, BACKUPS, GIGABYTES, GROUPS, SNAPSHOTS, VOLUMES
 from cgflow.records import QuotaLine
 
 _ALIAS = "groups"

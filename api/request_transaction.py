@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import ETags
 
-from api import auth, current, etags, idempotency
+from api import etags, idempotency, request_scope
+from api.auth import authorization
 from cgflow.db.error_classes import is_serialization_failure
 from cgflow.db.request_transaction import RequestTransaction
 from cgflow.errors import Busy
@@ -71,10 +72,12 @@ def _once(view: View, values: dict[str, Any], key: idempotency.Key | None, tags:
         if tags is not None:
             etags.require(tags)
 
-    database = RequestTransaction(current.desk().database, begin, serializable=tags is not None)
+    database = RequestTransaction(request_scope.runtime().database, begin, serializable=tags is not None)
     with ExitStack() as stack:
-        stack.enter_context(current.at(stack.enter_context(current.desk().whole(database))))
-        asked = stack.enter_context(auth.noting())
+        stack.enter_context(
+            request_scope.at(stack.enter_context(request_scope.runtime().in_one_transaction(database)))
+        )
+        asked = stack.enter_context(authorization.recording_decisions())
         answer: Response = make_response(view(**values))
         if key is not None and database.has_written:
             with database.write() as session:

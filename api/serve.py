@@ -20,9 +20,9 @@ from sqlalchemy.exc import DatabaseError
 
 from api import http_server, log_format, proxies
 from api.app import create_app
-from api.identity import Strategy
+from api.auth.choice import strategy
+from api.auth.identity import Strategy
 from api.stop_signal import StopRequested, StopSignal
-from api.strategies.choice import strategy
 from cgflow import backends, config
 from cgflow.db.database import Database
 from cgflow.db.reserve import Reserve
@@ -31,7 +31,7 @@ from cgflow.drivers.faults import Faults, with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
 from cgflow.state_dir import DATABASE, StateDir
-from flows.acceptance import Desk
+from flows.runtime import Runtime
 from flows.service import Service
 
 LOG = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _serve(
     held: StateDir,
     listener: socket.socket,
     conf: cfg.ConfigOpts,
-    app: Callable[[Desk], Flask],
+    app: Callable[[Runtime], Flask],
     names: list[str],
     stop: StopSignal,
     *,
@@ -126,7 +126,7 @@ def _serve(
 
     try:
         left = service.start(stop.check, refuse_unknown=not adopt)
-        server = http_server.create_server(app(service.desk), listener, threads=conf.engine.http_threads)
+        server = http_server.create_server(app(service.runtime), listener, threads=conf.engine.http_threads)
         stop.check()
         # What serving takes stays: the collector need not go through it with every long answer.
         gc.collect()

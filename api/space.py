@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from api import body
+from api import json_body
 from cgflow.errors import InvalidInput
 
 _ACTIONS = frozenset(
@@ -26,7 +26,7 @@ def frees_space() -> bool:
     if verb == "delete" or noun == "flows":
         return True
     try:
-        asked = body.parse_if_any(request.get_data())
+        asked = json_body.parse_if_any(request.get_data())
     except InvalidInput:
         # It is refused where it is served.
         return False

@@ -25,9 +25,9 @@ from api.app import create_app
 from cgflow.db.database import Database
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.support.filling import Filled, fill
+from tests.support.bulk_history import Filled, fill
+from tests.support.history_queries import ASKED, PATHS, Ask
 from tests.support.postgres import postgres_server
-from tests.support.questions import ASKED, PATHS, Ask
 from tests.support.world import world
 
 EVENTS = int(os.environ.get("CGFLOW_BENCH_EVENTS", "1000000"))
@@ -74,7 +74,7 @@ def _of_repositories(database: Database, filled: Filled) -> Iterator[Row]:
 
 def _over_http(folder: Path, url: str, filled: Filled) -> Iterator[Row]:
     with world(folder, MemoryDriver(), url=url) as w:
-        client = create_app(w.desk).test_client()
+        client = create_app(w.runtime).test_client()
 
         def once(path: str) -> Callable[[], object]:
             def asked() -> object:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.repositories import volume
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.notifications.notifier import ERROR, INFO, Notification, Notifier
 from cgflow.status import Status
 
@@ -51,7 +51,7 @@ def _events(
 ) -> Iterator[Notification]:
     verb = flow.operation.partition(".")[2].partition("_from_")[0]
     event = f"{VERBS.get(verb, verb)}.{phase}"
-    (subject,) = ROWS_OF[noun].ever(session, [flow.resource_id])
+    (subject,) = REPOSITORIES[noun].get_with_deleted(session, [flow.resource_id])
     yield _notification(noun, event, vars(subject), reason)
     of_member = MEMBERS.get(noun)
     if of_member is not None:
@@ -87,7 +87,7 @@ def _of_safety(
 
 def _found(session: Session, noun: str, id_: str, planned: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the columns of a thing, or as it is going to be if it has no record yet."""
-    found = [dict(vars(one)) for one in ROWS_OF[noun].ever(session, [id_])]
+    found = [dict(vars(one)) for one in REPOSITORIES[noun].get_with_deleted(session, [id_])]
     return found[0] if found else {**planned, "id": id_}
 
 
@@ -97,7 +97,7 @@ def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> I
     ids = list(planned)
     if flow.operation == "consistencygroup.update":
         ids += [one.id for one in volume.members_of(session, subject.id) if one.id not in planned]
-    there = {one.id: one for one in ROWS_OF[noun].ever(session, ids)}
+    there = {one.id: one for one in REPOSITORIES[noun].get_with_deleted(session, ids)}
     for id_ in ids:
         yield vars(there[id_]) if id_ in there else vars(subject) | planned[id_] | {"id": id_}
 

@@ -17,14 +17,14 @@ from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.status import RESETTABLE, AttachmentStatus, Status
-from flows.acceptance import Desk
-from flows.attachment import rules
+from flows.attachment import preconditions
+from flows.runtime import Runtime
 
 DETACHED, ATTACHED = "detached", "attached"
 
 
 def volume(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     volume_id: str,
     *,
@@ -39,13 +39,13 @@ def volume(
     if attach_status not in (None, DETACHED, ATTACHED):
         raise InvalidInput(f"Invalid attach_status '{attach_status}': detached or attached.", "attach_status")
     wanted = None if status is None else known_status("volume", status)
-    with desk.database.write() as session:
-        found = rules.held(session, context, volume_id)
+    with runtime.database.write() as session:
+        found = preconditions.held(session, context, volume_id)
         left = () if attach_status == DETACHED else found.attachments
         is_attached = any(one.status is AttachmentStatus.ATTACHED for one in left)
         if attach_status == ATTACHED and not is_attached:
             raise InvalidState(f"Invalid volume: Volume {found.id} has no attachment that is attached.")
-        target = wanted or rules.status_for(left)
+        target = wanted or preconditions.status_for(left)
         _check_made(found, target)
         if target is Status.AVAILABLE and left:
             raise InvalidState(
@@ -56,26 +56,30 @@ def volume(
             raise InvalidState(f"Invalid volume: Volume {found.id} is not attached, so it cannot be in-use.")
         if not left:
             attachments.end(session, *(one.id for one in found.attachments))
-        volumes.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
+        volumes.REPOSITORY.update_unclaimed(
+            session, found.id, status=target.value, reason=_who(context, found, target)
+        )
 
 
-def snapshot(desk: Desk, context: RequestContext, snapshot_id: str, *, status: str) -> None:
+def snapshot(runtime: Runtime, context: RequestContext, snapshot_id: str, *, status: str) -> None:
     """Set the status of a snapshot. Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState."""
     target = known_status("snapshot", status)
-    with desk.database.write() as session:
+    with runtime.database.write() as session:
         found = _free_snapshot(session, context, snapshot_id)
         _check_made(found, target)
-        snapshots.ROWS.edit(session, found.id, status=target.value, reason=_who(context, found, target))
+        snapshots.REPOSITORY.update_unclaimed(
+            session, found.id, status=target.value, reason=_who(context, found, target)
+        )
 
 
 def update_snapshot(
-    desk: Desk, context: RequestContext, snapshot_id: str, *, status: str, progress: str | None
+    runtime: Runtime, context: RequestContext, snapshot_id: str, *, status: str, progress: str | None
 ) -> None:
     """Set the status and the progress of a snapshot whose status was reset to a passing one.
 
     Raises: NotFound; InvalidInput for a status that does not follow; Busy, naming the flow; InvalidState.
     """
-    with desk.database.write() as session:
+    with runtime.database.write() as session:
         found = _free_snapshot(session, context, snapshot_id)
         following = _FOLLOWING.get(found.status, ())
         if status not in following:
@@ -87,7 +91,9 @@ def update_snapshot(
         target = Status(status)
         _check_made(found, target)
         changes = {"status": target.value, "reason": _who(context, found, target)}
-        snapshots.ROWS.edit(session, found.id, **changes, **({"progress": progress} if progress else {}))
+        snapshots.REPOSITORY.update_unclaimed(
+            session, found.id, **changes, **({"progress": progress} if progress else {})
+        )
 
 
 _FOLLOWING: dict[Status, tuple[Status, ...]] = {
@@ -100,7 +106,7 @@ def _free_snapshot(session: Session, context: RequestContext, snapshot_id: str) 
     """Return a snapshot, locked, that no flow is at work on. Raises: NotFound, Busy."""
     found = snapshots.lock(session, snapshot_id, context.scope)
     if found.claimed_by is not None:
-        raise Busy(snapshots.ROWS.busy(session, found.id, found.claimed_by))
+        raise Busy(snapshots.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     return found
 
 

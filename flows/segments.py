@@ -15,12 +15,12 @@ Member = Mapping[str, str | None]
 PERSISTENCE_ATTEMPTS = 5
 
 
-def each(members: Iterable[Member], step: type[Task]) -> Flow:
+def for_each_member(members: Iterable[Member], step: type[Task]) -> Flow:
     """Return the step once for every member, in no order. Each member has a ``volume_id``."""
     return unordered_flow.Flow(step.atom).add(*(step(member) for member in members))
 
 
-def onward(name: str, *steps: Task | Flow) -> Flow:
+def forward_only(name: str, *steps: Task | Flow) -> Flow:
     """Return steps that have no undo and are tried again, with pauses, until they are done.
 
     Before the point of no return the attempts are counted. When they are used up

@@ -30,15 +30,15 @@ from cgflow.engine.flow_actions import due as undos_due
 from cgflow.errors import ConfigError, DriverError, SessionFenced
 from cgflow.notifications import notifier
 from cgflow.periodic import Periodic
-from cgflow.quota import ledger
+from cgflow.quota import reservations
 from cgflow.retention import Retention
 from cgflow.scheduler.placement import Placement
-from flows import flow_actions, reporting
-from flows.acceptance import Desk
+from flows import backend_reports, flow_actions
+from flows.auto_compaction import compact_what_is_due
 from flows.catalog import define
-from flows.compacting import compact_what_is_due
-from flows.drivers import Drivers
+from flows.driver_registry import DriverRegistry
 from flows.notifications import NotificationBuilder
+from flows.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
 
@@ -57,10 +57,10 @@ class Service:
         self, conf: cfg.ConfigOpts, database: Database, drivers: Mapping[str, StorageDriver]
     ) -> None:
         self._database = database
-        self._drivers = Drivers(drivers)
+        self._drivers = DriverRegistry(drivers)
         self._settings = settings_of(conf)
         told = notifier.load(conf.notifications.notifiers)
-        self._incidents = reporting.ReportObserver(told)
+        self._incidents = backend_reports.ReportObserver(told)
         placement = Placement(
             conf.scheduler.scheduler_default_filters,
             conf.scheduler.scheduler_default_weighers,
@@ -82,7 +82,7 @@ class Service:
             max_waiters=conf.engine.http_threads // 2,
             announce=NotificationBuilder(database, told).notify,
         )
-        self.desk = Desk(database, self._settings, self._drivers, self.conductor)
+        self.runtime = Runtime(database, self._settings, self._drivers, self.conductor)
         self._retention = Retention(
             database, max_age_days=conf.history.max_age_days, max_flows=conf.history.max_flows
         )
@@ -93,7 +93,7 @@ class Service:
             Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
             Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_unfenced),
             Periodic("forget", FORGET_INTERVAL_S, self._forget),
-            Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.desk)),
+            Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.runtime)),
         ]
 
     def start(
@@ -162,13 +162,13 @@ class Service:
             services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
             try:
-                reporting.report(self._database, self._settings, name, driver, self._incidents)
+                backend_reports.report(self._database, self._settings, name, driver, self._incidents)
             except SessionFenced as fenced:
                 LOG.error("nothing is said of backend %s: %s", name, fenced)  # noqa: TRY400 - no trace needed
 
     def _expire(self) -> None:
         with self._database.write() as session:
-            ledger.expire(session, clock.now())
+            reservations.expire(session, clock.now())
 
     def _forget(self) -> None:
         self._retention.round()
@@ -184,7 +184,7 @@ class Service:
             due = undos_due(session)
         with freeing_space():
             for flow_id in due:
-                flow_actions.retry_by_itself(self.desk, flow_id)
+                flow_actions.retry_by_itself(self.runtime, flow_id)
 
 
 def _session() -> str:

@@ -7,15 +7,15 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers, connections
-from api.auth import authorize, authorize_on, permitted
+from api import connections, responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import attachment as schemas
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from flows.attachment import change
+from flows.attachment import lifecycle
 
 blueprint = Blueprint("attachments", "Who uses which volume.")
 
@@ -32,16 +32,16 @@ class Attachments(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List attachments, the newest first."""
         authorize("volume:attachment_get_all")
-        return answers.page("attachments", attachments.page, query, has_links=False)
+        return responses.page_response("attachments", attachments.page, query, has_links=False)
 
     @blueprint.takes(schemas.AttachmentCreateIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Keep a volume for somebody; with a connector, also learn how to reach it."""
-        authorize_on("volume:attachment_create", volumes.get, body["volume_id"])
+        authorize_resource("volume:attachment_create", volumes.get, body["volume_id"])
         connector = body.pop("connector")
         connection = connections.connect_volume(body["volume_id"]) if connector else None
-        made = change.create(desk(), caller(), **body, connector=connector or {}, connection=connection)
+        made = lifecycle.create(runtime(), caller(), **body, connector=connector or {}, connection=connection)
         return _shown(made)
 
 
@@ -55,7 +55,7 @@ class AttachmentDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List attachments in full, the newest first."""
         authorize("volume:attachment_get_all")
-        return answers.page("attachments", attachments.page, query, has_links=False)
+        return responses.page_response("attachments", attachments.page, query, has_links=False)
 
 
 @blueprint.since(_SINCE)
@@ -74,14 +74,14 @@ class Attachment(MethodView):
         """Say who connects, and learn how to reach the volume."""
         found = permitted("volume:attachment_update", attachments.get, attachment_id)
         connection = connections.connect_volume(found.volume_id)
-        change.connect(desk(), caller(), attachment_id, body["connector"], connection)
+        lifecycle.connect(runtime(), caller(), attachment_id, body["connector"], connection)
         return _shown(attachment_id)
 
     @blueprint.gives(200, schemas.Left, 404, 409)
     def delete(self, attachment_id: str) -> dict[str, object]:
         """End an attachment; the answer lists those that its volume still has."""
-        authorize_on("volume:attachment_delete", attachments.get, attachment_id)
-        return {"attachments": change.delete(desk(), caller(), attachment_id)}
+        authorize_resource("volume:attachment_delete", attachments.get, attachment_id)
+        return {"attachments": lifecycle.delete(runtime(), caller(), attachment_id)}
 
 
 @blueprint.since(_COMPLETE_SINCE)
@@ -93,11 +93,11 @@ class AttachmentAction(MethodView):
     @blueprint.gives(204, None, 404, 409)
     def post(self, _body: dict[str, Any], attachment_id: str) -> Response:
         """Say that the volume is in use now."""
-        authorize_on("volume:attachment_complete", attachments.get, attachment_id)
-        change.complete(desk(), caller(), attachment_id)
+        authorize_resource("volume:attachment_complete", attachments.get, attachment_id)
+        lifecycle.complete(runtime(), caller(), attachment_id)
         return Response(status=204)
 
 
 def _shown(attachment_id: str) -> dict[str, object]:
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         return {"attachment": attachments.get(session, attachment_id, caller().scope)}

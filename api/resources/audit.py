@@ -6,13 +6,13 @@ from typing import Any
 
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import audit as schemas
 from flows.audit.adopt import Target
-from flows.audit.look import audit
 from flows.audit.repair import repair
+from flows.audit.run import audit
 
 blueprint = Blueprint(
     "audit", "Whether records, quota, flows and backends tell of the same things.", is_own=True
@@ -28,7 +28,7 @@ class Audit(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """Look, and name all drift. Changes nothing; what flows are at work on is no drift."""
         authorize("audit:get")
-        return schemas.shown(audit(desk(), query["backend"]))
+        return schemas.shown(audit(runtime(), query["backend"]))
 
     @blueprint.takes(schemas.RepairIn)
     @blueprint.gives(200, schemas.AuditEnvelope, 404)
@@ -40,6 +40,6 @@ class Audit(MethodView):
         authorize("audit:repair")
         target = Target(body["project_id"] or caller().project_id, body["volume_type"])
         report, repairs = repair(
-            desk(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"], target=target
+            runtime(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"], target=target
         )
         return schemas.shown(report, repairs)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from flask.views import MethodView
 
-from api.auth import authorize, permitted
+from api.auth.authorization import authorize, permitted
 from api.blueprint import Blueprint
 from api.schemas import backup as schemas
 from cgflow.db.repositories import volume as volumes

@@ -7,12 +7,12 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, authorize_on, permitted
+from api import responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import cgsnapshot as schemas
-from api.schemas.listing import CgsnapshotListIn
+from api.schemas.list_query import CgsnapshotListIn
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories import volume as volumes
@@ -31,16 +31,16 @@ class Cgsnapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of cgsnapshots, the newest first."""
         authorize("consistencygroup:get_all_cgsnapshots")
-        return answers.page("cgsnapshots", cgsnapshots.page, query, has_links=False)
+        return responses.page_response("cgsnapshots", cgsnapshots.page, query, has_links=False)
 
     @blueprint.takes(schemas.CgsnapshotCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a cgsnapshot: every member of a consistency group at one instant."""
         authorize_cut("consistencygroup:create_cgsnapshot", body["consistencygroup_id"])
-        accepted = accept.create(desk(), caller(), **body)
+        accepted = accept.create(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
-        return answers.accepted(accepted, {"cgsnapshot": ref})
+        return responses.accepted_response(accepted, {"cgsnapshot": ref})
 
 
 @blueprint.route("/cgsnapshots/detail")
@@ -52,7 +52,7 @@ class CgsnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List cgsnapshots in full, the newest first."""
         authorize("consistencygroup:get_all_cgsnapshots")
-        return answers.page("cgsnapshots", cgsnapshots.page, query, has_links=False)
+        return responses.page_response("cgsnapshots", cgsnapshots.page, query, has_links=False)
 
 
 @blueprint.route("/cgsnapshots/<cgsnapshot_id>")
@@ -67,19 +67,19 @@ class Cgsnapshot(MethodView):
     @blueprint.accepts(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:
         """Delete a cgsnapshot with all its members' copies."""
-        authorize_on("consistencygroup:delete_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), cgsnapshot_id))
+        authorize_resource("consistencygroup:delete_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), cgsnapshot_id))
 
 
 def authorize_cut(rule: str, group_id: str) -> None:
     """Let pass who may take a cgsnapshot of the group, and a snapshot of each of its members."""
-    authorize_on(rule, consistencygroups.get, group_id)
+    authorize_resource(rule, consistencygroups.get, group_id)
     authorize_members("volume:create_snapshot", group_id)
 
 
 def authorize_members(rule: str, group_id: str) -> None:
     """Let pass whom the policy lets do what a rule guards to each member within reach."""
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         members = volumes.members_of(session, group_id)
     for member in members:
         if caller().scope in (None, member.project_id):

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.schemas import cluster as schemas
 from cgflow.errors import NotFound

@@ -7,16 +7,16 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, authorize_on, permitted
+from api import responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut, authorize_members
 from api.schemas import consistencygroup as schemas
-from api.schemas.listing import ConsistencyGroupListIn
+from api.schemas.list_query import ConsistencyGroupListIn
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories.paging import ListQuery
-from flows.consistencygroup import accept, accept_revert, accept_source, accept_update
+from flows.consistencygroup import accept, accept_create_from, accept_revert, accept_update
 
 blueprint = Blueprint("consistencygroups", "Volumes that share one point in time.")
 
@@ -30,16 +30,16 @@ class ConsistencyGroups(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of consistency groups, the newest first."""
         authorize("consistencygroup:get_all")
-        return answers.page("consistencygroups", consistencygroups.page, query)
+        return responses.page_response("consistencygroups", consistencygroups.page, query)
 
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a consistency group that takes volumes of the given types."""
         authorize("consistencygroup:create")
-        accepted = accept.create(desk(), caller(), **body)
+        accepted = accept.create(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
-        return answers.accepted(accepted, {"consistencygroup": ref})
+        return responses.accepted_response(accepted, {"consistencygroup": ref})
 
 
 @blueprint.route("/consistencygroups/detail")
@@ -51,7 +51,7 @@ class ConsistencyGroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List consistency groups in full, the newest first."""
         authorize("consistencygroup:get_all")
-        return answers.page("consistencygroups", consistencygroups.page, query)
+        return responses.page_response("consistencygroups", consistencygroups.page, query)
 
 
 @blueprint.route("/consistencygroups/<group_id>")
@@ -67,14 +67,14 @@ class ConsistencyGroup(MethodView):
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Rename a consistency group, describe it anew, take volumes into it and out of it."""
-        authorize_on("consistencygroup:update", consistencygroups.get, group_id)
-        return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
+        authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
+        return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_id: str) -> Response:
         """Delete a consistency group that has no volumes."""
-        authorize_on("consistencygroup:delete", consistencygroups.get, group_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), group_id, force=False))
+        authorize_resource("consistencygroup:delete", consistencygroups.get, group_id)
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, force=False))
 
 
 @blueprint.route("/consistencygroups/<group_id>/update")
@@ -85,8 +85,8 @@ class ConsistencyGroupUpdate(MethodView):
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Rename a consistency group, describe it anew, take volumes into it and out of it."""
-        authorize_on("consistencygroup:update", consistencygroups.get, group_id)
-        return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
+        authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
+        return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/consistencygroups/create_from_src")
@@ -95,12 +95,12 @@ class ConsistencyGroupFromSource(MethodView):
 
     @blueprint.takes(schemas.ConsistencyGroupFromSourceIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a consistency group whose volumes hold what a cgsnapshot, or another group, holds."""
         authorize("consistencygroup:create")
-        accepted = accept_source.create_from(desk(), caller(), **body)
+        accepted = accept_create_from.create_from(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
-        return answers.accepted(accepted, {"consistencygroup": ref})
+        return responses.accepted_response(accepted, {"consistencygroup": ref})
 
 
 @blueprint.route("/consistencygroups/<group_id>/delete")
@@ -111,8 +111,8 @@ class ConsistencyGroupDeletion(MethodView):
     @blueprint.accepts(None, 404, 409)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a consistency group, with its volumes if forced."""
-        authorize_on("consistencygroup:delete", consistencygroups.get, group_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **body))
+        authorize_resource("consistencygroup:delete", consistencygroups.get, group_id)
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/consistencygroups/<group_id>/action")
@@ -123,7 +123,7 @@ class ConsistencyGroupAction(MethodView):
     @blueprint.accepts(None, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Put every member back to a cgsnapshot; if asked to, after another one is taken for safety."""
-        authorize_on("consistencygroup:revert_to_cgsnapshot", consistencygroups.get, group_id)
+        authorize_resource("consistencygroup:revert_to_cgsnapshot", consistencygroups.get, group_id)
         if body["revert"]["safety"] is not None:
             authorize_cut("consistencygroup:create_cgsnapshot", group_id)
         return revert_group(group_id, body["revert"])
@@ -132,4 +132,4 @@ class ConsistencyGroupAction(MethodView):
 def revert_group(group_id: str, how: dict[str, Any]) -> Response:
     """Accept to put a group back, for who may put each of its members back."""
     authorize_members("volume:revert_to_snapshot", group_id)
-    return answers.accepted_empty(accept_revert.revert(desk(), caller(), group_id, **how))
+    return responses.accepted_without_body(accept_revert.revert(runtime(), caller(), group_id, **how))

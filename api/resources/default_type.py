@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Response
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
+from api.auth.identity import checked_id
 from api.blueprint import Blueprint
-from api.current import desk
-from api.identity import checked_id
+from api.request_scope import runtime
 from api.schemas import default_type as schemas
 from cgflow import records
 from cgflow.db.repositories import default_type as default_types
@@ -27,7 +27,7 @@ class DefaultTypes(MethodView):
     def get(self) -> dict[str, object]:
         """List the projects that have a default type of their own; all others take the configured one."""
         authorize("volume_extension:default_get_all")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"default_types": default_types.all(session)}
 
 
@@ -40,7 +40,7 @@ class DefaultType(MethodView):
     def get(self, target_id: str) -> dict[str, records.DefaultType]:
         """Show a project's own default type."""
         project_id = _permitted("volume_extension:default_get", target_id)
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"default_type": default_types.get(session, project_id)}
 
     @blueprint.takes(schemas.DefaultTypeSetIn)
@@ -48,14 +48,14 @@ class DefaultType(MethodView):
     def put(self, body: dict[str, str], target_id: str) -> dict[str, records.DefaultType]:
         """Give a project a default type, of those that it may use."""
         project_id = _permitted("volume_extension:default_set_or_update", target_id)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"default_type": default_types.assign(session, project_id, body["volume_type"])}
 
     @blueprint.gives(204, None, 403)
     def delete(self, target_id: str) -> Response:
         """Give a project the configured default type again."""
         project_id = _permitted("volume_extension:default_unset", target_id)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             default_types.unset(session, project_id)
         return Response(status=204)
 

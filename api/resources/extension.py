@@ -7,7 +7,7 @@ from typing import Any
 
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.extensions import EXTENSIONS, Extension
 from api.schemas import (
@@ -16,7 +16,7 @@ from api.schemas import (
     group,
     group_snapshot,
     group_type,
-    listing,
+    list_query,
     message,
     qos_spec,
     transfer,
@@ -27,21 +27,21 @@ from cgflow.errors import NotFound
 
 blueprint = Blueprint("extensions", "What of Cinder's extensions is offered, and how lists are filtered.")
 
-LISTS: dict[str, type[listing.ListIn]] = {
-    "volume": listing.VolumeListIn,
-    "snapshot": listing.SnapshotListIn,
+LISTS: dict[str, type[list_query.ListIn]] = {
+    "volume": list_query.VolumeListIn,
+    "snapshot": list_query.SnapshotListIn,
     "attachment": attachment.AttachmentListIn,
     "group": group.GroupListIn,
     "group_snapshot": group_snapshot.GroupSnapshotListIn,
     "message": message.MessageListIn,
     "backup": backup.BackupListIn,
-    "consistencygroup": listing.ConsistencyGroupListIn,
-    "cgsnapshot": listing.CgsnapshotListIn,
+    "consistencygroup": list_query.ConsistencyGroupListIn,
+    "cgsnapshot": list_query.CgsnapshotListIn,
     "qos_specs": qos_spec.QosSpecListIn,
     "volume_type": volume_type.VolumeTypeListIn,
     "group_type": group_type.GroupTypeListIn,
     "transfer": transfer.TransferListIn,
-    "flow": listing.FlowListIn,
+    "flow": list_query.FlowListIn,
 }
 
 

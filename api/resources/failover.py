@@ -9,9 +9,9 @@ from flask import Response
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import desk
+from api.request_scope import runtime
 from api.schemas import failover as schemas
 from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
@@ -70,14 +70,14 @@ class Thaw(MethodView):
 
 
 def _freeze(host: str, since: datetime | None) -> Response:
-    with desk().database.write() as session:
+    with runtime().database.write() as session:
         backends.freeze(session, _backend(session, host).name, since)
     return Response(status=200, mimetype="application/json")
 
 
 def _refuse(host: str) -> NoReturn:
     authorize("volume:failover_host")
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         name = _backend(session, host).name
     raise InvalidInput(
         f"Invalid input received: No service could be changed: {name} cannot be failed over, "

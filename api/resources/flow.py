@@ -8,13 +8,13 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers, following
-from api.auth import authorize, authorize_on, permitted
+from api import flow_events, responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import flow as schemas
 from api.schemas.action import FlowActionIn
-from api.schemas.listing import FlowListIn
+from api.schemas.list_query import FlowListIn
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
 from flows import draw, flow_actions
@@ -39,7 +39,7 @@ class Flows(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List flows, the newest first."""
         authorize("flow:get_all")
-        return answers.page("flows", flows.page, query, is_exact=True)
+        return responses.page_response("flows", flows.page, query, is_exact=True)
 
 
 @blueprint.route("/flows/<flow_id>")
@@ -49,8 +49,8 @@ class Flow(MethodView):
     @blueprint.gives(200, schemas.FlowEnvelope, 404)
     def get(self, flow_id: str) -> dict[str, object]:
         """Show a flow with its tasks, and with what is left if undoing it failed."""
-        authorize_on("flow:get", flows.get, flow_id)
-        return {"flow": following.trace(flow_id)}
+        authorize_resource("flow:get", flows.get, flow_id)
+        return {"flow": flow_events.trace(flow_id)}
 
 
 @blueprint.route("/flows/<flow_id>/action")
@@ -62,9 +62,9 @@ class FlowAction(MethodView):
     def post(self, body: dict[str, Any], flow_id: str) -> Response:
         """Retry, skip a task of, or abandon a failed rollback; cancel or resume a running flow."""
         ((action, details),) = body.items()
-        authorize_on(f"flow:{action}", flows.get, flow_id)
-        ACTIONS[action](desk(), caller(), flow_id, **(details or {}))
-        return answers.empty()
+        authorize_resource(f"flow:{action}", flows.get, flow_id)
+        ACTIONS[action](runtime(), caller(), flow_id, **(details or {}))
+        return responses.empty_response()
 
 
 @blueprint.route("/flows/<flow_id>/events")
@@ -75,8 +75,8 @@ class FlowEvents(MethodView):
     @blueprint.gives(200, schemas.EventsOut, 404)
     def get(self, query: dict[str, Any], flow_id: str) -> dict[str, object]:
         """List the events after ``after``; if there are none yet, wait up to ``wait`` seconds for one."""
-        authorize_on("flow:get_events", flows.get, flow_id)
-        return {"events": following.events(flow_id, **query)}
+        authorize_resource("flow:get_events", flows.get, flow_id)
+        return {"events": flow_events.events(flow_id, **query)}
 
 
 @blueprint.route("/flows/<flow_id>/graph")

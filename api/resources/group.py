@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 from flask import Response, request
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, permitted, permitted_or_closed
+from api import responses
+from api.auth.authorization import authorize, permitted, permitted_or_closed
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut
 from api.resources.consistencygroup import revert_group
 from api.schemas import group as schemas
@@ -20,7 +20,7 @@ from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidState
-from flows.consistencygroup import accept, accept_source, accept_update
+from flows.consistencygroup import accept, accept_create_from, accept_update
 from flows.consistencygroup.reset import reset
 
 blueprint = Blueprint("groups", "Consistency groups, in the words that came later.")
@@ -38,15 +38,17 @@ class Groups(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of groups, the newest first."""
         authorize("group:get_all")
-        return answers.page("groups", groups.page, query)
+        return responses.page_response("groups", groups.page, query)
 
     @blueprint.takes(schemas.GroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a group of a group type that takes volumes of the given volume types."""
         authorize("group:create")
-        accepted = accept.create(desk(), caller(), **body)
-        return answers.accepted(accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}})
+        accepted = accept.create(runtime(), caller(), **body)
+        return responses.accepted_response(
+            accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}}
+        )
 
 
 @blueprint.route("/groups/detail")
@@ -59,7 +61,7 @@ class GroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
         authorize("group:get_all")
-        page = answers.page("groups", groups.page, query)
+        page = responses.page_response("groups", groups.page, query)
         return page | {"groups": _with_volumes(page["groups"])}
 
 
@@ -70,16 +72,18 @@ class GroupsAction(MethodView):
 
     @blueprint.takes(schemas.GroupsActionIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a group whose volumes hold what a group snapshot, or another group, holds."""
         authorize("group:create")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             if body["cgsnapshot_id"]:
                 group_snapshots.get(session, body["cgsnapshot_id"], caller().scope)
             else:
                 groups.get(session, body["source_cgid"], caller().scope)
-        accepted = accept_source.create_from(desk(), caller(), **body)
-        return answers.accepted(accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}})
+        accepted = accept_create_from.create_from(runtime(), caller(), **body)
+        return responses.accepted_response(
+            accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}}
+        )
 
 
 @blueprint.route("/groups/<group_id>")
@@ -98,7 +102,7 @@ class Group(MethodView):
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Rename a group, describe it anew, take volumes into it and out of it."""
         permitted("group:update", groups.get, group_id)
-        return answers.accepted_empty(accept_update.update(desk(), caller(), group_id, **body))
+        return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/groups/<group_id>/action")
@@ -113,7 +117,7 @@ class GroupAction(MethodView):
         if "delete" in body:
             permitted("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
-            return answers.accepted_empty(accept.delete(desk(), caller(), group_id, **how))
+            return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **how))
         if "revert" in body:
             permitted("group:revert_to_group_snapshot", groups.get, group_id)
             if body["revert"]["safety"] is not None:
@@ -123,8 +127,8 @@ class GroupAction(MethodView):
         if action != "reset":
             _refuse_replication(action, group_id)
         permitted_or_closed("group:reset_status", groups.get, group_id)
-        reset(desk(), caller(), "consistencygroup", group_id, **body["reset"])
-        return answers.empty()
+        reset(runtime(), caller(), "consistencygroup", group_id, **body["reset"])
+        return responses.empty_response()
 
 
 def _refuse_replication(action: str, group_id: str) -> NoReturn:
@@ -138,6 +142,6 @@ def _with_volumes(found: Any) -> list[Any]:
     """Return groups together with the ids of their volumes, if those are asked for."""
     if not (reached(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
         return list(found)
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         members = groups.member_ids(session, [one.id for one in found])
     return [vars(one) | {"volumes": members[one.id]} for one in found]

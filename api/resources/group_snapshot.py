@@ -7,10 +7,10 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, permitted, permitted_or_closed
+from api import responses
+from api.auth.authorization import authorize, permitted, permitted_or_closed
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut
 from api.schemas import group_snapshot as schemas
 from cgflow.db.repositories import group as groups
@@ -34,17 +34,17 @@ class GroupSnapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of group snapshots, the newest first."""
         authorize("group:get_all_group_snapshots")
-        return answers.page("group_snapshots", group_snapshots.page, query)
+        return responses.page_response("group_snapshots", group_snapshots.page, query)
 
     @blueprint.takes(schemas.GroupSnapshotCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a group snapshot: every member of a group at one instant."""
         group = permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
         authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
-        accepted = accept.create(desk(), caller(), **body)
+        accepted = accept.create(runtime(), caller(), **body)
         shown = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
-        return answers.accepted(accepted, {"group_snapshot": shown})
+        return responses.accepted_response(accepted, {"group_snapshot": shown})
 
 
 @blueprint.route("/group_snapshots/detail")
@@ -57,7 +57,7 @@ class GroupSnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List group snapshots in full, the newest first."""
         authorize("group:get_all_group_snapshots")
-        return answers.page("group_snapshots", group_snapshots.page, query)
+        return responses.page_response("group_snapshots", group_snapshots.page, query)
 
 
 @blueprint.route("/group_snapshots/<group_snapshot_id>")
@@ -75,7 +75,7 @@ class GroupSnapshot(MethodView):
     def delete(self, group_snapshot_id: str) -> Response:
         """Delete a group snapshot with all its members' copies."""
         permitted("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), group_snapshot_id))
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
 
 
 @blueprint.route("/group_snapshots/<group_snapshot_id>/action")
@@ -88,5 +88,5 @@ class GroupSnapshotAction(MethodView):
     def post(self, body: dict[str, Any], group_snapshot_id: str) -> Response:
         """Reset the status of a group snapshot; for administrators."""
         permitted_or_closed("group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id)
-        reset(desk(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
-        return answers.empty()
+        reset(runtime(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
+        return responses.empty_response()

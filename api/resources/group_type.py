@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize
+from api import responses
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import group_type as schemas
 from api.schemas.volume_type import require_key
 from cgflow import records
@@ -34,14 +34,14 @@ class GroupTypes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List group types, the newest first; private ones only to an administrator."""
         authorize("group:group_types:get_all")
-        return answers.page("group_types", group_types.page, query)
+        return responses.page_response("group_types", group_types.page, query)
 
     @blueprint.takes(schemas.GroupTypeCreateIn)
     @blueprint.gives(202, schemas.GroupTypeEnvelope, 403, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Create a group type."""
         authorize("group:group_types:create")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"group_type": group_types.create(session, id=str(uuid.uuid4()), **body)}
 
 
@@ -54,10 +54,10 @@ class DefaultGroupType(MethodView):
     def get(self) -> dict[str, object]:
         """Show the default group type, if one is configured."""
         authorize("group:group_types:get")
-        name = desk().settings.default_group_type
+        name = runtime().settings.default_group_type
         if name is None:
             raise NotFound("Default group type can not be found.")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"group_type": group_types.find(session, name, private=caller().is_admin)}
 
 
@@ -77,16 +77,16 @@ class GroupType(MethodView):
     def put(self, body: dict[str, Any], group_type_id: str) -> dict[str, object]:
         """Rename a group type, describe it anew, or change who sees it."""
         authorize("group:group_types:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"group_type": group_types.update(session, group_type_id, **body)}
 
     @blueprint.gives(202, None, 403, 404)
     def delete(self, group_type_id: str) -> Response:
         """Delete a group type that no group has."""
         authorize("group:group_types:delete")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             group_types.delete(session, group_type_id)
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/group_types/<group_type_id>/group_specs")
@@ -105,7 +105,7 @@ class GroupSpecs(MethodView):
     def post(self, body: dict[str, str], group_type_id: str) -> dict[str, object]:
         """Set group specs; those not named stay. The answer repeats what was set."""
         authorize("group:group_types_specs:create")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             group_types.set_specs(session, group_type_id, body)
         return {"group_specs": body}
 
@@ -130,7 +130,7 @@ class GroupSpec(MethodView):
         """Set one group spec."""
         authorize("group:group_types_specs:update")
         require_key(body, key)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             group_types.set_specs(session, group_type_id, body)
         return body
 
@@ -138,12 +138,12 @@ class GroupSpec(MethodView):
     def delete(self, group_type_id: str, key: str) -> Response:
         """Remove one group spec."""
         authorize("group:group_types_specs:delete")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             group_types.unset_spec(session, group_type_id, key)
-        return answers.empty()
+        return responses.empty_response()
 
 
 def _visible(group_type_id: str) -> records.GroupType:
     """Return a type that the caller may see. Raises: NotFound."""
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         return group_types.get(session, group_type_id, private=caller().is_admin)

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers, log_levels
-from api.auth import authorize
+from api import log_levels, responses
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.schemas import log_level as schemas
 
@@ -30,7 +30,7 @@ class SetLog(MethodView):
         authorize(_RULE)
         if log_levels.parts(body["binary"], body["server"]):
             log_levels.write(body["prefix"] or "", body["level"])
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/os-services/get-log")

@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import manageable as schemas
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import InvalidInput, InvalidState, NotFound
-from flows.audit.look import strangers
+from flows.audit.run import orphans
 
 blueprint = Blueprint("manageable", "What backends hold and no record knows.")
 
@@ -81,7 +81,7 @@ class ManageableSnapshots(MethodView):
     def post(self, body: dict[str, Any]) -> NoReturn:
         """Take such a snapshot over, which is refused."""
         authorize("snapshot_extension:snapshot_manage")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             volumes.get(session, body["volume_id"], caller().scope)
         raise InvalidState(f"Invalid snapshot: it cannot be managed, for {WHY_NOT}.")
 
@@ -101,7 +101,7 @@ class ManageableSnapshotDetails(MethodView):
 def _volumes(query: dict[str, Any]) -> dict[str, object]:
     authorize("volume_extension:list_manageable")
     _require(query["host"])
-    found = strangers(desk(), query["host"], "volume.orphan")
+    found = orphans(runtime(), query["host"], "volume.orphan")
     shown = [_shown(one.subject, one.facts.get("size")) for one in found]
     return {schemas.VOLUMES: _part(shown, query)}
 
@@ -109,13 +109,13 @@ def _volumes(query: dict[str, Any]) -> dict[str, object]:
 def _snapshots(query: dict[str, Any]) -> dict[str, object]:
     authorize("snapshot_extension:list_manageable")
     _require(query["host"])
-    found = strangers(desk(), query["host"], "snapshot.orphan")
+    found = orphans(runtime(), query["host"], "snapshot.orphan")
     shown = [_shown(one.subject, None) | {"source_reference": None} for one in found]
     return {schemas.SNAPSHOTS: _part(shown, query)}
 
 
 def _require(host: str) -> None:
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         backends.get(session, host)
 
 

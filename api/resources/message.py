@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, authorize_on, permitted
+from api import responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import message as schemas
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.paging import ListQuery
@@ -26,7 +26,7 @@ class Messages(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List messages, the newest first."""
         authorize("message:get_all")
-        return answers.page("messages", messages.page, query)
+        return responses.page_response("messages", messages.page, query)
 
 
 @blueprint.since(3)
@@ -42,7 +42,7 @@ class Message(MethodView):
     @blueprint.gives(204, None, 404)
     def delete(self, message_id: str) -> Response:
         """Delete a message."""
-        authorize_on("message:delete", messages.get, message_id)
-        with desk().database.write() as session:
+        authorize_resource("message:delete", messages.get, message_id)
+        with runtime().database.write() as session:
             messages.delete(session, message_id, caller().scope)
         return Response(status=204)

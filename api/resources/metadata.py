@@ -8,9 +8,9 @@ from typing import ClassVar
 from flask import Response
 from flask.views import MethodView
 
-from api.auth import authorize_on
+from api.auth.authorization import authorize_resource
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import metadata as schemas
 from cgflow.db.repositories import metadata
 from cgflow.db.repositories.metadata import Bag
@@ -27,7 +27,7 @@ class _Of(MethodView):
     def permit(self, verb: str, address: Mapping[str, str]) -> str:
         """Return the id of the thing, if the caller may do that to its metadata. Raises: Forbidden."""
         thing_id = address[f"{self.noun}_id"]
-        authorize_on(f"volume:{verb}_{self.noun}_metadata", self.bag.rows.get, thing_id)
+        authorize_resource(f"volume:{verb}_{self.noun}_metadata", self.bag.rows.get, thing_id)
         return thing_id
 
 
@@ -38,7 +38,7 @@ class _Metadata(_Of):
     def get(self, **address: str) -> dict[str, object]:
         """Show the metadata."""
         thing_id = self.permit("get", address)
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"metadata": self.bag.read(session, thing_id, caller().scope)}
 
     @blueprint.takes(schemas.MetadataIn)
@@ -46,7 +46,7 @@ class _Metadata(_Of):
     def post(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Set some keys; the others stay. The answer shows all."""
         thing_id = self.permit("create", address)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"metadata": self.bag.merge(session, thing_id, caller().scope, body)}
 
     @blueprint.takes(schemas.MetadataIn)
@@ -54,7 +54,7 @@ class _Metadata(_Of):
     def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Set these keys, and no others."""
         thing_id = self.permit("update", address)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"metadata": self.bag.replace(session, thing_id, caller().scope, body)}
 
 
@@ -65,7 +65,7 @@ class _Key(_Of):
     def get(self, **address: str) -> dict[str, object]:
         """Show one key."""
         thing_id, key = self.permit("get", address), address["key"]
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"meta": {key: self.bag.one(session, thing_id, caller().scope, key)}}
 
     @blueprint.takes(schemas.MetaIn)
@@ -75,7 +75,7 @@ class _Key(_Of):
         thing_id = self.permit("update", address)
         key = address["key"]
         schemas.require_key(body, key)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             self.bag.merge(session, thing_id, caller().scope, body)
         return {"meta": body}
 
@@ -83,7 +83,7 @@ class _Key(_Of):
     def delete(self, **address: str) -> Response:
         """Remove one key."""
         thing_id = self.permit("delete", address)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             self.bag.remove(session, thing_id, caller().scope, address["key"])
         return Response(status=200, mimetype="application/json")
 

@@ -7,9 +7,9 @@ from typing import Any
 from flask import request
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import desk
+from api.request_scope import runtime
 from api.schemas import pool as schemas
 from api.versions import reached
 from cgflow import clock, records
@@ -30,7 +30,7 @@ class Pools(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the pools, with ``detail`` also what they report, by which they are filtered from 3.28 on."""
         authorize("scheduler_extension:scheduler_stats:get_pools")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             found = backends.all(session)
             if query["volume_type"] and reached(35):
                 found = _able(found, volume_types.find(session, query["volume_type"]))
@@ -50,11 +50,11 @@ class Zones(MethodView):
     def get(self) -> dict[str, object]:
         """List the availability zones; one is available if a backend in it is up."""
         authorize("volume_extension:availability_zone_list")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             found = backends.all(session)
         up = {backend.availability_zone for backend in found if backend.is_up}
         known = {backend.availability_zone for backend in found}
-        known.add(desk().settings.storage_availability_zone)
+        known.add(runtime().settings.storage_availability_zone)
         return {"zones": [{"name": zone, "state": {"available": zone in up}} for zone in sorted(known)]}
 
 

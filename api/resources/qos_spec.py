@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize
+from api import responses
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import desk, href
+from api.request_scope import href, runtime
 from api.schemas import qos_spec as schemas
 from cgflow import records
 from cgflow.db.repositories import qos_spec as qos_specs
@@ -31,14 +31,14 @@ class QosSpecs(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List QoS specs, the newest first."""
         authorize(f"{_RULE}:get_all")
-        return answers.page("qos_specs", qos_specs.page, query)
+        return responses.page_response("qos_specs", qos_specs.page, query)
 
     @blueprint.takes(schemas.QosSpecCreateIn)
     @blueprint.gives(200, schemas.QosSpecEnvelope, 403, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Create QoS specs."""
         authorize(f"{_RULE}:create")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return _shown(qos_specs.create(session, id=str(uuid.uuid4()), **body))
 
 
@@ -50,7 +50,7 @@ class QosSpec(MethodView):
     def get(self, specs_id: str) -> dict[str, object]:
         """Show QoS specs."""
         authorize(f"{_RULE}:get")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return _shown(qos_specs.get(session, specs_id))
 
     @blueprint.takes(schemas.QosSpecUpdateIn)
@@ -58,7 +58,7 @@ class QosSpec(MethodView):
     def put(self, body: dict[str, Any], specs_id: str) -> dict[str, object]:
         """Set keys; those not named stay. The answer repeats what was set."""
         authorize(f"{_RULE}:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             qos_specs.set_keys(session, specs_id, **body)
         consumer = {} if body["consumer"] is None else {"consumer": body["consumer"]}
         return {"qos_specs": {**consumer, **body["specs"]}}
@@ -68,9 +68,9 @@ class QosSpec(MethodView):
     def delete(self, query: dict[str, Any], specs_id: str) -> Response:
         """Delete QoS specs that no type carries, or any if forced."""
         authorize(f"{_RULE}:delete")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             qos_specs.delete(session, specs_id, **query)
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/qos-specs/<specs_id>/delete_keys")
@@ -82,9 +82,9 @@ class QosKeys(MethodView):
     def put(self, body: dict[str, Any], specs_id: str) -> Response:
         """Remove keys."""
         authorize(f"{_RULE}:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             qos_specs.unset_keys(session, specs_id, body["keys"])
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/qos-specs/<specs_id>/associations")
@@ -95,7 +95,7 @@ class QosAssociations(MethodView):
     def get(self, specs_id: str) -> dict[str, object]:
         """List the volume types that carry the specs."""
         authorize(f"{_RULE}:get")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"qos_associations": qos_specs.carriers(session, specs_id)}
 
 
@@ -108,9 +108,9 @@ class QosAssociate(MethodView):
     def get(self, query: dict[str, str], specs_id: str) -> Response:
         """Let a volume type carry the specs."""
         authorize(f"{_RULE}:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             qos_specs.associate(session, specs_id, **query)
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/qos-specs/<specs_id>/disassociate")
@@ -122,9 +122,9 @@ class QosDisassociate(MethodView):
     def get(self, query: dict[str, str], specs_id: str) -> Response:
         """Let a volume type carry the specs no more."""
         authorize(f"{_RULE}:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             qos_specs.disassociate(session, specs_id, **query)
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/qos-specs/<specs_id>/disassociate_all")
@@ -135,9 +135,9 @@ class QosDisassociateAll(MethodView):
     def get(self, specs_id: str) -> Response:
         """Let no volume type carry the specs any more."""
         authorize(f"{_RULE}:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             qos_specs.disassociate_all(session, specs_id)
-        return answers.empty()
+        return responses.empty_response()
 
 
 def _shown(found: records.QosSpec) -> dict[str, object]:

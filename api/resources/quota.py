@@ -6,10 +6,10 @@ from flask import Response
 from flask.views import MethodView
 
 from api import quota_view
-from api.auth import authorize
+from api.auth.authorization import authorize
+from api.auth.identity import checked_id
 from api.blueprint import Blueprint
-from api.current import caller, desk
-from api.identity import checked_id
+from api.request_scope import caller, runtime
 from api.schemas import quota as schemas
 from api.versions import reached
 from cgflow.db.models.quota import DEFAULT_CLASS
@@ -31,7 +31,7 @@ class QuotaSet(MethodView):
     def get(self, with_usage: bool, target_id: str) -> dict[str, object]:
         """Show the limits of a project, with ``usage`` also what counts against them."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             lines = limits.lines(session, target_id, user_project_id=_user_project_id())
         found = quota_view.limits({line.resource: line.limit for line in lines})
         return {"quota_set": {**(quota_view.usages(lines) if with_usage else found), "id": target_id}}
@@ -42,7 +42,7 @@ class QuotaSet(MethodView):
         """Set limits of a project; those not named stay, and -1 is no limit."""
         project_id = checked_id(target_id, "project_id")
         authorize("volume_extension:quotas:update", {"project_id": project_id})
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             limits.set_limits(session, project_id, quota_view.resources(asked))
             lines = limits.lines(session, project_id)
         return {"quota_set": quota_view.limits({line.resource: line.limit for line in lines})}
@@ -52,7 +52,7 @@ class QuotaSet(MethodView):
         """Take a project's own limits away, so that the defaults hold again."""
         project_id = checked_id(target_id, "project_id")
         authorize("volume_extension:quotas:delete", {"project_id": project_id})
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             limits.reset_limits(session, project_id)
         return Response(status=200, mimetype="application/json")
 
@@ -65,7 +65,7 @@ class QuotaDefaults(MethodView):
     def get(self, target_id: str) -> dict[str, object]:
         """Show the default limits."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             found = limits.defaults(session, user_project_id=_user_project_id())
         return {"quota_set": {**quota_view.limits(found), "id": target_id}}
 
@@ -78,7 +78,7 @@ class QuotaClassSet(MethodView):
     def get(self, class_name: str) -> dict[str, object]:
         """Show the limits of a class. All but ``default`` have none of their own, so that its limits hold."""
         authorize(f"{_CLASSES}:get")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             return {"quota_class_set": {**quota_view.limits(limits.defaults(session)), "id": class_name}}
 
     @blueprint.takes(schemas.QuotaClassSetIn)
@@ -88,7 +88,7 @@ class QuotaClassSet(MethodView):
         authorize(f"{_CLASSES}:update")
         if class_name != DEFAULT_CLASS:
             raise NotFound(f"Quota class {class_name} could not be found: only {DEFAULT_CLASS} can be set.")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             limits.set_defaults(session, quota_view.resources(asked))
             return {"quota_class_set": quota_view.limits(limits.defaults(session))}
 
@@ -104,7 +104,7 @@ class Limits(MethodView):
         asked = query.get("project_id") if reached(39) else None
         project_id = checked_id(asked, "project_id") if asked else caller().project_id
         authorize("limits_extension:used_limits", {"project_id": project_id})
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             lines = limits.lines(session, project_id)
         return {"limits": {"rate": [], "absolute": quota_view.absolute(lines)}}
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from api import health, versions
-from flows.acceptance import Desk
+from flows.runtime import Runtime
 
 # What Cinder serves and cgflow does not: a client has to be told so, and not to take it for a project.
 _NOT_OFFERED = frozenset(
@@ -17,13 +17,13 @@ _NOT_OFFERED = frozenset(
 )  # fmt: skip
 
 
-def register(app: Flask, desk: Desk) -> None:
+def register(app: Flask, runtime: Runtime) -> None:
     """Serve the version document wherever clients look for it, and the health of the service."""
     app.add_url_rule("/", "versions", _choices)
     app.add_url_rule("/v3", "versions_v3", lambda: redirect(f"{request.host_url}v3/"), strict_slashes=True)
     app.add_url_rule("/v3/", "versions_v3_final", _versions)
     app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
-    health.register(app, desk)
+    health.register(app, runtime)
 
 
 def _choices() -> ResponseReturnValue:

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask.views import MethodView
 
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import desk
+from api.request_scope import runtime
 from api.schemas import service as schemas
 from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
@@ -63,7 +63,7 @@ class ServiceAction(MethodView):
                 f"Only {services.VOLUME} can be enabled and disabled: nothing is placed on {binary}.",
                 "binary",
             )
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             backends.disable(session, host, clock.now() if is_disabled else None, reason)
         told = {} if reason is None else {"disabled_reason": reason}
         return {**body, **told, "status": "disabled" if is_disabled else "enabled", "disabled": is_disabled}
@@ -91,7 +91,7 @@ class Host(MethodView):
         """Show how much a backend holds, all together and of each project."""
         authorize(_HOSTS)
         name = host.partition("#")[0]
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             backends.get(session, name)
             loads = backends.loads(session, name)
         return {"host": [{"resource": {"host": name, **_in_words(load)}} for load in loads]}
@@ -105,7 +105,7 @@ class Capabilities(MethodView):
     def get(self, host: str) -> dict[str, object]:
         """Show what a backend says of itself."""
         authorize(_CAPABILITIES)
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             backend = backends.get(session, host.partition("#")[0])
         known = facts_of(backend)
         plain = ("vendor_name", "volume_backend_name", "driver_version", "storage_protocol")
@@ -122,8 +122,8 @@ class Capabilities(MethodView):
 
 
 def _parts() -> list[records.ServiceState]:
-    with desk().database.read() as session:
-        return services.all(session, down_s=desk().settings.service_down_s)
+    with runtime().database.read() as session:
+        return services.all(session, down_s=runtime().settings.service_down_s)
 
 
 def _in_words(load: records.Load) -> dict[str, str]:

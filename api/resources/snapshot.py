@@ -7,13 +7,13 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers, connections
-from api.auth import authorize, authorize_on, permitted
+from api import connections, responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import snapshot as schemas
 from api.schemas.action import ConnectionInfoOut, SnapshotActionIn
-from api.schemas.listing import SnapshotListIn
+from api.schemas.list_query import SnapshotListIn
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
@@ -40,17 +40,17 @@ class Snapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List snapshots, the newest first."""
         authorize("volume:get_all_snapshots")
-        return answers.page("snapshots", snapshots.page, query, snapshots.ROWS.count)
+        return responses.page_response("snapshots", snapshots.page, query, snapshots.REPOSITORY.count)
 
     @blueprint.takes(schemas.SnapshotCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a snapshot of one volume."""
-        authorize_on("volume:create_snapshot", volumes.get, body["volume_id"])
-        accepted = accept.create(desk(), caller(), **body)
-        with desk().database.read() as session:
+        authorize_resource("volume:create_snapshot", volumes.get, body["volume_id"])
+        accepted = accept.create(runtime(), caller(), **body)
+        with runtime().database.read() as session:
             snapshot = snapshots.get(session, accepted.resource_id, None)
-        return answers.accepted(accepted, {"snapshot": snapshot})
+        return responses.accepted_response(accepted, {"snapshot": snapshot})
 
 
 @blueprint.route("/snapshots/detail")
@@ -62,7 +62,7 @@ class SnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List snapshots in full, the newest first."""
         authorize("volume:get_all_snapshots")
-        return answers.page("snapshots", snapshots.page, query, snapshots.ROWS.count)
+        return responses.page_response("snapshots", snapshots.page, query, snapshots.REPOSITORY.count)
 
 
 @blueprint.route("/snapshots/<snapshot_id>")
@@ -78,18 +78,18 @@ class Snapshot(MethodView):
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)
     def put(self, body: dict[str, Any], snapshot_id: str) -> dict[str, object]:
         """Rename a snapshot, or describe it anew."""
-        authorize_on("volume:update_snapshot", snapshots.get, snapshot_id)
-        with desk().database.write() as session:
+        authorize_resource("volume:update_snapshot", snapshots.get, snapshot_id)
+        with runtime().database.write() as session:
             snapshots.lock(session, snapshot_id, caller().scope)
-            snapshots.ROWS.annotate(session, snapshot_id, **body)
-        with desk().database.read() as session:
+            snapshots.REPOSITORY.update_any(session, snapshot_id, **body)
+        with runtime().database.read() as session:
             return {"snapshot": snapshots.get(session, snapshot_id, caller().scope)}
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, snapshot_id: str) -> Response:
         """Delete a snapshot. One of a cgsnapshot goes only together with the whole."""
-        authorize_on("volume:delete_snapshot", snapshots.get, snapshot_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id))
+        authorize_resource("volume:delete_snapshot", snapshots.get, snapshot_id)
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), snapshot_id))
 
 
 @blueprint.route("/snapshots/<snapshot_id>/action")
@@ -103,16 +103,18 @@ class SnapshotAction(MethodView):
         """Make a snapshot readable and learn its address (200), or withdraw it again (202)."""
         ((action, details),) = body.items()
         for rule in connections.rules(_ACTIONS[action], action, details):
-            authorize_on(rule, snapshots.get, snapshot_id)
+            authorize_resource(rule, snapshots.get, snapshot_id)
         if action == "connect":
             return {"connection_info": connections.connect_snapshot(snapshot_id, details)}
         if "force_delete" in body:
-            return answers.accepted_empty(accept.delete(desk(), caller(), snapshot_id, force=True))
+            return responses.accepted_without_body(
+                accept.delete(runtime(), caller(), snapshot_id, force=True)
+            )
         if "update_status" in body:
-            reset.update_snapshot(desk(), caller(), snapshot_id, **body["update_status"])
-            return answers.empty()
+            reset.update_snapshot(runtime(), caller(), snapshot_id, **body["update_status"])
+            return responses.empty_response()
         if "reset" in body:
-            reset.snapshot(desk(), caller(), snapshot_id, **body["reset"])
-            return answers.empty()
+            reset.snapshot(runtime(), caller(), snapshot_id, **body["reset"])
+            return responses.empty_response()
         connections.disconnect_snapshot(snapshot_id)
-        return answers.empty()
+        return responses.empty_response()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask.views import MethodView
 
 from api import versions
-from api.auth import authorize
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import summary as schemas
 from cgflow.db.repositories import volume as volumes
 
@@ -26,7 +26,7 @@ class VolumeSummary(MethodView):
     def get(self, _query: dict[str, str]) -> dict[str, object]:
         """Count the volumes of the caller's project, or of all for an administrator who asks for them."""
         authorize("volume:get_all")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             count, size = volumes.summary(session, caller().scope)
             summary: dict[str, object] = {"total_count": count, "total_size": size}
             if versions.reached(_METADATA_SINCE):

@@ -8,17 +8,17 @@ from typing import Any
 from flask import request
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, authorize_on, permitted
+from api import responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import transfer as schemas
 from api.versions import reached
 from cgflow import records
 from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from flows.transfer import change
+from flows.transfer import offers
 
 blueprint = Blueprint("transfers", "Offers to hand a volume over to another project.")
 
@@ -38,8 +38,8 @@ class Transfers(MethodView):
     @blueprint.gives(202, schemas.CreatedEnvelope, 404, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Offer a volume. The key that takes the offer up is shown this once."""
-        authorize_on("volume:create_transfer", volumes.get, body["volume_id"])
-        transfer_id, key = change.create(desk(), caller(), **body)
+        authorize_resource("volume:create_transfer", volumes.get, body["volume_id"])
+        transfer_id, key = offers.create(runtime(), caller(), **body)
         return {"transfer": SimpleNamespace(**vars(_standing(transfer_id)), auth_key=key)}
 
 
@@ -67,9 +67,9 @@ class Transfer(MethodView):
     @blueprint.gives(202, None, 404, 409)
     def delete(self, transfer_id: str) -> Any:
         """Take an offer back."""
-        authorize_on("volume:delete_transfer", transfers.get, transfer_id)
-        change.delete(desk(), caller(), transfer_id)
-        return answers.empty()
+        authorize_resource("volume:delete_transfer", transfers.get, transfer_id)
+        offers.delete(runtime(), caller(), transfer_id)
+        return responses.empty_response()
 
 
 @blueprint.route("/os-volume-transfer/<offer_id>/accept")
@@ -82,7 +82,7 @@ class TransferAcceptance(MethodView):
         """Take an offer up: the volume, its snapshots and its quota are the caller's project's then."""
         # It is another project's: who may take it up is whoever has the key.
         authorize("volume:accept_transfer")
-        return {"transfer": change.accept(desk(), caller(), offer_id, **body)}
+        return {"transfer": offers.accept(runtime(), caller(), offer_id, **body)}
 
 
 @blueprint.route("/volume-transfers")
@@ -108,9 +108,9 @@ class NewTransferAcceptance(TransferAcceptance):
 def _page(query: ListQuery) -> dict[str, object]:
     """Answer with one page, to which Cinder shows the next from 3.59 on under the later address alone."""
     is_later = request.path.rpartition("/volume-transfers")[1] != ""
-    return answers.page("transfers", transfers.page, query, has_links=is_later and reached(59))
+    return responses.page_response("transfers", transfers.page, query, has_links=is_later and reached(59))
 
 
 def _standing(transfer_id: str) -> records.Transfer:
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         return transfers.get(session, transfer_id, None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize
+from api import responses
+from api.auth.authorization import authorize
+from api.auth.identity import checked_id
 from api.blueprint import Blueprint
-from api.current import desk
-from api.identity import checked_id
+from api.request_scope import runtime
 from api.schemas import type_access as schemas
 from cgflow.db.repositories import type_access
 
@@ -26,7 +26,7 @@ class TypeAccess(MethodView):
     def get(self, type_id: str) -> dict[str, object]:
         """List the projects that may use a private volume type."""
         authorize(f"{_RULE}:get_all_for_type")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             allowed = type_access.projects(session, type_id)
         return {"volume_type_access": [{"volume_type_id": type_id, "project_id": one} for one in allowed]}
 
@@ -42,9 +42,9 @@ class TypeAction(MethodView):
         ((action, details),) = body.items()
         change, rule = _CHANGES[action]
         authorize(f"{_RULE}:{rule}")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             change(session, type_id, checked_id(details["project"], "project"))
-        return answers.empty()
+        return responses.empty_response()
 
 
 _CHANGES = {

@@ -12,10 +12,10 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import answers
-from api.auth import authorize, permitted
+from api import responses
+from api.auth.authorization import authorize, permitted
 from api.blueprint import Blueprint
-from api.current import desk
+from api.request_scope import runtime
 from api.schemas import type_encryption as schemas
 from cgflow.db.repositories import type_encryption as encryptions
 from cgflow.db.repositories import volume as volumes
@@ -34,7 +34,7 @@ class TypeEncryption(MethodView):
     def get(self, type_id: str) -> dict[str, object]:
         """Show how volumes of a type are to be encrypted; an empty object, if they are not."""
         authorize(f"{_RULE}:get")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             found = encryptions.find(session, type_id)
         return {} if found is None else {**asdict(found), "deleted": False, "deleted_at": None}
 
@@ -43,7 +43,7 @@ class TypeEncryption(MethodView):
     def post(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
         """Have volumes of a type encrypted. None can be made of it then, because no backend can encrypt."""
         authorize(f"{_RULE}:create")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             made = encryptions.create(session, type_id, **body)
         return {"encryption": {**body, "volume_type_id": type_id, "encryption_id": made.encryption_id}}
 
@@ -57,7 +57,7 @@ class TypeEncryptionKey(MethodView):
         """Show one key of the encryption of a type; which one, stands where an id does to change it."""
         key = encryption_id
         authorize(f"{_RULE}:get")
-        with desk().database.read() as session:
+        with runtime().database.read() as session:
             found = encryptions.find(session, type_id)
         if found is None or key not in schemas.TypeEncryptionKeyOut().fields:
             raise NotFound(f"Volume type encryption for type {type_id} does not exist.")
@@ -69,7 +69,7 @@ class TypeEncryptionKey(MethodView):
         """Change the encryption of a type that no volume has."""
         del encryption_id  # a type has one encryption at most, and clients send anything here
         authorize(f"{_RULE}:update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             encryptions.update(session, type_id, **body)
         return {"encryption": body}
 
@@ -78,9 +78,9 @@ class TypeEncryptionKey(MethodView):
         """Have volumes of a type encrypted no more."""
         del encryption_id
         authorize(f"{_RULE}:delete")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             encryptions.delete(session, type_id)
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/volumes/<volume_id>/encryption")

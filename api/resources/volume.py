@@ -8,29 +8,29 @@ from typing import Any, NoReturn
 from flask import Response
 from flask.views import MethodView
 
-from api import answers, attaching, connections, noting
-from api.auth import authorize, authorize_on, permitted
+from api import attaching, connections, noting, responses
+from api.auth.authorization import authorize, authorize_resource, permitted
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import volume as schemas
 from api.schemas.action import VolumeActionIn, VolumeActionOut
-from api.schemas.listing import VolumeListIn
+from api.schemas.list_query import VolumeListIn
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from flows.acceptance import Accepted
-from flows.volume import accept, change
+from flows.runtime import Accepted
+from flows.volume import accept, accept_change
 
 CHANGES: dict[str, Callable[..., Accepted]] = {
-    "extend": change.extend,
-    "retype": change.retype,
-    "revert": change.revert,
+    "extend": accept_change.extend,
+    "retype": accept_change.retype,
+    "revert": accept_change.revert,
 }
 
 REFUSALS: dict[str, Callable[..., NoReturn]] = {
-    "migrate": change.refuse_migration,
-    "upload": change.refuse_upload,
-    "reimage": change.refuse_image,
-    "extend_completion": change.refuse_extend_completion,
+    "migrate": accept_change.refuse_migration,
+    "upload": accept_change.refuse_upload,
+    "reimage": accept_change.refuse_image,
+    "extend_completion": accept_change.refuse_extend_completion,
 }
 
 ACTIONS = {**attaching.ACTIONS, **noting.ACTIONS}
@@ -62,17 +62,17 @@ class Volumes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of volumes, the newest first."""
         authorize("volume:get_all")
-        return answers.page("volumes", volumes.page, query, volumes.ROWS.count)
+        return responses.page_response("volumes", volumes.page, query, volumes.REPOSITORY.count)
 
     @blueprint.takes(schemas.VolumeCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
-    def post(self, body: dict[str, Any]) -> answers.Answer:
+    def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a volume, in a consistency group if one is named."""
         authorize("volume:create")
-        accepted = accept.create(desk(), caller(), **body)
-        with desk().database.read() as session:
+        accepted = accept.create(runtime(), caller(), **body)
+        with runtime().database.read() as session:
             volume = volumes.get(session, accepted.resource_id, None)
-        return answers.accepted(accepted, {"volume": volume})
+        return responses.accepted_response(accepted, {"volume": volume})
 
 
 @blueprint.route("/volumes/detail")
@@ -84,7 +84,7 @@ class VolumeDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List volumes in full, the newest first."""
         authorize("volume:get_all")
-        return answers.page("volumes", volumes.page, query, volumes.ROWS.count)
+        return responses.page_response("volumes", volumes.page, query, volumes.REPOSITORY.count)
 
 
 @blueprint.route("/volumes/<volume_id>")
@@ -100,23 +100,23 @@ class Volume(MethodView):
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)
     def put(self, body: dict[str, Any], volume_id: str) -> dict[str, object]:
         """Rename a volume, describe it anew, or replace its metadata."""
-        authorize_on("volume:update", volumes.get, volume_id)
+        authorize_resource("volume:update", volumes.get, volume_id)
         if "metadata" in body:
             body["volume_metadata"] = body.pop("metadata")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             volumes.lock(session, volume_id, caller().scope)
-            volumes.ROWS.annotate(session, volume_id, **body)
-        with desk().database.read() as session:
+            volumes.REPOSITORY.update_any(session, volume_id, **body)
+        with runtime().database.read() as session:
             return {"volume": volumes.get(session, volume_id, caller().scope)}
 
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
     @blueprint.accepts(None, 404, 409)
     def delete(self, query: dict[str, Any], volume_id: str) -> Response:
         """Delete a volume that is in no consistency group, with its snapshots if ``cascade`` says so."""
-        authorize_on("volume:delete", volumes.get, volume_id)
+        authorize_resource("volume:delete", volumes.get, volume_id)
         if query["force"]:
-            authorize_on("volume:force_delete", volumes.get, volume_id)
-        return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, **query))
+            authorize_resource("volume:force_delete", volumes.get, volume_id)
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), volume_id, **query))
 
 
 @blueprint.route("/volumes/<volume_id>/action")
@@ -130,16 +130,16 @@ class VolumeAction(MethodView):
         """Change a volume (202), learn something of it (200), or tell who uses it (202)."""
         ((action, details),) = body.items()
         for rule in connections.rules(_RULES[action], action, details):
-            authorize_on(rule, volumes.get, volume_id)
+            authorize_resource(rule, volumes.get, volume_id)
         if action in ACTIONS:
             return ACTIONS[action](volume_id, details)
         if action in CHANGES:
-            return answers.accepted_empty(CHANGES[action](desk(), caller(), volume_id, **details))
+            return responses.accepted_without_body(CHANGES[action](runtime(), caller(), volume_id, **details))
         if action == "force_delete":
-            return answers.accepted_empty(accept.delete(desk(), caller(), volume_id, force=True))
+            return responses.accepted_without_body(accept.delete(runtime(), caller(), volume_id, force=True))
         if action == "connect":
             return {"connection_info": connections.connect_volume(volume_id, details)}
         if action in REFUSALS:
-            REFUSALS[action](desk(), caller(), volume_id)
+            REFUSALS[action](runtime(), caller(), volume_id)
         connections.disconnect_volume(volume_id, details)
-        return answers.empty()
+        return responses.empty_response()

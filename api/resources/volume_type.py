@@ -9,10 +9,10 @@ from flask import Response
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
-from api import answers
-from api.auth import authorize
+from api import responses
+from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.current import caller, desk
+from api.request_scope import caller, runtime
 from api.schemas import volume_type as schemas
 from cgflow import records
 from cgflow.db.repositories import default_type as default_types
@@ -34,14 +34,14 @@ class VolumeTypes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List volume types, the newest first; of private ones those that the caller's project may use."""
         authorize("volume_extension:type_get_all")
-        return answers.page("volume_types", _page, query)
+        return responses.page_response("volume_types", _page, query)
 
     @blueprint.takes(schemas.VolumeTypeCreateIn)
     @blueprint.gives(200, schemas.VolumeTypeCreatedEnvelope, 403, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
         """Create a volume type."""
         authorize("volume_extension:type_create")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"volume_type": volume_types.create(session, id=str(uuid.uuid4()), **body)}
 
 
@@ -53,8 +53,8 @@ class DefaultVolumeType(MethodView):
     def get(self) -> dict[str, object]:
         """Show the default volume type."""
         authorize("volume_extension:type_get")
-        configured = desk().settings.default_volume_type
-        with desk().database.read() as session:
+        configured = runtime().settings.default_volume_type
+        with runtime().database.read() as session:
             wanted = default_types.taken(session, caller().project_id, configured)
             if wanted is None:
                 raise NotFound("Default volume type can not be found.")
@@ -77,16 +77,16 @@ class VolumeType(MethodView):
     def put(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
         """Rename a volume type, describe it anew, or change who sees it."""
         authorize("volume_extension:type_update")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             return {"volume_type": volume_types.update(session, type_id, **body)}
 
     @blueprint.gives(202, None, 403, 404)
     def delete(self, type_id: str) -> Response:
         """Delete a volume type that nothing uses."""
         authorize("volume_extension:type_delete")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             volume_types.delete(session, type_id)
-        return answers.empty()
+        return responses.empty_response()
 
 
 @blueprint.route("/types/<type_id>/extra_specs")
@@ -104,7 +104,7 @@ class ExtraSpecs(MethodView):
     def post(self, body: dict[str, str], type_id: str) -> dict[str, object]:
         """Set extra specs; those not named stay. The answer repeats what was set."""
         authorize(f"{_SPECS}:create")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             volume_types.set_extra_specs(session, type_id, body)
         return {"extra_specs": body}
 
@@ -128,7 +128,7 @@ class ExtraSpec(MethodView):
         """Set one extra spec."""
         authorize(f"{_SPECS}:update")
         schemas.require_key(body, key)
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             volume_types.set_extra_specs(session, type_id, body)
         return body
 
@@ -136,9 +136,9 @@ class ExtraSpec(MethodView):
     def delete(self, type_id: str, key: str) -> Response:
         """Remove one extra spec."""
         authorize(f"{_SPECS}:delete")
-        with desk().database.write() as session:
+        with runtime().database.write() as session:
             volume_types.unset_extra_spec(session, type_id, key)
-        return answers.empty()
+        return responses.empty_response()
 
 
 def _page(session: Session, query: ListQuery, scope: str | None) -> list[records.VolumeType]:
@@ -149,7 +149,7 @@ def _page(session: Session, query: ListQuery, scope: str | None) -> list[records
 
 def _visible(type_id: str) -> records.VolumeType:
     """Return a type that the caller may see. Raises: NotFound."""
-    with desk().database.read() as session:
+    with runtime().database.read() as session:
         found = volume_types.get(session, type_id)
         if not (caller().is_admin or volume_types.is_usable(session, type_id, caller().project_id)):
             raise NotFound(f"Volume type {type_id} could not be found.")

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, missing
 from marshmallow.validate import OneOf
 
-from api import auth
+from api.auth import authorization
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import KeptObject, Read, Text, Uuid, constant
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 from cgflow import clock, records
 from cgflow.policies import attachment as policies
 
@@ -134,7 +134,7 @@ def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
 
 def _told(attachment: records.Attachment) -> dict[str, object] | None:
     # Asked of each: a list may be of all projects, and the address is for those of its own.
-    if not auth.permits(policies.CONNECTION, attachment):
+    if not authorization.permits(policies.CONNECTION, attachment):
         return None
     connection: dict[str, Any] | None = attachment.connection_info
     return {} if connection is None else {"driver_volume_type": connection["protocol"], **connection["data"]}

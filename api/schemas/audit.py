@@ -8,9 +8,9 @@ from marshmallow import Schema, fields
 
 from api.disclosure import disclosed
 from api.schemas.fields import Flag, Moment, Names, Text
-from cgflow.audit.auditing import Report
+from cgflow.audit.auditor import Report
 from cgflow.audit.finding import Finding
-from cgflow.audit.kinds import KINDS
+from cgflow.audit.finding_kinds import KINDS
 from flows.audit.repair import ACCEPTED, DONE, LATER, PLANNED, REFUSED, Repair
 
 _CODE = {"enum": sorted(KINDS), "description": "The kind of drift; stable."}
@@ -46,7 +46,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "resource_id": finding.subject,
         "name": finding.name,
         "backend": finding.host,
-        "message": disclosed(finding.told),
+        "message": disclosed(finding.message),
         "meaning": kind.means,
         "repair": kind.repair,
         "repairable": kind.is_repairable,

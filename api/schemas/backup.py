@@ -11,7 +11,7 @@ from api.schemas.action import ActionIn, SnapshotResetIn
 from api.schemas.attachment import Nothing
 from api.schemas.envelope import Envelope, counted, wrapped
 from api.schemas.fields import Flag, Pairs, Text
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 from api.schemas.resource import NamedIn, NamedPatch, RefOut
 from api.versions import reached
 from cgflow.db.repositories.paging import ListQuery, check_order

@@ -5,11 +5,12 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Range
 
-from api import auth, current
+from api import request_scope
+from api.auth import authorization
 from api.disclosure import Disclosed, OfMachines, disclosed
 from api.schemas.envelope import listed
+from api.schemas.fast_dump import FastDump
 from api.schemas.fields import MAX_INT, Moment
-from api.schemas.shown import Shown
 from cgflow.policies.volume import HOST
 from cgflow.records import Flow, FlowEvent
 
@@ -29,14 +30,14 @@ class EventListIn(Schema):
 
 
 def _result(event: FlowEvent) -> object:
-    return (event.detail or {}).get("result") if auth.shows(HOST) else None
+    return (event.detail or {}).get("result") if authorization.shows(HOST) else None
 
 
 def _failure(event: FlowEvent) -> object:
     return disclosed((event.detail or {}).get("failure"))
 
 
-class EventOut(Shown):
+class EventOut(FastDump):
     """One transition of a flow (``task`` is null) or of one of its tasks."""
 
     seq = fields.Integer()
@@ -57,7 +58,7 @@ class EventsOut(Schema):
     events = fields.Nested(EventOut, many=True)
 
 
-class TaskOut(Shown):
+class TaskOut(FastDump):
     """The state of one task of a flow. ``outcome`` says in words what became of it and of its undo."""
 
     atom = fields.String(data_key="name")
@@ -86,12 +87,12 @@ def _duration_ms(flow: Flow) -> float | None:
 
 
 def _links(flow: Flow) -> list[dict[str, str]]:
-    href = current.href(f"/flows/{flow.id}")
+    href = request_scope.href(f"/flows/{flow.id}")
     parts = (("self", ""), ("events", "/events"), ("graph", "/graph"))
     return [{"rel": rel, "href": href + path} for rel, path in parts]
 
 
-class FlowOut(Shown):
+class FlowOut(FastDump):
     """A flow in a list."""
 
     id = fields.String()

@@ -13,7 +13,7 @@ from api.schemas.attachment import Nothing
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
 from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import Flag, Since, Text, Uuid, constant
-from api.schemas.listing import ConsistencyGroupListIn
+from api.schemas.list_query import ConsistencyGroupListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from api.versions import reached
 from cgflow.errors import InvalidInput

@@ -12,7 +12,7 @@ from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.evidence import demanded_level, evidence_field
 from api.schemas.fields import Since, Text, Uuid
 from api.schemas.group import GroupResetIn
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
-from api import auth
+from api.auth import authorization
 from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import LONE_SPEC_KEY, SPEC_KEY, Flag, Pairs, Text
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
@@ -105,7 +105,7 @@ class GroupTypeOut(Schema):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Leave the specs out for whom the policy does not show them to."""
-        is_shown = auth.shows(SPECS_SHOWN)
+        is_shown = authorization.shows(SPECS_SHOWN)
         return {name: value for name, value in data.items() if is_shown or name != "group_specs"}
 
 

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 from api.disclosure import Disclosed
 from api.schemas.envelope import listed, wrapped
 from api.schemas.fields import Extension, Moment, Text
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 from api.schemas.resource import links
 
 

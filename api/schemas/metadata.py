@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from api import body
+from api import json_body
 from api.schemas.envelope import Envelope
 from api.schemas.fields import MAX_LONG_TEXT, MAX_TEXT, Pairs, Read
 from cgflow.errors import InvalidInput
@@ -61,14 +61,14 @@ class MetadataFilter(Read, fields.String):
 def _parse(value: str) -> object:
     """Return what JSON says, or else what the same text is in Python: clients send both."""
     try:
-        return body.parse(value.encode())
+        return json_body.parse(value.encode())
     except (InvalidInput, UnicodeEncodeError):
         pass
     try:
         # Python writes what is beyond 16 bits as one escape, JSON as two: both are the same text.
         text = value.encode("utf-16", "surrogatepass").decode("utf-16")
         literal = ast.literal_eval(text)
-        return body.parse(json.dumps(literal).encode())
+        return json_body.parse(json.dumps(literal).encode())
     except (InvalidInput, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise ValidationError("Must be an object of strings, such as {'key': 'value'}.") from None
 

@@ -10,7 +10,7 @@ from marshmallow.validate import Length, OneOf
 
 from api.schemas.envelope import Envelope, Link
 from api.schemas.fields import LONE_SPEC_KEY, Flag, Name, Pairs, Text
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 
 CONSUMERS = ("back-end", "front-end", "both")
 

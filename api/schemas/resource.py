@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, post_load, pre_load
 
-from api import current
+from api import request_scope
 from api.disclosure import Disclosed
 from api.schemas.envelope import Link, Taken
 from api.schemas.fields import Extension, Ignored, Moment, Name
@@ -90,8 +90,8 @@ def links(noun: str) -> fields.Field[Any]:
 
     def shown(record: Any) -> list[dict[str, str]]:
         path = f"/{noun}/{record.id}"
-        bookmark = current.href(path, has_version=False)
-        return [{"rel": "self", "href": current.href(path)}, {"rel": "bookmark", "href": bookmark}]
+        bookmark = request_scope.href(path, has_version=False)
+        return [{"rel": "self", "href": request_scope.href(path)}, {"rel": "bookmark", "href": bookmark}]
 
     return fields.Function(shown, metadata={"type": "array", "items": _LINK})
 

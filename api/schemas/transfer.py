@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 
 from api.schemas.envelope import Envelope, listed, wrapped
 from api.schemas.fields import Flag, Moment, Name, Since, Text, Uuid, constant
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 from api.schemas.resource import links
 
 

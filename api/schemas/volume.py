@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, pre_load
 
-from api import auth
+from api.auth import authorization
 from api.schemas.attachment import of_volume
 from api.schemas.envelope import Envelope, counted, wrapped
 from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, Uuid, constant
@@ -176,7 +176,7 @@ class VolumeOut(ResourceOut):
     )
     links = links("volumes")
     attachments = fields.Function(
-        lambda volume: of_volume(volume.attachments, hosts=auth.shows(policies.HOST)),
+        lambda volume: of_volume(volume.attachments, hosts=authorization.shows(policies.HOST)),
         metadata={"type": "array", "items": {"type": "object"}},
     )
     bootable = fields.Function(lambda volume: str(volume.bootable).lower(), metadata={"type": "string"})
@@ -200,7 +200,7 @@ class VolumeOut(ResourceOut):
         """Leave out what the policy shows to others alone, and an image that there is none of."""
         if not data.get("volume_image_metadata"):
             data.pop("volume_image_metadata", None)
-        return {name: value for name, value in data.items() if auth.shows(_RULES.get(name))}
+        return {name: value for name, value in data.items() if authorization.shows(_RULES.get(name))}
 
 
 class VolumeChangedOut(VolumeOut):

@@ -8,10 +8,11 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
-from api import auth, current
+from api import request_scope
+from api.auth import authorization
 from api.schemas.envelope import Envelope, Link, Taken, wrapped
 from api.schemas.fields import LONE_SPEC_KEY, MAX_TEXT, SPEC_KEY, Flag, Pairs, Text
-from api.schemas.listing import ListIn
+from api.schemas.list_query import ListIn
 from api.schemas.metadata import MetadataFilter
 from api.versions import reached
 from cgflow.booleans import parse_boolean
@@ -116,13 +117,13 @@ class VolumeTypeListIn(ListIn):
         """Return what the repository understands. A member sees public types alone."""
         wanted = _kind(data["is_public"])
         page: ListQuery = super().query(data, **kwargs)
-        is_public = wanted if current.caller().is_admin else True
+        is_public = wanted if request_scope.caller().is_admin else True
         if is_public is not None:
             page.filters["is_public"] = is_public
         if not data.get("extra_specs"):
             return page
         # Who is not shown extra specs does not learn of them by asking either.
-        if not auth.shows(SPECS_SHOWN):
+        if not authorization.shows(SPECS_SHOWN):
             return replace(page, finds_nothing=reached(self.checked_since))
         return replace(page, metadata=data["extra_specs"])
 
@@ -141,7 +142,7 @@ class VolumeTypeOut(Schema):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Show no extra specs to whom the policy does not show them."""
-        return data if auth.shows(SPECS_SHOWN) else data | {"extra_specs": {}}
+        return data if authorization.shows(SPECS_SHOWN) else data | {"extra_specs": {}}
 
 
 class VolumeTypeCreatedOut(VolumeTypeOut):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cgflow.audit.kinds import KINDS, Kind
-from cgflow.audit.rows import Row
+from cgflow.audit.database_snapshot import Row
+from cgflow.audit.finding_kinds import KINDS, FindingKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Finding:
 
     code: str
     subject: str
-    told: str
+    message: str
     noun: str
     name: str | None = None
     host: str | None = None
@@ -33,17 +33,23 @@ class Finding:
         return f"{self.code}:{self.subject}"
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FindingKind:
         """What kind of drift it is."""
         return KINDS[self.code]
 
     def __str__(self) -> str:
-        return f"{self.id}: {self.told}"
+        return f"{self.id}: {self.message}"
 
 
-def of_row(code: str, row: Row, told: str, *, noun: str | None = None, **facts: Any) -> Finding:
+def of_row(code: str, row: Row, message: str, *, noun: str | None = None, **facts: Any) -> Finding:
     """Return a finding about a record."""
     return Finding(
-        code=code, subject=row.id, told=told, noun=noun or row.noun, name=row.name, host=row.host, row=row,
+        code=code,
+        subject=row.id,
+        message=message,
+        noun=noun or row.noun,
+        name=row.name,
+        host=row.host,
+        row=row,
         facts=facts,
-    )  # fmt: skip
+    )

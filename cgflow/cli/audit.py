@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from cgflow.cli.ending import ExitCode
-from cgflow.cli.session import Session, with_session
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.exit_codes import ExitCode
 
 
 @click.command()
-@with_session
+@with_context
 @click.option("--backend", metavar="NAME", help="Only this one (host@backend) and what is on it.")
 @click.option(
     "--repair",
@@ -31,7 +31,7 @@ from cgflow.cli.session import Session, with_session
 @click.pass_context
 def audit(
     ctx: click.Context,
-    session: Session,
+    session: CliContext,
     backend: str | None,
     wanted: tuple[str, ...],
     into_project: str | None,
@@ -70,7 +70,7 @@ def audit(
 
 
 def _seen_through(
-    session: Session, found: dict[str, Any], backend: str | None
+    session: CliContext, found: dict[str, Any], backend: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """See all repairs to their ends, those that wait for others as well; return the flows and what is left.
 
@@ -94,7 +94,7 @@ def _seen_through(
     return flows, left
 
 
-def _ended(session: Session, flow_id: str) -> dict[str, Any]:
+def _ended(session: CliContext, flow_id: str) -> dict[str, Any]:
     """See a flow to its end. Raises: ServiceUnreachable."""
     following = session.client.flows.follow(flow_id)
     while True:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli import resetting
-from cgflow.cli.deletion import delete_each
-from cgflow.cli.session import Session, with_session
-from cgflow.cli.submission import Waiting, settle, waiting
+from cgflow.cli import reset_status
+from cgflow.cli.bulk_delete import delete_each
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.wait_option import Waiting, settle, waiting
 
 _COLUMNS = (
     "id",
@@ -26,7 +26,7 @@ def cgsnapshot() -> None:
 
 
 @cgsnapshot.command()
-@with_session
+@with_context
 @click.argument("name")
 @click.option("--group", metavar="GROUP", required=True, help="The consistency group to take it of.")
 @click.option("--description")
@@ -37,7 +37,7 @@ def cgsnapshot() -> None:
 )
 @waiting
 def create(
-    session: Session, name: str, group: str, description: str | None, level: str | None, waiting: Waiting
+    session: CliContext, name: str, group: str, description: str | None, level: str | None, waiting: Waiting
 ) -> None:
     """Take a cgsnapshot of a group."""
     cgsnapshots = session.client.cgsnapshots
@@ -46,11 +46,11 @@ def create(
 
 
 @cgsnapshot.command(name="list")
-@with_session
+@with_context
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
 @click.option("--group", metavar="GROUP", help="Only those of this consistency group.")
-def list_(session: Session, all_projects: bool, status: str | None, group: str | None) -> None:
+def list_(session: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the cgsnapshots, newest first."""
     cgsnapshots = session.client.cgsnapshots
     group_id = None if group is None else session.client.consistencygroups.find(group)["id"]
@@ -61,22 +61,22 @@ def list_(session: Session, all_projects: bool, status: str | None, group: str |
 
 
 @cgsnapshot.command()
-@with_session
+@with_context
 @click.argument("name", metavar="CGSNAPSHOT")
-def show(session: Session, name: str) -> None:
+def show(session: CliContext, name: str) -> None:
     """Show one cgsnapshot."""
     cgsnapshots = session.client.cgsnapshots
     session.out.record(cgsnapshots.key, cgsnapshots.find(name))
 
 
 @cgsnapshot.command()
-@with_session
+@with_context
 @click.argument("names", metavar="CGSNAPSHOT...", nargs=-1, required=True)
 @waiting
-def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
+def delete(session: CliContext, names: tuple[str, ...], waiting: Waiting) -> None:
     """Delete cgsnapshots with the snapshots in them."""
     cgsnapshots = session.client.cgsnapshots
     delete_each(session, cgsnapshots, names, cgsnapshots.delete, waiting)
 
 
-resetting.add_to(cgsnapshot, lambda client: client.cgsnapshots)
+reset_status.add_to(cgsnapshot, lambda client: client.cgsnapshots)

@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from cgflow.cli.session import Session
+from cgflow.cli.context import CliContext
 
 confirmation_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
-def confirm(session: Session, question: str, *, is_given: bool) -> None:
+def confirm(session: CliContext, question: str, *, is_given: bool) -> None:
     """Ask a person at a terminal. Raises: click.Abort, unless the answer is yes."""
     if not is_given and not session.out.as_json and sys.stdin.isatty():
         click.confirm(question, abort=True, err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cgflow.cli.session import Session, with_session
+from cgflow.cli.context import CliContext, with_context
 from cgflow.errors import ConfigError
 from cgflow.state_dir import StateDir
 
@@ -23,10 +23,10 @@ def db() -> None:
 
 
 @db.command()
-@with_session
+@with_context
 @click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
-def upgrade(session: Session, state_dir: Path | None, database_url: str | None) -> None:
+def upgrade(session: CliContext, state_dir: Path | None, database_url: str | None) -> None:
     """Bring the schema of a database up to this version of cgflow."""
     if state_dir is not None and database_url is None:
         before, after = _embedded(state_dir)
@@ -43,10 +43,10 @@ def upgrade(session: Session, state_dir: Path | None, database_url: str | None) 
 
 
 @db.command()
-@with_session
+@with_context
 @click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
-def stats(session: Session, state_dir: Path | None, database_url: str | None) -> None:
+def stats(session: CliContext, state_dir: Path | None, database_url: str | None) -> None:
     """Show how many rows of each kind a database has, and how many bytes they take."""
     if (state_dir is None) == (database_url is None):
         raise click.UsageError("Say which database: give either --state-dir or --database-url.")

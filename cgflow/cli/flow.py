@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from cgflow.cli import ending, flow_actions, flow_report, progress, values
-from cgflow.cli.session import Session, with_session
+from cgflow.cli import exit_codes, flow_actions, flow_report, formatting, progress
+from cgflow.cli.context import CliContext, with_context
 from cgflow.status import FlowState
 
 _COLUMNS = ("id", "operation", "state", "resource_type", "resource_id", "created_at", "took", "reason")
@@ -20,28 +20,28 @@ def flow() -> None:
 
 
 @flow.command(name="list")
-@with_session
+@with_context
 @click.option("--state", type=click.Choice([str(state) for state in FlowState]))
 @click.option("--operation", metavar="NOUN.VERB", help="Such as cgsnapshot.create.")
 @click.option("--resource", metavar="NAME", help="What was operated on, or its group; a name or an id.")
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--marker", metavar="ID", help="Go on behind this flow.")
-def list_(session: Session, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
+def list_(session: CliContext, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
     """List flows, newest first."""
     flows = session.client.flows
     resource_id = None if resource is None else session.client.resource_id(resource)
     found = flows.select(resource=resource_id, all_tenants=1 if all_projects else None, **filters)
     if not session.out.as_json:
-        found = [{**each, "took": values.duration(each.get("duration_ms"))} for each in found]
+        found = [{**each, "took": formatting.duration(each.get("duration_ms"))} for each in found]
     session.out.records(flows.plural, found, _COLUMNS)
 
 
 @flow.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option("--all", "unfold", is_flag=True, help="One line for every member, however many.")
-def show(session: Session, flow_id: str, unfold: bool) -> None:
+def show(session: CliContext, flow_id: str, unfold: bool) -> None:
     """Tell what a flow did: each step, what was undone of it, what is left."""
     flows = session.client.flows
     found = flows.find(flow_id)
@@ -52,26 +52,26 @@ def show(session: Session, flow_id: str, unfold: bool) -> None:
 
 
 @flow.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option(
     "--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events behind this one."
 )
-def events(session: Session, flow_id: str, after: int) -> None:
+def events(session: CliContext, flow_id: str, after: int) -> None:
     """List every transition of a flow and its steps."""
     found = session.client.flows.all_events(flow_id, after)
     if not session.out.as_json:
         found = [
-            {**each, "took": values.duration(each.get("duration_ms")), "told": values.event(each)}
+            {**each, "took": formatting.duration(each.get("duration_ms")), "told": formatting.event(each)}
             for each in found
         ]
     session.out.records("events", found, _EVENTS)
 
 
 @flow.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
-def graph(session: Session, flow_id: str) -> None:
+def graph(session: CliContext, flow_id: str) -> None:
     """Print a flow's graph as DOT text, for graphviz."""
     dot = session.client.flows.graph(flow_id)
     session.out.line(dot.rstrip("\n"))
@@ -80,10 +80,10 @@ def graph(session: Session, flow_id: str) -> None:
 
 
 @flow.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
-def follow(session: Session, flow_id: str, timeout: float | None) -> None:
+def follow(session: CliContext, flow_id: str, timeout: float | None) -> None:
     """Print what a flow does until it ends, and end as it does.
 
     With --json: one event on each line, and the flow on the last one.
@@ -91,7 +91,7 @@ def follow(session: Session, flow_id: str, timeout: float | None) -> None:
     flows = session.client.flows
     flows.find(flow_id)
     tell = progress.stream if session.out.as_json else progress.watch
-    ending.check(tell(session.out, flows, flow_id, timeout))
+    exit_codes.check(tell(session.out, flows, flow_id, timeout))
 
 
 flow.add_command(flow_actions.retry)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli.session import Session, with_session
+from cgflow.cli.context import CliContext, with_context
 
 _reason = click.option("--reason", required=True, metavar="WORDS", help="Why; kept in the flow's history.")
 
 
 @click.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
-def retry(session: Session, flow_id: str) -> None:
+def retry(session: CliContext, flow_id: str) -> None:
     """Try a failed rollback again, now."""
     session.client.flows.act(flow_id, "retry")
     session.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
 
 
 @click.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option(
     "--task", required=True, metavar="TASK", help="The step whose undo failed, as flow show names it."
 )
 @_reason
-def skip(session: Session, flow_id: str, task: str, reason: str) -> None:
+def skip(session: CliContext, flow_id: str, task: str, reason: str) -> None:
     """Declare one step of a failed rollback undone, because you have seen to it, and undo the rest."""
     session.client.flows.act(flow_id, "skip", task=task, reason=reason)
     session.out.note(
@@ -34,20 +34,20 @@ def skip(session: Session, flow_id: str, task: str, reason: str) -> None:
 
 
 @click.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
 @_reason
-def abandon(session: Session, flow_id: str, reason: str) -> None:
+def abandon(session: CliContext, flow_id: str, reason: str) -> None:
     """Give up a failed rollback, or what goes on failing after its commit: what it left is yours."""
     session.client.flows.act(flow_id, "abandon", reason=reason)
     session.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
 
 
 @click.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
 @_reason
-def cancel(session: Session, flow_id: str, reason: str) -> None:
+def cancel(session: CliContext, flow_id: str, reason: str) -> None:
     """Have a running flow undone, at its next step. It is refused once its change is committed."""
     session.client.flows.act(flow_id, "cancel", reason=reason)
     session.out.note(
@@ -57,9 +57,9 @@ def cancel(session: Session, flow_id: str, reason: str) -> None:
 
 
 @click.command()
-@with_session
+@with_context
 @click.argument("flow_id", metavar="FLOW")
-def resume(session: Session, flow_id: str) -> None:
+def resume(session: CliContext, flow_id: str) -> None:
     """Take up a flow that stands still without having ended."""
     session.client.flows.act(flow_id, "resume")
     session.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")

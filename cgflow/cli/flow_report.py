@@ -15,7 +15,7 @@ from typing import Any
 
 from cgflow import atom_states as folding
 from cgflow.atom_states import AtomState, Execution, Undo, action_text
-from cgflow.cli import values
+from cgflow.cli import formatting
 
 FOLD_ABOVE = 6
 """Up to so many members a step is shown for each."""
@@ -64,7 +64,7 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
 
 def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime | None:
     """Return the moment from which starts are counted: when the flow began, or was accepted."""
-    return values.moment(
+    return formatting.moment(
         flow.get("started_at") or flow.get("created_at") or (events[0]["at"] if events else None)
     )
 
@@ -85,7 +85,7 @@ def section(title: str, lines: Sequence[str]) -> list[str]:
 
 def leftover(left: dict[str, Any]) -> str:
     """Write one effect that may still be there."""
-    why = values.failure(left["failure"]) if left.get("failure") else "done, and not undone"
+    why = formatting.failure(left["failure"]) if left.get("failure") else "done, and not undone"
     return ": ".join(filter(None, (left.get("task"), why)))
 
 
@@ -99,7 +99,7 @@ def follow_lines(events: Iterable[dict[str, Any]], begun: datetime | None) -> li
 
 
 def _move(event: dict[str, Any]) -> folding.Transition | None:
-    at = values.moment(event["at"])
+    at = formatting.moment(event["at"])
     if event["task"] is None or at is None:
         return None
     detail = {key: event[key] for key in ("result", "failure") if event.get(key) is not None}
@@ -113,9 +113,9 @@ def _steps(tasks: Iterable[dict[str, Any]]) -> list[AtomState]:
         AtomState(
             atom=task["name"],
             state=task["state"],
-            updated_at=values.moment(task.get("updated_at")),
+            updated_at=formatting.moment(task.get("updated_at")),
             attempts=task.get("attempts") or 0,
-            started_at=values.moment(task.get("started_at")),
+            started_at=formatting.moment(task.get("started_at")),
             execution=Execution(task["execution"]),
             duration_ms=task.get("duration_ms"),
             result=task.get("result"),
@@ -162,8 +162,8 @@ def _rows(family: Sequence[AtomState], begun: datetime | None) -> Iterable[Row]:
         _mark(max(family, key=_gravity)),
         f"{_family(family[0])}[...] x {len(family)}",
         _tries(max(step.attempts for step in family)),
-        values.offset(min(starts, default=None), begun),
-        values.span([step.duration_ms for step in family if step.duration_ms is not None]),
+        formatting.offset(min(starts, default=None), begun),
+        formatting.span([step.duration_ms for step in family if step.duration_ms is not None]),
         "; ".join(f"{count} {outcome}" for outcome, count in counted.items()),
     )
     own = [step for step in family if step.execution is Execution.FAILED or step.undo in _UNDO_FAILED]
@@ -180,8 +180,8 @@ def _row(step: AtomState, begun: datetime | None) -> Row:
         _mark(step),
         step.atom,
         _tries(step.attempts) if is_begun else "",
-        values.offset(step.started_at, begun) if is_begun else "",
-        values.duration(step.duration_ms),
+        formatting.offset(step.started_at, begun) if is_begun else "",
+        formatting.duration(step.duration_ms),
         "  ".join(filter(None, (_outcome(step), _takeover(step), *_came_to(step)))),
     )
 
@@ -189,16 +189,16 @@ def _row(step: AtomState, begun: datetime | None) -> Row:
 def _came_to(step: AtomState) -> Iterator[str]:
     """Return the result or the failures of a step. A result matters no more once it could not be undone."""
     if step.execution in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step.failure:
-        yield values.failure(step.failure)
+        yield formatting.failure(step.failure)
     elif step.undo not in _UNDO_FAILED:
-        yield values.brief(step.result)
+        yield formatting.brief(step.result)
     if step.undo_failure:
-        yield f"undo: {values.failure(step.undo_failure)}"
+        yield f"undo: {formatting.failure(step.undo_failure)}"
 
 
 def _outcome(step: AtomState) -> str:
     if step.undo is Undo.UNDONE and step.undo_duration_ms is not None and step.outcome.endswith("undone"):
-        return f"{step.outcome} in {values.duration(step.undo_duration_ms)}"
+        return f"{step.outcome} in {formatting.duration(step.undo_duration_ms)}"
     if step.execution is Execution.RUNNING or step.undo is Undo.UNDOING:
         return f"{step.outcome}{_since(step.updated_at)}"
     return step.outcome
@@ -209,7 +209,7 @@ def _since(moment: datetime | None) -> str:
     if moment is None:
         return ""
     ms = max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1000)
-    return f" for {values.duration(round(ms))}, since {moment:%H:%M:%S} UTC"
+    return f" for {formatting.duration(round(ms))}, since {moment:%H:%M:%S} UTC"
 
 
 def _takeover(step: AtomState) -> str:
@@ -270,7 +270,7 @@ def _group_of(flow: dict[str, Any]) -> str | None:
 def _took(flow: dict[str, Any]) -> str | None:
     if flow.get("duration_ms") is None:
         return None
-    return values.duration(flow["duration_ms"])
+    return formatting.duration(flow["duration_ms"])
 
 
 def _conductors(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> str | None:

@@ -6,11 +6,11 @@ from functools import partial
 
 import click
 
-from cgflow.cli import resetting
+from cgflow.cli import reset_status
+from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.confirmation import confirm, confirmation_option
-from cgflow.cli.deletion import delete_each
-from cgflow.cli.session import Session, with_session
-from cgflow.cli.submission import Waiting, settle, waiting
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.wait_option import Waiting, settle, waiting
 
 _COLUMNS = ("id", "name", "status", "availability_zone", "created_at", "cgflow:reason")
 
@@ -21,7 +21,7 @@ def group() -> None:
 
 
 @group.command()
-@with_session
+@with_context
 @click.argument("name")
 @click.option(
     "--type", "types", metavar="TYPE", multiple=True, help="A type its members may have; repeatable."
@@ -30,7 +30,7 @@ def group() -> None:
 @click.option("--availability-zone", metavar="ZONE")
 @waiting
 def create(
-    session: Session,
+    session: CliContext,
     name: str,
     types: tuple[str, ...],
     description: str | None,
@@ -44,14 +44,14 @@ def create(
 
 
 @group.command(name="create-from")
-@with_session
+@with_context
 @click.argument("name")
 @click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="The point in time that the new volumes hold.")
 @click.option("--group", "source", metavar="GROUP", help="The group that is copied as it is at one instant.")
 @click.option("--description")
 @waiting
 def create_from(
-    session: Session,
+    session: CliContext,
     name: str,
     cgsnapshot: str | None,
     source: str | None,
@@ -73,7 +73,7 @@ def create_from(
 
 
 @group.command()
-@with_session
+@with_context
 @click.argument("group_name", metavar="GROUP")
 @click.option("--name")
 @click.option("--description")
@@ -81,7 +81,7 @@ def create_from(
 @click.option("--remove", metavar="VOLUME", multiple=True, help="A member that leaves; repeatable.")
 @waiting
 def update(
-    session: Session,
+    session: CliContext,
     group_name: str,
     name: str | None,
     description: str | None,
@@ -103,14 +103,14 @@ def update(
 
 
 @group.command()
-@with_session
+@with_context
 @click.argument("name", metavar="GROUP")
 @click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="What it is put back to.")
 @click.option("--safety", metavar="NAME", help="Take a cgsnapshot of this name first, which stays.")
 @confirmation_option
 @waiting
 def revert(
-    session: Session, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: Waiting
+    session: CliContext, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: Waiting
 ) -> None:
     """Put every member of a group back to a cgsnapshot, or none of them.
 
@@ -130,10 +130,10 @@ def revert(
 
 
 @group.command(name="list")
-@with_session
+@with_context
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
-def list_(session: Session, all_projects: bool, status: str | None) -> None:
+def list_(session: CliContext, all_projects: bool, status: str | None) -> None:
     """List the groups, newest first."""
     groups = session.client.consistencygroups
     found = groups.select(all_tenants=1 if all_projects else None, status=status)
@@ -141,21 +141,21 @@ def list_(session: Session, all_projects: bool, status: str | None) -> None:
 
 
 @group.command()
-@with_session
+@with_context
 @click.argument("name", metavar="GROUP")
-def show(session: Session, name: str) -> None:
+def show(session: CliContext, name: str) -> None:
     """Show one group."""
     groups = session.client.consistencygroups
     session.out.record(groups.key, groups.find(name))
 
 
 @group.command()
-@with_session
+@with_context
 @click.argument("names", metavar="GROUP...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Together with the volumes in it.")
 @confirmation_option
 @waiting
-def delete(session: Session, names: tuple[str, ...], force: bool, yes: bool, waiting: Waiting) -> None:
+def delete(session: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: Waiting) -> None:
     """Delete groups. One that holds volumes needs --force; one with cgsnapshots is refused."""
     groups = session.client.consistencygroups
     if force:
@@ -164,4 +164,4 @@ def delete(session: Session, names: tuple[str, ...], force: bool, yes: bool, wai
     delete_each(session, groups, names, partial(groups.delete, force=force), waiting)
 
 
-resetting.add_to(group, lambda client: client.consistencygroups)
+reset_status.add_to(group, lambda client: client.consistencygroups)

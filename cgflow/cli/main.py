@@ -18,9 +18,9 @@ from typing import Any
 import click
 
 import cgflow
-from cgflow.cli.ending import EPILOG, ExitCode, code_of
+from cgflow.cli.context import CliContext
+from cgflow.cli.exit_codes import EPILOG, ExitCode, code_of
 from cgflow.cli.output import Output, flush_output, give_up_output, is_about_output
-from cgflow.cli.session import Session
 from cgflow.client.credentials import credentials
 from cgflow.errors import CgflowError, ConfigError, InvalidInput
 
@@ -105,7 +105,7 @@ def main(ctx: click.Context, url: str, project: str, user: str, password: str | 
 
     Things are named by their name or their id.
     """
-    ctx.obj = Session(url, project, user, Output(as_json), credentials(os.environ, user, password))
+    ctx.obj = CliContext(url, project, user, Output(as_json), credentials(os.environ, user, password))
 
 
 def _check_text(arguments: Sequence[str]) -> None:
@@ -144,6 +144,6 @@ def _unavailable(name: str, reason: str) -> click.Command:
 
 
 def _output(ctx: click.Context) -> Output:
-    session = ctx.find_object(Session)
+    session = ctx.find_object(CliContext)
     # An unknown command is refused before there is a session.
     return session.out if session is not None else Output(bool(ctx.params.get("as_json")))

@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cgflow.cli import ending
+from cgflow.cli import exit_codes
 from cgflow.errors import CgflowError
 
 # Not cut to fit: a line that is read by a program or stored in a log has no width.
@@ -109,7 +109,7 @@ class Output:
     def error(self, error: CgflowError) -> None:
         """Print why a command failed."""
         if self.as_json:
-            click.echo(_json({"error": ending.as_json(error)}), err=True)
+            click.echo(_json({"error": exit_codes.as_json(error)}), err=True)
             return
         request_id = getattr(error, "request_id", None)
         about = f" ({request_id})" if request_id else ""

@@ -12,7 +12,7 @@ from typing import Any
 from rich.live import Live
 
 from cgflow.atom_states import action_of
-from cgflow.cli import flow_report, values
+from cgflow.cli import flow_report, formatting
 from cgflow.cli.output import Output
 from cgflow.client.flows import Flows
 from cgflow.status import FlowState
@@ -75,10 +75,10 @@ def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
     if word is None:
         return None
     is_action = action_of(event) is not None
-    told = values.event(event) if is_action or event.get("failure") else ""
-    took = values.duration(event.get("duration_ms")) if event["to"] in _ENDS else ""
+    told = formatting.event(event) if is_action or event.get("failure") else ""
+    took = formatting.duration(event.get("duration_ms")) if event["to"] in _ENDS else ""
     parts = (
-        values.offset(values.moment(event["at"]), begun).rjust(10),
+        formatting.offset(formatting.moment(event["at"]), begun).rjust(10),
         event["task"] or "flow",
         word,
         took,
@@ -93,20 +93,20 @@ _ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
 def _begun(told: list[dict[str, Any]]) -> datetime | None:
     """Return when a conductor first took the flow up; None, if none has yet."""
     own = (event["at"] for event in told if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
-    return values.moment(next(own, None))
+    return formatting.moment(next(own, None))
 
 
 def _end(flow: dict[str, Any], told: list[dict[str, Any]]) -> str:
     words = [f"{flow['operation']} {flow['state']}"]
     begun = _begun(told)
     if begun is not None:
-        words.append(f"after {values.duration(_ms(begun, told[-1]))}")
+        words.append(f"after {formatting.duration(_ms(begun, told[-1]))}")
         waited = _ms(begun, told[0])
         if waited < -_WORTH_TELLING_MS:
-            words.append(f"(having waited {values.duration(-waited)})")
+            words.append(f"(having waited {formatting.duration(-waited)})")
     return " ".join(words)
 
 
 def _ms(begun: datetime, event: dict[str, Any]) -> float:
-    at = values.moment(event["at"])
+    at = formatting.moment(event["at"])
     return 0.0 if at is None else (at - begun).total_seconds() * 1000

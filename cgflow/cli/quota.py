@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from cgflow.cli.properties import Limit
-from cgflow.cli.session import Session, with_session
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.key_value import Limit
 
 _COLUMNS = ("resource", "limit", "in_use", "reserved")
 _of = click.option("--of", "project", metavar="PROJECT", help="Another project than one's own.")
@@ -19,25 +19,25 @@ def quota() -> None:
 
 
 @quota.command()
-@with_session
+@with_context
 @_of
-def show(session: Session, project: str | None) -> None:
+def show(session: CliContext, project: str | None) -> None:
     """Show limits and usage. A limit of -1 is none."""
     _print(session, session.client.quotas.show(project or session.client.project))
 
 
 @quota.command(name="set")
-@with_session
+@with_context
 @click.argument("limits", type=Limit(), nargs=-1, required=True)
 @_of
-def set_(session: Session, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
+def set_(session: CliContext, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
     """Set limits, as in: cgflow quota set volumes=20 gigabytes=-1."""
     quotas, of = session.client.quotas, project or session.client.project
     quotas.set(of, {resource: int(limit) for resource, limit in limits})
     _print(session, quotas.show(of))
 
 
-def _print(session: Session, quota_set: dict[str, Any]) -> None:
+def _print(session: CliContext, quota_set: dict[str, Any]) -> None:
     if session.out.as_json:
         session.out.json({"quota_set": quota_set})
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli import connecting, resetting
-from cgflow.cli.deletion import delete_each
-from cgflow.cli.session import Session, with_session
-from cgflow.cli.submission import Waiting, settle, waiting
+from cgflow.cli import connections, reset_status
+from cgflow.cli.bulk_delete import delete_each
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.wait_option import Waiting, settle, waiting
 
 _COLUMNS = ("id", "name", "status", "size", "volume_id", "created_at", "cgflow:reason")
 
@@ -18,14 +18,14 @@ def snapshot() -> None:
 
 
 @snapshot.command()
-@with_session
+@with_context
 @click.argument("name")
 @click.option("--volume", metavar="VOLUME", required=True, help="What to copy.")
 @click.option("--description")
 @click.option("--force", is_flag=True, help="Also while the volume is in use.")
 @waiting
 def create(
-    session: Session, /, name: str, volume: str, description: str | None, force: bool, waiting: Waiting
+    session: CliContext, /, name: str, volume: str, description: str | None, force: bool, waiting: Waiting
 ) -> None:
     """Copy one volume. For several at one instant take a cgsnapshot of their group."""
     client = session.client
@@ -35,23 +35,23 @@ def create(
 
 
 @snapshot.command()
-@with_session
+@with_context
 @click.argument("names", metavar="SNAPSHOT...", nargs=-1, required=True)
 @waiting
-def delete(session: Session, names: tuple[str, ...], waiting: Waiting) -> None:
+def delete(session: CliContext, names: tuple[str, ...], waiting: Waiting) -> None:
     """Delete snapshots that are in no cgsnapshot."""
     snapshots = session.client.snapshots
     delete_each(session, snapshots, names, snapshots.delete, waiting)
 
 
 @snapshot.command(name="list")
-@with_session
+@with_context
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
 @click.option("--volume", metavar="VOLUME", help="Only those of this volume.")
 @click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="Only those in this cgsnapshot.")
 def list_(
-    session: Session, all_projects: bool, status: str | None, volume: str | None, cgsnapshot: str | None
+    session: CliContext, all_projects: bool, status: str | None, volume: str | None, cgsnapshot: str | None
 ) -> None:
     """List the snapshots, newest first."""
     client = session.client
@@ -65,33 +65,33 @@ def list_(
 
 
 @snapshot.command()
-@with_session
+@with_context
 @click.argument("name", metavar="SNAPSHOT")
-def show(session: Session, name: str) -> None:
+def show(session: CliContext, name: str) -> None:
     """Show one snapshot."""
     snapshots = session.client.snapshots
     session.out.record(snapshots.key, snapshots.find(name))
 
 
 @snapshot.command()
-@with_session
+@with_context
 @click.argument("name", metavar="SNAPSHOT")
-@connecting.as_file
-def connect(session: Session, name: str, as_file: bool) -> None:
+@connections.as_file
+def connect(session: CliContext, name: str, as_file: bool) -> None:
     """Export a snapshot, for reading alone, and print its address.
 
     Tools are told that it is raw, as in qemu-img convert -f raw ADDRESS FILE. What a client has written
     may look like an image that lies over a file of the host, and a tool that guesses would read that.
     """
-    connecting.connect(session, session.client.snapshots, name, as_file)
+    connections.connect(session, session.client.snapshots, name, as_file)
 
 
 @snapshot.command()
-@with_session
+@with_context
 @click.argument("name", metavar="SNAPSHOT")
-def disconnect(session: Session, name: str) -> None:
+def disconnect(session: CliContext, name: str) -> None:
     """End the export of a snapshot."""
-    connecting.disconnect(session, session.client.snapshots, name)
+    connections.disconnect(session, session.client.snapshots, name)
 
 
-resetting.add_to(snapshot, lambda client: client.snapshots)
+reset_status.add_to(snapshot, lambda client: client.snapshots)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli.deletion import delete_each
-from cgflow.cli.properties import Property
-from cgflow.cli.session import Session, with_session
-from cgflow.cli.submission import Waiting
+from cgflow.cli.bulk_delete import delete_each
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.key_value import Property
+from cgflow.cli.wait_option import Waiting
 from cgflow.client.http import Accepted
 
 _COLUMNS = ("id", "name", "is_public", "extra_specs", "description")
@@ -19,13 +19,13 @@ def type_() -> None:
 
 
 @type_.command()
-@with_session
+@with_context
 @click.argument("name")
 @click.option("--description")
 @click.option("--private", is_flag=True, help="Hide it from other projects.")
 @click.option("--property", "extra_specs", type=Property(), multiple=True, help="An extra spec; repeatable.")
 def create(
-    session: Session,
+    session: CliContext,
     name: str,
     description: str | None,
     private: bool,
@@ -38,27 +38,27 @@ def create(
 
 
 @type_.command(name="list")
-@with_session
-def list_(session: Session) -> None:
+@with_context
+def list_(session: CliContext) -> None:
     """List the volume types, private ones too."""
     types = session.client.types
     session.out.records(types.plural, types.select(is_public="None"), _COLUMNS)
 
 
 @type_.command()
-@with_session
+@with_context
 @click.argument("volume_type", metavar="TYPE")
-def show(session: Session, volume_type: str) -> None:
+def show(session: CliContext, volume_type: str) -> None:
     """Show one volume type."""
     types = session.client.types
     session.out.record(types.key, types.find(volume_type))
 
 
 @type_.command(name="set")
-@with_session
+@with_context
 @click.argument("volume_type", metavar="TYPE")
 @click.argument("extra_specs", type=Property(), nargs=-1, required=True)
-def set_(session: Session, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
+def set_(session: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
     """Set extra specs of a type; those not named stay as they are."""
     types = session.client.types
     found = types.find(volume_type)
@@ -67,10 +67,10 @@ def set_(session: Session, volume_type: str, extra_specs: tuple[tuple[str, str],
 
 
 @type_.command()
-@with_session
+@with_context
 @click.argument("volume_type", metavar="TYPE")
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
-def unset(session: Session, volume_type: str, keys: tuple[str, ...]) -> None:
+def unset(session: CliContext, volume_type: str, keys: tuple[str, ...]) -> None:
     """Remove extra specs from a type."""
     types = session.client.types
     found = types.find(volume_type)
@@ -80,9 +80,9 @@ def unset(session: Session, volume_type: str, keys: tuple[str, ...]) -> None:
 
 
 @type_.command()
-@with_session
+@with_context
 @click.argument("volume_types", metavar="TYPE...", nargs=-1, required=True)
-def delete(session: Session, volume_types: tuple[str, ...]) -> None:
+def delete(session: CliContext, volume_types: tuple[str, ...]) -> None:
     """Delete types that nothing uses."""
     types = session.client.types
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from cgflow.cli import connecting, resetting
-from cgflow.cli.deletion import delete_each
-from cgflow.cli.session import Session, with_session
-from cgflow.cli.submission import Waiting, settle, waiting
+from cgflow.cli import connections, reset_status
+from cgflow.cli.bulk_delete import delete_each
+from cgflow.cli.context import CliContext, with_context
+from cgflow.cli.wait_option import Waiting, settle, waiting
 
 _COLUMNS = ("id", "name", "status", "size", "volume_type", "consistencygroup_id", "cgflow:reason")
 
@@ -21,7 +21,7 @@ def volume() -> None:
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name")
 @click.option("--size", type=click.IntRange(min=1), metavar="GIB", help="Needed without a source.")
 @click.option("--snapshot", metavar="SNAPSHOT", help="The snapshot that it is made from.")
@@ -32,7 +32,7 @@ def volume() -> None:
 @click.option("--availability-zone", metavar="ZONE")
 @waiting
 def create(
-    session: Session,
+    session: CliContext,
     /,
     name: str,
     size: int | None,
@@ -60,11 +60,11 @@ def create(
 
 
 @volume.command(name="list")
-@with_session
+@with_context
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
 @click.option("--group", metavar="GROUP", help="Only the members of this consistency group.")
-def list_(session: Session, all_projects: bool, status: str | None, group: str | None) -> None:
+def list_(session: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the volumes, newest first."""
     volumes = session.client.volumes
     group_id = None if group is None else session.client.consistencygroups.find(group)["id"]
@@ -75,53 +75,53 @@ def list_(session: Session, all_projects: bool, status: str | None, group: str |
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name", metavar="VOLUME")
-def show(session: Session, name: str) -> None:
+def show(session: CliContext, name: str) -> None:
     """Show one volume."""
     volumes = session.client.volumes
     session.out.record(volumes.key, volumes.find(name))
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
 @click.option("--cascade", is_flag=True, help="With their snapshots.")
 @waiting
-def delete(session: Session, names: tuple[str, ...], cascade: bool, waiting: Waiting) -> None:
+def delete(session: CliContext, names: tuple[str, ...], cascade: bool, waiting: Waiting) -> None:
     """Delete volumes that are in no group."""
     volumes = session.client.volumes
     delete_each(session, volumes, names, partial(volumes.delete, cascade=cascade), waiting)
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("new_size", type=click.IntRange(min=1), metavar="GIB")
 @waiting
-def extend(session: Session, name: str, new_size: int, waiting: Waiting) -> None:
+def extend(session: CliContext, name: str, new_size: int, waiting: Waiting) -> None:
     """Make a volume larger."""
     volumes = session.client.volumes
     settle(session, volumes, volumes.extend(volumes.find(name)["id"], new_size), waiting)
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("new_type", metavar="TYPE")
 @waiting
-def retype(session: Session, name: str, new_type: str, waiting: Waiting) -> None:
+def retype(session: CliContext, name: str, new_type: str, waiting: Waiting) -> None:
     """Give a volume another type, on the backend where it is."""
     volumes = session.client.volumes
     settle(session, volumes, volumes.retype(volumes.find(name)["id"], new_type), waiting)
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("snapshot", metavar="SNAPSHOT")
 @waiting
-def revert(session: Session, name: str, snapshot: str, waiting: Waiting) -> None:
+def revert(session: CliContext, name: str, snapshot: str, waiting: Waiting) -> None:
     """Put a volume back to one of its snapshots. What was written since is lost."""
     client = session.client
     snapshot_id = client.snapshots.find(snapshot)["id"]
@@ -130,29 +130,29 @@ def revert(session: Session, name: str, snapshot: str, waiting: Waiting) -> None
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name", metavar="VOLUME")
-@connecting.as_file
-def connect(session: Session, name: str, as_file: bool) -> None:
+@connections.as_file
+def connect(session: CliContext, name: str, as_file: bool) -> None:
     """Export a volume and print its address.
 
     Tools are told that it is raw, as in qemu-img info -f raw ADDRESS. What a client has written may
     look like an image that lies over a file of the host, and a tool that guesses would read that.
     """
-    connecting.connect(session, session.client.volumes, name, as_file)
+    connections.connect(session, session.client.volumes, name, as_file)
 
 
 @volume.command()
-@with_session
+@with_context
 @click.argument("name", metavar="VOLUME")
-@connecting.as_file
-def disconnect(session: Session, name: str, as_file: bool) -> None:
+@connections.as_file
+def disconnect(session: CliContext, name: str, as_file: bool) -> None:
     """Give a volume back, or take its file away. Who has it open goes on: end the client by itself."""
     done = "is no file any more" if as_file else "is given back; a client that is still connected goes on"
-    connecting.disconnect(session, session.client.volumes, name, as_file, done=done)
+    connections.disconnect(session, session.client.volumes, name, as_file, done=done)
 
 
-resetting.add_to(
+reset_status.add_to(
     volume,
     lambda client: client.volumes,
     "every one that Cinder has",

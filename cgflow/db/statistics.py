@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
 from cgflow.db.models import Attachment, Base, Flow, IdempotencyKey
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.status import UNFINISHED
 
 _OF_POSTGRESQL = "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r'"
@@ -49,7 +49,7 @@ def _growing(session: Session) -> list[Statistic]:
             session.scalar(select(func.coalesce(func.sum(connector), 0))),
         ),
     ]
-    for noun, rows in ROWS_OF.items():
+    for noun, rows in REPOSITORIES.items():
         gone = rows.model.deleted.is_(True)
         columns = [one for one in rows.model.__table__.columns if isinstance(one.type, String | JSON)]
         lengths = [func.coalesce(func.sum(func.length(cast(column, Text))), 0) for column in columns]

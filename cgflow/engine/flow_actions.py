@@ -21,11 +21,11 @@ from taskflow import states
 from cgflow import clock
 from cgflow.atom_states import SKIPPED
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
-from cgflow.db.repositories.nouns import ROWS_OF
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.registry import REPOSITORIES
+from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.error_text import as_sentence
 from cgflow.errors import InvalidState, NotFound
-from cgflow.quota import ledger
+from cgflow.quota import reservations
 from cgflow.status import FlowState, Status
 
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
@@ -102,12 +102,12 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
     if row.state == FlowState.RUNNING:
         row.epoch += 1
         session.flush()
-    ledger.cancel(session, flow_id)
+    reservations.cancel(session, flow_id)
     why = (
         f"Flow {flow_id} ({row.operation}) was abandoned by {actor.user_id}: {as_sentence(reason)} "
         "The flow lists what it left."
     )
-    for rows in ROWS_OF.values():
+    for rows in REPOSITORIES.values():
         if _makes(row) and not is_committed:
             _discount(session, rows, row)
         _leave(session, rows, row, why)
@@ -172,7 +172,7 @@ def due(session: Session) -> list[str]:
     return list(session.scalars(waiting.order_by(Flow.undo_at)))
 
 
-def _leave(session: Session, rows: Rows[Any], row: Flow, why: str) -> None:
+def _leave(session: Session, rows: ResourceRepository[Any], row: Flow, why: str) -> None:
     """Bring what an abandoned flow holds of one noun to rest, each thing by what it was passing through."""
     for thing in rows.where(session, rows.model.claimed_by == row.id):
         rest = PASSING.get(thing.status, _undisturbed(row, thing))
@@ -182,7 +182,7 @@ def _leave(session: Session, rows: Rows[Any], row: Flow, why: str) -> None:
             rows.settle(session, [thing.id], row.id, rest, why)
 
 
-def _discount(session: Session, rows: Rows[Any], row: Flow) -> None:
+def _discount(session: Session, rows: ResourceRepository[Any], row: Flow) -> None:
     """Have nothing count that the flow has made, also what it had let go; its sources go on to."""
     let_go = rows.where(session, rows.model.flow_id == row.id, rows.model.claimed_by.is_(None))
     if again := [thing.id for thing in let_go if _is_made_by(row, thing)]:
@@ -211,7 +211,7 @@ def _undisturbed(row: Flow, thing: Any) -> Status:
 
 def _back_to_undoing(session: Session, row: Flow) -> None:
     # What stood there since the undo failed is not so any more: the flow is at work again.
-    for rows in ROWS_OF.values():
+    for rows in REPOSITORIES.values():
         held = rows.where(session, rows.model.claimed_by == row.id, rows.model.id != row.resource_id)
         rows.change(session, [thing.id for thing in held], row.id, reason=None)
     atoms = (ATOMDETAILS.c.parent_uuid == row.id, ATOMDETAILS.c.state == states.REVERT_FAILURE)

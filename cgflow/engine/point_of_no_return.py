@@ -16,7 +16,7 @@ from taskflow.atom import Atom
 from taskflow.persistence import models
 
 from cgflow import records
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.engine.task import Commit
 
 _NOT_BEGUN_OR_UNDONE = (None, states.PENDING, states.REVERTED)
@@ -43,7 +43,7 @@ def was_passed(session: Session, flow: records.Flow, stored: models.FlowDetail, 
     holds = any(
         thing.claimed_by == flow.id
         for noun, ids in claims.items()
-        for thing in ROWS_OF[noun].ever(session, ids)
+        for thing in REPOSITORIES[noun].get_with_deleted(session, ids)
     )
     return bool(claims) and not holds
 

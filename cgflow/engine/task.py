@@ -114,7 +114,7 @@ class Commit(Task):
     recorded is not made again and has not failed, and no step before it is undone.
 
     A story has one such step at most. What follows it has no undo and is retried
-    until it is done (``flows.segments.onward``). Every ``execute`` names
+    until it is done (``flows.segments.forward_only``). Every ``execute`` names
     ``database``. One that only forgets what has gone does not ``heed`` a cancel:
     there is nothing left to give back.
     """

@@ -17,7 +17,7 @@ from cgflow.db.repositories.volume_type import usable_by
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, QuotaExceeded
 from cgflow.quota import usage
-from cgflow.quota.resources import (
+from cgflow.quota.deltas import (
     BACKUP_GIGABYTES,
     BACKUPS,
     GIGABYTES,

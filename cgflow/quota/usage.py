@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.models import QuotaUsage
 from cgflow.db.upsert import insert_missing, insert_or_update
-from cgflow.quota.resources import GROUPS
+from cgflow.quota.deltas import GROUPS
 
 LOG = logging.getLogger(__name__)
 

@@ -16,19 +16,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow import clock
-from cgflow.audit import rows as looks
+from cgflow.audit import database_snapshot as looks
+from cgflow.audit.database_snapshot import DatabaseSnapshot
 from cgflow.audit.finding import Finding
-from cgflow.audit.rows import Rows
 from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume, volume_type
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec
 from cgflow.errors import DriverError, InvalidInput, InvalidState, NotFound
 from cgflow.quota import usage
-from cgflow.quota.held import count
+from cgflow.quota.charges import count
 from cgflow.records import VolumeType
 from cgflow.status import Status
-from flows.acceptance import Desk
+from flows.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
 
@@ -50,21 +50,23 @@ class Target:
     volume_type: str | None = None
 
 
-def adopt(desk: Desk, context: RequestContext, findings: Collection[Finding], target: Target) -> Outcome:
+def adopt(
+    runtime: Runtime, context: RequestContext, findings: Collection[Finding], target: Target
+) -> Outcome:
     """Make records of these findings, and return what became of each.
 
     Raises: InvalidInput, if there is no such volume type; then nothing is adopted.
     """
-    sizes, refused = _sizes(desk, findings)
+    sizes, refused = _sizes(runtime, findings)
     ordered = sorted(
         (one for one in findings if one.id not in refused), key=lambda one: ORDER.index(one.code)
     )
     if not ordered:
         return dict(refused)
-    with desk.database.write() as session:
+    with runtime.database.write() as session:
         kind = _type(session, target.volume_type)
         usage.lock_all(session)
-        adoption = _Adoption(desk, context, session, target, kind, sizes, looks.read(session))
+        adoption = _Adoption(runtime, context, session, target, kind, sizes, looks.read(session))
         outcome = {**refused, **dict(adoption.adopt(ordered))}
     for one in ordered:
         if outcome[one.id] is None:
@@ -81,7 +83,7 @@ def _type(session: Session, named: str | None) -> VolumeType | None:
         raise InvalidInput(error.message, "volume_type") from None
 
 
-def _sizes(desk: Desk, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
+def _sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
     """Ask the backends for the sizes of copies in GiB: a volume may have grown since its copy was cut.
 
     Returns also why copies cannot be adopted.
@@ -91,7 +93,7 @@ def _sizes(desk: Desk, findings: Collection[Finding]) -> tuple[dict[str, int], O
     for one in findings:
         if one.code != "snapshot.orphan":
             continue
-        facts, driver = one.facts, desk.drivers[str(one.host)]
+        facts, driver = one.facts, runtime.drivers[str(one.host)]
         if facts.get("cgsnapshot_id") is None or not isinstance(driver, GroupSnapshots):
             refused[one.id] = "The backend does not tell which cut the copy is of, or it was never cut."
             continue
@@ -108,15 +110,15 @@ class _Adoption:
 
     def __init__(
         self,
-        desk: Desk,
+        runtime: Runtime,
         context: RequestContext,
         session: Session,
         target: Target,
         kind: VolumeType | None,
         sizes: Mapping[str, int],
-        rows: Rows,
+        rows: DatabaseSnapshot,
     ) -> None:
-        self._settings = desk.settings
+        self._settings = runtime.settings
         self._context = context
         self._session = session
         self._target = target
@@ -169,7 +171,7 @@ class _Adoption:
                 # A member is of a type of its group, whatever is asked for volumes outside any.
                 kind_id = group.volume_type_ids[0]
         columns = {**self._common(finding), **self._place(finding), "project_id": project_id}
-        volume.ROWS.add(
+        volume.REPOSITORY.add(
             self._session,
             {**columns, "size": size, "volume_type_id": kind_id, "consistencygroup_id": group_id},
         )
@@ -189,7 +191,7 @@ class _Adoption:
         columns = {**self._common(finding), "project_id": of.project_id, "volume_id": of.id, "size": size}
         columns |= {"cgsnapshot_id": cut_id, "volume_type_id": of.volume_type_id, "progress": "100%"}
         columns["consistencygroup_id"] = facts["group_id"] if cut_id is not None else None
-        snapshot.ROWS.add(self._session, columns)
+        snapshot.REPOSITORY.add(self._session, columns)
         self._count("snapshot", of.project_id, size, of.volume_type_name)
 
     def _cgsnapshot(self, finding: Finding, cut_id: str, project_id: str) -> None:
@@ -202,7 +204,9 @@ class _Adoption:
             return
         evidence = {"members": members} if members is not None else None
         columns = {**self._common(finding), "id": cut_id, "project_id": project_id}
-        cgsnapshot.ROWS.add(self._session, {**columns, "consistencygroup_id": group_id, "evidence": evidence})
+        cgsnapshot.REPOSITORY.add(
+            self._session, {**columns, "consistencygroup_id": group_id, "evidence": evidence}
+        )
 
     def _judge(self, cut_id: str, members: int | None) -> None:
         """A cut that has lost copies since is not whole."""
@@ -211,7 +215,9 @@ class _Adoption:
         if known is None or known.claimed_by is not None or members is None or there >= members:
             return
         reason = f"It was adopted with {there} copies of {members} that were cut."
-        cgsnapshot.ROWS.edit(self._session, cut_id, status=Status.ERROR.value, reason=reason)
+        cgsnapshot.REPOSITORY.update_unclaimed(
+            self._session, cut_id, status=Status.ERROR.value, reason=reason
+        )
 
     def _living_group(self, group_id: str | None) -> Any:
         if group_id is None:
@@ -226,9 +232,9 @@ class _Adoption:
     def _revived(self, noun: str, id_: str, **columns: object) -> bool:
         """Bring a deleted record back with all that it says, if there is one; return whether there was."""
         rest = {"status": Status.AVAILABLE.value, "reason": None, "claimed_by": None}
-        if not ROWS_OF[noun].revive(self._session, id_, **rest, **columns):
+        if not REPOSITORIES[noun].undelete(self._session, id_, **rest, **columns):
             return False
-        back = ROWS_OF[noun].get(self._session, id_, None)
+        back = REPOSITORIES[noun].get(self._session, id_, None)
         kind = getattr(back, "volume_type_name", None)
         self._count(noun, back.project_id, getattr(back, "size", 0), kind)
         return True

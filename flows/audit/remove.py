@@ -11,7 +11,7 @@ from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
 from cgflow.engine.task import Task
-from flows.segments import Member, onward
+from flows.segments import Member, forward_only
 from flows.tasks import audit, driver
 
 VOLUME, SNAPSHOT, GROUP, EXPORT, RESTORE = "volume", "snapshot", "group", "export", "restore"
@@ -22,7 +22,7 @@ def remove(what: str, copy: Member | None = None) -> Flow:
     return linear_flow.Flow("audit.remove").add(
         audit.ClaimForRepair(),
         audit.Confirm(),
-        onward("audit.removed", _step(what, copy), audit.Release()),
+        forward_only("audit.removed", _step(what, copy), audit.Release()),
     )
 
 

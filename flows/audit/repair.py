@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cgflow.audit.auditing import Report
+from cgflow.audit.auditor import Report
 from cgflow.audit.finding import Finding
-from cgflow.audit.kinds import KINDS, Mending
+from cgflow.audit.finding_kinds import KINDS, RepairMethod
 from cgflow.context import RequestContext
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from flows import flow_actions
-from flows.acceptance import Desk
-from flows.audit import accept, records
+from flows.audit import accept_repairs, repair_records
 from flows.audit.adopt import ADOPT, ORDER, Target, adopt
-from flows.audit.look import audit
+from flows.audit.run import audit
+from flows.runtime import Runtime
 
 SAFE = "safe"
 
@@ -47,7 +47,7 @@ class Repair:
 
 
 def repair(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     wanted: Collection[str],
     *,
@@ -63,7 +63,7 @@ def repair(
     for a finding that there is not (any more): then nothing is repaired.
     """
     _check(wanted)
-    report = audit(desk, host)
+    report = audit(runtime, host)
     _check_found(wanted, report)
     adopted = [one for one in report.findings if _is_to_adopt(one, wanted)]
     chosen = [one for one in report.findings if _is_wanted(one, wanted) and one not in adopted]
@@ -71,13 +71,13 @@ def repair(
         planned = [Repair(one, PLANNED, reason="It becomes a record again.") for one in adopted]
         return report, [*planned, *(_plan(one) for one in chosen)]
     # First of all: what else is found may be of what has a record then.
-    became = adopt(desk, context, adopted, target or Target(context.project_id))
+    became = adopt(runtime, context, adopted, target or Target(context.project_id))
     done = [
         Repair(one, DONE if became[one.id] is None else REFUSED, reason=became[one.id]) for one in adopted
     ]
-    in_records = [one for one in chosen if one.kind.mending is Mending.RECORDS]
-    mended = records.mend(desk, context, in_records)
-    return report, [*done, *_carry_out_all(desk, context, chosen, mended)]
+    in_records = [one for one in chosen if one.kind.mending is RepairMethod.RECORDS]
+    mended = repair_records.repair(runtime, context, in_records)
+    return report, [*done, *_carry_out_all(runtime, context, chosen, mended)]
 
 
 def _check(wanted: Collection[str]) -> None:
@@ -125,12 +125,12 @@ def _plan(finding: Finding) -> Repair:
 
 
 def _carry_out_all(
-    desk: Desk, context: RequestContext, chosen: Collection[Finding], mended: records.Outcome
+    runtime: Runtime, context: RequestContext, chosen: Collection[Finding], mended: repair_records.Outcome
 ) -> Iterator[Repair]:
     """Carry the repairs out in their order, and leave for later what has to wait for a flow of these."""
     at_work: dict[str, str] = {}
     for finding in sorted(chosen, key=lambda one: _DEPTH.get(one.code, 0)):
-        one = _waiting(finding, at_work) or _carry_out(desk, context, finding, mended)
+        one = _waiting(finding, at_work) or _carry_out(runtime, context, finding, mended)
         if one.state == REFUSED:
             # What is busy names the flow that holds it.
             holder = next((flow_id for flow_id in at_work.values() if flow_id in str(one.reason)), None)
@@ -143,7 +143,7 @@ def _carry_out_all(
 
 def _waiting(finding: Finding, at_work: Mapping[str, str]) -> Repair | None:
     """Return what becomes of a finding that flows are in the way of; None, if none is."""
-    if finding.kind.mending is Mending.RECORDS:
+    if finding.kind.mending is RepairMethod.RECORDS:
         return None
     needed = filter(None, (finding.subject, finding.facts.get("volume_id")))
     return next((_later(finding, at_work[id_]) for id_ in needed if id_ in at_work), None)
@@ -154,18 +154,22 @@ def _later(finding: Finding, flow_id: str) -> Repair:
     return Repair(finding, LATER, reason=why)
 
 
-def _carry_out(desk: Desk, context: RequestContext, finding: Finding, mended: records.Outcome) -> Repair:
+def _carry_out(
+    runtime: Runtime, context: RequestContext, finding: Finding, mended: repair_records.Outcome
+) -> Repair:
     try:
         match finding.kind.mending:
-            case Mending.RECORDS:
+            case RepairMethod.RECORDS:
                 why = mended[finding.id]
                 return Repair(finding, DONE if why is None else REFUSED, reason=why)
-            case Mending.RESUMING:
-                flow_actions.resume(desk, replace(context, all_projects=True), finding.subject)
+            case RepairMethod.RESUMING:
+                flow_actions.resume(runtime, replace(context, all_projects=True), finding.subject)
                 return Repair(finding, ACCEPTED, finding.subject)
-            case Mending.BY_HAND:
+            case RepairMethod.BY_HAND:
                 return Repair(finding, REFUSED, reason=finding.kind.repair)
             case _:
-                return Repair(finding, ACCEPTED, accept.accept(desk, context, finding).flow_id)
+                return Repair(
+                    finding, ACCEPTED, accept_repairs.accept_repair(runtime, context, finding).flow_id
+                )
     except (Busy, InvalidState) as refusal:
         return Repair(finding, REFUSED, reason=refusal.message)

@@ -9,19 +9,19 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
 from cgflow.drivers.evidence import Level
 from cgflow.errors import Busy, InvalidState, NotFound
-from cgflow.quota import resources
+from cgflow.quota import deltas
 from cgflow.status import Status
-from flows.acceptance import Accepted, Desk, accepting, mint
-from flows.cgsnapshot.demand import demand
+from flows.cgsnapshot.required_cut_level import required_cut_level
 from flows.consistencygroup.accept import find as find_group
-from flows.consistencygroup.accept_source import makers_of
+from flows.consistencygroup.accept_create_from import groups_created_from
 from flows.consistencygroup.members import check_ready, living_members
+from flows.runtime import Accepted, Runtime, accepting, new_id
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 
 
 def create(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     *,
     consistencygroup_id: str,
@@ -33,7 +33,7 @@ def create(
 
     Raises: NotFound, InvalidState, Busy, QuotaExceeded.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = find_group(session, consistencygroup_id, context)
         volumes = living_members(session, group.id)
@@ -43,9 +43,9 @@ def create(
             volumes,
             empty="Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.",
         )
-        wanted = demand(session, group, len(volumes), level)
-        members = [{"volume_id": member.id, "snapshot_id": mint()} for member in volumes]
-        cgsnapshot_id = mint()
+        wanted = required_cut_level(session, group, len(volumes), level)
+        members = [{"volume_id": member.id, "snapshot_id": new_id()} for member in volumes]
+        cgsnapshot_id = new_id()
         accepted = acceptance.flow(
             "cgsnapshot.create",
             resource=("cgsnapshot", cgsnapshot_id),
@@ -58,13 +58,13 @@ def create(
                 "level": wanted.value,
             },
             claims={"cgsnapshot": [cgsnapshot_id], "consistencygroup": [group.id]},
-            deltas=resources.for_snapshots(
+            deltas=deltas.for_snapshots(
                 [(member.size, member.volume_type_name) for member in volumes],
-                no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota,
+                no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota,
             ),
         )
         acceptance.claim("consistencygroup")
-        cgsnapshot.ROWS.add(
+        cgsnapshot.REPOSITORY.add(
             session,
             acceptance.new(
                 id=cgsnapshot_id,
@@ -77,22 +77,22 @@ def create(
     return accepted
 
 
-def delete(desk: Desk, context: RequestContext, cgsnapshot_id: str) -> Accepted:
+def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Accepted:
     """Accept to delete a cgsnapshot with every member's copy. Raises: NotFound, InvalidState, Busy."""
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         whole = _cgsnapshot(session, cgsnapshot_id, context)
         if whole.claimed_by is not None and whole.status in DELETABLE:
-            raise Busy(cgsnapshot.ROWS.busy(session, whole.id, whole.claimed_by))
+            raise Busy(cgsnapshot.REPOSITORY.busy_message(session, whole.id, whole.claimed_by))
         if whole.status not in DELETABLE:
             raise InvalidState(
                 "Invalid cgsnapshot: Cgsnapshot status must be available or error, "
                 f"but current status is: {whole.status}."
             )
-        for maker in makers_of(session, whole.id):
+        for maker in groups_created_from(session, whole.id):
             raise Busy(
                 f"Invalid cgsnapshot: Cgsnapshot {whole.id} is the source of a group that is being made. "
-                + consistencygroup.ROWS.busy(session, maker.id, maker.claimed_by)
+                + consistencygroup.REPOSITORY.busy_message(session, maker.id, maker.claimed_by)
             )
         group = consistencygroup.lock(session, whole.consistencygroup_id, None)
         _check_quiet(session, group)
@@ -126,7 +126,7 @@ def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -
 def _check_quiet(session: Session, group: records.ConsistencyGroup) -> None:
     """Refuse while another operation is at work on a member: one at a time on a group and its members."""
     if group.claimed_by is not None:
-        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
+        raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))
     for member in volume.members_of(session, group.id):
         if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(session, member.id, member.claimed_by))
+            raise Busy(volume.REPOSITORY.busy_message(session, member.id, member.claimed_by))

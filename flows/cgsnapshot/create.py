@@ -10,7 +10,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each
+from flows.segments import Member, for_each_member
 from flows.tasks import claim, driver, placement, quota, record
 
 
@@ -21,8 +21,8 @@ def create_cgsnapshot(members: list[Member]) -> Flow:
         quota.ReserveQuota(),
         placement.ScheduleCgsnapshot(),
         record.CreateSnapshots(),
-        each(members, driver.PrepareSnapshot),
+        for_each_member(members, driver.PrepareSnapshot),
         driver.CutGroup(),
-        each(members, driver.TakeSnapshot),
+        for_each_member(members, driver.TakeSnapshot),
         record.CommitCgsnapshot(),
     )

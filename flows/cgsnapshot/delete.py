@@ -10,7 +10,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each, onward
+from flows.segments import Member, for_each_member, forward_only
 from flows.tasks import claim, driver, record
 
 
@@ -18,9 +18,9 @@ def delete_cgsnapshot(members: list[Member]) -> Flow:
     """Build the story for members given as pairs of ``volume_id`` and ``snapshot_id``."""
     return linear_flow.Flow("cgsnapshot.delete").add(
         claim.ClaimForDelete(),
-        onward(
+        forward_only(
             "cgsnapshot.remove",
-            each(members, driver.DeleteSnapshot),
+            for_each_member(members, driver.DeleteSnapshot),
             record.Destroy(),
         ),
     )

@@ -16,11 +16,11 @@ from cgflow.db.repositories import (
     volume_type,
 )
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
-from cgflow.quota import resources
+from cgflow.quota import deltas
 from cgflow.status import RESETTABLE, Status
-from flows.acceptance import Accepted, Desk, accepting, mint
-from flows.attachment.rules import USED
-from flows.zones import check_zone
+from flows.attachment.preconditions import USED
+from flows.availability_zones import check_zone
+from flows.runtime import Accepted, Runtime, accepting, new_id
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR)
 RESTING = (*DELETABLE, Status.ERROR_DELETING)
@@ -29,7 +29,7 @@ REPLICATION = ("group_replication_enabled", "consistent_group_replication_enable
 
 
 def create(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     *,
     name: str | None,
@@ -43,7 +43,7 @@ def create(
     Without one it is of the built-in group type.
     Raises: NotFound for a type, InvalidInput for a zone or no type, QuotaExceeded.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         if not volume_types:
             raise InvalidInput(
@@ -51,8 +51,8 @@ def create(
             )
         of_kind = _kind(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, volume_types, context)
-        zone = check_zone(session, desk.settings, availability_zone, types)
-        group_id = mint()
+        zone = check_zone(session, runtime.settings, availability_zone, types)
+        group_id = new_id()
         accepted = acceptance.flow(
             "consistencygroup.create",
             resource=("consistencygroup", group_id),
@@ -60,7 +60,7 @@ def create(
             shape={},
             symbols={"volume_type_ids": [found.id for found in types], "availability_zone": zone},
             claims={"consistencygroup": [group_id]},
-            deltas=resources.for_group(),
+            deltas=deltas.for_group(),
         )
         consistencygroup.add(
             session,
@@ -78,13 +78,13 @@ def create(
 
 
 def delete(
-    desk: Desk, context: RequestContext, group_id: str, *, force: bool, flag: str = "force"
+    runtime: Runtime, context: RequestContext, group_id: str, *, force: bool, flag: str = "force"
 ) -> Accepted:
     """Accept to delete a group, with its members if ``force``, which the caller knows as ``flag``.
 
     Raises: NotFound, InvalidState, Busy.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = find(session, group_id, context)
         members = volume.members_of(session, group.id)
@@ -130,7 +130,7 @@ def _check_deletable(
     session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool, flag: str
 ) -> None:
     if group.claimed_by is not None and group.status in RESTING:
-        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
+        raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))
     if group.status not in (FORCE_DELETABLE if force and group.claimed_by is None else DELETABLE):
         raise InvalidState(
             "Invalid consistency group: Consistency group status must be available or error, "
@@ -156,4 +156,4 @@ def _check_deletable(
         )
     for member in members:
         if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(session, member.id, member.claimed_by))
+            raise Busy(volume.REPOSITORY.busy_message(session, member.id, member.claimed_by))

@@ -11,17 +11,17 @@ from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, snapshot
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
-from cgflow.quota import resources
+from cgflow.quota import deltas
 from cgflow.status import Status
-from flows.acceptance import Accepted, Desk, accepting, mint
-from flows.cgsnapshot.demand import demand
+from flows.cgsnapshot.required_cut_level import required_cut_level
 from flows.consistencygroup.accept import find
 from flows.consistencygroup.members import check_ready, living_members
+from flows.runtime import Accepted, Runtime, accepting, new_id
 from flows.tasks.clone import as_source
 
 
 def revert(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     group_id: str,
     *,
@@ -33,7 +33,7 @@ def revert(
     ``safety`` holds its ``name`` and ``description``. Raises: NotFound,
     InvalidInput, InvalidState, Busy, QuotaExceeded.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = find(session, group_id, context)
         volumes = living_members(session, group.id)
@@ -50,9 +50,9 @@ def revert(
         _check_members(whole, volumes, copies)
         new: list[dict[str, str]] = []
         symbols: dict[str, Any] = {}
-        cut_id = mint()
+        cut_id = new_id()
         if safety is not None:
-            new = [{"volume_id": one.id, "snapshot_id": mint()} for one in volumes]
+            new = [{"volume_id": one.id, "snapshot_id": new_id()} for one in volumes]
             symbols = _of_safety(session, context, group, volumes, new, cut_id, safety)
         held = {"cgsnapshot": [whole.id], "snapshot": [copy.id for copy in copies]}
         accepted = acceptance.flow(
@@ -71,9 +71,9 @@ def revert(
                 "cgsnapshot": [*held["cgsnapshot"], *([cut_id] if new else [])],
                 "snapshot": [*held["snapshot"], *(member["snapshot_id"] for member in new)],
             },
-            deltas=resources.for_snapshots(
+            deltas=deltas.for_snapshots(
                 [(one.size, one.volume_type_name) for one in volumes if new],
-                no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota,
+                no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota,
             ),
         )
         acceptance.claim("consistencygroup", Status.REVERTING)
@@ -98,7 +98,7 @@ def _of_safety(
         "cut_id": cut_id,
         "source_group_id": group.id,
         "sizes": [one.size for one in volumes],
-        "level": demand(session, group, len(volumes)).value,
+        "level": required_cut_level(session, group, len(volumes)).value,
         "safety": {
             "name": named.get("name"),
             "description": named.get("description"),
@@ -123,7 +123,7 @@ def _cgsnapshot(
             "cgsnapshot_id",
         )
     if whole.claimed_by is not None:
-        raise Busy(cgsnapshot.ROWS.busy(session, whole.id, whole.claimed_by))
+        raise Busy(cgsnapshot.REPOSITORY.busy_message(session, whole.id, whole.claimed_by))
     if whole.status is not Status.AVAILABLE:
         raise InvalidState(
             f"Invalid cgsnapshot: Cgsnapshot {whole.id} must be available to put the group back to, "
@@ -144,7 +144,7 @@ def _check_unused(volumes: list[records.Volume]) -> None:
 def _check_copies(session: Session, copies: list[records.Snapshot]) -> None:
     for copy in copies:
         if copy.claimed_by is not None:
-            raise Busy(snapshot.ROWS.busy(session, copy.id, copy.claimed_by))
+            raise Busy(snapshot.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
         if copy.status is not Status.AVAILABLE:
             raise InvalidState(
                 f"Invalid snapshot: Snapshot {copy.id} must be available to put the group back to, "

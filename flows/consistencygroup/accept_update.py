@@ -11,7 +11,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.status import Status
-from flows.acceptance import Acceptance, Accepted, Desk, accepting
+from flows.runtime import Acceptance, Accepted, Runtime, accepting
 
 ADDABLE = (Status.AVAILABLE, Status.IN_USE)
 # What failed has to be got rid of as well; it may keep a group from being cut.
@@ -19,7 +19,7 @@ REMOVABLE = (*ADDABLE, Status.ERROR, Status.ERROR_DELETING)
 
 
 def update(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     group_id: str,
     *,
@@ -41,7 +41,7 @@ def update(
             "Name, description, add_volumes, and remove_volumes can not be all empty in the request body."
         )
     _check_disjoint(add_volumes, remove_volumes)
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         group = _group(acceptance.session, group_id, context)
         is_naming = not (add_volumes or remove_volumes)
         if group.status is not Status.AVAILABLE and not (is_naming and in_any_status):
@@ -50,7 +50,9 @@ def update(
                 f"but current status is: {group.status}."
             )
         if group.claimed_by is not None and not is_naming:
-            raise Busy(consistencygroup.ROWS.busy(acceptance.session, group.id, group.claimed_by))
+            raise Busy(
+                consistencygroup.REPOSITORY.busy_message(acceptance.session, group.id, group.claimed_by)
+            )
         moving = _added(acceptance.session, group, add_volumes)
         moving += _removed(acceptance.session, group, remove_volumes)
         if moving:
@@ -60,7 +62,7 @@ def update(
                 f"Cannot update consistency group {group.id} because no valid name, description, "
                 "add_volumes, or remove_volumes were provided."
             )
-        consistencygroup.ROWS.edit(acceptance.session, group.id, **changes)
+        consistencygroup.REPOSITORY.update_unclaimed(acceptance.session, group.id, **changes)
     return None
 
 
@@ -172,7 +174,7 @@ def _named(session: Session, group: records.ConsistencyGroup, verb: str, volume_
 
 def _check_free(session: Session, one: records.Volume) -> None:
     if one.claimed_by is not None:
-        raise Busy(volume.ROWS.busy(session, one.id, one.claimed_by))
+        raise Busy(volume.REPOSITORY.busy_message(session, one.id, one.claimed_by))
 
 
 def _bad_state(one: records.Volume, valid: tuple[Status, ...]) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each
-from flows.tasks import claim, copying, driver, placement, quota
+from flows.segments import Member, for_each_member
+from flows.tasks import claim, copy_group, driver, placement, quota
 
 
 def create_consistencygroup_from_cgsnapshot(members: list[Member]) -> Flow:
@@ -21,8 +21,8 @@ def create_consistencygroup_from_cgsnapshot(members: list[Member]) -> Flow:
         claim.ClaimForCreate(),
         quota.ReserveQuota(),
         placement.ScheduleCopy(),
-        copying.CreateVolumes(),
+        copy_group.CreateVolumes(),
         driver.CreateGroup(),
-        each(members, copying.CloneMember),
-        copying.CommitCopy(),
+        for_each_member(members, copy_group.CloneMember),
+        copy_group.CommitCopy(),
     )

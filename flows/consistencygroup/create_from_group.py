@@ -12,8 +12,8 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each
-from flows.tasks import claim, copying, driver, placement, quota
+from flows.segments import Member, for_each_member
+from flows.tasks import claim, copy_group, driver, placement, quota
 
 
 def create_consistencygroup_from_group(members: list[Member]) -> Flow:
@@ -22,11 +22,11 @@ def create_consistencygroup_from_group(members: list[Member]) -> Flow:
         claim.ClaimForCreate(),
         quota.ReserveQuota(),
         placement.ScheduleCopy(),
-        copying.CreateVolumes(),
+        copy_group.CreateVolumes(),
         driver.CreateGroup(),
-        each(members, copying.PrepareSource),
-        copying.CutSource(),
-        each(members, copying.CloneMember),
-        each(members, copying.DropSource),
-        copying.CommitCopy(),
+        for_each_member(members, copy_group.PrepareSource),
+        copy_group.CutSource(),
+        for_each_member(members, copy_group.CloneMember),
+        for_each_member(members, copy_group.DropSource),
+        copy_group.CommitCopy(),
     )

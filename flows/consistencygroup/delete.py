@@ -10,7 +10,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each, onward
+from flows.segments import Member, for_each_member, forward_only
 from flows.tasks import claim, driver, record
 
 
@@ -19,8 +19,8 @@ def delete_consistencygroup(members: list[Member], is_placed: bool) -> Flow:
 
     A group that never was on a backend has only a record.
     """
-    removal = [driver.DeleteOrphans(), each(members, driver.DeleteMember), driver.DeleteGroup()]
+    removal = [driver.DeleteOrphans(), for_each_member(members, driver.DeleteMember), driver.DeleteGroup()]
     return linear_flow.Flow("consistencygroup.delete").add(
         claim.ClaimForDelete(),
-        onward("consistencygroup.remove", *(removal if is_placed else ()), record.Destroy()),
+        forward_only("consistencygroup.remove", *(removal if is_placed else ()), record.Destroy()),
     )

@@ -25,7 +25,7 @@ def check_ready(
     Raises: Busy, InvalidState.
     """
     if group.claimed_by is not None and group.status is Status.AVAILABLE:
-        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
+        raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))
     if group.status is not Status.AVAILABLE:
         raise InvalidState(
             "Invalid ConsistencyGroup: Consistency group status must be available, "
@@ -35,7 +35,7 @@ def check_ready(
         raise InvalidState(empty)
     for member in members:
         if member.claimed_by is not None:
-            raise Busy(volume.ROWS.busy(session, member.id, member.claimed_by))
+            raise Busy(volume.REPOSITORY.busy_message(session, member.id, member.claimed_by))
         if member.status not in READY:
             raise InvalidState(
                 f"Invalid volume: Member {member.id} must be available or in-use, "

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from cgflow.context import RequestContext
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import Status
-from flows.acceptance import Desk
 from flows.reset import known_status
+from flows.runtime import Runtime
 
 FAILED = (Status.ERROR, Status.ERROR_DELETING)
 
 
-def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: str) -> None:
+def reset(runtime: Runtime, context: RequestContext, noun: str, id_: str, status: str) -> None:
     """Give a thing that no flow holds this status. Raises: NotFound, Busy, InvalidInput, InvalidState.
 
     What was rolled back has nothing on any backend, so that no word can make it usable.
     """
-    rows, target = ROWS_OF[noun], known_status(noun, status)
-    with desk.database.write() as session:
+    rows, target = REPOSITORIES[noun], known_status(noun, status)
+    with runtime.database.write() as session:
         thing = rows.lock(session, id_, context.scope)
         if thing.claimed_by is not None:
-            busy = rows.busy(session, thing.id, thing.claimed_by)
+            busy = rows.busy_message(session, thing.id, thing.claimed_by)
             raise Busy(f"{busy} Cancel, retry or abandon the flow if it is stuck.")
         if not thing.consumes_quota and thing.status in FAILED and target not in FAILED and _holds(noun):
             raise InvalidState(
@@ -29,7 +29,7 @@ def reset(desk: Desk, context: RequestContext, noun: str, id_: str, status: str)
                 f"it cannot be {target}. Delete it."
             )
         reason = f"Its status was reset by {context.user_id}." if target is not Status.AVAILABLE else None
-        rows.edit(session, thing.id, status=target.value, reason=reason)
+        rows.update_unclaimed(session, thing.id, status=target.value, reason=reason)
 
 
 def _holds(noun: str) -> bool:

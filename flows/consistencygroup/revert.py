@@ -12,27 +12,27 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each, onward
-from flows.tasks import claim, quota, restore, safety
+from flows.segments import Member, for_each_member, forward_only
+from flows.tasks import claim, quota, restore, safety_cgsnapshot
 
 
 def revert_consistencygroup(members: list[Member]) -> Flow:
     """Build the story for the members of the safety cgsnapshot; with none it is not taken."""
     before = [
         quota.ReserveQuota(),
-        safety.ScheduleSafety(),
-        safety.CreateSafety(),
-        each(members, safety.PrepareSafety),
-        safety.CutSafety(),
-        each(members, safety.TakeSafety),
+        safety_cgsnapshot.ScheduleSafety(),
+        safety_cgsnapshot.CreateSafety(),
+        for_each_member(members, safety_cgsnapshot.PrepareSafety),
+        safety_cgsnapshot.CutSafety(),
+        for_each_member(members, safety_cgsnapshot.TakeSafety),
     ]
-    kept = [safety.KeepSafety()]
+    kept = [safety_cgsnapshot.KeepSafety()]
     return linear_flow.Flow("consistencygroup.revert").add(
         claim.ClaimForRevert(),
         *(before if members else ()),
         restore.Restore(),
         restore.LeaveWayBack(),
-        onward(
+        forward_only(
             "consistencygroup.restored",
             *(kept if members else ()),
             restore.FinishRestore(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, each
+from flows.segments import Member, for_each_member
 from flows.tasks import claim, membership
 
 
@@ -19,6 +19,6 @@ def update_consistencygroup(members: list[Member]) -> Flow:
     """Build the story for the volumes that are on a backend, given by ``volume_id``."""
     return linear_flow.Flow("consistencygroup.update").add(
         claim.ClaimForChange(),
-        each(members, membership.MoveVolume),
+        for_each_member(members, membership.MoveVolume),
         membership.CommitMembership(),
     )

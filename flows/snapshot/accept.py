@@ -8,17 +8,17 @@ from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, snapshot, volume
 from cgflow.errors import Busy, InvalidState
-from cgflow.quota import resources
+from cgflow.quota import deltas
 from cgflow.status import RESETTABLE, Status
-from flows.acceptance import Accepted, Desk, accepting, mint
-from flows.volume.rules import require_free_group
+from flows.runtime import Accepted, Runtime, accepting, new_id
+from flows.volume.preconditions import require_free_group
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 FORCE_DELETABLE = RESETTABLE["snapshot"]
 
 
 def create(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     *,
     volume_id: str,
@@ -31,12 +31,12 @@ def create(
 
     Raises: NotFound, InvalidState, Busy, QuotaExceeded.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         _check_ready(session, found, force=force)
         require_free_group(session, found)
-        snapshot_id = mint()
+        snapshot_id = new_id()
         member = {"volume_id": found.id, "snapshot_id": snapshot_id}
         accepted = acceptance.flow(
             "snapshot.create",
@@ -45,9 +45,9 @@ def create(
             shape={"member": member},
             symbols={"members": [member], "host": found.host, "sizes": [found.size]},
             claims={"snapshot": [snapshot_id], "volume": [found.id]},
-            deltas=resources.for_snapshots(
+            deltas=deltas.for_snapshots(
                 [(found.size, found.volume_type_name)],
-                no_snapshot_gb_quota=desk.settings.no_snapshot_gb_quota,
+                no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota,
             ),
         )
         acceptance.claim("volume")
@@ -62,23 +62,23 @@ def create(
             volume_type_id=found.volume_type_id,
             created_at=clock.now(),
         )
-        snapshot.ROWS.add(session, columns)
+        snapshot.REPOSITORY.add(session, columns)
     return accepted
 
 
-def delete(desk: Desk, context: RequestContext, snapshot_id: str, *, force: bool = False) -> Accepted:
+def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force: bool = False) -> Accepted:
     """Accept to delete a copy that is not one of a cgsnapshot, or whose cgsnapshot is gone.
 
     ``force``: whatever status it has, if no flow holds it.
     Raises: NotFound, InvalidState, Busy.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = snapshot.lock(session, snapshot_id, context.scope)
         _check_deletable(session, found, force)
         # What was rolled back may have outlived its volume. The backend is asked all the same: it
         # knows better than a record what is left.
-        of = volume.ROWS.where(session, volume.ROWS.model.id == found.volume_id)
+        of = volume.REPOSITORY.where(session, volume.REPOSITORY.model.id == found.volume_id)
         for one in of:
             require_free_group(session, one)
         accepted = acceptance.flow(
@@ -99,7 +99,7 @@ def delete(desk: Desk, context: RequestContext, snapshot_id: str, *, force: bool
 
 def _check_ready(session: Session, found: records.Volume, *, force: bool) -> None:
     if found.claimed_by is not None and found.status in (Status.AVAILABLE, Status.IN_USE):
-        raise Busy(volume.ROWS.busy(session, found.id, found.claimed_by))
+        raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status is Status.IN_USE and force:
         return
     if found.status is not Status.AVAILABLE:
@@ -112,7 +112,7 @@ def _check_ready(session: Session, found: records.Volume, *, force: bool) -> Non
 
 def _check_deletable(session: Session, found: records.Snapshot, force: bool) -> None:
     if found.claimed_by is not None and found.status in DELETABLE:
-        raise Busy(snapshot.ROWS.busy(session, found.id, found.claimed_by))
+        raise Busy(snapshot.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status not in (FORCE_DELETABLE if force and found.claimed_by is None else DELETABLE):
         raise InvalidState(
             "Invalid snapshot: Snapshot status must be available or error, "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, onward
+from flows.segments import Member, forward_only
 from flows.tasks import claim, driver, record
 
 
@@ -18,5 +18,5 @@ def delete_snapshot(member: Member, is_placed: bool) -> Flow:
     removal = [driver.DeleteSnapshot(member)] if is_placed else []
     return linear_flow.Flow("snapshot.delete").add(
         claim.ClaimForDelete(),
-        onward("snapshot.remove", *removal, record.Destroy()),
+        forward_only("snapshot.remove", *removal, record.Destroy()),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cgflow.audit.auditing import Auditor
+from cgflow.audit.auditor import Auditor
 from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Commit, Task
@@ -47,7 +47,7 @@ class ClaimForRepair(Claim):
         with database.write() as session:
             messages.tell(session, flow_id, messages.UNDONE, reason)
             if rested is not None:
-                ROWS_OF[resource_type].settle(session, [resource_id], flow_id, Status(rested), reason)
+                REPOSITORIES[resource_type].settle(session, [resource_id], flow_id, Status(rested), reason)
             release_others(session, flow_id, claims)
 
 
@@ -69,7 +69,7 @@ class Confirm(Task):
         finding_id: str,
     ) -> None:
         auditor = Auditor(database, settings, drivers)
-        if not auditor.still(host, finding_id, flow_id):
+        if not auditor.still_holds(host, finding_id, flow_id):
             raise InvalidState(f"{finding_id} is not so any more, or a flow is at work there: audit again.")
 
 
@@ -139,5 +139,5 @@ class CommitRepair(CommitRecord):
     ) -> None:
         with database.write() as session:
             if columns:
-                ROWS_OF[resource_type].change(session, [resource_id], flow_id, **columns)
+                REPOSITORIES[resource_type].change(session, [resource_id], flow_id, **columns)
             release_others(session, flow_id, claims)

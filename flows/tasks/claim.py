@@ -18,16 +18,16 @@ from taskflow.types.failure import Failure
 from cgflow import records
 from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import Inventory, StorageDriver
 from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Task
 from cgflow.errors import DriverError, InvalidState
-from cgflow.quota import ledger
-from cgflow.quota.held import held_by
+from cgflow.quota import reservations
+from cgflow.quota.charges import held_by
 from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.attachment.rules import status_for
+from flows.attachment.preconditions import status_for
 
 LOG = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ Failures = Mapping[str, Failure]
 def check_held(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds all that it was accepted for."""
     for noun, ids in claims.items():
-        rows = ROWS_OF[noun]
+        rows = REPOSITORIES[noun]
         lost = [
             thing.id for thing in rows.where(session, rows.model.id.in_(ids)) if thing.claimed_by != flow_id
         ]
@@ -48,14 +48,14 @@ def check_held(session: Session, flow_id: str, claims: Claims) -> None:
 
 def rest_of(session: Session, noun: str, id_: str) -> Status:
     """Return the status in which a thing rests that is as it should be: ``in-use`` if it is attached."""
-    (thing,) = ROWS_OF[noun].ever(session, [id_])
+    (thing,) = REPOSITORIES[noun].get_with_deleted(session, [id_])
     return status_for(thing.attachments) if isinstance(thing, records.Volume) else Status.AVAILABLE
 
 
 def release_others(session: Session, flow_id: str, claims: Claims) -> None:
     """Let go whatever the flow still holds, as it is."""
     for noun, ids in claims.items():
-        ROWS_OF[noun].release(session, ids, flow_id)
+        REPOSITORIES[noun].release(session, ids, flow_id)
 
 
 class Claim(Task):
@@ -90,10 +90,10 @@ class ClaimForChange(Claim):
     ) -> None:
         reason = reason_from(flow_failures.values())
         with database.write() as session:
-            ledger.cancel(session, flow_id)
+            reservations.cancel(session, flow_id)
             messages.tell(session, flow_id, messages.UNDONE, reason)
             status = self.undone or rest_of(session, resource_type, resource_id)
-            rows = ROWS_OF[resource_type]
+            rows = REPOSITORIES[resource_type]
             rows.settle(session, [resource_id], flow_id, status, reason, **self.undone_columns)
             release_others(session, flow_id, claims)
 
@@ -116,7 +116,7 @@ class ClaimForRevert(ClaimForChange):
         **_: object,
     ) -> None:
         with database.write() as session:
-            ROWS_OF["volume"].settle(session, claims["volume"], flow_id, Status.AVAILABLE)
+            REPOSITORIES["volume"].settle(session, claims["volume"], flow_id, Status.AVAILABLE)
         super().revert(database, flow_id, claims, resource_type, resource_id, flow_failures)
 
 
@@ -164,17 +164,17 @@ class ClaimForDelete(Claim):
                 if left is not None:
                     gone = [id_ for id_ in ids if id_ not in _present(left, noun, ids)]
                     forget(session, settings, flow_id, noun, gone)
-                ROWS_OF[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
+                REPOSITORIES[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
             release_others(session, flow_id, claims)
 
 
 def forget(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
     """Delete rows and, in the same transaction, give back what they counted. What is deleted is left."""
-    rows = ROWS_OF[noun]
+    rows = REPOSITORIES[noun]
     living = rows.where(session, rows.model.id.in_(ids))
     held = held_by(living, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
     for project_id, deltas in sorted(held.items()):
-        ledger.release(session, project_id, deltas)
+        reservations.release(session, project_id, deltas)
     rows.destroy(session, ids, flow_id)
 
 

@@ -1,6 +1,6 @@
 """Steps that choose a backend, or make sure of the one that was chosen.
 
-Backends that have not been heard of for too long are asked anew first (see ``flows.reporting``).
+Backends that have not been heard of for too long are asked anew first (see ``flows.backend_reports``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cgflow.scheduler.cut_level import needs
 from cgflow.scheduler.placement import Placement
 from cgflow.scheduler.request import PlacementRequest
 from cgflow.settings import Settings
-from flows.reporting import refresh
+from flows.backend_reports import refresh
 
 LOG = logging.getLogger(__name__)
 
@@ -61,12 +61,12 @@ class ScheduleGroup(Task):
                 # Known words, which the logs of this operation are searched for.
                 LOG.warning("Could not find a host for consistency group %s. %s", resource_id, refusal)
                 raise
-            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=choice.host)
+            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=choice.host)
         return choice.host
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
-            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=None)
+            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=None)
 
 
 class ScheduleCopy(Task):
@@ -99,12 +99,12 @@ class ScheduleCopy(Task):
             )
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)
-            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=host)
+            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=host)
         return level_of(found[0].report)
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
-            consistencygroup.ROWS.change(session, [resource_id], flow_id, host=None)
+            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=None)
 
 
 class ScheduleVolume(Task):
@@ -140,12 +140,12 @@ class ScheduleVolume(Task):
                 if group_host in (None, one.name) and (allowed_hosts is None or one.name in allowed_hosts)
             ]
             choice = placement.for_volume(candidates, request)
-            volume.ROWS.change(session, [resource_id], flow_id, host=choice.host)
+            volume.REPOSITORY.change(session, [resource_id], flow_id, host=choice.host)
         return choice.host
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
-            volume.ROWS.change(session, [resource_id], flow_id, host=None)
+            volume.REPOSITORY.change(session, [resource_id], flow_id, host=None)
 
 
 class ScheduleCgsnapshot(Task):

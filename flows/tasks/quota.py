@@ -7,7 +7,7 @@ from datetime import timedelta
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.engine.task import Task
-from cgflow.quota import ledger
+from cgflow.quota import reservations
 from cgflow.settings import Settings
 
 
@@ -25,8 +25,8 @@ class ReserveQuota(Task):
     ) -> None:
         expires = clock.now() + timedelta(seconds=settings.reservation_expire_s)
         with database.write() as session:
-            ledger.reserve(session, flow_id, project_id, deltas, expires)
+            reservations.reserve(session, flow_id, project_id, deltas, expires)
 
     def revert(self, database: Database, flow_id: str, **_: object) -> None:
         with database.write() as session:
-            ledger.cancel(session, flow_id)
+            reservations.cancel(session, flow_id)

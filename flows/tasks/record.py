@@ -17,7 +17,7 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
 from cgflow.engine.task import Commit, Task
-from cgflow.quota import ledger
+from cgflow.quota import reservations
 from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.tasks.claim import Claims, check_held, forget, release_others, rest_of
@@ -39,7 +39,7 @@ class CreateSnapshots(Task):
 
     def revert(self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object) -> None:
         with database.write() as session:
-            snapshot.ROWS.destroy(session, [member["snapshot_id"] for member in members], flow_id)
+            snapshot.REPOSITORY.destroy(session, [member["snapshot_id"] for member in members], flow_id)
 
 
 def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> None:
@@ -70,7 +70,7 @@ def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: l
         if member["snapshot_id"] not in there
     ]
     if rows:
-        snapshot.ROWS.add(session, *rows)
+        snapshot.REPOSITORY.add(session, *rows)
 
 
 class CommitRecord(Commit):
@@ -92,8 +92,8 @@ class CommitGroup(CommitRecord):
 
     def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
         with database.write() as session:
-            ledger.commit(session, flow_id)
-            consistencygroup.ROWS.settle(
+            reservations.commit(session, flow_id)
+            consistencygroup.REPOSITORY.settle(
                 session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True, created_at=clock.now()
             )
 
@@ -103,8 +103,8 @@ class CommitVolume(CommitRecord):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
-            ledger.commit(session, flow_id)
-            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
+            reservations.commit(session, flow_id)
+            volume.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
             release_others(session, flow_id, claims)
 
 
@@ -113,9 +113,9 @@ class CommitExtend(CommitRecord):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
         with database.write() as session:
-            ledger.commit(session, flow_id)
+            reservations.commit(session, flow_id)
             rest = rest_of(session, "volume", resource_id)
-            volume.ROWS.settle(session, [resource_id], flow_id, rest, size=new_size)
+            volume.REPOSITORY.settle(session, [resource_id], flow_id, rest, size=new_size)
 
 
 class SettleVolume(Task):
@@ -128,7 +128,7 @@ class SettleVolume(Task):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
-            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE)
+            volume.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE)
             release_others(session, flow_id, claims)
 
 
@@ -137,9 +137,11 @@ class CommitRetype(CommitRecord):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, volume_type_ids: list[str]) -> None:
         with database.write() as session:
-            ledger.commit(session, flow_id)
+            reservations.commit(session, flow_id)
             (new_type,) = volume_type_ids
-            volume.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, volume_type_id=new_type)
+            volume.REPOSITORY.settle(
+                session, [resource_id], flow_id, Status.AVAILABLE, volume_type_id=new_type
+            )
 
 
 class CommitSnapshot(CommitRecord):
@@ -147,8 +149,8 @@ class CommitSnapshot(CommitRecord):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
-            ledger.commit(session, flow_id)
-            snapshot.ROWS.settle(
+            reservations.commit(session, flow_id)
+            snapshot.REPOSITORY.settle(
                 session, [resource_id], flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
             )
             release_others(session, flow_id, claims)
@@ -168,11 +170,13 @@ class CommitCgsnapshot(CommitRecord):
     ) -> None:
         copies = [member["snapshot_id"] for member in members]
         with database.write() as session:
-            ledger.commit(session, flow_id)
-            snapshot.ROWS.settle(
+            reservations.commit(session, flow_id)
+            snapshot.REPOSITORY.settle(
                 session, copies, flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
             )
-            cgsnapshot.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE, evidence=dict(evidence))
+            cgsnapshot.REPOSITORY.settle(
+                session, [resource_id], flow_id, Status.AVAILABLE, evidence=dict(evidence)
+            )
             release_others(session, flow_id, claims)
 
 

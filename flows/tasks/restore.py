@@ -99,8 +99,8 @@ class SettleGroup(Task):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
-            volume.ROWS.settle(session, claims["volume"], flow_id, Status.AVAILABLE)
-            consistencygroup.ROWS.settle(session, [resource_id], flow_id, Status.AVAILABLE)
+            volume.REPOSITORY.settle(session, claims["volume"], flow_id, Status.AVAILABLE)
+            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE)
             release_others(session, flow_id, claims)
 
 

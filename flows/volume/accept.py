@@ -12,15 +12,15 @@ from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, default_type, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound, NoValidBackend
-from cgflow.quota import limits, resources
+from cgflow.quota import deltas, limits
 from cgflow.status import RESETTABLE, Status
-from flows.acceptance import Acceptance, Accepted, Desk, accepting, mint
+from flows.availability_zones import check_zone
+from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 from flows.volume import source as sources
-from flows.volume.rules import check_free
+from flows.volume.preconditions import check_free
 from flows.volume.scheduler_hints import allowed_hosts
 from flows.volume.size_limits import check_size_limits
 from flows.volume.source import Source
-from flows.zones import check_zone
 
 DELETABLE = (
     Status.AVAILABLE,
@@ -34,7 +34,7 @@ FORCE_DELETABLE = RESETTABLE["volume"]
 
 
 def create(
-    desk: Desk,
+    runtime: Runtime,
     context: RequestContext,
     *,
     size: int | None,
@@ -52,7 +52,7 @@ def create(
 
     Raises: NotFound for a type, group or source, InvalidInput, InvalidState, Busy, QuotaExceeded.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = _group(session, consistencygroup_id, context) if consistencygroup_id else None
         source = sources.find(session, context, snapshot_id, source_volid)
@@ -61,14 +61,14 @@ def create(
         kind = _type(acceptance, volume_type or source.volume_type_id, group)
         check_size_limits(kind, size, "size")
         wanted = group.availability_zone if group else availability_zone
-        zone = check_zone(session, desk.settings, wanted, [kind] if kind else [])
+        zone = check_zone(session, runtime.settings, wanted, [kind] if kind else [])
         only = _only_host(group, source)
         allowed = allowed_hosts(session, context, scheduler_hints)
         if allowed is not None and only is not None and only not in allowed:
             raise NoValidBackend(
                 f"The volume has to be on backend {only}, which the scheduler hints exclude."
             )
-        volume_id = mint()
+        volume_id = new_id()
         accepted = acceptance.flow(
             source.operation,
             resource=("volume", volume_id),
@@ -83,7 +83,7 @@ def create(
                 **source.symbols,
             },
             claims={**source.holds, "volume": [volume_id, *source.holds.get("volume", ())]},
-            deltas=resources.for_volume(size, kind.name if kind else None),
+            deltas=deltas.for_volume(size, kind.name if kind else None),
         )
         for noun, ids in source.holds.items():
             acceptance.claim(noun, ids=ids)
@@ -99,19 +99,19 @@ def create(
             created_at=clock.now(),
             **source.columns,
         )
-        volume.ROWS.add(session, columns)
+        volume.REPOSITORY.add(session, columns)
     return accepted
 
 
 def delete(
-    desk: Desk, context: RequestContext, volume_id: str, *, cascade: bool = False, force: bool = False
+    runtime: Runtime, context: RequestContext, volume_id: str, *, cascade: bool = False, force: bool = False
 ) -> Accepted:
     """Accept to delete a volume that is in no group.
 
     ``cascade``: its snapshots too. ``force``: whatever status it has, if no flow holds it.
     Raises: NotFound, InvalidState, Busy.
     """
-    with accepting(desk, context) as acceptance:
+    with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         deletable = FORCE_DELETABLE if force and found.claimed_by is None else DELETABLE
@@ -164,7 +164,7 @@ def _dependent(session: Session, found: records.Volume, *, cascade: bool) -> lis
         )
     for copy in copies:
         if copy.claimed_by is not None:
-            raise Busy(snapshot.ROWS.busy(session, copy.id, copy.claimed_by))
+            raise Busy(snapshot.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
         if copy.cgsnapshot_id is not None:
             raise InvalidState(
                 f"Invalid volume: Snapshot {copy.id} of the volume is part of cgsnapshot "
@@ -188,7 +188,7 @@ def _group(session: Session, group_id: str, context: RequestContext) -> records.
             f"values, but current status is: {group.status}."
         )
     if group.claimed_by is not None:
-        raise Busy(consistencygroup.ROWS.busy(session, group.id, group.claimed_by))
+        raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))
     return group
 
 

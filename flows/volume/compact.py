@@ -11,10 +11,12 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import onward
-from flows.tasks import compacting
+from flows.segments import forward_only
+from flows.tasks import compaction
 
 
 def compact_volume() -> Flow:
     """Build the story."""
-    return linear_flow.Flow("volume.compact").add(onward("volume.compacted", compacting.CompactVolume()))
+    return linear_flow.Flow("volume.compact").add(
+        forward_only("volume.compacted", compaction.CompactVolume())
+    )

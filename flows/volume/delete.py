@@ -10,7 +10,7 @@ from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
 from cgflow.engine.task import Task
-from flows.segments import Member, each, onward
+from flows.segments import Member, for_each_member, forward_only
 from flows.tasks import claim, driver, record
 
 
@@ -21,8 +21,8 @@ def delete_volume(is_placed: bool, copies: list[Member] | None = None) -> Flow:
     """
     removal: list[Task | Flow] = [driver.DeleteVolume()] if is_placed else []
     if copies:
-        removal.insert(0, each(copies, driver.DeleteCopy))
+        removal.insert(0, for_each_member(copies, driver.DeleteCopy))
     return linear_flow.Flow("volume.delete").add(
         claim.ClaimForDelete(),
-        onward("volume.remove", *removal, record.Destroy()),
+        forward_only("volume.remove", *removal, record.Destroy()),
     )

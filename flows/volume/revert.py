@@ -10,7 +10,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import onward
+from flows.segments import forward_only
 from flows.tasks import claim, record, restore
 
 
@@ -20,5 +20,5 @@ def revert_volume() -> Flow:
         claim.ClaimForChange(),
         restore.Restore(),
         restore.LeaveWayBack(),
-        onward("volume.restored", restore.FinishRestore(), record.SettleVolume()),
+        forward_only("volume.restored", restore.FinishRestore(), record.SettleVolume()),
     )

@@ -12,9 +12,9 @@ from cgflow.db.repositories import snapshot, volume
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.status import Status
-from flows.acceptance import mint
+from flows.runtime import new_id
 from flows.tasks.clone import as_source
-from flows.volume.rules import require_free_group
+from flows.volume.preconditions import require_free_group
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def size_of(asked: int | None, source: Source) -> int:
 
 def _snapshot(session: Session, found: records.Snapshot) -> Source:
     if found.claimed_by is not None:
-        raise Busy(snapshot.ROWS.busy(session, found.id, found.claimed_by))
+        raise Busy(snapshot.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status is not Status.AVAILABLE:
         raise InvalidState(
             f"Invalid snapshot: Originating snapshot status must be one of 'available' values, "
@@ -83,14 +83,14 @@ def _snapshot(session: Session, found: records.Snapshot) -> Source:
 
 def _volume(session: Session, found: records.Volume) -> Source:
     if found.claimed_by is not None:
-        raise Busy(volume.ROWS.busy(session, found.id, found.claimed_by))
+        raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status not in (Status.AVAILABLE, Status.IN_USE):
         raise InvalidState(
             f"Invalid volume: Source volume status must be available or in-use, "
             f"but current status is: {found.status}."
         )
     require_free_group(session, found)
-    cut = mint()
+    cut = new_id()
     copy = SnapshotSpec(id=cut, volume_id=found.id, cgsnapshot_id=cut, group_id=found.consistencygroup_id)
     member = {
         "volume_id": found.id,

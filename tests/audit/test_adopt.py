@@ -14,10 +14,10 @@ from api.app import create_app
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import ConfigError, InvalidInput
 from cgflow.status import Status
-from flows.acceptance import mint
 from flows.audit import repair
 from flows.audit.adopt import Target
-from flows.audit.look import audit
+from flows.audit.run import audit
+from flows.runtime import new_id
 from tests.functional.caller import Caller, malformed
 from tests.support.world import CALLER, World, world
 
@@ -47,7 +47,7 @@ def served(place: Path, database: str) -> Iterator[World]:
 
 def adopted(w: World, *wanted: str, volume_type: str | None = "fast") -> list[repair.Repair]:
     target = Target(INTO.project_id, volume_type)
-    return repair.repair(w.desk, INTO, wanted or ["adopt"], dry_run=False, target=target)[1]
+    return repair.repair(w.runtime, INTO, wanted or ["adopt"], dry_run=False, target=target)[1]
 
 
 def test_everything_becomes_a_record_again(disk: Path) -> None:
@@ -56,7 +56,7 @@ def test_everything_becomes_a_record_again(disk: Path) -> None:
         held = {noun: {thing.id: thing for thing in w.all(noun)} for noun in NOUNS}
     with served(disk, "empty") as w:
         w.type()
-        _, planned = repair.repair(w.desk, INTO, ["adopt"], dry_run=True)
+        _, planned = repair.repair(w.runtime, INTO, ["adopt"], dry_run=True)
         assert {one.state for one in planned} == {repair.PLANNED}
         assert w.all("volume") == []
 
@@ -84,7 +84,7 @@ NOUNS = ("consistencygroup", "volume", "cgsnapshot", "snapshot")
 def test_what_was_adopted_can_be_used_and_deleted(disk: Path) -> None:
     with served(disk, "empty") as w:
         w.type()
-        repair.repair(w.desk, CALLER, ["adopt"], dry_run=False, target=Target(CALLER.project_id, "fast"))
+        repair.repair(w.runtime, CALLER, ["adopt"], dry_run=False, target=Target(CALLER.project_id, "fast"))
         [group] = w.all("consistencygroup")
         w.make(w.accept_cgsnapshot(group.id))
         for cgsnapshot in w.all("cgsnapshot"):
@@ -167,7 +167,7 @@ def test_single_findings_and_kinds_are_adopted(disk: Path) -> None:
         w.type()
         adopted(w, "adopt:group.orphan")
         assert w.all("volume") == []
-        [finding, *_] = [one for one in audit(w.desk).findings if one.code == "volume.orphan"]
+        [finding, *_] = [one for one in audit(w.runtime).findings if one.code == "volume.orphan"]
         adopted(w, f"adopt:{finding.id}")
         assert [volume.id for volume in w.all("volume")] == [finding.subject]
 
@@ -184,7 +184,7 @@ def test_a_type_that_there_is_not_and_kinds_that_cannot_be_adopted(disk: Path) -
 def test_over_rest(disk: Path) -> None:
     with served(disk, "empty") as w:
         w.type()
-        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         malformed(
             caller.post("/audit", {"repair": ["adopt"], "volume_type": 1, "dry_run": False}), "volume_type"
         )
@@ -205,7 +205,7 @@ def test_a_database_that_never_knew_the_volumes_is_refused(disk: Path) -> None:
         adopted(w)
         w.service._refuse_unknown_volumes()
         # What the database knew and gave up is left over, and no reason to refuse.
-        left = mint()
+        left = new_id()
         w.driver.create_group(left)
     with served(disk, "true") as w:
         w.service._refuse_unknown_volumes()

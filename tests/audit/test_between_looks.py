@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.audit.auditing import Auditor
+from cgflow.audit.auditor import Auditor
 from cgflow.drivers.detailing import Detail
 from cgflow.drivers.memory.driver import MemoryDriver
-from flows.audit.look import audit
+from flows.audit.run import audit
 from tests.stories.scripts import SCRIPTS
 from tests.support.world import World, world
 
@@ -24,9 +24,9 @@ class Meanwhile(MemoryDriver):
 
     def detail(self) -> Detail:
         self._happen()
-        told = super().detail()
+        message = super().detail()
         self._happen()
-        return told
+        return message
 
     def _happen(self) -> None:
         next(self.happening, lambda: None)()
@@ -51,7 +51,7 @@ def test_it_may_happen_between_any_two_looks(w: World, operation: str) -> None:
     assert isinstance(w.driver, Meanwhile)
     assert w.faults() == []
     w.driver.happening = happenings(w, operation, 4)
-    assert [str(one) for one in audit(w.desk).findings] == []
+    assert [str(one) for one in audit(w.runtime).findings] == []
     assert next(w.driver.happening, None) is None, "it happened at every place"
     assert w.faults() == []
 
@@ -70,5 +70,5 @@ def test_with_one_look_it_would_be_taken_for_drift(tmp_path: Path, monkeypatch: 
             with monkeypatch.context() as patch:
                 patch.setattr(Auditor, "_look", once)
                 w.driver.happening = happening
-                assert [one.code for one in audit(w.desk).findings] == [code]
+                assert [one.code for one in audit(w.runtime).findings] == [code]
             assert w.faults() == []

@@ -12,12 +12,12 @@ from cgflow.audit.finding import Finding
 from cgflow.db.models import Flow
 from cgflow.drivers.faults import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
-from flows.audit.look import audit
+from flows.audit.run import audit
 from tests.audit.test_kinds import repaired
-from tests.support import drift
-from tests.support.bustle import bustle
+from tests.support import planted_drift
 from tests.support.postgres import postgres_server
 from tests.support.qsd import Bench, require_qsd
+from tests.support.random_clients import bustle
 from tests.support.world import World, world
 
 PLANTED = (
@@ -36,7 +36,7 @@ PLANTED = (
 
 def unlimited(w: World) -> None:
     w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
-    drift.a_group(w)
+    planted_drift.a_group(w)
 
 
 def ended(w: World) -> Counter[str]:
@@ -53,17 +53,17 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
         unlimited(w)
         with bustle(w, 3, 1, faults) as is_busy:
             while is_busy():
-                alarms += audit(w.desk).findings
+                alarms += audit(w.runtime).findings
                 looks += 1
         assert [str(one) for one in alarms] == []
         assert ended(w)["reverted"], "something was undone meanwhile"
         assert looks > 10
         faults.clear()
-        expected = sorted(f"{code}:{drift.PLANTS[code](w)}" for code in PLANTED)
+        expected = sorted(f"{code}:{planted_drift.PLANTS[code](w)}" for code in PLANTED)
         met = 0
         with bustle(w, 1, 1) as is_busy:
             while is_busy():
-                assert sorted(one.id for one in audit(w.desk).findings) == expected
+                assert sorted(one.id for one in audit(w.runtime).findings) == expected
                 met += 1
         assert met > 3
 
@@ -77,10 +77,10 @@ def test_the_same_on_postgresql(tmp_path: Path) -> None:
         unlimited(w)
         with bustle(w, 2, 1) as is_busy:
             while is_busy():
-                alarms += audit(w.desk).findings
+                alarms += audit(w.runtime).findings
         assert [str(one) for one in alarms] == []
-        expected = sorted(f"{code}:{drift.PLANTS[code](w)}" for code in PLANTED)
-        assert sorted(one.id for one in audit(w.desk).findings) == expected
+        expected = sorted(f"{code}:{planted_drift.PLANTS[code](w)}" for code in PLANTED)
+        assert sorted(one.id for one in audit(w.runtime).findings) == expected
         repaired(w, "safe", *PLANTED)
         assert w.faults() == []
 
@@ -97,7 +97,7 @@ def test_real_volumes_that_are_busy_are_in_order() -> None:
             unlimited(w)
             with bustle(w, 2, 1) as is_busy:
                 while is_busy():
-                    alarms += audit(w.desk).findings
+                    alarms += audit(w.runtime).findings
                     looks += 1
         assert [str(one) for one in alarms] == []
         assert looks > 5

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 
-from cgflow.audit.kinds import KINDS, Kind, Mending
+from cgflow.audit.finding_kinds import KINDS, FindingKind, RepairMethod
 from tests.architecture.file_sizes import ROOT
 
 DOCUMENT = ROOT / "docs" / "audit.md"
 _HOW = {
-    Mending.RECORDS: "records",
-    Mending.REMOVAL: "flow `audit.remove`",
-    Mending.CONFORMING: "flow `audit.conform`",
-    Mending.RESUMING: "its own flow",
-    Mending.BY_HAND: "by hand",
+    RepairMethod.RECORDS: "records",
+    RepairMethod.REMOVAL: "flow `audit.remove`",
+    RepairMethod.CONFORMING: "flow `audit.conform`",
+    RepairMethod.RESUMING: "its own flow",
+    RepairMethod.BY_HAND: "by hand",
 }
 
 
@@ -30,7 +30,7 @@ def table() -> str:
     return "\n".join(["<!-- kinds -->", "", *rows])
 
 
-def _safe(kind: Kind) -> str:
+def _safe(kind: FindingKind) -> str:
     if not kind.is_repairable:
         return "–"
     return "yes" if kind.is_safe else "no"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from cgflow.audit.kinds import KINDS
+from cgflow.audit.finding_kinds import KINDS
 from cgflow.db.repositories import volume
 from cgflow.drivers.contract import Inventory
 from cgflow.drivers.detailing import Detail
@@ -18,10 +18,10 @@ from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.acceptance import Accepted, mint
 from flows.audit import repair
-from flows.audit.look import audit
-from tests.support import drift
+from flows.audit.run import audit
+from flows.runtime import Accepted, new_id
+from tests.support import planted_drift
 from tests.support.world import CALLER, World, world
 
 
@@ -30,19 +30,19 @@ def w(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world in which there is something of everything, that is in order."""
     with world(tmp_path_factory.mktemp("audit"), MemoryDriver()) as made:
         made.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
-        made.make(made.accept_cgsnapshot(drift.a_group(made)))
+        made.make(made.accept_cgsnapshot(planted_drift.a_group(made)))
         made.make(made.accept_snapshot(made.make(made.accept_volume())))
         assert made.faults() == []
         yield made
 
 
 def found(w: World) -> list[str]:
-    return sorted(one.id for one in audit(w.desk).findings)
+    return sorted(one.id for one in audit(w.runtime).findings)
 
 
 def repaired(w: World, *wanted: str) -> list[repair.Repair]:
     """Repair, and see the flows to their ends."""
-    _, repairs = repair.repair(w.desk, CALLER, wanted, dry_run=False)
+    _, repairs = repair.repair(w.runtime, CALLER, wanted, dry_run=False)
     for one in repairs:
         if one.flow_id is not None:
             flow = w.finish(Accepted(one.flow_id, one.finding.subject))
@@ -51,15 +51,15 @@ def repaired(w: World, *wanted: str) -> list[repair.Repair]:
 
 
 def test_everything_that_can_be_repaired_is_planted() -> None:
-    assert set(drift.PLANTS) == {code for code, kind in KINDS.items() if kind.is_repairable}
+    assert set(planted_drift.PLANTS) == {code for code, kind in KINDS.items() if kind.is_repairable}
 
 
-@pytest.mark.parametrize("code", sorted(drift.PLANTS))
+@pytest.mark.parametrize("code", sorted(planted_drift.PLANTS))
 def test_it_is_found_and_repaired(w: World, code: str) -> None:
-    expected = f"{code}:{drift.PLANTS[code](w)}"
+    expected = f"{code}:{planted_drift.PLANTS[code](w)}"
     before = w.driver.inventory()
     assert found(w) == [expected]
-    _, planned = repair.repair(w.desk, CALLER, [expected], dry_run=True)
+    _, planned = repair.repair(w.runtime, CALLER, [expected], dry_run=True)
     assert [one.state for one in planned] == [repair.PLANNED]
     assert found(w) == [expected], "a plan repairs nothing"
     if not KINDS[code].is_safe:
@@ -72,7 +72,7 @@ def test_it_is_found_and_repaired(w: World, code: str) -> None:
 
 def test_what_an_orphan_is_in_does_not_matter(w: World) -> None:
     """A member of a group that has a record, with a copy, each of which no record knows."""
-    volume_id = drift.member_orphan(w)
+    volume_id = planted_drift.member_orphan(w)
     assert found(w) == [f"volume.orphan:{volume_id}"]
     repaired(w, "volume.orphan")
     assert w.faults() == []
@@ -84,28 +84,30 @@ def test_a_size_is_not_rounded_to_that_of_the_record(w: World, monkeypatch: pyte
     detail = driver.detail()
     shorter = {**detail.volumes, volume_id: replace(detail.volumes[volume_id], size_bytes=4096)}
     monkeypatch.setattr(driver, "detail", lambda: replace(detail, volumes=shorter))
-    (finding,) = audit(w.desk).findings
+    (finding,) = audit(w.runtime).findings
     assert finding.code == "volume.smaller"
-    assert "has 4096 bytes on backend" in finding.told
-    assert finding.told.endswith("and 1 GiB by its record.")
+    assert "has 4096 bytes on backend" in finding.message
+    assert finding.message.endswith("and 1 GiB by its record.")
 
 
 def test_what_is_repaired_twice_is_refused(w: World) -> None:
-    volume_id = drift.volume_missing(w)
-    _, repairs = repair.repair(w.desk, CALLER, ["volume.missing"], dry_run=False)
+    volume_id = planted_drift.volume_missing(w)
+    _, repairs = repair.repair(w.runtime, CALLER, ["volume.missing"], dry_run=False)
     (stale,) = [one.finding for one in repairs]
     assert [one.state for one in repairs] == [repair.DONE]
-    assert repair.records.mend(w.desk, CALLER, [stale]) == {stale.id: "It is not so any more: audit again."}
-    assert w.get("volume", volume_id).reason.startswith(stale.told)
+    assert repair.repair_records.repair(w.runtime, CALLER, [stale]) == {
+        stale.id: "It is not so any more: audit again."
+    }
+    assert w.get("volume", volume_id).reason.startswith(stale.message)
     w.make(w.delete_volume(volume_id))
     assert w.faults() == []
 
 
 def test_a_flow_makes_sure_of_the_finding_itself(w: World) -> None:
-    volume_id = drift.volume_orphan(w)
-    (orphan,) = audit(w.desk).findings
-    w.driver.delete_volume(drift.VolumeSpec(volume_id, 1))
-    accepted = repair.accept.accept(w.desk, CALLER, orphan)
+    volume_id = planted_drift.volume_orphan(w)
+    (orphan,) = audit(w.runtime).findings
+    w.driver.delete_volume(planted_drift.VolumeSpec(volume_id, 1))
+    accepted = repair.accept_repairs.accept_repair(w.runtime, CALLER, orphan)
     flow = w.finish(accepted)
     assert flow.state is FlowState.REVERTED
     assert "not so any more" in str(flow.reason)
@@ -113,10 +115,12 @@ def test_a_flow_makes_sure_of_the_finding_itself(w: World) -> None:
 
 
 def test_a_restore_that_was_not_finished_is_put_back(w: World) -> None:
-    flow_id = drift.restore_kept(w)
+    flow_id = planted_drift.restore_kept(w)
     with w.database.write() as session:
         session.execute(
-            drift.update(drift.Flow).where(drift.Flow.id == flow_id).values(state=FlowState.ABANDONED)
+            planted_drift.update(planted_drift.Flow)
+            .where(planted_drift.Flow.id == flow_id)
+            .values(state=FlowState.ABANDONED)
         )
     assert found(w) == [f"restore.kept:{flow_id}"]
     repaired(w, "restore.kept")
@@ -124,7 +128,7 @@ def test_a_restore_that_was_not_finished_is_put_back(w: World) -> None:
 
 
 def test_a_record_in_a_place_of_its_own_is_repaired_with_its_cgsnapshot(w: World) -> None:
-    copy = w.get("snapshot", drift.snapshot_missing(w))
+    copy = w.get("snapshot", planted_drift.snapshot_missing(w))
     repaired(w, "safe")
     assert w.faults() == []
     whole = w.get("cgsnapshot", copy.cgsnapshot_id)
@@ -136,10 +140,10 @@ def test_a_record_in_a_place_of_its_own_is_repaired_with_its_cgsnapshot(w: World
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_a_cgsnapshot_comes_back_for_all_its_copies_and_can_be_deleted(w: World, is_marked: bool) -> None:
     """Whether its row was marked as deleted, or is not there any more at all."""
-    whole = w.make(w.accept_cgsnapshot(drift.another_group(w, 2)))
+    whole = w.make(w.accept_cgsnapshot(planted_drift.another_group(w, 2)))
     copies = [copy.id for copy in w.all("snapshot") if copy.cgsnapshot_id == whole]
     if is_marked:
-        drift.forget(w, "cgsnapshot", whole)
+        planted_drift.forget(w, "cgsnapshot", whole)
     else:
         w.database.engine.dispose()
         with sqlite3.connect(str(w.database.engine.url.database)) as by_hand:
@@ -155,9 +159,9 @@ def test_a_cgsnapshot_comes_back_for_all_its_copies_and_can_be_deleted(w: World,
 
 
 def test_a_copy_whose_cgsnapshot_and_group_are_gone_is_deleted_alone(w: World) -> None:
-    copy = w.get("snapshot", drift.snapshot_cgsnapshot_gone(w))
+    copy = w.get("snapshot", planted_drift.snapshot_cgsnapshot_gone(w))
     group_id = w.get("volume", copy.volume_id).consistencygroup_id
-    drift.forget(w, "consistencygroup", group_id, consistencygroups=1)
+    planted_drift.forget(w, "consistencygroup", group_id, consistencygroups=1)
     (refused,) = repaired(w, "snapshot.cgsnapshot_gone")
     assert refused.state == repair.REFUSED
     assert f"cgflow snapshot delete {copy.id}" in str(refused.reason)
@@ -169,11 +173,11 @@ def test_a_copy_whose_cgsnapshot_and_group_are_gone_is_deleted_alone(w: World) -
 
 def test_a_member_does_not_leave_the_group_that_a_cgsnapshot_has_a_copy_of(w: World) -> None:
     """Its record says that it is in none; the copy would be lost to the cgsnapshot."""
-    group_id = drift.another_group(w, 2)
+    group_id = planted_drift.another_group(w, 2)
     whole = w.make(w.accept_cgsnapshot(group_id))
     member = next(one.id for one in w.all("volume") if one.consistencygroup_id == group_id)
     with w.database.write() as session:
-        volume.ROWS.edit(session, member, consistencygroup_id=None)
+        volume.REPOSITORY.update_unclaimed(session, member, consistencygroup_id=None)
     assert found(w) == [f"volume.elsewhere:{member}"]
     (refused,) = repaired(w, "safe")
     assert refused.state == repair.REFUSED
@@ -187,22 +191,22 @@ def test_a_member_does_not_leave_the_group_that_a_cgsnapshot_has_a_copy_of(w: Wo
 
 def test_one_run_removes_what_hangs_together_one_after_the_other(w: World) -> None:
     """Copies of a volume with a record, and of one without in such a group; two members of one with one."""
-    living, group_id, volume_id = w.make(w.accept_volume()), mint(), mint()
-    drift.member_orphan(w)
-    drift.member_orphan(w)
+    living, group_id, volume_id = w.make(w.accept_volume()), new_id(), new_id()
+    planted_drift.member_orphan(w)
+    planted_drift.member_orphan(w)
     w.driver.create_group(group_id)
-    w.driver.create_volume(drift.VolumeSpec(volume_id, 1, group_id))
+    w.driver.create_volume(planted_drift.VolumeSpec(volume_id, 1, group_id))
     for of, group in ((living, None), (volume_id, group_id)) * 2:
-        drift.copy_orphan(w, of, group)
+        planted_drift.copy_orphan(w, of, group)
     assert len(found(w)) == 8
-    named = [repair.repair(w.desk, CALLER, found(w), dry_run=False)[1]]
+    named = [repair.repair(w.runtime, CALLER, found(w), dry_run=False)[1]]
     while waiting := [one for one in named[-1] if one.state == repair.LATER]:
         ended = [w.finish(Accepted(one.flow_id, "")).state for one in named[-1] if one.flow_id is not None]
         assert ended
         assert set(ended) == {FlowState.SUCCESS}
         for one in waiting:
             assert "has to wait for. Ask for it again when that has ended" in str(one.reason)
-        named.append(repair.repair(w.desk, CALLER, [one.finding.id for one in waiting], dry_run=False)[1])
+        named.append(repair.repair(w.runtime, CALLER, [one.finding.id for one in waiting], dry_run=False)[1])
     assert {one.state for round_ in named for one in round_} == {repair.ACCEPTED, repair.LATER}
     for one in named[-1]:
         w.finish(Accepted(str(one.flow_id), ""))
@@ -211,10 +215,13 @@ def test_one_run_removes_what_hangs_together_one_after_the_other(w: World) -> No
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_what_is_named_and_not_found_is_refused_and_nothing_is_done(w: World, dry_run: bool) -> None:
-    planted = f"status.passing:{drift.status_passing(w)}"
-    for name in (f"volume.orphan:{mint()}", planted.replace("passing", "unknown").replace("status", "flow")):
+    planted = f"status.passing:{planted_drift.status_passing(w)}"
+    for name in (
+        f"volume.orphan:{new_id()}",
+        planted.replace("passing", "unknown").replace("status", "flow"),
+    ):
         with pytest.raises(NotFound, match=f"There is no finding '{name}', so nothing was repaired"):
-            repair.repair(w.desk, CALLER, [planted, name], dry_run=dry_run)
+            repair.repair(w.runtime, CALLER, [planted, name], dry_run=dry_run)
     assert found(w) == [planted]
     repaired(w, planted)
     assert w.faults() == []
@@ -238,7 +245,7 @@ class Odd(MemoryDriver):
 def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     with world(tmp_path_factory.mktemp("odd"), FaultyDriver(Odd(), Faults())) as made:
-        drift.a_group(made)
+        planted_drift.a_group(made)
         yield made
 
 
@@ -247,7 +254,7 @@ def test_what_a_backend_cannot_read_is_its_only_fault(odd: World) -> None:
     inside: Odd = odd.driver.driver  # type: ignore[attr-defined]
     inside.problems = (f"{volume_id} cannot be served: its file is gone",)
     assert found(odd) == [f"backend.problem:{volume_id}"]
-    assert [one.reason for one in audit(odd.desk).backends] == [
+    assert [one.reason for one in audit(odd.runtime).backends] == [
         "It has problems, so nothing is called missing there."
     ]
     assert [one.state for one in repaired(odd, "backend.problem")] == [repair.REFUSED]
@@ -258,7 +265,7 @@ def test_what_a_backend_cannot_read_is_its_only_fault(odd: World) -> None:
 def test_a_backend_that_does_not_answer(odd: World) -> None:
     faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
     faults.order(Fault("detail", "final", times=None))
-    (one,) = audit(odd.desk).findings
+    (one,) = audit(odd.runtime).findings
     assert (one.code, one.host) == ("backend.unreachable", "here@memory")
     faults.clear()
     assert found(odd) == []
@@ -279,11 +286,11 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
     inside.problems = (f"{stuck.resource_id} cannot be served: its file is torn",)
     both = [f"backend.problem:{stuck.resource_id}", f"flow.undo_failed:{stuck.flow_id}"]
     assert found(odd) == both
-    failed = next(one for one in audit(odd.desk).findings if one.code == "flow.undo_failed")
-    assert "The undo is tried again by itself at " in failed.told
+    failed = next(one for one in audit(odd.runtime).findings if one.code == "flow.undo_failed")
+    assert "The undo is tried again by itself at " in failed.message
     faults.clear()
     faults.order(Fault("delete_volume", "hang", deadline_s=600))
-    flow_actions.retry_by_itself(odd.desk, stuck.flow_id)
+    flow_actions.retry_by_itself(odd.runtime, stuck.flow_id)
     assert faults.await_fired(1, 60)
     assert found(odd) == both, "also while it is tried again"
     faults.release()
@@ -298,7 +305,7 @@ def test_what_was_given_up_and_is_there_all_the_same(odd: World) -> None:
     faults.order(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()
     assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
-    flow_actions.abandon(odd.desk, CALLER, stuck.flow_id, reason="a drill")
+    flow_actions.abandon(odd.runtime, CALLER, stuck.flow_id, reason="a drill")
     assert found(odd) == [f"volume.given_up:{stuck.resource_id}"]
     faults.clear()
     odd.make(odd.delete_volume(stuck.resource_id))
@@ -307,9 +314,9 @@ def test_what_was_given_up_and_is_there_all_the_same(odd: World) -> None:
 
 def test_records_on_a_backend_that_nobody_knows(odd: World) -> None:
     volume_id = odd.make(odd.accept_volume())
-    drift.write(odd, "volume", volume_id, host="gone@nowhere")
+    planted_drift.write(odd, "volume", volume_id, host="gone@nowhere")
     assert found(odd) == ["backend.unknown:gone@nowhere"]
-    assert [one.id for one in audit(odd.desk, "here@memory").findings] == []
+    assert [one.id for one in audit(odd.runtime, "here@memory").findings] == []
 
 
 def test_an_undo_that_waits_for_an_operator_and_a_flow_of_another_release(odd: World) -> None:
@@ -320,6 +327,6 @@ def test_an_undo_that_waits_for_an_operator_and_a_flow_of_another_release(odd: W
     assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
     assert found(odd) == [f"flow.undo_failed:{stuck.flow_id}"], "and what it left is no orphan: it says so"
     faults.clear()
-    other = drift.flow_unknown(odd)
+    other = planted_drift.flow_unknown(odd)
     assert sorted(found(odd)) == sorted([f"flow.undo_failed:{stuck.flow_id}", f"flow.unknown:{other}"])
     assert {one.state for one in repaired(odd, "flow.unknown", "flow.undo_failed")} == {repair.REFUSED}

@@ -15,10 +15,10 @@ import pytest
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import DriverError, FinalDriverError
-from flows.acceptance import mint
-from flows.audit.look import audit
+from flows.audit.run import audit
+from flows.runtime import new_id
 from tests.audit.test_kinds import repaired
-from tests.support import drift
+from tests.support import planted_drift
 from tests.support.qsd import Bench, require_qsd
 from tests.support.world import World, world
 
@@ -40,14 +40,14 @@ def bench() -> Iterator[Bench]:
 
 
 def found(w: World) -> list[str]:
-    return sorted(one.id for one in audit(w.desk).findings)
+    return sorted(one.id for one in audit(w.runtime).findings)
 
 
 def test_drift_on_real_volumes_is_found_and_repaired(bench: Bench) -> None:
     with world(bench.root, bench.driver) as w:
-        drift.a_group(w)
+        planted_drift.a_group(w)
         assert found(w) == []
-        expected = [f"{code}:{drift.PLANTS[code](w)}" for code in PLANTED]
+        expected = [f"{code}:{planted_drift.PLANTS[code](w)}" for code in PLANTED]
         assert found(w) == sorted(expected)
         repaired(w, "safe", *PLANTED)
         assert w.faults() == []
@@ -68,7 +68,7 @@ def test_a_layer_that_is_gone_and_the_daemon_with_it(bench: Bench) -> None:
             with suppress(DriverError):
                 bench.driver.create_volume(VolumeSpec(volume_id, 1))
             assert time.monotonic() < deadline
-        (one,) = audit(w.desk).findings
+        (one,) = audit(w.runtime).findings
         assert (one.id, one.kind.is_repairable) == (named, False)
         with pytest.raises(FinalDriverError, match=f"volume {volume_id} cannot be served"):
             bench.driver.connection(VolumeSpec(volume_id, 1))
@@ -82,7 +82,7 @@ def test_a_layer_that_is_gone_and_the_daemon_with_it(bench: Bench) -> None:
 
 
 def test_folders_of_another_service(bench: Bench) -> None:
-    group_id, volume_id = mint(), mint()
+    group_id, volume_id = new_id(), new_id()
     foreign = QsdDriver(bench.root / "other")
     foreign.start()
     foreign.create_group(group_id)
@@ -98,8 +98,8 @@ def test_folders_of_another_service(bench: Bench) -> None:
     _layers_without_a_manifest(bench.state_dir / "homes" / "lost")
     bench.driver = QsdDriver(bench.state_dir)
     with world(bench.root, bench.driver) as w:
-        (problem,) = [one for one in audit(w.desk).findings if one.code == "backend.problem"]
-        assert "holds layers and has no manifest" in problem.told
+        (problem,) = [one for one in audit(w.runtime).findings if one.code == "backend.problem"]
+        assert "holds layers and has no manifest" in problem.message
         expected = {f"group.orphan:{group_id}", f"volume.orphan:{volume_id}", problem.id}
         assert set(found(w)) == expected
         repaired(w, "volume.orphan")

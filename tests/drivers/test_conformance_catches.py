@@ -14,7 +14,7 @@ from cgflow.drivers.conformance import (
 )
 from cgflow.drivers.drills import CALLS
 from cgflow.drivers.faults import Fault, Faults, with_faults
-from tests.support.broken import (
+from tests.support.contract_breakers import (
     clones,
     compactions,
     copies,
@@ -34,7 +34,7 @@ from tests.support.broken import (
     threads,
     volumes,
 )
-from tests.support.broken.base import Broken
+from tests.support.contract_breakers.base import Broken
 from tests.support.memory import MemoryHarness
 
 

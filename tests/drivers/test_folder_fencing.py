@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.conformance import FencingRules, Scene
-from tests.support.folder import FolderDriver
+from tests.support.folder_driver import FolderDriver
 
 
 class Folders:

@@ -7,7 +7,7 @@ import pytest
 from cgflow.drivers.conformance import CompactionRules, DriverConformance, Harness, HostFileRules
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.parts import require_disks
 from tests.support.qsd import Bench, require_qsd
 

@@ -19,7 +19,7 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.qsd import BLOCK, Bench, group_of, require_qsd, snapshots_of
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

@@ -17,6 +17,7 @@ import pytest
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
+from tests.support.case_sampling import in_turns
 from tests.support.qsd import BLOCK, Bench, read, read_snapshot, started_bench
 from tests.support.rearranging import (
     CLONE,
@@ -35,7 +36,6 @@ from tests.support.rearranging import (
     restore,
     undo,
 )
-from tests.support.turns import in_turns
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

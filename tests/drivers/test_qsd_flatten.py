@@ -19,7 +19,7 @@ from cgflow.drivers.qsd import jobs
 from cgflow.drivers.qsd.jobs import Jobs
 from cgflow.drivers.qsd.qmp import CommandRefused
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.qsd import BLOCK, MIB, Bench, Between, read, read_snapshot, started_bench, take, write
 
 pytestmark = pytest.mark.real

@@ -5,7 +5,7 @@ import pytest
 from cgflow.drivers.contract import GroupSnapshots, VolumeSpec
 from cgflow.drivers.qsd.driver import GIB
 from cgflow.errors import BusyDriverError, FinalDriverError
-from cgflow.nbd import NbdClient, NbdError
+from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.qsd import (
     BLOCK,
     Bench,

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from cgflow.drivers.qsd.driver import GIB
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.qsd import (
     BLOCK,
     MIB,

@@ -13,7 +13,7 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import GIB
-from cgflow.nbd import NbdClient, NbdError
+from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.qsd import BLOCK, Bench, require_qsd
 
 LONE = VolumeSpec("lone", 1)

@@ -12,7 +12,7 @@ import pytest
 from cgflow.drivers.qsd.jobs import Jobs
 from cgflow.drivers.qsd.qmp import CommandRefused
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
-from cgflow.nbd import NbdClient, NbdError
+from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.qsd import (
     BLOCK,
     Bench,

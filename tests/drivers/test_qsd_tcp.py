@@ -15,8 +15,8 @@ from cgflow.drivers.contract import Connection, VolumeSpec
 from cgflow.drivers.qsd.driver import from_options
 from cgflow.drivers.qsd.listening import Tcp
 from cgflow.errors import BusyDriverError, ConfigError, FinalDriverError
-from cgflow.nbd import NbdClient, NbdError
 from tests.support.certificates import authority
+from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.parts import require, require_disks, until
 from tests.support.qsd import BLOCK, Bench, read, read_snapshot, require_qsd, take, write
 

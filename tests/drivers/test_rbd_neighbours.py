@@ -15,8 +15,8 @@ from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.driver import RbdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError, SessionFenced
-from cgflow.nbd import NbdClient, NbdError
 from cgflow.status import FlowState
+from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.on_ceph import Ceph, OnCeph
 from tests.support.world import world
 

@@ -9,9 +9,9 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.current import DESK
+from api.request_scope import RUNTIME
 from api.versions import HEADER
-from tests.support.ends import await_end
+from tests.support.flow_end import await_end
 
 
 def versions(minor: int) -> dict[str, str]:
@@ -77,7 +77,7 @@ class Caller:
 
     def flow_ended(self, flow_id: str) -> dict[str, Any]:
         """Return a flow, once it has ended."""
-        await_end(self._client.application.extensions[DESK], flow_id)
+        await_end(self._client.application.extensions[RUNTIME], flow_id)
         flow: dict[str, Any] = self.get(f"/flows/{flow_id}").json["flow"]
         return flow
 

@@ -14,7 +14,7 @@ from api.versions import MAXIMUM_KEY
 from cgflow.drivers.faults import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
-from tests.functional.later import Later
+from tests.functional.later_caller import Later
 from tests.support.world import World, world
 
 
@@ -32,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, module_faults: Faults) -> I
 
 @pytest.fixture(scope="module")
 def app(served: World) -> Flask:
-    return create_app(served.desk)
+    return create_app(served.runtime)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def modern(app: Flask, caller: Caller) -> Iterator[Caller]:
 @pytest.fixture(scope="module")
 def later_app(served: World) -> Flask:
     """The application with everything that came later than 3.0."""
-    app = create_app(served.desk)
+    app = create_app(served.runtime)
     app.config[versions.MAXIMUM_KEY] = (3, 71)
     return app
 

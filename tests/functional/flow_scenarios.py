@@ -52,7 +52,7 @@ def theatre(path: Path, driver: MemoryDriver | None = None) -> Iterator[Theatre]
         served = stack.enter_context(world(path, FaultyDriver(inner, faults)))
         # What hangs has to go on before the service can stop.
         stack.callback(faults.release)
-        app = create_app(served.desk)
+        app = create_app(served.runtime)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -120,7 +120,7 @@ class Scene:
         for _ in range(WAIT_S * 20):
             if self.caller.get(f"/flows/{self.flow_id}").json["flow"]["reason"]:
                 return
-            self.world.desk.watch.wait(self.flow_id, 9999, 0.05)
+            self.world.runtime.watch.wait(self.flow_id, 9999, 0.05)
         raise AssertionError("nobody noted why the flow does not end")
 
     def views(self) -> Views:
@@ -218,7 +218,7 @@ Play = Callable[[Stage], Scene]
 
 def accepted(stage: Stage) -> Scene:
     on = stage.scene()
-    stage.patch.setattr(on.world.desk.conductor, "wake", lambda *_: None)
+    stage.patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)
     on.cgsnapshot()
     return on
 
@@ -356,7 +356,7 @@ def automatic_retry(stage: Stage) -> Scene:
     on = undo_failed(stage)
     on.faults.clear()
     on.faults.order(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
-    flow_actions.retry_by_itself(on.world.desk, on.flow_id)
+    flow_actions.retry_by_itself(on.world.runtime, on.flow_id)
     assert on.faults.await_fired(1, WAIT_S)
     return on
 
@@ -407,7 +407,7 @@ def removed_since(stage: Stage) -> Scene:
 def resumed(stage: Stage) -> Scene:
     on = stage.scene()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on.world.desk.conductor, "wake", lambda *_: None)
+        patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)
         on.cgsnapshot()
     on.act("resume")
     assert on.ended() == "success"
@@ -431,11 +431,11 @@ def held(stage: Stage) -> Scene:
     """The flow was accepted by a release that had another version of the operation."""
     on = stage.scene()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on.world.desk.conductor, "wake", lambda *_: None)
+        patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)
         on.cgsnapshot()
     with on.world.database.write() as session:
         session.execute(update(Flow).where(Flow.id == on.flow_id).values(version=99))
-    on.world.desk.conductor.wake(on.flow_id)
+    on.world.runtime.conductor.wake(on.flow_id)
     on.wait_for_reason()
     return on
 

@@ -8,8 +8,8 @@ import pytest
 
 from cgflow.drivers.faults import Fault, Faults
 from flows.driver_calls import BUSY_PAUSES_S
-from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, missing, refused
+from tests.functional.volume_actions import act, acted, shown
 
 SERVER = str(uuid.uuid4())
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.faults import Fault, Faults
-from tests.functional.acting import shown
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.volume_actions import shown
 
 SERVER = str(uuid.uuid4())
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cgflow.audit.kinds import KINDS
+from cgflow.audit.finding_kinds import KINDS
 from cgflow.drivers.detailing import Detailing
-from flows.acceptance import mint
+from flows.runtime import new_id
 from tests.functional.caller import Caller, malformed, refused
 from tests.support.counting import cost_of
-from tests.support.drift import VolumeSpec, write
+from tests.support.planted_drift import VolumeSpec, write
 from tests.support.world import HOST, World
 
 
@@ -38,7 +38,7 @@ def test_what_is_in_order(caller: Caller) -> None:
 
 
 def test_an_orphan_is_told_of_and_removed_when_it_is_named(caller: Caller, served: World) -> None:
-    volume_id = mint()
+    volume_id = new_id()
     served.driver.create_volume(VolumeSpec(volume_id, 1))
     (found,) = findings(caller)
     kind = KINDS["volume.orphan"]
@@ -79,7 +79,7 @@ def test_what_nobody_understands_is_refused(caller: Caller) -> None:
     assert "'nonsense'" in malformed(caller.post("/audit", {"repair": ["nonsense"]}), "repair")
     assert "Name what is to be repaired" in malformed(caller.post("/audit", {"repair": []}), "repair")
     malformed(caller.post("/audit", {"repair": ["safe"], "dry_run": "perhaps"}), "dry_run")
-    gone = f"volume.orphan:{mint()}"
+    gone = f"volume.orphan:{new_id()}"
     assert gone in refused(caller.post("/audit", {"repair": [gone]}), 404, "itemNotFound")
     for answer in (
         caller.get("/audit?backend=nowhere"),

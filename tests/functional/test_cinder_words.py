@@ -211,7 +211,7 @@ def test_types_can_ask_for_everything_that_pools_tell(caller: Caller) -> None:
 
 
 def test_pools_and_the_scheduler_know_the_same(served: World) -> None:
-    with served.desk.database.read() as session:
+    with served.runtime.database.read() as session:
         from cgflow.db.repositories import backend
 
         (known,) = backend.all(session)

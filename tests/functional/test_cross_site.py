@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from api import proxies
 from api.app import create_app
-from api.strategies.http_basic import HttpBasic
+from api.auth.http_basic import HttpBasic
 from cgflow.errors import ConfigError
 from tests.functional.caller import Caller, refused
 from tests.support.world import World
@@ -161,7 +161,7 @@ def test_a_page_cannot_use_a_remembered_password(served: World, tmp_path: Path) 
     users, members = tmp_path / "users", tmp_path / "projects.yaml"
     users.write_text(f"ada:{bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}\n")
     members.write_text("ada:\n  orders: [member]\n")
-    client = create_app(served.desk, strategy=HttpBasic(users, members)).test_client()
+    client = create_app(served.runtime, strategy=HttpBasic(users, members)).test_client()
 
     def post(**headers: str) -> TestResponse:
         return client.post(
@@ -181,7 +181,7 @@ def test_a_page_cannot_use_a_remembered_password(served: World, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def proxied(served: World) -> Flask:
-    return create_app(served.desk, trusted_proxies=proxies.networks(["127.0.0.1", "192.0.2.0/24"]))
+    return create_app(served.runtime, trusted_proxies=proxies.networks(["127.0.0.1", "192.0.2.0/24"]))
 
 
 FORWARDED = {

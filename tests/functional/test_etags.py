@@ -174,7 +174,7 @@ def w(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 @pytest.mark.parametrize("what", ["the type", "its specs"])
 def test_no_update_is_lost_between_two_writers(w: World, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both have read the same, and both are past the first look when one of them writes."""
-    app = create_app(w.desk)
+    app = create_app(w.runtime)
     caller = Caller(app.test_client())
     caller.type("t")
     type_id = caller.get("/types?name=t").json["volume_types"][0]["id"]
@@ -215,7 +215,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_writers_count_without_a_loss(w: World) -> None:
     """Each reads, adds one and writes on its condition until it is let: a counter that loses nothing."""
-    app = create_app(w.desk)
+    app = create_app(w.runtime)
     caller = Caller(app.test_client())
     caller.type("t", count="0")
     type_id = caller.get("/types?name=t").json["volume_types"][0]["id"]

@@ -37,7 +37,7 @@ def test_a_defect_is_logged_and_not_shown(
     def broken(*_: object) -> None:
         raise KeyError("a secret of the house")
 
-    monkeypatch.setattr("api.answers.page", broken)
+    monkeypatch.setattr("api.responses.page_response", broken)
     with caplog.at_level(logging.ERROR):
         answer = caller.get("/volumes")
     message = refused(answer, 500, "computeFault")

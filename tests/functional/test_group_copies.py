@@ -174,7 +174,7 @@ def test_a_cgsnapshot_that_lost_copies_is_no_source_c4_c5(source: Source, served
     def message(**columns: object) -> str:
         with served.database.write() as session:
             for id_ in copies:
-                snapshot.ROWS.edit(session, id_, **columns)
+                snapshot.REPOSITORY.update_unclaimed(session, id_, **columns)
         return refused(source.create(cgsnapshot_id=cgsnapshot_id), 400, "badRequest")
 
     assert message(status=Status.ERROR.value).startswith(
@@ -188,13 +188,13 @@ def test_a_cgsnapshot_that_lost_copies_is_no_source_c4_c5(source: Source, served
 def test_a_group_without_a_backend_is_no_source_c3(source: Source, served: World) -> None:
     host = served.get("consistencygroup", source.group).host
     with served.database.write() as session:
-        consistencygroup.ROWS.edit(session, source.group, host=None)
+        consistencygroup.REPOSITORY.update_unclaimed(session, source.group, host=None)
     answer = source.create(name="copy", source_cgid=source.group)
     assert refused(answer, 400, "badRequest") == (
         "Invalid ConsistencyGroup: No host to create consistency group copy."
     )
     with served.database.write() as session:
-        consistencygroup.ROWS.edit(session, source.group, host=host)
+        consistencygroup.REPOSITORY.update_unclaimed(session, source.group, host=host)
 
 
 def test_group_volumes_and_gigabytes_are_counted_at_once_c6(source: Source) -> None:

@@ -153,14 +153,14 @@ def test_a_member_that_came_later_is_told_of(scene: Scene) -> None:
 
 def test_a_member_that_is_gone_is_told_of(scene: Scene, served: World) -> None:
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.members[0], consistencygroup_id=None)
+        volume.REPOSITORY.update_unclaimed(session, scene.members[0], consistencygroup_id=None)
     assert f"holds copies of {scene.members[0]}, which is not in the group" in malformed(scene.revert())
 
 
 @pytest.mark.parametrize("status", ["in-use", "reserved", "error"])
 def test_a_member_that_is_used_or_broken(scene: Scene, served: World, status: str) -> None:
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.members[1], status=status)
+        volume.REPOSITORY.update_unclaimed(session, scene.members[1], status=status)
     message = malformed(scene.revert())
     assert scene.members[1] in message
     assert ("Detach it first" in message) == (status == "in-use")
@@ -180,12 +180,12 @@ def test_only_a_cgsnapshot_of_the_group_that_is_whole(scene: Scene, served: Worl
     assert f"is of consistency group {other.group}" in message
     missing(scene.revert(cgsnapshot_id=str(uuid.uuid4())))
     with served.database.write() as session:
-        cgsnapshots.ROWS.edit(session, scene.cgsnapshot, status="error")
+        cgsnapshots.REPOSITORY.update_unclaimed(session, scene.cgsnapshot, status="error")
     assert "must be available to put the group back to" in malformed(scene.revert())
     with served.database.write() as session:
-        cgsnapshots.ROWS.edit(session, scene.cgsnapshot, status="available")
+        cgsnapshots.REPOSITORY.update_unclaimed(session, scene.cgsnapshot, status="available")
         (first, *_) = snapshot.of_cgsnapshot(session, scene.cgsnapshot)
-        snapshot.ROWS.edit(session, first.id, status="error")
+        snapshot.REPOSITORY.update_unclaimed(session, first.id, status="error")
     assert f"Snapshot {first.id} must be available" in malformed(scene.revert())
 
 
@@ -215,7 +215,7 @@ def test_an_empty_group_and_one_in_error(scene: Scene, served: World) -> None:
     assert "is empty" in malformed(scene.revert())
     scene.group = full
     with served.database.write() as session:
-        consistencygroup.ROWS.edit(session, full, status=Status.ERROR.value)
+        consistencygroup.REPOSITORY.update_unclaimed(session, full, status=Status.ERROR.value)
     assert "must be available" in malformed(scene.revert())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.functional.caller import malformed, missing, refused
-from tests.functional.later import Later
+from tests.functional.later_caller import Later
 
 
 def test_the_built_in_type_is_there_and_stays_as_it_is(later: Later) -> None:

@@ -149,11 +149,11 @@ def test_what_cannot_be_added_m6(scene: Scene, faults: Faults, served: World) ->
 
 def test_a_volume_on_another_backend_m6(scene: Scene, served: World) -> None:
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.outside, host="there@memory")
+        volume.REPOSITORY.update_unclaimed(session, scene.outside, host="there@memory")
     message = malformed(scene.put(add_volumes=scene.outside), "add_volumes")
     assert message.startswith(cannot("add", scene.outside, scene) + "Volume is not local to this node.")
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.outside, host="here@memory")
+        volume.REPOSITORY.update_unclaimed(session, scene.outside, host="here@memory")
 
 
 def test_a_member_is_not_added_again_and_not_taken_from_another_group_m7(scene: Scene) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cgflow.drivers.faults import Fault, Faults
 from tests.functional.caller import malformed, missing, refused, versions
-from tests.functional.later import Later
+from tests.functional.later_caller import Later
 
 
 def test_below_their_microversions_there_is_nothing(later: Later) -> None:

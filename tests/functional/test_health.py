@@ -23,7 +23,7 @@ def ailing(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def app(ailing: World) -> Flask:
-    return create_app(ailing.desk)
+    return create_app(ailing.runtime)
 
 
 def test_a_backend_that_is_down(app: Flask, ailing: World) -> None:

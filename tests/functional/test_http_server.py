@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 
 from api import http_server
-from api.body import MAX_BYTES
 from api.faults import KEYS
+from api.json_body import MAX_BYTES
 
 GET = b"GET /healthcheck/live HTTP/1.1\r\nHost: localhost\r\n"
 

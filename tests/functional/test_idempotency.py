@@ -23,7 +23,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller, malformed, missing, refused
-from tests.functional.policing import routes
+from tests.functional.policy_cases import routes
 from tests.support.postgres import postgres_server
 from tests.support.world import World, world
 
@@ -211,13 +211,13 @@ def test_what_changes_nothing_keeps_no_answer(caller: Caller) -> None:
 def test_what_was_accepted_before_the_process_ended_is_answered_after_it(tmp_path: Path) -> None:
     group = {"consistencygroup": {"name": "g", "volume_types": "fast"}}
     with world(tmp_path, MemoryDriver()) as w:
-        caller = Caller(create_app(w.desk).test_client())
+        caller = Caller(create_app(w.runtime).test_client())
         caller.type("fast")
         w.service.conductor.stop()
         first = caller.post("/consistencygroups", group, **keyed())
         assert first.status_code == 202
     with world(tmp_path, MemoryDriver()) as w:
-        again = Caller(create_app(w.desk).test_client(), caller.project)
+        again = Caller(create_app(w.runtime).test_client(), caller.project)
         second = again.post("/consistencygroups", group, **keyed())
         same(first, second)
         assert again.done(second) == first.json["consistencygroup"]["id"]
@@ -345,7 +345,7 @@ def test_a_hundred_repeats_make_one_thing(where: str, tmp_path: Path, request: p
     with world(tmp_path, MemoryDriver(), url=url) as w:
         # As two processes of one service would: the second knows nothing of what the first is serving.
         other = Database(str(w.database.engine.url)) if url else w.database
-        apps = [create_app(w.desk), create_app(replace(w.desk, database=other))]
+        apps = [create_app(w.runtime), create_app(replace(w.runtime, database=other))]
         caller = Caller(apps[0].test_client())
 
         def create(number: int) -> TestResponse:

@@ -8,8 +8,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from tests.functional.acting import act
 from tests.functional.caller import Caller, malformed, missing
+from tests.functional.volume_actions import act
 
 
 @pytest.fixture

@@ -102,8 +102,8 @@ def test_the_next_page_keeps_the_question(owner: Caller) -> None:
 
 def test_the_service_caps_a_page(owner: Caller, served: World) -> None:
     """S13."""
-    desk = served.desk.__class__(**{**vars(served.desk), "settings": Settings(osapi_max_limit=2)})
-    capped = Caller(create_app(desk).test_client(), owner.project)
+    runtime = served.runtime.__class__(**{**vars(served.runtime), "settings": Settings(osapi_max_limit=2)})
+    capped = Caller(create_app(runtime).test_client(), owner.project)
     assert names(capped, "") == names(capped, "limit=50") == "ba"
     assert "".join(pages(capped, "/volumes")) == "bac"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from marshmallow import Schema
 
-from api.body import MAX_BYTES
 from api.errors import MALFORMED
+from api.json_body import MAX_BYTES
 from api.schemas.cgsnapshot import CgsnapshotCreateIn
 from api.schemas.consistencygroup import (
     ConsistencyGroupCreateIn,

@@ -101,7 +101,7 @@ def state_of(scene: Scene, state: str, faults: Faults, world: World) -> Iterator
     elif state != "group available":
         status = Status(state.removeprefix("group "))
         with world.database.write() as session:
-            consistencygroup.ROWS.edit(session, scene.group, status=status.value)
+            consistencygroup.REPOSITORY.update_unclaimed(session, scene.group, status=status.value)
     if at_work is not None:
         assert at_work.status_code == 202, at_work.text
         assert faults.await_fired(1, 10)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.volume_actions import act, acted, shown
 
 
 @pytest.fixture(params=["volumes", "snapshots"])

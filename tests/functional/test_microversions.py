@@ -59,7 +59,7 @@ class Kettle(MethodView):
 def app(served: World) -> Flask:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(application, "BLUEPRINTS", (*application.BLUEPRINTS, blueprint))
-        app = create_app(served.desk)
+        app = create_app(served.runtime)
     app.config[versions.MAXIMUM_KEY] = (3, 7)
     return app
 

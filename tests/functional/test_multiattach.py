@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, refused
+from tests.functional.volume_actions import act, acted, shown
 
 ASKS = {"multiattach": "<is> True"}
 

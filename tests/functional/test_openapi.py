@@ -14,7 +14,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from tests.functional.caller import Caller
-from tests.functional.later import Later
+from tests.functional.later_caller import Later
 
 PREFIX = "/v3/{project_id}"
 

@@ -13,10 +13,10 @@ from api.versions import MAXIMUM_KEY
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.policies.base import ADMIN, AUDITOR, OWNER, READER
 from cgflow.policy import Policy
-from flows.acceptance import Accepted
-from tests.functional import policing
+from flows.runtime import Accepted
+from tests.functional import policy_cases
 from tests.functional.caller import Caller, missing, refused
-from tests.functional.policing import (
+from tests.functional.policy_cases import (
     CHECKS,
     NEVER_THERE,
     NULLED,
@@ -68,7 +68,7 @@ def module_file(state: Path) -> PolicyFile:
 
 @pytest.fixture(scope="module")
 def app(policed: World, module_file: PolicyFile) -> Flask:
-    app = create_app(policed.desk, policy=Policy(module_file.path))
+    app = create_app(policed.runtime, policy=Policy(module_file.path))
     app.config[MAXIMUM_KEY] = (3, 71)
     return app
 
@@ -99,11 +99,11 @@ def with_roles(things: Things, roles: str) -> Caller:
 
 def test_every_route_has_a_rule_and_every_rule_a_route(app: Flask) -> None:
     """S103."""
-    guarded = {operation for _, operation in policing.GUARDED}
-    assert policing.routes(app) - guarded == set(), "routes without a rule in cgflow/policies"
-    assert guarded - policing.routes(app) == set(), "rules for routes that do not exist"
+    guarded = {operation for _, operation in policy_cases.GUARDED}
+    assert policy_cases.routes(app) - guarded == set(), "routes without a rule in cgflow/policies"
+    assert guarded - policy_cases.routes(app) == set(), "rules for routes that do not exist"
     refusing = {operation for _, operation in REFUSING}
-    assert policing.routes(app) - refusing == set(), "routes whose rules hide something but refuse nobody"
+    assert policy_cases.routes(app) - refusing == set(), "routes whose rules hide something but refuse nobody"
 
 
 @pytest.mark.parametrize(("rule", "operation"), REFUSING)
@@ -120,10 +120,10 @@ def test_a_closed_rule_refuses_even_an_administrator_and_changes_nothing(
 
 def test_a_rule_is_asked_about_the_very_thing(things: Things, policy: PolicyFile) -> None:
     """S102."""
-    looks = [each for each in REFUSING if policing.is_look(each[1])]
-    for rule, operation in [*looks, *policing.CHANGES]:
+    looks = [each for each in REFUSING if policy_cases.is_look(each[1])]
+    for rule, operation in [*looks, *policy_cases.CHANGES]:
         placeholder = operation.partition("{")[2].partition("}")[0]
-        if placeholder not in OWNED or operation in policing.GONE_BY_THEN:
+        if placeholder not in OWNED or operation in policy_cases.GONE_BY_THEN:
             continue
         field = OWNED[placeholder]
         policy.write({rule: f"'another':%({field})s"})
@@ -161,7 +161,7 @@ def test_what_a_role_may_not_do_is_forbidden_and_changes_nothing(
 @pytest.mark.parametrize("role", ["admin", "member", "reader", "auditor"])
 def test_what_a_role_may_look_at_is_shown(lasting: Things, role: str) -> None:
     for rule, operation in REFUSING:
-        if policing.is_look(operation) and is_allowed(rule, role):
+        if policy_cases.is_look(operation) and is_allowed(rule, role):
             answer = lasting.ask(with_roles(lasting, role), rule, operation)
             expected = 404 if any(name in operation for name in NEVER_THERE) else 200
             assert answer.status_code == expected, (rule, operation, answer.text)
@@ -169,11 +169,11 @@ def test_what_a_role_may_look_at_is_shown(lasting: Things, role: str) -> None:
 
 @pytest.mark.parametrize("role", ["admin", "member"])
 def test_what_a_role_may_do_is_not_forbidden(things: Things, role: str) -> None:
-    for rule, operation in policing.CHANGES:
+    for rule, operation in policy_cases.CHANGES:
         if is_allowed(rule, role):
             answer = things.ask(with_roles(things, role), rule, operation)
             # What it is refused for now is its own state: it is busy, or already has what was asked for.
-            is_gone = operation in policing.GONE_BY_THEN or any(name in operation for name in NEVER_THERE)
+            is_gone = operation in policy_cases.GONE_BY_THEN or any(name in operation for name in NEVER_THERE)
             gone = (404,) if is_gone else ()
             assert answer.status_code in (200, 202, 204, 400, 409, *gone), (rule, operation, answer.text)
 
@@ -227,7 +227,7 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
         one = next(each for each in found if each["id"] in mine) if isinstance(found, list) else found
         return all(one.get(name, {}) not in ([{}, None] if name in NULLED else [{}]) for name in SHOWN[rule])
 
-    operations = [operation for name, operation in policing.GUARDED if name == rule]
+    operations = [operation for name, operation in policy_cases.GUARDED if name == rule]
     for operation in operations:
         if operation == "GET /types/default":
             continue

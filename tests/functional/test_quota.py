@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.functional.acting import act
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.volume_actions import act
 
 NAMES = (
     "volumes",

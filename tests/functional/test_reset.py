@@ -7,8 +7,8 @@ from werkzeug.test import TestResponse
 
 from cgflow.drivers.faults import Fault, Faults
 from cgflow.status import PASSING, RESETTABLE
-from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.volume_actions import act, acted, shown
 
 
 def test_to_error_and_back_and_who_did_it(caller: Caller) -> None:

@@ -46,7 +46,7 @@ pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def app(served: World) -> Flask:
-    app = create_app(served.desk)
+    app = create_app(served.runtime)
     app.config[versions.MAXIMUM_KEY] = NEWEST
     return app
 

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.functional.caller import Caller
-from tests.functional.policing import GUARDED, Things
+from tests.functional.policy_cases import GUARDED, Things
 from tests.support import operations
 
 # What is asked of the whole service names no thing of a project.

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.faults import Fault, Faults
-from tests.functional.acting import act
 from tests.functional.caller import Caller, missing, refused
+from tests.functional.volume_actions import act
 from tests.support.driver_faults import at_once
 from tests.support.world import World
 

@@ -37,7 +37,7 @@ def scene(caller: Caller) -> Scene:
 
 def test_a_group_that_is_not_available_is_not_cut_s34(scene: Scene, served: World) -> None:
     with served.database.write() as session:
-        consistencygroup.ROWS.edit(session, scene.group, status=Status.ERROR.value)
+        consistencygroup.REPOSITORY.update_unclaimed(session, scene.group, status=Status.ERROR.value)
     message = refused(scene.take(), 400, "badRequest")
     assert message.endswith("Consistency group status must be available, but current status is: error.")
     assert scene.ids() == []
@@ -65,17 +65,17 @@ def test_the_members_copies_are_there_while_it_is_taken_s35(scene: Scene, faults
 
 def test_members_in_use_are_cut_s36(scene: Scene, served: World) -> None:
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.members[0], status=Status.IN_USE.value)
+        volume.REPOSITORY.update_unclaimed(session, scene.members[0], status=Status.IN_USE.value)
     scene.caller.done(scene.take())
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.members[0], status=Status.AVAILABLE.value)
+        volume.REPOSITORY.update_unclaimed(session, scene.members[0], status=Status.AVAILABLE.value)
 
 
 def test_all_members_are_looked_at_before_anything_is_made_s37(scene: Scene, served: World) -> None:
     path = f"/os-quota-sets/{scene.caller.project}?usage=True"
     before = scene.caller.get(path).json
     with served.database.write() as session:
-        volume.ROWS.edit(session, scene.members[1], status=Status.ERROR.value)
+        volume.REPOSITORY.update_unclaimed(session, scene.members[1], status=Status.ERROR.value)
     message = refused(scene.take(), 400, "badRequest")
     assert f"Member {scene.members[1]} must be available or in-use, but its status is: error." in message
     assert (scene.ids(), scene.caller.get("/snapshots").json["snapshots"]) == ([], [])
@@ -120,7 +120,7 @@ def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, fau
     faults.release()
     scene.caller.done(answer)
     with served.database.write() as session:
-        cgsnapshot.ROWS.edit(session, taken, status=Status.DELETING.value)
+        cgsnapshot.REPOSITORY.update_unclaimed(session, taken, status=Status.DELETING.value)
     refused(scene.caller.delete(f"/cgsnapshots/{taken}"), 400, "badRequest")
 
 

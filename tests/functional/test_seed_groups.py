@@ -22,13 +22,13 @@ def deleted(caller: Caller, group_id: str, *, force: bool) -> Any:
 
 def set_status(world: World, group_id: str, status: Status) -> None:
     with world.database.write() as session:
-        consistencygroup.ROWS.edit(session, group_id, status=status.value)
+        consistencygroup.REPOSITORY.update_unclaimed(session, group_id, status=status.value)
 
 
 def test_a_group_has_types_whatever_the_default_is_s6(caller: Caller, served: World) -> None:
     name = caller.type()
-    desk = type(served.desk)(**{**vars(served.desk), "settings": Settings(default_volume_type=name)})
-    other = Caller(create_app(desk).test_client(), caller.project)
+    runtime = type(served.runtime)(**{**vars(served.runtime), "settings": Settings(default_volume_type=name)})
+    other = Caller(create_app(runtime).test_client(), caller.project)
     for types in ({}, {"volume_types": None}, {"volume_types": ""}):
         answer = other.post("/consistencygroups", {"consistencygroup": {"name": "g", **types}})
         assert malformed(answer, "volume_types").endswith("create consistency group g.")
@@ -106,11 +106,11 @@ def test_force_does_not_override_what_depends_on_the_group_s23(caller: Caller, s
     group_id = caller.group(kind)
     volume_id = caller.member(group_id, kind)
     with served.database.write() as session:
-        volume.ROWS.edit(session, volume_id, status=Status.IN_USE.value)
+        volume.REPOSITORY.update_unclaimed(session, volume_id, status=Status.IN_USE.value)
     message = refused(deleted(caller, group_id, force=True), 400, "badRequest")
     assert f"Volume in consistency group {group_id} is attached. Need to detach first." in message
     with served.database.write() as session:
-        volume.ROWS.edit(session, volume_id, status=Status.AVAILABLE.value)
+        volume.REPOSITORY.update_unclaimed(session, volume_id, status=Status.AVAILABLE.value)
     copy = caller.done(caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}}))
     message = refused(deleted(caller, group_id, force=True), 400, "badRequest")
     assert "Volume in consistency group still has dependent snapshots." in message

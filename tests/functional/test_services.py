@@ -11,8 +11,8 @@ import pytest
 
 from cgflow import clock
 from cgflow.db.models import Service
-from tests.functional.acting import act
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.volume_actions import act
 from tests.support.world import HOST, World
 
 VOLUME = {"binary": "cinder-volume", "host": HOST}

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from api import versions
 from api.app import create_app
-from api.body import MAX_BYTES
+from api.json_body import MAX_BYTES
 from cgflow.db.models import Base
 from tests.functional.caller import Caller
 from tests.functional.test_malformed import BROKEN
@@ -71,7 +71,7 @@ pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def app(served: World) -> Flask:
-    app = create_app(served.desk)
+    app = create_app(served.runtime)
     app.config[versions.MAXIMUM_KEY] = NEWEST
     return app
 

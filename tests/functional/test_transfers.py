@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from cgflow.db.models import Transfer
-from tests.functional.acting import act, acted, shown
 from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.volume_actions import act, acted, shown
 from tests.support.world import World
 
 PATHS = ("/os-volume-transfer", "/volume-transfers")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.functional.caller import Caller, missing, refused
-from tests.functional.later import Later
+from tests.functional.later_caller import Later
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.functional.acting import act
 from tests.functional.caller import Caller, missing, refused
+from tests.functional.volume_actions import act
 
 LUKS = {"provider": "luks", "control_location": "front-end", "cipher": "aes-xts-plain64", "key_size": 256}
 

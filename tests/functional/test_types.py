@@ -140,10 +140,10 @@ def test_one_that_only_a_snapshot_has(caller: Caller) -> None:
 def test_the_default(caller: Caller, served: World) -> None:
     assert missing(caller.get("/types/default")) == "Default volume type can not be found."
     kind = created(caller)
-    desk = served.desk.__class__(
-        **{**vars(served.desk), "settings": Settings(default_volume_type=kind["name"])}
+    runtime = served.runtime.__class__(
+        **{**vars(served.runtime), "settings": Settings(default_volume_type=kind["name"])}
     )
-    app: Flask = create_app(desk)
+    app: Flask = create_app(runtime)
     assert Caller(app.test_client()).get("/types/default").json["volume_type"]["id"] == kind["id"]
 
 

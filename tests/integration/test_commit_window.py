@@ -16,10 +16,10 @@ import pytest
 
 from cgflow.client.errors import ServiceError
 from cgflow.client.http import Accepted
-from cgflow.nbd import NbdClient
 from tests.integration.conftest import Serving, ground
 from tests.support import holding_serve
 from tests.support.btrfs import File
+from tests.support.nbd_client import NbdClient
 from tests.support.parts import require
 from tests.support.project import BLOCK, Project, one_value
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.parts import require
 from tests.support.project import BLOCK, Project
 

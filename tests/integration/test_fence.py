@@ -25,11 +25,11 @@ from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.engine import backoff
 from cgflow.status import FlowState
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
-from tests.support.folder import FolderDriver
-from tests.support.sabotage import sabotaged
-from tests.support.stale import LAST, Job, words
+from tests.support.failing_steps import sabotaged
+from tests.support.folder_driver import FolderDriver
+from tests.support.stalled_conductor import LAST, Job, words
 from tests.support.world import World, world
 
 pytestmark = pytest.mark.real
@@ -42,7 +42,7 @@ SHUT_OUT = "flow {flow_id} is let go: Session "
 @contextmanager
 def stopped(job: Job) -> Iterator[subprocess.Popen[str]]:
     """Give the process of a job, stopped in its step; end it if the test does not."""
-    command = [sys.executable, "-m", "tests.support.stale", words(job)]
+    command = [sys.executable, "-m", "tests.support.stalled_conductor", words(job)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     timer = threading.Timer(PATIENCE_S, process.kill)
     timer.start()

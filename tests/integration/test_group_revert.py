@@ -8,10 +8,10 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.faults import Fault, Faults, FaultyDriver
-from cgflow.nbd import NbdClient
 from cgflow.status import FlowState
+from tests.support.failing_steps import Point, Sabotage, sabotaged
+from tests.support.nbd_client import NbdClient
 from tests.support.qsd import BLOCK, Bench, require_qsd
-from tests.support.sabotage import Point, Sabotage, sabotaged
 from tests.support.world import World, world
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

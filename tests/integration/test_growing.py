@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.parts import until
 from tests.support.project import BLOCK, Project, one_value
 

@@ -18,7 +18,7 @@ from cgflow.db.repositories import flow as flow_rows
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import writer
 from cgflow.status import FlowState
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
 from tests.support.outage import hurry, once_each, told_to_come_again
@@ -30,7 +30,7 @@ def test_a_commit_whose_answer_is_lost_counts(
 ) -> None:
     """The caller reads 503, but the request was accepted: its flow runs to its end all the same."""
     with world(tmp_path, MemoryDriver(), url=database_url) as w:
-        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type()
         with answers_lost(w, monkeypatch):
             told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})

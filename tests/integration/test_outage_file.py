@@ -15,9 +15,9 @@ from api.app import create_app
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.functional.caller import Caller
+from tests.support.failing_steps import Point
 from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to_come_again
 from tests.support.parts import mounted
-from tests.support.sabotage import Point
 from tests.support.world import CALLER, world
 
 
@@ -54,7 +54,7 @@ def locked(file: Path) -> Iterator[None]:
 def test_a_locked_file_is_waited_for(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noticed = Noticed(monkeypatch)
     with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
-        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
         gate = steps.at(Point(step, "execute", "before"))
         accepted = w.accept_volume()
@@ -78,7 +78,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         held(monkeypatch) as steps,
         world(small, MemoryDriver()) as w,
     ):
-        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
         gate = steps.at(Point("driver.create_volume", "execute", "before"))
         accepted = w.accept_volume()
@@ -102,7 +102,7 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to(
 ) -> None:
     noticed = Noticed(monkeypatch)
     with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
-        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
         gate = steps.at(Point("driver.create_volume", "execute", "before"))
         accepted = w.accept_volume()

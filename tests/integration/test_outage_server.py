@@ -15,9 +15,9 @@ from cgflow.status import FlowState
 from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
 from tests.support.driver_faults import Recording
+from tests.support.failing_steps import Point
 from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to_come_again
 from tests.support.postgres import Server, postgres_server
-from tests.support.sabotage import Point
 from tests.support.world import CALLER, World, world
 
 pytestmark = pytest.mark.real
@@ -115,7 +115,7 @@ def test_callers_are_told_and_served_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world(tmp_path, MemoryDriver(capacity_gib=10_000), url=server.new_url()) as w:
-        caller = Caller(create_app(w.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type()
         volume_id = caller.volume(volume_type=kind)
         with away(server):
@@ -138,10 +138,10 @@ def test_an_accepted_flow_is_taken_up_when_the_server_returns(
     with world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
         w.type()
         with monkeypatch.context() as patch:
-            patch.setattr(w.desk.conductor, "wake", lambda _: None)
+            patch.setattr(w.runtime.conductor, "wake", lambda _: None)
             accepted = w.accept_volume()
         with away(server):
-            w.desk.conductor.wake(accepted.flow_id)
+            w.runtime.conductor.wake(accepted.flow_id)
             noticed.wait(2)
         assert w.finish(accepted).state is FlowState.SUCCESS
         assert w.faults() == []

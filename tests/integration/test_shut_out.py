@@ -21,12 +21,12 @@ from cgflow.engine import takeover
 from cgflow.errors import SessionFenced
 from cgflow.status import UNFINISHED, FlowState
 from flows import flow_actions
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.functional.caller import Caller, refused
-from tests.support.folder import FolderDriver
+from tests.support.failing_steps import Point
+from tests.support.folder_driver import FolderDriver
 from tests.support.graphs import Gate
 from tests.support.outage import Held, held
-from tests.support.sabotage import Point
 from tests.support.world import CALLER, HOST, World, world
 
 
@@ -92,7 +92,7 @@ def wait_for_a_note(w: World, accepted: Accepted) -> records.Flow:
         flow = flow_of(w, accepted)
         if flow.reason is not None or flow.state not in UNFINISHED:
             return flow
-        w.desk.watch.wait(accepted.flow_id, 10_000, 0.05)
+        w.runtime.watch.wait(accepted.flow_id, 10_000, 0.05)
     raise AssertionError("nothing was noted on the flow")
 
 
@@ -192,7 +192,7 @@ def test_a_service_that_was_shut_out_does_no_harm_and_says_so(
             assert backends.get(session, HOST).is_up
         assert f"Session {old.name} was shut out" in caplog.text
         # It accepts nothing that it would only leave lying; reading goes on.
-        caller = Caller(create_app(old.world.desk).test_client(), CALLER.project_id)
+        caller = Caller(create_app(old.world.runtime).test_client(), CALLER.project_id)
         answers = [
             caller.call("POST", "/volumes", {"volume": {"size": 1, "volume_type": "fast"}}),
             caller.call("DELETE", f"/volumes/{volume}"),
@@ -228,7 +228,7 @@ def test_a_retry_shuts_nobody_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> 
         assert old.finish(accepted).state is FlowState.ROLLBACK_FAILED
         steps.stop()
         with two.service() as new:
-            flow_actions.retry(new.desk, CALLER, accepted.flow_id)
+            flow_actions.retry(new.runtime, CALLER, accepted.flow_id)
             assert new.finish(accepted).state is FlowState.REVERTED
         old.make(old.accept_volume())
 

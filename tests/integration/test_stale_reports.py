@@ -19,9 +19,9 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import service
 from tests.stories.scripts import SCRIPTS
+from tests.support.failing_steps import Point
 from tests.support.outage import Noticed, held, hurry
 from tests.support.postgres import Server, postgres_server
-from tests.support.sabotage import Point
 from tests.support.world import HOST, World, world
 
 pytestmark = pytest.mark.real

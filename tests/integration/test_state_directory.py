@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.nbd import NbdClient
 from tests.integration.conftest import Start
+from tests.support.nbd_client import NbdClient
 from tests.support.project import BLOCK, one_value
 
 pytestmark = pytest.mark.real

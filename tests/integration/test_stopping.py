@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cgflow.nbd import NbdClient
 from tests.integration.conftest import Start
+from tests.support.nbd_client import NbdClient
 from tests.support.project import BLOCK, Project, one_value
 
 pytestmark = pytest.mark.real

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cgflow.client.errors import ServiceError
-from cgflow.nbd import NbdClient, NbdError
 from tests.integration.conftest import Start
+from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.parts import mounted, until
 from tests.support.project import BLOCK, Project, one_value
 

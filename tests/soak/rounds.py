@@ -12,17 +12,17 @@ from types import SimpleNamespace
 
 from taskflow import states
 
-import flows.acceptance
+import flows.runtime
 import flows.service
 from cgflow.db.upgrade import upgrade
 from cgflow.engine.definition import Definition
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.support.crashing import Job, alone, database_url, history_on_disk, opened, report
 from tests.support.crashing_history import Told, told, untrue
-from tests.support.sabotage import Injected, Point, Sabotage
+from tests.support.failing_steps import Injected, Point, Sabotage
 from tests.support.world import CALLER, World
 
 OPERATIONS_A_ROUND = 3
@@ -87,7 +87,7 @@ def end(job: Round) -> None:
             for flow_id, left in before.items():
                 it = Accepted(flow_id, left.resource_id)
                 if world.finish(it).state is FlowState.ROLLBACK_FAILED:
-                    flow_actions.retry(world.desk, CALLER, flow_id)
+                    flow_actions.retry(world.runtime, CALLER, flow_id)
                     world.finish(it)
             after = told(world.database, job.known).values()
             stuck = [
@@ -117,7 +117,7 @@ def _mint_from(job: Round) -> None:
     """Have ids follow from the seed as well: what fails is chosen by them."""
     chance = random.Random(f"ids {job.seed} {job.number}")
     minted = SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
-    flows.acceptance.uuid = minted  # type: ignore[assignment]
+    flows.runtime.uuid = minted  # type: ignore[assignment]
 
 
 def _some(world: World, chance: random.Random, orderly: bool) -> Iterator[Accepted]:

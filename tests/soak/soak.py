@@ -18,7 +18,7 @@ from tests.soak.rounds import Round
 from tests.soak.tally import Tally
 from tests.support.crashing import history_on_disk
 from tests.support.crashing_cases import WORKERS, process_of
-from tests.support.moments import EXECUTE, PAUSE, REVERT, Death
+from tests.support.kill_points import EXECUTE, PAUSE, REVERT, Death
 
 ROUNDS_A_LIFE = 40
 BEGIN_MOMENTS = 90

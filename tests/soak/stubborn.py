@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 
 Answer = TypeVar("Answer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.support.moments import PHASES, Death
+from tests.support.kill_points import PHASES, Death
 
 
 @dataclass

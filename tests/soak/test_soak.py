@@ -6,7 +6,7 @@ import pytest
 
 from tests.soak import daemons
 from tests.soak.soak import life, live, soak
-from tests.support.moments import EXECUTE, REVERT
+from tests.support.kill_points import EXECUTE, REVERT
 from tests.support.qsd import require_qsd
 
 

@@ -33,7 +33,7 @@ from cgflow.engine.definition import Definition
 from tests.architecture.file_sizes import ROOT
 from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
-from tests.support.sabotage import Injected, Point, Sabotage
+from tests.support.failing_steps import Injected, Point, Sabotage
 from tests.support.world import HOST, World
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -9,8 +9,8 @@ from typing import Any
 from cgflow.audit.finding import Finding
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.memory.compaction import LONGEST
-from flows.acceptance import Accepted, mint
-from flows.audit.accept import accept
+from flows.audit.accept_repairs import accept_repair
+from flows.runtime import Accepted, new_id
 from tests.support import content
 from tests.support.world import CALLER, HOST, World
 
@@ -157,14 +157,14 @@ def _group_alone(world: World) -> Accepted:
 
 def _make_place(world: World, group_id: str) -> Accepted:
     finding = Finding(
-        code="group.missing", subject=group_id, told="There is none.", noun="consistencygroup", host=HOST
+        code="group.missing", subject=group_id, message="There is none.", noun="consistencygroup", host=HOST
     )
-    return accept(world.desk, CALLER, finding)
+    return accept_repair(world.runtime, CALLER, finding)
 
 
 def _orphan(world: World) -> str:
     """A volume that no record knows, in a group that has one."""
-    made = mint()
+    made = new_id()
     world.driver.create_volume(VolumeSpec(made, 1, _group(world)))
     return made
 
@@ -172,9 +172,9 @@ def _orphan(world: World) -> str:
 def _remove_orphan(world: World, volume_id: str) -> Accepted:
     facts = {"size": 1, "group_id": _group(world)}
     finding = Finding(
-        code="volume.orphan", subject=volume_id, told="Nobody's.", noun="volume", host=HOST, facts=facts
+        code="volume.orphan", subject=volume_id, message="Nobody's.", noun="volume", host=HOST, facts=facts
     )
-    return accept(world.desk, CALLER, finding)
+    return accept_repair(world.runtime, CALLER, finding)
 
 
 SCRIPTS: dict[str, Script] = {

@@ -10,7 +10,7 @@ import pytest
 from cgflow.drivers.faults import Faults, FaultyCuts
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.support.world import World, world
 
 

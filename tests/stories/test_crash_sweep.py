@@ -19,8 +19,8 @@ import pytest
 
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
+from tests.support.case_sampling import CLOSELY, IS_FULL
 from tests.support.crashing_cases import Case, Prepared, every, prepare, sweep
-from tests.support.turns import CLOSELY, IS_FULL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

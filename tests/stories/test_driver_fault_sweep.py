@@ -20,12 +20,12 @@ from cgflow.drivers.faults import FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.stories.points_of_no_return import has_steps_behind, turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support.driver_faults import Failing, Recording, at_once, check_end, failings
+from tests.support.failing_steps import Point, Sabotage, sabotaged
 from tests.support.qsd import Bench, require_qsd
-from tests.support.sabotage import Point, Sabotage, sabotaged
 from tests.support.world import CALLER, World, world
 
 pytestmark = pytest.mark.slow
@@ -191,7 +191,7 @@ def undoing(
     if flow.state is FlowState.ROLLBACK_FAILED:
         if flow.id not in str(w.get(flow.resource_type, flow.resource_id).reason):
             problems.append(f"{told}: the resource does not say so")
-        flow_actions.retry(w.desk, CALLER, accepted.flow_id)
+        flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
         flow = w.finish(accepted)
     if flow.state is not FlowState.REVERTED:
         problems.append(f"{told}: ended {flow.state}")

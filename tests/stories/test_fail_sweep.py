@@ -21,8 +21,8 @@ from flows import flow_actions
 from flows.catalog import OPERATIONS
 from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
-from tests.support.sabotage import Point, sabotaged
-from tests.support.turns import IS_FULL
+from tests.support.case_sampling import IS_FULL
+from tests.support.failing_steps import Point, sabotaged
 from tests.support.world import CALLER, World, world
 
 # The kinds of drift between records and a backend.
@@ -148,7 +148,7 @@ def test_an_undo_that_fails_names_what_is_left(
                 assert [str(name).partition("[")[0] for name in stuck] == [step], told
                 thing = w.get(flow.resource_type, flow.resource_id)
                 assert flow.id in str(thing.reason), told
-                flow_actions.retry(w.desk, CALLER, accepted.flow_id)
+                flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
                 assert w.finish(accepted).state is FlowState.REVERTED, told
                 assert script.faults(w, before, target, is_done=False) == [], told
                 assert w.state() == before.state, told
@@ -170,7 +170,7 @@ def test_an_undo_that_is_given_up_holds_nothing_and_counts_what_is_there(
             accepted = script.act(w, target)
             assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
             sabotage.stop()
-            flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="a drill")
+            flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="a drill")
             told = f"{operation}: undo of {step} given up"
             # What is left on the backend is the operator's.
             left = [fault for fault in w.faults() if not fault.startswith(STORAGE)]

@@ -14,7 +14,7 @@ from cgflow.engine import conductor
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import FlowState
 from flows import flow_actions
-from tests.support.sabotage import Point, sabotaged
+from tests.support.failing_steps import Point, sabotaged
 from tests.support.world import CALLER, World, world
 
 
@@ -64,7 +64,7 @@ def abandoned_extend(w: World, faults: Faults) -> str:
     faults.order(Fault("extend_volume", "final", when="after", times=None))
     accepted = w.extend(member, 2)
     assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
-    flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="the array is strange")
+    flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="the array is strange")
     faults.clear()
     return group_id
 
@@ -88,7 +88,7 @@ def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path
         faults.order(Fault("delete_volume", "final", times=None))
         accepted = w.accept_volume(group_id)
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
-        flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="never mind")
+        flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="never mind")
         faults.clear()
         w.make(w.delete_cgsnapshot(w.make(w.accept_cgsnapshot(group_id))))
         w.make(w.delete_volume(accepted.resource_id))
@@ -105,7 +105,7 @@ def test_an_abandoned_group_can_be_deleted_s25(tmp_path: Path) -> None:
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         with pytest.raises((Busy, InvalidState)):
             w.delete_group(accepted.resource_id)
-        flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="a drill")
+        flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="a drill")
         faults.clear()
         w.make(w.delete_group(accepted.resource_id))
         assert w.faults() == []
@@ -121,7 +121,7 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
         faults.order(Fault("delete_snapshot", "final", times=None))
         accepted = w.accept_cgsnapshot(group_id)
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
-        flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="a drill")
+        flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="a drill")
         faults.clear()
         assert {copy.status for copy in w.all("snapshot")} == {"error"}
         w.make(w.delete_cgsnapshot(accepted.resource_id))
@@ -133,7 +133,7 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
         flow = w.finish(skipped)
         while flow.state is FlowState.ROLLBACK_FAILED:
             stuck = [str(item["task"]) for item in flow.leftovers if item["state"] == "REVERT_FAILURE"]
-            flow_actions.skip(w.desk, CALLER, skipped.flow_id, task=stuck[0], reason="a drill")
+            flow_actions.skip(w.runtime, CALLER, skipped.flow_id, task=stuck[0], reason="a drill")
             flow = w.finish(skipped)
         faults.clear()
         assert driver.inventory().snapshots
@@ -165,6 +165,6 @@ def test_a_malformed_drill_fails_an_undo_until_it_is_mended(
         sabotage.stop()
         assert any("faults.json" in str(item) for item in w.finish(accepted).leftovers)
         drill.unlink()
-        flow_actions.retry(w.desk, CALLER, accepted.flow_id)
+        flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
         assert w.finish(accepted).state is FlowState.REVERTED
         assert (w.faults(), w.state()) == ([], before)

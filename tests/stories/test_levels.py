@@ -139,7 +139,7 @@ def test_a_backend_that_turns_out_worse_after_acceptance_is_found_out(tmp_path: 
     driver = Doing()
     with world(tmp_path, driver) as w:
         group_id = group_of(w)
-        w.desk.conductor.stop()
+        w.runtime.conductor.stop()
         accepted = w.accept_cgsnapshot(group_id, Level.CRASH)
         driver.level = Level.PER_VOLUME
     with world(tmp_path, driver) as w:

@@ -10,7 +10,7 @@ import pytest
 from cgflow.drivers.faults import Fault, Faults, with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.support.world import World, world
 
 ASK: dict[str, Callable[[World, str, str], Accepted]] = {

@@ -11,10 +11,10 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
 from flows import flow_actions, segments
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.content import NEW, OLD
-from tests.support.sabotage import Point, sabotaged
+from tests.support.failing_steps import Point, sabotaged
 from tests.support.world import CALLER, World, until_noted, world
 
 
@@ -28,7 +28,7 @@ class Forgetful(list[Point]):
 def cancelled_in(w: World, faults: Faults, accepted: Accepted) -> FlowState:
     """Cancel a flow while it hangs in the call that was ordered to, let it go on, and return its end."""
     assert faults.await_fired(1, 10)
-    flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="a change of mind")
+    flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="a change of mind")
     faults.release()
     return w.finish(accepted).state
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_finished_is_given_up_and_its_safety_cgsnapshot_survives(
         sabotage.wanted = lambda point: point == Point("record.commit", "execute", "before")
         accepted = SCRIPTS["consistencygroup.revert"].act(w, target)
         assert "injected" in until_noted(w, accepted.flow_id)
-        flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="I know")
+        flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="I know")
         assert w.finish(accepted).state is FlowState.ABANDONED
         sabotage.stop()
         (safety,) = [one for one in w.all("cgsnapshot") if one.id not in running]
@@ -103,6 +103,6 @@ def test_a_flow_that_goes_on_is_not_given_up(tmp_path: Path) -> None:
         accepted = SCRIPTS["volume.revert"].act(w, target)
         assert faults.await_fired(1, 10)
         with pytest.raises(InvalidState, match="goes on failing"):
-            flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="too slow")
+            flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="too slow")
         faults.release()
         assert w.finish(accepted).state is FlowState.SUCCESS

@@ -16,7 +16,7 @@ from cgflow.notifications import notifier
 from cgflow.notifications.notifier import Notification, Notifier, to_log
 from cgflow.status import FlowState
 from flows import flow_actions, service
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.support.listener import Listener, told
 from tests.support.world import CALLER, HOST, world
 
@@ -185,7 +185,7 @@ def test_a_failed_rollback_that_is_tried_again_is_told_once(
         accepted = w.accept_group()
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         faults.clear()
-        flow_actions.retry(w.desk, CALLER, accepted.flow_id)
+        flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
         assert w.finish(accepted).state is FlowState.REVERTED
         assert [event for event, _ in told(listener)] == [
             "consistencygroup.create.start",
@@ -211,7 +211,7 @@ def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
             announced.append([event for event in told(listener) if event == failed])
             logged.append(caplog.messages[-2:])
             caplog.clear()
-            flow_actions.retry_by_itself(w.desk, accepted.flow_id)
+            flow_actions.retry_by_itself(w.runtime, accepted.flow_id)
         assert announced == [[failed], [], [failed]]
     first, second, last = (" ".join(words) for words in logged)
     assert "The undo is tried again by itself at " in first
@@ -225,7 +225,7 @@ def test_what_could_not_be_told_for_a_restart_is_told_after_it(
     driver = MemoryDriver()
     with world(tmp_path, driver) as w:
         w.type()
-        w.desk.conductor.stop()
+        w.runtime.conductor.stop()
         accepted = w.accept_group()
     assert listener.take() == []
     with world(tmp_path, driver) as w:

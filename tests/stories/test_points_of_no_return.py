@@ -21,8 +21,8 @@ from cgflow.engine.task import Commit
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
 from flows import draw, flow_actions, segments
-from flows.acceptance import Accepted
 from flows.catalog import OPERATIONS, define, remedy_of
+from flows.runtime import Accepted
 from tests.stories.points_of_no_return import WITH, WITHOUT, graph_of, has_steps_behind, turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.stories.shapes import SHAPES
@@ -39,7 +39,7 @@ from tests.support.crashing_cases import (
     general,
     prepare,
 )
-from tests.support.sabotage import Injected, Point, Sabotage, sabotaged
+from tests.support.failing_steps import Injected, Point, Sabotage, sabotaged
 from tests.support.world import CALLER, World, world
 
 UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
@@ -131,7 +131,7 @@ def cancelled_in(
     assert window.reached.wait(60)
     refused = None
     try:
-        flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="a change of mind")
+        flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="a change of mind")
     except InvalidState as error:
         refused = error
     window.goes_on.set()
@@ -239,8 +239,8 @@ def ended_after(it: Prepared, edits: tuple[str, ...], name: str) -> tuple[Outcom
     )
     assert outcome.meet(crashing.act, job, dies=True) is None
     with sqlite3.connect(Path(job.folder) / "cgflow.db") as database:
-        for edit in edits:
-            database.execute(edit)
+        for update_unclaimed in edits:
+            database.execute(update_unclaimed)
     database.close()
     found = outcome.meet(crashing.resume, replace(job, kill_at=None), dies=False)
     assert found is not None, outcome.problems

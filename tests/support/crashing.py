@@ -30,7 +30,7 @@ from cgflow import config
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.repositories import flow as rows
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.faults import with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor, outcome
@@ -38,11 +38,11 @@ from cgflow.engine import flow_actions as engine_actions
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED, FlowState
 from flows import flow_actions, segments
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_history import Told, told, untrue
-from tests.support.moments import CrashingCalls, CrashingDatabase, Moments, install, put_in_order
-from tests.support.sabotage import Injected, Point, Sabotage
+from tests.support.failing_steps import Injected, Point, Sabotage
+from tests.support.kill_points import CrashingCalls, CrashingDatabase, Moments, install, put_in_order
 from tests.support.world import CALLER, HOST, World
 
 DEADLINE_S = 120
@@ -146,7 +146,7 @@ def mend(job: Job) -> None:
             for flow_id, left in before.items():
                 stuck = world.finish(Accepted(flow_id, left.resource_id))
                 if stuck.state is FlowState.ROLLBACK_FAILED:
-                    flow_actions.retry(world.desk, CALLER, flow_id)
+                    flow_actions.retry(world.runtime, CALLER, flow_id)
                     world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
             report(job, world, untrue(world, before, job.known), moments.met)
@@ -191,7 +191,11 @@ def is_committed(job: Job) -> bool:
         for flow_id in flow_ids:
             flow = rows.get(session, flow_id, None)
             claims: Any = flow.symbols["claims"]
-            things = [one for noun, ids in claims.items() for one in ROWS_OF[noun].ever(session, ids)]
+            things = [
+                one
+                for noun, ids in claims.items()
+                for one in REPOSITORIES[noun].get_with_deleted(session, ids)
+            ]
             is_let_go = bool(things) and all(one.claimed_by != flow_id for one in things)
             if flow.committed_at is not None or (is_let_go and flow.state is FlowState.RUNNING):
                 return True

@@ -29,7 +29,7 @@ from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support import crashing
 from tests.support.crashing import DEADLINE_S, Job
-from tests.support.moments import Death
+from tests.support.kill_points import Death
 from tests.support.world import world
 
 Found = dict[str, Any]

@@ -17,7 +17,7 @@ from cgflow.status import FlowState
 from flows import driver_calls
 from tests.stories.scripts import SCRIPTS, Start
 from tests.support import content
-from tests.support.turns import CLOSELY, IS_FULL
+from tests.support.case_sampling import CLOSELY, IS_FULL
 from tests.support.world import World
 
 WAYS: tuple[tuple[Kind, When], ...] = (

@@ -19,7 +19,7 @@ from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition
 from cgflow.engine.task import Task
 from cgflow.status import UNFINISHED
-from flows.segments import each
+from flows.segments import for_each_member
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Last(Task):
 
 def build(members: list[dict[str, str]]) -> Flow:
     """The ordinary shape: one before, the members in no order, one after."""
-    return linear_flow.Flow("test").add(First(), each(members, Each), Last())
+    return linear_flow.Flow("test").add(First(), for_each_member(members, Each), Last())
 
 
 def database(url: str) -> Database:

@@ -15,8 +15,8 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.rbd import driver as rbd_driver
 from cgflow.drivers.rbd.child import Child
 from cgflow.drivers.rbd.driver import RbdDriver
-from cgflow.nbd import NbdClient
 from tests.support.ceph import POOL, PYTHON, USER, Cluster
+from tests.support.nbd_client import NbdClient
 
 _PATIENCE_S = 60.0
 

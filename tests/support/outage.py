@@ -12,10 +12,10 @@ from cgflow.db import database as databases
 from cgflow.db import retry
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import writer
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from tests.functional.caller import Caller, refused
+from tests.support.failing_steps import Point, Sabotage
 from tests.support.graphs import Gate
-from tests.support.sabotage import Point, Sabotage
 from tests.support.world import World
 
 
@@ -65,7 +65,7 @@ class Noticed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.times = threading.Semaphore(0)
         for module in (retry, writer):
-            real = module.is_away
+            real = module.is_unavailable
 
             def noticed(error: BaseException, real: Callable[[BaseException], bool] = real) -> bool:
                 answer = real(error)
@@ -73,7 +73,7 @@ class Noticed:
                     self.times.release()
                 return answer
 
-            monkeypatch.setattr(module, "is_away", noticed)
+            monkeypatch.setattr(module, "is_unavailable", noticed)
 
     def wait(self, times: int = 1) -> None:
         for _ in range(times):

@@ -12,7 +12,7 @@ from cgflow.client.client import Client
 from cgflow.client.http import Accepted
 from cgflow.drivers.qsd import manifest
 from cgflow.drivers.qsd.records import Manifest
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 from tests.support.parts import until
 from tests.support.serving import Served
 

@@ -17,7 +17,7 @@ from cgflow.drivers.qsd.home import untraced
 from cgflow.drivers.qsd.records import Manifest
 from cgflow.drivers.qsd.statedir import StateDir
 from cgflow.errors import DriverError
-from cgflow.nbd import NbdClient
+from tests.support.nbd_client import NbdClient
 
 MIB = 1024**2
 BLOCK = 4096

@@ -16,26 +16,26 @@ from cgflow.db.database import Database
 from cgflow.db.models import QuotaUsage, VolumeType
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories import volume_type
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver, VolumeSpec
 from cgflow.drivers.evidence import Level
 from cgflow.quota import limits
 from cgflow.status import FlowState
-from flows.acceptance import Accepted, mint
-from flows.audit.look import audit
+from flows.audit.run import audit
+from flows.auto_compaction import compact
 from flows.cgsnapshot import accept as cgsnapshots
-from flows.compacting import compact
 from flows.consistencygroup import accept as groups
+from flows.consistencygroup import accept_create_from as sources
 from flows.consistencygroup import accept_revert as reverts
-from flows.consistencygroup import accept_source as sources
 from flows.consistencygroup import accept_update as updates
+from flows.runtime import Accepted, new_id
 from flows.service import Service
 from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
-from flows.volume import change
+from flows.volume import accept_change
 from tests.support import content
-from tests.support.ends import await_end
+from tests.support.flow_end import await_end
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -48,14 +48,14 @@ class World:
 
     def __init__(self, service: Service, database: Database, driver: StorageDriver) -> None:
         self.service = service
-        self.desk = service.desk
+        self.runtime = service.runtime
         self.database = database
         self.driver = driver
 
     def type(self, name: str = "fast", **extra_specs: str) -> str:
         with self.database.write() as session:
             return volume_type.create(
-                session, id=mint(), name=name, description=None, is_public=True, extra_specs=extra_specs
+                session, id=new_id(), name=name, description=None, is_public=True, extra_specs=extra_specs
             ).id
 
     def types(self) -> list[str]:
@@ -68,7 +68,7 @@ class World:
 
     def accept_group(self, *types: str) -> Accepted:
         return groups.create(
-            self.desk,
+            self.runtime,
             CALLER,
             name="group",
             description=None,
@@ -86,7 +86,7 @@ class World:
         source_volid: str | None = None,
     ) -> Accepted:
         return volumes.create(
-            self.desk,
+            self.runtime,
             CALLER,
             size=size,
             name="volume",
@@ -101,29 +101,34 @@ class World:
 
     def accept_snapshot(self, volume_id: str, *, force: bool = False) -> Accepted:
         return snapshots.create(
-            self.desk, CALLER, volume_id=volume_id, name="snapshot", description=None, force=force
+            self.runtime, CALLER, volume_id=volume_id, name="snapshot", description=None, force=force
         )
 
     def delete_snapshot(self, snapshot_id: str) -> Accepted:
-        return snapshots.delete(self.desk, CALLER, snapshot_id)
+        return snapshots.delete(self.runtime, CALLER, snapshot_id)
 
     def accept_cgsnapshot(self, group_id: str, level: Level | None = None) -> Accepted:
         return cgsnapshots.create(
-            self.desk, CALLER, consistencygroup_id=group_id, name="cgsnapshot", description=None, level=level
+            self.runtime,
+            CALLER,
+            consistencygroup_id=group_id,
+            name="cgsnapshot",
+            description=None,
+            level=level,
         )
 
     def delete_cgsnapshot(self, cgsnapshot_id: str) -> Accepted:
-        return cgsnapshots.delete(self.desk, CALLER, cgsnapshot_id)
+        return cgsnapshots.delete(self.runtime, CALLER, cgsnapshot_id)
 
     def delete_group(self, group_id: str, *, force: bool = True) -> Accepted:
-        return groups.delete(self.desk, CALLER, group_id, force=force)
+        return groups.delete(self.runtime, CALLER, group_id, force=force)
 
     def delete_volume(self, volume_id: str, *, cascade: bool = False) -> Accepted:
-        return volumes.delete(self.desk, CALLER, volume_id, cascade=cascade)
+        return volumes.delete(self.runtime, CALLER, volume_id, cascade=cascade)
 
     def update_group(self, group_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Accepted:
         accepted = updates.update(
-            self.desk,
+            self.runtime,
             CALLER,
             group_id,
             name=None,
@@ -136,13 +141,13 @@ class World:
 
     def group_from(self, *, cgsnapshot: str | None = None, group: str | None = None) -> Accepted:
         return sources.create_from(
-            self.desk, CALLER, name="copy", description=None, cgsnapshot_id=cgsnapshot, source_cgid=group
+            self.runtime, CALLER, name="copy", description=None, cgsnapshot_id=cgsnapshot, source_cgid=group
         )
 
     def revert_group(self, cgsnapshot_id: str, *, safety: str | None = None) -> Accepted:
         group_id = self.get("cgsnapshot", cgsnapshot_id).consistencygroup_id
         return reverts.revert(
-            self.desk,
+            self.runtime,
             CALLER,
             group_id,
             cgsnapshot_id=cgsnapshot_id,
@@ -150,23 +155,23 @@ class World:
         )
 
     def extend(self, volume_id: str, new_size: int) -> Accepted:
-        return change.extend(self.desk, CALLER, volume_id, new_size=new_size)
+        return accept_change.extend(self.runtime, CALLER, volume_id, new_size=new_size)
 
     def retype(self, volume_id: str, new_type: str) -> Accepted:
-        return change.retype(self.desk, CALLER, volume_id, new_type=new_type)
+        return accept_change.retype(self.runtime, CALLER, volume_id, new_type=new_type)
 
     def revert(self, volume_id: str, snapshot_id: str) -> Accepted:
-        return change.revert(self.desk, CALLER, volume_id, snapshot_id=snapshot_id)
+        return accept_change.revert(self.runtime, CALLER, volume_id, snapshot_id=snapshot_id)
 
     def compact(self, volume_id: str) -> Accepted:
         found = self.get("volume", volume_id)
-        accepted = compact(self.desk, found.host, found.spec())
+        accepted = compact(self.runtime, found.host, found.spec())
         assert accepted is not None
         return accepted
 
     def finish(self, accepted: Accepted) -> records.Flow:
         """Wait for the flow to end and return its record."""
-        await_end(self.desk, accepted.flow_id, self.patience_s)
+        await_end(self.runtime, accepted.flow_id, self.patience_s)
         with self.database.read() as session:
             return flows.get(session, accepted.flow_id, None)
 
@@ -199,20 +204,20 @@ class World:
             "consistencygroup_id": group_id,
             "volume_metadata": {},
         }
-        rows = [{**common, "id": mint(), "name": f"v{number}"} for number in range(members)]
+        rows = [{**common, "id": new_id(), "name": f"v{number}"} for number in range(members)]
         for row in rows:
             self.driver.create_volume(VolumeSpec(str(row["id"]), 1, group_id))
         with self.database.write() as session:
-            ROWS_OF["volume"].add(session, *rows)
+            REPOSITORIES["volume"].add(session, *rows)
         return group_id
 
     def get(self, noun: str, id: str) -> Any:
         with self.database.read() as session:
-            return ROWS_OF[noun].get(session, id, None)
+            return REPOSITORIES[noun].get(session, id, None)
 
     def all(self, noun: str) -> list[Any]:
         with self.database.read() as session:
-            return ROWS_OF[noun].where(session)
+            return REPOSITORIES[noun].where(session)
 
     # What is true
 
@@ -229,7 +234,7 @@ class World:
                 getattr(thing, name, None)
                 for name in ("status", "size", "host", "volume_type_id", "consistencygroup_id")
             )
-            for noun in ROWS_OF
+            for noun in REPOSITORIES
             for thing in self.all(noun)
             if thing.status != "error"
         }
@@ -242,8 +247,8 @@ class World:
 
     def faults(self) -> list[str]:
         """Name everything that is not as it must be when no flow is at work."""
-        wrong = [str(finding) for finding in audit(self.desk).findings]
-        for noun in ROWS_OF:
+        wrong = [str(finding) for finding in audit(self.runtime).findings]
+        for noun in REPOSITORIES:
             wrong += [f"{noun} {t.id} is held by {t.claimed_by}" for t in self.all(noun) if t.claimed_by]
             wrong += [
                 f"{noun} {t.id} rests in {t.status}"
@@ -265,7 +270,7 @@ def until_noted(w: World, flow_id: str) -> str:
             reason = flows.get(session, flow_id, None).reason
         if reason:
             return reason
-        w.desk.watch.wait(flow_id, 9999, 0.05)
+        w.runtime.watch.wait(flow_id, 9999, 0.05)
     raise AssertionError(f"flow {flow_id} says nothing")
 
 

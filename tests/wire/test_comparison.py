@@ -40,7 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     # Cinder makes a volume type of this name, which is taken where none is named.
     with world(tmp_path_factory.mktemp("state"), driver, default_volume_type="__DEFAULT__") as served:
         served.type("__DEFAULT__")
-        yield Local(create_app(served.desk).test_client())
+        yield Local(create_app(served.runtime).test_client())
 
 
 @pytest.fixture(scope="module")

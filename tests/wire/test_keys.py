@@ -67,7 +67,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     faults = Faults()
     driver = FaultyDriver(MemoryDriver(capacity_gib=1000), faults)
     with world(tmp_path_factory.mktemp("state"), driver) as served:
-        caller = Caller(create_app(served.desk).test_client())
+        caller = Caller(create_app(served.runtime).test_client())
         caller.type("none")
         caller.put(
             f"/os-quota-sets/{caller.project}",

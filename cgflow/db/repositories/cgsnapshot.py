@@ -6,19 +6,19 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import Cgsnapshot
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 
-ROWS: Rows[records.Cgsnapshot] = Rows(
+REPOSITORY: ResourceRepository[records.Cgsnapshot] = ResourceRepository(
     Cgsnapshot, "Cgsnapshot", "CgSnapshot {id} could not be found.", ("consistencygroup_id",)
 )
-get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the field's word
     """Return the living cgsnapshot with this id, or None: it may have been removed by hand."""
-    return next(iter(ROWS.where(session, Cgsnapshot.id == id)), None)
+    return next(iter(REPOSITORY.where(session, Cgsnapshot.id == id)), None)
 
 
 def of_group(session: Session, group_id: str) -> list[records.Cgsnapshot]:
     """Return the living cgsnapshots of a consistency group, the oldest first."""
-    return ROWS.where(session, Cgsnapshot.consistencygroup_id == group_id)
+    return REPOSITORY.where(session, Cgsnapshot.consistencygroup_id == group_id)

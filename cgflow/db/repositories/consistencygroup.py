@@ -9,20 +9,20 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 
-ROWS: Rows[records.ConsistencyGroup] = Rows(
+REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
     ConsistencyGroup,
     "Consistency group",
     "ConsistencyGroup {id} could not be found.",
     ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
 )
-get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
     """Insert a group and the volume types that its members may have, in their order."""
-    ROWS.add(session, columns)
+    REPOSITORY.add(session, columns)
     session.execute(
         insert(ConsistencyGroupType),
         [
@@ -34,4 +34,4 @@ def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
 
 def made_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the living groups that were made, or are being made, from a cgsnapshot."""
-    return ROWS.where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)
+    return REPOSITORY.where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)

@@ -14,8 +14,8 @@ from cgflow import clock, records
 from cgflow.atom_states import AtomState, action_of, fold_transitions, held_by
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
 from cgflow.db.repositories import message
-from cgflow.db.repositories.nouns import ROWS_OF
 from cgflow.db.repositories.paging import ListQuery, page_of
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, NotFound
 from cgflow.status import UNFINISHED, FlowState, Status
 
@@ -169,7 +169,7 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo
 
     The resource stays in the flow's hold: something is left.
     """
-    rows = ROWS_OF[flow.resource_type]
+    rows = REPOSITORIES[flow.resource_type]
     why = f"Undoing {flow.operation} failed and something is left; see flow {flow.id}. {reason}"
     # The failed undo may have been that of the commit, which had let the resource go.
     let_go = rows.where(
@@ -182,7 +182,7 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo
         rows.claim(session, [flow.resource_id], flow.id, None)
     rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
     because = f"Held: {held_by(flow.id, flow.operation, undo_at)}"
-    for others in ROWS_OF.values():
+    for others in REPOSITORIES.values():
         held = others.where(session, others.model.claimed_by == flow.id, others.model.id != flow.resource_id)
         others.change(session, [thing.id for thing in held], flow.id, reason=because)
     message.tell(session, flow.id, message.ROLLBACK_FAILED, reason)
@@ -249,8 +249,8 @@ def leftovers_now(
     ids = {flow.resource_id, *members}
     gone = {
         thing.id: thing.flow_id
-        for rows in ROWS_OF.values()
-        for thing in rows.ever(session, ids)
+        for rows in REPOSITORIES.values()
+        for thing in rows.get_with_deleted(session, ids)
         if thing.status == Status.DELETED
     }
     left, removed = [], []

@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import ConsistencyGroup, Volume
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 
-ROWS: Rows[records.ConsistencyGroup] = Rows(
+REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
     ConsistencyGroup,
     "Group",
     "Group {id} could not be found.",
     ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
 )
-get, page = ROWS.get, ROWS.page
+get, page = REPOSITORY.get, REPOSITORY.page
 
 
 def member_ids(session: Session, group_ids: Collection[str]) -> dict[str, list[str]]:

@@ -6,13 +6,13 @@ from sqlalchemy import func
 
 from cgflow import records
 from cgflow.db.models import Cgsnapshot
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 
-ROWS: Rows[records.Cgsnapshot] = Rows(
+REPOSITORY: ResourceRepository[records.Cgsnapshot] = ResourceRepository(
     Cgsnapshot,
     "Group snapshot",
     "GroupSnapshot {id} could not be found.",
     ("consistencygroup_id",),
     expressions={"group_type_id": func.coalesce(Cgsnapshot.group_type_id, "")},
 )
-get, page = ROWS.get, ROWS.page
+get, page = REPOSITORY.get, REPOSITORY.page

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.db.models import Attachment, Flow, IdempotencyKey, Message, Transfer
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import QuotaExceeded
 
@@ -92,7 +92,7 @@ def forget(session: Session, now: datetime) -> int:
 
 def projects_of(session: Session, ids: Collection[str]) -> dict[str, str]:
     """Return to which project each of these things belongs now, or belonged at last. Others are left out."""
-    models: list[Any] = [*(rows.model for rows in ROWS_OF.values()), Attachment, Flow, Message, Transfer]
+    models: list[Any] = [*(rows.model for rows in REPOSITORIES.values()), Attachment, Flow, Message, Transfer]
     return {
         id_: project_id
         for model in models

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow.db.repositories import snapshot, volume
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.errors import InvalidInput, NotFound
 
 MOST = 128
@@ -23,7 +23,7 @@ MOST_CHARACTERS = 128 * 1024
 class Bag:
     """One kind of metadata: of which rows, in which column, as which field of their records."""
 
-    rows: Rows[Any]
+    rows: ResourceRepository[Any]
     column: str
     field: str
     words: str
@@ -67,7 +67,7 @@ class Bag:
             raise self._missing(id, key)
         rest = {name: value for name, value in found.items() if name != key}
         # Without a check: a thing that has too many of an earlier release gets fewer.
-        self.rows.annotate(session, id, **{self.column: rest})
+        self.rows.update_any(session, id, **{self.column: rest})
 
     def _locked(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
         return dict(getattr(self.rows.lock(session, id, scope), self.field))
@@ -86,14 +86,14 @@ class Bag:
                 f"{MOST_CHARACTERS} are allowed: remove some first.",
                 "metadata",
             )
-        self.rows.annotate(session, id, **{self.column: pairs})
+        self.rows.update_any(session, id, **{self.column: pairs})
         return pairs
 
     def _missing(self, id: str, key: str) -> NotFound:  # noqa: A002
         return NotFound(f"{self.rows.noun} {id} has no {self.words} with key {key[:255]}.")
 
 
-OF_VOLUMES = Bag(volume.ROWS, "volume_metadata", "metadata", "metadata")
-OF_SNAPSHOTS = Bag(snapshot.ROWS, "snapshot_metadata", "metadata", "metadata")
-OF_IMAGES = Bag(volume.ROWS, "image_metadata", "image_metadata", "image metadata")
+OF_VOLUMES = Bag(volume.REPOSITORY, "volume_metadata", "metadata", "metadata")
+OF_SNAPSHOTS = Bag(snapshot.REPOSITORY, "snapshot_metadata", "metadata", "metadata")
+OF_IMAGES = Bag(volume.REPOSITORY, "image_metadata", "image_metadata", "image metadata")
 """What a volume remembers of the image that it was made from, or is to be booted as."""

@@ -26,7 +26,7 @@ class _Row(Protocol[RecordT]):
     def to_record(self) -> RecordT: ...
 
 
-class Rows(Generic[RecordT]):
+class ResourceRepository(Generic[RecordT]):
     """Queries that are the same for every noun.
 
     ``missing`` is the wire's text for an id that is not there, with ``{id}`` in it;
@@ -107,7 +107,7 @@ class Rows(Generic[RecordT]):
         rows = session.execute(statement.order_by(self.model.created_at, self.model.id)).unique().scalars()
         return [row.to_record() for row in rows]
 
-    def ever(self, session: Session, ids: Collection[str]) -> list[RecordT]:
+    def get_with_deleted(self, session: Session, ids: Collection[str]) -> list[RecordT]:
         """Return things by their ids, also those that are gone."""
         rows = session.execute(select(self.model).where(self.model.id.in_(ids))).unique().scalars()
         return [row.to_record() for row in rows]
@@ -121,20 +121,20 @@ class Rows(Generic[RecordT]):
         held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)
         session.execute(_bulk(update(self.model).where(*held).values(**columns)))
 
-    def annotate(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
+    def update_any(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns that no flow looks at, such as the name, whoever holds the thing."""
         living = (self.model.id == id, self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
         session.execute(_bulk(update(self.model).where(*living).values(**columns)))
 
-    def edit(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
+    def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns of a thing that no flow holds. Compare and set: raises Busy, if one does."""
         free = (self.model.id == id, self.model.claimed_by.is_(None), self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
         done = session.execute(_bulk(update(self.model).where(*free).values(**columns)))
         if done.rowcount != 1:  # type: ignore[attr-defined]
             holder = session.execute(select(self.model.claimed_by).where(self.model.id == id)).scalar()
-            raise Busy(self.busy(session, id, holder))
+            raise Busy(self.busy_message(session, id, holder))
 
     def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
         """Let a flow hold these things, in a transitional status if one is given.
@@ -154,11 +154,11 @@ class Rows(Generic[RecordT]):
                 )
             ).all()
             raise Busy(
-                " ".join(self.busy(session, id_, by) for id_, by in held if by != flow_id)
+                " ".join(self.busy_message(session, id_, by) for id_, by in held if by != flow_id)
                 or "Gone meanwhile."
             )
 
-    def busy(self, session: Session, id: str, flow_id: str | None) -> str:  # noqa: A002
+    def busy_message(self, session: Session, id: str, flow_id: str | None) -> str:  # noqa: A002
         """Return the sentences that tell a caller what holds a thing, and what to do about it."""
         statement = select(Flow.operation, Flow.state, Flow.undo_at).where(Flow.id == flow_id)
         holder = session.execute(statement).one_or_none()
@@ -208,7 +208,7 @@ class Rows(Generic[RecordT]):
         living = (self.model.id.in_(ids), self.model.deleted.is_(False))
         session.execute(_bulk(update(self.model).where(*living).values(**gone)))
 
-    def revive(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
+    def undelete(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
         """Bring a deleted thing back, counted as it was; return whether there was one."""
         back = {"deleted": False, "deleted_at": None, "consumes_quota": True, "updated_at": clock.now()}
         gone = (self.model.id == id, self.model.deleted.is_(True))

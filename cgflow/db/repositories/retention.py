@@ -31,7 +31,7 @@ from cgflow.db.models import (
     Transfer,
     Volume,
 )
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.status import FlowState, ReservationState
 
 KEPT_OF_EACH = 100
@@ -58,7 +58,7 @@ def forgettable(session: Session, *, before: datetime | None, keep: int | None, 
 
 def forget(session: Session, flow_ids: Collection[str]) -> None:
     """Delete these flows with all that is told of them. Deleted rows that name one name none any more."""
-    for rows in ROWS_OF.values():
+    for rows in REPOSITORIES.values():
         _forget_names(session, rows.model, flow_ids)
     session.execute(delete(FlowEvent).where(FlowEvent.flow_id.in_(flow_ids)))
     session.execute(delete(Reservation).where(Reservation.id.in_(flow_ids)))
@@ -80,7 +80,7 @@ def _beyond(session: Session, keep: int) -> list[Any]:
 
 
 def _unneeded() -> Iterator[Any]:
-    for rows in ROWS_OF.values():
+    for rows in REPOSITORIES.values():
         lives = rows.model.deleted.is_(False)
         on_it = exists().where(rows.model.id == Flow.resource_id, lives)
         yield or_(

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import Snapshot, Volume
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.status import Status
 
 # A snapshot is where its volume is.
 _ZONE = select(Volume.availability_zone).where(Volume.id == Snapshot.volume_id).scalar_subquery()
 
-ROWS: Rows[records.Snapshot] = Rows(
+REPOSITORY: ResourceRepository[records.Snapshot] = ResourceRepository(
     Snapshot,
     "Snapshot",
     "Snapshot {id} could not be found.",
@@ -31,12 +31,12 @@ ROWS: Rows[records.Snapshot] = Rows(
     metadata="snapshot_metadata",
     expressions={"availability_zone": _ZONE},
 )
-get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot]:
     """Return the living copies inside a cgsnapshot, the oldest first."""
-    return ROWS.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
+    return REPOSITORY.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
 
 
 def never_was(copy: records.Snapshot) -> bool:
@@ -46,4 +46,4 @@ def never_was(copy: records.Snapshot) -> bool:
 
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
     """Return the living copies of these volumes."""
-    return ROWS.where(session, Snapshot.volume_id.in_(volume_ids))
+    return REPOSITORY.where(session, Snapshot.volume_id.in_(volume_ids))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cgflow import records
 from cgflow.db.models import Attachment, Volume
 from cgflow.db.repositories import transfer
-from cgflow.db.repositories.resource import Rows
+from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.errors import NotFound
 from cgflow.status import Status
 
@@ -19,11 +19,11 @@ _TOGETHER = 500
 """Ids asked for in one statement: databases limit the number of parameters."""
 
 
-class _Volumes(Rows[records.Volume]):
+class _Volumes(ResourceRepository[records.Volume]):
     """Volumes. No offer to hand one over outlasts that it waits for it: another may own it by then."""
 
-    def edit(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
-        super().edit(session, id, **columns)
+    def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
+        super().update_unclaimed(session, id, **columns)
         if columns.get("status", Status.AWAITING_TRANSFER) != Status.AWAITING_TRANSFER:
             transfer.end_of_volumes(session, [id])
 
@@ -39,7 +39,7 @@ _IS_ATTACHED = exists(
     )
 )
 
-ROWS: Rows[records.Volume] = _Volumes(
+REPOSITORY: ResourceRepository[records.Volume] = _Volumes(
     Volume,
     "Volume",
     "Volume {id} could not be found.",
@@ -60,7 +60,7 @@ ROWS: Rows[records.Volume] = _Volumes(
         "migration_status": cast(null(), String),
     },
 )
-get, lock, page = ROWS.get, ROWS.lock, ROWS.page
+get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa: A002 - the field's word
@@ -82,7 +82,7 @@ def never_recorded(session: Session, ids: Collection[str]) -> set[str]:
 
 def members_of(session: Session, group_id: str) -> list[records.Volume]:
     """Return the living members of a consistency group, the oldest first."""
-    return ROWS.where(session, Volume.consistencygroup_id == group_id)
+    return REPOSITORY.where(session, Volume.consistencygroup_id == group_id)
 
 
 def summary(session: Session, scope: str | None) -> tuple[int, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from tests.functional.acting import act
 from tests.functional.caller import malformed, missing, refused
 from tests.functional.microversions.scene import Scene, of
+from tests.functional.volume_actions import act
 
 
 @of(66)

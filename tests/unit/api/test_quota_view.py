@@ -2,7 +2,7 @@ import pytest
 
 from api import quota_view
 from cgflow.errors import InvalidInput
-from cgflow.quota.resources import TOTALS, UNCOUNTED
+from cgflow.quota.deltas import TOTALS, UNCOUNTED
 from cgflow.records import QuotaLine
 
 LINES = [

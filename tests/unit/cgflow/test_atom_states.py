@@ -7,7 +7,7 @@ from taskflow import states
 
 from cgflow import atom_states
 from cgflow.atom_states import NO_UNDO
-from tests.support.told import Story
+from tests.support.wire_events import Story
 
 
 def test_the_states_are_those_of_taskflow() -> None:

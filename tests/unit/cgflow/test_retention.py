@@ -24,15 +24,15 @@ from cgflow.db.models import (
     Volume,
 )
 from cgflow.db.repositories import retention as retention_rows
-from cgflow.db.repositories.nouns import ROWS_OF
+from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.retention import Retention
 from cgflow.status import FlowState, ReservationState
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
 from flows.service import FORGET_INTERVAL_S, Service
-from tests.support.filling import Filled, fill
-from tests.support.questions import plans
+from tests.support.bulk_history import Filled, fill
+from tests.support.history_queries import plans
 from tests.support.world import World, world
 
 
@@ -123,7 +123,7 @@ def test_rows_of_deleted_things_go_with_their_history(w: World) -> None:
         age(w, flow_id, 31)
     forget(w, max_age_days=30)
     with w.database.read() as session:
-        for rows in ROWS_OF.values():
+        for rows in REPOSITORIES.values():
             assert session.scalar(select(func.count()).where(rows.model.deleted.is_(True))) == 0
         assert session.scalars(select(ConsistencyGroup.id)).all() == [living]
     assert w.faults() == []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cgflow.cli.ending import ExitCode
+from cgflow.cli.exit_codes import ExitCode
 from tests.support.canned import CannedService
 from tests.support.command import Cgflow
-from tests.support.told import FLOW
+from tests.support.wire_events import FLOW
 
 FOUND: dict[str, Any] = {
     "id": "volume.orphan:v1",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.cli.ending import ExitCode
+from cgflow.cli.exit_codes import ExitCode
 from cgflow.cli.main import COMMANDS
 
 PROGRAM = [sys.executable, "-c", "from cgflow.cli.main import main; main()"]

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests.support import told
+from tests.support import wire_events
 from tests.support.canned import CannedService
 from tests.support.command import Cgflow
-from tests.support.told import FLOW, Story
+from tests.support.wire_events import FLOW, Story
 
 
 @pytest.fixture
@@ -17,12 +17,12 @@ def many(service: CannedService) -> Story:
     story = Story().step("driver.cut", 0, 5)
     for number in range(8):
         story.step(f"driver.snapshot[v{number}]", 6, 10)
-    service.plays_flow(told.flow(tasks=story.tasks()), story.move(None, "success", 412).events)
+    service.plays_flow(wire_events.flow(tasks=story.tasks()), story.move(None, "success", 412).events)
     return story
 
 
 def test_list_passes_the_filters_on(service: CannedService, cgflow: Cgflow) -> None:
-    service.plays("GET", "/flows", {"flows": [told.flow("reverted", reason="no space")]})
+    service.plays("GET", "/flows", {"flows": [wire_events.flow("reverted", reason="no space")]})
     ran = cgflow("flow", "list", "--state", "reverted", "--operation", "cgsnapshot.create", "--limit", "5")
     assert FLOW in ran.stdout
     assert "412 ms" in ran.stdout
@@ -31,8 +31,8 @@ def test_list_passes_the_filters_on(service: CannedService, cgflow: Cgflow) -> N
 
 
 def test_list_in_json_is_as_the_wire_has_it(service: CannedService, cgflow: Cgflow) -> None:
-    service.plays("GET", "/flows", {"flows": [told.flow()]})
-    assert cgflow.json("flow", "list") == {"flows": [told.flow()]}
+    service.plays("GET", "/flows", {"flows": [wire_events.flow()]})
+    assert cgflow.json("flow", "list") == {"flows": [wire_events.flow()]}
 
 
 def test_list_takes_the_name_of_a_resource(service: CannedService, cgflow: Cgflow) -> None:
@@ -62,7 +62,7 @@ def test_show_all(many: Story, cgflow: Cgflow) -> None:
 
 
 def test_show_in_json(many: Story, cgflow: Cgflow) -> None:
-    assert cgflow.json("flow", "show", FLOW) == {"flow": told.flow(tasks=many.tasks())}
+    assert cgflow.json("flow", "show", FLOW) == {"flow": wire_events.flow(tasks=many.tasks())}
 
 
 def test_events(many: Story, cgflow: Cgflow) -> None:
@@ -82,7 +82,7 @@ def test_graph(service: CannedService, cgflow: Cgflow) -> None:
 
 
 def test_follow_ends_as_the_flow_did(service: CannedService, cgflow: Cgflow) -> None:
-    service.plays_flow(told.flow("reverted", reason="no."), Story().move(None, "reverted", 9).events)
+    service.plays_flow(wire_events.flow("reverted", reason="no."), Story().move(None, "reverted", 9).events)
     ran = cgflow("flow", "follow", FLOW)
     assert ran.exit_code == 1
     assert "cgsnapshot.create reverted after 0.0 ms" in ran.stdout
@@ -93,7 +93,7 @@ def test_follow_in_json_is_a_stream_of_lines(many: Story, cgflow: Cgflow) -> Non
     assert ran.exit_code == 0
     *events, last = map(json.loads, ran.stdout.splitlines())
     assert events == many.events
-    assert last == {"flow": told.flow(tasks=many.tasks())}
+    assert last == {"flow": wire_events.flow(tasks=many.tasks())}
 
 
 def test_an_unknown_flow_is_refused_at_once(cgflow: Cgflow) -> None:

@@ -6,8 +6,8 @@ from textwrap import dedent
 from typing import Any
 
 from cgflow.cli import flow_report
-from tests.support import told
-from tests.support.told import Story
+from tests.support import wire_events
+from tests.support.wire_events import Story
 
 
 def text(lines: list[str]) -> str:
@@ -16,7 +16,9 @@ def text(lines: list[str]) -> str:
 
 def rendered(story: Story, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
     """Return the lines about a flow with these events."""
-    return flow_report.render(told.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold)
+    return flow_report.render(
+        wire_events.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold
+    )
 
 
 def below_heading(lines: list[str]) -> str:
@@ -48,9 +50,9 @@ def test_a_flow_that_succeeded() -> None:
 
 
 def test_a_rollback_that_is_tried_again_says_when() -> None:
-    stuck = flow_report.heading(told.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), [])
+    stuck = flow_report.heading(wire_events.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), [])
     assert "  next try  2026-11-22T10:20:00.000000, by itself" in stuck
-    assert not any("next try" in line for line in flow_report.heading(told.flow(undo_at=None), []))
+    assert not any("next try" in line for line in flow_report.heading(wire_events.flow(undo_at=None), []))
 
 
 def test_a_flow_that_was_undone_shows_what_was() -> None:
@@ -196,7 +198,13 @@ def test_a_skip_says_who_and_why_and_not_that_the_step_was_undone() -> None:
 
 
 def test_what_was_done_about_a_flow_and_what_is_gone_since_are_listed() -> None:
-    done = {"action": "abandon", "by": "ada", "request_id": "req-7", "reason": "tonight", "at": told.at(9)}
+    done = {
+        "action": "abandon",
+        "by": "ada",
+        "request_id": "req-7",
+        "reason": "tonight",
+        "at": wire_events.at(9),
+    }
     gone = [{"task": "driver.cut", "state": "REVERT_FAILURE", "failure": None, "removed_by": "f2"}]
     lines = rendered(Story(), "abandoned", actions=[done], leftovers=[], removed=gone)
     assert lines[-5:] == [

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from cgflow.cli import progress, values
-from tests.support import told
+from cgflow.cli import formatting, progress
+from tests.support import wire_events
 from tests.support.canned import CannedService
 from tests.support.command import Cgflow
-from tests.support.told import FLOW, Story
+from tests.support.wire_events import FLOW, Story
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from tests.support.told import FLOW, Story
 )
 def test_one_transition(state: str, line: str | None) -> None:
     (event,) = Story().move("driver.cut", state, 5, 3.0).events
-    told_as = progress.transition(event, values.moment(told.at(0)))
+    told_as = progress.transition(event, formatting.moment(wire_events.at(0)))
     assert (told_as and told_as.strip()) == line
 
 
@@ -40,7 +40,7 @@ def test_the_flows_own_transition() -> None:
 def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: Cgflow) -> None:
     """Which begins when the flow does: before that it waits for its turn."""
     story = Story().move(None, "accepted", -8000).move(None, "running", 5).step("driver.cut", 7, 40)
-    service.plays_flow(told.flow("success"), story.move(None, "success", 417).events)
+    service.plays_flow(wire_events.flow("success"), story.move(None, "success", 417).events)
     lines = cgflow("flow", "follow", FLOW).stdout.splitlines()
     assert [" ".join(line.split()) for line in lines] == [
         "flow accepted",
@@ -74,7 +74,7 @@ def test_on_a_terminal_the_steps_are_redrawn(service: CannedService) -> None:
     for number in range(8):
         story.step(f"driver.snapshot[v{number}]", 10, 20)
     story.undoes("quota.reserve", 50, 2).move(None, "reverted", 60)
-    service.plays_flow(told.flow("reverted", reason="no space"), story.events)
+    service.plays_flow(wire_events.flow("reverted", reason="no space"), story.events)
     code, shown = on_a_terminal("--url", service.url, "flow", "follow", FLOW)
     assert code == 1
     assert "done, undone in 2.0 ms" in shown

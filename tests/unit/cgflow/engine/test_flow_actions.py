@@ -15,9 +15,9 @@ from cgflow.errors import InvalidState, NotFound
 from cgflow.records import Flow
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.acceptance import Accepted
+from flows.runtime import Accepted
+from tests.support.failing_steps import Point, Sabotage, sabotaged
 from tests.support.graphs import Gate
-from tests.support.sabotage import Point, Sabotage, sabotaged
 from tests.support.world import CALLER, World, world
 
 COMMIT = Point("record.commit", "execute", "before")
@@ -57,7 +57,7 @@ def test_retry_finishes_the_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert [item["task"] for item in flow.leftovers if item["state"] == "REVERT_FAILURE"] == [
             "driver.cut"
         ]
-        flow_actions.retry(w.desk, CALLER, accepted.flow_id)
+        flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
         again = w.finish(accepted)
         assert again.state is FlowState.REVERTED
         assert again.leftovers == ()
@@ -74,7 +74,7 @@ def test_it_is_retried_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         flow = w.finish(accepted)
         if flow.state is FlowState.ROLLBACK_FAILED:
             assert flow.undo_at is not None
-            w.desk.watch.wait(accepted.flow_id, _newest(w, accepted), 10)
+            w.runtime.watch.wait(accepted.flow_id, _newest(w, accepted), 10)
             flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED
         assert w.faults() == []
@@ -92,10 +92,10 @@ def test_skip_takes_the_operator_at_his_word_and_says_so(
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, _ = stuck(w, sabotage, monkeypatch)
         with pytest.raises(InvalidState, match="is SUCCESS"):
-            flow_actions.skip(w.desk, CALLER, accepted.flow_id, task="quota.reserve", reason="why not")
+            flow_actions.skip(w.runtime, CALLER, accepted.flow_id, task="quota.reserve", reason="why not")
         with pytest.raises(NotFound, match="no step"):
-            flow_actions.skip(w.desk, CALLER, accepted.flow_id, task="nothing", reason="why not")
-        flow_actions.skip(w.desk, CALLER, accepted.flow_id, task="driver.cut", reason="removed by hand")
+            flow_actions.skip(w.runtime, CALLER, accepted.flow_id, task="nothing", reason="why not")
+        flow_actions.skip(w.runtime, CALLER, accepted.flow_id, task="driver.cut", reason="removed by hand")
         flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED
         assert [(item["task"], item["reason"]) for item in flow.skipped] == [
@@ -110,7 +110,7 @@ def test_abandon_lets_everything_go_and_keeps_the_list(
 ) -> None:
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, stood = stuck(w, sabotage, monkeypatch)
-        flow_actions.abandon(w.desk, CALLER, accepted.flow_id, reason="the array is gone")
+        flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="the array is gone")
         with w.database.read() as session:
             flow = flows.get(session, accepted.flow_id, None)
         assert flow.state is FlowState.ABANDONED
@@ -125,7 +125,7 @@ def test_abandon_lets_everything_go_and_keeps_the_list(
         ]
         assert held == []
         with pytest.raises(InvalidState, match="abandoned"):
-            flow_actions.retry(w.desk, CALLER, accepted.flow_id)
+            flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
 
 
 def test_cancel_undoes_a_running_flow_at_its_next_step(
@@ -145,7 +145,7 @@ def test_cancel_undoes_a_running_flow_at_its_next_step(
         monkeypatch.setattr(driver, "prepare", held_up)
         accepted = w.accept_cgsnapshot(group_id)
         assert gate.reached.wait(10)
-        flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong group")
+        flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="wrong group")
         gate.open()
         flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED
@@ -153,7 +153,7 @@ def test_cancel_undoes_a_running_flow_at_its_next_step(
         assert w.state() == before
         assert w.faults() == []
         with pytest.raises(InvalidState, match="reverted"):
-            flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="again")
+            flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="again")
 
 
 def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
@@ -162,13 +162,13 @@ def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
     with world(tmp_path, MemoryDriver()) as w:
         w.type()
         with monkeypatch.context() as patch:
-            patch.setattr(w.desk.conductor, "wake", lambda *_: None)
+            patch.setattr(w.runtime.conductor, "wake", lambda *_: None)
             accepted = w.accept_group()
         with w.database.write() as session:
             session.execute(update(Row).where(Row.id == accepted.flow_id).values(conductor="lost:1", epoch=1))
-        flow_actions.cancel(w.desk, CALLER, accepted.flow_id, reason="wrong type")
+        flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="wrong type")
         assert told(w, accepted.flow_id, "cancel") == [], "the events of a flow are numbered by its owner"
-        w.desk.conductor.wake(accepted.flow_id)
+        w.runtime.conductor.wake(accepted.flow_id)
         flow = w.finish(accepted)
         assert (flow.state, flow.reason) == (
             FlowState.REVERTED,
@@ -183,6 +183,6 @@ def test_what_runs_or_has_ended_is_not_resumed(tmp_path: Path) -> None:
         accepted = w.accept_group()
         w.make(accepted)
         with pytest.raises(InvalidState, match="has ended"):
-            flow_actions.resume(w.desk, CALLER, accepted.flow_id)
+            flow_actions.resume(w.runtime, CALLER, accepted.flow_id)
         with pytest.raises(NotFound):
-            flow_actions.retry(w.desk, CALLER, "no-such-flow")
+            flow_actions.retry(w.runtime, CALLER, "no-such-flow")

@@ -113,7 +113,7 @@ def test_what_is_next_is_what_taskflow_would_choose(
 ) -> None:
     """Over random graphs with retries, in which random steps fail in doing and in undoing."""
     monkeypatch.setattr(Compared, "differences", [], raising=False)
-    monkeypatch.setattr(linear_scheduling, "Neighbours", Compared)
+    monkeypatch.setattr(linear_scheduling, "NeighbourSelector", Compared)
     monkeypatch.setattr("cgflow.engine.backoff.FIRST_PAUSE_S", 0)
     drawn = Steps(seed)
     drawn.flow(3)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from cgflow.db.models import Base, Reservation
 from cgflow.errors import QuotaExceeded
-from cgflow.quota import ledger, usage
+from cgflow.quota import reservations, usage
 from cgflow.status import ReservationState
 from tests.support.postgres import postgres_database
 
@@ -30,13 +30,13 @@ def race(database, project_id="p1"):
         start.wait()
         try:
             with database.write() as session:
-                ledger.reserve(session, flows[number], project_id, DELTAS, NOW + timedelta(hours=1))
+                reservations.reserve(session, flows[number], project_id, DELTAS, NOW + timedelta(hours=1))
         except QuotaExceeded:
             return "refused"
         with database.read() as session:
             counted = usage.read(session, project_id, ["volumes"])["volumes"]
         assert counted.in_use + counted.reserved <= 10
-        end = ledger.cancel if number % 5 == 0 else ledger.commit
+        end = reservations.cancel if number % 5 == 0 else reservations.commit
         with database.write() as session:
             end(session, flows[number])
         return end.__name__
@@ -85,14 +85,14 @@ def turn_about(database):
     """Let two kinds of transactions take volumes and groups in opposite order, many times."""
     flow = add_flow(database)
     with database.write() as session:
-        ledger.reserve(session, flow, "q", {"volumes": 10, "consistencygroups": 10}, NOW)
-        ledger.commit(session, flow)
+        reservations.reserve(session, flow, "q", {"volumes": 10, "consistencygroups": 10}, NOW)
+        reservations.commit(session, flow)
     orders = [({"volumes": 1}, {"consistencygroups": 1}), ({"consistencygroups": 1}, {"volumes": 1})] * 5
 
     def delete(steps):
         with database.write() as session:
             for deltas in steps:
-                ledger.release(session, "q", deltas)
+                reservations.release(session, "q", deltas)
 
     with ThreadPoolExecutor(len(orders)) as pool:
         list(pool.map(delete, orders))

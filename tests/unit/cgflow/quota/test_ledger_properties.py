@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from cgflow.db.models import Flow, QuotaUsage, Reservation
 from cgflow.errors import InvalidState, QuotaExceeded
-from cgflow.quota import ledger
+from cgflow.quota import reservations
 from cgflow.status import FlowState, ReservationState
 
 from .conftest import NOW, add_flow
@@ -55,13 +55,13 @@ class Nonsense(Exception):
 
 def act(session, verb, flow, project, deltas):
     if verb == "reserve":
-        ledger.reserve(session, flow, project, deltas, NOW)
+        reservations.reserve(session, flow, project, deltas, NOW)
     elif verb == "commit":
-        ledger.commit(session, flow)
+        reservations.commit(session, flow)
     elif verb == "cancel":
-        ledger.cancel(session, flow)
+        reservations.cancel(session, flow)
     elif verb == "expire":
-        ledger.expire(session, NOW + timedelta(seconds=1))
+        reservations.expire(session, NOW + timedelta(seconds=1))
     else:
         session.execute(update(Flow).where(Flow.id == flow).values(state=FlowState.SUCCESS.value))
 

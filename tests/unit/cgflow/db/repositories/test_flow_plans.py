@@ -11,8 +11,8 @@ from sqlalchemy import text
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.upgrade import upgrade
-from tests.support.filling import Filled, fill
-from tests.support.questions import ASKED, plans
+from tests.support.bulk_history import Filled, fill
+from tests.support.history_queries import ASKED, plans
 
 # Both sides of a resource are in order, and are put together: a page of each at most is sorted.
 MERGED = {name for name in ASKED if "by resource" in name and "type" not in name}

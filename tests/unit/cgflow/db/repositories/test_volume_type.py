@@ -23,7 +23,7 @@ from cgflow.db.models import (
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import Conflict, InvalidState, NotFound
-from cgflow.quota import ledger, limits
+from cgflow.quota import limits, reservations
 from cgflow.records import QuotaLine
 from cgflow.status import FlowState, Status
 
@@ -152,10 +152,10 @@ def test_quota_follows_a_renamed_type(session):
     done, running, ended = add_flow(session), add_flow(session), add_flow(session, FlowState.REVERTED)
     limits.set_limits(session, "p1", {"volumes_gold": 7})
     limits.set_defaults(session, {"gigabytes_gold": 50})
-    ledger.reserve(session, done, "p1", {"volumes_gold": 2}, clock.now())
-    ledger.commit(session, done)
-    ledger.reserve(session, running, "p1", {"volumes_gold": 1, "gigabytes_gold": 9}, clock.now())
-    ledger.reserve(session, ended, "p1", {"volumes_gold": 4}, clock.now())
+    reservations.reserve(session, done, "p1", {"volumes_gold": 2}, clock.now())
+    reservations.commit(session, done)
+    reservations.reserve(session, running, "p1", {"volumes_gold": 1, "gigabytes_gold": 9}, clock.now())
+    reservations.reserve(session, ended, "p1", {"volumes_gold": 4}, clock.now())
     # What a deleted type of the new name has left behind is not in the way.
     volume_type.create(session, id="t", name="new")
     limits.set_limits(session, "p1", {"volumes_new": 1})
@@ -166,9 +166,9 @@ def test_quota_follows_a_renamed_type(session):
     assert "volumes_gold" not in lines
     assert lines["volumes_new"] == QuotaLine(resource="volumes_new", limit=7, in_use=2, reserved=1 + 4)
     assert lines["gigabytes_new"] == QuotaLine(resource="gigabytes_new", limit=50, in_use=0, reserved=9)
-    assert ledger.expire(session, clock.now()) == [ended]
-    ledger.commit(session, running)
-    ledger.cancel(session, done)
+    assert reservations.expire(session, clock.now()) == [ended]
+    reservations.commit(session, running)
+    reservations.cancel(session, done)
     usage = session.get(QuotaUsage, ("p1", "volumes_new"), populate_existing=True)
     assert (usage.in_use, usage.reserved) == (1, 0)
     assert not session.scalars(select(QuotaUsage).where(QuotaUsage.resource.endswith("gold"))).all()
@@ -179,12 +179,12 @@ def test_what_is_counted_under_the_new_name_already_stays_counted(session):
     """As of a type that was deleted before its snapshots kept it."""
     old, mine, running = add_flow(session), add_flow(session), add_flow(session)
     for flow_id, deltas in ((old, {"snapshots_new": 3, "gigabytes_new": 5}), (mine, {"snapshots_gold": 2})):
-        ledger.reserve(session, flow_id, "p1", deltas, clock.now())
-        ledger.commit(session, flow_id)
-    ledger.reserve(session, running, "p1", {"snapshots_gold": 1}, clock.now())
-    ledger.reserve(session, add_flow(session), "p2", {"snapshots_gold": 7}, clock.now())
+        reservations.reserve(session, flow_id, "p1", deltas, clock.now())
+        reservations.commit(session, flow_id)
+    reservations.reserve(session, running, "p1", {"snapshots_gold": 1}, clock.now())
+    reservations.reserve(session, add_flow(session), "p2", {"snapshots_gold": 7}, clock.now())
     volume_type.update(session, GOLD, name="new")
-    ledger.commit(session, running)
+    reservations.commit(session, running)
     found = {(row.project_id, row.resource): (row.in_use, row.reserved)
              for row in session.scalars(select(QuotaUsage).execution_options(populate_existing=True))
              if row.in_use or row.reserved}  # fmt: skip
@@ -193,8 +193,8 @@ def test_what_is_counted_under_the_new_name_already_stays_counted(session):
         ("p1", "gigabytes_new"): (5, 0),
         ("p2", "snapshots_new"): (0, 7),
     }
-    ledger.cancel(session, mine)
-    ledger.cancel(session, old)
+    reservations.cancel(session, mine)
+    reservations.cancel(session, old)
     usage = session.get(QuotaUsage, ("p1", "snapshots_new"), populate_existing=True)
     assert (usage.in_use, usage.reserved) == (1, 0)
 

@@ -1,0 +1,51 @@
+"""Without authentication: everybody is whoever they say. For loopback addresses alone.
+
+The token is ``USER:PROJECT``, as the clients make it when told ``noauth``; the
+headers ``X-User-Id`` and ``X-Project-Id`` and the project in the URL fill what
+it leaves open. Everybody is an administrator, unless ``X-Roles`` names roles,
+which is how another's view can be tried. The token is required although it proves
+nothing: a web page of another site cannot send the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Request
+
+from api.auth.identity import Identity, agreed, checked_id, role_names
+from cgflow.errors import Unauthenticated
+
+_NOBODY = "admin"
+_HEADER = "X-Auth-Token"
+
+
+class NoAuth:
+    """Takes everybody at their word."""
+
+    name = "noauth"
+    is_open = True
+    scheme: Mapping[str, str] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": _HEADER,
+        "description": "`USER:PROJECT`",
+    }
+
+    def identify(self, request: Request, project_in_url: str | None) -> Identity:
+        """Return who the request says is asking. Raises: Unauthenticated, without a token; InvalidInput."""
+        token = request.headers.get(_HEADER, "")
+        if not token:
+            raise Unauthenticated(
+                f"The header {_HEADER} is missing. This service runs without authentication: "
+                f"send '{_HEADER}: USER:PROJECT' with any user and project.",
+                'NoAuth realm="cgflow"',
+            )
+        user_id, _, project_id = token.partition(":")
+        user_id = user_id or request.headers.get("X-User-Id", "") or _NOBODY
+        project_id = project_id or request.headers.get("X-Project-Id", "") or project_in_url or _NOBODY
+        return Identity(
+            checked_id(user_id, "user_id"),
+            checked_id(agreed(project_id, project_in_url), "project_id"),
+            role_names(request.headers.get("X-Roles", "admin")),
+        )

@@ -1,0 +1,80 @@
+"""The answers that several nouns give: an accepted operation, a page of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+from urllib.parse import urlencode
+
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from api import request_scope
+from api.schemas.envelope import links_key
+from api.versions import has_extensions
+from cgflow.db.repositories.paging import ListQuery
+from flows.runtime import Accepted
+
+Answer = tuple[dict[str, object], int, dict[str, str]]
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def accepted_response(accepted: Accepted, body: dict[str, object]) -> Answer:
+    """Answer that an operation is accepted, and where to follow it."""
+    return body, 202, _way_to(accepted)
+
+
+def accepted_without_body(accepted: Accepted | None) -> Response:
+    """Answer that an operation is accepted where Cinder answers with no body. None was done at once."""
+    response = empty_response()
+    if accepted is not None:
+        response.headers.update(_way_to(accepted))
+    return response
+
+
+def empty_response() -> Response:
+    """Answer that something was done or taken on, and nothing more."""
+    return Response(status=202, mimetype="application/json")
+
+
+def page_response(
+    key: str,
+    read: Callable[[Session, ListQuery, str | None], Sequence[_Identified]],
+    query: ListQuery,
+    count: Callable[[Session, ListQuery, str | None], int] | None = None,
+    has_links: bool = True,
+    is_exact: bool = False,
+) -> dict[str, object]:
+    """Answer with one page of a list, with the way to the next, and with a wished count.
+
+    Pages that Cinder does not link (``has_links`` is false) are linked for who asks for extensions.
+    As in Cinder a full page has one, although the next page may turn out to be empty; with ``is_exact``
+    only where there is more.
+    """
+    scope = request_scope.caller().scope
+    with request_scope.runtime().database.read() as session:
+        found = read(session, replace(query, limit=query.limit + 1), scope)
+        body: dict[str, object] = {key: found[: query.limit]}
+        is_full = len(found) > query.limit - (not is_exact) and query.limit > 0
+        if is_full and (has_links or has_extensions()):
+            body[links_key(key)] = [{"rel": "next", "href": _next(found[query.limit - 1].id, query.limit)}]
+        if count is not None and query.with_count:
+            body["count"] = count(session, query, scope)
+    return body
+
+
+def _next(last_id: str, limit: int) -> str:
+    asked = {name: value for name, value in request.args.to_dict().items() if name != "offset"}
+    return f"{request.base_url}?{urlencode({**asked, 'limit': str(limit), 'marker': last_id})}"
+
+
+def _way_to(accepted: Accepted) -> dict[str, str]:
+    return {
+        "Location": f"{request_scope.prefix()}/flows/{accepted.flow_id}",
+        "X-Cgflow-Flow-Id": accepted.flow_id,
+    }

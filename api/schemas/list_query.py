@@ -1,0 +1,338 @@
+"""What every list can be asked: how much, from where, in which order, which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from flask import request
+from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
+
+from api import request_scope
+from api.schemas.fields import MAX_INT, Count, Flag, Read, Text
+from api.schemas.metadata import MetadataFilter
+from api.schemas.time_filter import TimeFilter
+from api.versions import reached
+from cgflow.db.repositories.paging import ListQuery
+from cgflow.errors import InvalidInput
+
+_NEWEST_FIRST = (("created_at", "desc"),)
+
+
+def _later(minor: int, description: str) -> dict[str, str]:
+    return {"description": description, "x-min-microversion": f"3.{minor}"}
+
+
+_OLDER = {"description": "The same, as older clients name it."}
+
+
+class _Number(Read, fields.Integer):
+    """A number in a query, refused in Cinder's words."""
+
+    def read(self, value: Any) -> int:
+        """Return a number that is not below zero."""
+        text = str(value).strip()
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()):
+            raise InvalidInput(f"{self.name} param must be an integer", self.name)
+        if text.startswith("-"):
+            raise InvalidInput(f"{self.name} param must be positive", self.name)
+        if len(digits) <= 10 and int(digits) <= MAX_INT:
+            return int(digits)
+        if self.name == "limit":
+            # No page is as long as that in any case.
+            return MAX_INT
+        raise InvalidInput(f"{self.name} param must be at most {MAX_INT}", self.name)
+
+
+class ListIn(Schema):
+    """The query of a list, as Cinder reads it.
+
+    A filter that there is not finds nothing for an administrator. For others it is
+    refused from 3.``checked_since`` on, and ignored below; so are those in ``admin_filters``.
+    ``refuses_unknown`` lists, which are cgflow's own, refuse it from all.
+    ``aliases`` are other names of filters, by the name on the wire, and ``sort_keys`` those of sort keys.
+    ``unordered`` are sort keys that Cinder has and of which all rows have the same value.
+    ``later`` says of fields from which microversion 3.N on they are known.
+    """
+
+    filters: ClassVar[tuple[str, ...]] = ("id", "name", "status", "project_id", "user_id")
+    refuses_unknown: ClassVar[bool] = False
+    checked_since: ClassVar[int] = 31
+    admin_filters: ClassVar[frozenset[str]] = frozenset({"project_id", "user_id", "host"})
+    aliases: ClassVar[Mapping[str, str]] = {}
+    sort_keys: ClassVar[Mapping[str, str]] = {}
+    unordered: ClassVar[frozenset[str]] = frozenset({"deleted", "deleted_at"})
+    later: ClassVar[Mapping[str, int]] = {}
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    limit = _Number(metadata={"description": "How many at most; 0 shows none."})
+    offset = _Number(metadata={"description": "How many to skip."})
+    marker = Text(metadata={"description": "The id of the last one of the page before."})
+    sort = Text(metadata={"description": "`key:dir,key:dir`; the default is `created_at:desc`."})
+    sort_key = Text(metadata={"description": "One key; older clients send it in place of `sort`."})
+    sort_dir = Text(metadata={"description": "`asc` or `desc`, for `sort_key`."})
+    all_tenants: fields.Field[Any] = Text(
+        metadata={"description": "1 shows every project to an administrator."}
+    )
+    id = Text(metadata={"description": "Exactly this one."})
+    project_id = Text(metadata={"description": "With `all_tenants`: only those of this project."})
+    user_id = Text(metadata={"description": "Only those of this user, for an administrator."})
+    name = Text(metadata={"description": "Exactly this name."})
+    status = Text(metadata={"description": "Exactly this status."})
+    name_like = Text(data_key="name~", metadata=_later(34, "This within the name; likewise any other text."))
+    status_like = Text(data_key="status~", metadata=_later(34, "This within the status."))
+
+    @pre_load
+    def refuse_what_is_said_twice(self, data: Any, **_: Any) -> Any:
+        """Refuse a parameter given twice: only one of its values could count. Raises: InvalidInput."""
+        for name in data:
+            if len(request.args.getlist(name)) > 1:
+                raise InvalidInput(f"'{name[:255]}' is given more than once in the query.", name[:255])
+        return data
+
+    @post_load
+    def query(self, data: Any, **_: Any) -> ListQuery:
+        """Return what the repositories understand. Raises: InvalidInput for what cannot be asked."""
+        most = request_scope.runtime().settings.osapi_max_limit
+        for alias, name in self.aliases.items():
+            if alias in data:
+                data.setdefault(name, data[alias])
+        unknown = self._find_unknown()
+        is_admin = request_scope.caller().is_admin
+        if unknown and (self.refuses_unknown or (not is_admin and reached(self.checked_since))):
+            names = ",".join(sorted(unknown))[:255]
+            raise InvalidInput(
+                f"Invalid filters {names} are found in query options.", sorted(unknown)[0][:255]
+            )
+        hidden = set() if is_admin else self.admin_filters
+        if request_scope.caller().scope is not None:
+            # One's own project is all there is to see: that it is named changes nothing.
+            hidden = hidden | {"project_id"}
+        asked = [name for name in self.filters if name not in hidden]
+        like = {name: data[f"{name}_like"] for name in asked if f"{name}_like" in data}
+        like |= self._within(asked)
+        return ListQuery(
+            limit=min(data.get("limit", most), most),
+            offset=data.get("offset", 0),
+            marker=data.get("marker"),
+            sort=self._order(data, () if is_admin else self.admin_filters),
+            filters={name: data[name] for name in asked if data.get(name) is not None},
+            finds_nothing=bool(unknown) and is_admin,
+            like=like if reached(34) else {},
+            metadata=data.get("metadata", {}),
+            image_metadata=data.get("glance_metadata", {}),
+            moments={name: data[name] for name in ("created_at", "updated_at") if name in data},
+            with_count=data.get("with_count", False) and reached(45),
+        )
+
+    def _order(self, data: Mapping[str, Any], hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
+        if "sort" in data and ("sort_key" in data or "sort_dir" in data):
+            raise InvalidInput("'sort' cannot be combined with 'sort_key' and 'sort_dir'.", "sort")
+        if "sort" in data:
+            parts = [part.strip().partition(":") for part in data["sort"].split(",")]
+        else:
+            parts = [(data.get("sort_key", "created_at").strip(), ":", data.get("sort_dir", "desc").strip())]
+            if not parts[0][2]:
+                raise InvalidInput("Invalid sort direction '': asc or desc.", "sort_dir")
+        names = {**CountedListIn.aliases, **self.aliases, **self.sort_keys}
+        order = [(names.get(key, key), direction or "desc") for key, _, direction in parts]
+        for key, _ in order:
+            if key in hidden:
+                raise InvalidInput(f"Invalid sort key '{key}'.", "sort_key")
+        if order and all(key in self.unordered for key, _ in order):
+            return (("created_at", order[0][1]),)
+        return (
+            tuple((key, direction) for key, direction in order if key not in self.unordered) or _NEWEST_FIRST
+        )
+
+    def _within(self, asked: Collection[str]) -> dict[str, str]:
+        """Return what is to be within each other text, as ``description~``. Raises: ValidationError."""
+        if not reached(34):
+            return {}
+        own = {field.data_key for field in self.fields.values()}
+        found = {}
+        for key, text in request.args.items():
+            name = self.aliases.get(key[:-1], key[:-1])
+            if key.endswith("~") and key not in own and key[:-1] in self._texts and name in asked:
+                found[name] = Text().deserialize(text)
+        return found
+
+    @property
+    def _texts(self) -> set[str]:
+        """The filters, by their names on the wire, of which a part can be asked for."""
+        names = {*self.filters, *self.aliases}
+        fields_by_key = {field.data_key or name: (name, field) for name, field in self.fields.items()}
+        return {
+            key
+            for key, (name, field) in fields_by_key.items()
+            if type(field) is Text and (name in names or key in names)
+        }
+
+    def _find_unknown(self) -> set[str]:
+        """Return the names in the request's query that mean nothing to its caller in this list."""
+        known = {field.data_key or name for name, field in self.fields.items()}
+        known -= {name for name, minor in self.later.items() if not reached(minor)}
+        if not request_scope.caller().is_admin:
+            known -= self.admin_filters
+        if reached(34):
+            known |= {f"{name}~" for name in self._texts & known}
+        return request.args.keys() - known
+
+
+class ConsistencyGroupListIn(ListIn):
+    """The query of a list of consistency groups."""
+
+    filters = (*ListIn.filters, "description", "availability_zone")
+    sort_keys: ClassVar[Mapping[str, str]] = {"group_snapshot_id": "cgsnapshot_id"}
+    unordered = ListIn.unordered | {"cluster_name", "replication_status"}
+
+    description = Text(metadata={"description": "Exactly this description."})
+    availability_zone = Text(metadata={"description": "Only those in this zone."})
+
+
+class CgsnapshotListIn(ListIn):
+    """The query of a list of cgsnapshots."""
+
+    filters = (*ListIn.filters, "consistencygroup_id")
+
+    consistencygroup_id = Text(metadata={"description": "Only those of this consistency group."})
+
+
+class CountedListIn(Schema):
+    """What lists of volumes and of snapshots can be asked besides.
+
+    ``consumes_quota`` came with 3.65, and Cinder has filtered by it since its lists have general filters.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {"display_name": "name", "display_description": "description"}
+    later: ClassVar[Mapping[str, int]] = {"with_count": 45, "consumes_quota": 31}
+
+    display_name = Text(metadata=_OLDER)
+    description = Text(metadata={"description": "Exactly this description."})
+    display_description = Text(metadata=_OLDER)
+    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
+    volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
+    with_count = Flag(metadata=_later(45, "Whether the answer tells how many there are on all pages."))
+    consumes_quota = Flag(metadata=_later(65, "Only those that count against the quota, or the others."))
+    metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
+
+    @pre_load
+    def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Read nothing of what had not been invented at the microversion of the request."""
+        return {name: data[name] for name in data if reached(self.later.get(name, 0))}
+
+
+class VolumeListIn(CountedListIn, CgsnapshotListIn):
+    """The query of a list of volumes."""
+
+    filters = (
+        *CgsnapshotListIn.filters,
+        "description",
+        "size",
+        "availability_zone",
+        "host",
+        "volume_type_id",
+        "snapshot_id",
+        "source_volid",
+        "attach_status",
+        "migration_status",
+        "bootable",
+        "consumes_quota",
+    )
+    aliases: ClassVar[Mapping[str, str]] = {
+        **CountedListIn.aliases,
+        "group_id": "consistencygroup_id",
+    }
+    sort_keys: ClassVar[Mapping[str, str]] = {
+        "launched_at": "created_at",
+        "scheduled_at": "created_at",
+        "service_uuid": "host",
+        "use_quota": "consumes_quota",
+    }
+    unordered = CgsnapshotListIn.unordered | {
+        "cluster_name",
+        "provider_id",
+        "replication_status",
+        "shared_targets",
+        "terminated_at",
+    }
+
+    all_tenants = Flag(metadata={"description": "True shows every project to an administrator."})
+    no_migration_targets = Flag(metadata={"description": "No volume is the target of a migration."})
+    availability_zone = Text(metadata={"description": "Only those in this zone."})
+    host = Text(metadata={"description": "Only those on this backend, for an administrator."})
+    snapshot_id = Text(metadata={"description": "Only those made from this snapshot."})
+    source_volid = Text(metadata={"description": "Only those made from this volume."})
+    attach_status = Text(metadata={"description": "attached or detached."})
+    migration_status = Text(metadata={"description": "No volume has one."})
+    bootable = Flag(metadata=_later(2, "Only those that a machine can be started from, or the others."))
+    group_id = Text(metadata=_later(10, "Only those of this group; a later word for consistencygroup_id."))
+    created_at = TimeFilter(metadata=_later(60, "As `gt:MOMENT`; lt, gte, lte, eq, neq; more by commas."))
+    updated_at = TimeFilter(metadata=_later(60, "The same."))
+    glance_metadata = MetadataFilter(metadata=_later(4, "Only those with all of it about their image."))
+
+    @pre_load
+    def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Take no notice of what had not been invented at the microversion of the request."""
+        later = {"glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60}
+        said = {name: data[name] for name in data if reached(later.get(name, 0))}
+        if "host" in said:
+            # A backend is one pool, which the wire names behind it.
+            said["host"] = said["host"].partition("#")[0]
+        return said
+
+
+class SnapshotListIn(CountedListIn, CgsnapshotListIn):
+    """The query of a list of snapshots."""
+
+    filters = (
+        *CgsnapshotListIn.filters,
+        "description",
+        "size",
+        "progress",
+        "availability_zone",
+        "volume_id",
+        "volume_type_id",
+        "cgsnapshot_id",
+        "consumes_quota",
+    )
+    aliases: ClassVar[Mapping[str, str]] = {
+        **CountedListIn.aliases,
+        "group_snapshot_id": "cgsnapshot_id",
+    }
+    sort_keys: ClassVar[Mapping[str, str]] = {
+        "scheduled_at": "created_at",
+        "use_quota": "consumes_quota",
+        "volume_size": "size",
+    }
+    unordered = CgsnapshotListIn.unordered | {"provider_id"}
+
+    progress = Text(metadata={"description": "Such as `100%`."})
+    availability_zone = Text(metadata={"description": "Only those of volumes in this zone."})
+    group_snapshot_id = Text(metadata={"description": "A later word for cgsnapshot_id."})
+    volume_id = Text(metadata={"description": "Only those of this volume."})
+    cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
+    metadata = MetadataFilter(metadata=_later(22, "Only those with all of it."))
+
+    @pre_load
+    def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Take no notice of what had not been invented at the microversion of the request."""
+        return {name: data[name] for name in data if name != "metadata" or reached(22)}
+
+
+class FlowListIn(ListIn):
+    """The query of a list of flows. A flow has a state, and no name."""
+
+    refuses_unknown = True
+    filters = ("id", "project_id", "user_id", "state", "operation", "resource", "resource_type")
+
+    class Meta(ListIn.Meta):  # noqa: D106
+        exclude = ("name", "status", "name_like", "status_like")
+
+    state = Text(metadata={"description": "Exactly this state."})
+    operation = Text(metadata={"description": "Exactly this operation, such as `cgsnapshot.create`."})
+    resource = Text(metadata={"description": "The id of what was operated on, or of its consistency group."})
+    resource_type = Text(metadata={"description": "`consistencygroup`, `volume` or `cgsnapshot`."})

@@ -1,1 +1,0 @@
-"""The ways to know who is asking: one file each."""

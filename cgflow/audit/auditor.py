@@ -1,0 +1,171 @@
+"""The looks of an audit in their order, and what may be concluded from them.
+
+Rows, backends, rows, backends: nothing stands still meanwhile, and nothing is
+waited for. What may be said is decided from the order alone.
+
+* A record that no flow held at the first look at the rows nor at the second,
+  and that shows the same last flow at both, was at rest between the two: no flow
+  can hold a record and let it go without its id staying there. So what the
+  backend answered in between has to have it, of that size and in that place.
+* An object that was in both answers of the backend was there at the look at the
+  rows between them: ids are minted once, and nothing that is gone comes again.
+  At every moment whatever is on a backend has a record, or an open flow was
+  given its id. One that has neither is an orphan.
+* What the rows say of each other is read in one transaction that sees one state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from cgflow import clock
+from cgflow.audit import backend_checks, backend_snapshot, database_checks, database_snapshot, flow_checks
+from cgflow.audit.backend_snapshot import BackendSnapshot
+from cgflow.audit.database_snapshot import DatabaseSnapshot
+from cgflow.audit.finding import Finding
+from cgflow.db.database import Database
+from cgflow.drivers.contract import StorageDriver
+from cgflow.errors import FinalDriverError
+from cgflow.settings import Settings
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A backend, and how much of it was compared; ``reason`` says why not all."""
+
+    name: str
+    is_compared: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit has found, and of what."""
+
+    at: datetime
+    findings: tuple[Finding, ...]
+    backends: tuple[Compared, ...]
+
+
+@dataclass(frozen=True)
+class Auditor:
+    """Audits what one process reaches. For ``version_of``, ``conductor`` and ``in_hand`` see ``process``."""
+
+    database: Database
+    settings: Settings
+    drivers: Mapping[str, StorageDriver]
+    version_of: flow_checks.Knows = flow_checks.knows_none
+    conductor: str = ""
+    active_flow_ids: flow_checks.InHand = frozenset
+
+    def audit(self, host: str | None = None) -> Report:
+        """Look, and name all drift: of everything, or of one backend and what is on it."""
+        at = clock.now()
+        hosts = [name for name in sorted(self.drivers) if host in (None, name)]
+        before, answers, after, lasting, active_flow_ids = self._look(hosts)
+        found = [*_unknown(after, self.drivers)]
+        for name in hosts:
+            found += backend_checks.compare(
+                backend_checks.Observations(name, before, answers[name], after, lasting[name])
+            )
+        found += database_checks.compare(after, no_snapshot_gb_quota=self.settings.no_snapshot_gb_quota)
+        found += flow_checks.compare(
+            before,
+            after,
+            version_of=self.version_of,
+            conductor=self.conductor,
+            active_flow_ids=active_flow_ids,
+            now=at,
+            long_s=self.settings.service_down_s,
+        )
+        wanted = [one for one in found if host in (None, one.host)]
+        return Report(at, tuple(wanted), tuple(_compared(after, lasting, host)))
+
+    def still_holds(self, host: str, finding_id: str, flow_id: str) -> bool:
+        """Whether a finding about storage still holds for a flow that has taken it in hand.
+
+        Raises: FinalDriverError, if the backend does not say what it has.
+        """
+        return any(one.id == finding_id for one in backend_checks.compare(self._looks(host, flow_id)))
+
+    def orphans(self, host: str) -> list[Finding]:
+        """Return what one backend of this process has that no record and no open flow knows.
+
+        Raises: FinalDriverError, if the backend does not say what it has.
+        """
+        return list(backend_checks.orphans(self._looks(host)))
+
+    def _looks(self, host: str, but: str | None = None) -> backend_checks.Observations:
+        before, answers, after, lasting, _ = self._look([host])
+        if lasting[host].refusal is not None:
+            raise FinalDriverError(f"Backend {host} does not say what it has: {lasting[host].refusal}")
+        return backend_checks.Observations(host, before, answers[host], after, lasting[host], but=but)
+
+    def _look(
+        self, hosts: list[str]
+    ) -> tuple[
+        DatabaseSnapshot,
+        dict[str, BackendSnapshot],
+        DatabaseSnapshot,
+        dict[str, BackendSnapshot],
+        frozenset[str],
+    ]:
+        before = self._rows()
+        answers = self._answers(hosts)
+        active_flow_ids = self.active_flow_ids()
+        after = self._rows()
+        again = self._answers(hosts)
+        lasting = {name: backend_snapshot.intersect(answers[name], again[name]) for name in hosts}
+        return before, answers, after, lasting, active_flow_ids
+
+    def _rows(self) -> DatabaseSnapshot:
+        with self.database.read() as session:
+            if not self.database.is_sqlite:
+                # Each statement would see a state of its own.
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            return database_snapshot.read(session)
+
+    def _answers(self, hosts: list[str]) -> dict[str, BackendSnapshot]:
+        if not hosts:
+            return {}
+        with ThreadPoolExecutor(min(8, len(hosts)), thread_name_prefix="audit") as pool:
+            message = pool.map(lambda name: backend_snapshot.ask(self.drivers[name]), hosts)
+            return dict(zip(hosts, message, strict=True))
+
+
+def _unknown(after: DatabaseSnapshot, drivers: Mapping[str, StorageDriver]) -> list[Finding]:
+    named = {row.host for row in after.things.values() if row.host is not None}
+    return [
+        Finding(
+            code="backend.unknown",
+            subject=name,
+            message=f"Records are on backend {name}, which no service has ever reported.",
+            noun="backend",
+            host=name,
+        )
+        for name in sorted(named - after.backends - set(drivers))
+    ]
+
+
+def _compared(
+    after: DatabaseSnapshot, lasting: Mapping[str, BackendSnapshot], host: str | None
+) -> list[Compared]:
+    found = []
+    for name in sorted(after.backends | lasting.keys()):
+        if host not in (None, name):
+            continue
+        message = lasting.get(name)
+        if message is None:
+            found.append(Compared(name, False, "Another process serves it: audit there."))
+        elif message.refusal is not None:
+            found.append(Compared(name, False, message.refusal))
+        elif not message.is_whole:
+            found.append(Compared(name, True, "It has problems, so nothing is called missing there."))
+        elif not message.is_detailed:
+            found.append(Compared(name, True, "It does not tell sizes and groups: those were not compared."))
+        else:
+            found.append(Compared(name, True))
+    return found

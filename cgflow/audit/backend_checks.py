@@ -1,0 +1,199 @@
+"""Records against what a backend has: which is there without the other, and where they differ.
+
+What may be concluded follows from the order of the looks (see ``auditing``):
+a record that rested at the looks before and after the backend's answer rested
+all the while, and has to be in it; an object that was in two answers was there
+at the look between them, and has to have a record then, or a flow that names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from cgflow.audit.backend_snapshot import BackendSnapshot
+from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
+from cgflow.audit.finding import Finding, of_row
+from cgflow.drivers.contract import Inventory
+from cgflow.drivers.detailing import HeldVolume
+
+GIB = 1024**3
+READABLE = ("available",)
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The looks at one backend: rows, its answer, rows, and what was in that answer and in the next.
+
+    ``but`` is a flow whose own hold does not count: it asks on behalf of what it holds.
+    """
+
+    host: str
+    before: DatabaseSnapshot
+    answer: BackendSnapshot
+    after: DatabaseSnapshot
+    lasting: BackendSnapshot
+    but: str | None = None
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Every id that a flow was given which is open at the second look at the rows."""
+        others = (flow.names for flow in self.after.flows.values() if flow.id != self.but)
+        return frozenset().union(*others)
+
+    @cached_property
+    def at_work(self) -> frozenset[str]:
+        """Every id given to a flow that changes things at this moment, and whose undo has not failed."""
+        names = (
+            flow.names
+            for flow in self.after.flows.values()
+            if flow.id != self.but and not flow.has_failed_undo
+        )
+        return frozenset().union(*names)
+
+    def resting(self, noun: str) -> Iterator[Row]:
+        """Return the records of this backend that no flow has touched between the looks, or may touch yet."""
+        for row in self.after.of(noun):
+            earlier = self.before.things.get(row.id)
+            if row.host == self.host and earlier is not None and self._rested(earlier, row):
+                yield row
+
+    def _rested(self, earlier: Row, row: Row) -> bool:
+        return (
+            earlier.touched == row.touched
+            and row.claimed_by in (None, self.but)
+            and not self._is_open(self.before, row.flow_id)
+            and not self._is_open(self.after, row.flow_id)
+        )
+
+    def _is_open(self, rows: DatabaseSnapshot, flow_id: str | None) -> bool:
+        return flow_id in rows.flows and flow_id != self.but
+
+
+def compare(looks: Observations) -> Iterator[Finding]:
+    """Name everything in which the records and the backend differ."""
+    yield from _problems(looks)
+    if looks.lasting.refusal is not None:
+        return
+    yield from orphans(looks)
+    yield from _given_up(looks)
+    yield from _exports(looks)
+    if looks.answer.is_whole:
+        yield from _missing(looks)
+    if looks.answer.is_detailed:
+        for row in looks.resting("volume"):
+            held = looks.answer.volumes.get(row.id)
+            if held is not None and not row.never_was:
+                yield from _shape(row, held)
+
+
+def _problems(looks: Observations) -> Iterator[Finding]:
+    host = looks.host
+    if looks.lasting.refusal is not None:
+        message = f"Backend {host} did not say what it has: {looks.lasting.refusal}"
+        yield Finding(code="backend.unreachable", subject=host, message=message, noun="backend", host=host)
+    for text in looks.lasting.inventory.problems:
+        ids = _ID.findall(text)
+        # A flow that is at work there is told of it by itself; one whose undo failed does nothing about it.
+        if looks.at_work.isdisjoint(ids):
+            where = ids[0] if ids else host
+            message = f"Backend {host} reports: {text}"
+            yield Finding(code="backend.problem", subject=where, message=message, noun="backend", host=host)
+
+
+def _missing(looks: Observations) -> Iterator[Finding]:
+    for kind, row, is_there in _resting(looks, looks.answer.inventory):
+        if not is_there and not row.never_was and not _is_given_up(row):
+            message = f"{_named(row)} is {row.status}, and backend {row.host} has no such."
+            yield of_row(f"{kind}.missing", row, message)
+
+
+def _given_up(looks: Observations) -> Iterator[Finding]:
+    """Name what the backend has of things that were undone or given up, by their records."""
+    for kind, row, is_there in _resting(looks, looks.lasting.inventory):
+        if is_there and row.never_was:
+            message = f"{_named(row)} is {row.status} and counts nothing, and backend {row.host} has it."
+            yield of_row(f"{kind}.given_up", row, message)
+
+
+def _resting(looks: Observations, inventory: Inventory) -> Iterator[tuple[str, Row, bool]]:
+    """Return each resting record, as which kind findings name it, and whether the inventory has it."""
+    for noun, kind, held in (
+        ("consistencygroup", "group", inventory.groups),
+        ("volume", "volume", inventory.volumes),
+        ("snapshot", "snapshot", inventory.snapshots),
+    ):
+        for row in looks.resting(noun):
+            yield kind, row, row.id in held
+
+
+def _is_given_up(row: Row) -> bool:
+    """Whether a record promises no data any more; it counts on, and may be reset should they come back."""
+    return row.noun != "consistencygroup" and row.status == "error"
+
+
+def orphans(looks: Observations) -> Iterator[Finding]:
+    """Name what the backend has that no record and no open flow knows."""
+    there = looks.lasting.inventory
+    known = looks.after.things.keys() | looks.named
+    for id_ in sorted(there.groups - known):
+        yield _orphan(looks, "group.orphan", id_, "the place of a consistency group", noun="consistencygroup")
+    for id_ in sorted(there.volumes - known):
+        held = looks.lasting.volumes.get(id_)
+        facts = {"size": _gib(held), "group_id": held.group_id} if held is not None else {}
+        yield _orphan(looks, "volume.orphan", id_, "a volume", noun="volume", **facts)
+    for id_ in sorted(there.snapshots - known):
+        copy = looks.lasting.copies.get(id_)
+        facts = dict(vars(copy)) if copy is not None else {}
+        of = f" of volume {copy.volume_id}" if copy is not None else ""
+        yield _orphan(looks, "snapshot.orphan", id_, f"a copy{of}", noun="snapshot", **facts)
+    for id_ in sorted(there.restores - looks.named):
+        yield _orphan(looks, "restore.kept", id_, "what volumes held before restore", noun="volume")
+
+
+def _orphan(looks: Observations, code: str, id_: str, what: str, *, noun: str, **facts: object) -> Finding:
+    message = f"Backend {looks.host} has {what} {id_}, which no record and no open flow knows."
+    return Finding(code=code, subject=id_, message=message, noun=noun, host=looks.host, facts=dict(facts))
+
+
+def _exports(looks: Observations) -> Iterator[Finding]:
+    exported = looks.lasting.inventory.exports
+    for row in looks.resting("snapshot"):
+        earlier = looks.before.things[row.id]
+        if row.id in exported and row.status not in READABLE and earlier.status == row.status:
+            yield of_row("snapshot.exported", row, f"{_named(row)} is {row.status}, and can be read.")
+
+
+def _shape(row: Row, held: HeldVolume) -> Iterator[Finding]:
+    # In bytes, where GiB would have to be rounded to what the record says.
+    held_size = f"{held.size_bytes} bytes" if held.size_bytes % GIB else f"{_gib(held)} GiB"
+    size = f"has {held_size} on backend {row.host}, and {row.size} GiB by its record"
+    if held.size_bytes < row.size * GIB:
+        yield of_row("volume.smaller", row, f"{_named(row)} {size}.", size=_gib(held), group_id=held.group_id)
+    elif held.size_bytes > row.size * GIB:
+        yield of_row("volume.larger", row, f"{_named(row)} {size}.", size=_gib(held))
+    if row.group_gone:
+        message = f"{_named(row)} is of consistency group {row.group_id}, which is deleted."
+        yield of_row("volume.group_gone", row, message, group_id=held.group_id)
+    elif held.group_id != row.group_id:
+        message = (
+            f"{_named(row)} is of {_group(row.group_id)} by its record, and of {_group(held.group_id)} on "
+            f"backend {row.host}."
+        )
+        yield of_row("volume.elsewhere", row, message, group_id=held.group_id)
+
+
+def _gib(held: HeldVolume) -> int:
+    """Return a size in GiB, rounded up: what is begun counts."""
+    return -(-held.size_bytes // GIB)
+
+
+def _group(group_id: str | None) -> str:
+    return "no consistency group" if group_id is None else f"consistency group {group_id}"
+
+
+def _named(row: Row) -> str:
+    return f"{row.noun} {row.id}" + (f" ({row.name})" if row.name else "")

@@ -1,0 +1,159 @@
+"""Records against quota, reservations, claims and each other.
+
+Each of these is true at every moment, for whoever changes one side changes the
+other in the same transaction. So one look at the rows is enough, and what is
+found is so. Where an undo takes several transactions, what it is undoing is
+left out (``_unsettled``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
+from cgflow.audit.finding import Finding, of_row
+from cgflow.quota.charges import count
+from cgflow.quota.usage import Usage
+from cgflow.status import PASSING, FlowState, ReservationState, Status
+
+Counted = Counter[tuple[str, str]]
+
+
+def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[Finding]:
+    """Name everything in which the rows contradict each other."""
+    yield from _quota(rows, no_snapshot_gb_quota)
+    yield from _reservations(rows)
+    for row in rows.things.values():
+        yield from _holds(row, rows)
+    yield from _cgsnapshots(rows)
+    yield from _copies(rows)
+    yield from _others(rows)
+
+
+def rest_of(row: Row) -> Status:
+    """Return the status in which a thing rests that no flow is at work on."""
+    if row.status == Status.CREATING and row.consumes_quota:
+        # It had been made, and was only said to be in the making.
+        return Status.AVAILABLE
+    return PASSING.get(Status(row.status), Status(row.status))
+
+
+def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
+    """Return what the records count together, by project and resource."""
+    found: Counted = Counter()
+    each = Counter(
+        (row.project_id, row.noun, row.size, row.type_name)
+        for row in rows.things.values()
+        if row.consumes_quota
+    )
+    for (project_id, noun, size, kind), number in each.items():
+        for resource, delta in count(noun, size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota).items():
+            found[project_id, resource] += delta * number
+    return found
+
+
+def reserved(rows: DatabaseSnapshot) -> Counted:
+    """Return what the reservations hold together, by project and resource. Refunds hold nothing."""
+    found: Counted = Counter()
+    for held in rows.reservations:
+        if held.state is ReservationState.RESERVED:
+            found[held.project_id, held.resource] += max(held.delta, 0)
+    return found
+
+
+def _quota(rows: DatabaseSnapshot, no_snapshot_gb_quota: bool) -> Iterator[Finding]:
+    in_use, held = counted(rows, no_snapshot_gb_quota=no_snapshot_gb_quota), reserved(rows)
+    unsettled = _unsettled(rows)
+    for key in sorted(rows.usages.keys() | in_use.keys() | held.keys()):
+        usage = rows.usages.get(key, Usage())
+        message = f"Project {key[0]} has {{}} {key[1]} {{}}, and {{}} {{}}."
+        if usage.in_use != in_use[key] and key not in unsettled:
+            words = message.format(usage.in_use, "in use", in_use[key], "by its records")
+            yield _of_quota("quota.usage", key, words, in_use[key])
+        if usage.reserved != held[key]:
+            words = message.format(usage.reserved, "reserved", held[key], "by its reservations")
+            yield _of_quota("quota.reserved", key, words, held[key])
+
+
+def _of_quota(code: str, key: tuple[str, str], message: str, right: int) -> Finding:
+    project_id, resource = key
+    return Finding(
+        code=code,
+        subject=f"{project_id}/{resource}",
+        message=message,
+        noun="quota",
+        name=resource,
+        facts={"project_id": project_id, "resource": resource, "right": right},
+    )
+
+
+def _unsettled(rows: DatabaseSnapshot) -> set[tuple[str, str]]:
+    """Return what an undo has begun to take back: the usage in one transaction, the records in another."""
+    undoing = (FlowState.REVERTING, FlowState.ROLLBACK_FAILED)
+    return {
+        (held.project_id, held.resource)
+        for held in rows.reservations
+        if held.flow_state in undoing and held.state is not ReservationState.RESERVED
+    }
+
+
+def _reservations(rows: DatabaseSnapshot) -> Iterator[Finding]:
+    left = {
+        held.flow_id: held
+        for held in rows.reservations
+        if held.state is ReservationState.RESERVED and held.flow_id not in rows.flows
+    }
+    for flow_id, held in sorted(left.items()):
+        message = (
+            f"Flow {flow_id} is {held.flow_state}, and project {held.project_id} has quota reserved for it."
+        )
+        facts = {"project_id": held.project_id}
+        yield Finding(
+            code="reservation.left", subject=flow_id, message=message, noun="reservation", facts=facts
+        )
+
+
+def _holds(row: Row, rows: DatabaseSnapshot) -> Iterator[Finding]:
+    if row.claimed_by is not None:
+        if row.claimed_by not in rows.flows:
+            message = f"{row.noun} {row.id} is held by flow {row.claimed_by}, which has ended."
+            yield of_row("claim.left", row, message)
+    elif row.status in PASSING and row.flow_id not in rows.flows:
+        message = f"{row.noun} {row.id} is {row.status}, and no flow is at work on it."
+        yield of_row("status.passing", row, message)
+
+
+def _cgsnapshots(rows: DatabaseSnapshot) -> Iterator[Finding]:
+    whole = Counter(row.cgsnapshot_id for row in rows.of("snapshot") if row.consumes_quota)
+    for row in rows.of("cgsnapshot"):
+        there, cut = whole[row.id], row.members if row.members is not None else 1
+        if _is_resting(row, rows) and row.status == Status.AVAILABLE and there < cut:
+            message = f"cgsnapshot {row.id} is available with {there} copies of {cut} members."
+            yield of_row("cgsnapshot.incomplete", row, message)
+
+
+def _copies(rows: DatabaseSnapshot) -> Iterator[Finding]:
+    for row in rows.of("snapshot"):
+        if row.cgsnapshot_gone and _is_resting(row, rows):
+            message = f"snapshot {row.id} is of cgsnapshot {row.cgsnapshot_id}, which is deleted."
+            yield of_row("snapshot.cgsnapshot_gone", row, message)
+
+
+def _is_resting(row: Row, rows: DatabaseSnapshot) -> bool:
+    return row.claimed_by is None and row.flow_id not in rows.flows
+
+
+def _others(rows: DatabaseSnapshot) -> Iterator[Finding]:
+    for id_, volume_id in rows.attached_to_gone:
+        message = f"Attachment {id_} is of volume {volume_id}, which is deleted."
+        yield Finding(code="attachment.volume_gone", subject=id_, message=message, noun="attachment")
+    for id_, volume_id, waits in rows.offers:
+        if not waits:
+            message = f"Transfer {id_} offers volume {volume_id}, which does not wait for one."
+            yield Finding(code="transfer.not_waiting", subject=id_, message=message, noun="transfer")
+    offered = {volume_id for _, volume_id, _ in rows.offers}
+    for row in rows.of("volume"):
+        if row.status == Status.AWAITING_TRANSFER and row.id not in offered and row.claimed_by is None:
+            message = f"volume {row.id} waits for a transfer, and there is none."
+            yield of_row("volume.unoffered", row, message)

@@ -1,0 +1,304 @@
+"""What the database says, at one instant, in a fixed number of statements however many rows there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session, aliased
+
+from cgflow.db.models import (
+    Attachment,
+    Backend,
+    Cgsnapshot,
+    ConsistencyGroup,
+    Flow,
+    QuotaUsage,
+    Reservation,
+    Snapshot,
+    Transfer,
+    Volume,
+    VolumeType,
+)
+from cgflow.quota.usage import Usage
+from cgflow.status import UNFINISHED, FlowState, ReservationState
+
+OPEN = (*UNFINISHED, FlowState.ROLLBACK_FAILED)
+"""States of flows that hold things: those at work, and those whose failed undo has left something."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A living record of an operated thing, as far as it can be compared with anything.
+
+    ``group_id`` is the group of a volume or a cgsnapshot, of a snapshot that of
+    its volume; ``group_gone`` says that there is no such group any more, and
+    ``cgsnapshot_gone`` the same of the cgsnapshot that a snapshot is of.
+    ``members`` is how many copies a cgsnapshot was cut with, None if nobody noted it.
+    """
+
+    noun: str
+    id: str
+    name: str | None
+    project_id: str
+    status: str
+    claimed_by: str | None
+    flow_id: str | None
+    consumes_quota: bool
+    host: str | None = None
+    size: int = 0
+    type_name: str | None = None
+    group_id: str | None = None
+    group_gone: bool = False
+    volume_id: str | None = None
+    cgsnapshot_id: str | None = None
+    cgsnapshot_gone: bool = False
+    members: int | None = None
+
+    @property
+    def touched(self) -> tuple[object, ...]:
+        """What a flow leaves a trace in: it cannot begin and end without changing one of these."""
+        return (
+            *(self.claimed_by, self.flow_id, self.consumes_quota, self.never_was),
+            *(self.host, self.size, self.group_id),
+        )
+
+    @property
+    def never_was(self) -> bool:
+        """Whether it was undone or given up: there need be nothing of it on a backend."""
+        return self.status in ("error", "error_deleting") and not self.consumes_quota
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFlow:
+    """A flow that holds things. ``names`` are all ids that it was given.
+
+    ``undo_at`` is when a failed undo is tried again by itself, for which it has
+    been set ``undo_attempts`` times.
+    """
+
+    id: str
+    operation: str
+    version: int
+    state: FlowState
+    epoch: int
+    conductor: str | None
+    reason: str | None
+    undo_attempts: int
+    undo_at: datetime | None
+    committed_at: datetime | None
+    created_at: datetime
+    names: frozenset[str]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether its change is committed, and what follows has failed so often that it says why."""
+        return self.state is FlowState.RUNNING and self.committed_at is not None and self.reason is not None
+
+    @property
+    def has_failed_undo(self) -> bool:
+        """Whether its undo has failed, be it that it is tried again at this moment."""
+        return self.state is FlowState.ROLLBACK_FAILED or self.undo_attempts > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What one reservation holds of one resource, for a flow that is in ``flow_state``."""
+
+    flow_id: str
+    flow_state: FlowState
+    project_id: str
+    resource: str
+    delta: int
+    state: ReservationState
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSnapshot:
+    """All of it. ``usages`` is by project and resource; ``things`` by id."""
+
+    things: Mapping[str, Row]
+    flows: Mapping[str, OpenFlow]
+    usages: Mapping[tuple[str, str], Usage]
+    reservations: tuple[Held, ...]
+    attached_to_gone: tuple[tuple[str, str], ...]
+    offers: tuple[tuple[str, str, bool], ...]
+    backends: frozenset[str]
+
+    def of(self, noun: str) -> Iterator[Row]:
+        """Return the records of one noun."""
+        return (row for row in self.things.values() if row.noun == noun)
+
+
+def read(session: Session) -> DatabaseSnapshot:
+    """Read all of it in the session's transaction. Statements: 10."""
+    things = [
+        *_rows(session, "consistencygroup", _groups()),
+        *_rows(session, "volume", _volumes()),
+        *_rows(session, "cgsnapshot", _cgsnapshots()),
+        *_rows(session, "snapshot", _snapshots()),
+    ]
+    is_open = Flow.state.in_(OPEN)
+    flows = [_flow(row) for row in session.execute(select(*_FLOW).where(is_open)).mappings()]
+    usages = select(QuotaUsage.project_id, QuotaUsage.resource, QuotaUsage.in_use, QuotaUsage.reserved)
+    held = (Reservation.state == ReservationState.RESERVED) | is_open
+    return DatabaseSnapshot(
+        things={row.id: row for row in things},
+        flows={flow.id: flow for flow in flows},
+        usages={(project, name): Usage(*counted) for project, name, *counted in session.execute(usages)},
+        reservations=tuple(_held(row) for row in session.execute(_reservations().where(held)).mappings()),
+        attached_to_gone=tuple((id_, volume) for id_, volume in session.execute(_attached_to_gone())),
+        offers=tuple((id_, volume, bool(waits)) for id_, volume, waits in session.execute(_offers())),
+        backends=frozenset(session.scalars(select(Backend.name))),
+    )
+
+
+_FLOW = [
+    getattr(Flow, name)
+    for name in (
+        *("id", "operation", "version", "state", "epoch", "conductor", "reason", "created_at"),
+        *("undo_attempts", "undo_at", "committed_at", "resource_id", "group_id", "shape", "symbols"),
+    )
+]
+
+
+def _common(model: Any) -> list[ColumnElement[Any]]:
+    names = ("id", "name", "project_id", "status", "claimed_by", "flow_id", "consumes_quota")
+    return [getattr(model, name) for name in names]
+
+
+def _groups() -> Select[Any]:
+    return select(*_common(ConsistencyGroup), ConsistencyGroup.host).where(~ConsistencyGroup.deleted)
+
+
+def _volumes() -> Select[Any]:
+    group = aliased(ConsistencyGroup)
+    return (
+        select(
+            *_common(Volume),
+            Volume.host,
+            Volume.size,
+            VolumeType.name.label("type_name"),
+            Volume.consistencygroup_id.label("group_id"),
+            _is_gone(Volume.consistencygroup_id, group).label("group_gone"),
+        )
+        .outerjoin(VolumeType, VolumeType.id == Volume.volume_type_id)
+        .outerjoin(group, group.id == Volume.consistencygroup_id)
+        .where(~Volume.deleted)
+    )
+
+
+def _cgsnapshots() -> Select[Any]:
+    group = aliased(ConsistencyGroup)
+    return (
+        select(
+            *_common(Cgsnapshot),
+            group.host,
+            Cgsnapshot.consistencygroup_id.label("group_id"),
+            group.deleted.label("group_gone"),
+            Cgsnapshot.evidence.label("members"),
+        )
+        .join(group, group.id == Cgsnapshot.consistencygroup_id)
+        .where(~Cgsnapshot.deleted)
+    )
+
+
+def _snapshots() -> Select[Any]:
+    group = aliased(ConsistencyGroup)
+    return (
+        select(
+            *_common(Snapshot),
+            Volume.host,
+            Snapshot.size,
+            VolumeType.name.label("type_name"),
+            Volume.consistencygroup_id.label("group_id"),
+            Snapshot.volume_id,
+            Snapshot.cgsnapshot_id,
+            _is_gone(Volume.consistencygroup_id, group).label("group_gone"),
+            _is_gone(Snapshot.cgsnapshot_id, Cgsnapshot).label("cgsnapshot_gone"),
+        )
+        .join(Volume, Volume.id == Snapshot.volume_id)
+        .outerjoin(group, group.id == Volume.consistencygroup_id)
+        .outerjoin(Cgsnapshot, Cgsnapshot.id == Snapshot.cgsnapshot_id)
+        .outerjoin(VolumeType, VolumeType.id == Snapshot.volume_type_id)
+        .where(~Snapshot.deleted)
+    )
+
+
+def _is_gone(named: Any, there: Any) -> Any:
+    """Whether a row names one that is deleted, or not there at all: somebody may have removed it by hand."""
+    return named.is_not(None) & (there.id.is_(None) | there.deleted)
+
+
+def _reservations() -> Any:
+    return select(
+        Reservation.id.label("flow_id"),
+        Flow.state.label("flow_state"),
+        Reservation.project_id,
+        Reservation.resource,
+        Reservation.delta,
+        Reservation.state,
+    ).join(Flow, Flow.id == Reservation.id)
+
+
+def _attached_to_gone() -> Any:
+    return (
+        select(Attachment.id, Attachment.volume_id)
+        .join(Volume, Volume.id == Attachment.volume_id)
+        .where(~Attachment.deleted, Volume.deleted)
+    )
+
+
+def _offers() -> Any:
+    waits = (~Volume.deleted) & (Volume.status == "awaiting-transfer")
+    return (
+        select(Transfer.id, Transfer.volume_id, waits)
+        .join(Volume, Volume.id == Transfer.volume_id)
+        .where(~Transfer.deleted)
+    )
+
+
+def _rows(session: Session, noun: str, statement: Select[Any]) -> Iterator[Row]:
+    for found in session.execute(statement).mappings():
+        columns = dict(found)
+        columns["consumes_quota"] = bool(columns["consumes_quota"])
+        for question in ("group_gone", "cgsnapshot_gone"):
+            columns[question] = bool(columns.get(question))
+        columns["members"] = _members(columns.get("members"))
+        yield Row(noun=noun, **columns)
+
+
+def _members(evidence: Any) -> int | None:
+    message = evidence.get("members") if isinstance(evidence, Mapping) else None
+    return message if isinstance(message, int) else None
+
+
+def _flow(columns: Mapping[Any, Any]) -> OpenFlow:
+    taken = dict(columns)
+    given = [taken.pop(name) for name in ("resource_id", "group_id", "shape", "symbols")]
+    taken["state"] = FlowState(taken["state"])
+    return OpenFlow(**taken, names=frozenset({taken["id"], *_strings(given)}))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Return every string within JSON, keys among them: wherever an id stands, the flow may touch it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strings(inner)
+
+
+def _held(columns: Mapping[Any, Any]) -> Held:
+    states = {
+        "flow_state": FlowState(columns["flow_state"]),
+        "state": ReservationState(columns["state"]),
+    }
+    return Held(**{**columns, **states})

@@ -1,0 +1,35 @@
+"""``reset-status``, which everything that has a status shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from cgflow.cli.context import CliContext, with_context
+from cgflow.client.client import Client
+from cgflow.client.statuses import Resettable
+
+
+def add_to(
+    commands: click.Group,
+    nouns: Callable[[Client], Resettable],
+    statuses: str = "available, error or error_deleting",
+) -> None:
+    """Give the commands of one kind of thing this one; ``statuses`` says in words which can be set."""
+
+    @commands.command(
+        name="reset-status",
+        help=f"Set a status by hand: {statuses}.\n\n"
+        "Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what "
+        "it cannot know, such as data that has come back. For administrators, and never while a flow is at "
+        "work.",
+    )
+    @with_context
+    @click.argument("name", metavar=str(commands.name).upper())
+    @click.argument("status", metavar="STATUS")
+    def reset_status(session: CliContext, name: str, status: str) -> None:
+        things = nouns(session.client)
+        id_ = things.find(name)["id"]
+        things.reset_status(id_, status)
+        session.out.record(things.key, things.get(id_))

@@ -1,0 +1,72 @@
+"""What follows when the service has accepted something: say so, or wait for the end of its flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from cgflow.cli import exit_codes, progress
+from cgflow.cli.context import CliContext
+from cgflow.client.collection import Collection
+from cgflow.client.http import Accepted
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Whether to wait for the end, and for how many seconds at most (None: however long it takes)."""
+
+    is_wanted: bool
+    timeout: float | None
+
+
+def waiting(command: C) -> C:
+    """Give a command ``--wait`` and ``--timeout``, which it gets together as ``waiting``."""
+    # Eager: read before --timeout, whichever is written first.
+    wait = click.option(
+        "--wait", is_flag=True, is_eager=True, expose_value=False, callback=_keep, help="Wait for the end."
+    )
+    timeout = click.option(
+        "--timeout",
+        "waiting",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        callback=_together,
+        help="Wait no longer than this; needs --wait.",
+    )
+    return wait(timeout(command))
+
+
+def settle(session: CliContext, nouns: Collection, accepted: Accepted, waiting: Waiting) -> None:
+    """Print what was accepted; with ``--wait`` see its flow through, then print what it is now."""
+    id_ = accepted.record["id"]
+    if not waiting.is_wanted or accepted.flow_id is None:
+        session.out.line(f"{nouns.noun} {id_} is accepted{_by_flow(accepted)}")
+        if session.out.as_json:
+            session.out.record(nouns.key, accepted.record, flow_id=accepted.flow_id)
+        return
+    flow = progress.watch(session.out, session.client.flows, accepted.flow_id, waiting.timeout)
+    now = nouns.get(id_)
+    session.out.record(nouns.key, now, flow=flow)
+    exit_codes.check(flow)
+
+
+def _by_flow(accepted: Accepted) -> str:
+    if accepted.flow_id is None:
+        return "."
+    return f"; follow it with: cgflow flow follow {accepted.flow_id}"
+
+
+def _keep(ctx: click.Context, _param: click.Parameter, is_set: bool) -> None:
+    ctx.meta["cgflow.wait"] = is_set
+
+
+def _together(ctx: click.Context, _param: click.Parameter, timeout: float | None) -> Waiting:
+    is_wanted = bool(ctx.meta.get("cgflow.wait"))
+    if timeout is not None and not is_wanted:
+        raise click.UsageError("--timeout says how long to wait: give --wait as well.")
+    return Waiting(is_wanted, timeout)

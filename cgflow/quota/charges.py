@@ -1,0 +1,46 @@
+"""What living things count, so that deleting them gives back exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cgflow import records
+from cgflow.quota import deltas
+from cgflow.quota.deltas import Deltas
+
+
+def held_by(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -> dict[str, Deltas]:
+    """Return, for each project, what these things count now. What was rolled back counts nothing."""
+    held: dict[str, Deltas] = {}
+    for thing in things:
+        if thing.consumes_quota:
+            counted = _counted(thing, no_snapshot_gb_quota)
+            held[thing.project_id] = deltas.total(held.get(thing.project_id, {}), counted)
+    return held
+
+
+def _counted(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
+    match thing:
+        case records.ConsistencyGroup():
+            return count("consistencygroup", 0, None)
+        case records.Volume():
+            return count("volume", thing.size, thing.volume_type_name)
+        case records.Snapshot():
+            size, kind = thing.size, thing.volume_type_name
+            return count("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
+        case _:
+            return count("cgsnapshot", 0, None)
+
+
+def count(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
+    """Return what one thing counts that is of this noun, of ``size`` GiB, and of this volume type."""
+    match noun:
+        case "consistencygroup":
+            return deltas.for_group()
+        case "volume":
+            return deltas.for_volume(size, type_name)
+        case "snapshot":
+            return deltas.for_snapshots([(size, type_name)], no_snapshot_gb_quota=no_snapshot_gb_quota)
+        case _:
+            # A cgsnapshot is counted by its members.
+            return {}

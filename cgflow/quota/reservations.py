@@ -1,0 +1,209 @@
+"""The ledger: reservations that become usage, or are given back.
+
+A reservation is made before an operation begins and is committed at its end;
+its id is the id of the flow. All of it is made, or none. Deltas below zero are
+refunds: they hold nothing while they are reserved, and count once committed.
+
+    reserve -> reserved --commit--> committed
+                  |  ^                  |
+               cancel |reserve        cancel
+                  v  |                  |
+               cancelled <--------------+
+
+Every call may be repeated and does nothing the second time. The session is the
+caller's: what is reserved or committed is so when its transaction is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from cgflow.db.models import Flow, Reservation
+from cgflow.errors import InvalidState, QuotaExceeded
+from cgflow.quota import usage
+from cgflow.quota.deltas import GIGABYTES, GROUPS, PER_TYPE
+from cgflow.quota.limits import limits_of
+from cgflow.status import UNFINISHED, ReservationState
+
+
+def reserve(
+    session: Session, reservation_id: str, project_id: str, deltas: Mapping[str, int], expires_at: datetime
+) -> None:
+    """Hold the deltas for a project. A reservation that is held or committed already is left as it is.
+
+    One that was cancelled, or has expired, is made anew under the same check of
+    the limits. The flow whose id it has must be recorded before.
+    Raises: QuotaExceeded, and holds nothing.
+    """
+    deltas = {resource: delta for resource, delta in sorted(deltas.items()) if delta}
+    if not deltas:
+        return
+    usage.lock(session, project_id)
+    earlier = _rows(session, reservation_id)
+    if any(row.state != ReservationState.CANCELLED for row in earlier):
+        return
+    taken = {resource: delta for resource, delta in deltas.items() if delta > 0}
+    if taken:
+        _hold(session, project_id, taken)
+    if earlier:
+        session.execute(delete(Reservation).where(Reservation.id == reservation_id))
+    rows = [
+        {
+            "id": reservation_id,
+            "resource": resource,
+            "project_id": project_id,
+            "delta": delta,
+            "state": ReservationState.RESERVED.value,
+            "expires_at": expires_at,
+        }
+        for resource, delta in deltas.items()
+    ]
+    session.execute(insert(Reservation).values(rows))
+
+
+def commit(session: Session, reservation_id: str) -> None:
+    """Turn a reservation into usage, refunds included. One of nothing at all is nothing to commit.
+
+    Raises: InvalidState, if it was cancelled or has expired: what it stood for is not counted any more.
+    """
+    rows = _locked(session, reservation_id)
+    if any(row.state == ReservationState.CANCELLED for row in rows):
+        raise InvalidState(
+            f"Quota reservation {reservation_id} was given back and cannot be committed; reserve it again."
+        )
+    held = [row for row in rows if row.state == ReservationState.RESERVED]
+    if not held:
+        return
+    project_id = held[0].project_id
+    usages = usage.read(session, project_id, [row.resource for row in held])
+    for row in held:
+        usages[row.resource].reserved -= max(row.delta, 0)
+        added = usage.add_in_use(usages, project_id, row.resource, row.delta)
+        # What was really given back is kept, so that cancelling restores exactly that.
+        row.state, row.delta = ReservationState.COMMITTED.value, added
+    usage.write(session, project_id, usages)
+    session.flush()
+
+
+def commit_for_good(session: Session, reservation_id: str) -> None:
+    """Turn a reservation into usage, and forget it, so that whoever cancels it later finds nothing.
+
+    Raises: InvalidState, like ``commit``.
+    """
+    commit(session, reservation_id)
+    session.execute(delete(Reservation).where(Reservation.id == reservation_id))
+
+
+def cancel(session: Session, reservation_id: str) -> None:
+    """Give a reservation back, whatever state it reached. One that never was, or was cancelled, is left."""
+    live = [row for row in _locked(session, reservation_id) if row.state != ReservationState.CANCELLED]
+    if not live:
+        return
+    project_id = live[0].project_id
+    usages = usage.read(session, project_id, [row.resource for row in live])
+    for row in live:
+        if row.state == ReservationState.RESERVED:
+            usages[row.resource].reserved -= max(row.delta, 0)
+        else:
+            usage.add_in_use(usages, project_id, row.resource, -row.delta)
+        row.state = ReservationState.CANCELLED.value
+    usage.write(session, project_id, usages)
+    session.flush()
+
+
+def release(session: Session, project_id: str, deltas: Mapping[str, int]) -> None:
+    """Give back at once what is in use, in amounts above zero, in the transaction that deletes it.
+
+    Not repeatable by itself: the caller deletes the rows that counted in the same transaction.
+    """
+    held = {resource: delta for resource, delta in deltas.items() if delta}
+    if not held:
+        return
+    usage.lock(session, project_id)
+    usages = usage.read(session, project_id, list(held))
+    for resource, delta in held.items():
+        usage.add_in_use(usages, project_id, resource, -delta)
+    usage.write(session, project_id, usages)
+
+
+def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) -> None:
+    """Let what one project has in use, in amounts above zero, be in use of another at once.
+
+    Not repeatable by itself: the caller changes the owner in the same transaction.
+    Raises: QuotaExceeded, and moves nothing.
+    """
+    held = {resource: delta for resource, delta in sorted(deltas.items()) if delta}
+    if not held or source == target:
+        return
+    for project_id in sorted((source, target)):
+        usage.lock(session, project_id)
+    _hold(session, target, held)
+    usages = usage.read(session, target, list(held))
+    for resource, delta in held.items():
+        usages[resource].reserved -= delta
+        usages[resource].in_use += delta
+    usage.write(session, target, usages)
+    release(session, source, held)
+
+
+def expire(session: Session, now: datetime) -> list[str]:
+    """Cancel the reservations whose time is over and whose flow has ended; return their ids.
+
+    That of an unfinished flow is kept however old it is: the flow will commit or cancel it.
+    """
+    over = (
+        select(Reservation.id)
+        .join(Flow, Flow.id == Reservation.id)
+        .where(Reservation.state == ReservationState.RESERVED, Reservation.expires_at < now)
+        .where(Flow.state.not_in(UNFINISHED))
+        .group_by(Reservation.id, Reservation.project_id)
+        .order_by(Reservation.project_id, Reservation.id)
+    )
+    expired = list(session.scalars(over))
+    for reservation_id in expired:
+        cancel(session, reservation_id)
+    return expired
+
+
+def _rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
+    rows = select(Reservation).where(Reservation.id == reservation_id).order_by(Reservation.resource)
+    return session.scalars(rows.execution_options(populate_existing=True)).all()
+
+
+def _locked(session: Session, reservation_id: str) -> Sequence[Reservation]:
+    """Return the rows of a reservation under the lock of its project, which never changes."""
+    owner = select(Reservation.project_id).where(Reservation.id == reservation_id).limit(1)
+    project_id = session.scalar(owner)
+    if project_id is None:
+        return []
+    usage.lock(session, project_id)
+    return _rows(session, reservation_id)
+
+
+def _hold(session: Session, project_id: str, taken: Mapping[str, int]) -> None:
+    limits = limits_of(session, project_id, list(taken))
+    usages = usage.read(session, project_id, list(taken))
+    for resource, delta in taken.items():
+        counted = usages[resource].in_use + usages[resource].reserved
+        if 0 <= limits[resource] < counted + delta:
+            raise QuotaExceeded(_refusal(resource, delta, limits[resource], counted))
+        usages[resource].reserved += delta
+    usage.write(session, project_id, usages)
+
+
+def _refusal(resource: str, requested: int, limit: int, counted: int) -> str:
+    """Return the wire's text for one resource, the request's total in it."""
+    kind = next((name for name in PER_TYPE if resource.startswith(f"{name}_")), resource)
+    if kind == GIGABYTES:
+        words = "Gigabytes" if resource == GIGABYTES else resource
+        return (
+            f"Requested volume or snapshot exceeds allowed {words} quota. Requested {requested}G, "
+            f"quota is {limit}G and {counted}G has been consumed."
+        )
+    things = "groups" if kind == GROUPS else kind
+    of_type = "" if kind == resource else f" for quota '{resource}'"
+    return f"Maximum number of {things} allowed ({limit}) exceeded{of_type}"

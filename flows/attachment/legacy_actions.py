@@ -1,0 +1,147 @@
+"""Attachments by actions on the volume: the older way, in which the volume's status carries what happens.
+
+    available --reserve--> attaching --attach--> in-use --begin_detaching--> detaching --detach--> available
+        ^                      |                   ^                            |
+        +------unreserve-------+                   +-------roll_detaching-------+
+
+``attach`` may also come without ``reserve``, and ``detach`` without ``begin_detaching``.
+"""
+
+from __future__ import annotations
+
+from cgflow import clock, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import volume as volumes
+from cgflow.errors import Conflict, InvalidInput, InvalidState
+from cgflow.status import AttachmentStatus, Status
+from flows.attachment import preconditions
+from flows.runtime import Runtime, new_id
+
+
+def reserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
+    """Keep a volume for whoever attaches it next. Raises: NotFound, Busy, InvalidState."""
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        preconditions.check_usable(volume, None)
+        volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.ATTACHING.value)
+
+
+def unreserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
+    """Take a reservation back; without one there is nothing to do. Raises: NotFound, Busy."""
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        if volume.status is Status.ATTACHING:
+            back = preconditions.status_for(volume.attachments)
+            volumes.REPOSITORY.update_unclaimed(session, volume.id, status=back.value)
+
+
+def attach(
+    runtime: Runtime,
+    context: RequestContext,
+    volume_id: str,
+    *,
+    instance_id: str | None,
+    host_name: str | None,
+    mountpoint: str | None,
+    mode: str,
+) -> None:
+    """Note that a server, or a host, uses a volume. Raises: NotFound, Busy, InvalidInput, InvalidState.
+
+    The same user attaching once more changes nothing.
+    """
+    if not (instance_id or host_name):
+        raise InvalidInput(
+            "Invalid request to attach volume to an invalid target: name an instance_uuid or a host_name.",
+            "instance_uuid",
+        )
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        preconditions.check_mode(volume, mode)
+        if volume.status is Status.IN_USE and _is_there(volume, instance_id, host_name):
+            return
+        if volume.status is not Status.ATTACHING or volume.attachments:
+            preconditions.check_usable(volume, instance_id)
+        attachments.add(
+            session,
+            id=new_id(),
+            volume_id=volume.id,
+            project_id=volume.project_id,
+            status=AttachmentStatus.ATTACHED.value,
+            instance_id=instance_id,
+            host_name=host_name,
+            mountpoint=mountpoint,
+            mode=mode,
+            attached_at=clock.now(),
+        )
+        volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.IN_USE.value)
+
+
+def begin_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
+    """Announce that a volume is going to be detached. Raises: NotFound, Busy, InvalidState."""
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        if volume.status is not Status.IN_USE:
+            raise InvalidState(
+                "Invalid volume: Unable to detach volume. Volume status must be 'in-use' and "
+                f"attach_status must be 'attached' to detach, but the status is {volume.status}."
+            )
+        volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.DETACHING.value)
+
+
+def roll_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
+    """Take the announcement back; without one there is nothing to do. Raises: NotFound, Busy."""
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        if volume.status is Status.DETACHING:
+            volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.IN_USE.value)
+
+
+def detach(
+    runtime: Runtime,
+    context: RequestContext,
+    volume_id: str,
+    *,
+    attachment_id: str | None,
+    force: bool = False,
+) -> None:
+    """Note that a volume is not used any more. Raises: NotFound, Busy, Conflict, InvalidState.
+
+    ``force`` does so whatever the status is, but for a volume that a flow is at work on.
+    A volume that nobody uses is detached already: that is success, as in Cinder.
+    """
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        if volume.attachments and not force and volume.status not in (Status.IN_USE, Status.DETACHING):
+            raise InvalidState(
+                f"Invalid volume: Unable to detach volume {volume.id}: its status must be in-use or "
+                f"detaching, but it is {volume.status}."
+            )
+        gone = _meant(volume, attachment_id)
+        left = [one for one in volume.attachments if one is not gone]
+        if gone is not None:
+            attachments.end(session, gone.id)
+        if volume.status in preconditions.USED:
+            volumes.REPOSITORY.update_unclaimed(
+                session, volume.id, status=preconditions.status_for(left).value
+            )
+
+
+def _is_there(volume: records.Volume, instance_id: str | None, host_name: str | None) -> bool:
+    return any((one.instance_id, one.host_name) == (instance_id, host_name) for one in volume.attachments)
+
+
+def _meant(volume: records.Volume, attachment_id: str | None) -> records.Attachment | None:
+    """Return the attachment that is to end; None if the volume has none to name."""
+    if attachment_id is None:
+        if len(volume.attachments) > 1:
+            raise InvalidState(
+                "Invalid volume: Detach volume failed: More than one attachment, "
+                "but no attachment_id provided."
+            )
+        return volume.attachments[0] if volume.attachments else None
+    for attachment in volume.attachments:
+        if attachment.id == attachment_id:
+            return attachment
+    # Cinder takes it for one of its compute service, which alone may end it.
+    raise Conflict(f"Volume {volume.id} has no attachment {attachment_id}: list them with the volume.")

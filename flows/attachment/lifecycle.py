@@ -1,0 +1,116 @@
+"""Attachments as things of their own: reserve a volume, connect to it, complete, and let it go."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import volume as volumes
+from cgflow.drivers.contract import Connection
+from cgflow.status import AttachmentStatus, Status
+from flows.attachment import preconditions
+from flows.runtime import Runtime, new_id
+
+Connector = dict[str, object]
+
+
+def create(
+    runtime: Runtime,
+    context: RequestContext,
+    *,
+    volume_id: str,
+    instance_id: str | None,
+    mode: str,
+    connector: Connector,
+    connection: Connection | None,
+) -> str:
+    """Keep a volume for a server, or for whoever comes; return the attachment's id.
+
+    With a connection its client is connecting already. Raises: NotFound, Busy, InvalidState.
+    """
+    with runtime.database.write() as session:
+        volume = preconditions.held(session, context, volume_id)
+        preconditions.check_usable(volume, instance_id)
+        preconditions.check_mode(volume, mode)
+        attachment_id = new_id()
+        columns = _connected(connector, connection) if connection else {}
+        stage = AttachmentStatus.ATTACHING if connection else AttachmentStatus.RESERVED
+        attachments.add(
+            session,
+            id=attachment_id,
+            volume_id=volume.id,
+            project_id=volume.project_id,
+            status=stage.value,
+            instance_id=instance_id,
+            mode=mode,
+            **columns,
+        )
+        settle(session, volume.id)
+    return attachment_id
+
+
+def connect(
+    runtime: Runtime,
+    context: RequestContext,
+    attachment_id: str,
+    connector: Connector,
+    connection: Connection,
+) -> None:
+    """Note who connects from where, and what address they were given. Raises: NotFound, Busy.
+
+    An attachment that is complete stays so: its client asked for the address again.
+    """
+    with runtime.database.write() as session:
+        attachment = attachments.get(session, attachment_id, context.scope)
+        preconditions.held(session, context, attachment.volume_id)
+        is_attached = attachment.status is AttachmentStatus.ATTACHED
+        stage = attachment.status if is_attached else AttachmentStatus.ATTACHING
+        attachments.change(session, attachment.id, stage, **_connected(connector, connection))
+        settle(session, attachment.volume_id)
+
+
+def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> None:
+    """Note that a server uses the volume now, from whatever stage on. Raises: NotFound, Busy."""
+    with runtime.database.write() as session:
+        attachment = attachments.get(session, attachment_id, context.scope)
+        preconditions.held(session, context, attachment.volume_id)
+        if attachment.status is AttachmentStatus.ATTACHED:
+            return
+        attachments.change(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
+        settle(session, attachment.volume_id)
+
+
+def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> list[records.Attachment]:
+    """End an attachment; return those that the volume is left with. Raises: NotFound, Busy."""
+    with runtime.database.write() as session:
+        attachment = attachments.get(session, attachment_id, context.scope)
+        preconditions.held(session, context, attachment.volume_id)
+        attachments.end(session, attachment.id)
+        settle(session, attachment.volume_id)
+        return attachments.of_volume(session, attachment.volume_id)
+
+
+def settle(session: Session, volume_id: str) -> None:
+    """Bring the status of a volume in line with its attachments; an error is kept. Raises: Busy."""
+    volume = volumes.get(session, volume_id, None)
+    if volume.status is Status.AVAILABLE or volume.status in preconditions.USED:
+        left = attachments.of_volume(session, volume_id)
+        volumes.REPOSITORY.update_unclaimed(session, volume_id, status=preconditions.status_for(left).value)
+
+
+def _connected(connector: Connector, connection: Connection) -> dict[str, object]:
+    return {
+        "connector": connector,
+        "host_name": _text(connector.get("host")),
+        # Clients of Cinder read this where a connector names no place.
+        "mountpoint": _text(connector.get("mountpoint")) or "na",
+        "connection_info": asdict(connection),
+    }
+
+
+def _text(value: object) -> str | None:
+    return value[:255] if isinstance(value, str) and value else None

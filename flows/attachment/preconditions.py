@@ -1,0 +1,69 @@
+"""What holds of a volume and its attachments: who may use it, and what its status is then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import volume as volumes
+from cgflow.errors import Busy, InvalidState
+from cgflow.status import AttachmentStatus, Status
+
+USED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE, Status.DETACHING)
+"""Statuses of a volume that somebody uses, or is about to use, or is about to leave."""
+
+SHARED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
+"""Statuses in which a multiattach volume may get another user."""
+
+
+def held(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
+    """Return a volume, locked, that no flow is at work on. Raises: NotFound, Busy."""
+    volume = volumes.lock(session, volume_id, context.scope)
+    if volume.claimed_by is not None:
+        raise Busy(volumes.REPOSITORY.busy_message(session, volume.id, volume.claimed_by))
+    return volume
+
+
+def check_usable(volume: records.Volume, instance_id: str | None) -> None:
+    """Refuse to have a volume used twice, unless it is multiattach, or by one server, which is moving.
+
+    Raises: InvalidState.
+    """
+    if volume.status is Status.AVAILABLE:
+        return
+    if volume.is_multiattach and volume.status in SHARED:
+        return
+    users = {attachment.instance_id for attachment in volume.attachments}
+    if volume.status in USED and instance_id is not None and users == {instance_id}:
+        return
+    raise InvalidState(
+        f"Invalid volume: Volume {volume.id} status must be available to reserve, "
+        f"but the status is {volume.status}."
+    )
+
+
+def check_mode(volume: records.Volume, mode: str) -> None:
+    """Refuse to have a volume written that may only be read. Raises: InvalidState."""
+    if volume.readonly and mode != "ro":
+        raise InvalidState(
+            f"Invalid volume: Invalid attaching mode '{mode}' for volume {volume.id}: it is read-only."
+        )
+
+
+def status_for(attachments: Sequence[records.Attachment]) -> Status:
+    """Return the status of a volume that has these attachments: the furthest of them decides."""
+    stages = {attachment.status for attachment in attachments}
+    for stage, status in _STATUS_OF:
+        if stage in stages:
+            return status
+    return Status.AVAILABLE
+
+
+_STATUS_OF = (
+    (AttachmentStatus.ATTACHED, Status.IN_USE),
+    (AttachmentStatus.ATTACHING, Status.ATTACHING),
+    (AttachmentStatus.RESERVED, Status.RESERVED),
+)

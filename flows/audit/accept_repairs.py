@@ -1,0 +1,187 @@
+"""Accepting the repairs that a backend has a part in: each is a flow that holds the records around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cgflow.audit.finding import Finding
+from cgflow.context import RequestContext
+from cgflow.db.repositories import flow as flow_rows
+from cgflow.db.repositories import snapshot
+from cgflow.db.repositories.registry import REPOSITORIES
+from cgflow.errors import InvalidState, NotFound
+from cgflow.status import FlowState
+from flows.audit import conform, remove
+from flows.runtime import Accepted, Runtime, accepting
+
+REMOVE, CONFORM = "audit.remove", "audit.conform"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One repair as a flow: what its story is built from and given, and which records it holds."""
+
+    operation: str
+    shape: Mapping[str, object]
+    symbols: Mapping[str, object] = field(default_factory=dict)
+    group_id: str | None = None
+    holds: Mapping[str, list[str | None]] = field(default_factory=dict)
+
+
+def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -> Accepted:
+    """Accept to repair one finding. Raises: Busy, InvalidState where nobody can tell how."""
+    with accepting(runtime, context) as acceptance:
+        plan = _PLANS[finding.code](acceptance.session, finding)
+        claims = _living(acceptance.session, plan.holds)
+        accepted = acceptance.flow(
+            plan.operation,
+            resource=(finding.noun, finding.subject),
+            group_id=plan.group_id,
+            shape=plan.shape,
+            symbols={
+                "host": finding.host,
+                "finding_id": finding.id,
+                "rested": _status(acceptance.session, finding),
+                **plan.symbols,
+            },
+            claims=claims,
+        )
+        for noun in claims:
+            acceptance.claim(noun)
+    return accepted
+
+
+def _status(session: Session, finding: Finding) -> str | None:
+    rows = REPOSITORIES[finding.noun]
+    return next((str(thing.status) for thing in rows.where(session, rows.model.id == finding.subject)), None)
+
+
+def _living(session: Session, holds: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
+    """Return what is to be held of what has a record at all."""
+    found = {}
+    for noun, ids in holds.items():
+        rows = REPOSITORIES[noun]
+        living = [thing.id for thing in rows.where(session, rows.model.id.in_(ids))]
+        if living:
+            found[noun] = living
+    return found
+
+
+def _volume(_: Session, finding: Finding) -> Plan:
+    facts = _known(finding)
+    return Plan(
+        REMOVE,
+        {"what": remove.VOLUME},
+        {"size": facts["size"]},
+        facts["group_id"],
+        {"consistencygroup": [facts["group_id"]]},
+    )
+
+
+def _snapshot(_: Session, finding: Finding) -> Plan:
+    facts = _known(finding)
+    copy = {"volume_id": facts["volume_id"], "snapshot_id": finding.subject}
+    holds = {"volume": [facts["volume_id"]]}
+    return Plan(REMOVE, {"what": remove.SNAPSHOT, "copy": copy}, {}, facts["group_id"], holds)
+
+
+def _group(_: Session, finding: Finding) -> Plan:
+    return Plan(REMOVE, {"what": remove.GROUP}, {}, finding.subject)
+
+
+def _export(_: Session, finding: Finding) -> Plan:
+    row = finding.row
+    assert row is not None  # noqa: S101 - it was found by its record
+    symbols = {"volume_id": row.volume_id, "cut_id": row.cgsnapshot_id or row.id}
+    return Plan(REMOVE, {"what": remove.EXPORT}, symbols, row.group_id, {"snapshot": [row.id]})
+
+
+def _restore(session: Session, finding: Finding) -> Plan:
+    try:
+        flow = flow_rows.get(session, finding.subject, None)
+        sources: Any = flow.symbols["sources"]
+    except (NotFound, KeyError):
+        raise InvalidState(
+            f"No flow {finding.subject} tells which volumes were put back to what, so it cannot be said what "
+            "is to be kept. Settle it on the backend."
+        ) from None
+    symbols = {
+        "restore_id": finding.subject,
+        "sources": sources,
+        "is_put_back": flow.state is not FlowState.SUCCESS,
+    }
+    holds: Mapping[str, list[str | None]] = {
+        "consistencygroup": [flow.group_id],
+        "volume": [source["volume_id"] for source in sources],
+    }
+    return Plan(REMOVE, {"what": remove.RESTORE}, symbols, flow.group_id, holds)
+
+
+def _place(_: Session, finding: Finding) -> Plan:
+    unchanged: dict[str, object] = {"columns": {}, "former": {}}
+    holds: Mapping[str, list[str | None]] = {"consistencygroup": [finding.subject]}
+    return Plan(CONFORM, {"what": conform.PLACE}, unchanged, finding.subject, holds)
+
+
+def _size(_: Session, finding: Finding) -> Plan:
+    facts, row = _known(finding), finding.row
+    assert row is not None  # noqa: S101 - it was found by its record
+    symbols = {"size": facts["size"], "new_size": row.size, "columns": {}, "former": {}}
+    return Plan(CONFORM, {"what": conform.SIZE}, symbols, facts["group_id"], {"volume": [row.id]})
+
+
+def _member(session: Session, finding: Finding) -> Plan:
+    row, here = finding.row, _known(finding)["group_id"]
+    assert row is not None  # noqa: S101 - it was found by its record
+    wanted = None if row.group_gone else row.group_id
+    if not row.group_gone:
+        _need_copies_of(session, row.id, wanted)
+    changes = {"consistencygroup_id": None} if row.group_gone else {}
+    symbols = {
+        "moves": {row.id: {"from": here, "to": wanted, "size": row.size}},
+        "columns": changes,
+        "former": dict.fromkeys(changes, row.group_id),
+    }
+    return Plan(
+        CONFORM,
+        {"what": conform.MEMBER, "member": {"volume_id": row.id}},
+        symbols,
+        wanted or here,
+        {"consistencygroup": [wanted, here], "volume": [row.id]},
+    )
+
+
+def _need_copies_of(session: Session, volume_id: str, group_id: str | None) -> None:
+    """Raise InvalidState if a cgsnapshot of another group has a copy, which would be lost to it."""
+    for copy in snapshot.of_volumes(session, [volume_id]):
+        if copy.cgsnapshot_id is not None and copy.consistencygroup_id != group_id:
+            raise InvalidState(
+                f"Cgsnapshot {copy.cgsnapshot_id} of consistency group {copy.consistencygroup_id} has a copy "
+                f"of volume {volume_id}, which stays in that group as long. Delete the cgsnapshot first."
+            )
+
+
+def _known(finding: Finding) -> dict[str, Any]:
+    """Return the facts of a finding. Raises: InvalidState, if its backend did not tell them."""
+    if not finding.facts:
+        raise InvalidState(
+            f"Backend {finding.host} does not tell whose it is and how large: remove it there by hand."
+        )
+    return finding.facts
+
+
+_PLANS: dict[str, Callable[[Session, Finding], Plan]] = {
+    "volume.orphan": _volume,
+    "snapshot.orphan": _snapshot,
+    "group.orphan": _group,
+    "snapshot.exported": _export,
+    "restore.kept": _restore,
+    "group.missing": _place,
+    "volume.smaller": _size,
+    "volume.elsewhere": _member,
+    "volume.group_gone": _member,
+}

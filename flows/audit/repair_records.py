@@ -1,0 +1,238 @@
+"""Repairs of the records alone: one transaction, in which each finding is looked at again.
+
+What contradicts other records is found anew in that transaction. What
+contradicts a backend still does if no flow has touched the record since.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock
+from cgflow.audit import database_checks
+from cgflow.audit import database_snapshot as looks
+from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
+from cgflow.audit.finding import Finding
+from cgflow.context import RequestContext
+from cgflow.db.repositories import attachment as attachments
+from cgflow.db.repositories import cgsnapshot as cgsnapshots
+from cgflow.db.repositories import transfer as transfers
+from cgflow.db.repositories.registry import REPOSITORIES
+from cgflow.errors import InvalidState, NotFound
+from cgflow.quota import reservations, usage
+from cgflow.quota.charges import count
+from cgflow.status import Status
+from flows.runtime import Runtime
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RecordRepair:
+    """What the repairs of one transaction share."""
+
+    session: Session
+    rows: DatabaseSnapshot
+    by: str
+    no_snapshot_gb_quota: bool
+
+    def because(self, finding: Finding) -> str:
+        """Return the reason that the record shows from then on."""
+        return f"{finding.message} Repaired ({finding.code}) by {self.by}."
+
+
+Outcome = dict[str, str | None]
+"""By the ids of findings: None for one that is repaired, or why it is not."""
+
+
+def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding]) -> Outcome:
+    """Repair these findings as far as they still hold and can be, and return what became of each."""
+    # Usage is written first: what the others give back or take is then added to what is right.
+    ordered = sorted(findings, key=lambda one: not one.code.startswith("quota."))
+    if not ordered:
+        return {}
+    with runtime.database.write() as session:
+        # In the order of every acceptance: things first, then what they count.
+        seen = (one.row for one in ordered if one.row is not None)
+        for row in sorted(seen, key=lambda row: (row.noun, row.id)):
+            _lock(session, row)
+        usage.lock_all(session)
+        now = looks.read(session)
+        settings = runtime.settings
+        shared = RecordRepair(
+            session,
+            now,
+            f"{context.user_id} ({context.request_id})",
+            no_snapshot_gb_quota=settings.no_snapshot_gb_quota,
+        )
+        outcome = dict(_repaired(shared, ordered))
+    for one in ordered:
+        if outcome[one.id] is None:
+            LOG.warning("repaired by %s: %s", context.user_id, one)
+    return outcome
+
+
+def _repaired(repair: RecordRepair, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
+    among_rows = {
+        one.id: one
+        for one in database_checks.compare(repair.rows, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
+    }
+    for seen in findings:
+        if seen.code in _OF_STORAGE:
+            holds = seen if _is_untouched(seen, repair.rows) else None
+        else:
+            holds = among_rows.get(seen.id)
+        if holds is None:
+            yield seen.id, "It is not so any more: audit again."
+            continue
+        try:
+            _REPAIRS[holds.code](repair, holds)
+        except InvalidState as refusal:
+            yield seen.id, refusal.message
+        else:
+            yield seen.id, None
+
+
+def _lock(session: Session, row: Row) -> None:
+    try:
+        REPOSITORIES[row.noun].lock(session, row.id, None)
+    except NotFound:
+        # It is deleted since; what was found of it does not hold any more.
+        return
+
+
+def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
+    row = finding.row
+    now = rows.things.get(row.id) if row is not None else None
+    if row is None or now is None:
+        return False
+    return (now.touched, now.status) == (row.touched, row.status)
+
+
+def _missing(repair: RecordRepair, finding: Finding) -> None:
+    row, reason = _row(finding), repair.because(finding)
+    REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, status=Status.ERROR.value, reason=reason)
+    whole = repair.rows.things.get(row.cgsnapshot_id or "")
+    if whole is not None and whole.claimed_by is None and whole.status == Status.AVAILABLE:
+        REPOSITORIES["cgsnapshot"].update_unclaimed(
+            repair.session, whole.id, status=Status.ERROR.value, reason=reason
+        )
+
+
+def _larger(repair: RecordRepair, finding: Finding) -> None:
+    row, size = _row(finding), int(finding.facts["size"])
+    _count(repair, row, -1, row.size)
+    _count(repair, row, 1, size)
+    REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, size=size)
+
+
+def _unoffered(repair: RecordRepair, finding: Finding) -> None:
+    REPOSITORIES["volume"].update_unclaimed(repair.session, finding.subject, status=Status.AVAILABLE.value)
+
+
+def _incomplete(repair: RecordRepair, finding: Finding) -> None:
+    reason = repair.because(finding)
+    REPOSITORIES["cgsnapshot"].update_unclaimed(
+        repair.session, finding.subject, status=Status.ERROR.value, reason=reason
+    )
+
+
+def _cgsnapshot_gone(repair: RecordRepair, finding: Finding) -> None:
+    row, rows = _row(finding), REPOSITORIES["cgsnapshot"]
+    if row.group_id is None or row.group_gone:
+        raise InvalidState(
+            f"The consistency group of cgsnapshot {row.cgsnapshot_id} is gone too, so it cannot come back. "
+            "Repair volume.group_gone if that is found of its volume, then delete the copy alone: "
+            f"cgflow snapshot delete {row.id}."
+        )
+    id_ = str(row.cgsnapshot_id)
+    known = {"status": Status.ERROR.value, "reason": repair.because(finding), "claimed_by": None}
+    if cgsnapshots.find(repair.session, id_) is not None or rows.undelete(repair.session, id_, **known):
+        # Another copy of it has brought it back, or it was only marked as deleted.
+        return
+    copy = REPOSITORIES["snapshot"].get(repair.session, row.id, None)
+    about = {name: getattr(copy, name) for name in ("user_id", "project_id", "name", "description")}
+    there = {
+        "id": id_,
+        "consistencygroup_id": row.group_id,
+        "consumes_quota": True,
+        "created_at": clock.now(),
+    }
+    rows.add(repair.session, {**there, **about, **known})
+
+
+def _passing(repair: RecordRepair, finding: Finding) -> None:
+    row = _row(finding)
+    rest = database_checks.rest_of(row)
+    REPOSITORIES[row.noun].update_unclaimed(
+        repair.session, row.id, status=rest.value, reason=repair.because(finding)
+    )
+
+
+def _claim(repair: RecordRepair, finding: Finding) -> None:
+    row, rows = _row(finding), REPOSITORIES[_row(finding).noun]
+    holder, rest = str(row.claimed_by), database_checks.rest_of(row)
+    if rest == row.status:
+        rows.release(repair.session, [row.id], holder)
+    else:
+        rows.settle(repair.session, [row.id], holder, rest, repair.because(finding))
+
+
+def _usage(repair: RecordRepair, finding: Finding) -> None:
+    project_id, resource = finding.facts["project_id"], finding.facts["resource"]
+    usages = usage.read(repair.session, project_id, [resource])
+    if finding.code == "quota.usage":
+        usages[resource].in_use = finding.facts["right"]
+    else:
+        usages[resource].reserved = finding.facts["right"]
+    usage.write(repair.session, project_id, usages)
+
+
+def _reservation(repair: RecordRepair, finding: Finding) -> None:
+    reservations.cancel(repair.session, finding.subject)
+
+
+def _attachment(repair: RecordRepair, finding: Finding) -> None:
+    attachments.end(repair.session, finding.subject)
+
+
+def _transfer(repair: RecordRepair, finding: Finding) -> None:
+    transfers.end(repair.session, finding.subject)
+
+
+def _count(repair: RecordRepair, row: Row, times: int, size: int) -> None:
+    """Count a thing of this size once more or once less, past any limit: it is there, or it is not."""
+    if not row.consumes_quota:
+        return
+    deltas = count(row.noun, size, row.type_name, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
+    usages = usage.read(repair.session, row.project_id, list(deltas))
+    for resource, delta in deltas.items():
+        usage.add_in_use(usages, row.project_id, resource, times * delta)
+    usage.write(repair.session, row.project_id, usages)
+
+
+def _row(finding: Finding) -> Row:
+    assert finding.row is not None  # noqa: S101 - these are found by their records
+    return finding.row
+
+
+_OF_STORAGE = frozenset({"volume.missing", "snapshot.missing", "volume.larger"})
+_REPAIRS: dict[str, Callable[[RecordRepair, Finding], None]] = {
+    "volume.missing": _missing,
+    "snapshot.missing": _missing,
+    "volume.larger": _larger,
+    "volume.unoffered": _unoffered,
+    "cgsnapshot.incomplete": _incomplete,
+    "snapshot.cgsnapshot_gone": _cgsnapshot_gone,
+    "status.passing": _passing,
+    "claim.left": _claim,
+    "quota.usage": _usage,
+    "quota.reserved": _usage,
+    "reservation.left": _reservation,
+    "attachment.volume_gone": _attachment,
+    "transfer.not_waiting": _transfer,
+}

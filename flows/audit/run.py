@@ -1,0 +1,38 @@
+"""The audit of what this process serves, and the part of it that lists of unknown things are made of."""
+
+from __future__ import annotations
+
+from cgflow.audit.auditor import Auditor, Report
+from cgflow.audit.finding import Finding
+from cgflow.errors import InvalidState, NotFound
+from flows.catalog import define
+from flows.runtime import Runtime
+
+
+def audit(runtime: Runtime, host: str | None = None) -> Report:
+    """Compare everything, or one backend and what is on it. Raises: NotFound for one that is not known."""
+    report = _auditor(runtime).audit(host)
+    if host is not None and not report.backends and not report.findings:
+        raise NotFound(f"Backend {host} could not be found.")
+    return report
+
+
+def orphans(runtime: Runtime, host: str, code: str) -> list[Finding]:
+    """Return what one backend has that nobody knows, of one kind of drift such as ``volume.orphan``.
+
+    Raises: InvalidState, if another process serves the backend; FinalDriverError, if it does not answer.
+    """
+    if host not in runtime.drivers:
+        raise InvalidState(f"Another process serves backend {host}: ask there.")
+    return [one for one in _auditor(runtime).orphans(host) if one.code == code]
+
+
+def _auditor(runtime: Runtime) -> Auditor:
+    return Auditor(
+        database=runtime.database,
+        settings=runtime.settings,
+        drivers=runtime.drivers,
+        version_of=lambda operation: define(operation).version,
+        conductor=runtime.conductor.name,
+        active_flow_ids=runtime.conductor.active_flow_ids,
+    )

@@ -1,0 +1,98 @@
+"""Volumes that many copies have made slow are seen to by flows that the service begins itself.
+
+By the clock every backend of this process is asked what is due. What is due is
+accepted like any operation, a flow with a history, in the name of the service,
+but claims nothing (see ``flows/volume/compact.py``). One is under way in a
+group at a time, and few in a process, which has other flows to run.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock, records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import backend as backends
+from cgflow.db.repositories import flow as flows
+from cgflow.db.repositories import volume
+from cgflow.drivers.compacting import Compacting
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.errors import DriverError, NotFound
+from cgflow.status import FlowState
+from flows.runtime import Accepted, Runtime, accepting, new_id
+
+LOG = logging.getLogger(__name__)
+
+OPERATION = "volume.compact"
+BY = "cgflow"
+AT_ONCE = 2
+"""How many may be under way in a process: they last long, and each has a thread of the engine meanwhile."""
+
+PAUSE_AFTER_FAILURE = timedelta(minutes=10)
+
+
+def compact_what_is_due(runtime: Runtime) -> list[Accepted]:
+    """Begin to compact what is due on the backends of this process, as much as may be under way at once."""
+    begun = []
+    for host, driver in runtime.drivers.items():
+        if isinstance(driver, Compacting):
+            try:
+                due = driver.compactions_due()
+            except DriverError as error:
+                LOG.warning("backend %s cannot say what is to be compacted: %s", host, error)
+                continue
+            for spec in due:
+                accepted = None if _failed_lately(runtime, spec) else compact(runtime, host, spec)
+                begun += [] if accepted is None else [accepted]
+    return begun
+
+
+def compact(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted | None:
+    """Accept to compact a volume; None if it has to wait for another one, or no record knows of it."""
+    context = RequestContext(BY, "", f"req-{new_id()}", is_admin=True, all_projects=True)
+    with accepting(runtime, context) as acceptance:
+        session = acceptance.session
+        found = _volume(session, spec.id)
+        if found is None or found.claimed_by is not None or found.consistencygroup_id != spec.group_id:
+            return None
+        if backends.is_frozen(session, host) or _has_to_wait(session, set(runtime.drivers), found):
+            return None
+        return acceptance.flow(
+            OPERATION,
+            resource=("volume", found.id),
+            group_id=found.consistencygroup_id,
+            shape={},
+            symbols={"host": host, "size": found.size},
+            claims={},
+        )
+
+
+def _volume(session: Session, volume_id: str) -> records.Volume | None:
+    try:
+        return volume.lock(session, volume_id, None)
+    except NotFound:
+        return None
+
+
+def _has_to_wait(session: Session, hosts: set[str], found: records.Volume) -> bool:
+    under_way = [
+        flow
+        for flow in flows.unfinished(session)
+        if flow.operation == OPERATION and flow.symbols.get("host") in hosts
+    ]
+    place = found.consistencygroup_id or found.id
+    return len(under_way) >= AT_ONCE or place in {flow.group_id or flow.resource_id for flow in under_way}
+
+
+def _failed_lately(runtime: Runtime, spec: VolumeSpec) -> bool:
+    with runtime.database.read() as session:
+        last = flows.newest_of(session, OPERATION, spec.id)
+    return (
+        last is not None
+        and last.state is not FlowState.SUCCESS
+        and last.ended_at is not None
+        and clock.now() - last.ended_at < PAUSE_AFTER_FAILURE
+    )

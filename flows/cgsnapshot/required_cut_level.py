@@ -1,0 +1,54 @@
+"""At which level the members of a group have to be cut, and whether their backend can do that.
+
+It is the level that the caller demands, and no lower than what the volume types of the group allow. One
+member alone is cut at one instant by any backend that cuts at all.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.db.repositories import backend, volume_type
+from cgflow.drivers.evidence import Level, highest, level_of, level_of_cut
+from cgflow.errors import InvalidState, NotFound
+from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
+
+
+def required_cut_level(
+    session: Session, group: records.ConsistencyGroup, members: int, asked: Level | None = None
+) -> Level:
+    """Return the level that a cut of a group of so many members has to reach.
+
+    Raises: InvalidState, if the group's backend says that it does not. One that
+    is down, or not known, is left to whoever is about to use it.
+    """
+    types = [volume_type.get(session, id_) for id_ in group.volume_type_ids]
+    allowed = lowest_allowed(found.extra_specs for found in types)
+    wanted = allowed if asked is None else highest(allowed, asked)
+    found = _backend(session, group)
+    if found is None:
+        return wanted
+    level = level_of(found.report)
+    if level is None and not found.is_up:
+        return wanted
+    if level is None or not level_of_cut(level, members).reaches(wanted):
+        cuts = "cannot cut the volumes of a group" if level is None else f"cuts at level {level}"
+        why = "is demanded" if asked is wanted else "is needed"
+        hint = (
+            f" An administrator allows less with {PERMISSION} of the group's volume types."
+            if allowed is wanted and level is not None
+            else ""
+        )
+        raise InvalidState(
+            f"Invalid ConsistencyGroup: Level {wanted} {why}, and backend {found.name}, which consistency "
+            f"group {group.id} is on, {cuts}.{hint}"
+        )
+    return wanted
+
+
+def _backend(session: Session, group: records.ConsistencyGroup) -> records.Backend | None:
+    try:
+        return backend.get(session, group.host or "")
+    except NotFound:
+        return None

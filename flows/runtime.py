@@ -1,0 +1,221 @@
+"""Accepting a request: one transaction, after which the operation cannot be lost.
+
+Within it stand the checks, the rows, the claims on what the operation touches,
+the quota reservation and the record of the flow. A refusal rolls all of it
+back, so over-quota, busy and not-found answer at once and leave nothing. Once
+it is committed a conductor is woken; should the process die before that, the
+flow is found at the next start.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from cgflow import clock
+from cgflow.context import RequestContext
+from cgflow.db.database import Database
+from cgflow.db.error_classes import is_serialization_failure, is_unavailable
+from cgflow.db.repositories import backend as backends
+from cgflow.db.repositories import flow as flow_rows
+from cgflow.db.repositories.registry import REPOSITORIES
+from cgflow.db.request_transaction import RequestTransaction
+from cgflow.drivers.contract import StorageDriver
+from cgflow.engine.conductor import Conductor
+from cgflow.engine.event_signal import FlowEventSignal
+from cgflow.errors import InvalidInput, NotFound
+from cgflow.quota import reservations
+from cgflow.settings import Settings
+from cgflow.status import Status
+from flows.catalog import define
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where requests are accepted: the parts that it takes.
+
+    ``waiting`` is what is to be done once the request that is one whole is committed.
+    """
+
+    database: Database
+    settings: Settings
+    drivers: Mapping[str, StorageDriver]
+    conductor: Conductor
+    on_commit_hooks: list[Callable[[], None]] | None = None
+
+    @property
+    def watch(self) -> FlowEventSignal:
+        """What wakes those who wait for a flow's next event."""
+        return self.conductor.watch
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Do something that needs what was written to be committed: now, or when the whole is."""
+        if self.on_commit_hooks is None:
+            call()
+        else:
+            self.on_commit_hooks.append(call)
+
+    @contextmanager
+    def in_one_transaction(self, database: RequestTransaction) -> Iterator[Runtime]:
+        """Open a runtime at which everything accepted is one transaction, and is taken up after it."""
+        on_commit_hooks: list[Callable[[], None]] = []
+        is_whole = False
+        try:
+            with database.transaction():
+                yield replace(self, database=database, on_commit_hooks=on_commit_hooks)
+                is_whole = True
+        except Exception as error:
+            # The commit may have been made, and only its answer lost.
+            if is_whole and is_unavailable(error) and not is_serialization_failure(error):
+                _do(on_commit_hooks)
+            raise
+        _do(on_commit_hooks)
+
+    @contextmanager
+    def accepting_transaction(self, flow_id: str) -> Iterator[Session]:
+        """Open a transaction after which a flow is to be taken up, and take care that it is.
+
+        The database may go away in the commit, so that nobody knows whether it
+        was made: the conductor then looks for the flow when the database answers.
+        Raises: SessionFenced, in a process that takes nothing up any more.
+        """
+        self.conductor.check_admitted()
+        is_whole = False
+        try:
+            with self.database.write() as session:
+                yield session
+                session.flush()
+                is_whole = True
+        except Exception as error:
+            if is_whole and is_unavailable(error):
+                self.conductor.wake(flow_id)
+            raise
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted operation: the flow to follow, and the thing that it makes or changes."""
+
+    flow_id: str
+    resource_id: str
+
+
+@dataclass
+class Acceptance:
+    """One acceptance in the making. ``flow_id`` is also the id of its reservation."""
+
+    session: Session
+    context: RequestContext
+    settings: Settings
+    flow_id: str
+    claims: dict[str, list[str]] = field(default_factory=dict)
+    has_flow: bool = False
+
+    def flow(
+        self,
+        operation: str,
+        *,
+        resource: tuple[str, str],
+        group_id: str | None,
+        shape: Mapping[str, object],
+        symbols: Mapping[str, object],
+        claims: Mapping[str, Collection[str]],
+        deltas: Mapping[str, int] | None = None,
+    ) -> Accepted:
+        """Record the flow and reserve what it needs. ``resource`` is its type and id.
+
+        ``claims`` says what the flow holds, by type; rows that exist are claimed
+        with ``claim``, new ones are inserted claimed. Raises: QuotaExceeded; InvalidInput, if the
+        backend that it is about is frozen.
+        """
+        host = symbols.get("host")
+        if isinstance(host, str) and backends.is_frozen(self.session, host):
+            raise InvalidInput(
+                "Invalid input received: Modification operations are not allowed on frozen storage backends. "
+                f"Backend {host} is frozen until an administrator thaws it."
+            )
+        noun, resource_id = resource
+        project_id = self._owner(noun, resource_id)
+        self.claims = {name: list(ids) for name, ids in claims.items()}
+        self.has_flow = True
+        common = {
+            "flow_id": self.flow_id,
+            "project_id": project_id,
+            "resource_type": noun,
+            "resource_id": resource_id,
+            "group_id": group_id,
+            "claims": self.claims,
+            "deltas": dict(deltas or {}),
+        }
+        flow_rows.accept(
+            self.session,
+            id=self.flow_id,
+            operation=operation,
+            version=define(operation).version,
+            project_id=project_id,
+            user_id=self.context.user_id,
+            request_id=self.context.request_id,
+            resource_type=noun,
+            resource_id=resource_id,
+            group_id=group_id,
+            shape=dict(shape),
+            symbols={**common, **symbols},
+            epoch=0,
+        )
+        if deltas:
+            expires = clock.now() + timedelta(seconds=self.settings.reservation_expire_s)
+            reservations.reserve(self.session, self.flow_id, project_id, dict(deltas), expires)
+        return Accepted(self.flow_id, resource_id)
+
+    def _owner(self, noun: str, resource_id: str) -> str:
+        """Return the project that a thing belongs to, whoever changes it; a new one is the caller's."""
+        try:
+            return str(REPOSITORIES[noun].get(self.session, resource_id, None).project_id)
+        except NotFound:
+            return self.context.project_id
+
+    def claim(self, noun: str, status: Status | None = None, ids: Collection[str] | None = None) -> None:
+        """Take the things of one type into the flow's hold, or only those named. Raises: Busy."""
+        REPOSITORIES[noun].claim(
+            self.session, self.claims[noun] if ids is None else ids, self.flow_id, status
+        )
+
+    def new(self, **columns: object) -> dict[str, object]:
+        """Return the columns that every new thing of this flow starts with, and the given ones."""
+        return {
+            "user_id": self.context.user_id,
+            "project_id": self.context.project_id,
+            "status": Status.CREATING.value,
+            "claimed_by": self.flow_id,
+            "flow_id": self.flow_id,
+            **columns,
+        }
+
+
+@contextmanager
+def accepting(runtime: Runtime, context: RequestContext) -> Iterator[Acceptance]:
+    """Open the one transaction of an acceptance, and wake a conductor once it is committed.
+
+    What turns out to need no flow is done in that transaction, and wakes nobody.
+    """
+    flow_id = new_id()
+    with runtime.accepting_transaction(flow_id) as session:
+        acceptance = Acceptance(session, context, runtime.settings, flow_id)
+        yield acceptance
+    if acceptance.has_flow:
+        runtime.on_commit(lambda: runtime.conductor.wake(flow_id))
+
+
+def _do(calls: list[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
+
+
+def new_id() -> str:
+    """Return a new id. Ids are minted before a flow starts, so that doing and undoing agree on them."""
+    return str(uuid.uuid4())

@@ -1,0 +1,136 @@
+"""Steps that make the members of a new consistency group from those of another, or from its cgsnapshot.
+
+``source_group_id`` is the group whose members are or were cut, ``cut_id`` the
+cgsnapshot, or the cut that is made for this alone and removed again. A member
+is told by the volume that is copied (``volume_id``), its copy (``snapshot_id``)
+and the new volume (``new_id``). ``copied`` holds, by the id of the new volume,
+the columns that come from its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cgflow import clock
+from cgflow.db.database import Database
+from cgflow.db.repositories import consistencygroup, volume
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.engine.task import Task
+from cgflow.quota import reservations
+from cgflow.status import Status
+from flows.driver_calls import call_with_retry, verify_no_volume, verify_volume
+from flows.tasks.claim import Claims, release_others
+from flows.tasks.clone import cloning_driver
+from flows.tasks.driver import CutGroup, DeleteSnapshot, Drivers, PrepareSnapshot
+from flows.tasks.record import CommitRecord
+
+Copied = Mapping[str, dict[str, Any]]
+
+
+class CreateVolumes(Task):
+    """Add one row for every new volume, in ``creating``, with what it takes over from its source.
+
+    Revert: delete the rows.
+    """
+
+    atom = "record.create_volumes"
+
+    def execute(self, database: Database, flow_id: str, resource_id: str, host: str, copied: Copied) -> None:
+        with database.write() as session:
+            group = consistencygroup.get(session, resource_id, None)
+            there = {row.id for row in volume.members_of(session, resource_id)}
+            shared = {
+                "user_id": group.user_id,
+                "project_id": group.project_id,
+                "status": Status.CREATING.value,
+                "claimed_by": flow_id,
+                "flow_id": flow_id,
+                "created_at": clock.now(),
+                "availability_zone": group.availability_zone,
+                "consistencygroup_id": group.id,
+                "host": host,
+            }
+            rows = [{"id": id_, **shared, **columns} for id_, columns in copied.items() if id_ not in there]
+            if rows:
+                volume.REPOSITORY.add(session, *rows)
+
+    def revert(self, database: Database, flow_id: str, copied: Copied, **_: object) -> None:
+        with database.write() as session:
+            volume.REPOSITORY.destroy(session, list(copied), flow_id)
+
+
+SOURCE = {"group_id": "source_group_id", "resource_id": "cut_id"}
+"""Where a story that cuts another group has what a cgsnapshot's own story has under its own names."""
+
+
+class PrepareSource(PrepareSnapshot):
+    """Do the slow work for the copy of one source, outside the cut."""
+
+    reads = SOURCE
+
+
+class CutSource(CutGroup):
+    """Cut every member of the source group in one call, at the level demanded and at the one promised.
+
+    Revert: remove every copy that the cut may have made.
+    """
+
+    reads = SOURCE
+    default_provides: str | None = None
+
+
+class CloneMember(Task):
+    """Make one new volume that holds what the copy of its source holds, in the new group.
+
+    Revert: remove it.
+    """
+
+    atom = "driver.clone_volume"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        resource_id: str,
+        source_group_id: str,
+        cut_id: str,
+        new_id: str,
+        volume_id: str,
+        snapshot_id: str,
+        copied: Copied,
+    ) -> None:
+        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
+        call_with_retry(cloning_driver(drivers, host).clone_volume, made, source)
+        verify_volume(drivers[host], made, made.size_gib)
+
+    def revert(
+        self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: Copied, **_: object
+    ) -> None:
+        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        call_with_retry(drivers[host].delete_volume, made)
+        verify_no_volume(drivers[host], made)
+
+
+class DropSource(DeleteSnapshot):
+    """Remove the copy of one source, of which the new volume is independent.
+
+    Revert: nothing comes back, and nothing needs it: the new volume goes as well.
+    """
+
+    reads = SOURCE
+
+
+class CommitCopy(CommitRecord):
+    """Make the group and its volumes ``available``, created now, and let the source go."""
+
+    def execute(
+        self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: Copied
+    ) -> None:
+        done: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
+        with database.write() as session:
+            reservations.commit(session, flow_id)
+            volume.REPOSITORY.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
+            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
+            release_others(session, flow_id, claims)

@@ -1,0 +1,147 @@
+"""Offer a volume, take the offer back, or take it up: then it, its snapshots and its quota change hands."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import snapshot as snapshots
+from cgflow.db.repositories import transfer as transfers
+from cgflow.db.repositories import volume as volumes
+from cgflow.db.repositories import volume_type
+from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.quota import reservations
+from cgflow.quota.charges import held_by
+from cgflow.status import Status
+from flows.attachment.preconditions import held
+from flows.runtime import Runtime, new_id
+
+
+def create(
+    runtime: Runtime, context: RequestContext, *, volume_id: str, name: str | None, no_snapshots: bool
+) -> tuple[str, str]:
+    """Offer a volume; return the offer's id and the key that takes it up, which is shown this once.
+
+    Raises: NotFound, Busy, InvalidState for a member of a group or what is not at rest.
+    """
+    key, salt, transfer_id = secrets.token_hex(16), secrets.token_hex(16), new_id()
+    with runtime.database.write() as session:
+        volume = held(session, context, volume_id)
+        if volume.status is not Status.AVAILABLE:
+            raise InvalidState(
+                f"Invalid volume: status must be available to be transferred, but it is {volume.status}."
+            )
+        if volume.consistencygroup_id is not None:
+            raise InvalidState(
+                "Invalid volume: Volume must not be part of a consistency group to be transferred: "
+                f"it is in {volume.consistencygroup_id}."
+            )
+        copies = _copies(session, volume)
+        if no_snapshots and copies:
+            raise InvalidState(
+                f"Invalid volume: Volume {volume.id} has snapshots, which cannot stay behind: "
+                "delete them, or transfer them as well."
+            )
+        transfers.end_of_volumes(session, [volume.id])
+        transfers.add(
+            session,
+            id=transfer_id,
+            volume_id=volume.id,
+            name=name,
+            project_id=volume.project_id,
+            salt=salt,
+            key_hash=_hash(key, salt),
+            no_snapshots=no_snapshots,
+        )
+        volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AWAITING_TRANSFER.value)
+    return transfer_id, key
+
+
+def delete(runtime: Runtime, context: RequestContext, transfer_id: str) -> None:
+    """Take an offer back, whatever became of its volume. Raises: NotFound, Busy."""
+    with runtime.database.write() as session:
+        transfer = transfers.get(session, transfer_id, context.scope)
+        volume = _offered(session, transfer)
+        transfers.end(session, transfer.id)
+        if volume is not None:
+            volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AVAILABLE.value)
+
+
+def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_key: str) -> records.Transfer:
+    """Take an offer up for the caller's project. All of it changes hands, or nothing.
+
+    Raises: NotFound; InvalidInput for another key; InvalidState; Busy; QuotaExceeded.
+    """
+    with runtime.database.write() as session:
+        transfer = transfers.get(session, transfer_id, None)
+        if not hmac.compare_digest(_hash(auth_key, transfer.salt), transfer.key_hash):
+            raise InvalidInput(
+                f"Invalid auth key: Attempt to transfer {transfer_id} with invalid auth key.", "auth_key"
+            )
+        volume = _offered(session, transfer)
+        if volume is None:
+            raise InvalidState(
+                f"Invalid volume: Volume {transfer.volume_id} is not {Status.AWAITING_TRANSFER} any more, or "
+                f"does not belong to project {transfer.project_id}, which offered it. Ask for another offer."
+            )
+        copies = _copies(session, volume)
+        _check_types(session, context, volume, copies)
+        moved = held_by([volume, *copies], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota)
+        for project_id, deltas in sorted(moved.items()):
+            reservations.move(session, project_id, context.project_id, deltas)
+        owner = {"project_id": context.project_id, "user_id": context.user_id}
+        for copy in copies:
+            snapshots.REPOSITORY.update_unclaimed(session, copy.id, **owner)
+        transfers.end(session, transfer.id, context.project_id)
+        volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AVAILABLE.value, **owner)
+    return transfer
+
+
+def _offered(session: Session, transfer: records.Transfer) -> records.Volume | None:
+    """Return the volume of an offer, locked; None if it does not wait for it, as its owner's, any more.
+
+    Raises: NotFound, if the offer ended while the volume was waited for.
+    """
+    volume = volumes.lock_if_living(session, transfer.volume_id)
+    transfers.get(session, transfer.id, None)
+    if volume is None or volume.status is not Status.AWAITING_TRANSFER:
+        return None
+    return volume if volume.project_id == transfer.project_id else None
+
+
+def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
+    """Return the snapshots that go with a volume. Raises: Busy; InvalidState for one of a cgsnapshot."""
+    copies = snapshots.of_volumes(session, [volume.id])
+    for copy in copies:
+        if copy.claimed_by is not None:
+            raise Busy(snapshots.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
+        if copy.cgsnapshot_id is not None:
+            raise InvalidState(
+                f"Invalid volume: Snapshot {copy.id} of volume {volume.id} is part of cgsnapshot "
+                f"{copy.cgsnapshot_id}, which cannot be torn apart. Delete that first."
+            )
+    return copies
+
+
+def _check_types(
+    session: Session, context: RequestContext, volume: records.Volume, copies: list[records.Snapshot]
+) -> None:
+    """Ask for the type of each: a snapshot keeps the one that its volume had. Raises: InvalidState."""
+    things = [("volume", volume.id, volume.volume_type_id)]
+    things += [("snapshot", copy.id, copy.volume_type_id) for copy in copies]
+    for kind, id_, type_id in things:
+        if type_id is None or context.is_admin or volume_type.is_usable(session, type_id, context.project_id):
+            continue
+        raise InvalidState(
+            f"Invalid volume: Project {context.project_id} may not use the private volume type of {kind} "
+            f"{id_}. Ask an administrator to let it in."
+        )
+
+
+def _hash(key: str, salt: str) -> str:
+    return hashlib.scrypt(key.encode(), salt=salt.encode(), n=2**12, r=8, p=1).hex()

@@ -1,0 +1,183 @@
+"""Accepting changes of a volume: its size, its type, what it holds."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from sqlalchemy.orm import Session
+
+from cgflow import records
+from cgflow.context import RequestContext
+from cgflow.db.repositories import snapshot, volume, volume_type
+from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.quota import deltas, limits
+from cgflow.status import Status
+from flows.availability_zones import check_zone
+from flows.runtime import Accepted, Runtime, accepting
+from flows.tasks.clone import as_source
+from flows.volume.preconditions import check_free, refuse_member, require_free_group
+from flows.volume.size_limits import check_size_limits
+
+
+def extend(
+    runtime: Runtime, context: RequestContext, volume_id: str, *, new_size: int, while_used: bool = False
+) -> Accepted:
+    """Accept to make a volume ``new_size`` GiB large, one that is ``in-use`` as well if that is said.
+
+    Whether a client may really be connected meanwhile is the backend's to say.
+    Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
+    """
+    resting = (Status.AVAILABLE, Status.IN_USE) if while_used else (Status.AVAILABLE,)
+    with accepting(runtime, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        check_free(session, found, resting, "extended")
+        if new_size <= found.size:
+            raise InvalidInput(
+                f"Invalid input received: New size for extend must be greater than current size. "
+                f"(current: {found.size}, extended: {new_size}).",
+                "new_size",
+            )
+        limits.check_size(session, found.project_id, new_size)
+        if found.volume_type_id is not None:
+            check_size_limits(volume_type.get(session, found.volume_type_id), new_size, "new_size")
+        require_free_group(session, found)
+        accepted = acceptance.flow(
+            "volume.extend",
+            resource=("volume", found.id),
+            group_id=found.consistencygroup_id,
+            shape={},
+            symbols={
+                "host": found.host,
+                "size": found.size,
+                "new_size": new_size,
+                "volume_type_ids": [found.volume_type_id] if found.volume_type_id else [],
+            },
+            claims={"volume": [found.id]},
+            deltas=deltas.for_extend(new_size - found.size, found.volume_type_name),
+        )
+        acceptance.claim("volume", Status.EXTENDING)
+    return accepted
+
+
+def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_type: str) -> Accepted:
+    """Accept to give a volume another type on the backend that it is on.
+
+    Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
+    """
+    with accepting(runtime, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        refuse_member(found, "Take it out of the group first.")
+        check_free(session, found, (Status.AVAILABLE,), "retyped")
+        kind = volume_type.find(session, new_type, context)
+        check_zone(session, runtime.settings, found.availability_zone, [kind])
+        if kind.id == found.volume_type_id:
+            raise InvalidInput(
+                f"Invalid volume type: Volume {found.id} has type {kind.name} already.",
+                "new_type",
+            )
+        check_size_limits(kind, found.size, "new_type")
+        taken = deltas.for_volume(found.size, kind.name)
+        given_back = deltas.refund(deltas.for_volume(found.size, found.volume_type_name))
+        accepted = acceptance.flow(
+            "volume.retype",
+            resource=("volume", found.id),
+            group_id=None,
+            shape={},
+            symbols={
+                "host": found.host,
+                "availability_zone": found.availability_zone,
+                "volume_type_ids": [kind.id],
+                "old_type_id": found.volume_type_id,
+            },
+            claims={"volume": [found.id]},
+            deltas=deltas.total(taken, given_back),
+        )
+        acceptance.claim("volume", Status.RETYPING)
+    return accepted
+
+
+def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapshot_id: str) -> Accepted:
+    """Accept to put a volume back to one of its snapshots. Raises: NotFound, InvalidState, Busy."""
+    with accepting(runtime, context) as acceptance:
+        session = acceptance.session
+        found = volume.lock(session, volume_id, context.scope)
+        copy = snapshot.lock(session, snapshot_id, context.scope)
+        refuse_member(found, "Its data would no longer be of one instant with that of the others.")
+        check_free(session, found, (Status.AVAILABLE,), "reverted")
+        _check_copy(session, found, copy)
+        accepted = acceptance.flow(
+            "volume.revert",
+            resource=("volume", found.id),
+            group_id=found.consistencygroup_id,
+            shape={},
+            symbols={"host": found.host, "sources": [as_source(copy.spec())]},
+            claims={"volume": [found.id], "snapshot": [copy.id]},
+        )
+        acceptance.claim("volume", Status.REVERTING)
+        acceptance.claim("snapshot")
+    return accepted
+
+
+def refuse_migration(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to move a volume to another backend, which is not offered. Raises: NotFound, InvalidState."""
+    with runtime.database.read() as session:
+        found = volume.get(session, volume_id, context.scope)
+    refuse_member(found, "Take it out of the group first.")
+    raise InvalidState(
+        "Invalid volume: Volumes are not moved between backends; make a new one from a snapshot "
+        "or copy its data to a volume on the other backend."
+    )
+
+
+def refuse_upload(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to make an image of a volume, for no image service is asked. Raises: NotFound, InvalidState."""
+    _refuse_without_images(
+        runtime,
+        context,
+        volume_id,
+        "no image is made of a volume; copy what it holds from its address (os-initialize_connection).",
+    )
+
+
+def refuse_image(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to write an image into a volume. Raises: NotFound, InvalidState."""
+    _refuse_without_images(
+        runtime,
+        context,
+        volume_id,
+        "no image is written into a volume; write it to its address (os-initialize_connection).",
+    )
+
+
+def _refuse_without_images(
+    runtime: Runtime, context: RequestContext, volume_id: str, consequence: str
+) -> NoReturn:
+    with runtime.database.read() as session:
+        volume.get(session, volume_id, context.scope)
+    raise InvalidState(f"Invalid volume: No image service is known, so {consequence}")
+
+
+def refuse_extend_completion(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
+    """Refuse to complete an extension: none waits for that. Raises: NotFound, InvalidState."""
+    with runtime.database.read() as session:
+        found = volume.get(session, volume_id, context.scope)
+    raise InvalidState(
+        f"Invalid volume: Volume {found.id} is {found.status}; "
+        "no extension of it waits for a compute service."
+    )
+
+
+def _check_copy(session: Session, found: records.Volume, copy: records.Snapshot) -> None:
+    if copy.volume_id != found.id:
+        raise InvalidInput(
+            f"Invalid input received: Snapshot {copy.id} is not one of volume {found.id}.", "snapshot_id"
+        )
+    if copy.claimed_by is not None:
+        raise Busy(snapshot.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
+    if copy.status is not Status.AVAILABLE:
+        raise InvalidState(
+            f"Invalid snapshot: Snapshot {copy.id} must be available to revert to, "
+            f"but its status is: {copy.status}."
+        )

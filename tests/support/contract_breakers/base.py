@@ -1,0 +1,87 @@
+"""What the broken drivers have in common: a sound driver underneath, and a count of writes to wait for."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import ClassVar
+
+from cgflow.drivers.drills import CALLS
+from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.memory.content import Content
+from cgflow.errors import SessionFenced
+from tests.support.file_backed_driver import Filed
+
+SOON = 10.0
+"""Seconds in which what is awaited must have come."""
+
+
+class Broken(Filed, Fencing):
+    """A driver with one fault; ``breaks`` names the rules that it breaks, and what each must say.
+
+    It can fence: copies of it share the objects and their lock, as processes share a storage.
+    """
+
+    breaks: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        super().__init__(capacity_gib=100)
+        self.wrote = threading.Condition()
+        self.writes: Counter[str] = Counter()
+        self.session = "first"
+        self.fenced: set[str] = set()
+
+    def open_session(self, session: str) -> None:
+        self.session = session
+        self.admit()
+
+    def fence(self, session: str) -> None:
+        with self._lock:
+            self.admit()
+            self.fenced.add(session)
+
+    def admit(self) -> None:
+        if self.session in self.fenced:
+            raise SessionFenced.of(self.session)
+
+    def _do(self, event: str, **values: object) -> None:
+        # Here the lock is held, so that an effect is before the fence or not at all.
+        self.admit()
+        super()._do(event, **values)
+
+    def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
+        super().write(volume_id, offset_bytes, data)
+        with self.wrote:
+            self.writes[volume_id] += 1
+            self.wrote.notify_all()
+
+    def await_writes(self, count: int, volume_id: str | None = None) -> None:
+        """Wait until clients have written so often, to one volume or in all."""
+
+        def done() -> int:
+            return self.writes[volume_id] if volume_id else self.writes.total()
+
+        with self.wrote:
+            wanted = done() + count
+            self.wrote.wait_for(lambda: done() >= wanted, SOON)
+
+    def frozen(self, volume_id: str) -> Content:
+        with self._lock:
+            return self._state.volumes[volume_id].content.frozen()
+
+    def content_of(self, copy) -> Content:
+        return self._state.copies[copy.id].content
+
+    def is_cut(self, copy) -> bool:
+        return copy.id in self._state.copies and self.content_of(copy) is not None
+
+
+def _admitted(call: str) -> Callable[..., object]:
+    def admitted(self: Broken, *args: object) -> object:
+        self.admit()
+        return getattr(Filed, call)(self, *args)
+
+    return admitted
+
+
+for _call in CALLS - {"start", "stop", "open_session", "fence"}:
+    setattr(Broken, _call, _admitted(_call))

@@ -1,0 +1,101 @@
+"""Drivers whose clones are of something else, or hang on to their source."""
+
+from dataclasses import replace
+
+from cgflow.drivers.memory.content import Content
+from tests.support.contract_breakers.base import Broken
+
+
+class ClonesTheVolume(Broken):
+    """Copies what the volume holds by now."""
+
+    breaks = {
+        "test_clone_holds_what_the_copy_holds": "a clone holds what the copy holds: the volume at byte 0",
+        "test_clone_into_no_group": "a clone in no group holds what the copy holds: the volume",
+        "test_clone_of_a_plain_snapshot": "a clone of a volume in no group holds what the copy holds",
+        "test_clone_of_an_exported_copy": "a clone of an exported copy: the volume at byte 0",
+    }
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(volume, source)
+        self._state.volumes[volume.id].content = self.frozen(source.volume_id)
+
+
+class ClonesOneLayer(Broken):
+    """Copies what was written since the copy before, as reading one file of a chain does."""
+
+    breaks = {
+        "test_clone_needs_all_older_copies": "a clone holds what is in an older copy only: the volume at byte"
+    }
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(volume, source)
+        content = self._state.volumes[volume.id].content
+        self._state.volumes[volume.id].content = Content({0: content.read(0, 4096)})
+
+
+class LinksClones(Broken):
+    breaks = {"test_clone_outlives_its_source": "a clone outlives the copy: the volume at byte 0 must read"}
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(volume, source)
+        self._state.volumes[volume.id].content = self.content_of(source)
+
+    def delete_snapshot(self, snapshot):
+        self.content_of(snapshot).truncate(0)
+        super().delete_snapshot(snapshot)
+
+
+class ClonesBesideTheSource(Broken):
+    breaks = {"test_clone_into_another_group": "after clone_volume, inventory.* is not exact in its volumes"}
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(replace(volume, group_id=source.group_id), source)
+
+
+class ClonesAtTheSizeOfTheCopy(Broken):
+    breaks = {"test_clone_larger_than_the_copy": "a read must succeed; it raised FinalDriverError: bytes"}
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(replace(volume, size_gib=1), source)
+
+
+class ClonesAnew(Broken):
+    breaks = {"test_clone_twice": "a second clone_volume leaves the volume as it is: the volume at byte 0"}
+
+    def clone_volume(self, volume, source):
+        self.delete_volume(volume)
+        super().clone_volume(volume, source)
+
+
+class KeepsClones(Broken):
+    breaks = {"test_clone_is_undone": "after delete_volume of a clone, inventory.* in its volumes: too many"}
+
+    def __init__(self):
+        super().__init__()
+        self.clones = set()
+
+    def clone_volume(self, volume, source):
+        self.clones.add(volume.id)
+        super().clone_volume(volume, source)
+
+    def delete_volume(self, volume):
+        if volume.id not in self.clones:
+            super().delete_volume(volume)
+
+
+class UnexportsWhatItClones(Broken):
+    breaks = {"test_clone_of_an_exported_copy": "after clone_volume, inventory.* in its exports: .* missing"}
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(volume, source)
+        self.unexport_snapshot(source)
+
+
+class ClonesWhatFits(Broken):
+    breaks = {"test_clone_that_is_refused": "clone_volume of a larger copy must raise Final.*success"}
+
+    def clone_volume(self, volume, source):
+        copy = self._state.copies.get(source.id)
+        whole = volume.size_gib if copy is None else max(volume.size_gib, copy.size_gib)
+        super().clone_volume(replace(volume, size_gib=whole), source)

@@ -1,0 +1,43 @@
+"""Drivers that compact too much, too little, or forever."""
+
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.memory.content import Content
+from tests.support.contract_breakers.base import Broken
+
+
+class CompactsTheCopiesAway(Broken):
+    """Copies share what the volume had below them, and it is gone."""
+
+    breaks = {
+        "test_compacting_changes_nothing_but_the_speed": "compact_volume leaves the copies as they are",
+        "test_compacted_volume_is_cut_restored_and_deleted": "a copy older than compact_volume",
+    }
+
+    def compact_volume(self, volume, seconds):
+        done = super().compact_volume(volume, seconds)
+        for copy in self._state.copies.values():
+            if copy.spec.volume_id == volume.id:
+                copy.content = Content()
+        return done
+
+
+class CompactsForEver(Broken):
+    breaks = {
+        "test_compacting_is_done_when_it_says_so": "compactions_due must name nothing",
+    }
+
+    def compactions_due(self, group_id=None):
+        volumes = self._state.volumes.values()
+        return [
+            VolumeSpec(volume.id, volume.size_gib, volume.group_id)
+            for volume in volumes
+            if len(volume.copies) > 16 and group_id in (None, volume.group_id)
+        ]
+
+
+class NeedsWhatIsGone(Broken):
+    breaks = {"test_compacting_what_is_gone_is_done": "compact_volume of no volume must succeed; it raised"}
+
+    def compact_volume(self, volume, seconds):
+        self._volume(volume.id)
+        return super().compact_volume(volume, seconds)

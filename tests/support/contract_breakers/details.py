@@ -1,0 +1,32 @@
+"""Drivers that tell of each object, and not what is so."""
+
+from dataclasses import replace
+
+from cgflow.drivers.detailing import HeldVolume
+from tests.support.contract_breakers.base import Broken
+
+
+class TellsSizesOfOld(Broken):
+    breaks = {"test_detail_tells_of_each_object": "detail must tell size and group of every volume"}
+
+    def detail(self):
+        told = super().detail()
+        small = {id: HeldVolume(1024**3, held.group_id) for id, held in told.volumes.items()}
+        return replace(told, volumes=small)
+
+
+class TellsWhereCopiesWereCut(Broken):
+    breaks = {"test_detail_tells_where_a_moved_volume_is": "detail must tell volume and group of every copy"}
+
+    def __init__(self):
+        super().__init__()
+        self.first = {}
+
+    def detail(self):
+        told = super().detail()
+        return replace(told, copies={id: self.first[id] for id in told.copies})
+
+    def cut(self, cgsnapshot_id, group_id, snapshots):
+        evidence = super().cut(cgsnapshot_id, group_id, snapshots)
+        self.first |= super().detail().copies
+        return evidence

@@ -1,0 +1,179 @@
+"""Drivers whose files of the host are not what they show, go too early, or stay too long."""
+
+import os
+
+from cgflow.drivers.contract import Connection, SnapshotSpec
+from cgflow.drivers.memory.content import GIB
+from cgflow.errors import FinalDriverError
+from tests.support.contract_breakers.base import Broken
+from tests.support.file_backed_driver import InFile
+
+
+class ShowsNothing(Broken):
+    breaks = {"test_file_shows_the_volume": "the file of a volume: at byte 0 it must read as 'A'"}
+
+    def _show(self, thing, path):
+        path.touch()
+        os.truncate(path, GIB)
+        return GIB
+
+
+class ShowsTooMuch(Broken):
+    breaks = {"test_file_shows_the_volume": "must have that size, not 2147483648"}
+
+    def serve_file(self, thing):
+        told = super().serve_file(thing)
+        os.truncate(told.data["path"], 2 * GIB)
+        return told
+
+
+class ShowsWhatWasThere(Broken):
+    breaks = {
+        "test_file_shows_the_volume": "the file of a volume that another client has written",
+        "test_write_through_a_file_is_a_write_to_the_volume": "what was written through the file: the volume",
+    }
+
+    def _show(self, thing, path):
+        if not path.exists():
+            InFile(path, self._volume(thing.id).content, GIB)
+        return GIB
+
+
+class Remembers(Broken):
+    """Knows what was in a volume when it became a file."""
+
+    def __init__(self):
+        super().__init__()
+        self.before = {}
+
+    def _show(self, thing, path):
+        if isinstance(thing, SnapshotSpec):
+            return super()._show(thing, path)
+        self.before.setdefault(thing.id, self._volume(thing.id).content.frozen())
+        return super()._show(thing, path)
+
+
+class KeepsWritesToItself(Remembers):
+    breaks = {
+        "test_what_is_durable_in_a_file_is_durable_in_the_volume": "fsync of the file made durable, after a"
+    }
+
+    def start(self):
+        for id, content in self.before.items():
+            self._volume(id).content = content
+
+
+class CutsBesideTheFile(Remembers):
+    breaks = {"test_file_follows_a_cut": "a copy holds what was written through the file before the cut"}
+
+    def cut(self, cgsnapshot_id, group_id, snapshots):
+        evidence = super().cut(cgsnapshot_id, group_id, snapshots)
+        for copy in snapshots:
+            self._state.copies[copy.id].content = self.before[copy.volume_id]
+        return evidence
+
+
+class EndsFilesWithTheProcess(Broken):
+    breaks = {"test_file_outlives_a_restart": "a file must outlive a restart of the driver: a read of it"}
+
+    def start(self):
+        for id in self._state.volumes:
+            self.take_away(id)
+
+
+class ServesAnotherEachTime(Broken):
+    breaks = {
+        "test_serve_file_twice": "a second serve_file must tell of the same file",
+        "test_file_outlives_a_restart": "serve_file after a restart must tell of the same file",
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.served = 0
+
+    def serve_file(self, thing):
+        told = super().serve_file(thing)
+        self.served += 1
+        another = f"{told.data['path']}-{self.served}"
+        os.link(told.data["path"], another)
+        return Connection("memory", {**told.data, "path": another})
+
+
+class EmptiesWhatItServesAgain(Broken):
+    breaks = {"test_serve_file_twice": "a file that was served twice: at byte 0 it must read as 'A'"}
+
+    def serve_file(self, thing):
+        if self.path(thing.id).exists():
+            os.truncate(self.path(thing.id), 0)
+            os.truncate(self.path(thing.id), GIB)
+        return super().serve_file(thing)
+
+
+class LeavesTheFile(Broken):
+    breaks = {"test_file_is_gone_after_withdraw": "after withdraw_file the file must be gone"}
+
+    def withdraw_file(self, thing):
+        pass
+
+
+class TakesTheContentAlong(Remembers):
+    breaks = {"test_file_is_gone_after_withdraw": "withdraw_file leaves the volume as it is"}
+
+    def withdraw_file(self, thing):
+        super().withdraw_file(thing)
+        self._volume(thing.id).content = self.before[thing.id]
+
+
+class NeedsWhatItWithdraws(Broken):
+    breaks = {
+        "test_file_is_gone_after_withdraw": "a second withdraw_file must succeed; it raised Final",
+        "test_withdraw_of_no_file": "withdraw_file of what was never served .* must succeed; it raised Final",
+    }
+
+    def withdraw_file(self, thing):
+        if not self.path(thing.id).exists():
+            raise FinalDriverError("there is no such file")
+        super().withdraw_file(thing)
+
+
+class WithdrawsWhatIsOpen(Broken):
+    breaks = {"test_file_that_is_open_is_not_withdrawn": "must raise BusyDriverError while the file is open"}
+
+    def withdraw_file(self, thing):
+        self.take_away(thing.id)
+
+
+class LetsCopiesBeWritten(Broken):
+    breaks = {"test_file_of_a_copy": "nobody writes to a copy through its file"}
+
+    def _show(self, thing, path):
+        copy = self._state.copies.get(thing.id)
+        if copy is not None:
+            copy.content = InFile(path, copy.content, GIB)
+        return GIB
+
+
+class LeavesFilesOfWhatIsGone(Broken):
+    breaks = {"test_file_goes_with_what_it_shows": "after unexport the file must be gone"}
+
+    def take_away(self, id):
+        pass
+
+
+class LeavesFilesOfDeletedVolumes(Broken):
+    breaks = {"test_file_goes_with_what_it_shows": "after delete_volume the file must be gone"}
+
+    def delete_volume(self, volume):
+        path = self.path(volume.id)
+        os.link(path, f"{path}-left")
+        super().delete_volume(volume)
+        os.rename(f"{path}-left", path)
+
+
+class ServesWhatIsNotExported(Broken):
+    breaks = {"test_only_what_is_exported_is_a_file": "not exported .SnapshotSpec. must raise Final"}
+
+    def serve_file(self, thing):
+        if isinstance(thing, SnapshotSpec) and thing.id in self._state.copies:
+            self._state.copies[thing.id].is_exported = True
+        return super().serve_file(thing)

@@ -1,0 +1,89 @@
+"""Drivers that leave something behind, or take too much along."""
+
+from dataclasses import replace
+
+from cgflow.errors import FinalDriverError
+from tests.support.contract_breakers.base import Broken
+
+
+class LeavesCopiesBehind(Broken):
+    breaks = {"test_move_to_another_group": "after move_volume, inventory.* is not exact in its snapshots"}
+
+    def move_volume(self, volume, group_id):
+        super().move_volume(volume, group_id)
+        for copy in self._state.copies.values():
+            if copy.spec.volume_id == volume.id:
+                copy.spec = replace(copy.spec, group_id=volume.group_id)
+
+
+class NeverLeavesGroups(Broken):
+    breaks = {"test_move_out_of_a_group_and_back": "move_volume to no group must succeed; it raised"}
+
+    def move_volume(self, volume, group_id):
+        if group_id is None:
+            raise FinalDriverError("a volume must be in a group")
+        super().move_volume(volume, group_id)
+
+
+class ForgetsMovesAtARestart(Broken):
+    breaks = {"test_moved_volume_survives_a_restart": "after a restart after move_volume, inventory"}
+
+    def __init__(self):
+        super().__init__()
+        self.moved = []
+
+    def move_volume(self, volume, group_id):
+        super().move_volume(volume, group_id)
+        self.moved.append((replace(volume, group_id=group_id), volume.group_id))
+
+    def start(self):
+        for volume, group_id in self.moved:
+            super().move_volume(volume, group_id)
+
+
+class MovesOnce(Broken):
+    breaks = {"test_move_twice": "a second move_volume must succeed; it raised FinalDriverError: is not"}
+
+    def move_volume(self, volume, group_id):
+        if volume.id not in self.inventory(volume.group_id).volumes:
+            raise FinalDriverError("is not there")
+        super().move_volume(volume, group_id)
+
+
+class UnexportsWhatItMoves(Broken):
+    breaks = {
+        "test_exported_copy_stays_exported_over_a_move": "with an exported copy, inventory.* in its exports"
+    }
+
+    def move_volume(self, volume, group_id):
+        super().move_volume(volume, group_id)
+        for copy in self._state.copies.values():
+            copy.is_exported = False
+
+
+class DropsPreparedCopies(Broken):
+    breaks = {"test_prepared_copy_comes_along": "a prepared copy, inventory.* in its snapshots: .* missing"}
+
+    def move_volume(self, volume, group_id):
+        for copy in list(self._state.copies.values()):
+            if copy.spec.volume_id == volume.id and copy.content is None:
+                self.delete_snapshot(copy.spec)
+        super().move_volume(volume, group_id)
+
+
+class MovesAllMembers(Broken):
+    breaks = {"test_others_stay_over_a_move": "after move_volume, inventory.* is not exact in its volumes"}
+
+    def move_volume(self, volume, group_id):
+        for other in list(self._state.volumes.values()):
+            if other.group_id == volume.group_id:
+                super().move_volume(replace(volume, id=other.id), group_id)
+
+
+class MovesAnywhere(Broken):
+    breaks = {"test_move_that_is_refused": "move_volume to an unknown group must raise Final.*success"}
+
+    def move_volume(self, volume, group_id):
+        if group_id is not None:
+            self.create_group(group_id)
+        super().move_volume(volume, group_id)

@@ -1,0 +1,75 @@
+"""Drivers that lose or find too much when they are started again, which is all that calls ``start`` here."""
+
+from cgflow.drivers.memory.content import Content
+from cgflow.errors import ConfigError
+from tests.support.contract_breakers.base import Broken
+
+
+class CannotStartOnNothing(Broken):
+    breaks = {
+        "test_restart_with_nothing": "a start after a crash with nothing there must succeed; it raised Config"
+    }
+
+    def start(self):
+        if not self._state.groups:
+            raise ConfigError("there is no backend here")
+
+
+class CannotStartAfterStop(Broken):
+    breaks = {"test_stop_and_start": "a start after a crash after stop must succeed"}
+
+    def stop(self):
+        self.start = self.refuse
+
+    def refuse(self):
+        raise ConfigError("was stopped")
+
+
+class LosesContent(Broken):
+    breaks = {
+        "test_restart_keeps_groups_and_volumes": "after a restart: the volume at byte 0 must read as 'A'"
+    }
+
+    def start(self):
+        for volume in self._state.volumes.values():
+            volume.content = Content()
+
+
+class ForgetsResizes(Broken):
+    breaks = {"test_restart_keeps_sizes": "with a volume of 2 GiB, provisioned_gib must be 2, not 1"}
+
+    def start(self):
+        self._state.provisioned_gib = len(self._state.volumes)
+
+
+class DropsPreparedCopies(Broken):
+    breaks = {
+        "test_restart_keeps_prepared_copies": r"a restart with prepared copies, .* snapshots: too many \[\],"
+    }
+
+    def start(self):
+        for copy in list(self._state.copies.values()):
+            if copy.content is None:
+                super().delete_snapshot(copy.spec)
+
+
+class ForgetsExports(Broken):
+    breaks = {"test_restart_keeps_exports": r"in its exports: too many \[\], missing"}
+
+    def start(self):
+        for copy in self._state.copies.values():
+            copy.is_exported = False
+
+
+class BringsBackTheDead(Broken):
+    breaks = {
+        "test_restart_brings_nothing_back": "after a restart after copies were deleted, .* snapshots: too"
+    }
+
+    def start(self):
+        for spec in self.__dict__.get("dead", []):
+            super().prepare(spec)
+
+    def delete_snapshot(self, snapshot):
+        self.__dict__.setdefault("dead", []).append(snapshot)
+        super().delete_snapshot(snapshot)

@@ -1,0 +1,117 @@
+"""Drivers that restore something else, not all, or cannot go back."""
+
+from cgflow.errors import FinalDriverError
+from tests.support.contract_breakers.base import Broken
+
+
+class RestoresNothing(Broken):
+    breaks = {
+        "test_restore_puts_volumes_back": "a volume that was restored: the volume at byte 0 must read as 'A'",
+        "test_restore_of_a_volume_in_no_group": "a volume in no group that was restored: the volume",
+    }
+
+    def restore(self, restore_id, snapshots):
+        super().restore(restore_id, snapshots)
+        for snapshot in snapshots:
+            volume = self._state.volumes[snapshot.volume_id]
+            volume.content = volume.kept.content.frozen()
+
+
+class CannotGoBack(Broken):
+    breaks = {
+        "test_undo_restore_puts_back_what_was_held": "a volume whose restore is undone: the volume at byte 0",
+        "test_volume_may_go_before_the_end_of_a_restore": "undo_restore when another volume is gone: the vol",
+    }
+
+    def undo_restore(self, restore_id, snapshots):
+        self.finish_restore(restore_id, snapshots)
+
+
+class RestoresAgain(Broken):
+    breaks = {"test_restore_twice": "a second restore leaves the volumes as they are: the volume at byte 0"}
+
+    def restore(self, restore_id, snapshots):
+        self.undo_restore(restore_id, snapshots)
+        super().restore(restore_id, snapshots)
+
+
+class FinishesOnce(Broken):
+    breaks = {
+        "test_finish_restore_twice": "a second finish_restore must succeed; it raised",
+        "test_undo_of_no_restore": "finish_restore of a restore that never was must succeed",
+    }
+
+    def finish_restore(self, restore_id, snapshots):
+        if not self._state.kept_by(restore_id):
+            raise FinalDriverError("no such restore")
+        super().finish_restore(restore_id, snapshots)
+
+
+class RestoresOneByOne(Broken):
+    breaks = {"test_restore_is_all_or_nothing": "one is gone, inventory.* in its restores: too many"}
+
+    def restore(self, restore_id, snapshots):
+        for snapshot in snapshots:
+            super().restore(f"{restore_id}-{snapshot.id}", [snapshot])
+
+
+class DropsWhatIsNewer(Broken):
+    breaks = {"test_newer_copies_outlive_a_restore": "a copy during a restore: the snapshot at byte 0"}
+
+    def restore(self, restore_id, snapshots):
+        super().restore(restore_id, snapshots)
+        for copy in self._state.copies.values():
+            copy.content = self.content_of(snapshots[0])
+
+
+class RestoresTheSizeToo(Broken):
+    breaks = {"test_volume_keeps_its_size_over_a_restore": "a read must succeed; it raised"}
+
+    def restore(self, restore_id, snapshots):
+        super().restore(restore_id, snapshots)
+        for snapshot in snapshots:
+            self._state.volumes[snapshot.volume_id].size_gib = self._state.copies[snapshot.id].size_gib
+
+
+class RestoresWhatFits(Broken):
+    breaks = {"test_copy_larger_than_its_volume_is_refused": "restore to a larger copy must raise Final"}
+
+    def restore(self, restore_id, snapshots):
+        for snapshot in snapshots:
+            self._state.copies[snapshot.id].size_gib = 1
+        super().restore(restore_id, snapshots)
+
+
+class LetsGoOfRestores(Broken):
+    breaks = {
+        "test_unfinished_restore_holds_the_volume": "extend_volume while a restore is unfinished must raise"
+    }
+
+    def _need_no_restore(self, volume):
+        pass
+
+
+class ForgetsWhatItKeepsAtARestart(Broken):
+    breaks = {"test_unfinished_restore_survives_a_restart": "unfinished restore, inventory.* in its restores"}
+
+    def start(self):
+        for volume in self._state.volumes.values():
+            volume.kept = None
+
+
+class HoldsOnToRestoredCopies(Broken):
+    breaks = {"test_restored_copy_may_go_before_the_end": "of a copy that is restored to must succeed"}
+
+    def delete_snapshot(self, snapshot):
+        if any(v.kept is not None for v in self._state.volumes.values()):
+            raise FinalDriverError("is in use")
+        super().delete_snapshot(snapshot)
+
+
+class HoldsOnToRestoredVolumes(Broken):
+    breaks = {"test_volume_may_go_before_the_end_of_a_restore": "delete_volume in an unfinished restore must"}
+
+    def delete_volume(self, volume):
+        if self._state.volumes[volume.id].kept is not None:
+            raise FinalDriverError("is in use")
+        super().delete_volume(volume)

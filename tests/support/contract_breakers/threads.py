@@ -1,0 +1,75 @@
+"""Drivers that cannot be called by several threads at once."""
+
+import threading
+
+from cgflow.errors import BusyDriverError, FinalDriverError
+from tests.support.contract_breakers.base import SOON, Broken
+
+
+class PreparesOneAtATime(Broken):
+    breaks = {"test_members_prepared_at_once": "prepare of 12 members at once must succeed; it raised"}
+
+    def __init__(self):
+        super().__init__()
+        self.preparing = threading.Lock()
+        self.refused = threading.Event()
+
+    def prepare(self, snapshot):
+        if not self.preparing.acquire(blocking=False):
+            self.refused.set()
+            raise BusyDriverError("preparing another one")
+        try:
+            self.refused.wait(SOON)
+            super().prepare(snapshot)
+        finally:
+            self.preparing.release()
+
+
+class LooksAndThenPrepares(Broken):
+    breaks = {
+        "test_same_call_at_once": "the same prepare at once must succeed; it raised FinalDriverError: exists"
+    }
+
+    def __init__(self):
+        super().__init__()
+        # As many as the rule makes the same call at once.
+        self.looked = threading.Barrier(6)
+
+    def prepare(self, snapshot):
+        if snapshot.id in self._state.copies:
+            return
+        self.looked.wait(SOON)
+        with self._lock:
+            if snapshot.id in self._state.copies:
+                raise FinalDriverError("exists")
+            self._do("prepare", spec=vars(snapshot))
+
+
+class WorksOnOneGroup(Broken):
+    breaks = {"test_groups_at_once": "must succeed; it raised BusyDriverError: working on another group"}
+
+    def __init__(self):
+        super().__init__()
+        self.created = threading.Barrier(4)
+
+    def create_group(self, group_id):
+        super().create_group(group_id)
+        self.created.wait(SOON)
+
+    def create_volume(self, volume):
+        if volume.group_id != min(self._state.groups):
+            raise BusyDriverError("working on another group")
+        super().create_volume(volume)
+
+
+class LosesWritesMadeDuringARemoval(Broken):
+    breaks = {
+        "test_clients_work_while_copies_go": "acknowledged while snapshots of the volume were deleted is lost"
+    }
+
+    def delete_snapshot(self, snapshot):
+        before = self.frozen(snapshot.volume_id)
+        self.await_writes(100, snapshot.volume_id)
+        with self._lock:
+            self._state.volumes[snapshot.volume_id].content = before
+        super().delete_snapshot(snapshot)

@@ -1,0 +1,130 @@
+"""Drivers that break the rules for groups and volumes."""
+
+from dataclasses import replace
+
+from cgflow.drivers.contract import Connection
+from cgflow.drivers.memory.content import Content
+from cgflow.errors import BusyDriverError
+from tests.support.contract_breakers.base import Broken
+
+
+class ReportsNothing(Broken):
+    breaks = {"test_report_is_plausible": "total_gib must be above zero"}
+
+    def report(self):
+        return replace(super().report(), total_gib=0)
+
+
+class CountsNoExtend(Broken):
+    breaks = {
+        "test_provisioned_capacity_follows_volumes": "from 1 to 3 GiB, provisioned_gib must be 4, not 2"
+    }
+
+    def extend_volume(self, volume, new_size_gib):
+        self.connection(volume)
+
+
+class KeepsGroups(Broken):
+    breaks = {
+        "test_group_comes_and_goes": r"after delete_group, inventory\(\) is not exact in its groups: too many"
+    }
+
+    def delete_group(self, group_id):
+        pass
+
+
+class KeepsVolumes(Broken):
+    breaks = {"test_volume_in_group_comes_and_goes": "after delete_volume, .* in its volumes: too many"}
+
+    def delete_volume(self, volume):
+        pass
+
+
+class HidesVolumesWithoutGroup(Broken):
+    breaks = {"test_volume_without_group_comes_and_goes": r"in its volumes: too many \[\], missing \['"}
+
+    def inventory(self, group_id=None):
+        found = super().inventory(group_id)
+        return replace(
+            found, volumes=frozenset(id for id in found.volumes if self._state.volumes[id].group_id)
+        )
+
+
+class IgnoresTheGroupAskedFor(Broken):
+    breaks = {"test_groups_are_told_apart": r"inventory\(group_id\) is not exact in its groups: too many"}
+
+    def inventory(self, group_id=None):
+        return super().inventory()
+
+
+class HasOneVolumeUnderManyNames(Broken):
+    breaks = {
+        "test_volume_keeps_what_is_written": "a volume keeps what is written: the volume at byte 0 must read"
+    }
+    one = None
+
+    def create_volume(self, volume):
+        super().create_volume(volume)
+        self.one = self.one or Content()
+        self._state.volumes[volume.id].content = self.one
+
+
+class DoesNotCleanNewVolumes(Broken):
+    breaks = {
+        "test_new_volume_reads_as_zeros": r"a new volume is empty: .* reads 4096 bytes with \['x'\] in them"
+    }
+
+    def create_volume(self, volume):
+        super().create_volume(volume)
+        self.write(volume.id, 700 << 20, b"x")
+
+
+class RemembersDeletedVolumes(Broken):
+    breaks = {"test_volume_made_again_is_empty": "under the id of a deleted one is empty"}
+
+    def delete_volume(self, volume):
+        self.old = self._state.volumes.get(volume.id)
+        super().delete_volume(volume)
+
+    def create_volume(self, volume):
+        super().create_volume(volume)
+        if hasattr(self, "old"):
+            self._state.volumes[volume.id].content = self.old.content
+
+
+class DeletesOnlyWhatIsNotConnected(Broken):
+    breaks = {"test_connected_volume_can_be_deleted": "when the clients are gone must succeed; it raised"}
+
+    def delete_volume(self, volume):
+        if self._state.volumes[volume.id].content.allocated_bytes:
+            raise BusyDriverError("a client is connected")
+        super().delete_volume(volume)
+
+
+class DeletesAndSaysBusy(Broken):
+    breaks = {"test_connected_volume_can_be_deleted": "which was refused as busy, inventory"}
+
+    def delete_volume(self, volume):
+        super().delete_volume(volume)
+        raise BusyDriverError("a client is connected")
+
+
+class EmptiesOnExtend(Broken):
+    breaks = {"test_extend_and_shrink_back_keep_content": "extend_volume keeps content: the volume at byte 0"}
+
+    def extend_volume(self, volume, new_size_gib):
+        super().extend_volume(volume, new_size_gib)
+        self._state.volumes[volume.id].content = Content()
+
+
+class GivesAddressesThatAreNotJson(Broken):
+    breaks = {
+        "test_connection_is_json_and_names_a_protocol": "connection: data as JSON must succeed; it raised",
+        "test_connection_tells_the_size": "after create_volume size_bytes must be 1073741824, not None",
+        "test_export_comes_and_goes": "export_snapshot: data as JSON must succeed; it raised TypeError",
+    }
+
+    def connection(self, volume):
+        return Connection("memory", {"volume": b"raw"})
+
+    export_snapshot = connection

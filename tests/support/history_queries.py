@@ -1,0 +1,155 @@
+"""What people ask of the history, each as the API asks it, and how the database goes about the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from cgflow.db.database import Database
+from cgflow.db.repositories import flow as flows
+from cgflow.db.repositories.paging import ListQuery
+from cgflow.engine import flow_actions
+from tests.support.bulk_history import FEW_OPERATION, FEW_STATE, FEW_TYPE, Filled
+
+Ask = Callable[[Session, Filled], object]
+
+
+def listed(
+    *, scoped: bool = False, marker: bool = False, group: bool = False, sort: str = "", **filters: str
+) -> Ask:
+    """Return the question for a page of flows; for one project, after a marker, or about one group."""
+    order = {"sort": ((sort, "desc"),)} if sort else {}
+
+    def ask(session: Session, filled: Filled) -> object:
+        wanted = {**filters, **({"resource": filled.group} if group else {})}
+        query = ListQuery(limit=1000, marker=filled.middle if marker else None, filters=wanted, **order)
+        found = flows.page(session, query, filled.project if scoped else None)
+        # There is no rare failure of a common operation, and to find that out is what is asked.
+        assert found or filters == NONE
+        return found
+
+    return ask
+
+
+NONE = {"state": FEW_STATE, "operation": "volume.create"}
+
+
+def shown(which: str) -> Ask:
+    """Return the question for a flow with its tasks."""
+
+    def ask(session: Session, filled: Filled) -> object:
+        flow_id = getattr(filled, which)
+        flow = flows.get(session, flow_id, None)
+        found = flows.atoms(session, flow_id)
+        assert found
+        return flow, found
+
+    return ask
+
+
+def told(after: int) -> Ask:
+    """Return the question for a page of the events of a long flow, as it is followed."""
+
+    def ask(session: Session, filled: Filled) -> object:
+        flow = flows.line(session, filled.long, None)
+        found = flows.events(session, filled.long, after)
+        assert found
+        return flow, found
+
+    return ask
+
+
+def taken_up(session: Session, filled: Filled) -> object:
+    """Ask for what a conductor that takes a long flow up has to know of its history."""
+    found = flows.last_events(session, filled.long)
+    assert found
+    return found
+
+
+ASKED: dict[str, Ask] = {
+    "list": listed(),
+    "list, from the middle": listed(marker=True),
+    "list by state": listed(state="success"),
+    "list by rare state": listed(state=FEW_STATE),
+    "list by operation": listed(operation="volume.create"),
+    "list by resource": listed(group=True),
+    "list by resource, from the middle": listed(group=True, marker=True),
+    "list of a project": listed(scoped=True),
+    "list of a project, from the middle": listed(scoped=True, marker=True),
+    "list of a project by rare state": listed(scoped=True, state=FEW_STATE),
+    "list of a project by rare operation": listed(scoped=True, operation=FEW_OPERATION),
+    "list of a project by resource": listed(scoped=True, group=True),
+    "list by resource type": listed(resource_type="volume"),
+    "list by rare resource type": listed(resource_type=FEW_TYPE),
+    "list by operation and state": listed(operation="volume.create", state="success"),
+    "list by operation and state, none": listed(**NONE),
+    "list of a project by rare type": listed(scoped=True, resource_type=FEW_TYPE),
+    "list of a project by both, none": listed(scoped=True, **NONE),
+    "list sorted by operation": listed(sort="operation"),
+    "list sorted by operation, from the middle": listed(sort="operation", marker=True),
+    "list sorted by state": listed(sort="state"),
+    "list sorted by its end": listed(sort="ended_at"),
+    "list sorted by id, from the middle": listed(sort="id", marker=True),
+    "list of a project sorted by state": listed(scoped=True, sort="state"),
+    "show, 10 events": shown("short"),
+    "show, 5000 events": shown("long"),
+    "events page": told(100),
+    "events page, the last": told(4000),
+    "take-up, 5000 events": taken_up,
+    "unfinished": lambda session, _: flows.unfinished(session),
+    "undos that are due": lambda session, _: flow_actions.due(session),
+}
+
+
+# The same over HTTP, for an administrator who asks for all projects or for one's own.
+PATHS: dict[str, str] = {
+    "list of 1000": "/flows?all_tenants=1",
+    "list of 100": "/flows?all_tenants=1&limit=100",
+    "list of 100 by state": "/flows?all_tenants=1&limit=100&state=success",
+    "list of 100 by rare state": f"/flows?all_tenants=1&limit=100&state={FEW_STATE}",
+    "list of 100 by operation": "/flows?all_tenants=1&limit=100&operation=volume.create",
+    "list of 100 by type": "/flows?all_tenants=1&limit=100&resource_type=volume",
+    "list of 100 by resource": "/flows?all_tenants=1&limit=100&resource={group}",
+    "list of 100 of a project": "/flows?limit=100",
+    "list of 100, from the middle": "/flows?all_tenants=1&limit=100&marker={middle}",
+    "list of 1000, from the middle": "/flows?all_tenants=1&marker={middle}",
+    "list of 100 sorted by operation": "/flows?all_tenants=1&limit=100&sort=operation:desc",
+    "show, 10 events": "/flows/{short}",
+    "show, 5000 events": "/flows/{long}",
+    "events page of 100": "/flows/{long}/events?after=2000&limit=100",
+    "events page of 1000": "/flows/{long}/events?after=4000&limit=1000",
+    "graph, 5000 events": "/flows/{long}/graph",
+    "volumes": "/volumes/detail",
+    "consistencygroups": "/consistencygroups/detail",
+    "cgsnapshots": "/cgsnapshots/detail",
+    "snapshots": "/snapshots/detail",
+}
+
+
+def plans(database: Database, filled: Filled, ask: Ask, *, may_sort: bool = False) -> list[str]:
+    """Return the plan of every statement that a question leads to, as the database puts it."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    with database.read() as session:
+        connection = session.connection()
+        if not database.is_sqlite:
+            # On a small table a scan is cheaper: what is asked is whether it can be done without.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            connection.exec_driver_sql(f"SET LOCAL enable_sort = {'on' if may_sort else 'off'}")
+        event.listen(database.engine, "before_cursor_execute", note)
+        try:
+            ask(session, filled)
+        finally:
+            event.remove(database.engine, "before_cursor_execute", note)
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        told = [
+            connection.exec_driver_sql(f"{explain} {statement}", values).all() for statement, values in seen
+        ]
+    return ["\n".join(str(row[-1]) for row in rows) for rows in told]

@@ -1,0 +1,292 @@
+"""Drift of every kind, planted behind cgflow's back: by calls of the driver and by writing rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import insert, update
+
+from cgflow import clock, records
+from cgflow.db.models import Attachment, Flow, QuotaUsage, Reservation, Transfer
+from cgflow.db.repositories import flow as flows
+from cgflow.db.repositories import snapshot as snapshots
+from cgflow.db.repositories.registry import REPOSITORIES
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.quota import reservations
+from flows.runtime import Accepted, new_id
+from tests.support.world import CALLER, World
+
+_GROUPS: WeakKeyDictionary[World, str] = WeakKeyDictionary()
+
+Plant = Callable[[World], str]
+"""Plants one drift, and returns the subject of the finding that it is."""
+
+
+def volume_missing(w: World) -> str:
+    volume_id = w.make(w.accept_volume())
+    w.driver.delete_volume(VolumeSpec(volume_id, 1))
+    return volume_id
+
+
+def volume_orphan(w: World) -> str:
+    volume_id = new_id()
+    w.driver.create_volume(VolumeSpec(volume_id, 1))
+    return volume_id
+
+
+def member_orphan(w: World) -> str:
+    volume_id = new_id()
+    w.driver.create_volume(VolumeSpec(volume_id, 1, a_group(w)))
+    return volume_id
+
+
+def volume_smaller(w: World) -> str:
+    volume_id = w.make(w.accept_volume(size=3))
+    w.driver.extend_volume(VolumeSpec(volume_id, 3), 2)
+    return volume_id
+
+
+def volume_larger(w: World) -> str:
+    volume_id = w.make(w.accept_volume())
+    w.driver.extend_volume(VolumeSpec(volume_id, 1), 4)
+    return volume_id
+
+
+def volume_elsewhere(w: World) -> str:
+    a_group(w)
+    group_id = w.make(w.accept_group())
+    volume_id = w.make(w.accept_volume(group_id))
+    w.driver.move_volume(VolumeSpec(volume_id, 1, group_id), None)  # type: ignore[attr-defined]
+    return volume_id
+
+
+def volume_group_gone(w: World) -> str:
+    group_id = w.make(w.accept_group())
+    volume_id = w.make(w.accept_volume(group_id))
+    w.driver.move_volume(VolumeSpec(volume_id, 1, group_id), None)  # type: ignore[attr-defined]
+    w.driver.delete_group(group_id)
+    forget(w, "consistencygroup", group_id, consistencygroups=1)
+    return volume_id
+
+
+def volume_unoffered(w: World) -> str:
+    volume_id = w.make(w.accept_volume())
+    write(w, "volume", volume_id, status="awaiting-transfer")
+    return volume_id
+
+
+def group_missing(w: World) -> str:
+    group_id = w.make(w.accept_group())
+    w.driver.delete_group(group_id)
+    return group_id
+
+
+def group_orphan(w: World) -> str:
+    group_id = new_id()
+    w.driver.create_group(group_id)
+    return group_id
+
+
+def snapshot_missing(w: World) -> str:
+    copy = _copy_of(w, w.make(w.accept_cgsnapshot(a_group(w))))
+    w.driver.delete_snapshot(copy.spec())  # type: ignore[attr-defined]
+    return copy.id
+
+
+def snapshot_orphan(w: World) -> str:
+    return copy_orphan(w, w.make(w.accept_volume()), None)
+
+
+def copy_orphan(w: World, volume_id: str, group_id: str | None) -> str:
+    spec = SnapshotSpec(new_id(), volume_id, new_id(), group_id)
+    w.driver.prepare(spec)  # type: ignore[attr-defined]
+    w.driver.cut(spec.cgsnapshot_id, group_id, [spec])  # type: ignore[attr-defined]
+    return spec.id
+
+
+def snapshot_exported(w: World) -> str:
+    snapshot_id = w.make(w.accept_snapshot(w.make(w.accept_volume())))
+    w.driver.export_snapshot(w.get("snapshot", snapshot_id).spec())  # type: ignore[attr-defined]
+    write(w, "snapshot", snapshot_id, status="error", reason="It is not to be trusted.")
+    return snapshot_id
+
+
+def cgsnapshot_incomplete(w: World) -> str:
+    whole = w.make(w.accept_cgsnapshot(a_group(w)))
+    copy = _copy_of(w, whole)
+    w.driver.delete_snapshot(copy.spec())  # type: ignore[attr-defined]
+    forget(w, "snapshot", copy.id, snapshots=1, gigabytes=1, snapshots_fast=1, gigabytes_fast=1)
+    return whole
+
+
+def snapshot_cgsnapshot_gone(w: World) -> str:
+    whole = w.make(w.accept_cgsnapshot(another_group(w, 1)))
+    copy = _copy_of(w, whole)
+    forget(w, "cgsnapshot", whole)
+    return copy.id
+
+
+def restore_kept(w: World) -> str:
+    snapshot_id = w.make(w.accept_snapshot(w.make(w.accept_volume())))
+    spec = w.get("snapshot", snapshot_id).spec()
+    accepted = w.revert(spec.volume_id, snapshot_id)
+    w.make(accepted)
+    w.driver.restore(accepted.flow_id, [spec])  # type: ignore[attr-defined]
+    return accepted.flow_id
+
+
+def status_passing(w: World) -> str:
+    volume_id = w.make(w.accept_volume())
+    write(w, "volume", volume_id, status="extending")
+    return volume_id
+
+
+def claim_left(w: World) -> str:
+    accepted = w.accept_volume()
+    write(w, "volume", w.make(accepted), claimed_by=accepted.flow_id, status="retyping")
+    return accepted.resource_id
+
+
+def quota_usage(w: World) -> str:
+    return _usage(w, in_use=QuotaUsage.in_use + 5)
+
+
+def quota_reserved(w: World) -> str:
+    return _usage(w, reserved=QuotaUsage.reserved + 3)
+
+
+def reservation_left(w: World) -> str:
+    ended = w.delete_volume(w.make(w.accept_volume()))
+    w.make(ended)
+    row = {
+        "id": ended.flow_id,
+        "resource": "volumes",
+        "project_id": CALLER.project_id,
+        "delta": 1,
+        "state": "reserved",
+        "expires_at": clock.now(),
+    }
+    with w.database.write() as session:
+        session.execute(insert(Reservation), [row])
+    _usage(w, reserved=QuotaUsage.reserved + 1)
+    return ended.flow_id
+
+
+def attachment_volume_gone(w: World) -> str:
+    volume_id = w.make(w.accept_volume())
+    w.make(w.delete_volume(volume_id))
+    row = {
+        "id": new_id(),
+        "volume_id": volume_id,
+        "project_id": "project",
+        "status": "attached",
+        "mode": "rw",
+    }
+    with w.database.write() as session:
+        session.execute(insert(Attachment), [row])
+    return row["id"]
+
+
+def transfer_not_waiting(w: World) -> str:
+    volume_id = w.make(w.accept_volume())
+    row = {"id": new_id(), "volume_id": volume_id, "project_id": "project", "salt": "s", "key_hash": "h"}
+    with w.database.write() as session:
+        session.execute(insert(Transfer), [row])
+    return row["id"]
+
+
+def flow_standing(w: World) -> str:
+    return unwoken(w, reason="Stopped, and taken up again at the next start: a drill").flow_id
+
+
+def flow_unknown(w: World) -> str:
+    return unwoken(w, operation="volume.shrink").flow_id
+
+
+PLANTS: dict[str, Plant] = {
+    "volume.missing": volume_missing,
+    "volume.orphan": volume_orphan,
+    "volume.smaller": volume_smaller,
+    "volume.larger": volume_larger,
+    "volume.elsewhere": volume_elsewhere,
+    "volume.group_gone": volume_group_gone,
+    "volume.unoffered": volume_unoffered,
+    "group.missing": group_missing,
+    "group.orphan": group_orphan,
+    "snapshot.missing": snapshot_missing,
+    "snapshot.orphan": snapshot_orphan,
+    "snapshot.exported": snapshot_exported,
+    "snapshot.cgsnapshot_gone": snapshot_cgsnapshot_gone,
+    "cgsnapshot.incomplete": cgsnapshot_incomplete,
+    "restore.kept": restore_kept,
+    "status.passing": status_passing,
+    "claim.left": claim_left,
+    "quota.usage": quota_usage,
+    "quota.reserved": quota_reserved,
+    "reservation.left": reservation_left,
+    "attachment.volume_gone": attachment_volume_gone,
+    "transfer.not_waiting": transfer_not_waiting,
+    "flow.standing": flow_standing,
+}
+"""Every kind that can be repaired."""
+
+
+def a_group(w: World) -> str:
+    """Return a group of two members, made by the first who asks, that nobody else operates on."""
+    if w not in _GROUPS:
+        _GROUPS[w] = w.group_of(2)
+    return _GROUPS[w]
+
+
+def another_group(w: World, members: int) -> str:
+    """Return a group of its own, of the type that is there by then."""
+    a_group(w)
+    group_id = w.make(w.accept_group())
+    for _ in range(members):
+        w.make(w.accept_volume(group_id))
+    return group_id
+
+
+def _copy_of(w: World, cgsnapshot_id: str) -> records.Snapshot:
+    with w.database.read() as session:
+        return snapshots.of_cgsnapshot(session, cgsnapshot_id)[-1]
+
+
+def write(w: World, noun: str, id_: str, **columns: object) -> None:
+    """Write columns of a record, asking nobody."""
+    model = REPOSITORIES[noun].model
+    with w.database.write() as session:
+        session.execute(update(model).where(model.id == id_).values(**columns))
+
+
+def forget(w: World, noun: str, id_: str, **counted: int) -> None:
+    """Delete a record with what it counts, and nothing else."""
+    with w.database.write() as session:
+        REPOSITORIES[noun].destroy(session, [id_], w.get(noun, id_).flow_id)
+        reservations.release(session, CALLER.project_id, counted)
+
+
+def unwoken(w: World, **columns: object) -> Accepted:
+    """Accept to extend a volume, wake no conductor for it, and write columns of the flow."""
+    volume_id = w.make(w.accept_volume())
+    wake: Any = w.runtime.conductor.wake
+    me = get_ident()
+    w.runtime.conductor.wake = lambda id_: None if get_ident() == me else wake(id_)  # type: ignore[method-assign]
+    try:
+        accepted = w.extend(volume_id, 2)
+    finally:
+        w.runtime.conductor.wake = wake  # type: ignore[method-assign]
+    with w.database.write() as session:
+        session.execute(update(Flow).where(Flow.id == accepted.flow_id).values(**columns))
+        assert flows.get(session, accepted.flow_id, None).epoch == 0
+    return accepted
+
+
+def _usage(w: World, **columns: Any) -> str:
+    one = (QuotaUsage.project_id == CALLER.project_id, QuotaUsage.resource == "volumes")
+    with w.database.write() as session:
+        session.execute(update(QuotaUsage).where(*one).values(**columns))
+    return f"{CALLER.project_id}/volumes"

@@ -1,0 +1,93 @@
+"""Clients who have everything done at once that there is to do, and backends that refuse some of it."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cgflow.drivers.faults import Fault, Faults
+from cgflow.errors import CgflowError
+from cgflow.status import FlowState
+from flows.runtime import Accepted
+from tests.support.world import World
+
+FAILING = ("create_volume", "prepare", "cut", "clone_volume", "extend_volume", "restore", "create_group")
+
+
+class GivenUp(Exception):
+    """An operation was undone, and the rest of the round has nothing to go on with."""
+
+
+class Client:
+    """One of them. A round makes, changes, puts back and deletes things of its own."""
+
+    def __init__(self, w: World, seed: int, faults: Faults | None) -> None:
+        self._w = w
+        self._random = random.Random(seed)
+        self._faults = faults
+        self.rounds = 0
+
+    def round(self) -> None:
+        """Do everything once; what is undone in between ends the round."""
+        w = self._w
+        try:
+            group = self._do(w.accept_group)
+            volume = self._do(w.accept_volume)
+            members = [self._do(lambda: w.accept_volume(group)) for _ in range(2)]
+            self._do(lambda: w.extend(volume, 2))
+            snapshot = self._do(lambda: w.accept_snapshot(volume))
+            self._do(lambda: w.revert(volume, snapshot))
+            self._do(lambda: w.accept_volume(size=2, source_volid=volume))
+            self._do(lambda: w.update_group(group, add=[volume], remove=members[:1]))
+            whole = self._do(lambda: w.accept_cgsnapshot(group))
+            copies = [
+                self._do(lambda: w.group_from(cgsnapshot=whole)),
+                self._do(lambda: w.group_from(group=group)),
+            ]
+            self._do(lambda: w.delete_snapshot(snapshot))
+            self._do(lambda: w.delete_cgsnapshot(whole))
+            for one in (group, *copies):
+                self._do(lambda one=one: w.delete_group(one))  # type: ignore[misc]
+            self._do(lambda: w.delete_volume(members[0]))
+        except GivenUp:
+            pass
+        self.rounds += 1
+
+    def _do(self, ask: Callable[[], Accepted]) -> str:
+        if self._faults is not None and self._random.random() < 0.15:
+            self._faults.order(Fault(self._random.choice(FAILING), "final", when="after"))
+        try:
+            accepted = ask()
+        except CgflowError as refused:
+            raise GivenUp from refused
+        if self._w.finish(accepted).state is not FlowState.SUCCESS:
+            raise GivenUp
+        return accepted.resource_id
+
+
+@contextmanager
+def bustle(w: World, clients: int, rounds: int, faults: Faults | None = None) -> Iterator[Callable[[], bool]]:
+    """Have clients at work meanwhile; yields whether they still are, each until its rounds are over."""
+    failed: list[BaseException] = []
+
+    def work(client: Client) -> None:
+        try:
+            while client.rounds < rounds:
+                client.round()
+        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
+            failed.append(error)
+
+    threads: list[Any] = [
+        threading.Thread(target=work, args=(Client(w, seed, faults),)) for seed in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield lambda: any(thread.is_alive() for thread in threads)
+    finally:
+        for thread in threads:
+            thread.join()
+    assert failed == []

@@ -1,0 +1,124 @@
+"""A conductor in a process of its own that is stopped in the middle of a step, and goes on much later.
+
+It stops itself with SIGSTOP, all its threads at once; whoever started it
+continues it. Every step that is begun or done is a line in the file ``steps``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import flows.service
+from cgflow.engine import writer
+from cgflow.engine.conductor import Conductor
+from cgflow.engine.flow_run import FlowRun
+from tests.stories.scripts import SCRIPTS
+from tests.support.failing_steps import Injected, Point, Sabotage
+from tests.support.folder_driver import FolderDriver
+from tests.support.world import world
+
+LAST = Point("record.commit", "execute", "before")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Begin this operation in a folder and at a database, and stop at a point of one step.
+
+    ``stop_at``: the step, its phase, and ``before`` or ``after`` it; or ``in flight``,
+    within the driver's call, when nothing but its effect is still to come.
+    ``failing``: the last step fails, so that the flow is being undone.
+    ``unfenced``: both halves of the fence are taken away: the control of the test itself.
+    """
+
+    folder: str
+    url: str
+    operation: str
+    target: str
+    stop_at: tuple[str, str, str]
+    failing: bool = False
+    unfenced: bool = False
+
+
+class Telling(Sabotage):
+    """Writes every point of every step down, and stops at one."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+        self._file = Path(job.folder) / "steps"
+        self._stopped = False
+        self._once = threading.Lock()
+        self._calling = threading.local()
+
+    def meet(self, point: Point) -> None:
+        with self._file.open("a") as file:
+            file.write(f"{point}\n")
+        here = (point.atom.partition("[")[0], point.phase)
+        self._calling.is_it = point.when == "before" and (*here, "in flight") == self._job.stop_at
+        if (*here, point.when) == self._job.stop_at:
+            self._stop()
+        if self._job.failing and point == LAST:
+            raise Injected(f"injected at {point}")
+
+    def in_flight(self, _kind: str, _id: str) -> None:
+        """Be told by the driver of an effect that is about to happen."""
+        if getattr(self._calling, "is_it", False):
+            self._stop()
+
+    def _stop(self) -> None:
+        with self._once:
+            if self._stopped:
+                return
+            self._stopped = True
+            # To this very thread: it is stopped before this returns.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            with self._file.open("a") as file:
+                file.write("continued\n")
+
+
+LET_GO = threading.Event()
+
+
+class Watched(Conductor):
+    """Says when it has let a flow go."""
+
+    def _conduct(self, flow_id: str) -> None:
+        super()._conduct(flow_id)
+        LET_GO.set()
+
+
+def main(words: str) -> None:
+    """Do the job; say ``let go`` when the flow is no longer at work here; end with the standard input."""
+    values = json.loads(words)
+    job = Job(**{**values, "stop_at": tuple(values["stop_at"])})
+    folder = Path(job.folder)
+    logging.basicConfig(filename=folder / "log", level=logging.INFO)
+    telling = Telling(job)
+    flows.service.define = telling.define
+    flows.service.Conductor = Watched  # type: ignore[misc]
+    if job.unfenced:
+        writer._fenced = lambda _session, batch: batch
+        FlowRun.check_owner = lambda _run, _session: None  # type: ignore[method-assign]
+    driver = FolderDriver(folder / "backend")
+    driver.in_flight = telling.in_flight
+    with world(folder, driver, url=job.url) as w:
+        SCRIPTS[job.operation].act(w, job.target)
+        LET_GO.wait()
+        sys.stdout.write("let go\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+def words(job: Job) -> str:
+    """Return the argument that tells a process this job."""
+    return json.dumps(asdict(job))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
