@@ -117,7 +117,7 @@ def create_app(
     policy: Policy | None = None,
     trusted_proxies: Sequence[proxies.Network] = (),
 ) -> Flask:
-    """Return the WSGI application that serves a runtime: by default to everybody, under the default policy."""
+    """Return the WSGI application that serves a runtime, by default without authentication."""
     app = _Application("cgflow", static_folder=None)
     app.extensions[request_scope.RUNTIME] = runtime
     strategy = strategy or NoAuth()

@@ -14,7 +14,7 @@ from cgflow import records
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
-from cgflow.drivers.hostfiles import HostFiles
+from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.status import Status
 from flows.attachment.preconditions import USED
@@ -96,8 +96,8 @@ def _wants_file(details: Details) -> bool:
     return wish
 
 
-def _files(driver: object) -> HostFiles:
-    if not isinstance(driver, HostFiles):
+def _files(driver: object) -> SupportsHostFiles:
+    if not isinstance(driver, SupportsHostFiles):
         raise InvalidState("The backend cannot serve files of its host: leave that wish out.")
     return driver
 

@@ -27,7 +27,7 @@ from cgflow import backends, config
 from cgflow.db.database import Database
 from cgflow.db.reserve import Reserve
 from cgflow.db.upgrade import upgrade
-from cgflow.drivers.faults import Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Faults, with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
 from cgflow.state_dir import DATABASE, StateDir

@@ -19,7 +19,7 @@ from stevedore.exception import NoMatches
 
 from cgflow import config_spelling
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.kind import Kind
+from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.errors import ConfigError
 
 COMMON: list[cfg.Opt] = [
@@ -76,12 +76,12 @@ def _known() -> list[str]:
     return sorted(ExtensionManager("cgflow.drivers").names())
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> DriverPlugin:
     try:
         found: Any = DriverManager("cgflow.drivers", name)
     except NoMatches:
         raise ConfigError(f"There is no driver {name!r}. Known are: {', '.join(_known())}.") from None
-    kind: Kind = found.driver
+    kind: DriverPlugin = found.driver
     return kind
 
 

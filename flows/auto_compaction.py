@@ -18,8 +18,8 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories import volume
-from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.errors import DriverError, NotFound
 from cgflow.status import FlowState
 from flows.runtime import Accepted, Runtime, accepting, new_id
@@ -38,7 +38,7 @@ def compact_what_is_due(runtime: Runtime) -> list[Accepted]:
     """Begin to compact what is due on the backends of this process, as much as may be under way at once."""
     begun = []
     for host, driver in runtime.drivers.items():
-        if isinstance(driver, Compacting):
+        if isinstance(driver, SupportsCompaction):
             try:
                 due = driver.compactions_due()
             except DriverError as error:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
-from cgflow.drivers.detailing import Detailing
-from cgflow.drivers.evidence import Level, read_level
+from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract.cut_evidence import CutLevel, read_level
+from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 P = ParamSpec("P")
@@ -57,7 +57,11 @@ def verify_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, i
 
 
 def _is_held(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
-    held = call_with_retry(driver.detail).volumes.get(volume.id) if isinstance(driver, Detailing) else None
+    held = (
+        call_with_retry(driver.detail).volumes.get(volume.id)
+        if isinstance(driver, SupportsDetailedInventory)
+        else None
+    )
     return held is not None and (held.size_bytes, held.group_id) == (size_gib * GIB, volume.group_id)
 
 
@@ -99,7 +103,7 @@ def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None,
         raise _contradiction(f"restore {restore_id} was {done}", but)
 
 
-def verify_compacted(driver: Compacting, volume: VolumeSpec) -> None:
+def verify_compacted(driver: SupportsCompaction, volume: VolumeSpec) -> None:
     """Raise AmbiguousDriverError if a volume is still to be compacted."""
     if volume.id in {due.id for due in call_with_retry(driver.compactions_due, volume.group_id)}:
         raise _contradiction(f"nothing is to be compacted of volume {volume.id}", "it says that something is")
@@ -112,7 +116,7 @@ def verify_cut_level(
     told = evidence.get("level")
     level = read_level(told)
     for wanted, why in ((demanded, "is demanded"), (promised, "is what it reports")):
-        if wanted is not None and (level is None or not level.reaches(Level(wanted))):
+        if wanted is not None and (level is None or not level.reaches(CutLevel(wanted))):
             cut = "does not say at which level it cut" if told is None else f"cut at level {told}"
             raise AmbiguousDriverError(f"Backend {host} {cut}, and {wanted} {why}: the cut is undone.")
 

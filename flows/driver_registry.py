@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.contract.fencing import SupportsFencing
 from cgflow.errors import FinalDriverError
 from cgflow.records import Flow
 
@@ -22,7 +22,7 @@ class DriverRegistry(Mapping[str, StorageDriver]):
         Raises: SessionFenced; DriverError.
         """
         for driver in self.values():
-            if isinstance(driver, Fencing):
+            if isinstance(driver, SupportsFencing):
                 driver.open_session(session)
 
     def fence_predecessor(self, flow: Flow) -> None:
@@ -35,7 +35,7 @@ class DriverRegistry(Mapping[str, StorageDriver]):
         """
         host = flow.symbols.get("host") or flow.symbols.get("group_host")
         for name, driver in self.items():
-            if host in (None, name) and isinstance(driver, Fencing):
+            if host in (None, name) and isinstance(driver, SupportsFencing):
                 driver.fence(str(flow.conductor))
 
     def __getitem__(self, name: str) -> StorageDriver:

@@ -37,9 +37,9 @@ from flows.catalog import define
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where requests are accepted: the parts that it takes.
+    """The collaborators that are needed to accept a request.
 
-    ``waiting`` is what is to be done once the request that is one whole is committed.
+    ``on_commit_hooks`` collects calls while a request is one transaction; they run once it is committed.
     """
 
     database: Database
@@ -54,7 +54,7 @@ class Runtime:
         return self.conductor.watch
 
     def on_commit(self, call: Callable[[], None]) -> None:
-        """Do something that needs what was written to be committed: now, or when the whole is."""
+        """Run a call once what was written is committed: now, or at the end of the request's transaction."""
         if self.on_commit_hooks is None:
             call()
         else:
@@ -62,7 +62,7 @@ class Runtime:
 
     @contextmanager
     def in_one_transaction(self, database: RequestTransaction) -> Iterator[Runtime]:
-        """Open a runtime at which everything accepted is one transaction, and is taken up after it."""
+        """Yield a runtime that accepts everything in one transaction; the flows start after its commit."""
         on_commit_hooks: list[Callable[[], None]] = []
         is_whole = False
         try:

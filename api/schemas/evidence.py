@@ -7,15 +7,15 @@ from typing import Any
 from marshmallow import fields
 
 from api.schemas.fields import Extension
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 
-LEVELS = [level.value for level in Level]
+LEVELS = [level.value for level in CutLevel]
 
 
 def demanded_level() -> fields.Field[Any]:
     """Return the field of the level that a cut has to reach; null demands what the volume types do."""
     return fields.Enum(
-        Level,
+        CutLevel,
         by_value=True,
         data_key="cgflow:level",
         allow_none=True,

@@ -13,10 +13,10 @@ from pathlib import Path
 from benchmarks.storage.contender import ByDriver
 from benchmarks.storage.place import Place
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.qsd import qcow2
-from cgflow.drivers.qsd.blockgraph import BlockGraph
-from cgflow.drivers.qsd.names import file_name
-from cgflow.drivers.qsd.qmp import DaemonLost, QmpClient
+from cgflow.drivers.qsd.model.layer_names import file_name
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
+from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, QmpClient
 from tests.support.parts import require
 from tests.support.qsd import Bench
 

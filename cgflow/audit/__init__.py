@@ -1,11 +1,11 @@
-"""The audit: whether rows, quota, claims, flows and what backends really have tell of the same things.
+"""The audit: compares records, quota, claims and flows with each other and with the backends.
 
-kinds.py        every kind of drift, in words, and what its repair does
-finding.py      one drift that was found
-rows.py         what the database says, in a fixed number of statements
-stock.py        what the backends say
-storage.py      rows against backends
-bookkeeping.py  rows against quota, reservations, claims and each other
-process.py      flows that nobody is at work on
-auditing.py     the looks in their order, and what may be concluded from them
+finding_kinds.py      every kind of finding, in words, and what its repair does
+finding.py            one finding
+database_snapshot.py  what the database holds at one instant, read in a fixed number of statements
+backend_snapshot.py   what the backends of this process report
+backend_checks.py     records against backends
+database_checks.py    records against quota, reservations, claims and each other
+flow_checks.py        flows that no conductor is running
+auditor.py            the order of the reads, and what may be concluded from them
 """

@@ -52,7 +52,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Auditor:
-    """Audits what one process reaches. For ``version_of``, ``conductor`` and ``in_hand`` see ``process``."""
+    """Audits what one process reaches. For ``version_of``, ``conductor`` and ``active_flow_ids`` see ``flow_checks``."""
 
     database: Database
     settings: Settings

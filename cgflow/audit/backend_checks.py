@@ -1,6 +1,6 @@
 """Records against what a backend has: which is there without the other, and where they differ.
 
-What may be concluded follows from the order of the looks (see ``auditing``):
+What may be concluded follows from the order of the looks (see ``auditor``):
 a record that rested at the looks before and after the backend's answer rested
 all the while, and has to be in it; an object that was in two answers was there
 at the look between them, and has to have a record then, or a flow that names it.
@@ -17,7 +17,7 @@ from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.finding import Finding, of_row
 from cgflow.drivers.contract import Inventory
-from cgflow.drivers.detailing import HeldVolume
+from cgflow.drivers.contract.detailed_inventory import HeldVolume
 
 GIB = 1024**3
 READABLE = ("available",)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cgflow.drivers.contract import Inventory, StorageDriver
-from cgflow.drivers.detailing import Detailing, HeldCopy, HeldVolume
+from cgflow.drivers.contract.detailed_inventory import HeldCopy, HeldVolume, SupportsDetailedInventory
 from cgflow.error_text import describe
 from cgflow.errors import DriverError, SessionFenced
 
@@ -32,7 +32,7 @@ class BackendSnapshot:
 def ask(driver: StorageDriver) -> BackendSnapshot:
     """Ask a backend what it has; one that cannot say so gives its reason."""
     try:
-        if isinstance(driver, Detailing):
+        if isinstance(driver, SupportsDetailedInventory):
             message = driver.detail()
             return BackendSnapshot(message.inventory, message.volumes, message.copies, is_detailed=True)
         return BackendSnapshot(driver.inventory(), {}, {}, is_detailed=False)

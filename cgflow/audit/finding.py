@@ -13,7 +13,7 @@ from cgflow.audit.finding_kinds import KINDS, FindingKind
 class Finding:
     """One drift. ``code`` and ``subject`` together name it, the same in every audit.
 
-    ``told`` is the sentence with the values that differ; ``host`` the backend,
+    ``message`` is the sentence with the values that differ; ``host`` the backend,
     None for what is in the database alone. ``row`` is the record as it was
     seen, and ``facts`` are what a repair needs to know besides.
     """

@@ -36,7 +36,7 @@ def compare(
 ) -> Iterator[Finding]:
     """Name the flows that stand still at both looks.
 
-    ``conductor`` is the name of this process, ``in_hand`` what it had in hand
+    ``conductor`` is the name of this process, ``active_flow_ids`` the flows it was running
     between the looks: one that it was running then had ended by the second, or
     is left out. A flow that no process has taken yet counts after ``long_s`` seconds.
     """

@@ -7,7 +7,7 @@ instead, and each begins IMMEDIATE, so that a transaction which reads first and
 writes later can not find that the world has moved under it.
 
 Neither call waits for a database that is away: who can wait does so (see
-``engine.patience``), who has a caller waiting says so.
+``db.retry``), who has a caller waiting says so.
 """
 
 from __future__ import annotations

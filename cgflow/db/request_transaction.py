@@ -20,7 +20,7 @@ class RequestTransaction(Database):
 
     ``begin`` is called with the session before the first write, and may refuse by raising.
     ``serializable`` makes the database see to it that what was read has not changed at the commit;
-    otherwise the transaction fails with ``is_outdated``, having changed nothing.
+    otherwise the transaction fails with ``is_serialization_failure``, having changed nothing.
     """
 
     def __init__(

@@ -1,1 +1,8 @@
-"""Drivers for storage: a small contract, one folder or file for each, and one suite that judges them all."""
+"""Drivers for storage.
+
+contract/         what a driver implements; all that the author of a driver reads
+conformance/      the test suite that every driver passes
+fault_injection/  a driver that fails on demand
+common/           parts that several drivers share
+memory/ qsd/ btrfs/ rbd/   one folder for each driver
+"""

@@ -10,25 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, highest, level_of_cut
+from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, highest, level_of_cut
 from cgflow.scheduler.filters.extra_specs_ops import meets
 
-PERMISSION = f"the extra spec {CUT_LEVEL}='{Level.PER_VOLUME}'"
+PERMISSION = f"the extra spec {CUT_LEVEL}='{CutLevel.PER_VOLUME}'"
 """How an administrator allows the lower level, in words that follow a verb."""
 
 Specs = Mapping[str, str]
 
 
-def lowest_allowed(types: Iterable[Specs]) -> Level:
+def lowest_allowed(types: Iterable[Specs]) -> CutLevel:
     """Return the lowest level that all volume types allow, each given by its extra specs."""
     allowed = [_allowed_by(specs) for specs in types]
-    return highest(*allowed) if allowed else Level.CRASH
+    return highest(*allowed) if allowed else CutLevel.CRASH
 
 
-def needs(level: Level, members: int | None = None) -> Specs:
+def needs(level: CutLevel, members: int | None = None) -> Specs:
     """Return the extra specs of the backends that reach a level, if given with so many members."""
-    enough = [one for one in Level if (one if members is None else level_of_cut(one, members)).reaches(level)]
-    if enough == [Level.CRASH]:
+    enough = [
+        one for one in CutLevel if (one if members is None else level_of_cut(one, members)).reaches(level)
+    ]
+    if enough == [CutLevel.CRASH]:
         return {GROUP_SUPPORT: "<is> True"}
     return {CUT_LEVEL: " ".join(f"<or> {one}" for one in enough)}
 
@@ -38,8 +40,8 @@ def group_needs(specs: Specs) -> Specs:
     return {**needs(_allowed_by(specs)), **specs}
 
 
-def _allowed_by(specs: Specs) -> Level:
+def _allowed_by(specs: Specs) -> CutLevel:
     asked = specs.get(CUT_LEVEL, specs.get(f"capabilities:{CUT_LEVEL}"))
-    if asked is not None and meets(Level.PER_VOLUME.value, asked):
-        return Level.PER_VOLUME
-    return Level.CRASH
+    if asked is not None and meets(CutLevel.PER_VOLUME.value, asked):
+        return CutLevel.PER_VOLUME
+    return CutLevel.CRASH

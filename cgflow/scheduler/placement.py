@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import InvalidInput, NoValidBackend
 from cgflow.records import Backend
 from cgflow.scheduler import plugins
@@ -99,7 +99,7 @@ class Placement:
         id: str,
         sizes_gib: Sequence[int],
         now: datetime,  # noqa: A002
-        level: Level = Level.CRASH,
+        level: CutLevel = CutLevel.CRASH,
     ) -> None:
         """Make sure that the backend of volumes can cut them now, at a level, and has room for the copies.
 

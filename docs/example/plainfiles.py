@@ -38,8 +38,8 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
-from cgflow.drivers.evidence import Beginning, Level, capabilities, evidence
-from cgflow.drivers.kind import Kind
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
+from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.errors import ConfigError, FinalDriverError
 
 GIB = 1 << 30
@@ -89,7 +89,7 @@ class PlainFiles(StorageDriver):
             thin=True,
             max_over_subscription_ratio=20.0,
             capabilities={
-                **capabilities(Level.PER_VOLUME),
+                **capabilities(CutLevel.PER_VOLUME),
                 "online_extend_support": True,
                 "volume_backend_name": self._name,
             },
@@ -176,14 +176,16 @@ class PlainFiles(StorageDriver):
             if told.exists():
                 known: JSON = json.loads(told.read_text())
                 return known
-            began, moments = Beginning.now(), []
+            began, moments = CutTimer.now(), []
             for snapshot in snapshots:
                 moments.append(time.monotonic())
                 made = self._copy(snapshot, "new")
                 _duplicate(self._need(VolumeSpec(snapshot.volume_id, 0, group_id)), made)
                 _rename(made, self._copy(snapshot, "copy"))
             skew_ms = (moments[-1] - moments[0]) * 1000
-            said = evidence("copies of files", len(snapshots), began, level=Level.PER_VOLUME, skew_ms=skew_ms)
+            said = evidence(
+                "copies of files", len(snapshots), began, level=CutLevel.PER_VOLUME, skew_ms=skew_ms
+            )
             made = told.with_suffix(".new")
             made.write_text(json.dumps(said))
             _rename(made, told)
@@ -277,4 +279,4 @@ def from_options(options: Mapping[str, object]) -> PlainFiles:
     return PlainFiles(Path(path), str(options["name"]))
 
 
-KIND = Kind(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, from_options)

@@ -1,9 +1,10 @@
-"""Audit and repair: what is found is what ``cgflow.audit`` finds, and each repair is a transaction or a flow.
+"""Audit and repair. Findings are those of ``cgflow.audit``; each repair is a transaction or a flow.
 
-look.py      the audit of what this process serves
-repair.py    which findings are repaired, and how each ends
-records.py   repairs of the records alone, in one transaction
-accept.py    acceptance of the repairs that a backend has a part in
-remove.py    the story: take from the backend what no record knows
-conform.py   the story: make the backend as the record says
+run.py             the audit of what this process serves
+repair.py          which findings are repaired, and the result of each
+repair_records.py  repairs of records alone, in one transaction
+accept_repairs.py  acceptance of the repairs that change a backend
+adopt.py           creation of records for objects that only a backend knows
+remove.py          the flow that removes from a backend what no record knows
+conform.py         the flow that makes a backend agree with its records
 """

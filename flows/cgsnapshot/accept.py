@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from cgflow import clock, records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status
@@ -27,7 +27,7 @@ def create(
     consistencygroup_id: str,
     name: str | None,
     description: str | None,
-    level: Level | None = None,
+    level: CutLevel | None = None,
 ) -> Accepted:
     """Accept to take a cgsnapshot of a group, at ``level`` at least.
 

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.repositories import backend, volume_type
-from cgflow.drivers.evidence import Level, highest, level_of, level_of_cut
+from cgflow.drivers.contract.cut_evidence import CutLevel, highest, level_of, level_of_cut
 from cgflow.errors import InvalidState, NotFound
 from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
 
 
 def required_cut_level(
-    session: Session, group: records.ConsistencyGroup, members: int, asked: Level | None = None
-) -> Level:
+    session: Session, group: records.ConsistencyGroup, members: int, asked: CutLevel | None = None
+) -> CutLevel:
     """Return the level that a cut of a group of so many members has to reach.
 
     Raises: InvalidState, if the group's backend says that it does not. One that

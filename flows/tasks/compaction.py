@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from flows.driver_calls import call_with_retry, verify_compacted
@@ -13,10 +13,10 @@ SLICE_S = 1.0
 """Seconds that a driver works at a stretch: for so long a stop of the service waits for it."""
 
 
-def compacting_driver(drivers: Drivers, host: str) -> Compacting:
+def compacting_driver(drivers: Drivers, host: str) -> SupportsCompaction:
     """Return the driver of a backend as one that compacts. Raises: FinalDriverError if it can not."""
     driver = drivers[host]
-    if not isinstance(driver, Compacting):
+    if not isinstance(driver, SupportsCompaction):
         raise FinalDriverError(f"Backend {host} has no need to compact volumes.")
     return driver
 

@@ -16,7 +16,7 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.evidence import Level, level_of
+from cgflow.drivers.contract.cut_evidence import CutLevel, level_of
 from cgflow.engine.task import Task
 from cgflow.errors import NoValidBackend
 from cgflow.records import Backend
@@ -249,9 +249,9 @@ class CheckRetype(Task):
         placement.for_volume(candidates, request)
 
 
-def _demanded(level: str | None) -> Level:
+def _demanded(level: str | None) -> CutLevel:
     """Return the level that a flow demands. What was accepted before that could be said means one instant."""
-    return Level.CRASH if level is None else Level(level)
+    return CutLevel.CRASH if level is None else CutLevel(level)
 
 
 def _refreshed(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.audit.auditor import Auditor
-from cgflow.drivers.detailing import Detail
+from cgflow.drivers.contract.detailed_inventory import DetailedInventory
 from cgflow.drivers.memory.driver import MemoryDriver
 from flows.audit.run import audit
 from tests.stories.scripts import SCRIPTS
@@ -22,7 +22,7 @@ class Meanwhile(MemoryDriver):
 
     happening: Iterator[Callable[[], object]] = iter(())
 
-    def detail(self) -> Detail:
+    def detail(self) -> DetailedInventory:
         self._happen()
         message = super().detail()
         self._happen()

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from cgflow.audit.finding import Finding
 from cgflow.db.models import Flow
-from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from flows.audit.run import audit
 from tests.audit.test_kinds import repaired

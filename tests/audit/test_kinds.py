@@ -11,8 +11,8 @@ import pytest
 from cgflow.audit.finding_kinds import KINDS
 from cgflow.db.repositories import volume
 from cgflow.drivers.contract import Inventory
-from cgflow.drivers.detailing import Detail
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.contract.detailed_inventory import DetailedInventory
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
@@ -232,7 +232,7 @@ class Odd(MemoryDriver):
 
     problems: tuple[str, ...] = ()
 
-    def detail(self) -> Detail:
+    def detail(self) -> DetailedInventory:
         really = super().detail()
         nothing: frozenset[str] = frozenset()
         if not self.problems:

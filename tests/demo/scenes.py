@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from cgflow.drivers.conformance.ordering import Finding, OrderedWriters, check
+from cgflow.drivers.conformance.write_order_checker import Finding, OrderedWriters, check
 from tests.demo.stage import WORKERS, Stage
 
 NAMES = ("data", "log", "index", "blobs")

@@ -13,7 +13,7 @@ from typing import Any
 
 from cgflow.client.client import Client
 from cgflow.client.http import Accepted
-from cgflow.drivers.conformance.ordering import OrderedWriters, Write
+from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Write
 from tests.support.nbd_client import NbdClient
 from tests.support.serving import Served
 

@@ -8,12 +8,12 @@ import pytest
 from cgflow.drivers.conformance import (
     CompactionRules,
     HostFileRules,
-    Scene,
+    Scenario,
     SharedDriverConformance,
     Violation,
 )
-from cgflow.drivers.drills import CALLS
-from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.drill_file import CALLS
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
 from tests.support.contract_breakers import (
     clones,
     compactions,
@@ -76,7 +76,7 @@ DRIVERS = [kind for kind in kinds(Broken) if kind.__module__ in {family.__name__
 
 def judge(rule: str, backend: MemoryHarness) -> None:
     try:
-        getattr(Everything(), rule)(Scene(backend))
+        getattr(Everything(), rule)(Scenario(backend))
     finally:
         backend.close()
 

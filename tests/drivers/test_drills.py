@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.drills import CALLS
-from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.drill_file import CALLS
+from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import FinalDriverError
 from tests.support.memory import outcomes
@@ -144,8 +144,8 @@ SERVICE = """
 import sys
 from pathlib import Path
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.drills import CALLS
-from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.drill_file import CALLS
+from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import from_options
 
 folder = Path(sys.argv[1])

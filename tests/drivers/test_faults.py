@@ -13,8 +13,15 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver, FaultyMoves, FaultyVolumes, with_faults
-from cgflow.drivers.hostfiles import HostFiles
+from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.fault_injection.faulty_driver import (
+    Fault,
+    Faults,
+    FaultyDriver,
+    FaultyMoves,
+    FaultyVolumes,
+    with_faults,
+)
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from tests.support.memory import outcomes
@@ -269,7 +276,7 @@ def test_the_files_of_a_driver_can_be_made_to_fail():
 
     faults = Faults()
     filer = with_faults(Filer(MemoryDriver(), Faults()), faults)
-    assert isinstance(filer, HostFiles)
+    assert isinstance(filer, SupportsHostFiles)
     for call in (filer.serve_file, filer.withdraw_file):
         assert call(ONE) == ONE
         faults.order(Fault(call.__name__, "busy", target=ONE.id))

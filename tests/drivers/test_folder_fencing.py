@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.conformance import FencingRules, Scene
+from cgflow.drivers.conformance import FencingRules, Scenario
 from tests.support.folder_driver import FolderDriver
 
 
@@ -36,5 +36,5 @@ class Folders:
 
 class TestFolder(FencingRules):
     @pytest.fixture
-    def scene(self, tmp_path: Path) -> Iterator[Scene]:
-        return Scene(Folders(tmp_path))
+    def scene(self, tmp_path: Path) -> Iterator[Scenario]:
+        return Scenario(Folders(tmp_path))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cgflow.drivers.conformance.ordering import (
+from cgflow.drivers.conformance.write_order_checker import (
     READ_BYTES,
     SLOT_BYTES,
     Finding,

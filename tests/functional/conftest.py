@@ -11,7 +11,7 @@ from flask import Flask
 from api import versions
 from api.app import create_app
 from api.versions import MAXIMUM_KEY
-from cgflow.drivers.faults import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
 from tests.functional.later_caller import Later

@@ -20,7 +20,7 @@ from api.app import create_app
 from cgflow.atom_states import action_text
 from cgflow.db.models import Flow
 from cgflow.db.repositories import retention
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor
 from flows import flow_actions

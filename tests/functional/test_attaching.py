@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from flows.driver_calls import BUSY_PAUSES_S
 from tests.functional.caller import Caller, missing, refused
 from tests.functional.volume_actions import act, acted, shown

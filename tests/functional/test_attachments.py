@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.functional.volume_actions import shown
 

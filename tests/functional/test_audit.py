@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cgflow.audit.finding_kinds import KINDS
-from cgflow.drivers.detailing import Detailing
+from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
 from flows.runtime import new_id
 from tests.functional.caller import Caller, malformed, refused
 from tests.support.counting import cost_of
@@ -97,7 +97,7 @@ def test_who_may(caller: Caller, role: str, looks: int, repairs: int) -> None:
 
 def test_an_auditor_is_told_no_paths(caller: Caller, served: World, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = "volume 1 has lost data: /var/lib/cgflow/qsd/homes/1/L1.qcow2 is gone"
-    assert isinstance(served.driver, Detailing)
+    assert isinstance(served.driver, SupportsDetailedInventory)
     seen_now = served.driver.detail()
     broken = replace(seen_now, inventory=replace(seen_now.inventory, problems=(problem,)))
     monkeypatch.setattr(served.driver, "detail", lambda: broken)

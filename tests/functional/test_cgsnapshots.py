@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from cgflow import clock
 from cgflow.db.repositories import backend as backends
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import HOST, World
 

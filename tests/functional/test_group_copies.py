@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from cgflow.db.repositories import consistencygroup, snapshot
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import Status
 from tests.functional.caller import Caller, malformed, missing, refused

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup, snapshot, volume
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.engine import backoff
 from cgflow.status import Status
 from flows.segments import PERSISTENCE_ATTEMPTS

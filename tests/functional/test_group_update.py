@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cgflow.db.repositories import volume
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import World
 

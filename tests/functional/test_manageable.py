@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, VolumeSpec
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import HOST, World
 

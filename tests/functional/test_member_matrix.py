@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from cgflow.db.repositories import consistencygroup
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.status import Status
 from tests.architecture.file_sizes import ROOT
 from tests.functional.caller import Caller

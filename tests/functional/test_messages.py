@@ -10,7 +10,7 @@ import pytest
 
 from cgflow import clock
 from cgflow.db.repositories import message as messages
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.engine import conductor
 from tests.functional.caller import Caller, missing
 from tests.support.world import World

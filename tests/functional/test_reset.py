@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.test import TestResponse
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.status import PASSING, RESETTABLE
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.functional.volume_actions import act, acted, shown

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from cgflow.db.repositories import cgsnapshot, consistencygroup, volume
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.status import Status
 from tests.functional.caller import Caller, missing, refused
 from tests.support.world import World

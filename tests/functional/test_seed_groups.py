@@ -9,7 +9,7 @@ from flask import Flask
 
 from api.app import create_app
 from cgflow.db.repositories import consistencygroup, volume
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.settings import Settings
 from cgflow.status import Status
 from tests.functional.caller import Caller, malformed, missing, refused

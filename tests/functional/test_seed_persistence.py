@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, missing
 from tests.support.world import World
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, refused
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidInput
 from tests.functional.caller import Caller

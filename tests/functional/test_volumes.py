@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from tests.functional.caller import Caller, malformed, missing, refused
 
 UNUSED = {

@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from cgflow.db.models import Backend, Base, FlowEvent, Service
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
 from cgflow.engine import backoff
 from cgflow.status import FlowState
 from flows.runtime import Accepted

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.status import FlowState
 from tests.support.failing_steps import Point, Sabotage, sabotaged
 from tests.support.nbd_client import NbdClient

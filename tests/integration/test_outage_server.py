@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
-from cgflow.drivers.faults import FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.functional.caller import Caller

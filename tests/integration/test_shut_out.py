@@ -14,8 +14,8 @@ from cgflow import records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.faults import Fault, Faults, with_faults
-from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
 from cgflow.engine import conductor as conductors
 from cgflow.engine import takeover
 from cgflow.errors import SessionFenced
@@ -242,4 +242,4 @@ def test_no_two_starts_have_the_same_session(two: Two) -> None:
 
 
 def test_the_ability_is_not_lost_under_faults(two: Two) -> None:
-    assert isinstance(two.driver(), Fencing)
+    assert isinstance(two.driver(), SupportsFencing)

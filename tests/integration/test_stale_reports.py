@@ -14,7 +14,7 @@ import pytest
 
 from cgflow import clock
 from cgflow.db.repositories import backend as backends
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import service

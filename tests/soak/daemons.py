@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cgflow.drivers.conformance.ordering import Moment, OrderedWriters, Write, check
+from cgflow.drivers.conformance.write_order_checker import Moment, OrderedWriters, Write, check
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
 from tests.soak.stubborn import Volume, persist

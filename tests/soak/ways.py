@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from cgflow.drivers.conformance.ordering import OrderedWriters
+from cgflow.drivers.conformance.write_order_checker import OrderedWriters
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from tests.soak.stubborn import Volume, insist

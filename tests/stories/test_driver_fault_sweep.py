@@ -16,7 +16,7 @@ import pytest
 
 from cgflow import records
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.faults import FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import flow_actions

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.contract import Inventory
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import Busy, InvalidState

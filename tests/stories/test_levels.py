@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from cgflow.db.models import VolumeType
 from cgflow.drivers.contract import JSON, SnapshotSpec
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
@@ -44,14 +44,14 @@ def evidence(w: World, cgsnapshot_id: str) -> dict[str, Any]:
 
 def test_a_cgsnapshot_tells_how_it_was_cut(tmp_path: Path) -> None:
     with world(tmp_path, MemoryDriver()) as w:
-        told = evidence(w, w.make(w.accept_cgsnapshot(group_of(w), Level.CRASH)))
+        told = evidence(w, w.make(w.accept_cgsnapshot(group_of(w), CutLevel.CRASH)))
     assert (told["level"], told["members"], told["skew_ms"]) == ("crash", 2, 0.0)
     assert told["cut_at"].startswith("20")
     assert told["duration_ms"] >= 0
 
 
 def test_a_lower_level_is_given_to_nobody_who_did_not_allow_it(tmp_path: Path) -> None:
-    with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
+    with world(tmp_path, MemoryDriver(level=CutLevel.PER_VOLUME)) as w:
         w.type()
         flow = w.finish(w.accept_group())
         assert flow.state is FlowState.REVERTED
@@ -63,7 +63,7 @@ def test_a_lower_level_is_given_to_nobody_who_did_not_allow_it(tmp_path: Path) -
 
 
 def test_where_it_is_allowed_the_evidence_tells_the_skew(tmp_path: Path) -> None:
-    with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
+    with world(tmp_path, MemoryDriver(level=CutLevel.PER_VOLUME)) as w:
         group_id = group_of(w, **PER_VOLUME)
         told = evidence(w, w.make(w.accept_cgsnapshot(group_id)))
         assert told["level"] == "per-volume"
@@ -73,29 +73,29 @@ def test_where_it_is_allowed_the_evidence_tells_the_skew(tmp_path: Path) -> None
         w.make(w.accept_snapshot(volume_id))
         w.make(w.accept_volume(kind="kind", source_volid=volume_id))
         w.make(w.group_from(group=group_id))
-        w.make(w.group_from(cgsnapshot=w.make(w.accept_cgsnapshot(group_id, Level.PER_VOLUME))))
+        w.make(w.group_from(cgsnapshot=w.make(w.accept_cgsnapshot(group_id, CutLevel.PER_VOLUME))))
         assert w.faults() == []
 
 
 def test_a_demand_that_the_backend_does_not_reach_is_refused_and_changes_nothing(tmp_path: Path) -> None:
-    with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
+    with world(tmp_path, MemoryDriver(level=CutLevel.PER_VOLUME)) as w:
         group_id = group_of(w, **PER_VOLUME)
         before = w.state()
         with pytest.raises(InvalidState, match="Level crash is demanded, and backend .* cuts at level per-v"):
-            w.accept_cgsnapshot(group_id, Level.CRASH)
+            w.accept_cgsnapshot(group_id, CutLevel.CRASH)
         assert (w.state(), w.faults()) == (before, [])
 
 
 def test_one_member_alone_is_one_instant_whatever_the_backend(tmp_path: Path) -> None:
-    with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
+    with world(tmp_path, MemoryDriver(level=CutLevel.PER_VOLUME)) as w:
         w.type("kind", **PER_VOLUME)
         group_id = w.make(w.accept_group("kind"))
         w.make(w.accept_volume(group_id, kind="kind"))
-        whole = w.make(w.accept_cgsnapshot(group_id, Level.CRASH))
+        whole = w.make(w.accept_cgsnapshot(group_id, CutLevel.CRASH))
         assert (evidence(w, whole)["level"], evidence(w, whole)["members"]) == ("crash", 1)
         w.make(w.accept_volume(group_id, kind="kind"))
         with pytest.raises(InvalidState, match="Level crash is demanded"):
-            w.accept_cgsnapshot(group_id, Level.CRASH)
+            w.accept_cgsnapshot(group_id, CutLevel.CRASH)
         with w.database.write() as session:
             # As a database of an earlier release may be: the specs of types in use do not change any more.
             session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = []
@@ -105,7 +105,7 @@ def test_one_member_alone_is_one_instant_whatever_the_backend(tmp_path: Path) ->
 
 
 def test_a_permission_that_was_taken_back_ends_the_lower_level(tmp_path: Path) -> None:
-    with world(tmp_path, MemoryDriver(level=Level.PER_VOLUME)) as w:
+    with world(tmp_path, MemoryDriver(level=CutLevel.PER_VOLUME)) as w:
         group_id = group_of(w, **PER_VOLUME)
         with w.database.write() as session:
             # As a database of an earlier release may be: the specs of types in use do not change any more.
@@ -140,8 +140,8 @@ def test_a_backend_that_turns_out_worse_after_acceptance_is_found_out(tmp_path: 
     with world(tmp_path, driver) as w:
         group_id = group_of(w)
         w.runtime.conductor.stop()
-        accepted = w.accept_cgsnapshot(group_id, Level.CRASH)
-        driver.level = Level.PER_VOLUME
+        accepted = w.accept_cgsnapshot(group_id, CutLevel.CRASH)
+        driver.level = CutLevel.PER_VOLUME
     with world(tmp_path, driver) as w:
         flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED

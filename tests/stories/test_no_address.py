@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
 from flows.runtime import Accepted

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.support.listener import Listener, in_order, told

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgflow.drivers.btrfs.driver import BtrfsDriver
-from cgflow.drivers.btrfs.tree import untraced
+from cgflow.drivers.btrfs.layout import untraced
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from tests.support.parts import missing, require
 

@@ -1,7 +1,7 @@
 """A service that is gone by SIGKILL at a chosen moment: what runs in the process that dies.
 
 A moment is either side of a commit or of a driver call, or a pause between two
-attempts (see ``moments``). The n-th moment after the world is armed is the
+attempts (see ``kill_points``). The n-th moment after the world is armed is the
 process's last; n is counted up until a run meets none.
 
 By hand, on a folder made by ``crashing_cases.prepare`` (or left by a failed sweep)::
@@ -31,7 +31,7 @@ from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.repositories import flow as rows
 from cgflow.db.repositories.registry import REPOSITORIES
-from cgflow.drivers.faults import with_faults
+from cgflow.drivers.fault_injection.faulty_driver import with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor, outcome
 from cgflow.engine import flow_actions as engine_actions

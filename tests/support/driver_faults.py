@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from cgflow import records
-from cgflow.drivers.drills import Fault, Kind, When
-from cgflow.drivers.faults import Faults
+from cgflow.drivers.fault_injection.drill_file import Fault, Kind, When
+from cgflow.drivers.fault_injection.faulty_driver import Faults
 from cgflow.engine import backoff, conductor
 from cgflow.status import FlowState
 from flows import driver_calls

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
-from cgflow.drivers.hostfiles import HostFiles
+from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.drivers.memory.content import BLOCK, GIB, Content
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import BusyDriverError, FinalDriverError
@@ -55,7 +55,7 @@ def _data(descriptor: int) -> Iterator[int]:
             yield from range(start // BLOCK, -(-end // BLOCK))
 
 
-class Filed(MemoryDriver, HostFiles):
+class Filed(MemoryDriver, SupportsHostFiles):
     """Serves volumes and exported copies as files of a temporary folder, which goes when it is stopped."""
 
     def __init__(self, **options: Any) -> None:

@@ -30,15 +30,15 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
-from cgflow.drivers.evidence import Beginning, Level, capabilities, evidence
-from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
+from cgflow.drivers.contract.fencing import SupportsFencing
 from cgflow.drivers.memory.content import GIB
 from cgflow.errors import FinalDriverError, SessionFenced
 
 KINDS = ("groups", "volumes", "snapshots", "cuts", "restores")
 
 
-class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring, Fencing):
+class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring, SupportsFencing):
     """Nothing is kept in the process, so that what another one did is seen at once.
 
     ``in_flight`` is called at the last moment before each effect, with its
@@ -73,7 +73,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
 
     def report(self) -> Report:
         self._check()
-        facts: JSON = {**capabilities(Level.CRASH), "volume_backend_name": "folder"}
+        facts: JSON = {**capabilities(CutLevel.CRASH), "volume_backend_name": "folder"}
         return Report(1000, 1000, 0, thin=True, max_over_subscription_ratio=20, capabilities=facts)
 
     def create_group(self, group_id: str) -> None:
@@ -117,7 +117,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         self._check()
-        began = Beginning.now()
+        began = CutTimer.now()
         for snapshot in snapshots:
             if self._get("snapshots", snapshot.id) is None:
                 raise FinalDriverError(f"snapshot {snapshot.id} is not prepared")

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.drivers.qsd.home.state_dir import StateDir
 from tests.support.qsd import Bench
 
 

@@ -26,8 +26,8 @@ from taskflow import states
 from taskflow.atom import Atom
 
 from cgflow.db.database import Database
-from cgflow.drivers.drills import When
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.drill_file import When
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.linear_scheduling import FutureWaiter
 from cgflow.engine.writer import Save, Writer

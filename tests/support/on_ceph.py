@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.rbd import driver as rbd_driver
-from cgflow.drivers.rbd.child import Child
+from cgflow.drivers.rbd.bindings_process import BindingsProcess
 from cgflow.drivers.rbd.driver import RbdDriver
 from tests.support.ceph import POOL, PYTHON, USER, Cluster
 from tests.support.nbd_client import NbdClient
@@ -26,7 +26,7 @@ class Client:
 
     def __init__(self, cluster: Cluster) -> None:
         program = Path(__file__).with_name("ceph_client.py")
-        self._child = Child([PYTHON, "-I", str(program), str(cluster.conf), POOL])
+        self._child = BindingsProcess([PYTHON, "-I", str(program), str(cluster.conf), POOL])
 
     def __getattr__(self, call: str) -> Callable[..., Any]:
         return lambda **args: self._child.call(call, args, _PATIENCE_S)

@@ -10,8 +10,8 @@ from typing import Any
 
 from cgflow.client.client import Client
 from cgflow.client.http import Accepted
-from cgflow.drivers.qsd import manifest
-from cgflow.drivers.qsd.records import Manifest
+from cgflow.drivers.qsd.home import manifest_file
+from cgflow.drivers.qsd.model.records import Manifest
 from tests.support.nbd_client import NbdClient
 from tests.support.parts import until
 from tests.support.serving import Served
@@ -131,7 +131,7 @@ class Project:
     def homes(self) -> dict[str, Manifest]:
         """Return what the storage driver has written down, by group or lone volume."""
         folders = sorted((self.served.state_dir / "qsd" / "homes").iterdir())
-        return {folder.name: manifest.read(folder) for folder in folders}
+        return {folder.name: manifest_file.read(folder) for folder in folders}
 
     def daemon(self, home_id: str) -> int:
         """Return the process that serves a home."""

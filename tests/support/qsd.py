@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
-from cgflow.drivers.qsd import daemon, manifest
 from cgflow.drivers.qsd.driver import QsdDriver
-from cgflow.drivers.qsd.home import untraced
-from cgflow.drivers.qsd.records import Manifest
-from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.drivers.qsd.home import manifest_file
+from cgflow.drivers.qsd.home.home import untraced
+from cgflow.drivers.qsd.home.state_dir import StateDir
+from cgflow.drivers.qsd.model.records import Manifest
+from cgflow.drivers.qsd.qemu import daemon_process
 from cgflow.errors import DriverError
 from tests.support.nbd_client import NbdClient
 
@@ -70,7 +71,7 @@ class Bench:
             client.close()
 
     def manifest(self, home_id: str) -> Manifest:
-        return manifest.read(self.state_dir / "homes" / home_id)
+        return manifest_file.read(self.state_dir / "homes" / home_id)
 
     def files(self, home_id: str) -> list[str]:
         """The names of the layers of a home."""
@@ -80,7 +81,7 @@ class Bench:
     def pid(self, home_id: str) -> int:
         record = self.manifest(home_id).daemon
         assert record is not None
-        assert daemon.start_time(record.pid) == record.start_time
+        assert daemon_process.start_time(record.pid) == record.start_time
         return record.pid
 
     def pid_recorded(self, home_id: str) -> int | None:
@@ -91,11 +92,11 @@ class Bench:
     def kill_daemon(self, home_id: str) -> None:
         """Kill the daemon of a home, and return when it is dead."""
         folder = self.state_dir / "homes" / home_id
-        found = daemon.find(folder, StateDir(self.state_dir).sockets(home_id), lambda: None)
+        found = daemon_process.find(folder, StateDir(self.state_dir).sockets(home_id), lambda: None)
         assert found is not None
         os.kill(found.record.pid, signal.SIGKILL)
         found.let_go()
-        daemon.bury(folder, found.record)
+        daemon_process.bury(folder, found.record)
 
     def clean(self) -> None:
         """End everything and remove the directory."""
@@ -108,7 +109,7 @@ class Bench:
         for folder in homes.iterdir() if homes.exists() else []:
             if not folder.is_dir():
                 continue
-            found = daemon.find(folder, StateDir(self.state_dir).sockets(folder.name), lambda: None)
+            found = daemon_process.find(folder, StateDir(self.state_dir).sockets(folder.name), lambda: None)
             if found is not None:
                 found.quit()
         shutil.rmtree(self.root)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cgflow.drivers.faults import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
 from flows.runtime import Accepted

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from cgflow.client.client import Client
-from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.drivers.qsd.home.state_dir import StateDir
 
 READY_S = 180
 

@@ -19,7 +19,7 @@ from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver, VolumeSpec
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.quota import limits
 from cgflow.status import FlowState
 from flows.audit.run import audit
@@ -107,7 +107,7 @@ class World:
     def delete_snapshot(self, snapshot_id: str) -> Accepted:
         return snapshots.delete(self.runtime, CALLER, snapshot_id)
 
-    def accept_cgsnapshot(self, group_id: str, level: Level | None = None) -> Accepted:
+    def accept_cgsnapshot(self, group_id: str, level: CutLevel | None = None) -> Accepted:
         return cgsnapshots.create(
             self.runtime,
             CALLER,

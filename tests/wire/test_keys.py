@@ -9,7 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.versions import MAXIMUM
-from cgflow.drivers.faults import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
 from tests.support.world import world

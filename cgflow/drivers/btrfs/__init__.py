@@ -1,9 +1,10 @@
 """Block volumes as sparse files on btrfs, for clients on the same host; a cut is one snapshot of a subvolume.
 
-Read in this order: ``kernel`` and ``leases`` (what the kernel does for us),
-``tree`` (how a backend lies on the disk), ``state`` (what exists and what is
-under way), ``settling`` (what was broken off), ``backend`` (what all calls
-share), then the calls: ``volumes``, ``copies``, ``rearranging``. ``looking``
-compares records and disk, ``mount`` tells whether the disk is there, ``promise``
-is what clients are told; ``driver`` is the face that cgflow sees.
+Read in this order: ``btrfs_ioctl`` and ``file_leases`` (the kernel's calls),
+``layout`` (folders and files of a backend), ``state`` (what exists and what is
+under way), ``intent_recovery`` (what was interrupted), ``base`` (what all calls
+share), then the calls: ``volumes``, ``group_snapshots``, ``rearranging``.
+``consistency_check`` compares records and disk, ``mount`` checks that the file
+system is mounted, ``connection`` describes a volume to its client, and
+``driver`` implements the contract.
 """

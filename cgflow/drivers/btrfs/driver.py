@@ -10,16 +10,21 @@ from pathlib import Path
 from oslo_config import cfg
 
 from cgflow import __version__
-from cgflow.drivers.btrfs import looking
-from cgflow.drivers.btrfs.copies import Copies
-from cgflow.drivers.btrfs.promise import GIB, PROMISE
+from cgflow.drivers.btrfs import consistency_check
+from cgflow.drivers.btrfs.connection import GIB, PROMISE
+from cgflow.drivers.btrfs.group_snapshots import BtrfsGroupSnapshots
 from cgflow.drivers.btrfs.rearranging import Rearranging
 from cgflow.drivers.btrfs.state import State, Volume
 from cgflow.drivers.btrfs.volumes import Volumes
 from cgflow.drivers.contract import Inventory, Report
-from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
-from cgflow.drivers.evidence import Level, capabilities
-from cgflow.drivers.kind import Kind
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.detailed_inventory import (
+    DetailedInventory,
+    HeldCopy,
+    HeldVolume,
+    SupportsDetailedInventory,
+)
+from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [
@@ -37,7 +42,7 @@ OPTIONS: list[cfg.Opt] = [
 ]
 
 
-class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
+class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInventory):
     """Volumes as sparse files in a subvolume for each group. One process at a time works on a backend."""
 
     def start(self) -> None:
@@ -50,7 +55,9 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
             self._mount.close()
             raise
         self._state = state
-        for home in sorted(looking.known_homes(state) | {h for i in state.intents.values() for h in i.homes}):
+        for home in sorted(
+            consistency_check.known_homes(state) | {h for i in state.intents.values() for h in i.homes}
+        ):
             try:
                 self._mend(home)
             except DriverError:
@@ -77,7 +84,7 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                **capabilities(Level.CRASH),
+                **capabilities(CutLevel.CRASH),
                 "cut_promise": PROMISE,
                 "thin_provisioning_support": True,
                 "online_extend_support": True,
@@ -92,10 +99,10 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
         """See the contract; every home is looked at on the disk."""
         self._mount.check()
         problems: list[str] = []
-        for home in sorted(looking.known_homes(self._state) if group_id is None else {group_id}):
+        for home in sorted(consistency_check.known_homes(self._state) if group_id is None else {group_id}):
             problems += self._problems(home)
         if group_id is None:
-            problems += looking.orphans(self._tree, self._state)
+            problems += consistency_check.orphans(self._tree, self._state)
         with self._lock:
             state = self._state
             volumes = [v for v in state.volumes.values() if group_id in (None, v.group_id)]
@@ -109,13 +116,13 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
                 problems=tuple(problems),
             )
 
-    def detail(self) -> Detail:
+    def detail(self) -> DetailedInventory:
         """See the contract. The size of a volume is that of its file: a client may have changed it."""
         inventory = self.inventory()
         with self._lock:
             volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
             cuts = dict(self._state.cuts)
-        return Detail(
+        return DetailedInventory(
             inventory,
             {v.id: HeldVolume(self._size_bytes(v), v.group_id) for v in volumes if v.id in inventory.volumes},
             {
@@ -135,12 +142,14 @@ class BtrfsDriver(Volumes, Copies, Rearranging, Detailing):
     def _problems(self, home: str) -> list[str]:
         try:
             with self._at(home) as state:
-                return list(looking.oddities(self._tree, state, home)) if self._is_known(home) else []
+                return (
+                    list(consistency_check.problems(self._tree, state, home)) if self._is_known(home) else []
+                )
         except DriverError as error:
             return [error.message]
 
     def _is_known(self, home: str) -> bool:
-        return home in looking.known_homes(self._state)
+        return home in consistency_check.known_homes(self._state)
 
     def _mend(self, home: str) -> None:
         """Settle what was broken off in a home; then close its cuts, and make its exports again.
@@ -177,4 +186,4 @@ def from_options(options: Mapping[str, object]) -> BtrfsDriver:
     return BtrfsDriver(Path(path), name=name, max_over_subscription_ratio=float(ratio))
 
 
-KIND = Kind(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, from_options)

@@ -14,7 +14,7 @@ import re
 import weakref
 from pathlib import Path
 
-from cgflow.drivers.btrfs import kernel
+from cgflow.drivers.btrfs import btrfs_ioctl
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
 from cgflow.private_files import make_folder
 
@@ -42,7 +42,7 @@ class Mount:
                 raise ConfigError(
                     f"{self.path} is not a directory: mount a btrfs there, or name another path"
                 )
-            if not kernel.is_btrfs(self.path):
+            if not btrfs_ioctl.is_btrfs(self.path):
                 raise ConfigError(
                     f"{self.path} does not lie on a btrfs: mount one there, or name another path"
                 )

@@ -13,17 +13,17 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from cgflow.drivers.btrfs import kernel, settling
-from cgflow.drivers.btrfs.backend import Backend
-from cgflow.drivers.btrfs.leases import COPY, LIVE, Leases, alone_with
-from cgflow.drivers.btrfs.promise import GIB
+from cgflow.drivers.btrfs import btrfs_ioctl, intent_recovery
+from cgflow.drivers.btrfs.base import BtrfsBase
+from cgflow.drivers.btrfs.connection import GIB
+from cgflow.drivers.btrfs.file_leases import COPY, LIVE, Leases, alone_with
+from cgflow.drivers.btrfs.layout import remove
 from cgflow.drivers.btrfs.state import Copy, Intent, Volume
-from cgflow.drivers.btrfs.tree import remove
 from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
 from cgflow.errors import FinalDriverError
 
 
-class Rearranging(Backend, Cloning, Regrouping, Restoring):
+class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
     """The abilities beyond the cut."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
@@ -37,7 +37,7 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
                     f"of {copy.size_bytes} bytes"
                 )
-            with kernel.opened(file, os.O_RDONLY) as held:
+            with btrfs_ioctl.opened(file, os.O_RDONLY) as held:
                 self._make_volume(volume, held)
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
@@ -56,12 +56,17 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
             doing = f"volume {volume.id} cannot be moved"
             cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
             about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
-            intent = Intent(f"volume {volume.id}", settling.MOVE, (source, target), about)
+            intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
             with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
                 self._take_away(known, target, copies, held)
                 # Somebody may have found the file by its old path before it went.
                 held.refuse_awaited(doing)
-                tidy = {"key": intent.key, "what": settling.TIDY, "homes": [source, target], "about": about}
+                tidy = {
+                    "key": intent.key,
+                    "what": intent_recovery.TIDY,
+                    "homes": [source, target],
+                    "about": about,
+                }
                 self._note({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
             self._settle(state.intents[intent.key])
 
@@ -84,7 +89,7 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
             files = {self._tree.volume(home, volume_id): LIVE for volume_id in members}
             doing = f"restore {restore_id} cannot be made"
             about = {"restore": restore_id, "volumes": sorted(members)}
-            intent = Intent(f"restore {restore_id}", settling.RESTORE, (home,), about)
+            intent = Intent(f"restore {restore_id}", intent_recovery.RESTORE, (home,), about)
             with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
                 live = {volume_id: held.files[self._tree.volume(home, volume_id)] for volume_id in members}
                 self._keep(home, live)
@@ -92,10 +97,10 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
                 self._note({"do": "restored", "id": restore_id, "members": members, "ends": intent.key})
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        self._end_restore(settling.UNDO_RESTORE, restore_id, snapshots)
+        self._end_restore(intent_recovery.UNDO_RESTORE, restore_id, snapshots)
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        self._end_restore(settling.FINISH_RESTORE, restore_id, snapshots)
+        self._end_restore(intent_recovery.FINISH_RESTORE, restore_id, snapshots)
 
     def _end_restore(self, what: str, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         for home in sorted({snapshot.group_id or snapshot.volume_id for snapshot in snapshots}):
@@ -118,7 +123,7 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
             tree.add_copy(target, copy.spec.cgsnapshot_id, volume.id, held.files[self._file(copy)])
         tree.trace("move:after-copies")
         # The subvolumes that were made or opened are not made durable by any fsync of a file.
-        kernel.sync(tree.homes)
+        btrfs_ioctl.sync(tree.homes)
 
     def _need_place(self, volume: Volume, group_id: str | None) -> None:
         if group_id is None and volume.id in self._state.groups:
@@ -166,8 +171,8 @@ class Rearranging(Backend, Cloning, Regrouping, Restoring):
 def _fill(file: int, source: Path) -> None:
     """Give an open file what another one holds; past that it reads as zeros, and its size stays."""
     size = os.fstat(file).st_size
-    with kernel.opened(source, os.O_RDONLY) as shared:
+    with btrfs_ioctl.opened(source, os.O_RDONLY) as shared:
         os.ftruncate(file, os.fstat(shared).st_size)
-        kernel.share(shared, file)
+        btrfs_ioctl.share(shared, file)
     os.ftruncate(file, size)
     os.fsync(file)

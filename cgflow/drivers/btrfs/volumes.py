@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 
-from cgflow.drivers.btrfs import kernel, leases, settling
-from cgflow.drivers.btrfs.backend import Backend
+from cgflow.drivers.btrfs import btrfs_ioctl, file_leases, intent_recovery
+from cgflow.drivers.btrfs.base import BtrfsBase
+from cgflow.drivers.btrfs.connection import GIB, local
 from cgflow.drivers.btrfs.mount import need_name
-from cgflow.drivers.btrfs.promise import GIB, local
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
 
-class Volumes(Backend, StorageDriver):
+class Volumes(BtrfsBase, StorageDriver):
     """The mandatory calls on groups and volumes."""
 
     def create_group(self, group_id: str) -> None:
@@ -25,7 +25,7 @@ class Volumes(Backend, StorageDriver):
             if group_id in state.groups:
                 return
             self._need_free(group_id)
-            intent = Intent(f"group {group_id}", settling.CREATE_GROUP, (group_id,), {})
+            intent = Intent(f"group {group_id}", intent_recovery.CREATE_GROUP, (group_id,), {})
             with self._undone_if_it_fails(intent):
                 self._tree.lay_out(group_id)
                 self._tree.trace("group:after-folders")
@@ -40,7 +40,7 @@ class Volumes(Backend, StorageDriver):
                 raise FinalDriverError(
                     f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
                 )
-            self._carry_out(Intent(f"group {group_id}", settling.DELETE_GROUP, (group_id,), {}))
+            self._carry_out(Intent(f"group {group_id}", intent_recovery.DELETE_GROUP, (group_id,), {}))
 
     def create_volume(self, volume: VolumeSpec) -> None:
         with self._at(volume.group_id or volume.id) as state:
@@ -59,7 +59,9 @@ class Volumes(Backend, StorageDriver):
                     f"volume {volume.id} has snapshots: {', '.join(left)}; delete them first"
                 )
             about = {"volume": volume.id}
-            self._carry_out(Intent(f"volume {volume.id}", settling.DELETE_VOLUME, (known.home,), about))
+            self._carry_out(
+                Intent(f"volume {volume.id}", intent_recovery.DELETE_VOLUME, (known.home,), about)
+            )
 
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
         """See the contract. A file grows under its clients, who see it when they look; it does not shrink."""
@@ -71,10 +73,12 @@ class Volumes(Backend, StorageDriver):
                 return
             self._need_no_restore(known)
             if size >= file.stat().st_size:
-                with kernel.opened(file, os.O_RDWR) as grown:
+                with btrfs_ioctl.opened(file, os.O_RDWR) as grown:
                     self._resize(known.home, volume.id, grown, size)
                 return
-            with leases.alone_with({file: leases.LIVE}, f"volume {volume.id} cannot be made smaller") as held:
+            with file_leases.alone_with(
+                {file: file_leases.LIVE}, f"volume {volume.id} cannot be made smaller"
+            ) as held:
                 self._resize(known.home, volume.id, held.files[file], size)
 
     def connection(self, volume: VolumeSpec) -> Connection:
@@ -87,7 +91,7 @@ class Volumes(Backend, StorageDriver):
             raise FinalDriverError(f"the file of volume {volume.id} is not there: {error}") from error
 
     def _resize(self, home: str, volume_id: str, file: int, size: int) -> None:
-        intent = Intent(f"volume {volume_id}", settling.RESIZE, (home,), {"volume": volume_id})
+        intent = Intent(f"volume {volume_id}", intent_recovery.RESIZE, (home,), {"volume": volume_id})
         with self._undone_if_it_fails(intent):
             os.ftruncate(file, size)
             try:

@@ -21,31 +21,31 @@ from collections.abc import Iterator
 
 import pytest
 
-from cgflow.drivers.compacting import Compacting
+from cgflow.drivers.conformance.assertions import Violation
 from cgflow.drivers.conformance.clones import CloneRules
 from cgflow.drivers.conformance.compactions import CompactionRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
-from cgflow.drivers.conformance.copies import CopyRules
 from cgflow.drivers.conformance.cuts import CutRules
-from cgflow.drivers.conformance.details import DetailRules
+from cgflow.drivers.conformance.detailed_inventory import DetailedInventoryRules
 from cgflow.drivers.conformance.evidence import EvidenceRules
+from cgflow.drivers.conformance.extend import ExtendRules
 from cgflow.drivers.conformance.fencing import FencingRules
-from cgflow.drivers.conformance.growth import GrowthRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
-from cgflow.drivers.conformance.hostfiles import HostFileRules
+from cgflow.drivers.conformance.host_files import HostFileRules
+from cgflow.drivers.conformance.idempotency import IdempotencyRules
 from cgflow.drivers.conformance.moves import MoveRules
 from cgflow.drivers.conformance.opaque import OpaqueContentRules
-from cgflow.drivers.conformance.order import OrderRules
-from cgflow.drivers.conformance.plain import PlainRules
+from cgflow.drivers.conformance.plain_snapshots import PlainSnapshotRules
 from cgflow.drivers.conformance.refusals import RefusalRules
-from cgflow.drivers.conformance.repeats import RepeatRules
 from cgflow.drivers.conformance.restarts import RestartRules
 from cgflow.drivers.conformance.restores import RestoreRules
-from cgflow.drivers.conformance.scene import Scene
-from cgflow.drivers.conformance.verdict import Violation
+from cgflow.drivers.conformance.scenario import Scenario
+from cgflow.drivers.conformance.snapshots import SnapshotRules
 from cgflow.drivers.conformance.volumes import VolumeRules
-from cgflow.drivers.fencing import Fencing
-from cgflow.drivers.hostfiles import HostFiles
+from cgflow.drivers.conformance.write_order_rules import WriteOrderRules
+from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract.host_files import SupportsHostFiles
 
 __all__ = [
     "CompactionRules",
@@ -53,7 +53,7 @@ __all__ = [
     "FencingRules",
     "Harness",
     "HostFileRules",
-    "Scene",
+    "Scenario",
     "SharedDriverConformance",
     "SharedHarness",
     "Violation",
@@ -62,21 +62,21 @@ __all__ = [
 
 class DriverConformance(
     VolumeRules,
-    GrowthRules,
-    RepeatRules,
+    ExtendRules,
+    IdempotencyRules,
     RefusalRules,
     CutRules,
     EvidenceRules,
-    PlainRules,
-    CopyRules,
+    PlainSnapshotRules,
+    SnapshotRules,
     CloneRules,
     MoveRules,
     RestoreRules,
-    DetailRules,
+    DetailedInventoryRules,
     OpaqueContentRules,
     RestartRules,
     ConcurrencyRules,
-    OrderRules,
+    WriteOrderRules,
 ):
     """Every rule for storage that one process holds, against the backend that ``make`` makes."""
 
@@ -89,20 +89,20 @@ class DriverConformance(
         """The backend of one test, removed after it."""
         harness = self.make()
         try:
-            if isinstance(harness.driver, Fencing) and not isinstance(self, FencingRules):
+            if isinstance(harness.driver, SupportsFencing) and not isinstance(self, FencingRules):
                 raise Violation("a driver that can fence is judged by SharedDriverConformance")
-            if isinstance(harness.driver, Compacting) and not isinstance(self, CompactionRules):
+            if isinstance(harness.driver, SupportsCompaction) and not isinstance(self, CompactionRules):
                 raise Violation("a driver that compacts is judged by CompactionRules as well")
-            if isinstance(harness.driver, HostFiles) and not isinstance(self, HostFileRules):
+            if isinstance(harness.driver, SupportsHostFiles) and not isinstance(self, HostFileRules):
                 raise Violation("a driver that serves files of the host is judged by HostFileRules as well")
             yield harness
         finally:
             harness.close()
 
     @pytest.fixture
-    def scene(self, harness: Harness) -> Scene:
+    def scene(self, harness: Harness) -> Scenario:
         """The backend of one test, and what ought to exist on it."""
-        return Scene(harness)
+        return Scenario(harness)
 
 
 class SharedDriverConformance(DriverConformance, FencingRules):

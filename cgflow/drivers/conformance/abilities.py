@@ -6,11 +6,11 @@ from typing import NoReturn
 
 import pytest
 
-from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Restoring, StorageDriver
-from cgflow.drivers.detailing import Detailing
-from cgflow.drivers.hostfiles import HostFiles
+from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
+from cgflow.drivers.contract.host_files import SupportsHostFiles
 
 
 class Able:
@@ -57,26 +57,26 @@ class Able:
         return driver
 
     @property
-    def detailer(self) -> Detailing:
+    def detailer(self) -> SupportsDetailedInventory:
         """The driver under test, which tells of each object."""
         driver = self.harness.driver
-        if not isinstance(driver, Detailing):
+        if not isinstance(driver, SupportsDetailedInventory):
             _skip(driver, "Detailing")
         return driver
 
     @property
-    def compacter(self) -> Compacting:
+    def compacter(self) -> SupportsCompaction:
         """The driver under test, which compacts."""
         driver = self.harness.driver
-        if not isinstance(driver, Compacting):
+        if not isinstance(driver, SupportsCompaction):
             _skip(driver, "Compacting")
         return driver
 
     @property
-    def filer(self) -> HostFiles:
+    def filer(self) -> SupportsHostFiles:
         """The driver under test, which serves files of the host."""
         driver = self.harness.driver
-        if not isinstance(driver, HostFiles):
+        if not isinstance(driver, SupportsHostFiles):
             _skip(driver, "HostFiles")
         return driver
 

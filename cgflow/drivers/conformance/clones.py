@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from uuid import uuid4
 
-from cgflow.drivers.conformance.scene import GIB, Scene
-from cgflow.drivers.conformance.verdict import expect, must_succeed
+from cgflow.drivers.conformance.assertions import expect, must_succeed
+from cgflow.drivers.conformance.scenario import GIB, Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ZERO = "\0"
@@ -18,7 +18,7 @@ ZERO = "\0"
 class CloneRules:
     """Volumes made of copies."""
 
-    def test_clone_holds_what_the_copy_holds(self, scene: Scene) -> None:
+    def test_clone_holds_what_the_copy_holds(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         clone = scene.clone(copy, volume.group_id)
         scene.expect_volume(clone, "A", "a clone holds what the copy holds")
@@ -28,7 +28,7 @@ class CloneRules:
         scene.write(volume, "D")
         scene.expect_volume(clone, "C", "writes to the source do not change a clone")
 
-    def test_clone_needs_all_older_copies(self, scene: Scene) -> None:
+    def test_clone_needs_all_older_copies(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
         scene.take([volume])
@@ -38,7 +38,7 @@ class CloneRules:
         scene.expect_volume(clone, "B", "a clone holds what changed between two copies", 0)
         scene.expect_volume(clone, "A", "a clone holds what is in an older copy only", GIB - 4096)
 
-    def test_clone_outlives_its_source(self, scene: Scene) -> None:
+    def test_clone_outlives_its_source(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         clone = scene.clone(copy, volume.group_id)
         scene.delete_copy(copy, "delete_snapshot of the source of a clone")
@@ -49,7 +49,7 @@ class CloneRules:
         scene.restart("after the source of a clone is gone")
         scene.expect_volume(clone, "A", "a clone outlives the source and a restart")
 
-    def test_clone_into_another_group(self, scene: Scene) -> None:
+    def test_clone_into_another_group(self, scene: Scenario) -> None:
         _, copy = _copied(scene)
         (other,) = scene.new_members(1)
         clone = scene.clone(copy, other.group_id)
@@ -57,13 +57,13 @@ class CloneRules:
         scene.write(clone, "C")
         scene.expect_copy(copies[1], "A", "a clone is cut with its new group")
 
-    def test_clone_into_no_group(self, scene: Scene) -> None:
+    def test_clone_into_no_group(self, scene: Scenario) -> None:
         _, copy = _copied(scene)
         clone = scene.clone(copy, None)
         scene.expect_volume(clone, "A", "a clone in no group holds what the copy holds")
         scene.delete_volume(clone)
 
-    def test_clone_of_a_plain_snapshot(self, scene: Scene) -> None:
+    def test_clone_of_a_plain_snapshot(self, scene: Scenario) -> None:
         volume = scene.new_volume()
         scene.write(volume, "A")
         copy = scene.take_plain(volume)
@@ -71,7 +71,7 @@ class CloneRules:
         clone = scene.clone(copy, scene.new_group())
         scene.expect_volume(clone, "A", "a clone of a volume in no group holds what the copy holds")
 
-    def test_clone_larger_than_the_copy(self, scene: Scene) -> None:
+    def test_clone_larger_than_the_copy(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         clone = scene.clone(copy, volume.group_id, 2)
         scene.expect_volume(clone, "A", "a larger clone holds what the copy holds")
@@ -81,7 +81,7 @@ class CloneRules:
         told = must_succeed("connection", lambda: scene.driver.connection(clone)).data.get("size_bytes")
         expect(told == 2 * GIB, f"connection: after clone_volume size_bytes must be {2 * GIB}, not {told}")
 
-    def test_clone_twice(self, scene: Scene) -> None:
+    def test_clone_twice(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         clone = scene.clone(copy, volume.group_id)
         scene.write(clone, "C")
@@ -91,21 +91,21 @@ class CloneRules:
         scene.clone_to(clone, copy, "clone_volume again when the copy is gone")
         scene.expect_volume(clone, "C", "clone_volume again leaves the volume as it is")
 
-    def test_clone_is_undone(self, scene: Scene) -> None:
+    def test_clone_is_undone(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         clone = scene.clone(copy, volume.group_id)
         scene.delete_volume(clone, "delete_volume of a clone")
         scene.clone_to(clone, copy, "clone_volume after its undo")
         scene.expect_volume(clone, "A", "a clone made again holds what the copy holds")
 
-    def test_clone_of_an_exported_copy(self, scene: Scene) -> None:
+    def test_clone_of_an_exported_copy(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         scene.expect_copy(copy, "A", "an exported copy")
         clone = scene.clone(copy, volume.group_id)
         scene.expect_copy(copy, "A", "a copy stays exported while it is cloned")
         scene.expect_volume(clone, "A", "a clone of an exported copy")
 
-    def test_clone_that_is_refused(self, scene: Scene) -> None:
+    def test_clone_that_is_refused(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         scene.extend(volume, 2)
         (large,) = scene.take([volume])
@@ -125,7 +125,7 @@ class CloneRules:
         scene.refuse("clone_volume of a copy that is not cut", clone)
 
 
-def _copied(scene: Scene) -> tuple[VolumeSpec, SnapshotSpec]:
+def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
     """A member that holds B, and a copy of it that holds A."""
     scene.cloner  # noqa: B018 - skips here if the driver cannot clone
     (volume,) = scene.new_members(1)

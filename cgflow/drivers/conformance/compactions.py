@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from uuid import uuid4
 
-from cgflow.drivers.conformance.scene import PLACES, Scene
-from cgflow.drivers.conformance.verdict import Violation, expect, must_succeed
+from cgflow.drivers.conformance.assertions import Violation, expect, must_succeed
+from cgflow.drivers.conformance.scenario import PLACES, Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ENOUGH = 40
@@ -21,7 +21,7 @@ PATIENCE_S = 60.0
 class CompactionRules:
     """Volumes of which there are many copies."""
 
-    def test_compacting_changes_nothing_but_the_speed(self, scene: Scene) -> None:
+    def test_compacting_changes_nothing_but_the_speed(self, scene: Scenario) -> None:
         volume, copies = _slow(scene)
         told = must_succeed("connection", lambda: scene.driver.connection(volume))
         _compact(scene, volume)
@@ -31,7 +31,7 @@ class CompactionRules:
         for copy, letter in ((copies[0], "A"), (copies[1], "B"), (copies[-1], "Z")):
             scene.expect_copy(copy, letter, "compact_volume leaves the copies as they are")
 
-    def test_compacting_is_done_when_it_says_so(self, scene: Scene) -> None:
+    def test_compacting_is_done_when_it_says_so(self, scene: Scenario) -> None:
         volume, _ = _slow(scene)
         (other,) = scene.new_members(1)
         _compact(scene, volume)
@@ -41,7 +41,7 @@ class CompactionRules:
         done = must_succeed("a second compact_volume", lambda: scene.compacter.compact_volume(volume, 0))
         expect(done is True, f"a second compact_volume has nothing to do: it must return True, not {done!r}")
 
-    def test_compacting_what_is_gone_is_done(self, scene: Scene) -> None:
+    def test_compacting_what_is_gone_is_done(self, scene: Scenario) -> None:
         group = scene.new_group()
         for place in (group, None, str(uuid4())):
             gone = VolumeSpec(str(uuid4()), 1, place)
@@ -51,7 +51,7 @@ class CompactionRules:
             expect(done is True, f"compact_volume of no volume must return True, not {done!r}")
             scene.check("compact_volume of no volume")
 
-    def test_compacted_volume_is_cut_restored_and_deleted(self, scene: Scene) -> None:
+    def test_compacted_volume_is_cut_restored_and_deleted(self, scene: Scenario) -> None:
         volume, copies = _slow(scene)
         _compact(scene, volume)
         scene.write(volume, "Y")
@@ -71,7 +71,7 @@ class CompactionRules:
         scene.delete_volume(volume)
 
 
-def _slow(scene: Scene) -> tuple[VolumeSpec, list[SnapshotSpec]]:
+def _slow(scene: Scenario) -> tuple[VolumeSpec, list[SnapshotSpec]]:
     """A member that holds Z, and so many copies of it, of A and B, then of Z, that it is to be compacted."""
     (volume,) = scene.new_members(1)
     copies: list[SnapshotSpec] = []
@@ -86,7 +86,7 @@ def _slow(scene: Scene) -> tuple[VolumeSpec, list[SnapshotSpec]]:
     )
 
 
-def _is_due(scene: Scene, volume: VolumeSpec) -> bool:
+def _is_due(scene: Scenario, volume: VolumeSpec) -> bool:
     wholly = must_succeed("compactions_due", scene.compacter.compactions_due)
     within = must_succeed("compactions_due", partial(scene.compacter.compactions_due, volume.group_id))
     expect(wholly == within, f"compactions_due of the only group must be that of all: {within}, not {wholly}")
@@ -94,7 +94,7 @@ def _is_due(scene: Scene, volume: VolumeSpec) -> bool:
     return bool(wholly)
 
 
-def _compact(scene: Scene, volume: VolumeSpec) -> None:
+def _compact(scene: Scenario, volume: VolumeSpec) -> None:
     done = must_succeed("compact_volume", lambda: scene.compacter.compact_volume(volume, PATIENCE_S))
     expect(done is True, f"compact_volume of little data must be done in {PATIENCE_S:.0f} s, not {done!r}")
     scene.check("compact_volume")

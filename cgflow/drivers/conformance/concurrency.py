@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from cgflow.drivers.conformance.scene import Scene, copies_of
-from cgflow.drivers.conformance.verdict import expect, must_succeed
+from cgflow.drivers.conformance.assertions import expect, must_succeed
+from cgflow.drivers.conformance.scenario import Scenario, copies_of
 
 SECTOR = 512
 """Bytes of one write."""
@@ -22,7 +22,7 @@ DEADLINE_S = 60.0
 class ConcurrencyRules:
     """The driver orders what it must."""
 
-    def test_members_prepared_at_once(self, scene: Scene) -> None:
+    def test_members_prepared_at_once(self, scene: Scenario) -> None:
         members = scene.new_members(12)
         for volume in members:
             scene.write(volume, "A", 0)
@@ -38,7 +38,7 @@ class ConcurrencyRules:
         scene.note_deleted(copies)
         scene.check("delete_snapshot of 12 at once")
 
-    def test_same_call_at_once(self, scene: Scene) -> None:
+    def test_same_call_at_once(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (copy,) = copies_of([volume])
         driver, cutter = scene.driver, scene.cutter
@@ -54,12 +54,12 @@ class ConcurrencyRules:
         at_once("the same delete_volume at once", [lambda: driver.delete_volume(volume)] * 6)
         scene.delete_volume(volume)
 
-    def test_groups_at_once(self, scene: Scene) -> None:
+    def test_groups_at_once(self, scene: Scenario) -> None:
         harness = scene.harness
         scene.cutter  # noqa: B018 - skips here, not in a thread, if the driver cannot cut
 
         def live(number: int) -> None:
-            own = Scene(harness, is_alone=False)
+            own = Scenario(harness, is_alone=False)
             letter = "ABCD"[number]
             members = own.new_members(2)
             for volume in members:
@@ -75,7 +75,7 @@ class ConcurrencyRules:
         at_once("the life of four groups at once", [partial(live, number) for number in range(4)])
         scene.check("the life of four groups at once")
 
-    def test_clients_work_while_copies_go(self, scene: Scene) -> None:
+    def test_clients_work_while_copies_go(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         taken = [scene.take(members) for _ in range(3)]
         leaving = threading.Event()

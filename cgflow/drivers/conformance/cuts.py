@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from cgflow.drivers.conformance.scene import Scene, copies_of
-from cgflow.drivers.conformance.verdict import must_be_final
+from cgflow.drivers.conformance.assertions import must_be_final
+from cgflow.drivers.conformance.scenario import Scenario, copies_of
 
 
 class CutRules:
-    """One instant for every member. The order of writes across members has its own file, ``order``."""
+    """One instant for every member; ``write_order_rules`` checks the order of writes across members."""
 
-    def test_cut_freezes_content(self, scene: Scene) -> None:
+    def test_cut_freezes_content(self, scene: Scenario) -> None:
         members = scene.new_members(3)
         for volume in members:
             scene.write(volume, "A")
@@ -25,7 +25,7 @@ class CutRules:
             scene.expect_copy(copy, "A", "a copy holds what was written before the cut")
             scene.expect_volume(volume, "B", "a volume goes on after the cut")
 
-    def test_write_after_prepare_is_in_the_cut(self, scene: Scene) -> None:
+    def test_write_after_prepare_is_in_the_cut(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         copies = copies_of(members)
         for volume, copy in zip(members, copies, strict=True):
@@ -36,7 +36,7 @@ class CutRules:
         for copy in copies:
             scene.expect_copy(copy, "B", "the cut is the instant, not prepare")
 
-    def test_cut_with_one_member_unprepared_cuts_none(self, scene: Scene) -> None:
+    def test_cut_with_one_member_unprepared_cuts_none(self, scene: Scenario) -> None:
         members = scene.new_members(3)
         copies = copies_of(members)
         for volume in members:
@@ -56,7 +56,7 @@ class CutRules:
         for copy in copies:
             scene.expect_copy(copy, "B", "a refused cut has cut no member")
 
-    def test_cgsnapshots_of_one_group_differ(self, scene: Scene) -> None:
+    def test_cgsnapshots_of_one_group_differ(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         taken = []
         for letter in "ABC":
@@ -67,7 +67,7 @@ class CutRules:
             for copy in copies:
                 scene.expect_copy(copy, letter, "each cgsnapshot holds its own instant")
 
-    def test_cut_leaves_other_groups_alone(self, scene: Scene) -> None:
+    def test_cut_leaves_other_groups_alone(self, scene: Scenario) -> None:
         members, others = scene.new_members(2), scene.new_members(2)
         waiting = copies_of(others)
         for volume, copy in zip(others, waiting, strict=True):

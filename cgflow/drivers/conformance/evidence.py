@@ -1,7 +1,7 @@
 """Rules for the evidence: what is said of a cut is complete, true where that can be seen, and told again.
 
 They hold at every level. What the level itself promises is another matter:
-``order`` holds a driver to one instant unless it says ``per-volume``.
+``write_order_rules`` holds a driver to one instant unless it says ``per-volume``.
 """
 
 # ruff: noqa: D102
@@ -13,39 +13,39 @@ import json
 import time
 from datetime import UTC, datetime
 
-from cgflow.drivers.conformance.scene import Scene, copies_of
-from cgflow.drivers.conformance.verdict import expect, must_succeed
+from cgflow.drivers.conformance.assertions import expect, must_succeed
+from cgflow.drivers.conformance.scenario import Scenario, copies_of
 from cgflow.drivers.contract import JSON, GroupSnapshots
-from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, read_level
+from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, read_level
 
 SLACK_MS = 1.0
 """By how much figures that were rounded may be beyond their bounds."""
 
 
-def says_one_instant(scene: Scene) -> bool:
+def says_one_instant(scene: Scenario) -> bool:
     """Whether the driver claims to cut all members at one instant, and so is held to it."""
     said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
-    return read_level(said) is not Level.PER_VOLUME
+    return read_level(said) is not CutLevel.PER_VOLUME
 
 
 class EvidenceRules:
     """What a driver says of its cuts."""
 
-    def test_ability_to_cut_is_reported(self, scene: Scene) -> None:
+    def test_ability_to_cut_is_reported(self, scene: Scenario) -> None:
         said = must_succeed("report", scene.driver.report).capabilities
         level, supports = said.get(CUT_LEVEL), said.get(GROUP_SUPPORT)
         can_cut = isinstance(scene.driver, GroupSnapshots)
-        known = " or ".join(Level) if can_cut else "missing"
+        known = " or ".join(CutLevel) if can_cut else "missing"
         expect(
             (read_level(level) is not None) if can_cut else level is None,
             f"report: {CUT_LEVEL} must be {known} for this driver, not {level!r}",
         )
         expect(
-            supports is (level == Level.CRASH),
-            f"report: {GROUP_SUPPORT} must be {level == Level.CRASH} for this driver, not {supports!r}",
+            supports is (level == CutLevel.CRASH),
+            f"report: {GROUP_SUPPORT} must be {level == CutLevel.CRASH} for this driver, not {supports!r}",
         )
 
-    def test_cut_gives_evidence(self, scene: Scene) -> None:
+    def test_cut_gives_evidence(self, scene: Scenario) -> None:
         told = _told(scene)
         must_succeed("cut: evidence as JSON", lambda: json.dumps(told))
         for key in ("mechanism", "promise") if "promise" in told else ("mechanism",):
@@ -54,7 +54,7 @@ class EvidenceRules:
         members = told.get("members")
         expect(members == 2, f"cut: evidence must count 2 members, not {members!r}")
 
-    def test_evidence_tells_the_level_that_is_reported(self, scene: Scene) -> None:
+    def test_evidence_tells_the_level_that_is_reported(self, scene: Scenario) -> None:
         told = _told(scene)
         said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
         level = told.get("level")
@@ -63,18 +63,18 @@ class EvidenceRules:
             f"cut: the level of the evidence must be that of the report, {said!r}, not {level!r}",
         )
 
-    def test_one_member_alone_is_cut_at_one_instant(self, scene: Scene) -> None:
+    def test_one_member_alone_is_cut_at_one_instant(self, scene: Scenario) -> None:
         copies = copies_of(scene.new_members(1))
         for copy in copies:
             scene.prepare(copy)
         level = scene.cut(copies).get("level")
         expect(
-            level == Level.CRASH,
-            f"cut: one member alone is apart from nobody, so the level must be {Level.CRASH.value!r}, "
+            level == CutLevel.CRASH,
+            f"cut: one member alone is apart from nobody, so the level must be {CutLevel.CRASH.value!r}, "
             f"not {level!r}",
         )
 
-    def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scene) -> None:
+    def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scenario) -> None:
         copies = copies_of(scene.new_members(2))
         for copy in copies:
             scene.prepare(copy)
@@ -92,7 +92,7 @@ class EvidenceRules:
             f"cut: duration_ms must not be longer than the call, {lasted_ms:g} ms, and is {took:g}",
         )
 
-    def test_evidence_tells_by_how_much_members_are_apart(self, scene: Scene) -> None:
+    def test_evidence_tells_by_how_much_members_are_apart(self, scene: Scenario) -> None:
         told = _told(scene)
         skew, took = _number(told, "skew_ms"), _number(told, "duration_ms")
         expect(
@@ -104,7 +104,7 @@ class EvidenceRules:
             "cut: members that are cut one after the other are apart: skew_ms must say by how much, not 0",
         )
 
-    def test_evidence_is_told_again(self, scene: Scene) -> None:
+    def test_evidence_is_told_again(self, scene: Scenario) -> None:
         copies = copies_of(scene.new_members(2))
         for copy in copies:
             scene.prepare(copy)
@@ -124,7 +124,7 @@ def _same(first: JSON, again: JSON, when: str) -> None:
         )
 
 
-def _told(scene: Scene) -> JSON:
+def _told(scene: Scenario) -> JSON:
     copies = copies_of(scene.new_members(2))
     for copy in copies:
         scene.prepare(copy)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
 
+from cgflow.drivers.conformance.assertions import Violation, expect, must_be_fenced, must_succeed
 from cgflow.drivers.conformance.harness import SharedHarness
-from cgflow.drivers.conformance.scene import Scene, copies_of
-from cgflow.drivers.conformance.verdict import Violation, expect, must_be_fenced, must_succeed
+from cgflow.drivers.conformance.scenario import Scenario, copies_of
 from cgflow.drivers.contract import GroupSnapshots, StorageDriver, VolumeSpec
-from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.contract.fencing import SupportsFencing
 
 DEADLINE_S = 30.0
 
@@ -22,7 +22,7 @@ DEADLINE_S = 30.0
 class FencingRules:
     """A second process on the same storage, and what is left of it once it is fenced."""
 
-    def test_fenced_session_makes_and_removes_nothing(self, scene: Scene) -> None:
+    def test_fenced_session_makes_and_removes_nothing(self, scene: Scenario) -> None:
         stale, session = another(scene)
         group, (volume,) = scene.new_group(), scene.new_members(1)
         fence(scene, session)
@@ -42,7 +42,7 @@ class FencingRules:
         refuse(scene, "inventory", stale.inventory)
         refuse(scene, "connection", lambda: stale.connection(volume))
 
-    def test_fenced_session_cuts_nothing(self, scene: Scene) -> None:
+    def test_fenced_session_cuts_nothing(self, scene: Scenario) -> None:
         stale, session = another(scene)
         members = scene.new_members(2)
         taken, prepared, others = scene.take(members), copies_of(members), copies_of(members)
@@ -64,7 +64,7 @@ class FencingRules:
         refuse(scene, "delete_snapshot of a prepared copy", lambda: stale.delete_snapshot(prepared[0]))
         refuse(scene, "delete_snapshot of a copy", lambda: stale.delete_snapshot(taken[0]))
 
-    def test_fence_stops_what_is_in_flight(self, scene: Scene) -> None:
+    def test_fence_stops_what_is_in_flight(self, scene: Scenario) -> None:
         stale, session = another(scene)
         group = scene.new_group()
         made, ends = threading.Event(), list[str]()
@@ -99,7 +99,7 @@ class FencingRules:
             set(ends) == {"SessionFenced"}, f"a fenced session's calls must raise SessionFenced, not {ends}"
         )
 
-    def test_fence_spares_other_sessions(self, scene: Scene) -> None:
+    def test_fence_spares_other_sessions(self, scene: Scenario) -> None:
         _, session = another(scene)
         third, _ = another(scene)
         volume = scene.new_volume(scene.new_group())
@@ -109,7 +109,7 @@ class FencingRules:
         must_succeed(what, lambda: third.delete_volume(volume))
         scene.create_volume(volume, what)
 
-    def test_fence_can_be_repeated(self, scene: Scene) -> None:
+    def test_fence_can_be_repeated(self, scene: Scenario) -> None:
         stale, session = another(scene)
         third, _ = another(scene)
         fence(scene, session)
@@ -117,19 +117,19 @@ class FencingRules:
         fence(scene, session, "a fence by another session", by=third)
         refuse(scene, "create_group", lambda: stale.create_group(str(uuid4())))
 
-    def test_fence_of_a_session_that_was_never_opened(self, scene: Scene) -> None:
+    def test_fence_of_a_session_that_was_never_opened(self, scene: Scenario) -> None:
         unopened, session = new(scene), str(uuid4())
         fence(scene, session, "fence of a session that was never opened")
         refuse(scene, "open_session", lambda: unopened.open_session(session))
 
-    def test_fence_is_for_good(self, scene: Scene) -> None:
+    def test_fence_is_for_good(self, scene: Scenario) -> None:
         stale, session = another(scene)
         fence(scene, session)
         scene.restart("after a fence")
         refuse(scene, "create_group after a restart", lambda: stale.create_group(str(uuid4())))
         refuse(scene, "open_session again", lambda: new(scene).open_session(session))
 
-    def test_fence_leaves_what_was_made(self, scene: Scene) -> None:
+    def test_fence_leaves_what_was_made(self, scene: Scenario) -> None:
         stale, session = another(scene)
         group, volume = scene.new_group(), VolumeSpec(str(uuid4()), 1)
         must_succeed("create_volume of another session", lambda: stale.create_volume(volume))
@@ -138,25 +138,25 @@ class FencingRules:
         scene.delete_volume(volume)
         scene.delete_group(group)
 
-    def test_fenced_session_fences_nobody(self, scene: Scene) -> None:
+    def test_fenced_session_fences_nobody(self, scene: Scenario) -> None:
         stale, session = another(scene)
         third, other = another(scene)
         fence(scene, session)
-        if isinstance(stale, Fencing):
+        if isinstance(stale, SupportsFencing):
             refuse(scene, "fence", lambda: stale.fence(other))
         must_succeed("a call of whom a fenced session would fence", third.inventory)
 
 
-def new(scene: Scene) -> Fencing:
+def new(scene: Scenario) -> SupportsFencing:
     """Return a driver as another process has it, with no session yet."""
-    if not isinstance(scene.driver, Fencing):
+    if not isinstance(scene.driver, SupportsFencing):
         raise Violation(f"storage that several processes reach must be fenced: {scene.driver} has no Fencing")
     if not isinstance(scene.harness, SharedHarness):
         raise Violation("a driver that can fence must bring a SharedHarness, to be reached twice")
     return scene.harness.another()
 
 
-def another(scene: Scene) -> tuple[StorageDriver, str]:
+def another(scene: Scenario) -> tuple[StorageDriver, str]:
     """Return a driver as another process has it, working under the session that is returned with it."""
     driver, session = new(scene), str(uuid4())
     if not isinstance(driver, StorageDriver):
@@ -166,14 +166,14 @@ def another(scene: Scene) -> tuple[StorageDriver, str]:
     return driver, session
 
 
-def fence(scene: Scene, session: str, what: str = "fence", *, by: StorageDriver | None = None) -> None:
+def fence(scene: Scenario, session: str, what: str = "fence", *, by: StorageDriver | None = None) -> None:
     """Fence a session; it must succeed, and change nothing that is there."""
     driver = by or scene.driver
-    if isinstance(driver, Fencing):
+    if isinstance(driver, SupportsFencing):
         must_succeed(what, partial(driver.fence, session))
 
 
-def refuse(scene: Scene, what: str, call: Callable[[], object]) -> None:
+def refuse(scene: Scenario, what: str, call: Callable[[], object]) -> None:
     """Make a call of a fenced session, which must be told so and change nothing."""
     must_be_fenced(f"{what} by a fenced session", call)
     scene.check(f"{what} by a fenced session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
-from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.contract.fencing import SupportsFencing
 
 
 class Harness(Protocol):
@@ -49,6 +49,6 @@ class Harness(Protocol):
 class SharedHarness(Harness, Protocol):
     """A backend that several processes reach: its driver can fence, and has opened a session."""
 
-    def another(self) -> Fencing:
+    def another(self) -> SupportsFencing:
         """Return one more driver on the same storage, as another process makes it: no session, no start."""
         ...

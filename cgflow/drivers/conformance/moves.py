@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import partial
 from uuid import uuid4
 
-from cgflow.drivers.conformance.scene import Scene
+from cgflow.drivers.conformance.scenario import Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
 class MoveRules:
     """Volumes that change groups."""
 
-    def test_move_to_another_group(self, scene: Scene) -> None:
+    def test_move_to_another_group(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         (other,) = scene.new_members(1)
         moved = scene.move(volume, other.group_id)
@@ -27,7 +27,7 @@ class MoveRules:
         _goes(scene, moved, copy, copies[1])
         scene.delete_group(volume.group_id or "", "delete_group of a group whose volume was moved")
 
-    def test_move_out_of_a_group_and_back(self, scene: Scene) -> None:
+    def test_move_out_of_a_group_and_back(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         moved = scene.move(volume, None, "move_volume to no group")
         _is_whole(scene, moved, copy, "a volume moved to no group")
@@ -36,13 +36,13 @@ class MoveRules:
         _is_whole(scene, back, copy, "a volume moved back")
         _goes(scene, back, copy, later)
 
-    def test_moved_volume_survives_a_restart(self, scene: Scene) -> None:
+    def test_moved_volume_survives_a_restart(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         moved = scene.move(volume, scene.new_group())
         scene.restart("after move_volume")
         _is_whole(scene, moved, copy, "a volume moved, after a restart")
 
-    def test_move_twice(self, scene: Scene) -> None:
+    def test_move_twice(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         for group in (scene.new_group(), None):
             moved = scene.move(volume, group)
@@ -52,13 +52,13 @@ class MoveRules:
             _is_whole(scene, moved, copy, "a volume moved twice")
             volume = moved
 
-    def test_exported_copy_stays_exported_over_a_move(self, scene: Scene) -> None:
+    def test_exported_copy_stays_exported_over_a_move(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         scene.export(copy)
         moved = scene.move(volume, scene.new_group(), "move_volume of a volume with an exported copy")
         _is_whole(scene, moved, copy, "a volume moved with an exported copy")
 
-    def test_prepared_copy_comes_along(self, scene: Scene) -> None:
+    def test_prepared_copy_comes_along(self, scene: Scenario) -> None:
         volume, _ = _copied(scene)
         prepared = SnapshotSpec(str(uuid4()), volume.id, str(uuid4()), volume.group_id)
         scene.prepare(prepared)
@@ -67,7 +67,7 @@ class MoveRules:
         scene.write(moved, "C")
         scene.expect_copy(scene.now(prepared), "B", "a copy prepared before move_volume")
 
-    def test_others_stay_over_a_move(self, scene: Scene) -> None:
+    def test_others_stay_over_a_move(self, scene: Scenario) -> None:
         members = scene.new_members(3)
         for volume in members:
             scene.write(volume, "A")
@@ -79,7 +79,7 @@ class MoveRules:
             scene.delete_copy(copy)
         scene.expect_copy(scene.now(copies[1]), "A", "a copy moved, when the others of its cut are gone")
 
-    def test_move_that_is_refused(self, scene: Scene) -> None:
+    def test_move_that_is_refused(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         unknown, group = str(uuid4()), scene.new_group()
         for what, wanted, to in (
@@ -93,7 +93,7 @@ class MoveRules:
         _is_whole(scene, volume, copy, "a volume whose move was refused")
 
 
-def _copied(scene: Scene) -> tuple[VolumeSpec, SnapshotSpec]:
+def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
     """A member that holds B, and a copy of it that holds A."""
     scene.mover  # noqa: B018 - skips here if the driver cannot move volumes
     (volume,) = scene.new_members(1)
@@ -103,14 +103,14 @@ def _copied(scene: Scene) -> tuple[VolumeSpec, SnapshotSpec]:
     return volume, copy
 
 
-def _is_whole(scene: Scene, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
+def _is_whole(scene: Scenario, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
     scene.expect_volume(volume, "B", what)
     scene.expect_copy(scene.now(copy), "A", f"{what}: a copy comes along")
     # A reader that is gone may be told late; one that is not connected never holds a move up.
     scene.unexport(scene.now(copy))
 
 
-def _goes(scene: Scene, volume: VolumeSpec, *copies: SnapshotSpec) -> None:
+def _goes(scene: Scenario, volume: VolumeSpec, *copies: SnapshotSpec) -> None:
     for copy in copies:
         scene.delete_copy(scene.now(copy), "delete_snapshot of a copy that was moved")
     scene.delete_volume(volume, "delete_volume of a volume that was moved")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import struct
 
-from cgflow.drivers.conformance.scene import GIB, PIECE, Scene
-from cgflow.drivers.conformance.verdict import expect, must_succeed
+from cgflow.drivers.conformance.assertions import expect, must_succeed
+from cgflow.drivers.conformance.scenario import GIB, PIECE, Scenario
 from cgflow.drivers.contract import Connection, VolumeSpec
 
 _NAME = b"/etc/passwd"
@@ -23,14 +23,14 @@ IMAGE = (_HEADER + bytes(8) + _NAME).ljust(PIECE, b"\0")
 class OpaqueContentRules:
     """A client wrote what looks like an image. Who probes it reads a file of the host for the client."""
 
-    def test_connection_names_the_format(self, scene: Scene) -> None:
+    def test_connection_names_the_format(self, scene: Scenario) -> None:
         volume = scene.new_volume()
         _expect_raw(must_succeed("connection", lambda: scene.driver.connection(volume)))
         copy = scene.take_plain(volume)
         scene.export(copy)
         _expect_raw(must_succeed("export_snapshot", lambda: scene.cutter.export_snapshot(copy)))
 
-    def test_content_that_looks_like_an_image_is_copied(self, scene: Scene) -> None:
+    def test_content_that_looks_like_an_image_is_copied(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
         (copy,) = scene.take([volume])
@@ -40,7 +40,7 @@ class OpaqueContentRules:
         _expect(scene, volume, "a volume holds what was written")
         _expect(scene, clone, "a clone holds what the copy holds")
 
-    def test_content_that_looks_like_an_image_is_restored(self, scene: Scene) -> None:
+    def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
@@ -50,7 +50,7 @@ class OpaqueContentRules:
         scene.finish_restore("r", [copy])
         _expect(scene, volume, "a restored volume holds what the copy holds")
 
-    def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scene) -> None:
+    def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
         scene.mover  # noqa: B018 - skips here if the driver cannot move
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
@@ -59,7 +59,7 @@ class OpaqueContentRules:
         _expect(scene, volume, "a volume holds what was written", 3)
 
 
-def _expect(scene: Scene, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
+def _expect(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
     expect(
         scene.harness.read(volume, 0, PIECE) == IMAGE,
         f"{rule}: the header of an image must be read as it was written, and be believed by nobody",

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from functools import partial
 
-from cgflow.drivers.conformance.scene import Scene, copies_of
-from cgflow.drivers.conformance.verdict import expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.assertions import expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.scenario import Scenario, copies_of
 
 
 class RestartRules:
     """A restart at each stage of a cgsnapshot's life."""
 
-    def test_restart_with_nothing(self, scene: Scene) -> None:
+    def test_restart_with_nothing(self, scene: Scenario) -> None:
         scene.restart("with nothing there")
         scene.delete_group(scene.new_group())
 
-    def test_stop_and_start(self, scene: Scene) -> None:
+    def test_stop_and_start(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
         must_succeed("stop", scene.driver.stop)
         scene.restart("after stop")
         scene.expect_volume(volume, "A", "after stop and start")
 
-    def test_restart_keeps_groups_and_volumes(self, scene: Scene) -> None:
+    def test_restart_keeps_groups_and_volumes(self, scene: Scenario) -> None:
         members = [*scene.new_members(2), scene.new_volume()]
         for volume in members:
             scene.write(volume, "A")
@@ -37,14 +37,14 @@ class RestartRules:
             scene.create_volume(volume, "create_volume again after a restart")
             scene.expect_volume(volume, "B", "after create_volume again after a restart")
 
-    def test_restart_keeps_sizes(self, scene: Scene) -> None:
+    def test_restart_keeps_sizes(self, scene: Scenario) -> None:
         volume = scene.new_volume(scene.new_group())
         scene.extend(volume, 2)
         scene.restart("with an extended volume")
         found = must_succeed("report", scene.driver.report).provisioned_gib
         expect(found == 2, f"after a restart with a volume of 2 GiB, provisioned_gib must be 2, not {found}")
 
-    def test_restart_keeps_prepared_copies(self, scene: Scene) -> None:
+    def test_restart_keeps_prepared_copies(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         copies = copies_of(members)
         for copy in copies:
@@ -58,7 +58,7 @@ class RestartRules:
         for copy in copies:
             scene.expect_copy(copy, "A", "a copy prepared before a restart and cut after it")
 
-    def test_restart_keeps_half_prepared_copies(self, scene: Scene) -> None:
+    def test_restart_keeps_half_prepared_copies(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         copies = copies_of(members)
         scene.prepare(copies[0])
@@ -69,7 +69,7 @@ class RestartRules:
         scene.delete_copy(copies[0])
         scene.delete_copy(copies[1])
 
-    def test_restart_keeps_cut_copies(self, scene: Scene) -> None:
+    def test_restart_keeps_cut_copies(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         for volume in members:
             scene.write(volume, "A")
@@ -83,7 +83,7 @@ class RestartRules:
             scene.expect_copy(copy, "A", "a cut before a restart is not repeated after it")
             scene.expect_volume(volume, "B", "after a restart with a cgsnapshot")
 
-    def test_restart_keeps_exports(self, scene: Scene) -> None:
+    def test_restart_keeps_exports(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         for volume in members:
             scene.write(volume, "A")
@@ -94,7 +94,7 @@ class RestartRules:
         scene.unexport(first, "unexport_snapshot after a restart")
         scene.expect_copy(second, "A", "a copy exported after a restart")
 
-    def test_restart_brings_nothing_back(self, scene: Scene) -> None:
+    def test_restart_brings_nothing_back(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         prepared, cut = copies_of(members), scene.take(members)
         for copy in prepared:

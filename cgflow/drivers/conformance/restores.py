@@ -9,7 +9,7 @@ from functools import partial
 from itertools import permutations
 from uuid import uuid4
 
-from cgflow.drivers.conformance.scene import GIB, Scene
+from cgflow.drivers.conformance.scenario import GIB, Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ZERO = "\0"
@@ -21,7 +21,7 @@ BELOW = 5 << 20
 class RestoreRules:
     """Volumes put back to their copies."""
 
-    def test_restore_puts_volumes_back(self, scene: Scene) -> None:
+    def test_restore_puts_volumes_back(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         _hold(scene, members, "A", "a volume that was restored")
@@ -34,7 +34,7 @@ class RestoreRules:
             scene.expect_volume(volume, "C", "delete_snapshot of the copy that was restored to")
             scene.delete_volume(volume)
 
-    def test_undo_restore_puts_back_what_was_held(self, scene: Scene) -> None:
+    def test_undo_restore_puts_back_what_was_held(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         for volume in members:
@@ -46,7 +46,7 @@ class RestoreRules:
             scene.expect_copy(copy, "A", "a copy after undo_restore")
         scene.take(members)
 
-    def test_restore_of_a_volume_in_no_group(self, scene: Scene) -> None:
+    def test_restore_of_a_volume_in_no_group(self, scene: Scenario) -> None:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         volume = scene.new_volume()
         scene.write(volume, "A")
@@ -56,7 +56,7 @@ class RestoreRules:
         scene.finish_restore("r", [copy])
         scene.expect_volume(volume, "A", "a volume in no group that was restored")
 
-    def test_restore_twice(self, scene: Scene) -> None:
+    def test_restore_twice(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         for volume in members:
@@ -69,7 +69,7 @@ class RestoreRules:
         scene.finish_restore("r", copies, "finish_restore after undo_restore")
         _hold(scene, members, "B", "finish_restore after undo_restore leaves the volumes as they are")
 
-    def test_finish_restore_twice(self, scene: Scene) -> None:
+    def test_finish_restore_twice(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         scene.finish_restore("r", copies)
@@ -80,7 +80,7 @@ class RestoreRules:
         scene.finish_restore("next", copies)
         _hold(scene, members, "A", "a volume restored again")
 
-    def test_undo_of_no_restore(self, scene: Scene) -> None:
+    def test_undo_of_no_restore(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.undo_restore("r", copies, "undo_restore of a restore that never was")
         scene.finish_restore("r", copies, "finish_restore of a restore that never was")
@@ -90,7 +90,7 @@ class RestoreRules:
             scene.finish_restore("r", [copy], "finish_restore of a volume that never was")
         _hold(scene, members, "B", "undo of a restore that never was")
 
-    def test_restore_is_all_or_nothing(self, scene: Scene) -> None:
+    def test_restore_is_all_or_nothing(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.delete_copy(copies[1])
         for first in (copies, copies[::-1]):
@@ -99,7 +99,7 @@ class RestoreRules:
             _hold(scene, members, "B", "a restore that was refused changes no volume")
         _ready_for_more(scene, members)
 
-    def test_newer_copies_outlive_a_restore(self, scene: Scene) -> None:
+    def test_newer_copies_outlive_a_restore(self, scene: Scenario) -> None:
         (volume,), ((first,), (second,), (third,)) = _thrice(scene)
         scene.restore("r", [first])
         for copy, letter in ((first, "A"), (second, "B"), (third, "C")):
@@ -119,7 +119,7 @@ class RestoreRules:
         scene.finish_restore("again", [third])
         scene.expect_volume(volume, "C", "a volume restored to its newest copy")
 
-    def test_copies_go_in_any_order_after_a_restore(self, scene: Scene) -> None:
+    def test_copies_go_in_any_order_after_a_restore(self, scene: Scenario) -> None:
         for order in list(permutations(range(4)))[::5]:
             (volume,), taken = _thrice(scene)
             letters, below = ["A", "B", "C", "E"], ["A", "A", "A", "E"]
@@ -145,7 +145,7 @@ class RestoreRules:
             scene.delete_volume(volume)
             scene.delete_group(volume.group_id or "")
 
-    def test_volume_keeps_its_size_over_a_restore(self, scene: Scene) -> None:
+    def test_volume_keeps_its_size_over_a_restore(self, scene: Scenario) -> None:
         (volume, _), copies = _copied(scene)
         scene.extend(volume, 2)
         scene.write(volume, "B", GIB)
@@ -155,7 +155,7 @@ class RestoreRules:
         scene.undo_restore("r", copies)
         scene.expect_volume(volume, "B", "undo_restore of a volume extended after the copy", 0, GIB)
 
-    def test_copy_larger_than_its_volume_is_refused(self, scene: Scene) -> None:
+    def test_copy_larger_than_its_volume_is_refused(self, scene: Scenario) -> None:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         (small,) = scene.take([volume])
@@ -170,7 +170,7 @@ class RestoreRules:
         scene.extend(volume, 2)
         scene.restore("s", [large], "restore to a copy that fits again")
 
-    def test_unfinished_restore_holds_the_volume(self, scene: Scene) -> None:
+    def test_unfinished_restore_holds_the_volume(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         prepared = SnapshotSpec(str(uuid4()), members[0].id, str(uuid4()), members[0].group_id)
         scene.prepare(prepared)
@@ -191,7 +191,7 @@ class RestoreRules:
         scene.expect_copy(prepared, "A", "a copy prepared before a restore and cut after it")
         _ready_for_more(scene, members)
 
-    def test_unfinished_restore_survives_a_restart(self, scene: Scene) -> None:
+    def test_unfinished_restore_survives_a_restart(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         scene.restart("in an unfinished restore")
@@ -201,7 +201,7 @@ class RestoreRules:
         for volume in members:
             scene.write(volume, "C")
 
-    def test_restored_copy_may_go_before_the_end(self, scene: Scene) -> None:
+    def test_restored_copy_may_go_before_the_end(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         for copy in copies:
@@ -211,7 +211,7 @@ class RestoreRules:
         _hold(scene, members, "B", "undo_restore when the copies are gone")
         _ready_for_more(scene, members)
 
-    def test_volume_may_go_before_the_end_of_a_restore(self, scene: Scene) -> None:
+    def test_volume_may_go_before_the_end_of_a_restore(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         scene.delete_copy(copies[0])
@@ -220,7 +220,7 @@ class RestoreRules:
         scene.expect_volume(members[1], "B", "undo_restore when another volume is gone")
 
 
-def _copied(scene: Scene) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
+def _copied(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
     """Two members that hold B, and copies of them that hold A."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(2)
@@ -232,7 +232,7 @@ def _copied(scene: Scene) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
     return members, copies
 
 
-def _thrice(scene: Scene) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
+def _thrice(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
     """A member that holds D, and copies of it that hold A, B and C."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(1)
@@ -245,12 +245,12 @@ def _thrice(scene: Scene) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
     return members, taken
 
 
-def _hold(scene: Scene, members: list[VolumeSpec], letter: str, why: str) -> None:
+def _hold(scene: Scenario, members: list[VolumeSpec], letter: str, why: str) -> None:
     for volume in members:
         scene.expect_volume(volume, letter, why)
 
 
-def _ready_for_more(scene: Scene, members: list[VolumeSpec]) -> None:
+def _ready_for_more(scene: Scenario, members: list[VolumeSpec]) -> None:
     """Check that the volumes can be written and cut."""
     for volume in members:
         scene.write(volume, "Y")

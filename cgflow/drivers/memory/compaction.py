@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from cgflow.drivers.compacting import Compacting
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.memory.backend import Backend
+from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.memory.base import MemoryBase
 
 LONGEST = 16
 """How often a volume is cut before it is to be compacted."""
 
 
-class Compaction(Backend, Compacting):
+class Compaction(MemoryBase, SupportsCompaction):
     """Volumes that were cut often."""
 
     def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:

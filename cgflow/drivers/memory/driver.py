@@ -18,12 +18,17 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
-from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
-from cgflow.drivers.evidence import Level, capabilities, read_level
-from cgflow.drivers.kind import Kind
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities, read_level
+from cgflow.drivers.contract.detailed_inventory import (
+    DetailedInventory,
+    HeldCopy,
+    HeldVolume,
+    SupportsDetailedInventory,
+)
+from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.drivers.memory.compaction import Compaction
 from cgflow.drivers.memory.content import GIB
-from cgflow.drivers.memory.copies import Copies
+from cgflow.drivers.memory.group_snapshots import MemoryGroupSnapshots
 from cgflow.drivers.memory.rearranging import Rearranging
 from cgflow.drivers.memory.state import State
 from cgflow.errors import ConfigError, FinalDriverError
@@ -32,10 +37,10 @@ OPTIONS: list[cfg.Opt] = [
     cfg.FloatOpt("capacity_gib", default=10_000.0, help="GiB that the backend has room for; it is not thin."),
     cfg.StrOpt(
         "cut_level",
-        default=Level.CRASH.value,
+        default=CutLevel.CRASH.value,
         choices=[
-            (Level.CRASH.value, "all members of a group at one instant"),
-            (Level.PER_VOLUME.value, "one after the other, as a backend does that cannot do better"),
+            (CutLevel.CRASH.value, "all members of a group at one instant"),
+            (CutLevel.PER_VOLUME.value, "one after the other, as a backend does that cannot do better"),
         ],
         help="How the volumes of a group are cut.",
     ),
@@ -57,10 +62,10 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     capacity = options.get("capacity_gib", 10_000.0)
     if isinstance(capacity, bool) or not isinstance(capacity, int | float) or capacity <= 0:
         raise ConfigError(f"capacity_gib of a memory backend must be a number above zero, not {capacity!r}")
-    level = read_level(options.get("cut_level", Level.CRASH))
+    level = read_level(options.get("cut_level", CutLevel.CRASH))
     if level is None:
         raise ConfigError(
-            f"cut_level of a memory backend must be {' or '.join(Level)}, not {options['cut_level']!r}"
+            f"cut_level of a memory backend must be {' or '.join(CutLevel)}, not {options['cut_level']!r}"
         )
     folder = options.get("state_dir")
     if folder is not None and not isinstance(folder, str | Path):
@@ -69,7 +74,7 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     return MemoryDriver(name=name, capacity_gib=float(capacity), level=level, state_file=state_file)
 
 
-class MemoryDriver(Copies, Rearranging, Compaction, Detailing, StorageDriver):
+class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetailedInventory, StorageDriver):
     """A backend in memory; with a ``state_file``, ``start`` finds what a killed process left.
 
     Safe for any number of threads. A ``state_file`` serves one process at a time.
@@ -158,10 +163,10 @@ class MemoryDriver(Copies, Rearranging, Compaction, Detailing, StorageDriver):
         data: JSON = {"backend": self.name, "volume": volume.id, "read_only": False, "size_bytes": size}
         return Connection("memory", data)
 
-    def detail(self) -> Detail:
+    def detail(self) -> DetailedInventory:
         with self._lock:
             cuts = self._state.cuts
-            return Detail(
+            return DetailedInventory(
                 self._inventory(None),
                 {v.id: HeldVolume(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
                 {
@@ -214,4 +219,4 @@ def _check_range(size_gib: int, offset_bytes: int, length_bytes: int) -> None:
         raise FinalDriverError(f"bytes {offset_bytes}+{length_bytes} lie outside of {size_gib} GiB")
 
 
-KIND = Kind(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, from_options)

@@ -10,11 +10,11 @@ connection here, so nothing is ever busy.
 from __future__ import annotations
 
 from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
-from cgflow.drivers.memory.backend import Backend
+from cgflow.drivers.memory.base import MemoryBase
 from cgflow.errors import FinalDriverError
 
 
-class Rearranging(Backend, Cloning, Regrouping, Restoring):
+class Rearranging(MemoryBase, Cloning, Regrouping, Restoring):
     """The abilities beyond the cut."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:

@@ -17,23 +17,29 @@ from pathlib import Path
 from oslo_config import cfg
 
 from cgflow import __version__
+from cgflow.drivers.common.incidents import Incidents
 from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
-from cgflow.drivers.detailing import Detail, Detailing, HeldCopy, HeldVolume
-from cgflow.drivers.evidence import Level, capabilities
-from cgflow.drivers.incidents import Incidents
-from cgflow.drivers.kind import Kind
-from cgflow.drivers.qsd import listening, volumes
-from cgflow.drivers.qsd.addresses import GIB, nbd, place
-from cgflow.drivers.qsd.compacting import Compaction
-from cgflow.drivers.qsd.copies import Copies
-from cgflow.drivers.qsd.filing import Filing
-from cgflow.drivers.qsd.home import Home, Surroundings, Trace, untraced
-from cgflow.drivers.qsd.homes import Homes
-from cgflow.drivers.qsd.listening import Tcp
-from cgflow.drivers.qsd.rearranging import Rearranging
-from cgflow.drivers.qsd.records import Manifest
-from cgflow.drivers.qsd.recovery import match, settled
-from cgflow.drivers.qsd.statedir import StateDir
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.detailed_inventory import (
+    DetailedInventory,
+    HeldCopy,
+    HeldVolume,
+    SupportsDetailedInventory,
+)
+from cgflow.drivers.contract.plugin import DriverPlugin
+from cgflow.drivers.qsd.abilities.compaction import QsdCompaction
+from cgflow.drivers.qsd.abilities.group_snapshots import QsdGroupSnapshots
+from cgflow.drivers.qsd.abilities.host_files import QsdHostFiles
+from cgflow.drivers.qsd.abilities.rearranging import Rearranging
+from cgflow.drivers.qsd.home.home import Home, HomeConfig, Trace, untraced
+from cgflow.drivers.qsd.home.nbd_address import GIB, nbd, place
+from cgflow.drivers.qsd.home.state_dir import StateDir
+from cgflow.drivers.qsd.home_registry import HomeRegistry
+from cgflow.drivers.qsd.model.records import Manifest
+from cgflow.drivers.qsd.operations import volumes
+from cgflow.drivers.qsd.operations.recovery import match, settled
+from cgflow.drivers.qsd.qemu import nbd_endpoint
+from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
 from cgflow.errors import ConfigError, FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [
@@ -59,11 +65,13 @@ OPTIONS: list[cfg.Opt] = [
         help="Whether clones share the files of what they are made of, so that they are there at once; "
         "otherwise they are full copies.",
     ),
-    *listening.OPTIONS,
+    *nbd_endpoint.OPTIONS,
 ]
 
 
-class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDriver):
+class QsdDriver(
+    QsdGroupSnapshots, Rearranging, QsdCompaction, QsdHostFiles, SupportsDetailedInventory, StorageDriver
+):
     """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD."""
 
     def __init__(
@@ -75,7 +83,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         max_over_subscription_ratio: float = 20.0,
         max_chain_depth: int = 16,
         linked_clones: bool = True,
-        tcp: Tcp | None = None,
+        tcp: TcpEndpoint | None = None,
         trace: Trace = untraced,
     ) -> None:
         self._state = StateDir(state_dir, trace)
@@ -83,9 +91,9 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         self._backend_name = backend_name
         self._ratio = max_over_subscription_ratio
         self._incidents = Incidents()
-        self._homes = Homes(
+        self._homes = HomeRegistry(
             self._state,
-            Surroundings(
+            HomeConfig(
                 program=program,
                 files=self._state.files,
                 tcp=tcp,
@@ -130,7 +138,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                **capabilities(Level.CRASH),
+                **capabilities(CutLevel.CRASH),
                 "thin_provisioning_support": True,
                 "online_extend_support": False,
                 "storage_protocol": "nbd",
@@ -196,7 +204,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
         homes = [home for home in self._homes.all() if group_id is None or home.id == group_id]
         return self._inventory([home.manifest for home in homes], group_id)
 
-    def detail(self) -> Detail:
+    def detail(self) -> DetailedInventory:
         """See the contract; never waits behind other work. A volume on its way is where it goes."""
         manifests = [home.manifest for home in self._homes.all()]
         groups = frozenset(manifest.home_id for manifest in manifests if manifest.is_group)
@@ -208,7 +216,7 @@ class QsdDriver(Copies, Rearranging, Compaction, Filing, Detailing, StorageDrive
             cut for manifest in manifests for one in manifest.leaving.values() for cut in one.cuts.items()
         ]
         cuts = {key: (id_, len(cut.members)) for id_, cut in made for key in cut.members}
-        return Detail(
+        return DetailedInventory(
             self._inventory(manifests, None),
             {volume.id: HeldVolume(volume.size_bytes, group_id) for volume, group_id in placed},
             {
@@ -265,7 +273,7 @@ def from_options(options: Mapping[str, object]) -> QsdDriver:
         max_over_subscription_ratio=float(ratio),
         max_chain_depth=_depth(options),
         linked_clones=_linked(options),
-        tcp=listening.from_options(options),
+        tcp=nbd_endpoint.from_options(options),
     )
 
 
@@ -283,4 +291,4 @@ def _linked(options: Mapping[str, object]) -> bool:
     return linked
 
 
-KIND = Kind(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, from_options)

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from cgflow.drivers.contract import JSON, Connection, SnapshotSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.leftovers import Leftovers
-from cgflow.drivers.rbd.pool import volumes_of
+from cgflow.drivers.rbd.base import volumes_of
+from cgflow.drivers.rbd.deferred_deletes import DeferredDeletes
 from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord, is_copy
 
 
-class Copies(Leftovers):
+class Copies(DeferredDeletes):
     """The calls about one copy."""
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:

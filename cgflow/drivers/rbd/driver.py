@@ -13,19 +13,19 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Report, Restoring, StorageDriver
-from cgflow.drivers.detailing import Detailing
-from cgflow.drivers.evidence import Level, capabilities
-from cgflow.drivers.fencing import Fencing
-from cgflow.drivers.kind import Kind
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
+from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.drivers.rbd.copies import Copies
-from cgflow.drivers.rbd.cuts import Cuts
 from cgflow.drivers.rbd.exporter import Exporter
+from cgflow.drivers.rbd.group_snapshots import Cuts
+from cgflow.drivers.rbd.inventory import RbdInventory
 from cgflow.drivers.rbd.names import GIB
 from cgflow.drivers.rbd.rearranging import Rearranging
 from cgflow.drivers.rbd.records import CopyRecord, VolumeRecord
-from cgflow.drivers.rbd.restores import Restores
+from cgflow.drivers.rbd.restoring import Restores
 from cgflow.drivers.rbd.session import Access, Session
-from cgflow.drivers.rbd.survey import Survey
 from cgflow.errors import AmbiguousDriverError, ConfigError, FinalDriverError, SessionFenced
 
 LOG = logging.getLogger(__name__)
@@ -72,14 +72,14 @@ class RbdDriver(
     Copies,
     Rearranging,
     Restores,
-    Survey,
+    RbdInventory,
     StorageDriver,
     GroupSnapshots,
     Cloning,
     Regrouping,
     Restoring,
-    Fencing,
-    Detailing,
+    SupportsFencing,
+    SupportsDetailedInventory,
 ):
     """Volumes as images of one pool. Nothing that matters is kept in the process."""
 
@@ -137,7 +137,7 @@ class RbdDriver(
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                **capabilities(Level.CRASH),
+                **capabilities(CutLevel.CRASH),
                 "thin_provisioning_support": True,
                 "online_extend_support": True,
                 "storage_protocol": "ceph",
@@ -180,4 +180,4 @@ def _number(values: Mapping[str, object], option: str) -> float:
     return float(value)
 
 
-KIND = Kind(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, from_options)

@@ -14,7 +14,7 @@ from secrets import token_hex
 from urllib.parse import quote
 
 from cgflow.drivers.contract import Connection
-from cgflow.drivers.rbd.child import Child, ChildDied, ChildSilent
+from cgflow.drivers.rbd.bindings_process import BindingsProcess, ChildDied, ChildSilent
 from cgflow.drivers.rbd.records import OBJECT
 from cgflow.drivers.rbd.session import Access, begin, connected
 from cgflow.errors import AmbiguousDriverError, ConfigError
@@ -31,7 +31,7 @@ class Exporter:
         # Another process, or another start of this one, has another socket.
         self._path = folder.absolute() / f"{os.getpid()}-{token_hex(3)}.nbd"
         self._lock = threading.Lock()
-        self._child: Child | None = None
+        self._child: BindingsProcess | None = None
 
     def check(self) -> None:
         """Raise ConfigError if no socket can be where it would be."""

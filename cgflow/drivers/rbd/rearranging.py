@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.pool import need_image, need_no_restore, need_own_image
+from cgflow.drivers.rbd.base import need_image, need_no_restore, need_own_image
 from cgflow.drivers.rbd.records import VolumeRecord
 from cgflow.drivers.rbd.volumes import Volumes
 from cgflow.errors import FinalDriverError

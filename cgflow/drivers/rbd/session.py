@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from cgflow.drivers.rbd.child import Child, ChildDied, ChildSilent, Refusal, bindings
+from cgflow.drivers.rbd.bindings_process import BindingsProcess, ChildDied, ChildSilent, Refusal, bindings
 from cgflow.errors import AmbiguousDriverError, ConfigError, SessionFenced
 
 SESSIONS = "cgflow.sessions"
@@ -48,7 +48,7 @@ class Session:
         self.facts: Mapping[str, Any] = {}
         self._name = str(uuid4())
         self._lock = threading.Lock()
-        self._child: Child | None = None
+        self._child: BindingsProcess | None = None
         self._is_fenced = False
 
     def open(self, name: str) -> None:
@@ -93,7 +93,7 @@ class Session:
         child = self._child
         return None if child is None or child.is_dead else child.pid
 
-    def _replace(self, child: Child) -> None:
+    def _replace(self, child: BindingsProcess) -> None:
         """End a child, and have its successor shut its client out before anybody goes on.
 
         Only then is what it had sent sure not to land any more, and what it had
@@ -106,7 +106,7 @@ class Session:
         except (AmbiguousDriverError, ConfigError):
             return
 
-    def _ready(self) -> Child:
+    def _ready(self) -> BindingsProcess:
         with self._lock:
             if self._is_fenced:
                 raise SessionFenced.of(self._name)
@@ -117,7 +117,7 @@ class Session:
                 self._child = self._begin()
             return self._child
 
-    def _begin(self) -> Child:
+    def _begin(self) -> BindingsProcess:
         access = self.access
         child = begin(access)
         try:
@@ -134,10 +134,10 @@ class Session:
         return child
 
 
-def begin(access: Access) -> Child:
+def begin(access: Access) -> BindingsProcess:
     """Start a child. Raises: ConfigError."""
     try:
-        return Child(bindings(access.python))
+        return BindingsProcess(bindings(access.python))
     except OSError as error:
         raise ConfigError(
             f"the interpreter {access.python} cannot be started: {error.strerror}; "
@@ -145,7 +145,7 @@ def begin(access: Access) -> Child:
         ) from error
 
 
-def connected(child: Child, access: Access) -> Mapping[str, Any]:
+def connected(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
     """Connect a child to the cluster; return what it is called there.
 
     Raises: ConfigError, if it can never work; AmbiguousDriverError, if the cluster does not answer.

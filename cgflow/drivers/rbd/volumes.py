@@ -11,8 +11,8 @@ from typing import Any
 
 from cgflow.drivers.contract import Connection, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.leftovers import Leftovers
-from cgflow.drivers.rbd.pool import need_image, need_no_client, need_no_restore
+from cgflow.drivers.rbd.base import need_image, need_no_client, need_no_restore
+from cgflow.drivers.rbd.deferred_deletes import DeferredDeletes
 from cgflow.drivers.rbd.records import (
     CopyRecord,
     CutRecord,
@@ -25,7 +25,7 @@ from cgflow.drivers.rbd.records import (
 from cgflow.errors import FinalDriverError
 
 
-class Volumes(Leftovers):
+class Volumes(DeferredDeletes):
     """The mandatory calls about groups and volumes."""
 
     def create_group(self, group_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cgflow import __version__, clock
-from cgflow.drivers.evidence import CUT_LEVEL, GROUP_SUPPORT, Level, level_of
+from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, level_of
 from cgflow.records import Backend
 from cgflow.scheduler.filters.extra_specs_ops import meets
 from cgflow.scheduler.request import PlacementRequest
@@ -39,11 +39,11 @@ class CapabilitiesFilter:
 
 def _hint(backend: Backend, path: list[str]) -> str:
     """Return how the lower level of a backend would be allowed, where that is what it lacks."""
-    if path != [GROUP_SUPPORT] or level_of(backend.report) is not Level.PER_VOLUME:
+    if path != [GROUP_SUPPORT] or level_of(backend.report) is not CutLevel.PER_VOLUME:
         return ""
     return (
-        f"; it cuts one volume after the other, which {CUT_LEVEL}='{Level.PER_VOLUME}' among the extra specs "
-        f"of the volume type allows, without {GROUP_SUPPORT} beside it"
+        f"; it cuts one volume after the other, which {CUT_LEVEL}='{CutLevel.PER_VOLUME}' among the extra "
+        f"specs of the volume type allows, without {GROUP_SUPPORT} beside it"
     )
 
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar
 
-from cgflow.drivers.drills import CALLS
-from cgflow.drivers.fencing import Fencing
+from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.fault_injection.drill_file import CALLS
 from cgflow.drivers.memory.content import Content
 from cgflow.errors import SessionFenced
 from tests.support.file_backed_driver import Filed
@@ -15,7 +15,7 @@ SOON = 10.0
 """Seconds in which what is awaited must have come."""
 
 
-class Broken(Filed, Fencing):
+class Broken(Filed, SupportsFencing):
     """A driver with one fault; ``breaks`` names the rules that it breaks, and what each must say.
 
     It can fence: copies of it share the objects and their lock, as processes share a storage.

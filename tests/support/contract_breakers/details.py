@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cgflow.drivers.detailing import HeldVolume
+from cgflow.drivers.contract.detailed_inventory import HeldVolume
 from tests.support.contract_breakers.base import Broken
 
 

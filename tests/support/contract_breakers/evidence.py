@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 from tests.support.contract_breakers.base import Broken
 
 
@@ -92,7 +92,7 @@ class CutsPerVolume(Misreporting):
 
     def __init__(self):
         super().__init__()
-        self.level = Level.PER_VOLUME
+        self.level = CutLevel.PER_VOLUME
 
 
 class HidesItsSkew(CutsPerVolume):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.journal import Journal
+from cgflow.drivers.common.event_log import EventLog
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.drivers.qsd.statedir import StateDir as QsdStateDir
+from cgflow.drivers.qsd.home.state_dir import StateDir as QsdStateDir
 from cgflow.errors import ConfigError
 from cgflow.private_files import make_folder
 from cgflow.state_dir import StateDir
@@ -174,7 +174,7 @@ def test_a_link_in_place_of_a_journal_is_not_followed(tmp_path: Path, name: str)
     folder.mkdir()
     (folder / name).symlink_to(victim)
     with pytest.raises(ConfigError, match="symbolic link"):
-        Journal(folder / "journal", "test backend").open(lambda _: None, list)
+        EventLog(folder / "journal", "test backend").open(lambda _: None, list)
     assert victim.read_text() == "precious"
 
 

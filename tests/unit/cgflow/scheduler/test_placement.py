@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cgflow.drivers.evidence import Level
+from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import ConfigError, InvalidInput, NoValidBackend
 from cgflow.scheduler import plugins
 from cgflow.scheduler.placement import Placement
@@ -128,17 +128,17 @@ def test_a_lower_level_of_cut_is_for_types_that_allow_it(placement):
 
 def test_snapshots_are_cut_at_the_level_that_is_demanded(placement):
     apart = backend(**PER_VOLUME)
-    placement.for_snapshots(apart, "cgsnapshot", "S", [1, 1], NOW, Level.PER_VOLUME)
+    placement.for_snapshots(apart, "cgsnapshot", "S", [1, 1], NOW, CutLevel.PER_VOLUME)
     placement.for_snapshots(apart, "snapshot", "S", [1], NOW)
     assert "lacks consistencygroup_support" in refused(
-        placement.for_snapshots, apart, "cgsnapshot", "S", [1, 1], NOW, Level.CRASH
+        placement.for_snapshots, apart, "cgsnapshot", "S", [1, 1], NOW, CutLevel.CRASH
     )
-    placement.for_snapshots(backend(**ABLE), "cgsnapshot", "S", [1, 1], NOW, Level.PER_VOLUME)
+    placement.for_snapshots(backend(**ABLE), "cgsnapshot", "S", [1, 1], NOW, CutLevel.PER_VOLUME)
 
 
 def test_one_volume_alone_is_cut_at_one_instant_by_whoever_cuts(placement):
     for able in (ABLE, PER_VOLUME):
-        placement.for_snapshots(backend(**able), "cgsnapshot", "S", [1], NOW, Level.CRASH)
+        placement.for_snapshots(backend(**able), "cgsnapshot", "S", [1], NOW, CutLevel.CRASH)
     assert "lacks cut_level" in refused(placement.for_snapshots, backend(), "snapshot", "S", [1], NOW)
 
 

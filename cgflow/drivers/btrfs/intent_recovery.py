@@ -1,0 +1,147 @@
+"""What was broken off, settled: undone where that is possible, carried to its end where it is not.
+
+The same lines serve a call that fails half way, a removal that goes its
+ordinary way, and a process that comes after a crash at any point. Each looks
+at the disk for what it is about, does what is left to do, and returns the event
+that ends the intent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cgflow.drivers.btrfs.layout import Layout, remove
+from cgflow.drivers.btrfs.state import Intent, State
+from cgflow.drivers.contract import JSON
+
+CREATE_GROUP, DELETE_GROUP = "creating a group", "deleting a group"
+CREATE_VOLUME, DELETE_VOLUME = "creating a volume", "deleting a volume"
+RESIZE, CUT, DELETE_COPY = "resizing a volume", "the cut", "deleting a snapshot"
+MOVE, TIDY = "moving a volume", "tidying up after a move"
+RESTORE, UNDO_RESTORE, FINISH_RESTORE = "a restore", "undoing a restore", "finishing a restore"
+
+
+def settle(tree: Layout, state: State, intent: Intent) -> JSON:
+    """End or undo what an intent is about; return the event that says so. Raises: OSError."""
+    event = _SETTLERS[intent.what](tree, state, intent)
+    tree.trace(f"settled:{intent.what}")
+    return {**event, "ends": intent.key}
+
+
+def _no_home(tree: Layout, state: State, intent: Intent) -> JSON:
+    del state
+    tree.demolish(intent.homes[0])
+    return {"do": "group_gone", "id": intent.homes[0]}
+
+
+def _no_volume(tree: Layout, state: State, intent: Intent) -> JSON:
+    volume_id, home = str(intent.about["volume"]), intent.homes[0]
+    if home in state.groups:
+        remove(tree.volume(home, volume_id), tree.kept(home, volume_id))
+    else:
+        tree.demolish(home)
+    return {"do": "volume_gone", "id": volume_id}
+
+
+def _size_found(tree: Layout, state: State, intent: Intent) -> JSON:
+    """A resize that was broken off has happened or it has not: the file says which."""
+    del state
+    volume_id = str(intent.about["volume"])
+    return {
+        "do": "size",
+        "id": volume_id,
+        "size_bytes": tree.volume(intent.homes[0], volume_id).stat().st_size,
+    }
+
+
+def _no_cut(tree: Layout, state: State, intent: Intent) -> JSON:
+    """A cut that was not reported is none: when it is asked for again, its instant must lie after that."""
+    del state
+    tree.prune(intent.homes[0], str(intent.about["cgsnapshot"]), ())
+    return {"do": "give_up"}
+
+
+def _no_copy(tree: Layout, state: State, intent: Intent) -> JSON:
+    copy = state.copies[str(intent.about["copy"])]
+    tree.unexport(copy.spec.id)
+    if copy.size_bytes is not None:
+        others = state.in_cut(copy.home, copy.spec.cgsnapshot_id)
+        left = [other.spec.volume_id for other in others if other.spec.id != copy.spec.id]
+        tree.prune(copy.home, copy.spec.cgsnapshot_id, left)
+    return {"do": "copy_gone", "id": copy.spec.id}
+
+
+def _no_move(tree: Layout, state: State, intent: Intent) -> JSON:
+    """Nothing has moved yet: what lies in the target goes, and the volume is found again where it was."""
+    volume_id = str(intent.about["volume"])
+    source, target = str(intent.about["source"]), str(intent.about["target"])
+    remove(tree.volume(target, volume_id))
+    for cut in intent.about["cuts"]:
+        tree.prune(target, cut, [copy.spec.volume_id for copy in state.in_cut(target, cut)])
+    if target not in state.groups:
+        tree.demolish(target)
+    away = tree.away(source, volume_id)
+    if away.exists():
+        away.replace(tree.volume(source, volume_id))
+    return {"do": "give_up"}
+
+
+def _no_leftovers(tree: Layout, state: State, intent: Intent) -> JSON:
+    """A volume has moved: what is left where it was goes, and exports lead to where it is."""
+    volume_id, source = str(intent.about["volume"]), str(intent.about["source"])
+    for copy in state.copies_of(volume_id):
+        if copy.is_exported:
+            tree.export(copy.spec.id, tree.copy(copy.home, copy.spec.cgsnapshot_id, volume_id))
+    if source in state.groups:
+        remove(tree.away(source, volume_id))
+        for cut in intent.about["cuts"]:
+            tree.prune(source, cut, [copy.spec.volume_id for copy in state.in_cut(source, cut)])
+    else:
+        tree.demolish(source)
+    return {"do": "give_up"}
+
+
+def _no_restore(tree: Layout, state: State, intent: Intent) -> JSON:
+    """What is kept is whole for all members before the first is put back, or is not needed."""
+    del state
+    _put_back(tree, intent)
+    return {"do": "give_up"}
+
+
+def _restore_undone(tree: Layout, state: State, intent: Intent) -> JSON:
+    del state
+    _put_back(tree, intent)
+    return {"do": "settled", "id": intent.about["restore"]}
+
+
+def _put_back(tree: Layout, intent: Intent) -> None:
+    """Give volumes the files that were kept. Whoever has the other file open is cut off from the volume."""
+    home = intent.homes[0]
+    for volume_id in intent.about["volumes"]:
+        remove(tree.live(home) / "new" / volume_id)
+        if tree.kept(home, volume_id).exists():
+            tree.kept(home, volume_id).replace(tree.volume(home, volume_id))
+            tree.trace("undo:after-rename")
+    tree.sync_live(home)
+
+
+def _nothing_kept(tree: Layout, state: State, intent: Intent) -> JSON:
+    del state
+    remove(*(tree.kept(intent.homes[0], volume_id) for volume_id in intent.about["volumes"]))
+    return {"do": "settled", "id": intent.about["restore"]}
+
+
+_SETTLERS: dict[str, Callable[[Layout, State, Intent], JSON]] = {
+    CREATE_GROUP: _no_home,
+    DELETE_GROUP: _no_home,
+    CREATE_VOLUME: _no_volume,
+    DELETE_VOLUME: _no_volume,
+    RESIZE: _size_found,
+    CUT: _no_cut,
+    DELETE_COPY: _no_copy,
+    MOVE: _no_move,
+    TIDY: _no_leftovers,
+    RESTORE: _no_restore,
+    UNDO_RESTORE: _restore_undone,
+    FINISH_RESTORE: _nothing_kept,
+}

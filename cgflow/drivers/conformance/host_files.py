@@ -1,0 +1,181 @@
+"""Rules for files of the host: each is one more client of what it shows, and goes with it."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.scenario import GIB, PIECE, PLACES, Scenario, copies_of, pattern
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.errors import BusyDriverError
+
+Shown = VolumeSpec | SnapshotSpec
+
+
+class HostFileRules:
+    """Volumes and copies that are files of this host too. A host that can have none is the tests' to skip."""
+
+    def test_file_shows_the_volume(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        scene.write(volume, "A")
+        path = _serve(scene, volume)
+        size = must_succeed("a look at the file", path.stat).st_size
+        expect(size == GIB, f"the file of a volume of {GIB} bytes must have that size, not {size}")
+        _expect_file(path, "A", "the file of a volume")
+        scene.write(volume, "B")
+        _expect_file(path, "B", "the file of a volume that another client has written")
+
+    def test_write_through_a_file_is_a_write_to_the_volume(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        _write(_serve(scene, volume), "A")
+        scene.expect_volume(volume, "A", "what was written through the file")
+
+    def test_what_is_durable_in_a_file_is_durable_in_the_volume(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        _write(_serve(scene, volume), "A")
+        scene.restart("after fsync of a file")
+        scene.expect_volume(volume, "A", "what fsync of the file made durable, after a restart")
+
+    def test_file_outlives_a_restart(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        path = _serve(scene, volume)
+        scene.write(volume, "A")
+        scene.restart("with a volume that is a file")
+        _expect_file(path, "A", "a file must outlive a restart of the driver")
+        again = _serve(scene, volume, "serve_file after a restart")
+        expect(again == path, f"serve_file after a restart must tell of the same file: {path}, then {again}")
+
+    def test_serve_file_twice(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        path = _serve(scene, volume)
+        _write(path, "A")
+        again = _serve(scene, volume, "a second serve_file")
+        expect(again == path, f"a second serve_file must tell of the same file: {path}, then {again}")
+        _expect_file(path, "A", "a file that was served twice")
+        scene.expect_volume(volume, "A", "a second serve_file leaves the volume as it is")
+
+    def test_file_is_gone_after_withdraw(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        path = _serve(scene, volume)
+        _write(path, "A")
+        _withdraw(scene, volume, path)
+        _withdraw(scene, volume, path, "a second withdraw_file")
+        scene.expect_volume(volume, "A", "withdraw_file leaves the volume as it is")
+        _expect_file(_serve(scene, volume, "serve_file anew"), "A", "a file that is served anew")
+
+    def test_withdraw_of_no_file(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        (copy,) = scene.take([volume])
+        nowhere = VolumeSpec(str(uuid4()), 1, str(uuid4()))
+        for thing in (volume, copy, nowhere, VolumeSpec(str(uuid4()), 1), copies_of([nowhere])[0]):
+            what = f"withdraw_file of what was never served ({type(thing).__name__})"
+            must_succeed(what, partial(scene.filer.withdraw_file, thing))
+            scene.check(what)
+
+    def test_file_that_is_open_is_not_withdrawn(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        path = _serve(scene, volume)
+        with path.open("rb"):
+            try:
+                must_succeed("withdraw_file", lambda: scene.filer.withdraw_file(volume), but=BusyDriverError)
+            except BusyDriverError:
+                scene.check("withdraw_file, which was refused as busy")
+            else:
+                raise Violation("withdraw_file must raise BusyDriverError while the file is open")
+            scene.write(volume, "A")
+            _expect_file(path, "A", "a file that was not withdrawn because it is open")
+        _withdraw(scene, volume, path, "withdraw_file of a file that was closed")
+
+    def test_file_follows_a_cut(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        path = _serve(scene, volume)
+        _write(path, "A")
+        (copy,) = scene.take([volume])
+        _expect_file(path, "A", "the file of a volume after a cut")
+        _write(path, "B")
+        scene.expect_volume(volume, "B", "what was written through the file after a cut")
+        scene.expect_copy(copy, "A", "a copy holds what was written through the file before the cut")
+
+    def test_file_of_a_copy(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        scene.write(volume, "A")
+        (copy,) = scene.take([volume])
+        scene.write(volume, "B")
+        scene.export(copy)
+        path = _serve(scene, copy, "serve_file of an exported copy")
+        _expect_file(path, "A", "the file of a copy")
+        with suppress(OSError):
+            _write_pieces(path, "X")
+        scene.expect_copy(copy, "A", "nobody writes to a copy through its file")
+        scene.expect_volume(volume, "B", "nobody writes to a volume through the file of a copy")
+        _withdraw(scene, copy, path, "withdraw_file of a copy")
+
+    def test_file_goes_with_what_it_shows(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        (copy,) = scene.take([volume])
+        for end in (scene.unexport, scene.delete_copy):
+            scene.export(copy)
+            path = _serve(scene, copy)
+            end(copy)
+            _expect_gone(path, end.__name__)
+        path = _serve(scene, volume)
+        scene.delete_volume(volume)
+        _expect_gone(path, "delete_volume")
+
+    def test_only_what_is_exported_is_a_file(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        (copy,) = scene.take([volume])
+        for thing in (copy, VolumeSpec(str(uuid4()), 1, volume.group_id)):
+            what = f"serve_file of what is not exported ({type(thing).__name__})"
+            must_be_final(what, partial(scene.filer.serve_file, thing))
+            scene.check(what)
+
+
+def _serve(scene: Scenario, thing: Shown, what: str = "serve_file") -> Path:
+    told = must_succeed(what, lambda: scene.filer.serve_file(thing)).data
+    scene.check(what)
+    expect(isinstance(told.get("path"), str), f"{what} must tell the path of the file, not {told}")
+    return Path(str(told["path"]))
+
+
+def _withdraw(scene: Scenario, thing: Shown, path: Path, what: str = "withdraw_file") -> None:
+    must_succeed(what, lambda: scene.filer.withdraw_file(thing))
+    scene.check(what)
+    _expect_gone(path, what)
+
+
+def _expect_gone(path: Path, after: str) -> None:
+    expect(not os.path.lexists(path), f"after {after} the file must be gone: {path} is there")
+
+
+def _write(path: Path, letter: str) -> None:
+    """Write as a program does that wants it durable."""
+    must_succeed("a write through the file, and fsync", lambda: _write_pieces(path, letter))
+
+
+def _write_pieces(path: Path, letter: str) -> None:
+    with path.open("r+b", buffering=0) as file:
+        for place in PLACES:
+            os.pwrite(file.fileno(), pattern(letter), place)
+        os.fsync(file.fileno())
+
+
+def _expect_file(path: Path, letter: str, why: str) -> None:
+    """Check that a file, opened anew, reads as one letter where the kit writes."""
+    pieces = must_succeed(f"{why}: a read of it", lambda: _read_pieces(path))
+    for place, piece in zip(PLACES, pieces, strict=True):
+        odd = sorted({chr(byte) for byte in piece if byte != ord(letter)})
+        said = f"it reads {len(piece)} bytes with {odd} in them"
+        expect(piece == pattern(letter), f"{why}: at byte {place} it must read as {letter!r}; {said}")
+
+
+def _read_pieces(path: Path) -> list[bytes]:
+    with path.open("rb", buffering=0) as file:
+        return [os.pread(file.fileno(), PIECE, place) for place in PLACES]

@@ -1,0 +1,133 @@
+"""Rules for calls made twice, and for undoing what was never done: both succeed and change nothing."""
+
+# ruff: noqa: D102
+# The name of a test is its sentence.
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from cgflow.drivers.conformance.assertions import expect, must_succeed
+from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+
+
+class IdempotencyRules:
+    """A call repeated is the same call."""
+
+    def test_create_group_twice(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        must_succeed("a second create_group", lambda: scene.driver.create_group(volume.group_id or ""))
+        scene.check("a second create_group")
+
+    def test_delete_group_twice(self, scene: Scenario) -> None:
+        group = scene.new_group()
+        scene.delete_group(group)
+        scene.delete_group(group, "a second delete_group")
+
+    def test_create_volume_twice(self, scene: Scenario) -> None:
+        volume = scene.new_volume(scene.new_group())
+        scene.write(volume, "A")
+        scene.create_volume(volume, "a second create_volume")
+        scene.expect_volume(volume, "A", "a second create_volume leaves the volume as it is")
+
+    def test_delete_volume_twice(self, scene: Scenario) -> None:
+        volume = scene.new_volume(scene.new_group())
+        scene.delete_volume(volume)
+        scene.delete_volume(volume, "a second delete_volume")
+
+    def test_extend_twice(self, scene: Scenario) -> None:
+        volume = scene.new_volume(scene.new_group())
+        scene.write(volume, "A")
+        scene.extend(volume, 2)
+        scene.extend(volume, 2, "a second extend_volume to the same size")
+        scene.expect_volume(volume, "A", "a second extend_volume leaves the volume as it is")
+        found = must_succeed("report", scene.driver.report).provisioned_gib
+        expect(found == 2, f"after extend_volume to 2 GiB twice, provisioned_gib must be 2, not {found}")
+
+    def test_connection_twice(self, scene: Scenario) -> None:
+        volume = scene.new_volume(scene.new_group())
+        first, second = (
+            must_succeed("connection", lambda: scene.driver.connection(volume)) for _ in range(2)
+        )
+        expect(first == second, f"connection must give the same address again: {first}, then {second}")
+
+    def test_prepare_twice(self, scene: Scenario) -> None:
+        members = scene.new_members(1)
+        copies = copies_of(members)
+        scene.prepare(copies[0])
+        scene.prepare(copies[0], "a second prepare")
+        scene.write(members[0], "A")
+        scene.cut(copies)
+        scene.expect_copy(copies[0], "A", "a copy prepared twice is cut once")
+
+    def test_prepare_after_the_cut(self, scene: Scenario) -> None:
+        members = scene.new_members(1)
+        scene.write(members[0], "A")
+        (copy,) = scene.take(members)
+        scene.write(members[0], "B")
+        scene.prepare(copy, "prepare of a copy that is cut")
+        scene.expect_copy(copy, "A", "prepare of a copy that is cut leaves it as it is")
+
+    def test_cut_twice(self, scene: Scenario) -> None:
+        members = scene.new_members(2)
+        for volume in members:
+            scene.write(volume, "A")
+        copies = scene.take(members)
+        for volume in members:
+            scene.write(volume, "B")
+        scene.cut(copies, "a second cut")
+        for volume, copy in zip(members, copies, strict=True):
+            scene.expect_copy(copy, "A", "a cut that has happened is never repeated")
+            scene.expect_volume(volume, "B", "a second cut leaves the volumes as they are")
+
+    def test_snapshot_twice(self, scene: Scenario) -> None:
+        (copy,) = scene.take(scene.new_members(1))
+        first, second = (must_succeed("snapshot", lambda: scene.cutter.snapshot(copy)) for _ in range(2))
+        expect(first == second, f"snapshot must describe a copy the same again: {first}, then {second}")
+
+    def test_export_twice(self, scene: Scenario) -> None:
+        members = scene.new_members(1)
+        scene.write(members[0], "A")
+        (copy,) = scene.take(members)
+        scene.export(copy)
+        first = must_succeed("a second export_snapshot", lambda: scene.cutter.export_snapshot(copy))
+        second = must_succeed("a third export_snapshot", lambda: scene.cutter.export_snapshot(copy))
+        expect(first == second, f"export_snapshot must give the same address again: {first}, then {second}")
+        scene.expect_copy(copy, "A", "a copy exported again can be read")
+
+    def test_unexport_twice(self, scene: Scenario) -> None:
+        (copy,) = scene.take(scene.new_members(1))
+        scene.export(copy)
+        scene.unexport(copy)
+        scene.unexport(copy, "a second unexport_snapshot")
+
+    def test_delete_snapshot_twice(self, scene: Scenario) -> None:
+        members = scene.new_members(1)
+        scene.write(members[0], "A")
+        (copy,) = scene.take(members)
+        scene.delete_copy(copy)
+        scene.delete_copy(copy, "a second delete_snapshot")
+        scene.expect_volume(members[0], "A", "a second delete_snapshot leaves the volume as it is")
+
+    def test_undo_of_no_group(self, scene: Scenario) -> None:
+        scene.delete_group(str(uuid4()), "delete_group of a group that never was")
+
+    def test_undo_of_no_volume(self, scene: Scenario) -> None:
+        group = scene.new_group()
+        scene.delete_volume(VolumeSpec(str(uuid4()), 1, group), "delete_volume of a volume that never was")
+        scene.delete_volume(VolumeSpec(str(uuid4()), 1), "delete_volume of a volume that never was")
+
+    def test_undo_of_no_volume_in_no_group(self, scene: Scenario) -> None:
+        what = "delete_volume of a volume that never was, in a group that never was"
+        scene.delete_volume(VolumeSpec(str(uuid4()), 1, str(uuid4())), what)
+
+    def test_undo_of_no_snapshot(self, scene: Scenario) -> None:
+        (copy,) = copies_of(scene.new_members(1))
+        scene.delete_copy(copy, "delete_snapshot of a copy that never was")
+        scene.unexport(copy, "unexport_snapshot of a copy that never was")
+
+    def test_undo_of_no_snapshot_of_no_volume(self, scene: Scenario) -> None:
+        copy = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
+        scene.delete_copy(copy, "delete_snapshot of a copy that never was, of a volume that never was")
+        scene.unexport(copy, "unexport_snapshot of a copy that never was, of a volume that never was")

@@ -1,0 +1,297 @@
+"""A backend under test, and what ought to exist on it: every step is followed by a look at the inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from uuid import uuid4
+
+from cgflow.drivers.conformance.abilities import Able
+from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.harness import Harness
+from cgflow.drivers.contract import (
+    JSON,
+    Inventory,
+    SnapshotSpec,
+    VolumeSpec,
+)
+from cgflow.errors import BusyDriverError
+
+PIECE = 4096
+"""Bytes in what the kit writes at one place."""
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+PLACES = (0, 64 * 1024 - PIECE // 2, 700 * MIB, GIB - PIECE)
+"""Byte offsets the kit writes at: the start, across a usual cluster border, far off, the end."""
+
+
+def pattern(letter: str) -> bytes:
+    """Return a piece full of one letter."""
+    return letter.encode() * PIECE
+
+
+class Scenario(Able):
+    """Steps on a backend: each must succeed, and leave exactly what it says.
+
+    ``what`` names a step when it does not. A scene that is not alone on its
+    backend looks at its own groups only.
+    """
+
+    def __init__(self, harness: Harness, *, is_alone: bool = True) -> None:
+        super().__init__(harness)
+        self._is_alone = is_alone
+        self._groups: set[str] = set()
+        self._volumes: dict[str, VolumeSpec] = {}
+        self._copies: dict[str, SnapshotSpec] = {}
+        self._exports: set[str] = set()
+        self._restores: dict[str, str | None] = {}
+
+    def new_group(self) -> str:
+        """Create a group."""
+        group = str(uuid4())
+        must_succeed("create_group", lambda: self.driver.create_group(group))
+        self._groups.add(group)
+        self.check("create_group")
+        return group
+
+    def new_volume(self, group: str | None = None) -> VolumeSpec:
+        """Create a volume of 1 GiB."""
+        volume = VolumeSpec(str(uuid4()), 1, group)
+        self.create_volume(volume)
+        return volume
+
+    def create_volume(self, volume: VolumeSpec, what: str = "create_volume") -> None:
+        """Create a volume."""
+        must_succeed(what, lambda: self.driver.create_volume(volume))
+        self._volumes[volume.id] = volume
+        self.check(what)
+
+    def new_members(self, count: int) -> list[VolumeSpec]:
+        """Create a group with members."""
+        group = self.new_group()
+        return [self.new_volume(group) for _ in range(count)]
+
+    def delete_group(self, group: str, what: str = "delete_group") -> None:
+        """Delete a group."""
+        must_succeed(what, lambda: self.driver.delete_group(group))
+        self._groups.discard(group)
+        self.check(what)
+
+    def delete_volume(self, volume: VolumeSpec, what: str = "delete_volume") -> None:
+        """Delete a volume."""
+        self._unless_connected(what, lambda: self.driver.delete_volume(volume), [volume])
+        self._volumes.pop(volume.id, None)
+        self.check(what)
+
+    def extend(self, volume: VolumeSpec, size_gib: int, what: str = "extend_volume") -> None:
+        """Set the size of a volume, with no client connected."""
+        self.harness.disconnect(volume)
+        must_succeed(what, lambda: self.driver.extend_volume(volume, size_gib))
+        self.check(what)
+
+    def prepare(self, copy: SnapshotSpec, what: str = "prepare") -> None:
+        """Prepare a copy."""
+        must_succeed(what, lambda: self.cutter.prepare(copy))
+        self._copies[copy.id] = copy
+        self.check(what)
+
+    def cut(self, copies: list[SnapshotSpec], what: str = "cut") -> JSON:
+        """Cut prepared copies of one cgsnapshot; return the evidence."""
+        first = copies[0]
+        evidence = must_succeed(what, lambda: self.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
+        self.check(what)
+        return evidence
+
+    def take(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
+        """Prepare and cut a new cgsnapshot of members; return the copies in their order."""
+        copies = copies_of(members)
+        for copy in copies:
+            self.prepare(copy)
+        self.cut(copies)
+        return copies
+
+    def take_plain(self, volume: VolumeSpec) -> SnapshotSpec:
+        """Take a plain snapshot: a cut of one volume."""
+        id = str(uuid4())
+        copy = SnapshotSpec(id, volume.id, id, volume.group_id)
+        self.prepare(copy, "prepare of a plain snapshot")
+        self.cut([copy], "cut of a plain snapshot")
+        return copy
+
+    def clone(
+        self, copy: SnapshotSpec, group: str | None, size_gib: int = 1, what: str = "clone_volume"
+    ) -> VolumeSpec:
+        """Clone a copy to a new volume in a group, or in none."""
+        volume = VolumeSpec(str(uuid4()), size_gib, group)
+        self.clone_to(volume, copy, what)
+        return volume
+
+    def clone_to(self, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
+        """Clone a copy to a volume."""
+        must_succeed(what, lambda: self.cloner.clone_volume(volume, copy))
+        self._volumes[volume.id] = volume
+        self.check(what)
+
+    def move(self, volume: VolumeSpec, group: str | None, what: str = "move_volume") -> VolumeSpec:
+        """Move a volume, with no client connected; return it as it is now."""
+        self.harness.disconnect(volume)
+        must_succeed(what, lambda: self.mover.move_volume(volume, group))
+        moved = replace(volume, group_id=group)
+        self._volumes[volume.id] = moved
+        for copy in [copy for copy in self._copies.values() if copy.volume_id == volume.id]:
+            self._copies[copy.id] = replace(copy, group_id=group)
+        self.check(what)
+        return moved
+
+    def now(self, copy: SnapshotSpec) -> SnapshotSpec:
+        """Return a copy as it is now, after its volume was moved."""
+        return self._copies[copy.id]
+
+    def restore(self, restore: str, copies: list[SnapshotSpec], what: str = "restore") -> None:
+        """Put volumes back to copies, with no client connected."""
+        for copy in copies:
+            self.harness.disconnect(self._volumes[copy.volume_id])
+        must_succeed(what, lambda: self.restorer.restore(restore, copies))
+        self._restores[restore] = copies[0].group_id
+        self.check(what)
+
+    def undo_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "undo_restore") -> None:
+        """Put back what a restore kept."""
+        held = [self._volumes[copy.volume_id] for copy in copies if copy.volume_id in self._volumes]
+        self._unless_connected(what, lambda: self.restorer.undo_restore(restore, copies), held)
+        self._restores.pop(restore, None)
+        self.check(what)
+
+    def finish_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "finish_restore") -> None:
+        """Forget what a restore kept."""
+        must_succeed(what, lambda: self.restorer.finish_restore(restore, copies))
+        self._restores.pop(restore, None)
+        self.check(what)
+
+    def delete_copy(self, copy: SnapshotSpec, what: str = "delete_snapshot") -> None:
+        """Delete a copy."""
+        must_succeed(what, lambda: self.cutter.delete_snapshot(copy))
+        self._copies.pop(copy.id, None)
+        self._exports.discard(copy.id)
+        self.check(what)
+
+    def export(self, copy: SnapshotSpec, what: str = "export_snapshot") -> None:
+        """Export a copy."""
+        must_succeed(what, lambda: self.cutter.export_snapshot(copy))
+        self._exports.add(copy.id)
+        self.check(what)
+
+    def unexport(self, copy: SnapshotSpec, what: str = "unexport_snapshot") -> None:
+        """Withdraw a copy."""
+        must_succeed(what, lambda: self.cutter.unexport_snapshot(copy))
+        self._exports.discard(copy.id)
+        self.check(what)
+
+    def restart(self, when: str) -> None:
+        """Restart the driver, and find everything there."""
+        must_succeed(f"a start after a crash {when}", self.harness.restart)
+        self.check(f"a restart {when}")
+
+    def _unless_connected(self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]) -> None:
+        """Make a call that may be busy, with nothing changed, for as long as clients are connected."""
+        try:
+            must_succeed(what, call, but=BusyDriverError)
+        except BusyDriverError:
+            self.check(f"{what}, which was refused as busy")
+            for volume in volumes:
+                self.harness.disconnect(volume)
+            must_succeed(f"{what} when the clients are gone", call)
+
+    def refuse(self, what: str, call: Callable[[], object]) -> None:
+        """Make a call that must raise FinalDriverError and leave what exists as it is."""
+        must_be_final(what, call)
+        self.check(f"the refusal of {what}")
+
+    def note_prepared(self, copies: list[SnapshotSpec]) -> None:
+        """Expect copies that were prepared without this scene, as by several threads."""
+        self._copies.update({copy.id: copy for copy in copies})
+
+    def note_deleted(self, copies: list[SnapshotSpec]) -> None:
+        """Expect copies to be gone that were deleted without this scene."""
+        for copy in copies:
+            self._copies.pop(copy.id, None)
+            self._exports.discard(copy.id)
+
+    def write(self, volume: VolumeSpec, letter: str, *places: int) -> None:
+        """Write a piece at places (all of ``PLACES`` if none is named)."""
+        for place in places or PLACES:
+            must_succeed("a write", partial(self.harness.write, volume, place, pattern(letter)))
+
+    def expect_volume(self, volume: VolumeSpec, letter: str, why: str, *places: int) -> None:
+        """Check that a volume reads as one letter at places."""
+        for place in places or PLACES:
+            piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE))
+            _same(piece, letter, f"{why}: the volume at byte {place}")
+
+    def expect_copy(self, copy: SnapshotSpec, letter: str, why: str, *places: int) -> None:
+        """Export a copy if it is not, and check that it reads as one letter at places."""
+        if copy.id not in self._exports:
+            self.export(copy)
+        for place in places or PLACES:
+            read = partial(self.harness.read_snapshot, copy, place, PIECE)
+            piece = must_succeed("a read of an exported snapshot", read)
+            _same(piece, letter, f"{why}: the snapshot at byte {place}")
+
+    def expect_known(self, copy: SnapshotSpec, when: str, *, known: bool) -> None:
+        """Check that the driver tells whether a copy is there."""
+        found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(copy))
+        expect(found is known, f"{when}, has_snapshot must be {known}, not {found!r}")
+
+    @property
+    def volumes(self) -> list[VolumeSpec]:
+        """The volumes that ought to exist now."""
+        return list(self._volumes.values())
+
+    @property
+    def copies(self) -> list[SnapshotSpec]:
+        """The copies that ought to exist now."""
+        return list(self._copies.values())
+
+    def expected(self, group: str | None = None) -> Inventory:
+        """Return what ought to exist now, in all or in one group."""
+        copies = {copy.id for copy in self._copies.values() if group in (None, copy.group_id)}
+        return Inventory(
+            groups=frozenset(id for id in self._groups if group in (None, id)),
+            volumes=frozenset(v.id for v in self._volumes.values() if group in (None, v.group_id)),
+            snapshots=frozenset(copies),
+            exports=frozenset(copies & self._exports),
+            restores=frozenset(id for id, place in self._restores.items() if group in (None, place)),
+        )
+
+    def check(self, after: str) -> None:
+        """Compare the inventory, whole and group by group, with what ought to exist."""
+        whole = (None,) if self._is_alone else ()
+        for group in (*whole, *sorted(self._groups)):
+            where = "inventory()" if group is None else "inventory(group_id)"
+            found = must_succeed(where, partial(self.driver.inventory, group))
+            wanted = self.expected(group)
+            for kind in ("groups", "volumes", "snapshots", "exports", "restores"):
+                extra = getattr(found, kind) - getattr(wanted, kind)
+                missing = getattr(wanted, kind) - getattr(found, kind)
+                if extra or missing:
+                    raise Violation(
+                        f"after {after}, {where} is not exact in its {kind}: "
+                        f"too many {sorted(extra)}, missing {sorted(missing)}"
+                    )
+            expect(not found.problems, f"after {after}, {where} reports problems: {found.problems}")
+
+
+def copies_of(members: list[VolumeSpec]) -> list[SnapshotSpec]:
+    """Return specs of a new cgsnapshot of members, in their order."""
+    cgsnapshot = str(uuid4())
+    return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id) for volume in members]
+
+
+def _same(piece: bytes, letter: str, what: str) -> None:
+    wanted = pattern(letter)
+    if piece != wanted:
+        odd = sorted({chr(byte) for byte in piece if byte != wanted[0]})
+        raise Violation(f"{what} must read as {letter!r}; it reads {len(piece)} bytes with {odd} in them")

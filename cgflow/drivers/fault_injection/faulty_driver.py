@@ -1,0 +1,258 @@
+"""Any driver, made to fail on order: before or after its effect, by error, hang, lie or kill.
+
+``with_faults(driver, faults)`` is a driver like the one inside it, with the
+same abilities. Tests order faults by ``Faults.order``; operators order them in
+a drill file (see ``drill_file``), which a service reads when it is started with
+drills allowed. Which fault a call meets is decided in ``schedule``.
+"""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from functools import partial
+from typing import TypeVar, cast
+
+from cgflow.drivers.contract import (
+    JSON,
+    Cloning,
+    Connection,
+    GroupSnapshots,
+    Inventory,
+    Regrouping,
+    Report,
+    Restoring,
+    SnapshotSpec,
+    StorageDriver,
+    VolumeSpec,
+)
+from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
+from cgflow.drivers.contract.detailed_inventory import DetailedInventory, SupportsDetailedInventory
+from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.fault_injection.drill_file import Fault
+from cgflow.drivers.fault_injection.schedule import Faults, Firing
+
+__all__ = ["Fault", "Faults", "FaultyDriver", "FaultyVolumes", "Firing", "with_faults"]
+
+Answer = TypeVar("Answer")
+
+
+class FaultyVolumes(StorageDriver):
+    """The mandatory calls of a driver, made to fail on order. ``driver`` is the one inside."""
+
+    def __init__(self, driver: StorageDriver, faults: Faults) -> None:
+        self.driver = driver
+        self.faults = faults
+
+    def start(self) -> None:
+        return self._call("start", self.driver.start, None)
+
+    def stop(self) -> None:
+        return self._call("stop", self.driver.stop, None)
+
+    def report(self) -> Report:
+        return self._call("report", self.driver.report, Report(0, 0, 0, thin=False))
+
+    def create_group(self, group_id: str) -> None:
+        return self._call("create_group", lambda: self.driver.create_group(group_id), None, group_id)
+
+    def delete_group(self, group_id: str) -> None:
+        return self._call("delete_group", lambda: self.driver.delete_group(group_id), None, group_id)
+
+    def create_volume(self, volume: VolumeSpec) -> None:
+        return self._call("create_volume", lambda: self.driver.create_volume(volume), None, volume)
+
+    def delete_volume(self, volume: VolumeSpec) -> None:
+        return self._call("delete_volume", lambda: self.driver.delete_volume(volume), None, volume)
+
+    def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
+        effect = partial(self.driver.extend_volume, volume, new_size_gib)
+        return self._call("extend_volume", effect, None, volume)
+
+    def connection(self, volume: VolumeSpec) -> Connection:
+        lie = Connection("none", {})
+        return self._call("connection", lambda: self.driver.connection(volume), lie, volume)
+
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        lie = Inventory(frozenset(), frozenset(), frozenset())
+        return self._call("inventory", lambda: self.driver.inventory(group_id), lie, group_id)
+
+    def _call(self, call: str, effect: Callable[[], Answer], lie: Answer, *arguments: object) -> Answer:
+        ids = tuple(_ids(arguments))
+        if self.faults.meet(call, "before", ids) is not None:
+            return lie
+        answer = effect()
+        self.faults.meet(call, "after", ids)
+        return answer
+
+
+class FaultyCuts(FaultyVolumes, GroupSnapshots):
+    """The calls of a driver that can cut, made to fail on order."""
+
+    @property
+    def _groups(self) -> GroupSnapshots:
+        return cast(GroupSnapshots, self.driver)
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        return self._call("prepare", lambda: self._groups.prepare(snapshot), None, snapshot)
+
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        effect = partial(self._groups.cut, cgsnapshot_id, group_id, snapshots)
+        lie = evidence("none", len(snapshots), CutTimer.now())
+        return self._call("cut", effect, lie, cgsnapshot_id, group_id, *snapshots)
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        return self._call("snapshot", lambda: self._groups.snapshot(snapshot), {}, snapshot)
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        return self._call("delete_snapshot", lambda: self._groups.delete_snapshot(snapshot), None, snapshot)
+
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        return self._call("has_snapshot", lambda: self._groups.has_snapshot(snapshot), False, snapshot)
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        lie = Connection("none", {})
+        return self._call("export_snapshot", lambda: self._groups.export_snapshot(snapshot), lie, snapshot)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        return self._call(
+            "unexport_snapshot", lambda: self._groups.unexport_snapshot(snapshot), None, snapshot
+        )
+
+
+class FaultyClones(FaultyVolumes, Cloning):
+    """The calls of a driver that can clone, made to fail on order."""
+
+    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
+        effect = partial(cast(Cloning, self.driver).clone_volume, volume, source)
+        return self._call("clone_volume", effect, None, volume, source)
+
+
+class FaultyMoves(FaultyVolumes, Regrouping):
+    """The calls of a driver that can move volumes between groups, made to fail on order."""
+
+    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
+        effect = partial(cast(Regrouping, self.driver).move_volume, volume, group_id)
+        return self._call("move_volume", effect, None, volume, group_id)
+
+
+class FaultyRestores(FaultyVolumes, Restoring):
+    """The calls of a driver that can restore, made to fail on order."""
+
+    @property
+    def _restores(self) -> Restoring:
+        return cast(Restoring, self.driver)
+
+    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        effect = partial(self._restores.restore, restore_id, snapshots)
+        return self._call("restore", effect, None, restore_id, *snapshots)
+
+    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        effect = partial(self._restores.undo_restore, restore_id, snapshots)
+        return self._call("undo_restore", effect, None, restore_id, *snapshots)
+
+    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        effect = partial(self._restores.finish_restore, restore_id, snapshots)
+        return self._call("finish_restore", effect, None, restore_id, *snapshots)
+
+
+class FaultyDetail(FaultyVolumes, SupportsDetailedInventory):
+    """The call of a driver that tells of each object, made to fail on order."""
+
+    def detail(self) -> DetailedInventory:
+        lie = DetailedInventory(Inventory(frozenset(), frozenset(), frozenset()))
+        return self._call("detail", cast(SupportsDetailedInventory, self.driver).detail, lie)
+
+
+class FaultyCompactions(FaultyVolumes, SupportsCompaction):
+    """The calls of a driver that compacts, made to fail on order."""
+
+    @property
+    def _compacting(self) -> SupportsCompaction:
+        return cast(SupportsCompaction, self.driver)
+
+    def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
+        effect = partial(self._compacting.compactions_due, group_id)
+        nothing: list[VolumeSpec] = []
+        return self._call("compactions_due", effect, nothing, group_id)
+
+    def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
+        effect = partial(self._compacting.compact_volume, volume, seconds)
+        return self._call("compact_volume", effect, True, volume)
+
+
+class FaultyFence(FaultyVolumes, SupportsFencing):
+    """The calls of a driver that can fence, made to fail on order."""
+
+    @property
+    def _fencing(self) -> SupportsFencing:
+        return cast(SupportsFencing, self.driver)
+
+    def open_session(self, session: str) -> None:
+        return self._call("open_session", lambda: self._fencing.open_session(session), None, session)
+
+    def fence(self, session: str) -> None:
+        return self._call("fence", lambda: self._fencing.fence(session), None, session)
+
+
+class FaultyFiles(FaultyVolumes, SupportsHostFiles):
+    """The calls of a driver that can serve files of the host, made to fail on order."""
+
+    @property
+    def _files(self) -> SupportsHostFiles:
+        return cast(SupportsHostFiles, self.driver)
+
+    def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
+        lie = Connection("none", {})
+        return self._call("serve_file", lambda: self._files.serve_file(thing), lie, thing)
+
+    def withdraw_file(self, thing: VolumeSpec | SnapshotSpec) -> None:
+        return self._call("withdraw_file", lambda: self._files.withdraw_file(thing), None, thing)
+
+
+_ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
+    (GroupSnapshots, FaultyCuts),
+    (Cloning, FaultyClones),
+    (Regrouping, FaultyMoves),
+    (Restoring, FaultyRestores),
+    (SupportsDetailedInventory, FaultyDetail),
+    (SupportsCompaction, FaultyCompactions),
+)
+_RARER: tuple[tuple[type, type[FaultyVolumes]], ...] = (
+    (SupportsFencing, FaultyFence),
+    (SupportsHostFiles, FaultyFiles),
+)
+
+
+class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, FaultyDetail, FaultyCompactions):
+    """A driver with all but the rarer abilities, made to fail on order. ``driver`` is the one inside."""
+
+    def __init__(self, driver: StorageDriver, faults: Faults) -> None:
+        super().__init__(driver, faults)
+        missing = [ability.__name__ for ability, _ in _ABILITIES if not isinstance(driver, ability)]
+        if missing:
+            raise TypeError(f"{type(driver).__name__} has no {', '.join(missing)}: use with_faults")
+
+
+def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
+    """Return the driver made to fail on order, with the same abilities as it has."""
+    able = [faulty for ability, faulty in _ABILITIES if isinstance(driver, ability)]
+    rarer = [faulty for ability, faulty in _RARER if isinstance(driver, ability)]
+    if rarer:
+        able += rarer
+    elif len(able) == len(_ABILITIES):
+        return FaultyDriver(driver, faults)
+    kind = type("FaultyPart", (*able, FaultyVolumes), {})
+    made: StorageDriver = kind(driver, faults)
+    return made
+
+
+def _ids(arguments: tuple[object, ...]) -> Iterator[str]:
+    for argument in arguments:
+        values = vars(argument).values() if is_dataclass(argument) else (argument,)
+        yield from (value for value in values if isinstance(value, str))

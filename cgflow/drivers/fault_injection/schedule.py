@@ -1,0 +1,163 @@
+"""Orders to fail that stand at one time, and which of them a call meets.
+
+Per call at most one fault acts before the effect and one after it; of two that
+are due, the one ordered first acts and the other waits for the next call. A
+call that fails of itself, or by a fault before, does not count for those after.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cgflow import clock
+from cgflow.drivers.fault_injection.drill_file import DrillError, DrillFile, Fault, When
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A fault that has acted: which, when (UTC), and the ids in the call it met."""
+
+    fault: Fault
+    at: datetime
+    ids: tuple[str, ...]
+
+
+@dataclass
+class _Order:
+    fault: Fault
+    id: str | None = None
+    seen: int = 0
+    fired: int = 0
+
+    def matches(self, call: str, when: When, ids: tuple[str, ...]) -> bool:
+        fault = self.fault
+        return fault.call == call and fault.when == when and (fault.target is None or fault.target in ids)
+
+    def is_due(self) -> bool:
+        times = self.fault.times
+        return self.seen + 1 >= self.fault.nth and (times is None or self.fired < times)
+
+
+class Faults:
+    """The orders that stand, and what has fired. Safe for any number of threads."""
+
+    def __init__(self, file: DrillFile | None = None) -> None:
+        self._file = file
+        self._ordered: list[_Order] = []
+        self._drilled: dict[str, _Order] = {}
+        self._log: list[Firing] = []
+        self._changed = threading.Condition()
+        self._gate = threading.Event()
+
+    @classmethod
+    def from_file(cls, path: Path) -> Faults:
+        """Return faults that also stand in a drill file, which may come, change and go at any time."""
+        return cls(DrillFile(path))
+
+    @property
+    def fired(self) -> tuple[Firing, ...]:
+        """What has fired in this process, in order."""
+        with self._changed:
+            return tuple(self._log)
+
+    def order(self, fault: Fault) -> None:
+        """Add a fault. It counts calls from now on."""
+        with self._changed:
+            self._ordered.append(_Order(fault))
+
+    def clear(self) -> None:
+        """Forget every fault ordered by ``order``, and the log. What hangs goes on hanging."""
+        with self._changed:
+            self._ordered.clear()
+            self._log.clear()
+
+    def release(self) -> None:
+        """Let every call that hangs now go on as if it had not."""
+        with self._changed:
+            self._gate.set()
+            self._gate = threading.Event()
+
+    def await_fired(self, count: int, timeout_s: float) -> bool:
+        """Wait until so many faults have fired since the start or ``clear``; False if time ran out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._log) >= count, timeout_s)
+
+    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
+        """Let a call at one of its two points meet the fault that is due, and act on it.
+
+        Returns: a ``lie``, for the caller to tell; None, to go on. Raises: the
+        driver error of the fault; FinalDriverError, if the drill file is no good.
+        """
+        with self._changed:
+            try:
+                order = self._choose(call, when, ids)
+            except DrillError as error:
+                if call in ("start", "stop"):
+                    # The service must come up and go down; the next call says what is wrong.
+                    return None
+                raise FinalDriverError(f"{call} was refused: {error}") from error
+            if order is None:
+                return None
+            self._log.append(Firing(order.fault, clock.now(), ids))
+            self._changed.notify_all()
+            gate = self._gate
+        return _act(order.fault, f"{call} failed by order ({when} its effect)", gate)
+
+    def _choose(self, call: str, when: When, ids: tuple[str, ...]) -> _Order | None:
+        self._reload()
+        chosen: _Order | None = None
+        for order in (*self._ordered, *self._drilled.values()):
+            if not order.matches(call, when, ids):
+                continue
+            if not order.is_due():
+                order.seen += 1
+            elif chosen is None:
+                chosen = order
+        if chosen is None:
+            return None
+        if self._file is not None and chosen.id is not None:
+            self._file.remember(chosen.id, chosen.fault)
+        chosen.seen += 1
+        chosen.fired += 1
+        return chosen
+
+    def _reload(self) -> None:
+        changed = None if self._file is None else self._file.changed()
+        if self._file is None or changed is None:
+            return
+        drilled: dict[str, _Order] = {}
+        for id, fault in changed.items():
+            known = self._drilled.get(id)
+            if known is None or known.fault != fault:
+                fired = self._file.fired(id)
+                # What has begun to fire has seen the calls it was to let pass, be it in an earlier process.
+                known = _Order(fault, id, seen=fault.nth - 1 if fired else 0, fired=fired)
+            drilled[id] = known
+        self._drilled = drilled
+
+
+def _act(fault: Fault, words: str, gate: threading.Event) -> Fault | None:
+    match fault.kind:
+        case "final":
+            raise FinalDriverError(words)
+        case "ambiguous":
+            raise AmbiguousDriverError(words)
+        case "busy":
+            raise BusyDriverError(words)
+        case "hang":
+            if not gate.wait(fault.deadline_s):
+                raise AmbiguousDriverError(f"{words}: no answer within {fault.deadline_s:g} s")
+            return None
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+            return None
+        case "exit":
+            raise SystemExit(words)
+        case "lie":
+            return fault

@@ -1,0 +1,82 @@
+"""What all calls on a memory backend share: its state under one lock, and the questions asked of it.
+
+Each call is checked, made an event, written to the journal if there is one,
+and applied, under that lock; a refused call has therefore changed nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from cgflow.drivers.common.event_log import EventLog
+from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.contract.cut_evidence import CutLevel
+from cgflow.drivers.memory.content import Content
+from cgflow.drivers.memory.state import Copy, State, Volume
+from cgflow.errors import FinalDriverError
+
+
+class MemoryBase:
+    """The objects of one backend; with a ``state_file`` they outlive the process. The caller locks.
+
+    ``level`` is that of its cuts.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "memory",
+        capacity_gib: float = 10_000.0,
+        level: CutLevel = CutLevel.CRASH,
+        state_file: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.level = level
+        self._capacity_gib = capacity_gib
+        self._journal = None if state_file is None else EventLog(state_file, "memory backend")
+        self._state = State()
+        self._lock = threading.Lock()
+
+    def _do(self, event: str, **values: object) -> None:
+        record: JSON = {"do": event, **values}
+        if self._journal is not None:
+            self._journal.append(record)
+        self._state.apply(record)
+
+    def _volume(self, volume_id: str) -> Volume:
+        volume = self._state.volumes.get(volume_id)
+        if volume is None:
+            raise FinalDriverError(f"there is no volume {volume_id}")
+        return volume
+
+    def _copy(self, snapshot: SnapshotSpec) -> Copy:
+        copy = self._state.copies.get(snapshot.id)
+        if copy is None:
+            raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
+        if copy.spec != snapshot:
+            raise FinalDriverError(f"snapshot {snapshot.id} exists with other values: {copy.spec}")
+        return copy
+
+    def _cut_copy(self, snapshot: SnapshotSpec) -> tuple[Copy, Content]:
+        copy = self._copy(snapshot)
+        if copy.content is None:
+            raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
+        return copy, copy.content
+
+    def _need_group(self, group_id: str | None) -> None:
+        if group_id is not None and group_id not in self._state.groups:
+            raise FinalDriverError(f"there is no group {group_id}")
+
+    def _need_no_restore(self, volume: Volume) -> None:
+        if volume.kept is not None:
+            raise FinalDriverError(
+                f"restore {volume.kept.restore_id} of volume {volume.id} is unfinished: finish or undo it"
+            )
+
+    def _need_room(self, volume_id: str, size_gib: int, growth_gib: int) -> None:
+        if size_gib <= 0:
+            raise FinalDriverError(f"volume {volume_id} cannot have a size of {size_gib} GiB")
+        free = self._capacity_gib - self._state.provisioned_gib
+        if growth_gib > 0 and growth_gib > free:
+            raise FinalDriverError(f"backend {self.name} is full: {growth_gib} GiB wanted, {free:g} GiB free")

@@ -1,0 +1,135 @@
+"""Copies on a memory backend: prepared, cut under one lock, exported, deleted.
+
+A copy shares blocks with its volume and counts nothing against capacity. A
+backend of level ``per-volume`` reads one member after the other, with the lock
+let go in between, and makes them copies all at once.
+"""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, evidence
+from cgflow.drivers.memory.base import MemoryBase
+from cgflow.drivers.memory.content import GIB, Content
+from cgflow.drivers.memory.state import Cut
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+_MECHANISMS = {
+    CutLevel.CRASH: "memory lock",
+    CutLevel.PER_VOLUME: "memory lock of one volume after the other",
+}
+
+
+class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
+    """The ability to cut."""
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        with self._lock:
+            if snapshot.id in self._state.copies:
+                self._copy(snapshot)
+                return
+            volume = self._volume(snapshot.volume_id)
+            if volume.group_id != snapshot.group_id:
+                raise FinalDriverError(f"volume {volume.id} is not in group {snapshot.group_id}")
+            self._need_no_restore(volume)
+            self._do("prepare", spec=asdict(snapshot))
+
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        began = CutTimer.now()
+        seen, skew_ms = self._seen(cgsnapshot_id, group_id, snapshots)
+        with self._lock:
+            done = self._earlier_cut(cgsnapshot_id, group_id, snapshots)
+            if done is not None:
+                return dict(done.evidence)
+            ids = [snapshot.id for snapshot in snapshots]
+            told = evidence(_MECHANISMS[self.level], len(set(ids)), began, level=self.level, skew_ms=skew_ms)
+            apart: JSON = {"seen": seen} if seen else {}
+            self._do("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=told, **apart)
+            try:
+                self._do("cut_took", cgsnapshot=cgsnapshot_id, ms=began.took_ms())
+            except FinalDriverError as error:
+                raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
+            return dict(self._state.cuts[cgsnapshot_id].evidence)
+
+    def _seen(
+        self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
+    ) -> tuple[JSON, float]:
+        """Return what each member holds, one after the other, and the time between first and last.
+
+        Nothing on a backend that cuts at one instant, or for a cut that has happened.
+        """
+        if self.level is CutLevel.CRASH:
+            return {}, 0.0
+        with self._lock:
+            if self._earlier_cut(cgsnapshot_id, group_id, snapshots) is not None:
+                return {}, 0.0
+        seen: dict[str, tuple[int, Content]] = {}
+        ticks = []
+        for snapshot in snapshots:
+            with self._lock:
+                volume = self._volume(snapshot.volume_id)
+                ticks.append(time.monotonic())
+                seen[snapshot.id] = volume.size_gib, volume.content.frozen()
+        held: JSON = {
+            id: {"size_gib": size_gib, "blocks": content.to_json()}
+            for id, (size_gib, content) in seen.items()
+        }
+        return held, (ticks[-1] - ticks[0]) * 1000
+
+    def _earlier_cut(
+        self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
+    ) -> Cut | None:
+        """Return the cut if it has happened already. Raises: FinalDriverError, if it cannot be made."""
+        if not snapshots:
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
+        if group_id is None and len({snapshot.volume_id for snapshot in snapshots}) > 1:
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
+        for snapshot in snapshots:
+            self._copy(snapshot)
+            if (snapshot.cgsnapshot_id, snapshot.group_id) != (cgsnapshot_id, group_id):
+                raise FinalDriverError(
+                    f"snapshot {snapshot.id} does not belong to cgsnapshot {cgsnapshot_id}"
+                )
+        ids = {snapshot.id for snapshot in snapshots}
+        done = self._state.cuts.get(cgsnapshot_id)
+        if done is not None and (done.members != ids or done.copies != ids):
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
+        if done is None:
+            for snapshot in snapshots:
+                self._need_no_restore(self._volume(snapshot.volume_id))
+        return done
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        with self._lock:
+            copy, content = self._cut_copy(snapshot)
+            return {"size_bytes": copy.size_gib * GIB, "allocated_bytes": content.allocated_bytes}
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._lock:
+            if snapshot.id in self._state.copies:
+                self._do("delete_snapshot", id=snapshot.id)
+
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        with self._lock:
+            return snapshot.id in self._state.copies
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        with self._lock:
+            copy, _ = self._cut_copy(snapshot)
+            if not copy.is_exported:
+                self._do("export_snapshot", id=snapshot.id, exported=True)
+            size = copy.size_gib * GIB
+        data: JSON = {"backend": self.name, "snapshot": snapshot.id, "read_only": True, "size_bytes": size}
+        return Connection("memory", data)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._lock:
+            copy = self._state.copies.get(snapshot.id)
+            if copy is not None and copy.is_exported:
+                self._do("export_snapshot", id=snapshot.id, exported=False)

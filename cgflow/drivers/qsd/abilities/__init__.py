@@ -1,0 +1,1 @@
+"""The abilities of the qsd driver, one file for each ability of the contract."""

@@ -1,0 +1,119 @@
+"""The qsd driver's ability to keep chains short, as cgflow sees it: what is due, and the work at it."""
+
+from __future__ import annotations
+
+import time
+
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.qsd.home.home import Home
+from cgflow.drivers.qsd.home.nbd_address import GIB, place
+from cgflow.drivers.qsd.home_registry import HomeRegistry
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.records import VolumeRecord
+from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
+from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.qemu import block_jobs
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
+
+
+class QsdCompaction(SupportsCompaction):
+    """Volumes whose chains are too long, or hold layers that can be merged by now."""
+
+    _homes: HomeRegistry
+
+    def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
+        """See the contract; the longest chain comes first."""
+        found: list[tuple[int, VolumeSpec]] = []
+        for home in self._homes.all():
+            if group_id not in (None, home.id):
+                continue
+            group = home.id if home.manifest.is_group else None
+            for volume in home.manifest.volumes.values():
+                if _is_due(home, volume):
+                    spec = VolumeSpec(volume.id, volume.size_bytes // GIB, group)
+                    found.append((len(volume.chain), spec))
+        return [spec for _, spec in sorted(found, key=lambda pair: -pair[0])]
+
+    def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
+        """See the contract; the copying goes on in the daemon when nobody waits for it."""
+        home = self._homes.find(place(volume))
+        return home is None or _work(home, volume.id, seconds)
+
+
+def _is_due(home: Home, volume: VolumeRecord) -> bool:
+    """Whether a chain is too long, or layers can be merged by now that could not when their snapshot went."""
+    longest, has_failed = home.config.longest_chain, f"merge {volume.id}" in home.problems
+    if volume.flattening is not None:
+        return True
+    if len(volume.chain) <= longest and not layer_tree.hidden(volume) and not has_failed:
+        return False
+    try:
+        shared = home.shared(volume)
+    except FileNotFoundError:
+        # It goes, or moves, at this moment, or has lost a layer.
+        return False
+    if has_failed or layer_tree.to_flatten(volume, longest, shared) is not None:
+        return True
+    return any(not found.active for found in layer_tree.candidates(volume, home.cloned, shared))
+
+
+def _work(home: Home, volume_id: str, seconds: float) -> bool:
+    """Work at a volume until nothing is due, or for about so many seconds; return whether nothing is due.
+
+    Raises: FinalDriverError, if there is no room for it; DriverError.
+    """
+    deadline = time.monotonic() + seconds
+    with settled(home) as graph:
+        client = graph.client
+    # Listened to before the job begins, and while the home is not held.
+    with client.listen() as told, client.listen() as events:
+        layer = _begin(home, volume_id)
+        if layer is None:
+            return _is_done(home, volume_id)
+        job = block_jobs.of_flattening(layer)
+        if graph.jobs.wait(job, (), events, deadline) is None:
+            return False
+        home.trace("flatten:after-job")
+        reason = block_jobs.failure(told, job)
+    with settled(home):
+        held = home.manifest.volumes.get(volume_id)
+        if held is not None and held.flattening == layer:
+            flatten.conclude(home, volume_id)
+    if reason is not None:
+        raise FinalDriverError(
+            f"the chain of volume {volume_id} was not shortened: {reason}; nothing is lost"
+        )
+    return _is_done(home, volume_id)
+
+
+def _begin(home: Home, volume_id: str) -> int | None:
+    """Merge what can be merged, and begin to flatten if the chain is too long; return the layer, or None."""
+    with settled(home):
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            return None
+        if volume.flattening is not None:
+            return volume.flattening
+        merge.sweep(home, volume_id)
+        volume = home.manifest.volumes[volume_id]
+        missing_layers.refuse(home, volume_id, volume.lies_over, "its chain was not shortened")
+        layer = layer_tree.to_flatten(volume, home.config.longest_chain, home.shared(volume))
+        if layer is not None:
+            flatten.begin(home, volume_id, layer)
+        return layer
+
+
+def _is_done(home: Home, volume_id: str) -> bool:
+    """Merge what waited for a flattening, and return whether nothing is due any more.
+
+    Raises: AmbiguousDriverError, if a merge fails; DriverError.
+    """
+    with settled(home):
+        if volume_id not in home.manifest.volumes:
+            return True
+        merge.sweep(home, volume_id)
+        problem = home.problems.get(f"merge {volume_id}")
+        if problem is not None:
+            raise AmbiguousDriverError(problem)
+        return not _is_due(home, home.manifest.volumes[volume_id])

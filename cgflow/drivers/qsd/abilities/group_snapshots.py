@@ -1,0 +1,66 @@
+"""The qsd driver's ability to cut, as cgflow sees it."""
+
+from __future__ import annotations
+
+from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
+from cgflow.drivers.qsd.home.nbd_address import nbd, place
+from cgflow.drivers.qsd.home_registry import HomeRegistry
+from cgflow.drivers.qsd.operations import snapshots
+from cgflow.errors import FinalDriverError
+
+
+class QsdGroupSnapshots(GroupSnapshots):
+    """Prepare, cut, verify, export and delete the copies in homes."""
+
+    _homes: HomeRegistry
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        """See the contract."""
+        home = self._homes.get(place(snapshot))
+        snapshots.prepare(home, snapshot.volume_id, snapshot.id, snapshot.cgsnapshot_id)
+
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        """See the contract."""
+        members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
+        if not members or len(members) != len(snapshots):
+            raise FinalDriverError(
+                f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one"
+            )
+        if {snapshot.group_id for snapshot in snapshots} != {group_id} or (
+            group_id is None and len(members) > 1
+        ):
+            raise FinalDriverError(f"{cgsnapshot_id} names volumes that are not in group {group_id}")
+        return _cut(self._homes.get(place(snapshots[0])), cgsnapshot_id, members)
+
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        """See the contract."""
+        return snapshots.verify(self._homes.get(place(snapshot)), snapshot.volume_id, snapshot.id)
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        """See the contract; its space is merged away at once if nobody else reads it."""
+        home = self._homes.find(place(snapshot))
+        if home is not None:
+            snapshots.delete(home, snapshot.volume_id, snapshot.id)
+
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        """See the contract; never waits behind other work."""
+        home = self._homes.find(place(snapshot))
+        volume = None if home is None else home.manifest.volumes.get(snapshot.volume_id)
+        return volume is not None and (snapshot.id in volume.bound or snapshot.id in volume.pending)
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        """See the contract."""
+        home = self._homes.get(place(snapshot))
+        snapshots.export(home, snapshot.volume_id, snapshot.id)
+        facts = snapshots.verify(home, snapshot.volume_id, snapshot.id)
+        return nbd(home, snapshot.id, facts["size_bytes"], read_only=True)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        """See the contract."""
+        home = self._homes.find(place(snapshot))
+        if home is not None:
+            snapshots.unexport(home, snapshot.volume_id, snapshot.id)
+
+
+# The contract names an argument of ``cut`` like the module that does it.
+_cut = snapshots.cut

@@ -1,0 +1,33 @@
+"""The qsd driver's ability to serve exports as files of the host, as cgflow sees it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
+from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.qsd.home.nbd_address import place
+from cgflow.drivers.qsd.home_registry import HomeRegistry
+from cgflow.drivers.qsd.operations import host_files
+from cgflow.drivers.qsd.operations.recovery import settled
+
+
+class QsdHostFiles(SupportsHostFiles):
+    """Serve what a home exports as files, and withdraw them."""
+
+    _homes: HomeRegistry
+
+    def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
+        """See the contract."""
+        home = self._homes.get(place(thing))
+        volume_id = thing.volume_id if isinstance(thing, SnapshotSpec) else thing.id
+        with settled(home):
+            address, path = host_files.serve(home, volume_id, thing.id)
+        return replace(address, data={**address.data, "path": str(path)})
+
+    def withdraw_file(self, thing: VolumeSpec | SnapshotSpec) -> None:
+        """See the contract."""
+        home = self._homes.find(place(thing))
+        if home is not None:
+            with home.lock:
+                host_files.withdraw(home, thing.id)

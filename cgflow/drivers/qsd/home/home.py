@@ -1,0 +1,351 @@
+"""One home: the folder of a consistency group or of a lone volume, its manifest and its daemon.
+
+This is the state that the operations work on and the few moves they share.
+Changes are made by one thread at a time, under ``lock``; the manifest is an
+immutable record that is replaced, so that readers need no lock and never wait
+behind a long merge.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from uuid import uuid4
+
+from cgflow import clock
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.drivers.common.incidents import Incidents
+from cgflow.drivers.qsd.home import manifest_file
+from cgflow.drivers.qsd.model.layer_names import file_name, layer_number
+from cgflow.drivers.qsd.model.records import Manifest, VolumeRecord
+from cgflow.drivers.qsd.qemu import daemon_process
+from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
+from cgflow.drivers.qsd.qemu.daemon_process import Daemon, FileId, Sockets
+from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
+from cgflow.drivers.qsd.qemu.nbdfuse import NbdfuseMounts
+from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
+from cgflow.private_files import FOLDER_MODE
+
+PARTS = "clone-*.part"
+
+Trace = Callable[[str], None]
+
+
+def untraced(point: str) -> None:
+    """The trace of a driver that nobody watches."""
+    del point
+
+
+@dataclass(frozen=True)
+class HomeConfig:
+    """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting.
+
+    A chain that is longer than ``longest_chain`` is shortened in the background.
+    """
+
+    program: str
+    files: NbdfuseMounts
+    tcp: TcpEndpoint | None
+    trace: Trace
+    stopping: threading.Event
+    longest_chain: int
+    linked_clones: bool
+    incidents: Incidents
+
+
+class Home:
+    """A home whose manifest is readable.
+
+    ``reading`` has the exports through which this process makes clones, with
+    their layers; whoever comes next withdraws them. ``whole`` has the layers whose
+    files were found to have lost nothing, and what they were then. ``has_died`` says that
+    the daemon ended unasked and there is no other yet. ``on_lost`` is called by a
+    reader thread when the daemon dies, ``on_doubt`` by a call that ends without
+    knowing what it did.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sockets: Sockets,
+        config: HomeConfig,
+        on_lost: Callable[[Home], None],
+        on_doubt: Callable[[Home], None],
+    ) -> None:
+        self.folder = folder
+        self.sockets = sockets
+        self.config = config
+        self.lock = threading.RLock()
+        self.manifest = manifest_file.read(folder)
+        self.problems: dict[str, str] = {}
+        self.reading: dict[str, int] = {}
+        self.whole: dict[int, tuple[int | None, ...]] = {}
+        self.is_unsettled = False
+        self.is_removed = False
+        self.has_died = False
+        self._on_lost = on_lost
+        self._on_doubt = on_doubt
+        self._daemon: Daemon | None = None
+        self._graph: BlockGraph | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the consistency group or of the lone volume."""
+        return self.manifest.home_id
+
+    @property
+    def graph(self) -> BlockGraph:
+        """The live daemon's block graph. Raises: FinalDriverError, if there is no daemon."""
+        if self._graph is None:
+            raise FinalDriverError(f"no qemu-storage-daemon serves {self.folder}")
+        return self._graph
+
+    @property
+    def cloned(self) -> set[int]:
+        """The layers that clones are being made of."""
+        return set(self.reading.values())
+
+    @property
+    def is_served(self) -> bool:
+        """Whether there is a daemon that we can talk to."""
+        return self._daemon is not None and self._daemon.is_alive
+
+    def shared(self, volume: VolumeRecord) -> set[int]:
+        """Return the layers whose files have another name: linked clones read them. Raises: OSError.
+
+        The file system counts the names, durably and with each change of one, so
+        that nobody has to: a file with a single name is read by its home alone.
+        """
+        return {layer for layer in volume.lies_over if self.path(layer).stat().st_nlink > 1}
+
+    def refuse_shared(self, layer: int) -> None:
+        """Raises: FinalDriverError, if a layer that is to be written to is read by a linked clone."""
+        if self.path(layer).stat().st_nlink > 1:
+            raise FinalDriverError(f"{self.path(layer)} is shared with a linked clone and is not written to")
+
+    def mark_unsettled(self) -> None:
+        """Note that what the daemon holds may not be what the manifest says, and have that settled soon."""
+        self.is_unsettled = True
+        self._on_doubt(self)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its daemon lives and does not answer."""
+        return "answering" in self.problems
+
+    def note_silence(self) -> None:
+        """Note that the daemon lives and does not answer, with what to do."""
+        if not self.is_silent:
+            record = self.manifest.daemon
+            pid = "" if record is None else f" (pid {record.pid})"
+            self.problems["answering"] = (
+                f"the qemu-storage-daemon of {self.id}{pid} does not answer: its clients wait, and calls "
+                "are refused until it does. See whether its disk answers, or whether it is stopped ('kill "
+                "-CONT' lets it go on); one that is killed is started again, and its clients connect anew"
+            )
+
+    def refuse_silent(self) -> None:
+        """Raises: BusyDriverError, while the daemon lives and does not answer."""
+        problem = self.problems.get("answering")
+        if problem is not None:
+            raise BusyDriverError(problem)
+
+    def silence(self, probe_every_s: float) -> float | None:
+        """Return for how many seconds the daemon owes an answer, None if nobody is connected to it."""
+        held = self._daemon
+        return None if held is None or not held.is_alive else held.client.silence(probe_every_s)
+
+    def trace(self, point: str) -> None:
+        """Tell whoever watches (a test) that this point was reached."""
+        self.config.trace(point)
+
+    def path(self, layer: int) -> Path:
+        """Return the file of a layer."""
+        return self.folder / file_name(layer)
+
+    def save(self, changed: Manifest, *, releasing: bool = False) -> None:
+        """Make a changed manifest the truth, durably. Raises: OSError, and nothing has changed."""
+        manifest_file.write(self.folder, changed, releasing=releasing)
+        self.manifest = changed
+
+    def new_layer(self) -> int:
+        """Return a number that no layer of this home has, for use in the next manifest."""
+        return self.manifest.next_layer
+
+    def adopt(self) -> bool:
+        """Connect to the daemon that an earlier process began; False if there is none.
+
+        Raises: BusyDriverError, if there is one that does not answer.
+        """
+        found = daemon_process.find(self.folder, self.sockets, self._lost)
+        if found is not None:
+            self._use(found)
+            self.graph.adopt_files(daemon_process.open_files(found.record.pid))
+        return found is not None
+
+    def has_open(self, layer: int, file: FileId) -> bool | None:
+        """Return whether this is the file that the daemon has open for a layer, None if it has none."""
+        graph = self._graph
+        return None if graph is None or not self.is_served else graph.has_open(layer, file)
+
+    def begin_daemon(self) -> None:
+        """Start a daemon and record it in the manifest. Raises: DriverError, OSError."""
+        fresh = daemon_process.spawn(
+            self.config.program, self.folder, self.sockets, self._server(), self._lost
+        )
+        self._use(fresh)
+        self.trace("daemon:after-spawn")
+        self.record_daemon()
+
+    @property
+    def listens_as_asked(self) -> bool:
+        """Whether the adopted daemon serves where it would if it were begun now."""
+        if self._daemon is None:
+            return True
+        words, tcp, port = (
+            daemon_process.arguments(self._daemon.record.pid),
+            self.config.tcp,
+            self.manifest.nbd_port,
+        )
+        if tcp is None:
+            return not words or set(self.sockets.server()) <= set(words)
+        return port is not None and set(tcp.server(port)) <= set(words)
+
+    def _server(self) -> list[str]:
+        tcp = self.config.tcp
+        if tcp is None:
+            return self.sockets.server()
+        port = self.manifest.nbd_port
+        if port is None or self.manifest.is_vacant:
+            # Nobody was told an address yet, so that there is still a choice.
+            port = tcp.take(self.id)
+            self.save(replace(self.manifest, nbd_port=port))
+        return tcp.server(port)
+
+    def record_daemon(self) -> None:
+        """Note the adopted daemon in the manifest, if another one stands there. Raises: OSError."""
+        if self._daemon is not None and self.manifest.daemon != self._daemon.record:
+            self.save(replace(self.manifest, daemon=self._daemon.record), releasing=True)
+
+    def end_daemon(self) -> None:
+        """End the daemon, if there is one, and wait for it. Raises: BusyDriverError."""
+        if self._daemon is not None:
+            self._daemon.quit()
+            self._daemon = self._graph = None
+
+    def forget_daemon(self) -> None:
+        """Drop the connection and forget the daemon, which may be dead or not: ``adopt`` finds out."""
+        if self._daemon is not None:
+            self._daemon.let_go()
+            daemon_process.reap(self._daemon.record.pid)
+            self._daemon = self._graph = None
+
+    def let_go(self) -> None:
+        """Drop the connection; the daemon goes on serving."""
+        if self._daemon is not None:
+            self._daemon.let_go()
+
+    def remove_files(self, *layers: int) -> None:
+        """Remove the files of layers that no manifest names any more. Raises: OSError."""
+        for layer in layers:
+            self.path(layer).unlink(missing_ok=True)
+            self.whole.pop(layer, None)
+        fsync_folder(self.folder)
+
+    def remove_strays(self) -> None:
+        """Remove layers that a crash has left without an owner. Raises: OSError."""
+        owned = self.manifest.files()
+        found = {layer_number(path.name) for path in self.folder.iterdir()}
+        strays = sorted(layer for layer in found if layer is not None and layer not in owned)
+        if strays:
+            self.remove_files(*strays)
+
+    def new_part(self) -> Path:
+        """Return the file of a clone that is begun. No two have ever the same name."""
+        return self.folder / PARTS.replace("*", uuid4().hex)
+
+    def remove_parts(self) -> None:
+        """Remove the clones that an earlier process did not finish. Raises: OSError."""
+        for part in self.folder.glob(PARTS):
+            part.unlink()
+
+    def remove(self) -> None:
+        """End the daemon and remove the folder; may be repeated. Raises: BusyDriverError, OSError."""
+        if not self.is_served:
+            self.forget_daemon()
+            self.adopt()
+        self.end_daemon()
+        self.trace("home:after-quit")
+        self.is_removed = True
+        if self.folder.exists():
+            clear_folder(self.folder)
+        self.sockets.qmp.unlink(missing_ok=True)
+        self.sockets.nbd.unlink(missing_ok=True)
+        if self.config.tcp is not None:
+            self.config.tcp.release(self.id)
+
+    def _use(self, found: Daemon) -> None:
+        self._daemon = found
+        self._graph = BlockGraph(found.client, self.folder)
+
+    def _lost(self) -> None:
+        self._on_lost(self)
+
+
+def create_home(folder: Path, *, is_group: bool) -> None:
+    """Make the folder and the first manifest of a home. Raises: OSError, and nothing is left."""
+    folder.mkdir(mode=FOLDER_MODE)
+    try:
+        fresh = Manifest(home_id=folder.name, is_group=is_group, created_at=str(clock.iso(clock.now())))
+        manifest_file.write(folder, fresh)
+        fsync_folder(folder.parent)
+    except OSError:
+        # Without a listing: the failure may be that there is no file descriptor left.
+        for name in manifest_file.HOUSEKEEPING:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+        raise
+
+
+def is_half_made(folder: Path) -> bool:
+    """Whether a folder without a manifest is what a crash leaves of making or removing a home."""
+    names = [path.name for path in folder.iterdir()]
+    return all(
+        manifest_file.is_housekeeping(name) or daemon_process.is_housekeeping(name) or fnmatch(name, PARTS)
+        for name in names
+    )
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove a home's folder, its manifest first: without one, what is left is known to be waste.
+
+    Raises: OSError.
+    """
+    (folder / manifest_file.FILE).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    fsync_folder(folder.parent)
+
+
+@contextmanager
+def or_nothing(doing: str) -> Iterator[None]:
+    """Turn a failed write of ours, after which nothing is left, into a final error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise FinalDriverError(f"{doing}: {words(error)}; nothing was made") from error
+
+
+def words(error: Exception) -> str:
+    """Return what an operator should read of an error."""
+    if isinstance(error, DriverError):
+        return error.message
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the storage is full ({error.strerror}): free space in the state directory, then ask again"
+    return str(error)

@@ -1,0 +1,194 @@
+"""The file that keeps a home's records.
+
+It is replaced as a whole and atomically: whoever reads it sees the old or the
+new one. It carries a format number and a checksum, and one that cannot be
+understood is reported and never overwritten.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.drivers.qsd.model.records import (
+    Cut,
+    DaemonRecord,
+    Kept,
+    Leaving,
+    Manifest,
+    Merge,
+    Pending,
+    VolumeRecord,
+)
+from cgflow.private_files import open_file
+
+FORMAT = 1
+FILE = "manifest.json"
+_BALLAST = "ballast"
+_BALLAST_BYTES = 256 * 1024
+HOUSEKEEPING = (FILE, FILE + ".new", _BALLAST)
+"""The files that keep a manifest and hold nothing else."""
+
+
+class ManifestUnreadable(Exception):
+    """The file is corrupt, foreign or newer than this program; the message says which and what to do."""
+
+
+def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
+    """Replace the manifest of a folder, durably. Nothing changes if it fails.
+
+    ``releasing`` says that the change gives space back: on a full disk it may
+    then use the room that is kept aside for this, so that deleting always works.
+    Raises: OSError.
+    """
+    # Read back first: keys that are numbers become texts, which sort otherwise. The records are given as
+    # they are: a copy of them took two thirds of the time, for each copy that is prepared and each cut.
+    body = json.dumps(json.loads(json.dumps(manifest, default=vars)), sort_keys=True)
+    whole = f'{{"body": {body}, "checksum": "{_checksum(body)}", "format": {FORMAT}}}'
+    try:
+        _replace(folder, whole)
+    except OSError as error:
+        if not releasing or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        (folder / _BALLAST).unlink(missing_ok=True)
+        _replace(folder, whole)
+    _keep_ballast(folder)
+
+
+def read(folder: Path) -> Manifest:
+    """Return the manifest of a folder, which must be named after it.
+
+    Raises: ManifestUnreadable; FileNotFoundError if there is none.
+    """
+    path = folder / FILE
+    try:
+        whole = json.loads(path.read_text())
+        version, checksum, body = whole["format"], whole["checksum"], whole["body"]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifestUnreadable(
+            f"{path} is corrupt ({error}); restore it, or move the folder away"
+        ) from error
+    if version != FORMAT:
+        raise ManifestUnreadable(
+            f"{path} has format {version}, this program knows format {FORMAT}; run the version that wrote it"
+        )
+    if checksum != _checksum(json.dumps(body, sort_keys=True)):
+        raise ManifestUnreadable(f"{path} does not match its checksum; restore it, or move the folder away")
+    try:
+        manifest = _decode(body)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ManifestUnreadable(
+            f"{path} is not understood ({error!r}); run the version that wrote it"
+        ) from error
+    if manifest.home_id != folder.name:
+        raise ManifestUnreadable(
+            f"{path} belongs to {manifest.home_id}, not to this folder; move it back there"
+        )
+    return manifest
+
+
+def is_housekeeping(name: str) -> bool:
+    """Whether a file of a home is the manifest's own and holds nothing else."""
+    return name in HOUSEKEEPING
+
+
+def _replace(folder: Path, text: str) -> None:
+    fresh = folder / (FILE + ".new")
+    try:
+        with open(fresh, "w", opener=open_file) as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    fresh.replace(folder / FILE)
+    fsync_folder(folder)
+
+
+def _keep_ballast(folder: Path) -> None:
+    ballast = folder / _BALLAST
+    if ballast.exists():
+        return
+    try:
+        with open(ballast, "wb", opener=open_file) as stream:
+            os.posix_fallocate(stream.fileno(), 0, _BALLAST_BYTES)
+    except OSError:
+        # The disk is full: the next manifest that is written tries again.
+        ballast.unlink(missing_ok=True)
+
+
+def _checksum(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _decode(body: object) -> Manifest:
+    held = _mapping(body)
+    daemon = held["daemon"]
+    return Manifest(
+        home_id=str(held["home_id"]),
+        is_group=bool(held["is_group"]),
+        created_at=str(held["created_at"]),
+        next_layer=int(str(held["next_layer"])),
+        # It came later than the format.
+        nbd_port=held.get("nbd_port"),
+        daemon=None if daemon is None else DaemonRecord(**_mapping(daemon)),
+        volumes={key: _volume(_mapping(value)) for key, value in _mapping(held["volumes"]).items()},
+        cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
+        cutting={key: dict(_mapping(value)) for key, value in _mapping(held["cutting"]).items()},
+        leaving={key: _leaving(_mapping(value)) for key, value in _mapping(held["leaving"]).items()},
+        arriving={
+            key: tuple(int(layer) for layer in value) for key, value in _mapping(held["arriving"]).items()
+        },
+    )
+
+
+def _volume(held: dict[str, Any]) -> VolumeRecord:
+    merging, kept = held["merging"], held["kept"]
+    return VolumeRecord(
+        id=str(held["id"]),
+        size_bytes=int(held["size_bytes"]),
+        chain=tuple(int(layer) for layer in held["chain"]),
+        bound={key: int(layer) for key, layer in _mapping(held["bound"]).items()},
+        pending={key: Pending(**_mapping(value)) for key, value in _mapping(held["pending"]).items()},
+        exported=tuple(str(key) for key in held["exported"]),
+        merging=None if merging is None else Merge(**_mapping(merging)),
+        resizing=bool(held["resizing"]),
+        aside={
+            int(layer): None if over is None else int(over) for layer, over in _mapping(held["aside"]).items()
+        },
+        kept=None if kept is None else Kept(**_mapping(kept)),
+        # Not there in what an earlier version wrote.
+        flattening=held.get("flattening"),
+        leaky=tuple(int(layer) for layer in held.get("leaky", ())),
+    )
+
+
+def _cut(held: dict[str, Any]) -> Cut:
+    return Cut(
+        members=tuple(str(key) for key in held["members"]),
+        evidence=_mapping(held["evidence"]),
+        is_lost=bool(held["is_lost"]),
+    )
+
+
+def _leaving(held: dict[str, Any]) -> Leaving:
+    return Leaving(
+        to=str(held["to"]),
+        files={int(here): int(there) for here, there in _mapping(held["files"]).items()},
+        volume=_volume(_mapping(held["volume"])),
+        cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} stands where a mapping was expected")
+    return value

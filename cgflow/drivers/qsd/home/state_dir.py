@@ -1,0 +1,112 @@
+"""The state directory of a driver: known by a marker, used by one process at a time.
+
+Layout: ``homes/<id>/`` for each consistency group or lone volume, ``run/`` for
+the sockets (short names: the system limits socket paths to 107 bytes) and pids,
+``files/`` for the exports that are files of the host, and the marker, which is
+also what the lock is taken on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cgflow import private_files
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.drivers.qsd.qemu.daemon_process import Sockets
+from cgflow.drivers.qsd.qemu.nbdfuse import NbdfuseMounts
+from cgflow.errors import ConfigError
+
+_MARKER = "cgflow-qsd.json"
+_CONTENT = {"driver": "qsd", "format": 1}
+
+
+class StateDir:
+    """A state directory. Nothing is touched before ``open``."""
+
+    def __init__(self, path: Path, trace: Callable[[str], None] = lambda _: None) -> None:
+        self.path = path.absolute()
+        self.homes = self.path / "homes"
+        self.run = self.path / "run"
+        self.files = NbdfuseMounts(self.path / "files", self.run, trace)
+        self._lock: int | None = None
+
+    def sockets(self, home_id: str) -> Sockets:
+        """Return where the daemon of a home listens: always the same for the same home."""
+        short = hashlib.sha256(home_id.encode()).hexdigest()[:12]
+        return Sockets(qmp=self.run / f"{short}.qmp", nbd=self.run / f"{short}.nbd")
+
+    def home(self, home_id: str) -> Path:
+        """Return the folder of a home."""
+        return self.homes / home_id
+
+    def open(self) -> None:
+        """Make the directory ours, or recognise it, and take its lock.
+
+        Raises: ConfigError, if it is not ours, in use, unusable or too deep.
+        """
+        self.sockets("").check()
+        marker = self.path / _MARKER
+        try:
+            private_files.make_folder(self.path)
+            if not marker.exists():
+                self._claim(marker)
+            self._take_lock(marker)
+            _check(marker)
+            private_files.make_folder(self.homes)
+            private_files.make_folder(self.run)
+        except OSError as error:
+            self.close()
+            raise ConfigError(f"the state directory {self.path} cannot be used: {error}") from error
+        except ConfigError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _claim(self, marker: Path) -> None:
+        """Mark an empty directory as ours. Raises: ConfigError, if it holds anything else; OSError."""
+        fresh = marker.with_suffix(".new")
+        strangers = sorted(path.name for path in self.path.iterdir() if path != fresh)
+        if strangers:
+            raise ConfigError(
+                f"{self.path} holds {', '.join(strangers[:3])} and was not made by this driver; "
+                "name an empty directory"
+            )
+        with open(fresh, "w", opener=private_files.open_file) as stream:
+            json.dump(_CONTENT, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(marker)
+        fsync_folder(self.path)
+
+    def _take_lock(self, marker: Path) -> None:
+        self._lock = private_files.open_file(marker, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"another process uses {self.path}; stop it, or name another directory"
+            ) from error
+
+
+def _check(marker: Path) -> None:
+    """Raises: ConfigError, if the marker is not ours; OSError."""
+    text = marker.read_text()
+    try:
+        known = json.loads(text)
+    except ValueError:
+        known = None
+    if known != _CONTENT:
+        raise ConfigError(
+            f"{marker} says {text[:60]!r}, and this driver expects {json.dumps(_CONTENT)}; "
+            "run the program that wrote it, or name another directory"
+        )

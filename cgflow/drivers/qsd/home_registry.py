@@ -1,0 +1,327 @@
+"""All the homes of a driver: found at start, kept served, made and removed.
+
+While this process runs, a daemon that dies is noticed at once and started
+again by a thread of its own; one that dies again and again is left for the next
+call, and named as a problem. Homes work in parallel; ``_lock`` orders only the
+making and removing of homes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+
+from cgflow.drivers.qsd.home.home import (
+    Home,
+    HomeConfig,
+    clear_folder,
+    create_home,
+    is_half_made,
+    or_nothing,
+    words,
+)
+from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
+from cgflow.drivers.qsd.home.state_dir import StateDir
+from cgflow.drivers.qsd.operations import host_files, merge, missing_layers, moves, stray_cleanup
+from cgflow.drivers.qsd.operations.recovery import make_ready, settled
+from cgflow.drivers.qsd.operations.watchdog import Watchdog
+from cgflow.drivers.qsd.qemu.daemon_process import DaemonHung
+from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
+
+LOG = logging.getLogger(__name__)
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_DEATHS_ALLOWED = 5
+_DEATHS_WITHIN = 60.0
+_OPENED_AT_ONCE = 32
+_OPEN_PATIENCE_S = 30.0
+
+
+class HomeRegistry:
+    """The homes under a state directory."""
+
+    def __init__(self, state: StateDir, config: HomeConfig) -> None:
+        self._state = state
+        self._around = config
+        self._lock = threading.Lock()
+        self._threads_lock = threading.Lock()
+        self._homes: dict[str, Home] = {}
+        self._unreadable: dict[str, str] = {}
+        self._deaths: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_DEATHS_ALLOWED))
+        self._threads: list[threading.Thread] = []
+        self._swept = threading.Event()
+        self._is_started = False
+
+    def start(self) -> None:
+        """Find every home and see that it is served; what cannot be becomes a problem."""
+        self._around = replace(self._around, stopping=threading.Event())
+        self._swept.clear()
+        self._unreadable.clear()
+        self._homes = {}
+        folders = sorted(self._state.homes.iterdir())
+        for folder in folders:
+            self._recognise(folder.name)
+        stray_cleanup.end_strays(self._state.run, {self._state.sockets(folder.name) for folder in folders})
+        self._is_started = True
+        self._settle_moves()
+        self._open_all()
+        self._remove_stray_files()
+        self._begin(self._sweep_all, "qsd-sweep")
+        watchdog = Watchdog(lambda: list(self._homes.values()), self._serve_if_free, self._around.stopping)
+        self._begin(watchdog.run, "qsd-watchdog")
+
+    def _open_all(self) -> None:
+        """Open all homes side by side, and go on in the background with those that take long.
+
+        One whose daemon does not answer is a problem from then on, and the watchdog tries it again.
+        """
+        pool = ThreadPoolExecutor(max_workers=_OPENED_AT_ONCE, thread_name_prefix="qsd-start")
+        opening = [pool.submit(self._serve_again, home) for home in self._homes.values()]
+        late = wait(opening, timeout=_OPEN_PATIENCE_S).not_done
+        pool.shutdown(wait=False)
+        if late:
+            LOG.warning("%s of %s homes are opened in the background", len(late), len(opening))
+
+    def stop(self) -> None:
+        """Let go of all homes; their daemons go on serving."""
+        self._is_started = False
+        self._around.stopping.set()
+        homes = list(self._homes.values())
+        for home in homes:
+            home.let_go()
+        # Calls under way fail now, but one of them may have just connected to a new daemon.
+        for home in homes:
+            with home.lock:
+                home.let_go()
+        with self._threads_lock:
+            threads, self._threads = self._threads, []
+        for thread in threads:
+            thread.join()
+
+    def wait_until_swept(self, seconds: float) -> bool:
+        """Wait for the background work of ``start``."""
+        return self._swept.wait(seconds)
+
+    def all(self) -> list[Home]:
+        """Return the homes that there are now. Raises: FinalDriverError, before ``start``."""
+        self._expect_started()
+        return list(self._homes.values())
+
+    def find(self, home_id: str) -> Home | None:
+        """Return a home, or None if there is none. Raises: FinalDriverError, if it is not understood."""
+        self._expect_started()
+        if home_id in self._unreadable:
+            raise FinalDriverError(self._unreadable[home_id])
+        return self._homes.get(home_id)
+
+    def get(self, home_id: str) -> Home:
+        """Return a home. Raises: FinalDriverError, if there is none or it is not understood."""
+        home = self.find(home_id)
+        if home is None:
+            raise FinalDriverError(f"there is no consistency group or volume {home_id} on this backend")
+        return home
+
+    def make(self, home_id: str, *, is_group: bool) -> Home:
+        """Return a served home, made if there was none. Raises: DriverError."""
+        with self._lock:
+            home = self.find(home_id)
+            is_new = home is None
+            if home is None:
+                if not _ID.fullmatch(home_id):
+                    raise FinalDriverError(f"{home_id!r} cannot name a folder; nothing was made")
+                with or_nothing(f"a place for {home_id} could not be made"):
+                    create_home(self._state.home(home_id), is_group=is_group)
+                self._around.trace("home:after-manifest")
+                home = self._recognise(home_id)
+        if home is None or home.manifest.is_group != is_group:
+            raise FinalDriverError(f"{home_id} is in use by something else on this backend; nothing was made")
+        try:
+            with settled(home):
+                return home
+        except FinalDriverError:
+            if is_new:
+                self.remove(home_id)
+            raise
+
+    def remove(self, home_id: str) -> None:
+        """Remove a home that holds no volumes; none is success. Raises: FinalDriverError, DriverError."""
+        home = self.find(home_id)
+        if home is None:
+            self._remove_half_made(home_id)
+            return
+        with home.lock:
+            if not home.manifest.is_vacant:
+                held = home.manifest.volumes | home.manifest.leaving | home.manifest.arriving
+                raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(held))}")
+            try:
+                home.remove()
+            except OSError as error:
+                raise AmbiguousDriverError(f"{home.folder} could not be removed: {words(error)}") from error
+            with self._lock:
+                self._homes.pop(home_id, None)
+
+    def _remove_half_made(self, home_id: str) -> None:
+        """Remove what a failure left of making a home. Raises: AmbiguousDriverError."""
+        folder = self._state.home(home_id)
+        if not _ID.fullmatch(home_id) or not folder.is_dir():
+            return
+        with self._lock:
+            try:
+                if home_id not in self._homes and is_half_made(folder):
+                    clear_folder(folder)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise AmbiguousDriverError(f"{folder} could not be removed: {words(error)}") from error
+
+    def problems(self, home_id: str | None) -> list[str]:
+        """Return what is not understood or not served, of one home or of all."""
+        found = [text for key, text in self._unreadable.items() if home_id in (None, key)]
+        for home in self.all():
+            if home_id in (None, home.id):
+                found += [*home.problems.values(), *host_files.problems(home), *missing_layers.problems(home)]
+        if home_id is None:
+            found += [f"the file {name} belongs to nothing: unmount it" for name in self._stray_files()]
+        return sorted(found)
+
+    def _recognise(self, home_id: str) -> Home | None:
+        folder = self._state.home(home_id)
+        try:
+            home = Home(folder, self._state.sockets(home_id), self._around, self._revive, self._settle_soon)
+        except FileNotFoundError:
+            if is_half_made(folder):
+                clear_folder(folder)
+            else:
+                self._unreadable[home_id] = (
+                    f"{folder} holds layers and has no manifest; restore it, or move the folder away"
+                )
+            return None
+        except (ManifestUnreadable, NotADirectoryError) as error:
+            self._unreadable[home_id] = str(error)
+            return None
+        self._homes[home_id] = home
+        if self._around.tcp is not None and home.manifest.nbd_port is not None:
+            self._around.tcp.hold(home_id, home.manifest.nbd_port)
+        return home
+
+    def _settle_moves(self) -> None:
+        """Finish the moves and clear away the clones that an earlier process was at, before daemons begin."""
+        for home in self._homes.values():
+            try:
+                home.remove_parts()
+                for volume_id, leaving in home.manifest.leaving.items():
+                    moves.finish(home, self.get(leaving.to), volume_id)
+            except (OSError, ValueError, DriverError) as error:
+                home.problems["move"] = f"a move out of {home.id} cannot be finished: {words(error)}"
+        coming = {key for home in self._homes.values() for key in home.manifest.leaving}
+        for home in self._homes.values() if not self._unreadable else ():
+            for volume_id in home.manifest.arriving.keys() - coming:
+                try:
+                    moves.release(home, volume_id)
+                except OSError as error:
+                    home.problems["move"] = f"a move to {home.id} cannot be forgotten: {words(error)}"
+
+    def _remove_stray_files(self) -> None:
+        for name in self._stray_files():
+            # One that stays is a problem, and told.
+            with suppress(BusyDriverError):
+                self._state.files.remove(name)
+
+    def _stray_files(self) -> set[str]:
+        """Return the files of what was deleted or withdrawn; while a home is not understood, none."""
+        if self._unreadable:
+            return set()
+        held = [volume for home in self.all() for volume in home.manifest.held()]
+        return self._state.files.wanted() - {name for each in held for name in (each.id, *each.exported)}
+
+    def _serve(self, home: Home) -> None:
+        with home.lock:
+            try:
+                make_ready(home)
+            except DaemonHung:
+                # It is a problem under its own name, and the watchdog looks after it.
+                return
+            except DriverError as error:
+                home.problems["serving"] = error.message
+
+    def _revive(self, home: Home) -> None:
+        """Called by the reader thread of a daemon that ended unasked."""
+        deaths = self._deaths[home.id]
+        now = time.monotonic()
+        if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
+            home.problems["serving"] = (
+                f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
+                f"its log is in {home.folder}. It is tried again in {_DEATHS_WITHIN:.0f} s, or by a call"
+            )
+            self._begin(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
+            return
+        deaths.append(now)
+        self._begin(lambda: self._serve_again(home), f"qsd-revive-{home.id}")
+
+    def _serve_later(self, home: Home) -> None:
+        if not self._around.stopping.wait(_DEATHS_WITHIN):
+            self._serve_again(home)
+
+    def _settle_soon(self, home: Home) -> None:
+        """Called by a call that does not know what it did; the settling waits until it has ended."""
+        self._begin(lambda: self._serve_again(home), f"qsd-settle-{home.id}")
+
+    def _serve_if_free(self, home: Home) -> None:
+        """Begin to serve a home, unless somebody is at work there, who does it by itself."""
+
+        def work() -> None:
+            if home.lock.acquire(blocking=False):
+                try:
+                    self._serve_again(home)
+                finally:
+                    home.lock.release()
+
+        self._begin(work, f"qsd-serve-{home.id}")
+
+    def _serve_again(self, home: Home) -> None:
+        if not self._around.stopping.is_set() and not home.is_removed:
+            self._serve(home)
+
+    def _sweep_all(self) -> None:
+        for home in self.all():
+            for volume_id in list(home.manifest.volumes):
+                if self._around.stopping.is_set():
+                    return
+                try:
+                    self._sweep(home, volume_id)
+                except DriverError as error:
+                    # What waits in a home that does not answer is merged by a later call there.
+                    if not home.is_silent:
+                        home.problems[f"merge {volume_id}"] = error.message
+        self._swept.set()
+
+    def _sweep(self, home: Home, volume_id: str) -> None:
+        for is_last in (False, True):
+            try:
+                with settled(home):
+                    if volume_id in home.manifest.volumes:
+                        merge.sweep(home, volume_id)
+            except DaemonLost:
+                # It died of something else: there is another one by now.
+                if is_last or self._around.stopping.is_set():
+                    raise
+            else:
+                return
+
+    def _begin(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        with self._threads_lock:
+            self._threads = [*(known for known in self._threads if known.is_alive()), thread]
+            thread.start()
+
+    def _expect_started(self) -> None:
+        if not self._is_started:
+            raise FinalDriverError("the qsd driver has not been started")

@@ -1,0 +1,1 @@
+"""The records of a home and the rules of its layers, without files and without a daemon."""

@@ -1,0 +1,1 @@
+"""Operations on a home: each changes its manifest, its daemon and its files."""

@@ -1,0 +1,108 @@
+"""A long chain made short: its highest frozen layer takes in all that it reads through, while clients write.
+
+The copying is a job of the daemon on frozen layers only. Writers and cuts go on
+above it, snapshots in it are read, exported and deleted; nothing waits for it,
+and the home is not held meanwhile. What has to close those layers stops it,
+and what was copied by then is not copied again.
+
+It is safe to die at any point. The layer is given nothing but what is read
+through it anyway, so that it may lie over the lower ones or over nothing, and
+reads the same. Only when the daemon has written all out does the manifest say
+that it lies over nothing; from then on the lower layers are needed only by the
+snapshots in them, and rest (``open_layers``).
+
+It costs the space of what the volume holds, once in as many cgsnapshots as the
+chain may be long; a disk without that room is not begun to be filled.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+
+from cgflow.drivers.qsd.home.home import Home
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.records import VolumeRecord
+from cgflow.drivers.qsd.operations.open_layers import close_unserved
+from cgflow.drivers.qsd.qemu import block_jobs
+from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
+from cgflow.errors import FinalDriverError
+
+MARGIN_BYTES = 64 * 1024**2
+"""Room that is left to the writers when a flattening begins."""
+
+
+def begin(home: Home, volume_id: str, layer: int) -> None:
+    """Begin to flatten a frozen layer that is not shared. The caller holds the home.
+
+    Raises: FinalDriverError, if there is no room for it or the daemon refuses; DaemonLost, OSError.
+    """
+    volume = home.manifest.volumes[volume_id]
+    home.refuse_shared(layer)
+    _refuse_without_room(home, volume, layer)
+    home.save(home.manifest.with_volume(replace(volume, flattening=layer)), releasing=True)
+    home.trace("flatten:after-intent")
+    try:
+        home.graph.jobs.flatten(layer)
+    except CommandRefused as refusal:
+        home.save(home.manifest.with_volume(volume), releasing=True)
+        raise FinalDriverError(
+            f"the chain of volume {volume_id} was not shortened: {refusal.reason}"
+        ) from refusal
+    home.trace("flatten:after-start")
+
+
+def interrupt(home: Home, volume_id: str) -> None:
+    """Stop a flattening, so that the layers under it can be closed. Raises: AmbiguousDriverError, OSError."""
+    layer = home.manifest.volumes[volume_id].flattening
+    if layer is None:
+        return
+    job = block_jobs.of_flattening(layer)
+    with home.graph.client.listen() as events:
+        # It may be over already: the layer itself says which of the two.
+        with suppress(CommandRefused):
+            home.graph.jobs.tell("job-cancel", job)
+        home.graph.jobs.wait(job, (), events)
+    conclude(home, volume_id)
+
+
+def settle(home: Home, volume_id: str) -> None:
+    """Record a flattening that ended while nobody looked; one that runs harms nobody and goes on.
+
+    Raises: AmbiguousDriverError, OSError.
+    """
+    layer = home.manifest.volumes[volume_id].flattening
+    if layer is not None and block_jobs.of_flattening(layer) not in home.graph.jobs.all():
+        home.graph.forget()
+        conclude(home, volume_id)
+
+
+def conclude(home: Home, volume_id: str) -> None:
+    """Record the outcome of a flattening whose job is over, and let what is no longer served rest.
+
+    Raises: AmbiguousDriverError, OSError.
+    """
+    volume = home.manifest.volumes[volume_id]
+    below = None if volume.flattening is None else home.graph.nodes()[volume.flattening].backing
+    if below is None and volume.flattening is not None:
+        home.graph.write_out(volume.flattening)
+        home.trace("flatten:after-flush")
+    after = layer_tree.flattened(volume) if below is None else replace(volume, flattening=None)
+    home.save(home.manifest.with_volume(after), releasing=True)
+    home.trace("flatten:after-record")
+    close_unserved(home, volume_id)
+    home.trace("flatten:after-rest")
+
+
+def _refuse_without_room(home: Home, volume: VolumeRecord, layer: int) -> None:
+    """Raises: FinalDriverError, if the disk may not take what the layer is to hold."""
+    below = layer_tree.path(volume, layer)[:-1]
+    needed = sum(home.path(under).stat().st_blocks * 512 for under in below)
+    room = os.statvfs(home.folder)
+    free = room.f_bavail * room.f_frsize
+    if free < needed + MARGIN_BYTES:
+        raise FinalDriverError(
+            f"volume {volume.id} has {len(volume.chain)} layers, and to shorten that takes {needed} bytes "
+            f"of which {free} are free: free space in the state directory, or delete snapshots"
+        )

@@ -1,0 +1,146 @@
+"""Volumes made of a snapshot's content: read through the daemon that has it, written aside, then adopted.
+
+The copying holds no home. On the side of the source it is a read-only export
+of its own (``Home.reading``), whose layer is not merged or dropped meanwhile;
+an export of a process that has died is withdrawn before anything else is done
+to its layers. On the side of the target it is a file under a name that is used
+once. Half a copy is thus never taken for a whole one: it is made again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.home.nbd_address import image
+from cgflow.drivers.qsd.operations import merge, volumes
+from cgflow.drivers.qsd.operations.open_layers import open_served
+from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
+
+PROGRAM = "qemu-img"
+STALL_DEADLINE = 60.0
+"""Seconds without progress after which a copy is given up."""
+
+_LOOK_EVERY = 1.0
+
+
+def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: tuple[str, str]) -> None:
+    """Make a volume in ``target`` of a (volume id, snapshot id) in ``source``, and export it.
+
+    Raises: FinalDriverError if there is no such snapshot, it is larger, or the
+    disk is full; BusyDriverError if the copying broke off; DriverError.
+    """
+    part = target.new_part()
+    try:
+        with _reading(source, part.stem, copied, volume_id, size_bytes) as words:
+            with or_nothing(f"volume {volume_id} could not be cloned"):
+                qcow2.create(part, size_bytes)
+            _copy(target, words, part)
+        target.trace("clone:after-copy")
+        volumes.begin(target, volume_id, size_bytes, lambda file: _adopt(part, file))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(
+    home: Home, name: str, copied: tuple[str, str], clone_id: str, size_bytes: int
+) -> Iterator[list[str]]:
+    """Serve a snapshot under a name of its own while it is copied; yield how to read it."""
+    volume_id, snapshot_id = copied
+    with settled(home) as graph:
+        refuse_smaller(home, copied, clone_id, size_bytes)
+        merge.interrupt(home, volume_id)
+        _, layer = frozen_layer(home, volume_id, snapshot_id)
+        home.reading[name] = layer
+        try:
+            open_served(home, volume_id)
+            graph.attach(name, layer, writable=False)
+        except BaseException:
+            del home.reading[name]
+            raise
+    home.trace("clone:after-export")
+    try:
+        yield image(home, name)
+    finally:
+        _withdraw(home, name, volume_id)
+
+
+def _withdraw(home: Home, name: str, volume_id: str) -> None:
+    with home.lock:
+        home.reading.pop(name, None)
+        try:
+            with settled(home) as graph:
+                if name in graph.exports():
+                    graph.detach(name)
+                if volume_id in home.manifest.volumes:
+                    merge.sweep(home, volume_id)
+        except DriverError:
+            # The copy is whole or not, whatever becomes of its source: the next call there settles that.
+            home.mark_unsettled()
+
+
+def _adopt(part: Path, file: Path) -> None:
+    """Give a whole copy the name of a layer, durably. Raises: OSError."""
+    part.replace(file)
+    fsync_folder(file.parent)
+
+
+def _copy(target: Home, source: list[str], part: Path) -> None:
+    """Fill an empty image with what ``qemu-img`` reads by these words, durably; holes stay holes.
+
+    Raises: FinalDriverError if the disk is full or the program is missing;
+    BusyDriverError if it broke off for another reason.
+    """
+    command = [PROGRAM, "convert", "-n", "--target-is-zero", "-p", "-t", "writeback"]
+    command += ["-O", "qcow2", *source, str(part)]
+    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as complaint:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=complaint)  # noqa: S603
+        except OSError as error:
+            raise FinalDriverError(
+                f"{PROGRAM} cannot be run ({error}): install it with 'apt-get install qemu-utils'"
+            ) from error
+        try:
+            _await(process, target, part, told.fileno())
+        finally:
+            process.kill()
+            process.wait()
+        complaint.seek(0)
+        words = complaint.read().decode(errors="replace").strip()
+    if process.returncode != 0:
+        if os.strerror(errno.ENOSPC) in words:
+            raise FinalDriverError(f"the storage is full: free space, then ask again ({words})")
+        raise BusyDriverError(f"the copying broke off, and nothing was made: {words}")
+    with or_nothing(f"{part} could not be made durable"), part.open("rb") as image:
+        os.fsync(image.fileno())
+
+
+def _await(process: subprocess.Popen[bytes], target: Home, part: Path, told: int) -> None:
+    """Wait for a copy to end. Raises: BusyDriverError, if it makes no progress or the driver is stopped."""
+    progress, waited = (0, 0), 0.0
+    while True:
+        try:
+            process.wait(_LOOK_EVERY)
+            return
+        except subprocess.TimeoutExpired:
+            waited += _LOOK_EVERY
+        now = (os.fstat(told).st_size, part.stat().st_blocks)
+        if now != progress:
+            progress, waited = now, 0.0
+        if target.config.stopping.is_set():
+            raise BusyDriverError("the qsd driver has been stopped; nothing was made")
+        if waited >= STALL_DEADLINE:
+            raise BusyDriverError(
+                f"the copying made no progress for {STALL_DEADLINE:.0f} seconds; nothing was made"
+            )

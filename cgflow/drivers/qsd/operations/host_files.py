@@ -1,0 +1,74 @@
+"""The exports of one home that are files of the host too: served, ended with the daemon, served again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cgflow.drivers.contract import Connection
+from cgflow.drivers.qsd.home.home import Home, words
+from cgflow.drivers.qsd.home.nbd_address import file_source, nbd
+from cgflow.drivers.qsd.operations import missing_layers
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.errors import DriverError, FinalDriverError
+
+
+def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
+    """Make an export of a volume, its own or that of a copy, a file; served is left served.
+
+    Raises: FinalDriverError if there is no such export, or it cannot be a file.
+    """
+    volume = home.manifest.volumes.get(volume_id)
+    if volume is None or name not in (volume_id, *volume.exported):
+        raise FinalDriverError(f"{name} is not exported, so it cannot be a file")
+    is_copy = name != volume_id
+    layer = volume.bound[name] if is_copy else volume.leaf
+    missing_layers.refuse(home, volume_id, [layer], "it was made no file")
+    size_bytes = qcow2.read_header(home.path(layer)).size_bytes
+    address = nbd(home, name, size_bytes, read_only=is_copy)
+    path = home.config.files.serve(name, file_source(home, name), read_only=is_copy)
+    home.problems.pop(_problem(name), None)
+    return address, path
+
+
+def withdraw(home: Home, name: str) -> None:
+    """Take the file of an export away. None is success. Raises: BusyDriverError, while it is open."""
+    home.config.files.withdraw(name)
+    home.problems.pop(_problem(name), None)
+
+
+def end(home: Home) -> None:
+    """End all files of a home whose daemon has died, before there is another one.
+
+    Raises: BusyDriverError, if one cannot be ended.
+    """
+    for _, name in _wanted(home):
+        home.config.files.end(name)
+
+
+def match(home: Home) -> None:
+    """See that every export that is to be a file is one; one that cannot be is named in ``home.problems``."""
+    for volume_id, name in _wanted(home):
+        try:
+            serve(home, volume_id, name)
+        except (OSError, ValueError, DriverError) as error:
+            home.problems[_problem(name)] = f"{name} is not served as a file: {words(error)}"
+
+
+def problems(home: Home) -> list[str]:
+    """Return, in words, which files are wanted and not served (any more)."""
+    return [
+        f"{home.config.files.path(name)} is not served any more: connect it again as a file"
+        for _, name in _wanted(home)
+        if _problem(name) not in home.problems and not home.config.files.is_served(name)
+    ]
+
+
+def _wanted(home: Home) -> list[tuple[str, str]]:
+    wanted = home.config.files.wanted()
+    exports = [(volume.id, name) for volume in home.manifest.volumes.values() for name in
+               (volume.id, *volume.exported)]  # fmt: skip
+    return [(volume_id, name) for volume_id, name in exports if name in wanted]
+
+
+def _problem(name: str) -> str:
+    return f"file {name}"

@@ -1,0 +1,78 @@
+"""Linked clones: volumes whose lower layers are the files of a snapshot, under second names.
+
+A frozen layer is a file that nobody writes to. A clone gets hard links to it and
+to all that it reads through, as layers of its own home, and an empty leaf on
+top. So it is there at once, whatever it holds, and takes no space of its own.
+Neither of the two homes knows of the other: source, snapshot and clone may be
+deleted, moved and restored in any order, and the file system counts the names,
+durably and in the same step as each change of one.
+
+One thing must never happen: a commit into a layer that another volume reads.
+QEMU allows it within a daemon, and it silently changes the other volume. Here a
+layer whose file has two names is written to by nobody (``Home.refuse_shared``,
+which every merge and flattening asks first), and a layer that is being written
+to is given no second name, because linking holds the source and stops such
+work. The daemons' own locks on the file would refuse it a second time.
+
+A clone stays linked until its chain is too long and is flattened, or the source
+has let go of the layers, which are then the clone's alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.layer_names import file_name
+from cgflow.drivers.qsd.model.records import VolumeRecord
+from cgflow.drivers.qsd.operations import flatten, merge
+from cgflow.drivers.qsd.operations.open_layers import open_served
+from cgflow.drivers.qsd.operations.recovery import settled_both
+from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller
+from cgflow.drivers.qsd.qemu import qcow2
+
+UNLINKABLE = (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP)
+"""How a file system says that it gives no second name: there are two of them, too many names, or none."""
+
+
+def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: tuple[str, str]) -> bool:
+    """Make a volume in ``target`` over a (volume id, snapshot id) in ``source``, and export it.
+
+    False if the file system does not link the files, and nothing is left.
+    Raises: FinalDriverError if there is no such snapshot, it is larger, or the
+    disk is full; DriverError.
+    """
+    with settled_both(source, target) as (_, graph):
+        if volume_id in target.manifest.volumes:
+            return True
+        refuse_smaller(source, copied, volume_id, size_bytes)
+        merge.interrupt(source, copied[0])
+        flatten.interrupt(source, copied[0])
+        held, layer = frozen_layer(source, *copied)
+        below = layer_tree.path(held, layer)
+        numbers = tuple(range(target.new_layer(), target.new_layer() + len(below) + 1))
+        with or_nothing(f"volume {volume_id} could not be cloned"):
+            try:
+                for theirs, ours in zip(below, numbers, strict=False):
+                    os.link(source.path(theirs), target.path(ours))
+                target.trace("link:after-links")
+                qcow2.create(target.path(numbers[-1]), size_bytes, file_name(numbers[-2]))
+                fsync_folder(target.folder)
+                target.trace("link:after-files")
+                fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=numbers)
+                target.save(replace(target.manifest, next_layer=numbers[-1] + 1).with_volume(fresh))
+            except OSError as error:
+                target.remove_files(*numbers)
+                if error.errno in UNLINKABLE:
+                    return False
+                raise
+        target.trace("link:after-manifest")
+        open_served(target, volume_id)
+        target.trace("link:after-open")
+        graph.attach(volume_id, numbers[-1], writable=True)
+        target.trace("link:after-attach")
+        return True

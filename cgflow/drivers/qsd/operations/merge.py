@@ -1,0 +1,186 @@
+"""Hidden layers folded away, so that a chain holds no more layers than snapshots are kept, plus two.
+
+Where a restore has left a second branch there may be one more for each branch.
+
+A *middle* merge (top lies under the leaf) disturbs nobody and may run under
+connected clients. If the daemon dies at any point of it, the old chain is
+still right: top lies over base and covers all that was written there.
+
+An *active* merge (top is the leaf) ends with a pivot, after which base takes
+the writes. If the daemon died around a pivot under a writing client, nobody
+could tell which of the two holds the newest data. So it is done only while no
+client is connected: the volume is withdrawn for the moment of the pivot and is
+served again after the new leaf is recorded. Whatever dies in between, both
+layers hold the same data. The copying before the pivot runs with the volume
+served, because until the pivot top has everything. If a client is connected,
+the hidden layer stays until a later cut puts a new leaf above (then it is a
+middle merge), or until a later sweep finds the volume quiet.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from cgflow.drivers.qsd.home.home import Home
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.records import Merge
+from cgflow.drivers.qsd.operations import missing_layers
+from cgflow.drivers.qsd.operations.open_layers import close_unserved, open_served
+from cgflow.drivers.qsd.qemu.block_jobs import of_merge
+from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, Events
+
+
+def sweep(home: Home, volume_id: str) -> None:
+    """Drop and merge all that may be of a volume, and return when it is done. The caller holds the home.
+
+    A merge that fails leaves its layer hidden and is named in ``home.problems``;
+    the next sweep tries again. Raises: AmbiguousDriverError, OSError.
+    """
+    running = home.manifest.volumes[volume_id].merging
+    if running is not None:
+        with home.graph.client.listen() as events:
+            _follow(home, volume_id, running, events)
+    _drop(home, volume_id)
+    refused: set[Merge] = set()
+    while not home.config.stopping.is_set():
+        volume = home.manifest.volumes[volume_id]
+        if layer_tree.hidden(volume) and (
+            missing_layers.faults(home, volume) or f"open {volume_id}" in home.problems
+        ):
+            # What is left of it is no use to anybody, and goes with the volume, or waits until it is mended.
+            break
+        shared = home.shared(volume) if layer_tree.hidden(volume) else set()
+        allowed = layer_tree.candidates(volume, home.cloned, shared)
+        merge = next((merge for merge in allowed if merge not in refused), None)
+        if merge is None:
+            break
+        if not _merge(home, volume_id, merge):
+            refused.add(merge)
+    close_unserved(home, volume_id)
+    if not refused:
+        home.problems.pop(_subject(volume_id), None)
+
+
+def interrupt(home: Home, volume_id: str) -> None:
+    """Stop a merge that an earlier process left running; what is left of it is harmless.
+
+    Raises: AmbiguousDriverError, OSError.
+    """
+    merge = home.manifest.volumes[volume_id].merging
+    if merge is None:
+        return
+    with home.graph.client.listen() as events:
+        # It may be too late or over already: the job itself says which of the two.
+        with suppress(CommandRefused):
+            home.graph.jobs.tell("job-cancel", of_merge(merge))
+        home.graph.jobs.wait(of_merge(merge), ("concluded",), events)
+    _conclude(home, volume_id, merge)
+
+
+def settle(home: Home, volume_id: str) -> None:
+    """Bring a merge that was under way when a process died to an end, except one that runs and harms nobody.
+
+    Raises: AmbiguousDriverError, OSError.
+    """
+    merge = home.manifest.volumes[volume_id].merging
+    if merge is None:
+        return
+    status = home.graph.jobs.all().get(of_merge(merge), {}).get("status")
+    if status in (None, "concluded"):
+        _conclude(home, volume_id, merge)
+    elif merge.active:
+        interrupt(home, volume_id)
+
+
+def _drop(home: Home, volume_id: str) -> None:
+    """Remove the layers aside that serve nothing any more."""
+    volume = home.manifest.volumes[volume_id]
+    left = layer_tree.pruned(volume, home.cloned)
+    dropped = sorted(volume.aside.keys() - left.aside.keys(), reverse=True)
+    if not dropped:
+        return
+    home.save(home.manifest.with_volume(left), releasing=True)
+    home.trace("drop:after-record")
+    opened = home.graph.nodes()
+    for layer in dropped:
+        if layer in opened:
+            home.graph.close(layer)
+    home.trace("drop:after-close")
+    home.remove_files(*dropped)
+
+
+def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
+    graph, volume = home.graph, home.manifest.volumes[volume_id]
+    home.refuse_shared(merge.base)
+    if merge.active:
+        if not graph.detach(volume_id, politely=True):
+            return False
+        graph.attach(volume_id, volume.leaf, writable=True)
+    home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
+    home.trace("merge:after-intent")
+    open_served(home, volume_id)
+    with graph.client.listen() as events:
+        try:
+            graph.jobs.merge(merge, layer_tree.root(volume, merge.top))
+        except CommandRefused as refusal:
+            home.save(home.manifest.with_volume(volume), releasing=True)
+            _note(home, volume_id, refusal.reason)
+            return False
+        home.trace("merge:after-start")
+        return _follow(home, volume_id, merge, events)
+
+
+def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
+    graph = home.graph
+    if graph.jobs.wait(of_merge(merge), ("ready", "concluded"), events) == "ready":
+        home.trace("merge:after-ready")
+        if graph.detach(volume_id, politely=True):
+            home.trace("merge:after-detach")
+            graph.jobs.tell("job-complete", of_merge(merge))
+        else:
+            graph.jobs.tell("job-cancel", of_merge(merge))
+        graph.jobs.wait(of_merge(merge), ("concluded",), events)
+    home.trace("merge:after-job")
+    return _conclude(home, volume_id, merge)
+
+
+def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
+    """Record the outcome of a merge whose job is over, then clear away what is left of it."""
+    graph, volume = home.graph, home.manifest.volumes[volume_id]
+    job = graph.jobs.all().get(of_merge(merge))
+    is_done = job is not None and "error" not in job
+    if is_done and not merge.active:
+        # The file of top is removed, so that base has to hold it all whatever dies.
+        graph.forget()
+        graph.write_out(merge.base)
+        home.trace("merge:after-flush")
+    after = layer_tree.merged(volume, merge) if is_done else replace(volume, merging=None)
+    home.save(home.manifest.with_volume(after), releasing=True)
+    home.trace("merge:after-record")
+    if job is not None:
+        graph.jobs.tell("job-dismiss", of_merge(merge))
+    if is_done:
+        graph.close(merge.top)
+        home.trace("merge:after-close")
+    if volume_id not in graph.exports():
+        graph.attach(volume_id, after.leaf, writable=True)
+    if is_done:
+        home.remove_files(merge.top)
+    _note(home, volume_id, "" if job is None else str(job.get("error", "")))
+    return is_done
+
+
+def _subject(volume_id: str) -> str:
+    return f"merge {volume_id}"
+
+
+def _note(home: Home, volume_id: str, error: str) -> None:
+    subject = _subject(volume_id)
+    home.problems.pop(subject, None)
+    # A cancelled merge is one that gave way to a client, not one that failed.
+    if error and "cancel" not in error:
+        home.problems[subject] = (
+            f"volume {volume_id}: the layer of a deleted snapshot could not be merged ({error}); "
+            "its space comes back when a later delete on this volume succeeds in it"
+        )

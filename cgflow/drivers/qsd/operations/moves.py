@@ -1,0 +1,178 @@
+"""A volume moved from one home to another, with all its layers: in one of the two at any moment.
+
+What is persisted comes in this order: the numbers its layers will have, kept
+free there (``arriving``); the volume as it will be there (``leaving``), which is
+the moment after which it is moved whatever crashes; its files, renamed; the
+volume there; and here nothing any more. Every step after the moment may be
+repeated, and needs no daemon, because both have closed the layers by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.model.layer_names import file_name
+from cgflow.drivers.qsd.model.records import Cut, Leaving, Manifest, VolumeRecord
+from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
+from cgflow.drivers.qsd.operations.recovery import match, settled_both
+from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
+from cgflow.drivers.qsd.operations.volumes import refuse_cloned
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
+from cgflow.errors import BusyDriverError, FinalDriverError
+
+
+def move(source: Home, target: Home, volume_id: str) -> None:
+    """Move a volume; one that is there is success, one that is half moved is finished first.
+
+    Raises: BusyDriverError while anybody is connected to it or to a copy;
+    FinalDriverError if there is no such volume; DriverError.
+    """
+    with settled_both(source, target) as (here, _):
+        _refuse_elsewhere(source, target, volume_id)
+        _refuse_elsewhere(target, source, volume_id)
+        if volume_id in target.manifest.leaving:
+            finish(target, source, volume_id)
+            match(source)
+        if volume_id not in source.manifest.leaving:
+            if volume_id in target.manifest.volumes:
+                return
+            _leave(source, target, here, volume_id)
+        finish(source, target, volume_id)
+        match(target)
+        target.trace("move:after-open")
+
+
+def finish(source: Home, target: Home, volume_id: str) -> None:
+    """Bring a move to its end whose moment has come. The caller holds both homes. Raises: OSError."""
+    leaving = source.manifest.leaving[volume_id]
+    if volume_id not in target.manifest.volumes:
+        for here, there in leaving.files.items():
+            if source.path(here).exists():
+                source.path(here).rename(target.path(there))
+            source.trace("move:after-rename")
+        shared = target.shared(leaving.volume)
+        for layer, below in leaving.volume.lies_over.items():
+            # The name is for people: the daemon is told what lies over what.
+            if below is not None and layer not in shared:
+                qcow2.name_backing(target.path(layer), file_name(below))
+        fsync_folder(target.folder)
+        fsync_folder(source.folder)
+        source.trace("move:after-files")
+        target.save(_with_arrived(target.manifest, leaving), releasing=True)
+        source.trace("move:after-record")
+    left = {key: held for key, held in source.manifest.leaving.items() if key != volume_id}
+    source.save(replace(source.manifest, leaving=left), releasing=True)
+    source.trace("move:after-forget")
+
+
+def release(target: Home, volume_id: str) -> None:
+    """Give back the numbers kept free for a volume that does not come. Raises: OSError."""
+    left = {key: layers for key, layers in target.manifest.arriving.items() if key != volume_id}
+    target.save(replace(target.manifest, arriving=left), releasing=True)
+
+
+def _refuse_elsewhere(one: Home, other: Home, volume_id: str) -> None:
+    """Raises: FinalDriverError, if a volume is half moved from one home to a third."""
+    leaving = one.manifest.leaving.get(volume_id)
+    if leaving is not None and leaving.to != other.id:
+        raise FinalDriverError(f"volume {volume_id} is half moved from {one.id} to {leaving.to}: finish that")
+
+
+def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> None:
+    """Close a volume and record that it is leaving. Raises: DriverError, and it has not left."""
+    if volume_id not in source.manifest.volumes:
+        raise FinalDriverError(f"there is no volume {volume_id} in {source.id}")
+    refuse_restoring(source.manifest.volumes[volume_id])
+    merge.interrupt(source, volume_id)
+    flatten.interrupt(source, volume_id)
+    volume = source.manifest.volumes[volume_id]
+    refuse_cloned(source, volume)
+    missing_layers.refuse(source, volume_id, volume.lies_over, "it was not moved")
+    layers = sorted({*volume.lies_over, *(held.layer for held in volume.pending.values())})
+    numbers = dict(zip(layers, range(target.new_layer(), target.new_layer() + len(layers)), strict=True))
+    with or_nothing(f"room for volume {volume_id} in {target.id} could not be recorded"):
+        target.save(
+            replace(
+                target.manifest,
+                next_layer=target.new_layer() + len(layers),
+                arriving={**target.manifest.arriving, volume_id: tuple(numbers.values())},
+            )
+        )
+    target.trace("move:after-arriving")
+    try:
+        _withdraw(graph, volume)
+        source.trace("move:after-detach")
+        opened = graph.nodes()
+        for layer in reversed(layers):
+            if layer in opened:
+                graph.close(layer)
+        source.trace("move:after-close")
+        with or_nothing(f"the move of volume {volume_id} could not be recorded"):
+            source.save(_with_leaving(source.manifest, target.id, volume, numbers), releasing=True)
+    except (BusyDriverError, FinalDriverError):
+        match(source)
+        release(target, volume_id)
+        raise
+    source.trace("move:after-leaving")
+
+
+def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
+    """Raises: BusyDriverError, if anybody is connected; some exports may be withdrawn then."""
+    exports = graph.exports()
+    for name in (volume.id, *volume.exported):
+        if name in exports and not graph.detach(name, politely=True):
+            raise BusyDriverError(
+                f"volume {volume.id} cannot be moved while a client is connected to {name}: "
+                "end that client, or unmount the file, then ask again"
+            )
+
+
+def _with_leaving(manifest: Manifest, to: str, volume: VolumeRecord, numbers: Mapping[int, int]) -> Manifest:
+    moved = {cut_id: _cut_of(cut, volume, is_in=True) for cut_id, cut in manifest.cuts.items()}
+    stay = {cut_id: _cut_of(cut, volume, is_in=False) for cut_id, cut in manifest.cuts.items()}
+    leaving = Leaving(
+        to=to,
+        files=dict(numbers),
+        volume=_renumbered(volume, numbers),
+        cuts={cut_id: cut for cut_id, cut in moved.items() if cut.members},
+    )
+    return replace(
+        manifest.without_volume(volume.id),
+        leaving={**manifest.leaving, volume.id: leaving},
+        cuts={cut_id: cut for cut_id, cut in stay.items() if cut.members},
+    )
+
+
+def _with_arrived(manifest: Manifest, leaving: Leaving) -> Manifest:
+    cuts = dict(manifest.cuts)
+    for cut_id, cut in leaving.cuts.items():
+        known = cuts.get(cut_id, cut)
+        cuts[cut_id] = replace(known, members=tuple(sorted({*known.members, *cut.members})))
+    arriving = {key: layers for key, layers in manifest.arriving.items() if key != leaving.volume.id}
+    return replace(manifest.with_volume(leaving.volume), cuts=cuts, arriving=arriving)
+
+
+def _cut_of(cut: Cut, volume: VolumeRecord, *, is_in: bool) -> Cut:
+    """Return a cut with only those members that are, or are not, copies of a volume."""
+    return replace(cut, members=tuple(key for key in cut.members if (key in volume.bound) == is_in))
+
+
+def _renumbered(volume: VolumeRecord, numbers: Mapping[int, int]) -> VolumeRecord:
+    return replace(
+        volume,
+        chain=tuple(numbers[layer] for layer in volume.chain),
+        bound={key: numbers[layer] for key, layer in volume.bound.items()},
+        # An overlay that was made for another leaf than there is now stays stale: there is no layer 0.
+        pending={
+            key: replace(held, layer=numbers[held.layer], over=numbers.get(held.over, 0))
+            for key, held in volume.pending.items()
+        },
+        aside={
+            numbers[layer]: None if over is None else numbers[over] for layer, over in volume.aside.items()
+        },
+        leaky=tuple(numbers[layer] for layer in volume.leaky if layer in numbers),
+    )

@@ -1,0 +1,280 @@
+"""What a crash leaves, settled: of this process, of the daemon, or of both.
+
+Two cases. The *daemon is dead*: the manifest alone decides, and prepared
+overlays whose cut may have happened are rolled forward (``chain.after_death``).
+The *daemon is alive* and its client was not: the daemon knows what happened,
+and the intents in the manifest say what to ask it. Either way the daemon is
+then made to hold exactly the layers and exports that the manifest names, and
+files without an owner are removed.
+
+Every call on a home goes through ``settled`` and so finds this done. A call
+that ends without knowing its effect puts the home in doubt: it is settled in
+the background, or by the next call, whichever comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cgflow.drivers.contract.cut_evidence import evidence
+from cgflow.drivers.qsd.home import manifest_file
+from cgflow.drivers.qsd.home.home import Home, words
+from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.records import Cut, Manifest, VolumeRecord
+from cgflow.drivers.qsd.operations import flatten, host_files, merge, missing_layers, stray_cleanup
+from cgflow.drivers.qsd.operations.open_layers import layers_to_open
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.drivers.qsd.qemu.block_graph import BlockGraph, Opened
+from cgflow.drivers.qsd.qemu.block_jobs import of_merge
+from cgflow.drivers.qsd.qemu.daemon_process import DaemonHung
+from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+
+RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
+
+
+@contextmanager
+def settled(home: Home) -> Iterator[BlockGraph]:
+    """Hold a home for one call, served and with all earlier doubts resolved.
+
+    Raises: BusyDriverError, if it cannot be served now; FinalDriverError, if
+    what is found contradicts the manifest; AmbiguousDriverError from within,
+    also for a failed write.
+    """
+    # Before the lock, which somebody may hold who waits for an answer.
+    home.refuse_silent()
+    with home.lock:
+        home.refuse_silent()
+        make_ready(home)
+        try:
+            yield home.graph
+        except (FinalDriverError, BusyDriverError):
+            raise
+        except OSError as error:
+            home.mark_unsettled()
+            raise AmbiguousDriverError(f"{home.folder}: {words(error)}") from error
+        except BaseException:
+            home.mark_unsettled()
+            raise
+
+
+@contextmanager
+def settled_both(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
+    """Hold two homes, always in the same order, so that two who do so do not wait for each other.
+
+    Raises: as ``settled``.
+    """
+    if source.id < target.id:
+        with settled(source) as here, settled(target) as there:
+            yield here, there
+    else:
+        with settled(target) as there, settled(source) as here:
+            yield here, there
+
+
+def make_ready(home: Home) -> None:
+    """See to it that a home is served and settled. The caller holds its lock. Raises: DriverError."""
+    if home.is_removed:
+        raise FinalDriverError(f"{home.id} has been removed")
+    if home.config.stopping.is_set():
+        raise BusyDriverError("the qsd driver has been stopped")
+    if home.is_served and not home.is_unsettled:
+        return
+    try:
+        try:
+            _resume(home)
+        except DaemonLost:
+            if home.config.stopping.is_set():
+                raise
+            # It was dying while we spoke to it; the second time it is known to be dead.
+            _resume(home)
+    except ManifestUnreadable as error:
+        home.problems["serving"] = str(error)
+        raise FinalDriverError(str(error)) from error
+    except DaemonHung:
+        home.note_silence()
+        raise
+    except (OSError, AmbiguousDriverError) as error:
+        home.problems["serving"] = f"{home.id} cannot be served: {words(error)}"
+        raise BusyDriverError(f"{home.id} cannot be served now: {words(error)}") from error
+    except (FinalDriverError, BusyDriverError) as error:
+        home.problems["serving"] = error.message
+        raise
+    home.problems.pop("serving", None)
+    home.problems.pop("answering", None)
+    home.is_unsettled = False
+
+
+def _resume(home: Home) -> None:
+    home.manifest = manifest_file.read(home.folder)
+    was_alive = home.is_served
+    if not was_alive:
+        home.forget_daemon()
+        was_alive = home.adopt()
+        home.has_died |= not was_alive and home.manifest.daemon is not None
+    if was_alive:
+        home.graph.forget()
+        home.record_daemon()
+        _settle_merges(home)
+        _settle_cuts(home)
+        if not home.listens_as_asked:
+            # An operator has set another address: that takes another daemon.
+            for volume in home.manifest.volumes.values():
+                missing_layers.refuse(
+                    home, volume.id, volume.lies_over, "its daemon is not ended for another address"
+                )
+            home.end_daemon()
+            was_alive = False
+    if not was_alive:
+        # Before there is a daemon again: one that is found alive is asked what happened, and a new one
+        # that its maker did not survive would answer that nothing has.
+        home.save(_with_sizes(home, layer_tree.after_death(home.manifest)), releasing=True)
+        home.trace("recovery:after-death")
+        # Those who hold one open must not go on with another daemon, over writes that were lost.
+        host_files.end(home)
+        stray_cleanup.repair(home)
+        home.begin_daemon()
+        if home.has_died:
+            home.has_died = False
+            home.config.incidents.note(
+                home.id,
+                f"the qemu-storage-daemon of {home.id} has ended unasked, and another was started: its "
+                "clients were cut off and have to connect again",
+            )
+    home.trace("recovery:after-settle")
+    _settle_sizes(home)
+    match(home)
+    host_files.match(home)
+    home.remove_strays()
+    stray_cleanup.note_unknown_files(home)
+
+
+def match(home: Home) -> None:
+    """Make the daemon hold the layers and exports that the manifest names, and no others.
+
+    A volume that cannot be served is named in ``home.problems``. Raises: DriverError.
+    """
+    _match_exports(home, _match_layers(home))
+
+
+def _settle_merges(home: Home) -> None:
+    """Bring merges to an end, but for those that run and harm nobody; dismiss the jobs that are over."""
+    for volume_id in list(home.manifest.volumes):
+        merge.settle(home, volume_id)
+        flatten.settle(home, volume_id)
+    running = {of_merge(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
+    for name, job in home.graph.jobs.all().items():
+        if name not in running and job["status"] == "concluded":
+            home.graph.jobs.tell("job-dismiss", name)
+
+
+def _settle_cuts(home: Home) -> None:
+    """Ask the daemon which of the cuts that were intended has happened."""
+    if not home.manifest.cutting:
+        return
+    nodes = home.graph.nodes()
+    for cgsnapshot_id, members in home.manifest.cutting.items():
+        overlays = [
+            home.manifest.volumes[volume].pending[snapshot].layer for volume, snapshot in members.items()
+        ]
+        used = [layer for layer in overlays if layer in nodes and nodes[layer].backing is not None]
+        if used and len(used) < len(overlays):
+            raise FinalDriverError(
+                f"the cut of {cgsnapshot_id} is half done: overlays {used} of {overlays} in {home.folder} "
+                "are in use. This must not occur; nothing there is touched until somebody has looked"
+            )
+        if used:
+            cut = Cut(
+                members=tuple(sorted(members.values())),
+                evidence=evidence(RECOVERED, len(members), None),
+            )
+            home.save(layer_tree.after_cut(home.manifest, cgsnapshot_id, cut), releasing=True)
+        else:
+            home.save(layer_tree.without_intent(home.manifest, cgsnapshot_id), releasing=True)
+
+
+def _with_sizes(home: Home, found: Manifest) -> Manifest:
+    """Return a manifest in which a resize that was under way is settled by what the leaf says."""
+    for volume in list(found.volumes.values()):
+        # Of a file that has lost data nothing can be learned; the volume is not served.
+        if volume.resizing and missing_layers.fault(home, volume, volume.leaf) is None:
+            size = qcow2.read_header(home.path(volume.leaf)).size_bytes
+            found = found.with_volume(replace(volume, size_bytes=size, resizing=False))
+    return found
+
+
+def _settle_sizes(home: Home) -> None:
+    if any(volume.resizing for volume in home.manifest.volumes.values()):
+        home.save(_with_sizes(home, home.manifest), releasing=True)
+
+
+def _match_layers(home: Home) -> set[str]:
+    """Close the layers that nobody owns, open those that are missing; return the volumes that cannot be."""
+    graph = home.graph
+    nodes = graph.nodes()
+    volumes = home.manifest.volumes.values()
+    owned = {layer for volume in volumes for layer in layer_tree.served(volume, home.cloned)}
+    owned |= {held.layer for volume in volumes for held in volume.pending.values()}
+    wanted = {name for volume in volumes for name in (volume.id, *volume.exported)}
+    wanted |= home.reading.keys()
+    for name in graph.exports().keys() - wanted:
+        graph.detach(name)
+    # An overlay has a higher number than what it lies over, so this goes from the top down.
+    for layer in sorted(nodes.keys() - owned, reverse=True):
+        graph.close(layer)
+    missing: list[Opened] = []
+    owner: dict[int, str] = {}
+    broken: dict[str, str] = {}
+    for volume in volumes:
+        _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
+        owner |= dict.fromkeys(volume.lies_over, volume.id)
+        gone = missing_layers.faults(home, volume)
+        for one in layers_to_open(volume, home.cloned, nodes):
+            damaged = [layer for layer in layer_tree.path(volume, one.layer) if layer in gone]
+            if not damaged:
+                missing.append(one)
+            elif one.layer in volume.chain:
+                broken[volume.id] = f"{home.path(damaged[0])} {gone[damaged[0]]}"
+        for held in volume.pending.values():
+            owner[held.layer] = volume.id
+            # One that is not whole is made again by the cut, and holds nothing.
+            if held.layer not in nodes and missing_layers.is_whole_overlay(home, held.layer):
+                missing.append(Opened(held.layer))
+    refused = graph.open_all(missing)
+    for layer, refusal in refused.items():
+        broken.setdefault(owner[layer], refusal.reason)
+    for volume_id in home.manifest.volumes:
+        home.problems.pop(f"open {volume_id}", None)
+        if volume_id in broken:
+            home.problems[f"open {volume_id}"] = (
+                f"volume {volume_id} cannot be served: {broken[volume_id]}. Mend that and connect it, or "
+                "delete it"
+            )
+    return set(broken)
+
+
+def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | None]) -> None:
+    """Raises: FinalDriverError, if the daemon reads through other layers than the manifest says."""
+    if volume.merging is not None or volume.flattening is not None:
+        return
+    for layer, below in volume.lies_over.items():
+        if layer in backing and backing[layer] != below:
+            raise FinalDriverError(
+                f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and "
+                f"the manifest says {below}. This must not occur; nothing is touched until somebody looks"
+            )
+
+
+def _match_exports(home: Home, broken: set[str]) -> None:
+    """Export the leaf of every volume that can be, and every snapshot that should be."""
+    exports, opened = home.graph.exports(), home.graph.nodes()
+    for volume in home.manifest.volumes.values():
+        if volume.id not in exports and volume.id not in broken:
+            home.graph.attach(volume.id, volume.leaf, writable=True)
+        for snapshot in volume.exported:
+            # One that is whole is read on, whatever the volume has lost above it.
+            if snapshot not in exports and volume.bound[snapshot] in opened:
+                home.graph.attach(snapshot, volume.bound[snapshot], writable=False)

@@ -1,0 +1,152 @@
+"""Volumes of a home put back to their snapshots, all or none, with a way back until that is finished.
+
+A restore puts an empty overlay on the layer of each snapshot. Before anything
+changes, every volume is withdrawn, so that no client is connected to any. Then
+one manifest makes all overlays the leaves, and keeps the former ones aside:
+whoever comes after a crash finds either none or all, and serves what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.layer_names import file_name
+from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
+from cgflow.drivers.qsd.operations.open_layers import open_served
+from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_restoring
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
+from cgflow.errors import BusyDriverError, FinalDriverError
+
+
+def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
+    """Put volumes back to their snapshots, given as {volume id: snapshot id}: all of them, or none.
+
+    One that happened is left as it is. Raises: BusyDriverError while a client
+    is connected to any; FinalDriverError if there is no such copy, it is larger
+    than its volume, or the disk is full; DriverError.
+    """
+    with settled(home) as graph:
+        kept = layer_tree.kept_by(home.manifest, restore_id)
+        if kept == snapshots:
+            return
+        if kept:
+            raise FinalDriverError(f"restore {restore_id} was made of other copies: {sorted(kept.values())}")
+        for volume_id, snapshot_id in snapshots.items():
+            merge.interrupt(home, _refuse_unfit(home, volume_id, snapshot_id))
+            flatten.interrupt(home, volume_id)
+        with or_nothing(f"restore {restore_id} could not be prepared"):
+            overlays = _write_overlays(home, snapshots)
+        home.trace("restore:after-files")
+        try:
+            _withdraw(graph, list(snapshots))
+            home.trace("restore:after-detach")
+            with or_nothing(f"restore {restore_id} could not be recorded"):
+                home.save(layer_tree.after_restore(home.manifest, restore_id, snapshots, overlays))
+        except (BusyDriverError, FinalDriverError):
+            _serve(home, graph, snapshots)
+            home.remove_files(*overlays.values())
+            raise
+        home.trace("restore:after-record")
+        for volume_id in snapshots:
+            open_served(home, volume_id)
+        home.trace("restore:after-open")
+        _serve(home, graph, snapshots)
+        home.trace("restore:after-attach")
+
+
+def undo(home: Home, restore_id: str) -> None:
+    """Put back what a restore kept, all or none; clients are disconnected. Nothing kept is success.
+
+    Raises: DriverError.
+    """
+    with settled(home) as graph:
+        volumes = list(layer_tree.kept_by(home.manifest, restore_id))
+        exports = graph.exports()
+        for volume_id in volumes:
+            merge.interrupt(home, volume_id)
+            flatten.interrupt(home, volume_id)
+            home.config.files.remove(volume_id)
+            # One that could not be served must still be put back.
+            if volume_id in exports:
+                graph.detach(volume_id)
+        home.trace("undo:after-detach")
+        overlays = [home.manifest.volumes[volume_id].leaf for volume_id in volumes]
+        home.save(layer_tree.after_undo(home.manifest, restore_id), releasing=True)
+        home.trace("undo:after-record")
+        opened = graph.nodes()
+        for layer in overlays:
+            if layer in opened:
+                graph.close(layer)
+        home.trace("undo:after-close")
+        home.remove_files(*overlays)
+        _serve(home, graph, volumes)
+        for volume_id in volumes:
+            merge.sweep(home, volume_id)
+
+
+def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
+    """Drop what a restore kept, and the layers that nobody wants any more. Nothing kept is success.
+
+    Raises: DriverError.
+    """
+    with settled(home):
+        home.save(layer_tree.after_finish(home.manifest, restore_id), releasing=True)
+        home.trace("finish:after-record")
+        for volume_id in volumes:
+            if volume_id in home.manifest.volumes:
+                merge.sweep(home, volume_id)
+
+
+def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
+    """Return the volume's id. Raises: FinalDriverError, if it cannot be put back to that snapshot."""
+    volume, layer = frozen_layer(home, volume_id, snapshot_id)
+    refuse_restoring(volume)
+    if volume.leaf in home.graph.nodes():
+        # What its daemon can still read must not be closed. One that is not open has nothing to lose.
+        missing_layers.refuse(home, volume_id, volume.lies_over, "nothing was restored")
+    size = qcow2.read_header(home.path(layer)).size_bytes
+    if size > volume.size_bytes:
+        raise FinalDriverError(
+            f"snapshot {snapshot_id} of {size} bytes is larger than volume {volume_id} "
+            f"of {volume.size_bytes}: extend it first"
+        )
+    return volume_id
+
+
+def _write_overlays(home: Home, snapshots: Mapping[str, str]) -> dict[str, int]:
+    """Write an empty overlay for each volume. Raises: OSError, and none is left."""
+    overlays: dict[str, int] = {}
+    try:
+        for layer, (volume_id, snapshot_id) in enumerate(snapshots.items(), start=home.new_layer()):
+            volume = home.manifest.volumes[volume_id]
+            qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.bound[snapshot_id]))
+            overlays[volume_id] = layer
+    except OSError:
+        home.remove_files(*overlays.values())
+        raise
+    return overlays
+
+
+def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
+    """Raises: BusyDriverError, if a client is connected to any; some may be withdrawn then."""
+    exports = graph.exports()
+    for volume_id in volumes:
+        if volume_id in exports and not graph.detach(volume_id, politely=True):
+            raise BusyDriverError(
+                f"volume {volume_id} cannot be restored while a client is connected: "
+                "end that client, or unmount the file, then ask again"
+            )
+
+
+def _serve(home: Home, graph: BlockGraph, volumes: Mapping[str, str] | list[str]) -> None:
+    """Export the leaves that are open; one that has lost a layer cannot be."""
+    exports, opened = graph.exports(), graph.nodes()
+    for volume_id in volumes:
+        leaf = home.manifest.volumes[volume_id].leaf
+        if volume_id not in exports and leaf in opened:
+            graph.attach(volume_id, leaf, writable=True)
+            home.problems.pop(f"open {volume_id}", None)

@@ -1,0 +1,269 @@
+"""Snapshots in a home: prepared, cut, verified, exported, deleted.
+
+What is persisted comes in this order, so that every crash has one answer
+(``recovery``): the overlay file; the record that it is pending; the intent to
+cut; the cut, which is one transaction of the daemon; the record that it
+happened. Only then is success reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cgflow.drivers.contract import JSON
+from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
+from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.model import layer_tree
+from cgflow.drivers.qsd.model.layer_names import file_name, node
+from cgflow.drivers.qsd.model.records import Cut, Pending, VolumeRecord
+from cgflow.drivers.qsd.operations import merge, missing_layers
+from cgflow.drivers.qsd.operations.open_layers import open_served
+from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
+from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
+from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+
+HARD_LIMIT = 8
+"""How many times as long as it should be a chain may get: then its compaction is far behind."""
+
+MECHANISM = "qemu-storage-daemon transaction of blockdev-snapshot"
+
+
+def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) -> None:
+    """Write and open the overlay that the cut will put on a volume's leaf. Prepared or cut is success.
+
+    Raises: FinalDriverError if the volume is unknown or the disk is full; DriverError.
+    """
+    with settled(home) as graph:
+        volume = _volume(home, volume_id)
+        if snapshot_id in volume.bound or snapshot_id in volume.pending:
+            return
+        refuse_restoring(volume)
+        _refuse_at_limit(home, volume)
+        _arm(home, graph, volume, snapshot_id, cgsnapshot_id)
+
+
+def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
+    """Freeze the leaves of all members, given as {volume id: snapshot id}, at one instant.
+
+    A cut that happened is reported again. Raises: FinalDriverError if a member
+    is not prepared or the daemon refused the whole; AmbiguousDriverError if the
+    answer was lost, now or earlier.
+    """
+    with settled(home) as graph:
+        known = home.manifest.cuts.get(cgsnapshot_id)
+        if known is not None:
+            return _evidence(cgsnapshot_id, known)
+        for volume_id, snapshot_id in members.items():
+            refuse_restoring(_volume(home, volume_id))
+            if snapshot_id not in _volume(home, volume_id).pending:
+                raise FinalDriverError(
+                    f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut"
+                )
+            merge.interrupt(home, volume_id)
+            _arm_again_if_stale(home, graph, volume_id, snapshot_id)
+            missing_layers.refuse(
+                home, volume_id, home.manifest.volumes[volume_id].lies_over, "nothing was cut"
+            )
+        with or_nothing(f"the cut of {cgsnapshot_id} could not be begun"):
+            home.save(replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)}))
+        volumes = home.manifest.volumes
+        overlays = [(volumes[v].leaf, volumes[v].pending[s].layer) for v, s in members.items()]
+        home.trace("cut:before-transaction")
+        began = CutTimer.now()
+        try:
+            graph.cut(overlays)
+        except CommandRefused as refusal:
+            home.save(layer_tree.without_intent(home.manifest, cgsnapshot_id), releasing=True)
+            raise FinalDriverError(
+                f"{cgsnapshot_id} was not cut, no member was: {refusal.reason}"
+            ) from refusal
+        told = evidence(MECHANISM, len(members), began)
+        home.trace("cut:after-transaction")
+        done = Cut(members=tuple(sorted(members.values())), evidence=told)
+        home.save(layer_tree.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
+        home.trace("cut:after-record")
+        return told
+
+
+def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
+    """Make sure that a snapshot's layer is frozen and readable (it may rest), and describe it.
+
+    Raises: FinalDriverError if there is no such copy; DriverError.
+    """
+    with settled(home) as graph:
+        volume, layer = frozen_layer(home, volume_id, snapshot_id)
+        nodes = graph.nodes()
+        size = qcow2.read_header(home.path(layer)).size_bytes
+        is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
+        if f"open {volume_id}" in home.problems:
+            # What lies over it cannot be opened, and nothing can be written through that.
+            is_frozen = is_frozen or layer in volume.lies_over.values()
+        is_open = layer in nodes and nodes[layer].size_bytes == size
+        rests = layer not in layer_tree.served(volume, home.cloned)
+        if not (is_open or rests) or not is_frozen or layer == volume.leaf:
+            raise FinalDriverError(
+                f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
+            )
+        return {"layer": file_name(layer), "node": node(layer), "size_bytes": size, "read_only": True}
+
+
+def export(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Serve a snapshot's layer read-only under the snapshot's id; exported is left exported.
+
+    Raises: FinalDriverError if there is no such copy; DriverError.
+    """
+    with settled(home) as graph:
+        volume, layer = frozen_layer(home, volume_id, snapshot_id)
+        if snapshot_id in volume.exported:
+            return
+        merge.interrupt(home, volume_id)
+        volume, layer = frozen_layer(home, volume_id, snapshot_id)
+        with or_nothing(f"the export of snapshot {snapshot_id} could not be recorded"):
+            exported = (*volume.exported, snapshot_id)
+            home.save(home.manifest.with_volume(replace(volume, exported=exported)))
+        home.trace("export:after-manifest")
+        open_served(home, volume_id)
+        graph.attach(snapshot_id, layer, writable=False)
+        home.trace("export:after-attach")
+
+
+def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Disconnect the readers of a snapshot; then merge what waited for them. Not exported is success.
+
+    Raises: DriverError.
+    """
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None or snapshot_id not in volume.exported:
+            return
+        _withdraw(home, graph, volume, snapshot_id)
+        merge.sweep(home, volume_id)
+
+
+def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Remove a snapshot in whatever state it is. No such snapshot is success. Raises: DriverError."""
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            return
+        if snapshot_id in volume.pending:
+            overlay = volume.pending[snapshot_id].layer
+            if overlay in graph.nodes():
+                graph.close(overlay)
+            home.trace("delete:after-close")
+            home.save(layer_tree.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
+            home.trace("delete:after-record")
+            home.remove_files(overlay)
+        elif snapshot_id in volume.bound:
+            if snapshot_id in volume.exported:
+                _withdraw(home, graph, volume, snapshot_id)
+            home.save(layer_tree.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
+            home.trace("delete:after-record")
+        merge.sweep(home, volume_id)
+
+
+def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
+    home.config.files.remove(snapshot_id)
+    # One of a volume that could not be served must still be removable.
+    if snapshot_id in graph.exports():
+        graph.detach(snapshot_id)
+    home.trace("unexport:after-detach")
+    left = tuple(key for key in volume.exported if key != snapshot_id)
+    home.save(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
+
+
+def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str) -> None:
+    """Write an overlay over the leaf, record it as pending and open it, backed by nothing until the cut."""
+    layer = home.new_layer()
+    with or_nothing(f"snapshot {snapshot_id} could not be prepared"):
+        qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
+        home.trace("prepare:after-file")
+        held = Pending(layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id)
+        armed = replace(volume, pending={**volume.pending, snapshot_id: held})
+        try:
+            home.save(replace(home.manifest, next_layer=layer + 1).with_volume(armed))
+        except OSError:
+            home.remove_files(layer)
+            raise
+    home.trace("prepare:after-manifest")
+    graph.open(layer)
+    home.trace("prepare:after-open")
+
+
+def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
+    """Replace an overlay that no longer fits, for the volume was resized or has another leaf, or is gone."""
+    volume = home.manifest.volumes[volume_id]
+    held = volume.pending[snapshot_id]
+    fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
+    if fits and missing_layers.is_whole_overlay(home, held.layer):
+        return
+    _arm(home, graph, volume, snapshot_id, held.cgsnapshot_id)
+    if held.layer in graph.nodes():
+        graph.close(held.layer)
+    home.remove_files(held.layer)
+
+
+def refuse_restoring(volume: VolumeRecord) -> None:
+    """Raises: FinalDriverError, while a restore of the volume is unfinished."""
+    if volume.kept is not None:
+        raise FinalDriverError(
+            f"restore {volume.kept.restore_id} of volume {volume.id} is unfinished: finish or undo it"
+        )
+
+
+def _volume(home: Home, volume_id: str) -> VolumeRecord:
+    try:
+        return home.manifest.volumes[volume_id]
+    except KeyError:
+        raise FinalDriverError(f"there is no volume {volume_id} in {home.id}") from None
+
+
+def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, int]:
+    """Return the volume and the frozen layer of a snapshot.
+
+    Raises: FinalDriverError, if it has none, or has lost a file that it reads through.
+    """
+    volume = _volume(home, volume_id)
+    found = layer_tree.cut_of(home.manifest, snapshot_id)
+    if found is not None and found.is_lost:
+        raise FinalDriverError(
+            f"snapshot {snapshot_id} is not usable: its daemon died around the cut; delete it"
+        )
+    if snapshot_id not in volume.bound:
+        raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
+    layer = volume.bound[snapshot_id]
+    missing_layers.refuse(
+        home, volume_id, layer_tree.path(volume, layer), f"snapshot {snapshot_id} is not whole"
+    )
+    return volume, layer
+
+
+def refuse_smaller(home: Home, copied: tuple[str, str], volume_id: str, size_bytes: int) -> None:
+    """Raises: FinalDriverError, if a volume would have fewer bytes than a (volume id, snapshot id)."""
+    _, layer = frozen_layer(home, *copied)
+    held_bytes = qcow2.read_header(home.path(layer)).size_bytes
+    if held_bytes > size_bytes:
+        raise FinalDriverError(
+            f"volume {volume_id} of {size_bytes} bytes is too small for snapshot {copied[1]} of {held_bytes}"
+        )
+
+
+def _refuse_at_limit(home: Home, volume: VolumeRecord) -> None:
+    """Raises: BusyDriverError, while a chain is so long that another layer would make it really slow."""
+    limit = home.config.longest_chain * HARD_LIMIT
+    if len(volume.chain) >= limit:
+        raise BusyDriverError(
+            f"volume {volume.id} has {len(volume.chain)} layers and none is added before some are merged: "
+            "that is done in the background (volume.compact); see its flows, and ask again"
+        )
+
+
+def _evidence(cgsnapshot_id: str, known: Cut) -> JSON:
+    if known.is_lost:
+        raise AmbiguousDriverError(
+            f"the qemu-storage-daemon died around the cut of {cgsnapshot_id}, so nobody can tell whether the "
+            "copies are of one instant; they are not given out: delete them and take a new one"
+        )
+    return known.evidence

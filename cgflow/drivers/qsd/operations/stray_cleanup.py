@@ -1,0 +1,122 @@
+"""What is left over and belongs to nothing: daemons and sockets of no home, strange files, lost clusters.
+
+Looked for at every start. What is ours for sure is removed, with a line in the
+log; what is not is named as a problem and left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+from cgflow.drivers.qsd.home import manifest_file
+from cgflow.drivers.qsd.home.home import PARTS, Home
+from cgflow.drivers.qsd.model.layer_names import layer_number
+from cgflow.drivers.qsd.model.records import DaemonRecord, VolumeRecord
+from cgflow.drivers.qsd.operations import missing_layers
+from cgflow.drivers.qsd.qemu import daemon_process
+from cgflow.drivers.qsd.qemu.daemon_process import Sockets
+
+LOG = logging.getLogger(__name__)
+
+PROGRAM = "qemu-img"
+BUDGET_S = 0.5
+"""Seconds that clients wait at most for images to be repaired, when their daemon has died."""
+
+
+def end_strays(run: Path, known: set[Sockets]) -> None:
+    """End the daemons that listen in ``run`` for no home, and remove the sockets of none.
+
+    Such are left when the folder of a home was taken away under its daemon.
+    Raises: BusyDriverError, if one cannot be ended; OSError.
+    """
+    ours = {path for sockets in known for path in (sockets.qmp, sockets.nbd)}
+    for pid, socket in _listening(run):
+        began = daemon_process.start_time(pid)
+        if socket not in ours and began is not None:
+            LOG.warning("qemu-storage-daemon %s at %s serves no home and is ended", pid, socket)
+            record = DaemonRecord(pid, began)
+            daemon_process.terminate(record)
+            daemon_process.bury(run, record)
+    for path in sorted((*run.glob("*.qmp"), *run.glob("*.nbd"))):
+        if path not in ours:
+            LOG.warning("%s is of no home and is removed", path)
+            path.unlink(missing_ok=True)
+
+
+def note_unknown_files(home: Home) -> None:
+    """Name the files in a home's folder that are neither its layers nor its own in another way."""
+    found = sorted(path.name for path in home.folder.iterdir() if not _is_ours(path.name))
+    home.problems.pop("files", None)
+    if found:
+        home.problems["files"] = (
+            f"{home.folder} holds {', '.join(found[:3])}, which no volume knows of: move it away"
+        )
+
+
+def repair(home: Home) -> None:
+    """Give back the clusters that a dead daemon had taken and not used; nobody has the files open.
+
+    What is not done within ``BUDGET_S`` stays noted for the next time: it costs
+    some room, and no data. Raises: OSError.
+    """
+    until = time.monotonic() + BUDGET_S
+    for volume in list(home.manifest.volumes.values()):
+        left = tuple(layer for layer in volume.leaky if not _is_sound(home, volume, layer, until))
+        if left != volume.leaky:
+            home.save(home.manifest.with_volume(replace(volume, leaky=left)), releasing=True)
+
+
+def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> bool:
+    """Repair one image, and return whether that is settled."""
+    path, left = home.path(layer), until - time.monotonic()
+    if layer not in volume.lies_over or not path.exists():
+        return True
+    if missing_layers.fault(home, volume, layer) is not None:
+        # What has lost data is not written to.
+        return False
+    if path.stat().st_nlink > 1 or left <= 0:
+        # A shared file is not written to; it waits until it is one home's own.
+        return False
+    command = [PROGRAM, "check", "-r", "leaks", "-f", "qcow2", "--output", "json", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=left, check=False)  # noqa: S603
+        found = json.loads(done.stdout or b"{}")
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        LOG.info("%s is looked at for leaks another time: %s", path, error)
+        return False
+    if found.get("leaks-fixed"):
+        LOG.info("%s: %s leaked clusters were given back", path, found["leaks-fixed"])
+    home.problems.pop(f"image {layer}", None)
+    # Of what is damaged too much to be counted it says nothing but errors.
+    if found.get("corruptions") or found.get("check-errors") or b"ERROR" in done.stderr:
+        home.problems[f"image {layer}"] = (
+            f"volume {volume.id}: {path} is damaged, see 'qemu-img check -f qcow2': "
+            "restore it, or delete the volume"
+        )
+        return False
+    return done.returncode == 0
+
+
+def _is_ours(name: str) -> bool:
+    return (
+        layer_number(name) is not None
+        or manifest_file.is_housekeeping(name)
+        or daemon_process.is_housekeeping(name)
+        or fnmatch(name, PARTS)
+    )
+
+
+def _listening(run: Path) -> Iterator[tuple[int, Path]]:
+    """Yield the processes that were begun by us to listen under ``run``, with the socket of each."""
+    for process in Path("/proc").glob("[0-9]*"):
+        for word in daemon_process.arguments(int(process.name)):
+            socket = daemon_process.control_socket(word)
+            if socket is not None and socket.parent == run:
+                yield int(process.name), socket

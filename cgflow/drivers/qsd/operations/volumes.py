@@ -1,0 +1,145 @@
+"""Volumes in a home: made, resized, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.model.records import VolumeRecord
+from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
+from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
+from cgflow.drivers.qsd.qemu import qcow2
+from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
+from cgflow.errors import BusyDriverError, FinalDriverError
+
+
+def create(home: Home, volume_id: str, size_bytes: int) -> None:
+    """Make an empty volume and export it under its id; one that is there is left as it is.
+
+    Raises: FinalDriverError on a full disk; DriverError.
+    """
+    begin(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
+
+
+def begin(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
+    """Make a volume of one layer, whose file ``write`` makes durably, unless the volume is there.
+
+    Raises: FinalDriverError on a full disk; DriverError.
+    """
+    with settled(home) as graph:
+        if volume_id in home.manifest.volumes:
+            return
+        layer = home.new_layer()
+        with or_nothing(f"volume {volume_id} could not be written"):
+            write(home.path(layer))
+            home.trace("volume:after-file")
+            fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
+            _save_or_remove(home, layer, fresh)
+        home.trace("volume:after-manifest")
+        graph.open(layer)
+        home.trace("volume:after-open")
+        graph.attach(volume_id, layer, writable=True)
+        home.trace("volume:after-attach")
+
+
+def delete(home: Home, volume_id: str) -> None:
+    """Disconnect the clients of a volume, and remove it with its files. No such volume is success.
+
+    Raises: FinalDriverError if snapshots of it are left; DriverError.
+    """
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            return
+        left = sorted({*volume.bound, *volume.pending})
+        if left:
+            raise FinalDriverError(f"volume {volume_id} has snapshots: {', '.join(left)}; delete them first")
+        merge.interrupt(home, volume_id)
+        flatten.interrupt(home, volume_id)
+        volume = home.manifest.volumes[volume_id]
+        refuse_cloned(home, volume)
+        home.config.files.remove(volume_id)
+        # A volume that could not be served must still be removable.
+        if volume_id in graph.exports():
+            graph.detach(volume_id)
+        home.trace("remove:after-detach")
+        opened = graph.nodes()
+        for layer in reversed(volume.lies_over):
+            if layer in opened:
+                graph.close(layer)
+        home.trace("remove:after-close")
+        home.save(home.manifest.without_volume(volume_id), releasing=True)
+        home.trace("remove:after-manifest")
+        home.remove_files(*volume.lies_over)
+        for subject in (f"open {volume_id}", f"merge {volume_id}", *(f"image {n}" for n in volume.lies_over)):
+            home.problems.pop(subject, None)
+
+
+def resize(home: Home, volume_id: str, size_bytes: int) -> None:
+    """Set the size of a volume; one of that size is left as it is.
+
+    QEMU does not resize what is exported, so the volume is withdrawn for a
+    moment. Raises: BusyDriverError while a client is connected;
+    FinalDriverError if a snapshot of it is larger than that; DriverError.
+    """
+    with settled(home) as graph:
+        volume = home.manifest.volumes.get(volume_id)
+        if volume is None:
+            raise FinalDriverError(f"there is no volume {volume_id} to extend")
+        if volume.size_bytes == size_bytes:
+            return
+        refuse_restoring(volume)
+        missing_layers.refuse(home, volume_id, volume.lies_over, "it was not resized")
+        merge.interrupt(home, volume_id)
+        if size_bytes < volume.size_bytes:
+            merge.sweep(home, volume_id)
+        volume = home.manifest.volumes[volume_id]
+        _refuse_below_frozen(home, volume, size_bytes)
+        if not graph.detach(volume_id, politely=True):
+            raise BusyDriverError(
+                f"volume {volume_id} cannot be resized while a client is connected: "
+                "end that client, or unmount the file, then ask again"
+            )
+        home.trace("extend:after-detach")
+        try:
+            with or_nothing(f"volume {volume_id} could not be resized"):
+                home.save(home.manifest.with_volume(replace(volume, resizing=True)))
+            graph.resize(volume.leaf, size_bytes)
+        except CommandRefused as refusal:
+            home.save(home.manifest.with_volume(volume), releasing=True)
+            raise FinalDriverError(f"volume {volume_id} was not resized: {refusal.reason}") from refusal
+        finally:
+            if home.is_served:
+                graph.attach(volume_id, volume.leaf, writable=True)
+        home.trace("extend:after-resize")
+        home.save(home.manifest.with_volume(replace(volume, size_bytes=size_bytes)), releasing=True)
+        home.trace("extend:after-record")
+
+
+def refuse_cloned(home: Home, volume: VolumeRecord) -> None:
+    """Raises: BusyDriverError, while a clone is being made of a layer of the volume."""
+    if home.cloned & volume.lies_over.keys():
+        raise BusyDriverError(f"a copy of volume {volume.id} is being cloned: ask again when that is done")
+
+
+def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> None:
+    """Layers never get smaller from base to leaf: a merge could not undo that."""
+    for layer in volume.chain[:-1]:
+        frozen = qcow2.read_header(home.path(layer)).size_bytes
+        if frozen > size_bytes:
+            raise FinalDriverError(
+                f"volume {volume.id} cannot be made smaller than its snapshots ({frozen} bytes); "
+                "delete them first"
+            )
+
+
+def _save_or_remove(home: Home, layer: int, volume: VolumeRecord) -> None:
+    """Record a volume that has a new layer, or remove the layer's file. Raises: OSError."""
+    try:
+        home.save(replace(home.manifest, next_layer=layer + 1).with_volume(volume))
+    except OSError:
+        home.remove_files(layer)
+        raise

@@ -1,0 +1,1 @@
+"""Everything that speaks to QEMU's programs, or reads and writes their formats."""

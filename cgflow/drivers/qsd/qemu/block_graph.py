@@ -1,0 +1,253 @@
+"""The block graph of a daemon: layers opened and closed, exports, the cut. Its jobs are in ``block_jobs``.
+
+Each method is one QMP command or a few. Layer number 7 is the node ``L7`` and
+the file ``L7.qcow2``. The sequences were tried against QEMU 7.2.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cgflow.drivers.contract import JSON
+from cgflow.drivers.qsd.model.layer_names import file_name, layer_number, node
+from cgflow.drivers.qsd.qemu.block_jobs import Jobs
+from cgflow.drivers.qsd.qemu.daemon_process import FileId
+from cgflow.drivers.qsd.qemu.qmp_client import Command, CommandRefused, DaemonLost, QmpClient, data_of
+from cgflow.errors import AmbiguousDriverError
+
+DETACH_DEADLINE = 30.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A layer that is to be opened, over ``backing`` if that is given."""
+
+    layer: int
+    backing: int | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer as the daemon has it. ``backing`` is the layer that it reads through now."""
+
+    size_bytes: int
+    backing: int | None
+
+
+class BlockGraph:
+    """The nodes, exports and jobs of one daemon."""
+
+    def __init__(self, client: QmpClient, folder: Path) -> None:
+        self.jobs = Jobs(client, folder, self.forget)
+        self._client = client
+        self._folder = folder
+        self._nodes: dict[int, Node] | None = None
+        self._files: dict[int, FileId] = {}
+        self._adopted: tuple[frozenset[int], frozenset[FileId]] = frozenset(), frozenset()
+
+    def adopt_files(self, opened: frozenset[FileId] | None) -> None:
+        """Take note of the files that a daemon has open which another process has told to open them.
+
+        ``None`` if that cannot be known. Raises: AmbiguousDriverError.
+        """
+        if opened is not None:
+            self._adopted = frozenset(self.nodes()), opened
+
+    def has_open(self, layer: int, file: FileId) -> bool | None:
+        """Return whether this is the file that a layer was opened from, None if it is not open."""
+        if layer in self._files:
+            return self._files[layer] == file
+        layers, files = self._adopted
+        return file in files if layer in layers else None
+
+    def open(self, layer: int, backing: int | None = None) -> None:
+        """Open a layer, by itself unless ``backing`` is given. Raises: AmbiguousDriverError."""
+        for refusal in self.open_all([Opened(layer, backing)]).values():
+            raise refusal
+
+    def open_all(self, layers: Sequence[Opened]) -> dict[int, CommandRefused]:
+        """Open layers in this order, backing files first; return those that could not be, and why.
+
+        Raises: DaemonLost.
+        """
+        self._nodes = None
+        for opened in layers:
+            self._take_file(opened.layer)
+        answers = self._client.pipeline([("blockdev-add", self._blockdev(opened)) for opened in layers])
+        pairs = zip(layers, answers, strict=True)
+        refused = {opened.layer: answer for opened, answer in pairs if isinstance(answer, CommandRefused)}
+        for layer in refused:
+            self._files.pop(layer, None)
+        return refused
+
+    def close(self, layer: int) -> None:
+        """Close a layer that nothing reads. Raises: AmbiguousDriverError."""
+        self._nodes = None
+        self._client.execute("blockdev-del", {"node-name": node(layer)})
+        self._files.pop(layer, None)
+        self._adopted = self._adopted[0] - {layer}, self._adopted[1]
+
+    def write_out(self, layer: int) -> None:
+        """Have all that was written to a frozen layer in its file, with the tables that lead to it.
+
+        A job that has ended may have left tables in the daemon's memory, and they would be lost with it. To
+        open a node anew as read-only is the one command that flushes it. Raises: AmbiguousDriverError.
+        """
+        opened = Opened(layer, self.nodes()[layer].backing, read_only=True)
+        self._nodes = None
+        self._client.execute("blockdev-reopen", {"options": [self._blockdev(opened)]})
+
+    def attach(self, name: str, layer: int, *, writable: bool) -> None:
+        """Export a layer over NBD under a name. Raises: AmbiguousDriverError."""
+        self._client.execute(
+            "block-export-add",
+            {
+                "type": "nbd",
+                "id": _export_id(name),
+                "node-name": node(layer),
+                "name": name,
+                "writable": writable,
+            },
+        )
+
+    def detach(self, name: str, *, politely: bool = False) -> bool:
+        """Withdraw an export, and return when it is gone and its clients are disconnected.
+
+        ``politely`` leaves it in place, and returns False, if a client is
+        connected. Raises: AmbiguousDriverError.
+        """
+        export = _export_id(name)
+        with self._client.listen() as events:
+            try:
+                self._client.execute(
+                    "block-export-del", {"id": export, "mode": "safe" if politely else "hard"}
+                )
+            except CommandRefused as refusal:
+                if "in use" in refusal.reason and politely:
+                    return False
+                raise
+            deadline = time.monotonic() + DETACH_DEADLINE
+            gone = events.wait(
+                lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and data_of(e, "id") == export, deadline
+            )
+        if gone is None:
+            raise AmbiguousDriverError(
+                f"the export {name} did not go away within {DETACH_DEADLINE:.0f} seconds"
+            )
+        return True
+
+    def resize(self, layer: int, size_bytes: int) -> None:
+        """Set the size of a leaf that is not exported. Raises: CommandRefused, DaemonLost."""
+        self._nodes = None
+        self._client.execute("block_resize", {"node-name": node(layer), "size": size_bytes})
+
+    def cut(self, overlays: Sequence[tuple[int, int]]) -> None:
+        """Put each (leaf, overlay) pair's overlay on its leaf: all at one instant, or none.
+
+        Raises: CommandRefused, if none was; DaemonLost.
+        """
+        actions: list[JSON] = [
+            {"type": "blockdev-snapshot", "data": {"node": node(leaf), "overlay": node(overlay)}}
+            for leaf, overlay in overlays
+        ]
+        self._nodes = None
+        self._client.execute("transaction", {"actions": actions})
+
+    def exports(self) -> dict[str, int | None]:
+        """Return what is exported: name to layer. Raises: AmbiguousDriverError."""
+        return {
+            str(export["id"]).removeprefix("x-"): layer_number(str(export["node-name"]))
+            for export in self._list("query-block-exports")
+        }
+
+    def nodes(self) -> dict[int, Node]:
+        """Return the layers that are open. Asked anew only after a change: with hundreds it is slow.
+
+        Raises: AmbiguousDriverError.
+        """
+        if self._nodes is None:
+            self._nodes = self._ask_nodes()
+        return dict(self._nodes)
+
+    def forget(self) -> None:
+        """Ask anew whatever is asked next: somebody else may have changed it."""
+        self._nodes = None
+
+    def _take_file(self, layer: int) -> None:
+        # What cannot be opened has no file, and the daemon says why.
+        with suppress(OSError):
+            found = os.stat(self._folder / file_name(layer))
+            self._files[layer] = found.st_dev, found.st_ino
+
+    def _ask_nodes(self) -> dict[int, Node]:
+        # What a node tells of its backing is a description of the whole chain, cut off at 4096 bytes.
+        asked: list[Command] = [
+            ("query-named-block-nodes", {"flat": True}),
+            ("x-debug-query-block-graph", {}),
+        ]
+        items, graph = self._client.pipeline(asked)
+        for answer in (items, graph):
+            if isinstance(answer, CommandRefused):
+                raise answer
+        if not isinstance(items, list) or not isinstance(graph, dict):
+            raise DaemonLost("qemu-storage-daemon answered a question about its nodes with something else")
+        below = _backings(graph)
+        found: dict[int, Node] = {}
+        for item in items:
+            layer = layer_number(str(item["node-name"]))
+            if layer is not None and isinstance(item.get("image"), dict):
+                found[layer] = Node(int(item["image"]["virtual-size"]), below.get(layer))
+        return found
+
+    @property
+    def client(self) -> QmpClient:
+        """The connection, for those who listen to events."""
+        return self._client
+
+    def _blockdev(self, opened: Opened) -> JSON:
+        return {
+            "driver": "qcow2",
+            "node-name": node(opened.layer),
+            "read-only": opened.read_only,
+            "discard": "unmap",
+            "backing": None if opened.backing is None else node(opened.backing),
+            "file": {
+                "driver": "file",
+                "filename": str(self._folder / file_name(opened.layer)),
+                "aio": "threads",
+            },
+        }
+
+    def _list(self, command: str) -> list[JSON]:
+        answer = self._client.execute(command)
+        if not isinstance(answer, list):
+            raise DaemonLost(f"qemu-storage-daemon answered {command} with something that is not a list")
+        return answer
+
+
+def _export_id(name: str) -> str:
+    return f"x-{name}"
+
+
+def _backings(graph: dict[str, Any]) -> dict[int, int]:
+    """Return which layer each reads through, whatever filters a job has put between them."""
+    layers = {node["id"]: layer_number(str(node["name"])) for node in graph["nodes"]}
+    below: dict[tuple[object, str], object] = {
+        (edge["parent"], str(edge["name"])): edge["child"] for edge in graph["edges"]
+    }
+    found: dict[int, int] = {}
+    for id_, layer in layers.items():
+        under = below.get((id_, "backing"))
+        while under is not None and layers.get(under) is None:
+            under = below.get((under, "backing"), below.get((under, "file")))
+        backing = layers.get(under)
+        if layer is not None and backing is not None:
+            found[layer] = backing
+    return found

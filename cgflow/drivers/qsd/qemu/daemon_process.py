@@ -1,0 +1,311 @@
+"""The life of one ``qemu-storage-daemon``: begun, found again, asked to go, and known to be dead.
+
+A daemon outlives the process that began it. It inherits a descriptor with a
+lock on a file of its home and holds it until it ends, whatever ends it, so that
+"is there one?" has an answer that needs no record and cannot be fooled by a
+pid that is used again. Its pid is learned from the socket that it listens on.
+Nothing is ever found or killed by name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgflow.drivers.qsd.model.records import DaemonRecord
+from cgflow.drivers.qsd.qemu.nbd_endpoint import quoted
+from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, DaemonSilent, QmpClient
+from cgflow.errors import BusyDriverError, ConfigError
+
+START_DEADLINE = 60.0
+"""Seconds for a daemon to come up: on a loaded host that takes many. One that ends is noticed at once."""
+
+START_PATIENCE = 10.0
+"""Seconds for which a new daemon may listen without an answer before it is asked anew."""
+
+ADOPT_PATIENCE = 10.0
+"""Seconds for a daemon that runs and listens to answer who adopts it."""
+
+QUIT_DEADLINE = 15.0
+_LOCK = "daemon.lock"
+_LOG = "daemon.log"
+_PID = "daemon.pid"
+_SOCKET_PATH_LIMIT = 107
+_INHERITED = 3
+_CONTROL, _CONTROL_END = "socket,id=control,path=", ",server=on,wait=off"
+
+
+FileId = tuple[int, int]
+"""Device and inode: which file it is, whatever it is called."""
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """Where a daemon listens. The paths stay the same over restarts, so that clients find it again."""
+
+    qmp: Path
+    nbd: Path
+
+    def server(self) -> list[str]:
+        """Return the words that have qemu-storage-daemon serve NBD on the socket."""
+        # Without max-connections, the 101st client hangs for ever.
+        return ["--nbd-server", f"addr.type=unix,addr.path={quoted(self.nbd)},max-connections=0"]
+
+    def check(self) -> None:
+        """Raises: ConfigError, if the system cannot hold paths this long."""
+        longest = max(len(os.fsencode(self.qmp)), len(os.fsencode(self.nbd)))
+        if longest > _SOCKET_PATH_LIMIT:
+            raise ConfigError(
+                f"the socket path {self.nbd} has {longest} bytes and the system allows {_SOCKET_PATH_LIMIT}; "
+                f"use a state directory whose name is {longest - _SOCKET_PATH_LIMIT} bytes shorter"
+            )
+
+
+class DaemonHung(BusyDriverError):
+    """There is a daemon that listens and does not answer: it is stopped, or stuck."""
+
+
+class Daemon:
+    """A running daemon and our connection to it."""
+
+    def __init__(self, folder: Path, client: QmpClient) -> None:
+        self._folder = folder
+        self.client = client
+        self.record = DaemonRecord(client.pid, start_time(client.pid) or 0)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the connection stands."""
+        return self.client.is_alive
+
+    def let_go(self) -> None:
+        """Drop the connection; the daemon goes on."""
+        self.client.close()
+
+    def quit(self) -> None:
+        """End the daemon, and return when it has ended. Kills it if it does not end when asked.
+
+        Raises: BusyDriverError, if it outlives even that (stuck in the kernel).
+        """
+        # It may be gone already, or deaf: what follows tells the two apart.
+        with suppress(DaemonLost):
+            self.client.execute("quit", deadline=QUIT_DEADLINE)
+        self.client.close()
+        bury(self._folder, self.record)
+
+
+def spawn(
+    program: str, folder: Path, sockets: Sockets, server: Sequence[str], on_lost: Callable[[], None]
+) -> Daemon:
+    """Begin a daemon that exports nothing yet, with the NBD server of these words. There must be none.
+
+    Raises: BusyDriverError with the end of its log, if it does not come up.
+    """
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        arguments = [
+            program,
+            "--chardev", f"{_CONTROL}{quoted(sockets.qmp)}{_CONTROL_END}",
+            "--monitor", "chardev=control",
+            "--pidfile", str(folder / _PID),
+            *server,
+        ]  # fmt: skip
+        log = str(folder / _LOG)
+        pid = os.posix_spawnp(
+            program,
+            arguments,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, lock, _INHERITED),
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            # Our own wishes about signals are not the daemon's.
+            setsigmask=(),
+            setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
+        )
+    except BlockingIOError as error:
+        raise BusyDriverError(f"another qemu-storage-daemon serves {folder} already") from error
+    except OSError as error:
+        raise BusyDriverError(f"{program} could not be started for {folder}: {error}") from error
+    finally:
+        os.close(lock)
+    try:
+        daemon = _connect(folder, sockets, on_lost)
+    except DaemonLost as error:
+        reap(pid)
+        raise BusyDriverError(f"{program} did not start for {folder}: {_end_of(folder / _LOG)}") from error
+    _allow_many_files(daemon.record.pid)
+    return daemon
+
+
+def find(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon | None:
+    """Return the daemon that serves a folder, whoever began it, or None if there is none.
+
+    Raises: DaemonHung, if it listens and says nothing; BusyDriverError, if it cannot be reached.
+    """
+    if not is_running(folder):
+        return None
+    try:
+        return _connect(folder, sockets, on_lost, ADOPT_PATIENCE)
+    except DaemonSilent as error:
+        raise DaemonHung(
+            f"the qemu-storage-daemon of {folder} runs and does not answer: {error.message}"
+        ) from error
+    except DaemonLost as error:
+        if not is_running(folder):
+            return None
+        raise BusyDriverError(
+            f"the qemu-storage-daemon of {folder} runs but does not answer at {sockets.qmp}: {error.message}"
+        ) from error
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a daemon of this folder lives, answering or not."""
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def terminate(record: DaemonRecord) -> None:
+    """Tell a daemon to end that nobody has a connection to; ``bury`` waits for it."""
+    try:
+        handle = os.pidfd_open(record.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if start_time(record.pid) == record.start_time:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+    finally:
+        os.close(handle)
+
+
+def arguments(pid: int) -> list[str]:
+    """Return the words that a process was begun with, none if there is no such process."""
+    try:
+        return [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def open_files(pid: int) -> frozenset[FileId] | None:
+    """Return the files that a process has open, or None if the system does not tell."""
+    found: set[FileId] = set()
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                held = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                found.add((held.st_dev, held.st_ino))
+    except OSError:
+        return None
+    return frozenset(found)
+
+
+def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:
+    """Wait until a daemon that was told to go has ended; kill it if it has not in time.
+
+    Raises: BusyDriverError, if it cannot be killed.
+    """
+    try:
+        handle = os.pidfd_open(record.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if start_time(record.pid) == record.start_time and not _ends(handle, patience):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            if not _ends(handle, patience):
+                raise BusyDriverError(
+                    f"the qemu-storage-daemon of {folder} (pid {record.pid}) cannot be ended"
+                )
+    finally:
+        os.close(handle)
+    reap(record.pid)
+
+
+def start_time(pid: int) -> int | None:
+    """Return when a process began, in clock ticks since boot, or None if there is none or it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, *rest = stat.rpartition(")")[2].split()
+    return None if state in "ZX" else int(rest[18])
+
+
+def control_socket(word: str) -> Path | None:
+    """Return the QMP socket that a word of a daemon's command line names, or None if it names none."""
+    if not (word.startswith(_CONTROL) and word.endswith(_CONTROL_END)):
+        return None
+    return Path(word.removeprefix(_CONTROL).removesuffix(_CONTROL_END).replace(",,", ","))
+
+
+def is_housekeeping(name: str) -> bool:
+    """Whether a file of a home belongs to the daemon's life and holds no data."""
+    return name in (_LOCK, _LOG, _PID)
+
+
+def _connect(
+    folder: Path, sockets: Sockets, on_lost: Callable[[], None], patience: float | None = None
+) -> Daemon:
+    """Reach a daemon that may still be coming up: it announces itself by nothing but its socket.
+
+    Raises: DaemonSilent, if it is not new and has listened for ``patience`` seconds without an answer;
+    DaemonLost.
+    """
+    end = time.monotonic() + START_DEADLINE
+    while True:
+        try:
+            return Daemon(folder, QmpClient(sockets.qmp, on_lost, patience or START_PATIENCE))
+        except DaemonLost as error:
+            if isinstance(error, DaemonSilent) and patience is not None:
+                raise
+            if time.monotonic() > end or not is_running(folder):
+                raise
+            time.sleep(0.003)
+
+
+def _ends(handle: int, patience: float) -> bool:
+    """Wait for the end of the process that a pidfd stands for."""
+    return bool(select.select([handle], [], [], patience)[0])
+
+
+def reap(pid: int) -> None:
+    """Take note of the end of a daemon that this process began, if it has ended."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        # It was begun by an earlier process, so somebody else reaps it.
+        return
+
+
+def _allow_many_files(pid: int) -> None:
+    """Lift the limit of open files: a daemon needs one for each layer and each client."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+    except ProcessLookupError as error:
+        raise BusyDriverError(f"qemu-storage-daemon (pid {pid}) ended right after its start") from error
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return "; ".join(lines[-3:]) or f"it left no message in {log}"

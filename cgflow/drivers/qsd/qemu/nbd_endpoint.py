@@ -1,0 +1,169 @@
+"""Where daemons serve NBD: on unix sockets, or over TCP, with TLS wherever that leaves the host.
+
+A daemon has one NBD server (QEMU allows no second), so a backend serves the one
+way or the other. Over TCP every home has a port of its own, noted in its
+manifest, so that clients find it again whatever restarts. With TLS both sides
+show a certificate; cgflow shows one too when it reads an export itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from oslo_config import cfg
+
+from cgflow.errors import ConfigError, FinalDriverError
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "nbd_address",
+        help="Numeric address on which volumes are served over TCP. Unset: on unix sockets, for this host "
+        "alone. A change starts the storage daemons again, which disconnects clients.",
+    ),
+    cfg.StrOpt(
+        "nbd_host",
+        help="Name or address under which clients reach nbd_address, which the server's certificate has "
+        "to bear and this host to know. Unset: nbd_address.",
+    ),
+    cfg.StrOpt(
+        "nbd_ports",
+        default="10809-11808",
+        help="TCP ports, first and last: each consistency group and each volume outside any takes one. "
+        "Other backends of the host have other ports.",
+    ),
+    cfg.StrOpt(
+        "nbd_tls_dir",
+        help="Directory with ca-cert.pem, server-cert.pem and server-key.pem, and with client-cert.pem and "
+        "client-key.pem, which cgflow shows when it copies. Clients have to show a certificate of that CA. "
+        "Needed for an nbd_address that is not loopback. Read when a storage daemon starts.",
+    ),
+]
+_FILES = ("ca-cert.pem", "server-cert.pem", "server-key.pem", "client-cert.pem", "client-key.pem")
+
+
+class TcpEndpoint:
+    """The TCP side of a backend: which home has which port, and how that is said to whom."""
+
+    def __init__(self, address: str, host: str, ports: range, tls_dir: Path | None) -> None:
+        self._address = address
+        self.host = host
+        self._ports = ports
+        self.tls_dir = tls_dir
+        self._lock = threading.Lock()
+        self._held: dict[str, int] = {}
+
+    def hold(self, home_id: str, port: int) -> None:
+        """Note that a home has a port."""
+        with self._lock:
+            self._held[home_id] = port
+
+    def release(self, home_id: str) -> None:
+        """Note that a home has gone."""
+        with self._lock:
+            self._held.pop(home_id, None)
+
+    def take(self, home_id: str) -> int:
+        """Give a home a port that nobody has or listens on. Raises: FinalDriverError, if none is left."""
+        with self._lock:
+            others = {port for key, port in self._held.items() if key != home_id}
+            for port in self._ports:
+                if port not in others and self._is_free(port):
+                    self._held[home_id] = port
+                    return port
+        raise FinalDriverError(
+            f"no port of nbd_ports ({self._ports.start}-{self._ports.stop - 1}) is free: name more of them"
+        )
+
+    def server(self, port: int) -> list[str]:
+        """Return the words that have qemu-storage-daemon serve on a port."""
+        serve = f"addr.type=inet,addr.host={self._address},addr.port={port},max-connections=0"
+        if self.tls_dir is None:
+            return ["--nbd-server", serve]
+        credentials = f"tls-creds-x509,id=tls,endpoint=server,verify-peer=on,dir={quoted(self.tls_dir)}"
+        return ["--object", credentials, "--nbd-server", f"{serve},tls-creds=tls"]
+
+    def uri(self, port: int, export: str) -> str:
+        """Return the address of an export for a client, as the NBD URI scheme has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"nbd{'' if self.tls_dir is None else 's'}://{host}:{port}/{export}"
+
+    def file_source(self, port: int, export: str) -> list[str]:
+        """Return the words by which ``nbdfuse`` finds an export."""
+        if self.tls_dir is None:
+            return [self.uri(port, export)]
+        # It takes no certificates, so that another program of QEMU's speaks TLS for it, and ends with it.
+        return ["[", "qemu-nbd", *self.image(port, export), "]"]
+
+    def image(self, port: int, export: str) -> list[str]:
+        """Return the words by which ``qemu-img`` reads an export."""
+        where = f"file.server.type=inet,file.server.host={self.host},file.server.port={port}"
+        image = f"driver=raw,file.driver=nbd,{where},file.export={export}"
+        if self.tls_dir is None:
+            return ["--image-opts", image]
+        credentials = f"tls-creds-x509,id=tls,endpoint=client,dir={quoted(self.tls_dir)}"
+        return ["--object", credentials, "--image-opts", f"{image},file.tls-creds=tls"]
+
+    def _is_free(self, port: int) -> bool:
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        with socket.socket(family) as probe:
+            # As the daemon does: connections that linger from an earlier one are no hindrance.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._address, port))
+            except OSError:
+                return False
+        return True
+
+
+def from_options(options: Mapping[str, object]) -> TcpEndpoint | None:
+    """Return the TCP side as configured, None for unix sockets. Raises: ConfigError, naming the option."""
+    address, tls_dir = options.get("nbd_address"), options.get("nbd_tls_dir")
+    if not address:
+        without = [name for name in ("nbd_host", "nbd_tls_dir") if options.get(name)]
+        if without:
+            raise ConfigError(f"{without[0]} is for volumes served over TCP: set nbd_address too")
+        return None
+    try:
+        found = ipaddress.ip_address(str(address))
+    except ValueError:
+        raise ConfigError(f"nbd_address must be a numeric address, not {address!r}") from None
+    if not found.is_loopback and not tls_dir:
+        raise ConfigError(
+            f"refused to serve volumes on {found} without TLS: whoever reaches the port could read and write "
+            "them. Set nbd_tls_dir, or a loopback nbd_address"
+        )
+    host = str(options.get("nbd_host") or found)
+    if found.is_unspecified and not options.get("nbd_host"):
+        raise ConfigError(
+            f"nbd_address {found} is every address of this host: say in nbd_host which one to tell"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+        raise ConfigError(f"nbd_host must be a name or an address, not {host!r}")
+    ports = _ports(str(options.get("nbd_ports", "10809-11808")))
+    return TcpEndpoint(str(found), host, ports, _certificates(tls_dir) if tls_dir else None)
+
+
+def quoted(value: object) -> str:
+    """Double the commas, which separate options on QEMU's command lines."""
+    return str(value).replace(",", ",,")
+
+
+def _ports(text: str) -> range:
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    first, last = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= first <= last <= 65535:
+        raise ConfigError(f"nbd_ports must be FIRST-LAST, such as 10809-11808, not {text!r}")
+    return range(first, last + 1)
+
+
+def _certificates(folder: object) -> Path:
+    path = Path(str(folder)).absolute()
+    missing = [name for name in _FILES if not (path / name).is_file()]
+    if missing:
+        raise ConfigError(f"nbd_tls_dir {path} lacks {', '.join(missing)}")
+    return path

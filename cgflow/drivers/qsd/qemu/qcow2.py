@@ -1,0 +1,235 @@
+"""qcow2 images, as far as a driver must know them: make an empty one, read its header, and check it.
+
+Layout and field numbers are from QEMU's ``docs/interop/qcow2.txt``. An empty
+image is four things of one cluster or more: header, refcount table, one
+refcount block, L1 table. Writing them here takes a twentieth of a millisecond,
+where starting ``qemu-img`` takes fifteen. Images are version 3 (compat 1.1),
+clusters of 64 KiB, refcounts of 16 bits.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.private_files import open_file
+
+CLUSTER_BITS = 16
+CLUSTER = 1 << CLUSTER_BITS
+L2_SPAN = CLUSTER // 8 * CLUSTER
+"""Bytes of a disk that one entry of the L1 table covers."""
+
+_MAGIC = 0x514649FB
+_VERSION = 3
+_HEADER = struct.Struct(">IIQIIQIIQQIIQQQQII")
+_END_OF_EXTENSIONS = struct.pack(">II", 0, 0)
+_BACKING_FORMAT = 0xE2792ACA
+_REFCOUNT_ORDER = 4
+_BLOCK_SPAN = CLUSTER // 2
+"""Clusters that one refcount block counts."""
+
+_OFFSET = 0x00FFFFFFFFFFFE00
+"""The bits of a table's entry that are an offset in the file."""
+
+_INCOMPATIBLE = (
+    (1 << 0, "is marked as dirty"),
+    (1 << 1, "is marked as corrupt"),
+    (1 << 2, "keeps its data in another file"),
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image says. Offsets in bytes, ``refcount_clusters`` in clusters."""
+
+    size_bytes: int
+    backing_file: str | None
+    backing_format: str | None
+    incompatible: int
+    is_plain: bool
+    """Whether version, cluster size, refcount width and encryption are those of an image made here."""
+
+    l1_entries: int
+    l1_offset: int
+    refcount_offset: int
+    refcount_clusters: int
+
+
+def create(path: Path, size_bytes: int, backing_file: str | None = None) -> None:
+    """Write an empty image and make it durable, with its name in the folder.
+
+    ``backing_file`` is a name relative to the folder. An existing file is
+    replaced. Raises: OSError (ENOSPC on a full disk), and then no file is left.
+    """
+    l1_entries = max(1, -(-size_bytes // L2_SPAN))
+    used = 3 + -(-l1_entries * 8 // CLUSTER)
+    try:
+        with open(path, "wb", opener=open_file) as image:
+            image.write(_header(size_bytes, l1_entries, backing_file))
+            image.seek(CLUSTER)
+            image.write(struct.pack(">Q", 2 * CLUSTER))
+            image.seek(2 * CLUSTER)
+            image.write(struct.pack(f">{used}H", *([1] * used)))
+            image.truncate(used * CLUSTER)
+            image.flush()
+            os.fsync(image.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def read_header(path: Path) -> Header:
+    """Return what the image says about itself. Raises: OSError; ValueError if it is not a qcow2 image."""
+    with path.open("rb") as image:
+        return _header_of(image.read(CLUSTER))
+
+
+def check(path: Path) -> Header:
+    """Return the header of an image that is whole: all that it refers to lies within the file.
+
+    Takes six system calls and reads three clusters, however large the image is. The refcounts tell how
+    far it reaches at most. Only where that is beyond the end of the file are the tables of clusters
+    read: a daemon that died has counted what it did not write. May be called while the image is
+    written to: a file only grows, and is measured last.
+
+    Raises: OSError; ValueError that says what is wrong, as in "is not a qcow2 image".
+    """
+    with path.open("rb", buffering=0) as image:
+        file = image.fileno()
+        header = _header_of(os.pread(file, CLUSTER, 0))
+        _refuse_foreign(header)
+        hard, reach = _ends_by_refcounts(file, header)
+        length = os.fstat(file).st_size
+        if hard <= length < reach:
+            reach = max(_ends_of_clusters(file, header), default=hard)
+            length = os.fstat(file).st_size
+        if length < max(hard, reach):
+            raise ValueError(f"has {length} bytes, and what it holds reaches to {max(hard, reach)}")
+    return header
+
+
+def _refuse_foreign(header: Header) -> None:
+    """Raises: ValueError, for an image that nobody made here or that QEMU has given up."""
+    for bit, words in _INCOMPATIBLE:
+        if header.incompatible & bit:
+            raise ValueError(words)
+    if header.incompatible or not header.is_plain:
+        raise ValueError("is a qcow2 image of another kind than is made here")
+    if header.backing_file is not None and header.backing_format != "qcow2":
+        raise ValueError(f"names {header.backing_format or 'no'} format of what it lies over, and not qcow2")
+
+
+def _ends_by_refcounts(file: int, header: Header) -> tuple[int, int]:
+    """Return how far the tables reach, and how far all that is counted as used does. Raises: ValueError."""
+    table = _entries(os.pread(file, header.refcount_clusters * CLUSTER, header.refcount_offset))
+    hard = max(
+        header.refcount_offset + header.refcount_clusters * CLUSTER,
+        header.l1_offset + header.l1_entries * 8,
+        max(table, default=0) + CLUSTER,
+    )
+    used = [index for index, offset in enumerate(table) if offset]
+    if not used:
+        return hard, hard
+    counts = os.pread(file, CLUSTER, table[used[-1]]).rstrip(b"\0")
+    return hard, (used[-1] * _BLOCK_SPAN + -(-len(counts) // 2)) * CLUSTER
+
+
+def _ends_of_clusters(file: int, header: Header) -> Iterator[int]:
+    """Yield the end of each cluster that holds something of the disk, and of each table of them."""
+    for table in _entries(os.pread(file, header.l1_entries * 8, header.l1_offset)):
+        if table & _OFFSET:
+            yield (table & _OFFSET) + CLUSTER
+            last = max(
+                entry & _OFFSET for entry in _entries(os.pread(file, CLUSTER, table & _OFFSET)) or (0,)
+            )
+            yield last + CLUSTER if last else 0
+
+
+def _entries(blob: bytes) -> array[int]:
+    """Return a table of 64 bit numbers, as far as it could be read."""
+    found = array("Q", blob[: len(blob) // 8 * 8])
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found
+
+
+def _header_of(blob: bytes) -> Header:
+    """Raises: ValueError."""
+    if len(blob) < _HEADER.size:
+        raise ValueError("is too short to be a qcow2 image")
+    (magic, version, name_offset, name_length, cluster_bits, size, encryption, l1_entries, l1_offset,
+     refcount_offset, refcount_clusters, snapshots, _, incompatible, _, _, refcount_order, length,
+     ) = _HEADER.unpack_from(blob)  # fmt: skip
+    if magic != _MAGIC:
+        raise ValueError("is not a qcow2 image")
+    backing_format = _extension(blob, length, _BACKING_FORMAT)
+    return Header(
+        size_bytes=size,
+        backing_file=blob[name_offset : name_offset + name_length].decode(errors="replace")
+        if name_offset
+        else None,
+        backing_format=None if backing_format is None else backing_format.decode(errors="replace"),
+        incompatible=incompatible,
+        is_plain=(version, cluster_bits, encryption, snapshots, refcount_order)
+        == (_VERSION, CLUSTER_BITS, 0, 0, _REFCOUNT_ORDER),
+        l1_entries=l1_entries,
+        l1_offset=l1_offset,
+        refcount_offset=refcount_offset,
+        refcount_clusters=refcount_clusters,
+    )
+
+
+def _extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
+    """Return what a header extension holds, or None if there is no such."""
+    while offset + 8 <= len(blob):
+        kind, length = struct.unpack_from(">II", blob, offset)
+        if kind == 0:
+            return None
+        if kind == wanted:
+            return blob[offset + 8 : offset + 8 + length]
+        offset += 8 + -(-length // 8) * 8
+    return None
+
+
+def name_backing(path: Path, name: str) -> None:
+    """Let an image that lies over a file say another name of it, durably; nobody has it open.
+
+    One that says it lies over nothing is left so. Raises: OSError; ValueError if it is not a qcow2 image.
+    """
+    if read_header(path).backing_file is None:
+        # A daemon that has flattened it died before that was recorded: it lies over the file all the same.
+        return
+    with path.open("r+b") as image:
+        (offset,) = struct.unpack(">Q", image.read(16)[8:])
+        image.seek(offset)
+        image.write(name.encode())
+        image.seek(16)
+        image.write(struct.pack(">I", len(name.encode())))
+        image.flush()
+        os.fsync(image.fileno())
+
+
+def _header(size_bytes: int, l1_entries: int, backing_file: str | None) -> bytes:
+    extensions = b""
+    if backing_file is not None:
+        extensions = struct.pack(">II", _BACKING_FORMAT, 5) + b"qcow2".ljust(8, b"\0")
+    extensions += _END_OF_EXTENSIONS
+    name = (backing_file or "").encode()
+    header = _HEADER.pack(
+        _MAGIC, _VERSION, _HEADER.size + len(extensions) if name else 0, len(name), CLUSTER_BITS, size_bytes,
+        0,                              # not encrypted
+        l1_entries, 3 * CLUSTER,        # L1 table: entries, offset
+        CLUSTER, 1,                     # refcount table: offset, clusters
+        0, 0,                           # internal snapshots: none
+        0, 0, 0,                        # features: none
+        _REFCOUNT_ORDER,                # refcounts of 2**4 bits
+        _HEADER.size,
+    )  # fmt: skip
+    return header + extensions + name

@@ -1,0 +1,134 @@
+"""What all calls on a pool share: the session, the records, and an order among calls on the same things."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from cgflow.drivers.contract import SnapshotSpec
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.exporter import Exporter
+from cgflow.drivers.rbd.records import CopyRecord, Records, VolumeRecord
+from cgflow.drivers.rbd.session import Session
+from cgflow.errors import BusyDriverError, FinalDriverError
+
+_AT_ONCE = 8
+Thing = TypeVar("Thing")
+
+
+class Locks:
+    """Locks by name, for the threads of one process; a lock is there while somebody has it or waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, *names: str) -> Iterator[None]:
+        """Hold several locks, taken in the order of their names."""
+        with ExitStack() as stack:
+            for name in sorted(set(names)):
+                stack.enter_context(self._one(name))
+            yield
+
+    @contextmanager
+    def _one(self, name: str) -> Iterator[None]:
+        with self._lock:
+            lock, users = self._locks.get(name, (threading.Lock(), 0))
+            self._locks[name] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, users = self._locks.pop(name)
+                if users > 1:
+                    self._locks[name] = (lock, users - 1)
+
+
+class RbdBase:
+    """One pool of one cluster."""
+
+    def __init__(self, name: str, session: Session, exporter: Exporter) -> None:
+        self.name = name
+        self._session = session
+        self._exporter = exporter
+        self._records = Records(session)
+        self._locks = Locks()
+
+    def _stats(self, images: Iterable[str]) -> dict[str, Any]:
+        """Return what is to be known of images; None of one that there is not."""
+        found: dict[str, Any] = self._session.call("image_stats", names=list(images))
+        return found
+
+    def _find(self, snapshot: SnapshotSpec, copy: CopyRecord) -> Any:
+        """Return the image's snapshot that a copy is, which can be read. Raises: FinalDriverError."""
+        own, cut = names.plain(snapshot.id), names.cut(copy.cgsnapshot)
+        snap = self._session.call("snap_find", name=copy.image, snap=own, cut=cut)
+        if snap is None:
+            raise FinalDriverError(
+                f"snapshot {snapshot.id} is gone from image {copy.image}: it was removed by somebody else"
+            )
+        return snap
+
+    def _stat(self, image: str) -> Any:
+        return self._stats([image])[image]
+
+
+def volumes_of(snapshots: Iterable[SnapshotSpec]) -> list[str]:
+    """Return the names of the locks of the volumes that copies are of."""
+    return [f"volume {snapshot.volume_id}" for snapshot in snapshots]
+
+
+def at_once(call: Callable[[Thing], object], things: Iterable[Thing]) -> None:
+    """Make a call for each thing, several side by side. Raises: the first error, when all have ended."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        calls = [pool.submit(call, thing) for thing in things]
+    for made in calls:
+        made.result()
+
+
+def need_no_restore(volume_id: str, volume: VolumeRecord) -> None:
+    """Raise FinalDriverError while a restore of the volume is unfinished."""
+    if volume.restore is not None:
+        raise FinalDriverError(
+            f"restore {volume.restore} of volume {volume_id} is unfinished: finish or undo it"
+        )
+
+
+def need_image(volume_id: str, stat: object) -> None:
+    """Raise FinalDriverError if the image of a volume is not there."""
+    if stat is None:
+        raise FinalDriverError(
+            f"the image of volume {volume_id} is gone from the pool: somebody else removed or renamed it"
+        )
+
+
+def need_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
+    """Raise FinalDriverError if the image of a volume is gone, another one, or has lost its end."""
+    need_image(volume_id, stat)
+    words = lost_data(volume_id, volume, stat)
+    if words is not None:
+        raise FinalDriverError(f"{words}. Nothing is made of what it holds: copy that to another volume")
+
+
+def lost_data(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
+    """Return in words what an image that is there has lost against its record, or None."""
+    image, size = names.image(volume_id), volume.size_gib * names.GIB
+    if volume.image_id not in (None, stat["id"]):
+        return f"image {image} was replaced: it is {stat['id']}, and volume {volume_id} was {volume.image_id}"
+    if stat["size"] < size:
+        return f"image {image} has {stat['size']} bytes and not {size}: somebody made it smaller"
+    return None
+
+
+def need_no_client(volume_id: str, watchers: list[str]) -> None:
+    """Raise BusyDriverError while clients have an image open: Ceph cannot disconnect one from one image."""
+    if watchers:
+        raise BusyDriverError(
+            f"volume {volume_id} is in use by {', '.join(sorted(set(watchers)))}: close it there. "
+            "A client that died without closing it is forgotten after half a minute."
+        )

@@ -1,0 +1,162 @@
+"""A child process with the bindings of Ceph in it: asked in lines of JSON, and free to die."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from cgflow.errors import AmbiguousDriverError
+
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from bindings.main import main; main()"
+_WORDS_KEPT = 5
+_END_S = 10.0
+_LAST_WORDS_S = 5.0
+"""How long the end of stderr is awaited, which something that the process began may hold open."""
+
+
+def bindings(python: str) -> list[str]:
+    """Return the command that runs ``bindings`` with an interpreter and its own libraries."""
+    return [python, "-I", "-c", _BOOT, str(Path(__file__).parent)]
+
+
+class ChildDied(Exception):
+    """The process ended before it had answered; what it had begun may have happened."""
+
+
+class ChildSilent(Exception):
+    """The process did not answer in time; what it had begun may still happen."""
+
+
+class Refusal(AmbiguousDriverError):
+    """The storage refused one call with an ``errno``; what came before it in the operation has happened."""
+
+    def __init__(self, call: str, errno: int, words: str) -> None:
+        super().__init__(f"Ceph refused {call}: {words or 'without a reason'} (errno {errno}).")
+        self.errno = errno
+
+
+class BindingsProcess:
+    """A process that answers calls, from any number of threads. Raises: OSError, if it cannot be started."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._lock = threading.Lock()
+        # Apart from the other, which the reader of answers needs while a pipe is full.
+        self._sending = threading.Lock()
+        self._next = 0
+        self._waiting: dict[int, SimpleQueue[Mapping[str, Any] | None]] = {}
+        self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
+        self._is_dead = False
+        self._words_reader = threading.Thread(target=self._overhear, name="rbd-child-words", daemon=True)
+        self._words_reader.start()
+        self._reader = threading.Thread(target=self._hear, name="rbd-child-answers", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._is_dead
+
+    def call(self, name: str, args: Mapping[str, object], timeout_s: float) -> Any:
+        """Make a call; ``timeout_s`` is the longest silence, for a long call says that it gets on.
+
+        Raises: Refusal, ChildDied, ChildSilent.
+        """
+        answers: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
+        with self._lock:
+            if self._is_dead:
+                raise ChildDied(self._epitaph())
+            self._next += 1
+            number = self._next
+            self._waiting[number] = answers
+        self._send(json.dumps({"id": number, "call": name, "args": args}) + "\n")
+        try:
+            while True:
+                answer = answers.get(timeout=timeout_s)
+                if answer is None:
+                    raise ChildDied(self._epitaph())
+                if "value" in answer:
+                    return answer["value"]
+                if "errno" in answer:
+                    raise Refusal(name, answer["errno"], answer["text"])
+        except Empty:
+            raise ChildSilent(f"no answer within {timeout_s:g} s") from None
+        finally:
+            with self._lock:
+                self._waiting.pop(number, None)
+
+    def kill(self) -> None:
+        """End the process at once, whatever it is doing."""
+        self._process.kill()
+        self._bury()
+
+    def leave(self) -> None:
+        """Let the process end by itself, with the calls that it is in; kill it if it does not."""
+        with contextlib.suppress(OSError), self._sending:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        self.kill()
+
+    def _bury(self) -> None:
+        self._process.wait()
+        self._reader.join(_END_S + _LAST_WORDS_S)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _send(self, line: str) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        # A pipe that is broken is heard of by the reader of answers, which tells all who wait.
+        with contextlib.suppress(OSError, ValueError), self._sending:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        for line in self._process.stdout:
+            try:
+                answer = json.loads(line)
+            except ValueError:
+                # A process that was killed may have said half a line.
+                break
+            with self._lock:
+                waiting = self._waiting.get(answer["id"])
+            if waiting is not None:
+                waiting.put(answer)
+        # Its last words say why, and they come over another pipe.
+        self._words_reader.join(_LAST_WORDS_S)
+        with self._lock:
+            self._is_dead = True
+            for waiting in self._waiting.values():
+                waiting.put(None)
+
+    def _overhear(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - it was opened as a pipe
+        for line in self._process.stderr:
+            self._words.append(line.strip())
+
+    def _epitaph(self) -> str:
+        words = "; ".join(word for word in self._words if word)
+        return f"the process of Ceph's bindings has ended{': ' + words if words else ''}"

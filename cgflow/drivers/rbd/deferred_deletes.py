@@ -1,0 +1,31 @@
+"""What has to stay for a while after it was deleted, because a group snapshot needs it, and when it goes."""
+
+from __future__ import annotations
+
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.base import RbdBase
+from cgflow.drivers.rbd.records import CutRecord, GoneRecord, GroupRecord
+
+
+class DeferredDeletes(RbdBase):
+    """Empty images of deleted volumes, and deleted groups whose snapshots hold copies that moved away."""
+
+    def _sweep(self) -> None:
+        """Remove what was deleted and no group snapshot needs any more."""
+        with self._locks.hold("sweep"):
+            images = self._records.all(GoneRecord, GoneRecord.key(""))
+            groups = self._records.all(GroupRecord, GroupRecord.key(""))
+            gone = [id for id, group in groups.items() if group.is_gone]
+            if images or gone:
+                self._remove_unneeded(images, gone)
+
+    def _remove_unneeded(self, images: dict[str, GoneRecord], groups: list[str]) -> None:
+        cuts = self._records.all(CutRecord, CutRecord.key(""))
+        for image, record in images.items():
+            if not any(cut in cuts for cut in record.cuts):
+                self._session.call("image_remove", name=image)
+                self._records.write({}, [GoneRecord.key(image)])
+        for group_id in groups:
+            if not any(cut.group == group_id for cut in cuts.values()):
+                self._session.call("group_remove", group=names.group(group_id))
+                self._records.write({}, [GroupRecord.key(group_id)])

@@ -1,0 +1,166 @@
+"""The cut: one group snapshot for several members, a snapshot of the image for one volume alone."""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from cgflow import clock
+from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.contract.cut_evidence import evidence
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.base import RbdBase, need_no_restore, need_own_image, volumes_of
+from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord, Written
+from cgflow.errors import FinalDriverError
+
+GROUP_SNAPSHOT = "rbd group snap create"
+ONE_SNAPSHOT = "rbd snap create"
+
+
+class Cuts(RbdBase):
+    """What leads to a cut, and the cut."""
+
+    def prepare(self, snapshot: SnapshotSpec) -> None:
+        key = _key(snapshot)
+        with self._locks.hold(*volumes_of([snapshot])):
+            volume = self._records.volume(snapshot.volume_id)
+            found = self._records.find(CopyRecord, key)
+            if found is not None:
+                _need_cut_of(snapshot, found)
+                return
+            _need_member(snapshot, volume)
+            need_no_restore(snapshot.volume_id, volume)
+            image = names.image(snapshot.volume_id)
+            stat = self._stat(image)
+            need_own_image(snapshot.volume_id, volume, stat)
+            _need_lock(image, stat)
+            self._records.write({key: CopyRecord(image, snapshot.cgsnapshot_id)})
+
+    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
+        if not snapshots or len({snapshot.volume_id for snapshot in snapshots}) != len(snapshots):
+            raise FinalDriverError(f"the cut of {cgsnapshot_id} needs one copy of each volume")
+        if group_id is None and len(snapshots) > 1:
+            raise FinalDriverError(
+                f"volumes outside any group cannot be cut together, as {cgsnapshot_id} asks"
+            )
+        names_of_locks = (
+            volumes_of(snapshots) if group_id is None else [f"group {group_id}", *volumes_of(snapshots)]
+        )
+        with self._locks.hold(*names_of_locks):
+            written = self._records.at(
+                [
+                    CutRecord.key(cgsnapshot_id),
+                    *(_key(snapshot) for snapshot in snapshots),
+                    *(VolumeRecord.key(snapshot.volume_id) for snapshot in snapshots),
+                ]
+            )
+            copies = _prepared(written, cgsnapshot_id, snapshots)
+            done = [copy.evidence for copy in copies.values() if copy.evidence is not None]
+            if done:
+                if len(done) < len(copies):
+                    raise FinalDriverError(
+                        f"{cgsnapshot_id} was cut already, of {len(done)} of these members"
+                    )
+                return dict(done[0])
+            self._need_ready(written, snapshots)
+            if group_id is None or len(snapshots) == 1:
+                return self._cut_one(copies)
+            return self._cut_group(
+                cgsnapshot_id, group_id, copies, written.find(CutRecord, CutRecord.key(cgsnapshot_id))
+            )
+
+    def _need_ready(self, written: Written, snapshots: list[SnapshotSpec]) -> None:
+        """See that every member can be cut, before any writer is held. Raises: FinalDriverError."""
+        stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
+        for snapshot in snapshots:
+            volume = written.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
+            if volume is None:
+                raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
+            _need_member(snapshot, volume)
+            need_no_restore(snapshot.volume_id, volume)
+            need_own_image(snapshot.volume_id, volume, stats[names.image(snapshot.volume_id)])
+
+    def _cut_one(self, copies: dict[str, CopyRecord]) -> JSON:
+        ((key, copy),) = copies.items()
+        stat = self._stat(copy.image)
+        if stat is None:
+            raise FinalDriverError(f"there is no image {copy.image}")
+        # Writers are held by the owner of the lock, who takes the snapshot.
+        _need_lock(copy.image, stat)
+        taken = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
+        told = _evidence(ONE_SNAPSHOT, 1, taken)
+        self._records.write({key: replace(copy, evidence=told)})
+        return told
+
+    def _cut_group(
+        self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord], earlier: CutRecord | None
+    ) -> JSON:
+        group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
+        wanted = [copy.image for copy in copies.values()]
+        members = self._session.call("group_images", group=group)
+        strange = sorted(set(wanted) - set(members))
+        if strange:
+            raise FinalDriverError(f"image {strange[0]} is not in group {group}: somebody took it out")
+        # Written first, so that whatever is left of this is found by the copies' names.
+        images = {*members, *(earlier.images if earlier else ())}
+        self._records.write({key: CutRecord(group_id, tuple(sorted(images)), tuple(copies))})
+        others = sorted(set(members) - set(wanted))
+        answer = self._session.call(
+            "group_cut", group=group, snap=names.cut(cgsnapshot_id), images=wanted, others=others
+        )
+        if "refused" in answer:
+            self._records.write({}, [key])
+            raise FinalDriverError(f"group {group_id} cannot be cut: {answer['refused']}")
+        told = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
+        self._records.write({place: replace(copy, evidence=told) for place, copy in copies.items()})
+        return told
+
+
+def _key(snapshot: SnapshotSpec) -> str:
+    return CopyRecord.key(snapshot.volume_id, snapshot.id)
+
+
+def _prepared(written: Written, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
+    copies = {}
+    for snapshot in snapshots:
+        copy = written.find(CopyRecord, _key(snapshot))
+        if copy is None:
+            raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
+        _need_cut_of(replace(snapshot, cgsnapshot_id=cgsnapshot_id), copy)
+        copies[_key(snapshot)] = copy
+    return copies
+
+
+def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
+    """Return what is told of a cut; ``taken`` is None if its answer was lost, and so when it began."""
+    told = evidence(mechanism, members, None)
+    if taken is None:
+        return told
+    at = datetime.fromtimestamp(taken["at_s"], UTC).replace(tzinfo=None)
+    return {**told, "cut_at": clock.iso(at), "duration_ms": round(taken["took_ms"], 3)}
+
+
+def _need_cut_of(snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+    if copy.cgsnapshot != snapshot.cgsnapshot_id:
+        raise FinalDriverError(f"snapshot {snapshot.id} exists, as a part of {copy.cgsnapshot}")
+
+
+def _need_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
+    if volume.group != snapshot.group_id:
+        raise FinalDriverError(
+            f"volume {snapshot.volume_id} is in {volume.group or 'no group'}, "
+            f"not in {snapshot.group_id or 'none'}"
+        )
+
+
+def _need_lock(image: str, stat: Any) -> None:
+    if not stat["has_lock"]:
+        raise FinalDriverError(
+            f"image {image} lacks the feature exclusive-lock, without which its writers are not held: "
+            f"enable it with 'rbd feature enable POOL/{image} exclusive-lock'"
+        )

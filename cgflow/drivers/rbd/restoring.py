@@ -1,0 +1,126 @@
+"""Volumes put back to copies: what they held is kept in a snapshot of each until the end.
+
+Everything is kept before anything is put back, and the record of the restore
+says how far it came, so that a repeat goes on and an undo goes all the way
+back, whatever was broken off.
+"""
+
+# ruff: noqa: D102
+# What a call promises is written once, in the contract.
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cgflow.drivers.contract import SnapshotSpec
+from cgflow.drivers.rbd import names
+from cgflow.drivers.rbd.base import (
+    RbdBase,
+    at_once,
+    need_no_client,
+    need_no_restore,
+    need_own_image,
+    volumes_of,
+)
+from cgflow.drivers.rbd.records import RestoreRecord, VolumeRecord
+from cgflow.errors import FinalDriverError
+
+_BEGUN, _MADE, _ENDING = "begun", "made", "ending"
+
+
+class Restores(RbdBase):
+    """Restores, with a way back until they are finished."""
+
+    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        ids = {snapshot.id: snapshot.volume_id for snapshot in snapshots}
+        groups = {snapshot.group_id for snapshot in snapshots}
+        alone = None in groups and len(snapshots) > 1
+        if not snapshots or len(set(ids.values())) != len(snapshots) or len(groups) > 1 or alone:
+            raise FinalDriverError(f"restore {restore_id} needs one copy of each volume, all of one group")
+        key = RestoreRecord.key(restore_id)
+        with self._locks.hold(*volumes_of(snapshots)):
+            record = self._records.find(RestoreRecord, key)
+            if record is not None and (record.copies != ids or record.state == _ENDING):
+                raise FinalDriverError(
+                    f"restore {restore_id} was made of the copies {sorted(record.copies)}, or is being ended"
+                )
+            if record is not None and record.state == _MADE:
+                return
+            copies = {
+                snapshot.volume_id: self._find(snapshot, self._records.cut_copy(snapshot))
+                for snapshot in snapshots
+            }
+            if record is None:
+                record = RestoreRecord(snapshots[0].group_id, _BEGUN, ids)
+                self._begin(restore_id, record, copies)
+            self._put_back(restore_id, copies)
+            self._records.write({key: replace(record, state=_MADE)})
+
+    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        with self._locks.hold(*volumes_of(snapshots)):
+            record = self._records.find(RestoreRecord, RestoreRecord.key(restore_id))
+            if record is None:
+                return
+            if record.state != _ENDING:
+                self._roll_back(restore_id, record)
+            self._end(restore_id, record)
+
+    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
+        with self._locks.hold(*volumes_of(snapshots)):
+            record = self._records.find(RestoreRecord, RestoreRecord.key(restore_id))
+            if record is not None:
+                self._end(restore_id, record)
+
+    def _begin(self, restore_id: str, record: RestoreRecord, copies: dict[str, Any]) -> None:
+        """Hold the volumes. Raises: FinalDriverError or BusyDriverError, with nothing changed."""
+        volumes = {id: self._records.volume(id) for id in copies}
+        stats = self._stats(names.image(id) for id in copies)
+        for id, copy in copies.items():
+            if volumes[id].group != record.group:
+                raise FinalDriverError(f"volume {id} is not in {record.group or 'no group'}")
+            need_no_restore(id, volumes[id])
+            stat = stats[names.image(id)]
+            need_own_image(id, volumes[id], stat)
+            if copy["size"] > stat["size"]:
+                raise FinalDriverError(
+                    f"the snapshot of {copy['size'] / names.GIB:g} GiB is larger than volume {id} "
+                    f"of {stat['size'] / names.GIB:g} GiB: extend it first"
+                )
+            need_no_client(id, stat["watchers"])
+        held = {VolumeRecord.key(id): replace(volume, restore=restore_id) for id, volume in volumes.items()}
+        self._records.write({**held, RestoreRecord.key(restore_id): record})
+
+    def _put_back(self, restore_id: str, copies: dict[str, Any]) -> None:
+        kept = names.kept(restore_id)
+        ids = {names.image(volume): snap["id"] for volume, snap in copies.items()}
+        at_once(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
+        at_once(lambda image: self._session.call("put_back", name=image, id=ids[image]), ids)
+
+    def _roll_back(self, restore_id: str, record: RestoreRecord) -> None:
+        kept = names.kept(restore_id)
+        stats = self._stats(names.image(id) for id in record.copies.values())
+        for id in record.copies.values():
+            need_no_client(id, (stats[names.image(id)] or {"watchers": []})["watchers"])
+        keeping = [image for image, stat in stats.items() if _kept(stat, kept) is not None]
+        at_once(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
+
+    def _end(self, restore_id: str, record: RestoreRecord) -> None:
+        """Forget what was kept; from here on there is no way back."""
+        key, kept = RestoreRecord.key(restore_id), names.kept(restore_id)
+        self._records.write({key: replace(record, state=_ENDING)})
+        stats = self._stats(names.image(id) for id in record.copies.values())
+        keeping = {image: id for image, stat in stats.items() if (id := _kept(stat, kept)) is not None}
+        at_once(lambda image: self._session.call("snap_remove", name=image, id=keeping[image]), keeping)
+        volumes = self._records.read(VolumeRecord, map(VolumeRecord.key, record.copies.values()))
+        freed = {
+            place: replace(volume, restore=None)
+            for place, volume in volumes.items()
+            if volume.restore == restore_id
+        }
+        self._records.write(freed, [key])
+
+
+def _kept(stat: Any, name: str) -> int | None:
+    """Return the id of the snapshot that keeps what an image held, if there is one."""
+    return next((snap["id"] for snap in (stat or {"snaps": []})["snaps"] if snap["name"] == name), None)

@@ -1,0 +1,118 @@
+"""What the label of btrfs says of each way to write, under load; and that copying file by file is found out.
+
+The kit runs its rule of order with clients that open files as they are told.
+Here each way of opening has its turn, with a whole block of the file system for
+each write: what O_DIRECT takes without falling back to buffers.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.conformance.write_order_checker import SLOT_BYTES, Finding, OrderedWriters, check
+from cgflow.drivers.contract import VolumeSpec
+from tests.support.btrfs import BLOCK, DIRECT, Bench, File, copies_of, opened
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+MEMBERS, WRITERS, CUTS = 4, 12, 6
+PROGRESS = 4 * WRITERS
+"""Acknowledged writes awaited before each cut, and between two copies of the control."""
+
+
+@pytest.fixture
+def bench(btrfs_folder: Path) -> Iterator[Bench]:
+    bench = Bench(btrfs_folder)
+    bench.start()
+    yield bench
+    bench.clean()
+
+
+def write(files: list[File], member: int, offset: int, slot: bytes) -> None:
+    files[member].write(offset // SLOT_BYTES * BLOCK, slot.ljust(BLOCK, b"\0"))
+
+
+def read(copy: File, offset: int, length: int) -> bytes:
+    blocks = copy.read(offset // SLOT_BYTES * BLOCK, length // SLOT_BYTES * BLOCK)
+    return b"".join(blocks[place : place + SLOT_BYTES] for place in range(0, len(blocks), BLOCK))
+
+
+@contextmanager
+def writing(bench: Bench, volumes: list[VolumeSpec], flags: int) -> Iterator[OrderedWriters]:
+    """Have dependent writes going on, over files that are open in a certain way."""
+    with ExitStack() as held:
+        files = [held.enter_context(opened(bench.driver, volume, flags)) for volume in volumes]
+        yield held.enter_context(OrderedWriters([partial(write, files)] * WRITERS, MEMBERS))
+
+
+def judged(writers: OrderedWriters, cut: Callable[[], list[Path]]) -> Finding:
+    """Let the writers go on for a while, cut, and read the copies when they rest again."""
+    assert writers.await_progress(PROGRESS)
+    before = writers.moment()
+    paths = cut()
+    after = writers.moment()
+    with writers.resting(), ExitStack() as held:
+        copies = [held.enter_context(File(path, 0, writable=False)) for path in paths]
+        return check([partial(read, copy) for copy in copies], before, after)
+
+
+def cuts(bench: Bench, volumes: list[VolumeSpec], writers: OrderedWriters) -> Iterator[Finding]:
+    """Take cgsnapshots through the driver, one after the other."""
+    for number in range(CUTS):
+        copies = copies_of(volumes, f"c{number}")
+        with writers.resting():
+            for copy in copies:
+                bench.driver.prepare(copy)
+        subvolume = bench.folder / "homes" / "g" / "cuts" / f"c{number}"
+
+        def cut(copies=copies, subvolume=subvolume) -> list[Path]:
+            bench.driver.cut(subvolume.name, "g", copies)
+            return [subvolume / "volumes" / copy.volume_id for copy in copies]
+
+        yield judged(writers, cut)
+        with writers.resting():
+            for copy in copies:
+                bench.driver.delete_snapshot(copy)
+
+
+@pytest.mark.parametrize(
+    "flags", [DIRECT, os.O_DIRECT, os.O_DSYNC], ids=["direct and synchronous", "direct", "synchronous"]
+)
+def test_a_cut_keeps_the_order_of_direct_and_synchronous_writes(bench, flags):
+    volumes = bench.make_group(MEMBERS)
+    with writing(bench, volumes, flags) as writers:
+        for finding in cuts(bench, volumes, writers):
+            assert finding.is_consistent, finding
+
+
+def test_a_cut_has_what_buffered_writers_wrote_before_it_and_promises_no_order_of_the_rest(bench):
+    volumes = bench.make_group(MEMBERS)
+    with writing(bench, volumes, 0) as writers:
+        for finding in cuts(bench, volumes, writers):
+            # How much is out of order is not looked at: a power failure keeps no order either.
+            assert (finding.lost, finding.future) == (0, 0), finding
+
+
+def test_copying_file_by_file_is_found_out(bench):
+    volumes = bench.make_group(MEMBERS)
+    with writing(bench, volumes, DIRECT) as writers:
+
+        def copy_each() -> list[Path]:
+            for volume in volumes:
+                live = Path(str(bench.driver.connection(volume).data["device_path"]))
+                with (
+                    btrfs_ioctl.opened(live, os.O_RDONLY) as source,
+                    btrfs_ioctl.opened(bench.path / volume.id, os.O_CREAT | os.O_RDWR) as target,
+                ):
+                    btrfs_ioctl.share(source, target)
+                # What is written in the second wait depends on what is written in the first.
+                for _ in range(2):
+                    assert writers.await_progress(PROGRESS)
+            return [bench.path / volume.id for volume in volumes]
+
+        assert judged(writers, copy_each).order, "copies made one after the other pass for one instant"

@@ -1,0 +1,126 @@
+"""A btrfs without room, or not there any more: nothing is made or taken for gone, and deleting goes on."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.btrfs.driver import BtrfsDriver
+from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.errors import DriverError, FinalDriverError
+from tests.support.btrfs import BLOCK, MIB, Bench, btrfs_mounted, copies_of, read_copy, take, write
+
+pytestmark = pytest.mark.real
+
+G0, G1 = VolumeSpec("g0", 1, "g"), VolumeSpec("g1", 1, "g")
+
+
+def test_a_mount_that_vanished_is_no_empty_backend():
+    with btrfs_mounted(256) as place:
+        bench = Bench(place)
+        driver = bench.start()
+        bench.make_group(1)
+        copy = SnapshotSpec("c", "g0", "c", "g")
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        calls = (
+            driver.inventory,
+            driver.report,
+            lambda: driver.connection(G0),
+            lambda: driver.has_snapshot(copy),
+            lambda: driver.create_group("h"),
+            lambda: driver.create_volume(VolumeSpec("n", 1, "g")),
+            lambda: driver.prepare(copy),
+            lambda: driver.delete_volume(G0),
+        )
+        for call in calls:
+            with pytest.raises(DriverError, match="is not there any more .*: mount it again"):
+                call()
+        assert not any(place.iterdir())
+        # A folder of the same name on the file system below is another one.
+        (place / "btrfs").mkdir()
+        for call in calls:
+            with pytest.raises(DriverError, match="something else is there.*: mount it again"):
+                call()
+        (place / "btrfs").rmdir()
+        bench.clean()
+
+
+@contextmanager
+def filled(*options: str) -> Iterator[Bench]:
+    """A btrfs without room, and on it a group with a cgsnapshot, and another one prepared."""
+    with btrfs_mounted(160, *options) as place:
+        bench = Bench(place)
+        driver = bench.start()
+        volumes = bench.make_group(2)
+        for volume in volumes:
+            write(driver, volume, 1)
+        take(driver, volumes, "a")
+        for copy in copies_of(volumes, "b"):
+            driver.prepare(copy)
+        for size in (MIB, BLOCK):
+            with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+                fill(place / f"ballast-{size}", size)
+        yield bench
+        bench.clean()
+
+
+def fill(path: Path, size: int) -> None:
+    with btrfs_ioctl.opened(path, os.O_CREAT | os.O_WRONLY | os.O_DSYNC) as file:
+        while True:
+            os.write(file, bytes(size))
+
+
+@pytest.fixture
+def full() -> Iterator[Bench]:
+    """One where data and the records of the file system share what room there is, so that neither has any."""
+    with filled("--mixed") as bench:
+        yield bench
+
+
+def test_a_full_file_system_makes_nothing(full):
+    driver, volumes = full.driver, [G0, G1]
+    before = driver.inventory()
+    a, b = copies_of(volumes, "a"), copies_of(volumes, "b")
+    for call in (
+        lambda: driver.cut("b", "g", b),
+        lambda: driver.create_group("h"),
+        lambda: driver.create_volume(VolumeSpec("n", 1, "g")),
+        lambda: driver.clone_volume(VolumeSpec("n", 1, "g"), a[0]),
+        lambda: driver.restore("r", a),
+        lambda: driver.move_volume(G0, None),
+    ):
+        with pytest.raises(FinalDriverError, match="the storage is full|No space left"):
+            call()
+        assert driver.inventory() == before
+    assert not (full.folder / "homes" / "g" / "cuts" / "b").exists()
+    for ballast in full.path.glob("ballast-*"):
+        ballast.unlink()
+    btrfs_ioctl.sync(full.path)
+    driver.cut("b", "g", b)
+    assert [read_copy(driver, copy) for copy in (*a, *b)] == [1, 1, 1, 1]
+
+
+def test_a_full_file_system_is_emptied_though_nothing_can_be_written_down():
+    with filled() as full:
+        with pytest.raises(FinalDriverError, match="No space left on device; nothing was made"):
+            full.driver.prepare(SnapshotSpec("s", "g0", "s", "g"))
+        empty(full, full.driver)
+
+
+def test_a_full_file_system_is_emptied_by_the_next_process(full):
+    empty(full, full.start())
+
+
+def empty(full: Bench, driver: BtrfsDriver) -> None:
+    for name in "ab":
+        for copy in copies_of([G0, G1], name):
+            driver.delete_snapshot(copy)
+    for volume in (G0, G1):
+        driver.delete_volume(volume)
+    driver.delete_group("g")
+    assert not any((full.folder / "homes").iterdir())

@@ -1,0 +1,124 @@
+"""A storage daemon that lives and does not answer, and one that died: told, and in nobody's way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cgflow.drivers.contract import VolumeSpec
+from cgflow.drivers.qsd.operations import watchdog
+from cgflow.drivers.qsd.qemu import daemon_process
+from cgflow.errors import BusyDriverError
+from tests.support.parts import until
+from tests.support.qsd import BLOCK, Bench, read, snapshots_of, take, write
+
+pytestmark = pytest.mark.real
+
+HUNG = VolumeSpec("v0", 1, "g")
+OTHER = VolumeSpec("other-v0", 1, "other")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watchdog that looks all the time, and calls a daemon silent soon."""
+    monkeypatch.setattr(watchdog, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(watchdog, "PROBE_EVERY_S", 0.1)
+    monkeypatch.setattr(watchdog, "SILENCE_S", 0.5)
+    monkeypatch.setattr(daemon_process, "ADOPT_PATIENCE", 1.0)
+
+
+@pytest.fixture
+def stopped(bench: Bench, impatient: None) -> Iterator[int]:
+    """Two groups under a driver that is not started; the daemon of the first is stopped. Its pid."""
+    bench.make_group(1)
+    bench.make_group(1, "other")
+    for volume in (HUNG, OTHER):
+        write(bench.driver, volume, 1)
+    bench.driver.stop()
+    pid = bench.pid("g")
+    os.kill(pid, signal.SIGSTOP)
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+
+
+def answering(bench: Bench) -> list[str]:
+    return [problem for problem in bench.driver.report().problems if "does not answer" in problem]
+
+
+def refused(call: Callable[[], object]) -> None:
+    with pytest.raises(BusyDriverError, match="storage-daemon of g .*does not answer"):
+        call()
+
+
+def test_a_start_does_not_wait_for_a_daemon_that_does_not_answer(bench: Bench, stopped: int) -> None:
+    driver = bench.start()
+    assert read(driver, OTHER) == b"\1" * BLOCK
+    (problem,) = driver.inventory().problems
+    assert f"(pid {stopped})" in problem
+    assert answering(bench) == [problem]
+    refused(lambda: driver.prepare(snapshots_of([HUNG], "c")[0]))
+    refused(lambda: driver.extend_volume(HUNG, 2))
+    assert driver.inventory().volumes == {"v0", "other-v0"}
+    os.kill(stopped, signal.SIGCONT)
+    until(lambda: not answering(bench), "the daemon found to answer again")
+    assert read(driver, HUNG) == b"\1" * BLOCK
+    assert bench.pid("g") == stopped, "it is the same daemon"
+    assert driver.report().incidents == ()
+    take(driver, [HUNG], "c")
+
+
+def test_a_daemon_that_stops_answering_is_told_and_calls_are_refused(bench: Bench, impatient: None) -> None:
+    bench.make_group(1)
+    bench.make_group(1, "other")
+    bench.start()
+    pid = bench.pid("g")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: bool(answering(bench)), "the daemon found to be silent")
+        refused(lambda: bench.driver.prepare(snapshots_of([HUNG], "c")[0]))
+        take(bench.driver, [OTHER], "d")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: not answering(bench), "the daemon found to answer again")
+    take(bench.driver, [HUNG], "c")
+    assert bench.driver.inventory().problems == ()
+
+
+def test_a_silent_daemon_that_is_killed_is_started_again_and_told(bench: Bench, stopped: int) -> None:
+    driver = bench.start()
+    os.kill(stopped, signal.SIGKILL)
+    until(lambda: not answering(bench), "another daemon")
+    take(driver, [HUNG], "c")
+    assert read(driver, HUNG) == b"\1" * BLOCK
+    (incident,) = driver.report().incidents
+    assert (incident.number, incident.subject) == (1, "g")
+    write(driver, HUNG, 2)
+
+
+def test_each_death_of_a_daemon_is_told_once(bench: Bench) -> None:
+    bench.make_group(1)
+    assert bench.driver.report().capabilities["data_service_restarts"] == 0
+    for number in (1, 2):
+        pid = bench.pid("g")
+        os.kill(pid, signal.SIGKILL)
+        until(lambda pid=pid: bench.pid_recorded("g") not in (None, pid), "another daemon")
+        take(bench.driver, [HUNG], f"c{number}")
+        found = bench.driver.report()
+        assert found.capabilities["data_service_restarts"] == number
+        assert [incident.number for incident in found.incidents] == list(range(1, number + 1))
+        assert "clients were cut off" in found.incidents[-1].words
+    bench.driver.stop()
+    bench.kill_daemon("g")
+    assert [incident.subject for incident in bench.start().report().incidents] == ["g"], "while nobody looked"
+    assert bench.start().report().incidents == (), "it was adopted"
+
+
+def test_a_daemon_that_is_ended_on_purpose_is_no_incident(bench: Bench) -> None:
+    bench.make_group(1)
+    bench.driver.delete_volume(HUNG)
+    bench.driver.delete_group("g")
+    bench.make_group(1)
+    assert bench.driver.report().incidents == ()
