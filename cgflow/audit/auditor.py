@@ -52,7 +52,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Auditor:
-    """Audits what one process reaches. For ``version_of``, ``conductor`` and ``active_flow_ids`` see ``flow_checks``."""
+    """Audits what one process reaches. ``flow_checks`` explains ``version_of``, ``conductor`` and ``active_flow_ids``."""
 
     database: Database
     settings: Settings
