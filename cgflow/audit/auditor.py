@@ -52,7 +52,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Auditor:
-    """Audits what one process reaches. ``flow_checks`` explains ``version_of``, ``conductor`` and ``active_flow_ids``."""
+    """Audits what one process reaches. ``flow_checks`` explains the last three fields."""
 
     database: Database
     settings: Settings
