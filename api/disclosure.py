@@ -16,7 +16,7 @@ from marshmallow import fields
 
 from api.auth import authorization
 from api.request_scope import runtime
-from cgflow.policies.volume import HOST
+from cgflow.policies.volumes import HOST
 
 _CONDUCTOR = re.compile(r"(?<![\w.-])[\w.-]+:\d+:[0-9a-f]{8}(?!\w)")
 # Behind a word, a colon or another slash it is a part of an address, or of a fraction.

@@ -13,7 +13,7 @@ from api.schemas.envelope import Envelope, Taken, listed, wrapped
 from api.schemas.fields import KeptObject, Read, Text, Uuid, constant
 from api.schemas.list_query import ListIn
 from cgflow import clock, records
-from cgflow.policies import attachment as policies
+from cgflow.policies import volumes as policies
 
 _MODES = OneOf(("rw", "ro"), error="Must be rw or ro.")
 

@@ -11,7 +11,7 @@ from api.disclosure import Disclosed, OfMachines, disclosed
 from api.schemas.envelope import listed
 from api.schemas.fast_dump import FastDump
 from api.schemas.fields import MAX_INT, Moment
-from cgflow.policies.volume import HOST
+from cgflow.policies.volumes import HOST
 from cgflow.records import Flow, FlowEvent
 
 LONGEST_WAIT_S = 30

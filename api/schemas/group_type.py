@@ -12,7 +12,7 @@ from api.schemas.envelope import Envelope, Link, Taken
 from api.schemas.fields import LONE_SPEC_KEY, SPEC_KEY, Flag, Pairs, Text
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
 from cgflow.errors import InvalidInput
-from cgflow.policies.group_type import SPECS_SHOWN
+from cgflow.policies.groups import GROUP_SPECS_SHOWN
 
 
 class GroupTypeIn(Taken):
@@ -105,7 +105,7 @@ class GroupTypeOut(Schema):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Leave the specs out for whom the policy does not show them to."""
-        is_shown = authorization.shows(SPECS_SHOWN)
+        is_shown = authorization.shows(GROUP_SPECS_SHOWN)
         return {name: value for name, value in data.items() if is_shown or name != "group_specs"}
 
 

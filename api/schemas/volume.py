@@ -17,7 +17,7 @@ from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, Resour
 from api.versions import reached
 from cgflow import records
 from cgflow.errors import InvalidInput, NotFound
-from cgflow.policies import volume as policies
+from cgflow.policies import volumes as policies
 
 _NEVER_BELIEVED = ("user_id", "project_id", "status", "attach_status", "source_replica")
 

@@ -18,7 +18,7 @@ from api.versions import reached
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
-from cgflow.policies.volume_type import SPECS_SHOWN
+from cgflow.policies.types import EXTRA_SPECS_SHOWN
 
 _PUBLIC = "os-volume-type-access:is_public"
 
@@ -123,7 +123,7 @@ class VolumeTypeListIn(ListIn):
         if not data.get("extra_specs"):
             return page
         # Who is not shown extra specs does not learn of them by asking either.
-        if not authorization.shows(SPECS_SHOWN):
+        if not authorization.shows(EXTRA_SPECS_SHOWN):
             return replace(page, finds_nothing=reached(self.checked_since))
         return replace(page, metadata=data["extra_specs"])
 
@@ -142,7 +142,7 @@ class VolumeTypeOut(Schema):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Show no extra specs to whom the policy does not show them."""
-        return data if authorization.shows(SPECS_SHOWN) else data | {"extra_specs": {}}
+        return data if authorization.shows(EXTRA_SPECS_SHOWN) else data | {"extra_specs": {}}
 
 
 class VolumeTypeCreatedOut(VolumeTypeOut):

@@ -1,4 +1,4 @@
-"""Who may do what by default: one file per noun, each rule with the routes that it guards.
+"""The default policy: each rule with the routes that it guards.
 
 An operator overrides single rules in a policy file (``etc/policy.yaml.sample``
 lists them all). A route without a rule, or a rule without a route, fails a test.
@@ -8,71 +8,42 @@ from __future__ import annotations
 
 from oslo_policy import policy
 
-from cgflow.policies import (
-    attachment,
-    audit,
-    availability_zone,
-    backup,
-    base,
-    cgsnapshot,
-    cluster,
-    consistencygroup,
-    default_type,
-    extension,
-    failover,
-    flow,
-    group,
-    group_snapshot,
-    group_type,
-    manageable,
-    message,
-    metadata,
-    pool,
-    qos_spec,
-    quota,
-    service,
-    snapshot,
-    transfer,
-    type_access,
-    type_encryption,
-    volume,
-    volume_type,
-)
+from cgflow.policies import administration, base, groups, not_offered, types, volumes
 
-NOUNS = (
-    consistencygroup,
-    cgsnapshot,
-    volume,
-    snapshot,
-    metadata,
-    attachment,
-    volume_type,
-    type_access,
-    type_encryption,
-    qos_spec,
-    quota,
-    pool,
-    service,
-    message,
-    transfer,
-    extension,
-    availability_zone,
-    flow,
-    audit,
-    group,
-    group_snapshot,
-    group_type,
-    default_type,
-    failover,
-    cluster,
-    manageable,
-    backup,
+_IN_ORDER = (
+    groups.CONSISTENCYGROUP_RULES,
+    groups.CGSNAPSHOT_RULES,
+    volumes.VOLUME_RULES,
+    volumes.SNAPSHOT_RULES,
+    volumes.METADATA_RULES,
+    volumes.ATTACHMENT_RULES,
+    types.VOLUME_TYPE_RULES,
+    types.TYPE_ACCESS_RULES,
+    types.TYPE_ENCRYPTION_RULES,
+    types.QOS_SPEC_RULES,
+    administration.QUOTA_RULES,
+    administration.POOL_RULES,
+    administration.SERVICE_RULES,
+    administration.MESSAGE_RULES,
+    volumes.TRANSFER_RULES,
+    administration.EXTENSION_RULES,
+    administration.AVAILABILITY_ZONE_RULES,
+    administration.FLOW_RULES,
+    administration.AUDIT_RULES,
+    groups.GROUP_RULES,
+    groups.GROUP_SNAPSHOT_RULES,
+    groups.GROUP_TYPE_RULES,
+    types.DEFAULT_TYPE_RULES,
+    not_offered.FAILOVER_RULES,
+    not_offered.CLUSTER_RULES,
+    volumes.MANAGEABLE_RULES,
+    not_offered.BACKUP_RULES,
 )
 
 
 def rules() -> list[policy.DocumentedRuleDefault]:
     """Return the rules that guard routes."""
-    return [rule for noun in NOUNS for rule in noun.RULES]
+    return [rule for rules in _IN_ORDER for rule in rules]
 
 
 def list_rules() -> list[policy.RuleDefault]:

@@ -1,0 +1,172 @@
+"""Rules for volume types, their access, encryption, QoS specs and defaults."""
+
+from __future__ import annotations
+
+from cgflow.policies.base import ADMIN, READER, guard
+
+EXTRA_SPECS_SHOWN = "volume_extension:access_types_extra_specs"
+_VOLUME_TYPE_SPECS = "/types/{type_id}/extra_specs"
+
+VOLUME_TYPE_RULES = [
+    guard("volume_extension:type_create", ADMIN, "Create a volume type.", "POST /types"),
+    guard("volume_extension:type_update", ADMIN, "Change a volume type.", "PUT /types/{type_id}"),
+    guard("volume_extension:type_delete", ADMIN, "Delete a volume type.", "DELETE /types/{type_id}"),
+    guard(
+        "volume_extension:type_get",
+        READER,
+        "Show a volume type. Private ones exist for administrators and the projects that are let in.",
+        "GET /types/{type_id}",
+        "GET /types/default",
+    ),
+    guard("volume_extension:type_get_all", READER, "List volume types.", "GET /types"),
+    guard(
+        EXTRA_SPECS_SHOWN,
+        ADMIN,
+        "See the extra specs within a volume type.",
+        "GET /types",
+        "GET /types/default",
+        "GET /types/{type_id}",
+    ),
+    guard(
+        "volume_extension:types_extra_specs:index", ADMIN, "List extra specs.", f"GET {_VOLUME_TYPE_SPECS}"
+    ),
+    guard(
+        "volume_extension:types_extra_specs:create", ADMIN, "Set extra specs.", f"POST {_VOLUME_TYPE_SPECS}"
+    ),
+    guard(
+        "volume_extension:types_extra_specs:show",
+        ADMIN,
+        "Show one extra spec.",
+        f"GET {_VOLUME_TYPE_SPECS}/{{key}}",
+    ),
+    guard(
+        "volume_extension:types_extra_specs:update",
+        ADMIN,
+        "Set one extra spec.",
+        f"PUT {_VOLUME_TYPE_SPECS}/{{key}}",
+    ),
+    guard(
+        "volume_extension:types_extra_specs:delete",
+        ADMIN,
+        "Take one extra spec away.",
+        f"DELETE {_VOLUME_TYPE_SPECS}/{{key}}",
+    ),
+]
+
+_TYPE_ACCESS_RULE = "volume_extension:volume_type_access"
+_TYPE_ACCESS_ACTION = "POST /types/{type_id}/action"
+
+TYPE_ACCESS_RULES = [
+    guard(
+        f"{_TYPE_ACCESS_RULE}:get_all_for_type",
+        ADMIN,
+        "List the projects that may use a private volume type.",
+        "GET /types/{type_id}/os-volume-type-access",
+    ),
+    guard(
+        f"{_TYPE_ACCESS_RULE}:addProjectAccess",
+        ADMIN,
+        "Let a project use a private volume type.",
+        _TYPE_ACCESS_ACTION,
+    ),
+    guard(
+        f"{_TYPE_ACCESS_RULE}:removeProjectAccess",
+        ADMIN,
+        "Let a project use it no more.",
+        _TYPE_ACCESS_ACTION,
+    ),
+]
+
+_TYPE_ENCRYPTION_RULE = "volume_extension:volume_type_encryption"
+_TYPE_ENCRYPTION_TYPE = "/types/{type_id}/encryption"
+_TYPE_ENCRYPTION_VOLUME = "/volumes/{volume_id}/encryption"
+
+TYPE_ENCRYPTION_RULES = [
+    guard(
+        f"{_TYPE_ENCRYPTION_RULE}:create",
+        ADMIN,
+        "Have volumes of a type encrypted.",
+        f"POST {_TYPE_ENCRYPTION_TYPE}",
+    ),
+    guard(
+        f"{_TYPE_ENCRYPTION_RULE}:get",
+        ADMIN,
+        "Show how volumes of a type are to be encrypted.",
+        f"GET {_TYPE_ENCRYPTION_TYPE}",
+        f"GET {_TYPE_ENCRYPTION_TYPE}/{{encryption_id}}",
+    ),
+    guard(
+        f"{_TYPE_ENCRYPTION_RULE}:update",
+        ADMIN,
+        "Change how they are to be encrypted.",
+        f"PUT {_TYPE_ENCRYPTION_TYPE}/{{encryption_id}}",
+    ),
+    guard(
+        f"{_TYPE_ENCRYPTION_RULE}:delete",
+        ADMIN,
+        "Have them encrypted no more.",
+        f"DELETE {_TYPE_ENCRYPTION_TYPE}/{{encryption_id}}",
+    ),
+    guard(
+        "volume_extension:volume_encryption_metadata",
+        READER,
+        "Show how a volume is encrypted, which none is.",
+        f"GET {_TYPE_ENCRYPTION_VOLUME}",
+        f"GET {_TYPE_ENCRYPTION_VOLUME}/{{encryption_key}}",
+    ),
+]
+
+_QOS_SPEC_RULE = "volume_extension:qos_specs_manage"
+_QOS_SPEC = "/qos-specs/{specs_id}"
+
+QOS_SPEC_RULES = [
+    guard(f"{_QOS_SPEC_RULE}:create", ADMIN, "Create QoS specs.", "POST /qos-specs"),
+    guard(f"{_QOS_SPEC_RULE}:get_all", ADMIN, "List QoS specs.", "GET /qos-specs"),
+    guard(
+        f"{_QOS_SPEC_RULE}:get",
+        ADMIN,
+        "Show QoS specs, and the types that carry them.",
+        f"GET {_QOS_SPEC}",
+        f"GET {_QOS_SPEC}/associations",
+    ),
+    guard(
+        f"{_QOS_SPEC_RULE}:update",
+        ADMIN,
+        "Change QoS specs, and which types carry them.",
+        f"PUT {_QOS_SPEC}",
+        f"PUT {_QOS_SPEC}/delete_keys",
+        f"GET {_QOS_SPEC}/associate",
+        f"GET {_QOS_SPEC}/disassociate",
+        f"GET {_QOS_SPEC}/disassociate_all",
+    ),
+    guard(f"{_QOS_SPEC_RULE}:delete", ADMIN, "Delete QoS specs.", f"DELETE {_QOS_SPEC}"),
+]
+
+_DEFAULT_TYPE = "/default-types/{target_id}"
+
+DEFAULT_TYPE_RULES = [
+    guard(
+        "volume_extension:default_get_all",
+        ADMIN,
+        "List the projects that have a default volume type of their own.",
+        "GET /default-types",
+    ),
+    guard(
+        "volume_extension:default_get",
+        ADMIN,
+        "Show a project's own default volume type.",
+        f"GET {_DEFAULT_TYPE}",
+    ),
+    guard(
+        "volume_extension:default_set_or_update",
+        ADMIN,
+        "Give a project a default volume type of its own.",
+        f"PUT {_DEFAULT_TYPE}",
+    ),
+    guard(
+        "volume_extension:default_unset",
+        ADMIN,
+        "Give a project the configured default volume type again.",
+        f"DELETE {_DEFAULT_TYPE}",
+    ),
+]
