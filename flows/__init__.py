@@ -1,13 +1,13 @@
-"""The operations: how each is accepted, its flow, and the steps of the flows.
+"""Operations: how each is accepted, its flow, and the steps of the flows.
 
-runtime.py         accepting a request: one transaction, after which the operation cannot be lost
-<noun>/accept*.py  what is checked and claimed when an operation on this noun is requested
+runtime.py         acceptance of a request, in one transaction that also records the flow
+<noun>/accept*.py  checks and claims made when an operation on this type of resource is requested
 <noun>/<verb>.py   the flow of one operation
-segments.py        parts that several flows share
-tasks/             the steps, by what they touch
-catalog.py         every operation by its name
-driver_calls.py    calling a driver: retry it while it is busy, and verify the effect
+segments.py        sub-flows that several flows share
+tasks/             the steps, grouped by what they act on
+catalog.py         all operations by name
+driver_calls.py    calls to a driver: retry while it is busy, then verify the effect
 flow_actions.py    an operator's actions on a flow
-service.py         the whole service below HTTP, assembled
+service.py         the assembled service, without HTTP
 draw.py            a flow as text and as a graph
 """

@@ -1,9 +1,9 @@
-"""Volumes that many copies have made slow are seen to by flows that the service begins itself.
+"""Automatic compaction of volumes that have become slow because they have many snapshots.
 
-By the clock every backend of this process is asked what is due. What is due is
-accepted like any operation, a flow with a history, in the name of the service,
-but claims nothing (see ``flows/volume/compact.py``). One is under way in a
-group at a time, and few in a process, which has other flows to run.
+A periodic task asks every backend of this process which compactions are due. Each one is accepted
+as an ordinary flow with a history, in the name of the service. It claims nothing (see
+``flows/volume/compact.py``). At most one compaction runs per consistency group, and at most
+``AT_ONCE`` run per process, so that other flows can run.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ LOG = logging.getLogger(__name__)
 OPERATION = "volume.compact"
 BY = "cgflow"
 AT_ONCE = 2
-"""How many may be under way in a process: they last long, and each has a thread of the engine meanwhile."""
+"""Largest number of concurrent compactions in a process. Each lasts long and occupies an engine thread."""
 
 PAUSE_AFTER_FAILURE = timedelta(minutes=10)
 
 
 def compact_what_is_due(runtime: Runtime) -> list[Accepted]:
-    """Begin to compact what is due on the backends of this process, as much as may be under way at once."""
+    """Accept the compactions that are due on the backends of this process, within the limit ``AT_ONCE``."""
     begun = []
     for host, driver in runtime.drivers.items():
         if isinstance(driver, SupportsCompaction):
@@ -51,7 +51,7 @@ def compact_what_is_due(runtime: Runtime) -> list[Accepted]:
 
 
 def compact(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted | None:
-    """Accept to compact a volume; None if it has to wait for another one, or no record knows of it."""
+    """Accept the compaction of a volume; return None if it has to wait or the volume has no record."""
     context = RequestContext(BY, "", f"req-{new_id()}", is_admin=True, all_projects=True)
     with accepting(runtime, context) as acceptance:
         session = acceptance.session

@@ -1,4 +1,4 @@
-"""Availability zones: the one of a request, checked against those of backends and of volume types."""
+"""Availability zones: validation of the requested zone against the backends and the volume types."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from cgflow.errors import InvalidInput
 from cgflow.settings import Settings
 
 OF_TYPE = "RESKEY:availability_zones"
-"""The extra spec that names the zones, parted by commas, in which volumes of a type may be."""
+"""Extra spec that lists the zones, separated by commas, in which volumes of a type may be."""
 
 
 def check_zone(
     session: Session, settings: Settings, wanted: str | None, kinds: Iterable[records.VolumeType] = ()
 ) -> str:
-    """Return the zone of a request for things of these types.
+    """Return the availability zone for a request that uses these volume types.
 
-    If it names none it is the default one, or the first in which the types may be.
-    Raises: InvalidInput if the zone is unknown, or the types may not be there.
+    If the request names no zone, return the default zone. If the types do not allow the default
+    zone, return the alphabetically first zone that they allow.
+
+    Raises: InvalidInput, if the zone is unknown or a type does not allow it.
     """
     zone = wanted or settings.availability_zone
     known = {found.availability_zone for found in backend.all(session)} | {settings.storage_availability_zone}

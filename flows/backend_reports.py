@@ -1,10 +1,10 @@
-"""What backends say of themselves, written down: by the clock, and when a step finds a report too old.
+"""Recording of backend reports, periodically and when a step finds a stored report too old.
 
-A report that has gone stale while the database was away says nothing about
-the backend: it may have been up all the time, only nobody could write it down.
-So whoever is to judge a backend that this process serves asks it anew first.
-One that really is down then refuses with its own reason. About backends that
-other processes serve there is nobody here to ask; those report by the clock.
+A report that became stale while the database was unavailable says nothing about the backend: the
+backend may have been up all the time while no report could be stored. Steps therefore refresh the
+stale reports of this process's backends before they use them. A backend that is down is then
+rejected with its own reason. Backends of other processes cannot be queried from here; their
+processes report them periodically.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 class ReportObserver:
-    """Tells of each incident once, and logs the problems of backends when they come and go."""
+    """Notifies once of each incident, and logs problems of backends when they appear and disappear."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
@@ -34,7 +34,7 @@ class ReportObserver:
         self._problems: dict[str, frozenset[str]] = {}
 
     def report(self, name: str, said: Report) -> None:
-        """Tell of what is new in a report of a backend."""
+        """Notify of the new incidents in a backend's report, and log the changes of its problems."""
         for incident in said.incidents:
             if incident.number > self._told.get(name, 0):
                 self._told[name] = incident.number
@@ -69,10 +69,10 @@ def report(
     driver: StorageDriver,
     incidents: ReportObserver | None = None,
 ) -> None:
-    """Write down what a backend can do and how full it is, or that it is down and why.
+    """Record the capabilities and capacity of a backend, or that it is down and why.
 
-    Raises: SessionFenced in a process that was shut out of the backend, which
-    says nothing about the backend: others are at work there.
+    Raises: SessionFenced, if this process was fenced off from the backend. That says nothing about
+    the backend, which other processes use.
     """
     zone = settings.storage_availability_zone
     try:
@@ -82,7 +82,7 @@ def report(
         with database.write() as session:
             backends.down(session, name, describe(error), clock.now(), availability_zone=zone)
     else:
-        # Before it is written down, for that may fail.
+        # Report incidents first, because the database write may fail.
         if incidents is not None:
             incidents.report(name, said)
         with database.write() as session:
@@ -96,7 +96,7 @@ def refresh(
     placement: Placement,
     host: str | None = None,
 ) -> None:
-    """Ask the backends of this process whose stored reports are too old: all of them, or the one named."""
+    """Refresh the stored reports that are too old, of all backends of this process or of the named one."""
     with database.read() as session:
         stored = backends.all(session)
     now = clock.now()

@@ -1,9 +1,9 @@
-"""Every operation by its name: the only thing that a stored flow knows of its story.
+"""All operations by name. A stored flow refers to its definition only by the operation's name.
 
-``version`` rises whenever the graph of a story changes, so that a flow begun
-under the old one is recognised and not matched with the new one. The point of no
-return of a story is its one step that is a ``Commit``; the remedy beside it is
-what a user is told who would cancel the operation behind it.
+``version`` is increased whenever the graph of a flow changes, so that a flow begun under an older
+version is recognised and is not run with the new graph. The point of no return of a flow is its
+single ``Commit`` step. The remedy of a definition is the advice shown to a user who tries to cancel
+the operation after that point.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ OPERATIONS: dict[str, Definition] = {
 
 
 def define(operation: str) -> Definition:
-    """Return the definition of an operation. Raises: FlowMismatch for one that this build does not have."""
+    """Return the definition of an operation. Raises: FlowMismatch, if this build does not have it."""
     try:
         return OPERATIONS[operation]
     except KeyError:
@@ -84,5 +84,5 @@ def define(operation: str) -> Definition:
 
 
 def remedy_of(operation: str) -> str:
-    """Return what to do about an operation that is committed; empty for one that this build does not have."""
+    """Return the remedy for a committed operation; empty if this build does not have the operation."""
     return OPERATIONS[operation].remedy if operation in OPERATIONS else ""

@@ -1,6 +1,6 @@
-"""A story as text, for people and golden files, and as a graph in the DOT language.
+"""A flow as text, for people and golden files, and as a graph in the DOT language.
 
-Both show the point of no return.
+Both mark the point of no return.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from cgflow.engine.task import Commit
 from flows.catalog import define
 
 POINT_OF_NO_RETURN = "point of no return"
-# What the conductor injects; everything else that a step needs is a symbol.
+# Injected by the conductor. All other arguments of a step are symbols.
 COLLABORATORS = frozenset({"database", "drivers", "placement", "settings"})
 
 
 def text(operation: str, shape: Mapping[str, object]) -> str:
-    """Return a story as indented lines: each atom with the symbols that go in and come out."""
+    """Return a flow as indented lines: each atom with its input and output symbols."""
     return "\n".join(_lines(define(operation).build(**shape), 0)) + "\n"
 
 
 def dot(operation: str, shape: Mapping[str, object]) -> str:
-    """Return the graph of a story in the DOT language: its atoms, and which has to end before which."""
+    """Return the graph of a flow in the DOT language: its atoms and their order."""
     graph = Compiler(define(operation).build(**shape)).compile().execution_graph
     atoms = [node for node in graph.nodes if isinstance(node, atom.Atom)]
     lines = [f'digraph "{operation}" {{', "  rankdir=LR;", "  node [shape=box];"]
@@ -40,7 +40,7 @@ def dot(operation: str, shape: Mapping[str, object]) -> str:
 
 
 def _next_atoms(graph: object, node: object) -> Iterator[atom.Atom]:
-    """Yield the atoms that follow, looking through the marks at which sub-flows begin and end."""
+    """Yield the atoms that follow, skipping the nodes that mark the beginning and end of sub-flows."""
     for after in graph.successors(node):  # type: ignore[attr-defined]
         if isinstance(after, atom.Atom):
             yield after

@@ -1,11 +1,10 @@
-"""How steps deal with a backend: a busy one is asked again, and its word is not taken for the deed.
+"""Driver calls by steps: retry while the backend is busy, and verify the effect of every call.
 
-A driver that reports success without an effect would otherwise make a volume
-``available`` that is not there, or forget one that is. So what was made,
-removed or resized is looked for before the step counts as done, both in doing
-and in undoing; what is looked at is cheap: the address of a volume, one copy,
-the inventory of a group that is made or removed as a whole. What is not as
-reported is an ambiguous failure.
+If a driver reported success without an effect, a volume that does not exist would become
+``available``, or an existing one would be forgotten. Steps therefore verify what was created,
+removed or resized before they count as done, in both execute and revert. The verification is cheap:
+it reads the address of a volume, one snapshot, or the inventory of a group that is created or
+removed as a whole. A difference is raised as AmbiguousDriverError.
 """
 
 from __future__ import annotations
@@ -28,23 +27,26 @@ BUSY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 def call_with_retry(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
-    """Make a driver call, again after a pause while the backend is busy, for some seconds in all.
+    """Make a driver call, and retry it with pauses while the backend is busy, for about 3 seconds in all.
 
-    Raises: DriverError; BusyDriverError if it stays busy.
+    Raises: BusyDriverError, if the backend stays busy; any other DriverError at once.
     """
     for pause in BUSY_PAUSES_S:
         try:
             return call(*args, **kwargs)
         except BusyDriverError:
-            # No stop ends this early: it would turn a busy moment into an undone flow.
+            # A stop of the service does not interrupt the pause: the step would fail and its flow be undone.
             time.sleep(pause)
     return call(*args, **kwargs)
 
 
 def verify_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
-    """Raise AmbiguousDriverError unless the volume has an address, and this size.
+    """Verify that the volume has an address and this size.
 
-    For an undo it need not have an address, for it may have had none before: one that has lost a file.
+    An undo also accepts a volume without an address that the detailed inventory lists with this
+    size and group: if the volume has lost a file, it had no address before either.
+
+    Raises: AmbiguousDriverError.
     """
     try:
         found = call_with_retry(driver.connection, volume).data.get("size_bytes")
@@ -66,7 +68,7 @@ def _is_held(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
 
 
 def verify_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
-    """Raise AmbiguousDriverError if the volume still has an address."""
+    """Verify that the volume has no address. Raises: AmbiguousDriverError."""
     try:
         call_with_retry(driver.connection, volume)
     except FinalDriverError:
@@ -75,14 +77,17 @@ def verify_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
 
 
 def verify_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
-    """Raise AmbiguousDriverError unless the place of the group is there, or is not."""
+    """Verify that the group exists on the backend, or does not. Raises: AmbiguousDriverError."""
     if (group_id in call_with_retry(driver.inventory, group_id).groups) is not there:
         done, but = ("made", "is not there") if there else ("removed", "is still there")
         raise _contradiction(f"the place of group {group_id} was {done}", f"it {but}")
 
 
 def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, is_undo: bool = False) -> None:
-    """Raise AmbiguousDriverError unless the volume is in the group, or is not, as its ``group_id`` says."""
+    """Verify the size of a volume and that it is in the group exactly if its ``group_id`` says so.
+
+    Raises: AmbiguousDriverError.
+    """
     wanted = volume.group_id == group_id
     if (volume.id in call_with_retry(driver.inventory, group_id).volumes) is not wanted:
         done, but = ("into", "is not in it") if wanted else ("out of", "is still in it")
@@ -91,20 +96,23 @@ def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, i
 
 
 def verify_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
-    """Raise AmbiguousDriverError if anything is left of a copy."""
+    """Verify that nothing is left of a snapshot. Raises: AmbiguousDriverError."""
     if call_with_retry(driver.has_snapshot, snapshot):
         raise _contradiction(f"snapshot {snapshot.id} was removed", "it is still there")
 
 
 def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None, *, kept: bool) -> None:
-    """Raise AmbiguousDriverError unless what volumes held before a restore is kept aside, or is not."""
+    """Verify that the backend keeps the data from before a restore, or does not.
+
+    Raises: AmbiguousDriverError.
+    """
     if (restore_id in call_with_retry(driver.inventory, group_id).restores) is not kept:
         done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
         raise _contradiction(f"restore {restore_id} was {done}", but)
 
 
 def verify_compacted(driver: SupportsCompaction, volume: VolumeSpec) -> None:
-    """Raise AmbiguousDriverError if a volume is still to be compacted."""
+    """Verify that no compaction of the volume is due. Raises: AmbiguousDriverError."""
     if volume.id in {due.id for due in call_with_retry(driver.compactions_due, volume.group_id)}:
         raise _contradiction(f"nothing is to be compacted of volume {volume.id}", "it says that something is")
 
@@ -112,7 +120,10 @@ def verify_compacted(driver: SupportsCompaction, volume: VolumeSpec) -> None:
 def verify_cut_level(
     evidence: Mapping[str, object], host: str, demanded: str | None, promised: str | None
 ) -> None:
-    """Raise AmbiguousDriverError if a cut did not reach the level demanded, or the one that was promised."""
+    """Verify that a cut reached both the level demanded and the level that the backend promised.
+
+    Raises: AmbiguousDriverError.
+    """
     told = evidence.get("level")
     level = read_level(told)
     for wanted, why in ((demanded, "is demanded"), (promised, "is what it reports")):

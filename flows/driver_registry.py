@@ -1,4 +1,4 @@
-"""The drivers of this process, by the name of their backend."""
+"""The drivers of this process by backend name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cgflow.records import Flow
 
 
 class DriverRegistry(Mapping[str, StorageDriver]):
-    """Drivers by backend name (``host@backend``). A name that is not here is refused in words."""
+    """Drivers by backend name (``host@backend``). Raises: FinalDriverError, for an unknown name."""
 
     def __init__(self, drivers: Mapping[str, StorageDriver]) -> None:
         self._drivers = dict(drivers)
 
     def open_sessions(self, session: str) -> None:
-        """Tell every backend that several processes reach under which session this one works there.
+        """Open the session of this process on every backend that several processes can reach.
 
         Raises: SessionFenced; DriverError.
         """
@@ -26,12 +26,13 @@ class DriverRegistry(Mapping[str, StorageDriver]):
                 driver.open_session(session)
 
     def fence_predecessor(self, flow: Flow) -> None:
-        """Shut the conductor that a flow names out of the flow's backend.
+        """Fence the flow's previous conductor off from the flow's backend.
 
-        A flow that is to choose its backend by itself may have chosen any, so
-        then it is all of them. Backends that one process holds at a time need
-        no fence. Raises: SessionFenced, if this process is shut out itself;
-        DriverError, if the other one may still be at work.
+        If the flow has no backend yet, all backends are fenced: the previous conductor may have
+        chosen any of them. Backends that one process holds at a time need no fence.
+
+        Raises: SessionFenced, if this process is fenced itself; DriverError, if the previous
+        conductor may still be active.
         """
         host = flow.symbols.get("host") or flow.symbols.get("group_host")
         for name, driver in self.items():

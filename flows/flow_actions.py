@@ -1,4 +1,4 @@
-"""What an operator does about a flow: retry, skip, abandon, resume, cancel. Each is told in its history."""
+"""Flow actions of an operator: retry, skip, abandon, resume, cancel. The flow's history records each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flows.runtime import Runtime
 
 
 def retry(runtime: Runtime, context: RequestContext, flow_id: str, reason: str | None = None) -> None:
-    """Try a failed rollback again, now. Raises: NotFound, InvalidState."""
+    """Retry a failed rollback now. Raises: NotFound, InvalidState."""
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
         seq = flow_actions.retry(session, flow_id, _actor(context), reason)
@@ -20,7 +20,7 @@ def retry(runtime: Runtime, context: RequestContext, flow_id: str, reason: str |
 
 
 def skip(runtime: Runtime, context: RequestContext, flow_id: str, *, task: str, reason: str) -> None:
-    """Declare a step undone whose undo failed, and undo the rest. Raises: NotFound, InvalidState."""
+    """Declare a step reverted whose revert failed, and revert the rest. Raises: NotFound, InvalidState."""
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
         seq = flow_actions.skip(session, flow_id, task, _actor(context), reason)
@@ -28,7 +28,10 @@ def skip(runtime: Runtime, context: RequestContext, flow_id: str, *, task: str, 
 
 
 def abandon(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: str) -> None:
-    """Give up a failed rollback, or what goes on failing after its commit. Raises: NotFound, InvalidState."""
+    """Give up a failed rollback, or a flow that keeps failing after its commit.
+
+    Raises: NotFound, InvalidState.
+    """
     with runtime.database.write() as session:
         flows.get(session, flow_id, context.scope)
         seq = flow_actions.abandon(session, flow_id, _actor(context), reason)
@@ -36,9 +39,9 @@ def abandon(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: 
 
 
 def cancel(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: str) -> None:
-    """Have a running flow undone at its next step.
+    """Cancel a running flow, so that it is undone at its next step.
 
-    Raises: NotFound; InvalidState, also when its change is committed.
+    Raises: NotFound; InvalidState, also if the flow is committed.
     """
     with runtime.database.write() as session:
         operation = flows.get(session, flow_id, context.scope).operation
@@ -50,7 +53,7 @@ def cancel(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: s
 
 
 def resume(runtime: Runtime, context: RequestContext, flow_id: str) -> None:
-    """Take up again a flow that stands still without having ended. Raises: NotFound, InvalidState."""
+    """Resume an unfinished flow that no conductor is running. Raises: NotFound, InvalidState."""
     with runtime.database.read() as session:
         flow = flows.get(session, flow_id, context.scope)
     if flow.state not in UNFINISHED:
@@ -62,11 +65,11 @@ def resume(runtime: Runtime, context: RequestContext, flow_id: str) -> None:
 
 
 def retry_by_itself(runtime: Runtime, flow_id: str) -> None:
-    """Try a failed rollback again because its pause is over."""
+    """Retry a failed rollback automatically, when its pause is over."""
     with runtime.accepting_transaction(flow_id) as session:
         flow = flows.get(session, flow_id, None)
         if flow.undo_at is None:
-            # An operator was faster.
+            # An operator has already acted on the flow.
             return
         which = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
         seq = flow_actions.retry(session, flow_id, flow_actions.BY_ITSELF, which)

@@ -1,10 +1,9 @@
-"""What is told of an operation: when it starts, when it ends, and when it fails.
+"""Notifications of an operation: when it starts, ends or fails.
 
-The event is that of the thing operated on, followed by the same event for each
-member: the volumes of a consistency group, the snapshots of a cgsnapshot. Who
-the members are is known since acceptance, so that those which are gone by the
-end are told of as well. Each is told at least once: after a crash between the
-telling and the next save it is told again.
+A notification about the resource is followed by the same one for each member: the volumes of a
+consistency group, or the snapshots of a cgsnapshot. The members are known since acceptance, so
+members that are deleted by the end are included. Delivery is at least once: after a crash between
+sending and the next save, the notification is sent again.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from cgflow.status import Status
 START, END, FAILED = "start", "end", "error"
 MEMBERS = {"consistencygroup": "volume", "cgsnapshot": "snapshot"}
 NOUNS = ("consistencygroup", "cgsnapshot", "volume", "snapshot")
-# What Cinder calls it.
+# Names that Cinder uses.
 VERBS = {"extend": "resize"}
 
 
 class NotificationBuilder:
-    """Tells of flows through a notifier."""
+    """Builds the notifications of flows and sends them through a notifier."""
 
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
 
     def notify(self, flow: records.Flow, phase: str, reason: str | None = None) -> None:
-        """Tell that a flow starts, has ended, or has failed and why."""
+        """Notify that a flow starts, has ended, or has failed and why."""
         noun = flow.operation.partition(".")[0]
         if noun not in NOUNS or self._notifier.is_silent:
             return
@@ -62,11 +61,11 @@ def _events(
 
 
 def _of_part(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:
-    """Tell of a part what became of that one, when the whole has failed."""
+    """Return the notification of a member, with the member's own outcome if the operation failed."""
     if event == f"delete.{FAILED}" and columns["status"] == Status.DELETED:
         return _notification(noun, f"delete.{END}", columns, None)
     if event.endswith(FAILED) and columns["status"] in (Status.DELETED, Status.CREATING):
-        # What was to be made has no record any more, or never had; it is not what the word would say.
+        # A resource whose creation was undone is not deleted or being created, but failed.
         columns = {**columns, "status": Status.ERROR}
     return _notification(noun, event, columns, reason)
 
@@ -74,7 +73,7 @@ def _of_part(noun: str, event: str, columns: Mapping[str, Any], reason: str | No
 def _of_safety(
     session: Session, flow: records.Flow, phase: str, reason: str | None
 ) -> Iterator[Notification]:
-    """Tell of the cgsnapshot that is taken before a group is put back, which may be kept when that fails."""
+    """Yield the notifications of a revert's safety cgsnapshot, which may be kept if the revert fails."""
     symbols: Mapping[str, Any] = flow.symbols
     new = {**symbols["safety"], "status": Status.CREATING, "created_at": flow.created_at}
     whole = _found(session, "cgsnapshot", symbols["cut_id"], new)
@@ -86,13 +85,13 @@ def _of_safety(
 
 
 def _found(session: Session, noun: str, id_: str, planned: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the columns of a thing, or as it is going to be if it has no record yet."""
+    """Return the columns of a resource; its planned columns if it has no record yet."""
     found = [dict(vars(one)) for one in REPOSITORIES[noun].get_with_deleted(session, [id_])]
     return found[0] if found else {**planned, "id": id_}
 
 
 def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the columns of each member, of those that have no record yet as they are going to be."""
+    """Yield the columns of each member; the planned columns if it has no record yet."""
     planned = _planned(flow, subject)
     ids = list(planned)
     if flow.operation == "consistencygroup.update":
@@ -103,7 +102,7 @@ def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> I
 
 
 def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
-    """Return what acceptance knows of each member by its id."""
+    """Return the columns of each member that acceptance knows, by the member's id."""
     new = {"status": Status.CREATING, "created_at": flow.created_at}
     symbols: Mapping[str, Any] = flow.symbols
     if flow.operation == "cgsnapshot.create":
@@ -114,7 +113,7 @@ def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
 
 
 def _copies(symbols: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is known of each member's copy before it is made, by its id."""
+    """Return the known columns of each member's snapshot before it exists, by the snapshot's id."""
     return {
         member["snapshot_id"]: {**new, "volume_id": member["volume_id"], "size": size}
         for member, size in zip(symbols["members"], symbols["sizes"], strict=True)

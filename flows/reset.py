@@ -1,9 +1,9 @@
-"""Set the status of a volume or a snapshot by hand, after an administrator has looked at it.
+"""Status reset of a volume or a snapshot by an administrator.
 
-Every status that Cinder has for it is taken, if it does not contradict the
-attachments of the record. Nothing is set while a flow holds it: the flow has
-actions of its own. Who did it is kept as the reason that the thing shows. What
-then looks busy although no flow is at work on it, the audit finds.
+Every status that Cinder has for the resource is accepted, unless it contradicts the attachments of
+the record. A resource that a flow holds is rejected; flow actions exist for that. The administrator
+is recorded in the ``reason`` of the resource. The audit finds a resource whose status then shows an
+operation although no flow holds it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def volume(
     status: str | None,
     attach_status: str | None = None,
 ) -> None:
-    """Set the status of a volume; ``attach_status`` ``detached`` ends its attachments.
+    """Reset the status of a volume; ``attach_status`` ``detached`` ends its attachments.
 
-    Without a status it becomes what its attachments say.
+    Without a status, the volume gets the status that follows from its attachments.
+
     Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState.
     """
     if attach_status not in (None, DETACHED, ATTACHED):
@@ -62,7 +63,7 @@ def volume(
 
 
 def snapshot(runtime: Runtime, context: RequestContext, snapshot_id: str, *, status: str) -> None:
-    """Set the status of a snapshot. Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState."""
+    """Reset the status of a snapshot. Raises: NotFound; InvalidInput; Busy, naming the flow; InvalidState."""
     target = known_status("snapshot", status)
     with runtime.database.write() as session:
         found = _free_snapshot(session, context, snapshot_id)
@@ -75,9 +76,10 @@ def snapshot(runtime: Runtime, context: RequestContext, snapshot_id: str, *, sta
 def update_snapshot(
     runtime: Runtime, context: RequestContext, snapshot_id: str, *, status: str, progress: str | None
 ) -> None:
-    """Set the status and the progress of a snapshot whose status was reset to a passing one.
+    """Set the status and progress of a snapshot whose status was reset to ``creating`` or ``deleting``.
 
-    Raises: NotFound; InvalidInput for a status that does not follow; Busy, naming the flow; InvalidState.
+    Raises: NotFound; InvalidInput, if the status may not follow the current one; Busy, naming the
+    flow; InvalidState.
     """
     with runtime.database.write() as session:
         found = _free_snapshot(session, context, snapshot_id)
@@ -103,7 +105,7 @@ _FOLLOWING: dict[Status, tuple[Status, ...]] = {
 
 
 def _free_snapshot(session: Session, context: RequestContext, snapshot_id: str) -> records.Snapshot:
-    """Return a snapshot, locked, that no flow is at work on. Raises: NotFound, Busy."""
+    """Return a snapshot, locked, that no flow holds. Raises: NotFound, Busy."""
     found = snapshots.lock(session, snapshot_id, context.scope)
     if found.claimed_by is not None:
         raise Busy(snapshots.REPOSITORY.busy_message(session, found.id, found.claimed_by))
@@ -111,7 +113,7 @@ def _free_snapshot(session: Session, context: RequestContext, snapshot_id: str) 
 
 
 def known_status(noun: str, status: str) -> Status:
-    """Return a status that a thing can be given, in any case of letters. Raises: InvalidInput."""
+    """Return a status to which a resource can be reset, ignoring case. Raises: InvalidInput."""
     word = status.lower()
     if word not in RESETTABLE[noun]:
         raise InvalidInput(
@@ -121,7 +123,10 @@ def known_status(noun: str, status: str) -> Status:
 
 
 def _check_made(found: records.Resource, target: Status) -> None:
-    """Refuse to call something usable that was undone: its record holds nothing."""
+    """Reject a usable status for a resource that was rolled back and so does not exist on any backend.
+
+    Raises: InvalidState.
+    """
     if target in (Status.AVAILABLE, Status.IN_USE) and not found.consumes_quota:
         raise InvalidState(
             f"{found.id} was never made, or was undone: there is nothing on a backend and nothing in the "

@@ -1,10 +1,9 @@
-"""Accepting a request: one transaction, after which the operation cannot be lost.
+"""Acceptance of a request: one transaction, after which the operation cannot be lost.
 
-Within it stand the checks, the rows, the claims on what the operation touches,
-the quota reservation and the record of the flow. A refusal rolls all of it
-back, so over-quota, busy and not-found answer at once and leave nothing. Once
-it is committed a conductor is woken; should the process die before that, the
-flow is found at the next start.
+The transaction contains the checks, the new rows, the claims on the resources, the quota
+reservation and the record of the flow. A refusal rolls all of it back, so over-quota, busy and
+not-found errors are returned at once and leave nothing behind. A conductor is woken after the
+commit. If the process dies before that, the next start finds the flow.
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ from flows.catalog import define
 class Runtime:
     """The collaborators that are needed to accept a request.
 
-    ``on_commit_hooks`` collects calls while a request is one transaction; they run once it is committed.
+    ``on_commit_hooks`` collects calls while a request is one transaction. They run after its
+    commit.
     """
 
     database: Database
@@ -50,11 +50,11 @@ class Runtime:
 
     @property
     def watch(self) -> FlowEventSignal:
-        """What wakes those who wait for a flow's next event."""
+        """The signal that wakes clients waiting for a flow's next event."""
         return self.conductor.watch
 
     def on_commit(self, call: Callable[[], None]) -> None:
-        """Run a call once what was written is committed: now, or at the end of the request's transaction."""
+        """Run a call after the commit: now, or at the end of the request's transaction."""
         if self.on_commit_hooks is None:
             call()
         else:
@@ -70,7 +70,7 @@ class Runtime:
                 yield replace(self, database=database, on_commit_hooks=on_commit_hooks)
                 is_whole = True
         except Exception as error:
-            # The commit may have been made, and only its answer lost.
+            # The commit may have succeeded and only its answer been lost.
             if is_whole and is_unavailable(error) and not is_serialization_failure(error):
                 _do(on_commit_hooks)
             raise
@@ -78,11 +78,12 @@ class Runtime:
 
     @contextmanager
     def accepting_transaction(self, flow_id: str) -> Iterator[Session]:
-        """Open a transaction after which a flow is to be taken up, and take care that it is.
+        """Open a transaction about a flow, and wake the flow if the commit's outcome is unknown.
 
-        The database may go away in the commit, so that nobody knows whether it
-        was made: the conductor then looks for the flow when the database answers.
-        Raises: SessionFenced, in a process that takes nothing up any more.
+        If the database becomes unavailable during the commit, nobody knows whether it succeeded.
+        The conductor then looks for the flow when the database is available again.
+
+        Raises: SessionFenced, in a process that no longer takes up flows.
         """
         self.conductor.check_admitted()
         is_whole = False
@@ -99,7 +100,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Accepted:
-    """An accepted operation: the flow to follow, and the thing that it makes or changes."""
+    """An accepted operation: the id of its flow, and of the resource that it creates or changes."""
 
     flow_id: str
     resource_id: str
@@ -107,7 +108,7 @@ class Accepted:
 
 @dataclass
 class Acceptance:
-    """One acceptance in the making. ``flow_id`` is also the id of its reservation."""
+    """An acceptance in progress. ``flow_id`` is also the id of its quota reservation."""
 
     session: Session
     context: RequestContext
@@ -127,11 +128,12 @@ class Acceptance:
         claims: Mapping[str, Collection[str]],
         deltas: Mapping[str, int] | None = None,
     ) -> Accepted:
-        """Record the flow and reserve what it needs. ``resource`` is its type and id.
+        """Record the flow and reserve its quota. ``resource`` is the type and id of the flow's resource.
 
-        ``claims`` says what the flow holds, by type; rows that exist are claimed
-        with ``claim``, new ones are inserted claimed. Raises: QuotaExceeded; InvalidInput, if the
-        backend that it is about is frozen.
+        ``claims`` lists the ids that the flow holds, by resource type. Existing rows are claimed
+        with ``claim``; new rows are inserted with the claim.
+
+        Raises: QuotaExceeded; InvalidInput, if the flow's backend is frozen.
         """
         host = symbols.get("host")
         if isinstance(host, str) and backends.is_frozen(self.session, host):
@@ -173,20 +175,20 @@ class Acceptance:
         return Accepted(self.flow_id, resource_id)
 
     def _owner(self, noun: str, resource_id: str) -> str:
-        """Return the project that a thing belongs to, whoever changes it; a new one is the caller's."""
+        """Return the project that owns a resource; the caller's project if the resource is new."""
         try:
             return str(REPOSITORIES[noun].get(self.session, resource_id, None).project_id)
         except NotFound:
             return self.context.project_id
 
     def claim(self, noun: str, status: Status | None = None, ids: Collection[str] | None = None) -> None:
-        """Take the things of one type into the flow's hold, or only those named. Raises: Busy."""
+        """Claim the flow's resources of one type, or only those with these ids. Raises: Busy."""
         REPOSITORIES[noun].claim(
             self.session, self.claims[noun] if ids is None else ids, self.flow_id, status
         )
 
     def new(self, **columns: object) -> dict[str, object]:
-        """Return the columns that every new thing of this flow starts with, and the given ones."""
+        """Return the columns that every new resource of this flow starts with, and the given ones."""
         return {
             "user_id": self.context.user_id,
             "project_id": self.context.project_id,
@@ -199,9 +201,9 @@ class Acceptance:
 
 @contextmanager
 def accepting(runtime: Runtime, context: RequestContext) -> Iterator[Acceptance]:
-    """Open the one transaction of an acceptance, and wake a conductor once it is committed.
+    """Open the transaction of an acceptance, and wake a conductor after its commit.
 
-    What turns out to need no flow is done in that transaction, and wakes nobody.
+    A request that needs no flow is completed in that transaction and wakes no conductor.
     """
     flow_id = new_id()
     with runtime.accepting_transaction(flow_id) as session:
@@ -217,5 +219,5 @@ def _do(calls: list[Callable[[], None]]) -> None:
 
 
 def new_id() -> str:
-    """Return a new id. Ids are minted before a flow starts, so that doing and undoing agree on them."""
+    """Return a new id. Ids are generated before a flow starts: execute and revert use the same ones."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""Parts that several stories share."""
+"""Sub-flows that several flows share."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PERSISTENCE_ATTEMPTS = 5
 
 
 def for_each_member(members: Iterable[Member], step: type[Task]) -> Flow:
-    """Return the step once for every member, in no order. Each member has a ``volume_id``."""
+    """Return a flow with the step once per member, unordered. Each member has a ``volume_id``."""
     return unordered_flow.Flow(step.atom).add(*(step(member) for member in members))
 
 
 def forward_only(name: str, *steps: Task | Flow) -> Flow:
-    """Return steps that have no undo and are tried again, with pauses, until they are done.
+    """Return a flow of steps that have no revert and are retried, with pauses, until they succeed.
 
-    Before the point of no return the attempts are counted. When they are used up
-    the flow is undone, and the claim at its start tells what is left.
+    Before the point of no return, at most ``PERSISTENCE_ATTEMPTS`` are made. Then the flow is
+    undone, and the revert of its claim step records what is left.
     """
     return linear_flow.Flow(name, retry=Backoff(f"{name}.retry", PERSISTENCE_ATTEMPTS)).add(*steps)

@@ -1,7 +1,7 @@
-"""Everything under HTTP, put together: database, drivers, scheduler, conductor.
+"""The service without HTTP: database, drivers, scheduler and conductor, assembled.
 
-The one place in which real collaborators are chosen; tests choose others
-through the same class.
+This is the only module that chooses the real collaborators. Tests choose others through the same
+class.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ EXPIRE_INTERVAL_S = 60
 UNDO_INTERVAL_S = 1
 TAKE_INTERVAL_S = 5
 FORGET_INTERVAL_S = 60
-"""Short, so that a round forgets more than users can make meanwhile."""
+"""Short, so that one run deletes more records than users can create between two runs."""
 COMPACT_INTERVAL_S = 30
 
 
 class Service:
-    """A running cgflow without its HTTP face. ``drivers`` are keyed by backend name, ``host@backend``."""
+    """A running cgflow without HTTP. ``drivers`` are keyed by backend name, ``host@backend``."""
 
     def __init__(
         self, conf: cfg.ConfigOpts, database: Database, drivers: Mapping[str, StorageDriver]
@@ -99,13 +99,14 @@ class Service:
     def start(
         self, check_wanted: Callable[[], None] = lambda: None, *, refuse_unknown: bool = False
     ) -> list[str]:
-        """Start the drivers, report them, and resume what was left; return the ids of resumed flows.
+        """Start the drivers, record their reports, and resume unfinished flows; return their ids.
 
-        ``check_wanted`` is called before each part, and ends the start by raising. ``refuse_unknown``
-        refuses backends with volumes that the database has never known: it is not the one that belongs
-        to them, or an older one.
+        ``check_wanted`` is called before each part, and aborts the start by raising.
+        ``refuse_unknown`` rejects a backend that has volumes which the database has never recorded:
+        then the database is an older one, or belongs to other backends.
 
-        Raises: ConfigError if a driver cannot work here; DriverError if one has no session for it.
+        Raises: ConfigError, if a driver cannot work here; DriverError, if a backend does not open
+        the session.
         """
         self._started.callback(self._database.close)
         self._drivers.open_sessions(self.conductor.name)
@@ -119,7 +120,7 @@ class Service:
         try:
             self.report()
         except OperationalError as error:
-            # A full disk, as like as not: it takes a running service to delete anything.
+            # Probably the disk is full. Only a running service can delete anything, so the start goes on.
             LOG.warning("the database does not take what backends report: %s; tried again later", error.orig)
         self._started.callback(self.conductor.stop)
         left = self.conductor.start()
@@ -129,7 +130,7 @@ class Service:
         return left
 
     def _refuse_unknown_volumes(self) -> None:
-        """Raise ConfigError if a backend has volumes that the database has never had a record of."""
+        """Raise ConfigError if a backend has volumes that the database has never recorded."""
         for name, driver in self._drivers.items():
             try:
                 held = driver.inventory().volumes
@@ -148,16 +149,17 @@ class Service:
                 )
 
     def stop(self) -> None:
-        """Stop what was started, last things first, also after a start that failed half-way.
+        """Stop everything that was started, in reverse order, also after a start that failed half-way.
 
-        No new rounds, flows end where they stand, drivers let go. Volumes serve on.
+        No periodic task runs again, flows stop at their current step, and drivers release their
+        resources. Volumes continue to serve I/O.
         """
         self._started.close()
 
     def report(self) -> None:
-        """Write down that this process lives, and what every backend can do, or that it is down and why."""
+        """Record that this process is alive, and each backend's report, or that it is down and why."""
         with self._database.write() as session:
-            # The conductor and what answers requests live and die with this process.
+            # The API and the conductor run in this process, so both are alive.
             zone = self._settings.storage_availability_zone
             services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
@@ -188,8 +190,9 @@ class Service:
 
 
 def _session() -> str:
-    """Return a name that no other start of a process has: host and pid tell people where, the rest is chance.
+    """Return a name that no other process start has: host, pid and a random part.
 
-    A pid alone comes again after a reboot, and in a container it is always the same.
+    Host and pid tell people where the process runs. A pid is reused after a reboot, and is always
+    the same in a container.
     """
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
