@@ -1,20 +1,20 @@
-"""The flow engine: TaskFlow's, with persistence, a history, and one owner for each flow.
+"""The flow engine: TaskFlow with durable persistence, a history, and one owner per flow.
 
-task.py                what a step is
-backoff.py             retrying with increasing pauses, as an atom of the flow
-step_executor.py       the threads that run steps; only JSON enters and leaves a step
-linear_scheduling.py   the scheduler, linear in the number of members
-flow_run.py            one conductor's run of one flow: the fence, the barrier, the cancel flag
-point_of_no_return.py  the commit of a flow, and what follows it
-persistence.py         TaskFlow's persistence interface over the writer
-event_recorder.py      transitions of atoms, recorded as events
-writer.py              the one queue to the database: ordered group commit
-conductor.py           claims flows, runs them, resumes them
+task.py                base class of the steps
+backoff.py             retry atom with increasing pauses
+step_executor.py       thread pool for steps; only JSON enters and leaves a step
+linear_scheduling.py   TaskFlow's scheduler, made linear in the number of members
+flow_run.py            one conductor's run of one flow: fence, durable barrier, cancel flag
+point_of_no_return.py  detection of a committed flow on takeover
+persistence.py         TaskFlow's persistence interface, implemented on the writer
+event_recorder.py      events for the state transitions of atoms
+writer.py              the write queue to the database: ordered group commit
+conductor.py           claims, runs and resumes flows
 takeover.py            takes a flow over from the process that ran it before
-definition.py          an operation's version and graph, and whether a stored flow fits it
+definition.py          an operation's version and graph; check of a stored flow against it
 outcome.py             how a flow ended
-flow_actions.py        what an operator may do to a flow: retry, skip, abandon, cancel
-lifecycle_listener.py  reports the start and the end of flows
+flow_actions.py        flow actions of an operator: retry, skip, abandon, cancel
+lifecycle_listener.py  notifies of the start and the end of flows
 event_signal.py        wakes clients that wait for a flow's next event
-coalescing_runner.py   runs one piece of work per key at a time
+coalescing_runner.py   runs at most one piece of work per key at a time
 """

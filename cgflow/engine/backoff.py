@@ -1,4 +1,4 @@
-"""Retrying with back-off, for steps that go forward until they are done."""
+"""Retries with back-off, for steps that must go forward until they succeed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _DOUBLINGS = 20
 
 
 class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
-    """Run the steps below again when one fails, up to ``attempts`` times, with doubling pauses.
+    """Retry the steps of a sub-flow up to ``attempts`` times, with doubling pauses.
 
-    When they are used up the whole flow is undone, not only the part below:
-    with TaskFlow's default the steps outside would stay done under a flow that
-    calls itself reverted. Behind the point of no return nothing is undone: there
-    the steps are run again for as long as it takes, and the flow says why.
+    When the attempts are used up, the whole flow is reverted, not only the sub-flow: with
+    TaskFlow's default the steps outside would stay done in a flow whose state is REVERTED. Behind
+    the point of no return nothing is reverted: the steps are retried without limit, and the flow's
+    reason says why.
     """
 
     def __init__(self, name: str, attempts: int) -> None:
@@ -30,17 +30,17 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
         self._run: FlowRun | None = None
 
     def bind(self, run: FlowRun) -> None:
-        """Tie the retry to the run that owns its flow; its pauses end when the run is stopped."""
+        """Attach the retry to the run that owns its flow; stopping the run ends a pause."""
         self._run = run
 
     def on_failure(self, history: Any, *args: object, **kwargs: object) -> str:
-        """Return what is to be done about a failure: run the steps again, or undo the flow."""
+        """Return TaskFlow's decision about a failure: retry the steps, or revert the flow."""
         if self._run is not None and self._run.is_committed:
             return str(retry.RETRY)
         return str(super().on_failure(history, *args, **kwargs))
 
     def execute(self, history: Any, *_: object, **__: object) -> int:
-        """Wait before the second attempt and the later ones; return the attempt's number."""
+        """Pause before every attempt but the first; return the attempt's number."""
         failed = len(history)
         if failed and self._run is not None:
             if failed >= self._attempts:

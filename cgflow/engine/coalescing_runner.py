@@ -1,4 +1,4 @@
-"""Work that is never done twice at once for the same thing."""
+"""Work that runs at most once at a time for each key."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Callable
 
 
 class CoalescingRunner:
-    """Does ``work`` for a key. Called for a key that is being worked on, it has it done again afterwards."""
+    """Runs ``work`` for a key. A call for a key that is being worked on makes that work run once more."""
 
     def __init__(self, work: Callable[[str], None]) -> None:
         self._work = work
         self._lock = threading.Lock()
-        # What is being worked on, and whether that is wanted again.
+        # The active keys, and whether another run was requested for each.
         self._keys: dict[str, bool] = {}
-        # How often each is going to be called for, or has been and has not returned.
+        # Number of calls for each key that are announced or have not returned.
         self._expected: Counter[str] = Counter()
 
     def expect(self, key: str) -> None:
-        """Say that it is going to be called for a key; until it returns, the key is in hand."""
+        """Announce a call for a key; the key is active until that call returns."""
         with self._lock:
             self._expected[key] += 1
 
     def unexpect(self, key: str) -> None:
-        """Take that back."""
+        """Withdraw an announced call."""
         with self._lock:
             self._expected[key] -= 1
             self._expected += Counter()
 
     @property
     def active_flow_ids(self) -> frozenset[str]:
-        """The keys that are worked on or going to be."""
+        """The keys that are being worked on or have an announced call."""
         with self._lock:
             return frozenset({*self._keys, *self._expected})
 
     def __call__(self, key: str) -> None:
-        """Do it now, as often as it is wanted meanwhile, or leave it to the thread that is at it."""
+        """Run the work, repeatedly if requested meanwhile; return at once if another thread is running it."""
         try:
             self._do(key)
         finally:

@@ -1,9 +1,8 @@
-"""Takes accepted flows up, runs them, and resumes the ones that an earlier process left.
+"""Runs accepted flows, and resumes those that an earlier process left unfinished.
 
-Taking a flow up fences off whoever owned it before, at the backend and by its
-epoch in the database (see ``takeover``). Flows run side by side; the steps of all of them share one
-pool of threads. A stop lets the steps in flight end and leaves the rest of
-their flows to the next start.
+Taking a flow up fences its earlier owner off, at the backend and by the epoch in the database (see
+``takeover``). Flows run concurrently; the steps of all flows share one thread pool. A stop lets
+running steps finish and leaves the rest of their flows to the next start.
 """
 
 from __future__ import annotations
@@ -49,18 +48,17 @@ LOG = logging.getLogger(__name__)
 
 UNDO_ATTEMPTS = 10
 UNDO_PAUSE_S = 2.0
-"""A failed undo is tried again by itself so often. Pauses double, which makes half an hour in all."""
+"""A failed rollback is retried ``UNDO_ATTEMPTS`` times, with doubling pauses: half an hour in all."""
 
 
 class Conductor:
     """Runs the flows of one process.
 
-    ``define`` gives the definition of an operation by its name; ``collaborators``
-    are the live objects that steps may name in their signatures; a database
-    among them refuses to write for a step whose flow was taken over. ``fence``
-    shuts a flow's earlier conductor out of its backends, and raises if it can
-    not. ``name`` is also the session under which this process works there: no
-    other start of a process may have it.
+    ``define`` returns the definition of an operation by its name. ``collaborators`` are the live
+    objects that steps may name in their signatures; a database among them refuses the writes of a
+    step whose flow was taken over. ``fence`` shuts a flow's earlier conductor out of its backends,
+    and raises if it cannot. ``name`` is also the process's session at the backends, so it must be
+    unique to this start of the process.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class Conductor:
         self.name = name
         self._announcer = LifecycleListener(announce)
         self.watch = FlowEventSignal(max_waiters)
-        # What was accepted has to end, also on a full disk.
+        # An accepted flow must be able to end, even on a full disk.
         self._database = database.with_reserve()
         self._define = define
         self._collaborators = dict(collaborators)
@@ -89,18 +87,18 @@ class Conductor:
         self._lock = threading.Lock()
         self._fence = fence
         self._running: dict[str, tuple[FlowRun, ParallelEngine]] = {}
-        # Two runs of one flow in one process would be parted by no fence of the backend.
+        # Two runs of one flow in one process would not be separated by the backend's fence.
         self._once = CoalescingRunner(self._conduct)
-        # Flows that wait for their earlier owner to be shut out.
+        # Flows whose earlier owner is not yet shut out.
         self._unfenced: set[str] = set()
         self._shut_out: SessionFenced | None = None
         self._is_stopping = False
         self._stop_retrying = threading.Event()
-        # Who had a flow taken up again, until it is.
+        # For each resumed flow that is not yet taken up: the flow action that resumed it.
         self._resumed: dict[str, dict[str, Any]] = {}
 
     def start(self) -> list[str]:
-        """Begin, with the flows that an earlier process did not finish; return their ids."""
+        """Start, and take up the flows that an earlier process did not finish; return their ids."""
         self._writer.start()
         with self._database.read() as session:
             left = [flow.id for flow in flows.unfinished(session)]
@@ -109,9 +107,9 @@ class Conductor:
         return left
 
     def wake(self, flow_id: str, action: dict[str, Any] | None = None) -> None:
-        """Take up a flow whose acceptance is committed. While stopping it is left to the next start.
+        """Take up a flow whose acceptance is committed. While stopping, leave it to the next start.
 
-        ``action`` says who asked for it, for the flow's history.
+        ``action`` is the flow action that caused this, for the flow's history.
         """
         self.watch.publish(flow_id, 1)
         with self._lock:
@@ -122,7 +120,7 @@ class Conductor:
                 self._flows.submit(self._once, flow_id)
 
     def retry_unfenced(self) -> None:
-        """Try again to take up the flows whose earlier owner could not be shut out."""
+        """Retry the takeover of flows whose earlier owner could not be shut out."""
         with self._lock:
             left, self._unfenced = self._unfenced, set()
             for flow_id in left:
@@ -132,16 +130,16 @@ class Conductor:
             self._once.unexpect(flow_id)
 
     def check_admitted(self) -> None:
-        """Raise SessionFenced if this process was shut out of a backend: it takes nothing up any more."""
+        """Raise SessionFenced if this process was shut out of a backend; it then takes up no more flows."""
         if self._shut_out is not None:
             raise self._shut_out
 
     def stop(self) -> None:
-        """End where each flow stands: the steps in flight end, what was saved is on disk."""
+        """Stop every flow where it stands: running steps finish, and what was saved is on disk."""
         with self._lock:
             self._is_stopping = True
             running = list(self._running.values())
-        # A step that waits for a database which is away would keep us from ever ending.
+        # A step that waits for an unavailable database would block the shutdown forever.
         self._stop_retrying.set()
         self._writer.stop_retrying()
         for run, engine in running:
@@ -149,7 +147,7 @@ class Conductor:
             try:
                 engine.suspend()
             except CgflowError as lost:
-                # A run that lost its flow meanwhile writes nothing, and ends by itself.
+                # A run that lost its flow meanwhile writes nothing and ends by itself.
                 LOG.warning("not suspended: %s", lost)
         self._flows.shutdown(wait=True, cancel_futures=True)
         self._steps.shutdown(wait=True)
@@ -157,7 +155,10 @@ class Conductor:
         self.watch.close()
 
     def cancel(self, flow_id: str, request: CancelRequest) -> None:
-        """Have a flow that runs here undone at its next step; one that waits sees it when it is taken up."""
+        """Cancel a flow at its next step if it runs here.
+
+        A waiting flow sees the request when it is taken up.
+        """
         with self._lock:
             running = self._running.get(flow_id)
         if running is None:
@@ -165,26 +166,26 @@ class Conductor:
         try:
             running[0].cancel(request.reason, None if request.seq is not None else request.detail)
         except CgflowError as lost:
-            # The next owner of the flow finds the request with the flow.
+            # The cancel request is stored with the flow, where its next owner finds it.
             LOG.warning("the cancel of flow %s is left to its next owner: %s", flow_id, lost)
 
     def is_running(self, flow_id: str) -> bool:
-        """Whether this conductor is at work on a flow."""
+        """Whether this conductor runs a flow."""
         with self._lock:
             return flow_id in self._running
 
     def active_flow_ids(self) -> frozenset[str]:
-        """Return the flows that this conductor is at work on, or is going to take up by itself."""
+        """Return the flows that this conductor runs or will take up by itself."""
         with self._lock:
             return frozenset({*self._once.active_flow_ids, *self._unfenced})
 
     @property
     def is_healthy(self) -> bool:
-        """Whether what flows do reaches the database."""
+        """Whether the writes of flows reach the database."""
         return self._writer.is_healthy
 
     def run_empty_step(self) -> bool:
-        """Return when a thread for steps has been free; False, if no step is begun any more."""
+        """Return True once a step thread has been free; False if the pool is shut down."""
         try:
             self._steps.run_empty()
         except RuntimeError:
@@ -203,13 +204,13 @@ class Conductor:
             with self._lock:
                 self._unfenced.add(flow_id)
         except SessionFenced as fenced:
-            # Its flows are others' now: nothing is written about them, nothing more is taken up.
+            # Its flows belong to other conductors: write nothing about them and take up no more.
             self._shut_out = fenced
             LOG.error("flow %s is let go: %s", flow_id, fenced)  # noqa: TRY400 - no trace needed
         except (FenceLost, ServiceUnavailable) as lost:
             LOG.warning("%s", lost)
         except BaseException as error:
-            # The flow keeps its state and is taken up again at the next start.
+            # The flow keeps its state and is taken up at the next start.
             LOG.exception("flow %s stopped for a reason that is not its own", flow_id)
             self._note(flow_id, f"Stopped, and taken up again at the next start: {describe(error)}")
 
@@ -262,7 +263,7 @@ class Conductor:
         self._end(run, stored, _without_effect(engine))
 
     def _look_for_commit(self, run: FlowRun, engine: ParallelEngine, stored: Any) -> None:
-        """Find out whether the flow has passed its point of no return; if so it only goes forward."""
+        """Determine whether the flow has passed its point of no return; if so, it only goes forward."""
         graph = engine.compilation.execution_graph
         commit = point_of_no_return.commit_of(graph)
         if commit is None:
@@ -289,7 +290,7 @@ class Conductor:
             if isinstance(node, Task | Backoff):
                 node.bind(run)
         backend.without_undo(frozenset(node.name for node in nodes if not getattr(node, "has_undo", False)))
-        # Collaborators are never stored; symbols are, with the flow's own record.
+        # Collaborators are never stored. The symbols are part of the flow's own record.
         fenced = {
             name: thing.guarded(run.check_owner) if isinstance(thing, Database) else thing
             for name, thing in self._collaborators.items()
@@ -303,8 +304,8 @@ class Conductor:
         except FenceLost:
             raise
         except Exception as error:
-            # The engine raises the failures of a flow that was undone; how it ended is
-            # judged from its atoms, and a lost owner must not judge at all.
+            # The engine raises the failures of a reverted flow. The outcome is determined from the atoms, and
+            # only by the flow's current owner.
             if run.owner.lost is not None:
                 raise run.owner.lost from error
             LOG.debug("flow %s ended with a failure", run.flow.id, exc_info=True)
@@ -326,7 +327,7 @@ class Conductor:
             if verdict.state is FlowState.ROLLBACK_FAILED:
                 next_step = waits_for(run.flow.id, next_undo["undo_at"])
                 detail["result"] = next_step
-                # Before the end is announced: who waits for it then looks at the resource.
+                # This comes before the notification: whoever waits for that reads the resource next.
                 run.retry_while_unavailable(
                     lambda: self._show_failed_rollback(run, verdict, next_undo["undo_at"]),
                     f"flow {run.flow.id}",
@@ -355,7 +356,7 @@ def _write_nothing(database: Database) -> None:
 
 
 def _without_effect(engine: ParallelEngine) -> frozenset[str]:
-    """Return the steps that leave nothing behind: those without an undo, and those that only hold things."""
+    """Return the steps that leave no effect: those without an undo, and those with ``leaves_nothing``."""
     nodes = engine.compilation.execution_graph.nodes
     return frozenset(
         node.name for node in nodes if not isinstance(node, Task) or node.leaves_nothing or not node.has_undo
@@ -363,7 +364,7 @@ def _without_effect(engine: ParallelEngine) -> frozenset[str]:
 
 
 def _next_undo(flow: records.Flow, state: FlowState) -> dict[str, Any]:
-    """Return when a failed rollback is tried again by itself: pauses double, and end after a few."""
+    """Return when a failed rollback is retried automatically: pauses double, and attempts are limited."""
     if state is not FlowState.ROLLBACK_FAILED or flow.undo_attempts >= UNDO_ATTEMPTS:
         return {"undo_at": None}
     pause = timedelta(seconds=UNDO_PAUSE_S * 2**flow.undo_attempts)

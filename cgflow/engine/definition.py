@@ -1,6 +1,6 @@
-"""The definition of an operation, and whether a stored flow still fits it.
+"""The definition of an operation, and the check that a stored flow still fits it.
 
-TaskFlow matches stored atoms by name alone and does not notice a changed graph.
+TaskFlow matches stored atoms by name alone and does not detect a changed graph.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from cgflow.errors import FlowMismatch
 
 @dataclass(frozen=True)
 class Definition:
-    """The version of an operation, stored with each flow, and what builds its graph from a JSON shape.
+    """The version of an operation, stored with each flow, and the function that builds its graph from JSON.
 
-    ``remedy`` tells who would cancel it too late what to do instead.
+    ``remedy`` is the advice in the error when a cancel comes too late.
     """
 
     version: int
@@ -29,16 +29,16 @@ class Definition:
 
 
 def fingerprint(graph: Any) -> str:
-    """Return a digest of an execution graph: the names of its nodes and how they hang together."""
+    """Return a digest of an execution graph: the names of its nodes, and its edges."""
     edges = sorted(f"{a.name}>{b.name}" for a, b in graph.edges)
     nodes = sorted(node.name for node in graph.nodes)
     return hashlib.sha256("\n".join(nodes + edges).encode()).hexdigest()
 
 
 def check_same_definition(flow: records.Flow, version: int, digest: str) -> None:
-    """Refuse to run a stored flow under a definition that is not the one it began with.
+    """Check that a stored flow began under this version and graph of its operation.
 
-    Raises: FlowMismatch; the flow is left as it is.
+    Raises: FlowMismatch, if it did not; the flow is left unchanged.
     """
     if flow.version != version:
         raise FlowMismatch(

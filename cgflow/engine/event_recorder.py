@@ -1,7 +1,7 @@
-"""Transitions told as events: what happened to each atom, when, at which attempt, for how long.
+"""Events for state transitions: which atom, when, at which attempt, and how long it was in the state before.
 
-Events are rows of the same batch as the states they tell of, so neither can be
-stored without the other. They are only ever added to.
+An event is a row of the same batch as the state it describes, so neither is stored without the
+other. Events are append-only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cgflow.error_text import describe_stored
 from cgflow.masking import mask_text
 from cgflow.status import FlowState
 
-# What begins an attempt: of an atom, and of the flow itself.
+# The states that begin an attempt: of an atom, and of the flow itself.
 STARTS = (states.RUNNING, FlowState.RUNNING)
 
 
@@ -31,7 +31,7 @@ class _Last:
 
 
 class EventRecorder:
-    """Makes the events of one flow, going on after the last ones that are stored."""
+    """Builds the events of one flow, continuing from the last ones that are stored."""
 
     def __init__(self, flow_id: str, conductor: str, told: Iterable[records.LastEvent]) -> None:
         self._flow_id = flow_id
@@ -43,12 +43,12 @@ class EventRecorder:
             self._last[event.atom] = _Last(event.to_state, event.at, event.attempt)
 
     def state_of(self, atom: str | None) -> str | None:
-        """Return the last told state of an atom, or of the flow itself (None)."""
+        """Return the last recorded state of an atom, or of the flow itself (None)."""
         last = self._last.get(atom)
         return None if last is None else last.state
 
     def record(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the row of one transition. An atom's attempt rises each time it starts to execute."""
+        """Return the row of one transition. An atom's attempt number rises each time it starts to execute."""
         before = self._last.get(atom)
         now = clock.now()
         self._seq += 1
@@ -70,7 +70,7 @@ class EventRecorder:
         }
 
     def note(self, detail: dict[str, Any]) -> dict[str, Any]:
-        """Return the row of something that happened to the flow itself without a change of its state."""
+        """Return the row of an event of the flow itself that does not change its state."""
         last = self._last[None]
         self._seq += 1
         return {
@@ -88,15 +88,15 @@ class EventRecorder:
 
 
 def failure_text(what: failure.Failure | dict[str, Any]) -> str:
-    """Return a failure in words, without secrets."""
+    """Return the text of a failure, without secrets."""
     stored = what.to_dict(include_args=False) if isinstance(what, failure.Failure) else what
-    # The text alone: a type may be called like a secret.
+    # Mask the message alone: the name of an exception type may look like that of a secret.
     text = mask_text(_readable(stored.get("exception_str") or ""))
     return describe_stored(stored.get("exc_type_names") or [], text, stored.get("traceback_str") or "")
 
 
 def _readable(text: str) -> str:
-    """Return what a column of text can hold: names of files may be no Unicode, and NUL ends a string."""
+    """Return the text with escapes for invalid Unicode (as in file names) and NUL (which ends a string)."""
     return text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
 
 

@@ -1,4 +1,4 @@
-"""Wakes those who wait for the next event of a flow."""
+"""Wakes the clients that wait for the next event of a flow."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class _Waiter:
 
 
 class FlowEventSignal:
-    """Knows the newest committed event of the flows that moved lately.
+    """Holds the newest committed event number of each flow that moved recently.
 
-    A flow that is not known here has not moved for long, so a waiter for it
-    is let go at once to look for itself. So is whoever finds ``seats`` others
-    waiting: each holds a thread of the server, which has other work to do.
-    If a project has more seats than its share, its longest waiter is let go instead.
+    A wait for a flow that is not known here returns at once, so that the waiter reads the database:
+    the flow has not moved for long. A wait also returns at once when all ``seats`` are taken, since
+    each holds a thread of the server. If a project has more seats than its share, its longest
+    waiter is released instead.
     """
 
     def __init__(self, seats: int = 8) -> None:
@@ -32,7 +32,7 @@ class FlowEventSignal:
         self._closed = False
 
     def publish(self, flow_id: str, seq: int) -> None:
-        """Say that events of the flow up to ``seq`` are committed."""
+        """Record that the events of a flow up to ``seq`` are committed, and wake its waiters."""
         with self._moved:
             self._newest[flow_id] = max(seq, self._newest.get(flow_id, 0))
             self._newest.move_to_end(flow_id)
@@ -43,7 +43,7 @@ class FlowEventSignal:
     def wait(self, flow_id: str, after_seq: int, timeout_s: float, project_id: str = "") -> None:
         """Return when events after ``after_seq`` are committed, at the latest after ``timeout_s``.
 
-        ``project_id`` is that of who waits; those who give none share the seats of one.
+        ``project_id`` is the waiter's project; waiters without one share the seats of one project.
         """
         waiter = _Waiter(project_id)
 
@@ -61,7 +61,7 @@ class FlowEventSignal:
                 self._waiters.remove(waiter)
 
     def _has_seat(self, project_id: str) -> bool:
-        """Return whether a project may have one more waiter; one of another project may have to go for it."""
+        """Return whether a project may have one more waiter; release one of another project if necessary."""
         waiters = [waiter for waiter in self._waiters if not waiter.is_released]
         if len(waiters) < self._seats:
             return True
@@ -74,7 +74,7 @@ class FlowEventSignal:
         return True
 
     def close(self) -> None:
-        """Let everyone go, now and from now on."""
+        """Release all waiters; later waits return at once."""
         with self._moved:
             self._closed = True
             self._moved.notify_all()

@@ -1,12 +1,11 @@
-"""What can be done about a flow from outside: each a transaction, each told in the flow's history.
+"""Flow actions of an operator: each is one transaction and is recorded in the flow's history.
 
-A flow whose undo failed stands still with its claims kept. *Retry* puts the
-atoms whose undo failed back to the state of a crash in the middle of it, from
-which the engine goes on as after any crash. *Skip* declares one of them undone,
-for the operator has seen to it. *Abandon* gives the flow up: what is left is
-the operator's, and stays listed. *Cancel* asks a flow that still runs to be
-undone at its next step. A flow that has passed its point of no return is not
-cancelled; one that goes on failing behind it can be given up.
+A flow whose rollback failed stands still and keeps its claims. *Retry* sets the atoms whose undo
+failed to the state of a crash during the undo; the engine then continues as after any crash. *Skip*
+declares one of these atoms undone, because the operator has done it. *Abandon* gives the flow up:
+what is left is up to the operator and stays listed. *Cancel* has a running flow reverted at its
+next step. A flow that has passed its point of no return cannot be cancelled; one that keeps failing
+behind it can be abandoned.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from cgflow.status import FlowState, Status
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
 RESTING = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
 PASSING = {Status.CREATING: Status.ERROR, Status.DELETING: Status.ERROR_DELETING}
-"""How the things of an abandoned operation rest: what was only to be changed is still there to be used."""
+"""Statuses of resources that an abandoned flow created or deleted. Others stay usable."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts on a flow: an operator with the id of the request, or the service by itself."""
+    """The user who acts on a flow, with the id of the request; without one, the service itself."""
 
     user_id: str
     request_id: str | None = None
@@ -46,9 +45,9 @@ BY_ITSELF = Actor("cgflow")
 
 
 def retry(session: Session, flow_id: str, actor: Actor, reason: str | None = None) -> int:
-    """Make a failed rollback ready to be tried again; return the number of its newest event.
+    """Make a failed rollback ready for another attempt; return the number of the newest event.
 
-    Raises: NotFound, InvalidState unless its rollback has failed.
+    Raises: NotFound; InvalidState, unless the flow's rollback has failed.
     """
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "retried")
     _back_to_undoing(session, row)
@@ -57,9 +56,9 @@ def retry(session: Session, flow_id: str, actor: Actor, reason: str | None = Non
 
 
 def skip(session: Session, flow_id: str, task: str, actor: Actor, reason: str) -> int:
-    """Declare one step undone whose undo failed, and go on with the others; return the newest event.
+    """Declare one step undone whose undo failed, and continue; return the number of the newest event.
 
-    Raises: NotFound, InvalidState unless the rollback has failed at this very step.
+    Raises: NotFound; InvalidState, unless the rollback has failed at this step.
     """
     row = _locked(session, flow_id, (FlowState.ROLLBACK_FAILED,), "told to skip a step")
     atom = (ATOMDETAILS.c.parent_uuid == flow_id, ATOMDETAILS.c.name == task)
@@ -85,11 +84,11 @@ def skip(session: Session, flow_id: str, task: str, actor: Actor, reason: str) -
 
 
 def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
-    """Give a flow up: let its claims go, give its reservation back; return the number of its newest event.
+    """Give a flow up: release its claims and its reservation; return the number of its newest event.
 
-    It is one whose rollback has failed, or that goes on failing behind its point
-    of no return: whoever runs that one loses it.
-    Raises: NotFound, InvalidState for any other.
+    The flow is one whose rollback has failed, or that keeps failing behind its point of no return;
+    a conductor that still runs it loses it.
+    Raises: NotFound; InvalidState, for any other flow.
     """
     row = _locked(session, flow_id, tuple(FlowState), "abandoned")
     is_committed = row.committed_at is not None
@@ -119,10 +118,10 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """A cancel that was accepted: the reason with which the next step fails, and the event's detail.
+    """An accepted cancel: the reason with which the next step fails, and the event's detail.
 
-    ``seq`` is the number of the event. It is None if a conductor owns the flow:
-    the events of a flow that runs are numbered by its conductor alone.
+    ``seq`` is the number of the event. It is None if a conductor owns the flow: only its conductor
+    numbers the events of a running flow.
     """
 
     reason: str
@@ -131,12 +130,12 @@ class CancelRequest:
 
 
 def cancel(session: Session, flow_id: str, actor: Actor, reason: str, remedy: str = "") -> CancelRequest:
-    """Write down that a running flow is to be undone.
+    """Record that a running flow is to be reverted.
 
-    The flow's row decides between the cancel and the commit; ``remedy`` says what
-    to do when the commit was first.
-    Raises: NotFound, InvalidState if the flow has committed its operation, has
-    ended or is being undone already.
+    The lock on the flow's row orders the cancel and the commit. ``remedy`` says what to do if the
+    commit came first.
+    Raises: NotFound; InvalidState, if the flow has committed its operation, has ended, or is
+    already being reverted.
     """
     row = _locked(session, flow_id, CANCELLABLE, "cancelled")
     if row.committed_at is not None:
@@ -144,10 +143,10 @@ def cancel(session: Session, flow_id: str, actor: Actor, reason: str, remedy: st
             f"Flow {flow_id} can no longer be cancelled: {row.operation} of {row.resource_type} "
             f"{row.resource_id} has committed its change. {remedy}".rstrip()
         )
-    # Whoever cancelled it first is why it is undone; the others are in its history.
+    # The first cancel is the reason for the rollback; later ones are in the history only.
     row.cancel_reason = row.cancel_reason or f"Cancelled by {actor.user_id}: {reason}"
     done = action("cancel", actor, reason)
-    # The conductor that takes the flow up next records it, if the one that owns it now can not.
+    # If the current owner cannot record the event, the next conductor of the flow does.
     row.leftovers = {"cancel": {**done, "at": clock.iso(clock.now())}, **(row.leftovers or {})}
     is_owned = row.conductor is not None
     seq = None if is_owned else _record(session, row, None, row.state, row.state, done)
@@ -155,7 +154,7 @@ def cancel(session: Session, flow_id: str, actor: Actor, reason: str, remedy: st
 
 
 def action(name: str, actor: Actor, reason: str | None, **more: str) -> dict[str, Any]:
-    """Return an action as events store it."""
+    """Return a flow action in the form in which events store it."""
     done = {"action": name, "by": actor.user_id, "request_id": actor.request_id, "reason": reason}
     return {**done, **more}
 
@@ -167,13 +166,13 @@ def _skippable(session: Session, flow_id: str) -> str:
 
 
 def due(session: Session) -> list[str]:
-    """Return the flows whose failed rollback is to be tried again by now."""
+    """Return the flows whose failed rollback is due for an automatic retry."""
     waiting = select(Flow.id).where(Flow.state == FlowState.ROLLBACK_FAILED, Flow.undo_at <= clock.now())
     return list(session.scalars(waiting.order_by(Flow.undo_at)))
 
 
 def _leave(session: Session, rows: ResourceRepository[Any], row: Flow, why: str) -> None:
-    """Bring what an abandoned flow holds of one noun to rest, each thing by what it was passing through."""
+    """Release the resources of one type that an abandoned flow holds, each with a suitable status."""
     for thing in rows.where(session, rows.model.claimed_by == row.id):
         rest = PASSING.get(thing.status, _undisturbed(row, thing))
         if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in RESTING:
@@ -183,7 +182,7 @@ def _leave(session: Session, rows: ResourceRepository[Any], row: Flow, why: str)
 
 
 def _discount(session: Session, rows: ResourceRepository[Any], row: Flow) -> None:
-    """Have nothing count that the flow has made, also what it had let go; its sources go on to."""
+    """Stop counting what the flow created, released or not, against the quota; its sources still count."""
     let_go = rows.where(session, rows.model.flow_id == row.id, rows.model.claimed_by.is_(None))
     if again := [thing.id for thing in let_go if _is_made_by(row, thing)]:
         rows.claim(session, again, row.id, None)
@@ -201,7 +200,7 @@ def _is_made_by(row: Flow, thing: Any) -> bool:
 
 
 def _undisturbed(row: Flow, thing: Any) -> Status:
-    """Return how a thing rests that was on no way in or out: as if nothing had happened."""
+    """Return the status of a resource that was neither being created nor being deleted."""
     if _is_made_by(row, thing):
         return Status.ERROR
     if thing.id == row.resource_id and row.operation.endswith(".delete"):
@@ -210,7 +209,7 @@ def _undisturbed(row: Flow, thing: Any) -> Status:
 
 
 def _back_to_undoing(session: Session, row: Flow) -> None:
-    # What stood there since the undo failed is not so any more: the flow is at work again.
+    # The reason that was set when the undo failed no longer holds: the flow runs again.
     for rows in REPOSITORIES.values():
         held = rows.where(session, rows.model.claimed_by == row.id, rows.model.id != row.resource_id)
         rows.change(session, [thing.id for thing in held], row.id, reason=None)
@@ -218,13 +217,13 @@ def _back_to_undoing(session: Session, row: Flow) -> None:
     session.execute(update(ATOMDETAILS).where(*atoms).values(state=states.REVERTING))
     session.execute(update(FLOWDETAILS).where(FLOWDETAILS.c.uuid == row.id).values(state=states.SUSPENDED))
     row.state, row.undo_at, row.ended_at = FlowState.REVERTING.value, None, None
-    # It had ended, so whoever ran it has nothing in flight and need not be shut out.
+    # The flow had ended, so its conductor has no calls in flight and need not be fenced.
     row.conductor = None
 
 
 def _locked(session: Session, flow_id: str, allowed: tuple[FlowState, ...], done: str) -> Flow:
     statement = select(Flow).where(Flow.id == flow_id).with_for_update()
-    # What the session read before it had the lock may have changed since.
+    # What the session read before it got the lock may be stale.
     afresh = statement.execution_options(populate_existing=True)
     row = session.execute(afresh).scalar_one_or_none()
     if row is None:

@@ -1,4 +1,4 @@
-"""One conductor's ownership of one flow, from taking it up to letting it go."""
+"""One conductor's ownership of one flow, from the takeover to the end."""
 
 from __future__ import annotations
 
@@ -38,15 +38,14 @@ Answer = TypeVar("Answer")
 
 
 class FlowRun:
-    """What the engine, the steps and the history of one running flow share.
+    """State that the engine, the steps and the history of one running flow share.
 
-    The durable barrier is here: a step's effect begins only when everything
-    that was saved before it is on disk. Without it a crash could leave an
-    effect whose beginning nobody knows of, and which nobody would undo.
-    So is the cancel flag: TaskFlow starts every member of an unordered flow
-    although one has already failed; here the ones not begun are not begun.
-    And so is the point of no return: a flow that has committed its operation is
-    neither cancelled nor undone.
+    * Durable barrier: a step's effect begins only when everything that was saved before it is on
+      disk. Otherwise a crash could leave an effect whose start is not recorded, and which would not
+      be undone.
+    * Cancel flag: TaskFlow starts every member of an unordered flow even if one has already failed.
+      Here the members that have not started are not started.
+    * Point of no return: a flow that has committed its operation is neither cancelled nor reverted.
     """
 
     def __init__(
@@ -62,12 +61,12 @@ class FlowRun:
         self.owner = Owner(flow.id, flow.epoch)
         self._writer = writer
         self._recorder = EventRecorder(flow.id, conductor, told)
-        # Events are numbered as they are queued, by the engine's thread and by those of the steps.
+        # Events are numbered when queued, by the engine's thread and by the threads of the steps.
         self._event_lock = threading.Lock()
-        # Where in the queue each atom's last transition stands: what has to be on disk before its effect.
-        # All that came before it, such as the failure that calls for an undo, then is as well.
+        # The queue position of each atom's last transition, which must be on disk before its effect.
+        # Everything queued earlier, such as the failure that causes an undo, is then on disk too.
         self._begun_at: dict[str, int] = {}
-        # No step begins before its whole round is given out: they then wait for one commit, not for many.
+        # No step begins before its whole round is scheduled, so that all wait for one commit.
         self._given_out = threading.Event()
         self._given_out.set()
         self._cancelled = threading.Event()
@@ -76,13 +75,13 @@ class FlowRun:
         self._committed = threading.Event()
         if flow.committed_at is not None:
             self._committed.set()
-        # The steps behind the point of no return, which a retry puts back to their beginning.
+        # The steps behind the point of no return. A retry resets them to their initial state.
         self.forward_only: frozenset[str] = frozenset()
 
     # What steps call
 
     def before_execute(self, atom: str, *, is_commit: bool = False) -> None:
-        """Wait until the step's beginning is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
+        """Wait until the step's start is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
         self._given_out.wait()
         if self._cancelled.is_set():
             if atom not in self._begun_at:
@@ -94,9 +93,9 @@ class FlowRun:
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def before_revert(self, atom: str) -> None:
-        """Wait until the failure that calls for the undo is durable.
+        """Wait until the failure that causes the undo is durable.
 
-        Raises: FenceLost; CgflowError, which ends the ownership, rather than undo a committed flow.
+        Raises: FenceLost; CgflowError, if the flow is committed. The latter ends the ownership.
         """
         self._given_out.wait()
         if self.is_committed and atom not in self.forward_only:
@@ -108,19 +107,18 @@ class FlowRun:
         self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def _record_start_if_missing(self, atom: str, state: str) -> None:
-        """Record a beginning that TaskFlow does not save: that of a step which an earlier run had begun."""
+        """Record a start that TaskFlow does not save: that of a step which an earlier run had started."""
         with self._event_lock:
             if atom not in self._begun_at:
                 event = self._recorder.record(atom, state, {"result": self._resumption})
                 self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
 
     def retry_while_unavailable(self, work: Callable[[], Answer], what: str) -> Answer:
-        """Do the work of a step until the database answers it.
+        """Run the work of a step, and retry it while the database is unavailable.
 
-        Raises: ServiceUnavailable, when stopping; SessionFenced, when this
-        process was shut out of the backend. Both end the ownership: they are no
-        failure of the step, so nothing of it may be stored. It is begun again by
-        the next owner, if it has not been already.
+        Raises: ServiceUnavailable, when stopping; SessionFenced, if this process was shut out of
+        the backend. Both end the ownership. They are not failures of the step, so they are not
+        stored: the next owner runs the step again, if it has not already.
         """
         try:
             return retry_while_unavailable(work, self._stopping, what)
@@ -130,7 +128,7 @@ class FlowRun:
             raise
 
     def check_owner(self, session: Session) -> None:
-        """Keep a step whose flow was taken over from writing, and the flow from being taken meanwhile.
+        """Refuse the writes of a step whose flow was taken over, and lock the flow against a takeover.
 
         Raises: FenceLost.
         """
@@ -141,10 +139,10 @@ class FlowRun:
             raise self.owner.lost
 
     def check_wanted(self, atom: str) -> None:
-        """Raise if a long step is to end where it stands.
+        """Check whether a long step should continue.
 
-        Raises: ServiceUnavailable, when stopping: the step is begun again by the
-        next owner; CancelRequested.
+        Raises: ServiceUnavailable, when stopping: the next owner runs the step again;
+        CancelRequested.
         """
         if self._stopping.is_set():
             raise ServiceUnavailable(f"The service stops; step {atom} goes on at the next start.")
@@ -152,17 +150,16 @@ class FlowRun:
             raise CancelRequested(str(self._cancel_reason))
 
     def pause(self, seconds: float) -> None:
-        """Wait between two attempts, unless there is no point in waiting any more."""
+        """Wait between two attempts, unless the flow is stopping or cancelled."""
         if not self._is_cancelled:
             self._stopping.wait(seconds)
 
     def commit(self, database: Database, work: Callable[[Database], None], *, heeds_cancel: bool) -> None:
-        """Do the work of the flow's commit, unless it has been done, whoever did it.
+        """Run the work of the flow's commit, unless it is already committed.
 
-        ``work`` is given a database in which its transaction begins with the
-        record of the commit. When it fails, the record tells whether the
-        transaction was committed all the same.
-        Raises: FenceLost, CancelRequested, whatever else the work raises.
+        ``work`` receives a database whose write transaction begins by recording the commit. If the
+        work fails, that record tells whether the transaction was committed nevertheless.
+        Raises: FenceLost, CancelRequested, and whatever else the work raises.
         """
 
         def record(session: Session) -> None:
@@ -189,14 +186,14 @@ class FlowRun:
             return flows.is_committed(session, self.flow.id)
 
     def show_reason(self, reason: str) -> None:
-        """Show on the flow why it does not come to its end."""
+        """Set the flow's reason: why it does not end."""
         self._writer.put(Save(self.owner, flow={"reason": mask_text(reason)}))
 
     # What the engine calls
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Hold the steps of a round back until all of it is given out, and with it queued to be saved."""
+        """Hold the steps of a round back until the whole round is scheduled, and so queued to be saved."""
         self._given_out.clear()
         try:
             yield
@@ -206,20 +203,20 @@ class FlowRun:
     # What the conductor calls
 
     def stop(self) -> None:
-        """End pauses early: the conductor is shutting down."""
+        """End pauses early, because the conductor shuts down."""
         self._stopping.set()
 
     def cancel(self, reason: str, detail: dict[str, Any] | None) -> None:
-        """Begin no further step, so that the flow is undone; pauses end.
+        """Start no further steps, so that the flow is reverted, and make no further pauses.
 
-        ``detail`` says who asked for it, None if that is in the history already.
+        ``detail`` says who requested it; None if that is in the history already.
         """
         self._cancel_reason = reason
         if detail is not None:
             self.note(detail)
 
     def note(self, detail: dict[str, Any]) -> None:
-        """Save that something happened to the flow without a change of its state, unless it has ended."""
+        """Record an event that does not change the flow's state, unless the flow has ended."""
         with self._event_lock:
             if self._recorder.state_of(None) in UNFINISHED:
                 self._writer.put(Save(self.owner, events=[self._recorder.note(detail)]))
@@ -236,15 +233,15 @@ class FlowRun:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the conductor has asked this run to stop where it is."""
+        """Whether the conductor has stopped this run."""
         return self._stopping.is_set()
 
     def move(
         self, state: FlowState, detail: dict[str, Any] | None, stamp: str | None, **columns: object
     ) -> int:
-        """Save a transition of the flow itself, with further columns of its row; return the position.
+        """Save a transition of the flow itself, with further columns of its row; return the queue position.
 
-        ``stamp`` names the column that has its moment, so that row and history go by one clock.
+        ``stamp`` names the column for its time, so that the row and the event have the same time.
         """
         with self._event_lock:
             event = self._recorder.record(None, state, detail)
@@ -259,7 +256,7 @@ class FlowRun:
     # What persistence calls
 
     def save(self, upserts: list[tuple[Table, Row]]) -> None:
-        """Queue rows that tell of no transition."""
+        """Queue rows that describe no transition."""
         self._writer.put(Save(self.owner, upserts=upserts))
 
     def save_transition(self, upsert: tuple[Table, Row], atom: str, state: str, detail: Row | None) -> None:
@@ -276,9 +273,9 @@ class FlowRun:
             self._begun_at[atom] = self._writer.put(save)
 
     def _flow_transition(self, state: str) -> list[Row]:
-        """Return the event by which an atom's new state turns the whole flow round, if it does.
+        """Return the event of the flow's transition into or out of rollback, if the atom's state causes one.
 
-        A retry behind the point of no return does not: the flow is never being undone.
+        A retry behind the point of no return causes none: the flow is never reverted.
         """
         if self.is_committed:
             return []

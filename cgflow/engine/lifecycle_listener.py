@@ -1,7 +1,7 @@
-"""Announces that flows start and how they end, to whom the conductor was given.
+"""Notifies a callback of the start and the end of flows.
 
-Each is announced before it is saved: after a crash between the two it is
-announced again, rather than never.
+The callback runs before the state is saved: after a crash between the two it runs again, so no
+notification is lost.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from cgflow.engine.outcome import Outcome
 from cgflow.status import FlowState
 
 LifecycleCallback = Callable[[records.Flow, str, str | None], None]
-"""Told of a flow that it starts (``start``), has succeeded (``end``) or failed (``error``), and why."""
+"""Called with a flow, a phase (``start``; ``end`` for success; ``error`` for failure) and the reason."""
 
 
 def ignore_lifecycle(_flow: records.Flow, _phase: str, _reason: str | None) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 class LifecycleListener:
-    """Announces, and waits for the database that an announcement is read from."""
+    """Calls the callback, and retries while the database that it reads is unavailable."""
 
     def __init__(self, announce: LifecycleCallback) -> None:
         self._announce = announce
 
     def starts(self, run: FlowRun) -> None:
-        """Announce a flow that was accepted; one that is resumed has been announced."""
+        """Notify of the start of an accepted flow; a resumed flow has been notified of."""
         if run.flow.state is FlowState.ACCEPTED:
             self._notify(run, "start", None)
 
     def ended(self, run: FlowRun, verdict: Outcome, *, is_last: bool) -> None:
-        """Announce the end. Of failed rollbacks the first, and each after which the flow waits for a person.
+        """Notify of the end. Of failed rollbacks, only of the first, and of those that need an operator.
 
-        ``is_last``: the rollback is not tried again by itself.
+        ``is_last``: the rollback is not retried automatically.
         """
         waits_for_a_person = verdict.state is FlowState.ROLLBACK_FAILED and is_last
         if run.flow.undo_attempts == 0 or waits_for_a_person:

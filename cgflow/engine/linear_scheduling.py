@@ -1,16 +1,14 @@
-"""TaskFlow's parallel engine, in which a step costs the same however many there are.
+"""TaskFlow's parallel engine, with a cost per step that does not grow with the number of steps.
 
-As shipped, each step that ends has the engine look at every step after it, and
-for each of those at every step before it; each wait asks every step that is out;
-each step is searched for in the whole tree of the flow, and for each the graph
-that is built so far is copied. With N members in two sub-flows that is N times N,
-and a thousand members do not end within a minute.
+In TaskFlow's own engine, each finished step causes a look at every step after it, and for each of
+those at every step before it. Each wait polls every running step. Each step is searched for in the
+whole tree of the flow, and the graph built so far is copied for each. With N members in two
+sub-flows this is quadratic: a flow with a thousand members takes more than a minute.
 
-Here a step that ends has only its neighbours looked at. That suffices: whoever
-stands right before has ended only because all before it had. What is undone next
-is TaskFlow's choice as it is: with retries inside retries the same does not hold
-backwards. Nothing else is changed: the states, what may follow
-on what, and the order of saves are TaskFlow's.
+Here a finished step causes only a look at its neighbours. This suffices: a node's direct
+predecessors have finished only after all of their own. The choice of what to revert next is
+TaskFlow's own, because with nested retries the same does not hold in reverse. The states, the
+allowed transitions and the order of saves are TaskFlow's as well.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from taskflow.types import graph, tree
 from taskflow.utils import misc
 
 Atom = Any
-"""A step or a retry of TaskFlow's, which ships no types."""
+"""A step or a retry of TaskFlow, which ships no types."""
 
 _DONE = (states.SUCCESS, states.IGNORE)
 _TO_EXECUTE = (states.EXECUTE,)
@@ -37,10 +35,13 @@ _GOING_FORWARD = (states.EXECUTE, states.IGNORE)
 
 
 class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # TaskFlow ships no types
-    """The engine of every flow. Its option ``round`` makes the context in which each round is given out."""
+    """The engine of every flow.
+
+    Its option ``round`` makes the context manager in which each round is scheduled.
+    """
 
     def compile(self) -> None:
-        """Build the graph, and what runs it."""
+        """Build the graph and the runtime."""
         with self._lock:
             if self.compilation is not None:
                 return
@@ -60,39 +61,39 @@ class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # Task
 
 
 class _Runtime(runtime.Runtime):  # type: ignore[misc]
-    """TaskFlow's runtime with another way of choosing what is next, and of waiting."""
+    """TaskFlow's runtime with another selector, scheduler and waiter."""
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
     def selector(self) -> NeighbourSelector:
-        """What chooses the next atoms."""
+        """The selector of the next atoms."""
         return NeighbourSelector(self)
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
     def scheduler(self) -> _BatchScheduler:
-        """What gives out the next atoms."""
+        """The scheduler of the next atoms."""
         return _BatchScheduler(self, self._options["round"])
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
     def builder(self) -> Any:
-        """What builds the machine that drives the run."""
+        """The builder of the state machine that drives the run."""
         return builder.MachineBuilder(self, FutureWaiter())
 
 
 class _BatchScheduler(scheduler.Scheduler):  # type: ignore[misc]
-    """Gives out the next atoms as one round, so that what tells of their beginning can go into one commit."""
+    """Schedules the next atoms as one round, so that one commit can hold the events of their start."""
 
     def __init__(self, runtime: _Runtime, batch: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__(runtime)
         self._giving_out = batch
 
     def schedule(self, atoms: Iterable[Atom]) -> Any:
-        """Give out atoms; see TaskFlow's own."""
+        """Schedule atoms, as TaskFlow's method does."""
         with self._giving_out():
             return super().schedule(atoms)
 
 
 class Compiler(compiler.PatternCompiler):  # type: ignore[misc]
-    """TaskFlow's compiler, which for a flow of N members would copy the graph it has so far N times."""
+    """TaskFlow's compiler without its N copies of the graph for a flow of N members."""
 
     def __init__(self, root: Any) -> None:
         super().__init__(root)
@@ -100,10 +101,10 @@ class Compiler(compiler.PatternCompiler):  # type: ignore[misc]
 
 
 class _MembersCompiler(compiler.FlowCompiler):  # type: ignore[misc]
-    """Compiles the one shape that is as large as a group: single steps in no order."""
+    """Compiles the one shape that grows with a group: an unordered flow of single steps."""
 
     def compile(self, flow: Any, parent: Any = None) -> tuple[Any, Any]:
-        """Return the very graph and tree that TaskFlow makes of the flow."""
+        """Return the same graph and tree that TaskFlow makes of the flow."""
         steps = list(flow)
         if flow.retry is not None or not steps or not all(isinstance(step, task.Task) for step in steps):
             return super().compile(flow, parent)  # type: ignore[no-any-return]
@@ -124,7 +125,10 @@ class _MembersCompiler(compiler.FlowCompiler):  # type: ignore[misc]
 
 
 class _AtomIndex:
-    """Where each atom stands in the tree of a flow, without a search: all that is asked of the tree."""
+    """The node of each atom in the tree of a flow, found without a search.
+
+    It replaces the tree, of which the runtime uses this method only.
+    """
 
     def __init__(self, hierarchy: Any) -> None:
         self._nodes = {node.item: node for node in hierarchy.dfs_iter(include_self=True)}
@@ -135,7 +139,7 @@ class _AtomIndex:
 
 
 class FutureWaiter:
-    """Waits for any of some futures. Each of them reports once, instead of all being asked each time."""
+    """Waits for any of several futures. Each reports its end once, instead of being polled at each wait."""
 
     def __init__(self) -> None:
         self._reports: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -144,7 +148,7 @@ class FutureWaiter:
     def __call__(
         self, futures: set[Future[Any]], timeout: float | None = None
     ) -> tuple[set[Future[Any]], set[Future[Any]]]:
-        """Return those that are done, at least one unless the time ran out, and those that are not."""
+        """Return the done futures and the others; at least one is done unless the time ran out."""
         for future in futures - self._watched:
             self._watched.add(future)
             future.add_done_callback(self._reports.put)
@@ -162,12 +166,12 @@ class FutureWaiter:
 
 
 class NeighbourSelector(selector.Selector):  # type: ignore[misc]
-    """Chooses what is executed next from what stands right after an atom that ended.
+    """Selects what to execute next among the successors of a finished atom.
 
-    Between atoms stand the marks at which sub-flows begin and end. Such a mark
-    is passed when everything right before it is. It remembers which one was not,
-    to be asked first the next time; so a thousand members that end one by one do
-    not each have the others asked.
+    Between atoms are marker nodes at which sub-flows begin and end. A marker is passed when all its
+    direct predecessors are. The selector remembers the predecessor that was not, and checks it
+    first the next time; so a thousand members that finish one by one do not each cause a check of
+    all the others.
     """
 
     def __init__(self, runtime: _Runtime) -> None:
@@ -193,7 +197,7 @@ class NeighbourSelector(selector.Selector):  # type: ignore[misc]
         return self._storage.get_atom_intention(atom.name) in intentions
 
     def _beyond(self, atom: Atom) -> Iterator[Atom]:
-        """Yield the atoms right after one, beyond marks that are passed and atoms left out."""
+        """Yield the atoms right after one, looking through passed markers and ignored atoms."""
         waiting = list(self._execution_graph.successors(atom))
         seen = set(waiting)
         while waiting:
@@ -209,7 +213,7 @@ class NeighbourSelector(selector.Selector):  # type: ignore[misc]
                 waiting.extend(fresh)
 
     def _is_open(self, node: object) -> bool:
-        """Whether all has ended that stands before a node."""
+        """Whether everything before a node has finished."""
         waited_for = self._waited_for.get(node)
         if waited_for is not None and not self._is_passed(waited_for):
             return False

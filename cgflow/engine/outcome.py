@@ -1,7 +1,7 @@
-"""How a flow ended, judged from the stored states of its atoms.
+"""The outcome of a flow, determined from the stored states of its atoms.
 
-TaskFlow's own answer is not enough: it calls a flow REVERTED although an
-atom's undo had failed, when the flow was resumed after that.
+TaskFlow's own flow state does not suffice: a flow that was resumed after the undo of an atom had
+failed is REVERTED to TaskFlow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNDONE = (states.REVERTED, states.PENDING, states.IGNORE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a flow ended. ``leftovers`` are the atoms whose effect may still be there."""
+    """How a flow ended. ``leftovers`` are the atoms whose effect may remain."""
 
     state: FlowState
     reason: str | None = None
@@ -34,15 +34,15 @@ class Outcome:
 
 
 def outcome_of(flow_detail: models.FlowDetail, without_effect: Container[str] = ()) -> Outcome | None:
-    """Return how the flow ended, or None if it has not: it was stopped, and goes on when resumed.
+    """Return how the flow ended, or None if it was stopped and continues when resumed.
 
-    ``without_effect`` names the steps that leave nothing behind, whatever became of them.
+    ``without_effect`` names the steps that leave no effect, in whatever state they are.
     """
     atoms = list(flow_detail)
     stuck = [atom for atom in atoms if atom.state == states.REVERT_FAILURE]
     if stuck or (flow_detail.state == states.REVERTED and not _is_undone(atoms)):
         left = [atom for atom in atoms if _may_have_left(atom, without_effect)]
-        # What an operator has to see to comes first, then the newest effect.
+        # What needs the operator comes first, then the newest effect.
         left.sort(key=lambda atom: atom.state != states.REVERT_FAILURE)
         return Outcome(FlowState.ROLLBACK_FAILED, reason_of(atoms), tuple(map(_leftover, left)))
     if flow_detail.state == states.SUCCESS:
@@ -53,9 +53,9 @@ def outcome_of(flow_detail: models.FlowDetail, without_effect: Container[str] = 
 
 
 def has_ended(flow_detail: models.FlowDetail) -> bool:
-    """Return whether the engine was through when the process died: only its end is still to be told.
+    """Return whether the engine had finished when the process died, with only the outcome left to record.
 
-    It must not run again. TaskFlow begins a flow that was undone all over.
+    The engine must not run again: TaskFlow starts a reverted flow from the beginning.
     """
     return flow_detail.state in _ENDS and outcome_of(flow_detail) is not None
 
@@ -77,12 +77,12 @@ def _is_undone(atoms: Iterable[models.AtomDetail]) -> bool:
 
 
 def reason_of(atoms: Iterable[models.AtomDetail]) -> str:
-    """Return in words why a flow is being undone: the failures that were not merely its consequence."""
+    """Return why a flow is being reverted: the failures that are not mere consequences of another."""
     return reason_from(atom.failure for atom in atoms if isinstance(atom.failure, failure.Failure))
 
 
 def reason_from(failures: Iterable[failure.Failure]) -> str:
-    """Return the distinct messages of the failures, without secrets and steps that were not begun."""
+    """Return the distinct messages of the failures, without secrets and steps that were not started."""
     texts = [failure_text(what) for what in failures if not what.check(FlowCancelled)]
     return join_reasons(texts) or "It was undone without a recorded failure."
 

@@ -1,10 +1,9 @@
-"""TaskFlow's persistence interface over the writer, for one run of one flow.
+"""TaskFlow's persistence interface on top of the writer, for one run of one flow.
 
-TaskFlow hands over whole details; what has not changed since the last save is
-not written again, and a change of an atom's state is written together with its
-event. Reading happens once, when a conductor takes a flow up (``load``): from
-then on the engine's own copy is the truth, and the fence makes sure that it is
-the only one.
+TaskFlow passes whole details. What has not changed since the last save is not written again; a
+change of an atom's state is written together with its event. The details are read once, when a
+conductor takes a flow up (``load``). From then on the engine's copy in memory is authoritative, and
+the fence ensures that it is the only one.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.writer import Row
 from cgflow.masking import mask_json
 
-# Where every atom starts, which is not told. That one is put back there before another attempt is.
+# The states in which an atom starts; a change between them is no event. A reset to PENDING before another
+# attempt is one.
 _UNTOLD = (None, states.PENDING)
 
 
@@ -41,7 +41,7 @@ def load(session: Session, flow_id: str, operation: str) -> models.FlowDetail:
 
 
 class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # TaskFlow ships no types
-    """Backend and connection in one: saves what the engine of one run hands over."""
+    """TaskFlow's backend and connection in one object: saves what the engine of one run passes."""
 
     def __init__(self, run: FlowRun, stored: models.FlowDetail) -> None:
         super().__init__({})
@@ -50,31 +50,31 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         self._saved_flow = len(stored) > 0
         self._providers: frozenset[str] = frozenset()
         self._without_undo: frozenset[str] = frozenset()
-        # What is stored of each atom, to see what a save changes.
+        # The stored row of each atom, to detect what a save changes.
         self._saved = {atom.uuid: self._row(atom, stored.uuid) for atom in stored}
 
     def keep_results_of(self, providers: frozenset[str]) -> None:
-        """Name the atoms whose results other steps are given: those are stored as they are."""
+        """Set the atoms whose results are inputs of other steps: those results are stored unmasked."""
         self._providers = providers
 
     def without_undo(self, names: frozenset[str]) -> None:
-        """Name the atoms that have no undo: their history must not call them undone."""
+        """Set the atoms that have no undo: their history must not say that they were undone."""
         self._without_undo = names
 
     def get_connection(self) -> RunPersistence:
-        """Return this very object: there is nothing to open."""
+        """Return this object: there is nothing to open."""
         return self
 
     @property
     def backend(self) -> RunPersistence:
-        """The backend of this connection, which is itself."""
+        """The backend of this connection, which is this object."""
         return self
 
     def close(self) -> None:
-        """Nothing to close: the writer belongs to the conductor."""
+        """Do nothing: the writer belongs to the conductor."""
 
     def update_flow_details(self, flow_detail: models.FlowDetail) -> models.FlowDetail:
-        """Save the flow's own row and the atoms that are new."""
+        """Save the flow's own row and the new atoms."""
         upserts: list[tuple[Any, Row]] = []
         if not self._saved_flow:
             book = {"uuid": flow_detail.uuid, "name": flow_detail.name, "meta": {}, "created_at": clock.now()}
@@ -91,7 +91,7 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
         return flow_detail
 
     def update_atom_details(self, atom_detail: models.AtomDetail) -> models.AtomDetail:
-        """Save an atom; a change of its state is told as an event in the same batch."""
+        """Save an atom; a change of its state is recorded as an event in the same batch."""
         before = self._saved[atom_detail.uuid]
         row = self._row(atom_detail, before["parent_uuid"])
         row["created_at"] = before["created_at"]
@@ -116,7 +116,7 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
             if row[key]:
                 row[key] = mask_json(_storable(row[key]))
         if isinstance(atom, models.RetryDetail):
-            # A retry remembers what failed in each of its attempts.
+            # A retry keeps the failures of each of its attempts.
             row["results"] = [
                 (result, {name: _storable(failed) for name, failed in failures.items()})
                 for result, failures in row["results"]
@@ -126,14 +126,14 @@ class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # Ta
                 row[key] = mask_json(row[key])
         return row
 
-    # What an engine never asks of a run.
+    # Methods that an engine never calls
 
     def upgrade(self) -> NoReturn:
-        """Not here: the schema is migrated by ``cgflow db upgrade``."""
+        """Not supported: ``cgflow db upgrade`` migrates the schema."""
         raise NotImplementedError("the schema is migrated by 'cgflow db upgrade'")
 
     def validate(self) -> None:
-        """Nothing to validate: the writer notices when the database is away, and waits."""
+        """Do nothing: the writer detects an unavailable database, and waits."""
 
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a run saves its own flow and reads nothing")
@@ -155,14 +155,14 @@ def _flow_row(flow_detail: models.FlowDetail) -> Row:
 
 
 def _storable(failed: Row) -> Row:
-    """Return a failure without the arguments of its exceptions, which may be anything: words are enough."""
+    """Return a failure with the arguments of its exceptions as text, since they can be any object."""
     words = [str(arg) for arg in failed.get("exc_args", ())]
     causes = [_storable(cause) for cause in failed.get("causes", ())]
     return {**failed, "exc_args": words, "causes": causes}
 
 
 def _detail(atom: models.AtomDetail) -> Row | None:
-    """Return what came with the state an atom has just reached."""
+    """Return the detail of the state that an atom has just reached."""
     if atom.state == states.FAILURE and getattr(atom, "failure", None):
         return {"failure": failure_detail(atom.failure)}
     if atom.state == states.REVERT_FAILURE and atom.revert_failure:

@@ -1,8 +1,8 @@
-"""The point of no return of a flow that is taken up: whether it was passed, and that nothing turns back.
+"""Detection, at a takeover, that a flow has passed its point of no return, and the reset to go forward only.
 
-The record (``Flow.committed_at``) decides. A flow that was begun by a release
-without that record is recognised by the rows: acceptance claims what a flow
-works on, and before the end only the commit lets all of it go.
+The record (``Flow.committed_at``) decides. A flow that was started by a release without this record
+is recognised by its resources: acceptance claims them, and before the end of the flow only the
+commit releases them all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOT_BEGUN_OR_UNDONE = (None, states.PENDING, states.REVERTED)
 
 
 def commit_of(graph: Any) -> Commit | None:
-    """Return the step of an execution graph that is its point of no return, None if it has none."""
+    """Return the step of an execution graph that is its point of no return; None if it has none."""
     return next((node for node in graph.nodes if isinstance(node, Commit)), None)
 
 
@@ -33,7 +33,7 @@ def names_behind(graph: Any, commit: Commit) -> frozenset[str]:
 
 
 def was_passed(session: Session, flow: records.Flow, stored: models.FlowDetail, commit: Commit) -> bool:
-    """Return whether a flow without a record has committed, judged by its rows and by its commit's atom."""
+    """Return whether a flow without a record has committed, from its resources and its commit's atom."""
     atom = next((atom for atom in stored if atom.name == commit.name), None)
     if atom is None or atom.state in _NOT_BEGUN_OR_UNDONE:
         return False
@@ -49,9 +49,10 @@ def was_passed(session: Session, flow: records.Flow, stored: models.FlowDetail, 
 
 
 def keep_forward(stored: models.FlowDetail, commit: Commit, behind: frozenset[str]) -> None:
-    """Have the engine resume a committed flow behind its point of no return, whatever is stored of it.
+    """Prepare the stored details so that the engine resumes a committed flow behind its point of no return.
 
-    Up to there it has succeeded. What is behind stays as it is, such as a retry that was under way.
+    Everything before that point counts as done. The atoms behind it keep their state, such as a
+    retry in progress.
     """
     for atom in stored:
         if atom.name == commit.name and atom.state != states.SUCCESS:

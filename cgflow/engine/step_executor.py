@@ -1,9 +1,9 @@
-"""The threads that steps run in, and the border that what they give has to cross: only JSON passes.
+"""The thread pool that runs steps and allows only JSON results.
 
-A step that gives something else fails, with the reason, as if it had raised:
-the flow is undone. Found out later, by the database, it could only stand still.
-What passes has been through JSON, so that the next step is given the same
-whether or not a restart lies between them.
+A step that returns anything else fails, with the reason, as if it had raised, and the flow is
+reverted. If the database found this out later, the flow could only stand still. Every result is
+converted to JSON and back, so that the next step receives the same value whether or not a restart
+lies between them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from cgflow.errors import CgflowError
 
 
 class JsonStepExecutor(ThreadPoolExecutor):
-    """A pool for the engine: its work are calls that return (what was done, result)."""
+    """A thread pool for the engine, whose calls return a pair (event, result)."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Do a step, then turn its result into JSON or into the failure to be that."""
+        """Run a step, then convert its result to JSON, or to a failure if it is not JSON."""
         return super().submit(_through_json, fn, *args, **kwargs)
 
     def run_empty(self) -> None:
@@ -36,7 +36,7 @@ def _through_json(fn: Callable[..., Any], step: Any, *args: Any, **kwargs: Any) 
     if isinstance(result, failure.Failure):
         return done, result
     if done != executor.EXECUTED:
-        # Nobody asks what an undo gives.
+        # The result of an undo is not used.
         return done, None
     try:
         return done, json.loads(json.dumps(result, allow_nan=False))

@@ -1,13 +1,11 @@
-"""Making a conductor the owner of a flow, after whoever owned it before was shut out of the backend.
+"""Takeover of a flow: its earlier owner is shut out of the backend, then a conductor becomes the owner.
 
-Two fences stand behind one another. The epoch keeps a stale owner from the
-database: what it saves is dropped. It does not keep it from the backend, where
-a call that was in flight may land at any time, even after the new owner has
-undone the very step it belongs to. So the old owner's session is fenced at the
-storage first, and only then does the epoch rise: if this process dies between
-the two, the flow still names the old owner, and whoever comes next fences it
-again. A flow whose old owner cannot be shut out is left as it is, with a note,
-and tried again.
+There are two fences. The epoch keeps a stale owner out of the database: its saves are dropped. It
+does not keep the stale owner out of the backend, where a call in flight may land at any time, even
+after the new owner has undone the same step. Therefore the old owner's session is fenced at the
+backend first, and only then does the epoch rise. If this process dies between the two, the flow
+still names the old owner, and the next conductor fences it again. A flow whose old owner cannot be
+shut out is left unchanged, with a reason, and retried.
 """
 
 from __future__ import annotations
@@ -28,15 +26,15 @@ from cgflow.errors import NotFenced, SessionFenced
 from cgflow.masking import mask_text
 
 Fence = Callable[[records.Flow], None]
-"""Shuts the conductor that a flow names out of every backend which the flow may have touched."""
+"""Shuts the conductor that a flow names out of every backend that the flow may have touched."""
 
 
 @dataclass(frozen=True)
 class Taken:
     """A flow under its new epoch, its last events, and TaskFlow's stored details.
 
-    ``resumption`` says in words why steps begin again. ``unrecorded`` is a
-    cancel that was accepted and which no conductor has written into the history.
+    ``resumption`` is the text for the history that says why steps run again. ``unrecorded`` is an
+    accepted cancel that is not yet in the history.
     """
 
     flow: records.Flow
@@ -47,7 +45,7 @@ class Taken:
 
 
 def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Taken | None:
-    """Take an unfinished flow for a conductor; None if it has ended, or another one was faster.
+    """Take an unfinished flow over; None if it has ended, or another conductor was faster.
 
     Raises: NotFenced, and the flow is left; SessionFenced, if this process was itself shut out.
     """
@@ -58,7 +56,7 @@ def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Take
     if found.conductor not in (None, conductor):
         _shut_out(database, found, fence)
     with database.write() as session:
-        # Whoever took it since it was looked at is not the one that was fenced.
+        # A conductor that took it since the read above is not the one that was fenced.
         flow = flows.take(session, flow_id, conductor, found.epoch)
         if flow is None:
             return None
@@ -72,7 +70,7 @@ def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Take
 
 
 def _resumption(earlier: str | None, conductor: str) -> str:
-    # The conductors are named by the events themselves.
+    # The events themselves name the conductors.
     if earlier is None:
         return "Its undo is tried again."
     if earlier == conductor:
@@ -91,7 +89,7 @@ def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
     except SessionFenced:
         raise
     except BaseException as error:
-        # Whatever it is: the session may still be at work.
+        # Whatever the error, the session may still be active.
         why = mask_text(
             f"Not taken over yet: conductor {flow.conductor}, which ran this flow before, could not be shut "
             f"out of the backend, so its calls may still land there. It is tried again. {describe(error)}"

@@ -1,11 +1,10 @@
-"""A step: one effect and its undo, under a name that is stored.
+"""The base class of steps: one effect and its undo, under a stored name.
 
-The signature of ``execute`` (and of ``revert``) is the declaration:
-collaborators first, which the conductor injects and never stores, then the
-symbols, which are JSON. ``execute`` and ``revert`` are idempotent and keyed by
-ids that were minted before the flow began: a step in flight when the process
-dies is begun again. ``revert`` looks at no result, because an effect may have
-happened although its answer was lost.
+The signature of ``execute`` (and of ``revert``) is the declaration: collaborators first, which the
+conductor injects and never stores, then the symbols, which are JSON. ``execute`` and ``revert`` are
+idempotent and keyed by ids that were generated before the flow began, because a step that is
+running when the process dies runs again. ``revert`` uses no result of ``execute``: an effect may
+have happened although its response was lost.
 """
 
 from __future__ import annotations
@@ -28,16 +27,15 @@ _EXECUTE, _REVERT = "execute", "revert"
 
 
 class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is the one seam
-    """Base of every step.
+    """Base class of every step.
 
-    ``atom`` is the step's stored name, such as ``quota.reserve``: renaming one
-    would make stored flows run it twice. A step that is repeated for the
-    members of a group is made with ``member``, the symbols of that member, and
-    has that one of them in brackets behind its name which ``key`` says. ``reads``
-    tells for arguments under which other name their symbol stands in the story:
-    so one step serves two stories. The step at which a story can no longer be
-    undone is a ``Commit``. One that ``leaves_nothing`` made no more than what is let
-    go with the flow, such as a claim: it is never listed as left behind.
+    ``atom`` is the step's stored name, such as ``quota.reserve``; if it were renamed, a stored flow
+    would run the step twice. A step that is repeated for the members of a group is made with
+    ``member``, the symbols of that member; its name then ends with the value of the symbol ``key``
+    in brackets. ``reads`` maps an argument to the name of its symbol in the flow where the two
+    differ, so that one step serves several operations. The step from which a flow can no longer be
+    undone is a ``Commit``. A step with ``leaves_nothing`` makes only what is released with the
+    flow, such as a claim; it is never listed as a leftover.
     """
 
     atom: ClassVar[str]
@@ -45,7 +43,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
     reads: ClassVar[Mapping[str, str]] = {}
     leaves_nothing: ClassVar[bool] = False
 
-    # TaskFlow saves 0 % and 100 % for every task unless it has no such event.
+    # TaskFlow saves a progress of 0 % and 100 % for every task that has this event.
     TASK_EVENTS = ()
 
     def __init__(self, member: Mapping[str, str | None] | None = None) -> None:
@@ -60,19 +58,20 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
         return type(self).revert is not task.Task.revert
 
     def bind(self, run: FlowRun) -> None:
-        """Tie the step to the run that owns its flow.
+        """Attach the step to the run that owns its flow.
 
-        A database that goes away in the middle of the step is waited for, and
-        the step begun again: the same as after a crash.
+        If the database becomes unavailable during the step, the step waits and runs again, as after
+        a crash.
         """
         self._run = run
         for phase in (_EXECUTE, _REVERT):
             setattr(self, phase, self._patient(getattr(self, phase)))
 
     def check_wanted(self) -> None:
-        """Go on with a long step, or leave it: when the service stops to the next start, else for good.
+        """End a long step early when the service stops or the flow is cancelled.
 
-        Raises: ServiceUnavailable, CancelRequested.
+        Raises: ServiceUnavailable, when the service stops: the step continues at the next start;
+        CancelRequested.
         """
         if self._run is not None:
             self._run.check_wanted(self.name)
@@ -88,42 +87,43 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is
                 raise
             except BaseException as error:
                 LOG.exception("step %s was ended", self.name)
-                # TaskFlow makes failures of exceptions only: anything else would leave the flow unjudged.
+                # TaskFlow stores failures of Exception only; anything else would leave the flow without an
+                # outcome.
                 raise CgflowError(f"Step {self.name} was ended by {describe(error)}.") from None
 
         return patient
 
     def pre_execute(self) -> None:
-        """Begin nothing before the intent is durable, and nothing after another step failed."""
+        """Wait until the start is durable; refuse it after another step failed."""
         if self._run is not None:
             self._run.before_execute(self.name)
 
     def pre_revert(self) -> None:
-        """Undo nothing before the failure that calls for it is durable."""
+        """Wait until the failure that causes the undo is durable."""
         if self._run is not None:
             self._run.before_revert(self.name)
 
 
 class Commit(Task):
-    """The point of no return of a story: the step whose one write transaction commits the operation.
+    """The point of no return: the step whose one write transaction commits the operation.
 
-    The engine has that transaction begin with a compare-and-set on the flow's
-    record (``committed_at``). So the rows and the record are committed together,
-    a cancel is recorded before the commit or refused after it, and a restart
-    decides by the record, whatever is stored of the step. A commit that is
-    recorded is not made again and has not failed, and no step before it is undone.
+    The engine begins that transaction with a compare-and-set on the flow's record
+    (``committed_at``). So the rows and the record are committed together, a cancel is recorded
+    before the commit or refused after it, and a restart decides by the record, whatever the stored
+    state of the step. A recorded commit is not repeated and counts as a success, and no step before
+    it is undone.
 
-    A story has one such step at most. What follows it has no undo and is retried
-    until it is done (``flows.segments.forward_only``). Every ``execute`` names
-    ``database``. One that only forgets what has gone does not ``heed`` a cancel:
-    there is nothing left to give back.
+    A flow has at most one such step. The steps behind it have no undo and are retried until they
+    succeed (``flows.segments.forward_only``). Every ``execute`` has the argument ``database``. A
+    commit that only deletes the records of what is gone has ``heeds_cancel`` False: there is
+    nothing left to restore.
     """
 
     heeds_cancel: ClassVar[bool] = True
     leaves_nothing = True
 
     def bind(self, run: FlowRun) -> None:
-        """Tie the step to the run that owns its flow, which makes the commit at most once."""
+        """Attach the step to the run that owns its flow, which commits at most once."""
         execute = self.execute
 
         def commit(**symbols: Any) -> None:
@@ -136,16 +136,16 @@ class Commit(Task):
         super().bind(run)
 
     def pre_execute(self) -> None:
-        """Begin, also when a cancel was asked for: the transaction decides between the two."""
+        """Start even when a cancel was requested: the transaction orders the two."""
         if self._run is not None:
             self._run.before_execute(self.name, is_commit=True)
 
 
 def _cut_chain(error: BaseException) -> None:
-    """Cut the chain of causes before one that is no Exception, which TaskFlow cannot store."""
+    """Cut the chain of causes before one that is not an Exception, which TaskFlow cannot store."""
     following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if isinstance(following, Exception):
         _cut_chain(following)
     elif following is not None:
-        # Setting a cause, be it none, also suppresses the context.
+        # Setting a cause, even to None, also suppresses the context.
         error.__cause__ = None

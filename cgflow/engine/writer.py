@@ -1,18 +1,16 @@
-"""The one way in which engines write: a queue in order, committed in groups, behind the fence.
+"""The engine's only way to write: an ordered queue with group commit and fencing.
 
-Saves of all flows go through one first-in-first-out queue and one thread. A
-save does not wait; ``wait_durable`` does, and stands before every effect. A
-commit is made when somebody waits for one, or when the oldest save has
-lingered for a moment; whatever has gathered goes into it. A batch is one
-transaction of upserts, so that what is on disk is always a prefix of what the
-engines did.
+Saves of all flows go through one first-in-first-out queue and one thread. A save does not wait;
+``wait_durable`` does, and is called before every effect. A commit is made when a caller waits for
+one, or when the oldest save is older than ``LINGER_S``; it includes everything queued by then. A
+batch is one transaction of upserts, so the state on disk is always a prefix of what the engines
+did.
 
-Every batch first reads the epochs of its flows. What was saved under an older
-epoch than the stored one comes from an owner that lost its flow: it is dropped,
-and that owner is told so at its next barrier. While the database does not
-answer, the queue holds and is tried again; nothing is lost, and nothing is
-written twice: a failed transaction left nothing, and of one whose answer was
-lost the events that are there are not added again.
+Every batch first reads the epochs of its flows. A save with an older epoch than the stored one
+comes from an owner that lost its flow: it is dropped, and the owner gets the error at its next
+barrier. While the database is unavailable, the queue is kept and the batch is retried. Nothing is
+lost or written twice: a failed transaction leaves nothing, and if the response to a commit was
+lost, its stored events are not added again.
 """
 
 from __future__ import annotations
@@ -39,9 +37,9 @@ LOG = logging.getLogger(__name__)
 Row = dict[str, Any]
 RETRY_PAUSE_S = 0.5
 LINGER_S = 0.1
-"""How long a save that nobody waits for may stay in memory, for others to join its commit."""
+"""Seconds that a save nobody waits for may stay in memory, for others to join its commit."""
 
-# One statement, whichever columns an event leaves empty; no detail is NULL and not JSON's null.
+# One statement for all events, whichever columns are empty; a missing detail is NULL, not JSON's null.
 _INSERT_EVENTS = insert(Base.metadata.tables[FlowEvent.__tablename__]).values(
     detail=bindparam("detail", type_=JSON(none_as_null=True))
 )
@@ -49,7 +47,7 @@ _INSERT_EVENTS = insert(Base.metadata.tables[FlowEvent.__tablename__]).values(
 
 @dataclass
 class Owner:
-    """One conductor's ownership of one flow, as the fence sees it. ``lost`` ends it."""
+    """One conductor's ownership of one flow, for the fence. Setting ``lost`` ends it."""
 
     flow_id: str
     epoch: int
@@ -58,7 +56,7 @@ class Owner:
 
 @dataclass
 class Save:
-    """Rows that belong together, of one flow."""
+    """Rows of one flow that are written together."""
 
     owner: Owner
     upserts: list[tuple[Table, Row]] = field(default_factory=list)
@@ -72,7 +70,7 @@ class Writer:
     def __init__(self, database: Database, published: Callable[[str, int], None]) -> None:
         self._database = database
         self._published = published
-        # One lock, two queues in front of it: a save wakes the writer alone, a commit those who wait for it.
+        # One lock with two conditions: a save wakes only the writer, a commit those who wait for it.
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
         self._committed = threading.Condition(lock)
@@ -86,17 +84,17 @@ class Writer:
         self.is_healthy = True
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def stop_retrying(self) -> None:
-        """Wait for the database no more: from now on what it does not take at once is dropped."""
+        """Stop waiting for the database: from now on, what it does not accept at once is dropped."""
         with self._changed:
             self._retries = False
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Write what is queued, then end."""
+        """Write what is queued, then end the thread."""
         self.stop_retrying()
         with self._changed:
             self._stopping = True
@@ -104,7 +102,7 @@ class Writer:
         self._thread.join()
 
     def put(self, save: Save) -> int:
-        """Queue a save; return its position, to wait for. Raises: what ended the ownership."""
+        """Queue a save; return its position in the queue. Raises: the error that ended the ownership."""
         with self._changed:
             if save.owner.lost is not None:
                 raise save.owner.lost
@@ -116,7 +114,7 @@ class Writer:
     def wait_durable(self, owner: Owner, position: int) -> None:
         """Return when everything up to ``position`` is on disk.
 
-        Raises: FenceLost if another conductor has taken the flow over.
+        Raises: FenceLost, if another conductor has taken the flow over.
         """
         with self._changed:
             if self._durable < position:
@@ -146,12 +144,12 @@ class Writer:
         try:
             self._write_with_retry(batch)
         except Exception:
-            # Whatever is wrong with these rows must not keep the others from the disk.
+            # An error in some rows must not keep the others from the disk.
             LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
             self._commit_apart(batch)
 
     def _write_with_retry(self, batch: list[Save]) -> None:
-        """Write the batch, however long the database is away, or drop it when there is no more patience."""
+        """Write the batch, and retry while the database is unavailable; drop it once retrying is stopped."""
         again = False
         while True:
             try:
@@ -177,7 +175,7 @@ class Writer:
                 return
 
     def _drop(self, batch: list[Save]) -> None:
-        """Leave what cannot be written: its flows resume from what is stored."""
+        """Drop what cannot be written: its flows resume from what is stored."""
         LOG.error("stopped with %d saves unwritten: the database does not answer", len(batch))
         for save in batch:
             save.owner.lost = ServiceUnavailable(
@@ -185,7 +183,7 @@ class Writer:
             )
 
     def _commit_apart(self, batch: list[Save]) -> None:
-        """Write each flow's saves alone, so that only the one whose rows are refused comes to a stop."""
+        """Write each flow's saves alone, so that only the flow whose rows are refused stops."""
         for flow_id in dict.fromkeys(save.owner.flow_id for save in batch):
             saves = [save for save in batch if save.owner.flow_id == flow_id]
             try:
@@ -202,7 +200,7 @@ def _newest_events(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
 
 
 def _fenced(session: Session, batch: list[Save]) -> list[Save]:
-    """Return the saves whose owner still owns; the others learn that they do not."""
+    """Return the saves whose owner still owns its flow; mark the other owners as lost."""
     flow_ids = {save.owner.flow_id for save in batch}
     rows = session.execute(select(Flow.id, Flow.epoch).where(Flow.id.in_(flow_ids)).with_for_update())
     epochs: dict[str, int] = {row.id: row.epoch for row in rows}
@@ -214,7 +212,7 @@ def _fenced(session: Session, batch: list[Save]) -> list[Save]:
 
 
 def _without_stored_events(session: Session, batch: list[Save]) -> list[Save]:
-    """Return the saves without the events that are stored already: an earlier commit's answer was lost."""
+    """Return the saves without the events that are stored already, because a commit's response was lost."""
     flow_ids = {save.owner.flow_id for save in batch}
     newest = select(FlowEvent.flow_id, func.max(FlowEvent.seq)).where(FlowEvent.flow_id.in_(flow_ids))
     rows = session.execute(newest.group_by(FlowEvent.flow_id))
@@ -228,7 +226,7 @@ def _without_stored_events(session: Session, batch: list[Save]) -> list[Save]:
 def _write(session: Session, batch: list[Save]) -> None:
     dialect = session.get_bind().dialect.name
     for table in (LOGBOOKS, FLOWDETAILS, ATOMDETAILS):
-        # Only the newest state of a row within the batch has to reach the disk.
+        # Only the newest state of each row in the batch is written.
         rows = {row["uuid"]: row for save in batch for at, row in save.upserts if at is table}
         if rows:
             session.execute(_upsert(dialect, table), list(rows.values()))
@@ -246,9 +244,9 @@ def _write(session: Session, batch: list[Save]) -> None:
 
 @cache
 def _upsert(dialect: str, table: Table) -> Any:
-    """Return the statement, made once: to make it costs as much as to send it."""
+    """Return the statement, cached: building it costs as much as sending it."""
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    # What identifies a row, and when it was made, never changes.
+    # The identity of a row and its creation time never change.
     fixed = {"uuid", "parent_uuid", "name", "atom_type", "created_at", "version"}
     changing = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed}
     return statement.on_conflict_do_update(index_elements=["uuid"], set_=changing)
