@@ -1,8 +1,8 @@
-"""Drivers for storage.
+"""Storage drivers.
 
-contract/         what a driver implements; all that the author of a driver reads
-conformance/      the test suite that every driver passes
+contract/         the interface that a driver implements; all that a driver author has to read
+conformance/      the test suite that every driver must pass
 fault_injection/  a driver that fails on demand
-common/           parts that several drivers share
+common/           modules shared by several drivers
 memory/ qsd/ btrfs/ rbd/   one folder for each driver
 """

@@ -1,1 +1,1 @@
-"""Parts that several drivers share."""
+"""Modules shared by several drivers."""

@@ -1,13 +1,12 @@
-"""Events in a file, one JSON object a line, so that the next process finds what a killed one had made.
+"""An append-only event log in a file, from which a driver rebuilds its state after a crash.
 
-A line is appended before its event counts. Appending is a constant cost
-however much exists; the file is rewritten with the fewest lines that say the
-same each time it is opened, and grows in between.
+Each line is one JSON object. A line is appended before its event takes effect. Appending has a constant cost,
+whatever the number of objects. The file is rewritten with the fewest lines that produce the same state each
+time it is opened, and grows in between.
 
-Whether a line also outlives a power failure is its owner's choice: ``sync``
-makes all lines durable that were appended before it, for any number of threads
-at once. A backend that gives space back has to be able to write that down on a
-full disk: ``releasing`` lines may use up a ballast that is kept for them.
+The owner decides whether a line must also survive a power failure: ``sync`` makes all lines durable that were
+appended before it, for any number of threads at once. A backend must be able to record a deletion on a full
+disk: lines with ``releasing`` may use the space of a ballast file, which is kept for them.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from cgflow.private_files import make_folder, open_file
 
 
 class EventLog:
-    """One file of events, open in one process at a time. The caller locks, but for ``sync``.
+    """A file of events, open in one process at a time. The caller locks, except for ``sync``.
 
-    ``owner`` is whose it is in words (``memory backend``), and stands in the
-    file. ``ballast_bytes`` is the room kept for releasing lines.
+    ``owner`` describes the owner (``memory backend``); it is written into the file and into messages.
+    ``ballast_bytes`` is the space kept for releasing lines.
     """
 
     def __init__(self, path: Path, owner: str, *, ballast_bytes: int = 0) -> None:
@@ -46,11 +45,11 @@ class EventLog:
         self._file: int | None = None
 
     def open(self, apply: Callable[[JSON], None], remaining: Callable[[], Iterable[JSON]]) -> None:
-        """Apply every event in the file, then rewrite it with the events that remain.
+        """Apply every event in the file, then rewrite the file with the events that remain.
 
-        A last line that was torn off by a kill never counted and is dropped.
-        Raises: ConfigError, if another process has the file open, it cannot be
-        written, or it is not what this class wrote (names file and line).
+        An incomplete last line, left by a kill, is dropped: its event never took effect. Raises: ConfigError,
+        if another process has the file open, the file cannot be written, or its content is not valid (the
+        message names file and line).
         """
         self.close()
         try:
@@ -62,7 +61,7 @@ class EventLog:
             except OSError as error:
                 if found is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                # A full disk keeps nobody from deleting: the file that is there goes on as it is.
+                # A full disk must not prevent deletions: continue with the existing file instead.
                 self._ballast.unlink(missing_ok=True)
                 if self.path.stat().st_size != found:
                     os.truncate(self.path, found)
@@ -77,9 +76,9 @@ class EventLog:
             raise
 
     def append(self, event: JSON, *, releasing: bool = False) -> int:
-        """Add an event; return the position to ``sync`` to, if it shall outlive a power failure.
+        """Add an event; return the position to pass to ``sync`` if it has to survive a power failure.
 
-        Raises: FinalDriverError, if it is not in the file; AmbiguousDriverError.
+        Raises: FinalDriverError, if the event is not in the file; AmbiguousDriverError.
         """
         if self._file is None:
             raise FinalDriverError(f"the {self._owner} on {self.path} has not been started")
@@ -94,19 +93,19 @@ class EventLog:
         return self._length
 
     def sync(self, position: int) -> None:
-        """Make the file durable up to a position. Raises: AmbiguousDriverError; it is closed then."""
+        """Make the file durable up to a position. Raises: AmbiguousDriverError; the file is then closed."""
         with self._syncing:
             file = self._file
             if file is None:
                 raise AmbiguousDriverError(f"the {self._owner} on {self.path} has been stopped")
             if position <= self._synced:
                 return
-            # What others have appended by now is made durable with it, and they need not wait for another.
+            # One fsync covers the lines of all threads that have appended by now.
             length = self._length
             try:
                 os.fsync(file)
             except OSError as error:
-                # What is on the disk is not known any more; whoever opens it next will read it.
+                # What is on the disk is unknown now; the next process to open the file reads it.
                 self.close()
                 raise AmbiguousDriverError(
                     f"{self.path} could not be made durable: {error.strerror}"
@@ -115,7 +114,7 @@ class EventLog:
             self._keep_ballast()
 
     def close(self) -> None:
-        """Let go of the file. Idempotency: closed is left closed."""
+        """Release the file. Idempotency: a closed file stays closed."""
         self._file = None
         for closer in self._closers:
             closer()
@@ -132,18 +131,22 @@ class EventLog:
             with open(self._ballast, "wb", opener=open_file) as stream:
                 os.posix_fallocate(stream.fileno(), 0, self._ballast_bytes)
         except OSError:
-            # The disk is full: the next line that is made durable tries again.
+            # The disk is full; the next sync tries again.
             self._ballast.unlink(missing_ok=True)
 
     def _write(self, file: int, line: bytes) -> str | None:
-        """Write a whole line; return why not, with nothing of it left. Raises: AmbiguousDriverError."""
+        """Write a whole line.
+
+        Returns: None, or the reason why it failed, with nothing of the line left in the file. Raises:
+        AmbiguousDriverError.
+        """
         reason = "no room for a whole line"
         try:
             if os.write(file, line) == len(line):
                 return None
         except OSError as error:
             reason = str(error.strerror)
-        # Half a line in the middle of the file would make all that follows unreadable.
+        # Part of a line in the middle of the file would make all later lines unreadable.
         try:
             if os.fstat(file).st_size != self._length:
                 os.ftruncate(file, self._length)
@@ -160,10 +163,10 @@ class EventLog:
             raise ConfigError(f"another process is using the {self._owner} in {self.path}") from error
 
     def _replay(self, apply: Callable[[JSON], None]) -> int:
-        """Apply the lines that are whole; return their length in bytes."""
+        """Apply the complete lines; return their length in bytes."""
         with open(self.path, "rb", opener=open_file) as file:
             lines = file.read().split(b"\n")
-        # What follows the last line feed was torn off, or is empty.
+        # What follows the last line feed is an incomplete line, or empty.
         for number, line in enumerate(lines[:-1], start=1):
             try:
                 event = json.loads(line)
@@ -193,7 +196,7 @@ class EventLog:
         fsync_folder(self.path.parent)
 
     def _keep(self, descriptor: int) -> int:
-        # An instance that is dropped without close, as by a crash, must not leak its descriptors.
+        # An instance that is dropped without close, as after a crash, must not leak its descriptors.
         self._closers.append(weakref.finalize(self, os.close, descriptor))
         return descriptor
 

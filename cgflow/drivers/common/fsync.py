@@ -1,4 +1,4 @@
-"""What makes names on a disk outlive a power failure."""
+"""Durable directory entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: files created, renamed and removed. Raises: OSError."""
+    """Make the entries of a directory durable: files created, renamed and removed. Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

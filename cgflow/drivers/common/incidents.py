@@ -1,4 +1,4 @@
-"""What has cut clients off since a driver's start, kept until the service has told of it."""
+"""Incidents since the start of a driver, kept until the service has reported them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KEPT = 100
 
 
 class Incidents:
-    """The last incidents of a driver, and how many there were. Safe for any number of threads."""
+    """The latest incidents of a driver, and their total number. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,17 +20,17 @@ class Incidents:
         self._count = 0
 
     def note(self, subject: str, words: str) -> None:
-        """Add one, about a consistency group or a volume outside any."""
+        """Add an incident about a consistency group, or about a volume outside any group."""
         with self._lock:
             self._count += 1
             self._last.append(Incident(self._count, str(clock.iso(clock.now())), subject, words))
 
     def last(self) -> tuple[Incident, ...]:
-        """Return the last of them, oldest first."""
+        """Return the latest incidents, oldest first."""
         with self._lock:
             return tuple(self._last)
 
     @property
     def count(self) -> int:
-        """How many there were since the driver's start."""
+        """The number of incidents since the start of the driver."""
         return self._count

@@ -1,8 +1,8 @@
-"""The contract between cgflow and a storage driver: all that a driver's author reads.
+"""The contract between cgflow and a storage driver: all that a driver author has to read.
 
-Every driver implements :class:`StorageDriver`. Each other protocol is an ability
-that a driver may have as well. ``plugin`` is what an entry point names, and
-``cut_evidence`` is what a driver states about a cut.
+Every driver implements :class:`StorageDriver`. Every other protocol is an optional ability. ``plugin``
+defines the object that an entry point names. ``cut_evidence`` defines what a driver reports about a cut.
+``detailed_inventory``, ``compaction``, ``host_files`` and ``fencing`` define the less common abilities.
 """
 
 from cgflow.drivers.contract.driver import (

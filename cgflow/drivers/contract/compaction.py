@@ -1,4 +1,4 @@
-"""The part of the contract for storage on which many copies make a volume slow, until somebody sees to it."""
+"""Contract for storage on which a volume becomes slower with the number of its snapshots."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from cgflow.drivers.contract import VolumeSpec
 
 @runtime_checkable
 class SupportsCompaction(Protocol):
-    """The ability to keep a volume as fast with many copies as with few, by work in the background.
+    """The ability to keep a volume fast, however many snapshots it has, by work in the background.
 
-    The work changes nothing that anybody can see: volumes and copies hold what
-    they held, at the same addresses. Clients read and write meanwhile, and every
-    other call works as ever; one that gets in the way is not refused, the work
-    gives way and begins again. Whoever serves the backend asks from time to time
-    what is due, and has it done by one call after the other.
+    Compaction has no visible effect except on speed: volumes and snapshots keep their content and their
+    addresses. Clients can read and write during compaction. Every other call works as usual: a call that
+    conflicts with compaction is not refused, but compaction stops and starts again later. The service
+    regularly calls ``compactions_due``, and then ``compact_volume`` for one volume at a time.
     """
 
     def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
-        """Return the volumes that are slower than they need be, of all or of a group, the worst first.
+        """Return the volumes that need compaction, the most urgent first.
 
-        Cheap: it is asked over and over. Raises: DriverError.
+        ``group_id`` limits the result to one group. The call must be cheap, because it is made often. Raises:
+        DriverError.
         """
         ...
 
     def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
-        """Work at a volume for about so many seconds, or until it is done; return whether nothing is due.
+        """Compact a volume for about ``seconds``, or until it is done; return whether nothing is left to do.
 
-        May be broken off at any point, and is then gone on with. Idempotency:
-        a volume of which nothing is due is left as it is, and no such volume is
-        success. Raises: FinalDriverError, if there is no room to do it, and then
-        everything is as it was; DriverError.
+        The work may be interrupted at any point; the next call continues it. Idempotency: a volume that needs
+        no compaction is left as it is, and an unknown volume is success. Raises: FinalDriverError, if there
+        is not enough space, with everything unchanged; DriverError.
         """
         ...

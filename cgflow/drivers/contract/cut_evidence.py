@@ -1,26 +1,24 @@
-"""What a driver says of a cut: at which level it was made, when, and how long it took.
+"""Evidence of a cut: at which level it was made, when, and how long it took.
 
-A backend that cuts all members at one instant does so at the level ``crash``:
-what is read from the copies is what a crash would have left. One that can only
-cut one volume after the other does so at the level ``per-volume``, and has to
-say by how much the members are apart. The level is reported as the capability
-``cut_level``; ``consistencygroup_support`` is true for ``crash`` alone, so that
-nobody is given the lower level who did not allow it.
+A backend that cuts all members at one instant has the level ``crash``: the snapshots hold what a crash at
+that instant would have left. A backend that can only cut one volume after the other has the level
+``per-volume``, and must report the time between the first and the last member. A backend reports its level as
+the capability ``cut_level``. ``consistencygroup_support`` is true for ``crash`` only, so that a user gets the
+lower level only if the volume type allows it.
 
 The evidence of a cut is JSON:
 
-* ``mechanism``: how it was done, in words;
-* ``level``: the level of this cut, which is never below what the backend reports, and
-  for one member alone is ``crash``: it has nobody to be apart from;
-* ``members``: how many volumes were cut;
-* ``cut_at``: when the cut began, in UTC as ISO 8601 with microseconds;
-* ``duration_ms``: how long it took;
-* ``skew_ms``: the time between the first member and the last, 0.0 where the
-  mechanism is one instant by construction;
-* ``promise``: a sentence on what writers get, where that needs one.
+* ``mechanism``: how the cut was made, in words;
+* ``level``: the level of this cut. It is never below the level that the backend reports, and is always
+  ``crash`` for a single member;
+* ``members``: the number of volumes that were cut;
+* ``cut_at``: when the cut began, in UTC, as ISO 8601 with microseconds;
+* ``duration_ms``: how long the cut took, in milliseconds;
+* ``skew_ms``: the time between the first and the last member in milliseconds, 0.0 if the mechanism cuts them
+  at one instant by construction;
+* ``promise``: a sentence on what the cut guarantees for writes, if that needs an explanation.
 
-``cut_at`` and ``duration_ms`` are None for a cut that is known to have happened
-although its answer was lost.
+``cut_at`` and ``duration_ms`` are None if the cut is known to have happened but its answer was lost.
 """
 
 from __future__ import annotations
@@ -38,26 +36,26 @@ GROUP_SUPPORT = "consistencygroup_support"
 
 
 class CutLevel(StrEnum):
-    """How much a cut promises; the lowest first."""
+    """The guarantee of a cut, lowest level first."""
 
     PER_VOLUME = "per-volume"
     CRASH = "crash"
 
     def reaches(self, demanded: CutLevel) -> bool:
-        """Whether this is the level demanded, or a higher one."""
+        """Whether this level is the demanded one or a higher one."""
         order = list(CutLevel)
         return order.index(self) >= order.index(demanded)
 
 
 def highest(*levels: CutLevel) -> CutLevel:
-    """Return the level that reaches all of these."""
+    """Return the lowest level that reaches all the given levels."""
     return max(levels, key=list(CutLevel).index)
 
 
 def level_of(report: Report) -> CutLevel | None:
-    """Return the level at which a backend says that it cuts; None if it cannot, or does not say.
+    """Return the level of a backend's cuts, or None if it cannot cut or does not report a level.
 
-    One that says no more than that it supports consistency groups means ``crash``.
+    A backend that reports ``consistencygroup_support`` but no level has the level ``crash``.
     """
     said = report.capabilities.get(CUT_LEVEL)
     if said is None:
@@ -66,17 +64,17 @@ def level_of(report: Report) -> CutLevel | None:
 
 
 def level_of_cut(level: CutLevel, members: int) -> CutLevel:
-    """Return what a cut of so many members reaches on a backend of a level: one alone is one instant."""
+    """Return the level of a cut of ``members`` volumes: a single member is always cut at one instant."""
     return CutLevel.CRASH if members == 1 else level
 
 
 def read_level(said: object) -> CutLevel | None:
-    """Return a level by its word, None for what is none."""
+    """Return the level with this value, or None if there is no such level."""
     return next((level for level in CutLevel if level.value == said), None)
 
 
 def capabilities(level: CutLevel) -> JSON:
-    """Return what a backend that cuts at this level reports of itself."""
+    """Return the capabilities that a backend with this level of cuts reports."""
     is_instant = level is CutLevel.CRASH
     return {
         CUT_LEVEL: level.value,
@@ -87,18 +85,18 @@ def capabilities(level: CutLevel) -> JSON:
 
 @dataclass(frozen=True)
 class CutTimer:
-    """When a cut began: by the calendar, and on a clock that only goes forward (in seconds)."""
+    """The start of a cut: in UTC, and in seconds of the monotonic clock."""
 
     at: datetime
     tick_s: float
 
     @classmethod
     def now(cls) -> CutTimer:
-        """Begin."""
+        """Start a timer."""
         return cls(clock.now(), time.monotonic())
 
     def took_ms(self) -> float:
-        """Return the milliseconds that have passed since."""
+        """Return the milliseconds since the start."""
         return round((time.monotonic() - self.tick_s) * 1000, 3)
 
 
@@ -111,7 +109,10 @@ def evidence(
     skew_ms: float = 0.0,
     promise: str | None = None,
 ) -> JSON:
-    """Return the evidence of a cut that has just ended; ``began`` is None if nobody saw it begin."""
+    """Return the evidence of a cut that has just ended.
+
+    ``began`` is None if the start of the cut was not observed. The duration ends now.
+    """
     told: JSON = {
         "mechanism": mechanism,
         "level": level_of_cut(level, members).value,

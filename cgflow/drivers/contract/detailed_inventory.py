@@ -1,4 +1,4 @@
-"""The part of the contract for audits: what a driver may tell of each object that it has."""
+"""Contract for audits: the details that a driver may report of every object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cgflow.drivers.contract import Inventory, SnapshotSpec
 
 @dataclass(frozen=True)
 class HeldVolume:
-    """A volume that exists: its size, and the group in whose place it is, None if it is in none."""
+    """A volume that exists: its size in bytes, and its group, or None outside any group."""
 
     size_bytes: int
     group_id: str | None
@@ -24,11 +24,11 @@ class _Cut(Protocol):
 
 @dataclass(frozen=True)
 class HeldCopy:
-    """A copy that exists, in whatever state: whose it is, and the group in whose place that volume is.
+    """A snapshot that exists, in any state: its volume, and the group that the volume is in.
 
-    ``cgsnapshot_id`` is the cut that it belongs to, its own id for a plain
-    snapshot, and ``cut_members`` with how many copies that was made. A driver
-    that does not know them leaves them out: such a copy cannot be adopted.
+    ``cgsnapshot_id`` is the cut that the snapshot belongs to; a plain snapshot has its own id there.
+    ``cut_members`` is the number of snapshots made by that cut. Both are None if the driver does not know
+    them: the audit cannot adopt such a snapshot.
     """
 
     volume_id: str
@@ -38,14 +38,14 @@ class HeldCopy:
 
     @classmethod
     def of(cls, spec: SnapshotSpec, cut: _Cut | None) -> HeldCopy:
-        """Return what is told of a copy that was prepared, and of its cut if that has happened."""
+        """Return the details of a prepared snapshot, and of its cut if that has happened."""
         members = None if cut is None else len(cut.members)
         return cls(spec.volume_id, spec.group_id, spec.cgsnapshot_id, members)
 
 
 @dataclass(frozen=True)
 class DetailedInventory:
-    """All that exists, by id. What the inventory lists is here, and the other way round."""
+    """All objects that exist, by id. ``volumes`` and ``copies`` have exactly the ids of ``inventory``."""
 
     inventory: Inventory
     volumes: Mapping[str, HeldVolume] = field(default_factory=dict)
@@ -54,12 +54,12 @@ class DetailedInventory:
 
 @runtime_checkable
 class SupportsDetailedInventory(Protocol):
-    """The ability to tell sizes and places of everything at once.
+    """The ability to report size and group of all objects at once.
 
-    Without it an audit compares what exists and not how large it is or where,
-    and cannot remove a copy that no record knows, for it does not know whose it is.
+    Without this ability an audit compares which objects exist, but not their sizes or groups. It cannot
+    remove a snapshot without a record either, because it does not know the snapshot's volume.
     """
 
     def detail(self) -> DetailedInventory:
-        """Return all that exists, in one answer. Reads only. Raises: DriverError."""
+        """Return all objects that exist, in one consistent answer. Reads only. Raises: DriverError."""
         ...

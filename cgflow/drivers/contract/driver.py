@@ -1,21 +1,23 @@
-"""What a storage driver is: the calls, their idempotency, and what they may raise.
+"""The interface of a storage driver: its calls, their idempotency, and the errors they may raise.
 
-Ground rules, for every call below:
+These rules hold for every call:
 
-* Ids are chosen by cgflow before the call. A call repeated with the same ids
-  and values is the same call: it finds the work done and returns as it did the
-  first time. Undo uses the same ids and succeeds when there is nothing to undo.
-* A failure is one of three: ``FinalDriverError`` (nothing was made or
-  changed), ``AmbiguousDriverError`` (it may have been), ``BusyDriverError``
-  (nothing changed, ask again). Anything else that escapes counts as ambiguous.
-* Calls come from several threads at once. A driver orders what it must. (Processes: ``fencing``.)
-* A driver keeps what it needs to find its objects again by itself, on its own
-  durable storage; it never reads the database and knows no other driver.
-* No call holds I/O of a client back beyond its own return.
-* To disconnect a client is to see to it that nothing it does shows in a volume any more. What
-  opened a file by itself cannot be made to close it, and is cut off: the file is no volume then.
+* cgflow chooses all ids before the call. A call that is repeated with the same ids and values must find its
+  work done and return as it did the first time. Undo uses the same ids and succeeds if there is nothing to
+  undo.
+* A failed call raises one of three errors. ``FinalDriverError``: nothing was made or changed.
+  ``AmbiguousDriverError``: something may have been made or changed. ``BusyDriverError``: nothing was changed,
+  and the call should be retried. Any other exception is treated as ambiguous.
+* Calls come from several threads at once. The driver serialises what needs it. (For several processes see
+  ``fencing``.)
+* A driver keeps what it needs to find its objects again on its own durable storage. It never reads the
+  database and does not know other drivers.
+* No call blocks the I/O of clients after it has returned.
+* After a client is disconnected, nothing that it does changes a volume. A client that opened a file directly
+  cannot be forced to close it. It is cut off instead: the file that it holds open no longer belongs to a
+  volume.
 
-Sizes are in GiB where the name says ``gib`` and in bytes where it says ``bytes``.
+Sizes are in GiB if the name contains ``gib``, and in bytes if it contains ``bytes``.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ RAW = "raw"
 
 @dataclass(frozen=True)
 class VolumeSpec:
-    """A volume as a driver sees it. ``group_id`` is None outside any consistency group."""
+    """A volume, as a driver sees it. ``group_id`` is None outside any consistency group."""
 
     id: str
     size_gib: int
@@ -40,10 +42,10 @@ class VolumeSpec:
 
 @dataclass(frozen=True)
 class SnapshotSpec:
-    """One volume's copy inside a cgsnapshot.
+    """The snapshot of one volume, as a member of a cgsnapshot.
 
-    ``group_id`` is the group that the volume is in now, None if it is in none.
-    A plain snapshot is a cut of one volume, with its own id as ``cgsnapshot_id``.
+    ``group_id`` is the group that the volume is in now, or None. A plain snapshot is a cut of one volume with
+    the snapshot's own id as ``cgsnapshot_id``.
     """
 
     id: str
@@ -54,10 +56,11 @@ class SnapshotSpec:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that cut clients off and is over, as a data service that died and was started again.
+    """A past event that disconnected clients, such as a data service that died and was restarted.
 
-    ``number`` counts from 1 at the driver's start, so that each is told once;
-    ``subject`` is the id of a group, or of a volume outside any.
+    ``number`` counts from 1 since the start of the driver, so that each incident is reported once. ``at`` is
+    a time in UTC, as ISO 8601. ``subject`` is the id of a group, or of a volume outside any group. ``words``
+    describes the incident.
     """
 
     number: int
@@ -68,13 +71,12 @@ class Incident:
 
 @dataclass(frozen=True)
 class Report:
-    """What a backend can do and how full it is, as the scheduler sees it.
+    """Capabilities and capacity of a backend, as the scheduler uses them.
 
-    ``capabilities`` are facts that extra specs may ask for, such as
-    ``consistencygroup_support``. ``provisioned_gib`` is what has been promised
-    to volumes, which on thin storage may pass ``total_gib``. ``problems`` are
-    those of the inventory that are known without looking at all there is;
-    ``incidents`` the last ones since the driver's start, oldest first.
+    ``capabilities`` are facts that extra specs may demand, such as ``consistencygroup_support``.
+    ``provisioned_gib`` is the sum of the sizes of all volumes; on thin storage it may exceed ``total_gib``.
+    ``problems`` are the problems of the inventory that are known without reading the whole storage.
+    ``incidents`` are the latest incidents since the start of the driver, oldest first.
     """
 
     total_gib: float
@@ -88,20 +90,19 @@ class Report:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Report:
-        """Read a report that was stored, be it by another version. Incidents are not stored."""
+        """Read a stored report, which another version may have written. Incidents are not stored."""
         known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
         return cls(**{**known, "problems": tuple(stored.get("problems", ())), "incidents": ()})
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How a client reaches a volume or a snapshot: what ``os-initialize_connection`` returns.
+    """How a client reaches a volume or a snapshot; the answer of ``os-initialize_connection``.
 
-    ``protocol`` is the field's ``driver_volume_type`` (``nbd``); ``data`` is
-    JSON with ``size_bytes``, the size that really is, and ``read_only``, and
-    for NBD ``uri``, ``export`` and ``socket``. It always says that the ``format``
-    is raw: what a client has written may look like an image that lies over a file
-    of the host, and nobody must find that out by looking.
+    ``protocol`` is Cinder's ``driver_volume_type``, such as ``nbd``. ``data`` is JSON. It contains
+    ``size_bytes`` (the actual size) and ``read_only``, and for NBD also ``uri``, ``export`` and ``socket``.
+    ``format`` is always ``raw``: a client can write data that looks like an image with a file of the host as
+    its backing file, so no program may probe the format.
     """
 
     protocol: str
@@ -113,11 +114,11 @@ class Connection:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What really exists on the backend, for audit against rows and quota.
+    """The objects that exist on the backend, for audits against records and quota.
 
-    ``exports`` are the snapshots that are exported; volumes always are. ``restores``
-    still keep aside what volumes held. ``problems`` names in words what was found
-    and is not understood (a corrupt file, a daemon that cannot be started).
+    ``exports`` are the snapshots that are exported; volumes always are. ``restores`` are the restores that
+    are unfinished: they still keep the previous content of volumes. ``problems`` describe what was found but
+    not understood, such as a corrupt file or a daemon that cannot be started.
     """
 
     groups: frozenset[str]
@@ -133,199 +134,194 @@ class StorageDriver(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Adopt whatever earlier processes left: running data services, half-done work.
+        """Adopt what earlier processes left: running data services and unfinished work.
 
-        Idempotency: may follow a crash of any earlier process at any point.
-        Raises: ConfigError, if the driver cannot work here at all (a missing
-        program, a directory that is not ours); the message says what to do.
+        Idempotency: may follow a crash of any earlier process at any point. Raises: ConfigError, if the
+        driver cannot work here at all (a program is missing, a directory belongs to something else); the
+        message says what to do.
         """
 
     @abstractmethod
     def stop(self) -> None:
-        """Let go of everything this process holds. Volumes go on serving I/O."""
+        """Release everything that this process holds. Volumes keep serving I/O."""
 
     @abstractmethod
     def report(self) -> Report:
-        """Return capabilities and capacity now. Raises: DriverError, if the backend is down."""
+        """Return the current capabilities and capacity. Raises: DriverError, if the backend is down."""
 
     @abstractmethod
     def create_group(self, group_id: str) -> None:
-        """Make ready a place in which the volumes of a group can be cut together.
+        """Create a consistency group: a place in which volumes can be cut together.
 
         Idempotency: an existing group is left as it is. Raises: DriverError.
         """
 
     @abstractmethod
     def delete_group(self, group_id: str) -> None:
-        """Remove the place of a group, which must be empty of volumes.
+        """Remove a consistency group, which must not contain volumes.
 
-        Idempotency: no such group is success. Raises: FinalDriverError if
-        volumes are left in it; DriverError.
+        Idempotency: an unknown group is success. Raises: FinalDriverError, if the group contains volumes;
+        DriverError.
         """
 
     @abstractmethod
     def create_volume(self, volume: VolumeSpec) -> None:
-        """Make an empty volume and export it, in its group if it has one.
+        """Create an empty volume, in its group if it has one, and export it.
 
-        Idempotency: a volume that exists with this id is left as it is; one
-        that was half made is finished. Raises: FinalDriverError if the group
-        is unknown or the storage is full; DriverError.
+        Idempotency: an existing volume with this id is left as it is; a partly created one is completed.
+        Raises: FinalDriverError, if the group is unknown or the storage is full; DriverError.
         """
 
     @abstractmethod
     def delete_volume(self, volume: VolumeSpec) -> None:
-        """Disconnect the clients of a volume, and remove it.
+        """Disconnect the clients of a volume and remove it.
 
-        Idempotency: no such volume is success; a half-removed one is finished.
-        Raises: FinalDriverError if snapshots of it are left; BusyDriverError while
-        a client is connected, if the backend does not disconnect it; DriverError.
+        Idempotency: an unknown volume is success; a partly removed one is removed completely. Raises:
+        FinalDriverError, if the volume has snapshots; BusyDriverError while a client is connected, if the
+        backend does not disconnect clients; DriverError.
         """
 
     @abstractmethod
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
-        """Set the size of a volume; also how an extend is undone, with the old size.
+        """Set the size of a volume. The undo of an extend is the same call with the old size.
 
-        Idempotency: a volume of that size is left as it is. Raises:
-        BusyDriverError while a client is connected, if the backend cannot
-        resize under it; DriverError.
+        Idempotency: a volume of that size is left as it is. Raises: BusyDriverError while a client is
+        connected, if the backend cannot resize a connected volume; DriverError.
         """
 
     @abstractmethod
     def connection(self, volume: VolumeSpec) -> Connection:
-        """Return the address of a volume. Raises: FinalDriverError if there is no such volume.
+        """Return the address of a volume. Raises: FinalDriverError, if there is no such volume.
 
-        Cheap: it is asked after each change of a volume, to see that it happened.
+        The call must be cheap: cgflow makes it after every change of a volume, to verify the change.
         """
 
     @abstractmethod
     def inventory(self, group_id: str | None = None) -> Inventory:
-        """Return all that exists, or all that exists of one group. Raises: DriverError."""
+        """Return all objects that exist, or those of one group. Raises: DriverError."""
 
 
 @runtime_checkable
 class GroupSnapshots(Protocol):
-    """The ability to cut volumes at one instant: members of a group, all or some, or one outside any.
+    """The ability to cut volumes at one instant: all or some members of a group, or one volume outside any.
 
-    A driver that has it reports the capability ``cut_level`` (see ``cut_evidence``). One that cuts
-    members one after the other, level ``per-volume``, keeps all but the one instant.
+    A driver with this ability reports the capability ``cut_level`` (see ``cut_evidence``). A driver that cuts
+    members one after the other, with the level ``per-volume``, keeps all rules below except the one instant.
     """
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
-        """Do the slow work for one member's copy, ahead of the cut and outside it.
+        """Do the slow part of one member's snapshot, before the cut.
 
-        Idempotency: prepared is left prepared; already cut is success.
-        Undone by ``delete_snapshot``. Raises: FinalDriverError if the volume
-        is unknown or the storage is full; DriverError.
+        Idempotency: a prepared or cut snapshot is left as it is. Undone by ``delete_snapshot``. Raises:
+        FinalDriverError, if the volume is unknown or the storage is full; DriverError.
         """
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
-        """Freeze the content of the members named at one instant: all of them, or none.
+        """Take the prepared snapshots of the given members at one instant: all of them, or none.
 
-        The instant lies between call and return. Every write acknowledged
-        before the call is in the copies, none issued after the return is.
-        Idempotency: a cut that has happened is reported again, never repeated.
-        Returns: evidence as JSON (see ``cut_evidence``).
-        Undone by ``delete_snapshot`` of each member. Raises: FinalDriverError
-        if a member is not prepared, or the backend refused as a whole;
-        AmbiguousDriverError if the answer was lost.
+        The instant lies between the call and its return. Every write acknowledged before the call is in the
+        snapshots, and no write issued after the return is. Idempotency: a cut that has happened is reported
+        again and never repeated. Returns: evidence as JSON (see ``cut_evidence``). Undone by
+        ``delete_snapshot`` of each member. Raises: FinalDriverError, if a member is not prepared or the
+        backend refused the whole cut; AmbiguousDriverError, if the answer was lost.
         """
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
-        """Verify that the copy of one member exists, is immutable and can be read, and describe it.
+        """Verify that the snapshot of one member exists, is immutable and can be read, and describe it.
 
-        Idempotency: reads only. Returns: JSON facts about the copy.
-        Raises: FinalDriverError if there is no such copy; DriverError.
+        Idempotency: reads only. Returns: facts about the snapshot, as JSON. Raises: FinalDriverError, if
+        there is no such snapshot; DriverError.
         """
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """Remove a copy in whatever state it is: prepared, cut, exported, half removed.
+        """Remove a snapshot in any state: prepared, cut, exported or partly removed.
 
-        Clients of the volume keep working throughout; readers of the copy
-        itself are disconnected. Idempotency: no such copy is success.
-        Raises: DriverError.
+        Clients of the volume keep working; readers of the snapshot itself are disconnected. Idempotency: an
+        unknown snapshot is success. Raises: DriverError.
         """
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
-        """Return whether anything is left of a copy, in whatever state.
+        """Return whether anything is left of a snapshot, in any state.
 
-        Cheap, however many copies there are: it is asked after each removal of
-        one, to see that it happened. Raises: DriverError, also if the backend
-        cannot read what it has.
+        The call must be cheap, however many snapshots there are: cgflow makes it after every removal of a
+        snapshot, to verify the removal. Raises: DriverError, also if the backend cannot read its state.
         """
         ...
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        """Make a copy readable, never writable, and return its address.
+        """Make a snapshot readable, never writable, and return its address.
 
-        Idempotency: exported is left exported. Raises: FinalDriverError if
-        there is no such copy; DriverError.
+        Idempotency: an exported snapshot stays exported. Raises: FinalDriverError, if there is no such
+        snapshot; DriverError.
         """
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """Disconnect the readers of a copy and withdraw its address.
+        """Disconnect the readers of a snapshot and withdraw its address.
 
-        Idempotency: not exported is success. Raises: DriverError.
+        Idempotency: a snapshot that is not exported is success. Raises: DriverError.
         """
 
 
 @runtime_checkable
 class Cloning(Protocol):
-    """The ability to make a volume that holds what a copy holds."""
+    """The ability to create a volume with the content of a snapshot."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
-        """Make a volume with the content of a copy, and export it, in its group if it has one.
+        """Create a volume with the content of a snapshot, in its group if it has one, and export it.
 
-        ``volume.size_gib`` is the size of the copy or more; the rest reads as
-        zeros. The two are independent: the source may be deleted afterwards,
-        and ``volume.group_id`` may be another group than its own, or None.
-        Idempotency: a volume that exists with this id is left as it is, even if
-        the source is gone; a half-made clone is made again. Undone by
-        ``delete_volume``. Raises: FinalDriverError if there is no such copy, it
-        is larger, the group is unknown or the storage is full; DriverError.
+        ``volume.size_gib`` is at least the size of the snapshot; the rest reads as zeros. The clone and its
+        source are independent: the source may be deleted afterwards, and ``volume.group_id`` may be another
+        group than the source's, or None. Idempotency: an existing volume with this id is left as it is, even
+        if the source no longer exists; a partly made clone is made again. Undone by ``delete_volume``.
+        Raises: FinalDriverError, if there is no such snapshot, it is larger than the volume, the group is
+        unknown or the storage is full; DriverError.
         """
 
 
 @runtime_checkable
 class Regrouping(Protocol):
-    """The ability to move a volume from one group to another, or out of any."""
+    """The ability to move a volume from one group to another, into a group or out of it."""
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
-        """Move a volume with all its copies from ``volume.group_id`` to another group, or to none.
+        """Move a volume and all its snapshots from ``volume.group_id`` to another group, or to none.
 
-        Addresses may change; copies that are exported stay so. Afterwards the
-        specs of volume and copies name the new group. Idempotency: a volume
-        that is there already is success; a half-moved one is finished. Undone
-        by moving it back. Raises: BusyDriverError while a client or a reader of
-        a copy is connected; FinalDriverError if volume or group are unknown, or
-        a restore of the volume is unfinished; DriverError.
+        Addresses may change; exported snapshots stay exported. Afterwards the specs of the volume and its
+        snapshots name the new group. Idempotency: a volume that is already there is success; a partly moved
+        one is moved completely. Undone by moving it back. Raises: BusyDriverError while a client of the
+        volume or a reader of a snapshot is connected; FinalDriverError, if the volume or the group is
+        unknown, or a restore of the volume is unfinished; DriverError.
         """
 
 
 @runtime_checkable
 class Restoring(Protocol):
-    """The ability to put volumes back to copies of them, all or none, with a way back until it is finished.
+    """The ability to restore volumes to their snapshots, all or none, with an undo until it is finished.
 
-    Until ``finish_restore`` or ``undo_restore`` the volumes cannot be resized,
-    moved, prepared, cut or restored under another id: that is refused as final.
+    Until ``finish_restore`` or ``undo_restore``, the volumes cannot be resized, moved, prepared, cut or
+    restored under another id: such calls raise FinalDriverError.
     """
 
     def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """Put the volume of each copy back to that copy: all of them, or none.
+        """Restore the volume of each snapshot to that snapshot: all of them, or none.
 
-        All are of one group, or it is one volume outside any. What they held is
-        kept aside until ``finish_restore``. A volume keeps its size; what lies
-        past the copy's reads as zeros. All copies stay valid, newer ones too.
-        Idempotency: a restore that has happened is left as it is. Raises:
-        BusyDriverError while a client is connected to any, if the backend does
-        not disconnect it; FinalDriverError if there is no such copy, or it is
-        larger than its volume is now; DriverError.
+        All snapshots belong to one group, or there is one of a volume outside any. The previous content is
+        kept until ``finish_restore``. A volume keeps its size; what lies beyond the size of the snapshot
+        reads as zeros. All snapshots stay valid, newer ones too. Idempotency: a restore that has happened is
+        left as it is. Raises: BusyDriverError while a client is connected to any of the volumes, if the
+        backend does not disconnect clients; FinalDriverError, if there is no such snapshot, or it is larger
+        than its volume is now; DriverError.
         """
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """Put back what was kept, all or none, and disconnect clients; nothing kept is success.
+        """Disconnect clients and put the previous content back, of all volumes or none.
 
-        Raises: BusyDriverError as ``restore`` does; DriverError.
+        Idempotency: a restore that keeps nothing is success. Raises: BusyDriverError as ``restore`` does;
+        DriverError.
         """
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """Forget what was kept aside; nothing kept is success. Raises: DriverError; then a repeat ends it."""
+        """Discard the previous content of a restore.
+
+        Idempotency: a restore that keeps nothing is success. Raises: DriverError; a repeated call then
+        completes the work.
+        """

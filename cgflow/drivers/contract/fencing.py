@@ -1,4 +1,4 @@
-"""The part of the contract for storage that several processes reach: sessions, and how one is shut out."""
+"""Contract for storage that several processes can reach: sessions, and how to fence one."""
 
 from __future__ import annotations
 
@@ -7,40 +7,37 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class SupportsFencing(Protocol):
-    """The ability to shut a process out that may still be alive: for storage that several processes reach.
+    """The ability to shut out a process that may still be alive.
 
-    Each process opens its driver under a session, a name that no process start
-    has had before or will have again. A process that was given up may only
-    have been stopped; whoever takes its flows over fences its session first, or
-    a call that it has in flight could land after its undo. The storage itself
-    has to refuse it (Ceph: its blocklist), in the same step as the effect: what
-    the stale process checks by itself, it checks too early.
+    Each process opens its driver under a session: a name that no other process start has used or will use. A
+    process that was presumed dead may only have been suspended. A process that takes over its flows first
+    fences its session, because a call of the suspended process could otherwise take effect after its undo.
+    The storage itself must refuse the fenced session, atomically with the effect (Ceph: the blocklist). A
+    check in the suspended process is not enough, because it happens before the effect.
 
-    A fenced session is fenced for good, whatever restarts. Every call of its
-    own but ``start`` and ``stop`` raises SessionFenced, which is no DriverError:
-    it says nothing about the backend and all about the caller. What it had
-    done before stays, for others to go on with.
+    Fencing is permanent, whatever restarts. Every call of a fenced session except ``start`` and ``stop``
+    raises SessionFenced. This is not a DriverError: it is a fact about the caller, not about the backend.
+    What the session did before it was fenced stays, and other sessions continue from there.
 
-    A driver whose storage is held by one process at a time (a lock that ends
-    with the process) needs none of this: no session but its own can be alive.
+    A driver whose storage only one process can hold at a time (by a lock that ends with the process) does not
+    need this ability: no other session can be alive.
     """
 
     def open_session(self, session: str) -> None:
-        """Say, before ``start``, under which session this process is going to work.
+        """Set the session under which this process will work. Called before ``start``.
 
-        Storage that names its clients itself (Ceph: by address) is told here
-        durably which of them this session is, before the first effect.
-        Raises: SessionFenced if the session was fenced already; DriverError.
+        If the storage names its clients itself (Ceph: by address), the driver durably records on the storage
+        which of them this session is, before its first effect. Raises: SessionFenced, if the session was
+        already fenced; DriverError.
         """
         ...
 
     def fence(self, session: str) -> None:
-        """Shut a session out: from the return on, nothing it has in flight or begins takes effect.
+        """Shut out a session: after the return, none of its calls takes effect, not even one in flight.
 
-        Waits for no answer of the session, which may be stopped or cut off.
-        Idempotency: fenced is left fenced; a session that never was opened can
-        not be opened any more. Other sessions go on. Raises: SessionFenced if
-        this process was itself shut out; DriverError, if the session may still
-        be at work: it must then not be taken for fenced.
+        Does not wait for the session, which may be suspended or disconnected. Other sessions are not
+        affected. Idempotency: a fenced session stays fenced; a session that was never opened cannot be opened
+        any more. Raises: SessionFenced, if this process itself was fenced; DriverError, if the session may
+        still be active, and the caller must not treat it as fenced.
         """
         ...

@@ -1,4 +1,4 @@
-"""A kind of storage: what an entry point of the group ``cgflow.drivers`` names."""
+"""The description of a driver, which an entry point of the group ``cgflow.drivers`` names."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from cgflow.drivers.contract import StorageDriver
 
 @dataclass(frozen=True)
 class DriverPlugin:
-    """A driver before it is set up.
+    """A driver that is not yet configured.
 
-    ``options`` are what an operator may write into the section of a backend;
-    they also make the sample configuration. ``make`` gets their values by
-    name, with ``name``, that of the backend, and ``state_dir``, the directory
-    in which it may keep files; it raises ConfigError for values that cannot be.
-    An option that is not set is left out.
+    ``options`` are the options that an operator may set in the section of a backend; the sample configuration
+    is generated from them. ``make`` gets the values of the options that are set, by name, together with
+    ``name`` (the name of the backend) and ``state_dir`` (the directory in which the driver may keep files).
+    It raises ConfigError for invalid values.
     """
 
     options: Sequence[cfg.Opt]
