@@ -1,18 +1,16 @@
-"""The suite that decides whether a driver works; it ships so that a driver kept elsewhere can run it.
+"""The conformance suite for drivers. It is shipped so that drivers outside this repository can run it.
 
-Subclass it in a test file and say how to make a fresh, empty backend::
+Subclass it in a test file and provide a fresh, empty backend::
 
     class TestMyDriver(DriverConformance):
         def make(self) -> Harness:
             return MyHarness()
 
-Every test is one rule of the contract and says in its failure which. Tests
-that need an ability the driver does not have are skipped by name. A driver for
-storage that several processes reach, which can fence, subclasses
-``SharedDriverConformance`` instead and brings a ``SharedHarness``; one whose
-copies make chains that it shortens adds ``CompactionRules``, and one that shows
-volumes as files of the host ``HostFileRules``. Volumes are of 1 to 3 GiB, and
-some kilobytes are written. Needs pytest.
+Each test checks one rule of the contract and names that rule when it fails. Tests of an ability that the
+driver does not have are skipped, with the name of the ability. A driver that can fence subclasses
+``SharedDriverConformance`` instead and provides a ``SharedHarness``. A driver that compacts adds
+``CompactionRules``, and a driver that serves files of the host adds ``HostFileRules``. The volumes have 1 to
+3 GiB, and some kilobytes are written to them. The suite needs pytest.
 """
 
 from __future__ import annotations
@@ -78,7 +76,7 @@ class DriverConformance(
     ConcurrencyRules,
     WriteOrderRules,
 ):
-    """Every rule for storage that one process holds, against the backend that ``make`` makes."""
+    """All rules for a driver, checked against the backend that ``make`` returns."""
 
     def make(self) -> Harness:
         """Return a fresh, empty backend with its driver started. Called once for each test."""
@@ -86,7 +84,7 @@ class DriverConformance(
 
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:
-        """The backend of one test, removed after it."""
+        """The backend of one test, removed after the test."""
         harness = self.make()
         try:
             if isinstance(harness.driver, SupportsFencing) and not isinstance(self, FencingRules):
@@ -101,9 +99,9 @@ class DriverConformance(
 
     @pytest.fixture
     def scene(self, harness: Harness) -> Scenario:
-        """The backend of one test, and what ought to exist on it."""
+        """The scenario of one test: its backend, and the objects expected on it."""
         return Scenario(harness)
 
 
 class SharedDriverConformance(DriverConformance, FencingRules):
-    """The same for storage that several processes reach, and the rules for shutting one of them out."""
+    """The rules for storage that several processes can reach: all other rules, and those for fencing."""

@@ -1,4 +1,4 @@
-"""The driver under test by its abilities; a test that needs one which it has not is skipped by name."""
+"""The driver under test by its abilities. A test that needs a missing ability is skipped by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Able:
 
     @property
     def cutter(self) -> GroupSnapshots:
-        """The driver under test, which can cut."""
+        """The driver under test as ``GroupSnapshots``."""
         driver = self.harness.driver
         if not isinstance(driver, GroupSnapshots):
             _skip(driver, "GroupSnapshots")
@@ -34,7 +34,7 @@ class Able:
 
     @property
     def cloner(self) -> Cloning:
-        """The driver under test, which can clone."""
+        """The driver under test as ``Cloning``."""
         driver = self.harness.driver
         if not isinstance(driver, Cloning):
             _skip(driver, "Cloning")
@@ -42,7 +42,7 @@ class Able:
 
     @property
     def mover(self) -> Regrouping:
-        """The driver under test, which can move volumes."""
+        """The driver under test as ``Regrouping``."""
         driver = self.harness.driver
         if not isinstance(driver, Regrouping):
             _skip(driver, "Regrouping")
@@ -50,7 +50,7 @@ class Able:
 
     @property
     def restorer(self) -> Restoring:
-        """The driver under test, which can restore."""
+        """The driver under test as ``Restoring``."""
         driver = self.harness.driver
         if not isinstance(driver, Restoring):
             _skip(driver, "Restoring")
@@ -58,7 +58,7 @@ class Able:
 
     @property
     def detailer(self) -> SupportsDetailedInventory:
-        """The driver under test, which tells of each object."""
+        """The driver under test as ``SupportsDetailedInventory``."""
         driver = self.harness.driver
         if not isinstance(driver, SupportsDetailedInventory):
             _skip(driver, "Detailing")
@@ -66,7 +66,7 @@ class Able:
 
     @property
     def compacter(self) -> SupportsCompaction:
-        """The driver under test, which compacts."""
+        """The driver under test as ``SupportsCompaction``."""
         driver = self.harness.driver
         if not isinstance(driver, SupportsCompaction):
             _skip(driver, "Compacting")
@@ -74,7 +74,7 @@ class Able:
 
     @property
     def filer(self) -> SupportsHostFiles:
-        """The driver under test, which serves files of the host."""
+        """The driver under test as ``SupportsHostFiles``."""
         driver = self.harness.driver
         if not isinstance(driver, SupportsHostFiles):
             _skip(driver, "HostFiles")

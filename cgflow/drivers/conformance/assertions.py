@@ -1,4 +1,4 @@
-"""How the kit says that a driver breaks the contract: in a sentence that names the rule."""
+"""Assertions of the suite. Each failure names the violated rule in a sentence."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Answer = TypeVar("Answer")
 
 
 class Violation(AssertionError):
-    """The driver does not do what the contract says."""
+    """The driver violates the contract."""
 
 
 def expect(is_kept: bool, rule: str) -> None:
-    """Raise a Violation with the rule, unless it is kept."""
+    """Raise a Violation with the rule, unless the rule is kept."""
     if not is_kept:
         raise Violation(rule)
 
 
 def must_succeed(what: str, call: Callable[[], Answer], *, but: type[DriverError] | None = None) -> Answer:
-    """Return the answer of a call that may not fail, ``but`` in one way. Raises: Violation; ``but``."""
+    """Return the answer of a call that must succeed. Raises: Violation; ``but``, an error that is allowed."""
     try:
         return call()
     except Violation:
@@ -33,7 +33,7 @@ def must_succeed(what: str, call: Callable[[], Answer], *, but: type[DriverError
 
 
 def must_be_final(what: str, call: Callable[[], object]) -> None:
-    """Make a call that must raise FinalDriverError. Raises: Violation, if it did anything else."""
+    """Check that a call raises FinalDriverError. Raises: Violation, if it does not."""
     try:
         call()
     except FinalDriverError:
@@ -45,7 +45,7 @@ def must_be_final(what: str, call: Callable[[], object]) -> None:
 
 
 def must_be_fenced(what: str, call: Callable[[], object]) -> None:
-    """Make a call that must raise SessionFenced. Raises: Violation, if it did anything else."""
+    """Check that a call raises SessionFenced. Raises: Violation, if it does not."""
     try:
         call()
     except SessionFenced:

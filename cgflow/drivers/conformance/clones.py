@@ -1,7 +1,7 @@
-"""Rules for clones: they hold what the copy holds, and have nothing more to do with it."""
+"""Rules for clones: a clone has the content of its snapshot and is independent of it."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ZERO = "\0"
 
 
 class CloneRules:
-    """Volumes made of copies."""
+    """Rules for volumes that are cloned from snapshots."""
 
     def test_clone_holds_what_the_copy_holds(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
@@ -126,7 +126,7 @@ class CloneRules:
 
 
 def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
-    """A member that holds B, and a copy of it that holds A."""
+    """Return a member that holds B, and a snapshot of it that holds A."""
     scene.cloner  # noqa: B018 - skips here if the driver cannot clone
     (volume,) = scene.new_members(1)
     scene.write(volume, "A")

@@ -1,7 +1,7 @@
-"""Rules for compacting: it becomes due, is done, and nobody sees anything of it but the speed."""
+"""Rules for compaction: it becomes due, it completes, and it changes nothing but the speed."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cgflow.drivers.conformance.scenario import PLACES, Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ENOUGH = 40
-"""Copies by which a backend has said that a volume is to be compacted, if it ever does."""
+"""Number of snapshots after which a backend must report that a volume is due for compaction."""
 
 PATIENCE_S = 60.0
 
 
 class CompactionRules:
-    """Volumes of which there are many copies."""
+    """Rules for volumes that have many snapshots."""
 
     def test_compacting_changes_nothing_but_the_speed(self, scene: Scenario) -> None:
         volume, copies = _slow(scene)
@@ -72,7 +72,7 @@ class CompactionRules:
 
 
 def _slow(scene: Scenario) -> tuple[VolumeSpec, list[SnapshotSpec]]:
-    """A member that holds Z, and so many copies of it, of A and B, then of Z, that it is to be compacted."""
+    """Return a member that is due for compaction and holds Z, and its snapshots: of A, of B, then of Z."""
     (volume,) = scene.new_members(1)
     copies: list[SnapshotSpec] = []
     for letter in ("A", "B", *"Z" * ENOUGH):

@@ -1,7 +1,7 @@
 """Rules for calls from several threads at once."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SECTOR = 512
 """Bytes of one write."""
 
 DEADLINE_S = 60.0
-"""Seconds in which calls that wait for each other must be through."""
+"""Seconds within which concurrent calls must have ended."""
 
 
 class ConcurrencyRules:
-    """The driver orders what it must."""
+    """Rules for concurrent calls: the driver serialises what it must."""
 
     def test_members_prepared_at_once(self, scene: Scenario) -> None:
         members = scene.new_members(12)
@@ -110,7 +110,7 @@ def _sector(number: int) -> bytes:
 
 
 def at_once(what: str, calls: Iterable[Callable[[], object]]) -> None:
-    """Make all calls from threads of their own; each must succeed. Raises: Violation, the first."""
+    """Make all calls at once, each in its own thread; each must succeed. Raises: Violation, the first one."""
     errors: list[BaseException] = []
     todo = list(calls)
     ready = threading.Barrier(len(todo))
@@ -119,7 +119,7 @@ def at_once(what: str, calls: Iterable[Callable[[], object]]) -> None:
         try:
             ready.wait(DEADLINE_S)
             must_succeed(what, call)
-        except BaseException as error:  # noqa: BLE001 - raised again below, by the thread that asked
+        except BaseException as error:  # raised again below, by the calling thread
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in todo]

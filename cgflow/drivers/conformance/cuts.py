@@ -1,7 +1,7 @@
-"""Rules for the cut: every member at once or none, and what was written before it is in, after it is not."""
+"""Rules for the cut: all members or none, with every earlier write in it and no later one."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cgflow.drivers.conformance.scenario import Scenario, copies_of
 
 
 class CutRules:
-    """One instant for every member; ``write_order_rules`` checks the order of writes across members."""
+    """Rules for the instant of a cut; ``write_order_rules`` checks the order of writes across members."""
 
     def test_cut_freezes_content(self, scene: Scenario) -> None:
         members = scene.new_members(3)
@@ -41,7 +41,7 @@ class CutRules:
         copies = copies_of(members)
         for volume in members:
             scene.write(volume, "A")
-        # The one that is not ready stands last: a driver that goes member by member has cut the others.
+        # The unprepared member is last: a driver that cuts one member after the other has then cut the rest.
         for copy in copies[:2]:
             scene.prepare(copy)
         cut = partial(scene.cutter.cut, copies[0].cgsnapshot_id, copies[0].group_id, copies)

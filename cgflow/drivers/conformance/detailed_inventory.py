@@ -1,7 +1,7 @@
-"""Rules for drivers that tell of each object what an audit asks: how large it is, where, and whose."""
+"""Rules for the detailed inventory: the size, group and volume of each object, as an audit needs them."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GIB = 1024**3
 
 
 class DetailedInventoryRules:
-    """What is told of each object."""
+    """Rules for the details of each object."""
 
     def test_detail_tells_of_each_object(self, scene: Scenario) -> None:
         detailer = scene.detailer

@@ -1,11 +1,11 @@
-"""Rules for the evidence: what is said of a cut is complete, true where that can be seen, and told again.
+"""Rules for the evidence of a cut: it is complete, true where that can be checked, and repeatable.
 
-They hold at every level. What the level itself promises is another matter:
-``write_order_rules`` holds a driver to one instant unless it says ``per-volume``.
+These rules hold at every level. What a level guarantees is checked by ``write_order_rules``, which demands
+one instant unless the driver reports ``per-volume``.
 """
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cgflow.drivers.contract import JSON, GroupSnapshots
 from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, read_level
 
 SLACK_MS = 1.0
-"""By how much figures that were rounded may be beyond their bounds."""
+"""Milliseconds by which rounded values may exceed their bounds."""
 
 
 def says_one_instant(scene: Scenario) -> bool:
-    """Whether the driver claims to cut all members at one instant, and so is held to it."""
+    """Whether the driver claims to cut all members at one instant."""
     said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
     return read_level(said) is not CutLevel.PER_VOLUME
 
 
 class EvidenceRules:
-    """What a driver says of its cuts."""
+    """Rules for what a driver reports about its cuts."""
 
     def test_ability_to_cut_is_reported(self, scene: Scenario) -> None:
         said = must_succeed("report", scene.driver.report).capabilities
@@ -115,7 +115,7 @@ class EvidenceRules:
 
 
 def _same(first: JSON, again: JSON, when: str) -> None:
-    """Check what is told again of a cut. That nobody knows any more when it was is no untruth."""
+    """Check evidence that is reported again. A time that is unknown by then may be None."""
     for key in ("level", "members", "cut_at", "duration_ms"):
         allowed = (first.get(key), None) if key in ("cut_at", "duration_ms") else (first.get(key),)
         expect(
@@ -139,12 +139,12 @@ def _number(told: JSON, key: str) -> float:
 
 
 def _moment(value: object) -> datetime:
-    """Read a moment in UTC; one without a zone is in UTC as well."""
+    """Parse a time in UTC; a time without a zone is in UTC as well."""
     rule = f"cut: cut_at must be a moment in UTC, such as 2026-11-22T10:19:45.852956, not {value!r}"
     try:
         read = datetime.fromisoformat(str(value))
     except ValueError:
-        expect(False, rule)  # noqa: FBT003 - the rule is broken
+        expect(False, rule)  # the rule is violated
         raise
     expect(not read.utcoffset() and "." in str(value), rule)
     return read.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Rules for a volume that grows in use: under its client, or not at all while the client is there."""
+"""Rules for extending a volume in use: it grows under its client, or is busy and does not grow."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cgflow.drivers.contract import VolumeSpec
 from cgflow.errors import BusyDriverError
 
 ONLINE_EXTEND = "online_extend_support"
-"""The capability to extend a volume under a client that is connected; otherwise that may be busy."""
+"""The capability to extend a volume while a client is connected. Without it, the call may be busy."""
 
 SLOTS = 64
 PATIENCE_S = 30.0
-"""Seconds in which a client that writes must get on."""
+"""Seconds within which a writing client must make progress."""
 
 
 class ExtendRules:
-    """A client that goes on writing while its volume is to grow."""
+    """Rules for a client that keeps writing while its volume is extended."""
 
     def test_extend_while_a_client_writes(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
@@ -57,7 +57,7 @@ class ExtendRules:
 
 
 class _Client:
-    """A thread that writes to one slot after the other, until the end of a ``with``."""
+    """A thread that writes to one slot after the other, until the end of a ``with`` block."""
 
     def __init__(self, scene: Scenario, volume: VolumeSpec) -> None:
         self._scene, self._volume = scene, volume
@@ -79,7 +79,7 @@ class _Client:
         self._thread.join(PATIENCE_S)
 
     def await_writes(self, when: str) -> None:
-        """Return when all slots were written once more. Raises: Violation, if the client does not get on."""
+        """Wait until every slot was written once more. Raises: Violation, if the client makes no progress."""
         with self._changed:
             wanted = self._writes + SLOTS
             self._changed.wait_for(lambda: self._failure or self._writes >= wanted, PATIENCE_S)
@@ -95,7 +95,7 @@ class _Client:
             rounds[slot] += 1
             try:
                 self._scene.harness.write(self._volume, slot * PIECE, pattern(letter))
-            except Exception as error:  # noqa: BLE001 - told to whoever waits for the client
+            except Exception as error:  # reported to the thread that waits for the client
                 self._failure = error
             with self._changed:
                 if self._failure is None:

@@ -1,7 +1,7 @@
-"""Rules for storage that several processes reach: a session that is fenced does nothing there any more."""
+"""Rules for fencing: a fenced session has no further effect on the storage."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEADLINE_S = 30.0
 
 
 class FencingRules:
-    """A second process on the same storage, and what is left of it once it is fenced."""
+    """Rules for a second process on the same storage, before and after it is fenced."""
 
     def test_fenced_session_makes_and_removes_nothing(self, scene: Scenario) -> None:
         stale, session = another(scene)
@@ -76,7 +76,7 @@ class FencingRules:
                     stale.create_volume(volume)
                     made.set()
                     stale.delete_volume(volume)
-            except Exception as error:  # noqa: BLE001 - judged below, by its name
+            except Exception as error:  # checked below, by its name
                 ends.append(type(error).__name__)
 
         threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
@@ -148,7 +148,7 @@ class FencingRules:
 
 
 def new(scene: Scenario) -> SupportsFencing:
-    """Return a driver as another process has it, with no session yet."""
+    """Return a driver as another process has it, without a session."""
     if not isinstance(scene.driver, SupportsFencing):
         raise Violation(f"storage that several processes reach must be fenced: {scene.driver} has no Fencing")
     if not isinstance(scene.harness, SharedHarness):
@@ -157,7 +157,7 @@ def new(scene: Scenario) -> SupportsFencing:
 
 
 def another(scene: Scenario) -> tuple[StorageDriver, str]:
-    """Return a driver as another process has it, working under the session that is returned with it."""
+    """Return a started driver as another process has it, and its session."""
     driver, session = new(scene), str(uuid4())
     if not isinstance(driver, StorageDriver):
         raise Violation("SharedHarness.another must return a StorageDriver")
@@ -167,13 +167,13 @@ def another(scene: Scenario) -> tuple[StorageDriver, str]:
 
 
 def fence(scene: Scenario, session: str, what: str = "fence", *, by: StorageDriver | None = None) -> None:
-    """Fence a session; it must succeed, and change nothing that is there."""
+    """Fence a session; the call must succeed."""
     driver = by or scene.driver
     if isinstance(driver, SupportsFencing):
         must_succeed(what, partial(driver.fence, session))
 
 
 def refuse(scene: Scenario, what: str, call: Callable[[], object]) -> None:
-    """Make a call of a fenced session, which must be told so and change nothing."""
+    """Check that a call of a fenced session raises SessionFenced and changes nothing."""
     must_be_fenced(f"{what} by a fenced session", call)
     scene.check(f"{what} by a fenced session")

@@ -1,4 +1,4 @@
-"""What a driver's tests must bring: storage, a driver on it, and clients that read and write through it."""
+"""What the tests of a driver must provide: storage, a driver on it, and clients that read and write."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from cgflow.drivers.contract.fencing import SupportsFencing
 
 
 class Harness(Protocol):
-    """One fresh, empty backend and its clients. Reads and writes come from several threads at once."""
+    """A fresh, empty backend and its clients. Reads and writes come from several threads at once."""
 
     @property
     def driver(self) -> StorageDriver:
-        """The driver as it is now, started; another instance after ``restart``."""
+        """The current driver, started. A restart replaces it with another instance."""
         ...
 
     def write(self, volume: VolumeSpec, offset_bytes: int, data: bytes) -> None:
-        """Write as a client does, through ``driver.connection``; return when it is acknowledged.
+        """Write as a client does, through ``driver.connection``; return when the write is acknowledged.
 
-        Acknowledged means that it would outlive a crash of whatever serves the
-        volume: with a volatile write cache, flush.
+        An acknowledged write must survive a crash of the process that serves the volume: flush a volatile
+        write cache.
         """
         ...
 
@@ -29,26 +29,26 @@ class Harness(Protocol):
         ...
 
     def read_snapshot(self, snapshot: SnapshotSpec, offset_bytes: int, length_bytes: int) -> bytes:
-        """Read as a client of an exported snapshot does, at the address ``export_snapshot`` tells."""
+        """Read an exported snapshot as a client does, at the address that ``export_snapshot`` returns."""
         ...
 
     def disconnect(self, volume: VolumeSpec) -> None:
-        """Let go of every connection of these clients to a volume; a later read or write connects again."""
+        """Close all connections of these clients to a volume. A later read or write connects again."""
         ...
 
     def restart(self) -> None:
-        """Drop the driver as a crash would, without ``stop``; start a new one on the same storage."""
+        """Drop the driver without ``stop``, as a crash does, and start a new one on the same storage."""
         ...
 
     def close(self) -> None:
-        """End everything, and remove the storage."""
+        """End all processes and connections, and remove the storage."""
         ...
 
 
 @runtime_checkable
 class SharedHarness(Harness, Protocol):
-    """A backend that several processes reach: its driver can fence, and has opened a session."""
+    """A backend that several processes can reach. Its driver can fence, and has opened a session."""
 
     def another(self) -> SupportsFencing:
-        """Return one more driver on the same storage, as another process makes it: no session, no start."""
+        """Return another driver on the same storage, as another process has it: no session, not started."""
         ...

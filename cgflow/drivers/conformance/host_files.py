@@ -1,7 +1,7 @@
-"""Rules for files of the host: each is one more client of what it shows, and goes with it."""
+"""Rules for files on the host: each is another client of its export, and is removed with it."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Shown = VolumeSpec | SnapshotSpec
 
 
 class HostFileRules:
-    """Volumes and copies that are files of this host too. A host that can have none is the tests' to skip."""
+    """Rules for volumes and snapshots that are files on this host.
+
+    The tests of a driver must skip these rules on a host that cannot serve files.
+    """
 
     def test_file_shows_the_volume(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
@@ -156,7 +159,7 @@ def _expect_gone(path: Path, after: str) -> None:
 
 
 def _write(path: Path, letter: str) -> None:
-    """Write as a program does that wants it durable."""
+    """Write as a program does that needs the data to be durable."""
     must_succeed("a write through the file, and fsync", lambda: _write_pieces(path, letter))
 
 
@@ -168,7 +171,7 @@ def _write_pieces(path: Path, letter: str) -> None:
 
 
 def _expect_file(path: Path, letter: str, why: str) -> None:
-    """Check that a file, opened anew, reads as one letter where the kit writes."""
+    """Check that a file, opened again, reads as one letter at all ``PLACES``."""
     pieces = must_succeed(f"{why}: a read of it", lambda: _read_pieces(path))
     for place, piece in zip(PLACES, pieces, strict=True):
         odd = sorted({chr(byte) for byte in piece if byte != ord(letter)})

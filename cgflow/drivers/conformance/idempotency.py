@@ -1,7 +1,7 @@
-"""Rules for calls made twice, and for undoing what was never done: both succeed and change nothing."""
+"""Rules for repeated calls and for the undo of what was never done: both succeed and change nothing."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
 class IdempotencyRules:
-    """A call repeated is the same call."""
+    """Rules for repeated calls."""
 
     def test_create_group_twice(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)

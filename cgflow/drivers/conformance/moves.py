@@ -1,7 +1,7 @@
-"""Rules for moves: a volume comes with all it has, and is in one place."""
+"""Rules for moves: a volume moves with all its snapshots, and is in one group only."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
 class MoveRules:
-    """Volumes that change groups."""
+    """Rules for volumes that change groups."""
 
     def test_move_to_another_group(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
@@ -94,7 +94,7 @@ class MoveRules:
 
 
 def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
-    """A member that holds B, and a copy of it that holds A."""
+    """Return a member that holds B, and a snapshot of it that holds A."""
     scene.mover  # noqa: B018 - skips here if the driver cannot move volumes
     (volume,) = scene.new_members(1)
     scene.write(volume, "A")
@@ -106,7 +106,7 @@ def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
 def _is_whole(scene: Scenario, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
     scene.expect_volume(volume, "B", what)
     scene.expect_copy(scene.now(copy), "A", f"{what}: a copy comes along")
-    # A reader that is gone may be told late; one that is not connected never holds a move up.
+    # A driver may notice late that a reader has disconnected; an unexported snapshot never blocks a move.
     scene.unexport(scene.now(copy))
 
 

@@ -1,7 +1,7 @@
-"""Rules about content: it is the client's alone, and no driver takes it for a description of anything."""
+"""Rules about content: it belongs to the client, and no driver may interpret it."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _HEADER = struct.pack(
     0x514649FB, 3, 112, len(_NAME), 16, 2 << 30, 0, 4, 3 << 16, 1 << 16, 1, 0, 0, 0, 0, 0, 4, 104,
 )  # fmt: skip
 IMAGE = (_HEADER + bytes(8) + _NAME).ljust(PIECE, b"\0")
-"""The header of a qcow2 image of another size that lies over a file of the host."""
+"""The header of a qcow2 image of another size, with a file of the host as its backing file."""
 
 
 class OpaqueContentRules:
-    """A client wrote what looks like an image. Who probes it reads a file of the host for the client."""
+    """Rules for content that looks like an image: a driver that probed it would read a file of the host."""
 
     def test_connection_names_the_format(self, scene: Scenario) -> None:
         volume = scene.new_volume()
@@ -41,7 +41,7 @@ class OpaqueContentRules:
         _expect(scene, clone, "a clone holds what the copy holds")
 
     def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
-        scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+        scene.restorer  # skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
         (copy,) = scene.take([volume])
@@ -51,7 +51,7 @@ class OpaqueContentRules:
         _expect(scene, volume, "a restored volume holds what the copy holds")
 
     def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
-        scene.mover  # noqa: B018 - skips here if the driver cannot move
+        scene.mover  # skips here if the driver cannot move volumes
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
         volume = scene.move(volume, None)

@@ -1,7 +1,7 @@
-"""Rules for plain snapshots and for cuts of some members: a cut names whom it means."""
+"""Rules for plain snapshots and for cuts of some members: a cut contains only the named volumes."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cgflow.drivers.contract import SnapshotSpec
 
 
 class PlainSnapshotRules:
-    """Cuts that are not of a whole group."""
+    """Rules for cuts that are not of a whole group."""
 
     def test_plain_snapshot_of_a_volume_in_no_group(self, scene: Scenario) -> None:
         volume = scene.new_volume()

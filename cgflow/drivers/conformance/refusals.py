@@ -1,7 +1,7 @@
-"""Rules for calls that must be refused: with FinalDriverError, and with nothing made or changed."""
+"""Rules for calls that must raise FinalDriverError and change nothing."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
 class RefusalRules:
-    """What is unknown, in use, or not ready."""
+    """Rules for objects that are unknown, in use, or not ready."""
 
     def test_volume_in_unknown_group(self, scene: Scenario) -> None:
         volume = VolumeSpec(str(uuid4()), 1, str(uuid4()))
@@ -77,7 +77,7 @@ class RefusalRules:
         too_much = int(report.free_gib) + 1
         volume = VolumeSpec(str(uuid4()), too_much, group)
         if report.thin:
-            # Nothing is written yet, so it does fit: how much may be promised is the scheduler's business.
+            # A thin volume fits, because nothing is written yet; the scheduler limits over-subscription.
             scene.create_volume(volume, "create_volume of more than is free, on thin storage")
             counted = must_succeed("report", scene.driver.report).provisioned_gib
             expect(

@@ -1,7 +1,7 @@
-"""Rules for a driver that is dropped without a word and started again: it finds all of it, and only it."""
+"""Rules for a driver that is killed and started again: it finds all objects, and no others."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cgflow.drivers.conformance.scenario import Scenario, copies_of
 
 
 class RestartRules:
-    """A restart at each stage of a cgsnapshot's life."""
+    """Rules for a restart at each stage of a cgsnapshot's life."""
 
     def test_restart_with_nothing(self, scene: Scenario) -> None:
         scene.restart("with nothing there")

@@ -1,7 +1,7 @@
-"""Rules for restores: all volumes go back or none, copies stay, and there is a way back until the end."""
+"""Rules for restores: all volumes or none, snapshots stay, undo is possible until the finish."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 ZERO = "\0"
 
 BELOW = 5 << 20
-"""Byte offset of what was written before the oldest copy, so that newer ones read it through older layers."""
+"""Byte offset of data written before the oldest snapshot, which newer snapshots read from older layers."""
 
 
 class RestoreRules:
-    """Volumes put back to their copies."""
+    """Rules for volumes that are restored to their snapshots."""
 
     def test_restore_puts_volumes_back(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
@@ -221,7 +221,7 @@ class RestoreRules:
 
 
 def _copied(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
-    """Two members that hold B, and copies of them that hold A."""
+    """Return two members that hold B, and snapshots of them that hold A."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(2)
     for volume in members:
@@ -233,7 +233,7 @@ def _copied(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
 
 
 def _thrice(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
-    """A member that holds D, and copies of it that hold A, B and C."""
+    """Return a member that holds D, and snapshots of it that hold A, B and C."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(1)
     scene.write(members[0], "A", BELOW)

@@ -1,4 +1,4 @@
-"""A backend under test, and what ought to exist on it: every step is followed by a look at the inventory."""
+"""A backend under test and the objects expected on it. Every step checks the inventory afterwards."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from cgflow.drivers.contract import (
 from cgflow.errors import BusyDriverError
 
 PIECE = 4096
-"""Bytes in what the kit writes at one place."""
+"""Bytes written at one offset."""
 
 MIB = 1 << 20
 GIB = 1 << 30
 
 PLACES = (0, 64 * 1024 - PIECE // 2, 700 * MIB, GIB - PIECE)
-"""Byte offsets the kit writes at: the start, across a usual cluster border, far off, the end."""
+"""Byte offsets of writes: the start, across a common cluster boundary, the middle, the end of 1 GiB."""
 
 
 def pattern(letter: str) -> bytes:
-    """Return a piece full of one letter."""
+    """Return PIECE bytes filled with one letter."""
     return letter.encode() * PIECE
 
 
 class Scenario(Able):
-    """Steps on a backend: each must succeed, and leave exactly what it says.
+    """Steps on a backend. Each step must succeed and must leave exactly the expected objects.
 
-    ``what`` names a step when it does not. A scene that is not alone on its
-    backend looks at its own groups only.
+    The parameter ``what`` of a step describes it in failure messages. With ``is_alone`` False, other
+    scenarios use the same backend, and only the groups of this one are checked.
     """
 
     def __init__(self, harness: Harness, *, is_alone: bool = True) -> None:
@@ -70,7 +70,7 @@ class Scenario(Able):
         self.check(what)
 
     def new_members(self, count: int) -> list[VolumeSpec]:
-        """Create a group with members."""
+        """Create a group with ``count`` volumes."""
         group = self.new_group()
         return [self.new_volume(group) for _ in range(count)]
 
@@ -87,26 +87,26 @@ class Scenario(Able):
         self.check(what)
 
     def extend(self, volume: VolumeSpec, size_gib: int, what: str = "extend_volume") -> None:
-        """Set the size of a volume, with no client connected."""
+        """Disconnect clients and set the size of a volume."""
         self.harness.disconnect(volume)
         must_succeed(what, lambda: self.driver.extend_volume(volume, size_gib))
         self.check(what)
 
     def prepare(self, copy: SnapshotSpec, what: str = "prepare") -> None:
-        """Prepare a copy."""
+        """Prepare a snapshot."""
         must_succeed(what, lambda: self.cutter.prepare(copy))
         self._copies[copy.id] = copy
         self.check(what)
 
     def cut(self, copies: list[SnapshotSpec], what: str = "cut") -> JSON:
-        """Cut prepared copies of one cgsnapshot; return the evidence."""
+        """Cut the prepared snapshots of one cgsnapshot; return the evidence."""
         first = copies[0]
         evidence = must_succeed(what, lambda: self.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
         self.check(what)
         return evidence
 
     def take(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
-        """Prepare and cut a new cgsnapshot of members; return the copies in their order."""
+        """Prepare and cut a new cgsnapshot of members; return the snapshots in the order of the members."""
         copies = copies_of(members)
         for copy in copies:
             self.prepare(copy)
@@ -124,19 +124,19 @@ class Scenario(Able):
     def clone(
         self, copy: SnapshotSpec, group: str | None, size_gib: int = 1, what: str = "clone_volume"
     ) -> VolumeSpec:
-        """Clone a copy to a new volume in a group, or in none."""
+        """Clone a snapshot to a new volume in a group, or in none."""
         volume = VolumeSpec(str(uuid4()), size_gib, group)
         self.clone_to(volume, copy, what)
         return volume
 
     def clone_to(self, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
-        """Clone a copy to a volume."""
+        """Clone a snapshot to a volume."""
         must_succeed(what, lambda: self.cloner.clone_volume(volume, copy))
         self._volumes[volume.id] = volume
         self.check(what)
 
     def move(self, volume: VolumeSpec, group: str | None, what: str = "move_volume") -> VolumeSpec:
-        """Move a volume, with no client connected; return it as it is now."""
+        """Disconnect clients and move a volume; return its new spec."""
         self.harness.disconnect(volume)
         must_succeed(what, lambda: self.mover.move_volume(volume, group))
         moved = replace(volume, group_id=group)
@@ -147,11 +147,11 @@ class Scenario(Able):
         return moved
 
     def now(self, copy: SnapshotSpec) -> SnapshotSpec:
-        """Return a copy as it is now, after its volume was moved."""
+        """Return the current spec of a snapshot, which changes when its volume is moved."""
         return self._copies[copy.id]
 
     def restore(self, restore: str, copies: list[SnapshotSpec], what: str = "restore") -> None:
-        """Put volumes back to copies, with no client connected."""
+        """Disconnect clients and restore volumes to their snapshots."""
         for copy in copies:
             self.harness.disconnect(self._volumes[copy.volume_id])
         must_succeed(what, lambda: self.restorer.restore(restore, copies))
@@ -159,44 +159,44 @@ class Scenario(Able):
         self.check(what)
 
     def undo_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "undo_restore") -> None:
-        """Put back what a restore kept."""
+        """Undo a restore."""
         held = [self._volumes[copy.volume_id] for copy in copies if copy.volume_id in self._volumes]
         self._unless_connected(what, lambda: self.restorer.undo_restore(restore, copies), held)
         self._restores.pop(restore, None)
         self.check(what)
 
     def finish_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "finish_restore") -> None:
-        """Forget what a restore kept."""
+        """Finish a restore."""
         must_succeed(what, lambda: self.restorer.finish_restore(restore, copies))
         self._restores.pop(restore, None)
         self.check(what)
 
     def delete_copy(self, copy: SnapshotSpec, what: str = "delete_snapshot") -> None:
-        """Delete a copy."""
+        """Delete a snapshot."""
         must_succeed(what, lambda: self.cutter.delete_snapshot(copy))
         self._copies.pop(copy.id, None)
         self._exports.discard(copy.id)
         self.check(what)
 
     def export(self, copy: SnapshotSpec, what: str = "export_snapshot") -> None:
-        """Export a copy."""
+        """Export a snapshot."""
         must_succeed(what, lambda: self.cutter.export_snapshot(copy))
         self._exports.add(copy.id)
         self.check(what)
 
     def unexport(self, copy: SnapshotSpec, what: str = "unexport_snapshot") -> None:
-        """Withdraw a copy."""
+        """Unexport a snapshot."""
         must_succeed(what, lambda: self.cutter.unexport_snapshot(copy))
         self._exports.discard(copy.id)
         self.check(what)
 
     def restart(self, when: str) -> None:
-        """Restart the driver, and find everything there."""
+        """Restart the driver and check that all objects are still there."""
         must_succeed(f"a start after a crash {when}", self.harness.restart)
         self.check(f"a restart {when}")
 
     def _unless_connected(self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]) -> None:
-        """Make a call that may be busy, with nothing changed, for as long as clients are connected."""
+        """Make a call that may be busy, with nothing changed, while clients are connected."""
         try:
             must_succeed(what, call, but=BusyDriverError)
         except BusyDriverError:
@@ -206,33 +206,33 @@ class Scenario(Able):
             must_succeed(f"{what} when the clients are gone", call)
 
     def refuse(self, what: str, call: Callable[[], object]) -> None:
-        """Make a call that must raise FinalDriverError and leave what exists as it is."""
+        """Check that a call raises FinalDriverError and changes nothing."""
         must_be_final(what, call)
         self.check(f"the refusal of {what}")
 
     def note_prepared(self, copies: list[SnapshotSpec]) -> None:
-        """Expect copies that were prepared without this scene, as by several threads."""
+        """Expect snapshots that were prepared outside this scenario, such as by several threads."""
         self._copies.update({copy.id: copy for copy in copies})
 
     def note_deleted(self, copies: list[SnapshotSpec]) -> None:
-        """Expect copies to be gone that were deleted without this scene."""
+        """Stop expecting snapshots that were deleted outside this scenario."""
         for copy in copies:
             self._copies.pop(copy.id, None)
             self._exports.discard(copy.id)
 
     def write(self, volume: VolumeSpec, letter: str, *places: int) -> None:
-        """Write a piece at places (all of ``PLACES`` if none is named)."""
+        """Write PIECE bytes of a letter at each offset (by default at all ``PLACES``)."""
         for place in places or PLACES:
             must_succeed("a write", partial(self.harness.write, volume, place, pattern(letter)))
 
     def expect_volume(self, volume: VolumeSpec, letter: str, why: str, *places: int) -> None:
-        """Check that a volume reads as one letter at places."""
+        """Check that a volume reads as one letter at each offset (by default at all ``PLACES``)."""
         for place in places or PLACES:
             piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE))
             _same(piece, letter, f"{why}: the volume at byte {place}")
 
     def expect_copy(self, copy: SnapshotSpec, letter: str, why: str, *places: int) -> None:
-        """Export a copy if it is not, and check that it reads as one letter at places."""
+        """Export a snapshot if needed, and check that it reads as one letter at each offset."""
         if copy.id not in self._exports:
             self.export(copy)
         for place in places or PLACES:
@@ -241,22 +241,22 @@ class Scenario(Able):
             _same(piece, letter, f"{why}: the snapshot at byte {place}")
 
     def expect_known(self, copy: SnapshotSpec, when: str, *, known: bool) -> None:
-        """Check that the driver tells whether a copy is there."""
+        """Check the answer of ``has_snapshot``."""
         found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(copy))
         expect(found is known, f"{when}, has_snapshot must be {known}, not {found!r}")
 
     @property
     def volumes(self) -> list[VolumeSpec]:
-        """The volumes that ought to exist now."""
+        """The volumes expected now."""
         return list(self._volumes.values())
 
     @property
     def copies(self) -> list[SnapshotSpec]:
-        """The copies that ought to exist now."""
+        """The snapshots expected now."""
         return list(self._copies.values())
 
     def expected(self, group: str | None = None) -> Inventory:
-        """Return what ought to exist now, in all or in one group."""
+        """Return the expected inventory, of everything or of one group."""
         copies = {copy.id for copy in self._copies.values() if group in (None, copy.group_id)}
         return Inventory(
             groups=frozenset(id for id in self._groups if group in (None, id)),
@@ -267,7 +267,7 @@ class Scenario(Able):
         )
 
     def check(self, after: str) -> None:
-        """Compare the inventory, whole and group by group, with what ought to exist."""
+        """Compare the inventory, in total and for each group, with the expected one."""
         whole = (None,) if self._is_alone else ()
         for group in (*whole, *sorted(self._groups)):
             where = "inventory()" if group is None else "inventory(group_id)"

@@ -1,7 +1,7 @@
-"""Rules for copies: immutable, readable only while exported, and gone without a trace when deleted."""
+"""Rules for snapshots: immutable, readable only while exported, and completely gone when deleted."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
 class SnapshotRules:
-    """Copies after the cut, and their removal in every state."""
+    """Rules for snapshots after the cut, and for their deletion in every state."""
 
     def test_copy_is_immutable(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
@@ -117,7 +117,7 @@ class SnapshotRules:
 
 
 def _go_on(scene: Scenario, members: list[VolumeSpec], when: str) -> None:
-    """Check that the group lives: writes, a new cgsnapshot, and a removal down to nothing."""
+    """Check that the group still works: writes, a new cgsnapshot, and the deletion of everything."""
     for volume in members:
         scene.write(volume, "Y")
     copies = scene.take(members)
@@ -136,7 +136,7 @@ def _delete_one_of_three(scene: Scenario, place: int, name: str) -> None:
     taken: list[tuple[str, int, SnapshotSpec]] = []
     scene.write(volume, "0", 0, 64 * 1024, 128 * 1024, 192 * 1024)
     for number, letter in enumerate("ABC"):
-        # Offset 0 changes each time, another place only now, so that a copy needs what lies in older ones.
+        # Offset 0 changes each time, the other only once, so that a snapshot needs data of older ones.
         scene.write(volume, letter, 0, (number + 1) * 64 * 1024)
         taken.append((letter, number, scene.take([volume])[0]))
     scene.write(volume, "D", 0)
@@ -151,5 +151,5 @@ def _delete_one_of_three(scene: Scenario, place: int, name: str) -> None:
         scene.expect_volume(volume, "D", why, 0)
         for number, letter in enumerate("ABC"):
             scene.expect_volume(volume, letter, why, (number + 1) * 64 * 1024)
-        # What a removal did must be durable in the same sense, so look twice.
+        # The effect of a deletion must survive a restart, so check twice.
         scene.restart(why)

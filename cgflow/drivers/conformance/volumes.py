@@ -1,7 +1,7 @@
-"""Rules for groups and volumes: they come and go exactly, and keep what is written."""
+"""Rules for groups and volumes: they are created and deleted exactly, and keep what is written."""
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ZERO = "\0"
 
 
 class VolumeRules:
-    """The mandatory part of a driver."""
+    """Rules for the mandatory part of a driver."""
 
     def test_report_is_plausible(self, scene: Scenario) -> None:
         report = _report(scene)

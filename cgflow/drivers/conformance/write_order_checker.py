@@ -1,17 +1,16 @@
-"""The ordering checker: writes that depend on each other, and what copies of one instant must hold of them.
+"""Checks that snapshots hold one instant, by writes that depend on each other.
 
-Tickets 0, 1, 2, … are written one to a slot: ticket k to member k mod N, slot k
-div N, and no slot twice. Several are under way at once. A slot holds its number
-and ``low``, where every ticket below ``low`` was acknowledged before k was
-issued: k is an effect of them all, as a commit record is of the log before it.
-In the copies of one cut, then,
+Writers write the tickets 0, 1, 2, … to one slot each: ticket k goes to member k mod N, slot k div N, and no
+slot is used twice. Several writes are in flight at once. A slot holds the number k and ``low``: every ticket
+below ``low`` was acknowledged before k was issued. Ticket k thus depends on all of them, as a commit record
+depends on the log before it. For the snapshots of one cut this means:
 
-* order: every ticket below the highest ``low`` seen is there, or an effect exists without its cause;
-* lost: every ticket acknowledged before the call is there;
-* future: no ticket issued after the return is there.
+* order: every ticket below the highest ``low`` found must be present, or an effect exists without its cause;
+* lost: every ticket acknowledged before the call must be present;
+* future: no ticket issued after the return may be present.
 
-The last two hold the cut to lie between the call and the return. Copies that
-are taken one after another are found out by the first.
+The last two rules check that the cut lies between the call and its return. The first one detects snapshots
+that were taken one after another.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from dataclasses import dataclass
 
 SLOT_BYTES = 512
 READ_BYTES = 1 << 20
-"""Bytes read at once."""
+"""Bytes per read."""
 
 BEYOND = 256
-"""Slots of each member that are read beyond those issued, for what must not be there."""
+"""Slots of each member that are read beyond those issued, to find writes that must not be there."""
 
 PATIENCE_S = 30.0
-"""Seconds in which the writes that are waited for must be acknowledged, or I/O counts as held."""
+"""Seconds within which awaited writes must be acknowledged; otherwise I/O counts as blocked."""
 
 _MAGIC = b"cgticket"
 _SLOT = struct.Struct(">8sQQ")
@@ -39,7 +38,7 @@ Write = Callable[[int, int, bytes], object]
 """Write to a member, given by its position, at an offset in bytes; return when it is acknowledged."""
 
 Read = Callable[[int, int], bytes]
-"""Read of one copy: an offset and a length, both in bytes."""
+"""Read from one snapshot; the parameters are the offset and the length, both in bytes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,10 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Moment:
-    """How far the writers were: acknowledged are all below ``low``, and ``above``, out of ``issued``."""
+    """Progress of the writers.
+
+    All tickets below ``low`` and those in ``above`` are acknowledged. All below ``issued`` are issued.
+    """
 
     low: int
     above: frozenset[int]
@@ -60,13 +62,13 @@ class Moment:
 
     @property
     def acknowledged(self) -> int:
-        """The number of writes that had returned."""
+        """The number of acknowledged writes."""
         return self.low + len(self.above)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What copies hold: how many tickets, and how many violations of each kind."""
+    """The result of a check: the number of tickets found, and of violations of each kind."""
 
     tickets: int
     order: int
@@ -75,11 +77,11 @@ class Finding:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the copies are of one instant between call and return."""
+        """Whether the snapshots hold one instant between call and return."""
         return not (self.order or self.lost or self.future)
 
     def faults(self) -> list[str]:
-        """Return in words what is wrong; nothing, if it is consistent."""
+        """Return a description of each kind of violation; an empty list if consistent."""
         said = []
         if self.order:
             said.append(
@@ -96,10 +98,10 @@ class Finding:
 
 
 class OrderedWriters:
-    """Threads that write tickets until they are stopped, at the end of a ``with``, which raises their errors.
+    """Threads that write tickets until the end of a ``with`` block, which raises their errors.
 
-    ``writes`` has one function for each thread, for a connection may belong to one.
-    ``first`` is the ticket to go on with after earlier writers.
+    ``writes`` has one function for each thread, because a connection may belong to one thread. ``first`` is
+    the number of the first ticket, to continue after earlier writers.
     """
 
     def __init__(self, writes: Sequence[Write], members: int, first: int = 0) -> None:
@@ -131,13 +133,13 @@ class OrderedWriters:
             raise self._errors[0]
 
     def moment(self) -> Moment:
-        """Return how far the writers are."""
+        """Return the current progress of the writers."""
         with self._changed:
             return Moment(self._low, frozenset(self._above), self._issued)
 
     @contextmanager
     def resting(self) -> Iterator[None]:
-        """Issue no tickets meanwhile, so that what has to be read does not grow; those under way go on."""
+        """Issue no tickets in this block, so that the data to read does not grow. Writes in flight go on."""
         with self._changed:
             self._rests = True
         try:
@@ -148,10 +150,10 @@ class OrderedWriters:
                 self._changed.notify_all()
 
     def await_progress(self, count: int) -> bool:
-        """Wait until all that is under way is acknowledged, and so many after it.
+        """Wait until all writes in flight, and ``count`` later ones, are acknowledged.
 
-        After a second such wait there are writes that depend on those of the first.
-        Returns: False if they are not in time, or a write has failed.
+        After a second wait there are writes that depend on those of the first. Returns: False, if the writes
+        are not acknowledged in time or a write has failed.
         """
         with self._changed:
             wanted = self._issued + count
@@ -174,7 +176,7 @@ class OrderedWriters:
                 data = _SLOT.pack(_MAGIC, ticket.number + 1, ticket.low).ljust(SLOT_BYTES, b"\0")
                 write(member, slot * SLOT_BYTES, data)
                 self._acknowledge(ticket)
-        except BaseException as error:  # noqa: BLE001 - raised again where the writers are ended
+        except BaseException as error:  # raised again when the writers are stopped
             with self._changed:
                 self._errors.append(error)
                 self._changed.notify_all()
@@ -189,9 +191,10 @@ class OrderedWriters:
 
 
 def check(copies: Sequence[Read], before: Moment, after: Moment) -> Finding:
-    """Read the copies of all members, in their order, and judge them by the moments around the cut.
+    """Read the snapshots of all members, in their order, and check them against the progress at the cut.
 
-    Raises: ValueError if a copy holds what no writer wrote there.
+    ``before`` is the progress before the call, ``after`` the progress after its return. Raises: ValueError,
+    if a snapshot holds data that no writer wrote there.
     """
     seen = [
         ticket
@@ -202,7 +205,7 @@ def check(copies: Sequence[Read], before: Moment, after: Moment) -> Finding:
 
 
 def judge(seen: Sequence[Ticket], before: Moment, after: Moment) -> Finding:
-    """Judge the tickets that the copies of a cut hold."""
+    """Check the tickets found in the snapshots of a cut."""
     found = {ticket.number for ticket in seen}
     causes = max((ticket.low for ticket in seen), default=0)
     return Finding(
@@ -214,7 +217,7 @@ def judge(seen: Sequence[Ticket], before: Moment, after: Moment) -> Finding:
 
 
 def tickets_of(read: Read, position: int, members: int, issued: int) -> Iterator[Ticket]:
-    """Yield the tickets that one copy holds. Raises: ValueError if it holds anything else."""
+    """Yield the tickets in one snapshot. Raises: ValueError, if it holds anything else."""
     end = (issued // members + BEYOND) * SLOT_BYTES
     for start in range(0, end, READ_BYTES):
         piece = read(start, min(READ_BYTES, end - start))

@@ -1,11 +1,11 @@
-"""The rule that the rest is for: members of a cgsnapshot show one instant, under load; and its control.
+"""The central rule: the snapshots of a cgsnapshot hold one instant, under load. A control validates it.
 
-A driver that says of itself that it cuts at the level ``per-volume`` is not held to
-the order of writes across members; to the time of the call it is.
+A driver that reports the level ``per-volume`` is exempt from the order of writes across members, but not from
+the rule that the cut lies within the call.
 """
 
 # ruff: noqa: D102
-# The name of a test is its sentence.
+# The name of a test states its rule.
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MEMBERS = 4
 WRITERS = 3 * MEMBERS
 CUTS = 6
 PROGRESS = 4 * WRITERS
-"""Acknowledged writes awaited before each cut."""
+"""Acknowledged writes to wait for before each cut."""
 
 
 class WriteOrderRules:
-    """Dependent writes across members while cgsnapshots are taken."""
+    """Rules for dependent writes across members while cgsnapshots are taken."""
 
     def test_cut_keeps_the_order_of_writes(self, scene: Scenario) -> None:
         is_ordered = says_one_instant(scene)
@@ -42,7 +42,7 @@ class WriteOrderRules:
                 before = writers.moment()
                 _cut(scene, copies)
                 after = writers.moment()
-                # What is written now must not be in the copies, and is what a late copy would hold.
+                # These writes must not be in the snapshots; a late snapshot would contain them.
                 _await(writers, "after a cut")
                 with writers.resting():
                     finding = _judged(scene, copies, before, after)
@@ -52,7 +52,7 @@ class WriteOrderRules:
         expect(not bad, f"cut must be {rule}; in {CUTS} cuts under load: {shown}")
 
     def test_cuts_of_single_members_are_seen_not_to_be_one(self, scene: Scenario) -> None:
-        """The control: what is cut one by one must be found out, or the rule above says nothing here."""
+        """Control: cuts of single members must be detected, or the rule above proves nothing."""
         with _writing(scene) as (members, writers):
             _await(writers, "before the control")
             before = writers.moment()
@@ -62,7 +62,7 @@ class WriteOrderRules:
                 scene.prepare(copy)
                 _cut(scene, [copy])
                 copies.append(copy)
-                # What is written in the second wait depends on what is written in the first.
+                # The writes of the second wait depend on those of the first.
                 for _ in range(2):
                     _await(writers, "between two cuts of single members")
             after = writers.moment()
@@ -78,7 +78,7 @@ class WriteOrderRules:
 @contextmanager
 def _writing(scene: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
     members = scene.new_members(MEMBERS)
-    scene.cutter  # noqa: B018 - skips here, before anything is written, if the driver cannot cut
+    scene.cutter  # skips here, before anything is written, if the driver cannot cut
 
     def write(member: int, offset_bytes: int, data: bytes) -> None:
         must_succeed(
@@ -101,7 +101,7 @@ def _cut(scene: Scenario, copies: list[SnapshotSpec]) -> None:
 
 
 def _judged(scene: Scenario, copies: list[SnapshotSpec], before: Moment, after: Moment) -> Finding:
-    """Read copies and remove them."""
+    """Read snapshots, check them, and delete them."""
     for copy in copies:
         scene.export(copy)
     reads = [partial(scene.harness.read_snapshot, copy) for copy in copies]
