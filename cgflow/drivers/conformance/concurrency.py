@@ -119,7 +119,7 @@ def at_once(what: str, calls: Iterable[Callable[[], object]]) -> None:
         try:
             ready.wait(DEADLINE_S)
             must_succeed(what, call)
-        except BaseException as error:  # raised again below, by the calling thread
+        except BaseException as error:  # noqa: BLE001 - raised again below, by the calling thread
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in todo]

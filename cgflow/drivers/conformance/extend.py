@@ -95,7 +95,7 @@ class _Client:
             rounds[slot] += 1
             try:
                 self._scene.harness.write(self._volume, slot * PIECE, pattern(letter))
-            except Exception as error:  # reported to the thread that waits for the client
+            except Exception as error:  # noqa: BLE001 - reported to the thread that waits for the client
                 self._failure = error
             with self._changed:
                 if self._failure is None:

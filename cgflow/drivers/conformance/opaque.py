@@ -41,7 +41,7 @@ class OpaqueContentRules:
         _expect(scene, clone, "a clone holds what the copy holds")
 
     def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
-        scene.restorer  # skips here if the driver cannot restore
+        scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
         (copy,) = scene.take([volume])
@@ -51,7 +51,7 @@ class OpaqueContentRules:
         _expect(scene, volume, "a restored volume holds what the copy holds")
 
     def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
-        scene.mover  # skips here if the driver cannot move volumes
+        scene.mover  # noqa: B018 - skips here if the driver cannot move volumes
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE)
         volume = scene.move(volume, None)

@@ -176,7 +176,7 @@ class OrderedWriters:
                 data = _SLOT.pack(_MAGIC, ticket.number + 1, ticket.low).ljust(SLOT_BYTES, b"\0")
                 write(member, slot * SLOT_BYTES, data)
                 self._acknowledge(ticket)
-        except BaseException as error:  # raised again when the writers are stopped
+        except BaseException as error:  # noqa: BLE001 - raised again when the writers are stopped
             with self._changed:
                 self._errors.append(error)
                 self._changed.notify_all()

@@ -78,7 +78,7 @@ class WriteOrderRules:
 @contextmanager
 def _writing(scene: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
     members = scene.new_members(MEMBERS)
-    scene.cutter  # skips here, before anything is written, if the driver cannot cut
+    scene.cutter  # noqa: B018 - skips here, before anything is written, if the driver cannot cut
 
     def write(member: int, offset_bytes: int, data: bytes) -> None:
         must_succeed(
