@@ -12,7 +12,7 @@ from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import quota as schemas
 from api.versions import reached
-from cgflow.db.models.quota import DEFAULT_CLASS
+from cgflow.db.models.services import DEFAULT_CLASS
 from cgflow.errors import NotFound
 from cgflow.quota import limits
 

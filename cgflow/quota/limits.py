@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Quota, QuotaClass, VolumeType
-from cgflow.db.models.quota import DEFAULT_CLASS
+from cgflow.db.models.services import DEFAULT_CLASS
 from cgflow.db.repositories.volume_type import usable_by
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, QuotaExceeded

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.context import RequestContext
-from cgflow.db.models.group_type import BUILT_IN
+from cgflow.db.models.groups import BUILT_IN
 from cgflow.db.repositories import (
     cgsnapshot,
     consistencygroup,

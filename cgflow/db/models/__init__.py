@@ -1,24 +1,27 @@
-"""The tables, one file a noun. Importing this package fills ``Base.metadata``."""
+"""The tables. Importing this package fills ``Base.metadata``."""
 
-from cgflow.db.models.attachment import Attachment
-from cgflow.db.models.backend import Backend
 from cgflow.db.models.base import Base
-from cgflow.db.models.cgsnapshot import Cgsnapshot
-from cgflow.db.models.consistencygroup import ConsistencyGroup, ConsistencyGroupType
-from cgflow.db.models.default_type import DefaultType
-from cgflow.db.models.flow import Flow, FlowEvent
-from cgflow.db.models.group_type import GroupSpec, GroupType
-from cgflow.db.models.idempotency import IdempotencyKey
-from cgflow.db.models.message import Message
-from cgflow.db.models.qos_spec import QosAssociation, QosSpec
-from cgflow.db.models.quota import Quota, QuotaClass, QuotaUsage, Reservation
-from cgflow.db.models.service import Service
-from cgflow.db.models.snapshot import Snapshot
-from cgflow.db.models.taskflow import ATOMDETAILS, FLOWDETAILS, LOGBOOKS
-from cgflow.db.models.transfer import Transfer
-from cgflow.db.models.type_encryption import TypeEncryption
-from cgflow.db.models.volume import Volume
-from cgflow.db.models.volume_type import ExtraSpec, TypeAccess, VolumeType
+from cgflow.db.models.flows import (
+    ATOMDETAILS,
+    FLOWDETAILS,
+    LOGBOOKS,
+    Flow,
+    FlowEvent,
+    IdempotencyKey,
+    Message,
+)
+from cgflow.db.models.groups import Cgsnapshot, ConsistencyGroup, ConsistencyGroupType, GroupSpec, GroupType
+from cgflow.db.models.services import Backend, Quota, QuotaClass, QuotaUsage, Reservation, Service
+from cgflow.db.models.types import (
+    DefaultType,
+    ExtraSpec,
+    QosAssociation,
+    QosSpec,
+    TypeAccess,
+    TypeEncryption,
+    VolumeType,
+)
+from cgflow.db.models.volumes import Attachment, Snapshot, Transfer, Volume
 
 __all__ = [
     "ATOMDETAILS",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.db.models import ConsistencyGroup, GroupSpec, GroupType
-from cgflow.db.models.group_type import BUILT_IN
+from cgflow.db.models.groups import BUILT_IN
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import Conflict, InvalidState, NotFound
 

@@ -1,12 +1,13 @@
-"""Flows and their append-only events."""
+"""Tables of flows, TaskFlow's details of them, and what is stored for their clients."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
+from taskflow.persistence.backends.sqlalchemy import tables
 
 from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, STATE, Base
@@ -125,3 +126,76 @@ class FlowEvent(Base):
     duration_ms: Mapped[float | None]
     conductor: Mapped[str | None] = mapped_column(NAME)
     detail: Mapped[dict[str, Any] | None]
+
+
+LOGBOOKS, FLOWDETAILS, ATOMDETAILS = tables.fetch(Base.metadata)
+
+Index("ix_flowdetails_parent_uuid", FLOWDETAILS.c.parent_uuid)
+Index("ix_atomdetails_parent_uuid", ATOMDETAILS.c.parent_uuid)
+
+
+class IdempotencyKey(Base):
+    """One key of one user in one project, stored with what the request changed.
+
+    ``fingerprint`` is that of the request. The answer is null within the transaction alone. ``size``
+    is what the answer takes, in characters; answers that were kept before it was noted have none.
+    """
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index(None, "project_id", "created_at", "size"),)
+
+    project_id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    user_id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    key: Mapped[str] = mapped_column(NAME, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    asked: Mapped[list[Any] | None] = mapped_column(JSON)
+    size: Mapped[int | None]
+
+    def to_record(self) -> records.KeptAnswer:
+        """Return the frozen record of this row."""
+        return records.KeptAnswer(
+            fingerprint=self.fingerprint,
+            status=self.status or 0,
+            headers=dict(self.headers or {}),
+            body=self.body or "",
+            asked=tuple((rule, about) for rule, about in self.asked or ()),
+        )
+
+
+class Message(Base):
+    """One message. It outlives the flow that it tells of, so it refers to it by id alone."""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index(None, "project_id", "created_at"), Index(None, "resource_uuid"))
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(255))
+    request_id: Mapped[str] = mapped_column(String(64))
+    resource_type: Mapped[str] = mapped_column(String(64))
+    resource_uuid: Mapped[str] = mapped_column(ID)
+    event_id: Mapped[str] = mapped_column(NAME)
+    message_level: Mapped[str] = mapped_column(STATE)
+    user_message: Mapped[str] = mapped_column(Text)
+    flow_id: Mapped[str] = mapped_column(ID)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    guaranteed_until: Mapped[datetime] = mapped_column(index=True)
+
+    def to_record(self) -> records.Message:
+        """Return the frozen record of this row."""
+        return records.Message(
+            id=self.id,
+            project_id=self.project_id,
+            request_id=self.request_id,
+            resource_type=self.resource_type,
+            resource_uuid=self.resource_uuid,
+            event_id=self.event_id,
+            message_level=self.message_level,
+            user_message=self.user_message,
+            flow_id=self.flow_id,
+            created_at=self.created_at,
+            guaranteed_until=self.guaranteed_until,
+        )
