@@ -1,4 +1,4 @@
-"""Steps of the repairs that an audit asks for."""
+"""Steps of the flows that repair audit findings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from flows.tasks.restore import restoring_driver
 
 
 class ClaimForRepair(Claim):
-    """Hold the records around what is repaired.
+    """Hold the records that the repair concerns.
 
-    Revert: let them go as they were, with the reason why it was not repaired.
-    ``rested`` is the status of the record itself, None if there is none.
+    ``rested`` is the status of the repaired resource's own record, None if it has none.
+
+    Revert: release the records unchanged, with the reason why the repair failed.
     """
 
     atom = "claim.repair"
@@ -52,9 +53,9 @@ class ClaimForRepair(Claim):
 
 
 class Confirm(Task):
-    """Look again, now that nothing else can begin, and refuse to repair what is not so any more.
+    """Audit again while the records are claimed, and raise InvalidState if the finding no longer holds.
 
-    Revert: nothing was changed.
+    Revert: nothing to undo.
     """
 
     atom = "audit.confirm"
@@ -74,9 +75,9 @@ class Confirm(Task):
 
 
 class Unexport(Task):
-    """Withdraw the address of a copy.
+    """Withdraw the address of a snapshot.
 
-    Revert: nothing comes back; who may read the copy asks for its address again.
+    Revert: nothing is restored. A client that may read the snapshot can request its address again.
     """
 
     atom = "driver.unexport"
@@ -89,9 +90,9 @@ class Unexport(Task):
 
 
 class EndRestore(Task):
-    """Forget what volumes held before a restore, or put it back, as the flow that made it had ended.
+    """Finish or undo a restore on the backend, according to how the flow that made it ended.
 
-    Revert: nothing comes back.
+    Revert: nothing is restored.
     """
 
     atom = "driver.end_restore"
@@ -112,9 +113,10 @@ class EndRestore(Task):
 
 
 class Release(Commit):
-    """Let the records go, as they are.
+    """Release the records unchanged.
 
-    Revert: they stay free: what was removed does not come back.
+    Revert: nothing is restored. The records stay released, because what was removed does not come
+    back.
     """
 
     atom = "record.release"
@@ -126,7 +128,7 @@ class Release(Commit):
 
 
 class CommitRepair(CommitRecord):
-    """Write what the repair changes in the record, if anything, and let all go."""
+    """Record the changes of the repair, if any, and release all claims."""
 
     def execute(
         self,

@@ -1,9 +1,9 @@
-"""The first step of every story: what acceptance gave the flow, and how it is left when the flow is undone.
+"""The first step of every flow: verify the claims made at acceptance, and release them in the undo.
 
-Acceptance claims things and reserves quota before any step runs, so the first
-step owns the undo of both, whichever step fails: in one transaction the
-reservation is given back and the things come to rest. Being first, it is
-undone last, when everything else has been given back already.
+Acceptance claims resources and reserves quota before any step runs. The revert of the first step
+therefore undoes both, whichever step fails: one transaction cancels the reservation and leaves the
+resources in a resting status. The first step is reverted last, after all others have undone their
+effects.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Failures = Mapping[str, Failure]
 
 
 def check_held(session: Session, flow_id: str, claims: Claims) -> None:
-    """Raise InvalidState unless the flow holds all that it was accepted for."""
+    """Raise InvalidState unless the flow holds everything that it has claimed."""
     for noun, ids in claims.items():
         rows = REPOSITORIES[noun]
         lost = [
@@ -47,19 +47,19 @@ def check_held(session: Session, flow_id: str, claims: Claims) -> None:
 
 
 def rest_of(session: Session, noun: str, id_: str) -> Status:
-    """Return the status in which a thing rests that is as it should be: ``in-use`` if it is attached."""
+    """Return the resting status of a healthy resource: ``available``, or what a volume's attachments say."""
     (thing,) = REPOSITORIES[noun].get_with_deleted(session, [id_])
     return status_for(thing.attachments) if isinstance(thing, records.Volume) else Status.AVAILABLE
 
 
 def release_others(session: Session, flow_id: str, claims: Claims) -> None:
-    """Let go whatever the flow still holds, as it is."""
+    """Release everything that the flow still holds, with its status unchanged."""
     for noun, ids in claims.items():
         REPOSITORIES[noun].release(session, ids, flow_id)
 
 
 class Claim(Task):
-    """Base of the claims: make sure that the flow holds what it was accepted for."""
+    """Base of the claim steps: verify that the flow holds what it was accepted for."""
 
     leaves_nothing = True
 
@@ -69,9 +69,9 @@ class Claim(Task):
 
 
 class ClaimForChange(Claim):
-    """Hold a thing that is going to be changed.
+    """Hold a resource that the flow changes.
 
-    Revert: leave it at rest as it was, with the reason why it was not changed.
+    Revert: leave it in its resting status, with the reason why it was not changed.
     """
 
     atom = "claim.change"
@@ -99,10 +99,10 @@ class ClaimForChange(Claim):
 
 
 class ClaimForRevert(ClaimForChange):
-    """Hold a group that is going to be put back, with its members.
+    """Hold a group that is restored to a cgsnapshot, with its members.
 
-    Revert: leave all of them ``available`` as they were, the group with the
-    reason why it was not put back.
+    Revert: leave all of them ``available`` and unchanged, the group with the reason why it was not
+    restored.
     """
 
     def revert(
@@ -121,10 +121,10 @@ class ClaimForRevert(ClaimForChange):
 
 
 class ClaimForCreate(ClaimForChange):
-    """Hold the new record, and what it is made in.
+    """Hold the new record, and the resources that it is created in or from.
 
-    Revert: leave the record in ``error`` with the reason, counting nothing, and
-    let the rest go.
+    Revert: leave the record in ``error`` with the reason and charge no quota for it; release the
+    rest.
     """
 
     atom = "claim.create"
@@ -133,11 +133,11 @@ class ClaimForCreate(ClaimForChange):
 
 
 class ClaimForDelete(Claim):
-    """Hold what is going to be deleted.
+    """Hold the resources that are deleted.
 
-    Revert: ask the backend what is really left. What is gone is forgotten and
-    given back to the quota; the rest is left in ``error_deleting`` with the
-    reason. If the backend can not tell, nothing is forgotten.
+    Revert: read from the backend what is left. The records of deleted resources are deleted and
+    their quota is released. The rest is left in ``error_deleting`` with the reason. If the backend
+    cannot report everything, no record is deleted.
     """
 
     atom = "claim.delete"
@@ -169,7 +169,7 @@ class ClaimForDelete(Claim):
 
 
 def forget(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
-    """Delete rows and, in the same transaction, give back what they counted. What is deleted is left."""
+    """Delete rows and release their quota in the same transaction. Deleted rows are left unchanged."""
     rows = REPOSITORIES[noun]
     living = rows.where(session, rows.model.id.in_(ids))
     held = held_by(living, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
@@ -189,13 +189,13 @@ def _inventory(
         LOG.warning("backend %s cannot say what is left, all is kept: %s", host, error)
         return None
     if left.problems:
-        # What the backend cannot read it does not list; it may well be there.
+        # The backend does not list what it cannot read, although that may exist.
         LOG.warning("backend %s cannot say all that is left, all is kept: %s", host, left.problems)
         return None
     return left
 
 
 def _present(left: Inventory, noun: str, ids: list[str]) -> frozenset[str]:
-    """Return the ids that are there. A cgsnapshot is there as long as its flow has not come to the end."""
+    """Return the ids that still exist. A cgsnapshot exists until its deletion is committed."""
     known = {"volume": left.volumes, "snapshot": left.snapshots, "consistencygroup": left.groups}
     return known.get(noun, frozenset(ids))

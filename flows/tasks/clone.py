@@ -1,4 +1,4 @@
-"""Steps that make a volume from a copy."""
+"""Steps that create a volume from a snapshot."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flows.driver_calls import call_with_retry, verify_volume
 from flows.tasks.driver import CreateVolume, Drivers
 
 Source = Mapping[str, str | None]
-"""A copy as a driver sees it: ``id``, ``volume_id``, ``cgsnapshot_id`` and ``group_id``."""
+"""A snapshot as a driver sees it: ``id``, ``volume_id``, ``cgsnapshot_id`` and ``group_id``."""
 
 
 def cloning_driver(drivers: Drivers, host: str) -> Cloning:
-    """Return the driver of a backend as one that clones. Raises: FinalDriverError if it can not."""
+    """Return the backend's driver, which must support cloning. Raises: FinalDriverError, if it does not."""
     driver = drivers[host]
     if not isinstance(driver, Cloning):
         raise FinalDriverError(f"Backend {host} cannot make a volume from a snapshot.")
@@ -22,7 +22,7 @@ def cloning_driver(drivers: Drivers, host: str) -> Cloning:
 
 
 def as_source(copy: SnapshotSpec) -> dict[str, str | None]:
-    """Return a copy as a symbol."""
+    """Return a snapshot as a JSON value that can be a symbol of a flow."""
     return {
         "id": copy.id,
         "volume_id": copy.volume_id,
@@ -32,7 +32,7 @@ def as_source(copy: SnapshotSpec) -> dict[str, str | None]:
 
 
 class CloneVolume(CreateVolume):
-    """Make a volume that holds what a copy holds, and export it.
+    """Create and export a volume with the content of a snapshot.
 
     Revert: remove it.
     """

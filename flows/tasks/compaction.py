@@ -1,4 +1,4 @@
-"""The step that has a backend keep a volume fast, and is asked again and again until that is done."""
+"""The step that compacts a volume on its backend, in slices until nothing is due."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flows.driver_calls import call_with_retry, verify_compacted
 from flows.tasks.driver import Drivers
 
 SLICE_S = 1.0
-"""Seconds that a driver works at a stretch: for so long a stop of the service waits for it."""
+"""Length in seconds of one driver call. A stop of the service waits at most about this long."""
 
 
 def compacting_driver(drivers: Drivers, host: str) -> SupportsCompaction:
-    """Return the driver of a backend as one that compacts. Raises: FinalDriverError if it can not."""
+    """Return the backend's driver, which must support compaction. Raises: FinalDriverError."""
     driver = drivers[host]
     if not isinstance(driver, SupportsCompaction):
         raise FinalDriverError(f"Backend {host} has no need to compact volumes.")
@@ -22,9 +22,9 @@ def compacting_driver(drivers: Drivers, host: str) -> SupportsCompaction:
 
 
 class CompactVolume(Task):
-    """Work at the volume until nothing is due any more; a stop or a cancel ends it between two stretches.
+    """Compact the volume until nothing is due. A stop or a cancel takes effect between two slices.
 
-    Revert: nothing was changed that could be.
+    Revert: nothing to undo.
     """
 
     atom = "driver.compact_volume"

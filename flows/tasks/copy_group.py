@@ -1,10 +1,9 @@
-"""Steps that make the members of a new consistency group from those of another, or from its cgsnapshot.
+"""Steps that create the members of a new consistency group from another group or from its cgsnapshot.
 
-``source_group_id`` is the group whose members are or were cut, ``cut_id`` the
-cgsnapshot, or the cut that is made for this alone and removed again. A member
-is told by the volume that is copied (``volume_id``), its copy (``snapshot_id``)
-and the new volume (``new_id``). ``copied`` holds, by the id of the new volume,
-the columns that come from its source.
+``source_group_id`` is the group whose members are or were cut. ``cut_id`` is the cgsnapshot, or a
+temporary cut that the flow makes and removes. A member has the ids of the source volume
+(``volume_id``), its snapshot (``snapshot_id``) and the new volume (``new_id``). ``copied`` maps the
+id of each new volume to the columns that it takes over from its source.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Copied = Mapping[str, dict[str, Any]]
 
 
 class CreateVolumes(Task):
-    """Add one row for every new volume, in ``creating``, with what it takes over from its source.
+    """Add a row for every new volume, in ``creating``, with the columns taken over from its source.
 
     Revert: delete the rows.
     """
@@ -61,19 +60,19 @@ class CreateVolumes(Task):
 
 
 SOURCE = {"group_id": "source_group_id", "resource_id": "cut_id"}
-"""Where a story that cuts another group has what a cgsnapshot's own story has under its own names."""
+"""Maps arguments of the cgsnapshot steps to the symbols that hold them in a flow that cuts another group."""
 
 
 class PrepareSource(PrepareSnapshot):
-    """Do the slow work for the copy of one source, outside the cut."""
+    """Do the slow work for the snapshot of one source volume, before the cut."""
 
     reads = SOURCE
 
 
 class CutSource(CutGroup):
-    """Cut every member of the source group in one call, at the level demanded and at the one promised.
+    """Cut every member of the source group in one call, and verify the levels demanded and promised.
 
-    Revert: remove every copy that the cut may have made.
+    Revert: remove every snapshot that the cut may have made.
     """
 
     reads = SOURCE
@@ -81,7 +80,7 @@ class CutSource(CutGroup):
 
 
 class CloneMember(Task):
-    """Make one new volume that holds what the copy of its source holds, in the new group.
+    """Create one new volume in the new group, with the content of the snapshot of its source.
 
     Revert: remove it.
     """
@@ -114,16 +113,16 @@ class CloneMember(Task):
 
 
 class DropSource(DeleteSnapshot):
-    """Remove the copy of one source, of which the new volume is independent.
+    """Remove the snapshot of one source volume. The new volume does not depend on it.
 
-    Revert: nothing comes back, and nothing needs it: the new volume goes as well.
+    Revert: nothing. The snapshot is not needed, because the new volume is removed as well.
     """
 
     reads = SOURCE
 
 
 class CommitCopy(CommitRecord):
-    """Make the group and its volumes ``available``, created now, and let the source go."""
+    """Make the group and its volumes ``available``, with ``created_at`` set to now; release the source."""
 
     def execute(
         self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: Copied

@@ -1,6 +1,6 @@
-"""Steps that call the storage driver. Every call is idempotent by the ids it is given.
+"""Steps that call the storage driver. Every call is idempotent by the ids that it is given.
 
-What a driver reports as done is made sure of in the same step (see ``flows.driver_calls``).
+Each step verifies the effect that the driver reports (see ``flows.driver_calls``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Drivers = Mapping[str, StorageDriver]
 
 
 def group_driver(drivers: Drivers, host: str) -> GroupSnapshots:
-    """Return the driver of a backend as one that cuts groups. Raises: FinalDriverError if it can not."""
+    """Return the backend's driver, which must support group snapshots. Raises: FinalDriverError."""
     driver = drivers[host]
     if not isinstance(driver, GroupSnapshots):
         raise FinalDriverError(f"Backend {host} cannot cut the volumes of a group at one instant.")
@@ -32,7 +32,7 @@ def group_driver(drivers: Drivers, host: str) -> GroupSnapshots:
 
 
 class CreateGroup(Task):
-    """Make the place in which a group's volumes are cut together.
+    """Create the group on the backend, so that its volumes can be cut together.
 
     Revert: remove it.
     """
@@ -49,9 +49,9 @@ class CreateGroup(Task):
 
 
 class DeleteGroup(Task):
-    """Remove the place of a group that has no members any more.
+    """Remove a group without members from the backend.
 
-    Revert: nothing comes back; what is left is told by the claim's undo.
+    Revert: nothing is restored. The revert of the claim step records what is left.
     """
 
     atom = "driver.delete_group"
@@ -62,7 +62,7 @@ class DeleteGroup(Task):
 
 
 class CreateVolume(Task):
-    """Make an empty volume and export it.
+    """Create an empty volume and export it.
 
     Revert: remove it.
     """
@@ -83,7 +83,7 @@ class CreateVolume(Task):
 class DeleteVolume(Task):
     """Remove a volume.
 
-    Revert: nothing comes back; what is left is told by the claim's undo.
+    Revert: nothing is restored. The revert of the claim step records what is left.
     """
 
     atom = "driver.delete_volume"
@@ -95,7 +95,7 @@ class DeleteVolume(Task):
 class DeleteMember(Task):
     """Remove one member of a group that is being deleted.
 
-    Revert: nothing comes back; what is left is told by the claim's undo.
+    Revert: nothing is restored. The revert of the claim step records what is left.
     """
 
     atom = "driver.delete_volume"
@@ -107,13 +107,13 @@ class DeleteMember(Task):
 
 
 class DeleteOrphans(Task):
-    """Remove the copies of a group's members that no record knows of any more.
+    """Remove snapshots of a group's members that have no record.
 
-    Such are left when an undo was skipped or abandoned. They would keep their
-    volumes from being removed, and nobody could name them. The group is empty
-    of cgsnapshots by record, or its deletion would not have been accepted.
+    They are left when the undo of a step was skipped or abandoned. They would prevent the removal
+    of their volumes, and no user could name them. By record, the group has no cgsnapshots;
+    otherwise its deletion would not have been accepted.
 
-    Revert: nothing comes back; what is left is told by the claim's undo.
+    Revert: nothing is restored. The revert of the claim step records what is left.
     """
 
     atom = "driver.delete_orphans"
@@ -121,16 +121,16 @@ class DeleteOrphans(Task):
     def execute(self, drivers: Drivers, host: str, group_id: str, sizes: Mapping[str, int]) -> None:
         orphans = drivers[host].inventory(group_id).snapshots
         for snapshot_id in sorted(orphans):
-            # Whose copy it is nobody knows; of another volume it is no copy, which is success.
+            # The snapshot's volume is unknown, so try each: no such snapshot of a volume is success.
             for volume_id in sizes:
                 spec = SnapshotSpec(snapshot_id, volume_id, "", group_id)
                 group_driver(drivers, host).delete_snapshot(spec)
 
 
 class ExtendVolume(Task):
-    """Give a volume its new size.
+    """Set the new size of a volume.
 
-    Revert: give it the old one.
+    Revert: set the old size.
     """
 
     atom = "driver.extend"
@@ -147,9 +147,9 @@ class ExtendVolume(Task):
 
 
 class MemberCopy(Task):
-    """Base of the steps that make one member's copy.
+    """Base of the steps that create one member's snapshot.
 
-    Revert: remove the copy, whatever became of it.
+    Revert: remove the snapshot, whatever its state.
     """
 
     def revert(
@@ -167,7 +167,7 @@ class MemberCopy(Task):
 
 
 class PrepareSnapshot(MemberCopy):
-    """Do the slow work for one member's copy, outside the cut."""
+    """Do the slow work for one member's snapshot, before the cut."""
 
     atom = "driver.prepare"
 
@@ -181,7 +181,7 @@ class PrepareSnapshot(MemberCopy):
 class CutMembers(Task):
     """Cut every member at one instant, in one call.
 
-    Revert: remove every copy that the cut may have made.
+    Revert: remove every snapshot that the cut may have made.
     """
 
     atom = "driver.cut"
@@ -208,9 +208,9 @@ class CutMembers(Task):
 
 
 class CutGroup(CutMembers):
-    """Cut every member of a group, and make sure that it was at the level demanded, and at the one promised.
+    """Cut every member of a group, and verify the level demanded and the level promised.
 
-    Revert: remove every copy that the cut may have made.
+    Revert: remove every snapshot that the cut may have made.
     """
 
     def execute(
@@ -229,7 +229,7 @@ class CutGroup(CutMembers):
 
 
 class TakeSnapshot(MemberCopy):
-    """Verify that one member's copy is there and can be read."""
+    """Verify that one member's snapshot exists and can be read."""
 
     atom = "driver.snapshot"
 
@@ -241,9 +241,9 @@ class TakeSnapshot(MemberCopy):
 
 
 class DeleteSnapshot(Task):
-    """Remove one member's copy.
+    """Remove one member's snapshot.
 
-    Revert: nothing comes back; what is left is told by the claim's undo.
+    Revert: nothing is restored. The revert of the claim step records what is left.
     """
 
     atom = "driver.delete_snapshot"
@@ -256,9 +256,9 @@ class DeleteSnapshot(Task):
 
 
 class DeleteCopy(DeleteSnapshot):
-    """Remove one of several copies of the same volume.
+    """Remove one of several snapshots of the same volume.
 
-    Revert: nothing comes back; what is left is told by the claim's undo.
+    Revert: nothing is restored. The revert of the claim step records what is left.
     """
 
     key = "snapshot_id"

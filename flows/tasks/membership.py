@@ -1,7 +1,7 @@
-"""Steps that take volumes into a consistency group and out of it.
+"""Steps that move volumes into and out of a consistency group.
 
-``moves`` tells of each volume by its id: ``from`` which group it comes (None:
-it is in none), ``to`` which it goes, and its ``size`` in GiB.
+``moves`` maps the id of each volume to its current group ``from`` (None if it is in none), its new
+group ``to`` (None likewise) and its ``size`` in GiB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Moves = Mapping[str, Mapping[str, Any]]
 
 
 class MoveVolume(Task):
-    """Move one volume into the group, or out of it.
+    """Move one volume into the group or out of it.
 
     Revert: move it back.
     """
@@ -49,13 +49,13 @@ class MoveVolume(Task):
         if isinstance(drivers[host], Regrouping):
             spec = VolumeSpec(volume_id, move["size"], move["to"])
             _move(drivers, host, group_id, spec, move["from"], is_undo=True)
-        else:  # One that cannot move volumes has moved none.
+        else:  # A driver without this ability has moved nothing.
             stays = VolumeSpec(volume_id, move["size"], move["from"])
             verify_member(drivers[host], group_id, stays, is_undo=True)
 
 
 class CommitMembership(CommitRecord):
-    """Write who is a member now, and the group's new name and description; let all go."""
+    """Record the new members and the group's new name and description, and release all claims."""
 
     def execute(
         self,

@@ -1,6 +1,6 @@
-"""Steps that choose a backend, or make sure of the one that was chosen.
+"""Steps that choose a backend or verify the one that was chosen.
 
-Backends that have not been heard of for too long are asked anew first (see ``flows.backend_reports``).
+Backends whose reports are too old are queried again first (see ``flows.backend_reports``).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Drivers = Mapping[str, StorageDriver]
 
 
 class ScheduleGroup(Task):
-    """Choose a backend that fits every volume type of a group, and write it on the record.
+    """Choose a backend that fits every volume type of a group, and record it.
 
-    Revert: the record is on no backend again.
+    Revert: clear the backend of the record.
     """
 
     atom = "placement.schedule"
@@ -58,7 +58,7 @@ class ScheduleGroup(Task):
             try:
                 choice = placement.for_group(backend.all(session), requests, availability_zone)
             except NoValidBackend as refusal:
-                # Known words, which the logs of this operation are searched for.
+                # Operators search the logs for this wording.
                 LOG.warning("Could not find a host for consistency group %s. %s", resource_id, refusal)
                 raise
             consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=choice.host)
@@ -70,11 +70,12 @@ class ScheduleGroup(Task):
 
 
 class ScheduleCopy(Task):
-    """Make sure that the backend of the source is up and has room for the copy, and write it on the record.
+    """Verify that the source's backend is up and has room for the new group, and record it.
 
-    Data is not carried from one backend to another, so there is no choice.
-    ``promised`` is the level at which the backend says that it cuts.
-    Revert: the record is on no backend again.
+    There is no choice, because data is not transferred between backends. ``promised`` is the level
+    at which the backend reports that it cuts.
+
+    Revert: clear the backend of the record.
     """
 
     atom = "placement.schedule"
@@ -108,9 +109,9 @@ class ScheduleCopy(Task):
 
 
 class ScheduleVolume(Task):
-    """Choose a backend for a volume, which for a member is that of its group, and write it on the record.
+    """Choose a backend for a volume, for a member that of its group, and record it.
 
-    Revert: the record is on no backend again.
+    Revert: clear the backend of the record.
     """
 
     atom = "placement.schedule"
@@ -149,10 +150,11 @@ class ScheduleVolume(Task):
 
 
 class ScheduleCgsnapshot(Task):
-    """Make sure that the group's backend is up, can cut at the level demanded, and has room for the copies.
+    """Verify that the group's backend is up, cuts at the level demanded, and has room for the snapshots.
 
-    ``promised`` is the level at which the backend says that it cuts.
-    Revert: nothing was changed.
+    ``promised`` is the level at which the backend reports that it cuts.
+
+    Revert: nothing to undo.
     """
 
     atom = "placement.schedule"
@@ -175,9 +177,9 @@ class ScheduleCgsnapshot(Task):
 
 
 class ScheduleSnapshot(Task):
-    """Make sure that the volume's backend is up and has room for the copy.
+    """Verify that the volume's backend is up and has room for the snapshot.
 
-    Revert: nothing was changed.
+    Revert: nothing to undo.
     """
 
     atom = "placement.schedule"
@@ -197,9 +199,9 @@ class ScheduleSnapshot(Task):
 
 
 class CheckExtend(Task):
-    """Make sure that the volume's backend is up and has room for what the volume grows by.
+    """Verify that the volume's backend is up and has room for the additional size.
 
-    Revert: nothing was changed.
+    Revert: nothing to undo.
     """
 
     atom = "placement.schedule"
@@ -224,9 +226,9 @@ class CheckExtend(Task):
 
 
 class CheckRetype(Task):
-    """Make sure that the volume's backend can serve the new type. What the volume takes it has already.
+    """Verify that the volume's backend can serve the new type. No additional space is needed.
 
-    Revert: nothing was changed.
+    Revert: nothing to undo.
     """
 
     atom = "placement.schedule"
@@ -250,14 +252,14 @@ class CheckRetype(Task):
 
 
 def _demanded(level: str | None) -> CutLevel:
-    """Return the level that a flow demands. What was accepted before that could be said means one instant."""
+    """Return the level that a flow demands; ``crash`` for flows accepted before levels existed."""
     return CutLevel.CRASH if level is None else CutLevel(level)
 
 
 def _refreshed(
     database: Database, settings: Settings, drivers: Drivers, placement: Placement, host: str
 ) -> Backend | None:
-    """Return what a backend has reported, anew if that is too old; None if it is not known."""
+    """Return a backend with a report that is not too old; None if the backend is unknown."""
     refresh(database, settings, drivers, placement, host)
     with database.read() as session:
         return next((one for one in backend.all(session) if one.name == host), None)

@@ -1,4 +1,4 @@
-"""Steps that touch the quota."""
+"""Steps that change quota reservations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cgflow.settings import Settings
 
 
 class ReserveQuota(Task):
-    """Make sure of the reservation that was minted at acceptance; its id is the flow's.
+    """Ensure that the reservation made at acceptance exists; its id is the flow's id.
 
-    Revert: give it back, whatever state it reached.
+    Revert: cancel it, whatever state it reached.
     """
 
     atom = "quota.reserve"

@@ -1,9 +1,9 @@
-"""Steps that make, finish and remove the records of what a flow works on.
+"""Steps that create, commit and delete the records of a flow's resources.
 
-The commits are the points of no return of their stories. Each is one transaction:
-the reservation becomes usage, the things come to rest, and the claims go. So usage
-is the sum over the living rows at every moment, and whoever sees a thing
-``available`` finds it free and counted.
+The commit steps are the points of no return of their flows. Each is one transaction: it turns the
+reservation into usage, sets the resting status and releases the claims. Usage is therefore the sum
+over the existing rows at every moment, and a resource that is ``available`` is unclaimed and
+counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from flows.tasks.claim import Claims, check_held, forget, release_others, rest_o
 
 
 class CreateSnapshots(Task):
-    """Add one row for every member, in ``creating``, named like the cgsnapshot.
+    """Add a row for every member's snapshot, in ``creating``, named like the cgsnapshot.
 
     Revert: delete the rows.
     """
@@ -43,7 +43,7 @@ class CreateSnapshots(Task):
 
 
 def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> None:
-    """Add the rows of a cgsnapshot's copies that are not there yet."""
+    """Add the rows of a cgsnapshot's snapshots that do not exist yet."""
     whole = cgsnapshot.get(session, cgsnapshot_id, None)
     there = {row.id for row in snapshot.of_cgsnapshot(session, cgsnapshot_id)}
     volumes = {row.id: row for row in volume.members_of(session, whole.consistencygroup_id)}
@@ -74,10 +74,10 @@ def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: l
 
 
 class CommitRecord(Commit):
-    """Base of the commits that change records.
+    """Base of the commit steps that change records.
 
-    Revert: nothing was committed. Make sure of that: what was let go is used by
-    others, and the steps above must not be undone under them.
+    Revert: nothing was committed. Verify that the flow still holds its claims: others may use what
+    was released, and the steps before this one must not be undone then.
     """
 
     atom = "record.commit"
@@ -88,7 +88,7 @@ class CommitRecord(Commit):
 
 
 class CommitGroup(CommitRecord):
-    """Make the group ``available``; its time of creation is that of its completion."""
+    """Make the group ``available``, with ``created_at`` set to the time of completion."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
         with database.write() as session:
@@ -99,7 +99,7 @@ class CommitGroup(CommitRecord):
 
 
 class CommitVolume(CommitRecord):
-    """Make the volume ``available``, and let go what it was made from."""
+    """Make the volume ``available``, and release its source."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
@@ -109,7 +109,7 @@ class CommitVolume(CommitRecord):
 
 
 class CommitExtend(CommitRecord):
-    """Record the new size and let the volume rest again, ``in-use`` if it is attached."""
+    """Record the new size, and return the volume to its resting status: ``in-use`` if it is attached."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
         with database.write() as session:
@@ -119,9 +119,9 @@ class CommitExtend(CommitRecord):
 
 
 class SettleVolume(Task):
-    """Make a volume ``available`` again whose record stays as it was, and let go what was held for it.
+    """Make a volume ``available`` again without other changes to its record, and release all claims.
 
-    Revert: nothing comes back. It stands behind the point of no return.
+    Revert: nothing. The step is after the point of no return.
     """
 
     atom = "record.commit"
@@ -133,7 +133,7 @@ class SettleVolume(Task):
 
 
 class CommitRetype(CommitRecord):
-    """Record the new type, for which the quota is counted from now on."""
+    """Record the new type, to which quota is charged from then on."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str, volume_type_ids: list[str]) -> None:
         with database.write() as session:
@@ -145,7 +145,7 @@ class CommitRetype(CommitRecord):
 
 
 class CommitSnapshot(CommitRecord):
-    """Make a copy that stands alone ``available``, and let its volume go."""
+    """Make the snapshot of a single volume ``available``, and release the volume."""
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
@@ -157,7 +157,7 @@ class CommitSnapshot(CommitRecord):
 
 
 class CommitCgsnapshot(CommitRecord):
-    """Make the cgsnapshot and every member's copy ``available``, and let the group go."""
+    """Make the cgsnapshot and every member's snapshot ``available``, and release the group."""
 
     def execute(
         self,
@@ -181,9 +181,9 @@ class CommitCgsnapshot(CommitRecord):
 
 
 class Destroy(Commit):
-    """Delete the records and give back what they counted, in one transaction.
+    """Delete the records and release their quota, in one transaction.
 
-    Revert: nothing comes back. What was deleted stays so.
+    Revert: nothing is restored. What was deleted stays deleted.
     """
 
     atom = "record.destroy"

@@ -1,4 +1,4 @@
-"""Steps that put volumes back to their copies. What they held is kept aside until there is no way back."""
+"""Steps that restore volumes to snapshots. The previous data is kept aside until the point of no return."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flows.tasks.driver import Drivers
 
 
 def restoring_driver(drivers: Drivers, host: str) -> Restoring:
-    """Return the driver of a backend as one that restores. Raises: FinalDriverError if it can not."""
+    """Return the backend's driver, which must support restoring. Raises: FinalDriverError, if it does not."""
     driver = drivers[host]
     if not isinstance(driver, Restoring):
         raise FinalDriverError(f"Backend {host} cannot put a volume back to a snapshot.")
@@ -25,9 +25,9 @@ def restoring_driver(drivers: Drivers, host: str) -> Restoring:
 
 
 class Restore(Task):
-    """Put each volume back to its copy, all of them or none. The flow's id is that of the restore.
+    """Restore each volume to its snapshot, all or none. The id of the restore is the flow's id.
 
-    Revert: give the volumes back what they held, unless that is gone already.
+    Revert: restore the previous data, unless it has already been discarded.
     """
 
     atom = "driver.restore"
@@ -47,24 +47,24 @@ class Restore(Task):
         sources: list[Source],
         **_: Any,
     ) -> None:
-        if isinstance(driver := drivers[host], Restoring):  # One that cannot restore has changed nothing.
+        if isinstance(driver := drivers[host], Restoring):  # A driver without this has changed nothing.
             call_with_retry(driver.undo_restore, flow_id, _specs(sources))
         verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
 class LeaveWayBack(Commit):
-    """Record that what the volumes held is going to be forgotten, and have no other effect.
+    """Record the point of no return: from here on, the previous data of the volumes is discarded.
 
-    Revert: make sure that what the volumes held is still kept aside. A flow of an
-    earlier release may have forgotten it already; its undo then fails: the volumes
-    hold the snapshots' content, and whoever skips this step says that he knows.
+    Revert: verify that the backend still keeps the previous data. A flow of an earlier release may
+    have discarded it already. The revert then fails, because the volumes hold the content of the
+    snapshots. An operator who skips this step accepts that.
     """
 
     atom = "driver.leave_way_back"
 
     def execute(self, database: Database) -> None:
         with database.write():
-            pass  # The engine records the commit in it.
+            pass  # The engine records the commit in this transaction.
 
     def revert(self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, **_: Any) -> None:
         if flow_id not in call_with_retry(drivers[host].inventory, group_id).restores:
@@ -75,9 +75,9 @@ class LeaveWayBack(Commit):
 
 
 class FinishRestore(Task):
-    """Forget what the volumes held before.
+    """Discard the previous data of the volumes.
 
-    Revert: nothing comes back.
+    Revert: nothing is restored.
     """
 
     atom = "driver.finish_restore"
@@ -90,9 +90,9 @@ class FinishRestore(Task):
 
 
 class SettleGroup(Task):
-    """Make a group and its members ``available`` again, and let go what they were put back to.
+    """Make a group and its members ``available`` again, and release the snapshots.
 
-    Revert: nothing comes back. It stands behind the point of no return.
+    Revert: nothing. The step is after the point of no return.
     """
 
     atom = "record.commit"

@@ -1,10 +1,9 @@
-"""Steps that take a safety cgsnapshot of a group before the group is put back to an earlier one.
+"""Steps that take a safety cgsnapshot of a group before the group is restored to an earlier one.
 
-``cut_id`` is its id, ``safety`` holds the columns of its record, ``members`` are
-pairs of ``volume_id`` and ``snapshot_id``. It is undone together with the rest
-for as long as the members can be given back what they held. From where the
-operation only goes forward it is a cgsnapshot like any other, and no undo takes
-it away any more: it may be all that still holds what the members held.
+``cut_id`` is its id, ``safety`` holds the columns of its record, and ``members`` are pairs of
+``volume_id`` and ``snapshot_id``. It is undone with the rest of the flow as long as the previous
+data of the members can be restored. After the point of no return it is an ordinary cgsnapshot that
+no undo removes, because it may be the only copy of the previous data.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from flows.tasks.record import add_snapshots
 
 
 def is_kept(database: Database, cut_id: str) -> bool:
-    """Return whether a safety cgsnapshot has become one like any other, which no undo takes away."""
+    """Return whether a safety cgsnapshot has become an ordinary one, which no undo removes."""
     rows = cgsnapshot.REPOSITORY
     with database.read() as session:
         found = rows.where(session, rows.model.id == cut_id)
@@ -33,18 +32,18 @@ def is_kept(database: Database, cut_id: str) -> bool:
 
 
 class ScheduleSafety(ScheduleCgsnapshot):
-    """Make sure that the group's backend is up, can cut it, and has room for the copies.
+    """Verify that the group's backend is up, can cut the group, and has room for the snapshots.
 
-    Revert: nothing was changed.
+    Revert: nothing to undo.
     """
 
     reads: ClassVar[Mapping[str, str]] = {"resource_id": SOURCE["resource_id"]}
 
 
 class CreateSafety(Task):
-    """Add the row of the cgsnapshot and one for every member's copy, in ``creating``.
+    """Add the row of the cgsnapshot and one for every member's snapshot, in ``creating``.
 
-    Revert: delete the rows, unless it is kept.
+    Revert: delete the rows, unless the cgsnapshot is kept.
     """
 
     atom = "record.create_safety"
@@ -81,9 +80,9 @@ class CreateSafety(Task):
 
 
 class SafetyCopy(MemberCopy):
-    """Base of the steps that make one member's copy.
+    """Base of the steps that create one member's snapshot.
 
-    Revert: remove the copy, whatever became of it, unless it is kept.
+    Revert: remove the snapshot, whatever its state, unless the cgsnapshot is kept.
     """
 
     reads = SOURCE
@@ -104,13 +103,13 @@ class SafetyCopy(MemberCopy):
 
 
 class PrepareSafety(SafetyCopy, PrepareSnapshot):
-    """Do the slow work for one member's copy, outside the cut."""
+    """Do the slow work for one member's snapshot, before the cut."""
 
 
 class CutSafety(CutSource):
-    """Cut every member, at the level demanded and at the one promised.
+    """Cut every member, and verify the level demanded and the level promised.
 
-    Revert: remove every copy that the cut may have made, unless they are kept.
+    Revert: remove every snapshot that the cut may have made, unless the cgsnapshot is kept.
     """
 
     default_provides = "evidence"
@@ -130,13 +129,13 @@ class CutSafety(CutSource):
 
 
 class TakeSafety(SafetyCopy, TakeSnapshot):
-    """Verify that one member's copy is there and can be read."""
+    """Verify that one member's snapshot exists and can be read."""
 
 
 class KeepSafety(Task):
-    """Make the cgsnapshot and its copies ``available``, and count them, whatever becomes of the rest.
+    """Make the cgsnapshot and its snapshots ``available`` and charge their quota, whatever follows.
 
-    Revert: nothing comes back.
+    Revert: nothing is restored.
     """
 
     atom = "record.keep_safety"
