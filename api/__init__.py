@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: the REST service, with Cinder's words and wire."""
+"""The REST API, compatible with Cinder's terms and wire format."""

@@ -1,7 +1,7 @@
-"""The application: every noun under every prefix, and what surrounds each request.
+"""The WSGI application: the routes of every resource and the hooks around each request.
 
-``/v3/{project}`` is what the API document tells of; ``/v2/{project}`` and
-``/v3`` without a project answer the same.
+The API document describes ``/v3/{project}``. ``/v2/{project}`` and ``/v3`` without a project serve the same
+routes.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ class _Application(Flask):
         except Exception:
             raise
         except BaseException as error:
-            # What a driver raises to end a process must not leave the client without an answer.
+            # A driver may raise a BaseException to end a process. The client still gets a response.
             raise CgflowError(f"The request was ended by {describe(error)}.") from error
 
 
 class KeyConverter(BaseConverter):
-    """A key of metadata or of specs at the end of an address: whatever is in it, also a slash."""
+    """URL converter for a metadata or spec key at the end of a path; it matches any character."""
 
     regex = r"(?s:.+)"
     part_isolating = False
@@ -125,7 +125,7 @@ def create_app(
     app.extensions[authorization.POLICY] = policy or Policy()
     app.config["MAX_CONTENT_LENGTH"] = json_body.MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # An address with an empty id in it is no other address: nothing is there.
+    # A path with an empty id must not be merged into another path: it is answered with 404.
     app.url_map.merge_slashes = False
     app.url_map.converters["key"] = KeyConverter
     app.url_value_preprocessor(_take_project)
@@ -135,7 +135,7 @@ def create_app(
     app.after_request(versions.stamp)
     app.after_request(_stamp_request_id)
     app.after_request(etags.stamp)
-    # Registered last, ours replace the handlers that the document's extension brings along.
+    # Registered last, so that these handlers replace those of flask-smorest.
     api = document(app, "cgflow", strategy)
     errors.register(app)
     root.register(app, runtime)
@@ -144,7 +144,7 @@ def create_app(
 
 
 def _take_project(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Keep the project of the address aside, so that views are the same under every prefix."""
+    """Remove the project id from the view's arguments, so that views are the same under every prefix."""
     g.project_in_url = None if values is None else values.pop("project_id", None)
 
 

@@ -1,4 +1,4 @@
-"""The actions on a volume that tell of its attachments, by their names in the schema."""
+"""The volume actions about attachments, by their names in the request schema."""
 
 from __future__ import annotations
 

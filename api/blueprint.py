@@ -1,7 +1,7 @@
-"""The seam to flask-smorest, which ships no types: blueprints that take and give schemas.
+"""The adapter to flask-smorest: blueprints that load request schemas and dump response schemas.
 
-Everything that knows flask-smorest is here: the typed decorators, the strict
-reader that they use, and the API document that is made from them.
+All knowledge of flask-smorest, which ships no types, is here: the typed decorators, the strict request parser
+that they use, and the API document that is generated from them.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _TO_THE_FLOW = {
 
 
 class _Reader(FlaskParser):
-    """Reads what a view takes; every complaint is an ``InvalidInput`` that names the field."""
+    """Parses the input of a view. Every failure is an ``InvalidInput`` that names the field."""
 
-    # Each schema says by itself what it makes of what it does not know.
+    # Each schema declares by itself how it handles unknown fields.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"json": None, "query": None}
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
-        """Return the body, read strictly whatever its content type claims; None, if there is none."""
+        """Return the body, parsed strictly whatever its content type; None, if it is empty."""
         return json_body.parse_if_any(req.get_data())
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
-        """Return the query. Raises: InvalidInput for what is not UTF-8, of which signs would be replaced."""
+        """Return the query. Raises: InvalidInput, if it is not UTF-8, since bytes would be replaced."""
         try:
             unquote_to_bytes(req.query_string).decode()
         except UnicodeDecodeError:
@@ -67,10 +67,10 @@ class _Reader(FlaskParser):
         error_status_code: int | None,
         error_headers: Mapping[str, str] | None,
     ) -> NoReturn:
-        """Turn marshmallow's complaints into the one sentence of the first."""
+        """Raise marshmallow's first validation error as InvalidInput."""
         del req, error_status_code, error_headers
         path, text = _first(error.messages)
-        # The location, and the noun around a body, say nothing that the caller does not know.
+        # The location, and the resource name that wraps a body, tell the caller nothing new.
         known = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) and path[-1] else 1
         field = ".".join(path[known:])
         place = f" for field '{field}'" if field else ""
@@ -78,12 +78,12 @@ class _Reader(FlaskParser):
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
-    """Views of one noun. Before each the caller and the microversion are settled."""
+    """Views of one resource. The caller and the microversion are established before each view runs."""
 
     ARGUMENTS_PARSER = _Reader()
 
     def __init__(self, name: str, description: str, *, is_own: bool = False) -> None:
-        """``is_own`` says that Cinder has no such noun, so that everybody is shown it with extensions."""
+        """``is_own``: Cinder has no such resource, so every client is shown it with the extensions."""
         super().__init__(name, f"api.resources.{name}", description=description)
         self._prepare_doc_cbks.append(openapi_headers.describe)
         own = (versions.show_extensions,) if is_own else ()
@@ -91,7 +91,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
-        """Serve a view under a path."""
+        """Register a view under a path, with the request transaction around its methods."""
         register = super().route(rule, **options)
 
         def decorate(view: ViewT) -> ViewT:
@@ -104,8 +104,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def since(self, minor: int) -> Callable[[ViewT], ViewT]:
         """Offer a method, or every method of a view, from microversion 3.``minor`` on.
 
-        Below it the address answers 404, as if there were nothing, whatever else is wrong
-        with the request; so it makes no difference where among the decorators this stands.
+        A request with a lower microversion is answered with 404 before anything else of it is checked. The
+        position among the decorators therefore makes no difference.
         """
         told = {"x-min-microversion": f"3.{minor}"}
 
@@ -121,7 +121,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorate
 
     def takes(self, schema: type[Schema], *, location: str = "json") -> Callable[[ViewT], ViewT]:
-        """Give the view the body, or the query, loaded with a schema, as its first argument."""
+        """Pass the body or the query, loaded with a schema, to the view as its first argument."""
         is_required = not getattr(schema, "is_optional", False)
         decorator: Callable[[ViewT], ViewT] = super().arguments(
             schema, location=location, required=is_required, error_status_code=400
@@ -131,7 +131,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def gives(
         self, status: int, schema: type[Schema] | Shape | None = None, *faults: int, **described: Any
     ) -> Callable[[ViewT], ViewT]:
-        """Answer with a schema, and document that and the faults."""
+        """Dump the response with a schema, and document the schema and the faults."""
 
         def decorate(view: ViewT) -> ViewT:
             shown: ViewT = self.response(status, schema, **described)(self.refuses(*faults)(view))
@@ -140,11 +140,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorate
 
     def accepts(self, schema: type[Schema] | None, *faults: int) -> Callable[[ViewT], ViewT]:
-        """Answer 202 with a schema, or with nothing, and with headers that lead to the flow."""
+        """Answer 202 with a schema or without a body, and document the headers that name the flow."""
         return self.gives(202, schema, *faults, headers=_TO_THE_FLOW)
 
     def refuses(self, *faults: int) -> Callable[[ViewT], ViewT]:
-        """Document the faults of a view, besides those that any can meet."""
+        """Document the faults of a view, besides those that every view can answer."""
 
         def decorate(view: ViewT) -> ViewT:
             for fault in sorted({400, 401, 403, 406, 503, *faults}):
@@ -155,32 +155,32 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
 
 class _Document(flask_smorest.Api):  # type: ignore[misc]
-    """The API document. What is told of no status in particular is told in the shape of a fault."""
+    """The API document. Responses without a stated status are documented in the shape of a fault."""
 
     ERROR_SCHEMA = AnyFault
 
     @cached_property
     def _content(self) -> tuple[bytes, bytes, str]:
-        """The document as it is sent, the same compressed, and its tag. Made once: anybody may ask for it."""
+        """The document, its gzip form and its tag; cached, because anyone may request the document."""
         content = json.dumps(self.spec.to_dict(), indent=2, sort_keys=False).encode()
         return content, gzip.compress(content, mtime=0), hashlib.sha256(content).hexdigest()[:32]
 
     def _openapi_json(self) -> Response:
-        """Serve the document, unless the client has it already."""
+        """Serve the document, or 304 if the client has it already."""
         content, compressed, tag = self._content
         is_compressed = request.accept_encodings["gzip"] > 0
         response = Response(compressed if is_compressed else content, mimetype="application/json")
         if is_compressed:
             response.content_encoding = "gzip"
         response.vary.add("Accept-Encoding")
-        # Two forms of one document are not the same bytes.
+        # The plain and the compressed form differ in their bytes, so they need different tags.
         response.set_etag(tag + "-gzip" * is_compressed)
         response.make_conditional(request)
         return response
 
 
 def document(app: Flask, title: str, strategy: Strategy) -> _Document:
-    """Begin the API document, and serve it. The strategy is how callers prove who they are."""
+    """Create the API document and serve it. The strategy states the security scheme."""
     app.config.update(
         API_TITLE=title,
         API_VERSION=__version__,
@@ -204,7 +204,7 @@ def serve(
     documented: str,
     others: Mapping[str, str],
 ) -> None:
-    """Serve blueprints under a prefix that is documented, and under others that say the same."""
+    """Serve blueprints under a documented prefix, and under other prefixes that stay undocumented."""
     for blueprint in blueprints:
         api.register_blueprint(blueprint, url_prefix=documented)
         for name, prefix in others.items():
@@ -212,7 +212,7 @@ def serve(
 
 
 def _check_offered() -> None:
-    """Hide what the microversion of this request has not reached."""
+    """Answer 404 if the view is newer than the microversion of this request."""
     view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
     method = "get" if request.method == "HEAD" else request.method.lower()
     if not versions.reached(getattr(getattr(view, method, None), "_since", 0)):
@@ -220,7 +220,7 @@ def _check_offered() -> None:
 
 
 def _conditional(converter: Any, field: Any, **_: Any) -> Shape:
-    """Describe a field that only some requests are shown as the field that it wraps, and say to which."""
+    """Describe a conditional field as the field that it wraps, with the condition."""
     return {**converter.field2property(field.inner), **field.told} if isinstance(field, Conditional) else {}
 
 

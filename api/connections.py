@@ -1,6 +1,6 @@
-"""The addresses at which volumes and snapshots are reached: asked of the driver at once, without a flow.
+"""Connections to volumes and snapshots. They are requested from the driver directly, without a flow.
 
-They change nothing that is recorded, and every call is idempotent.
+They change no record, and every call is idempotent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cgflow.status import Status
 from flows.attachment.preconditions import USED
 
 FILE = "cgflow:file"
-"""What a connector says that wants a file of the backend's host, besides the address on the network."""
+"""The key of a connector that requests a file on the backend's host besides the network address."""
 
 FILE_RULE = "cgflow:host_file"
 Details = Mapping[str, Any] | None
@@ -29,7 +29,7 @@ _REACHABLE = (Status.AVAILABLE, *USED)
 
 
 def connect_volume(volume_id: str, details: Details = None) -> Connection:
-    """Return the address of a volume, made a file too if the connector wants one.
+    """Return the connection to a volume, with a file on the host if the connector requests one.
 
     Raises: NotFound; InvalidState; DriverError.
     """
@@ -45,9 +45,9 @@ def connect_volume(volume_id: str, details: Details = None) -> Connection:
 
 
 def disconnect_volume(volume_id: str, details: Details) -> None:
-    """Note that a client is done with a volume, which stays exported; its file goes, if that is meant.
+    """Remove the file of a volume on the backend's host, if the connector names it. The export stays.
 
-    Raises: as for connecting, and DriverError while the file is open.
+    Raises: as ``connect_volume``, and DriverError while the file is open.
     """
     with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
@@ -56,7 +56,7 @@ def disconnect_volume(volume_id: str, details: Details) -> None:
 
 
 def connect_snapshot(snapshot_id: str, details: Details) -> Connection:
-    """Make a snapshot readable and return its address. Raises: as for a volume."""
+    """Export a snapshot for reading and return its connection. Raises: as ``connect_volume``."""
     snapshot, driver = _snapshot(snapshot_id)
     _require_reachable("snapshot", snapshot)
     wants_file = _wants_file(details)
@@ -66,7 +66,7 @@ def connect_snapshot(snapshot_id: str, details: Details) -> Connection:
 
 
 def disconnect_snapshot(snapshot_id: str) -> None:
-    """Withdraw the address of a snapshot, and its file. Raises: as for a volume."""
+    """Remove the export of a snapshot, and its file. Raises: as ``connect_volume``."""
     snapshot, driver = _snapshot(snapshot_id)
     driver.unexport_snapshot(snapshot.spec())
 
@@ -74,7 +74,8 @@ def disconnect_snapshot(snapshot_id: str) -> None:
 def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
     with runtime().database.read() as session:
         snapshot = snapshots.get(session, snapshot_id, caller().scope)
-        # A volume cannot be deleted before its snapshots, so whoever may see one may see the other.
+        # The volume is read without a scope: it cannot be deleted before its snapshots, so whoever may see
+        # the snapshot may see the volume.
         volume = volumes.get(session, snapshot.volume_id, None)
     driver = _driver(volume.host)
     if not isinstance(driver, GroupSnapshots):
@@ -83,7 +84,7 @@ def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
 
 
 def rules(rule: str, action: str, details: Details) -> tuple[str, ...]:
-    """Return what guards an action, given the rule for it: also that for files, if one is asked for."""
+    """Return the rules that guard an action: the given one, and that for host files if one is requested."""
     is_about_files = action in ("connect", "disconnect") and _wants_file(details)
     return (FILE_RULE, rule) if is_about_files else (rule,)
 

@@ -1,7 +1,7 @@
-"""What history and reasons tell of the machines is for those to whom the policy shows hosts.
+"""Hides hosts, conductors and paths from callers to whom the policy does not show hosts.
 
-Others are not shown the results of steps and conductors at all. In texts, which drivers and programs
-make up as they like, names of hosts and backends, conductors and paths are replaced.
+Such callers are not shown step results, conductors and hosts at all. Drivers and programs write free text, so
+in texts the names of hosts and backends, conductors and paths are replaced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from api.request_scope import runtime
 from cgflow.policies.volumes import HOST
 
 _CONDUCTOR = re.compile(r"(?<![\w.-])[\w.-]+:\d+:[0-9a-f]{8}(?!\w)")
-# Behind a word, a colon or another slash it is a part of an address, or of a fraction.
+# After a word, a colon or another slash, a slash is part of a URL or of a fraction.
 _PATH = re.compile(
     r"(?<![\w:/.~-])~?/(?:[^\s/'\"`<>()\[\]{},;:=]+/)*[^\s/'\"`<>()\[\]{},;:=]*[^\s/'\"`<>()\[\]{},;:=.]"
 )
@@ -27,12 +27,12 @@ _IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
 
 
 def disclosed(value: Any) -> Any:
-    """Return JSON as the caller may see it: as it is, or without what tells of the machines."""
+    """Return JSON as the caller may see it: unchanged, or without hosts, conductors, results and paths."""
     return value if value is None or authorization.shows(HOST) else _without_machines(value)
 
 
 class Disclosed(fields.Raw):
-    """A text, or JSON with texts, in which hosts, conductors and paths are for those who are shown hosts."""
+    """A text, or JSON with texts, whose hosts, conductors and paths are hidden by ``disclosed``."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         del attr, obj, kwargs
@@ -40,7 +40,7 @@ class Disclosed(fields.Raw):
 
 
 class OfMachines(fields.Raw):
-    """A value that is null for those who are not shown hosts."""
+    """A value that is null for callers who are not shown hosts."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         del attr, obj, kwargs
@@ -64,7 +64,7 @@ def _without_machines(value: Any) -> Any:
 
 @lru_cache(maxsize=8)
 def _hosts(backends: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what finds backends of any host, by the names that this process knows, and its own host."""
+    """Return a pattern that matches this process's host, and its backends by name on any host."""
     here = socket.gethostname()
     names = {name.partition("@")[2] for name in backends}
     hosts = {here, *(name.partition("@")[0] for name in backends)} - {"localhost", ""}

@@ -1,7 +1,7 @@
-"""What HTTP makes of each error: one table, and the handlers that use it.
+"""Maps errors to HTTP responses: one table of status codes, and the error handlers.
 
-No view catches anything. What is not in the table is a defect: it is logged
-with its traceback, and the caller reads the request's id and nothing else.
+Views catch nothing. An error that is not in the table is a defect: it is logged with its traceback, and the
+response names only the id of the request.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ STATUSES: dict[type[errors.CgflowError], int] = {
     errors.SessionFenced: 503,
     errors.FinalDriverError: 400,
     errors.BusyDriverError: 409,
-    # The calls made while a client waits are idempotent: asking again is the remedy.
+    # The calls made while a client waits are idempotent, so the client can retry.
     errors.AmbiguousDriverError: 503,
 }
 
-# What is busy now is free later; what conflicts, such as a name that is taken, is not.
+# A resource that is busy becomes free, so a retry helps. A conflict, such as a name in use, stays.
 _BUSY = (errors.Busy, errors.BusyDriverError)
 
-# Zero is what Cinder's clients have always been told for a quota, which no waiting mends.
+# Cinder's clients expect zero for an exceeded quota, although waiting does not help there.
 _RETRY_AFTER_S = {413: 0, 503: 1}
 
 
@@ -82,13 +82,13 @@ def _refused(error: errors.CgflowError) -> Response:
 
 
 def _message(error: errors.CgflowError) -> str:
-    """Return the words of an error, without what backends tell of their machines."""
+    """Return the message of an error, without hosts and paths if a backend caused it."""
     is_of_backend = isinstance(error, errors.DriverError | errors.NoValidBackend | errors.ServiceUnavailable)
     return str(disclosed(error.message)) if is_of_backend and "caller" in g else error.message
 
 
 def _protocol(error: HTTPException) -> Response | HTTPException:
-    """Answer what the framework refused: unknown paths, wrong methods, bodies that are too large."""
+    """Answer an HTTP exception of the framework: unknown path, wrong method, body too large."""
     status = error.code or 500
     if status < 400:
         return error
@@ -98,7 +98,7 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     if status == 404:
         message = "The resource could not be found: there is nothing at this address."
     if status == 413:
-        # 413 says "over quota" on this wire, so a body over the cap is a plain bad request.
+        # 413 means "over quota" in this API, so a body over the limit is a 400.
         status, message = 400, f"The request body is larger than {MAX_BYTES} bytes."
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     slug = error.name.lower().replace(" ", "_")
@@ -106,7 +106,7 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
 
 
 def _no_such_address() -> Response:
-    """Answer what no route serves as Cinder does, which has another shape for it and knows no 405."""
+    """Answer an unknown address as Cinder does: with a body of its own shape, and 404 for a wrong method."""
     message = "The resource could not be found.<br /><br />\n\n\n"
     response = jsonify({"message": message, "code": "404 Not Found", "title": "Not Found"})
     response.status_code = 404
@@ -116,7 +116,7 @@ def _no_such_address() -> Response:
 def _database_failed(error: Exception) -> Response:
     if not is_unavailable(error):
         return _unexpected(error)
-    # The database has told of it once.
+    # The database layer has logged it already.
     LOG.debug("The database did not answer (%s)", request_scope.request_id(), exc_info=error)
     slug = errors.ServiceUnavailable.slug
     message = "The database does not answer. Try again."

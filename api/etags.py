@@ -1,8 +1,7 @@
-"""ETags: what is read carries one, and may be changed on condition that it is still the same.
+"""ETags of what is read, and conditional changes with ``If-Match``.
 
-A tag is made from what is shown, so it is a strong one, and every route has
-it. A change under ``If-Match`` shows the thing once more within its own
-transaction, before it writes, and is refused if the tag is another one.
+A tag is a hash of the response body, so it is strong, and every route has it. A change with ``If-Match``
+reads the resource once more within its own transaction, before it writes. It is refused if the tag differs.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _TAGGED = "application/json"
 
 
 def stamp(response: Response) -> Response:
-    """Tag what was read; say 304 to who has it already."""
+    """Set the ETag of a successful read; answer 304 if the client has that version already."""
     if request.method not in ("GET", "HEAD") or response.status_code != 200 or "caller" not in g:
         return response
     if response.mimetype != _TAGGED:
@@ -37,7 +36,7 @@ def stamp(response: Response) -> Response:
 
 
 def wanted() -> ETags | None:
-    """Return the tags that ``If-Match`` wants, if it is given. Raises: InvalidInput, if it holds none."""
+    """Return the tags in ``If-Match``, None without the header. Raises: InvalidInput, if it holds no tag."""
     given = request.headers.get("If-Match")
     if given is None or request.method in SAFE:
         return None
@@ -48,9 +47,10 @@ def wanted() -> ETags | None:
 
 
 def require(tags: ETags) -> None:
-    """Refuse if the thing is no longer as it was. Raises: PreconditionFailed; NotFound; InvalidInput."""
+    """Refuse if the resource has changed. Raises: PreconditionFailed; NotFound; InvalidInput."""
     shown = _shown()
-    # ``*`` asks only that there is something; weak tags do not say that nothing was changed.
+    # ``*`` requires only that the resource exists. A weak tag does not match, since it does not prove that
+    # nothing changed.
     if not tags.contains(_tag(shown)):
         raise PreconditionFailed(
             "It was changed since it was read with this ETag; read it again, and decide anew."
@@ -58,7 +58,7 @@ def require(tags: ETags) -> None:
 
 
 def _shown() -> Response:
-    """Return what reading the thing answers now; for an action that is the address above its own."""
+    """Return the current response to a GET of the resource. For an action, that is the parent path."""
     view, values = _reader()
     return make_response(view().get(**values))
 

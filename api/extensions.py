@@ -1,4 +1,4 @@
-"""What of Cinder's extensions is really offered, and where: each names a route that has to exist."""
+"""The extensions of Cinder that are offered. Each names a route that serves it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The shape of a refusal: ``{"KEY": {"code": N, "message": "..."}}``, with Cinder's keys.
+"""The body of an error response: ``{"KEY": {"code": N, "message": "..."}}``, with Cinder's keys.
 
-A request for the extensions of cgflow (``api/versions.py``) finds more inside:
-``cgflow:code``, the stable slug of the error, which scripts may match where Cinder's
-clients read the message; ``cgflow:field``, the dotted path of what was wrong with the
-input, if there is one; ``retryAfter``, if waiting helps; and the request's id.
+A request for cgflow's extensions (``api/versions.py``) gets more keys: ``cgflow:code``, the stable slug of
+the error, for scripts (Cinder's clients read the message); ``cgflow:field``, the dotted path of the invalid
+input, if there is one; ``retryAfter``, if waiting helps; and ``request_id``.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from api import request_scope, versions
 
 KEYS = {
     400: "badRequest",
-    # What keystone and all that stand behind it say.
+    # Keystone and the services that use its middleware answer with this key.
     401: "error",
     403: "forbidden",
     404: "itemNotFound",
@@ -36,7 +35,7 @@ KEYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One refusal. ``retry_after_s`` tells when the same request may do better."""
+    """One error response. ``retry_after_s``: the seconds after which a retry may succeed."""
 
     status: int
     message: str
@@ -47,7 +46,7 @@ class Fault:
 
 
 def answer(fault: Fault) -> Response:
-    """Return the response that tells of a fault."""
+    """Return the response for a fault."""
     body: dict[str, object] = {"code": fault.status, "message": fault.message}
     if fault.status == 401:
         body["title"] = "Unauthorized"

@@ -1,4 +1,4 @@
-"""Follow a flow: its events as they are written, with one question held open until there are some."""
+"""The trace and the events of a flow. Events can be read with a long poll."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cgflow.status import UNFINISHED
 
 @dataclass(frozen=True, kw_only=True)
 class TracedFlow(Flow):
-    """A flow with the state of each step, what was done about it, and what of its leftovers is gone."""
+    """A flow with the state of each step, the flow actions on it, and the leftovers that are removed."""
 
     tasks: list[AtomState]
     actions: list[dict[str, Any]]
@@ -23,7 +23,7 @@ class TracedFlow(Flow):
 
 
 def trace(flow_id: str) -> TracedFlow:
-    """Return a flow and its tasks as they are at one moment. Raises: NotFound."""
+    """Return a flow and its tasks, read in one transaction. Raises: NotFound."""
     with runtime().database.read() as session:
         flow = flows.get(session, flow_id, caller().scope)
         actions = flows.actions(session, flow_id)
@@ -40,11 +40,14 @@ def trace(flow_id: str) -> TracedFlow:
 
 
 def events(flow_id: str, *, after: int, wait: float, limit: int) -> list[FlowEvent]:
-    """Return the events after one; wait for the first, unless the flow has ended. Raises: NotFound."""
+    """Return a flow's events after ``after``. Raises: NotFound.
+
+    If there are none and the flow has not ended, wait up to ``wait`` seconds for the first.
+    """
     found, has_ended = _read(flow_id, after, limit)
     if found or has_ended or not wait:
         return found
-    # No transaction is open while the question is.
+    # No transaction is open during the wait.
     runtime().watch.wait(flow_id, after, wait, caller().project_id)
     return _read(flow_id, after, limit)[0]
 

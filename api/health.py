@@ -1,12 +1,11 @@
-"""How the service is, told to everybody: whether it lives, and whether it can be asked to work.
+"""Health checks without authentication: whether the process is alive, and whether it can accept work.
 
-``/healthcheck/live`` answers for as long as the process does; a watchdog that
-restarts asks it. ``/healthcheck`` tries the parts; a balancer asks it. The
-words say what is wrong, and nothing about which machines there are.
+``/healthcheck/live`` answers as long as the process runs; it is for a watchdog that restarts the service.
+``/healthcheck`` probes the parts; it is for a load balancer. The messages say what is wrong, and name no
+host.
 
-What is tried writes to the database and runs on a step's thread. However often
-it is asked for, it is tried once in ``PROBE_INTERVAL_S`` and by one thread, and
-waited for no longer than ``PROBE_TIMEOUT_S``.
+The probes write to the database and run a step on the step executor. However many requests arrive, a probe
+runs once in ``PROBE_INTERVAL_S`` on one thread, and a request waits at most ``PROBE_TIMEOUT_S`` for it.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ PROBE_TIMEOUT_S = 5.0
 
 
 class Probe:
-    """A check that is made at most once in an interval, in a thread of its own."""
+    """A check that runs at most once per interval, on a thread of its own."""
 
     def __init__(self, check: Callable[[], str]) -> None:
         self._check = check
@@ -50,7 +49,7 @@ class Probe:
         self._began_at = 0.0
 
     def result(self) -> str | None:
-        """Return what the check says, None if it does not end in time."""
+        """Return the result of the check; None, if it does not end in time."""
         with self._lock:
             now = time.monotonic()
             last = self._last
@@ -63,7 +62,7 @@ class Probe:
 
 
 def register(app: Flask, runtime: Runtime) -> None:
-    """Serve both questions."""
+    """Register both health checks."""
     app.extensions[WRITE_PROBE] = Probe(
         lambda: _write(runtime.database, runtime.settings.storage_availability_zone)
     )
@@ -89,7 +88,7 @@ def _ready() -> ResponseReturnValue:
     if not runtime().conductor.is_healthy:
         parts["conductor"] = "waits for the database"
     else:
-        # Long steps are no fault, and what is accepted waits for them.
+        # Busy step threads are no fault: accepted operations wait for a free one.
         parts["conductor"] = _probed(STEP_PROBE) or f"{OK}, every thread for steps is at work"
     is_well = all(state.startswith(OK) for state in parts.values())
     return jsonify({"status": OK if is_well else "unhealthy", **parts}), 200 if is_well else 503
@@ -105,7 +104,7 @@ def _step(runtime: Runtime) -> str:
 
 
 def _write(database: Database, zone: str) -> str:
-    """Write what a report writes, and say how that went."""
+    """Write a service heartbeat as a probe, and return the state of the database."""
     try:
         with database.write() as session:
             services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
@@ -118,7 +117,7 @@ def _write(database: Database, zone: str) -> str:
 
 
 def _of_backends(known: list[records.Backend]) -> str:
-    """Tell whether work can be placed anywhere: one backend that is up is enough."""
+    """Return the state of the backends. Work can be placed while at least one is up."""
     served = set(runtime().drivers)
     own = [backend for backend in known if backend.name in served]
     since = clock.now() - timedelta(seconds=runtime().settings.service_down_s)
@@ -128,6 +127,6 @@ def _of_backends(known: list[records.Backend]) -> str:
     odd = [f"{len(own) - len(up)} of {len(own)} down"] if len(up) < len(own) else []
     with_problems = sum(bool(backend.report.problems) for backend in up)
     if with_problems:
-        # What they are, and where, the audit says.
+        # The audit reports what the problems are, and where.
         odd.append(f"{with_problems} of {len(own)} with problems")
     return ", ".join([OK, *odd])

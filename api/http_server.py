@@ -1,15 +1,15 @@
-"""The HTTP server: waitress, which reads requests without a thread, held to strict framing and deadlines.
+"""The HTTP server: waitress, which reads requests without a thread, with strict framing and deadlines.
 
-A thread of the server is given complete requests alone, so clients that are slow or idle hold a
-connection and nothing else. What is added here:
+A server thread gets complete requests only, so a slow or idle client holds a connection and nothing else.
+This module adds:
 
-* When all connections are in use, a new one takes the place of the one that has waited longest
-  without a request being served.
-* A request has to arrive within ``REQUEST_S``, and an answer has to be read as it is sent.
-* A request that follows another on a connection is served when the answer before it has been sent, so
-  that a client that reads nothing holds one answer and no thread.
-* Framing that two readers could understand differently is refused, and the connection closed.
-* The server's own refusals have the form of the API's.
+* When all connections are in use, a new one replaces the connection that has gone longest without being
+  served.
+* A request must arrive within ``REQUEST_S``, and the client must read the response as it is sent.
+* A pipelined request is served after the previous response has been sent. A client that reads nothing
+  therefore holds one response and no thread.
+* Framing that two parsers could understand differently is refused, and the connection is closed.
+* The server's own error responses have the shape of the API's faults.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from api.faults import KEYS
 
 CONNECTIONS = 1000
 REQUEST_S = 30
-"""Seconds within which a request has to arrive, from its first byte to its last."""
+"""Seconds within which a request must arrive, from its first byte to its last."""
 IDLE_S = 75
-"""Seconds for which a connection may wait for a request, or an answer for its reader."""
+"""Seconds that a connection may be idle: without a request, or with a response that nobody reads."""
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 64 * 1024
 MAX_REQUEST_LINE_BYTES = 32 * 1024
@@ -81,10 +81,13 @@ class TooManyHeaders(Error):  # type: ignore[misc]
 
 
 class BodyReceiver(ChunkedReceiver):  # type: ignore[misc]
-    """Reads a body in chunks. What frames it is kept in memory, and read again with every packet."""
+    """Reads a chunked body and limits its framing.
+
+    Waitress keeps the framing in memory and parses it again with every packet.
+    """
 
     def received(self, data: bytes) -> int:
-        """Take bytes, and return how many belong to this body."""
+        """Process bytes, and return how many belong to this body."""
         consumed: int = super().received(data)
         if len(self.control_line) > MAX_CHUNK_HEAD_BYTES:
             self.error = BadRequest(f"The head of a chunk is longer than {MAX_CHUNK_HEAD_BYTES} bytes.")
@@ -94,7 +97,7 @@ class BodyReceiver(ChunkedReceiver):  # type: ignore[misc]
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads one request, and refuses ambiguous framing."""
+    """Parses one request and refuses ambiguous framing."""
 
     body_rcv: Any
 
@@ -103,15 +106,15 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.began_at = time.time()
 
     def received(self, data: bytes) -> int:
-        """Take bytes, and return how many belong to this request."""
+        """Process bytes, and return how many belong to this request."""
         consumed: int = super().received(data)
         if self.completed:
-            # The client has sent everything, or is refused: it must not be told to go on.
+            # The request is complete or refused, so the server must not send "100 Continue".
             self.expect_continue = False
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the head of the request. A fault found here ends the request, and its connection."""
+        """Parse the request head. An error found here ends the request and its connection."""
         try:
             super().parse_header(header_plus)
         except ValueError:
@@ -150,14 +153,14 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class FaultTask(ErrorTask):  # type: ignore[misc]
-    """Answers a refused request with a fault as the API has them, and closes the connection."""
+    """Answers a refused request with a fault of the API, and closes the connection."""
 
     def execute(self) -> None:
-        """Write the answer."""
+        """Write the response."""
         error: Error = self.request.error
         status, reason, message = error.code, error.reason, error.body
         if isinstance(error, RequestEntityTooLarge):
-            # 413 says "over quota" on this wire, as in the application.
+            # 413 means "over quota" in this API, as in the application.
             status, reason = 400, "Bad Request"
             message = f"The request body is larger than {json_body.MAX_BYTES} bytes."
         request_id = f"req-{uuid.uuid4()}"
@@ -175,7 +178,7 @@ class FaultTask(ErrorTask):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection, which knows since when no request of it is served."""
+    """One connection, and the time since when no request of it has been served."""
 
     parser_class = RequestParser
     error_task_class = FaultTask
@@ -185,10 +188,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.unserved_since = self.creation_time
         self.is_deferred = False
-        """Whether a request waits for the answer before it to be sent. Guarded by ``requests_lock``."""
+        """Whether a request waits until the previous response is sent. Guarded by ``requests_lock``."""
 
     def handle_write(self) -> None:
-        """Send what can be sent, and have the request served that waited for it."""
+        """Send what can be sent, then schedule the request that waited for it."""
         super().handle_write()
         with self.requests_lock:
             if self.is_deferred and not self.total_outbufs_len:
@@ -196,7 +199,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.server.add_task(self)
 
     def service(self) -> None:
-        """Serve one request."""
+        """Set before the call, too: the connection counts as unserved from some moment within the call."""
         # Before, too: the connection counts as unserved from some moment within the call.
         self.unserved_since = time.time()
         super().service()
@@ -215,25 +218,25 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.server.add_task(self)
 
     def is_stalled(self, now: float) -> bool:
-        """Return whether nothing was read or sent for too long while no request is being served."""
+        """Return whether nothing was read or sent for ``IDLE_S`` while no request was being served."""
         is_waiting = not self.requests or self.total_outbufs_len > 0
         return is_waiting and bool(now - self.last_activity > IDLE_S)
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
-    """Accepts connections. One thread reads and writes all of them, others run the application."""
+    """Accepts connections. One thread does the I/O of all of them; other threads run the application."""
 
     channel_class = Channel
 
     def add_task(self, task: Channel) -> None:
-        """Have the next request of a connection served; its ``requests_lock`` is held by the caller."""
+        """Schedule the next request of a connection; the caller holds the connection's ``requests_lock``."""
         if task.total_outbufs_len:
             task.is_deferred = True
         else:
             super().add_task(task)
 
     def stop(self) -> None:
-        """End ``run``, which another thread is in. Requests that are being served are answered first."""
+        """End ``run``, which another thread executes. Requests being served are answered first."""
         self.task_dispatcher.shutdown()
         self.trigger.pull_trigger(self._close_all)
 
@@ -244,13 +247,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         wasyncore.close_all(self._map)
 
     def handle_accept(self) -> None:
-        """Accept a connection; close the one that has waited longest, if there are too many."""
+        """Accept a connection; if there are too many, close the one that has been unserved longest."""
         super().handle_accept()
         if len(self.active_channels) > self.most_connections:
             self._close_longest_unserved()
 
     def accept(self) -> tuple[socket.socket, Any] | None:
-        """Return a new connection, or None if there is none, or no file descriptor for it."""
+        """Return a new connection, or None if there is none or no file descriptor is left."""
         try:
             accepted: tuple[socket.socket, Any] | None = super().accept()
         except OSError as error:
@@ -270,10 +273,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             min(unserved, key=lambda channel: channel.unserved_since).handle_close()
 
     def maintenance(self, now: float) -> None:
-        """Refuse what arrives too late, and close what stands still. Called once a second."""
+        """Refuse late requests and close stalled connections. Called once a second."""
         for channel in list(self.active_channels.values()):
             if channel.is_stalled(now):
-                # A full send buffer never becomes writable, so the socket is closed from here.
+                # A full send buffer never becomes writable, so the socket is closed here.
                 channel.handle_close()
             else:
                 channel.refuse_late(now)
@@ -288,7 +291,7 @@ def create_server(
 ) -> Server:
     """Return a server on a bound socket; ``run`` serves until ``stop`` is called."""
     if connections is None:
-        # The other half of the descriptors is for the database and the backends.
+        # The other half of the file descriptors is for the database and the backends.
         connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
     adjustments = Adjustments(
         sockets=[listener],
@@ -296,15 +299,15 @@ def create_server(
         ident=None,
         asyncore_use_poll=True,
         cleanup_interval=1,
-        # Besides: the server's own descriptors, and connections that are served and so are not closed.
+        # Added: the server's own descriptors, and connections that are being served and so cannot be closed.
         connection_limit=connections + 16,
         log_socket_errors=False,
-        # A thread that waits for a client to read is missing to all others.
+        # Never block a thread on a client that does not read: all others would lack it.
         outbuf_high_watermark=sys.maxsize,
         max_request_header_size=MAX_HEADER_BYTES,
-        # The server keeps a body aside before the application can refuse it.
+        # The server buffers a body before the application can refuse it.
         max_request_body_size=2 * json_body.MAX_BYTES,
-        # Which proxies are trusted is for the application to say.
+        # The application decides which proxies are trusted.
         clear_untrusted_proxy_headers=False,
     )
     dispatcher = ThreadedTaskDispatcher()

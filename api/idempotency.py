@@ -1,11 +1,9 @@
-"""``Idempotency-Key``: a request that is repeated under its key is answered, and not done, again.
+"""``Idempotency-Key``: a repeated request gets the stored answer and is not executed again.
 
-The key is committed with what the request changes and with its answer, so that
-none is ever there without the others: a refusal leaves no key, and what was
-accepted before a crash is answered after it. A key is kept for 24 hours, for
-one user in one project. Who has lost the right to what was done, or to see what
-the answer shows, is refused as for any other request. What changes nothing that is recorded keeps no answer,
-and is simply done again.
+The key is committed in one transaction with the request's changes and its answer, so a refused request leaves
+no key, and a request accepted before a crash is answered after it. A key is kept for 24 hours, per user and
+project. A caller who has lost the right to the operation or to what the answer shows is refused. A request
+that changes no record stores no answer, and is executed again.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class Repeated(Exception):
-    """Another request has taken the key meanwhile, and is answered."""
+    """Another request has taken the key in the meantime and is answered."""
 
 
 class AtWork:
@@ -52,7 +50,7 @@ class AtWork:
 
     @contextmanager
     def alone(self, owner: keys.Owner) -> Iterator[None]:
-        """Serve the one request with this key. Raises: Busy, if another is being served."""
+        """Hold the key while its request is served. Raises: Busy, if another request holds it."""
         with self._lock:
             if owner in self._owners:
                 raise Busy(f"A request with this {HEADER} is being served; repeat it to read its answer.")
@@ -66,23 +64,24 @@ class AtWork:
 
 @dataclass(frozen=True)
 class Key:
-    """The key of this request, whose it is, and what the request asks for."""
+    """The key of this request, its owner, and the fingerprint of the request."""
 
     owner: keys.Owner
     fingerprint: str
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Serve no other request with this key meanwhile. Raises: Busy."""
+        """Hold the key while the request is served. Raises: Busy, if another request holds it."""
         at_work: AtWork = current_app.extensions[AT_WORK]
         with at_work.alone(self.owner):
             yield
 
     def earlier(self) -> Response | None:
-        """Return the answer that the key already has.
+        """Return the stored answer for the key, None if there is none.
 
-        Raises: UnprocessableEntity, if it is to another request; Forbidden, if the caller may not do any
-        more what it told of, or see what it shows; NotFound, if that belongs to another project by now.
+        Raises: UnprocessableEntity, if the key was used for another request; Forbidden, if the caller may no
+        longer do what the request did or see what the answer shows; NotFound, if a resource in it belongs to
+        another project now.
         """
         with runtime().database.read() as session:
             kept = keys.find(session, self.owner, clock.now())
@@ -90,7 +89,7 @@ class Key:
                 return None
             owners = keys.projects_of(session, _ids(kept))
         asked = versions.used()
-        # The answer was made for the versions that its request asked for.
+        # The answer was made for the versions that its request stated.
         if kept.fingerprint != self.fingerprint or kept.headers.get(versions.HEADER, asked) != asked:
             raise UnprocessableEntity(
                 f"This {HEADER} was used for another request, or for one at other versions, "
@@ -108,12 +107,12 @@ class Key:
         return answer
 
     def take(self, session: Session) -> None:
-        """Take the key, in the transaction that does what is asked. Raises: Repeated."""
+        """Take the key, in the transaction that executes the request. Raises: Repeated."""
         if not keys.take(session, self.owner, self.fingerprint, clock.now()):
             raise Repeated
 
     def keep(self, session: Session, answer: Response, asked: Sequence[Asked]) -> None:
-        """Keep the answer, and what the policy was asked for it, in the same transaction."""
+        """Store the answer and the policy decisions behind it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
         headers[versions.HEADER] = versions.used()
         kept = KeptAnswer(
@@ -127,7 +126,7 @@ class Key:
 
 
 def _ids(kept: KeptAnswer) -> set[str]:
-    """Return the ids of what the policy was asked about, and of what the answer shows."""
+    """Return the ids of the resources in the policy decisions and in the answer."""
     ids = {about["id"] for _, about in kept.asked if "id" in about}
     told = json.loads(kept.body) if kept.body else None
     if isinstance(told, dict):
@@ -136,9 +135,9 @@ def _ids(kept: KeptAnswer) -> set[str]:
 
 
 def _without_secrets(answer: Response) -> str:
-    """Return a body as it is kept: without the key of a transfer, and without passwords of connections.
+    """Return a body as it is stored: without a transfer's auth key and without passwords of connections.
 
-    Nothing else in an answer is a secret; what users keep under whatever names is answered as it was.
+    Nothing else in an answer is a secret. Values that users chose themselves are stored unchanged.
     """
     text = answer.get_data(as_text=True)
     if not answer.is_json or not text:
@@ -163,7 +162,7 @@ def _masked(told: Any) -> Any:
 
 
 def key() -> Key | None:
-    """Return the key of this request, if it has one. Raises: InvalidInput, if it cannot be one."""
+    """Return the key of this request, None without the header. Raises: InvalidInput, if it is malformed."""
     given = request.headers.get(HEADER)
     if given is None:
         return None
@@ -173,7 +172,7 @@ def key() -> Key | None:
 
 
 def _fingerprint() -> str:
-    """Return what is the same for requests that ask for the same, however their JSON is spaced."""
+    """Return a hash that is equal for equal requests, whatever the whitespace and key order of their JSON."""
     asked = json_body.parse_if_any(request.get_data())
     parts = [request.method, request.path, request.query_string.decode("latin-1"), asked]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

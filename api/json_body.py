@@ -1,8 +1,7 @@
-"""Read a JSON body strictly: what two readers could understand differently is refused.
+"""A strict JSON parser: it refuses input that two parsers could understand differently.
 
-Refused are broken UTF-8, halves of surrogate pairs, keys given twice, numbers
-that JSON does not have or that are too large to be kept, and nesting and numbers of
-values that serve nothing but to exhaust the reader.
+Refused are invalid UTF-8, unpaired surrogates, duplicate keys, numbers that JSON does not have or that
+overflow, and nesting or numbers of values that would only exhaust the parser.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from cgflow.errors import InvalidInput
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
 MAX_VALUES = 2048
-"""Values on one level of a body; no request that means something comes near."""
+"""The maximum number of values on one level of a body; no meaningful request comes near it."""
 
 
 def parse(raw: bytes) -> object:
@@ -37,7 +36,7 @@ def parse(raw: bytes) -> object:
 
 
 def parse_if_any(raw: bytes) -> object:
-    """Return the value of a JSON document, None if there is none. Raises: InvalidInput, as ``parse``."""
+    """Return the value of a JSON document, None if it is empty. Raises: InvalidInput, as ``parse``."""
     return parse(raw) if raw.strip() else None
 
 

@@ -1,4 +1,4 @@
-"""The log of the service: each message is one line, whatever clients and programs put into it."""
+"""The format of the service's log: each message is one line, whatever clients and programs put into it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUIET = ("taskflow", "alembic", "stevedore", "keystonemiddleware", "sqlalchemy.
 
 
 class LogFormatter(logging.Formatter):
-    """Escapes control characters in messages, and indents tracebacks, so that nobody can forge a line."""
+    """Escapes control characters in messages and indents tracebacks, so that a client cannot forge a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Return the line of a record."""
@@ -21,7 +21,7 @@ class LogFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - the library's name
-        """Return a traceback, which may hold the text of a client, as lines that begin like no record."""
+        """Return a traceback, which may hold a client's text, as lines that cannot be taken for records."""
         return "\n".join(f"    {_printable(line)}" for line in super().formatException(ei).split("\n"))
 
 
@@ -32,7 +32,7 @@ def set_up(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
-    # What the HTTP server tells of single requests would let anybody fill the disk.
+    # Messages of the HTTP server about single requests would let any client fill the disk.
     logging.getLogger("waitress").setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("waitress.queue").setLevel(logging.INFO if verbose else logging.ERROR)
 

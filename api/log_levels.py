@@ -1,7 +1,7 @@
-"""What this process writes into its log: the levels of Python's loggers, read and set while it runs.
+"""The levels of this process's Python loggers, read and set at run time.
 
-All parts of the service that this process is share one set of loggers, so what is
-set for one of them holds for all. It holds until the process ends.
+All parts of the service in this process share one set of loggers: a level set for one part holds for all,
+until the process ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cgflow.errors import InvalidInput
 
 LEVELS = ("ERROR", "WARNING", "INFO", "DEBUG")
 
-# The parts that clients know. There is no cinder-backup, so that nothing is set or shown for it.
+# The binaries that clients know. There is no cinder-backup, so nothing is set or shown for it.
 _API, _BACKUP = "cinder-api", "cinder-backup"
 _KNOWN = (_API, services.SCHEDULER, services.VOLUME, _BACKUP)
 _ALL = (None, "", "*")
@@ -24,9 +24,9 @@ Part = tuple[str, str]
 
 
 def parts(binary: str | None, server: str | None) -> list[Part]:
-    """Return binary and host of the parts of this process that are meant.
+    """Return (binary, host) of each matching part of this process.
 
-    Raises: InvalidInput for a binary that there is not, or for the parts of other processes.
+    Raises: InvalidInput for an unknown binary, or for a part of another process.
     """
     own = [(name, socket.gethostname()) for name in (_API, services.SCHEDULER)]
     own += [(services.VOLUME, host) for host in sorted(runtime().drivers)]
@@ -46,12 +46,12 @@ def parts(binary: str | None, server: str | None) -> list[Part]:
 
 
 def read(prefix: str) -> dict[str, str]:
-    """Return the level that each logger whose name begins so has, its own or an inherited one."""
+    """Return the effective level of each logger whose name begins with a prefix."""
     return {logger.name: logging.getLevelName(logger.getEffectiveLevel()) for logger in _loggers(prefix)}
 
 
 def write(prefix: str, level: str) -> None:
-    """Give every logger whose name begins so a level of its own."""
+    """Set the level of every logger whose name begins with a prefix."""
     for logger in _loggers(prefix):
         logger.setLevel(level)
 

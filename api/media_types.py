@@ -1,8 +1,8 @@
-"""JSON is all that is spoken: who sends something else is told at once.
+"""Refuses request bodies of other media types than JSON.
 
-A web page of another site can send bodies of the types that forms have, and of none that is JSON.
-Programs label any body ``application/x-www-form-urlencoded`` if they are not told its type (``curl -d``,
-Python's ``urllib``). Browsers send an ``Origin`` with such a body, and programs do not.
+A web page of another site can send bodies of the media types of forms, but not of a JSON type. Programs label
+any body ``application/x-www-form-urlencoded`` unless a type is set (``curl -d``, Python's ``urllib``).
+Browsers send an ``Origin`` header with such a body; programs do not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 
 def check_media_types() -> None:
-    """Refuse a body that claims not to be JSON. Answers are JSON whatever a client accepts, as in Cinder."""
+    """Refuse a body that is not labelled as JSON. ``Accept`` is ignored, as in Cinder: answers are JSON."""
     sent = request.mimetype
     if sent and request.content_length and not (_is_json(sent) or _is_unlabelled(sent)):
         raise UnsupportedMediaType(
@@ -28,5 +28,5 @@ def _is_json(media_type: str) -> bool:
 
 
 def _is_unlabelled(media_type: str) -> bool:
-    """Whether a program, not a page, sent a body without saying what it is. It is read as JSON."""
+    """Return whether a program, not a web page, sent a body without a media type. It is read as JSON."""
     return media_type == "application/x-www-form-urlencoded" and "Origin" not in request.headers

@@ -1,4 +1,4 @@
-"""The actions that note something about a volume, by their names in the schema. None touches its data."""
+"""The volume actions that change only the record of a volume, by their names in the request schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API document tells of every operation: its key, its condition, its tag, and their answers."""
+"""Adds the headers of conditional and idempotent requests to every operation of the API document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEY: _Header = (
 
 
 def describe(doc: dict[str, Any], _info: object, *, method: str, **_: object) -> dict[str, Any]:
-    """Add to the description of one operation what holds for all of its method."""
+    """Add the headers and responses that hold for every operation of the same HTTP method."""
     answers = doc["responses"]
     if method.upper() in etags.SAFE:
         _parameters(doc, _IF_NONE_MATCH)

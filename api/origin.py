@@ -1,8 +1,7 @@
-"""Requests that a web page makes with the rights of whoever looks at it are refused.
+"""Refuses requests that a web page of another site makes with the rights of its viewer.
 
-A page of another site can send simple requests, and with a host name that it leads to a loopback
-address it can send any. The first state their ``Origin``; the second state a ``Host`` that is no
-name of this machine.
+Such a page can send simple requests; these state their ``Origin``. If its host name resolves to a loopback
+address (DNS rebinding), it can send any request; these state a ``Host`` that is no name of this machine.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def check() -> None:
     """Refuse a foreign ``Origin``, and without authentication a foreign ``Host``. Raises: Forbidden."""
     strategy: Strategy = current_app.extensions[STRATEGY]
-    # A proxy that is trusted has been reached under a name of its own.
+    # A trusted proxy is reached under a name of its own.
     if strategy.is_open and VIA_PROXY not in request.environ and not _is_loopback(_host_name(request.host)):
         raise Forbidden(
             f"The Host header names {request.host[:255]!r}. Without authentication only localhost and "
@@ -51,7 +50,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _endpoint(url: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port of an address, or None if it has none."""
+    """Return scheme, host and port of a URL, or None if it is malformed."""
     try:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""What proxies say of a request is believed of stated proxies alone, and removed from all others."""
+"""Applies the ``X-Forwarded-*`` headers of trusted proxies, and removes those of all other peers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from cgflow.errors import ConfigError
 
 VIA_PROXY = "cgflow.via_proxy"
-"""Set in the environment of requests whose address was stated by a trusted proxy."""
+"""Set in the WSGI environment of requests whose original address a trusted proxy stated."""
 
 _HEADERS = ("FOR", "PROTO", "HOST", "PORT", "PREFIX")
 
@@ -20,7 +20,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class TrustedProxies:
-    """WSGI middleware that applies ``X-Forwarded-*`` of trusted proxies, so that links lead back to them."""
+    """WSGI middleware that applies ``X-Forwarded-*`` of trusted proxies, so that links lead to them."""
 
     def __init__(self, application: Application, networks: Sequence[Network]) -> None:
         self._application = application
@@ -48,7 +48,7 @@ class TrustedProxies:
 
 
 def networks(stated: Iterable[str]) -> list[Network]:
-    """Return the networks of trusted proxies. Raises: ConfigError, for what is no address or network."""
+    """Return the networks of trusted proxies. Raises: ConfigError, if a value is no address or network."""
     found = []
     for text in stated:
         try:

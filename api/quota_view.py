@@ -1,7 +1,7 @@
-"""Quota under the names that clients know.
+"""Quota under the names that clients use.
 
-Cinder's clients call the quota of consistency groups ``groups``, older ones
-``consistencygroups``: both are shown and taken.
+Cinder's clients call the quota of consistency groups ``groups``; older ones call it ``consistencygroups``.
+Both names are shown and accepted.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _ALIAS = "groups"
 
 
 def limits(found: Mapping[str, int]) -> dict[str, object]:
-    """Return limits by every name that clients look for."""
+    """Return limits by every name that clients use."""
     return {**found, _ALIAS: found[GROUPS]}
 
 
 def usages(lines: list[QuotaLine]) -> dict[str, object]:
-    """Return limit, usage and reservations by every name that clients look for."""
+    """Return limit, usage and reservations by every name that clients use."""
     known = {line.resource: _line(line.limit, line.in_use, line.reserved) for line in lines}
     return {**known, _ALIAS: known[GROUPS]}
 
 
 def resources(asked: Mapping[str, int]) -> dict[str, int]:
-    """Return limits by the names of the ledger. Raises: InvalidInput, if two names contradict each other."""
+    """Return limits by resource name. Raises: InvalidInput, if two names of one quota contradict."""
     known = {GROUPS if name == _ALIAS else name: limit for name, limit in asked.items()}
     if {GROUPS, _ALIAS} <= asked.keys() and asked[GROUPS] != asked[_ALIAS]:
         raise InvalidInput(f"'{_ALIAS}' and '{GROUPS}' are one quota: give one limit.", _ALIAS)
@@ -35,7 +35,7 @@ def resources(asked: Mapping[str, int]) -> dict[str, int]:
 
 
 def absolute(lines: list[QuotaLine]) -> dict[str, int]:
-    """Return the totals as ``/limits`` names them."""
+    """Return the totals under the names of ``/limits``."""
     by_name = {line.resource: line for line in lines}
     volumes, gigabytes, snapshots = (by_name[name] for name in (VOLUMES, GIGABYTES, SNAPSHOTS))
     return {

@@ -1,4 +1,4 @@
-"""What a view may ask of the request that it serves: the runtime, the caller, its own address."""
+"""The scope of a request as views use it: the runtime, the caller, the request id and the links."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cgflow.context import RequestContext
 from flows.runtime import Runtime
 
 RUNTIME = "cgflow.runtime"
-"""Under which name the application holds the runtime."""
+"""The key of the runtime in the application's extensions."""
 
 
 def runtime() -> Runtime:
-    """Return the runtime at which operations are handed in and things are looked up.
+    """Return the runtime for submitting operations and reading records.
 
-    Within a request that is one transaction it is the runtime of that transaction.
+    Within a request transaction it is the runtime of that transaction.
     """
     return cast(Runtime, g.get("runtime") or current_app.extensions[RUNTIME])
 
 
 @contextmanager
 def at(runtime: Runtime) -> Iterator[None]:
-    """Serve what follows at another runtime."""
+    """Use another runtime within the context."""
     g.runtime = runtime
     try:
         yield
@@ -36,26 +36,26 @@ def at(runtime: Runtime) -> Iterator[None]:
 
 
 def caller() -> RequestContext:
-    """Return who is asking."""
+    """Return the caller."""
     return cast(RequestContext, g.caller)
 
 
 def request_id() -> str:
-    """Return the id of this request; minted on first use, so that even an early failure has one."""
+    """Return the id of this request. Created on first use, so that an early failure has one, too."""
     if "request_id" not in g:
         g.request_id = f"req-{uuid.uuid4()}"
     return cast(str, g.request_id)
 
 
 def prefix() -> str:
-    """Return what stands before every noun in the addresses of this request: ``/v3/P`` or ``/v3``."""
+    """Return the part of this request's path that precedes the resource: ``/v3/P`` or ``/v3``."""
     return f"{request.script_root}/{request.path.split('/')[1]}{_project()}"
 
 
 def href(path: str, *, has_version: bool = True) -> str:
-    """Return the full address of something under the prefix, on the host that was asked.
+    """Return the full URL of a path under the prefix, on the host that the client used.
 
-    Cinder names an address without the version of the API a bookmark; nothing answers there.
+    Cinder calls a URL without the API version a bookmark; no route serves it.
     """
     before = prefix() if has_version else request.script_root + _project()
     return request.host_url.rstrip("/") + before + path

@@ -1,4 +1,4 @@
-"""A request that changes something under a key or on a condition is one transaction, from check to answer."""
+"""Runs a request with ``Idempotency-Key`` or ``If-Match`` in one transaction, from check to answer."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _MARK = "_is_one"
 
 
 def transactional(view: View) -> View:
-    """Make a view heed ``Idempotency-Key`` and ``If-Match``. Without them it is served as it is.
+    """Make a view honour ``Idempotency-Key`` and ``If-Match``. Without them the view runs unchanged.
 
-    A view that does so already, as one that inherits its decorators, stays as it is.
+    A view that is wrapped already, such as one that inherits its decorators, is returned unchanged.
     """
     if getattr(view, _MARK, False):
         return view
@@ -49,13 +49,14 @@ def transactional(view: View) -> View:
 
 def _changed(view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None) -> Response:
     if tags is not None:
-        # Refuses also what turns out to write nothing, and so never comes to the check that counts.
+        # The check that counts runs when the transaction first writes. This one covers a request that writes
+        # nothing.
         etags.require(tags)
     for _ in range(TRIES):
         try:
             return _once(view, values, key, tags)
         except idempotency.Repeated:
-            # Another process was faster. Should its answer have run out by now, the key is free.
+            # Another process was faster. If its answer has expired in the meantime, the key is free again.
             answer = key.earlier() if key is not None else None
             if answer is not None:
                 return answer

@@ -1,4 +1,4 @@
-"""The answers that several nouns give: an accepted operation, a page of a list."""
+"""Responses that several resources share: an accepted operation, and a page of a list."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class _Identified(Protocol):
 
 
 def accepted_response(accepted: Accepted, body: dict[str, object]) -> Answer:
-    """Answer that an operation is accepted, and where to follow it."""
+    """Answer 202 with a body and with the headers that name the flow."""
     return body, 202, _way_to(accepted)
 
 
 def accepted_without_body(accepted: Accepted | None) -> Response:
-    """Answer that an operation is accepted where Cinder answers with no body. None was done at once."""
+    """Answer 202 without a body, as Cinder does. ``accepted`` is None if no flow was needed."""
     response = empty_response()
     if accepted is not None:
         response.headers.update(_way_to(accepted))
@@ -38,7 +38,7 @@ def accepted_without_body(accepted: Accepted | None) -> Response:
 
 
 def empty_response() -> Response:
-    """Answer that something was done or taken on, and nothing more."""
+    """Answer 202 without a body."""
     return Response(status=202, mimetype="application/json")
 
 
@@ -50,11 +50,11 @@ def page_response(
     has_links: bool = True,
     is_exact: bool = False,
 ) -> dict[str, object]:
-    """Answer with one page of a list, with the way to the next, and with a wished count.
+    """Answer with one page of a list, a link to the next page, and the count if it is requested.
 
-    Pages that Cinder does not link (``has_links`` is false) are linked for who asks for extensions.
-    As in Cinder a full page has one, although the next page may turn out to be empty; with ``is_exact``
-    only where there is more.
+    Lists that Cinder does not link (``has_links`` is false) are linked if the client requests the extensions.
+    As in Cinder, every full page has a link, although the next page may be empty; with ``is_exact`` only a
+    page that has a next one.
     """
     scope = request_scope.caller().scope
     with request_scope.runtime().database.read() as session:

@@ -90,7 +90,7 @@ def serve(
     except StopRequested:
         LOG.info("stopped before it was ready")
     except (cfg.Error, cfg.ParseError) as error:
-        # The library shows where a value is from as one of its own objects.
+        # oslo.config shows the source of a value as the repr of one of its own objects.
         words = _LOCATION.sub(r"\1", str(error))
         raise ConfigError(f"The configuration cannot be used: {words}") from error
     except UnicodeDecodeError as error:
@@ -128,7 +128,8 @@ def _serve(
         left = service.start(stop.check, refuse_unknown=not adopt)
         server = http_server.create_server(app(service.runtime), listener, threads=conf.engine.http_threads)
         stop.check()
-        # What serving takes stays: the collector need not go through it with every long answer.
+        # The objects made so far live as long as the process. Frozen, they are not scanned by the garbage
+        # collector with every long answer.
         gc.collect()
         gc.freeze()
         stop.check()
@@ -139,7 +140,7 @@ def _serve(
         _run(server, service, stop)
     except ConfigError:
         if is_new:
-            # Nothing is in it, and it must not be taken for the one that belongs here.
+            # The new database is empty. It is removed, so that it is not taken for the one that belongs here.
             service.stop()
             held.remove_database()
         raise
@@ -149,23 +150,23 @@ def _serve(
 
 
 def _run(server: http_server.Server, service: Service, stop: StopSignal) -> None:
-    """Serve until a stop is requested. What is being answered then is answered.
+    """Serve until a stop is requested. Requests that are being served then are still answered.
 
-    The main thread is left to the signals.
+    The main thread only waits, so that it can handle signals.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="http") as pool:
         serving = pool.submit(server.run)
         serving.add_done_callback(lambda _: stop.set())
         stop.wait()
         LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
-        # Long polls would hold the server's threads until their time is up.
+        # Long polls would occupy the server's threads until they time out.
         service.conductor.watch.close()
         server.stop()
         serving.result()
 
 
 def _upgrade(held: StateDir) -> None:
-    """Bring the schema up to date. Raises: ConfigError, for a database that is none, is newer, or is full."""
+    """Upgrade the schema. Raises: ConfigError, if the database is invalid, newer than the code, or full."""
     try:
         upgrade(held.database_url)
     except DatabaseError as error:
@@ -176,7 +177,11 @@ def _upgrade(held: StateDir) -> None:
 
 
 def _listen(bind: str, known_by: Strategy) -> socket.socket:
-    """Open the listening socket. Raises: ConfigError for a bad, foreign, open or taken address."""
+    """Open the listening socket.
+
+    Raises: ConfigError for an address that is malformed or in use, that this host does not have, or that is
+    not a loopback address while there is no authentication.
+    """
     host, _, port = bind.rpartition(":")
     try:
         address = ipaddress.ip_address(host.strip("[]"))

@@ -1,4 +1,4 @@
-"""Which requests lead to freed space: they are accepted on a full disk, too."""
+"""Decides which requests lead to freed space: these are accepted on a full disk, too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACTIONS = frozenset(
 
 
 def frees_space() -> bool:
-    """Return whether the request deletes something, or is what has to come before a deletion."""
+    """Return whether the request deletes something, or is a prerequisite of a deletion."""
     if request.method == "DELETE":
         return True
     *_, noun, _id, verb = ["", "", *request.path.rstrip("/").split("/")]
@@ -28,6 +28,6 @@ def frees_space() -> bool:
     try:
         asked = json_body.parse_if_any(request.get_data())
     except InvalidInput:
-        # It is refused where it is served.
+        # The view refuses it.
         return False
     return isinstance(asked, dict) and not _ACTIONS.isdisjoint(asked)

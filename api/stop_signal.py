@@ -1,8 +1,8 @@
-"""Stop requests of the operating system: SIGTERM, SIGINT, and SIGHUP of a terminal that is closed.
+"""Stop requests of the operating system: SIGTERM, SIGINT, and SIGHUP of a closed terminal.
 
-A signal handler runs between any two instructions of the main thread, also
-within callbacks that swallow exceptions. So the handler raises nothing and takes
-no lock: it sets a flag, and the system wakes whoever waits for it.
+A signal handler runs between any two instructions of the main thread, also within callbacks that swallow
+exceptions. The handler therefore raises nothing and takes no lock: it sets a flag, and the wakeup file
+descriptor wakes the thread that waits.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class StopRequested(Exception):
 
 
 class StopSignal:
-    """Notes the first stop signal. A second one ends the process at once, as if there were no handler.
+    """Records the first stop signal. A second one ends the process at once, as if there were no handler.
 
-    A context manager for the main thread. On exit the handlers from before are back.
+    A context manager for the main thread. On exit the previous handlers are restored.
     """
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class StopSignal:
     def __enter__(self) -> StopSignal:
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._writer, False)
-        # Whichever thread the signal interrupts, the one that waits is woken.
+        # The wakeup descriptor wakes the waiting thread, whichever thread the signal interrupts.
         self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        # nohup has a service survive its terminal by ignoring SIGHUP.
+        # nohup ignores SIGHUP, so that a service survives its terminal.
         survives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._numbers = [number for number in _SIGNALS if number != signal.SIGHUP or not survives]
         self._former = {number: signal.signal(number, self._handle) for number in self._numbers}

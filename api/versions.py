@@ -1,14 +1,13 @@
-"""The version documents, and the negotiation of microversions and of cgflow's extensions.
+"""Version documents, and the negotiation of microversions and of cgflow's extensions.
 
-Clients start at the root, at ``/v3`` or at the address of their project, often
-without a token, so the document is open and the same everywhere. What came later than
-3.0 asks ``reached`` before it shows, or is a route marked with
-``Blueprint.since``; the maximum that is advertised rises only when everything
-up to it is there of the nouns that are offered (docs/clients.md).
+Clients start at the root, at ``/v3`` or at the URL of their project, often without a token, so the document
+needs no authentication and is the same everywhere. What Cinder added after 3.0 checks ``reached`` before it
+is shown, or is a route marked with ``Blueprint.since``. The advertised maximum is raised only when everything
+up to it is implemented for the resources that are offered (docs/clients.md).
 
-The same header lists a second service, ``cgflow 1.0``, for what cgflow adds to
-Cinder's answers: keys that begin with ``cgflow:``. Answers to requests that do not
-list it hold Cinder's keys only. Resources that Cinder does not have are shown whole to everybody.
+The same header lists a second service, ``cgflow 1.0``, for what cgflow adds to Cinder's answers: keys that
+begin with ``cgflow:``. Answers to requests that do not list it hold Cinder's keys only. Resources that Cinder
+does not have are always shown in full.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ SERVICE = "volume"
 MINIMUM = (3, 0)
 MAXIMUM = (3, 71)
 CGFLOW = "cgflow"
-"""The name under which the header lists the extensions of cgflow."""
+"""The name of cgflow's extensions in the header."""
 CGFLOW_VERSION = (1, 0)
 """The only version of the extensions."""
 MAXIMUM_KEY = "MAXIMUM_MICROVERSION"
-"""Under which name the application's configuration may hold another maximum, as (major, minor)."""
+"""The key of the application's configuration that may hold another maximum, as (major, minor)."""
 
 _UPDATED = "2026-11-22T00:00:00Z"
 _NUMBER = re.compile(r"([1-9]\d{0,15})\.(0|[1-9]\d{0,15})", re.ASCII)
 
 
 def document() -> dict[str, object]:
-    """Return the version document, with addresses on the host that was asked."""
+    """Return the version document, with URLs on the host that the client used."""
     root = request.url_root
     return {
         "versions": [
@@ -68,7 +67,7 @@ def maximum() -> tuple[int, int]:
 
 
 def negotiate() -> None:
-    """Settle the microversion of this request, and whether it asks for extensions, before its view runs."""
+    """Set the microversion of this request, and whether it requests the extensions, before its view runs."""
     requested = _requested(request.headers.get(HEADER))
     g.cgflow_version = _cgflow_version(requested)
     g.microversion = _microversion(requested)
@@ -77,7 +76,7 @@ def negotiate() -> None:
 def has_extensions() -> bool:
     """Return whether the answer to this request holds the keys that cgflow adds to Cinder's."""
     if "cgflow_version" not in g:
-        # The request was refused before it came to a view, or by its header.
+        # The request was refused before it reached a view, or because of its header.
         try:
             g.cgflow_version = _cgflow_version(_requested(request.headers.get(HEADER)))
         except (InvalidInput, NotAcceptable):
@@ -86,17 +85,17 @@ def has_extensions() -> bool:
 
 
 def show_extensions() -> None:
-    """Answer this request with extensions whether it asks or not: Cinder has no such resource."""
+    """Answer this request with the extensions in any case, because Cinder has no such resource."""
     g.cgflow_version = CGFLOW_VERSION
 
 
 def reached(minor: int) -> bool:
-    """Return whether this request is made with 3.``minor`` or later."""
+    """Return whether this request states microversion 3.``minor`` or later."""
     return cast("tuple[int, int]", g.microversion) >= (MINIMUM[0], minor)
 
 
 def stamp(response: Response) -> Response:
-    """Say in the answer which versions were used, and that others may be answered otherwise."""
+    """Set the header with the versions used, and ``Vary``, since other versions may get other answers."""
     if "microversion" in g:
         response.headers[HEADER] = used()
         response.vary.add(HEADER)
@@ -112,8 +111,8 @@ def used() -> str:
 def _requested(header: str | None) -> dict[str, str]:
     """Return the version of each service in a header such as ``compute 2.1, volume 3.0``.
 
-    As in Cinder, every name with "volume" in it is the service's: clients take it from the catalogue.
-    The first that is listed counts.
+    As in Cinder, every name that contains "volume" means this service, because clients take the name from the
+    service catalogue. The first one listed counts.
     """
     found: dict[str, str] = {}
     for words in (part.split() for part in (header or "").split(",")):
@@ -132,7 +131,7 @@ def _microversion(requested: dict[str, str]) -> tuple[int, int]:
     version = _number(requested[SERVICE])
     if not MINIMUM <= version <= maximum():
         if version > MINIMUM:
-            # Cinder repeats a version of this API that it refuses, and none of an older one.
+            # Cinder repeats a refused version of this API in the response, but not one below the minimum.
             g.microversion = version
         raise NotAcceptable(
             f"Version {_text(version)} is not supported by the API. "

@@ -1,1 +1,1 @@
-"""Who is asking, and what the policy permits: identities, authorization, and one file for each strategy."""
+"""Authentication and authorization: identities, policy checks, and one module per auth strategy."""

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may: established before every view, asked for within it."""
+"""Authorization: the caller is established before every view, and the policy is checked within it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cgflow.policy import Policy
 
 STRATEGY = "cgflow.strategy"
 POLICY = "cgflow.policy"
-"""Under which names the application holds how callers are known, and what they may."""
+"""The keys of the auth strategy and of the policy in the application's extensions."""
 
 _ABOUT = ("id", "project_id", "user_id", "status", "name")
-"""What is noted of a thing that the policy was asked about."""
+"""The fields of a target that are recorded with a policy decision."""
 
 Asked = tuple[str, dict[str, str]]
-"""A rule that permitted something, and what it was asked about."""
+"""A rule that permitted something, and the recorded fields of its target."""
 
 RecordT = TypeVar("RecordT")
 Reader = Callable[[Session, str, str | None], RecordT]
-"""What returns the thing with an id in a project, or in any if that is None. Raises: NotFound."""
+"""Returns the record with an id in a project, or in any project if that is None. Raises: NotFound."""
 
 
 def admit() -> None:
@@ -46,23 +46,23 @@ def admit() -> None:
     g.caller = replace(
         caller,
         is_admin=policy.is_admin(caller),
-        # A member's wish to see every project is ignored, not refused: clients always send it.
+        # A member's request for all projects is ignored, not refused: clients always send it.
         all_projects=policy.sees_all_projects(caller) and _reaches_all(strategy),
     )
 
 
 def authorize(rule: str, target: object = None) -> None:
-    """Let pass whom the policy lets do what a rule guards. Raises: Forbidden.
+    """Require that the policy permits the caller what a rule guards. Raises: Forbidden.
 
-    ``target`` is what it would be done to: a record, or its fields. What has no
-    owner, as a list or a type, counts as the caller's own.
+    ``target`` is the record, or its fields. A target without an owner, such as a list or a type, counts as
+    the caller's own.
     """
     if not permits(rule, target):
         raise Forbidden(f"Policy doesn't allow {rule} to be performed.")
 
 
 def permits(rule: str, target: object = None) -> bool:
-    """Tell whether the policy lets the caller do what a rule guards; see ``authorize``."""
+    """Return whether the policy permits the caller what a rule guards; see ``authorize``."""
     caller = request_scope.caller()
     own = {"user_id": caller.user_id, "project_id": caller.project_id}
     fields = target if isinstance(target, Mapping) else vars(target) if target is not None else {}
@@ -75,7 +75,7 @@ def permits(rule: str, target: object = None) -> bool:
 
 @contextmanager
 def recording_decisions() -> Iterator[list[Asked]]:
-    """Note what the policy permits meanwhile, so that it can be asked again."""
+    """Record the policy's permissions within the context, so that they can be checked again."""
     g.permitted = []
     try:
         yield g.permitted
@@ -84,10 +84,10 @@ def recording_decisions() -> Iterator[list[Asked]]:
 
 
 def shows(rule: str | None) -> bool:
-    """Tell whether the caller is shown what a rule guards, in this whole answer; None guards nothing."""
+    """Return whether this response shows the caller what a rule guards; None guards nothing."""
     if rule is None:
         return True
-    # Asked once for a page of a thousand things.
+    # Cached per request: a page of a thousand resources needs one check.
     told: dict[str, bool] = g.setdefault("shows", {})
     if rule not in told:
         told[rule] = permits(rule)
@@ -95,7 +95,7 @@ def shows(rule: str | None) -> bool:
 
 
 def permitted(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
-    """Return a thing to which the caller may do what a rule guards. Raises: NotFound, Forbidden."""
+    """Return a record if the policy permits the caller what a rule guards. Raises: NotFound, Forbidden."""
     with request_scope.runtime().database.read() as session:
         found = read(session, id_, request_scope.caller().scope)
     authorize(rule, found)
@@ -103,10 +103,10 @@ def permitted(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
 
 
 def authorize_resource(rule: str, read: Reader[Any], id_: str) -> None:
-    """Let pass whom the policy lets do what a rule guards to the thing with an id. Raises: Forbidden.
+    """Require that the policy permits the caller what a rule guards on a resource. Raises: Forbidden.
 
-    Where there is no such thing the operation itself says so, in the words that
-    clients know; for whom the rule is closed anyway it says nothing.
+    If the resource does not exist, the rule is checked without a target. A caller who passes gets NotFound
+    from the operation itself, with the message that clients know.
     """
     try:
         permitted(rule, read, id_)
@@ -115,7 +115,10 @@ def authorize_resource(rule: str, read: Reader[Any], id_: str) -> None:
 
 
 def permitted_or_closed(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
-    """Return a thing as ``permitted`` does, and refuse first of all for whom the rule is closed anyway."""
+    """Return a record as ``permitted`` does, but prefer Forbidden to NotFound.
+
+    A caller whom the rule excludes in any case gets Forbidden, whether or not the record exists.
+    """
     authorize_resource(rule, read, id_)
     return permitted(rule, read, id_)
 
@@ -128,9 +131,9 @@ def _reaches_all(strategy: Strategy) -> bool:
     is_asked = _asks_for_all()
     is_named = bool(request.view_args)
     if is_named and not strategy.is_open:
-        # As in Cinder: an administrator lists one project, and reaches what they know the id of.
+        # As in Cinder, an administrator lists one project, but reaches any resource by its id.
         return True
-    # What is made is made of the things of one's own project.
+    # A new resource is created from resources of the caller's own project.
     return is_asked and (is_named or request.method in ("GET", "HEAD"))
 
 

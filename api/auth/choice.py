@@ -1,4 +1,4 @@
-"""Which strategy the configuration asks for."""
+"""Selects the auth strategy that the configuration names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.auth.noauth import NoAuth
 
 
 def strategy(conf: cfg.ConfigOpts) -> Strategy:
-    """Return the strategy that ``auth_strategy`` names, ready to work. Raises: ConfigError."""
+    """Return the strategy that ``auth_strategy`` names, ready for use. Raises: ConfigError."""
     if conf.auth_strategy == "http_basic":
         return HttpBasic(
             Path(conf.http_basic_auth_user_file),
@@ -20,7 +20,7 @@ def strategy(conf: cfg.ConfigOpts) -> Strategy:
             most_checks=max(1, conf.engine.http_threads // 2),
         )
     if conf.auth_strategy == "keystone":
-        # Half a second of imports, which only those pay who need them.
+        # These imports take half a second, so they happen only if they are needed.
         from api.auth.keystone import Keystone
 
         return Keystone(conf)

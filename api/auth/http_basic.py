@@ -1,14 +1,13 @@
-"""HTTP's basic authentication: users of a password file, and their roles in projects of another.
+"""HTTP basic authentication: users from a password file, and their roles from a project file.
 
-The password file is Apache's, with bcrypt alone: ``ada:$2b$12$...``. The
-project file is YAML, and the project that stands first is the one of requests
-that name none:
+The password file has the format of Apache's htpasswd, with bcrypt only: ``ada:$2b$12$...``. The project file
+is YAML. A request that names no project gets the user's first one:
 
     ada:
       orders: [member]
       billing: [reader]
 
-The project in the address chooses among a user's projects.
+The project in the URL selects among a user's projects.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ from cgflow.reloading_file import ReloadingFile, read_text, read_yaml
 
 CHALLENGE = 'Basic realm="cgflow", charset="UTF-8"'
 
-# The last sign of the salt has two bits of its own, and bcrypt refuses to hash with any other.
+# The last character of the salt has two significant bits only, and bcrypt refuses to hash with any other.
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _COST = 12
 _COSTS = range(4, 17)
-"""Costs with which a password can be checked at all, and within seconds."""
+"""The costs with which a password can be checked within seconds."""
 
 _LONGEST_PASSWORD = 72
-"""What bcrypt reads of a password, in bytes. htpasswd and its like leave off what is longer."""
+"""The number of bytes of a password that bcrypt uses. htpasswd and similar tools cut off the rest."""
 _USER_FILE = "password file"
 _PROJECT_FILE = "project file"
 
@@ -45,7 +44,7 @@ Projects = Mapping[str, frozenset[str]]
 
 
 class HttpBasic:
-    """Knows the users of a file. Safe to ask from many threads."""
+    """Authenticates the users of a password file. Thread-safe."""
 
     name = "http_basic"
     is_open = False
@@ -56,22 +55,23 @@ class HttpBasic:
         self._checks = threading.BoundedSemaphore(most_checks)
         self._hashes = ReloadingFile(user_file, read_hashes)
         self._projects = ReloadingFile(project_file, read_projects)
-        # Hashing a password takes a good part of a second, on purpose. What was once proven is remembered by
-        # a key that dies with the process, and only for as long as the file says the same of the user.
+        # Hashing a password takes a good part of a second, on purpose. A checked password is cached as an
+        # HMAC whose key exists in this process only, and only while the user's hash in the file stays the
+        # same.
         self._key = secrets.token_bytes(32)
         self._proven: dict[str, tuple[bytes, bytes]] = {}
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
-        """Return who knows the password of a user.
+        """Return the identity of a user whose password is right.
 
-        Raises: Unauthenticated, Forbidden, InvalidInput; ServiceUnavailable, if too many passwords are
-        being hashed.
+        Raises: Unauthenticated, Forbidden, InvalidInput; ServiceUnavailable, if too many passwords are being
+        hashed.
         """
         given = request.authorization
         if given is None or given.type != "basic" or given.username is None or given.password is None:
             raise Unauthenticated("The request you have made requires authentication.", CHALLENGE)
         user_id = given.username
-        # A surrogate stands for a byte that is no UTF-8, which no password in a hash file has.
+        # A surrogate stands for a byte that is not UTF-8; no password in a hash file has one.
         password = given.password.encode(errors="surrogatepass")[:_LONGEST_PASSWORD]
         if not self._is_proven(user_id, password):
             raise Unauthenticated("The user or the password is wrong.", CHALLENGE)
@@ -91,11 +91,11 @@ class HttpBasic:
             proven_hash, proven_digest = self._proven[user_id]
             if proven_hash == known and hmac.compare_digest(proven_digest, digest):
                 return True
-        # Whoever waited here would keep a thread of the server from everybody else.
+        # Do not wait here: that would occupy a thread of the server.
         if not self._checks.acquire(blocking=False):
             raise ServiceUnavailable("Too many passwords are being checked. Try again.")
         try:
-            # A user that nobody knows costs as much time as one with a wrong password.
+            # An unknown user takes as much time as a wrong password.
             is_right = _matches(password, known or _decoy(hashes))
         finally:
             self._checks.release()
@@ -106,7 +106,7 @@ class HttpBasic:
 
 
 def read_hashes(path: Path) -> dict[str, bytes]:
-    """Return the hash of each user's password. Raises: ConfigError, naming the line."""
+    """Return the password hash of each user. Raises: ConfigError, naming the line."""
     found: dict[str, bytes] = {}
     for number, line in enumerate(read_text(path, _USER_FILE).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -163,11 +163,11 @@ def _matches(password: bytes, hash_: bytes) -> bool:
     try:
         return bcrypt.checkpw(password, hash_)
     except ValueError:
-        # With a NUL in it: nobody has such a password.
+        # The password contains a NUL, which no valid password has.
         return False
 
 
 def _decoy(hashes: Mapping[str, bytes]) -> bytes:
-    """Return a hash that no password has, as costly as the costliest of a file."""
+    """Return a hash that no password matches, with the highest cost in the file."""
     costs = [int(hash_[4:6]) for hash_ in hashes.values()]
     return f"$2b${max(costs, default=_COST):02d}$".encode() + b"." * 53

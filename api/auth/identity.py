@@ -1,4 +1,4 @@
-"""Who somebody is, as a strategy of authentication establishes it."""
+"""The identity of a caller, as an auth strategy establishes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:-]{0,254}")
 
 @dataclass(frozen=True)
 class Identity:
-    """A user at work in a project, with the roles that they have there."""
+    """A user in a project, with the user's roles there."""
 
     user_id: str
     project_id: str
@@ -24,23 +24,23 @@ class Identity:
 
 
 class Strategy(Protocol):
-    """How callers are known. Chosen by ``auth_strategy``."""
+    """Authenticates callers. Selected by ``auth_strategy``."""
 
     name: str
 
     is_open: bool
-    """Whether it takes everybody at their word, so that nobody but this host may ask."""
+    """Whether the identity is not verified. If so, only loopback addresses may be served."""
 
     scheme: Mapping[str, str]
-    """What the API document says of it: an OpenAPI security scheme."""
+    """The strategy's OpenAPI security scheme for the API document."""
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
-        """Return who asks. Raises: Unauthenticated; InvalidInput, if the URL names another project."""
+        """Return the caller. Raises: Unauthenticated; InvalidInput, if the URL names another project."""
         ...
 
 
 def checked_id(value: str, field: str) -> str:
-    """Return an id of the identity service as it is. Raises: InvalidInput, if it cannot be one."""
+    """Return a user or project id unchanged. Raises: InvalidInput, if it is malformed."""
     if not _ID.fullmatch(value):
         raise InvalidInput(
             f"Invalid {field}: 1 to 255 letters, digits and any of _ . @ : - are allowed.", field
@@ -56,5 +56,5 @@ def agreed(project_id: str, project_in_url: str | None) -> str:
 
 
 def role_names(text: str) -> frozenset[str]:
-    """Return the roles in a list with commas; their case says nothing."""
+    """Return the roles in a comma-separated list; case is not significant."""
     return frozenset(role.strip().lower() for role in text.split(",") if role.strip())

@@ -1,11 +1,10 @@
-"""Tokens of an identity service, which keystonemiddleware validates and remembers for a while.
+"""Tokens of an identity service, which keystonemiddleware validates and caches.
 
-It is set up as everywhere, in the section ``[keystone_authtoken]``. The
-middleware is asked about a request once it is known that a view will serve it,
-so what is open stays open while the identity service is away. What it tells of
-the caller is read from a copy of the request that nobody else has written to:
-headers that a client sends count for nothing. Roles are taken from the token itself, for the header
-that the middleware makes of them is a list with commas, which a name may have as well.
+The middleware is configured as in other services, in the section ``[keystone_authtoken]``. It is called once
+it is known that a view will serve the request, so routes without authentication work while the identity
+service is down. It runs on a copy of the request's environment, and the caller is read from what it passes
+on, so headers that a client sends have no effect. Roles are read from the token itself, because the
+middleware's roles header is comma-separated, and a role name may contain a comma.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _IDENTITY = ("HTTP_X_USER_ID", "HTTP_X_PROJECT_ID", "keystone.token_info")
 
 
 class Keystone:
-    """Knows whom the identity service knows."""
+    """Authenticates callers by their tokens."""
 
     name = "keystone"
     is_open = False
@@ -44,8 +43,8 @@ class Keystone:
     }
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        """Set the middleware up; nothing is asked of the identity service yet. Raises: ConfigError."""
-        # Whoever is not known is told so here: no option may leave that to somebody who never does it.
+        """Set up the middleware, without a request to the identity service. Raises: ConfigError."""
+        # The middleware must refuse an unauthenticated request: with a delayed decision nothing else would.
         settings = {"oslo_config_config": conf, "delay_auth_decision": False}
         try:
             self._middleware = auth_token.AuthProtocol(_admit, settings)
@@ -56,7 +55,7 @@ class Keystone:
                 raise ConfigError(f"The section [{SECTION}] must set {option}; see docs/security.md.")
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
-        """Return whose token it is. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
+        """Return the token's owner. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
         told: dict[str, Any] = {}
         empty = {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
         environ: dict[str, Any] = {**request.environ, **empty, _TOLD: told}
@@ -81,7 +80,7 @@ class Keystone:
 
 
 def _admit(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Stand behind the middleware, where only those come whom it lets pass."""
+    """The WSGI application behind the middleware: it records the identity of an authenticated caller."""
     environ[_TOLD].update({name: environ[name] for name in _IDENTITY if name in environ})
     start_response("204 No Content", [])
     return []

@@ -1,10 +1,9 @@
-"""Without authentication: everybody is whoever they say. For loopback addresses alone.
+"""No authentication: every caller is who they claim to be. For loopback addresses only.
 
-The token is ``USER:PROJECT``, as the clients make it when told ``noauth``; the
-headers ``X-User-Id`` and ``X-Project-Id`` and the project in the URL fill what
-it leaves open. Everybody is an administrator, unless ``X-Roles`` names roles,
-which is how another's view can be tried. The token is required although it proves
-nothing: a web page of another site cannot send the header.
+The token is ``USER:PROJECT``, as clients build it for ``noauth``. The headers ``X-User-Id`` and
+``X-Project-Id`` and the project in the URL supply missing parts. Every caller is an administrator, unless
+``X-Roles`` names other roles, which allows trying another role's view. The token is required although it
+proves nothing: a web page of another site cannot send the header.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _HEADER = "X-Auth-Token"
 
 
 class NoAuth:
-    """Takes everybody at their word."""
+    """Accepts the identity that a request claims."""
 
     name = "noauth"
     is_open = True
@@ -33,7 +32,7 @@ class NoAuth:
     }
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
-        """Return who the request says is asking. Raises: Unauthenticated, without a token; InvalidInput."""
+        """Return the claimed identity. Raises: Unauthenticated, if there is no token; InvalidInput."""
         token = request.headers.get(_HEADER, "")
         if not token:
             raise Unauthenticated(
