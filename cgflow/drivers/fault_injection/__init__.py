@@ -1,1 +1,1 @@
-"""Faults injected into a driver, for tests and drills."""
+"""Fault injection into a driver, for tests and drills."""

@@ -1,19 +1,18 @@
-"""Faults as orders, and the file in which an operator orders them from a running service.
+"""Faults, and the drill file in which an operator schedules them for a running service.
 
 A drill file is a JSON list. Each entry is one fault::
 
     [{"id": "lose-the-cut", "call": "cut", "when": "after", "kind": "kill"},
      {"call": "prepare", "target": "<volume id>", "kind": "final", "nth": 2, "times": 3}]
 
-``call`` and ``kind`` are required; the other keys are the fields of ``Fault``
-and default as there. ``id`` names an order: firings are remembered under it,
-durably and before the fault acts, in a file beside this one (``faults.json``
-has ``faults.fired.jsonl``), so that a service killed by a drill is not killed
-by it again when it starts. Without ``id`` the order is known by its own text;
-to order the same once more, give it a new ``id``.
+``call`` and ``kind`` are required. The other keys are the fields of ``Fault``, with its defaults. ``id``
+identifies an entry: each firing is recorded under it, durably and before the fault acts, in a file next to
+this one (``faults.json`` has ``faults.fired.jsonl``). A service that was killed by a drill is therefore not
+killed by it again when it restarts. An entry without ``id`` is identified by its content. To schedule the
+same fault again, give it a new ``id``.
 
-The file is looked at before every call and read when it has changed. Write it
-aside and rename it, or a call may meet it half written and be refused.
+The file is checked before every call and read if it has changed. Write a new version to another file and
+rename it; otherwise a call may read a partly written file and be refused.
 """
 
 from __future__ import annotations
@@ -43,23 +42,22 @@ CALLS = frozenset(
         *("compactions_due", "compact_volume"),
     }
 )
-"""Every call of the contract that a fault may be ordered for."""
+"""All calls of the contract for which a fault may be scheduled."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An order to fail: which call, where in it, how, and how often.
+    """A fault to inject: in which call, when, how, and how often.
 
-    ``target`` is any id in the call's arguments (volume, snapshot, cgsnapshot,
-    group); None is every call. The first ``nth - 1`` matching calls pass, then
-    ``times`` of them fail (None: all). ``deadline_s`` ends a hang.
+    ``target`` is any id in the arguments of the call (volume, snapshot, cgsnapshot, group); None matches
+    every call. The first ``nth - 1`` matching calls pass, and the next ``times`` fail (None: all).
+    ``deadline_s`` is the time in seconds after which a hang ends.
 
-    Kinds: ``final``, ``ambiguous`` and ``busy`` raise that error; ``hang``
-    blocks until it is released, or raises an ambiguous error at its deadline;
-    ``lie`` reports success and does nothing; ``kill`` ends this process with
-    SIGKILL; ``exit`` raises SystemExit in the calling thread. A ``final`` or
-    ``busy`` fault *after* the effect is a lying driver too: it says that
-    nothing was made. Raises: ValueError, naming the field.
+    The kinds ``final``, ``ambiguous`` and ``busy`` raise that driver error. ``hang`` blocks until it is
+    released, or raises an ambiguous error at its deadline. ``lie`` reports success and does nothing. ``kill``
+    ends this process with SIGKILL. ``exit`` raises SystemExit in the calling thread. A ``final`` or ``busy``
+    fault *after* the effect also simulates a driver that reports falsely: it claims that nothing was made.
+    Raises: ValueError, naming the field.
     """
 
     call: str
@@ -93,13 +91,13 @@ class Fault:
 
 
 class DrillError(CgflowError):
-    """A drill file, or the record of its firings, cannot be used; the message names it."""
+    """A drill file, or the record of its firings, cannot be used. The message names the file."""
 
     slug = "drill_error"
 
 
 class DrillFile:
-    """One drill file, which need not exist, and the durable record of what has fired. The caller locks."""
+    """A drill file, which need not exist, and the durable record of what has fired. The caller locks."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -108,7 +106,10 @@ class DrillFile:
         self._fired: Counter[str] | None = None
 
     def changed(self) -> dict[str, Fault] | None:
-        """Return the orders by id, or None if the file is as it was when last read. Raises: DrillError."""
+        """Return the faults by id, or None if the file has not changed since the last read.
+
+        Raises: DrillError.
+        """
         try:
             stat = self.path.stat()
             mark = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
@@ -126,11 +127,11 @@ class DrillFile:
         return orders
 
     def fired(self, id: str) -> int:
-        """Return how often an order has fired, in this process and those before it. Raises: DrillError."""
+        """Return how often a fault has fired, in this process and earlier ones. Raises: DrillError."""
         return self._load()[id]
 
     def remember(self, id: str, fault: Fault) -> None:
-        """Make a firing durable. Nothing may act on the fault before this returns. Raises: DrillError."""
+        """Record a firing durably. The fault must not act before this returns. Raises: DrillError."""
         fired = self._load()
         line = json.dumps(
             {"id": id, "at": clock.iso(clock.now()), "pid": os.getpid(), "fault": asdict(fault)}
@@ -155,7 +156,7 @@ class DrillFile:
             blob = self.record.read_bytes() if self.record.exists() else b""
             whole, _, torn = blob.rpartition(b"\n")
             if torn:
-                # Its fault has not acted, for the line had not become durable.
+                # The fault of an incomplete line has not acted, because the line was not yet durable.
                 os.truncate(self.record, len(blob) - len(torn))
         except OSError as error:
             raise DrillError(f"drill record {self.record} cannot be used: {error.strerror}") from error

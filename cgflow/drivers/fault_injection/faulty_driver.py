@@ -1,13 +1,12 @@
-"""Any driver, made to fail on order: before or after its effect, by error, hang, lie or kill.
+"""A wrapper that makes any driver fail on demand: before or after the effect of a call.
 
-``with_faults(driver, faults)`` is a driver like the one inside it, with the
-same abilities. Tests order faults by ``Faults.order``; operators order them in
-a drill file (see ``drill_file``), which a service reads when it is started with
-drills allowed. Which fault a call meets is decided in ``schedule``.
+``with_faults(driver, faults)`` returns a driver with the same abilities as the wrapped one. Tests schedule
+faults with ``Faults.order``. Operators schedule them in a drill file (see ``drill_file``), which a service
+reads if it was started with drills allowed. ``schedule`` decides which fault a call meets.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ Answer = TypeVar("Answer")
 
 
 class FaultyVolumes(StorageDriver):
-    """The mandatory calls of a driver, made to fail on order. ``driver`` is the one inside."""
+    """The mandatory calls, with faults. ``driver`` is the wrapped driver."""
 
     def __init__(self, driver: StorageDriver, faults: Faults) -> None:
         self.driver = driver
@@ -92,7 +91,7 @@ class FaultyVolumes(StorageDriver):
 
 
 class FaultyCuts(FaultyVolumes, GroupSnapshots):
-    """The calls of a driver that can cut, made to fail on order."""
+    """The calls of ``GroupSnapshots``, with faults."""
 
     @property
     def _groups(self) -> GroupSnapshots:
@@ -126,7 +125,7 @@ class FaultyCuts(FaultyVolumes, GroupSnapshots):
 
 
 class FaultyClones(FaultyVolumes, Cloning):
-    """The calls of a driver that can clone, made to fail on order."""
+    """The call of ``Cloning``, with faults."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         effect = partial(cast(Cloning, self.driver).clone_volume, volume, source)
@@ -134,7 +133,7 @@ class FaultyClones(FaultyVolumes, Cloning):
 
 
 class FaultyMoves(FaultyVolumes, Regrouping):
-    """The calls of a driver that can move volumes between groups, made to fail on order."""
+    """The call of ``Regrouping``, with faults."""
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
         effect = partial(cast(Regrouping, self.driver).move_volume, volume, group_id)
@@ -142,7 +141,7 @@ class FaultyMoves(FaultyVolumes, Regrouping):
 
 
 class FaultyRestores(FaultyVolumes, Restoring):
-    """The calls of a driver that can restore, made to fail on order."""
+    """The calls of ``Restoring``, with faults."""
 
     @property
     def _restores(self) -> Restoring:
@@ -162,7 +161,7 @@ class FaultyRestores(FaultyVolumes, Restoring):
 
 
 class FaultyDetail(FaultyVolumes, SupportsDetailedInventory):
-    """The call of a driver that tells of each object, made to fail on order."""
+    """The call of ``SupportsDetailedInventory``, with faults."""
 
     def detail(self) -> DetailedInventory:
         lie = DetailedInventory(Inventory(frozenset(), frozenset(), frozenset()))
@@ -170,7 +169,7 @@ class FaultyDetail(FaultyVolumes, SupportsDetailedInventory):
 
 
 class FaultyCompactions(FaultyVolumes, SupportsCompaction):
-    """The calls of a driver that compacts, made to fail on order."""
+    """The calls of ``SupportsCompaction``, with faults."""
 
     @property
     def _compacting(self) -> SupportsCompaction:
@@ -187,7 +186,7 @@ class FaultyCompactions(FaultyVolumes, SupportsCompaction):
 
 
 class FaultyFence(FaultyVolumes, SupportsFencing):
-    """The calls of a driver that can fence, made to fail on order."""
+    """The calls of ``SupportsFencing``, with faults."""
 
     @property
     def _fencing(self) -> SupportsFencing:
@@ -201,7 +200,7 @@ class FaultyFence(FaultyVolumes, SupportsFencing):
 
 
 class FaultyFiles(FaultyVolumes, SupportsHostFiles):
-    """The calls of a driver that can serve files of the host, made to fail on order."""
+    """The calls of ``SupportsHostFiles``, with faults."""
 
     @property
     def _files(self) -> SupportsHostFiles:
@@ -230,7 +229,7 @@ _RARER: tuple[tuple[type, type[FaultyVolumes]], ...] = (
 
 
 class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, FaultyDetail, FaultyCompactions):
-    """A driver with all but the rarer abilities, made to fail on order. ``driver`` is the one inside."""
+    """A driver with all but the rarer abilities, with faults. ``driver`` is the wrapped driver."""
 
     def __init__(self, driver: StorageDriver, faults: Faults) -> None:
         super().__init__(driver, faults)
@@ -240,7 +239,7 @@ class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, Faulty
 
 
 def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
-    """Return the driver made to fail on order, with the same abilities as it has."""
+    """Return a wrapper of the driver, with faults and with the same abilities."""
     able = [faulty for ability, faulty in _ABILITIES if isinstance(driver, ability)]
     rarer = [faulty for ability, faulty in _RARER if isinstance(driver, ability)]
     if rarer:

@@ -1,8 +1,8 @@
-"""Orders to fail that stand at one time, and which of them a call meets.
+"""The scheduled faults, and the choice of the fault that a call meets.
 
-Per call at most one fault acts before the effect and one after it; of two that
-are due, the one ordered first acts and the other waits for the next call. A
-call that fails of itself, or by a fault before, does not count for those after.
+At most one fault acts before the effect of a call, and one after it. If two faults are due, the one scheduled
+first acts and the other waits for the next call. A call that fails by itself, or by a fault before its
+effect, does not count for faults after the effect.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverErro
 
 @dataclass(frozen=True)
 class Firing:
-    """A fault that has acted: which, when (UTC), and the ids in the call it met."""
+    """A fault that has acted: the fault, the time in UTC, and the ids in the call that it met."""
 
     fault: Fault
     at: datetime
@@ -45,7 +45,7 @@ class _Order:
 
 
 class Faults:
-    """The orders that stand, and what has fired. Safe for any number of threads."""
+    """The scheduled faults and what has fired. Thread-safe."""
 
     def __init__(self, file: DrillFile | None = None) -> None:
         self._file = file
@@ -57,7 +57,7 @@ class Faults:
 
     @classmethod
     def from_file(cls, path: Path) -> Faults:
-        """Return faults that also stand in a drill file, which may come, change and go at any time."""
+        """Return faults that are also read from a drill file, which may come, change and go at any time."""
         return cls(DrillFile(path))
 
     @property
@@ -67,39 +67,40 @@ class Faults:
             return tuple(self._log)
 
     def order(self, fault: Fault) -> None:
-        """Add a fault. It counts calls from now on."""
+        """Schedule a fault. It counts calls from now on."""
         with self._changed:
             self._ordered.append(_Order(fault))
 
     def clear(self) -> None:
-        """Forget every fault ordered by ``order``, and the log. What hangs goes on hanging."""
+        """Remove every fault scheduled by ``order``, and clear the log. Hanging calls keep hanging."""
         with self._changed:
             self._ordered.clear()
             self._log.clear()
 
     def release(self) -> None:
-        """Let every call that hangs now go on as if it had not."""
+        """Let every call that hangs now continue as if it had not hung."""
         with self._changed:
             self._gate.set()
             self._gate = threading.Event()
 
     def await_fired(self, count: int, timeout_s: float) -> bool:
-        """Wait until so many faults have fired since the start or ``clear``; False if time ran out."""
+        """Wait until ``count`` faults have fired since the start or ``clear``; return False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._log) >= count, timeout_s)
 
     def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
-        """Let a call at one of its two points meet the fault that is due, and act on it.
+        """Apply the fault that is due at one of the two points of a call, if there is one.
 
-        Returns: a ``lie``, for the caller to tell; None, to go on. Raises: the
-        driver error of the fault; FinalDriverError, if the drill file is no good.
+        Returns: a fault of the kind ``lie``, which the caller must carry out; None, to continue. Raises: the
+        driver error of the fault; FinalDriverError, if the drill file is invalid.
         """
         with self._changed:
             try:
                 order = self._choose(call, when, ids)
             except DrillError as error:
                 if call in ("start", "stop"):
-                    # The service must come up and go down; the next call says what is wrong.
+                    # The service must be able to start and stop; the next call reports the invalid drill
+                    # file.
                     return None
                 raise FinalDriverError(f"{call} was refused: {error}") from error
             if order is None:
@@ -136,7 +137,7 @@ class Faults:
             known = self._drilled.get(id)
             if known is None or known.fault != fault:
                 fired = self._file.fired(id)
-                # What has begun to fire has seen the calls it was to let pass, be it in an earlier process.
+                # A fault that has fired has let its first calls pass, possibly in an earlier process.
                 known = _Order(fault, id, seen=fault.nth - 1 if fired else 0, fired=fired)
             drilled[id] = known
         self._drilled = drilled

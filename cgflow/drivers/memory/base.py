@@ -1,7 +1,7 @@
-"""What all calls on a memory backend share: its state under one lock, and the questions asked of it.
+"""What all calls on a memory backend share: its state under one lock, and checks of that state.
 
-Each call is checked, made an event, written to the journal if there is one,
-and applied, under that lock; a refused call has therefore changed nothing.
+Each call is checked, turned into an event, written to the event log if there is one, and applied, all under
+that lock. A refused call has therefore changed nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from cgflow.errors import FinalDriverError
 
 
 class MemoryBase:
-    """The objects of one backend; with a ``state_file`` they outlive the process. The caller locks.
+    """The objects of one backend. With a ``state_file`` they outlive the process. The caller locks.
 
-    ``level`` is that of its cuts.
+    ``level`` is the level of its cuts. ``capacity_gib`` is its capacity in GiB.
     """
 
     def __init__(

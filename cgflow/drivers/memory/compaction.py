@@ -1,7 +1,7 @@
-"""Compacting on a memory backend, where it has no use: a count of cuts stands for slowness."""
+"""Compaction on a memory backend, where it has no effect: a volume is due after a number of cuts."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.drivers.memory.base import MemoryBase
 
 LONGEST = 16
-"""How often a volume is cut before it is to be compacted."""
+"""Number of cuts after which a volume is due for compaction, if exceeded."""
 
 
 class Compaction(MemoryBase, SupportsCompaction):
-    """Volumes that were cut often."""
+    """The ability to compact volumes that were cut often."""
 
     def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
         with self._lock:

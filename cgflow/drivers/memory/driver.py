@@ -1,11 +1,11 @@
-"""The face of the memory backend: every call of the contract, enforced to the letter.
+"""The driver of the memory backend, which follows the contract strictly.
 
-Here are groups and volumes, which count in full against capacity (the backend
-is not thin), and its clients. Copies and what is done with them stand beside.
+This module has groups and volumes, and reads and writes of clients. A volume counts in full against the
+capacity: the backend is not thin. The abilities are in the other modules.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ OPTIONS: list[cfg.Opt] = [
 def from_options(options: Mapping[str, object]) -> MemoryDriver:
     """Make a driver from ``name``, ``capacity_gib``, ``cut_level`` and ``state_dir`` (a path, or None).
 
-    With a ``state_dir`` objects outlive the process, in the file
-    ``<name>.journal`` there. Raises: ConfigError, naming the option.
+    With a ``state_dir``, objects outlive the process, in the file ``<name>.journal`` there. Raises:
+    ConfigError, naming the option.
     """
     unknown = sorted(set(options) - {"name", "capacity_gib", "cut_level", "state_dir"})
     if unknown:
@@ -75,9 +75,9 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
 
 
 class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetailedInventory, StorageDriver):
-    """A backend in memory; with a ``state_file``, ``start`` finds what a killed process left.
+    """A backend in memory. With a ``state_file``, ``start`` reads the state that earlier processes left.
 
-    Safe for any number of threads. A ``state_file`` serves one process at a time.
+    Thread-safe. A ``state_file`` can be used by one process at a time.
     """
 
     def start(self) -> None:
@@ -191,21 +191,27 @@ class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetail
         )
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
-        """Write as a client of a volume would. Raises: FinalDriverError, past the end or if there is none."""
+        """Write as a client of a volume.
+
+        Raises: FinalDriverError, past the end or if there is no such volume.
+        """
         text = base64.b64encode(data).decode()
         with self._lock:
             _check_range(self._volume(volume_id).size_gib, offset_bytes, len(data))
             self._do("write", id=volume_id, offset=offset_bytes, data=text)
 
     def read(self, volume_id: str, offset_bytes: int, length_bytes: int) -> bytes:
-        """Read as a client of a volume would. Raises: FinalDriverError, past the end or if there is none."""
+        """Read as a client of a volume.
+
+        Raises: FinalDriverError, past the end or if there is no such volume.
+        """
         with self._lock:
             volume = self._volume(volume_id)
             _check_range(volume.size_gib, offset_bytes, length_bytes)
             return volume.content.read(offset_bytes, length_bytes)
 
     def read_snapshot(self, snapshot_id: str, offset_bytes: int, length_bytes: int) -> bytes:
-        """Read as a client of an exported snapshot would. Raises: FinalDriverError, if it is not exported."""
+        """Read as a client of a snapshot. Raises: FinalDriverError, past the end or if it is not exported."""
         with self._lock:
             copy = self._state.copies.get(snapshot_id)
             if copy is None or copy.content is None or not copy.is_exported:

@@ -1,12 +1,12 @@
-"""Copies on a memory backend: prepared, cut under one lock, exported, deleted.
+"""Snapshots on a memory backend: prepared, cut under one lock, exported and deleted.
 
-A copy shares blocks with its volume and counts nothing against capacity. A
-backend of level ``per-volume`` reads one member after the other, with the lock
-let go in between, and makes them copies all at once.
+A snapshot shares blocks with its volume and does not count against the capacity. A backend with the level
+``per-volume`` reads one member after the other, releases the lock in between, and then creates all snapshots
+at once.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MECHANISMS = {
 
 
 class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
-    """The ability to cut."""
+    """The ability to cut volumes."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         with self._lock:
@@ -60,9 +60,9 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
     def _seen(
         self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
     ) -> tuple[JSON, float]:
-        """Return what each member holds, one after the other, and the time between first and last.
+        """Return the content of each member, read one after the other, and the skew in milliseconds.
 
-        Nothing on a backend that cuts at one instant, or for a cut that has happened.
+        Returns nothing on a backend that cuts at one instant, and for a cut that has already happened.
         """
         if self.level is CutLevel.CRASH:
             return {}, 0.0
@@ -85,7 +85,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
     def _earlier_cut(
         self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
     ) -> Cut | None:
-        """Return the cut if it has happened already. Raises: FinalDriverError, if it cannot be made."""
+        """Return the cut if it has already happened. Raises: FinalDriverError, if it cannot be made."""
         if not snapshots:
             raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} has no members to cut")
         if group_id is None and len({snapshot.volume_id for snapshot in snapshots}) > 1:

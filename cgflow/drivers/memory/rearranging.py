@@ -1,11 +1,11 @@
-"""What is done with copies on a memory backend: cloned, moved with their volume, restored.
+"""Clones, moves and restores on a memory backend.
 
-A clone shares blocks with the copy and counts in full. No client holds a
-connection here, so nothing is ever busy.
+A clone shares blocks with the snapshot and counts in full against the capacity. Clients hold no connections
+here, so no call is ever busy.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cgflow.errors import FinalDriverError
 
 
 class Rearranging(MemoryBase, Cloning, Regrouping, Restoring):
-    """The abilities beyond the cut."""
+    """The abilities to clone, move and restore volumes."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         with self._lock:

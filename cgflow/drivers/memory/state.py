@@ -1,10 +1,8 @@
-"""What exists on a memory backend, and the events that change it.
+"""The objects of a memory backend, and the events that change them.
 
-Everything changes through ``State.apply``, both when a call is made and when
-the journal is read after a restart, so the two cannot differ. An event is one
-JSON object and happens as a whole; that is what makes a cut all or nothing
-even when the process is killed. Whether an event is allowed is decided before,
-by the driver.
+Every change goes through ``State.apply``, during a call and when the event log is read after a restart, so
+the two cannot differ. An event is one JSON object and is applied as a whole. A cut is therefore all or
+nothing even if the process is killed. The driver checks beforehand whether an event is allowed.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from cgflow.drivers.memory.content import GIB, Content
 
 @dataclass(frozen=True)
 class Kept:
-    """What a volume held before an unfinished restore."""
+    """The previous content of a volume, kept by an unfinished restore."""
 
     restore_id: str
     snapshot_id: str
@@ -38,12 +36,12 @@ class Volume:
     copies: set[str] = field(default_factory=set)
     kept: Kept | None = None
     cuts: int = 0
-    """How often it was cut since it was compacted."""
+    """Number of cuts since the last compaction."""
 
 
 @dataclass
 class Copy:
-    """One member's copy: prepared while ``content`` is None, cut once it is there."""
+    """The snapshot of one member: prepared while ``content`` is None, cut afterwards."""
 
     spec: SnapshotSpec
     size_gib: int
@@ -53,7 +51,7 @@ class Copy:
 
 @dataclass
 class Cut:
-    """A cut that has happened, for as long as one of its copies is left."""
+    """A cut that has happened, for as long as one of its snapshots exists."""
 
     evidence: JSON
     members: frozenset[str]
@@ -94,17 +92,17 @@ class State:
         }
 
     def kept_by(self, restore: str) -> list[Kept]:
-        """Return what an unfinished restore keeps aside; nothing, if there is no such restore."""
+        """Return what an unfinished restore keeps; an empty list if there is no such restore."""
         kept = (volume.kept for volume in self.volumes.values())
         return [held for held in kept if held is not None and held.restore_id == restore]
 
     def apply(self, event: JSON) -> None:
-        """Change what one event says. Raises: KeyError, TypeError, ValueError if that is impossible."""
+        """Apply one event. Raises: KeyError, TypeError, ValueError, if that is impossible."""
         values = dict(event)
         self._handlers[str(values.pop("do"))](**values)
 
     def events(self) -> Iterator[JSON]:
-        """Return the fewest events that make this state out of nothing."""
+        """Return the fewest events that create this state."""
         for group in sorted(self.groups):
             yield {"do": "create_group", "group": group}
         for volume in self.volumes.values():
@@ -204,7 +202,7 @@ class State:
     def _cut(
         self, cgsnapshot: str, copies: list[str], evidence: JSON, seen: dict[str, Any] | None = None
     ) -> None:
-        """Make copies of what the volumes hold now, or, where that is given, of what was seen of each."""
+        """Set the content of snapshots: that of the volumes now, or ``seen`` if it is given."""
         members = {id: self.copies[id] for id in copies}
         volumes = {id: self.volumes[copy.spec.volume_id] for id, copy in members.items()}
         for id, copy in members.items():
