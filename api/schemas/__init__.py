@@ -1,1 +1,1 @@
-"""The bodies and queries, one file per noun: what is taken, and what is shown."""
+"""Schemas of request bodies, queries and responses, one module per resource."""

@@ -1,4 +1,4 @@
-"""Actions: ``{"<action>": {...}}``, posted to what is acted upon."""
+"""Actions: ``{"<action>": {...}}``, posted to a resource."""
 
 from __future__ import annotations
 
@@ -18,63 +18,63 @@ from cgflow.errors import InvalidInput, NotFound
 
 
 class ExtendIn(Schema):
-    """The size that a volume is to have, in GiB."""
+    """The new size of a volume, in GiB."""
 
     new_size = Count(min=1, required=True)
 
     @post_load
     def with_users(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return the size, and whether the volume may be in use, as it may from 3.42 on."""
+        """Return the size, and whether the volume may be in use, which is allowed from 3.42 on."""
         return data | {"while_used": reached(42)}
 
 
 class RetypeIn(Schema):
-    """The type that a volume is to have. It stays where it is, so ``migration_policy`` asks for nothing."""
+    """The new type of a volume. The volume is never migrated, so ``migration_policy`` has no effect."""
 
     new_type = Text(min=1, required=True)
     migration_policy = fields.String(load_only=True, allow_none=True, validate=OneOf(("never", "on-demand")))
 
     @post_load
     def only_type(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return what the view is given."""
+        """Return the arguments for the view."""
         return {"new_type": data["new_type"]}
 
 
 class RevertIn(Schema):
-    """The snapshot that a volume is to be put back to."""
+    """The snapshot to which a volume is reverted."""
 
     snapshot_id = Text(min=1, required=True)
 
 
 class ReasonIn(Schema):
-    """Why; it is kept in the flow's history."""
+    """The reason of the action; it is recorded in the flow's history."""
 
     reason = Text(min=1, required=True)
 
 
 class MaybeReasonIn(Schema):
-    """Why, if there is something to say."""
+    """The reason of the action, optional."""
 
     reason = Text(load_default=None, allow_none=True)
 
 
 class SkipIn(ReasonIn):
-    """The task whose undo failed, by its name, such as ``driver.cut``."""
+    """The task to skip, whose undo failed, by its name, such as ``driver.cut``."""
 
     task = Text(min=1, required=True)
 
 
 class ActionIn(Schema):
-    """One action, of those that the subclass declares.
+    """One of the actions that the subclass declares.
 
-    ``since`` says of actions from which microversion 3.N on they are known.
+    ``since`` maps actions to the microversion 3.N from which they exist.
     """
 
     since: ClassVar[Mapping[str, int]] = {}
 
     @pre_load
     def count(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Refuse what is not exactly one known action."""
+        """Refuse a body that does not hold exactly one known action. Raises: InvalidInput, NotFound."""
         known = [field.data_key or name for name, field in self.fields.items()]
         if not isinstance(data, dict) or len(data) != 1:
             raise InvalidInput(f"{MALFORMED} The body must hold exactly one action: {', '.join(known)}.")
@@ -87,14 +87,14 @@ class ActionIn(Schema):
 
 
 class _Details(fields.Dict):
-    """What a client tells of itself with an action; nothing of it is needed, and null will do."""
+    """Details that a client sends about itself. None of them is needed, and null is accepted."""
 
     def __init__(self, data_key: str) -> None:
         super().__init__(data_key=data_key, allow_none=True)
 
 
 class _Connection(_Details):
-    """What a client tells of itself, which has to be told of a volume even if it is nothing."""
+    """Details of a connection. For a volume they must hold a ``connector``."""
 
     def __init__(self, data_key: str, *, kinds: tuple[type, ...]) -> None:
         super().__init__(data_key)
@@ -106,50 +106,50 @@ class _Connection(_Details):
         return value
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """Read the details. Raises: InvalidInput, if the connector is missing."""
+        """Load the details. Raises: InvalidInput, if the connector is missing."""
         details = super().deserialize(value, *args, **kwargs)
         return details if value is missing else self._validated(details)
 
 
 class ReimageIn(Schema):
-    """The image that a volume is to hold instead of what it holds."""
+    """The image with which the data of a volume is to be replaced."""
 
     image_id = Uuid(required=True)
     reimage_reserved = Flag()
 
 
 class ExtendCompletionIn(Schema):
-    """How a compute service fared with a volume that grows in its hands."""
+    """The result of a compute service's attempt to extend a volume in use."""
 
     error = fields.Raw(allow_none=True)
 
 
 class BootableIn(Schema):
-    """Whether a machine can be started from a volume."""
+    """Whether a server can boot from a volume."""
 
     bootable = Flag(required=True)
 
 
 class ReadonlyIn(Schema):
-    """Whether clients may only read a volume."""
+    """Whether a volume is read-only for clients."""
 
     readonly = Flag(required=True)
 
 
 class ImageMetadataIn(Schema):
-    """What a volume is to remember of its image; what is not named stays."""
+    """Image metadata to set on a volume; keys that are not named stay."""
 
     metadata = Pairs(required=True, longest=MAX_LONG_TEXT)
 
 
 class ImageKeyIn(Schema):
-    """What a volume is to forget of its image."""
+    """The image metadata key to remove from a volume."""
 
     key = Text(min=1, required=True)
 
 
 class NotesIn(Schema):
-    """The actions that only note something about a volume."""
+    """The volume actions that change only the volume's record."""
 
     bootable = fields.Nested(BootableIn, data_key="os-set_bootable")
     readonly = fields.Nested(ReadonlyIn, data_key="os-update_readonly_flag")
@@ -159,7 +159,7 @@ class NotesIn(Schema):
 
 
 class ResetIn(Schema):
-    """The status that a volume is to have, or that it is to be detached. None has a migration to reset."""
+    """The status to set, or that the volume is detached. No volume has a migration status to reset."""
 
     status = Text(min=1)
     attach_status = Text(min=1)
@@ -167,7 +167,7 @@ class ResetIn(Schema):
 
     @post_load
     def wish(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return what the view is given. Raises: InvalidInput, if nothing is wished for."""
+        """Return the arguments for the view. Raises: InvalidInput, if nothing is to be reset."""
         if not data:
             raise InvalidInput(
                 "Must specify 'status', 'attach_status' or 'migration_status' for update.", "status"
@@ -176,20 +176,20 @@ class ResetIn(Schema):
 
 
 class SnapshotResetIn(Schema):
-    """The status that a snapshot is to have."""
+    """The status to set on a snapshot."""
 
     status = Text(min=1, required=True)
 
 
 class SnapshotUpdateStatusIn(Schema):
-    """How far a snapshot is whose status was reset, and the status that follows."""
+    """The progress of a snapshot whose status was reset, and its next status."""
 
     status = Text(min=1, required=True)
     progress = Text(load_default=None, allow_none=True, max=4)
 
     @post_load
     def check_progress(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return what was said. Raises: InvalidInput for a progress that is no percentage."""
+        """Return the body. Raises: InvalidInput, if the progress is no percentage."""
         if data["progress"] and not re.fullmatch(r"(\d{1,2}|100)%", data["progress"], re.ASCII):
             raise InvalidInput("Invalid input received: progress must be an integer percentage", "progress")
         return data
@@ -224,26 +224,26 @@ class VolumeActionIn(ActionIn, AttachmentActionsIn, NotesIn):
 
 
 class ConnectionOut(Schema):
-    """How a client reaches a volume or a snapshot."""
+    """How a client connects to a volume or a snapshot."""
 
     protocol = fields.String(data_key="driver_volume_type")
     data = fields.Dict(keys=fields.String())
 
 
 class ConnectionInfoOut(Schema):
-    """The answer to ``os-initialize_connection``."""
+    """The response to ``os-initialize_connection``."""
 
     connection_info = fields.Nested(ConnectionOut)
 
 
 class VolumeActionOut(ConnectionInfoOut):
-    """The answer to an action on a volume that is answered with something: an address, or image metadata."""
+    """The response to a volume action that returns something: a connection, or image metadata."""
 
     metadata = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class FlowActionIn(ActionIn):
-    """What an operator does about a flow. Each but ``retry`` and ``resume`` wants a reason."""
+    """A flow action by an operator. Each but ``retry`` and ``resume`` requires a reason."""
 
     retry = Maybe(MaybeReasonIn)
     resume = Nothing("resume")

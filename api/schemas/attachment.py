@@ -1,4 +1,4 @@
-"""Attachments on the wire, and the older actions on a volume that say the same."""
+"""Schemas of attachments, and of the older volume actions with the same effect."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _MODES = OneOf(("rw", "ro"), error="Must be rw or ro.")
 
 
 def mode() -> fields.Field[Any]:
-    """Return the field for how a volume is used; writing is what is meant if nothing is said."""
+    """Return the field for the attach mode; the default is read-write."""
     return fields.String(load_default="rw", validate=_MODES)
 
 
 class Connector(KeptObject):
-    """What a client tells of itself, such as its ``host``; it is kept as it is."""
+    """What a client states about itself, such as its ``host``; it is stored unchanged."""
 
     def __init__(self) -> None:
         super().__init__(allow_none=True, load_default=None)
 
 
 class AttachmentIn(Taken):
-    """A new attachment. With a connector its client is about to connect."""
+    """A new attachment. A connector states that its client is about to connect."""
 
     ignored = ("status",)
     later: ClassVar[Mapping[str, int]] = {"mode": 54}
@@ -51,13 +51,13 @@ class AttachmentCreateIn(Envelope):
 
 
 class AttachmentPatch(Taken):
-    """Who connects, and from where."""
+    """The connector of the client that connects."""
 
     connector = KeptObject(min=1, required=True)
 
 
 class AttachmentUpdateIn(Envelope):
-    """The body that changes an attachment."""
+    """The body that updates an attachment."""
 
     root = "attachment"
 
@@ -85,7 +85,7 @@ class AttachmentListIn(ListIn):
 
 
 class AttachmentRefOut(Schema):
-    """An attachment in short."""
+    """The summary of an attachment."""
 
     id = fields.String()
     status = fields.String()
@@ -94,9 +94,10 @@ class AttachmentRefOut(Schema):
 
 
 class AttachmentOut(AttachmentRefOut):
-    """An attachment in full. ``connection_info`` is empty until its client connects, and null to some.
+    """An attachment in full.
 
-    Cinder has an empty text where a moment has not come.
+    ``connection_info`` is empty until the client connects, and null for callers who may not see it. As in
+    Cinder, a time that has not come is an empty string.
     """
 
     attached_at = fields.Function(
@@ -116,7 +117,7 @@ Left = Schema.from_dict({"attachments": fields.List(fields.Nested(AttachmentRefO
 
 
 def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
-    """Return attachments as their volume shows them; the host only to those who may know."""
+    """Return attachments as their volume shows them; the host is null unless ``hosts``."""
     return [
         {
             "id": attachment.volume_id,
@@ -133,7 +134,8 @@ def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
 
 
 def _told(attachment: records.Attachment) -> dict[str, object] | None:
-    # Asked of each: a list may be of all projects, and the address is for those of its own.
+    # Checked for each attachment: a list may cover all projects, but a connection is only for its own
+    # project.
     if not authorization.permits(policies.CONNECTION, attachment):
         return None
     connection: dict[str, Any] | None = attachment.connection_info
@@ -141,7 +143,7 @@ def _told(attachment: records.Attachment) -> dict[str, object] | None:
 
 
 class AttachIn(Schema):
-    """Who uses a volume: a server, or a host."""
+    """The user of a volume: a server, or a host."""
 
     instance_id = Uuid(load_default=None, data_key="instance_uuid")
     host_name = Text(load_default=None)
@@ -150,19 +152,19 @@ class AttachIn(Schema):
 
 
 class DetachIn(Schema):
-    """Which attachment ends, if the volume has several."""
+    """The attachment to end, if the volume has several."""
 
     attachment_id = Text(allow_none=True, load_default=None)
 
 
 class ForceDetachIn(DetachIn):
-    """Which attachment ends, and what its client told of itself, which is not needed."""
+    """The attachment to end, and the connector of its client, which is not needed."""
 
     connector = Connector()
 
 
 class Nothing(Read, fields.Raw):
-    """An action that needs no details: whatever a client sends in their place says nothing."""
+    """An action without details: whatever a client sends in their place is ignored."""
 
     def __init__(self, data_key: str) -> None:
         super().__init__(data_key=data_key, allow_none=True)
@@ -173,7 +175,7 @@ class Nothing(Read, fields.Raw):
 
 
 class Maybe(fields.Nested):
-    """The details of an action that needs none of them: any empty value says nothing."""
+    """The optional details of an action: any empty value means none."""
 
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
@@ -184,7 +186,7 @@ class Maybe(fields.Nested):
 
 
 class AttachmentActionsIn(Schema):
-    """The actions on a volume that tell of its attachments."""
+    """The volume actions about attachments."""
 
     reserve = Nothing("os-reserve")
     unreserve = Nothing("os-unreserve")
@@ -196,6 +198,6 @@ class AttachmentActionsIn(Schema):
 
 
 class AttachmentActionIn(Schema):
-    """What can be done with an attachment."""
+    """An action on an attachment."""
 
     complete = fields.Raw(data_key="os-complete", allow_none=True, required=True)

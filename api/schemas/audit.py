@@ -1,4 +1,4 @@
-"""The audit on the wire."""
+"""Schemas of the audit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = (PLANNED, DONE, ACCEPTED, LATER, REFUSED)
 
 
 def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, object]:
-    """Return what an audit found, and what became of what it was to repair."""
+    """Return an audit report, and the results of its repairs, if any were requested."""
     audit: dict[str, Any] = {
         "at": report.at,
         "findings": [_finding(one) for one in report.findings],
@@ -55,13 +55,13 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 class AuditIn(Schema):
-    """What is looked at."""
+    """The scope of an audit."""
 
     backend = Text(load_default=None, metadata={"description": "Only this backend and what is on it."})
 
 
 class RepairIn(Schema):
-    """What is to be repaired."""
+    """The findings to repair."""
 
     repair = Names(max=1000)
     dry_run = Flag(
@@ -83,7 +83,7 @@ class RepairIn(Schema):
 
 
 class FindingOut(Schema):
-    """One drift. ``safe`` ones are repaired without loss; the others only when they are named."""
+    """One finding. ``safe`` ones are repaired without loss; others only if they are named."""
 
     id = fields.String()
     code = fields.String(metadata=_CODE)
@@ -101,7 +101,7 @@ class FindingOut(Schema):
 
 
 class ComparedOut(Schema):
-    """One backend, and whether it was compared; ``reason`` says why not, or not in full."""
+    """One backend, and whether it was compared; ``reason`` says why not, or why only in part."""
 
     name = fields.String()
     is_compared = fields.Boolean(data_key="compared")
@@ -109,9 +109,9 @@ class ComparedOut(Schema):
 
 
 class RepairOut(Schema):
-    """What became of one finding that was to be repaired; a flow that is at it can be followed.
+    """The result of one repair. ``flow_id`` is the flow that does it, if there is one.
 
-    One that is left for ``later`` waits for such a flow: ask for it again when that has ended.
+    A repair with the state ``later`` waits for another flow: request it again when that has ended.
     """
 
     finding_id = fields.String()
@@ -121,7 +121,7 @@ class RepairOut(Schema):
 
 
 class AuditOut(Schema):
-    """What was found. ``repairs`` are there when repairs were asked for."""
+    """The report of an audit. ``repairs`` is present if repairs were requested."""
 
     at = Moment()
     findings = fields.List(fields.Nested(FindingOut))

@@ -1,4 +1,4 @@
-"""Backups on the wire: what clients send, for there are none to show."""
+"""Schemas of backups. There are none to show; the schemas validate what clients send."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class BackupListIn(ListIn):
 
     @post_load
     def query(self, data: Any, **kwargs: Any) -> Any:
-        """Return whether the answer is to tell how many there are; all else finds nothing."""
+        """Return whether the response is to hold the count; there are no backups to filter."""
         query: ListQuery = super().query(data, **kwargs)
         check_order(query.sort, (*self.filters, *_SORT_KEYS))
         return bool(data.get("with_count")) and reached(45)
 
 
 class BackupIn(NamedIn):
-    """A backup that somebody asks for."""
+    """A new backup."""
 
     later: ClassVar[Mapping[str, int]] = {"metadata": 43, "availability_zone": 51}
 
@@ -58,7 +58,7 @@ class BackupIn(NamedIn):
 
 
 class BackupCreateIn(Envelope):
-    """The body that asks for a backup."""
+    """The body that requests a backup."""
 
     root = "backup"
 
@@ -66,13 +66,13 @@ class BackupCreateIn(Envelope):
 
 
 class BackupPatch(NamedPatch):
-    """What may be changed of a backup."""
+    """The changes to a backup."""
 
     metadata = Pairs()
 
 
 class BackupUpdateIn(Envelope):
-    """The body that renames a backup, or describes it anew."""
+    """The body that changes the name, description or metadata of a backup."""
 
     root = "backup"
 
@@ -80,7 +80,7 @@ class BackupUpdateIn(Envelope):
 
 
 class RestoreIn(NamedIn):
-    """To which volume a backup is to be restored."""
+    """The volume to which a backup is restored."""
 
     volume_id = Text(allow_none=True)
 
@@ -101,7 +101,7 @@ class RecordIn(NamedIn):
 
 
 class BackupImportIn(Envelope):
-    """The body that takes over the record of a backup."""
+    """The body that imports the record of a backup."""
 
     root = "backup-record"
 
@@ -109,7 +109,7 @@ class BackupImportIn(Envelope):
 
     @post_load
     def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return what is inside."""
+        """Return the content of the envelope."""
         return data["record"]
 
 
@@ -121,7 +121,7 @@ class BackupActionIn(ActionIn):
 
 
 class BackupOut(RefOut):
-    """A backup in short."""
+    """The summary of a backup."""
 
 
 ShowEnvelope = wrapped("backup", BackupOut)

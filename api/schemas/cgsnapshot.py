@@ -1,4 +1,4 @@
-"""Cgsnapshots on the wire."""
+"""Schemas of cgsnapshots."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class CgsnapshotIn(Loose, NamedIn):
 
     @pre_load
     def name_the_group(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        """Refuse a cgsnapshot of nothing in the words that are known for it."""
+        """Refuse a missing group with Cinder's message. Raises: InvalidInput."""
         if data.get("consistencygroup_id") in (None, ""):
             raise InvalidInput("'consistencygroup_id' must be specified", "consistencygroup_id")
         return data
 
 
 class CgsnapshotCreateIn(Envelope):
-    """The body that takes a cgsnapshot."""
+    """The body that creates a cgsnapshot."""
 
     root = "cgsnapshot"
 
@@ -37,11 +37,11 @@ class CgsnapshotCreateIn(Envelope):
 
 
 class CgsnapshotRefOut(RefOut):
-    """A cgsnapshot in short."""
+    """The summary of a cgsnapshot."""
 
 
 class CgsnapshotOut(ResourceOut):
-    """A cgsnapshot in full. ``cgflow:evidence`` tells how the cut was made."""
+    """A cgsnapshot in full. ``cgflow:evidence`` describes how the cut was made."""
 
     consistencygroup_id = fields.String()
     evidence = evidence_field()

@@ -1,4 +1,4 @@
-"""Clusters of services on the wire, and the cleaning of what lost processes left."""
+"""Schemas of service clusters, and of the cleanup after lost processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ClusterListIn(Schema):
 
 
 class ClusterQueryIn(Schema):
-    """Of which binary the cluster is."""
+    """The binary of a cluster."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -38,7 +38,7 @@ class ClusterQueryIn(Schema):
 
 
 class ClusterIn(Schema):
-    """Which cluster is meant."""
+    """The cluster to change."""
 
     name = Text(min=1, required=True)
     binary = Text(load_default=None, allow_none=True)
@@ -46,7 +46,7 @@ class ClusterIn(Schema):
 
 
 class ClusterOut(Schema):
-    """One cluster in short."""
+    """The summary of a cluster."""
 
     name = fields.String()
     binary = fields.String()
@@ -55,19 +55,19 @@ class ClusterOut(Schema):
 
 
 class ClustersOut(Schema):
-    """All of them."""
+    """A list of clusters."""
 
     clusters = fields.List(fields.Nested(ClusterOut))
 
 
 class ClusterEnvelope(Schema):
-    """One of them."""
+    """One cluster."""
 
     cluster = fields.Nested(ClusterOut)
 
 
 class CleanupIn(Schema):
-    """Of which services what is left is meant, or of which thing."""
+    """The services, or the resource, to clean up after."""
 
     is_optional = True
 
@@ -84,7 +84,7 @@ class CleanupIn(Schema):
 
     @pre_load
     def take_nothing(self, data: Any, **_: Any) -> Any:
-        """Take no body for one that says nothing. Raises: InvalidInput, if it is no object."""
+        """Treat a missing body as an empty one. Raises: InvalidInput, if it is no object."""
         if data is None:
             return {}
         if not isinstance(data, dict):
@@ -93,7 +93,7 @@ class CleanupIn(Schema):
 
 
 class CleanedOut(Schema):
-    """A service that lost processes left something of."""
+    """A service whose lost processes left something."""
 
     id = fields.Integer()
     host = fields.String()
@@ -102,7 +102,7 @@ class CleanedOut(Schema):
 
 
 class CleanupOut(Schema):
-    """Which services are being cleaned, and which cannot be now."""
+    """The services that are being cleaned up, and those that cannot be at present."""
 
     cleaning = fields.List(fields.Nested(CleanedOut))
     unavailable = fields.List(fields.Nested(CleanedOut))

@@ -1,4 +1,4 @@
-"""Consistency groups on the wire."""
+"""Schemas of consistency groups."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class ConsistencyGroupCreateIn(Envelope):
 
 
 class ChangeIn(NamedIn):
-    """What is changed of a group. The volumes are ids in one comma-separated string, or a list."""
+    """The changes to a group. The volumes are ids in one comma-separated string, or a list."""
 
     add_volumes = Names(max=1000)
     remove_volumes = Names(max=1000)
 
     @post_load
     def read_as_asked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Take an empty text for one that is not given, below 3.6; from then on it empties what was there.
+        """Ignore empty texts below 3.6; from 3.6 on they clear the name or description.
 
-        A name and description alone may be changed in any status from 3.6 on.
+        From 3.6 on a change of name and description alone is allowed in any status.
         """
         is_later = reached(6)
         if not is_later:
@@ -49,7 +49,7 @@ class ChangeIn(NamedIn):
 
 
 class LooseChangeIn(Loose, ChangeIn):
-    """What is changed of a consistency group."""
+    """The changes to a consistency group."""
 
 
 class ConsistencyGroupUpdateIn(Envelope):
@@ -62,7 +62,7 @@ class ConsistencyGroupUpdateIn(Envelope):
 
     @pre_load
     def find_root(self, data: Any, **kwargs: Any) -> Any:
-        """Refuse what has no root in the words that are known for an update."""
+        """Refuse a body without a root with Cinder's message for an update. Raises: InvalidInput."""
         if data is None:
             raise InvalidInput("Missing request body.")
         roots = (self.root, *self.aliases)
@@ -72,7 +72,7 @@ class ConsistencyGroupUpdateIn(Envelope):
 
 
 class SourceIn(Loose, NamedIn):
-    """A new consistency group with the data of a source, of which exactly one is named."""
+    """A new consistency group with the data of a source, of which exactly one must be named."""
 
     cgsnapshot_id = Text(allow_none=True, load_default=None)
     source_cgid = Text(allow_none=True, load_default=None)
@@ -87,18 +87,18 @@ class ConsistencyGroupFromSourceIn(Envelope):
 
     @post_load
     def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return what is inside."""
+        """Return the content of the envelope."""
         return data["source"]
 
 
 class DeletionIn(Taken):
-    """How a consistency group is to be deleted; ``force`` takes its volumes with it."""
+    """How a consistency group is deleted; ``force`` deletes its volumes, too."""
 
     force = Flag(load_default=False)
 
 
 class ConsistencyGroupDeleteIn(Envelope):
-    """The body that deletes a consistency group; empty and null mean without force."""
+    """The body that deletes a consistency group; an empty or null body means without force."""
 
     root = "consistencygroup"
     aliases = ("consistency_group",)
@@ -108,14 +108,14 @@ class ConsistencyGroupDeleteIn(Envelope):
 
 
 class SafetyIn(Schema):
-    """The cgsnapshot that is taken before a group is put back."""
+    """The cgsnapshot to take before a group is reverted."""
 
     name = Text(allow_none=True, load_default=None)
     description = Text(allow_none=True, load_default=None)
 
 
 class ConsistencyGroupRevertIn(Schema):
-    """The cgsnapshot that a group is to be put back to, and the one that is taken before; null takes none."""
+    """The cgsnapshot to revert to, and the safety cgsnapshot to take before; null takes none."""
 
     cgsnapshot_id = Text(min=1, required=True)
     safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
@@ -128,7 +128,7 @@ class ConsistencyGroupActionIn(ActionIn):
 
 
 class ConsistencyGroupRefOut(RefOut):
-    """A consistency group in short."""
+    """The summary of a consistency group."""
 
 
 class ConsistencyGroupOut(ResourceOut):

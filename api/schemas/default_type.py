@@ -1,4 +1,4 @@
-"""The default volume types of projects on the wire."""
+"""Schemas of the default volume types of projects."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from api.schemas.fields import Text
 
 
 class DefaultTypeIn(Schema):
-    """Which type it is to be, by name or id."""
+    """The default type, by name or id."""
 
     volume_type = Text(min=1, required=True)
 
 
 class DefaultTypeSetIn(Envelope):
-    """The body that gives a project a default type."""
+    """The body that sets a project's default type."""
 
     root = "default_type"
 
@@ -33,6 +33,6 @@ ShowEnvelope = wrapped("default_type", DefaultTypeOut)
 
 
 class DefaultTypesOut(Schema):
-    """Those of all projects that have one of their own."""
+    """The default types of all projects that have one of their own."""
 
     default_types = fields.List(fields.Nested(DefaultTypeOut))

@@ -1,4 +1,4 @@
-"""Bodies as Cinder wraps them: everything under one key that names the noun."""
+"""Envelopes of bodies, as in Cinder: everything is under one key that names the resource."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SINGULAR_LINKS = frozenset({"consistencygroups", "groups", "group_snapshots", "
 
 
 class Envelope(Schema):
-    """``{"<root>": {...}}``; loading yields what is inside.
+    """``{"<root>": {...}}``; loading returns the content.
 
-    ``aliases`` are other roots that clients are known to send. An empty or
-    null body is refused unless ``is_optional``.
+    ``aliases`` are other root keys that clients send. An empty or null body is refused unless
+    ``is_optional``.
     """
 
     root: ClassVar[str]
@@ -27,7 +27,7 @@ class Envelope(Schema):
 
     @pre_load
     def find_root(self, data: Any, **_: Any) -> Any:
-        """Refuse what has no root in Cinder's words, and say what is missing after them."""
+        """Require the root key. Raises: InvalidInput, with Cinder's message and the missing key."""
         if self.is_optional and data is None:
             return {self.root: {}}
         if not isinstance(data, Mapping):
@@ -41,14 +41,14 @@ class Envelope(Schema):
 
     @post_load
     def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return what is inside."""
+        """Return the content of the envelope."""
         return data[self.root]
 
 
 class Taken(Schema):
-    """What stands inside an envelope: what is declared as ignored is dropped once it is loaded.
+    """The content of an envelope; fields in ``ignored`` are validated and then dropped.
 
-    ``later`` says of fields from which microversion 3.N on they are known; null says nothing at any.
+    ``later`` maps fields to the microversion 3.N from which they exist; null counts as absent in any version.
     """
 
     ignored: ClassVar[tuple[str, ...]] = ()
@@ -56,7 +56,7 @@ class Taken(Schema):
 
     @pre_load
     def refuse_what_came_later(self, data: Any, **_: Any) -> Any:
-        """Refuse what had not been invented at the microversion of the request. Raises: InvalidInput."""
+        """Refuse fields newer than the microversion of the request. Raises: InvalidInput."""
         for name, minor in self.later.items():
             if isinstance(data, Mapping) and data.get(name) is not None and not reached(minor):
                 raise InvalidInput(
@@ -67,14 +67,14 @@ class Taken(Schema):
 
     @post_load
     def drop_ignored(self, data: Any, **_: Any) -> Any:
-        """Return the fields that a view is given."""
+        """Return the fields that the view gets."""
         return {name: value for name, value in data.items() if name not in self.ignored}
 
 
 class Loose(Taken):
-    """What stands inside an envelope of which Cinder drops the keys that it does not know.
+    """The content of an envelope in which Cinder drops unknown keys.
 
-    Those that begin with ``cgflow:`` are the caller's wish to cgflow: one that there is not is refused.
+    Keys that begin with ``cgflow:`` are meant for cgflow, so an unknown one is refused.
     """
 
     class Meta:  # noqa: D106
@@ -82,7 +82,7 @@ class Loose(Taken):
 
     @pre_load
     def refuse_unknown_extensions(self, data: Any, **_: Any) -> Any:
-        """Refuse an extension that there is not. Raises: InvalidInput."""
+        """Refuse an unknown extension key. Raises: InvalidInput."""
         known = {field.data_key or name for name, field in self.load_fields.items()}
         for name in data:
             if name.startswith("cgflow:") and name not in known:
@@ -91,32 +91,32 @@ class Loose(Taken):
 
 
 def wrapped(root: str, schema: type[Schema]) -> type[Schema]:
-    """Return the schema of an answer that shows one thing: ``{"<root>": {...}}``."""
+    """Return the schema of a response with one resource: ``{"<root>": {...}}``."""
     name = f"{schema.__name__.removesuffix('Out')}Envelope"
     return Schema.from_dict({root: fields.Nested(schema)}, name=name)
 
 
 def links_key(root: str) -> str:
-    """Return the key under which a list shows the way to its next page, which Cinder spells in two ways."""
+    """Return the key of a list's link to its next page, which Cinder spells in two ways."""
     return f"{root.removesuffix('s') if root in _SINGULAR_LINKS else root}_links"
 
 
 def listed(root: str, schema: type[Schema]) -> type[Schema]:
-    """Return the schema of an answer that shows a page of things, and the way to the next."""
+    """Return the schema of a response with one page of resources and a link to the next."""
     way = fields.List(fields.Nested(Link))
     members = {root: fields.Nested(schema, many=True), links_key(root): way}
     return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
 
 
 def counted(root: str, schema: type[Schema]) -> type[Schema]:
-    """Return ``listed``, with how many there are on all pages if that was asked."""
+    """Return the schema of ``listed`` with the total count, which is shown if requested."""
     members = {"count": fields.Integer(metadata={"x-min-microversion": "3.45"})}
     page = listed(root, schema)
     return type(page.__name__, (page,), members)
 
 
 class Link(Schema):
-    """One address that belongs to a thing."""
+    """One link of a resource."""
 
     rel = fields.String()
     href = fields.String()

@@ -1,4 +1,4 @@
-"""The evidence of a cut on the wire, and the level that may be demanded of one: keys of cgflow's own."""
+"""Fields of cgflow's own for the required cut level and for the evidence of a cut."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVELS = [level.value for level in CutLevel]
 
 
 def demanded_level() -> fields.Field[Any]:
-    """Return the field of the level that a cut has to reach; null demands what the volume types do."""
+    """Return the field of the required cut level; null requires what the volume types do."""
     return fields.Enum(
         CutLevel,
         by_value=True,
@@ -25,7 +25,7 @@ def demanded_level() -> fields.Field[Any]:
 
 
 def evidence_field() -> fields.Field[Any]:
-    """Return the field that tells how a cut was made, null as long as there is none."""
+    """Return the field that describes how a cut was made, null until there is one."""
     shape = {
         "mechanism": {"type": "string"},
         "level": {"type": "string", "enum": LEVELS},

@@ -1,4 +1,4 @@
-"""Extensions on the wire: what older clients ask for before they use it."""
+"""Schemas of extensions, which older clients look up before they use them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from api.schemas.fields import Text
 
 
 class ExtensionOut(Schema):
-    """One extension of the API. All of them are part of this service, and none can be taken away."""
+    """One extension of the API. All are part of this service; none can be disabled."""
 
     name = fields.String()
     alias = fields.String()
@@ -30,7 +30,7 @@ class ExtensionsOut(Schema):
 
 
 class ResourceFilterIn(Schema):
-    """Whose filters are meant; all if none is named."""
+    """The resource whose filters to list; all if none is named."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -39,13 +39,13 @@ class ResourceFilterIn(Schema):
 
 
 class ResourceFilterOut(Schema):
-    """What one list can be filtered by."""
+    """The filters of one list."""
 
     resource = fields.String()
     filters = fields.List(fields.String())
 
 
 class ResourceFiltersOut(Schema):
-    """What each list can be filtered by."""
+    """The filters of each list."""
 
     resource_filters = fields.List(fields.Nested(ResourceFilterOut))

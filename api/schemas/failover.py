@@ -1,4 +1,4 @@
-"""Backends that are to be failed over, frozen or thawed, on the wire."""
+"""Schemas for failing over, freezing and thawing backends."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cgflow.errors import InvalidInput
 
 
 class HostIn(Schema):
-    """Which backend is meant. There are no clusters to name in its place."""
+    """The backend to act on. There are no clusters to name instead."""
 
     host = Text(min=1, allow_none=True)
     cluster = Text(allow_none=True, metadata={"x-min-microversion": "3.26"})
 
     @post_load
     def require_host(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return what was said. Raises: InvalidInput, if no backend or a cluster was named."""
+        """Return the body. Raises: InvalidInput, if no backend or a cluster is named."""
         if not data.get("host") or data.get("cluster"):
             raise InvalidInput(
                 "Invalid input received: One and only one of cluster and host must be set, "
@@ -29,6 +29,6 @@ class HostIn(Schema):
 
 
 class FailoverIn(HostIn):
-    """Which backend is meant, and where to."""
+    """The backend to fail over, and the target."""
 
     backend_id = Text(allow_none=True)

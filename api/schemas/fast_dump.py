@@ -1,8 +1,8 @@
-"""How records become bodies by the thousand.
+"""Fast serialization for long lists.
 
-What marshmallow does for each value of each record (find it, look whether it
-is there, make it the declared type) costs more than reading a long history.
-Records are typed and complete, so it is settled once for each schema here.
+For each value of each record marshmallow looks up the value, checks whether it is missing and converts it.
+That costs more than reading a long history. Records are typed and complete, so a serializer per field is
+chosen once for each schema.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from marshmallow import Schema, fields, missing
 from api.schemas.fields import Moment
 from cgflow import clock
 
-# What these would make of a record's value is that value.
+# These fields return a record's value unchanged.
 _AS_IS = (fields.String, fields.Integer, fields.Float, fields.Boolean, fields.Raw)
 
 
 class FastDump(Schema):
-    """Fields that show records. Each names an attribute that the record has, of the field's own type."""
+    """Serializes records. Each field names an attribute that the record has, of the field's own type."""
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Return one record as a body, or several."""
+        """Return the body for one record, or for several."""
         several = self.many if many is None else many
         return [self._dump_one(one) for one in obj] if several else self._dump_one(obj)
 
@@ -42,7 +42,7 @@ class FastDump(Schema):
 
     @cached_property
     def _may_miss(self) -> Iterable[str]:
-        """Fields that decide by themselves whether there is anything to show."""
+        """Fields whose serializer may return ``missing``."""
         own = (*_AS_IS, Moment)
         return [field.data_key or name for name, field in self.dump_fields.items() if type(field) not in own]
 

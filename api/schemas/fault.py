@@ -1,4 +1,4 @@
-"""Faults in the API document. They are made in ``api/faults.py``; these schemas describe them."""
+"""Schemas that describe faults in the API document. ``api/faults.py`` creates them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from api.schemas.fields import Extension
 
 
 class FaultOut(Schema):
-    """What every refusal says."""
+    """The content of every fault."""
 
     code = fields.Integer(required=True)
     message = fields.String(required=True)
@@ -21,7 +21,7 @@ class FaultOut(Schema):
 
 
 class AnyFault(Schema):
-    """A refusal under whatever key belongs to its status."""
+    """A fault under the key of any status."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
@@ -34,4 +34,4 @@ def _named(key: str) -> type[Schema]:
 
 BY_KEY = {key: _named(key) for key in sorted(set(KEYS.values()))}
 BY_STATUS = {status: BY_KEY[key] for status, key in KEYS.items()}
-"""The schema of the answer with a status."""
+"""The schema of a fault, by HTTP status."""

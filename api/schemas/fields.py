@@ -1,6 +1,6 @@
-"""The fields of which bodies and queries are made: strict about types, and clear in words.
+"""Fields for bodies and queries, with strict types and clear messages.
 
-The metadata is what the API document says of a field where its class does not tell.
+``metadata`` holds what the API document says about a field beyond its class.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from cgflow.db.repositories.metadata import MOST
 from cgflow.errors import InvalidInput
 
 SPEC_KEY = r"[\w.:\- ]+"
-# Of a spec that is named in an address, or comes with a new type, where Cinder takes a slash, too.
+# For a spec that is named in a path or comes with a new type: Cinder allows a slash there, too.
 LONE_SPEC_KEY = r"[\w.:\-/ ]+"
 MAX_TEXT = 255
 MAX_LONG_TEXT = 65535
 MAX_INT = 2**31 - 1
 MAX_KEPT = 16 * 1024
-"""Characters, as JSON, of an object that is kept as it is: ten times what clients tell of themselves."""
+"""The maximum length, as JSON, of an object that is stored unchanged: ten times a usual connector."""
 
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 
 
 class Read(fields.Field[Any]):
-    """A field that reads its value by itself, whatever the type that it is described as."""
+    """A field that parses its value itself, whatever type it is described as."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -45,19 +45,19 @@ class Read(fields.Field[Any]):
         return self.read(value)
 
     def read(self, value: Any) -> Any:
-        """Return the value. Raises: ValidationError; InvalidInput, where the words are known to clients."""
+        """Return the value. Raises: ValidationError; InvalidInput, where clients expect Cinder's message."""
         raise NotImplementedError
 
 
 class Text(fields.String):
-    """A string of at most 255 characters, which any database can hold."""
+    """A string of at most 255 characters by default, which any database can store."""
 
     def __init__(self, *, min: int = 0, max: int = MAX_TEXT, **kwargs: Any) -> None:
         super().__init__(validate=[Length(min=min, max=max), _without_nul], **kwargs)
 
 
 class Name(Text):
-    """A name or a description of a thing: blanks around it do not belong to it, as in Cinder."""
+    """The name or description of a resource. Surrounding whitespace is stripped, as in Cinder."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -66,7 +66,7 @@ class Name(Text):
 
 
 class Uuid(Text):
-    """The id of something that cgflow made: a UUID in any of its notations."""
+    """The id of a resource of cgflow: a UUID in any of its notations."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -79,7 +79,7 @@ class Uuid(Text):
 
 
 class Count(Read, fields.Integer):
-    """A whole number, or its decimal digits as a string, which some clients send."""
+    """An integer, or its decimal digits as a string, which some clients send."""
 
     def __init__(self, *, min: int, max: int = MAX_INT, **kwargs: Any) -> None:
         kwargs["metadata"] = {"minimum": min, "maximum": max} | kwargs.get("metadata", {})
@@ -98,7 +98,7 @@ class Count(Read, fields.Integer):
 
 
 class Flag(Read, fields.Boolean):
-    """A boolean, or one of Cinder's words for one; anything else is refused in Cinder's words."""
+    """A boolean, or one of Cinder's spellings of one. Other values are refused with Cinder's message."""
 
     def read(self, value: Any) -> bool:
         """See the class."""
@@ -110,14 +110,14 @@ class Flag(Read, fields.Boolean):
 
 
 class Ignored(fields.Raw):
-    """What clients send along and nobody trusts; the schema drops it."""
+    """A value that clients send but that is not trusted; the schema drops it."""
 
     def __init__(self) -> None:
         super().__init__(load_only=True, allow_none=True, metadata={"description": "Ignored."})
 
 
 class NotOffered(Read, fields.Raw):
-    """What Cinder offers and cgflow does not: null and false pass, a wish is refused."""
+    """A feature of Cinder that cgflow does not offer: null and false are accepted, others refused."""
 
     def __init__(self) -> None:
         description = "Not supported yet: null or false."
@@ -135,12 +135,12 @@ class NotOffered(Read, fields.Raw):
 
 
 class _NullIsEmpty(Read, fields.Field[Any]):
-    """A field for which null says the same as nothing at all."""
+    """A field for which null means the empty value."""
 
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:
-        """Read null as the empty value."""
+        """Load null as the empty value."""
         return super().deserialize(self.empty() if value is None else value, attr, data, **kwargs)
 
     def empty(self) -> object:
@@ -149,7 +149,7 @@ class _NullIsEmpty(Read, fields.Field[Any]):
 
 
 class Names(_NullIsEmpty):
-    """Names or ids, in one comma-separated string or a list: trimmed, none empty, each once."""
+    """Names or ids in a comma-separated string or a list: stripped, without empty ones and duplicates."""
 
     def __init__(self, *, max: int = 100, **kwargs: Any) -> None:
         shape = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
@@ -162,7 +162,7 @@ class Names(_NullIsEmpty):
 
     def read(self, value: Any) -> list[str]:
         """See the class."""
-        # Whoever writes more commas than that means no names.
+        # Limits the work: a string with more commas is refused in any case.
         parts = value.split(",", 10 * self._max) if isinstance(value, str) else value
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             raise ValidationError("Must be a comma-separated string, or a list of strings.")
@@ -212,14 +212,14 @@ class Pairs(_NullIsEmpty):
 
 
 class KeptObject(fields.Dict):
-    """An object that is kept as a client gave it: small, and nothing in it that a database refuses."""
+    """An object that is stored as the client sent it: limited in size, without NUL characters."""
 
     def __init__(self, *, min: int = 0, **kwargs: Any) -> None:
         super().__init__(keys=fields.String(), validate=[Length(min=min), _check_kept], **kwargs)
 
 
 class Moment(fields.Field[datetime]):
-    """A moment as the wire writes it: microseconds, no zone."""
+    """A time in the API's format: microseconds, no time zone."""
 
     def __init__(self, **kwargs: Any) -> None:
         shape = {"type": "string", "example": "2026-11-22T10:19:45.852956"}
@@ -231,7 +231,7 @@ class Moment(fields.Field[datetime]):
 
 
 class Conditional(fields.Field[Any]):
-    """A field of an answer that only some requests are shown; ``told`` says of it in the document which."""
+    """A response field that only some requests are shown; ``told`` documents the condition."""
 
     told: Mapping[str, str]
 
@@ -240,7 +240,7 @@ class Conditional(fields.Field[Any]):
         self.inner = inner
 
     def is_shown(self) -> bool:
-        """Return whether the request that is served is shown the field."""
+        """Return whether the current request is shown the field."""
         raise NotImplementedError
 
     def _bind_to_schema(self, field_name: str, parent: Any) -> None:
@@ -249,12 +249,12 @@ class Conditional(fields.Field[Any]):
         self.inner._bind_to_schema(field_name, parent)
 
     def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:
-        """Return what the wrapped field does, or nothing."""
+        """Return the value of the wrapped field, or ``missing``."""
         return self.inner.serialize(attr, obj, accessor, **kwargs) if self.is_shown() else missing
 
 
 class Since(Conditional):
-    """A field of an answer that is shown from microversion 3.``minor`` on."""
+    """A response field that is shown from microversion 3.``minor`` on."""
 
     def __init__(self, minor: int, inner: fields.Field[Any]) -> None:
         super().__init__(inner)
@@ -267,7 +267,7 @@ class Since(Conditional):
 
 
 class Extension(Conditional):
-    """A field that cgflow adds to an answer of Cinder's, for requests that ask for its extensions."""
+    """A field that cgflow adds to one of Cinder's responses, for requests with its extensions."""
 
     told: Mapping[str, str] = MappingProxyType({"x-cgflow-version": "{}.{}".format(*CGFLOW_VERSION)})
 
@@ -277,7 +277,7 @@ class Extension(Conditional):
 
 
 def constant(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:
-    """Return a field that always shows the same: what Cinder has and cgflow does not."""
+    """Return a field with a constant value, for what Cinder has and cgflow does not."""
     return fields.Function(lambda _: value, data_key=data_key, metadata=shape)
 
 
@@ -285,7 +285,7 @@ def _check_kept(value: dict[str, Any]) -> None:
     text = json.dumps(value)
     if len(text) > MAX_KEPT:
         raise ValidationError(f"Must be at most {MAX_KEPT} characters long, as JSON.")
-    # Of all that is written with a backslash, only NUL is written so.
+    # NUL is the only character that JSON escapes as \u0000; escaped backslashes are removed before.
     if "\\u0000" in text.replace("\\\\", ""):
         raise ValidationError("Must not contain a NUL character.")
 

@@ -1,4 +1,4 @@
-"""Flows on the wire: cgflow's own, with no counterpart in Cinder."""
+"""Schemas of flows, which have no counterpart in Cinder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_EVENTS = 1000
 
 
 class EventListIn(Schema):
-    """Which events, and how long to wait for the first."""
+    """Which events to return, and how many seconds to wait for the first."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -59,7 +59,7 @@ class EventsOut(Schema):
 
 
 class TaskOut(FastDump):
-    """The state of one task of a flow. ``outcome`` says in words what became of it and of its undo."""
+    """The state of one task of a flow. ``outcome`` describes its execution and its undo in words."""
 
     atom = fields.String(data_key="name")
     state = fields.String()
@@ -93,7 +93,7 @@ def _links(flow: Flow) -> list[dict[str, str]]:
 
 
 class FlowOut(FastDump):
-    """A flow in a list."""
+    """The summary of a flow."""
 
     id = fields.String()
     operation = fields.String()
@@ -116,14 +116,12 @@ class FlowOut(FastDump):
 
 
 class FlowDetailOut(FlowOut):
-    """A flow with its tasks, what was done about it, and what a failed rollback left behind.
+    """A flow with its tasks, the flow actions on it, and what a failed rollback left behind.
 
-    ``committed_at`` is when it passed its point of no return, behind which it is neither cancelled nor
-    undone.
-
-    ``summary`` says in words what became of it and what it waits for. ``removed``
-    are leftovers that were removed since, each with the flow that did so.
-    ``undo_at`` is when a failed rollback is tried again by itself.
+    ``committed_at`` is when the flow passed its point of no return, after which it is neither cancelled nor
+    undone. ``summary`` describes in words its outcome and what it waits for. ``removed`` are leftovers that
+    were removed since, each with the flow that removed it. ``undo_at`` is when a failed rollback is retried
+    automatically.
     """
 
     summary = Disclosed(metadata={"type": "string"})

@@ -1,4 +1,4 @@
-"""Groups on the wire: consistency groups in later words."""
+"""Schemas of groups, Cinder's later name for consistency groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cgflow.errors import InvalidInput
 
 
 class GroupIn(NamedIn):
-    """A new group. Types are given by names or ids."""
+    """A new group. Types are given by name or id."""
 
     kind = Text(min=1, required=True, data_key="group_type")
     volume_types = fields.List(Text(), required=True, validate=Length(min=1, max=100))
@@ -50,26 +50,26 @@ class GroupUpdateIn(Envelope):
 
 
 class GroupDeleteIn(Taken):
-    """How a group is to be deleted; ``delete-volumes`` takes its volumes with it."""
+    """How a group is deleted; ``delete-volumes`` deletes its volumes, too."""
 
     force = Flag(load_default=False, data_key="delete-volumes")
 
 
 class GroupResetIn(Taken):
-    """The status that an operator gives."""
+    """The status to set."""
 
     status = Text(required=True)
 
 
 class GroupRevertIn(Schema):
-    """The group snapshot that a group is to be put back to, and the one taken before; null takes none."""
+    """The group snapshot to revert to, and the safety snapshot to take before; null takes none."""
 
     cgsnapshot_id = Text(min=1, required=True, data_key="group_snapshot_id")
     safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
 
 
 class GroupFailoverIn(Taken):
-    """How a group is to be failed over."""
+    """How a group is failed over."""
 
     allow_attached_volume = Flag()
     secondary_backend_id = Text(allow_none=True)
@@ -96,14 +96,14 @@ class GroupActionIn(ActionIn):
 
 
 class GroupSourceIn(NamedIn):
-    """A new group with the data of a source, of which exactly one is named."""
+    """A new group with the data of a source, of which exactly one must be named."""
 
     cgsnapshot_id = Uuid(allow_none=True, load_default=None, data_key="group_snapshot_id")
     source_cgid = Uuid(allow_none=True, load_default=None, data_key="source_group_id")
 
     @post_load
     def one_of_two(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Refuse none and both."""
+        """Require exactly one source. Raises: InvalidInput."""
         named = [key for key in ("cgsnapshot_id", "source_cgid") if data[key]]
         if len(named) != 1:
             how = "Cannot provide both" if named else "Either"
@@ -123,7 +123,7 @@ class GroupsActionIn(ActionIn):
 
     @post_load
     def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return what is inside."""
+        """Return the content of the envelope."""
         return data["source"]
 
 
@@ -152,7 +152,7 @@ class GroupShowIn(Schema):
 
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> Any:
-        """Read no flag that had not been invented at the microversion of the request."""
+        """Drop a flag that is newer than the microversion of the request."""
         return {name: data[name] for name in data if name != "list_volume" or reached(25)}
 
 
@@ -164,7 +164,7 @@ class GroupDetailListIn(GroupShowIn, GroupListIn):
 
 
 class GroupRefOut(RefOut):
-    """A group in short."""
+    """The summary of a group."""
 
 
 class GroupOut(ResourceOut):

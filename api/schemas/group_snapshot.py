@@ -1,4 +1,4 @@
-"""Group snapshots on the wire: cgsnapshots in later words."""
+"""Schemas of group snapshots, Cinder's later name for cgsnapshots."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GroupSnapshotIn(NamedIn):
 
 
 class GroupSnapshotCreateIn(Envelope):
-    """The body that takes a group snapshot."""
+    """The body that creates a group snapshot."""
 
     root = "group_snapshot"
 
@@ -49,17 +49,17 @@ class GroupSnapshotListIn(ListIn):
 
 
 class GroupSnapshotRefOut(RefOut):
-    """A group snapshot in short."""
+    """The summary of a group snapshot."""
 
 
 class GroupSnapshotCreatedOut(GroupSnapshotRefOut):
-    """A group snapshot as the answer to its creation shows it."""
+    """A group snapshot in the response to its creation."""
 
     group_type_id = fields.String()
 
 
 class GroupSnapshotOut(ResourceOut):
-    """A group snapshot in full. ``cgflow:evidence`` tells how the cut was made."""
+    """A group snapshot in full. ``cgflow:evidence`` describes how the cut was made."""
 
     consistencygroup_id = fields.String(data_key="group_id")
     group_type_id = fields.String()

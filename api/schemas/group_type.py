@@ -1,4 +1,4 @@
-"""Group types and their group specs on the wire."""
+"""Schemas of group types and their group specs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GroupTypeIn(Taken):
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Trim the name."""
+        """Strip the name."""
         return data | {"name": usable_name(data["name"])} if "name" in data else data
 
 
@@ -38,7 +38,7 @@ class GroupTypeCreateIn(Envelope):
 
 
 class GroupTypePatch(GroupTypeIn):
-    """What may be changed of a group type; what is not named stays."""
+    """The changes to a group type; fields that are not named stay."""
 
     class Meta:  # noqa: D106
         exclude = ("group_specs",)
@@ -49,7 +49,7 @@ class GroupTypePatch(GroupTypeIn):
 
     @pre_load
     def drop_nulls(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Take a null name or visibility for one that is not given, as clients mean it.
+        """Treat a null name or visibility as absent, as clients mean it.
 
         Raises: InvalidInput, if nothing is given.
         """
@@ -75,26 +75,26 @@ class GroupSpecsIn(Envelope):
 
 
 class GroupSpecIn(Schema):
-    """The body that sets one group spec: the key of the address, with its value."""
+    """The body that sets one group spec: the key in the path, with its value."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
 
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
-        """Refuse what cannot be a spec."""
+        """Validate the spec. Raises: ValidationError."""
         return Pairs(keys=LONE_SPEC_KEY).deserialize(data)
 
 
 class GroupTypeListIn(VolumeTypeListIn):
-    """The query of the list of group types: ``is_public`` None shows both kinds, to an administrator."""
+    """The query of the list of group types. An administrator who sets ``is_public`` to None gets all."""
 
     class Meta(VolumeTypeListIn.Meta):  # noqa: D106
         exclude = (*VolumeTypeListIn.Meta.exclude, "extra_specs")
 
 
 class GroupTypeOut(Schema):
-    """A group type. Its specs tell of backends, so only administrators see them."""
+    """A group type. Its specs describe backends, so only administrators see them."""
 
     id = fields.String()
     name = fields.String()
@@ -104,7 +104,7 @@ class GroupTypeOut(Schema):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave the specs out for whom the policy does not show them to."""
+        """Remove the specs for callers to whom the policy does not show them."""
         is_shown = authorization.shows(GROUP_SPECS_SHOWN)
         return {name: value for name, value in data.items() if is_shown or name != "group_specs"}
 
@@ -116,7 +116,7 @@ class GroupTypeEnvelope(Schema):
 
 
 class GroupTypePage(Schema):
-    """Group types."""
+    """A list of group types."""
 
     group_types = fields.List(fields.Nested(GroupTypeOut))
     group_type_links = fields.List(fields.Nested(Link))
@@ -129,12 +129,12 @@ class GroupSpecsOut(Schema):
 
 
 class GroupSpecOut(Schema):
-    """One group spec, under its key."""
+    """One group spec under its key."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
 
     @post_dump(pass_original=True)
     def show(self, _: Any, specs: dict[str, str], **__: Any) -> dict[str, str]:
-        """Show whatever the key is."""
+        """Return the spec, whatever its key."""
         return dict(specs)

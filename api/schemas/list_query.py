@@ -1,4 +1,4 @@
-"""What every list can be asked: how much, from where, in which order, which."""
+"""The query parameters of lists: page size, position, order and filters."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _OLDER = {"description": "The same, as older clients name it."}
 
 
 class _Number(Read, fields.Integer):
-    """A number in a query, refused in Cinder's words."""
+    """A number in a query, which is refused with Cinder's message."""
 
     def read(self, value: Any) -> int:
-        """Return a number that is not below zero."""
+        """Return a non-negative number."""
         text = str(value).strip()
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()):
@@ -40,20 +40,21 @@ class _Number(Read, fields.Integer):
         if len(digits) <= 10 and int(digits) <= MAX_INT:
             return int(digits)
         if self.name == "limit":
-            # No page is as long as that in any case.
+            # Larger than any page, so the exact value does not matter.
             return MAX_INT
         raise InvalidInput(f"{self.name} param must be at most {MAX_INT}", self.name)
 
 
 class ListIn(Schema):
-    """The query of a list, as Cinder reads it.
+    """The query of a list, with Cinder's semantics.
 
-    A filter that there is not finds nothing for an administrator. For others it is
-    refused from 3.``checked_since`` on, and ignored below; so are those in ``admin_filters``.
-    ``refuses_unknown`` lists, which are cgflow's own, refuse it from all.
-    ``aliases`` are other names of filters, by the name on the wire, and ``sort_keys`` those of sort keys.
-    ``unordered`` are sort keys that Cinder has and of which all rows have the same value.
-    ``later`` says of fields from which microversion 3.N on they are known.
+    An unknown filter matches nothing for an administrator. For other callers it is refused from microversion
+    3.``checked_since`` on and ignored below; the same holds for the filters in ``admin_filters``. Lists of
+    cgflow's own have ``refuses_unknown`` and refuse an unknown filter from every caller.
+
+    ``aliases`` maps other names of filters in the API to the names here; ``sort_keys`` does so for sort keys.
+    ``unordered`` are sort keys of Cinder for which all rows have the same value. ``later`` maps fields to the
+    microversion 3.N from which they exist.
     """
 
     filters: ClassVar[tuple[str, ...]] = ("id", "name", "status", "project_id", "user_id")
@@ -87,7 +88,7 @@ class ListIn(Schema):
 
     @pre_load
     def refuse_what_is_said_twice(self, data: Any, **_: Any) -> Any:
-        """Refuse a parameter given twice: only one of its values could count. Raises: InvalidInput."""
+        """Refuse a repeated parameter, since only one value could count. Raises: InvalidInput."""
         for name in data:
             if len(request.args.getlist(name)) > 1:
                 raise InvalidInput(f"'{name[:255]}' is given more than once in the query.", name[:255])
@@ -95,7 +96,7 @@ class ListIn(Schema):
 
     @post_load
     def query(self, data: Any, **_: Any) -> ListQuery:
-        """Return what the repositories understand. Raises: InvalidInput for what cannot be asked."""
+        """Return the query for the repositories. Raises: InvalidInput, if it is invalid."""
         most = request_scope.runtime().settings.osapi_max_limit
         for alias, name in self.aliases.items():
             if alias in data:
@@ -109,7 +110,7 @@ class ListIn(Schema):
             )
         hidden = set() if is_admin else self.admin_filters
         if request_scope.caller().scope is not None:
-            # One's own project is all there is to see: that it is named changes nothing.
+            # The caller sees only their own project, so a filter by project changes nothing.
             hidden = hidden | {"project_id"}
         asked = [name for name in self.filters if name not in hidden]
         like = {name: data[f"{name}_like"] for name in asked if f"{name}_like" in data}
@@ -149,7 +150,7 @@ class ListIn(Schema):
         )
 
     def _within(self, asked: Collection[str]) -> dict[str, str]:
-        """Return what is to be within each other text, as ``description~``. Raises: ValidationError."""
+        """Return the substring filters of other texts, such as ``description~``. Raises: ValidationError."""
         if not reached(34):
             return {}
         own = {field.data_key for field in self.fields.values()}
@@ -162,7 +163,7 @@ class ListIn(Schema):
 
     @property
     def _texts(self) -> set[str]:
-        """The filters, by their names on the wire, of which a part can be asked for."""
+        """The filters, by their names in the API, that also accept a substring."""
         names = {*self.filters, *self.aliases}
         fields_by_key = {field.data_key or name: (name, field) for name, field in self.fields.items()}
         return {
@@ -172,7 +173,7 @@ class ListIn(Schema):
         }
 
     def _find_unknown(self) -> set[str]:
-        """Return the names in the request's query that mean nothing to its caller in this list."""
+        """Return the names in the request's query that this list does not know for the caller."""
         known = {field.data_key or name for name, field in self.fields.items()}
         known -= {name for name, minor in self.later.items() if not reached(minor)}
         if not request_scope.caller().is_admin:
@@ -202,9 +203,10 @@ class CgsnapshotListIn(ListIn):
 
 
 class CountedListIn(Schema):
-    """What lists of volumes and of snapshots can be asked besides.
+    """Parameters that lists of volumes and of snapshots share.
 
-    ``consumes_quota`` came with 3.65, and Cinder has filtered by it since its lists have general filters.
+    Cinder filters by ``consumes_quota`` from 3.31 on, when its lists got general filters, and shows it from
+    3.65 on.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {"display_name": "name", "display_description": "description"}
@@ -221,7 +223,7 @@ class CountedListIn(Schema):
 
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Read nothing of what had not been invented at the microversion of the request."""
+        """Drop parameters that are newer than the microversion of the request."""
         return {name: data[name] for name in data if reached(self.later.get(name, 0))}
 
 
@@ -276,11 +278,11 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
 
     @pre_load
     def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Take no notice of what had not been invented at the microversion of the request."""
+        """Drop parameters that are newer than the microversion of the request."""
         later = {"glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60}
         said = {name: data[name] for name in data if reached(later.get(name, 0))}
         if "host" in said:
-            # A backend is one pool, which the wire names behind it.
+            # A backend is one pool, which the API appends to its name.
             said["host"] = said["host"].partition("#")[0]
         return said
 
@@ -319,7 +321,7 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
 
     @pre_load
     def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Take no notice of what had not been invented at the microversion of the request."""
+        """Drop parameters that are newer than the microversion of the request."""
         return {name: data[name] for name in data if name != "metadata" or reached(22)}
 
 

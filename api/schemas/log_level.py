@@ -1,4 +1,4 @@
-"""Log levels on the wire."""
+"""Schemas of log levels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from api.schemas.fields import Read, Text
 
 
 class _Level(Read, fields.String):
-    """A level in letters of any case."""
+    """A log level; case is not significant."""
 
     def __init__(self) -> None:
         super().__init__(required=True, metadata={"enum": [*LEVELS, *(level.lower() for level in LEVELS)]})
@@ -25,7 +25,7 @@ class _Level(Read, fields.String):
 
 
 class LogLevelsIn(Schema):
-    """Which parts of the service are meant, and which of their loggers."""
+    """The parts of the service, and the prefix of their loggers."""
 
     binary = Text(load_default=None, allow_none=True)
     server = Text(load_default=None, allow_none=True)
@@ -33,7 +33,7 @@ class LogLevelsIn(Schema):
 
 
 class LogLevelSetIn(LogLevelsIn):
-    """The same, and the level that they are to have."""
+    """The parts and loggers, and the level to set."""
 
     level = _Level()
 
@@ -47,6 +47,6 @@ class LogLevelOut(Schema):
 
 
 class LogLevelsOut(Schema):
-    """The parts that were asked for."""
+    """The matching parts."""
 
     log_levels = fields.List(fields.Nested(LogLevelOut))

@@ -1,4 +1,4 @@
-"""What backends hold and no record knows, on the wire."""
+"""Schemas of volumes and snapshots on backends that have no record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cgflow.errors import InvalidInput
 
 
 def _one_place(host: str | None, cluster: str | None) -> str:
-    """Return the backend that is meant. Raises: InvalidInput, unless that is a host alone."""
+    """Return the named backend. Raises: InvalidInput, unless exactly a host is named."""
     if cluster:
         raise InvalidInput("There are no clusters; name a host.", "cluster")
     if not host:
@@ -25,7 +25,7 @@ def _one_place(host: str | None, cluster: str | None) -> str:
 
 
 class Reference(Read, fields.Raw):
-    """What a backend calls something: an object, or a text."""
+    """The backend's name of a volume or snapshot: an object, or a string."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -40,7 +40,7 @@ class Reference(Read, fields.Raw):
 
 
 class ManageableListIn(Schema):
-    """The query of a list: of which backend, how much, from where, in which order."""
+    """The query of a list: backend, page size, position and order."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -58,7 +58,7 @@ class ManageableListIn(Schema):
 
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return the backend and which part of the list. Raises: InvalidInput."""
+        """Return the backend, the order and the position of the page. Raises: InvalidInput."""
         host = _one_place(data.get("host"), data.get("cluster") if reached(17) else None)
         key, _colon, direction = data["sort"].partition(":")
         key, direction = data.get("sort_key", key), data.get("sort_dir", direction or "asc")
@@ -75,7 +75,7 @@ class ManageableListIn(Schema):
 
 
 class ManageVolumeIn(NamedIn):
-    """A volume that somebody wants to have taken over."""
+    """A volume to manage."""
 
     host = Text(allow_none=True)
     cluster = Text(allow_none=True, metadata={"x-min-microversion": "3.16"})
@@ -87,12 +87,12 @@ class ManageVolumeIn(NamedIn):
 
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Check that one backend is named. Raises: InvalidInput."""
+        """Require exactly one backend. Raises: InvalidInput."""
         return data | {"host": _one_place(data.get("host"), data.get("cluster") if reached(16) else None)}
 
 
 class ManageVolumeBody(Envelope):
-    """The body that asks for it."""
+    """The body that requests to manage a volume."""
 
     root = "volume"
 
@@ -100,7 +100,7 @@ class ManageVolumeBody(Envelope):
 
 
 class ManageSnapshotIn(NamedIn):
-    """A snapshot that somebody wants to have taken over."""
+    """A snapshot to manage."""
 
     volume_id = Text(min=1, required=True)
     ref = Reference()
@@ -108,7 +108,7 @@ class ManageSnapshotIn(NamedIn):
 
 
 class ManageSnapshotBody(Envelope):
-    """The body that asks for it."""
+    """The body that requests to manage a snapshot."""
 
     root = "snapshot"
 
@@ -116,19 +116,19 @@ class ManageSnapshotBody(Envelope):
 
 
 class ManagedOut(Schema):
-    """What stands where something was taken over, which never happens."""
+    """The response to a managed resource; it documents a success that never occurs."""
 
     id = fields.String()
 
 
 class ReferenceOut(Schema):
-    """What a backend calls it."""
+    """The backend's name of a volume or snapshot."""
 
     source_id = fields.String(data_key="source-id")
 
 
 class ManageableOut(Schema):
-    """One of them in short. ``size`` is in GiB, null where the backend does not tell."""
+    """The summary of a volume. ``size`` is in GiB, null if the backend does not report it."""
 
     reference = fields.Nested(ReferenceOut)
     size = fields.Integer(allow_none=True)
@@ -136,7 +136,7 @@ class ManageableOut(Schema):
 
 
 class ManageableDetailOut(ManageableOut):
-    """One of them in full."""
+    """A volume in full."""
 
     reason_not_safe = fields.String()
     cinder_id = fields.String(allow_none=True)
@@ -144,7 +144,7 @@ class ManageableDetailOut(ManageableOut):
 
 
 class ManageableSnapshotOut(ManageableOut):
-    """A snapshot in short. Whose it is, backends do not tell."""
+    """The summary of a snapshot. Backends do not report its volume."""
 
     source_reference = fields.Nested(ReferenceOut, allow_none=True)
 

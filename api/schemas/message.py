@@ -1,4 +1,4 @@
-"""Messages on the wire."""
+"""Schemas of messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MessageListIn(ListIn):
 
 
 class MessageOut(Schema):
-    """One message. ``cgflow:flow_id`` is the flow that failed, whose history tells the rest."""
+    """One message. ``cgflow:flow_id`` is the flow that failed; its history has the details."""
 
     id = fields.String()
     event_id = fields.String()

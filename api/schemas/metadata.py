@@ -1,4 +1,4 @@
-"""Metadata on the wire: all of it, or one key."""
+"""Schemas of metadata, as a whole and by key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MetaOut(Schema):
 
 
 class MetadataFilter(Read, fields.String):
-    """Metadata that a thing must have, as JSON or as clients write it: ``{'key': 'value'}``."""
+    """Metadata that a resource must have, as JSON or in Python's notation: ``{'key': 'value'}``."""
 
     def read(self, value: Any) -> dict[str, str]:
         """See the class."""
@@ -59,13 +59,14 @@ class MetadataFilter(Read, fields.String):
 
 
 def _parse(value: str) -> object:
-    """Return what JSON says, or else what the same text is in Python: clients send both."""
+    """Return the value of JSON, or else of a Python literal: clients send both."""
     try:
         return json_body.parse(value.encode())
     except (InvalidInput, UnicodeEncodeError):
         pass
     try:
-        # Python writes what is beyond 16 bits as one escape, JSON as two: both are the same text.
+        # Python escapes a character beyond 16 bits as one unit, JSON as a surrogate pair; both mean the same
+        # text.
         text = value.encode("utf-16", "surrogatepass").decode("utf-16")
         literal = ast.literal_eval(text)
         return json_body.parse(json.dumps(literal).encode())
@@ -74,6 +75,6 @@ def _parse(value: str) -> object:
 
 
 def require_key(body: dict[str, str], key: str) -> None:
-    """Raise InvalidInput, if the body does not set exactly the key of the address."""
+    """Raise InvalidInput, unless the body sets exactly the key in the path."""
     if set(body) != {key}:
         raise InvalidInput(f"'meta' must hold '{key[:MAX_TEXT]}' and nothing else.", "meta")

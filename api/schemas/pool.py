@@ -1,4 +1,4 @@
-"""Pools on the wire: what each backend reports, as Cinder's scheduler shows it."""
+"""Schemas of pools: what each backend reports, as Cinder's scheduler shows it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from cgflow.scheduler.filters.capabilities import facts_of
 
 
 def pool_name(host: str | None) -> str | None:
-    """Return the wire's ``host@backend#pool``. A backend is one pool, which bears the backend's name."""
+    """Return the API's ``host@backend#pool``. A backend is one pool, with the backend's name."""
     return None if host is None else f"{host}#{host.rpartition('@')[2]}"
 
 
 def select(backends: list[records.Backend], wanted: Mapping[str, str]) -> list[records.Backend]:
-    """Return the backends that have capabilities, written as a query writes them. Raises: InvalidInput."""
+    """Return the backends whose capabilities have the wanted values.
+
+    Values are compared as strings, without regard to case. Raises: InvalidInput for an unknown capability.
+    """
     facts = {backend.name: facts_of(backend) for backend in backends}
     unknown = wanted.keys() - {name for known in facts.values() for name in known}
     if unknown and backends:

@@ -1,4 +1,4 @@
-"""QoS specs on the wire."""
+"""Schemas of QoS specs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ CONSUMERS = ("back-end", "front-end", "both")
 
 
 class _Specs(Schema):
-    """Keys and values in one object with the fields that have a meaning of their own."""
+    """Specs in one object with the declared fields."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
 
     @pre_load
     def gather(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Put what has no meaning of its own under ``specs``."""
+        """Move all keys but the declared fields under ``specs``."""
         known = {name: data[name] for name in self.fields if name in data and name != "specs"}
         rest = {name: value for name, value in data.items() if name not in known}
         return {**known, "specs": rest}
 
 
 class QosSpecIn(_Specs):
-    """New QoS specs. Whatever else is in the object is a spec."""
+    """New QoS specs. Every other key of the object is a spec."""
 
     name = Name(min=1, required=True)
     consumer = fields.String(load_default="back-end", validate=OneOf(CONSUMERS))
@@ -46,7 +46,7 @@ class QosSpecCreateIn(Envelope):
 
 
 class QosSpecPatch(_Specs):
-    """Specs that are set, and who is to keep to them; what is not named stays."""
+    """The specs to set, and their consumer; what is not named stays."""
 
     consumer = fields.String(load_default=None, validate=OneOf(CONSUMERS))
     specs = Pairs(keys=LONE_SPEC_KEY)
@@ -61,7 +61,7 @@ class QosSpecUpdateIn(Envelope):
 
 
 class QosKeysIn(Schema):
-    """The keys that are removed."""
+    """The keys to remove."""
 
     keys = fields.List(Text(min=1), required=True, validate=Length(min=1, max=128))
 
@@ -78,7 +78,7 @@ class QosSpecListIn(ListIn):
 
 
 class QosDeleteIn(Schema):
-    """The query of a deletion: ``force`` takes them from the types that carry them."""
+    """The query of a deletion; ``force`` removes the specs from the types that have them."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -87,7 +87,7 @@ class QosDeleteIn(Schema):
 
 
 class QosTypeIn(Schema):
-    """The volume type that is meant."""
+    """The volume type to associate or disassociate."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -96,7 +96,7 @@ class QosTypeIn(Schema):
 
 
 class QosSpecOut(Schema):
-    """QoS specs. The scheduler is told of them; none of the backends here limits anything by them."""
+    """QoS specs. The scheduler is given them, but no backend of cgflow enforces them."""
 
     id = fields.String()
     name = fields.String()
@@ -105,27 +105,27 @@ class QosSpecOut(Schema):
 
 
 class QosSpecEnvelope(Schema):
-    """One of them."""
+    """One set of QoS specs."""
 
     qos_specs = fields.Nested(QosSpecOut)
     links = fields.List(fields.Nested(Link))
 
 
 class QosSpecPage(Schema):
-    """A page of them."""
+    """A page of QoS specs."""
 
     qos_specs = fields.List(fields.Nested(QosSpecOut))
     qos_specs_links = fields.List(fields.Nested(Link))
 
 
 class QosSetOut(Schema):
-    """What was set."""
+    """The specs that were set."""
 
     qos_specs = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class AssociationOut(Schema):
-    """One volume type that carries the specs."""
+    """One volume type that has the specs."""
 
     association_type = fields.Constant("volume_type")
     id = fields.String()
@@ -133,6 +133,6 @@ class AssociationOut(Schema):
 
 
 class AssociationsOut(Schema):
-    """The volume types that carry the specs."""
+    """The volume types that have the specs."""
 
     qos_associations = fields.List(fields.Nested(AssociationOut))

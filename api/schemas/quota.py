@@ -1,4 +1,4 @@
-"""Quota on the wire."""
+"""Schemas of quota."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from api.schemas.fields import Count, Flag, Read, Text
 from cgflow.errors import InvalidInput
 
 _NO_LIMIT = -1
-# The name of a type has a word such as "gigabytes_" before it.
+# A prefix such as "gigabytes_" precedes the name of a type.
 _LONGEST = 300
 _SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
 
 
 class Limits(Read):
-    """Limits by resource; -1 is none, null leaves a limit as it is."""
+    """Limits by resource; -1 means unlimited, null leaves a limit unchanged."""
 
     def __init__(self) -> None:
         limit = {"type": "integer", "minimum": _NO_LIMIT, "nullable": True}
         super().__init__(metadata={"type": "object", "additionalProperties": limit})
 
     def read(self, value: Any) -> dict[str, int]:
-        """Return what is to be set."""
+        """Return the limits to set."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of limits.")
         return {
@@ -45,7 +45,7 @@ class Limits(Read):
 
 
 class QuotaSetIn(Envelope):
-    """The body that sets limits of a project, at least one. None is null, which a class leaves as it is."""
+    """The body that sets at least one limit of a project. Null is refused, unlike for a quota class."""
 
     root = "quota_set"
 
@@ -53,7 +53,7 @@ class QuotaSetIn(Envelope):
 
     @pre_load
     def find_root(self, data: Any, **kwargs: Any) -> Any:
-        """Refuse, beside what has no root, what names no limit, and limits of null. Raises: InvalidInput."""
+        """Require a root, at least one limit, and no limit of null. Raises: InvalidInput."""
         body = super().find_root(data, **kwargs)
         if not body[self.root]:
             raise InvalidInput("'quota_set' must name a limit to set.", self.root)
@@ -72,7 +72,7 @@ class QuotaClassSetIn(Envelope):
 
 
 class LimitsIn(Schema):
-    """Whose limits are wanted."""
+    """The project whose limits to show."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -81,7 +81,7 @@ class LimitsIn(Schema):
 
 
 class QuotaQueryIn(Schema):
-    """Whether usage is wanted with the limits."""
+    """Whether to show usage with the limits."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -90,7 +90,7 @@ class QuotaQueryIn(Schema):
 
     @post_load
     def flag(self, data: dict[str, Any], **_: Any) -> bool:
-        """Return whether usage is wanted."""
+        """Return whether to show usage."""
         return bool(data["usage"])
 
 
@@ -119,7 +119,7 @@ class QuotaClassSetOut(Schema):
 
 
 class AbsoluteOut(Schema):
-    """The limits of the caller's project and what counts against them, in Cinder's words."""
+    """The limits and usage of the caller's project under Cinder's names."""
 
     maxTotalVolumes = fields.Integer()  # noqa: N815
     maxTotalSnapshots = fields.Integer()  # noqa: N815
@@ -134,7 +134,7 @@ class AbsoluteOut(Schema):
 
 
 class LimitsOut(Schema):
-    """Limits: there is none on the rate of requests."""
+    """Limits. There is no rate limit."""
 
     rate = fields.List(fields.Dict())
     absolute = fields.Nested(AbsoluteOut)

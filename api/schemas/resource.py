@@ -1,4 +1,4 @@
-"""What the schemas of operated things share."""
+"""Base schemas of resources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cgflow.errors import InvalidInput
 
 
 class NamedIn(Taken):
-    """What names a new thing, and what clients send along without being trusted."""
+    """The name and description of a new resource, and fields that clients send but that are ignored."""
 
     ignored: ClassVar[tuple[str, ...]] = ("user_id", "project_id", "status")
 
@@ -30,9 +30,9 @@ _NAMES = ("name", "description")
 
 
 class OlderNames(Schema):
-    """The names of a thing as older clients call them, ``display_`` before each.
+    """The older keys ``display_name`` and ``display_description``.
 
-    The present name counts if a body has both.
+    If a body has both the older and the present key, the present one counts.
     """
 
     display_name = Name(allow_none=True, load_only=True)
@@ -40,7 +40,7 @@ class OlderNames(Schema):
 
     @pre_load
     def take_older_names(self, data: Any, **_: Any) -> Any:
-        """Return the body with its names as they are called now."""
+        """Return the body with the present keys."""
         if not isinstance(data, Mapping):
             return data
         older = {name: data[f"display_{name}"] for name in _NAMES if f"display_{name}" in data}
@@ -52,30 +52,30 @@ class OlderNames(Schema):
 
 
 class NamedPatch(OlderNames):
-    """What may be changed of the names of a thing; what is not named stays."""
+    """The changes to a name and a description; what is not named stays."""
 
     name = Name(allow_none=True)
     description = Name(allow_none=True)
 
     @post_load
     def require_changes(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return what is to be changed. Raises: InvalidInput, if that is nothing."""
+        """Return the changes. Raises: InvalidInput, if there are none."""
         if not data:
             raise InvalidInput("Nothing is to be changed: give a name or a description.")
         return data
 
 
 class RefOut(Schema):
-    """A thing in short."""
+    """The summary of a resource."""
 
     id = fields.String()
     name = fields.String(allow_none=True)
 
 
 class ResourceOut(RefOut):
-    """A thing in full.
+    """A resource in full.
 
-    ``cgflow:reason`` tells why it is in error, ``cgflow:flow_id`` which flow touched it last.
+    ``cgflow:reason`` is the reason of its error status, ``cgflow:flow_id`` the last flow that touched it.
     """
 
     description = fields.String(allow_none=True)
@@ -86,7 +86,7 @@ class ResourceOut(RefOut):
 
 
 def links(noun: str) -> fields.Field[Any]:
-    """Return a field that shows where a thing itself is to be found."""
+    """Return a field with the links to a resource."""
 
     def shown(record: Any) -> list[dict[str, str]]:
         path = f"/{noun}/{record.id}"

@@ -1,4 +1,4 @@
-"""The parts of the service on the wire."""
+"""Schemas of the parts of the service."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DISABLING = {"enable": False, "disable": True, "disable-log-reason": True}
 
 
 class ServiceIn(Schema):
-    """Which service is meant: its host, and its binary, which older clients call ``service``."""
+    """The service to change: its host, and its binary, which older clients call ``service``."""
 
     host = Text(min=1, required=True)
     binary = Text(load_default="")
@@ -47,7 +47,7 @@ class ServiceIn(Schema):
 
     @pre_load
     def require_action(self, data: Any, **_: Any) -> Any:
-        """Return the body. Raises: NotFound, if the address names no action, whatever the body holds."""
+        """Return the body. Raises: NotFound, if the path names no known action, whatever the body holds."""
         action = (request.view_args or {}).get("action")
         if action not in DISABLING:
             raise NotFound(f"There is no such action: {action}. Known are: {', '.join(DISABLING)}.")
@@ -55,14 +55,14 @@ class ServiceIn(Schema):
 
     @post_load
     def require_binary(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return what was said. Raises: InvalidInput, if no binary was named."""
+        """Return the body. Raises: InvalidInput, if no binary is named."""
         if not data["binary"] and not data["service"]:
             raise InvalidInput("Invalid input for field 'binary': it is required.", "binary")
         return data
 
 
 def reason_of(body: dict[str, Any], action: str) -> str | None:
-    """Take the reason out of a body. Raises: InvalidInput, if it is missing, or not wanted."""
+    """Remove the reason from a body and return it. Raises: InvalidInput, if it is missing or not allowed."""
     reason: str | None = body.pop("disabled_reason", None)
     if action == "disable-log-reason":
         if not (reason or "").strip():
@@ -86,7 +86,10 @@ _OF_BACKENDS = ("replication_status", "active_backend_id", "frozen", "backend_st
 
 
 class ServiceOut(Schema):
-    """One part on one host. ``state`` is whether it has reported lately, ``status`` what an operator says."""
+    """One part of the service on one host.
+
+    ``state`` is whether it has reported recently, ``status`` whether an operator has disabled it.
+    """
 
     binary = fields.String()
     host = fields.String()
@@ -103,20 +106,20 @@ class ServiceOut(Schema):
 
     @post_dump(pass_original=True)
     def leave_out(self, data: dict[str, Any], part: Any, **_: Any) -> dict[str, Any]:
-        """Leave out what is said of backends alone."""
+        """Remove the fields that only backends have."""
         if part.binary == VOLUME:
             return data
         return {name: value for name, value in data.items() if name not in _OF_BACKENDS}
 
 
 class ServicesOut(Schema):
-    """All of them."""
+    """All parts of the service."""
 
     services = fields.List(fields.Nested(ServiceOut))
 
 
 class ServiceChangedOut(Schema):
-    """What was asked to be enabled or disabled, and what it is now. A reason is repeated."""
+    """The service that was enabled or disabled, and its new status, with the reason if one was given."""
 
     host = fields.String()
     service = fields.String()
@@ -127,7 +130,7 @@ class ServiceChangedOut(Schema):
 
 
 class HostOut(Schema):
-    """A host in a list, as older clients know it."""
+    """A host in a list, under the keys of older clients."""
 
     host_name = fields.String(attribute="host")
     service = fields.String(attribute="binary")
@@ -148,19 +151,19 @@ class HostsOut(Schema):
 
 
 class HostLoadOut(Schema):
-    """What one project, or all together, have on a host."""
+    """What one project, or all projects together, have on a host."""
 
     resource = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class HostShowOut(Schema):
-    """What a host holds: first all together, then project by project."""
+    """The contents of a host: first the total, then project by project."""
 
     host = fields.List(fields.Nested(HostLoadOut))
 
 
 class CapabilitiesOut(Schema):
-    """What a backend says of itself."""
+    """The capabilities that a backend reports."""
 
     namespace = fields.String()
     vendor_name = fields.String()

@@ -1,4 +1,4 @@
-"""Snapshots on the wire: copies of volumes, alone or inside cgsnapshots."""
+"""Schemas of snapshots, both single ones and those of cgsnapshots."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cgflow.errors import InvalidInput, NotFound
 
 
 class SnapshotIn(OlderNames, NamedIn):
-    """A new snapshot of one volume. ``force``: also while the volume is in use.
+    """A new snapshot of one volume. ``force`` allows it while the volume is in use.
 
-    From 3.66 on that needs no force; true is ignored then, and false is refused.
+    From 3.66 on force is not needed: true is ignored, and false is refused.
     """
 
     volume_id = Uuid(required=True, allow_none=True)
@@ -25,7 +25,7 @@ class SnapshotIn(OlderNames, NamedIn):
 
     @post_load
     def force_from_its_microversion(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return the request with what its microversion means by force. Raises: InvalidInput, NotFound."""
+        """Set ``force`` as the microversion defines it. Raises: InvalidInput, NotFound."""
         if data["volume_id"] is None:
             raise NotFound("Volume None could not be found.")
         if not reached(66):
@@ -44,7 +44,7 @@ class SnapshotCreateIn(Envelope):
 
 
 class SnapshotRefOut(RefOut):
-    """A snapshot as the plain list shows it."""
+    """A snapshot in the summary list."""
 
     description = fields.String(allow_none=True)
     status = fields.String()
@@ -56,7 +56,7 @@ class SnapshotRefOut(RefOut):
 
 
 class SnapshotCreatedOut(SnapshotRefOut):
-    """A snapshot as the answer to its creation shows it."""
+    """A snapshot in the response to its creation."""
 
     group_snapshot_id = Since(14, fields.String(attribute="cgsnapshot_id", allow_none=True))
     user_id = Since(41, fields.String())
@@ -64,7 +64,7 @@ class SnapshotCreatedOut(SnapshotRefOut):
 
 
 class SnapshotChangedOut(SnapshotCreatedOut, ResourceOut):
-    """A snapshot as the answer to a change shows it."""
+    """A snapshot in the response to a change."""
 
 
 class SnapshotOut(SnapshotChangedOut):
@@ -75,7 +75,7 @@ class SnapshotOut(SnapshotChangedOut):
 
 
 class SnapshotUpdateIn(Envelope):
-    """The body that renames or describes a snapshot."""
+    """The body that changes the name or description of a snapshot."""
 
     root = "snapshot"
 

@@ -1,4 +1,4 @@
-"""The summary of volumes on the wire."""
+"""Schemas of the volume summary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SummaryIn(Schema):
 
 
 class TotalsOut(Schema):
-    """How many volumes, how many GiB, and from 3.36 on which values each key of their metadata has."""
+    """The number of volumes, their size in GiB, and from 3.36 on the values of each metadata key."""
 
     total_count = fields.Integer()
     total_size = fields.Integer()
@@ -25,6 +25,6 @@ class TotalsOut(Schema):
 
 
 class SummaryOut(Schema):
-    """All volumes together."""
+    """The summary of all volumes."""
 
     totals = fields.Nested(TotalsOut, data_key="volume-summary", attribute="volume-summary")

@@ -1,4 +1,4 @@
-"""Moments that a list is filtered by: ``gt:2026-11-22T10:00:00,lte:2026-11-23``."""
+"""Filters of a list by time: ``gt:2026-11-22T10:00:00,lte:2026-11-23``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MOST = 8
 
 
 class TimeFilter(Read, fields.String):
-    """Comparisons with moments, all of which have to hold. A moment alone means that very one."""
+    """Comparisons with times, all of which must hold. A time without an operator means equality."""
 
     def read(self, value: Any) -> list[Comparison]:
-        """Return pairs of an operator and a moment in UTC without a zone."""
+        """Return pairs of an operator and a time in UTC without a time zone."""
         parts = str(value).split(",")
         if len(parts) > _MOST:
             raise InvalidInput(f"{self.name} takes at most {_MOST} comparisons.", self.name)

@@ -1,4 +1,4 @@
-"""Transfers on the wire."""
+"""Schemas of transfers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.schemas.resource import links
 
 
 class TransferIn(Schema):
-    """A volume that is offered. ``no_snapshots``: only if it has none."""
+    """A transfer of a volume. ``no_snapshots``: only if the volume has none."""
 
     volume_id = Uuid(required=True)
     name = Name(min=1, allow_none=True, load_default=None)
@@ -22,7 +22,7 @@ class TransferIn(Schema):
 
 
 class TransferCreateIn(Envelope):
-    """The body that offers a volume."""
+    """The body that creates a transfer."""
 
     root = "transfer"
 
@@ -30,13 +30,13 @@ class TransferCreateIn(Envelope):
 
 
 class AcceptIn(Schema):
-    """The key that came with the offer."""
+    """The key of the transfer."""
 
     auth_key = Text(min=1, required=True)
 
 
 class TransferAcceptIn(Envelope):
-    """The body that takes an offer up."""
+    """The body that accepts a transfer."""
 
     root = "accept"
 
@@ -57,7 +57,7 @@ class TransferListIn(ListIn):
 
 
 class TransferRefOut(Schema):
-    """An offer in short."""
+    """The summary of a transfer."""
 
     id = fields.String()
     volume_id = fields.String()
@@ -66,7 +66,7 @@ class TransferRefOut(Schema):
 
 
 class TransferOut(TransferRefOut):
-    """An offer in full."""
+    """A transfer in full."""
 
     created_at = Moment()
     no_snapshots = Since(55, fields.Boolean())
@@ -76,7 +76,7 @@ class TransferOut(TransferRefOut):
 
 
 class TransferCreatedOut(TransferOut):
-    """A new offer, with the key that takes it up: it is shown this once."""
+    """A new transfer with the key that accepts it, which is shown only this once."""
 
     auth_key = fields.String()
 

@@ -1,4 +1,4 @@
-"""Who may use a private volume type, on the wire."""
+"""Schemas of the access to private volume types."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from api.schemas.fields import Text
 
 
 class ProjectIn(Schema):
-    """The project that is meant."""
+    """The project to add or remove."""
 
     project = Text(min=1, required=True)
 
 
 class TypeActionIn(ActionIn):
-    """What can be done with a volume type."""
+    """An action on a volume type."""
 
     allow = fields.Nested(ProjectIn, data_key="addProjectAccess")
     forbid = fields.Nested(ProjectIn, data_key="removeProjectAccess")
 
 
 class AccessOut(Schema):
-    """That a project may use a type."""
+    """One project that may use a type."""
 
     volume_type_id = fields.String()
     project_id = fields.String()
 
 
 class AccessesOut(Schema):
-    """Every project that may use a type."""
+    """All projects that may use a type."""
 
     volume_type_access = fields.List(fields.Nested(AccessOut))

@@ -1,4 +1,4 @@
-"""How volumes of a type are to be encrypted, on the wire."""
+"""Schemas of the encryption of volume types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.schemas.fields import Count, Moment, Text
 
 
 class TypeEncryptionPatch(Taken):
-    """What may be changed of an encryption; what is not named stays. ``key_size`` is in bits."""
+    """The changes to an encryption; what is not named stays. ``key_size`` is in bits."""
 
     provider = Text()
     control_location = fields.String(validate=OneOf(("front-end", "back-end")))
@@ -26,7 +26,7 @@ class TypeEncryptionIn(TypeEncryptionPatch):
 
 
 class TypeEncryptionCreateIn(Envelope):
-    """The body that has volumes of a type encrypted."""
+    """The body that creates the encryption of a type."""
 
     root = "encryption"
 
@@ -42,7 +42,7 @@ class TypeEncryptionUpdateIn(Envelope):
 
 
 class TypeEncryptionKeyOut(Schema):
-    """One key of an encryption, under its name."""
+    """One key of an encryption under its name."""
 
     encryption_id = fields.String()
     provider = fields.String()
@@ -53,7 +53,7 @@ class TypeEncryptionKeyOut(Schema):
 
 
 class TypeEncryptionOut(TypeEncryptionKeyOut):
-    """The encryption of a type; nothing, if it has none."""
+    """The encryption of a type; empty, if it has none."""
 
     created_at = Moment()
     updated_at = Moment()
@@ -62,12 +62,12 @@ class TypeEncryptionOut(TypeEncryptionKeyOut):
 
 
 class TypeEncryptionChangedOut(Schema):
-    """What was said of an encryption, and, of a new one, its id and its type."""
+    """The given values of an encryption; for a new one also its id and its type."""
 
     encryption = fields.Dict(keys=fields.String())
 
 
 class VolumeEncryptionOut(Schema):
-    """The encryption of a volume: none is encrypted."""
+    """The encryption of a volume: no volume is encrypted."""
 
     encryption_key_id = fields.String(allow_none=True)

@@ -1,4 +1,4 @@
-"""Volumes on the wire."""
+"""Schemas of volumes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEVER_BELIEVED = ("user_id", "project_id", "status", "attach_status", "source_r
 
 
 class NoBackup(Uuid):
-    """The id of a backup to restore into a new volume. There is no backup service, so none is found."""
+    """The id of a backup to restore into a new volume. It is never found: there is no backup service."""
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotFound(f"Backup {super()._deserialize(*args, **kwargs)} could not be found.")
@@ -32,7 +32,7 @@ class NoBackup(Uuid):
 class VolumeIn(OlderNames, NamedIn):
     """A new volume, a member of a consistency group if one is named.
 
-    ``size`` is in GiB; what is made from a snapshot or from another volume has the size of that.
+    ``size`` is in GiB; it may be omitted for a snapshot or volume as source, whose size is then used.
     """
 
     ignored = (
@@ -60,9 +60,9 @@ class VolumeIn(OlderNames, NamedIn):
 
     @pre_load
     def refuse_what_is_not_said(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        """Refuse, from 3.53 on, what clients used to send along and nobody believed."""
+        """Refuse, from 3.53 on, fields that clients used to send and that were always ignored."""
         if not reached(53):
-            # What nobody knows was taken without a word until then.
+            # Below 3.53 unknown fields were dropped silently.
             return {name: value for name, value in data.items() if name in self.fields}
         said = [name for name in _NEVER_BELIEVED if name in data]
         if said:
@@ -71,7 +71,7 @@ class VolumeIn(OlderNames, NamedIn):
 
     @post_load
     def name_the_group(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Take the later word for a consistency group for the earlier one."""
+        """Accept ``group_id``, the later key for ``consistencygroup_id``. Raises: InvalidInput."""
         group_id = data.pop("group_id", None)
         if group_id is None:
             return data
@@ -90,23 +90,23 @@ class VolumeCreateIn(Envelope):
 
     @post_load
     def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return what is inside, with what stands beside it."""
+        """Return the volume with the scheduler hints, which are beside it in the body."""
         return data["volume"] | {"scheduler_hints": data.get("hints") or {}}
 
 
 class VolumePatch(NamedPatch):
-    """What may be changed of a volume without touching what it holds."""
+    """The changes to a volume that do not affect its data."""
 
     metadata = Pairs(load_default=missing)
 
     @post_load
     def require_changes(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """Return what is to be changed; below 3.53 that may be nothing."""
+        """Return the changes; below 3.53 there may be none."""
         return super().require_changes(data, **kwargs) if reached(53) else data
 
     @pre_load
     def refuse_null(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        """Refuse metadata of null, which is neither none nor what is there."""
+        """Refuse null metadata, which means neither empty nor unchanged. Raises: InvalidInput."""
         if data.get("metadata", ...) is None:
             raise InvalidInput(
                 "Invalid input for field 'metadata': None is not of type 'object'.", "metadata"
@@ -115,7 +115,7 @@ class VolumePatch(NamedPatch):
 
 
 class VolumeUpdateIn(Envelope):
-    """The body that renames or describes a volume, or replaces its metadata."""
+    """The body that changes the name or description of a volume, or replaces its metadata."""
 
     root = "volume"
 
@@ -123,7 +123,7 @@ class VolumeUpdateIn(Envelope):
 
 
 class VolumeDeleteIn(Schema):
-    """The query of a deletion. ``cascade``: with the snapshots; clients mostly send it to say no."""
+    """The query of a deletion. ``cascade`` deletes the snapshots, too; clients mostly send false."""
 
     class Meta:  # noqa: D106
         unknown = EXCLUDE
@@ -136,12 +136,12 @@ class VolumeDeleteIn(Schema):
 
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Take no notice of what had not been invented at the microversion of the request."""
+        """Drop parameters that are newer than the microversion of the request."""
         return {name: data[name] for name in data if name != "force" or reached(23)}
 
 
 class VolumeRefOut(RefOut):
-    """A volume in short."""
+    """The summary of a volume."""
 
     links = links("volumes")
 
@@ -150,7 +150,7 @@ _NULLABLE = {"type": "string", "nullable": True}
 
 
 class VolumeOut(ResourceOut):
-    """A volume in full. What only administrators may know is left out for others."""
+    """A volume in full. Fields that only administrators may see are removed for others."""
 
     size = fields.Integer()
     availability_zone = fields.String()
@@ -197,21 +197,21 @@ class VolumeOut(ResourceOut):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave out what the policy shows to others alone, and an image that there is none of."""
+        """Remove fields that the policy hides from the caller, and empty image metadata."""
         if not data.get("volume_image_metadata"):
             data.pop("volume_image_metadata", None)
         return {name: value for name, value in data.items() if authorization.shows(_RULES.get(name))}
 
 
 class VolumeChangedOut(VolumeOut):
-    """A volume as the answer to a change shows it, which is less than it shows when it is read."""
+    """A volume in the response to a change, which has fewer fields than in the response to a read."""
 
     class Meta:  # noqa: D106
         exclude: tuple[str, ...] = ("project_id", "host", "migstat", "name_id", "image_metadata")
 
 
 class VolumeCreatedOut(VolumeChangedOut):
-    """A volume as the answer to its creation shows it. It has no history yet."""
+    """A volume in the response to its creation. It has no history yet."""
 
     class Meta:  # noqa: D106
         exclude = (*VolumeChangedOut.Meta.exclude, "reason", "flow_id")
@@ -229,12 +229,12 @@ _RULES = {
 
 
 def _service_uuid(host: str | None) -> str | None:
-    """Return an id of the backend that is the same in all its volumes: clients take turns on it by that."""
+    """Return an id of the backend, the same in all its volumes: clients serialize their use of it by that."""
     return None if host is None else str(uuid.uuid5(uuid.NAMESPACE_URL, f"cgflow:{host}"))
 
 
 def _metadata(volume: records.Volume) -> dict[str, str]:
-    """Return the metadata as clients expect it: with what was said of reading only, if anything was."""
+    """Return the metadata as clients expect it: with ``readonly``, if that was ever set."""
     said = {} if volume.readonly is None else {"readonly": str(volume.readonly)}
     return {**volume.metadata, **said}
 

@@ -1,4 +1,4 @@
-"""Volume types and their extra specs on the wire."""
+"""Schemas of volume types and their extra specs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class VolumeTypeIn(Taken):
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Trim the name, by which types are found in lists separated by commas."""
+        """Strip the name, because lists of names are separated by commas and stripped."""
         return data | {"name": usable_name(data["name"])} if "name" in data else data
 
 
@@ -46,7 +46,7 @@ class VolumeTypeCreateIn(Envelope):
 
 
 class VolumeTypePatch(VolumeTypeIn):
-    """What may be changed of a volume type; what is not named stays."""
+    """The changes to a volume type; fields that are not named stay."""
 
     class Meta:  # noqa: D106
         exclude = ("extra_specs",)
@@ -57,9 +57,9 @@ class VolumeTypePatch(VolumeTypeIn):
 
     @pre_load
     def accept_both_keys(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Take the key that clients send on update, and the one that they send on creation.
+        """Accept the key that clients send on update, and the one that they send on creation.
 
-        A name that is null is one that is not to be changed: the ``cinder`` command always sends one.
+        A null name leaves the name unchanged: the ``cinder`` command always sends one.
         """
         named = {("is_public" if name == _PUBLIC else name): value for name, value in data.items()}
         if not any(named.get(name) is not None for name in ("name", "description", "is_public")):
@@ -86,19 +86,19 @@ class ExtraSpecsIn(Envelope):
 
 
 class ExtraSpecIn(Schema):
-    """The body that sets one extra spec: the key of the address, with its value."""
+    """The body that sets one extra spec: the key in the path, with its value."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
 
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
-        """Refuse what cannot be a spec."""
+        """Validate the spec. Raises: ValidationError."""
         return Pairs(keys=LONE_SPEC_KEY).deserialize(data)
 
 
 class VolumeTypeListIn(ListIn):
-    """The query of the list of types: ``is_public`` None shows both kinds, to an administrator."""
+    """The query of the list of types. An administrator who sets ``is_public`` to None gets all."""
 
     filters = ("id", "name", "description")
     checked_since = 52
@@ -114,7 +114,7 @@ class VolumeTypeListIn(ListIn):
 
     @post_load
     def query(self, data: dict[str, Any], **kwargs: Any) -> ListQuery:
-        """Return what the repository understands. A member sees public types alone."""
+        """Return the query for the repository. A member gets the types that the member's project may use."""
         wanted = _kind(data["is_public"])
         page: ListQuery = super().query(data, **kwargs)
         is_public = wanted if request_scope.caller().is_admin else True
@@ -122,14 +122,14 @@ class VolumeTypeListIn(ListIn):
             page.filters["is_public"] = is_public
         if not data.get("extra_specs"):
             return page
-        # Who is not shown extra specs does not learn of them by asking either.
+        # A caller who is not shown extra specs must not learn them by filtering either.
         if not authorization.shows(EXTRA_SPECS_SHOWN):
             return replace(page, finds_nothing=reached(self.checked_since))
         return replace(page, metadata=data["extra_specs"])
 
 
 class VolumeTypeOut(Schema):
-    """A volume type. Its extra specs tell of backends, so only administrators see them."""
+    """A volume type. Its extra specs describe backends, so only administrators see them."""
 
     id = fields.String()
     name = fields.String()
@@ -141,26 +141,26 @@ class VolumeTypeOut(Schema):
 
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Show no extra specs to whom the policy does not show them."""
+        """Hide the extra specs from callers to whom the policy does not show them."""
         return data if authorization.shows(EXTRA_SPECS_SHOWN) else data | {"extra_specs": {}}
 
 
 class VolumeTypeCreatedOut(VolumeTypeOut):
-    """A volume type as the answer to its creation shows it."""
+    """A volume type in the response to its creation."""
 
     class Meta:  # noqa: D106
         exclude: tuple[str, ...] = ("qos_specs_id",)
 
 
 class VolumeTypeChangedOut(VolumeTypeOut):
-    """A volume type as the answer to a change shows it."""
+    """A volume type in the response to a change."""
 
     class Meta:  # noqa: D106
         exclude = (*VolumeTypeCreatedOut.Meta.exclude, "access_is_public")
 
 
 class DefaultVolumeTypeOut(VolumeTypeOut):
-    """The default volume type, as its own address shows it."""
+    """The default volume type, as ``/types/default`` shows it."""
 
     class Meta:  # noqa: D106
         exclude: tuple[str, ...] = ("access_is_public",)
@@ -173,7 +173,7 @@ VolumeTypeChangedEnvelope = wrapped("volume_type", VolumeTypeChangedOut)
 
 
 class VolumeTypePage(Schema):
-    """Volume types."""
+    """A list of volume types."""
 
     volume_types = fields.List(fields.Nested(VolumeTypeOut))
     volume_type_links = fields.List(fields.Nested(Link))
@@ -186,32 +186,32 @@ class ExtraSpecsOut(Schema):
 
 
 class ExtraSpecOut(Schema):
-    """One extra spec, under its key."""
+    """One extra spec under its key."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
 
     @post_dump(pass_original=True)
     def show(self, _: Any, specs: dict[str, str], **__: Any) -> dict[str, str]:
-        """Show whatever the key is."""
+        """Return the spec, whatever its key."""
         return dict(specs)
 
 
 def require_key(body: dict[str, str], key: str) -> None:
-    """Raise InvalidInput, if the body does not set exactly the spec of the address."""
+    """Raise InvalidInput, unless the body sets exactly the spec in the path."""
     if set(body) != {key}:
         raise InvalidInput(f"The body must hold '{key[:255]}' and nothing else.", key[:255])
 
 
 def usable_name(name: str) -> str:
-    """Return the name trimmed. Raises: InvalidInput, if nothing is left of it."""
+    """Return the stripped name. Raises: InvalidInput, if it is empty."""
     if not name.strip():
         raise InvalidInput("Type name can not be empty.", "name")
     return name.strip()
 
 
 def _kind(text: str) -> bool | None:
-    """Return whether public types are wanted or private ones, None for both. Raises: InvalidInput."""
+    """Return whether public or private types are requested, None for both. Raises: InvalidInput."""
     word = text.strip()
     try:
         return None if word.lower() == "none" else parse_boolean(word)
