@@ -199,8 +199,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.server.add_task(self)
 
     def service(self) -> None:
-        """Set before the call, too: the connection counts as unserved from some moment within the call."""
-        # Before, too: the connection counts as unserved from some moment within the call.
+        """Serve one request."""
+        # Set before the call, too: the connection counts as unserved from some moment within the call.
         self.unserved_since = time.time()
         super().service()
         self.unserved_since = time.time()
