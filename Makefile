@@ -19,12 +19,13 @@ pytest bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mk
 pytest bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
 pytest bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
-.PHONY: demo test pytest test-debian13 soak prove-postgres check bench serve clean programs
+.PHONY: demo test unit pytest test-debian13 soak prove-postgres check bench serve clean programs
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main job on real volumes: consistent cuts, rollback, kill -9, history"
-	@echo "make test    all checks and tests"
+	@echo "make test    all checks and tests; make test T=tests/drivers/qsd runs a part of the tests"
+	@echo "make unit    tests that need no server and no storage"
 	@echo "make test-debian13    both of them on a fresh Debian 13, in a tree of its own (root)"
 	@echo "make soak    at least 500 kills at random moments, on SQLite and PostgreSQL, and 40 of storage daemons"
 	@echo "make prove-postgres    PostgreSQL on two members recovers from every cgsnapshot (root)"
@@ -35,11 +36,16 @@ help:
 demo: $(VENV)/ready programs
 	$(PY) -m tests.demo
 
-test: check pytest
+# A part of the tests, without the checks: make test T=tests/drivers/qsd.
+test: $(if $(T),,check) pytest
+
+# What needs no server and no storage.
+unit: $(VENV)/ready
+	$(VENV)/bin/pytest -m "not postgresql" tests/unit tests/architecture $(PYTEST)
 
 # In the order of the folders: a file with few tests that take long must not be the last one to begin.
 pytest: $(VENV)/ready programs
-	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST) $(T)
 
 # Both on a fresh Debian 13, in a tree that is made of Debian's packages and removed afterwards (root). A part:
 # make test-debian13 IN_DEBIAN13=pytest PYTEST=tests/drivers.

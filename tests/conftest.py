@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import postgres as postgres_support
 from tests.support.btrfs import btrfs_mounted
 from tests.support.postgres import Server, postgres_server
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let only tests with the marker ``postgresql`` start a server, so that the marker can be relied on."""
+    postgres_support.is_refused = item.get_closest_marker("postgresql") is None
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +39,7 @@ def btrfs_folder(btrfs_mount: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=btrfs_mount))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
     if request.param == "sqlite":

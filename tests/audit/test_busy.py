@@ -68,6 +68,7 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
         assert met > 3
 
 
+@pytest.mark.postgresql
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_same_on_postgresql(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def server() -> Iterator[Callable[[], str]]:
         yield found.new_url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def w(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = None if request.param == "sqlite" else request.getfixturevalue("server")()
     with world(tmp_path, MemoryDriver(), url=url) as found:

@@ -339,7 +339,7 @@ def server() -> Iterator[Callable[[], str]]:
         yield found.new_url
 
 
-@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def test_a_hundred_repeats_make_one_thing(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = None if where == "sqlite" else request.getfixturevalue("server")()
     with world(tmp_path, MemoryDriver(), url=url) as w:

@@ -20,7 +20,7 @@ from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to
 from tests.support.postgres import Server, postgres_server
 from tests.support.world import CALLER, World, world
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.postgresql, pytest.mark.real]
 
 READS = ("/volumes", "/flows", "/consistencygroups/detail", "/limits", "/types")
 MOMENTS = [

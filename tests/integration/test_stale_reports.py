@@ -77,6 +77,7 @@ def reported(w: World) -> tuple[bool, str | None]:
     return found.is_up, found.reason
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("is_down", [False, True], ids=["up", "down"])
 def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
     is_down: bool, server: Server, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

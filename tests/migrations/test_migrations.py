@@ -172,6 +172,7 @@ def test_every_revision_says_whether_the_service_may_be_up():
     assert all(told.values()), told
 
 
+@pytest.mark.postgresql
 @pytest.mark.real
 def test_on_postgresql():
     with postgres_database() as database:

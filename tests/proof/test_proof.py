@@ -16,6 +16,7 @@ from tests.support.postgres import program
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.postgresql
 @pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.timeout(600)

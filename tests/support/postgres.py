@@ -16,6 +16,8 @@ from sqlalchemy import create_engine, text
 
 from cgflow.db.database import Database
 
+is_refused = False
+"""Whether the test that runs has no marker ``postgresql``. Programs other than pytest may start a server."""
 _OPTIONS = "-c listen_addresses= -c unix_socket_directories={home} -c max_connections=300"
 
 
@@ -74,6 +76,8 @@ class Server:
 @contextmanager
 def postgres_server(*, is_durable: bool = False) -> Iterator[Server]:
     """Start a server in a directory of its own, and remove both. ``is_durable`` has it wait for the disk."""
+    if is_refused:
+        pytest.fail("A test that starts a PostgreSQL server needs the marker postgresql.")
     # A short path: the socket's name has to fit into about a hundred characters.
     home = Path(tempfile.mkdtemp(prefix="cgpg", dir="/tmp"))
     try:

@@ -70,6 +70,7 @@ def test_opposite_steps_in_one_transaction_do_not_wait_in_a_circle(database):
     turn_about(database)
 
 
+@pytest.mark.postgresql
 @pytest.mark.real
 def test_on_postgresql():
     with postgres_database() as database:

@@ -22,7 +22,7 @@ SCAN = re.compile(r"Seq Scan|SCAN (?:flows|flow_events|atomdetails)(?! USING (?:
 SORT = re.compile(r"Sort|USE TEMP B-TREE")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Database, Filled]]:

@@ -25,6 +25,7 @@ def delete(session):
     volume_type.delete(session, GOLD)
 
 
+@pytest.mark.postgresql
 @pytest.mark.real
 def test_on_postgresql():
     with postgres_database() as database:
