@@ -1,10 +1,8 @@
-"""What all calls on a btrfs backend share: its state, its homes one call at a time, and what was broken off.
+"""What all calls on a btrfs backend share: state, locks of homes, and the recovery of interrupted calls.
 
-A call takes the homes that it is about, finds all settled there that an
-earlier one left half done, makes its checks, writes its intent, and has its
-effect. Two things follow from intents: what can be undone is undone when it
-fails, and what only goes forward (a removal) is carried out by the same lines
-that a recovery uses (``intent_recovery``).
+A call locks the homes that it needs, settles what earlier calls left unfinished there, checks its arguments,
+writes its intent, and then has its effect. A call that can be undone is undone when it fails. A call that can
+only go forward (a removal) is carried out by the same code that recovery uses (``intent_recovery``).
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ _BALLAST_BYTES = 1 << 20
 
 
 class BtrfsBase:
-    """The objects of one backend in a folder of a btrfs."""
+    """The objects of one backend, in a folder of a btrfs."""
 
     def __init__(
         self,
@@ -53,10 +51,10 @@ class BtrfsBase:
 
     @contextmanager
     def _at(self, *homes: str) -> Iterator[State]:
-        """Hold homes for one call, with all that was broken off in them settled.
+        """Lock homes for one call, after settling the interrupted operations in them.
 
-        Raises: DriverError, if the file system is not there or something
-        cannot be settled. What is raised within passes; OSError is ambiguous.
+        Raises: FinalDriverError, if the file system is not there; BusyDriverError, if something cannot be
+        settled now; AmbiguousDriverError for an OSError in the block. Other errors in the block pass.
         """
         self._mount.check()
         with self._held(set(homes)):
@@ -74,10 +72,10 @@ class BtrfsBase:
 
     @contextmanager
     def _undone_if_it_fails(self, intent: Intent) -> Iterator[None]:
-        """Write an intent; if what follows fails before its last event is written, undo it.
+        """Write an intent. If the block fails before its last event is written, undo it.
 
-        Raises: FinalDriverError for an OSError, when all is undone; else what
-        was raised; AmbiguousDriverError, if the undo fails, until it is settled.
+        Raises: FinalDriverError for an OSError, if everything was undone; otherwise the error of the block;
+        AmbiguousDriverError, if the undo fails. The intent then stays until it is settled.
         """
         self._note({"do": "intend", "begins": asdict(intent)})
         try:
@@ -96,7 +94,7 @@ class BtrfsBase:
             raise
 
     def _carry_out(self, intent: Intent) -> None:
-        """Write an intent that only goes forward, and do it. Raises: DriverError, OSError."""
+        """Write an intent that only goes forward, and carry it out. Raises: DriverError, OSError."""
         self._note({"do": "intend", "begins": asdict(intent)}, releasing=True)
         self._settle(intent)
 
@@ -104,7 +102,7 @@ class BtrfsBase:
         self._note(intent_recovery.settle(self._tree, self._state, intent), releasing=True)
 
     def _note(self, event: JSON, *, releasing: bool = False) -> None:
-        """Write an event durably, and let it count. Raises: FinalDriverError, AmbiguousDriverError."""
+        """Write an event durably and apply it. Raises: FinalDriverError, AmbiguousDriverError."""
         with self._lock:
             position = self._journal.append(event, releasing=releasing)
             self._state.apply(event)
@@ -127,7 +125,7 @@ class BtrfsBase:
         return copy
 
     def _cut_copy(self, snapshot: SnapshotSpec) -> tuple[Copy, Path]:
-        """Return a copy that was cut, and its file. Raises: FinalDriverError."""
+        """Return a snapshot that was cut, and its file. Raises: FinalDriverError."""
         copy = self._copy(snapshot)
         if copy.size_bytes is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
@@ -144,7 +142,7 @@ class BtrfsBase:
         return self._tree.copy(copy.home, copy.spec.cgsnapshot_id, copy.spec.volume_id)
 
     def _make_volume(self, volume: VolumeSpec, source: int | None) -> None:
-        """Make a volume in a home that is held: empty, or as an open file. Raises: DriverError."""
+        """Create a volume in a locked home, empty or from an open file. Raises: DriverError."""
         need_name(volume.id)
         home = volume.group_id or volume.id
         self._need_group(volume.group_id)
@@ -164,7 +162,7 @@ class BtrfsBase:
             self._note({"do": "volume", **asdict(fresh), "ends": intent.key})
 
     def _need_free(self, home: str) -> None:
-        """Raises: FinalDriverError, if a home is another's, or lies there and nobody knows of it."""
+        """Raises: FinalDriverError, if the home belongs to another object, or exists and has no record."""
         if home in self._state.groups or home in self._state.volumes or self._tree.home(home).exists():
             raise FinalDriverError(f"{self._tree.home(home)} is in use by something else; nothing was made")
 
@@ -173,7 +171,7 @@ class BtrfsBase:
             raise FinalDriverError(f"there is no group {group_id}")
 
     def _need_whole(self, volume: Volume) -> None:
-        """Raises: FinalDriverError, if the file of a volume is gone, or not a file, or has lost its end."""
+        """Raises: FinalDriverError, if the file of a volume is missing, not a regular file, or too short."""
         file = self._tree.volume(volume.home, volume.id)
         try:
             found = file.lstat()
@@ -197,7 +195,7 @@ class BtrfsBase:
 
     @contextmanager
     def _held(self, homes: set[str]) -> Iterator[None]:
-        """Hold homes, always in the same order, and those that something broken off in them reaches too."""
+        """Lock homes in sorted order, together with the homes that interrupted operations in them involve."""
         while True:
             wanted = self._reached(homes)
             with ExitStack() as held:

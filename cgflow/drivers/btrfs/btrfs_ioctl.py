@@ -1,7 +1,7 @@
-"""What the kernel does for btrfs: subvolumes made, cut, opened and removed; files that share blocks.
+"""System calls for btrfs: create, snapshot and remove subvolumes, and share blocks between files.
 
-Numbers and layouts are those of ``linux/btrfs.h`` and ``linux/fs.h``. All
-functions raise OSError. The calls on subvolumes need root.
+Numbers and layouts are those of ``linux/btrfs.h`` and ``linux/fs.h``. All functions raise OSError. The calls
+on subvolumes need root.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SUBVOLUME_INODE = 256
 
 def is_btrfs(path: Path) -> bool:
     """Whether a path lies on a btrfs."""
-    # struct statfs begins with f_type, a long; Python's own statvfs does not tell it.
+    # struct statfs begins with f_type, a long; Python's statvfs does not provide it.
     facts = ctypes.create_string_buffer(_STATFS_BYTES)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.statfs(os.fsencode(path), facts) != 0:
@@ -44,27 +44,27 @@ def is_btrfs(path: Path) -> bool:
 
 
 def is_subvolume(path: Path) -> bool:
-    """Whether a folder of a btrfs is a subvolume: the root of each has the same inode number."""
+    """Whether a folder of a btrfs is a subvolume: every subvolume root has the same inode number."""
     return path.is_dir() and path.stat().st_ino == _SUBVOLUME_INODE
 
 
 def create_subvolume(path: Path) -> None:
-    """Make an empty subvolume."""
+    """Create an empty subvolume."""
     with _opened(path.parent) as parent:
         fcntl.ioctl(parent, _SUBVOL_CREATE_V2, _v2(0, 0, path.name))
 
 
 def snapshot(source: int, path: Path) -> None:
-    """Make a read-only snapshot of the open subvolume ``source``: all of it at one instant, durably.
+    """Take a read-only snapshot of the open subvolume ``source``: all of it at one instant, durably.
 
-    The kernel holds writers back while it commits the transaction in which the snapshot is made.
+    The kernel blocks writers while it commits the transaction that contains the snapshot.
     """
     with _opened(path.parent) as parent:
         fcntl.ioctl(parent, _SNAP_CREATE_V2, _v2(source, _RDONLY, path.name))
 
 
 def destroy_subvolume(path: Path) -> None:
-    """Remove a subvolume with all that is in it. Files of it that are open can be used until closed."""
+    """Remove a subvolume and its content. Its open files stay usable until they are closed."""
     name = os.fsencode(path.name)
     arguments = bytearray(_ARGS_BYTES)
     arguments[_NAME : _NAME + len(name)] = name
@@ -73,7 +73,7 @@ def destroy_subvolume(path: Path) -> None:
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether a subvolume is closed for change."""
+    """Whether a subvolume is read-only."""
     flags = bytearray(8)
     with _opened(path) as subvolume:
         fcntl.ioctl(subvolume, _SUBVOL_GETFLAGS, flags)
@@ -81,7 +81,7 @@ def is_read_only(path: Path) -> bool:
 
 
 def set_read_only(path: Path, *, is_closed: bool) -> None:
-    """Close a subvolume for change, or open it."""
+    """Make a subvolume read-only or writable."""
     flags = bytearray(struct.pack("<Q", _RDONLY if is_closed else 0))
     with _opened(path) as subvolume:
         fcntl.ioctl(subvolume, _SUBVOL_SETFLAGS, flags)
@@ -89,7 +89,7 @@ def set_read_only(path: Path, *, is_closed: bool) -> None:
 
 @contextmanager
 def changing(path: Path) -> Iterator[None]:
-    """Open a read-only subvolume for change, and close it again."""
+    """Make a read-only subvolume writable for a block of code."""
     set_read_only(path, is_closed=False)
     try:
         yield
@@ -98,19 +98,19 @@ def changing(path: Path) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Make all durable that was done on the file system of a path: what subvolumes there are among it."""
+    """Make all earlier changes of the file system durable, including which subvolumes exist."""
     with _opened(path) as folder:
         fcntl.ioctl(folder, _SYNC)
 
 
 def share(source: int, target: int) -> None:
-    """Make an open file hold what another one does, from its start, by sharing its blocks."""
+    """Give an open file the content of another one, from its start, by sharing blocks."""
     fcntl.ioctl(target, _FICLONE, source)
 
 
 @contextmanager
 def opened(path: Path, flags: int) -> Iterator[int]:
-    """Open a file; a new one is for root alone."""
+    """Open a file. A new file is accessible to root only."""
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
@@ -125,7 +125,7 @@ def _opened(folder: Path) -> Iterator[int]:
 
 
 def _v2(source: int, flags: int, name: str) -> bytearray:
-    """Return a ``btrfs_ioctl_vol_args_v2``. It has to be mutable: fcntl takes no other of that size."""
+    """Return a ``btrfs_ioctl_vol_args_v2``, mutable because fcntl takes no immutable buffer of that size."""
     encoded = os.fsencode(name)
     arguments = bytearray(_ARGS_BYTES)
     struct.pack_into("<qQQ", arguments, 0, source, 0, flags)

@@ -1,4 +1,4 @@
-"""What is said of this storage: how a client is to open a file, and what a cut then holds of its writes."""
+"""The address of a volume or snapshot, and what a cut guarantees for the writes of its clients."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PROMISE = (
 )
 
 OPEN_WITH = ["O_DIRECT", "O_DSYNC"]
-"""Flags under which a write that has returned is in the next cut, and outlives a power failure."""
+"""Flags with which a write that has returned is in the next cut and survives a power failure."""
 
 
 def local(file: Path, size_bytes: int, *, read_only: bool) -> Connection:
-    """Return the address of a file on this host, under Cinder's name for it."""
+    """Return the address of a file on this host, as Cinder's ``local`` protocol."""
     data: JSON = {"device_path": str(file), "size_bytes": size_bytes, "read_only": read_only}
     if not read_only:
         data |= {"open_with": OPEN_WITH, "promise": PROMISE}

@@ -1,4 +1,4 @@
-"""What is on the disk, compared with what the records say. Whatever does not fit is named, and left alone."""
+"""Comparison of the disk with the records. Mismatches are reported and left unchanged."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _REMOVE = "look at it, then remove it with 'btrfs subvolume delete'"
 
 
 def known_homes(state: State) -> set[str]:
-    """Return the homes that the records know of."""
+    """Return the homes that have records."""
     volumes, groups = list(state.volumes.values()), set(state.groups)
     return groups | {volume.home for volume in volumes}
 
 
 def problems(tree: Layout, state: State, home: str) -> Iterator[str]:
-    """Name what is odd in a home that is held. Raises: OSError."""
+    """Report the mismatches in a locked home. Raises: OSError."""
     live = tree.live(home)
     if not btrfs_ioctl.is_subvolume(live):
         yield f"{live} is not there: the volumes of {home} are lost; bring them back from a backup"
@@ -50,7 +50,7 @@ def problems(tree: Layout, state: State, home: str) -> Iterator[str]:
 
 
 def orphans(tree: Layout, state: State) -> Iterator[str]:
-    """Name the homes that no record and no intent knows. Raises: OSError."""
+    """Report the homes that no record and no intent names. Raises: OSError."""
     known = known_homes(state) | {home for intent in list(state.intents.values()) for home in intent.homes}
     for home in sorted(names(tree.homes) - known):
         yield f"{tree.home(home)} belongs to no group and no volume: {_REMOVE}"

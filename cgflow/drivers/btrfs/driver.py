@@ -1,4 +1,4 @@
-"""The btrfs driver as cgflow sees it: what it finds at its start, and what it says of itself."""
+"""The btrfs driver: its start, capacity, inventory and options."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ OPTIONS: list[cfg.Opt] = [
 
 
 class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInventory):
-    """Volumes as sparse files in a subvolume for each group. One process at a time works on a backend."""
+    """Volumes as sparse files, in one subvolume for each group. One process at a time uses a backend."""
 
     def start(self) -> None:
-        """See the contract. What cannot be settled now is left to the next call there, and is a problem."""
+        """See the contract. What cannot be settled now is left to the next call and reported as a problem."""
         self._mount.open()
         try:
             state = State()
@@ -61,7 +61,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
             try:
                 self._mend(home)
             except DriverError:
-                # The inventory says so, whenever it is asked.
+                # The inventory reports it.
                 continue
 
     def stop(self) -> None:
@@ -70,7 +70,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
         self._mount.close()
 
     def report(self) -> Report:
-        """See the contract; the capacity is that of the whole btrfs, whoever else uses it."""
+        """See the contract. The capacity is that of the whole btrfs, including what others use."""
         self._mount.check()
         try:
             room = os.statvfs(self._mount.folder)
@@ -96,7 +96,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
         )
 
     def inventory(self, group_id: str | None = None) -> Inventory:
-        """See the contract; every home is looked at on the disk."""
+        """See the contract. Every home is checked on the disk."""
         self._mount.check()
         problems: list[str] = []
         for home in sorted(consistency_check.known_homes(self._state) if group_id is None else {group_id}):
@@ -117,7 +117,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
             )
 
     def detail(self) -> DetailedInventory:
-        """See the contract. The size of a volume is that of its file: a client may have changed it."""
+        """See the contract. The size of a volume is that of its file, which a client may have changed."""
         inventory = self.inventory()
         with self._lock:
             volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
@@ -136,7 +136,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
         try:
             return self._tree.volume(volume.home, volume.id).stat().st_size
         except FileNotFoundError:
-            # That it is not there is a problem of the inventory.
+            # The inventory reports the missing file as a problem.
             return volume.size_bytes
 
     def _problems(self, home: str) -> list[str]:
@@ -152,9 +152,10 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
         return home in consistency_check.known_homes(self._state)
 
     def _mend(self, home: str) -> None:
-        """Settle what was broken off in a home; then close its cuts, and make its exports again.
+        """Settle the interrupted operations of a home, prune its cuts, and recreate its exports.
 
-        After a power failure a file may be back in a cut whose copy is gone. Raises: DriverError.
+        After a power failure, a cut may again contain the file of a snapshot that was deleted. Raises:
+        DriverError.
         """
         with self._at(home) as state:
             copies = [c for c in list(state.copies.values()) if c.home == home and c.size_bytes is not None]
@@ -169,8 +170,8 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
 def from_options(options: Mapping[str, object]) -> BtrfsDriver:
     """Make a driver from ``name``, ``path`` and ``max_over_subscription_ratio``.
 
-    ``state_dir`` is not used: all that is kept lies beside the volumes. Raises:
-    ConfigError, naming the option.
+    ``state_dir`` is not used: the driver keeps all its state next to the volumes. Raises: ConfigError, naming
+    the option.
     """
     unknown = sorted(set(options) - {"name", "state_dir", "path", "max_over_subscription_ratio"})
     if unknown:

@@ -1,9 +1,8 @@
-"""Who has a file open: asked of the kernel, and held so while something is done to it.
+"""Write leases on files: they show whether another process has a file open, and keep others out.
 
-A write lease (``F_SETLEASE`` in fcntl(2)) is granted only if nobody else has
-the file open or mapped, in whatever process; so it tells exactly. While it is
-held, whoever opens the file waits in ``open`` until it is given back; the
-kernel takes it back by itself after 45 seconds (``/proc/sys/fs/lease-break-time``).
+The kernel grants a write lease (``F_SETLEASE`` in fcntl(2)) only if no one else has the file open or mapped,
+in any process, so the answer is exact. While the lease is held, another ``open`` of the file blocks until the
+lease is released. The kernel takes the lease back after 45 seconds (``/proc/sys/fs/lease-break-time``).
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from cgflow.errors import BusyDriverError
 
 
 class Leases:
-    """Files that this process alone has open, by path; ``files`` are its own descriptors."""
+    """Files that only this process has open, by path. ``files`` are its own descriptors."""
 
     def __init__(self) -> None:
         self.files: dict[Path, int] = {}
 
     def refuse_awaited(self, doing: str) -> None:
-        """Raises: BusyDriverError, if somebody has begun to open one of the files and waits for us."""
+        """Raises: BusyDriverError, if another process is waiting to open one of the files."""
         for path, file in self.files.items():
             if fcntl.fcntl(file, fcntl.F_GETLEASE) != fcntl.F_WRLCK:
                 raise BusyDriverError(f"{doing} while {path.name} is being opened: ask again")
@@ -34,10 +33,10 @@ class Leases:
 
 @contextmanager
 def alone_with(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
-    """Hold files, given with the flags to open them with, as the only one who has them open.
+    """Hold files as the only process that has them open. ``files`` maps each path to its open flags.
 
-    ``doing`` says in words what cannot be done otherwise. Raises:
-    BusyDriverError, if anybody has one open; OSError.
+    ``doing`` describes what cannot be done otherwise, for the message. Raises: BusyDriverError, if another
+    process has one of the files open; OSError.
     """
     leases = Leases()
     with ExitStack() as held:
@@ -50,7 +49,7 @@ def alone_with(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
 
 
 def _lease(file: int, path: Path, doing: str) -> None:
-    # Told by SIGIO that somebody waits, a process without a handler would end. SIGURG is ignored by default.
+    # The default signal SIGIO would end a process without a handler. SIGURG is ignored by default.
     fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
     try:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
@@ -61,7 +60,7 @@ def _lease(file: int, path: Path, doing: str) -> None:
 
 
 LIVE = os.O_RDWR
-"""Flags for the file of a volume."""
+"""Open flags for the file of a volume."""
 
 COPY = os.O_RDONLY
-"""Flags for a file in a read-only subvolume."""
+"""Open flags for a file in a read-only subvolume."""

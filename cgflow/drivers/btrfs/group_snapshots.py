@@ -1,13 +1,12 @@
-"""The ability to cut: copies are prepared, frozen in one subvolume, verified, exported, deleted.
+"""The ability to cut: snapshots are prepared, cut in one subvolume, verified, exported and deleted.
 
-The subvolume of a cut holds the files of its members and nothing else: it is a
-snapshot of all that is live in the group, and what nobody asked for is taken
-out of it at once. A copy that is deleted takes its file with it, the last one
-takes the subvolume.
+The subvolume of a cut contains the files of its members and nothing else. It is a snapshot of the whole live
+subvolume of the group, and the files of other volumes are removed from it immediately. The deletion of a
+snapshot removes its file, and the deletion of the last one removes the subvolume.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from cgflow.errors import FinalDriverError
 
 
 class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
-    """Copies of volumes in read-only subvolumes."""
+    """Snapshots of volumes, in read-only subvolumes."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         need_name(snapshot.id, snapshot.cgsnapshot_id)
@@ -117,7 +116,7 @@ def _home(snapshot: SnapshotSpec) -> str:
 
 
 def _members(cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> dict[str, str]:
-    """Return {volume id: snapshot id}. Raises: FinalDriverError, if that is no cut of one place."""
+    """Return {volume id: snapshot id}. Raises: FinalDriverError, if the cut is not of one group or volume."""
     members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
     if not members or len(members) != len(snapshots):
         raise FinalDriverError(f"{cgsnapshot_id} needs exactly one snapshot of each member, and at least one")

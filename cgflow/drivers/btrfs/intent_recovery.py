@@ -1,9 +1,7 @@
-"""What was broken off, settled: undone where that is possible, carried to its end where it is not.
+"""Recovery of interrupted operations: undone where possible, completed otherwise.
 
-The same lines serve a call that fails half way, a removal that goes its
-ordinary way, and a process that comes after a crash at any point. Each looks
-at the disk for what it is about, does what is left to do, and returns the event
-that ends the intent.
+The same code serves a call that fails, a normal removal, and a process that starts after a crash at any
+point. Each function examines the disk, does what is left to do, and returns the event that ends the intent.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ RESTORE, UNDO_RESTORE, FINISH_RESTORE = "a restore", "undoing a restore", "finis
 
 
 def settle(tree: Layout, state: State, intent: Intent) -> JSON:
-    """End or undo what an intent is about; return the event that says so. Raises: OSError."""
+    """Complete or undo the operation of an intent; return the event that records it. Raises: OSError."""
     event = _SETTLERS[intent.what](tree, state, intent)
     tree.trace(f"settled:{intent.what}")
     return {**event, "ends": intent.key}
@@ -44,7 +42,7 @@ def _no_volume(tree: Layout, state: State, intent: Intent) -> JSON:
 
 
 def _size_found(tree: Layout, state: State, intent: Intent) -> JSON:
-    """A resize that was broken off has happened or it has not: the file says which."""
+    """Return the size of the file: an interrupted resize has either happened or not."""
     del state
     volume_id = str(intent.about["volume"])
     return {
@@ -55,7 +53,7 @@ def _size_found(tree: Layout, state: State, intent: Intent) -> JSON:
 
 
 def _no_cut(tree: Layout, state: State, intent: Intent) -> JSON:
-    """A cut that was not reported is none: when it is asked for again, its instant must lie after that."""
+    """Remove an unreported cut. If it is requested again, its instant must lie after that request."""
     del state
     tree.prune(intent.homes[0], str(intent.about["cgsnapshot"]), ())
     return {"do": "give_up"}
@@ -72,7 +70,7 @@ def _no_copy(tree: Layout, state: State, intent: Intent) -> JSON:
 
 
 def _no_move(tree: Layout, state: State, intent: Intent) -> JSON:
-    """Nothing has moved yet: what lies in the target goes, and the volume is found again where it was."""
+    """Undo a move that was not recorded: empty the target, and put the volume back where it was."""
     volume_id = str(intent.about["volume"])
     source, target = str(intent.about["source"]), str(intent.about["target"])
     remove(tree.volume(target, volume_id))
@@ -87,7 +85,7 @@ def _no_move(tree: Layout, state: State, intent: Intent) -> JSON:
 
 
 def _no_leftovers(tree: Layout, state: State, intent: Intent) -> JSON:
-    """A volume has moved: what is left where it was goes, and exports lead to where it is."""
+    """Complete a move that was recorded: clean up the source, and point exports to the new place."""
     volume_id, source = str(intent.about["volume"]), str(intent.about["source"])
     for copy in state.copies_of(volume_id):
         if copy.is_exported:
@@ -102,7 +100,11 @@ def _no_leftovers(tree: Layout, state: State, intent: Intent) -> JSON:
 
 
 def _no_restore(tree: Layout, state: State, intent: Intent) -> JSON:
-    """What is kept is whole for all members before the first is put back, or is not needed."""
+    """Undo an interrupted restore.
+
+    Before the first member is changed, the previous content of all members is kept. If some of it is missing,
+    no member was changed.
+    """
     del state
     _put_back(tree, intent)
     return {"do": "give_up"}
@@ -115,7 +117,7 @@ def _restore_undone(tree: Layout, state: State, intent: Intent) -> JSON:
 
 
 def _put_back(tree: Layout, intent: Intent) -> None:
-    """Give volumes the files that were kept. Whoever has the other file open is cut off from the volume."""
+    """Put the kept files back. Clients that have the replaced file open are cut off from the volume."""
     home = intent.homes[0]
     for volume_id in intent.about["volumes"]:
         remove(tree.live(home) / "new" / volume_id)

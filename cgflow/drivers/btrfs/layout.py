@@ -1,18 +1,18 @@
-"""How a backend lies on its btrfs, and the changes that are made there. Everything here may be done again.
+"""The layout of a backend on its btrfs, and the changes made there. Every change can be repeated.
 
-Under the folder of the backend::
+In the folder of the backend::
 
-    journal                        what exists and what is under way
-    exports/<copy>                 links to the copies that are exported
-    homes/<home>/live              subvolume: what clients write to, and what a cut freezes
+    journal                        the event log: objects and operations in progress
+    exports/<copy>                 links to the exported snapshots
+    homes/<home>/live              subvolume: what clients write to, and what a cut snapshots
                  live/volumes/<volume>   the file of a volume
-                 live/kept/<volume>      what it held before a restore that is not finished
-                 live/new/<volume>       the same, half made
+                 live/kept/<volume>      its previous content, during an unfinished restore
+                 live/new/<volume>       the same, partly made
                  live/away/<volume>      the file of a volume that is moving out
-                 cuts/<cgsnapshot>       read-only subvolume: volumes/<volume> is one copy, and nothing else
+                 cuts/<cgsnapshot>       read-only subvolume: only volumes/<volume>, one snapshot each
 
-What must be renamed at once lies in one subvolume, for nothing is renamed or
-linked from one to another; blocks are shared between them.
+Files cannot be renamed or linked from one subvolume to another. What must be renamed atomically is therefore
+in one subvolume; between subvolumes, blocks are shared.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _LIVE = ("volumes", "kept", "new", "away")
 
 
 def untraced(point: str) -> None:
-    """The trace of a driver that nobody watches."""
+    """The trace function of a driver that is not traced."""
     del point
 
 
 class Layout:
-    """The folders of one backend. ``trace`` is told each point where a crash would be interesting."""
+    """The folders of one backend. ``trace`` is called at each point where a test may inject a crash."""
 
     def __init__(self, root: Path, trace: Trace) -> None:
         self.root = root
@@ -47,19 +47,19 @@ class Layout:
         return self.homes / home
 
     def live(self, home: str) -> Path:
-        """The subvolume that a cut freezes."""
+        """The subvolume that a cut snapshots."""
         return self.homes / home / "live"
 
     def volume(self, home: str, volume_id: str) -> Path:
-        """The file of a volume: what its clients open."""
+        """The file of a volume, which its clients open."""
         return self.live(home) / "volumes" / volume_id
 
     def kept(self, home: str, volume_id: str) -> Path:
-        """What a volume held before an unfinished restore."""
+        """The file with the previous content of a volume, during an unfinished restore."""
         return self.live(home) / "kept" / volume_id
 
     def away(self, home: str, volume_id: str) -> Path:
-        """The file of a volume that is moving out, where nobody opens it."""
+        """The file of a volume that is moving out, which clients do not open."""
         return self.live(home) / "away" / volume_id
 
     def cut(self, home: str, cgsnapshot_id: str) -> Path:
@@ -67,11 +67,11 @@ class Layout:
         return self.homes / home / "cuts" / cgsnapshot_id
 
     def copy(self, home: str, cgsnapshot_id: str, volume_id: str) -> Path:
-        """The file of one member's copy."""
+        """The file of one member's snapshot."""
         return self.cut(home, cgsnapshot_id) / "volumes" / volume_id
 
     def lay_out(self, home: str) -> None:
-        """Make the folders of a home, where they are missing."""
+        """Create the missing folders of a home."""
         (self.home(home) / "cuts").mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.live(home).exists():
             btrfs_ioctl.create_subvolume(self.live(home))
@@ -79,11 +79,11 @@ class Layout:
         for name in _LIVE:
             (self.live(home) / name).mkdir(mode=0o700, exist_ok=True)
         fsync_folder(self.homes)
-        # What makes the subvolume itself durable is not the fsync of a folder.
+        # The fsync of a folder does not make the subvolume itself durable.
         btrfs_ioctl.sync(self.homes)
 
     def demolish(self, home: str) -> None:
-        """Remove the folders of a home with all that is in them."""
+        """Remove the folders of a home with their content."""
         if not self.home(home).exists():
             return
         cuts = self.home(home) / "cuts"
@@ -97,7 +97,7 @@ class Layout:
         btrfs_ioctl.sync(self.homes)
 
     def make_file(self, path: Path, size_bytes: int, source: int | None = None) -> None:
-        """Make a file of a size, durably: empty, or holding at its start what an open one holds."""
+        """Create a file of a size, durably: empty, or beginning with the content of an open file."""
         with btrfs_ioctl.opened(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR) as file:
             if source is not None:
                 btrfs_ioctl.share(source, file)
@@ -106,24 +106,24 @@ class Layout:
         fsync_folder(path.parent)
 
     def sync_live(self, home: str) -> None:
-        """Make the names durable that were changed in what is live."""
+        """Make the changed names in the live subvolume durable."""
         for name in _LIVE:
             fsync_folder(self.live(home) / name)
 
     def freeze(self, home: str, cgsnapshot_id: str) -> None:
-        """Cut all that is live in a home, at one instant."""
+        """Snapshot the live subvolume of a home, at one instant."""
         with btrfs_ioctl.opened(self.live(home), os.O_RDONLY | os.O_DIRECTORY) as live:
             btrfs_ioctl.snapshot(live, self.cut(home, cgsnapshot_id))
 
     def prune(self, home: str, cgsnapshot_id: str, members: Iterable[str]) -> None:
-        """Leave of a cut only the files of these volumes, and nothing at all if there are none."""
+        """Remove all files from a cut except those of ``members``; remove the cut if there are none."""
         cut = self.cut(home, cgsnapshot_id)
         wanted = set(members)
         if not cut.exists():
             return
         if not wanted:
             btrfs_ioctl.destroy_subvolume(cut)
-            # Or a power failure brings back what no record knows any more.
+            # Otherwise a power failure could bring back a cut that has no record any more.
             btrfs_ioctl.sync(self.homes)
             return
         waste = [cut / "volumes" / name for name in names(cut / "volumes") if name not in wanted]
@@ -137,7 +137,7 @@ class Layout:
                 path.unlink()
 
     def add_copy(self, home: str, cgsnapshot_id: str, volume_id: str, source: int) -> None:
-        """Put a copy from another home into a cut, which is made if there is none here."""
+        """Add a snapshot from another home to a cut, which is created if it does not exist here."""
         cut = self.cut(home, cgsnapshot_id)
         if not cut.exists():
             btrfs_ioctl.create_subvolume(cut)
@@ -147,24 +147,24 @@ class Layout:
             self.make_file(cut / "volumes" / volume_id, os.fstat(source).st_size, source)
 
     def close(self, cut: Path) -> None:
-        """Close a cut for change, if a crash has left it open."""
+        """Make a cut read-only, if a crash has left it writable."""
         if not btrfs_ioctl.is_read_only(cut):
             btrfs_ioctl.set_read_only(cut, is_closed=True)
 
     def export(self, copy_id: str, file: Path) -> None:
-        """Make the link of a copy, or lead it to where the copy is now."""
+        """Create the link to a snapshot, or point it to the snapshot's current place."""
         fresh = self.exports / f".{copy_id}"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(file)
         fresh.replace(self.exports / copy_id)
 
     def unexport(self, copy_id: str) -> None:
-        """Remove the link of a copy."""
+        """Remove the link to a snapshot."""
         (self.exports / copy_id).unlink(missing_ok=True)
 
 
 def remove(*paths: Path) -> None:
-    """Remove files, durably; those that are not there are gone."""
+    """Remove files durably. Missing files are ignored."""
     for path in paths:
         path.unlink(missing_ok=True)
     for folder in {path.parent for path in paths}:
@@ -173,5 +173,5 @@ def remove(*paths: Path) -> None:
 
 
 def names(folder: Path) -> set[str]:
-    """Return the names in a folder; none, if it is not there."""
+    """Return the names in a folder; an empty set if it does not exist."""
     return set(os.listdir(folder)) if folder.is_dir() else set()

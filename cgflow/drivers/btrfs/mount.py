@@ -1,9 +1,8 @@
-"""The folder of a backend on its btrfs: made, recognised, and known to be still there.
+"""The folder of a backend on its btrfs: how it is created, recognised, and checked to be still mounted.
 
-A file system that was unmounted leaves its mount point behind: an empty folder
-of another file system, in which nothing is found. What would be read there is
-not an answer, so every call asks first whether the folder is still the one
-that was opened at the start.
+An unmounted file system leaves its mount point behind: an empty folder of another file system. What a call
+reads there would be wrong. Every call therefore first checks that the folder is still the one that was opened
+at the start.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _OURS = {"journal", "journal.lock", "journal.new", "journal.ballast", "homes", "
 
 
 class Mount:
-    """The folder ``name`` under ``path``, which lies on a btrfs. Nothing is touched before ``open``."""
+    """The folder ``name`` in ``path``, which lies on a btrfs. Nothing is touched before ``open``."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path.absolute()
@@ -32,7 +31,7 @@ class Mount:
         self._known: tuple[int, int] | None = None
 
     def open(self) -> None:
-        """Make the folder, or recognise it, and hold the file system. Raises: ConfigError."""
+        """Create or recognise the folder, and keep it open. Raises: ConfigError."""
         if os.geteuid() != 0:
             raise ConfigError(
                 "the btrfs driver has to run as root: nobody else may open and remove subvolumes"
@@ -55,13 +54,13 @@ class Mount:
             raise ConfigError(f"{self.folder} cannot be used: {words(error)}") from error
 
     def close(self) -> None:
-        """Let go of the file system. Idempotency: closed is left closed."""
+        """Release the file system. Idempotency: a closed mount stays closed."""
         self._known = None
         if self._descriptor is not None:
             self._descriptor()
 
     def check(self) -> None:
-        """Raises: FinalDriverError, if the folder is not the one that was opened, or none was."""
+        """Raises: FinalDriverError, if the folder is not the one that was opened, or none was opened."""
         if self._known is None:
             raise FinalDriverError("the btrfs driver has not been started")
         try:
@@ -74,7 +73,7 @@ class Mount:
     def _hold(self) -> None:
         self.close()
         descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        # A driver that is dropped without close, as by a crash, must not keep the file system mounted.
+        # A driver that is dropped without close, as after a crash, must not prevent unmounting.
         self._descriptor = weakref.finalize(self, os.close, descriptor)
         facts = os.fstat(descriptor)
         self._known = (facts.st_dev, facts.st_ino)
@@ -99,14 +98,14 @@ class Mount:
 
 
 def need_name(*ids: str) -> None:
-    """Raises: FinalDriverError, if one of these ids cannot name a file."""
+    """Raises: FinalDriverError, if one of the ids cannot be a file name."""
     for id in ids:
         if not _ID.fullmatch(id):
             raise FinalDriverError(f"{id!r} cannot name a file; nothing was made")
 
 
 def words(error: BaseException) -> str:
-    """Return what an operator should read of an error."""
+    """Return a description of an error for the operator."""
     if isinstance(error, DriverError):
         return error.message
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

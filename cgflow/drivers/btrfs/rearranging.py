@@ -1,11 +1,11 @@
-"""What is done with copies: volumes are cloned from them, moved with them, and put back to them.
+"""Clones, moves and restores on btrfs.
 
-Where a client could be in the way, write leases tell whether there is one, and
-keep others from opening the file meanwhile.
+If a client could interfere, write leases detect whether one has the file open, and block others from opening
+it meanwhile.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cgflow.errors import FinalDriverError
 
 
 class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
-    """The abilities beyond the cut."""
+    """The abilities to clone, move and restore volumes."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         home, origin = volume.group_id or volume.id, source.group_id or source.volume_id
@@ -59,7 +59,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
             intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
             with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
                 self._take_away(known, target, copies, held)
-                # Somebody may have found the file by its old path before it went.
+                # A client may have found the file by its old path before it was renamed.
                 held.refuse_awaited(doing)
                 tidy = {
                     "key": intent.key,
@@ -111,7 +111,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
                     self._carry_out(Intent(f"restore {restore_id}", what, (home,), about))
 
     def _take_away(self, volume: Volume, target: str, copies: list[Copy], held: Leases) -> None:
-        """Hide a volume from its clients, and make all of it anew in another home by sharing blocks."""
+        """Hide a volume from its clients and recreate it in another home, sharing its blocks."""
         tree, file = self._tree, self._tree.volume(volume.home, volume.id)
         file.replace(tree.away(volume.home, volume.id))
         tree.trace("move:after-hiding")
@@ -122,7 +122,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
         for copy in copies:
             tree.add_copy(target, copy.spec.cgsnapshot_id, volume.id, held.files[self._file(copy)])
         tree.trace("move:after-copies")
-        # The subvolumes that were made or opened are not made durable by any fsync of a file.
+        # The fsync of a file does not make new or changed subvolumes durable.
         btrfs_ioctl.sync(tree.homes)
 
     def _need_place(self, volume: Volume, group_id: str | None) -> None:
@@ -130,7 +130,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
             raise FinalDriverError(f"{volume.id} is the name of a group too: nothing was moved")
 
     def _keep(self, home: str, live: dict[str, int]) -> None:
-        """Keep what the volumes hold: whole for all of them before the first is changed."""
+        """Keep the content of all volumes, completely, before the first one is changed."""
         tree = self._tree
         for volume_id, file in live.items():
             tree.make_file(tree.live(home) / "new" / volume_id, os.fstat(file).st_size, file)
@@ -141,9 +141,9 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
         tree.trace("restore:after-kept")
 
     def _put_back(self, home: str, live: dict[str, int], snapshots: list[SnapshotSpec]) -> None:
-        """Give the files of volumes, which stay the same files, what their copies hold.
+        """Write the content of snapshots into the files of their volumes. The files stay the same inodes.
 
-        Whoever waits to open one gets the file that is the volume, also if this fails.
+        A client that is waiting to open a file thus gets the file of the volume, also if this fails.
         """
         try:
             for snapshot in snapshots:
@@ -169,7 +169,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
 
 
 def _fill(file: int, source: Path) -> None:
-    """Give an open file what another one holds; past that it reads as zeros, and its size stays."""
+    """Give an open file the content of another; beyond it the file reads as zeros. Its size is kept."""
     size = os.fstat(file).st_size
     with btrfs_ioctl.opened(source, os.O_RDONLY) as shared:
         os.ftruncate(file, os.fstat(shared).st_size)

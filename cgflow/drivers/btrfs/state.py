@@ -1,15 +1,14 @@
-"""What exists on a btrfs backend, what is under way, and the events that change either.
+"""The objects of a btrfs backend, the operations in progress, and the events that change them.
 
-Everything changes through ``State.apply``, both when a call is made and when
-the journal is read after a restart, so the two cannot differ. An event is one
-JSON object and happens as a whole: a volume that is moved is in one place, the
-members of a cut are cut together.
+Every change goes through ``State.apply``, during a call and when the event log is read after a restart, so
+the two cannot differ. An event is one JSON object and is applied as a whole: a moved volume is in one place
+only, and the members of a cut are cut together.
 
-*Intents* are written before the effect, and end in the event that says that it
-has happened, or that it was undone. Whoever finds one knows what to look for
-on the disk; what no record and no intent names is never touched.
+An *intent* is written before an effect. It ends with the event that records the effect or its undo. A process
+that finds an intent knows what to look for on the disk. Files that no record and no intent names are never
+changed.
 
-A *home* is the folder of a consistency group, or of a volume outside any.
+A *home* is the folder of a consistency group, or of a volume outside any group.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from cgflow.drivers.contract import JSON, SnapshotSpec
 
 @dataclass(frozen=True)
 class Kept:
-    """What a volume held before an unfinished restore is kept aside: for which, and of which copy it is."""
+    """The previous content of a volume: the unfinished restore that keeps it, and the restored snapshot."""
 
     restore_id: str
     snapshot_id: str
@@ -41,13 +40,13 @@ class Volume:
 
     @property
     def home(self) -> str:
-        """The home that the volume is in."""
+        """The home that contains the volume."""
         return self.group_id or self.id
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One member's copy: prepared while ``size_bytes`` is None, cut once it is known."""
+    """The snapshot of one member: prepared while ``size_bytes`` is None, cut afterwards."""
 
     spec: SnapshotSpec
     size_bytes: int | None = None
@@ -55,13 +54,13 @@ class Copy:
 
     @property
     def home(self) -> str:
-        """The home that the copy is in."""
+        """The home that contains the snapshot."""
         return self.spec.group_id or self.spec.volume_id
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A cut that has happened, for as long as one of its copies is left."""
+    """A cut that has happened, for as long as one of its snapshots exists."""
 
     members: frozenset[str]
     evidence: JSON
@@ -69,7 +68,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Intent:
-    """What is under way in ``homes``: ``what`` is a verb, ``about`` what it needs to be ended or undone."""
+    """An operation in progress in ``homes``: its kind ``what``, and the values ``about`` for its recovery."""
 
     key: str
     what: str
@@ -105,9 +104,9 @@ class State:
         }
 
     def apply(self, event: JSON) -> None:
-        """Change what one event says. Raises: KeyError, TypeError, ValueError if that is impossible.
+        """Apply one event. Raises: KeyError, TypeError, ValueError, if that is impossible.
 
-        Any event may also end the intent that led to it, and begin the next.
+        Any event may also end the intent that caused it, and begin the next one.
         """
         values = dict(event)
         ends, begins = values.pop("ends", None), values.pop("begins", None)
@@ -119,7 +118,7 @@ class State:
             self.intents[intent.key] = intent
 
     def events(self) -> Iterator[JSON]:
-        """Return the fewest events that make this state out of nothing."""
+        """Return the fewest events that create this state."""
         for group in sorted(self.groups):
             yield {"do": "group", "id": group}
         for volume in self.volumes.values():
@@ -138,17 +137,17 @@ class State:
             yield {"do": "intend", "begins": asdict(intent)}
 
     def copies_of(self, volume_id: str) -> list[Copy]:
-        """Return the copies of a volume, prepared or cut."""
+        """Return the snapshots of a volume, prepared or cut."""
         return [self.copies[id] for id in sorted(self._of_volume.get(volume_id, ()))]
 
     def in_cut(self, home: str, cgsnapshot_id: str) -> list[Copy]:
-        """Return the copies that the subvolume of a cut in a home holds: none, if there is none."""
+        """Return the snapshots in the subvolume of a cut in a home; an empty list if there is no such cut."""
         cut = self.cuts.get(cgsnapshot_id)
         known = [self.copies[id] for id in (cut.members if cut else ()) if id in self.copies]
         return [copy for copy in known if copy.home == home]
 
     def kept_by(self, restore_id: str) -> list[Volume]:
-        """Return the volumes for which an unfinished restore keeps something aside."""
+        """Return the volumes whose previous content an unfinished restore keeps."""
         kept = [(volume, volume.kept) for volume in list(self.volumes.values())]
         return [volume for volume, held in kept if held is not None and held.restore_id == restore_id]
 
@@ -200,6 +199,6 @@ class State:
             self.volumes[volume_id] = replace(self.volumes[volume_id], kept=Kept(id, snapshot_id))
 
     def _settled(self, id: str) -> None:
-        """A restore was finished or undone: nothing is kept any more."""
+        """Record that a restore was finished or undone: nothing is kept any more."""
         for volume in self.kept_by(id):
             self.volumes[volume.id] = replace(volume, kept=None)

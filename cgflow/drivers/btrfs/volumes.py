@@ -1,7 +1,7 @@
-"""Groups and volumes on a btrfs: made, resized, removed, found by their clients."""
+"""Groups and volumes on btrfs: created, resized, removed, and their addresses."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
 
 class Volumes(BtrfsBase, StorageDriver):
-    """The mandatory calls on groups and volumes."""
+    """The mandatory calls for groups and volumes."""
 
     def create_group(self, group_id: str) -> None:
         need_name(group_id)
@@ -64,7 +64,7 @@ class Volumes(BtrfsBase, StorageDriver):
             )
 
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
-        """See the contract. A file grows under its clients, who see it when they look; it does not shrink."""
+        """See the contract. A file grows while clients have it open, but shrinks only if none has."""
         size = new_size_gib * GIB
         with self._at(volume.group_id or volume.id):
             known = self._volume(volume.id, volume.group_id)
