@@ -1,1 +1,1 @@
-"""The views, one file per noun: a schema in, one call, a schema out."""
+"""The views, one module per resource: each loads a schema, makes one call, and dumps a schema."""

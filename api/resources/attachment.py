@@ -25,7 +25,7 @@ _SINCE, _COMPLETE_SINCE = 27, 44
 @blueprint.since(_SINCE)
 @blueprint.route("/attachments")
 class Attachments(MethodView):
-    """All of them, in short."""
+    """The list of attachments, as summaries."""
 
     @blueprint.takes(schemas.AttachmentListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -37,7 +37,7 @@ class Attachments(MethodView):
     @blueprint.takes(schemas.AttachmentCreateIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
-        """Keep a volume for somebody; with a connector, also learn how to reach it."""
+        """Reserve a volume; with a connector, also return how to connect to it."""
         authorize_resource("volume:attachment_create", volumes.get, body["volume_id"])
         connector = body.pop("connector")
         connection = connections.connect_volume(body["volume_id"]) if connector else None
@@ -48,7 +48,7 @@ class Attachments(MethodView):
 @blueprint.since(_SINCE)
 @blueprint.route("/attachments/detail")
 class AttachmentDetails(MethodView):
-    """All of them, in full."""
+    """The list of attachments in full."""
 
     @blueprint.takes(schemas.AttachmentListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -61,7 +61,7 @@ class AttachmentDetails(MethodView):
 @blueprint.since(_SINCE)
 @blueprint.route("/attachments/<attachment_id>")
 class Attachment(MethodView):
-    """One of them."""
+    """One attachment."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, attachment_id: str) -> dict[str, object]:
@@ -71,7 +71,7 @@ class Attachment(MethodView):
     @blueprint.takes(schemas.AttachmentUpdateIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
     def put(self, body: dict[str, Any], attachment_id: str) -> dict[str, object]:
-        """Say who connects, and learn how to reach the volume."""
+        """State the client that connects, and return how to connect to the volume."""
         found = permitted("volume:attachment_update", attachments.get, attachment_id)
         connection = connections.connect_volume(found.volume_id)
         lifecycle.connect(runtime(), caller(), attachment_id, body["connector"], connection)
@@ -79,7 +79,7 @@ class Attachment(MethodView):
 
     @blueprint.gives(200, schemas.Left, 404, 409)
     def delete(self, attachment_id: str) -> dict[str, object]:
-        """End an attachment; the answer lists those that its volume still has."""
+        """Delete an attachment; the response lists those that its volume still has."""
         authorize_resource("volume:attachment_delete", attachments.get, attachment_id)
         return {"attachments": lifecycle.delete(runtime(), caller(), attachment_id)}
 
@@ -87,12 +87,12 @@ class Attachment(MethodView):
 @blueprint.since(_COMPLETE_SINCE)
 @blueprint.route("/attachments/<attachment_id>/action")
 class AttachmentAction(MethodView):
-    """What can be done with one."""
+    """An action on an attachment."""
 
     @blueprint.takes(schemas.AttachmentActionIn)
     @blueprint.gives(204, None, 404, 409)
     def post(self, _body: dict[str, Any], attachment_id: str) -> Response:
-        """Say that the volume is in use now."""
+        """State that the volume is in use now."""
         authorize_resource("volume:attachment_complete", attachments.get, attachment_id)
         lifecycle.complete(runtime(), caller(), attachment_id)
         return Response(status=204)

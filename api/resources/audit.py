@@ -21,21 +21,21 @@ blueprint = Blueprint(
 
 @blueprint.route("/audit")
 class Audit(MethodView):
-    """Everything that this process serves."""
+    """The audit of everything that this process serves."""
 
     @blueprint.takes(schemas.AuditIn, location="query")
     @blueprint.gives(200, schemas.AuditEnvelope, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """Look, and name all drift. Changes nothing; what flows are at work on is no drift."""
+        """Audit and report all drift; nothing is changed, and the changes of running flows are no drift."""
         authorize("audit:get")
         return schemas.shown(audit(runtime(), query["backend"]))
 
     @blueprint.takes(schemas.RepairIn)
     @blueprint.gives(200, schemas.AuditEnvelope, 404)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
-        """Look, and repair what is named: kinds, findings, or ``safe``. By default only say what would be.
+        """Audit and repair the named kinds or findings, or ``safe`` ones; by default only report the repairs.
 
-        ``adopt`` makes records of what backends have and no record knows.
+        ``adopt`` creates records of what backends have without a record.
         """
         authorize("audit:repair")
         target = Target(body["project_id"] or caller().project_id, body["volume_type"])

@@ -1,7 +1,7 @@
-"""Backups: ``/backups``, answered as where no backup service is installed.
+"""Backups: ``/backups``, answered like Cinder without a backup service.
 
-Nothing copies volumes to another store, so there is no backup to list, show or
-restore, and whoever asks for one is told why there will be none.
+cgflow does not copy volumes to another store. There is no backup to list, show or restore, and a request for
+one is refused with the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RULES = {
 
 @blueprint.route("/backups")
 class Backups(MethodView):
-    """All of them, in short."""
+    """The list of backups, as summaries."""
 
     @blueprint.takes(schemas.BackupListIn, location="query")
     @blueprint.gives(200, schemas.Page)
@@ -38,14 +38,14 @@ class Backups(MethodView):
     @blueprint.takes(schemas.BackupCreateIn)
     @blueprint.gives(202, schemas.ShowEnvelope, 404)
     def post(self, body: dict[str, Any]) -> NoReturn:
-        """Ask for a backup of a volume, which is refused."""
+        """Request a backup of a volume, which is refused."""
         permitted("backup:create", volumes.get, body["volume_id"])
         raise _no_service()
 
 
 @blueprint.route("/backups/detail")
 class BackupDetails(MethodView):
-    """All of them, in full."""
+    """The list of backups in full."""
 
     @blueprint.takes(schemas.BackupListIn, location="query")
     @blueprint.gives(200, schemas.Page)
@@ -56,19 +56,19 @@ class BackupDetails(MethodView):
 
 @blueprint.route("/backups/import_record")
 class BackupImport(MethodView):
-    """The record of a backup that another service made."""
+    """The import of a backup record that another service made."""
 
     @blueprint.takes(schemas.BackupImportIn)
     @blueprint.gives(201, schemas.ShowEnvelope, 403)
     def post(self, _body: dict[str, Any]) -> NoReturn:
-        """Take over the record of a backup, which is refused."""
+        """Import the record of a backup, which is refused."""
         authorize("backup:backup-import")
         raise _no_service()
 
 
 @blueprint.route("/backups/<backup_id>")
 class Backup(MethodView):
-    """One of them."""
+    """One backup."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, backup_id: str) -> NoReturn:
@@ -93,7 +93,7 @@ class Backup(MethodView):
 
 @blueprint.route("/backups/<backup_id>/restore")
 class BackupRestore(MethodView):
-    """What one holds, on a volume."""
+    """The restoration of a backup to a volume."""
 
     @blueprint.takes(schemas.BackupRestoreIn)
     @blueprint.gives(202, schemas.ShowEnvelope, 404)
@@ -105,7 +105,7 @@ class BackupRestore(MethodView):
 
 @blueprint.route("/backups/<backup_id>/export_record")
 class BackupExport(MethodView):
-    """The record of one."""
+    """The record of a backup."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 403, 404)
     def get(self, backup_id: str) -> NoReturn:
@@ -116,12 +116,12 @@ class BackupExport(MethodView):
 
 @blueprint.route("/backups/<backup_id>/action")
 class BackupAction(MethodView):
-    """What an operator can do about one."""
+    """An administrative action on a backup."""
 
     @blueprint.takes(schemas.BackupActionIn)
     @blueprint.gives(202, None, 403, 404)
     def post(self, body: dict[str, Any], backup_id: str) -> NoReturn:
-        """Reset the status of a backup, or delete it by force: it is never found."""
+        """Reset the status of a backup, or delete it by force; it is never found."""
         (action,) = body
         authorize(_RULES[action])
         raise _missing(backup_id)

@@ -24,7 +24,7 @@ blueprint = Blueprint("cgsnapshots", "The consistent points in time of consisten
 
 @blueprint.route("/cgsnapshots")
 class Cgsnapshots(MethodView):
-    """All of them, in short."""
+    """The list of cgsnapshots, as summaries."""
 
     @blueprint.takes(CgsnapshotListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -36,7 +36,7 @@ class Cgsnapshots(MethodView):
     @blueprint.takes(schemas.CgsnapshotCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
-        """Take a cgsnapshot: every member of a consistency group at one instant."""
+        """Take a cgsnapshot: a snapshot of every member of a consistency group at one instant."""
         authorize_cut("consistencygroup:create_cgsnapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
@@ -45,7 +45,7 @@ class Cgsnapshots(MethodView):
 
 @blueprint.route("/cgsnapshots/detail")
 class CgsnapshotDetails(MethodView):
-    """All of them, in full."""
+    """The list of cgsnapshots in full."""
 
     @blueprint.takes(CgsnapshotListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -57,7 +57,7 @@ class CgsnapshotDetails(MethodView):
 
 @blueprint.route("/cgsnapshots/<cgsnapshot_id>")
 class Cgsnapshot(MethodView):
-    """One of them."""
+    """One cgsnapshot."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, cgsnapshot_id: str) -> dict[str, object]:
@@ -66,19 +66,19 @@ class Cgsnapshot(MethodView):
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:
-        """Delete a cgsnapshot with all its members' copies."""
+        """Delete a cgsnapshot with the snapshots of all its members."""
         authorize_resource("consistencygroup:delete_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
         return responses.accepted_without_body(accept.delete(runtime(), caller(), cgsnapshot_id))
 
 
 def authorize_cut(rule: str, group_id: str) -> None:
-    """Let pass who may take a cgsnapshot of the group, and a snapshot of each of its members."""
+    """Require permission for a cgsnapshot of the group, and a snapshot of each member. Raises: Forbidden."""
     authorize_resource(rule, consistencygroups.get, group_id)
     authorize_members("volume:create_snapshot", group_id)
 
 
 def authorize_members(rule: str, group_id: str) -> None:
-    """Let pass whom the policy lets do what a rule guards to each member within reach."""
+    """Require permission for what a rule guards on each member in the caller's scope. Raises: Forbidden."""
     with runtime().database.read() as session:
         members = volumes.members_of(session, group_id)
     for member in members:

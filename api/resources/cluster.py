@@ -1,8 +1,7 @@
 """Clusters of services, from 3.7 on, and ``/workers/cleanup``, from 3.24 on.
 
-There are no clusters: processes that reach one backend part the flows among
-them through the database. Nor is there anything to clean: what a lost process
-left is taken up by the next conductor, without being asked.
+There are no clusters: processes that serve one backend divide the flows among them through the database. Nor
+is there anything to clean up: the next conductor takes over the flows of a lost process without a request.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _ACTIONS = ("enable", "disable")
 @blueprint.route("/clusters")
 @blueprint.since(_SINCE)
 class Clusters(MethodView):
-    """All of them, in short."""
+    """The list of clusters, as summaries."""
 
     @blueprint.takes(schemas.ClusterListIn, location="query")
     @blueprint.gives(200, schemas.ClustersOut, 403)
@@ -38,7 +37,7 @@ class Clusters(MethodView):
 @blueprint.route("/clusters/detail")
 @blueprint.since(_SINCE)
 class ClusterDetails(MethodView):
-    """All of them, in full."""
+    """The list of clusters in full."""
 
     @blueprint.takes(schemas.ClusterListIn, location="query")
     @blueprint.gives(200, schemas.ClustersOut, 403)
@@ -51,7 +50,7 @@ class ClusterDetails(MethodView):
 @blueprint.route("/clusters/<cluster_name>")
 @blueprint.since(_SINCE)
 class Cluster(MethodView):
-    """One of them."""
+    """One cluster."""
 
     @blueprint.takes(schemas.ClusterQueryIn, location="query")
     @blueprint.gives(200, schemas.ClusterEnvelope, 403, 404)
@@ -63,7 +62,7 @@ class Cluster(MethodView):
     @blueprint.takes(schemas.ClusterIn)
     @blueprint.gives(200, schemas.ClusterEnvelope, 403, 404)
     def put(self, body: dict[str, Any], cluster_name: str) -> dict[str, object]:
-        """Enable or disable a cluster, which is never found. The address ends in what is to be done."""
+        """Enable or disable a cluster, as the path states; it is never found."""
         authorize("clusters:update")
         if cluster_name not in _ACTIONS:
             raise NotFound(f"There is no such action: {cluster_name}. Known are: {', '.join(_ACTIONS)}.")
@@ -73,12 +72,12 @@ class Cluster(MethodView):
 @blueprint.route("/workers/cleanup")
 @blueprint.since(_CLEANUP)
 class Cleanup(MethodView):
-    """What lost processes left."""
+    """The cleanup after lost processes."""
 
     @blueprint.takes(schemas.CleanupIn)
     @blueprint.gives(202, schemas.CleanupOut, 403)
     def post(self, _body: dict[str, Any]) -> tuple[dict[str, object], int]:
-        """Name the services that are cleaned: none, for what a process left is taken up by itself."""
+        """List the services being cleaned up: none, because lost processes are taken over automatically."""
         authorize("workers:cleanup")
         return {"cleaning": [], "unavailable": []}, 202
 

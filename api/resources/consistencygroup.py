@@ -23,7 +23,7 @@ blueprint = Blueprint("consistencygroups", "Volumes that share one point in time
 
 @blueprint.route("/consistencygroups")
 class ConsistencyGroups(MethodView):
-    """All of them, in short."""
+    """The list of consistency groups, as summaries."""
 
     @blueprint.takes(ConsistencyGroupListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -35,7 +35,7 @@ class ConsistencyGroups(MethodView):
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
-        """Create a consistency group that takes volumes of the given types."""
+        """Create a consistency group that accepts volumes of the given types."""
         authorize("consistencygroup:create")
         accepted = accept.create(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
@@ -44,7 +44,7 @@ class ConsistencyGroups(MethodView):
 
 @blueprint.route("/consistencygroups/detail")
 class ConsistencyGroupDetails(MethodView):
-    """All of them, in full."""
+    """The list of consistency groups in full."""
 
     @blueprint.takes(ConsistencyGroupListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -56,7 +56,7 @@ class ConsistencyGroupDetails(MethodView):
 
 @blueprint.route("/consistencygroups/<group_id>")
 class ConsistencyGroup(MethodView):
-    """One of them."""
+    """One consistency group."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_id: str) -> dict[str, object]:
@@ -66,7 +66,7 @@ class ConsistencyGroup(MethodView):
     @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
-        """Rename a consistency group, describe it anew, take volumes into it and out of it."""
+        """Change the name or description of a consistency group, or add and remove volumes."""
         authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
         return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
@@ -79,24 +79,24 @@ class ConsistencyGroup(MethodView):
 
 @blueprint.route("/consistencygroups/<group_id>/update")
 class ConsistencyGroupUpdate(MethodView):
-    """The change of one, at the address that came first."""
+    """The change of a consistency group, at the older path."""
 
     @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
-        """Rename a consistency group, describe it anew, take volumes into it and out of it."""
+        """Change the name or description of a consistency group, or add and remove volumes."""
         authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
         return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/consistencygroups/create_from_src")
 class ConsistencyGroupFromSource(MethodView):
-    """New ones with the data of others."""
+    """The creation of a consistency group from a source."""
 
     @blueprint.takes(schemas.ConsistencyGroupFromSourceIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
-        """Create a consistency group whose volumes hold what a cgsnapshot, or another group, holds."""
+        """Create a consistency group whose volumes have the data of a cgsnapshot or of another group."""
         authorize("consistencygroup:create")
         accepted = accept_create_from.create_from(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
@@ -105,24 +105,24 @@ class ConsistencyGroupFromSource(MethodView):
 
 @blueprint.route("/consistencygroups/<group_id>/delete")
 class ConsistencyGroupDeletion(MethodView):
-    """The end of one."""
+    """The deletion of a consistency group."""
 
     @blueprint.takes(schemas.ConsistencyGroupDeleteIn)
     @blueprint.accepts(None, 404, 409)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
-        """Delete a consistency group, with its volumes if forced."""
+        """Delete a consistency group; with force, its volumes, too."""
         authorize_resource("consistencygroup:delete", consistencygroups.get, group_id)
         return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/consistencygroups/<group_id>/action")
 class ConsistencyGroupAction(MethodView):
-    """What can be done with one."""
+    """An action on a consistency group."""
 
     @blueprint.takes(schemas.ConsistencyGroupActionIn)
     @blueprint.accepts(None, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
-        """Put every member back to a cgsnapshot; if asked to, after another one is taken for safety."""
+        """Restore every member to a cgsnapshot, after taking a safety cgsnapshot if requested."""
         authorize_resource("consistencygroup:revert_to_cgsnapshot", consistencygroups.get, group_id)
         if body["revert"]["safety"] is not None:
             authorize_cut("consistencygroup:create_cgsnapshot", group_id)
@@ -130,6 +130,6 @@ class ConsistencyGroupAction(MethodView):
 
 
 def revert_group(group_id: str, how: dict[str, Any]) -> Response:
-    """Accept to put a group back, for who may put each of its members back."""
+    """Accept to restore a group, if the caller may restore each of its members. Raises: Forbidden."""
     authorize_members("volume:revert_to_snapshot", group_id)
     return responses.accepted_without_body(accept_revert.revert(runtime(), caller(), group_id, **how))

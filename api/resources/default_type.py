@@ -1,4 +1,4 @@
-"""The volume types that projects take when they name none: ``/default-types``, from 3.62 on."""
+"""The volume types that projects use when a request names none: ``/default-types``, from 3.62 on."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SINCE = 62
 @blueprint.route("/default-types")
 @blueprint.since(_SINCE)
 class DefaultTypes(MethodView):
-    """All of them."""
+    """The default types of all projects."""
 
     @blueprint.gives(200, schemas.DefaultTypesOut, 403)
     def get(self) -> dict[str, object]:
-        """List the projects that have a default type of their own; all others take the configured one."""
+        """List the projects with a default type of their own; all others use the configured one."""
         authorize("volume_extension:default_get_all")
         with runtime().database.read() as session:
             return {"default_types": default_types.all(session)}
@@ -34,7 +34,7 @@ class DefaultTypes(MethodView):
 @blueprint.route("/default-types/<target_id>")
 @blueprint.since(_SINCE)
 class DefaultType(MethodView):
-    """That of one project."""
+    """The default type of one project."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 403, 404)
     def get(self, target_id: str) -> dict[str, records.DefaultType]:
@@ -46,14 +46,14 @@ class DefaultType(MethodView):
     @blueprint.takes(schemas.DefaultTypeSetIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 403)
     def put(self, body: dict[str, str], target_id: str) -> dict[str, records.DefaultType]:
-        """Give a project a default type, of those that it may use."""
+        """Set the default type of a project to one that the project may use."""
         project_id = _permitted("volume_extension:default_set_or_update", target_id)
         with runtime().database.write() as session:
             return {"default_type": default_types.assign(session, project_id, body["volume_type"])}
 
     @blueprint.gives(204, None, 403)
     def delete(self, target_id: str) -> Response:
-        """Give a project the configured default type again."""
+        """Remove a project's own default type, so that the configured one applies again."""
         project_id = _permitted("volume_extension:default_unset", target_id)
         with runtime().database.write() as session:
             default_types.unset(session, project_id)
@@ -61,7 +61,7 @@ class DefaultType(MethodView):
 
 
 def _permitted(rule: str, target_id: str) -> str:
-    """Return the id of a project to which the caller may do what a rule guards. Raises: Forbidden."""
+    """Return the id of a project, if the policy permits what a rule guards on it. Raises: Forbidden."""
     project_id = checked_id(target_id, "project_id")
     authorize(rule, {"project_id": project_id})
     return project_id

@@ -1,4 +1,4 @@
-"""What else is offered: ``/extensions`` and ``/resource_filters``."""
+"""The offered extensions and list filters: ``/extensions`` and ``/resource_filters``."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ CONFIGURED_FILTERS: Mapping[str, tuple[str, ...]] = {
     "pool": ("name", "volume_type"),
     "volume_type": ("is_public", "extra_specs"),
 }  # fmt: skip
-"""The filters that Cinder is configured with unless an operator says otherwise. More are understood."""
+"""The filters of Cinder's default configuration. cgflow accepts more."""
 
 
 @blueprint.route("/extensions")
 class Extensions(MethodView):
-    """All of them."""
+    """The list of extensions."""
 
     @blueprint.gives(200, schemas.ExtensionsOut)
     def get(self) -> dict[str, object]:
@@ -75,7 +75,7 @@ class Extensions(MethodView):
 
 @blueprint.route("/extensions/<alias>")
 class ExtensionByAlias(MethodView):
-    """One of them."""
+    """One extension."""
 
     @blueprint.gives(200, schemas.ExtensionEnvelope, 404)
     def get(self, alias: str) -> dict[str, Extension]:
@@ -90,7 +90,7 @@ class ExtensionByAlias(MethodView):
 @blueprint.since(33)
 @blueprint.route("/resource_filters")
 class ResourceFilters(MethodView):
-    """What lists can be filtered by."""
+    """The filters of lists."""
 
     @blueprint.takes(schemas.ResourceFilterIn, location="query")
     @blueprint.gives(200, schemas.ResourceFiltersOut)

@@ -1,4 +1,4 @@
-"""Backends that are frozen, thawed and failed over. None replicates, so failing over is refused."""
+"""Freezing, thawing and failing over backends. No backend replicates, so a failover is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FAILOVER = 26
 
 @blueprint.route("/os-services/failover_host")
 class FailoverHost(MethodView):
-    """The other side of a backend."""
+    """The failover of a backend."""
 
     @blueprint.takes(schemas.FailoverIn)
     @blueprint.gives(202, None, 403)
@@ -36,7 +36,7 @@ class FailoverHost(MethodView):
 @blueprint.route("/os-services/failover")
 @blueprint.since(_FAILOVER)
 class Failover(MethodView):
-    """The same in later words."""
+    """The failover of a backend, at the later path."""
 
     @blueprint.takes(schemas.FailoverIn)
     @blueprint.gives(202, None, 403)
@@ -47,24 +47,24 @@ class Failover(MethodView):
 
 @blueprint.route("/os-services/freeze")
 class Freeze(MethodView):
-    """A backend on which nothing is made or changed."""
+    """The freezing of a backend."""
 
     @blueprint.takes(schemas.HostIn)
     @blueprint.gives(200, None, 403)
     def put(self, body: dict[str, Any]) -> Response:
-        """Refuse everything that would make or change something on a backend. Its volumes serve on."""
+        """Refuse every creation and change on a backend; its volumes keep serving."""
         authorize("volume:freeze_host")
         return _freeze(body["host"], clock.now())
 
 
 @blueprint.route("/os-services/thaw")
 class Thaw(MethodView):
-    """A backend that takes changes again."""
+    """The thawing of a backend."""
 
     @blueprint.takes(schemas.HostIn)
     @blueprint.gives(200, None, 403)
     def put(self, body: dict[str, Any]) -> Response:
-        """Let things be made and changed on a backend again."""
+        """Allow creations and changes on a backend again."""
         authorize("volume:thaw_host")
         return _freeze(body["host"], None)
 

@@ -1,4 +1,4 @@
-"""Flows: ``/flows``. What each operation did, does, and how it ended."""
+"""Flows: ``/flows``, the state and the history of operations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ blueprint = Blueprint("flows", "Operations: their state, their tasks, their hist
 
 @blueprint.route("/flows")
 class Flows(MethodView):
-    """All of them."""
+    """The list of flows."""
 
     @blueprint.takes(FlowListIn, location="query")
     @blueprint.gives(200, schemas.FlowPage)
@@ -44,18 +44,18 @@ class Flows(MethodView):
 
 @blueprint.route("/flows/<flow_id>")
 class Flow(MethodView):
-    """One of them."""
+    """One flow."""
 
     @blueprint.gives(200, schemas.FlowEnvelope, 404)
     def get(self, flow_id: str) -> dict[str, object]:
-        """Show a flow with its tasks, and with what is left if undoing it failed."""
+        """Show a flow with its tasks, and with its leftovers if the rollback failed."""
         authorize_resource("flow:get", flows.get, flow_id)
         return {"flow": flow_events.trace(flow_id)}
 
 
 @blueprint.route("/flows/<flow_id>/action")
 class FlowAction(MethodView):
-    """What can be done about one."""
+    """A flow action."""
 
     @blueprint.takes(FlowActionIn)
     @blueprint.accepts(None, 403, 404, 409)
@@ -69,7 +69,7 @@ class FlowAction(MethodView):
 
 @blueprint.route("/flows/<flow_id>/events")
 class FlowEvents(MethodView):
-    """The history of one."""
+    """The events of a flow."""
 
     @blueprint.takes(schemas.EventListIn, location="query")
     @blueprint.gives(200, schemas.EventsOut, 404)
@@ -81,7 +81,7 @@ class FlowEvents(MethodView):
 
 @blueprint.route("/flows/<flow_id>/graph")
 class FlowGraph(MethodView):
-    """The shape of one."""
+    """The graph of a flow."""
 
     @blueprint.gives(200, schemas.GRAPH_TEXT, 404, content_type=schemas.GRAPH)
     def get(self, flow_id: str) -> Response:

@@ -1,4 +1,4 @@
-"""Groups: ``/groups``, from 3.13 on. They are the consistency groups, in later words."""
+"""Groups: ``/groups``, from 3.13 on, Cinder's later API for consistency groups."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SINCE, _FROM_SOURCE, _LIST_VOLUMES = 13, 14, 25
 @blueprint.route("/groups")
 @blueprint.since(_SINCE)
 class Groups(MethodView):
-    """All of them, in short."""
+    """The list of groups, as summaries."""
 
     @blueprint.takes(schemas.GroupListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -43,7 +43,7 @@ class Groups(MethodView):
     @blueprint.takes(schemas.GroupCreateIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
-        """Create a group of a group type that takes volumes of the given volume types."""
+        """Create a group of a group type that accepts volumes of the given volume types."""
         authorize("group:create")
         accepted = accept.create(runtime(), caller(), **body)
         return responses.accepted_response(
@@ -54,7 +54,7 @@ class Groups(MethodView):
 @blueprint.route("/groups/detail")
 @blueprint.since(_SINCE)
 class GroupDetails(MethodView):
-    """All of them, in full."""
+    """The list of groups in full."""
 
     @blueprint.takes(schemas.GroupDetailListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -68,12 +68,12 @@ class GroupDetails(MethodView):
 @blueprint.route("/groups/action")
 @blueprint.since(_FROM_SOURCE)
 class GroupsAction(MethodView):
-    """New ones with the data of others."""
+    """The creation of a group from a source."""
 
     @blueprint.takes(schemas.GroupsActionIn)
     @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
-        """Create a group whose volumes hold what a group snapshot, or another group, holds."""
+        """Create a group whose volumes have the data of a group snapshot or of another group."""
         authorize("group:create")
         with runtime().database.read() as session:
             if body["cgsnapshot_id"]:
@@ -89,7 +89,7 @@ class GroupsAction(MethodView):
 @blueprint.route("/groups/<group_id>")
 @blueprint.since(_SINCE)
 class Group(MethodView):
-    """One of them."""
+    """One group."""
 
     @blueprint.takes(schemas.GroupShowIn, location="query")
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
@@ -100,7 +100,7 @@ class Group(MethodView):
     @blueprint.takes(schemas.GroupUpdateIn)
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
-        """Rename a group, describe it anew, take volumes into it and out of it."""
+        """Change the name or description of a group, or add and remove volumes."""
         permitted("group:update", groups.get, group_id)
         return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
@@ -108,12 +108,12 @@ class Group(MethodView):
 @blueprint.route("/groups/<group_id>/action")
 @blueprint.since(_SINCE)
 class GroupAction(MethodView):
-    """What can be done with one."""
+    """An action on a group."""
 
     @blueprint.takes(schemas.GroupActionIn)
     @blueprint.accepts(None, 403, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
-        """Delete a group, or put it back to a group snapshot; reset its status (3.20); not replicate."""
+        """Delete a group, restore it to a group snapshot, or reset its status (3.20); not replicate."""
         if "delete" in body:
             permitted("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
@@ -139,7 +139,7 @@ def _refuse_replication(action: str, group_id: str) -> NoReturn:
 
 
 def _with_volumes(found: Any) -> list[Any]:
-    """Return groups together with the ids of their volumes, if those are asked for."""
+    """Return groups, together with the ids of their volumes if those are requested."""
     if not (reached(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
         return list(found)
     with runtime().database.read() as session:

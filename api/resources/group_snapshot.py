@@ -1,4 +1,4 @@
-"""Group snapshots: ``/group_snapshots``, from 3.14 on. They are the cgsnapshots, in later words."""
+"""Group snapshots: ``/group_snapshots``, from 3.14 on, Cinder's later API for cgsnapshots."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SINCE, _RESET = 14, 19
 @blueprint.route("/group_snapshots")
 @blueprint.since(_SINCE)
 class GroupSnapshots(MethodView):
-    """All of them, in short."""
+    """The list of group snapshots, as summaries."""
 
     @blueprint.takes(schemas.GroupSnapshotListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -39,7 +39,7 @@ class GroupSnapshots(MethodView):
     @blueprint.takes(schemas.GroupSnapshotCreateIn)
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
-        """Take a group snapshot: every member of a group at one instant."""
+        """Take a group snapshot: a snapshot of every member of a group at one instant."""
         group = permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
         authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
@@ -50,7 +50,7 @@ class GroupSnapshots(MethodView):
 @blueprint.route("/group_snapshots/detail")
 @blueprint.since(_SINCE)
 class GroupSnapshotDetails(MethodView):
-    """All of them, in full."""
+    """The list of group snapshots in full."""
 
     @blueprint.takes(schemas.GroupSnapshotListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -63,7 +63,7 @@ class GroupSnapshotDetails(MethodView):
 @blueprint.route("/group_snapshots/<group_snapshot_id>")
 @blueprint.since(_SINCE)
 class GroupSnapshot(MethodView):
-    """One of them."""
+    """One group snapshot."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_snapshot_id: str) -> dict[str, object]:
@@ -73,7 +73,7 @@ class GroupSnapshot(MethodView):
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_snapshot_id: str) -> Response:
-        """Delete a group snapshot with all its members' copies."""
+        """Delete a group snapshot with the snapshots of all its members."""
         permitted("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
         return responses.accepted_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
 
@@ -81,7 +81,7 @@ class GroupSnapshot(MethodView):
 @blueprint.route("/group_snapshots/<group_snapshot_id>/action")
 @blueprint.since(_RESET)
 class GroupSnapshotAction(MethodView):
-    """What an operator can do about one."""
+    """An administrative action on a group snapshot."""
 
     @blueprint.takes(schemas.GroupSnapshotActionIn)
     @blueprint.gives(202, None, 403, 404, 409)

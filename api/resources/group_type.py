@@ -27,7 +27,7 @@ _SINCE = 11
 @blueprint.route("/group_types")
 @blueprint.since(_SINCE)
 class GroupTypes(MethodView):
-    """All of them."""
+    """The list of group types."""
 
     @blueprint.takes(schemas.GroupTypeListIn, location="query")
     @blueprint.gives(200, schemas.GroupTypePage)
@@ -48,7 +48,7 @@ class GroupTypes(MethodView):
 @blueprint.route("/group_types/default")
 @blueprint.since(_SINCE)
 class DefaultGroupType(MethodView):
-    """The one that clients are offered first."""
+    """The default group type."""
 
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 404)
     def get(self) -> dict[str, object]:
@@ -64,7 +64,7 @@ class DefaultGroupType(MethodView):
 @blueprint.route("/group_types/<group_type_id>")
 @blueprint.since(_SINCE)
 class GroupType(MethodView):
-    """One of them."""
+    """One group type."""
 
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 404)
     def get(self, group_type_id: str) -> dict[str, object]:
@@ -75,7 +75,7 @@ class GroupType(MethodView):
     @blueprint.takes(schemas.GroupTypeUpdateIn)
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 403, 404, 409)
     def put(self, body: dict[str, Any], group_type_id: str) -> dict[str, object]:
-        """Rename a group type, describe it anew, or change who sees it."""
+        """Change the name, description or visibility of a group type."""
         authorize("group:group_types:update")
         with runtime().database.write() as session:
             return {"group_type": group_types.update(session, group_type_id, **body)}
@@ -103,7 +103,7 @@ class GroupSpecs(MethodView):
     @blueprint.takes(schemas.GroupSpecsIn)
     @blueprint.gives(202, schemas.GroupSpecsOut, 403, 404)
     def post(self, body: dict[str, str], group_type_id: str) -> dict[str, object]:
-        """Set group specs; those not named stay. The answer repeats what was set."""
+        """Set group specs; those not named stay; the response repeats what was set."""
         authorize("group:group_types_specs:create")
         with runtime().database.write() as session:
             group_types.set_specs(session, group_type_id, body)

@@ -21,12 +21,12 @@ _RULE = "volume_extension:services:update"
 @blueprint.route("/os-services/set-log")
 @blueprint.since(_SINCE)
 class SetLog(MethodView):
-    """The levels, as they are to be."""
+    """The setting of log levels."""
 
     @blueprint.takes(schemas.LogLevelSetIn)
     @blueprint.gives(202, None, 403)
     def put(self, body: dict[str, Any]) -> Response:
-        """Set the level of loggers of the process that answers, until it ends."""
+        """Set the level of loggers of the process that serves the request, until it ends."""
         authorize(_RULE)
         if log_levels.parts(body["binary"], body["server"]):
             log_levels.write(body["prefix"] or "", body["level"])
@@ -36,12 +36,12 @@ class SetLog(MethodView):
 @blueprint.route("/os-services/get-log")
 @blueprint.since(_SINCE)
 class GetLog(MethodView):
-    """The levels, as they are."""
+    """The current log levels."""
 
     @blueprint.takes(schemas.LogLevelsIn)
     @blueprint.gives(200, schemas.LogLevelsOut, 403)
     def put(self, body: dict[str, Any]) -> dict[str, object]:
-        """Show the level of loggers of the process that answers."""
+        """Show the level of loggers of the process that serves the request."""
         authorize(_RULE)
         found = log_levels.parts(body["binary"], body["server"])
         levels = log_levels.read(body["prefix"] or "")

@@ -1,8 +1,7 @@
-"""What backends hold and no record knows, from 3.8 on: listed, and not taken over.
+"""Volumes and snapshots on backends that have no record, from 3.8 on: they can be listed but not managed.
 
-A backend knows a volume by the id of its record, and the contract of drivers has
-no call that gives it another; a record that is deleted keeps its id. So there is
-no record under which such a volume could be taken over.
+A backend identifies a volume by the id of its record, and the driver contract has no call that changes this
+id. The id of a deleted record is not free either. So there can be no record for such a volume.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ WHY_NOT = (
 @blueprint.route("/manageable_volumes")
 @blueprint.since(_SINCE)
 class ManageableVolumes(MethodView):
-    """Volumes, in short."""
+    """The list of volumes without a record, as summaries."""
 
     @blueprint.takes(schemas.ManageableListIn, location="query")
     @blueprint.gives(200, schemas.VolumePage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List the volumes of a backend that no record knows."""
+        """List the volumes of a backend that have no record."""
         return _volumes(query)
 
     @blueprint.takes(schemas.ManageVolumeBody)
     @blueprint.gives(202, schemas.ManagedOut, 403, 404)
     def post(self, body: dict[str, Any]) -> NoReturn:
-        """Take such a volume over, which is refused."""
+        """Manage a volume that has no record, which is refused."""
         authorize("volume_extension:volume_manage")
         try:
             _require(body["host"])
@@ -56,30 +55,30 @@ class ManageableVolumes(MethodView):
 @blueprint.route("/manageable_volumes/detail")
 @blueprint.since(_SINCE)
 class ManageableVolumeDetails(MethodView):
-    """Volumes, in full."""
+    """The list of volumes without a record, in full."""
 
     @blueprint.takes(schemas.ManageableListIn, location="query")
     @blueprint.gives(200, schemas.VolumeDetailPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List the volumes of a backend that no record knows, in full."""
+        """List the volumes of a backend that have no record, in full."""
         return _volumes(query)
 
 
 @blueprint.route("/manageable_snapshots")
 @blueprint.since(_SINCE)
 class ManageableSnapshots(MethodView):
-    """Snapshots, in short."""
+    """The list of snapshots without a record, as summaries."""
 
     @blueprint.takes(schemas.ManageableListIn, location="query")
     @blueprint.gives(200, schemas.SnapshotPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List the snapshots of a backend that no record knows."""
+        """List the snapshots of a backend that have no record."""
         return _snapshots(query)
 
     @blueprint.takes(schemas.ManageSnapshotBody)
     @blueprint.gives(202, schemas.ManagedOut, 403, 404)
     def post(self, body: dict[str, Any]) -> NoReturn:
-        """Take such a snapshot over, which is refused."""
+        """Manage a snapshot that has no record, which is refused."""
         authorize("snapshot_extension:snapshot_manage")
         with runtime().database.read() as session:
             volumes.get(session, body["volume_id"], caller().scope)
@@ -89,12 +88,12 @@ class ManageableSnapshots(MethodView):
 @blueprint.route("/manageable_snapshots/detail")
 @blueprint.since(_SINCE)
 class ManageableSnapshotDetails(MethodView):
-    """Snapshots, in full."""
+    """The list of snapshots without a record, in full."""
 
     @blueprint.takes(schemas.ManageableListIn, location="query")
     @blueprint.gives(200, schemas.SnapshotDetailPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List the snapshots of a backend that no record knows, in full."""
+        """List the snapshots of a backend that have no record, in full."""
         return _snapshots(query)
 
 
@@ -131,7 +130,7 @@ def _shown(id_: str, size: int | None) -> dict[str, Any]:
 
 
 def _part(shown: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is asked for of a list, in the order that is asked for."""
+    """Return the requested page of a list in the requested order. Raises: InvalidInput."""
 
     def order(one: dict[str, Any]) -> tuple[int, str]:
         return (one["size"] or 0) if query["key"] == "size" else 0, one["reference"]["source_id"]

@@ -19,7 +19,7 @@ blueprint = Blueprint("messages", "What users are told of operations that failed
 @blueprint.since(3)
 @blueprint.route("/messages")
 class Messages(MethodView):
-    """All of them."""
+    """The list of messages."""
 
     @blueprint.takes(schemas.MessageListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -32,7 +32,7 @@ class Messages(MethodView):
 @blueprint.since(3)
 @blueprint.route("/messages/<message_id>")
 class Message(MethodView):
-    """One of them."""
+    """One message."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, message_id: str) -> dict[str, object]:

@@ -19,20 +19,20 @@ blueprint = Blueprint("metadata", "Keys and values that users keep with volumes 
 
 
 class _Of(MethodView):
-    """What metadata is of: ``noun`` names it in the address and in the rules of the policy."""
+    """Base of metadata views: ``noun`` is the resource type in the path and in the policy rules."""
 
     bag: ClassVar[Bag]
     noun: ClassVar[str]
 
     def permit(self, verb: str, address: Mapping[str, str]) -> str:
-        """Return the id of the thing, if the caller may do that to its metadata. Raises: Forbidden."""
+        """Return the resource's id, if the policy permits an action on its metadata. Raises: Forbidden."""
         thing_id = address[f"{self.noun}_id"]
         authorize_resource(f"volume:{verb}_{self.noun}_metadata", self.bag.rows.get, thing_id)
         return thing_id
 
 
 class _Metadata(_Of):
-    """All metadata of one thing."""
+    """All metadata of one resource."""
 
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def get(self, **address: str) -> dict[str, object]:
@@ -44,7 +44,7 @@ class _Metadata(_Of):
     @blueprint.takes(schemas.MetadataIn)
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def post(self, body: dict[str, str], **address: str) -> dict[str, object]:
-        """Set some keys; the others stay. The answer shows all."""
+        """Set some keys; the others stay; the response shows all."""
         thing_id = self.permit("create", address)
         with runtime().database.write() as session:
             return {"metadata": self.bag.merge(session, thing_id, caller().scope, body)}
@@ -52,14 +52,14 @@ class _Metadata(_Of):
     @blueprint.takes(schemas.MetadataIn)
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
-        """Set these keys, and no others."""
+        """Replace all metadata with the given keys."""
         thing_id = self.permit("update", address)
         with runtime().database.write() as session:
             return {"metadata": self.bag.replace(session, thing_id, caller().scope, body)}
 
 
 class _Key(_Of):
-    """One key of one thing."""
+    """One metadata key of one resource."""
 
     @blueprint.gives(200, schemas.MetaOut, 404)
     def get(self, **address: str) -> dict[str, object]:
@@ -97,7 +97,7 @@ class VolumeMetadata(_Metadata):
 
 @blueprint.route("/volumes/<volume_id>/metadata/<key:key>")
 class VolumeKey(_Key):
-    """One key of a volume."""
+    """One metadata key of a volume."""
 
     bag, noun = metadata.OF_VOLUMES, "volume"
 
@@ -111,6 +111,6 @@ class SnapshotMetadata(_Metadata):
 
 @blueprint.route("/snapshots/<snapshot_id>/metadata/<key:key>")
 class SnapshotKey(_Key):
-    """One key of a snapshot."""
+    """One metadata key of a snapshot."""
 
     bag, noun = metadata.OF_SNAPSHOTS, "snapshot"

@@ -1,4 +1,4 @@
-"""What storage there is: ``/scheduler-stats/get_pools`` and ``/os-availability-zone``."""
+"""Pools and availability zones: ``/scheduler-stats/get_pools`` and ``/os-availability-zone``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pools(MethodView):
     @blueprint.takes(schemas.PoolListIn, location="query")
     @blueprint.gives(200, schemas.PoolsOut, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
-        """List the pools, with ``detail`` also what they report, by which they are filtered from 3.28 on."""
+        """List the pools, with ``detail`` also their capabilities, which are filters from 3.28 on."""
         authorize("scheduler_extension:scheduler_stats:get_pools")
         with runtime().database.read() as session:
             found = backends.all(session)
@@ -44,7 +44,7 @@ class Pools(MethodView):
 
 @blueprint.route("/os-availability-zone")
 class Zones(MethodView):
-    """Where storage is."""
+    """The availability zones."""
 
     @blueprint.gives(200, schemas.ZonesOut)
     def get(self) -> dict[str, object]:
@@ -59,6 +59,6 @@ class Zones(MethodView):
 
 
 def _able(found: list[records.Backend], wanted: records.VolumeType) -> list[records.Backend]:
-    """Return the backends that have what a type asks for."""
+    """Return the backends that have the capabilities that a type requires."""
     request = PlacementRequest(id="", now=clock.now(), extra_specs=wanted.extra_specs)
     return [backend for backend in found if CapabilitiesFilter().refuse(backend, request) is None]

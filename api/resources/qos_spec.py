@@ -24,7 +24,7 @@ _RULE = "volume_extension:qos_specs_manage"
 
 @blueprint.route("/qos-specs")
 class QosSpecs(MethodView):
-    """All of them."""
+    """The list of QoS specs."""
 
     @blueprint.takes(schemas.QosSpecListIn, location="query")
     @blueprint.gives(200, schemas.QosSpecPage, 403)
@@ -44,7 +44,7 @@ class QosSpecs(MethodView):
 
 @blueprint.route("/qos-specs/<specs_id>")
 class QosSpec(MethodView):
-    """One of them."""
+    """One set of QoS specs."""
 
     @blueprint.gives(200, schemas.QosSpecEnvelope, 403, 404)
     def get(self, specs_id: str) -> dict[str, object]:
@@ -56,7 +56,7 @@ class QosSpec(MethodView):
     @blueprint.takes(schemas.QosSpecUpdateIn)
     @blueprint.gives(200, schemas.QosSetOut, 403, 404)
     def put(self, body: dict[str, Any], specs_id: str) -> dict[str, object]:
-        """Set keys; those not named stay. The answer repeats what was set."""
+        """Set keys; those not named stay; the response repeats what was set."""
         authorize(f"{_RULE}:update")
         with runtime().database.write() as session:
             qos_specs.set_keys(session, specs_id, **body)
@@ -66,7 +66,7 @@ class QosSpec(MethodView):
     @blueprint.takes(schemas.QosDeleteIn, location="query")
     @blueprint.gives(202, None, 403, 404)
     def delete(self, query: dict[str, Any], specs_id: str) -> Response:
-        """Delete QoS specs that no type carries, or any if forced."""
+        """Delete QoS specs that no type has; with force, also those that types have."""
         authorize(f"{_RULE}:delete")
         with runtime().database.write() as session:
             qos_specs.delete(session, specs_id, **query)
@@ -75,7 +75,7 @@ class QosSpec(MethodView):
 
 @blueprint.route("/qos-specs/<specs_id>/delete_keys")
 class QosKeys(MethodView):
-    """Keys of one of them."""
+    """Keys of QoS specs."""
 
     @blueprint.takes(schemas.QosKeysIn)
     @blueprint.gives(202, None, 403, 404)
@@ -89,11 +89,11 @@ class QosKeys(MethodView):
 
 @blueprint.route("/qos-specs/<specs_id>/associations")
 class QosAssociations(MethodView):
-    """The types that carry one of them."""
+    """The volume types that have QoS specs."""
 
     @blueprint.gives(200, schemas.AssociationsOut, 403, 404)
     def get(self, specs_id: str) -> dict[str, object]:
-        """List the volume types that carry the specs."""
+        """List the volume types that have the specs."""
         authorize(f"{_RULE}:get")
         with runtime().database.read() as session:
             return {"qos_associations": qos_specs.carriers(session, specs_id)}
@@ -101,12 +101,12 @@ class QosAssociations(MethodView):
 
 @blueprint.route("/qos-specs/<specs_id>/associate")
 class QosAssociate(MethodView):
-    """A type that is to carry them. It is a GET because that is what clients send."""
+    """The association of QoS specs with a type. It is a GET because clients send it so."""
 
     @blueprint.takes(schemas.QosTypeIn, location="query")
     @blueprint.gives(202, None, 403, 404)
     def get(self, query: dict[str, str], specs_id: str) -> Response:
-        """Let a volume type carry the specs."""
+        """Associate the specs with a volume type."""
         authorize(f"{_RULE}:update")
         with runtime().database.write() as session:
             qos_specs.associate(session, specs_id, **query)
@@ -115,12 +115,12 @@ class QosAssociate(MethodView):
 
 @blueprint.route("/qos-specs/<specs_id>/disassociate")
 class QosDisassociate(MethodView):
-    """A type that is to carry them no more."""
+    """The disassociation of QoS specs from a type."""
 
     @blueprint.takes(schemas.QosTypeIn, location="query")
     @blueprint.gives(202, None, 403, 404)
     def get(self, query: dict[str, str], specs_id: str) -> Response:
-        """Let a volume type carry the specs no more."""
+        """Disassociate the specs from a volume type."""
         authorize(f"{_RULE}:update")
         with runtime().database.write() as session:
             qos_specs.disassociate(session, specs_id, **query)
@@ -129,11 +129,11 @@ class QosDisassociate(MethodView):
 
 @blueprint.route("/qos-specs/<specs_id>/disassociate_all")
 class QosDisassociateAll(MethodView):
-    """All types that carry them."""
+    """The disassociation of QoS specs from all types."""
 
     @blueprint.gives(202, None, 403, 404)
     def get(self, specs_id: str) -> Response:
-        """Let no volume type carry the specs any more."""
+        """Disassociate the specs from all volume types."""
         authorize(f"{_RULE}:update")
         with runtime().database.write() as session:
             qos_specs.disassociate_all(session, specs_id)

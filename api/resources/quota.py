@@ -29,7 +29,7 @@ class QuotaSet(MethodView):
     @blueprint.takes(schemas.QuotaQueryIn, location="query")
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def get(self, with_usage: bool, target_id: str) -> dict[str, object]:
-        """Show the limits of a project, with ``usage`` also what counts against them."""
+        """Show the limits of a project; with ``usage``, also the usage."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with runtime().database.read() as session:
             lines = limits.lines(session, target_id, user_project_id=_user_project_id())
@@ -39,7 +39,7 @@ class QuotaSet(MethodView):
     @blueprint.takes(schemas.QuotaSetIn)
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def put(self, asked: dict[str, int], target_id: str) -> dict[str, object]:
-        """Set limits of a project; those not named stay, and -1 is no limit."""
+        """Set limits of a project; those not named stay, and -1 means unlimited."""
         project_id = checked_id(target_id, "project_id")
         authorize("volume_extension:quotas:update", {"project_id": project_id})
         with runtime().database.write() as session:
@@ -49,7 +49,7 @@ class QuotaSet(MethodView):
 
     @blueprint.gives(200, None, 403)
     def delete(self, target_id: str) -> Response:
-        """Take a project's own limits away, so that the defaults hold again."""
+        """Remove a project's own limits, so that the defaults apply again."""
         project_id = checked_id(target_id, "project_id")
         authorize("volume_extension:quotas:delete", {"project_id": project_id})
         with runtime().database.write() as session:
@@ -59,7 +59,7 @@ class QuotaSet(MethodView):
 
 @blueprint.route("/os-quota-sets/<target_id>/defaults")
 class QuotaDefaults(MethodView):
-    """The limits of a project that has none of its own."""
+    """The default limits, which apply to a project without limits of its own."""
 
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def get(self, target_id: str) -> dict[str, object]:
@@ -72,11 +72,11 @@ class QuotaDefaults(MethodView):
 
 @blueprint.route("/os-quota-class-sets/<class_name>")
 class QuotaClassSet(MethodView):
-    """The limits of all projects that have none of their own."""
+    """The limits of a quota class, which apply to projects without limits of their own."""
 
     @blueprint.gives(200, schemas.QuotaClassSetOut, 403)
     def get(self, class_name: str) -> dict[str, object]:
-        """Show the limits of a class. All but ``default`` have none of their own, so that its limits hold."""
+        """Show the limits of a class; they are always those of ``default``, the only class with limits."""
         authorize(f"{_CLASSES}:get")
         with runtime().database.read() as session:
             return {"quota_class_set": {**quota_view.limits(limits.defaults(session)), "id": class_name}}
@@ -95,12 +95,12 @@ class QuotaClassSet(MethodView):
 
 @blueprint.route("/limits")
 class Limits(MethodView):
-    """The limits of the caller's project."""
+    """The limits of a project under Cinder's names."""
 
     @blueprint.takes(schemas.LimitsIn, location="query")
     @blueprint.gives(200, schemas.LimitsEnvelope)
     def get(self, query: dict[str, str]) -> dict[str, object]:
-        """Show the limits of a project, by default the caller's, and what counts against them."""
+        """Show the limits and the usage of a project, by default the caller's."""
         asked = query.get("project_id") if reached(39) else None
         project_id = checked_id(asked, "project_id") if asked else caller().project_id
         authorize("limits_extension:used_limits", {"project_id": project_id})
@@ -110,5 +110,5 @@ class Limits(MethodView):
 
 
 def _user_project_id() -> str | None:
-    """Return whose volume types are named: those of others are for administrators."""
+    """Return the project whose volume types are named; None, for administrators, names those of all."""
     return None if caller().is_admin else caller().project_id

@@ -1,4 +1,4 @@
-"""The service itself, open to everybody: version documents and health."""
+"""Routes without authentication: version documents and health checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from werkzeug.exceptions import NotFound
 from api import health, versions
 from flows.runtime import Runtime
 
-# What Cinder serves and cgflow does not: a client has to be told so, and not to take it for a project.
+# Names of resources in Cinder. If no route serves such a path it is answered with 404, and not taken for a
+# project.
 _NOT_OFFERED = frozenset(
     {
         "backups", "clusters", "default-types", "group_snapshots", "group_types", "groups", "workers",
@@ -18,7 +19,7 @@ _NOT_OFFERED = frozenset(
 
 
 def register(app: Flask, runtime: Runtime) -> None:
-    """Serve the version document wherever clients look for it, and the health of the service."""
+    """Serve the version documents at the paths where clients look for them, and the health checks."""
     app.add_url_rule("/", "versions", _choices)
     app.add_url_rule("/v3", "versions_v3", lambda: redirect(f"{request.host_url}v3/"), strict_slashes=True)
     app.add_url_rule("/v3/", "versions_v3_final", _versions)
@@ -27,7 +28,7 @@ def register(app: Flask, runtime: Runtime) -> None:
 
 
 def _choices() -> ResponseReturnValue:
-    """Answer 300, as there could be several versions to choose from."""
+    """Answer 300, the status of a choice of versions."""
     versions.negotiate()
     return jsonify(versions.document()), 300
 

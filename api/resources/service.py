@@ -1,4 +1,4 @@
-"""The parts of the service and where they run: ``/os-services``, ``/os-hosts`` and ``/capabilities``."""
+"""The parts of the service and their hosts: ``/os-services``, ``/os-hosts`` and ``/capabilities``."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _CAPABILITIES = "volume_extension:capabilities"
 
 @blueprint.route("/os-services")
 class Services(MethodView):
-    """All of them."""
+    """The list of the parts of the service."""
 
     @blueprint.takes(schemas.ServiceListIn, location="query")
     @blueprint.gives(200, schemas.ServicesOut, 403)
     def get(self, query: dict[str, str]) -> dict[str, object]:
-        """List the backends and what places volumes on them, and whether each is up and enabled."""
+        """List the backends and schedulers, and whether each is up and enabled."""
         authorize(_ALL)
         binary, host = query.get("binary"), query.get("host")
         return {
@@ -46,12 +46,12 @@ class Services(MethodView):
 
 @blueprint.route("/os-services/<action>")
 class ServiceAction(MethodView):
-    """What can be done with one."""
+    """An action on a part of the service."""
 
     @blueprint.takes(schemas.ServiceIn)
     @blueprint.gives(200, schemas.ServiceChangedOut, 403, 404)
     def put(self, body: dict[str, Any], action: str) -> dict[str, object]:
-        """Enable or disable a backend: nothing new is placed on one that is disabled."""
+        """Enable or disable a backend; nothing new is placed on a disabled one."""
         authorize(_UPDATE)
         reason = schemas.reason_of(body, action)
         is_disabled, binary = schemas.DISABLING[action], body["binary"] or body["service"]
@@ -71,12 +71,12 @@ class ServiceAction(MethodView):
 
 @blueprint.route("/os-hosts")
 class Hosts(MethodView):
-    """All hosts."""
+    """The list of hosts."""
 
     @blueprint.takes(schemas.HostListIn, location="query")
     @blueprint.gives(200, schemas.HostsOut, 403)
     def get(self, query: dict[str, str]) -> dict[str, object]:
-        """List the hosts and what runs there."""
+        """List the hosts and the parts of the service that run there."""
         authorize(_HOSTS)
         zone = query.get("zone")
         return {"hosts": [part for part in _parts() if zone in (None, part.availability_zone)]}
@@ -88,7 +88,7 @@ class Host(MethodView):
 
     @blueprint.gives(200, schemas.HostShowOut, 403, 404)
     def get(self, host: str) -> dict[str, object]:
-        """Show how much a backend holds, all together and of each project."""
+        """Show how much a backend holds, in total and by project."""
         authorize(_HOSTS)
         name = host.partition("#")[0]
         with runtime().database.read() as session:
@@ -99,11 +99,11 @@ class Host(MethodView):
 
 @blueprint.route("/capabilities/<host>")
 class Capabilities(MethodView):
-    """What one backend can do."""
+    """The capabilities of one backend."""
 
     @blueprint.gives(200, schemas.CapabilitiesOut, 403, 404)
     def get(self, host: str) -> dict[str, object]:
-        """Show what a backend says of itself."""
+        """Show the capabilities that a backend reports."""
         authorize(_CAPABILITIES)
         with runtime().database.read() as session:
             backend = backends.get(session, host.partition("#")[0])

@@ -1,4 +1,4 @@
-"""Snapshots: ``/snapshots``. Each is of one volume, alone or one of a cgsnapshot."""
+"""Snapshots: ``/snapshots``. Each is of one volume, either single or a member of a cgsnapshot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ACTIONS = {
 
 @blueprint.route("/snapshots")
 class Snapshots(MethodView):
-    """All of them, in short."""
+    """The list of snapshots, as summaries."""
 
     @blueprint.takes(SnapshotListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -55,7 +55,7 @@ class Snapshots(MethodView):
 
 @blueprint.route("/snapshots/detail")
 class SnapshotDetails(MethodView):
-    """All of them, in full."""
+    """The list of snapshots in full."""
 
     @blueprint.takes(SnapshotListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -67,7 +67,7 @@ class SnapshotDetails(MethodView):
 
 @blueprint.route("/snapshots/<snapshot_id>")
 class Snapshot(MethodView):
-    """One of them."""
+    """One snapshot."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, snapshot_id: str) -> dict[str, object]:
@@ -77,7 +77,7 @@ class Snapshot(MethodView):
     @blueprint.takes(schemas.SnapshotUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)
     def put(self, body: dict[str, Any], snapshot_id: str) -> dict[str, object]:
-        """Rename a snapshot, or describe it anew."""
+        """Change the name or description of a snapshot."""
         authorize_resource("volume:update_snapshot", snapshots.get, snapshot_id)
         with runtime().database.write() as session:
             snapshots.lock(session, snapshot_id, caller().scope)
@@ -87,20 +87,20 @@ class Snapshot(MethodView):
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, snapshot_id: str) -> Response:
-        """Delete a snapshot. One of a cgsnapshot goes only together with the whole."""
+        """Delete a snapshot; one of a cgsnapshot can only be deleted with the whole cgsnapshot."""
         authorize_resource("volume:delete_snapshot", snapshots.get, snapshot_id)
         return responses.accepted_without_body(accept.delete(runtime(), caller(), snapshot_id))
 
 
 @blueprint.route("/snapshots/<snapshot_id>/action")
 class SnapshotAction(MethodView):
-    """What can be done with one."""
+    """An action on a snapshot."""
 
     @blueprint.takes(SnapshotActionIn)
     @blueprint.gives(202)
     @blueprint.gives(200, ConnectionInfoOut, 404, 409)
     def post(self, body: dict[str, Any], snapshot_id: str) -> Any:
-        """Make a snapshot readable and learn its address (200), or withdraw it again (202)."""
+        """Export a snapshot for reading and return its connection (200), or remove the export (202)."""
         ((action, details),) = body.items()
         for rule in connections.rules(_ACTIONS[action], action, details):
             authorize_resource(rule, snapshots.get, snapshot_id)

@@ -1,4 +1,4 @@
-"""How much there is: ``/volumes/summary``."""
+"""The volume summary: ``/volumes/summary``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _METADATA_SINCE = 36
 @blueprint.since(12)
 @blueprint.route("/volumes/summary")
 class VolumeSummary(MethodView):
-    """All volumes together."""
+    """The number and size of all volumes."""
 
     @blueprint.takes(schemas.SummaryIn, location="query")
     @blueprint.gives(200, schemas.SummaryOut)
     def get(self, _query: dict[str, str]) -> dict[str, object]:
-        """Count the volumes of the caller's project, or of all for an administrator who asks for them."""
+        """Count the volumes of the caller's project, or of all for an administrator who requests them."""
         authorize("volume:get_all")
         with runtime().database.read() as session:
             count, size = volumes.summary(session, caller().scope)

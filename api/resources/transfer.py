@@ -1,4 +1,4 @@
-"""Transfers: ``/os-volume-transfer``, and from 3.55 on the same under ``/volume-transfers``."""
+"""Transfers: ``/os-volume-transfer``, and from 3.55 on also ``/volume-transfers``."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ blueprint = Blueprint("transfers", "Offers to hand a volume over to another proj
 
 @blueprint.route("/os-volume-transfer")
 class Transfers(MethodView):
-    """All of them, in short."""
+    """The list of transfers, as summaries."""
 
     @blueprint.takes(schemas.TransferListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
-        """List offers, the newest first."""
+        """List transfers, the newest first."""
         authorize("volume:get_all_transfers")
         return _page(query)
 
     @blueprint.takes(schemas.TransferCreateIn)
     @blueprint.gives(202, schemas.CreatedEnvelope, 404, 409)
     def post(self, body: dict[str, Any]) -> dict[str, object]:
-        """Offer a volume. The key that takes the offer up is shown this once."""
+        """Create a transfer of a volume; the key that accepts it is shown only this once."""
         authorize_resource("volume:create_transfer", volumes.get, body["volume_id"])
         transfer_id, key = offers.create(runtime(), caller(), **body)
         return {"transfer": SimpleNamespace(**vars(_standing(transfer_id)), auth_key=key)}
@@ -45,28 +45,28 @@ class Transfers(MethodView):
 
 @blueprint.route("/os-volume-transfer/detail")
 class TransferDetails(MethodView):
-    """All of them, in full."""
+    """The list of transfers in full."""
 
     @blueprint.takes(schemas.TransferListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
     def get(self, query: ListQuery) -> dict[str, object]:
-        """List offers in full, the newest first."""
+        """List transfers in full, the newest first."""
         authorize("volume:get_all_transfers")
         return _page(query)
 
 
 @blueprint.route("/os-volume-transfer/<transfer_id>")
 class Transfer(MethodView):
-    """One of them."""
+    """One transfer."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, transfer_id: str) -> dict[str, object]:
-        """Show an offer."""
+        """Show a transfer."""
         return {"transfer": permitted("volume:get_transfer", transfers.get, transfer_id)}
 
     @blueprint.gives(202, None, 404, 409)
     def delete(self, transfer_id: str) -> Any:
-        """Take an offer back."""
+        """Delete a transfer."""
         authorize_resource("volume:delete_transfer", transfers.get, transfer_id)
         offers.delete(runtime(), caller(), transfer_id)
         return responses.empty_response()
@@ -74,39 +74,39 @@ class Transfer(MethodView):
 
 @blueprint.route("/os-volume-transfer/<offer_id>/accept")
 class TransferAcceptance(MethodView):
-    """The end of one."""
+    """The acceptance of a transfer."""
 
     @blueprint.takes(schemas.TransferAcceptIn)
     @blueprint.gives(202, schemas.RefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, str], offer_id: str) -> dict[str, object]:
-        """Take an offer up: the volume, its snapshots and its quota are the caller's project's then."""
-        # It is another project's: who may take it up is whoever has the key.
+        """Accept a transfer: the volume, its snapshots and its quota move to the caller's project."""
+        # The transfer belongs to another project: whoever has the key may accept it.
         authorize("volume:accept_transfer")
         return {"transfer": offers.accept(runtime(), caller(), offer_id, **body)}
 
 
 @blueprint.route("/volume-transfers")
 class NewTransfers(Transfers):
-    """All of them, in short."""
+    """The list of transfers, as summaries."""
 
 
 @blueprint.route("/volume-transfers/detail")
 class NewTransferDetails(TransferDetails):
-    """All of them, in full."""
+    """The list of transfers in full."""
 
 
 @blueprint.route("/volume-transfers/<transfer_id>")
 class NewTransfer(Transfer):
-    """One of them."""
+    """One transfer."""
 
 
 @blueprint.route("/volume-transfers/<offer_id>/accept")
 class NewTransferAcceptance(TransferAcceptance):
-    """The end of one."""
+    """The acceptance of a transfer."""
 
 
 def _page(query: ListQuery) -> dict[str, object]:
-    """Answer with one page, to which Cinder shows the next from 3.59 on under the later address alone."""
+    """Return one page. As in Cinder, only the later path links to the next page, from 3.59 on."""
     is_later = request.path.rpartition("/volume-transfers")[1] != ""
     return responses.page_response("transfers", transfers.page, query, has_links=is_later and reached(59))
 

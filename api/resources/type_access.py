@@ -1,4 +1,4 @@
-"""Who may use a private volume type: ``/types/{id}/os-volume-type-access`` and the actions on a type."""
+"""Access to private volume types: ``/types/{id}/os-volume-type-access`` and the actions on a type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RULE = "volume_extension:volume_type_access"
 
 @blueprint.route("/types/<type_id>/os-volume-type-access")
 class TypeAccess(MethodView):
-    """The list of one type."""
+    """The projects that may use one type."""
 
     @blueprint.gives(200, schemas.AccessesOut, 403, 404)
     def get(self, type_id: str) -> dict[str, object]:
@@ -33,12 +33,12 @@ class TypeAccess(MethodView):
 
 @blueprint.route("/types/<type_id>/action")
 class TypeAction(MethodView):
-    """What can be done with a type."""
+    """An action on a type."""
 
     @blueprint.takes(schemas.TypeActionIn)
     @blueprint.gives(202, None, 403, 404, 409)
     def post(self, body: dict[str, dict[str, str]], type_id: str) -> Response:
-        """Let a project use a private volume type, or no more."""
+        """Allow a project to use a private volume type, or forbid it."""
         ((action, details),) = body.items()
         change, rule = _CHANGES[action]
         authorize(f"{_RULE}:{rule}")

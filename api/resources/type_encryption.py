@@ -1,7 +1,7 @@
-"""How volumes are to be encrypted: ``/types/{id}/encryption`` and ``/volumes/{id}/encryption``.
+"""Encryption of volume types and volumes: ``/types/{id}/encryption`` and ``/volumes/{id}/encryption``.
 
-Encryption of a type is described here and nowhere made: no backend can encrypt,
-and a volume of such a type is refused.
+The encryption of a type is only recorded: no backend can encrypt, so the creation of a volume of such a type
+is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TypeEncryption(MethodView):
 
     @blueprint.gives(200, schemas.TypeEncryptionOut, 403, 404)
     def get(self, type_id: str) -> dict[str, object]:
-        """Show how volumes of a type are to be encrypted; an empty object, if they are not."""
+        """Show the encryption of a type; an empty object, if it has none."""
         authorize(f"{_RULE}:get")
         with runtime().database.read() as session:
             found = encryptions.find(session, type_id)
@@ -41,7 +41,7 @@ class TypeEncryption(MethodView):
     @blueprint.takes(schemas.TypeEncryptionCreateIn)
     @blueprint.gives(200, schemas.TypeEncryptionChangedOut, 403, 404)
     def post(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
-        """Have volumes of a type encrypted. None can be made of it then, because no backend can encrypt."""
+        """Set the encryption of a type; its volumes are then refused, because no backend can encrypt."""
         authorize(f"{_RULE}:create")
         with runtime().database.write() as session:
             made = encryptions.create(session, type_id, **body)
@@ -50,11 +50,11 @@ class TypeEncryption(MethodView):
 
 @blueprint.route("/types/<type_id>/encryption/<encryption_id>")
 class TypeEncryptionKey(MethodView):
-    """One key of the encryption of a type; to change and to delete it the id of the encryption."""
+    """One key of a type's encryption, to read it; or an encryption by its id, to change or delete it."""
 
     @blueprint.gives(200, schemas.TypeEncryptionKeyOut, 403, 404)
     def get(self, type_id: str, encryption_id: str) -> dict[str, object]:
-        """Show one key of the encryption of a type; which one, stands where an id does to change it."""
+        """Show one key of a type's encryption; its path has the key where a change has the id."""
         key = encryption_id
         authorize(f"{_RULE}:get")
         with runtime().database.read() as session:
@@ -66,8 +66,8 @@ class TypeEncryptionKey(MethodView):
     @blueprint.takes(schemas.TypeEncryptionUpdateIn)
     @blueprint.gives(200, schemas.TypeEncryptionChangedOut, 403, 404)
     def put(self, body: dict[str, Any], type_id: str, encryption_id: str) -> dict[str, object]:
-        """Change the encryption of a type that no volume has."""
-        del encryption_id  # a type has one encryption at most, and clients send anything here
+        """Change the encryption of a type that has no volumes."""
+        del encryption_id  # A type has at most one encryption, and clients send any id here.
         authorize(f"{_RULE}:update")
         with runtime().database.write() as session:
             encryptions.update(session, type_id, **body)
@@ -75,7 +75,7 @@ class TypeEncryptionKey(MethodView):
 
     @blueprint.gives(202, None, 403, 404)
     def delete(self, type_id: str, encryption_id: str) -> Response:
-        """Have volumes of a type encrypted no more."""
+        """Remove the encryption of a type."""
         del encryption_id
         authorize(f"{_RULE}:delete")
         with runtime().database.write() as session:
@@ -89,7 +89,7 @@ class VolumeEncryption(MethodView):
 
     @blueprint.gives(200, schemas.VolumeEncryptionOut, 404)
     def get(self, volume_id: str) -> dict[str, object]:
-        """Show how a volume is encrypted, which none is."""
+        """Show the encryption of a volume, which is always none."""
         permitted("volume_extension:volume_encryption_metadata", volumes.get, volume_id)
         return {"encryption_key_id": None}
 
@@ -100,7 +100,7 @@ class VolumeEncryptionKey(MethodView):
 
     @blueprint.gives(200, schemas.VolumeEncryptionOut, 404)
     def get(self, volume_id: str, encryption_key: str) -> dict[str, object]:
-        """Show one key of how a volume is encrypted, which none is."""
+        """Show one key of the encryption of a volume, which is always none."""
         permitted("volume_extension:volume_encryption_metadata", volumes.get, volume_id)
         if encryption_key != "encryption_key_id":
             raise NotFound(f"Volume {volume_id} is not encrypted, and has no {encryption_key[:255]}.")

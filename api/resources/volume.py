@@ -55,7 +55,7 @@ _RULES = {
 
 @blueprint.route("/volumes")
 class Volumes(MethodView):
-    """All of them, in short."""
+    """The list of volumes, as summaries."""
 
     @blueprint.takes(VolumeListIn, location="query")
     @blueprint.gives(200, schemas.RefPage)
@@ -77,7 +77,7 @@ class Volumes(MethodView):
 
 @blueprint.route("/volumes/detail")
 class VolumeDetails(MethodView):
-    """All of them, in full."""
+    """The list of volumes in full."""
 
     @blueprint.takes(VolumeListIn, location="query")
     @blueprint.gives(200, schemas.ShowPage)
@@ -89,7 +89,7 @@ class VolumeDetails(MethodView):
 
 @blueprint.route("/volumes/<volume_id>")
 class Volume(MethodView):
-    """One of them."""
+    """One volume."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, volume_id: str) -> dict[str, object]:
@@ -99,7 +99,7 @@ class Volume(MethodView):
     @blueprint.takes(schemas.VolumeUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)
     def put(self, body: dict[str, Any], volume_id: str) -> dict[str, object]:
-        """Rename a volume, describe it anew, or replace its metadata."""
+        """Change the name or description of a volume, or replace its metadata."""
         authorize_resource("volume:update", volumes.get, volume_id)
         if "metadata" in body:
             body["volume_metadata"] = body.pop("metadata")
@@ -112,7 +112,7 @@ class Volume(MethodView):
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
     @blueprint.accepts(None, 404, 409)
     def delete(self, query: dict[str, Any], volume_id: str) -> Response:
-        """Delete a volume that is in no consistency group, with its snapshots if ``cascade`` says so."""
+        """Delete a volume that is in no consistency group; with ``cascade``, its snapshots, too."""
         authorize_resource("volume:delete", volumes.get, volume_id)
         if query["force"]:
             authorize_resource("volume:force_delete", volumes.get, volume_id)
@@ -121,13 +121,13 @@ class Volume(MethodView):
 
 @blueprint.route("/volumes/<volume_id>/action")
 class VolumeAction(MethodView):
-    """What can be done with one."""
+    """An action on a volume."""
 
     @blueprint.takes(VolumeActionIn)
     @blueprint.accepts(None)
     @blueprint.gives(200, VolumeActionOut, 404, 409, 413)
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
-        """Change a volume (202), learn something of it (200), or tell who uses it (202)."""
+        """Change a volume or its attachments (202), or return information about it (200)."""
         ((action, details),) = body.items()
         for rule in connections.rules(_RULES[action], action, details):
             authorize_resource(rule, volumes.get, volume_id)

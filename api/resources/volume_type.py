@@ -27,12 +27,12 @@ _SPECS = "volume_extension:types_extra_specs"
 
 @blueprint.route("/types")
 class VolumeTypes(MethodView):
-    """All of them."""
+    """The list of volume types."""
 
     @blueprint.takes(schemas.VolumeTypeListIn, location="query")
     @blueprint.gives(200, schemas.VolumeTypePage)
     def get(self, query: ListQuery) -> dict[str, object]:
-        """List volume types, the newest first; of private ones those that the caller's project may use."""
+        """List volume types, the newest first; private ones only if the caller's project may use them."""
         authorize("volume_extension:type_get_all")
         return responses.page_response("volume_types", _page, query)
 
@@ -47,7 +47,7 @@ class VolumeTypes(MethodView):
 
 @blueprint.route("/types/default")
 class DefaultVolumeType(MethodView):
-    """The one that is taken when none is named."""
+    """The default volume type, which is used when a request names none."""
 
     @blueprint.gives(200, schemas.DefaultVolumeTypeEnvelope, 404)
     def get(self) -> dict[str, object]:
@@ -63,7 +63,7 @@ class DefaultVolumeType(MethodView):
 
 @blueprint.route("/types/<type_id>")
 class VolumeType(MethodView):
-    """One of them."""
+    """One volume type."""
 
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
     def get(self, type_id: str) -> dict[str, object]:
@@ -75,7 +75,7 @@ class VolumeType(MethodView):
     @blueprint.takes(schemas.VolumeTypeUpdateIn)
     @blueprint.gives(200, schemas.VolumeTypeChangedEnvelope, 403, 404, 409)
     def put(self, body: dict[str, Any], type_id: str) -> dict[str, object]:
-        """Rename a volume type, describe it anew, or change who sees it."""
+        """Change the name, description or visibility of a volume type."""
         authorize("volume_extension:type_update")
         with runtime().database.write() as session:
             return {"volume_type": volume_types.update(session, type_id, **body)}
@@ -102,7 +102,7 @@ class ExtraSpecs(MethodView):
     @blueprint.takes(schemas.ExtraSpecsIn)
     @blueprint.gives(200, schemas.ExtraSpecsOut, 403, 404)
     def post(self, body: dict[str, str], type_id: str) -> dict[str, object]:
-        """Set extra specs; those not named stay. The answer repeats what was set."""
+        """Set extra specs; those not named stay; the response repeats what was set."""
         authorize(f"{_SPECS}:create")
         with runtime().database.write() as session:
             volume_types.set_extra_specs(session, type_id, body)
@@ -142,7 +142,7 @@ class ExtraSpec(MethodView):
 
 
 def _page(session: Session, query: ListQuery, scope: str | None) -> list[records.VolumeType]:
-    # Types belong to no project, but which private ones are usable depends on the caller's.
+    # Types belong to no project, but the caller's project decides which private types are usable.
     del scope
     return volume_types.page(session, query, caller().project_id)
 

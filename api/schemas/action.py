@@ -41,7 +41,7 @@ class RetypeIn(Schema):
 
 
 class RevertIn(Schema):
-    """The snapshot to which a volume is reverted."""
+    """The snapshot to which a volume is restored."""
 
     snapshot_id = Text(min=1, required=True)
 

@@ -108,14 +108,14 @@ class ConsistencyGroupDeleteIn(Envelope):
 
 
 class SafetyIn(Schema):
-    """The cgsnapshot to take before a group is reverted."""
+    """The cgsnapshot to take before a group is restored."""
 
     name = Text(allow_none=True, load_default=None)
     description = Text(allow_none=True, load_default=None)
 
 
 class ConsistencyGroupRevertIn(Schema):
-    """The cgsnapshot to revert to, and the safety cgsnapshot to take before; null takes none."""
+    """The cgsnapshot to restore to, and the safety cgsnapshot to take before; null takes none."""
 
     cgsnapshot_id = Text(min=1, required=True)
     safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)

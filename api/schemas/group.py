@@ -62,7 +62,7 @@ class GroupResetIn(Taken):
 
 
 class GroupRevertIn(Schema):
-    """The group snapshot to revert to, and the safety snapshot to take before; null takes none."""
+    """The group snapshot to restore to, and the safety snapshot to take before; null takes none."""
 
     cgsnapshot_id = Text(min=1, required=True, data_key="group_snapshot_id")
     safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
