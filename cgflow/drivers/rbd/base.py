@@ -1,4 +1,4 @@
-"""What all calls on a pool share: the session, the records, and an order among calls on the same things."""
+"""What all calls on a pool share: the session, the records, and locks for calls on the same objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Thing = TypeVar("Thing")
 
 
 class Locks:
-    """Locks by name, for the threads of one process; a lock is there while somebody has it or waits."""
+    """Locks by name, for the threads of one process. A lock exists while a thread holds or awaits it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,12 +60,12 @@ class RbdBase:
         self._locks = Locks()
 
     def _stats(self, images: Iterable[str]) -> dict[str, Any]:
-        """Return what is to be known of images; None of one that there is not."""
+        """Return facts about images by name; None for an image that does not exist."""
         found: dict[str, Any] = self._session.call("image_stats", names=list(images))
         return found
 
     def _find(self, snapshot: SnapshotSpec, copy: CopyRecord) -> Any:
-        """Return the image's snapshot that a copy is, which can be read. Raises: FinalDriverError."""
+        """Return the RBD snapshot of a snapshot; it must be readable. Raises: FinalDriverError."""
         own, cut = names.plain(snapshot.id), names.cut(copy.cgsnapshot)
         snap = self._session.call("snap_find", name=copy.image, snap=own, cut=cut)
         if snap is None:
@@ -79,12 +79,12 @@ class RbdBase:
 
 
 def volumes_of(snapshots: Iterable[SnapshotSpec]) -> list[str]:
-    """Return the names of the locks of the volumes that copies are of."""
+    """Return the names of the locks of the volumes of snapshots."""
     return [f"volume {snapshot.volume_id}" for snapshot in snapshots]
 
 
 def at_once(call: Callable[[Thing], object], things: Iterable[Thing]) -> None:
-    """Make a call for each thing, several side by side. Raises: the first error, when all have ended."""
+    """Make a call for each item, several in parallel. Raises: the first error, after all calls ended."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         calls = [pool.submit(call, thing) for thing in things]
     for made in calls:
@@ -100,7 +100,7 @@ def need_no_restore(volume_id: str, volume: VolumeRecord) -> None:
 
 
 def need_image(volume_id: str, stat: object) -> None:
-    """Raise FinalDriverError if the image of a volume is not there."""
+    """Raise FinalDriverError if the image of a volume does not exist."""
     if stat is None:
         raise FinalDriverError(
             f"the image of volume {volume_id} is gone from the pool: somebody else removed or renamed it"
@@ -108,7 +108,7 @@ def need_image(volume_id: str, stat: object) -> None:
 
 
 def need_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
-    """Raise FinalDriverError if the image of a volume is gone, another one, or has lost its end."""
+    """Raise FinalDriverError if the image of a volume is missing, was replaced or was made smaller."""
     need_image(volume_id, stat)
     words = lost_data(volume_id, volume, stat)
     if words is not None:
@@ -116,7 +116,7 @@ def need_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
 
 
 def lost_data(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
-    """Return in words what an image that is there has lost against its record, or None."""
+    """Return a description of what an existing image lost compared with its record, or None."""
     image, size = names.image(volume_id), volume.size_gib * names.GIB
     if volume.image_id not in (None, stat["id"]):
         return f"image {image} was replaced: it is {stat['id']}, and volume {volume_id} was {volume.image_id}"
@@ -126,7 +126,7 @@ def lost_data(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
 
 
 def need_no_client(volume_id: str, watchers: list[str]) -> None:
-    """Raise BusyDriverError while clients have an image open: Ceph cannot disconnect one from one image."""
+    """Raise BusyDriverError while clients have an image open: Ceph cannot disconnect them from one image."""
     if watchers:
         raise BusyDriverError(
             f"volume {volume_id} is in use by {', '.join(sorted(set(watchers)))}: close it there. "

@@ -1,4 +1,4 @@
-"""A child process with the bindings of Ceph in it: asked in lines of JSON, and free to die."""
+"""A child process that runs Ceph's bindings and answers calls in lines of JSON. It may die at any time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from bindings.main import mai
 _WORDS_KEPT = 5
 _END_S = 10.0
 _LAST_WORDS_S = 5.0
-"""How long the end of stderr is awaited, which something that the process began may hold open."""
+"""Seconds to wait for the end of stderr, which a process started by the child may keep open."""
 
 
 def bindings(python: str) -> list[str]:
@@ -27,15 +27,15 @@ def bindings(python: str) -> list[str]:
 
 
 class ChildDied(Exception):
-    """The process ended before it had answered; what it had begun may have happened."""
+    """The process ended before it answered; the call may have taken effect."""
 
 
 class ChildSilent(Exception):
-    """The process did not answer in time; what it had begun may still happen."""
+    """The process did not answer in time; the call may still take effect."""
 
 
 class Refusal(AmbiguousDriverError):
-    """The storage refused one call with an ``errno``; what came before it in the operation has happened."""
+    """The storage refused a call with an ``errno``; earlier calls of the operation took effect."""
 
     def __init__(self, call: str, errno: int, words: str) -> None:
         super().__init__(f"Ceph refused {call}: {words or 'without a reason'} (errno {errno}).")
@@ -43,7 +43,7 @@ class Refusal(AmbiguousDriverError):
 
 
 class BindingsProcess:
-    """A process that answers calls, from any number of threads. Raises: OSError, if it cannot be started."""
+    """A process that answers calls. Thread-safe. Raises: OSError, if it cannot be started."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._process = subprocess.Popen(
@@ -55,7 +55,7 @@ class BindingsProcess:
             start_new_session=True,
         )
         self._lock = threading.Lock()
-        # Apart from the other, which the reader of answers needs while a pipe is full.
+        # A separate lock, because the reader of answers needs the other one while the pipe is full.
         self._sending = threading.Lock()
         self._next = 0
         self._waiting: dict[int, SimpleQueue[Mapping[str, Any] | None]] = {}
@@ -73,13 +73,14 @@ class BindingsProcess:
 
     @property
     def is_dead(self) -> bool:
-        """Whether nothing can be asked any more."""
+        """Whether the process can no longer answer calls."""
         return self._is_dead
 
     def call(self, name: str, args: Mapping[str, object], timeout_s: float) -> Any:
-        """Make a call; ``timeout_s`` is the longest silence, for a long call says that it gets on.
+        """Make a call and return its value.
 
-        Raises: Refusal, ChildDied, ChildSilent.
+        ``timeout_s`` is the longest time without an answer or a report of progress; a long call reports its
+        progress. Raises: Refusal, ChildDied, ChildSilent.
         """
         answers: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
         with self._lock:
@@ -105,12 +106,12 @@ class BindingsProcess:
                 self._waiting.pop(number, None)
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing."""
+        """End the process at once."""
         self._process.kill()
         self._bury()
 
     def leave(self) -> None:
-        """Let the process end by itself, with the calls that it is in; kill it if it does not."""
+        """Let the process finish its calls and end; kill it if it does not end."""
         with contextlib.suppress(OSError), self._sending:
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -128,7 +129,7 @@ class BindingsProcess:
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
-        # A pipe that is broken is heard of by the reader of answers, which tells all who wait.
+        # If the pipe is broken, the reader of answers notices it and notifies all waiting callers.
         with contextlib.suppress(OSError, ValueError), self._sending:
             self._process.stdin.write(line)
             self._process.stdin.flush()
@@ -139,13 +140,13 @@ class BindingsProcess:
             try:
                 answer = json.loads(line)
             except ValueError:
-                # A process that was killed may have said half a line.
+                # A killed process may have written half a line.
                 break
             with self._lock:
                 waiting = self._waiting.get(answer["id"])
             if waiting is not None:
                 waiting.put(answer)
-        # Its last words say why, and they come over another pipe.
+        # The last lines of stderr give the reason, and come over another pipe.
         self._words_reader.join(_LAST_WORDS_S)
         with self._lock:
             self._is_dead = True

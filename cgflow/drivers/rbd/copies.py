@@ -1,7 +1,7 @@
-"""Copies after the cut: read, exported, removed."""
+"""Snapshots after the cut: verified, exported and deleted."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord, is_copy
 
 
 class Copies(DeferredDeletes):
-    """The calls about one copy."""
+    """The calls for one snapshot."""
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         copy = self._records.cut_copy(snapshot)
@@ -42,7 +42,7 @@ class Copies(DeferredDeletes):
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._locks.hold(*volumes_of([snapshot])):
-            # Asked even where there is nothing to withdraw, so that who is shut out hears of it.
+            # Read the record even if nothing is exported, so that a fenced session gets SessionFenced.
             copy = self._records.copy(snapshot)
             if copy is not None:
                 self._withdraw(snapshot, copy)
@@ -61,7 +61,7 @@ class Copies(DeferredDeletes):
                 self._forget(snapshot, copy)
 
     def _forget(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
-        """Drop a copy's record, and with that of the last one the group snapshot that they were parts of."""
+        """Delete the record of a snapshot, and with the last record of a cut its group snapshot."""
         own, key = CopyRecord.key(snapshot.volume_id, snapshot.id), CutRecord.key(copy.cgsnapshot)
         cut = self._records.find(CutRecord, key)
         others = [other for other in cut.copies if other != own] if cut is not None else []
@@ -71,12 +71,12 @@ class Copies(DeferredDeletes):
         if cut is not None and own in cut.copies:
             self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
             self._records.write({}, [key])
-        # The copy last: whoever repeats a removal that was broken off finds it, and comes here again.
+        # Delete this record last: a repeated call after an interruption finds it and continues here.
         self._sweep()
         self._records.write({}, [own])
 
     def _withdraw(self, snapshot: SnapshotSpec, copy: CopyRecord) -> CopyRecord:
-        """Turn out the readers of a copy, wherever they are served."""
+        """Unexport a snapshot and disconnect its readers, whichever process serves them."""
         if not copy.exported:
             return copy
         self._write(snapshot, replace(copy, leaving=True))

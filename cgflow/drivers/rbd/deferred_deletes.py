@@ -1,4 +1,4 @@
-"""What has to stay for a while after it was deleted, because a group snapshot needs it, and when it goes."""
+"""Objects that must outlive their deletion because a group snapshot needs them, and their final removal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from cgflow.drivers.rbd.records import CutRecord, GoneRecord, GroupRecord
 
 
 class DeferredDeletes(RbdBase):
-    """Empty images of deleted volumes, and deleted groups whose snapshots hold copies that moved away."""
+    """Empty images of deleted volumes, and deleted groups with snapshots of volumes that moved away."""
 
     def _sweep(self) -> None:
-        """Remove what was deleted and no group snapshot needs any more."""
+        """Remove the deleted objects that no group snapshot needs any more."""
         with self._locks.hold("sweep"):
             images = self._records.all(GoneRecord, GoneRecord.key(""))
             groups = self._records.all(GroupRecord, GroupRecord.key(""))

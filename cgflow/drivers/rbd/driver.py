@@ -1,7 +1,7 @@
-"""The rbd driver as cgflow sees it: sessions, capacity, and its options."""
+"""The rbd driver: sessions, capacity and options."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class RbdDriver(
     SupportsFencing,
     SupportsDetailedInventory,
 ):
-    """Volumes as images of one pool. Nothing that matters is kept in the process."""
+    """Volumes as images of one pool. The process keeps no state that has to survive it."""
 
     def __init__(
         self, name: str, access: Access, folder: Path, *, max_over_subscription_ratio: float = 20.0
@@ -91,14 +91,15 @@ class RbdDriver(
 
     @property
     def child_pid(self) -> int | None:
-        """The process with the bindings, if it lives: for those who want to see it die."""
+        """The id of the process with the bindings, or None. Tests use it to watch the process end."""
         return self._session.child_pid()
 
     def open_session(self, session: str) -> None:
         try:
             self._session.open(session)
         except AmbiguousDriverError as error:
-            # A cluster that is away keeps the service from nothing else. Before the first effect it is told.
+            # An unreachable cluster must not stop the service. The session is registered before its first
+            # effect.
             LOG.warning("backend %s: %s", self.name, error)
 
     def fence(self, session: str) -> None:
@@ -109,10 +110,10 @@ class RbdDriver(
         try:
             copies = self._records.all(CopyRecord, "copy/")
         except SessionFenced:
-            # It is told at every call, and this one promises nothing.
+            # Every later call raises SessionFenced; ``start`` need not.
             return
         except AmbiguousDriverError as error:
-            # What is exported is served when somebody asks for its address.
+            # The server of exported snapshots starts when an address is requested.
             LOG.warning("backend %s: %s", self.name, error)
             return
         if any(copy.exported for copy in copies.values()):

@@ -1,8 +1,8 @@
-"""The process that serves exported copies of this service over NBD.
+"""The process that serves the exported snapshots of this service over NBD.
 
-Why not the images themselves: a reader that librbd lets in cannot be turned
-out, and librbd 16 opens no group snapshot by a name that other programs could
-use. This server reads one copy and writes nothing, whoever asks.
+The images themselves are not exported for two reasons: librbd cannot disconnect a reader, and librbd 16
+cannot open a group snapshot by a name that other programs could use. This server reads one snapshot and never
+writes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _LONGEST_PATH = 107
 
 
 class Exporter:
-    """A server on a socket of its own, which is started when it is needed and again when it has died."""
+    """A server on its own socket. It is started when needed, and again after it died."""
 
     def __init__(self, access: Access, folder: Path) -> None:
         self._access = access
-        # Another process, or another start of this one, has another socket.
+        # Another process, or another start of this one, uses another socket.
         self._path = folder.absolute() / f"{os.getpid()}-{token_hex(3)}.nbd"
         self._lock = threading.Lock()
         self._child: BindingsProcess | None = None
 
     def check(self) -> None:
-        """Raise ConfigError if no socket can be where it would be."""
+        """Raise ConfigError if the socket cannot be created at its path."""
         if len(os.fsencode(self._path)) > _LONGEST_PATH:
             raise ConfigError(f"the socket {self._path} has too long a path: choose a shorter state_dir")
         try:
@@ -43,7 +43,7 @@ class Exporter:
             raise ConfigError(f"the directory {self._path.parent} cannot be made: {error}") from error
 
     def serve(self) -> None:
-        """See that the server runs. Raises: ConfigError; AmbiguousDriverError."""
+        """Make sure that the server runs. Raises: ConfigError; AmbiguousDriverError."""
         with self._lock:
             if self._child is not None and not self._child.is_dead:
                 return
@@ -64,7 +64,7 @@ class Exporter:
             self._child = child
 
     def stop(self) -> None:
-        """Disconnect all readers here, and end the server."""
+        """Disconnect all readers of this server, and end it."""
         with self._lock:
             child, self._child = self._child, None
             if child is not None:
@@ -72,7 +72,7 @@ class Exporter:
             self._path.unlink(missing_ok=True)
 
     def connection(self, volume_id: str, snapshot_id: str, size_bytes: int) -> Connection:
-        """Return the address of a copy."""
+        """Return the address of a snapshot. ``size_bytes`` is its size."""
         export = f"{volume_id}/{snapshot_id}"
         return Connection(
             "nbd",

@@ -1,7 +1,7 @@
-"""The cut: one group snapshot for several members, a snapshot of the image for one volume alone."""
+"""The cut: a group snapshot for several members, an image snapshot for a single volume."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONE_SNAPSHOT = "rbd snap create"
 
 
 class Cuts(RbdBase):
-    """What leads to a cut, and the cut."""
+    """The calls ``prepare`` and ``cut``."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         key = _key(snapshot)
@@ -75,7 +75,7 @@ class Cuts(RbdBase):
             )
 
     def _need_ready(self, written: Written, snapshots: list[SnapshotSpec]) -> None:
-        """See that every member can be cut, before any writer is held. Raises: FinalDriverError."""
+        """Check that every member can be cut, before any writer is blocked. Raises: FinalDriverError."""
         stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
         for snapshot in snapshots:
             volume = written.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
@@ -90,7 +90,7 @@ class Cuts(RbdBase):
         stat = self._stat(copy.image)
         if stat is None:
             raise FinalDriverError(f"there is no image {copy.image}")
-        # Writers are held by the owner of the lock, who takes the snapshot.
+        # The owner of the lock takes the snapshot and blocks writers meanwhile.
         _need_lock(copy.image, stat)
         taken = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
         told = _evidence(ONE_SNAPSHOT, 1, taken)
@@ -106,7 +106,7 @@ class Cuts(RbdBase):
         strange = sorted(set(wanted) - set(members))
         if strange:
             raise FinalDriverError(f"image {strange[0]} is not in group {group}: somebody took it out")
-        # Written first, so that whatever is left of this is found by the copies' names.
+        # Write the record first, so that an interrupted cut is found through the snapshots.
         images = {*members, *(earlier.images if earlier else ())}
         self._records.write({key: CutRecord(group_id, tuple(sorted(images)), tuple(copies))})
         others = sorted(set(members) - set(wanted))
@@ -137,7 +137,7 @@ def _prepared(written: Written, cgsnapshot_id: str, snapshots: list[SnapshotSpec
 
 
 def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
-    """Return what is told of a cut; ``taken`` is None if its answer was lost, and so when it began."""
+    """Return the evidence of a cut. ``taken`` is None if its answer, and with it the time, was lost."""
     told = evidence(mechanism, members, None)
     if taken is None:
         return told

@@ -1,7 +1,7 @@
-"""What really exists in the pool: the records, held against the images and groups that there are.
+"""The inventory of the pool: a comparison of the records with the existing images and groups.
 
-Others work meanwhile. What does not fit is a problem only if its record is
-still the same after the look at the images, and says that nothing is under way.
+Other calls run meanwhile. A mismatch is therefore a problem only if the records are the same after the images
+were examined, and show no operation in progress.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cgflow.drivers.rbd.records import (
 )
 
 Stats = Mapping[str, Any]
-"""What is to be known of images by their names; None of one that there is not."""
+"""Facts about images by name; None for an image that does not exist."""
 
 
 @dataclass(frozen=True)
 class _Written:
-    """The records of a group, or of all."""
+    """The records of one group, or all records."""
 
     groups: dict[str, GroupRecord]
     volumes: dict[str, VolumeRecord]
@@ -46,14 +46,14 @@ def _held(key: str, copy: CopyRecord, written: _Written) -> tuple[str, HeldCopy]
 
 
 class RbdInventory(RbdBase):
-    """The inventory."""
+    """The calls ``inventory`` and ``detail``."""
 
     def inventory(self, group_id: str | None = None) -> Inventory:
-        """See the contract. Looks at each volume's image, so its cost grows with their number."""
+        """See the contract. Every volume's image is opened, so the cost grows with the number of volumes."""
         return self._seen(group_id)[0]
 
     def detail(self) -> DetailedInventory:
-        """See the contract. The sizes are those of the images, or for one half made what it is to have."""
+        """See the contract. Sizes are those of the images; a missing image has the size of its record."""
         inventory, written, stats = self._seen(None)
         sizes = {
             id: (stats[names.image(id)] or {"size": volume.size_gib * names.GIB})["size"]
@@ -70,7 +70,7 @@ class RbdInventory(RbdBase):
         stats = self._stats(names.image(id) for id in written.volumes)
         found = dict(self._odd(group_id, written, stats))
         if found:
-            # Seen while somebody was at it, most likely.
+            # Probably a concurrent operation: compare again.
             before, written = written, self._written(group_id)
             stats = self._stats(names.image(id) for id in written.volumes)
             found = dict(self._odd(group_id, written, stats)) if written == before else {}
@@ -100,7 +100,7 @@ class RbdInventory(RbdBase):
         return _Written(there, volumes, copies, restores, cuts)
 
     def _odd(self, group_id: str | None, written: _Written, stats: Stats) -> Iterator[tuple[str, str]]:
-        """Yield what does not fit, in words, by what it is about."""
+        """Yield the id and the description of each mismatch."""
         for id, volume in written.volumes.items():
             if volume.doing is None:
                 words = _odd_image(id, volume, stats[names.image(id)], written)

@@ -1,28 +1,28 @@
-"""What the driver's objects are called in the pool, and their sizes. Ceph's tools show these names."""
+"""The names of the driver's objects in the pool, as Ceph's tools show them, and the size of a GiB."""
 
 from __future__ import annotations
 
 GIB = 1024**3
 
 CUTS = "cgsnapshot-"
-"""What the names of group snapshots begin with."""
+"""Prefix of the names of group snapshots."""
 
 VOLUMES = "volume-"
-"""What the names of images begin with."""
+"""Prefix of the names of images."""
 
 
 def image(volume_id: str) -> str:
-    """The image of a volume, as Cinder calls it."""
+    """The image of a volume, with the same name as in Cinder."""
     return f"{VOLUMES}{volume_id}"
 
 
 def making(volume_id: str) -> str:
-    """The image of a clone that is not whole yet."""
+    """The image of a clone that is not yet complete."""
     return f"making-{volume_id}"
 
 
 def gone(image_id: str) -> str:
-    """The empty image of a volume that was deleted."""
+    """The empty image of a deleted volume."""
     return f"gone-{image_id}"
 
 
@@ -42,5 +42,5 @@ def plain(snapshot_id: str) -> str:
 
 
 def kept(restore_id: str) -> str:
-    """The snapshot that keeps what an image held before a restore."""
+    """The snapshot that keeps the previous content of an image during a restore."""
     return f"restore-{restore_id}"

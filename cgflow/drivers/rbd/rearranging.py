@@ -1,7 +1,7 @@
-"""Volumes made of copies, and volumes that change groups."""
+"""Clones of snapshots, and moves of volumes between groups."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cgflow.errors import FinalDriverError
 
 
 class Rearranging(Volumes):
-    """Clones are full copies, since librbd 16 cannot clone what a group snapshot holds."""
+    """Clones and moves. Clones are full copies, as librbd 16 cannot clone group snapshots."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         key, image = VolumeRecord.key(volume.id), names.image(volume.id)
@@ -57,7 +57,7 @@ class Rearranging(Volumes):
             self._settle(volume.id, moved)
 
     def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int) -> None:
-        """Copy under a name of its own, so that what has the volume's name is whole."""
+        """Copy to an image with a temporary name, so that an image with the volume's name is complete."""
         making = names.making(volume.id)
         self._session.call("image_remove", name=making)
         size = volume.size_gib * names.GIB

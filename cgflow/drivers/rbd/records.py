@@ -1,8 +1,8 @@
-"""What the driver knows of its objects, written down in the pool: keys of one object, JSON each.
+"""The driver's records of its objects: keys of one object in the pool, with JSON values.
 
-Several keys change in one operation of the storage, or none does. Nobody but
-the process that works on a group or volume changes its keys; cgflow's claims
-see to that, and the fence to processes that were given up.
+Several keys change in one operation of the storage, or none. Only the process that works on a group or volume
+changes its keys: cgflow's claims ensure this for live processes, and fencing for processes that were presumed
+dead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ OBJECT = "cgflow"
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """A consistency group. One that ``is_gone`` is kept for the copies that its snapshots hold."""
+    """A consistency group.
+
+    A deleted group (``is_gone``) is kept while its group snapshots contain snapshots of moved volumes.
+    """
 
     is_gone: bool = False
 
@@ -34,10 +37,11 @@ class GroupRecord:
 
 @dataclass(frozen=True)
 class VolumeRecord:
-    """A volume. ``doing`` names what is under way, or was broken off; ``restore`` an unfinished restore.
+    """A volume.
 
-    ``image_id`` is the id that Ceph gave its image, None in what an earlier version wrote: an image of the
-    same name may be another one.
+    ``doing`` names the operation in progress or interrupted, if any. ``restore`` is the id of an unfinished
+    restore, if any. ``image_id`` is the id that Ceph gave to the image: another image of the same name has
+    another id. It is None in a record of an earlier version.
     """
 
     size_gib: int
@@ -54,11 +58,10 @@ class VolumeRecord:
 
 @dataclass(frozen=True)
 class CopyRecord:
-    """A copy of a volume: prepared while it has no ``evidence``, cut once it has.
+    """The snapshot of a volume: prepared while ``evidence`` is None, cut afterwards.
 
-    ``snap_id`` and ``size`` (bytes) are there for who serves a copy that is
-    ``exported``. One that is ``leaving`` is being withdrawn: no reader comes in
-    any more, but some may still be in.
+    The server of exported snapshots uses ``snap_id`` and ``size`` (in bytes). ``leaving`` means that the
+    snapshot is being unexported: no new reader is admitted, but some may still be connected.
     """
 
     image: str
@@ -71,15 +74,16 @@ class CopyRecord:
 
     @staticmethod
     def key(volume_id: str, id: str) -> str:
-        """The key of a copy, which is found by its volume."""
+        """The key of a snapshot, which contains the id of its volume."""
         return f"copy/{volume_id}/{id}"
 
 
 @dataclass(frozen=True)
 class CutRecord:
-    """A group snapshot, from before it is taken until none of its copies is left.
+    """A group snapshot, from before it is taken until none of its snapshots exists.
 
-    ``images`` are all that it holds a part of; ``copies`` the keys of the copies wanted.
+    ``images`` are all images that the group snapshot covers. ``copies`` are the keys of the snapshots that
+    were requested.
     """
 
     group: str
@@ -94,7 +98,7 @@ class CutRecord:
 
 @dataclass(frozen=True)
 class GoneRecord:
-    """The empty image of a volume that was deleted, as long as ``cuts`` count it among their images."""
+    """The empty image of a deleted volume, kept as long as the group snapshots ``cuts`` include it."""
 
     cuts: tuple[str, ...]
 
@@ -106,7 +110,7 @@ class GoneRecord:
 
 @dataclass(frozen=True)
 class RestoreRecord:
-    """A restore that is not finished; ``copies`` are volume ids by copy ids."""
+    """An unfinished restore. ``copies`` maps snapshot ids to volume ids."""
 
     group: str | None
     state: str
@@ -119,7 +123,7 @@ class RestoreRecord:
 
 
 def is_copy(snap: Mapping[str, object], snapshot_id: str, copy: CopyRecord) -> bool:
-    """Whether an image's snapshot is that of a copy, be it taken alone or with a group."""
+    """Whether an RBD snapshot of an image belongs to this snapshot, taken alone or with a group."""
     return snap["name"] == names.plain(snapshot_id) or snap["of_group"] == names.cut(copy.cgsnapshot)
 
 
@@ -134,65 +138,65 @@ class Written:
     texts: Mapping[str, str]
 
     def find(self, kind: type[Kind], key: str) -> Kind | None:
-        """Return one record, if it was there."""
+        """Return one record, or None if it was not found."""
         return _of(kind, self.texts[key]) if key in self.texts else None
 
     def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
-        """Return all records of a kind, by what follows the prefix in their keys."""
+        """Return all records of a kind, by the part of their key after the prefix."""
         found = {key: text for key, text in self.texts.items() if key.startswith(prefix)}
         return {key[len(prefix) :]: _of(kind, text) for key, text in found.items()}
 
 
 class Records:
-    """The keys of one pool."""
+    """The records of one pool."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def find(self, kind: type[Kind], key: str) -> Kind | None:
-        """Return one record, if it is there."""
+        """Return one record, or None if it does not exist."""
         return self.read(kind, [key]).get(key)
 
     def read(self, kind: type[Kind], keys: Iterable[str]) -> dict[str, Kind]:
-        """Return those records that are there, by key."""
+        """Return the existing records with these keys, by key."""
         return self.at(keys).all(kind, "")
 
     def at(self, keys: Iterable[str]) -> Written:
-        """Return those records that are there, of whatever kinds, as they are at one moment."""
+        """Return the existing records with these keys, of any kind, from one consistent read."""
         return Written(self._session.call("keys_read", object=OBJECT, keys=list(keys)))
 
     def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
-        """Return all records of a kind, by what follows the prefix in their keys."""
+        """Return all records of a kind, by the part of their key after the prefix."""
         return Written(self._session.call("keys_list", object=OBJECT, prefix=prefix)).all(kind, prefix)
 
     def everything(self) -> Written:
-        """Return all records, as they were at one moment if they are fewer than a thousand."""
+        """Return all records. They are consistent if there are fewer than a thousand."""
         return Written(self._session.call("keys_list", object=OBJECT, prefix=""))
 
     def write(self, put: Mapping[str, Record], drop: Iterable[str] = ()) -> None:
-        """Set records and remove others, all at once."""
+        """Set records and remove others, in one atomic operation."""
         texts = {key: json.dumps(asdict(record), sort_keys=True) for key, record in put.items()}
         self._session.call("keys_write", object=OBJECT, put=texts, drop=list(drop))
 
     def group(self, group_id: str) -> None:
-        """Raise FinalDriverError unless there is such a group."""
+        """Raise FinalDriverError if there is no such group."""
         found = self.find(GroupRecord, GroupRecord.key(group_id))
         if found is None or found.is_gone:
             raise FinalDriverError(f"there is no group {group_id}")
 
     def volume(self, volume_id: str) -> VolumeRecord:
-        """Return a volume's record. Raises: FinalDriverError, if there is none."""
+        """Return the record of a volume. Raises: FinalDriverError, if there is none."""
         found = self.find(VolumeRecord, VolumeRecord.key(volume_id))
         if found is None:
             raise FinalDriverError(f"there is no volume {volume_id}")
         return found
 
     def copy(self, snapshot: SnapshotSpec) -> CopyRecord | None:
-        """Return a copy's record, if there is one."""
+        """Return the record of a snapshot, or None."""
         return self.find(CopyRecord, CopyRecord.key(snapshot.volume_id, snapshot.id))
 
     def cut_copy(self, snapshot: SnapshotSpec) -> CopyRecord:
-        """Return the record of a copy that is cut. Raises: FinalDriverError."""
+        """Return the record of a cut snapshot. Raises: FinalDriverError, if it is unknown or not cut."""
         found = self.copy(snapshot)
         if found is None:
             raise FinalDriverError(f"there is no snapshot {snapshot.id} of volume {snapshot.volume_id}")

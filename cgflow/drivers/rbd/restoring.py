@@ -1,12 +1,11 @@
-"""Volumes put back to copies: what they held is kept in a snapshot of each until the end.
+"""Restores of volumes to their snapshots. An RBD snapshot of each image keeps the previous content.
 
-Everything is kept before anything is put back, and the record of the restore
-says how far it came, so that a repeat goes on and an undo goes all the way
-back, whatever was broken off.
+The content of all volumes is kept before the first one is changed. The record of the restore holds its
+progress: a repeated call continues, and an undo goes all the way back, wherever the restore was interrupted.
 """
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ _BEGUN, _MADE, _ENDING = "begun", "made", "ending"
 
 
 class Restores(RbdBase):
-    """Restores, with a way back until they are finished."""
+    """The ability to restore volumes."""
 
     def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         ids = {snapshot.id: snapshot.volume_id for snapshot in snapshots}
@@ -73,7 +72,7 @@ class Restores(RbdBase):
                 self._end(restore_id, record)
 
     def _begin(self, restore_id: str, record: RestoreRecord, copies: dict[str, Any]) -> None:
-        """Hold the volumes. Raises: FinalDriverError or BusyDriverError, with nothing changed."""
+        """Check and reserve the volumes, or change nothing. Raises: FinalDriverError, BusyDriverError."""
         volumes = {id: self._records.volume(id) for id in copies}
         stats = self._stats(names.image(id) for id in copies)
         for id, copy in copies.items():
@@ -106,7 +105,7 @@ class Restores(RbdBase):
         at_once(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
 
     def _end(self, restore_id: str, record: RestoreRecord) -> None:
-        """Forget what was kept; from here on there is no way back."""
+        """Discard the previous content. No undo is possible from here on."""
         key, kept = RestoreRecord.key(restore_id), names.kept(restore_id)
         self._records.write({key: replace(record, state=_ENDING)})
         stats = self._stats(names.image(id) for id in record.copies.values())
@@ -122,5 +121,5 @@ class Restores(RbdBase):
 
 
 def _kept(stat: Any, name: str) -> int | None:
-    """Return the id of the snapshot that keeps what an image held, if there is one."""
+    """Return the id of the RBD snapshot with this name, or None."""
     return next((snap["id"] for snap in (stat or {"snaps": []})["snaps"] if snap["name"] == name), None)

@@ -1,9 +1,8 @@
-"""A process as the storage knows it: a session, and the child process that is its client.
+"""A session of this process on the storage, and the child process that is its client.
 
-Every child is a new client with a new address. Before it does anything its
-address is written down under the session's name, so that whoever fences the
-session finds it; and the earlier children of the session are shut out, since
-what they had sent may still be on its way to an OSD that did not answer.
+Every child is a new client with a new address. Before its first effect, its address is recorded under the
+name of the session, so that a process that fences the session finds it. The earlier children of the session
+are blocklisted first, because their operations may still be in flight to an OSD that did not answer.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from cgflow.drivers.rbd.bindings_process import BindingsProcess, ChildDied, Chil
 from cgflow.errors import AmbiguousDriverError, ConfigError, SessionFenced
 
 SESSIONS = "cgflow.sessions"
-"""Object of the pool that says which clients a session is, and which sessions are fenced."""
+"""The object in the pool that records the clients of each session, and the fenced sessions."""
 
 Answer = TypeVar("Answer")
 _SHUT_OUT = errno.ESHUTDOWN
 _LONG = frozenset({"image_remove", "image_resize", "snap_rollback"})
-"""Calls that may take long and cannot say how they get on."""
+"""Calls that may take long and cannot report progress."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """How the pool is reached. Times in seconds."""
+    """How to reach the pool. Times are in seconds."""
 
     conf: str
     user: str
@@ -41,7 +40,7 @@ class Access:
 
 
 class Session:
-    """The calls of one process on the storage. Safe for any number of threads."""
+    """The calls of one process on the storage. Thread-safe."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
@@ -60,8 +59,8 @@ class Session:
     def call(self, name: str, /, **args: object) -> Any:
         """Make a call of ``bindings``.
 
-        Raises: SessionFenced; Refusal, with the storage's errno;
-        AmbiguousDriverError, if there was no answer.
+        Raises: SessionFenced; Refusal, with the errno of the storage; AmbiguousDriverError, if there was no
+        answer.
         """
         child = self._ready()
         timeout_s = self.access.long_timeout_s if name in _LONG else self.access.timeout_s
@@ -73,32 +72,31 @@ class Session:
         except Refusal as error:
             if error.errno != _SHUT_OUT:
                 raise
-            # By a fence, or by a client that took this one for dead and broke its lock: the record tells.
+            # Caused by a fence, or by a client that broke this client's lock; a new child finds out which.
             self._replace(child)
             raise AmbiguousDriverError(f"The storage shut this client out during {name}.") from error
 
     def fence(self, name: str) -> None:
-        """Shut another session out, for good. Raises: SessionFenced; DriverError."""
+        """Shut out another session permanently. Raises: SessionFenced; DriverError."""
         self.call("session_fence", object=SESSIONS, session=name)
 
     def close(self) -> None:
-        """End the child, after the calls that it is in."""
+        """Let the child finish its calls, and end it."""
         with self._lock:
             child, self._child = self._child, None
             if child is not None:
                 child.leave()
 
     def child_pid(self) -> int | None:
-        """Return the process id of the child, if one lives."""
+        """Return the process id of the child, or None if none is alive."""
         child = self._child
         return None if child is None or child.is_dead else child.pid
 
     def _replace(self, child: BindingsProcess) -> None:
-        """End a child, and have its successor shut its client out before anybody goes on.
+        """End a child and start another one, which blocklists the client of the first.
 
-        Only then is what it had sent sure not to land any more, and what it had
-        locked free. If the storage does not answer now, the next call does it.
-        Raises: SessionFenced.
+        Only then can the operations of the first child no longer take effect, and its locks are free. If the
+        storage does not answer now, the next call does this. Raises: SessionFenced.
         """
         child.kill()
         try:
@@ -146,7 +144,7 @@ def begin(access: Access) -> BindingsProcess:
 
 
 def connected(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
-    """Connect a child to the cluster; return what it is called there.
+    """Connect a child to the cluster; return its address, the cluster's id and the monitors.
 
     Raises: ConfigError, if it can never work; AmbiguousDriverError, if the cluster does not answer.
     """
@@ -158,7 +156,7 @@ def connected(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
         "timeout_s": access.timeout_s,
     }
     try:
-        # The libraries give up by themselves within the timeout; somewhat later nobody waits any more.
+        # The libraries give up within the timeout; the longer one is for a child that hangs.
         facts: Mapping[str, Any] = _asked(lambda: child.call("connect", args, access.timeout_s * 2))
     except Refusal as error:
         if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EINVAL):

@@ -1,7 +1,7 @@
-"""Groups and volumes: images, and the groups of images that are cut together."""
+"""Groups and volumes: groups of images that are cut together, and images."""
 
 # ruff: noqa: D102
-# What a call promises is written once, in the contract.
+# The contract documents each call.
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cgflow.errors import FinalDriverError
 
 
 class Volumes(DeferredDeletes):
-    """The mandatory calls about groups and volumes."""
+    """The mandatory calls for groups and volumes."""
 
     def create_group(self, group_id: str) -> None:
         with self._locks.hold(f"group {group_id}"):
@@ -96,7 +96,7 @@ class Volumes(DeferredDeletes):
         return Connection("rbd", {**self._address(image), "volume_id": volume.id, "size_bytes": stat["size"]})
 
     def _address(self, image: str) -> dict[str, object]:
-        """Return how a client reaches an image, in the words of Cinder's connection_info."""
+        """Return how a client reaches an image, with the keys of Cinder's connection_info."""
         access, monitors = self._session.access, self._session.facts["monitors"]
         return {
             "name": f"{access.pool}/{image}",
@@ -115,7 +115,7 @@ class Volumes(DeferredDeletes):
         }
 
     def _settle(self, volume_id: str, volume: VolumeRecord) -> None:
-        """Put an image into the group that its record names, and nowhere else; nothing is under way then."""
+        """Put an image into the group of its record and no other, and mark the volume as idle."""
         image = names.image(volume_id)
         wanted = None if volume.group is None else names.group(volume.group)
         stat = self._stat(image)
@@ -155,13 +155,13 @@ class Volumes(DeferredDeletes):
         if not counting:
             self._session.call("image_remove", name=image)
             return
-        # A group snapshot cannot be removed when one of its images is missing. An empty one costs nothing.
+        # A group snapshot cannot be removed when one of its images is missing. An empty image costs nothing.
         self._records.write({GoneRecord.key(names.gone(id)): GoneRecord(counting)})
         self._session.call("image_resize", name=image, size=0)
         self._session.call("image_rename", name=image, to=names.gone(id))
 
     def _without(self, volume_id: str, restore_id: str | None) -> tuple[dict[str, Record], list[str]]:
-        """Return what to write and what to drop so that a restore does without a volume."""
+        """Return the records to write and the keys to drop to remove a volume from a restore."""
         if restore_id is None:
             return {}, []
         key = RestoreRecord.key(restore_id)
@@ -173,7 +173,7 @@ class Volumes(DeferredDeletes):
 
 
 def _ours(volume_id: str, snaps: Iterable[dict[str, Any]], restore_id: str | None) -> list[dict[str, Any]]:
-    """Return the snapshots that go with a volume. Raises: FinalDriverError for any other."""
+    """Return the RBD snapshots to remove with a volume. Raises: FinalDriverError, if one is not cgflow's."""
     ours = []
     for snap in snaps:
         is_part = snap["is_trash"] or (snap["of_group"] or "").startswith(names.CUTS)

@@ -1,8 +1,7 @@
-"""What runs in the child process: the bindings of librados and librbd, and nothing else of cgflow.
+"""The code of the child process: the bindings of librados and librbd, and nothing else of cgflow.
 
-librbd ends the process it is in when one of its assertions fails, and its
-bindings are built for the interpreter of the distribution only. So they are
-kept out of the service: this package is run by that interpreter, asked over
-its standard input and answers on its standard output, one line of JSON each.
-It needs nothing but the standard library and the two bindings.
+librbd aborts its process when one of its assertions fails, and its bindings are built only for the
+interpreter of the distribution. They are therefore kept out of the service. That interpreter runs this
+package, which reads calls from standard input and writes answers to standard output, in lines of JSON. The
+package needs only the standard library and the two bindings.
 """

@@ -1,4 +1,4 @@
-"""The calls that a child answers, by name: each function of the modules beside that is listed here."""
+"""The calls that the child answers, by name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
 
 
 class Calls:
-    """A connection to a cluster, once ``connect`` was called, and what is asked of it."""
+    """A connection to a cluster, created by the call ``connect``, and the calls on it."""
 
     def __init__(self) -> None:
         self.linger_s = 0.0
@@ -52,14 +52,14 @@ class Calls:
         self._exports: Exports | None = None
 
     def close(self) -> None:
-        """Leave the cluster, so that nobody there waits for this client any more."""
+        """Leave the cluster, so that its other clients no longer wait for this one."""
         if self._exports is not None:
             self._exports.close()
         if self._cluster is not None:
             self._cluster.rados.shutdown()
 
     def make(self, name: str, args: dict[str, Any], progress: Progress) -> Any:
-        """Make a call. Raises: whatever the bindings raise; KeyError for a call that there is not."""
+        """Make a call. Raises: the error of the bindings; KeyError, if the call is unknown."""
         if name == "connect":
             self.linger_s = float(args["timeout_s"])
             self._cluster = Cluster(**args)

@@ -1,4 +1,4 @@
-"""The connection to a cluster, and what it says about itself."""
+"""The connection to a cluster, and facts about the cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Cluster:
         options = {
             "client_mount_timeout": str(ceil(timeout_s)),
             "rados_mon_op_timeout": str(ceil(timeout_s)),
-            # What was written for a copy is on the storage when the write returns.
+            # Data written for a clone or restore must be on the storage when the write returns.
             "rbd_cache": "false",
         }
         if keyring is not None:
@@ -30,7 +30,7 @@ class Cluster:
         self.rbd = rbd.RBD()
 
     def facts(self) -> dict[str, Any]:
-        """Return what this client is called by the storage, and how others find the cluster."""
+        """Return the address of this client, the cluster's id, and the addresses of the monitors."""
         monitors = self.ask("mon dump")["mons"]
         return {
             "address": self.rados.get_addrs(),
@@ -39,21 +39,21 @@ class Cluster:
         }
 
     def features(self) -> int:
-        """Return the features of new images: the cluster's default, and those that a cut needs."""
+        """Return the features of new images: the defaults of the cluster, and those that a cut needs."""
         default = self.rados.conf_get("rbd_default_features") or "layering"
         mask: int = int(default) if default.isdigit() else self.rbd.features_from_string(default)
         needed: int = rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK
         return mask | needed
 
     def capacity(self) -> dict[str, int]:
-        """Return the bytes that the pool holds, and those that it still can."""
+        """Return the bytes stored in the pool, and those still available."""
         for pool in self.ask("df")["pools"]:
             if pool["name"] == self.pool:
                 return {"used": int(pool["stats"]["stored"]), "free": int(pool["stats"]["max_avail"])}
         return {"used": 0, "free": 0}
 
     def ask(self, prefix: str, **args: Any) -> Any:
-        """Return a monitor's answer. Raises: OSError, with its words."""
+        """Return the answer of a monitor to a command. Raises: OSError, with the monitor's message."""
         command = json.dumps({"prefix": prefix, "format": "json", **args})
         code, answer, words = self.rados.mon_command(command, b"")
         if code != 0:
@@ -61,26 +61,27 @@ class Cluster:
         return json.loads(answer) if answer.strip() else None
 
     def shut_out(self, addresses: list[str], expire_s: float) -> None:
-        """Have the storage refuse clients by their addresses; what this client sees next is without them.
+        """Blocklist clients by their addresses. They can no longer change what this client reads afterwards.
 
-        Operations carry the map that a client has, and the storage answers them
-        under no older one.
+        This client waits for the OSD map with the blocklist. Its operations carry that map, and an OSD does
+        not answer them under an older one.
         """
         for address in addresses:
             self.ask("osd blocklist", blocklistop="add", addr=address, expire=expire_s)
         self.rados.wait_for_latest_osdmap()
 
     def notify(self, name: str, message: str) -> None:
-        """Tell all who watch an object, and wait until they heard. Raises: rados.Error, if one has not."""
+        """Notify the watchers of an object and wait for them. Raises: rados.Error, if one does not answer."""
         try:
-            # Less than this call may take. A server whose host died is forgotten after half a minute.
+            # Shorter than the timeout of this call. A server whose host died is forgotten after half a
+            # minute.
             self.io.notify(name, message, int(self.timeout_s * 1000 * 2 / 3))
         except rados.ObjectNotFound:
-            # Nobody has ever watched.
+            # The object does not exist, so no process has ever watched it.
             return
 
 
 def _address(monitor: dict[str, Any]) -> str:
-    """The plainest address of a monitor: clients of both protocols find the rest themselves."""
+    """Return the plainest address of a monitor. Clients of both protocols find the others themselves."""
     known = {entry["type"]: str(entry["addr"]) for entry in monitor["public_addrs"]["addrvec"]}
     return known.get("v1") or known.get("v2") or str(monitor["addr"]).split("/")[0]

@@ -1,8 +1,7 @@
-"""What a snapshot holds, carried to another image or back into its own.
+"""Copies of the content of a snapshot to another image or back into its own image.
 
-librbd 16 can neither clone a group's snapshot, nor put a single image back to
-its part of one, so the data goes through here, some pieces at a time. Only what
-is allocated is read.
+librbd 16 can neither clone from a group snapshot nor roll a single image back to its part of one. The data is
+therefore copied by this process, several pieces in parallel. Only allocated data is read.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ Progress = Callable[[], None]
 PIECE_BYTES = 4 << 20
 
 _AT_ONCE = 8
-"""Pieces that are under way at a time: a cluster serves many as fast as one."""
+"""Pieces copied in parallel; a cluster serves many about as fast as one."""
 
 
 def copy_out(cluster: Cluster, progress: Progress, name: str, id: int, to: str, size: int) -> None:
-    """Make an image of a size in bytes with the content of a snapshot; ``to`` must not be there."""
+    """Create an image of ``size`` bytes with the content of a snapshot; ``to`` must not exist."""
     cluster.rbd.create(cluster.io, to, size, old_format=False, features=cluster.features())
     with rbd.Image(cluster.io, name, read_only=True) as source, rbd.Image(cluster.io, to) as target:
         source.set_snap_by_id(id)
@@ -39,7 +38,7 @@ def copy_out(cluster: Cluster, progress: Progress, name: str, id: int, to: str, 
 
 
 def put_back(cluster: Cluster, progress: Progress, name: str, id: int) -> None:
-    """Give an image the content of a snapshot of it; past the snapshot's end it is zeros."""
+    """Restore the content of an image to its snapshot. Beyond the snapshot's size it becomes zeros."""
     with rbd.Image(cluster.io, name, read_only=True) as source, rbd.Image(cluster.io, name) as target:
         source.set_snap_by_id(id)
         end = source.size()
@@ -58,7 +57,7 @@ def put_back(cluster: Cluster, progress: Progress, name: str, id: int) -> None:
 
 
 def _allocated(image: Any) -> set[int]:
-    """Return the numbers of the pieces in which an image may hold something."""
+    """Return the numbers of the pieces in which an image may have data."""
     found: set[int] = set()
 
     def note(offset: int, length: int, exists: bool) -> None:
@@ -72,9 +71,9 @@ def _allocated(image: Any) -> set[int]:
 
 
 def _each(numbers: set[int], carry: Callable[[int], None], progress: Progress) -> None:
-    """Carry pieces, each given by its offset; after one that fails no more are begun, and it is raised."""
+    """Copy pieces, each given by its offset. After a failure no more are started, and the error is raised."""
     offsets = [number * PIECE_BYTES for number in sorted(numbers)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        # What is left is cancelled when this is left with an error.
+        # An error here cancels the remaining pieces.
         for _ in pool.map(carry, offsets):
             progress()

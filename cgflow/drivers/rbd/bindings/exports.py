@@ -1,9 +1,8 @@
-"""Copies that are exported, served read-only over NBD on a unix socket.
+"""A server of exported snapshots, read-only over NBD on a unix socket.
 
-What may be read is looked up, for every connection, in the keys that all
-processes share; whoever withdraws a copy changes its key and then tells all
-who watch, which is how readers here are disconnected from elsewhere too.
-The protocol is that of NBD's own document: fixed newstyle, simple replies.
+For every connection, the server looks up the snapshot in the records, which all processes share. A process
+that unexports a snapshot changes its record and then notifies all servers, which disconnect the readers. The
+protocol is NBD's: fixed newstyle negotiation, simple replies.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ _OPT_ABORT, _OPT_INFO, _OPT_GO = 2, 6, 7
 _REP_ACK, _REP_INFO, _REP_UNSUPPORTED, _REP_UNKNOWN = 1, 3, (1 << 31) + 1, (1 << 31) + 6
 _READ, _WRITE, _DISCONNECT, _FLUSH = range(4)
 _EPERM, _EIO, _EINVAL = 1, 5, 22
-_FLAGS = 1 | 1 << 1 | 1 << 2 | 1 << 8  # has flags, read-only, can flush, several connections agree
+_FLAGS = 1 | 1 << 1 | 1 << 2 | 1 << 8  # NBD_FLAG_HAS_FLAGS, READ_ONLY, SEND_FLUSH, CAN_MULTI_CONN
 _MOST_BYTES = 32 << 20
 
 
 class Gone(Exception):
-    """The reader has left, or was disconnected."""
+    """The reader has left or was disconnected."""
 
 
 class Exports:
-    """The server: listens on ``path`` until its process ends."""
+    """The server. It listens on ``path`` until its process ends."""
 
     def __init__(self, cluster: Cluster, path: str, object: str) -> None:
         self._cluster = cluster
@@ -53,7 +52,7 @@ class Exports:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Be told of nothing any more; a withdrawal elsewhere would wait for an answer."""
+        """Stop watching for notifications. Otherwise an unexport elsewhere would wait for an answer."""
         self._watch.close()
 
     def _accept(self) -> None:
@@ -74,7 +73,7 @@ class Exports:
             with self._lock:
                 self._readers.setdefault(export, set()).add(reader)
             try:
-                # Looked up once more: a withdrawal that came before this line did not know of the reader.
+                # Look it up again: an unexport before the line above did not know of this reader.
                 copy = self._copy(export)
                 if copy is not None:
                     self._read(reader, copy)
@@ -165,7 +164,7 @@ def _drain(reader: socket.socket, length: int) -> None:
 
 
 def _watch(cluster: Cluster, name: str, told: Any) -> Any:
-    """Watch an object, which is made for it."""
+    """Watch an object, which is created if needed."""
     with rados.WriteOpCtx() as operation:
         operation.new(rados.LIBRADOS_CREATE_IDEMPOTENT)
         cluster.io.operate_write_op(operation, name)

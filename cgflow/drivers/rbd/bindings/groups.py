@@ -1,8 +1,8 @@
 """Groups of images, and the cut: a group snapshot.
 
-librbd takes the exclusive lock of every member before it makes the first
-member's snapshot, so that no client writes meanwhile. A member without the
-feature ``exclusive-lock`` is not held by that, and nobody would notice.
+librbd takes the exclusive lock of every member before it snapshots the first one, so that no client writes
+meanwhile. The writers of a member without the feature ``exclusive-lock`` are not blocked, and librbd does not
+report this.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def group_images(cluster: Cluster, _: Progress, group: str) -> list[str]:
 
 
 def group_create(cluster: Cluster, _: Progress, group: str) -> None:
-    """Make a group; one that is there is left as it is."""
+    """Create a group; an existing one is left as it is."""
     try:
         cluster.rbd.group_create(cluster.io, group)
     except rbd.ObjectExists:
@@ -42,7 +42,7 @@ def group_create(cluster: Cluster, _: Progress, group: str) -> None:
 
 
 def group_remove(cluster: Cluster, _: Progress, group: str) -> None:
-    """Remove a group with its snapshots; none is success."""
+    """Remove a group and its snapshots; an unknown group is success."""
     try:
         cluster.rbd.group_remove(cluster.io, group)
     except rbd.ObjectNotFound:
@@ -50,14 +50,14 @@ def group_remove(cluster: Cluster, _: Progress, group: str) -> None:
 
 
 def group_add(cluster: Cluster, _: Progress, group: str, image: str) -> None:
-    """Take an image into a group. Raises: rbd.ObjectExists, if it is in another one."""
+    """Add an image to a group. Raises: rbd.ObjectExists, if it is in another group."""
     members = rbd.Group(cluster.io, group)
     if not _is_in(members, image, rbd.RBD_GROUP_IMAGE_STATE_ATTACHED):
         members.add_image(cluster.io, image)
 
 
 def group_drop(cluster: Cluster, _: Progress, group: str, image: str) -> None:
-    """Take an image out of a group; if it is not in it, that is success."""
+    """Remove an image from a group; an image that is not in the group is success."""
     try:
         rbd.Group(cluster.io, group).remove_image(cluster.io, image)
     except (rbd.ObjectNotFound, rbd.ImageNotFound):
@@ -67,10 +67,10 @@ def group_drop(cluster: Cluster, _: Progress, group: str, image: str) -> None:
 def group_cut(
     cluster: Cluster, progress: Progress, group: str, snap: str, images: list[str], others: list[str]
 ) -> dict[str, Any]:
-    """Take a group snapshot, or find it taken; one that is incomplete is taken anew.
+    """Take a group snapshot, or find it taken. An incomplete one is removed and taken again.
 
-    The parts of ``others`` are removed again. Returns: when it was ``taken``,
-    None if that was earlier; or ``refused``, in words, and nothing is left.
+    The parts of ``others`` are removed afterwards. Returns: under ``taken`` the time, or None if the snapshot
+    was taken earlier; or under ``refused`` the reason, with nothing left of the snapshot.
     """
     members = rbd.Group(cluster.io, group)
     state = _state(members, snap)
@@ -83,11 +83,11 @@ def group_cut(
         try:
             members.create_snap(snap)
         except rbd.Error as error:
-            # A part that was made before another failed is of no use to anybody.
+            # The parts that were made before another one failed are of no use.
             _remove(members, snap)
             return {"refused": str(error)}
         taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
-        # Looked at afterwards: nothing is frozen any more, and what was taken away meanwhile is seen.
+        # Check afterwards: no writer is blocked any more, and a feature disabled meanwhile is noticed.
         bare = sorted(
             name for name, has_lock in image_locks(cluster, progress, images).items() if not has_lock
         )
@@ -105,7 +105,7 @@ def group_cut(
 
 
 def group_uncut(cluster: Cluster, _: Progress, group: str, snap: str) -> None:
-    """Remove a group snapshot in whatever state, with every part of it that is left; none is success."""
+    """Remove a group snapshot in any state, with all its parts; an unknown one is success."""
     try:
         rbd.Group(cluster.io, group).remove_snap(snap)
     except rbd.ObjectNotFound:

@@ -1,11 +1,10 @@
-"""What RBD has written into its own objects, read where librbd would ask for one thing after the other.
+"""RBD's own objects, read directly where librbd would need many round trips.
 
-librbd names the images of a group one by one, and opens an image to tell its
-features: some round trips for each, which on a busy cluster are a second for a
-hundred members, in the middle of a cut. In the objects it is one read of a
-directory, whatever the number, and one of each header. The layout is that of
-``cls_rbd``, which clients of all versions share. What is not found there is
-left out, and to be asked of librbd.
+librbd reads the names of a group's images one by one, and opens an image to read its features. These are
+several round trips for each image: with a hundred members on a busy cluster about a second, during a cut. The
+objects need one read of a directory for all images, and one read of each header. The layout is that of
+``cls_rbd``, which clients of all versions share. Facts that are not found there are left out, and the caller
+gets them from librbd.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ _ATTACHED = b"\0"
 
 
 def images_of(cluster: Cluster, group: str) -> list[str] | None:
-    """Return the names of a group's images; None where the objects do not tell all of them."""
+    """Return the names of a group's images, or None if the objects do not show all of them."""
     known = read(cluster, "rbd_group_directory", [f"name_{group}"])
     if not known:
         return None
     members = listed(cluster, f"rbd_group_header.{_text(known[f'name_{group}'])}", "image_")
     if not members:
         return []
-    # Of one that is on its way in or out, only librbd knows what to make.
+    # Only librbd knows how to treat an image that is being added or removed.
     if any(state != _ATTACHED for state in members.values()):
         return None
     names = read(cluster, "rbd_directory", [f"id_{key.rsplit('_', 1)[1]}" for key in members])
@@ -36,7 +35,7 @@ def images_of(cluster: Cluster, group: str) -> list[str] | None:
 
 
 def features_of(cluster: Cluster, images: list[str]) -> dict[str, int]:
-    """Return the features of images, of those whose header tells them."""
+    """Return the features of those images whose header contains them."""
     ids = read(cluster, "rbd_directory", [f"name_{image}" for image in images])
     headers = {key.removeprefix("name_"): f"rbd_header.{_text(id)}" for key, id in ids.items()}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -46,6 +45,6 @@ def features_of(cluster: Cluster, images: list[str]) -> dict[str, int]:
 
 
 def _text(value: bytes) -> str:
-    """Return a string as Ceph encodes it, after its length."""
+    """Decode a string of Ceph's encoding, which starts with the length."""
     (length,) = struct.unpack_from("<I", value)
     return value[4 : 4 + length].decode()

@@ -1,4 +1,4 @@
-"""Images and the snapshots of a single one."""
+"""Images, and snapshots of single images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .headers import features_of
 Progress = Callable[[], None]
 
 _AT_ONCE = 8
-"""Images that are looked at side by side."""
+"""Images examined in parallel."""
 
 _READ_BYTES = 4096
 
@@ -27,7 +27,7 @@ def image_names(cluster: Cluster, _: Progress) -> list[str]:
 
 
 def image_stats(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, Any]:
-    """Return what is to be known of images; None of one that there is not."""
+    """Return facts about images by name; None for an image that does not exist."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return dict(zip(names, pool.map(partial(stat, cluster), names), strict=True))
 
@@ -45,7 +45,7 @@ def image_locks(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, bo
 
 
 def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return what is to be known of an image, which is not watched for that; None if there is none."""
+    """Return facts about an image, opened without a watch; None if it does not exist."""
     try:
         with rbd.Image(cluster.io, name, read_only=True) as image:
             group = image.group()
@@ -62,7 +62,7 @@ def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
 
 
 def image_create(cluster: Cluster, _: Progress, name: str, size: int) -> None:
-    """Make an image; one that is there is left as it is."""
+    """Create an image; an existing one is left as it is."""
     try:
         cluster.rbd.create(cluster.io, name, size, old_format=False, features=cluster.features())
     except rbd.ImageExists:
@@ -70,19 +70,19 @@ def image_create(cluster: Cluster, _: Progress, name: str, size: int) -> None:
 
 
 def image_resize(cluster: Cluster, _: Progress, name: str, size: int) -> None:
-    """Set the size of an image in bytes, up or down."""
+    """Set the size of an image in bytes; it may grow or shrink."""
     with rbd.Image(cluster.io, name) as image:
         if image.size() != size:
             image.resize(size)
 
 
 def image_rename(cluster: Cluster, _: Progress, name: str, to: str) -> None:
-    """Give an image another name."""
+    """Rename an image."""
     cluster.rbd.rename(cluster.io, name, to)
 
 
 def image_remove(cluster: Cluster, progress: Progress, name: str) -> None:
-    """Remove an image; none is success. Raises: rbd.ImageBusy while a client has it open."""
+    """Remove an image; an unknown one is success. Raises: rbd.ImageBusy while a client has it open."""
     try:
         cluster.rbd.remove(cluster.io, name, on_progress=lambda *_: progress())
     except rbd.ImageNotFound:
@@ -90,7 +90,7 @@ def image_remove(cluster: Cluster, progress: Progress, name: str) -> None:
 
 
 def snap_create(cluster: Cluster, _: Progress, name: str, snap: str) -> dict[str, float] | None:
-    """Take a snapshot of an image, or find it taken. Returns: when; None if that was earlier."""
+    """Take a snapshot of an image, or find it taken. Returns: the time, or None if it was taken earlier."""
     with rbd.Image(cluster.io, name) as image:
         if any(known["name"] == snap for known in image.list_snaps()):
             return None
@@ -100,14 +100,17 @@ def snap_create(cluster: Cluster, _: Progress, name: str, snap: str) -> dict[str
 
 
 def snap_remove(cluster: Cluster, _: Progress, name: str, id: int) -> None:
-    """Remove a snapshot of an image, be it its own or its part of a group's; none is success."""
+    """Remove a snapshot of an image, its own or its part of a group's; an unknown one is success."""
     with rbd.Image(cluster.io, name) as image:
         if any(snap["id"] == id for snap in image.list_snaps()):
             image.remove_snap_by_id(id)
 
 
 def snap_find(cluster: Cluster, _: Progress, name: str, snap: str, cut: str) -> dict[str, Any] | None:
-    """Return a snapshot of an image, its own or its part of a group's, after a read; None if none."""
+    """Return a snapshot of an image after a test read; None if there is none.
+
+    ``snap`` is the name of the image's own snapshot, and ``cut`` that of a group snapshot.
+    """
     try:
         with rbd.Image(cluster.io, name, read_only=True) as image:
             for found in map(_snap, image.list_snaps()):
@@ -121,7 +124,7 @@ def snap_find(cluster: Cluster, _: Progress, name: str, snap: str, cut: str) -> 
 
 
 def snap_rollback(cluster: Cluster, _: Progress, name: str, snap: str) -> None:
-    """Put an image back to a snapshot of its own. It keeps its size; past the snapshot's end it is zeros."""
+    """Roll an image back to its own snapshot. It keeps its size; beyond the snapshot's size it is zeros."""
     with rbd.Image(cluster.io, name) as image:
         size = image.size()
         image.rollback_to_snap(snap)
@@ -131,7 +134,7 @@ def snap_rollback(cluster: Cluster, _: Progress, name: str, snap: str) -> None:
 
 def _snap(snap: dict[str, Any]) -> dict[str, Any]:
     group = snap.get("group") or {}
-    # A removal puts a snapshot into the trash first, where one that was broken off leaves it.
+    # A removal first moves the snapshot to the trash; an interrupted one leaves it there.
     trashed = snap.get("trash") or {}
     return {
         "id": snap["id"],

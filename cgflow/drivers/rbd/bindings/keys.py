@@ -1,6 +1,6 @@
-"""Keys with values, kept with an object of the pool: where cgflow writes down what is whose.
+"""Keys and values of an object in the pool (its omap), in which cgflow stores its records.
 
-Several keys change in one operation or not at all.
+Several keys change in one operation, or none.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ _PAGE = 1000
 
 
 def keys_read(cluster: Cluster, _: Callable[[], None], object: str, keys: list[str]) -> dict[str, str]:
-    """Return the values of those keys that are there."""
+    """Return the values of those keys that exist."""
     return _decoded(read(cluster, object, keys))
 
 
 def keys_list(cluster: Cluster, _: Callable[[], None], object: str, prefix: str) -> dict[str, str]:
-    """Return all keys that begin so, with their values."""
+    """Return all keys with a prefix, and their values."""
     return _decoded(listed(cluster, object, prefix))
 
 
 def keys_write(
     cluster: Cluster, _: Callable[[], None], object: str, put: dict[str, str], drop: list[str]
 ) -> None:
-    """Set keys and remove others, all at once."""
+    """Set keys and remove others, in one atomic operation."""
     with rados.WriteOpCtx() as operation:
         if put:
             cluster.io.set_omap(operation, tuple(put), tuple(value.encode() for value in put.values()))
@@ -41,14 +41,14 @@ def keys_write(
 
 
 def read(cluster: Cluster, name: str, keys: Iterable[str]) -> dict[str, bytes]:
-    """Return the values of those keys of an object that are there."""
+    """Return the values of those keys of an object that exist."""
     with rados.ReadOpCtx() as operation:
         found, _code = cluster.io.get_omap_vals_by_keys(operation, tuple(keys))
         return _values(cluster, operation, name, found)
 
 
 def listed(cluster: Cluster, name: str, prefix: str) -> dict[str, bytes]:
-    """Return all keys of an object that begin so, with their values."""
+    """Return all keys of an object with a prefix, and their values."""
     everything: dict[str, bytes] = {}
     after = ""
     while True:

@@ -1,9 +1,8 @@
-"""The loop of the child: a line asks for a call, a line answers it; calls run side by side.
+"""The main loop of the child: each input line is a call, each output line an answer. Calls run in parallel.
 
-Asked is ``{"id", "call", "args"}``. Answered is ``{"id", "value"}``,
-``{"id", "errno", "text"}``, or, while a long call gets on, ``{"id", "progress"}``.
-When nobody asks any more (the service ended, or was killed) the calls that run
-are brought to their end, for as long as the first call says.
+A call is ``{"id", "call", "args"}``. An answer is ``{"id", "value"}``, ``{"id", "errno", "text"}`` or, while
+a long call makes progress, ``{"id", "progress"}``. When the input ends (the service ended or was killed),
+running calls may finish, for at most the ``timeout_s`` of the call ``connect``.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _LEAVE_S = 5.0
 
 
 class Loop:
-    """One child's work: the answers go to ``out``."""
+    """The calls of one child. Answers are written to ``out``."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -30,7 +29,7 @@ class Loop:
         self._running: set[threading.Thread] = set()
 
     def run(self, lines: TextIO) -> None:
-        """Answer until there are no more lines, and the calls that run have ended."""
+        """Answer calls until the input ends and the running calls have ended."""
         for line in lines:
             request = json.loads(line)
             thread = threading.Thread(target=self._answer, args=(request,), daemon=True)
@@ -44,7 +43,7 @@ class Loop:
             thread.join(max(0.0, deadline - time.monotonic()))
         leaving = threading.Thread(target=self._calls.close, daemon=True)
         leaving.start()
-        # A cluster that is away cannot be taken leave of.
+        # Closing may hang while the cluster is unreachable.
         leaving.join(_LEAVE_S)
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -56,7 +55,7 @@ class Loop:
         try:
             value = self._calls.make(request["call"], request["args"], progress)
             self._say({"id": id_, "value": value})
-        except Exception as error:  # noqa: BLE001 - told to who asked
+        except Exception as error:  # noqa: BLE001 - reported to the caller
             code = getattr(error, "errno", None)
             self._say({"id": id_, "errno": abs(code) if isinstance(code, int) else 0, "text": str(error)})
         finally:
@@ -70,14 +69,14 @@ class Loop:
                 self._out.write(text)
                 self._out.flush()
             except BrokenPipeError:
-                # Who asked is gone; the call has ended all the same.
+                # The caller is gone, but the call has ended.
                 return
 
 
 def main() -> None:
-    """Answer on the standard output of this process. What the libraries print goes to standard error."""
+    """Write answers to the original standard output. What the libraries print goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     Loop(out).run(sys.stdin)
-    # librbd's own threads may hang in what nobody waits for any more.
+    # Threads of librbd may hang in operations that nobody waits for any more.
     os._exit(0)

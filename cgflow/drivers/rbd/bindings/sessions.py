@@ -1,7 +1,7 @@
-"""Which clients of the storage a session is, written down before it does anything, and how it is shut out.
+"""The records of a session's clients, written before their first effect, and the fence of a session.
 
-A session writes its client's address and then looks whether it is fenced; who
-fences it writes so and then looks for addresses. Both on one object, so that
+``session_open`` writes the address of the client and then checks whether the session is fenced.
+``session_fence`` marks the session as fenced and then reads the addresses. Both use one object, so at least
 one of the two always sees the other.
 """
 
@@ -14,11 +14,11 @@ from .cluster import Cluster
 from .keys import keys_list, keys_read, keys_write
 
 FOR_GOOD_S = 10 * 365 * 86400.0
-"""Seconds for which an address is refused: longer than any process is stopped and goes on."""
+"""Seconds for which an address is blocklisted: longer than a process can be suspended and resume."""
 
 
 def session_open(cluster: Cluster, progress: Callable[[], None], object: str, session: str) -> bool:
-    """Make this client one of the session's, and shut the earlier ones out. Returns: whether it is fenced."""
+    """Add this client to a session and blocklist its earlier ones. Returns: whether the session is fenced."""
     own = cluster.rados.get_addrs()
     prefix = f"address/{quote(session, safe='')}/"
     keys_write(cluster, progress, object, {prefix + own: ""}, [])
@@ -27,14 +27,14 @@ def session_open(cluster: Cluster, progress: Callable[[], None], object: str, se
         return True
     earlier = [key for key in keys_list(cluster, progress, object, prefix) if key != prefix + own]
     if earlier:
-        # They are dead, but what they had sent may still be on its way.
+        # These clients are dead, but their operations may still be in flight.
         cluster.shut_out([key[len(prefix) :] for key in earlier], FOR_GOOD_S)
         keys_write(cluster, progress, object, {}, earlier)
     return False
 
 
 def session_fence(cluster: Cluster, progress: Callable[[], None], object: str, session: str) -> None:
-    """Shut a session out for good, whether it was opened or not."""
+    """Shut out a session permanently, whether or not it was opened."""
     keys_write(cluster, progress, object, {_mark(session): ""}, [])
     prefix = f"address/{quote(session, safe='')}/"
     known = keys_list(cluster, progress, object, prefix)
