@@ -1,17 +1,17 @@
-"""A driver of plain files: the smallest that keeps the contract, to start from.
+"""A driver of plain files: the smallest driver that keeps the contract, as a template.
 
-A volume is a sparse file in the folder of its group; clients open it themselves.
-A copy is a whole copy of it. Files are copied one after the other while clients
-write, so this backend says ``per-volume``, and nobody gets it who asks for one instant.
+A volume is a sparse file in the folder of its group. Clients open it directly. A snapshot is a full copy of
+that file. The files are copied one after the other while clients write, so this backend reports the level
+``per-volume``, and volume types that demand one instant never get it.
 
-Every change is a rename or a removal, so that a crash leaves it either done or
-to be done again, and the names of files are all the records there are::
+Every change is a rename or a removal. After a crash it is therefore either done or can be done again. The
+names of the files are the only records::
 
     ROOT/groups/GROUP/                      a group
     ROOT/groups/GROUP/VOLUME.raw            a volume; outside any group, GROUP is "-"
-    ROOT/copies/GROUP/VOLUME~SNAPSHOT.CGSNAPSHOT.prepared   a copy that is to be cut
-    ROOT/copies/GROUP/VOLUME~SNAPSHOT.CGSNAPSHOT.copy       a copy
-    ROOT/copies/GROUP/VOLUME~SNAPSHOT.exported              readers may open it
+    ROOT/copies/GROUP/VOLUME~SNAPSHOT.CGSNAPSHOT.prepared   a prepared snapshot
+    ROOT/copies/GROUP/VOLUME~SNAPSHOT.CGSNAPSHOT.copy       a snapshot that was cut
+    ROOT/copies/GROUP/VOLUME~SNAPSHOT.exported              a mark: the snapshot is exported
     ROOT/cuts/CGSNAPSHOT.json               the evidence of a cut
 """
 
@@ -47,17 +47,17 @@ OPTIONS = [cfg.StrOpt("path", help="Directory that holds the volumes.")]
 
 
 class PlainFiles(StorageDriver):
-    """Volumes as files below ``root``. It has the ability GroupSnapshots, which needs no base class."""
+    """Volumes as files in ``root``. The ability GroupSnapshots needs no base class."""
 
     def __init__(self, root: Path, name: str = "plainfiles") -> None:
         self._groups, self._copies, self._cuts = root / "groups", root / "copies", root / "cuts"
         self._root, self._name = root, name
         self._held = -1
-        # One lock for everything: simple, and right. A better driver locks a group at a time.
+        # One lock for all calls is simple and correct. A better driver has one lock for each group.
         self._lock = threading.RLock()
 
     def start(self) -> None:
-        """See the contract: one process at a time, known by a lock that ends with it."""
+        """See the contract. A lock on a file, which ends with the process, allows one process at a time."""
         for folder in (self._groups / "-", self._copies, self._cuts):
             folder.mkdir(parents=True, exist_ok=True)
         self._held = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -68,7 +68,7 @@ class PlainFiles(StorageDriver):
             raise ConfigError(
                 f"{self._root} is in use by another process: stop that, or name another path"
             ) from None
-        # What a crash left half-made is made again by whoever repeats the call.
+        # Files that a crash left incomplete are made again when the call is repeated.
         for left in self._root.rglob("*.new"):
             left.unlink()
 
@@ -153,7 +153,7 @@ class PlainFiles(StorageDriver):
                 ),
             )
 
-    # The ability to make copies
+    # The ability GroupSnapshots
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         """See the contract."""
@@ -165,7 +165,7 @@ class PlainFiles(StorageDriver):
                 path.touch()
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
-        """See the contract; the evidence is written last, and says that all of it happened."""
+        """See the contract. The evidence is written last, when all snapshots are complete."""
         if group_id is None and len(snapshots) > 1:
             raise FinalDriverError("volumes outside any group are not cut together; nothing was cut")
         with self._lock:
@@ -252,7 +252,7 @@ class PlainFiles(StorageDriver):
 
 
 def _duplicate(source: Path, made: Path) -> None:
-    """Copy a file with its holes."""
+    """Copy a file, keeping its holes."""
     done = subprocess.run(
         ["cp", "--sparse=always", source, made], capture_output=True, text=True, check=False
     )
@@ -262,7 +262,7 @@ def _duplicate(source: Path, made: Path) -> None:
 
 
 def _rename(made: Path, path: Path) -> None:
-    """Give a finished file its name, durably: first what it holds, then its name."""
+    """Rename a complete file to its final name, durably: first its content, then its name."""
     for synced in (made, path.parent):
         opened = os.open(synced, os.O_RDONLY)
         os.fsync(opened)

@@ -1,4 +1,4 @@
-"""The driver of plain files keeps the contract."""
+"""Runs the conformance suite against the driver of plain files."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
 class InFolder:
-    """A backend in a folder of its own, and clients that open its files."""
+    """A backend in a temporary folder, and clients that open its files."""
 
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
@@ -37,7 +37,7 @@ class InFolder:
                 os.close(opened)
 
     def restart(self) -> None:
-        self.driver.stop()  # a killed process lets go of its lock, and does no more than that
+        self.driver.stop()  # a killed process releases its lock, and nothing more happens
         self.driver = self._started()
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class InFolder:
 
 
 class TestPlainFiles(DriverConformance):
-    """Every rule."""
+    """All rules of the suite."""
 
     def make(self) -> Harness:
         return InFolder()
