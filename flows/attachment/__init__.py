@@ -1,1 +1,1 @@
-"""Attachments: who uses a volume. Records alone, so every change is one transaction and no flow."""
+"""Attachments of volumes. They are records only, so every change is one transaction without a flow."""

@@ -1,10 +1,10 @@
-"""Attachments by actions on the volume: the older way, in which the volume's status carries what happens.
+"""Attachments by actions on the volume: Cinder's older interface, which tracks them in the volume's status.
 
     available --reserve--> attaching --attach--> in-use --begin_detaching--> detaching --detach--> available
         ^                      |                   ^                            |
         +------unreserve-------+                   +-------roll_detaching-------+
 
-``attach`` may also come without ``reserve``, and ``detach`` without ``begin_detaching``.
+``attach`` is also accepted without ``reserve``, and ``detach`` without ``begin_detaching``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flows.runtime import Runtime, new_id
 
 
 def reserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
-    """Keep a volume for whoever attaches it next. Raises: NotFound, Busy, InvalidState."""
+    """Reserve a volume for an attachment. Raises: NotFound, Busy, InvalidState."""
     with runtime.database.write() as session:
         volume = preconditions.held(session, context, volume_id)
         preconditions.check_usable(volume, None)
@@ -28,7 +28,7 @@ def reserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
 
 
 def unreserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
-    """Take a reservation back; without one there is nothing to do. Raises: NotFound, Busy."""
+    """Cancel a reservation; do nothing if there is none. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         volume = preconditions.held(session, context, volume_id)
         if volume.status is Status.ATTACHING:
@@ -46,9 +46,9 @@ def attach(
     mountpoint: str | None,
     mode: str,
 ) -> None:
-    """Note that a server, or a host, uses a volume. Raises: NotFound, Busy, InvalidInput, InvalidState.
+    """Record that a server or a host uses a volume. Raises: NotFound, Busy, InvalidInput, InvalidState.
 
-    The same user attaching once more changes nothing.
+    A repeated attachment of the same server or host changes nothing.
     """
     if not (instance_id or host_name):
         raise InvalidInput(
@@ -90,7 +90,7 @@ def begin_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -
 
 
 def roll_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
-    """Take the announcement back; without one there is nothing to do. Raises: NotFound, Busy."""
+    """Cancel the announcement; do nothing if there is none. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         volume = preconditions.held(session, context, volume_id)
         if volume.status is Status.DETACHING:
@@ -105,10 +105,10 @@ def detach(
     attachment_id: str | None,
     force: bool = False,
 ) -> None:
-    """Note that a volume is not used any more. Raises: NotFound, Busy, Conflict, InvalidState.
+    """Record that a volume is no longer used. Raises: NotFound, Busy, Conflict, InvalidState.
 
-    ``force`` does so whatever the status is, but for a volume that a flow is at work on.
-    A volume that nobody uses is detached already: that is success, as in Cinder.
+    ``force`` accepts any status, but not a volume that a flow holds. Detaching a volume without
+    attachments succeeds, as in Cinder.
     """
     with runtime.database.write() as session:
         volume = preconditions.held(session, context, volume_id)
@@ -132,7 +132,11 @@ def _is_there(volume: records.Volume, instance_id: str | None, host_name: str | 
 
 
 def _meant(volume: records.Volume, attachment_id: str | None) -> records.Attachment | None:
-    """Return the attachment that is to end; None if the volume has none to name."""
+    """Return the attachment to end; None if the volume has none and the caller names none.
+
+    Raises: InvalidState, if several exist and none is named; Conflict, if the named one does not
+    exist.
+    """
     if attachment_id is None:
         if len(volume.attachments) > 1:
             raise InvalidState(
@@ -143,5 +147,5 @@ def _meant(volume: records.Volume, attachment_id: str | None) -> records.Attachm
     for attachment in volume.attachments:
         if attachment.id == attachment_id:
             return attachment
-    # Cinder takes it for one of its compute service, which alone may end it.
+    # Cinder responds so because it takes the attachment for one that only its compute service may end.
     raise Conflict(f"Volume {volume.id} has no attachment {attachment_id}: list them with the volume.")

@@ -1,4 +1,4 @@
-"""Attachments as things of their own: reserve a volume, connect to it, complete, and let it go."""
+"""Attachments as resources of their own: reserve a volume, connect to it, complete and delete."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ def create(
     connector: Connector,
     connection: Connection | None,
 ) -> str:
-    """Keep a volume for a server, or for whoever comes; return the attachment's id.
+    """Reserve a volume for a server, or for any client; return the attachment's id.
 
-    With a connection its client is connecting already. Raises: NotFound, Busy, InvalidState.
+    With a connection, the attachment starts as ``attaching``, because its client is already
+    connecting.
+
+    Raises: NotFound, Busy, InvalidState.
     """
     with runtime.database.write() as session:
         volume = preconditions.held(session, context, volume_id)
@@ -60,9 +63,9 @@ def connect(
     connector: Connector,
     connection: Connection,
 ) -> None:
-    """Note who connects from where, and what address they were given. Raises: NotFound, Busy.
+    """Record the connector of an attachment and the address that it was given. Raises: NotFound, Busy.
 
-    An attachment that is complete stays so: its client asked for the address again.
+    A completed attachment stays so: its client has requested the address again.
     """
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
@@ -74,7 +77,7 @@ def connect(
 
 
 def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> None:
-    """Note that a server uses the volume now, from whatever stage on. Raises: NotFound, Busy."""
+    """Record that the volume is in use, at any stage of the attachment. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
         preconditions.held(session, context, attachment.volume_id)
@@ -85,7 +88,7 @@ def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> N
 
 
 def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> list[records.Attachment]:
-    """End an attachment; return those that the volume is left with. Raises: NotFound, Busy."""
+    """Delete an attachment; return the remaining attachments of the volume. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
         preconditions.held(session, context, attachment.volume_id)
@@ -95,7 +98,7 @@ def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> lis
 
 
 def settle(session: Session, volume_id: str) -> None:
-    """Bring the status of a volume in line with its attachments; an error is kept. Raises: Busy."""
+    """Set a volume's status according to its attachments; keep an error status. Raises: Busy."""
     volume = volumes.get(session, volume_id, None)
     if volume.status is Status.AVAILABLE or volume.status in preconditions.USED:
         left = attachments.of_volume(session, volume_id)
@@ -106,7 +109,7 @@ def _connected(connector: Connector, connection: Connection) -> dict[str, object
     return {
         "connector": connector,
         "host_name": _text(connector.get("host")),
-        # Clients of Cinder read this where a connector names no place.
+        # Clients of Cinder expect this value where a connector names no mount point.
         "mountpoint": _text(connector.get("mountpoint")) or "na",
         "connection_info": asdict(connection),
     }

@@ -1,4 +1,4 @@
-"""What holds of a volume and its attachments: who may use it, and what its status is then."""
+"""Preconditions of attachments, and the status of a volume that follows from its attachments."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cgflow.errors import Busy, InvalidState
 from cgflow.status import AttachmentStatus, Status
 
 USED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE, Status.DETACHING)
-"""Statuses of a volume that somebody uses, or is about to use, or is about to leave."""
+"""Statuses of a volume that is in use, about to be used, or about to be released."""
 
 SHARED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
-"""Statuses in which a multiattach volume may get another user."""
+"""Statuses in which a multiattach volume accepts another attachment."""
 
 
 def held(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
-    """Return a volume, locked, that no flow is at work on. Raises: NotFound, Busy."""
+    """Return a volume, locked, that no flow holds. Raises: NotFound, Busy."""
     volume = volumes.lock(session, volume_id, context.scope)
     if volume.claimed_by is not None:
         raise Busy(volumes.REPOSITORY.busy_message(session, volume.id, volume.claimed_by))
@@ -28,9 +28,10 @@ def held(session: Session, context: RequestContext, volume_id: str) -> records.V
 
 
 def check_usable(volume: records.Volume, instance_id: str | None) -> None:
-    """Refuse to have a volume used twice, unless it is multiattach, or by one server, which is moving.
+    """Raise InvalidState if a volume is in use already.
 
-    Raises: InvalidState.
+    Allowed are a multiattach volume, and a volume whose attachments all belong to the same server,
+    which is migrating.
     """
     if volume.status is Status.AVAILABLE:
         return
@@ -46,7 +47,7 @@ def check_usable(volume: records.Volume, instance_id: str | None) -> None:
 
 
 def check_mode(volume: records.Volume, mode: str) -> None:
-    """Refuse to have a volume written that may only be read. Raises: InvalidState."""
+    """Raise InvalidState if a read-only volume is to be attached for writing."""
     if volume.readonly and mode != "ro":
         raise InvalidState(
             f"Invalid volume: Invalid attaching mode '{mode}' for volume {volume.id}: it is read-only."
@@ -54,7 +55,7 @@ def check_mode(volume: records.Volume, mode: str) -> None:
 
 
 def status_for(attachments: Sequence[records.Attachment]) -> Status:
-    """Return the status of a volume that has these attachments: the furthest of them decides."""
+    """Return the status of a volume with these attachments; the most advanced attachment decides."""
     stages = {attachment.status for attachment in attachments}
     for stage, status in _STATUS_OF:
         if stage in stages:

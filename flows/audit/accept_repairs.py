@@ -1,4 +1,4 @@
-"""Accepting the repairs that a backend has a part in: each is a flow that holds the records around it."""
+"""Acceptance of the repairs that change a backend. Each is a flow that holds the records concerned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REMOVE, CONFORM = "audit.remove", "audit.conform"
 
 @dataclass(frozen=True)
 class Plan:
-    """One repair as a flow: what its story is built from and given, and which records it holds."""
+    """One repair as a flow: operation, shape and symbols of the flow, and the records that it holds."""
 
     operation: str
     shape: Mapping[str, object]
@@ -33,7 +33,7 @@ class Plan:
 
 
 def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -> Accepted:
-    """Accept to repair one finding. Raises: Busy, InvalidState where nobody can tell how."""
+    """Accept the repair of one finding. Raises: Busy; InvalidState, if the repair cannot be determined."""
     with accepting(runtime, context) as acceptance:
         plan = _PLANS[finding.code](acceptance.session, finding)
         claims = _living(acceptance.session, plan.holds)
@@ -61,7 +61,7 @@ def _status(session: Session, finding: Finding) -> str | None:
 
 
 def _living(session: Session, holds: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
-    """Return what is to be held of what has a record at all."""
+    """Return those of the resources to hold that have a record."""
     found = {}
     for noun, ids in holds.items():
         rows = REPOSITORIES[noun]
@@ -156,7 +156,10 @@ def _member(session: Session, finding: Finding) -> Plan:
 
 
 def _need_copies_of(session: Session, volume_id: str, group_id: str | None) -> None:
-    """Raise InvalidState if a cgsnapshot of another group has a copy, which would be lost to it."""
+    """Raise InvalidState if a cgsnapshot of another group has a snapshot of the volume.
+
+    Moving the volume would take that snapshot away from its cgsnapshot.
+    """
     for copy in snapshot.of_volumes(session, [volume_id]):
         if copy.cgsnapshot_id is not None and copy.consistencygroup_id != group_id:
             raise InvalidState(
@@ -166,7 +169,7 @@ def _need_copies_of(session: Session, volume_id: str, group_id: str | None) -> N
 
 
 def _known(finding: Finding) -> dict[str, Any]:
-    """Return the facts of a finding. Raises: InvalidState, if its backend did not tell them."""
+    """Return the facts of a finding. Raises: InvalidState, if its backend did not report them."""
     if not finding.facts:
         raise InvalidState(
             f"Backend {finding.host} does not tell whose it is and how large: remove it there by hand."

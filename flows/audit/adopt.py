@@ -1,9 +1,8 @@
-"""Adoption: what a backend has and no record knows becomes records again, as after a database was restored.
+"""Adoption: create records for objects that only a backend has, for example after a database restore.
 
-A backend tells ids, sizes, groups and cuts. Names, and whose a thing was, are
-taken from its deleted record where there is one; otherwise the operator says
-the project and the volume type. All of it is one transaction, in which it is
-looked at again that nobody else knows the thing by now.
+A backend reports ids, sizes, groups and cuts. Names and owners are taken from the deleted record of
+an object if it has one. Otherwise the operator specifies the project and the volume type. Adoption
+is one transaction, in which it is verified that no record or flow knows the object by now.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ ADOPT = "adopt"
 GIB = 1024**3
 
 ORDER = ("group.orphan", "volume.orphan", "snapshot.orphan")
-"""The kinds that can be adopted, in the order in which their records refer to each other."""
+"""The kinds of findings that can be adopted, in the order in which their records refer to each other."""
 
 Outcome = dict[str, str | None]
-"""By the ids of findings: None for one that is adopted, or why it is not."""
+"""Maps the id of a finding to None if it is adopted, or to the reason why it is not."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Into which project and volume type things are adopted. The type is a name or an id."""
+    """The project and the volume type of adopted resources. The type is a name or an id."""
 
     project_id: str
     volume_type: str | None = None
@@ -53,9 +52,9 @@ class Target:
 def adopt(
     runtime: Runtime, context: RequestContext, findings: Collection[Finding], target: Target
 ) -> Outcome:
-    """Make records of these findings, and return what became of each.
+    """Create records for these findings, and return the outcome of each.
 
-    Raises: InvalidInput, if there is no such volume type; then nothing is adopted.
+    Raises: InvalidInput, if the volume type does not exist; then nothing is adopted.
     """
     sizes, refused = _sizes(runtime, findings)
     ordered = sorted(
@@ -84,9 +83,9 @@ def _type(session: Session, named: str | None) -> VolumeType | None:
 
 
 def _sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
-    """Ask the backends for the sizes of copies in GiB: a volume may have grown since its copy was cut.
+    """Return the sizes of snapshots in GiB as the backends report them, and why some cannot be adopted.
 
-    Returns also why copies cannot be adopted.
+    The size of the volume does not suffice: the volume may have grown since the cut.
     """
     sizes: dict[str, int] = {}
     refused: Outcome = {}
@@ -106,7 +105,7 @@ def _sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, i
 
 
 class _Adoption:
-    """One transaction that adopts."""
+    """One transaction that adopts findings."""
 
     def __init__(
         self,
@@ -128,7 +127,7 @@ class _Adoption:
         self._cuts: dict[str, int | None] = {}
 
     def adopt(self, ordered: Collection[Finding]) -> Iterator[tuple[str, str | None]]:
-        """Adopt in this order; return what became of each."""
+        """Adopt the findings in this order; yield the outcome of each."""
         for one in ordered:
             if one.subject in self._known:
                 yield one.id, "It is not so any more: audit again."
@@ -168,7 +167,7 @@ class _Adoption:
         if group is not None:
             project_id = group.project_id
             if kind_id not in group.volume_type_ids:
-                # A member is of a type of its group, whatever is asked for volumes outside any.
+                # A member has a type of its group. The requested type is for volumes without a group.
                 kind_id = group.volume_type_ids[0]
         columns = {**self._common(finding), **self._place(finding), "project_id": project_id}
         volume.REPOSITORY.add(
@@ -195,7 +194,7 @@ class _Adoption:
         self._count("snapshot", of.project_id, size, of.volume_type_name)
 
     def _cgsnapshot(self, finding: Finding, cut_id: str, project_id: str) -> None:
-        """See that the cut of a copy has a record."""
+        """Ensure that the cut of a snapshot has a record."""
         group_id, members = finding.facts["group_id"], finding.facts["cut_members"]
         if self._living_group(group_id) is None:
             raise InvalidState(f"It is of cgsnapshot {cut_id}, and its volume is in no consistency group.")
@@ -209,7 +208,7 @@ class _Adoption:
         )
 
     def _judge(self, cut_id: str, members: int | None) -> None:
-        """A cut that has lost copies since is not whole."""
+        """Set a cgsnapshot to ``error`` if it has fewer snapshots now than were cut."""
         there = len(snapshot.of_cgsnapshot(self._session, cut_id))
         known = cgsnapshot.find(self._session, cut_id)
         if known is None or known.claimed_by is not None or members is None or there >= members:
@@ -230,7 +229,7 @@ class _Adoption:
             ) from None
 
     def _revived(self, noun: str, id_: str, **columns: object) -> bool:
-        """Bring a deleted record back with all that it says, if there is one; return whether there was."""
+        """Restore a deleted record with its columns, if there is one; return whether there was."""
         rest = {"status": Status.AVAILABLE.value, "reason": None, "claimed_by": None}
         if not REPOSITORIES[noun].undelete(self._session, id_, **rest, **columns):
             return False
@@ -255,7 +254,7 @@ class _Adoption:
         return {"host": finding.host, "availability_zone": self._settings.storage_availability_zone}
 
     def _count(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
-        """Count a thing past any limit: it is there."""
+        """Charge a resource to the quota, even above the limit, because it exists."""
         deltas = count(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
         usages = usage.read(self._session, project_id, list(deltas))
         for resource, delta in deltas.items():

@@ -1,7 +1,7 @@
-"""Make the backend as the record says: the place of a group, the size of a volume, the group it is in.
+"""Change the backend to match the record: a group's existence, a volume's size, or a volume's group.
 
-Whether it is still so is looked at again first, with the record held. A
-failure leaves the backend as it was found.
+The finding is verified again first, while the flow holds the record. If a step fails, the backend
+is left as it was found.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PLACE, SIZE, MEMBER = "place", "size", "member"
 
 
 def conform(what: str, member: Member | None = None) -> Flow:
-    """Build the story for one kind of thing; a member is given by its ``volume_id``."""
+    """Build the flow for one kind of object; a member is given by its ``volume_id``."""
     return linear_flow.Flow("audit.conform").add(
         audit.ClaimForRepair(), audit.Confirm(), _step(what, member), audit.CommitRepair()
     )

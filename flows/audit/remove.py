@@ -1,8 +1,8 @@
-"""Take from the backend what no record knows: an object, an address, or what a restore kept aside.
+"""Remove from the backend what has no record: an object, an address, or the data kept for a restore.
 
-Whether it is still so is looked at again first, with the records around it
-held. What is taken away does not come back, so this goes forward: what fails is
-tried again. If it cannot be done after all, what was held is let go as it was.
+The finding is verified again first, while the flow holds the records concerned. What is removed
+cannot be restored, so the flow only goes forward: a failed step is retried. If the removal fails
+for good, the records are released unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VOLUME, SNAPSHOT, GROUP, EXPORT, RESTORE = "volume", "snapshot", "group", "expor
 
 
 def remove(what: str, copy: Member | None = None) -> Flow:
-    """Build the story for one kind of thing; a copy is given by its ``volume_id`` and ``snapshot_id``."""
+    """Build the flow for one kind of object; a snapshot is given by its ``volume_id`` and ``snapshot_id``."""
     return linear_flow.Flow("audit.remove").add(
         audit.ClaimForRepair(),
         audit.Confirm(),

@@ -1,12 +1,12 @@
-"""Which findings of an audit are repaired, and what becomes of each.
+"""Selection of the audit findings to repair, and the result of each repair.
 
-Asked for are kinds (``volume.missing``), single findings (``volume.orphan:<id>``),
-``safe``: every kind whose repair destroys nothing and takes nothing away; or
-``adopt``: what a backend has and no record knows gets a record, in place of
-being removed. ``adopt:<kind>`` and ``adopt:<finding>`` narrow that.
+A request names kinds (``volume.missing``), single findings (``volume.orphan:<id>``), ``safe``, or
+``adopt``. ``safe`` means every kind whose repair destroys and removes nothing. ``adopt`` creates
+records for objects that only a backend has, instead of removing them; ``adopt:<kind>`` and
+``adopt:<finding>`` restrict it.
 
-Repairs by flows go on side by side. Where one has to wait for another, as two
-copies of one volume do, the second is to be asked for when the first has ended.
+Repairs by flows run concurrently. A repair that has to wait for another, such as that of a second
+snapshot of the same volume, must be requested again when the other has ended.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ SAFE = "safe"
 PLANNED, DONE, ACCEPTED, LATER, REFUSED = "planned", "done", "accepted", "later", "refused"
 
 _DEPTH = {"volume.orphan": 1, "group.orphan": 2}
-"""What is removed after what is in it."""
+"""Containers are removed after their contents."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of one finding: it would be repaired, was, is being repaired by a flow, or is left.
+    """The result for one finding: repair planned, done, accepted as a flow, postponed or refused.
 
-    One that is left for ``later`` waits for another that is being repaired: ask for it again then.
+    A repair in the state ``later`` waits for a flow of this request. It must be requested again
+    when that flow has ended.
     """
 
     finding: Finding
@@ -55,12 +56,12 @@ def repair(
     host: str | None = None,
     target: Target | None = None,
 ) -> tuple[Report, list[Repair]]:
-    """Audit, and repair what is wanted of what is found; with ``dry_run`` only tell what would be done.
+    """Audit, and repair the requested findings; with ``dry_run``, only report what would be done.
 
-    ``target`` is for what is adopted, by default the caller's project and no volume type.
+    ``target`` applies to adopted resources; by default, the caller's project and no volume type.
 
-    Raises: InvalidInput for a word that is no kind and no finding; NotFound for an unknown backend, and
-    for a finding that there is not (any more): then nothing is repaired.
+    Raises: InvalidInput, if a word is neither a kind nor a finding; NotFound, if the backend is
+    unknown or a named finding does not exist (any more). In these cases nothing is repaired.
     """
     _check(wanted)
     report = audit(runtime, host)
@@ -70,7 +71,7 @@ def repair(
     if dry_run:
         planned = [Repair(one, PLANNED, reason="It becomes a record again.") for one in adopted]
         return report, [*planned, *(_plan(one) for one in chosen)]
-    # First of all: what else is found may be of what has a record then.
+    # Adopt first: other findings may concern resources that have a record afterwards.
     became = adopt(runtime, context, adopted, target or Target(context.project_id))
     done = [
         Repair(one, DONE if became[one.id] is None else REFUSED, reason=became[one.id]) for one in adopted
@@ -127,12 +128,12 @@ def _plan(finding: Finding) -> Repair:
 def _carry_out_all(
     runtime: Runtime, context: RequestContext, chosen: Collection[Finding], mended: repair_records.Outcome
 ) -> Iterator[Repair]:
-    """Carry the repairs out in their order, and leave for later what has to wait for a flow of these."""
+    """Carry out the repairs in order, and postpone those that must wait for a flow of this request."""
     at_work: dict[str, str] = {}
     for finding in sorted(chosen, key=lambda one: _DEPTH.get(one.code, 0)):
         one = _waiting(finding, at_work) or _carry_out(runtime, context, finding, mended)
         if one.state == REFUSED:
-            # What is busy names the flow that holds it.
+            # The reason of a busy resource names the flow that holds it.
             holder = next((flow_id for flow_id in at_work.values() if flow_id in str(one.reason)), None)
             one = one if holder is None else _later(finding, holder)
         if one.flow_id is not None:
@@ -142,7 +143,7 @@ def _carry_out_all(
 
 
 def _waiting(finding: Finding, at_work: Mapping[str, str]) -> Repair | None:
-    """Return what becomes of a finding that flows are in the way of; None, if none is."""
+    """Return the postponed repair of a finding that must wait for a flow of this request, or None."""
     if finding.kind.mending is RepairMethod.RECORDS:
         return None
     needed = filter(None, (finding.subject, finding.facts.get("volume_id")))

@@ -1,7 +1,7 @@
-"""Repairs of the records alone: one transaction, in which each finding is looked at again.
+"""Repairs that change records only, in one transaction that verifies each finding again.
 
-What contradicts other records is found anew in that transaction. What
-contradicts a backend still does if no flow has touched the record since.
+A contradiction between records is searched for again in that transaction. A contradiction between a
+record and a backend still holds if no flow has changed the record since the audit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RecordRepair:
-    """What the repairs of one transaction share."""
+    """The values that the repairs of one transaction share."""
 
     session: Session
     rows: DatabaseSnapshot
@@ -41,22 +41,22 @@ class RecordRepair:
     no_snapshot_gb_quota: bool
 
     def because(self, finding: Finding) -> str:
-        """Return the reason that the record shows from then on."""
+        """Return the reason that a repaired record shows."""
         return f"{finding.message} Repaired ({finding.code}) by {self.by}."
 
 
 Outcome = dict[str, str | None]
-"""By the ids of findings: None for one that is repaired, or why it is not."""
+"""Maps the id of a finding to None if it is repaired, or to the reason why it is not."""
 
 
 def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding]) -> Outcome:
-    """Repair these findings as far as they still hold and can be, and return what became of each."""
-    # Usage is written first: what the others give back or take is then added to what is right.
+    """Repair the findings that still hold and can be repaired, and return the outcome of each."""
+    # Usage is corrected first, so that other repairs add to or subtract from the correct value.
     ordered = sorted(findings, key=lambda one: not one.code.startswith("quota."))
     if not ordered:
         return {}
     with runtime.database.write() as session:
-        # In the order of every acceptance: things first, then what they count.
+        # Lock in the same order as acceptance: resources first, then their quota usage.
         seen = (one.row for one in ordered if one.row is not None)
         for row in sorted(seen, key=lambda row: (row.noun, row.id)):
             _lock(session, row)
@@ -101,7 +101,7 @@ def _lock(session: Session, row: Row) -> None:
     try:
         REPOSITORIES[row.noun].lock(session, row.id, None)
     except NotFound:
-        # It is deleted since; what was found of it does not hold any more.
+        # The row was deleted after the audit, so its finding no longer holds.
         return
 
 
@@ -152,7 +152,7 @@ def _cgsnapshot_gone(repair: RecordRepair, finding: Finding) -> None:
     id_ = str(row.cgsnapshot_id)
     known = {"status": Status.ERROR.value, "reason": repair.because(finding), "claimed_by": None}
     if cgsnapshots.find(repair.session, id_) is not None or rows.undelete(repair.session, id_, **known):
-        # Another copy of it has brought it back, or it was only marked as deleted.
+        # The repair of another snapshot has recreated it, or its deleted row was restored.
         return
     copy = REPOSITORIES["snapshot"].get(repair.session, row.id, None)
     about = {name: getattr(copy, name) for name in ("user_id", "project_id", "name", "description")}
@@ -205,7 +205,7 @@ def _transfer(repair: RecordRepair, finding: Finding) -> None:
 
 
 def _count(repair: RecordRepair, row: Row, times: int, size: int) -> None:
-    """Count a thing of this size once more or once less, past any limit: it is there, or it is not."""
+    """Charge or release (``times`` 1 or -1) a resource of this size, even above the limit."""
     if not row.consumes_quota:
         return
     deltas = count(row.noun, size, row.type_name, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)

@@ -1,4 +1,4 @@
-"""The audit of what this process serves, and the part of it that lists of unknown things are made of."""
+"""The audit of everything that this process serves, and its listing of objects without a record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flows.runtime import Runtime
 
 
 def audit(runtime: Runtime, host: str | None = None) -> Report:
-    """Compare everything, or one backend and what is on it. Raises: NotFound for one that is not known."""
+    """Compare everything, or one backend and its resources. Raises: NotFound, if the backend is unknown."""
     report = _auditor(runtime).audit(host)
     if host is not None and not report.backends and not report.findings:
         raise NotFound(f"Backend {host} could not be found.")
@@ -18,9 +18,10 @@ def audit(runtime: Runtime, host: str | None = None) -> Report:
 
 
 def orphans(runtime: Runtime, host: str, code: str) -> list[Finding]:
-    """Return what one backend has that nobody knows, of one kind of drift such as ``volume.orphan``.
+    """Return the objects without a record on one backend, for one code such as ``volume.orphan``.
 
-    Raises: InvalidState, if another process serves the backend; FinalDriverError, if it does not answer.
+    Raises: InvalidState, if another process serves the backend; FinalDriverError, if the backend
+    does not respond.
     """
     if host not in runtime.drivers:
         raise InvalidState(f"Another process serves backend {host}: ask there.")

@@ -1,4 +1,4 @@
-"""Accepting operations on cgsnapshots."""
+"""Acceptance of operations on cgsnapshots."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create(
     description: str | None,
     level: CutLevel | None = None,
 ) -> Accepted:
-    """Accept to take a cgsnapshot of a group, at ``level`` at least.
+    """Accept to take a cgsnapshot of a group, at ``level`` or a higher level.
 
     Raises: NotFound, InvalidState, Busy, QuotaExceeded.
     """
@@ -78,7 +78,7 @@ def create(
 
 
 def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Accepted:
-    """Accept to delete a cgsnapshot with every member's copy. Raises: NotFound, InvalidState, Busy."""
+    """Accept to delete a cgsnapshot with its members' snapshots. Raises: NotFound, InvalidState, Busy."""
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         whole = _cgsnapshot(session, cgsnapshot_id, context)
@@ -124,7 +124,7 @@ def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -
 
 
 def _check_quiet(session: Session, group: records.ConsistencyGroup) -> None:
-    """Refuse while another operation is at work on a member: one at a time on a group and its members."""
+    """Raise Busy while a flow holds the group or a member: they allow one operation at a time."""
     if group.claimed_by is not None:
         raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))
     for member in volume.members_of(session, group.id):

@@ -1,8 +1,8 @@
 """Take a cgsnapshot: one point in time across every member of a consistency group.
 
-If a step fails, the steps above it are undone from the bottom up: the copies
-and whatever was prepared for them are removed, the members' rows go, the
-quota is given back, and last the record is left in ``error`` with the reason.
+If a step fails, the steps before it are undone in reverse order: the snapshots and everything
+prepared for them are removed, the members' rows are deleted, the quota is released, and last the
+record is left in ``error`` with the reason.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flows.tasks import claim, driver, placement, quota, record
 
 
 def create_cgsnapshot(members: list[Member]) -> Flow:
-    """Build the story for members given as pairs of ``volume_id`` and ``snapshot_id``."""
+    """Build the flow for members given as pairs of ``volume_id`` and ``snapshot_id``."""
     return linear_flow.Flow("cgsnapshot.create").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

@@ -1,8 +1,8 @@
-"""Delete a cgsnapshot: every member's copy, while the volumes go on serving.
+"""Delete a cgsnapshot with its members' snapshots. The volumes continue to serve I/O.
 
-Deleting goes forward: what fails is tried again. If a copy can not be removed
-after all, the record is left in ``error_deleting``, the copies that are gone
-are forgotten and given back to the quota, and the others remain listed.
+Deletion only goes forward: a failed step is retried. If a snapshot cannot be removed, the
+cgsnapshot is left in ``error_deleting``. The records of removed snapshots are deleted and their
+quota is released; the others remain listed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flows.tasks import claim, driver, record
 
 
 def delete_cgsnapshot(members: list[Member]) -> Flow:
-    """Build the story for members given as pairs of ``volume_id`` and ``snapshot_id``."""
+    """Build the flow for members given as pairs of ``volume_id`` and ``snapshot_id``."""
     return linear_flow.Flow("cgsnapshot.delete").add(
         claim.ClaimForDelete(),
         forward_only(

@@ -1,7 +1,7 @@
-"""At which level the members of a group have to be cut, and whether their backend can do that.
+"""The level at which a group's members must be cut, and whether the group's backend reaches it.
 
-It is the level that the caller demands, and no lower than what the volume types of the group allow. One
-member alone is cut at one instant by any backend that cuts at all.
+It is the level that the caller demands, but no lower than the group's volume types allow. Every
+backend that can cut reaches the level ``crash`` for a single member.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
 def required_cut_level(
     session: Session, group: records.ConsistencyGroup, members: int, asked: CutLevel | None = None
 ) -> CutLevel:
-    """Return the level that a cut of a group of so many members has to reach.
+    """Return the level that a cut of a group with this number of members must reach.
 
-    Raises: InvalidState, if the group's backend says that it does not. One that
-    is down, or not known, is left to whoever is about to use it.
+    Raises: InvalidState, if the group's backend reports that it does not reach the level. A backend
+    that is down or unknown is not judged here, but by the steps that use it.
     """
     types = [volume_type.get(session, id_) for id_ in group.volume_type_ids]
     allowed = lowest_allowed(found.extra_specs for found in types)

@@ -1,1 +1,1 @@
-"""Operations on copies of single volumes."""
+"""Operations on snapshots of single volumes."""

@@ -1,4 +1,4 @@
-"""Accepting operations on copies of single volumes."""
+"""Acceptance of operations on snapshots of single volumes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def create(
     force: bool,
     metadata: dict[str, str] | None = None,
 ) -> Accepted:
-    """Accept to copy a volume; one that is in use is copied only with ``force``.
+    """Accept to take a snapshot of a volume; a volume that is in use requires ``force``.
 
     Raises: NotFound, InvalidState, Busy, QuotaExceeded.
     """
@@ -67,17 +67,18 @@ def create(
 
 
 def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force: bool = False) -> Accepted:
-    """Accept to delete a copy that is not one of a cgsnapshot, or whose cgsnapshot is gone.
+    """Accept to delete a snapshot that belongs to no cgsnapshot, or whose cgsnapshot is deleted.
 
-    ``force``: whatever status it has, if no flow holds it.
+    ``force`` accepts more statuses, if no flow holds the snapshot.
+
     Raises: NotFound, InvalidState, Busy.
     """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = snapshot.lock(session, snapshot_id, context.scope)
         _check_deletable(session, found, force)
-        # What was rolled back may have outlived its volume. The backend is asked all the same: it
-        # knows better than a record what is left.
+        # The record of a rolled-back snapshot may have outlived its volume. The snapshot is deleted
+        # on the backend all the same, because something may be left there.
         of = volume.REPOSITORY.where(session, volume.REPOSITORY.model.id == found.volume_id)
         for one in of:
             require_free_group(session, one)

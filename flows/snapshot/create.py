@@ -1,7 +1,7 @@
 """Take a snapshot of one volume: a cut with a single member.
 
-If a step fails, the copy is discarded, the quota is given back, the record is
-left in ``error`` with the reason, and the volume is let go as it was.
+If a step fails, the snapshot is removed, the quota is released, the record is left in ``error``
+with the reason, and the volume is released unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flows.tasks import claim, driver, placement, quota, record
 
 
 def create_snapshot(member: Member) -> Flow:
-    """Build the story for a volume and its copy, given by ``volume_id`` and ``snapshot_id``."""
+    """Build the flow for a volume and its snapshot, given by ``volume_id`` and ``snapshot_id``."""
     return linear_flow.Flow("snapshot.create").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

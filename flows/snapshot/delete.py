@@ -1,7 +1,7 @@
-"""Delete a snapshot of one volume, while the volume goes on serving.
+"""Delete a snapshot of one volume. The volume continues to serve I/O.
 
-Deleting goes forward: what fails is tried again. If the copy can not be
-removed after all, it is left in ``error_deleting`` with the reason.
+Deletion only goes forward: a failed step is retried. If the snapshot cannot be removed, it is left
+in ``error_deleting`` with the reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flows.tasks import claim, driver, record
 
 
 def delete_snapshot(member: Member, is_placed: bool) -> Flow:
-    """Build the story. A copy of a volume that never was on a backend has only a record."""
+    """Build the flow. A snapshot of a volume that was never on a backend has only a record."""
     removal = [driver.DeleteSnapshot(member)] if is_placed else []
     return linear_flow.Flow("snapshot.delete").add(
         claim.ClaimForDelete(),

@@ -1,4 +1,4 @@
-"""The first step of every flow: verify the claims made at acceptance, and release them in the undo.
+"""The first step of a flow: verify the claims made at acceptance, and release them in the undo.
 
 Acceptance claims resources and reserves quota before any step runs. The revert of the first step
 therefore undoes both, whichever step fails: one transaction cancels the reservation and leaves the

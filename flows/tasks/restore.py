@@ -53,7 +53,7 @@ class Restore(Task):
 
 
 class LeaveWayBack(Commit):
-    """Record the point of no return: from here on, the previous data of the volumes is discarded.
+    """Record the point of no return, after which the previous data is discarded; no other effect.
 
     Revert: verify that the backend still keeps the previous data. A flow of an earlier release may
     have discarded it already. The revert then fails, because the volumes hold the content of the

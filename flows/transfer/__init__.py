@@ -1,1 +1,1 @@
-"""Handing a volume over to another project. Records alone, so every change is one transaction and no flow."""
+"""Transfers of volumes to another project. Each change is one transaction on records, without a flow."""

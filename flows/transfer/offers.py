@@ -1,4 +1,4 @@
-"""Offer a volume, take the offer back, or take it up: then it, its snapshots and its quota change hands."""
+"""Offer a volume, withdraw the offer, or accept it: then volume, snapshots and quota change the project."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from flows.runtime import Runtime, new_id
 def create(
     runtime: Runtime, context: RequestContext, *, volume_id: str, name: str | None, no_snapshots: bool
 ) -> tuple[str, str]:
-    """Offer a volume; return the offer's id and the key that takes it up, which is shown this once.
+    """Offer a volume; return the offer's id and the key that accepts it. The key is not shown again.
 
-    Raises: NotFound, Busy, InvalidState for a member of a group or what is not at rest.
+    Raises: NotFound, Busy; InvalidState, if the volume is a member of a group or not ``available``.
     """
     key, salt, transfer_id = secrets.token_hex(16), secrets.token_hex(16), new_id()
     with runtime.database.write() as session:
@@ -63,7 +63,7 @@ def create(
 
 
 def delete(runtime: Runtime, context: RequestContext, transfer_id: str) -> None:
-    """Take an offer back, whatever became of its volume. Raises: NotFound, Busy."""
+    """Withdraw an offer, whatever the state of its volume. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         transfer = transfers.get(session, transfer_id, context.scope)
         volume = _offered(session, transfer)
@@ -73,9 +73,9 @@ def delete(runtime: Runtime, context: RequestContext, transfer_id: str) -> None:
 
 
 def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_key: str) -> records.Transfer:
-    """Take an offer up for the caller's project. All of it changes hands, or nothing.
+    """Accept an offer for the caller's project. The volume and all its snapshots are transferred, or nothing.
 
-    Raises: NotFound; InvalidInput for another key; InvalidState; Busy; QuotaExceeded.
+    Raises: NotFound; InvalidInput, if the key is wrong; InvalidState; Busy; QuotaExceeded.
     """
     with runtime.database.write() as session:
         transfer = transfers.get(session, transfer_id, None)
@@ -103,9 +103,9 @@ def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_
 
 
 def _offered(session: Session, transfer: records.Transfer) -> records.Volume | None:
-    """Return the volume of an offer, locked; None if it does not wait for it, as its owner's, any more.
+    """Return the volume of an offer, locked; None if it no longer awaits transfer or has another owner.
 
-    Raises: NotFound, if the offer ended while the volume was waited for.
+    Raises: NotFound, if the offer ended while this call waited for the lock.
     """
     volume = volumes.lock_if_living(session, transfer.volume_id)
     transfers.get(session, transfer.id, None)
@@ -115,7 +115,7 @@ def _offered(session: Session, transfer: records.Transfer) -> records.Volume | N
 
 
 def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
-    """Return the snapshots that go with a volume. Raises: Busy; InvalidState for one of a cgsnapshot."""
+    """Return the snapshots of a volume. Raises: Busy; InvalidState, if one is part of a cgsnapshot."""
     copies = snapshots.of_volumes(session, [volume.id])
     for copy in copies:
         if copy.claimed_by is not None:
@@ -131,7 +131,10 @@ def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
 def _check_types(
     session: Session, context: RequestContext, volume: records.Volume, copies: list[records.Snapshot]
 ) -> None:
-    """Ask for the type of each: a snapshot keeps the one that its volume had. Raises: InvalidState."""
+    """Raise InvalidState if the project may not use the type of the volume or of one of its snapshots.
+
+    A snapshot keeps the type that its volume had.
+    """
     things = [("volume", volume.id, volume.volume_type_id)]
     things += [("snapshot", copy.id, copy.volume_type_id) for copy in copies]
     for kind, id_, type_id in things:
