@@ -1,4 +1,4 @@
-"""Accepting operations on consistency groups."""
+"""Acceptance of operations on consistency groups."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def create(
     availability_zone: str | None,
     kind: str | None = None,
 ) -> Accepted:
-    """Accept to create a group for these volume types, and of a group type (``kind``), given by name or id.
+    """Accept to create a group with these volume types and this group type (``kind``), by name or id.
 
-    Without one it is of the built-in group type.
-    Raises: NotFound for a type, InvalidInput for a zone or no type, QuotaExceeded.
+    Without ``kind``, the group has the built-in group type.
+
+    Raises: NotFound, if a type does not exist; InvalidInput, for an invalid zone or if no volume
+    type is given; QuotaExceeded.
     """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
@@ -80,7 +82,7 @@ def create(
 def delete(
     runtime: Runtime, context: RequestContext, group_id: str, *, force: bool, flag: str = "force"
 ) -> Accepted:
-    """Accept to delete a group, with its members if ``force``, which the caller knows as ``flag``.
+    """Accept to delete a group, with its members if ``force``; ``flag`` is the name of ``force`` on the wire.
 
     Raises: NotFound, InvalidState, Busy.
     """
@@ -108,7 +110,7 @@ def delete(
 
 
 def find(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
-    """Return the group that is operated on, locked. Raises: NotFound, in the words that clients know."""
+    """Return the group, locked. Raises: NotFound, with the message that clients expect."""
     try:
         return consistencygroup.lock(session, group_id, context.scope)
     except NotFound:
@@ -116,7 +118,7 @@ def find(session: Session, group_id: str, context: RequestContext) -> records.Co
 
 
 def _kind(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
-    """Return the group type, which may ask for less than every group is, but not for more."""
+    """Return the group type. Raises: InvalidInput, if it requires replication, which is not supported."""
     kind = group_type.find(session, wanted, private=context.is_admin)
     for spec in REPLICATION:
         if kind.group_specs.get(spec, "").replace(" ", "").lower() == "<is>true":

@@ -1,4 +1,4 @@
-"""Accepting to create a consistency group from a cgsnapshot, or from another group."""
+"""Acceptance of creating a consistency group from a cgsnapshot or from another group."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def create_from(
     cgsnapshot_id: str | None,
     source_cgid: str | None,
 ) -> Accepted:
-    """Accept to create a group with volumes that hold what the source holds; exactly one is named.
+    """Accept to create a group with the volumes' data taken from one source, a cgsnapshot or a group.
 
-    Raises: NotFound, InvalidInput, InvalidState, Busy, QuotaExceeded.
+    Raises: NotFound; InvalidInput, unless exactly one source is named; InvalidState; Busy;
+    QuotaExceeded.
     """
     words = {"name": name, "description": description}
     if cgsnapshot_id and source_cgid:
@@ -50,7 +51,7 @@ def create_from(
 
 
 def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
-    """Return the groups that are being made from a cgsnapshot, and those of which something is left."""
+    """Return the groups being created from a cgsnapshot, also those whose rollback has left something."""
     made = consistencygroup.made_from(session, cgsnapshot_id)
     return [
         one
@@ -121,7 +122,7 @@ def _from_group(acceptance: Acceptance, source_cgid: str, words: dict[str, str |
         members.append({"volume_id": one.id, "snapshot_id": new_id(), "new_id": id_})
         kept = {"size": one.size, "volume_type_id": one.volume_type_id, "source_volid": one.id}
         copied[id_] = _kept(one) | kept
-    # The members are cut for this, which nothing else may do or undo meanwhile.
+    # The flow cuts the members, so it holds the source group against other operations.
     accepted = _flow(
         acceptance,
         "consistencygroup.create_from_group",
@@ -147,7 +148,7 @@ def _flow(
 ) -> Accepted:
     if source.host is None:
         raise InvalidState(f"Invalid ConsistencyGroup: No host to create consistency group {words['name']}.")
-    # What was made before its project lost a private type stays, but no more is made of it.
+    # A project that has lost access to a private type keeps its volumes, but cannot clone them.
     types = [one["volume_type_id"] for one in symbols["copied"].values() if one["volume_type_id"]]
     volume_type.find_many(acceptance.session, [*source.volume_type_ids, *types], acceptance.context)
     group_id = new_id()
@@ -180,7 +181,7 @@ def _flow(
 
 
 def _kept(source: records.Volume) -> dict[str, Any]:
-    """Return what a new volume takes over from the one that its data comes from."""
+    """Return the columns that a new volume takes over from its source volume."""
     return {
         "name": source.name,
         "description": source.description,

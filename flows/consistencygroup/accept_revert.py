@@ -1,4 +1,4 @@
-"""Accepting to put a consistency group back to one of its cgsnapshots."""
+"""Acceptance of restoring a consistency group to one of its cgsnapshots."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def revert(
     cgsnapshot_id: str,
     safety: Mapping[str, str | None] | None,
 ) -> Accepted:
-    """Accept to put every member back to a cgsnapshot, after another one is taken, unless ``safety`` is None.
+    """Accept to restore every member to a cgsnapshot, after a safety cgsnapshot unless ``safety`` is None.
 
-    ``safety`` holds its ``name`` and ``description``. Raises: NotFound,
-    InvalidInput, InvalidState, Busy, QuotaExceeded.
+    ``safety`` holds the ``name`` and ``description`` of the safety cgsnapshot.
+
+    Raises: NotFound, InvalidInput, InvalidState, Busy, QuotaExceeded.
     """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
@@ -92,7 +93,7 @@ def _of_safety(
     cut_id: str,
     named: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """Return the symbols of the safety cgsnapshot, which is of the group's project whoever asks for it."""
+    """Return the symbols of the safety cgsnapshot. It belongs to the group's project, not the caller's."""
     return {
         "members": members,
         "cut_id": cut_id,
@@ -155,7 +156,7 @@ def _check_copies(session: Session, copies: list[records.Snapshot]) -> None:
 def _check_members(
     whole: records.Cgsnapshot, volumes: list[records.Volume], copies: list[records.Snapshot]
 ) -> None:
-    """Refuse a group that has other members now than the cgsnapshot has copies of."""
+    """Raise InvalidState unless the group's members are exactly those of the cgsnapshot."""
     members, copied = {one.id for one in volumes}, {copy.volume_id for copy in copies}
     added, gone = sorted(members - copied), sorted(copied - members)
     if added:

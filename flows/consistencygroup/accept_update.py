@@ -1,4 +1,4 @@
-"""Accepting changes of a consistency group: its name and description, and who its members are."""
+"""Acceptance of changes of a consistency group: name, description and members."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cgflow.status import Status
 from flows.runtime import Acceptance, Accepted, Runtime, accepting
 
 ADDABLE = (Status.AVAILABLE, Status.IN_USE)
-# What failed has to be got rid of as well; it may keep a group from being cut.
+# Failed volumes can be removed too, because they may prevent cuts of the group.
 REMOVABLE = (*ADDABLE, Status.ERROR, Status.ERROR_DELETING)
 
 
@@ -29,10 +29,12 @@ def update(
     remove_volumes: list[str],
     in_any_status: bool = False,
 ) -> Accepted | None:
-    """Accept to change a group; return None if that was done at once, because no volume moves.
+    """Accept to change a group; return None if no volume moves and the change is already committed.
 
-    What is None stays as it is. A name and description alone can be written
-    ``in_any_status``. Raises: NotFound, InvalidInput, InvalidState, Busy.
+    Arguments that are None change nothing. With ``in_any_status``, name and description can be
+    changed whatever the group's status.
+
+    Raises: NotFound, InvalidInput, InvalidState, Busy.
     """
     given = {"name": name, "description": description}
     changes = {key: value for key, value in given.items() if value is not None}
@@ -77,7 +79,7 @@ def _moving(
         "consistencygroup.update",
         resource=("consistencygroup", group.id),
         group_id=group.id,
-        # What is on no backend, because it never came to be, has only its record moved.
+        # A volume whose creation failed is on no backend, so only its record is moved.
         shape={"members": [{"volume_id": one.id} for one in moving if one.host is not None]},
         symbols={
             "host": group.host,
@@ -85,7 +87,7 @@ def _moving(
             "changes": changes,
             "former": {key: getattr(group, key) for key in changes},
         },
-        # A copy goes with its volume: nobody may begin to read one that is on its way.
+        # Snapshots move with their volume, and must not be opened by a reader during the move.
         claims={
             "consistencygroup": [group.id],
             "volume": ids,
@@ -117,7 +119,7 @@ def _check_disjoint(add_volumes: list[str], remove_volumes: list[str]) -> None:
 
 
 def _added(session: Session, group: records.ConsistencyGroup, ids: list[str]) -> list[records.Volume]:
-    """Return the volumes that become members. Those that are already are dropped."""
+    """Return the volumes that become members, without those that are members already."""
     found = [_named(session, group, "add", id_) for id_ in ids]
     new = [one for one in found if one.consistencygroup_id != group.id]
     for one in new:
@@ -165,7 +167,7 @@ def _removed(session: Session, group: records.ConsistencyGroup, ids: list[str]) 
 
 def _named(session: Session, group: records.ConsistencyGroup, verb: str, volume_id: str) -> records.Volume:
     try:
-        # A group and its members belong to one project, whoever asks.
+        # A group and its members belong to the same project, whoever the caller is.
         return volume.lock(session, volume_id, group.project_id)
     except NotFound:
         refusal = "volume cannot be found." if verb == "add" else "it is not in the group."

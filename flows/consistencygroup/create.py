@@ -1,7 +1,7 @@
 """Create a consistency group on a backend that fits every one of its volume types.
 
-If a step fails, the place on the backend is removed, the quota is given back,
-and the record is left in ``error`` with the reason, on no backend.
+If a step fails, the group is removed from the backend, the quota is released, and the record is
+left in ``error`` with the reason and without a backend.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flows.tasks import claim, driver, placement, quota, record
 
 
 def create_consistencygroup() -> Flow:
-    """Build the story."""
+    """Build the flow."""
     return linear_flow.Flow("consistencygroup.create").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

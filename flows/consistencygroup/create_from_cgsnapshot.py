@@ -1,9 +1,9 @@
-"""Create a consistency group with volumes that hold what a cgsnapshot holds, on the same backend.
+"""Create a consistency group with volumes cloned from a cgsnapshot, on the same backend.
 
-If a step fails the new volumes and the place of the group are removed, the
-quota of all of them is given back, and the record of the group is left in
-``error`` with the reason, on no backend. The cgsnapshot is only read: several
-groups can be made from it side by side, and it cannot be deleted meanwhile.
+If a step fails, the new volumes and the group are removed from the backend, all of the quota is
+released, and the group's record is left in ``error`` with the reason and without a backend. The
+cgsnapshot is only read: several groups can be created from it concurrently, and it cannot be
+deleted meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flows.tasks import claim, copy_group, driver, placement, quota
 
 
 def create_consistencygroup_from_cgsnapshot(members: list[Member]) -> Flow:
-    """Build the story for members, each with ``volume_id``, ``snapshot_id`` and ``new_id``."""
+    """Build the flow for members, each with ``volume_id``, ``snapshot_id`` and ``new_id``."""
     return linear_flow.Flow("consistencygroup.create_from_cgsnapshot").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

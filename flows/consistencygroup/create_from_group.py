@@ -1,10 +1,9 @@
-"""Create a consistency group with volumes that hold what another one holds at one instant.
+"""Create a consistency group with volumes cloned from another group at one instant, on the same backend.
 
-The members of the source are cut for that, and the cut is removed again, be it
-that all goes well or that everything is undone. The source is held meanwhile.
-If a step fails the new volumes and the place of the group are removed, the
-quota of all of them is given back, and the record of the new group is left in
-``error`` with the reason, on no backend.
+The flow cuts the members of the source group, and removes the cut again on success and on failure.
+It holds the source group meanwhile. If a step fails, the new volumes and the new group are removed
+from the backend, all of the quota is released, and the new group's record is left in ``error`` with
+the reason and without a backend.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from flows.tasks import claim, copy_group, driver, placement, quota
 
 
 def create_consistencygroup_from_group(members: list[Member]) -> Flow:
-    """Build the story for members, each with ``volume_id``, ``snapshot_id`` and ``new_id``."""
+    """Build the flow for members, each with ``volume_id``, ``snapshot_id`` and ``new_id``."""
     return linear_flow.Flow("consistencygroup.create_from_group").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

@@ -1,8 +1,8 @@
 """Delete a consistency group with all its members.
 
-Deleting goes forward: what fails is tried again. If something can not be
-removed after all, the group is left in ``error_deleting``, the members that
-are gone are forgotten and given back to the quota, and the others remain.
+Deletion only goes forward: a failed step is retried. If something cannot be removed, the group is
+left in ``error_deleting``. The records of removed members are deleted and their quota is released;
+the other members remain.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from flows.tasks import claim, driver, record
 
 
 def delete_consistencygroup(members: list[Member], is_placed: bool) -> Flow:
-    """Build the story for members given by ``volume_id``.
+    """Build the flow for members given by ``volume_id``.
 
-    A group that never was on a backend has only a record.
+    A group that was never on a backend has only a record.
     """
     removal = [driver.DeleteOrphans(), for_each_member(members, driver.DeleteMember), driver.DeleteGroup()]
     return linear_flow.Flow("consistencygroup.delete").add(

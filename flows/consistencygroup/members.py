@@ -1,4 +1,4 @@
-"""The members of a consistency group, and whether they can all be cut."""
+"""The members of a consistency group, and whether all of them can be cut."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ READY = (Status.AVAILABLE, Status.IN_USE)
 
 
 def living_members(session: Session, group_id: str) -> list[records.Volume]:
-    """Return the members that hold data. The record of one that never came to be holds none."""
+    """Return the members that exist. A member whose creation was rolled back has only a record."""
     return [member for member in volume.members_of(session, group_id) if not _never_was(member)]
 
 
 def check_ready(
     session: Session, group: records.ConsistencyGroup, members: list[records.Volume], *, empty: str
 ) -> None:
-    """Refuse to cut a group that is at work, or has no members (in the words ``empty``), or broken ones.
+    """Check that a group can be cut: it is available and unclaimed, it has members, and all are usable.
+
+    ``empty`` is the error message for a group without members.
 
     Raises: Busy, InvalidState.
     """

@@ -1,4 +1,4 @@
-"""What an operator says of the status of a group or a cgsnapshot: the record is changed, and nothing else."""
+"""Status reset of a consistency group or a cgsnapshot by an operator. Only the record changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FAILED = (Status.ERROR, Status.ERROR_DELETING)
 
 
 def reset(runtime: Runtime, context: RequestContext, noun: str, id_: str, status: str) -> None:
-    """Give a thing that no flow holds this status. Raises: NotFound, Busy, InvalidInput, InvalidState.
+    """Set the status of a resource that no flow holds. Raises: NotFound, Busy, InvalidInput, InvalidState.
 
-    What was rolled back has nothing on any backend, so that no word can make it usable.
+    A resource that was rolled back does not exist on any backend, so it cannot be made usable.
     """
     rows, target = REPOSITORIES[noun], known_status(noun, status)
     with runtime.database.write() as session:
@@ -33,5 +33,5 @@ def reset(runtime: Runtime, context: RequestContext, noun: str, id_: str, status
 
 
 def _holds(noun: str) -> bool:
-    """Return whether what is there of this noun counts by itself: a cgsnapshot is counted by its members."""
+    """Return whether a resource of this type is charged itself; a cgsnapshot is charged by its members."""
     return noun != "cgsnapshot"

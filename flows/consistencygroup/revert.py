@@ -1,10 +1,10 @@
-"""Put a consistency group back to one of its cgsnapshots: every member, or none of them.
+"""Restore a consistency group to one of its cgsnapshots: every member, or none of them.
 
-If that is wanted, a safety cgsnapshot is taken first. What the members held is
-kept aside, so a failure until then leaves them as they were: the safety
-cgsnapshot goes again, and the group is ``available`` with the reason why it was
-not put back. From the point of no return, before what the members held is
-forgotten, the operation goes forward, and the safety cgsnapshot stays in any case.
+If requested, a safety cgsnapshot is taken first. The previous data of the members is kept aside. If
+a step fails before the point of no return, the members are left unchanged, the safety cgsnapshot is
+removed, and the group is ``available`` with the reason. After the point of no return, which
+precedes the discarding of the previous data, the flow only goes forward, and the safety cgsnapshot
+is kept in any case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flows.tasks import claim, quota, restore, safety_cgsnapshot
 
 
 def revert_consistencygroup(members: list[Member]) -> Flow:
-    """Build the story for the members of the safety cgsnapshot; with none it is not taken."""
+    """Build the flow for the members of the safety cgsnapshot; without members, none is taken."""
     before = [
         quota.ReserveQuota(),
         safety_cgsnapshot.ScheduleSafety(),

@@ -1,9 +1,8 @@
-"""Take volumes into a consistency group and out of it.
+"""Move volumes into and out of a consistency group.
 
-Each volume is moved by the backend, with what it holds and with its copies.
-Membership is written in the commit, for all of them at once. If a step fails
-the volumes are moved back, and the group is ``available`` as it was, with the
-reason why it was not changed. What the volumes count does not change.
+The backend moves each volume with its data and its snapshots. The commit records the new membership
+of all of them at once. If a step fails, the volumes are moved back, and the group is ``available``
+and unchanged, with the reason. Quota usage does not change.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from flows.tasks import claim, membership
 
 
 def update_consistencygroup(members: list[Member]) -> Flow:
-    """Build the story for the volumes that are on a backend, given by ``volume_id``."""
+    """Build the flow for the volumes that are on a backend, given by ``volume_id``."""
     return linear_flow.Flow("consistencygroup.update").add(
         claim.ClaimForChange(),
         for_each_member(members, membership.MoveVolume),

@@ -1,4 +1,4 @@
-"""Accepting to create and to delete volumes."""
+"""Acceptance of creating and deleting volumes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def create(
 ) -> Accepted:
     """Accept to create a volume of ``size`` GiB, in a group and from a source if they are named.
 
-    Raises: NotFound for a type, group or source, InvalidInput, InvalidState, Busy, QuotaExceeded.
+    Raises: NotFound, if a type, group or source does not exist; InvalidInput; InvalidState; Busy;
+    QuotaExceeded; NoValidBackend, if the scheduler hints exclude the required backend.
     """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
@@ -106,9 +107,11 @@ def create(
 def delete(
     runtime: Runtime, context: RequestContext, volume_id: str, *, cascade: bool = False, force: bool = False
 ) -> Accepted:
-    """Accept to delete a volume that is in no group.
+    """Accept to delete a volume that is in no group, or a group member that was never created.
 
-    ``cascade``: its snapshots too. ``force``: whatever status it has, if no flow holds it.
+    ``cascade`` deletes its snapshots too. ``force`` accepts more statuses, if no flow holds the
+    volume.
+
     Raises: NotFound, InvalidState, Busy.
     """
     with accepting(runtime, context) as acceptance:
@@ -116,7 +119,7 @@ def delete(
         found = volume.lock(session, volume_id, context.scope)
         deletable = FORCE_DELETABLE if force and found.claimed_by is None else DELETABLE
         check_free(session, found, deletable, "deleted")
-        # A member that never came to be holds no data of the group, and may go alone.
+        # A member whose creation was rolled back has no data and can be deleted alone.
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
@@ -132,7 +135,7 @@ def delete(
             group_id=found.consistencygroup_id,
             shape={
                 "is_placed": found.host is not None,
-                # Only what is on the backend has to be removed from it.
+                # Only snapshots that exist have to be removed from the backend.
                 "copies": [_member(copy) for copy in copies if not snapshot.never_was(copy)],
             },
             symbols={"host": found.host, "size": found.size, "deleting": ["snapshot", "volume"]},
@@ -144,7 +147,7 @@ def delete(
 
 
 def _only_host(group: records.ConsistencyGroup | None, source: Source) -> str | None:
-    """Return the one backend that a new volume can be on, None if any will do. Raises: InvalidInput."""
+    """Return the only possible backend of a new volume, None if there is a choice. Raises: InvalidInput."""
     if group is not None and source.host is not None and group.host != source.host:
         raise InvalidInput(
             f"Invalid input received: What the volume is made from is on backend {source.host}, "
@@ -155,7 +158,7 @@ def _only_host(group: records.ConsistencyGroup | None, source: Source) -> str | 
 
 
 def _dependent(session: Session, found: records.Volume, *, cascade: bool) -> list[records.Snapshot]:
-    """Return the copies that go with a volume. Raises: InvalidState, if there are any that do not."""
+    """Return the snapshots that are deleted with a volume. Raises: Busy; InvalidState, if one prevents it."""
     copies = snapshot.of_volumes(session, [found.id])
     if not cascade and any(not snapshot.never_was(copy) for copy in copies):
         raise InvalidState(

@@ -1,4 +1,4 @@
-"""Accepting changes of a volume: its size, its type, what it holds."""
+"""Acceptance of changes of a volume: size, type and content."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from flows.volume.size_limits import check_size_limits
 def extend(
     runtime: Runtime, context: RequestContext, volume_id: str, *, new_size: int, while_used: bool = False
 ) -> Accepted:
-    """Accept to make a volume ``new_size`` GiB large, one that is ``in-use`` as well if that is said.
+    """Accept to extend a volume to ``new_size`` GiB; ``while_used`` also accepts a volume that is ``in-use``.
 
-    Whether a client may really be connected meanwhile is the backend's to say.
+    Whether a connected client is allowed during the extension is the backend's decision.
+
     Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
     """
     resting = (Status.AVAILABLE, Status.IN_USE) if while_used else (Status.AVAILABLE,)
@@ -61,7 +62,7 @@ def extend(
 
 
 def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_type: str) -> Accepted:
-    """Accept to give a volume another type on the backend that it is on.
+    """Accept to change a volume's type on its current backend.
 
     Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
     """
@@ -99,7 +100,10 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
 
 
 def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapshot_id: str) -> Accepted:
-    """Accept to put a volume back to one of its snapshots. Raises: NotFound, InvalidState, Busy."""
+    """Accept to restore a volume to one of its snapshots.
+
+    Raises: NotFound, InvalidInput, InvalidState, Busy.
+    """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
@@ -121,7 +125,7 @@ def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapsho
 
 
 def refuse_migration(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
-    """Refuse to move a volume to another backend, which is not offered. Raises: NotFound, InvalidState."""
+    """Refuse to move a volume to another backend, which is not supported. Raises: NotFound, InvalidState."""
     with runtime.database.read() as session:
         found = volume.get(session, volume_id, context.scope)
     refuse_member(found, "Take it out of the group first.")
@@ -132,7 +136,7 @@ def refuse_migration(runtime: Runtime, context: RequestContext, volume_id: str) 
 
 
 def refuse_upload(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
-    """Refuse to make an image of a volume, for no image service is asked. Raises: NotFound, InvalidState."""
+    """Refuse to create an image from a volume: there is no image service. Raises: NotFound, InvalidState."""
     _refuse_without_images(
         runtime,
         context,
@@ -142,7 +146,7 @@ def refuse_upload(runtime: Runtime, context: RequestContext, volume_id: str) -> 
 
 
 def refuse_image(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
-    """Refuse to write an image into a volume. Raises: NotFound, InvalidState."""
+    """Refuse to write an image into a volume: there is no image service. Raises: NotFound, InvalidState."""
     _refuse_without_images(
         runtime,
         context,
@@ -160,7 +164,7 @@ def _refuse_without_images(
 
 
 def refuse_extend_completion(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
-    """Refuse to complete an extension: none waits for that. Raises: NotFound, InvalidState."""
+    """Refuse to complete an extension: none ever waits for completion. Raises: NotFound, InvalidState."""
     with runtime.database.read() as session:
         found = volume.get(session, volume_id, context.scope)
     raise InvalidState(

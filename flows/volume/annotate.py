@@ -1,4 +1,4 @@
-"""What users note of a volume: records alone, so every change is one transaction and no flow."""
+"""Flags that users set on a volume. Each change is one transaction on the record, without a flow."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from flows.runtime import Runtime
 
 
 def set_bootable(runtime: Runtime, context: RequestContext, volume_id: str, *, bootable: bool) -> None:
-    """Note whether a machine can be started from a volume. Raises: NotFound."""
+    """Record whether a machine can boot from a volume. Raises: NotFound."""
     with runtime.database.write() as session:
         volumes.lock(session, volume_id, context.scope)
         volumes.REPOSITORY.update_any(session, volume_id, bootable=bootable)
 
 
 def set_readonly(runtime: Runtime, context: RequestContext, volume_id: str, *, readonly: bool) -> None:
-    """Note whether clients may only read a volume: it is attached so, and told with its address.
+    """Record whether a volume is read-only: it can then be attached only for reading.
 
-    Raises: NotFound, Busy, InvalidState while anybody uses it.
+    The flag is also returned with the volume's address.
+
+    Raises: NotFound; Busy; InvalidState, unless the volume is ``available``.
     """
     with runtime.database.write() as session:
         volume = held(session, context, volume_id)

@@ -1,9 +1,9 @@
-"""Make a volume as fast again as it was with fewer copies.
+"""Compact a volume, so that it is as fast as it was with fewer snapshots.
 
-Begun by the service itself when the backend says that it is due. It holds no
-claim: nothing that anybody can see changes, and every other operation on the
-volume goes on, the backend giving way to it. So there is nothing to undo
-either; what failed is tried again, and after that by a later flow.
+The service starts this flow itself when the backend reports that compaction is due. The flow claims
+nothing: nothing visible changes, and other operations on the volume continue, because the backend
+gives them precedence. Nothing has to be undone. A failed step is retried, and then retried by a
+later flow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flows.tasks import compaction
 
 
 def compact_volume() -> Flow:
-    """Build the story."""
+    """Build the flow."""
     return linear_flow.Flow("volume.compact").add(
         forward_only("volume.compacted", compaction.CompactVolume())
     )

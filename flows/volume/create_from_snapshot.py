@@ -1,8 +1,8 @@
-"""Create a volume that holds what a snapshot holds, on the backend of the snapshot.
+"""Create a volume from a snapshot, on the backend of the snapshot.
 
-The snapshot is held meanwhile, so that it cannot be deleted under the copying.
-If a step fails, the volume is removed from the backend, the quota is given
-back, and the record is left in ``error`` with the reason, on no backend.
+The flow holds the snapshot, so that it cannot be deleted during the cloning. If a step fails, the
+volume is removed from the backend, the quota is released, and the record is left in ``error`` with
+the reason and without a backend.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flows.tasks import claim, clone, placement, quota, record
 
 
 def create_volume_from_snapshot() -> Flow:
-    """Build the story."""
+    """Build the flow."""
     return linear_flow.Flow("volume.create_from_snapshot").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

@@ -1,8 +1,8 @@
-"""Create a volume that holds what another one holds at one instant, on the same backend.
+"""Create a volume from another volume at one instant, on the same backend.
 
-The other volume is cut for that, and the cut is removed again: nobody sees it.
-If a step fails, the cut and the new volume are removed from the backend, the
-quota is given back, and the record is left in ``error`` with the reason.
+The flow cuts the other volume and removes the cut again; users never see it. If a step fails, the
+cut and the new volume are removed from the backend, the quota is released, and the record is left
+in ``error`` with the reason.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flows.tasks import claim, clone, driver, placement, quota, record
 
 
 def create_volume_from_volume(copy: Member) -> Flow:
-    """Build the story. ``copy`` has the symbols of the cut that is taken of the other volume."""
+    """Build the flow. ``copy`` has the symbols of the cut that is taken of the other volume."""
     return linear_flow.Flow("volume.create_from_volume").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),

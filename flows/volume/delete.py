@@ -1,7 +1,7 @@
-"""Delete a volume that is in no consistency group, with its snapshots if that was asked for.
+"""Delete a volume that is in no consistency group, with its snapshots if requested.
 
-Deleting goes forward: what fails is tried again. If the volume can not be
-removed after all, it is left in ``error_deleting`` with the reason.
+Deletion only goes forward: a failed step is retried. If the volume cannot be removed, it is left in
+``error_deleting`` with the reason.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from flows.tasks import claim, driver, record
 
 
 def delete_volume(is_placed: bool, copies: list[Member] | None = None) -> Flow:
-    """Build the story, for a volume and the copies of it that go with it.
+    """Build the flow for a volume and the snapshots that are deleted with it.
 
-    A volume that never was on a backend has only a record.
+    A volume that was never on a backend has only a record.
     """
     removal: list[Task | Flow] = [driver.DeleteVolume()] if is_placed else []
     if copies:

@@ -1,7 +1,7 @@
-"""Make a volume larger.
+"""Extend a volume.
 
-If a step fails, the volume gets its old size back, the quota is given back,
-and the volume is ``available`` again, with the reason why it did not grow.
+If a step fails, the old size is restored, the quota is released, and the volume returns to its
+resting status with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flows.tasks import claim, driver, placement, quota, record
 
 
 def extend_volume() -> Flow:
-    """Build the story."""
+    """Build the flow."""
     return linear_flow.Flow("volume.extend").add(
         claim.ClaimForChange(),
         quota.ReserveQuota(),

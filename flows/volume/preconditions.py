@@ -1,7 +1,7 @@
-"""What has to hold of a volume before anything is done with it.
+"""Preconditions of operations on a volume.
 
-One operation at a time on a group and its members: one on a member needs the
-group free, and holds only the member.
+A group and its members allow one operation at a time. An operation on a member therefore requires
+that the group is unclaimed; it claims only the member.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cgflow.status import Status
 
 
 def require_free_group(session: Session, found: records.Volume) -> None:
-    """Keep operations on the volume's group away until the transaction ends. Raises: Busy."""
+    """Lock the volume's group until the transaction ends, and require it to be unclaimed. Raises: Busy."""
     if found.consistencygroup_id is None:
         return
     group = consistencygroup.lock(session, found.consistencygroup_id, None)
@@ -24,13 +24,16 @@ def require_free_group(session: Session, found: records.Volume) -> None:
 
 
 def refuse_member(found: records.Volume, instead: str) -> None:
-    """Refuse what would take a member out of step with its group. Raises: InvalidState."""
+    """Raise InvalidState if the volume is a member of a group.
+
+    For operations that would make a member inconsistent with its group.
+    """
     if found.consistencygroup_id is not None:
         raise InvalidState(f"Invalid volume: Volume must not be part of a consistency group. {instead}")
 
 
 def check_free(session: Session, found: records.Volume, resting: tuple[Status, ...], done: str) -> None:
-    """Refuse a volume that a flow holds, or that is in none of these statuses. Raises: Busy, InvalidState."""
+    """Raise Busy if a flow holds the volume, InvalidState if the volume has none of these statuses."""
     if found.claimed_by is not None and found.status in resting:
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status not in resting:

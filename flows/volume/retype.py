@@ -1,7 +1,7 @@
-"""Give a volume another type that its backend can serve as well.
+"""Change a volume to another type that its backend also supports.
 
-Nothing on the backend changes. If a step fails, the volume keeps its old type,
-the quota is as before, and the volume is ``available`` again with the reason.
+Nothing changes on the backend. If a step fails, the volume keeps its old type, the quota is
+unchanged, and the volume is ``available`` again with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flows.tasks import claim, placement, quota, record
 
 
 def retype_volume() -> Flow:
-    """Build the story."""
+    """Build the flow."""
     return linear_flow.Flow("volume.retype").add(
         claim.ClaimForChange(),
         quota.ReserveQuota(),

@@ -1,8 +1,8 @@
-"""Put a volume back to one of its snapshots.
+"""Restore a volume to one of its snapshots.
 
-What the volume held is kept aside first, so a failure until then leaves the
-volume as it was, with the reason why it was not put back. From the point of no
-return, before what it held is forgotten, the operation goes forward.
+The previous data of the volume is kept aside first. If a step fails before the point of no return,
+the volume is left unchanged with the reason. After the point of no return, which precedes the
+discarding of the previous data, the flow only goes forward.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flows.tasks import claim, record, restore
 
 
 def revert_volume() -> Flow:
-    """Build the story."""
+    """Build the flow."""
     return linear_flow.Flow("volume.revert").add(
         claim.ClaimForChange(),
         restore.Restore(),

@@ -1,6 +1,6 @@
-"""Scheduler hints of a new volume: which of the backends it may be on, as Cinder's filters read them.
+"""Scheduler hints of a new volume: the backends that they allow, interpreted like Cinder's filters.
 
-A hint that no filter of Cinder's reads is taken and changes nothing, as those to other schedulers are.
+A hint that none of Cinder's filters reads is accepted and ignored.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ _MOST_IDS = 100
 
 
 def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str, Any]) -> list[str] | None:
-    """Return the backends that meet the hints by name, None if there are no hints.
+    """Return the names of the backends that meet the hints, None if there are no hints.
 
-    Raises: InvalidInput for a hint that cannot be read or met; NoValidBackend, if no backend meets all.
+    Raises: NoValidBackend, if no backend meets all hints; InvalidInput, if a hint is malformed or
+    cannot be met.
     """
     same_ids, different_ids = _ids(hints, "same_host"), _ids(hints, "different_host")
     query = _parse(hints["query"]) if hints.get("query") else None
@@ -60,7 +61,7 @@ def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str,
 
 
 def _ids(hints: Mapping[str, Any], name: str) -> list[str]:
-    """Return the ids of the volumes that a hint names, one or several, each once."""
+    """Return the distinct ids of the volumes that a hint names, one id or a list of ids."""
     value = hints.get(name, [])
     ids = [value] if isinstance(value, str) else value
     if not isinstance(ids, list) or not all(_is_uuid(one) for one in ids) or len(ids) > _MOST_IDS:
@@ -80,7 +81,7 @@ def _is_uuid(value: object) -> bool:
 
 
 def _hosts_of(session: Session, context: RequestContext, volume_ids: Sequence[str]) -> set[str]:
-    """Return the backends that have any of the volumes. One that is not there is on none."""
+    """Return the backends of the volumes. Unknown volumes are ignored."""
     found = set()
     for id_ in volume_ids:
         try:
@@ -101,7 +102,7 @@ def _parse(query: object) -> list[object]:
 
 
 def _evaluate(term: object, facts: Mapping[str, object], depth: int = _DEEPEST) -> Any:
-    """Return what a query such as ``["<", "$free_capacity_gb", 10]`` says of a backend."""
+    """Return the value of a query such as ``["<", "$free_capacity_gb", 10]`` for a backend."""
     if isinstance(term, str) and term.startswith("$"):
         return facts.get(term[1:].removeprefix("capabilities."))
     if not isinstance(term, list):
@@ -121,7 +122,7 @@ def _apply(word: str, values: Sequence[Any]) -> bool:
     if word not in _COMPARISONS:
         raise _unreadable()
     try:
-        # The first is compared with each of the others.
+        # The first value is compared with each of the others.
         return len(values) > 1 and all(_COMPARISONS[word](values[0], other) for other in values[1:])
     except TypeError:
         return False

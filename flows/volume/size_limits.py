@@ -1,4 +1,4 @@
-"""The sizes that a volume type allows, which its extra specs state as in Cinder."""
+"""Size limits of a volume type, given by the same extra specs as in Cinder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_SIZE = "provisioning:max_vol_size"
 
 
 def check_size_limits(volume_type: records.VolumeType | None, size: int, field: str) -> None:
-    """Refuse a size in GiB that a volume type does not allow. Raises: InvalidInput, naming the field."""
+    """Check a size in GiB against the limits of a volume type. Raises: InvalidInput, naming the field."""
     if volume_type is None:
         return
     smallest, largest = (_limit(volume_type, key) for key in (MIN_SIZE, MAX_SIZE))

@@ -1,4 +1,4 @@
-"""What a new volume is made from: nothing, a snapshot, or another volume."""
+"""The source of a new volume: none, a snapshot, or another volume."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from flows.volume.preconditions import require_free_group
 
 @dataclass(frozen=True)
 class Source:
-    """A source as an acceptance needs it.
+    """A source as acceptance needs it.
 
-    ``holds`` is what the flow has to hold of it, by noun; ``size`` is in GiB,
-    the least that the new volume can have; ``columns`` are those of the new record.
+    ``holds`` lists the ids that the flow has to hold, by resource type. ``size`` is in GiB, the
+    minimum for the new volume. ``columns`` belong to the new record.
     """
 
     operation: str = "volume.create"
@@ -49,7 +49,7 @@ def find(
 
 
 def size_of(asked: int | None, source: Source) -> int:
-    """Return the size of the new volume in GiB, that of its source unless asked. Raises: InvalidInput."""
+    """Return the size of the new volume in GiB; by default, the source's size. Raises: InvalidInput."""
     size = asked if asked is not None else source.size
     if size is None:
         raise InvalidInput("Invalid input for field 'size': A volume without a source needs a size.", "size")
@@ -95,7 +95,7 @@ def _volume(session: Session, found: records.Volume) -> Source:
     member = {
         "volume_id": found.id,
         "snapshot_id": cut,
-        # The steps of a cut are told of it in these words.
+        # The steps that cut expect these symbols.
         "resource_id": cut,
         "group_id": found.consistencygroup_id,
     }
@@ -112,5 +112,5 @@ def _volume(session: Session, found: records.Volume) -> Source:
 
 
 def _carried(source: records.Volume) -> dict[str, object]:
-    """Return what a new volume takes over from the one it is made from: whether and what it boots."""
+    """Return the columns that a new volume takes over from its source: those about booting."""
     return {"bootable": source.bootable, "image_metadata": source.image_metadata}
