@@ -1,12 +1,13 @@
-"""Block volumes as qcow2 files served over NBD by ``qemu-storage-daemon``, the driver for one host.
+"""Driver for block volumes that are qcow2 files, served over NBD by ``qemu-storage-daemon`` on one host.
 
-The folders are layers; each uses only those after it.
+Each folder is a layer and imports only the folders listed below it:
 
-abilities/   the abilities of the contract
-operations/  operations on a home: volumes, snapshots, clones, moves, restores, merges, recovery
-home/        one home: its folder, its manifest, its daemon and its NBD addresses
-qemu/        QMP, block graph, block jobs, the daemon's process, the qcow2 format, nbdfuse
-model/       records of a home, and the rules of its layers
+ abilities/   the optional abilities of the driver contract
+ operations/  operations on a home: volumes, snapshots, clones, moves, restores, merges, recovery
+ home/        one home: its folder, its manifest, its daemon and its NBD addresses
+ qemu/        QMP, block graph, block jobs, the daemon's process, the qcow2 format, nbdfuse
+ model/       the records of a home and the rules for its layers
 
-``driver`` implements the contract; ``home_registry`` finds the home of a call.
+A *home* is the folder, manifest and daemon of one consistency group, or of one volume outside any.
+``driver`` implements the contract; ``home_registry`` finds the home that a call concerns.
 """

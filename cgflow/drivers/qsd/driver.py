@@ -1,8 +1,8 @@
-"""The qsd driver as cgflow sees it: finds the home that a call is about, and hands the call on.
+"""The qsd driver: finds the home that a call concerns and delegates the call to ``operations``.
 
-Every consistency group, and every volume outside one, is a home with its own
-``qemu-storage-daemon``. The daemons serve I/O on their own: they outlive this
-process and are adopted again by the next one.
+Every consistency group, and every volume outside any group, is a home with its own
+``qemu-storage-daemon``. The daemons serve I/O independently of this process: they survive its end,
+and the next process adopts them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ OPTIONS: list[cfg.Opt] = [
 class QsdDriver(
     QsdGroupSnapshots, Rearranging, QsdCompaction, QsdHostFiles, SupportsDetailedInventory, StorageDriver
 ):
-    """Volumes as qcow2 chains in ``state_dir``, served by QEMU's storage daemon over NBD."""
+    """Volumes as chains of qcow2 files in ``state_dir``, served over NBD by QEMU's storage daemon."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class QsdDriver(
         )
 
     def start(self) -> None:
-        """See the contract. Merges that a crash interrupted go on in the background."""
+        """See the contract. Merges that a crash interrupted continue in the background."""
         if shutil.which(self._program) is None:
             raise ConfigError(
                 f"the program {self._program} is missing: "
@@ -121,9 +121,9 @@ class QsdDriver(
         self._state.close()
 
     def report(self) -> Report:
-        """See the contract; the capacity is that of the file system under the state directory.
+        """See the contract. The capacity is that of the file system under the state directory.
 
-        ``data_service_restarts`` counts the storage daemons that ended unasked since the start.
+        ``data_service_restarts`` counts the storage daemons that have ended unexpectedly since the start.
         """
         homes = self._homes.all()
         try:
@@ -185,10 +185,10 @@ class QsdDriver(
         volumes.resize(self._home_of(volume), volume.id, new_size_gib * GIB)
 
     def connection(self, volume: VolumeSpec) -> Connection:
-        """See the contract; waits behind other work only where there is no daemon to connect to."""
+        """See the contract. Waits for other operations only if there is no daemon to connect to."""
         home = self._home_of(volume)
         if "serving" in home.problems:
-            # An address at which nobody answers would be no answer: begin the daemon, or say why not.
+            # Do not return an address at which nothing listens: start the daemon, or raise why that fails.
             with settled(home):
                 pass
         if home.problems.get(f"open {volume.id}") is not None:
@@ -200,12 +200,12 @@ class QsdDriver(
         return nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
 
     def inventory(self, group_id: str | None = None) -> Inventory:
-        """See the contract; never waits behind other work."""
+        """See the contract. Never waits for other operations."""
         homes = [home for home in self._homes.all() if group_id is None or home.id == group_id]
         return self._inventory([home.manifest for home in homes], group_id)
 
     def detail(self) -> DetailedInventory:
-        """See the contract; never waits behind other work. A volume on its way is where it goes."""
+        """See the contract. Never waits for other operations. A volume in transit is listed at its target."""
         manifests = [home.manifest for home in self._homes.all()]
         groups = frozenset(manifest.home_id for manifest in manifests if manifest.is_group)
         held = [(volume, manifest.home_id) for manifest in manifests for volume in manifest.volumes.values()]
@@ -238,7 +238,7 @@ class QsdDriver(
         )
 
     def wait_until_swept(self, seconds: float) -> bool:
-        """Wait for what ``start`` left to the background; False if it is not done in time."""
+        """Wait for the background work of ``start``; return False if it is not done within ``seconds``."""
         return self._homes.wait_until_swept(seconds)
 
     def _home_of(self, volume: VolumeSpec) -> Home:
@@ -251,7 +251,9 @@ class QsdDriver(
 def from_options(options: Mapping[str, object]) -> QsdDriver:
     """Make a driver from ``name``, ``state_dir`` and the values of ``OPTIONS``.
 
-    Volumes are kept in the folder ``<name>`` of ``state_dir``. Raises: ConfigError, naming the option.
+    Volumes are stored in the folder ``<name>`` of ``state_dir``.
+
+    Raises: ConfigError, naming the option that is invalid.
     """
     unknown = sorted(set(options) - {"name", "state_dir", *(option.dest for option in OPTIONS)})
     if unknown:

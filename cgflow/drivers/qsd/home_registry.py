@@ -1,9 +1,9 @@
-"""All the homes of a driver: found at start, kept served, made and removed.
+"""The registry of a driver's homes: finds them at start, keeps them served, creates and removes them.
 
-While this process runs, a daemon that dies is noticed at once and started
-again by a thread of its own; one that dies again and again is left for the next
-call, and named as a problem. Homes work in parallel; ``_lock`` orders only the
-making and removing of homes.
+A daemon that dies while this process runs is noticed at once and restarted by a thread of its own.
+After repeated deaths it is reported as a problem and restarted after a delay, or by the next call.
+Operations on different homes run in parallel; ``_lock`` serialises only the creation and removal of
+homes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _OPEN_PATIENCE_S = 30.0
 
 
 class HomeRegistry:
-    """The homes under a state directory."""
+    """The homes in a state directory."""
 
     def __init__(self, state: StateDir, config: HomeConfig) -> None:
         self._state = state
@@ -61,7 +61,7 @@ class HomeRegistry:
         self._is_started = False
 
     def start(self) -> None:
-        """Find every home and see that it is served; what cannot be becomes a problem."""
+        """Find and serve every home; record a problem for each that cannot be read or served."""
         self._around = replace(self._around, stopping=threading.Event())
         self._swept.clear()
         self._unreadable.clear()
@@ -79,9 +79,9 @@ class HomeRegistry:
         self._begin(watchdog.run, "qsd-watchdog")
 
     def _open_all(self) -> None:
-        """Open all homes side by side, and go on in the background with those that take long.
+        """Open all homes in parallel, and continue in the background with those that take long.
 
-        One whose daemon does not answer is a problem from then on, and the watchdog tries it again.
+        A home whose daemon does not answer has a problem from then on, and the watchdog retries it.
         """
         pool = ThreadPoolExecutor(max_workers=_OPENED_AT_ONCE, thread_name_prefix="qsd-start")
         opening = [pool.submit(self._serve_again, home) for home in self._homes.values()]
@@ -91,13 +91,13 @@ class HomeRegistry:
             LOG.warning("%s of %s homes are opened in the background", len(late), len(opening))
 
     def stop(self) -> None:
-        """Let go of all homes; their daemons go on serving."""
+        """Disconnect from all daemons; the daemons continue to serve."""
         self._is_started = False
         self._around.stopping.set()
         homes = list(self._homes.values())
         for home in homes:
             home.let_go()
-        # Calls under way fail now, but one of them may have just connected to a new daemon.
+        # Running calls fail now, but one of them may just have connected to a new daemon: disconnect again.
         for home in homes:
             with home.lock:
                 home.let_go()
@@ -107,30 +107,30 @@ class HomeRegistry:
             thread.join()
 
     def wait_until_swept(self, seconds: float) -> bool:
-        """Wait for the background work of ``start``."""
+        """Wait for the background work of ``start``; return False if it is not done within ``seconds``."""
         return self._swept.wait(seconds)
 
     def all(self) -> list[Home]:
-        """Return the homes that there are now. Raises: FinalDriverError, before ``start``."""
+        """Return the homes that currently exist. Raises: FinalDriverError, before ``start``."""
         self._expect_started()
         return list(self._homes.values())
 
     def find(self, home_id: str) -> Home | None:
-        """Return a home, or None if there is none. Raises: FinalDriverError, if it is not understood."""
+        """Return a home, or None. Raises: FinalDriverError, if its manifest cannot be read."""
         self._expect_started()
         if home_id in self._unreadable:
             raise FinalDriverError(self._unreadable[home_id])
         return self._homes.get(home_id)
 
     def get(self, home_id: str) -> Home:
-        """Return a home. Raises: FinalDriverError, if there is none or it is not understood."""
+        """Return a home. Raises: FinalDriverError, if there is none or its manifest cannot be read."""
         home = self.find(home_id)
         if home is None:
             raise FinalDriverError(f"there is no consistency group or volume {home_id} on this backend")
         return home
 
     def make(self, home_id: str, *, is_group: bool) -> Home:
-        """Return a served home, made if there was none. Raises: DriverError."""
+        """Return a served home; create it if it does not exist. Raises: DriverError."""
         with self._lock:
             home = self.find(home_id)
             is_new = home is None
@@ -152,7 +152,10 @@ class HomeRegistry:
             raise
 
     def remove(self, home_id: str) -> None:
-        """Remove a home that holds no volumes; none is success. Raises: FinalDriverError, DriverError."""
+        """Remove a home without volumes; success if there is none.
+
+        Raises: FinalDriverError, if it has volumes; DriverError.
+        """
         home = self.find(home_id)
         if home is None:
             self._remove_half_made(home_id)
@@ -169,7 +172,7 @@ class HomeRegistry:
                 self._homes.pop(home_id, None)
 
     def _remove_half_made(self, home_id: str) -> None:
-        """Remove what a failure left of making a home. Raises: AmbiguousDriverError."""
+        """Remove the remains of a failed creation. Raises: AmbiguousDriverError."""
         folder = self._state.home(home_id)
         if not _ID.fullmatch(home_id) or not folder.is_dir():
             return
@@ -183,7 +186,10 @@ class HomeRegistry:
                 raise AmbiguousDriverError(f"{folder} could not be removed: {words(error)}") from error
 
     def problems(self, home_id: str | None) -> list[str]:
-        """Return what is not understood or not served, of one home or of all."""
+        """Return the problems of one home, or of all, as messages.
+
+        Problems are unreadable manifests, volumes and files that are not served, and lost data.
+        """
         found = [text for key, text in self._unreadable.items() if home_id in (None, key)]
         for home in self.all():
             if home_id in (None, home.id):
@@ -213,7 +219,7 @@ class HomeRegistry:
         return home
 
     def _settle_moves(self) -> None:
-        """Finish the moves and clear away the clones that an earlier process was at, before daemons begin."""
+        """Finish the moves and remove the partial clones of an earlier process, before any daemon starts."""
         for home in self._homes.values():
             try:
                 home.remove_parts()
@@ -231,12 +237,12 @@ class HomeRegistry:
 
     def _remove_stray_files(self) -> None:
         for name in self._stray_files():
-            # One that stays is a problem, and told.
+            # A file that cannot be removed is reported by ``problems``.
             with suppress(BusyDriverError):
                 self._state.files.remove(name)
 
     def _stray_files(self) -> set[str]:
-        """Return the files of what was deleted or withdrawn; while a home is not understood, none."""
+        """Return the host files whose export no longer exists; none while a manifest cannot be read."""
         if self._unreadable:
             return set()
         held = [volume for home in self.all() for volume in home.manifest.held()]
@@ -247,13 +253,13 @@ class HomeRegistry:
             try:
                 make_ready(home)
             except DaemonHung:
-                # It is a problem under its own name, and the watchdog looks after it.
+                # ``make_ready`` has recorded this problem under its own key, and the watchdog retries.
                 return
             except DriverError as error:
                 home.problems["serving"] = error.message
 
     def _revive(self, home: Home) -> None:
-        """Called by the reader thread of a daemon that ended unasked."""
+        """Restart a daemon that ended unexpectedly. Called by the reader thread of its connection."""
         deaths = self._deaths[home.id]
         now = time.monotonic()
         if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
@@ -271,11 +277,11 @@ class HomeRegistry:
             self._serve_again(home)
 
     def _settle_soon(self, home: Home) -> None:
-        """Called by a call that does not know what it did; the settling waits until it has ended."""
+        """Settle a home in the background, after the operation that calls this has released the lock."""
         self._begin(lambda: self._serve_again(home), f"qsd-settle-{home.id}")
 
     def _serve_if_free(self, home: Home) -> None:
-        """Begin to serve a home, unless somebody is at work there, who does it by itself."""
+        """Serve a home in the background, unless its lock is held: every operation does so itself."""
 
         def work() -> None:
             if home.lock.acquire(blocking=False):
@@ -298,7 +304,7 @@ class HomeRegistry:
                 try:
                     self._sweep(home, volume_id)
                 except DriverError as error:
-                    # What waits in a home that does not answer is merged by a later call there.
+                    # If the daemon does not answer, a later call on this home does the pending merges.
                     if not home.is_silent:
                         home.problems[f"merge {volume_id}"] = error.message
         self._swept.set()
@@ -310,7 +316,7 @@ class HomeRegistry:
                     if volume_id in home.manifest.volumes:
                         merge.sweep(home, volume_id)
             except DaemonLost:
-                # It died of something else: there is another one by now.
+                # The daemon died for another reason and has been restarted: try once more.
                 if is_last or self._around.stopping.is_set():
                     raise
             else:

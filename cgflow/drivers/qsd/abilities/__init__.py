@@ -1,1 +1,1 @@
-"""The abilities of the qsd driver, one file for each ability of the contract."""
+"""The optional abilities of the qsd driver: one file for each ability of the contract."""

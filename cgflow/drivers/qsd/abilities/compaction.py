@@ -1,4 +1,4 @@
-"""The qsd driver's ability to keep chains short, as cgflow sees it: what is due, and the work at it."""
+"""Compaction for the qsd driver: finds volumes whose chains are too long or mergeable, and shortens them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
 
 class QsdCompaction(SupportsCompaction):
-    """Volumes whose chains are too long, or hold layers that can be merged by now."""
+    """Finds and compacts the volumes whose chains are too long or contain layers that can be merged."""
 
     _homes: HomeRegistry
 
     def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
-        """See the contract; the longest chain comes first."""
+        """See the contract. The volume with the longest chain comes first."""
         found: list[tuple[int, VolumeSpec]] = []
         for home in self._homes.all():
             if group_id not in (None, home.id):
@@ -36,13 +36,13 @@ class QsdCompaction(SupportsCompaction):
         return [spec for _, spec in sorted(found, key=lambda pair: -pair[0])]
 
     def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
-        """See the contract; the copying goes on in the daemon when nobody waits for it."""
+        """See the contract. The copying continues in the daemon after this call has returned."""
         home = self._homes.find(place(volume))
         return home is None or _work(home, volume.id, seconds)
 
 
 def _is_due(home: Home, volume: VolumeRecord) -> bool:
-    """Whether a chain is too long, or layers can be merged by now that could not when their snapshot went."""
+    """Return whether a chain is too long, or has hidden layers that can be merged by now."""
     longest, has_failed = home.config.longest_chain, f"merge {volume.id}" in home.problems
     if volume.flattening is not None:
         return True
@@ -51,7 +51,7 @@ def _is_due(home: Home, volume: VolumeRecord) -> bool:
     try:
         shared = home.shared(volume)
     except FileNotFoundError:
-        # It goes, or moves, at this moment, or has lost a layer.
+        # The volume is being deleted or moved at this moment, or it has lost a layer.
         return False
     if has_failed or layer_tree.to_flatten(volume, longest, shared) is not None:
         return True
@@ -59,14 +59,14 @@ def _is_due(home: Home, volume: VolumeRecord) -> bool:
 
 
 def _work(home: Home, volume_id: str, seconds: float) -> bool:
-    """Work at a volume until nothing is due, or for about so many seconds; return whether nothing is due.
+    """Compact a volume until nothing is due, or for about ``seconds``; return whether nothing is due.
 
-    Raises: FinalDriverError, if there is no room for it; DriverError.
+    Raises: FinalDriverError, if there is not enough free space; DriverError.
     """
     deadline = time.monotonic() + seconds
     with settled(home) as graph:
         client = graph.client
-    # Listened to before the job begins, and while the home is not held.
+    # Listen before the job starts, and without holding the home's lock.
     with client.listen() as told, client.listen() as events:
         layer = _begin(home, volume_id)
         if layer is None:
@@ -88,7 +88,10 @@ def _work(home: Home, volume_id: str, seconds: float) -> bool:
 
 
 def _begin(home: Home, volume_id: str) -> int | None:
-    """Merge what can be merged, and begin to flatten if the chain is too long; return the layer, or None."""
+    """Do the possible merges, then start to flatten a chain that is too long.
+
+    Returns the layer that is being flattened, or None.
+    """
     with settled(home):
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
@@ -105,7 +108,7 @@ def _begin(home: Home, volume_id: str) -> int | None:
 
 
 def _is_done(home: Home, volume_id: str) -> bool:
-    """Merge what waited for a flattening, and return whether nothing is due any more.
+    """Do the merges that a flattening had blocked, and return whether nothing is due any more.
 
     Raises: AmbiguousDriverError, if a merge fails; DriverError.
     """

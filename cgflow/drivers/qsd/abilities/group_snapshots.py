@@ -1,4 +1,4 @@
-"""The qsd driver's ability to cut, as cgflow sees it."""
+"""Snapshots of groups and of single volumes for the qsd driver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cgflow.errors import FinalDriverError
 
 
 class QsdGroupSnapshots(GroupSnapshots):
-    """Prepare, cut, verify, export and delete the copies in homes."""
+    """Prepares, cuts, verifies, exports and deletes snapshots."""
 
     _homes: HomeRegistry
 
@@ -37,13 +37,13 @@ class QsdGroupSnapshots(GroupSnapshots):
         return snapshots.verify(self._homes.get(place(snapshot)), snapshot.volume_id, snapshot.id)
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """See the contract; its space is merged away at once if nobody else reads it."""
+        """See the contract. The snapshot's layer is merged at once if nothing else reads it."""
         home = self._homes.find(place(snapshot))
         if home is not None:
             snapshots.delete(home, snapshot.volume_id, snapshot.id)
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
-        """See the contract; never waits behind other work."""
+        """See the contract. Never waits for other operations."""
         home = self._homes.find(place(snapshot))
         volume = None if home is None else home.manifest.volumes.get(snapshot.volume_id)
         return volume is not None and (snapshot.id in volume.bound or snapshot.id in volume.pending)
@@ -62,5 +62,5 @@ class QsdGroupSnapshots(GroupSnapshots):
             snapshots.unexport(home, snapshot.volume_id, snapshot.id)
 
 
-# The contract names an argument of ``cut`` like the module that does it.
+# In ``QsdGroupSnapshots.cut``, the contract's parameter ``snapshots`` hides the module of that name.
 _cut = snapshots.cut

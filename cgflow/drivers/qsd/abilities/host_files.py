@@ -1,4 +1,4 @@
-"""The qsd driver's ability to serve exports as files of the host, as cgflow sees it."""
+"""Exports as files of the host for the qsd driver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cgflow.drivers.qsd.operations.recovery import settled
 
 
 class QsdHostFiles(SupportsHostFiles):
-    """Serve what a home exports as files, and withdraw them."""
+    """Serves the exports of a home as files, and withdraws them."""
 
     _homes: HomeRegistry
 

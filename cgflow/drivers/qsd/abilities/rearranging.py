@@ -1,4 +1,4 @@
-"""What the qsd driver does with copies, as cgflow sees it: clones, moves between groups, restores."""
+"""Clones, moves between groups, and restores for the qsd driver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cgflow.errors import BusyDriverError, FinalDriverError
 
 
 class Rearranging(Cloning, Regrouping, Restoring):
-    """The abilities beyond the cut."""
+    """Clones, moves and restores volumes."""
 
     _homes: HomeRegistry
 
@@ -46,7 +46,7 @@ class Rearranging(Cloning, Regrouping, Restoring):
             self._remove_if_vacant(source)
 
     def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """See the contract; a volume with a client connected is not restored."""
+        """See the contract. A volume with a connected client is not restored."""
         members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
         places = {place(snapshot) for snapshot in snapshots}
         if len(places) != 1 or len(members) != len(snapshots):
@@ -59,12 +59,15 @@ class Rearranging(Cloning, Regrouping, Restoring):
             restores.undo(home, restore_id)
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """See the contract; layers that no snapshot needs go with it."""
+        """See the contract. Layers that no snapshot needs any more are removed."""
         for home in self._homes_of(snapshots):
             restores.finish(home, restore_id, [snapshot.volume_id for snapshot in snapshots])
 
     def _target(self, volume_id: str, group_id: str | None) -> Home:
-        """Return the home for a volume, made if it is in no group. Raises: DriverError."""
+        """Return the home that a volume is to be in; create it if the volume is in no group.
+
+        Raises: DriverError.
+        """
         if group_id is None:
             return self._homes.make(volume_id, is_group=False)
         home = self._homes.get(group_id)
@@ -73,7 +76,7 @@ class Rearranging(Cloning, Regrouping, Restoring):
         return home
 
     def _remove_if_vacant(self, home: Home) -> None:
-        """Remove the home of a volume outside any group, if the volume is not there (any more)."""
+        """Remove the home of a volume outside any group if the volume is not in it."""
         if not home.manifest.is_group and home.manifest.is_vacant:
             self._homes.remove(home.id)
 

@@ -1,1 +1,1 @@
-"""A home: the folder of a group or of a single volume, its manifest and its daemon."""
+"""One home: the folder of a group or of a single volume, its manifest, its daemon and its NBD addresses."""

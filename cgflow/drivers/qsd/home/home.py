@@ -1,9 +1,8 @@
-"""One home: the folder of a consistency group or of a lone volume, its manifest and its daemon.
+"""One home: the folder of a consistency group or of a volume outside any, with its manifest and daemon.
 
-This is the state that the operations work on and the few moves they share.
-Changes are made by one thread at a time, under ``lock``; the manifest is an
-immutable record that is replaced, so that readers need no lock and never wait
-behind a long merge.
+This is the state that the operations act on, and the actions that they share. One thread at a time
+changes a home, under ``lock``. The manifest is an immutable record that is replaced, so that
+readers need no lock and never wait for a long merge.
 """
 
 from __future__ import annotations
@@ -37,15 +36,16 @@ Trace = Callable[[str], None]
 
 
 def untraced(point: str) -> None:
-    """The trace of a driver that nobody watches."""
+    """Trace function that does nothing."""
     del point
 
 
 @dataclass(frozen=True)
 class HomeConfig:
-    """What all homes of a driver share. ``trace`` is told each point where a crash would be interesting.
+    """What all homes of a driver share.
 
-    A chain that is longer than ``longest_chain`` is shortened in the background.
+    ``trace`` is called with the name of each point at which a test may inject a crash. A chain longer
+    than ``longest_chain`` is shortened in the background.
     """
 
     program: str
@@ -59,14 +59,13 @@ class HomeConfig:
 
 
 class Home:
-    """A home whose manifest is readable.
+    """A home whose manifest can be read.
 
-    ``reading`` has the exports through which this process makes clones, with
-    their layers; whoever comes next withdraws them. ``whole`` has the layers whose
-    files were found to have lost nothing, and what they were then. ``has_died`` says that
-    the daemon ended unasked and there is no other yet. ``on_lost`` is called by a
-    reader thread when the daemon dies, ``on_doubt`` by a call that ends without
-    knowing what it did.
+    ``reading`` maps the exports through which this process makes clones to their layers; such exports
+    of an earlier process are withdrawn when the home is settled. ``whole`` maps each layer whose file
+    was found intact to the file's state at that time. ``has_died`` says that the daemon has ended
+    unexpectedly and no other has been started yet. ``on_lost`` is called by a reader thread when the
+    daemon dies, ``on_doubt`` by an operation that ends without knowing its effect.
     """
 
     def __init__(
@@ -95,51 +94,51 @@ class Home:
 
     @property
     def id(self) -> str:
-        """The id of the consistency group or of the lone volume."""
+        """The id of the consistency group, or of the volume outside any."""
         return self.manifest.home_id
 
     @property
     def graph(self) -> BlockGraph:
-        """The live daemon's block graph. Raises: FinalDriverError, if there is no daemon."""
+        """The block graph of the running daemon. Raises: FinalDriverError, if there is no daemon."""
         if self._graph is None:
             raise FinalDriverError(f"no qemu-storage-daemon serves {self.folder}")
         return self._graph
 
     @property
     def cloned(self) -> set[int]:
-        """The layers that clones are being made of."""
+        """The layers of which clones are being made."""
         return set(self.reading.values())
 
     @property
     def is_served(self) -> bool:
-        """Whether there is a daemon that we can talk to."""
+        """Whether there is a daemon with an open connection."""
         return self._daemon is not None and self._daemon.is_alive
 
     def shared(self, volume: VolumeRecord) -> set[int]:
-        """Return the layers whose files have another name: linked clones read them. Raises: OSError.
+        """Return the layers whose files have several names, because linked clones read them. Raises: OSError.
 
-        The file system counts the names, durably and with each change of one, so
-        that nobody has to: a file with a single name is read by its home alone.
+        The file system keeps the link count durably and changes it together with each name. A file with a
+        single name is read by its home alone.
         """
         return {layer for layer in volume.lies_over if self.path(layer).stat().st_nlink > 1}
 
     def refuse_shared(self, layer: int) -> None:
-        """Raises: FinalDriverError, if a layer that is to be written to is read by a linked clone."""
+        """Raises: FinalDriverError, if a linked clone reads a layer that is about to be written to."""
         if self.path(layer).stat().st_nlink > 1:
             raise FinalDriverError(f"{self.path(layer)} is shared with a linked clone and is not written to")
 
     def mark_unsettled(self) -> None:
-        """Note that what the daemon holds may not be what the manifest says, and have that settled soon."""
+        """Note that daemon and manifest may differ, and have the home settled in the background."""
         self.is_unsettled = True
         self._on_doubt(self)
 
     @property
     def is_silent(self) -> bool:
-        """Whether its daemon lives and does not answer."""
+        """Whether the daemon is running but does not answer."""
         return "answering" in self.problems
 
     def note_silence(self) -> None:
-        """Note that the daemon lives and does not answer, with what to do."""
+        """Record the problem that the daemon is running but does not answer, with advice for the operator."""
         if not self.is_silent:
             record = self.manifest.daemon
             pid = "" if record is None else f" (pid {record.pid})"
@@ -150,18 +149,18 @@ class Home:
             )
 
     def refuse_silent(self) -> None:
-        """Raises: BusyDriverError, while the daemon lives and does not answer."""
+        """Raises: BusyDriverError, while the daemon is running but does not answer."""
         problem = self.problems.get("answering")
         if problem is not None:
             raise BusyDriverError(problem)
 
     def silence(self, probe_every_s: float) -> float | None:
-        """Return for how many seconds the daemon owes an answer, None if nobody is connected to it."""
+        """Return the age in seconds of the daemon's oldest unanswered command; None without a connection."""
         held = self._daemon
         return None if held is None or not held.is_alive else held.client.silence(probe_every_s)
 
     def trace(self, point: str) -> None:
-        """Tell whoever watches (a test) that this point was reached."""
+        """Report to the trace function (of a test) that this point was reached."""
         self.config.trace(point)
 
     def path(self, layer: int) -> Path:
@@ -169,16 +168,16 @@ class Home:
         return self.folder / file_name(layer)
 
     def save(self, changed: Manifest, *, releasing: bool = False) -> None:
-        """Make a changed manifest the truth, durably. Raises: OSError, and nothing has changed."""
+        """Replace the manifest, durably. Raises: OSError, and nothing has changed."""
         manifest_file.write(self.folder, changed, releasing=releasing)
         self.manifest = changed
 
     def new_layer(self) -> int:
-        """Return a number that no layer of this home has, for use in the next manifest."""
+        """Return the number of the next layer, which the next manifest has to record."""
         return self.manifest.next_layer
 
     def adopt(self) -> bool:
-        """Connect to the daemon that an earlier process began; False if there is none.
+        """Connect to the daemon that an earlier process started; return False if there is none.
 
         Raises: BusyDriverError, if there is one that does not answer.
         """
@@ -189,7 +188,7 @@ class Home:
         return found is not None
 
     def has_open(self, layer: int, file: FileId) -> bool | None:
-        """Return whether this is the file that the daemon has open for a layer, None if it has none."""
+        """Return whether this is the file that the daemon has open for a layer; None if that is not known."""
         graph = self._graph
         return None if graph is None or not self.is_served else graph.has_open(layer, file)
 
@@ -204,7 +203,7 @@ class Home:
 
     @property
     def listens_as_asked(self) -> bool:
-        """Whether the adopted daemon serves where it would if it were begun now."""
+        """Whether the adopted daemon serves at the address that a new daemon would serve at."""
         if self._daemon is None:
             return True
         words, tcp, port = (
@@ -222,43 +221,46 @@ class Home:
             return self.sockets.server()
         port = self.manifest.nbd_port
         if port is None or self.manifest.is_vacant:
-            # Nobody was told an address yet, so that there is still a choice.
+            # No client has an address yet, so the port can still be chosen.
             port = tcp.take(self.id)
             self.save(replace(self.manifest, nbd_port=port))
         return tcp.server(port)
 
     def record_daemon(self) -> None:
-        """Note the adopted daemon in the manifest, if another one stands there. Raises: OSError."""
+        """Record the adopted daemon in the manifest if it is not recorded there. Raises: OSError."""
         if self._daemon is not None and self.manifest.daemon != self._daemon.record:
             self.save(replace(self.manifest, daemon=self._daemon.record), releasing=True)
 
     def end_daemon(self) -> None:
-        """End the daemon, if there is one, and wait for it. Raises: BusyDriverError."""
+        """End the daemon, if there is one, and wait for its end. Raises: BusyDriverError."""
         if self._daemon is not None:
             self._daemon.quit()
             self._daemon = self._graph = None
 
     def forget_daemon(self) -> None:
-        """Drop the connection and forget the daemon, which may be dead or not: ``adopt`` finds out."""
+        """Close the connection and forget the daemon, dead or alive; ``adopt`` finds out which."""
         if self._daemon is not None:
             self._daemon.let_go()
             daemon_process.reap(self._daemon.record.pid)
             self._daemon = self._graph = None
 
     def let_go(self) -> None:
-        """Drop the connection; the daemon goes on serving."""
+        """Close the connection; the daemon continues to serve."""
         if self._daemon is not None:
             self._daemon.let_go()
 
     def remove_files(self, *layers: int) -> None:
-        """Remove the files of layers that no manifest names any more. Raises: OSError."""
+        """Remove the files of layers that the manifest no longer names. Raises: OSError."""
         for layer in layers:
             self.path(layer).unlink(missing_ok=True)
             self.whole.pop(layer, None)
         fsync_folder(self.folder)
 
     def remove_strays(self) -> None:
-        """Remove layers that a crash has left without an owner. Raises: OSError."""
+        """Remove the layer files that the manifest does not name, which a crash has left.
+
+        Raises: OSError.
+        """
         owned = self.manifest.files()
         found = {layer_number(path.name) for path in self.folder.iterdir()}
         strays = sorted(layer for layer in found if layer is not None and layer not in owned)
@@ -266,11 +268,11 @@ class Home:
             self.remove_files(*strays)
 
     def new_part(self) -> Path:
-        """Return the file of a clone that is begun. No two have ever the same name."""
+        """Return a unique path for the file of a new clone."""
         return self.folder / PARTS.replace("*", uuid4().hex)
 
     def remove_parts(self) -> None:
-        """Remove the clones that an earlier process did not finish. Raises: OSError."""
+        """Remove the unfinished clones of an earlier process. Raises: OSError."""
         for part in self.folder.glob(PARTS):
             part.unlink()
 
@@ -298,14 +300,14 @@ class Home:
 
 
 def create_home(folder: Path, *, is_group: bool) -> None:
-    """Make the folder and the first manifest of a home. Raises: OSError, and nothing is left."""
+    """Create the folder and the first manifest of a home. Raises: OSError, and nothing is left."""
     folder.mkdir(mode=FOLDER_MODE)
     try:
         fresh = Manifest(home_id=folder.name, is_group=is_group, created_at=str(clock.iso(clock.now())))
         manifest_file.write(folder, fresh)
         fsync_folder(folder.parent)
     except OSError:
-        # Without a listing: the failure may be that there is no file descriptor left.
+        # No listing of the folder here: the failure may be that no file descriptor is free.
         for name in manifest_file.HOUSEKEEPING:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
@@ -313,7 +315,7 @@ def create_home(folder: Path, *, is_group: bool) -> None:
 
 
 def is_half_made(folder: Path) -> bool:
-    """Whether a folder without a manifest is what a crash leaves of making or removing a home."""
+    """Return whether a folder without a manifest is the remains of creating or removing a home."""
     names = [path.name for path in folder.iterdir()]
     return all(
         manifest_file.is_housekeeping(name) or daemon_process.is_housekeeping(name) or fnmatch(name, PARTS)
@@ -322,7 +324,7 @@ def is_half_made(folder: Path) -> bool:
 
 
 def clear_folder(folder: Path) -> None:
-    """Remove a home's folder, its manifest first: without one, what is left is known to be waste.
+    """Remove a home's folder, and the manifest first: a folder without one is recognised as waste.
 
     Raises: OSError.
     """
@@ -335,7 +337,7 @@ def clear_folder(folder: Path) -> None:
 
 @contextmanager
 def or_nothing(doing: str) -> Iterator[None]:
-    """Turn a failed write of ours, after which nothing is left, into a final error that says what to do."""
+    """Turn an OSError of a write that has left nothing behind into a FinalDriverError with advice."""
     try:
         yield
     except OSError as error:
@@ -343,7 +345,7 @@ def or_nothing(doing: str) -> Iterator[None]:
 
 
 def words(error: Exception) -> str:
-    """Return what an operator should read of an error."""
+    """Return the message of an error for an operator."""
     if isinstance(error, DriverError):
         return error.message
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -1,8 +1,7 @@
-"""The file that keeps a home's records.
+"""The file that stores a home's manifest.
 
-It is replaced as a whole and atomically: whoever reads it sees the old or the
-new one. It carries a format number and a checksum, and one that cannot be
-understood is reported and never overwritten.
+The file is replaced atomically, so a reader sees the old or the new content. It contains a format
+number and a checksum. A file that cannot be understood is reported and never overwritten.
 """
 
 from __future__ import annotations
@@ -32,22 +31,23 @@ FILE = "manifest.json"
 _BALLAST = "ballast"
 _BALLAST_BYTES = 256 * 1024
 HOUSEKEEPING = (FILE, FILE + ".new", _BALLAST)
-"""The files that keep a manifest and hold nothing else."""
+"""The files that belong to the manifest and hold nothing else."""
 
 
 class ManifestUnreadable(Exception):
-    """The file is corrupt, foreign or newer than this program; the message says which and what to do."""
+    """The file is corrupt, foreign or of a newer version; the message says which, and what to do."""
 
 
 def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
-    """Replace the manifest of a folder, durably. Nothing changes if it fails.
+    """Replace the manifest of a folder, durably. Nothing changes if that fails.
 
-    ``releasing`` says that the change gives space back: on a full disk it may
-    then use the room that is kept aside for this, so that deleting always works.
+    ``releasing`` says that the change frees space: on a full disk it may then use the space that is
+    reserved for this, so that deletion always works.
+
     Raises: OSError.
     """
-    # Read back first: keys that are numbers become texts, which sort otherwise. The records are given as
-    # they are: a copy of them took two thirds of the time, for each copy that is prepared and each cut.
+    # Loading before the final dump turns numeric keys into strings, which sort differently. The records are
+    # passed as they are: to copy them first took two thirds of the time of each prepare and each cut.
     body = json.dumps(json.loads(json.dumps(manifest, default=vars)), sort_keys=True)
     whole = f'{{"body": {body}, "checksum": "{_checksum(body)}", "format": {FORMAT}}}'
     try:
@@ -61,9 +61,9 @@ def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
 
 
 def read(folder: Path) -> Manifest:
-    """Return the manifest of a folder, which must be named after it.
+    """Return the manifest of a folder, whose name must be the id in the manifest.
 
-    Raises: ManifestUnreadable; FileNotFoundError if there is none.
+    Raises: ManifestUnreadable; FileNotFoundError, if there is none.
     """
     path = folder / FILE
     try:
@@ -95,7 +95,7 @@ def read(folder: Path) -> Manifest:
 
 
 def is_housekeeping(name: str) -> bool:
-    """Whether a file of a home is the manifest's own and holds nothing else."""
+    """Return whether a file of a home belongs to the manifest and holds nothing else."""
     return name in HOUSEKEEPING
 
 
@@ -121,7 +121,7 @@ def _keep_ballast(folder: Path) -> None:
         with open(ballast, "wb", opener=open_file) as stream:
             os.posix_fallocate(stream.fileno(), 0, _BALLAST_BYTES)
     except OSError:
-        # The disk is full: the next manifest that is written tries again.
+        # The disk is full: the next write of the manifest tries again.
         ballast.unlink(missing_ok=True)
 
 
@@ -137,7 +137,7 @@ def _decode(body: object) -> Manifest:
         is_group=bool(held["is_group"]),
         created_at=str(held["created_at"]),
         next_layer=int(str(held["next_layer"])),
-        # It came later than the format.
+        # Added after format 1: older files lack the key.
         nbd_port=held.get("nbd_port"),
         daemon=None if daemon is None else DaemonRecord(**_mapping(daemon)),
         volumes={key: _volume(_mapping(value)) for key, value in _mapping(held["volumes"]).items()},
@@ -165,7 +165,7 @@ def _volume(held: dict[str, Any]) -> VolumeRecord:
             int(layer): None if over is None else int(over) for layer, over in _mapping(held["aside"]).items()
         },
         kept=None if kept is None else Kept(**_mapping(kept)),
-        # Not there in what an earlier version wrote.
+        # Older files lack these keys.
         flattening=held.get("flattening"),
         leaky=tuple(int(layer) for layer in held.get("leaky", ())),
     )

@@ -1,4 +1,4 @@
-"""Where a volume or a copy is found: its home on the backend, its address for a client."""
+"""The home that a volume or snapshot is in, and the NBD addresses of its exports."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ GIB = 1024**3
 
 
 def place(thing: VolumeSpec | SnapshotSpec) -> str:
-    """Return the id of the home that a volume or a copy is in: its group, or the volume itself."""
+    """Return the id of the home of a volume or snapshot: its group, or the volume itself."""
     volume_id = thing.volume_id if isinstance(thing, SnapshotSpec) else thing.id
     return thing.group_id or volume_id
 
 
 def file_source(home: Home, export: str) -> list[str]:
-    """Return the words by which ``nbdfuse`` finds an export."""
+    """Return the arguments with which ``nbdfuse`` finds an export."""
     tcp, port = _tcp(home)
     return [_unix_uri(home, export)] if tcp is None else tcp.file_source(port, export)
 
 
 def image(home: Home, export: str) -> list[str]:
-    """Return the words by which ``qemu-img`` reads an export."""
+    """Return the arguments with which ``qemu-img`` reads an export."""
     tcp, port = _tcp(home)
     return ["-f", "raw", _unix_uri(home, export)] if tcp is None else tcp.image(port, export)
 
@@ -44,7 +44,7 @@ def nbd(home: Home, export: str, size_bytes: object, *, read_only: bool) -> Conn
 
 
 def _tcp(home: Home) -> tuple[TcpEndpoint | None, int]:
-    """Return the TCP side and the port of a home. Raises: FinalDriverError, if it has none yet."""
+    """Return the TCP endpoint and the port of a home. Raises: FinalDriverError, if it has no port yet."""
     tcp, port = home.config.tcp, home.manifest.nbd_port
     if tcp is not None and port is None:
         raise FinalDriverError(f"{home.id} is not served yet")

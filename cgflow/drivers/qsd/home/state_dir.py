@@ -1,9 +1,8 @@
-"""The state directory of a driver: known by a marker, used by one process at a time.
+"""The state directory of a driver: identified by a marker file, used by one process at a time.
 
-Layout: ``homes/<id>/`` for each consistency group or lone volume, ``run/`` for
-the sockets (short names: the system limits socket paths to 107 bytes) and pids,
-``files/`` for the exports that are files of the host, and the marker, which is
-also what the lock is taken on.
+Contents: ``homes/<id>/`` for each consistency group or volume outside any; ``run/`` for sockets
+(short names: the system limits socket paths to 107 bytes) and pid files; ``files/`` for the exports
+that are files of the host; and the marker, which is also the lock file.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _CONTENT = {"driver": "qsd", "format": 1}
 
 
 class StateDir:
-    """A state directory. Nothing is touched before ``open``."""
+    """A state directory. Nothing is created or changed before ``open``."""
 
     def __init__(self, path: Path, trace: Callable[[str], None] = lambda _: None) -> None:
         self.path = path.absolute()
@@ -36,7 +35,7 @@ class StateDir:
         self._lock: int | None = None
 
     def sockets(self, home_id: str) -> Sockets:
-        """Return where the daemon of a home listens: always the same for the same home."""
+        """Return the sockets of a home's daemon: always the same for the same home."""
         short = hashlib.sha256(home_id.encode()).hexdigest()[:12]
         return Sockets(qmp=self.run / f"{short}.qmp", nbd=self.run / f"{short}.nbd")
 
@@ -45,9 +44,9 @@ class StateDir:
         return self.homes / home_id
 
     def open(self) -> None:
-        """Make the directory ours, or recognise it, and take its lock.
+        """Create or recognise the directory, and lock it.
 
-        Raises: ConfigError, if it is not ours, in use, unusable or too deep.
+        Raises: ConfigError, if it belongs to something else, is in use, is unusable or has too long a path.
         """
         self.sockets("").check()
         marker = self.path / _MARKER
@@ -67,13 +66,13 @@ class StateDir:
             raise
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def _claim(self, marker: Path) -> None:
-        """Mark an empty directory as ours. Raises: ConfigError, if it holds anything else; OSError."""
+        """Write the marker to an empty directory. Raises: ConfigError, if it is not empty; OSError."""
         fresh = marker.with_suffix(".new")
         strangers = sorted(path.name for path in self.path.iterdir() if path != fresh)
         if strangers:
@@ -99,7 +98,7 @@ class StateDir:
 
 
 def _check(marker: Path) -> None:
-    """Raises: ConfigError, if the marker is not ours; OSError."""
+    """Raises: ConfigError, if the marker is not that of this driver; OSError."""
     text = marker.read_text()
     try:
         known = json.loads(text)
