@@ -16,7 +16,7 @@ class Rearranging(Cloning, Regrouping, Restoring):
     _homes: HomeRegistry
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
-        """See the contract; linked at once, or copied by ``qemu-img``, and no other call waits for that."""
+        """See the contract. A clone is linked, or copied by ``qemu-img`` without blocking other calls."""
         known = self._homes.find(place(volume))
         if known is not None and volume.id in known.manifest.volumes:
             return

@@ -1,1 +1,1 @@
-"""The records of a home and the rules of its layers, without files and without a daemon."""
+"""The records of a home and the rules for its layers, without access to files or a daemon."""

@@ -1,4 +1,4 @@
-"""How layers are called: number 7 is the node ``L7`` in its daemon and the file ``L7.qcow2`` in its home."""
+"""Names of layers: layer 7 is the node ``L7`` in its daemon and the file ``L7.qcow2`` in its home."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def file_name(layer: int) -> str:
 
 
 def layer_number(name: str) -> int | None:
-    """Return the number of the layer that a node or a file is named after, or None."""
+    """Return the number of the layer that a node or file name stands for, or None."""
     match = _LAYER.fullmatch(name)
     return int(match[1]) if match else None

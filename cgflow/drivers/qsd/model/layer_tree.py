@@ -1,25 +1,23 @@
-"""What the layers of a volume mean, and which of them may be merged or go. Pure: no files, no daemon.
+"""The rules for the layers of a volume: which may be merged, flattened or removed. Pure functions.
 
-A volume is a chain of layers, base first. The last one, the *leaf*, takes the
-writes. A cut puts a new leaf on top; the former leaf is frozen and *bound* to
-the snapshot. When the snapshot is deleted its layer becomes *hidden*: nobody
-asks for that moment any more, but the layers above still read through it. The
-layer right above a hidden one is then merged into it, and the pair becomes one.
+A volume is a chain of layers, base first. The last one, the *leaf*, takes the writes. A cut puts a
+new leaf on top; the former leaf is frozen and *bound* to the snapshot. When the snapshot is
+deleted, its layer becomes *hidden*: no snapshot needs it any more, but the layers above still read
+through it. The layer directly above a hidden one is then merged into it.
 
-A restore puts a new leaf on the layer of a snapshot. What lay above is then
-*aside*: the layers of newer snapshots, and until the restore is finished the
-former leaf. So layers are a tree, and a layer under two others is a *fork*. A
-layer aside that nothing lies over and nobody wants is dropped.
+A restore puts a new leaf on the layer of a snapshot. The layers that were above are then *aside*
+(off the chain): the layers of newer snapshots, and until the restore is finished the former leaf.
+So the layers form a tree. A layer aside is removed when no layer has it as backing and nothing
+needs it.
 
-A chain that has become long is *flattened*: the highest frozen layer takes in
-all that it reads through and lies over nothing from then on; what was below is
-aside, a tree of its own, for the sake of the snapshots in it.
+A chain that has become too long is *flattened*: the data of all lower layers is copied into the
+highest frozen layer, which then has no backing. The lower layers are aside then, as a tree of their
+own, because of the snapshots in them.
 
-A layer may be merged only if nobody but the layer above reads it: QEMU 7.2
-allows a commit into a layer that has another reader, and silently changes what
-that reader sees. So readers are counted here: other layers, the read-only
-export of a snapshot, and a copy that is being made. A layer may be *shared* too:
-its file has a name in the home of a linked clone. It is never written to again.
+A layer may be merged only if the layer above is its only reader: QEMU 7.2 allows a commit into a
+layer that has another reader, and silently changes what that reader sees. Readers are other layers,
+the read-only export of a snapshot, and a clone that is being made. A layer may also be *shared*:
+its file has a second name in the home of a linked clone. A shared layer is never written to.
 """
 
 from __future__ import annotations
@@ -34,11 +32,11 @@ from cgflow.drivers.qsd.model.records import Cut, Kept, Manifest, Merge, VolumeR
 def candidates(
     volume: VolumeRecord, cloned: Collection[int] = (), shared: Collection[int] = ()
 ) -> Iterator[Merge]:
-    """Yield the merges that are allowed now, those under the leaf first, because they disturb nobody.
+    """Yield the merges that are allowed now, first those under the leaf, which do not disturb clients.
 
-    ``cloned`` are layers that are being copied, ``shared`` those whose files
-    have other names. A layer that nothing lies over is merged only if it is the
-    leaf; aside it waits for its snapshot to go.
+    ``cloned`` are the layers that are being cloned, ``shared`` those whose files have other names. A
+    layer that is the backing of no other is merged only if it is the leaf; aside it stays until its
+    snapshot is deleted.
     """
     taken = {*volume.bound.values(), *shared}
     above = Counter(volume.lies_over.values())
@@ -61,7 +59,7 @@ def candidates(
 
 
 def path(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
-    """Return a layer with all that it reads through, base first."""
+    """Return a layer and all layers that it reads through, base first."""
     below, found = volume.lies_over, [layer]
     while (under := below[found[0]]) is not None:
         found.insert(0, under)
@@ -69,10 +67,10 @@ def path(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
 
 
 def served(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[int]:
-    """Return the layers that must be open: the chain, and what is read or merged beside it. The others rest.
+    """Return the layers that must be open: the chain, and those aside that are read or merged.
 
-    A layer costs every cut of its daemon time, so that a snapshot which nobody
-    reads is not open: it is a file, and opened when it is exported or copied.
+    Every open layer slows its daemon's cuts down. So the layer of a snapshot that nobody reads is
+    closed, and is opened when the snapshot is exported or cloned.
     """
     wanted = {*volume.writable, *(volume.bound[snapshot] for snapshot in volume.exported)}
     wanted |= {layer for layer in cloned if layer in volume.lies_over}
@@ -82,10 +80,10 @@ def served(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[int]:
 
 
 def to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ()) -> int | None:
-    """Return the layer that is to take in all below it, if the chain is longer than ``longest``; or None.
+    """Return the layer to flatten if the chain is longer than ``longest``, or None.
 
-    It is the highest frozen one, so that neither the writers nor a cut meet the
-    work. None as well while all frozen layers are shared: a cut makes one that is not.
+    It is the highest frozen layer that is not shared, so that neither writers nor cuts are affected.
+    None also if all frozen layers are shared: the next cut makes one that is not.
     """
     if len(volume.chain) <= longest:
         return None
@@ -94,12 +92,12 @@ def to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ())
 
 
 def hidden(volume: VolumeRecord) -> set[int]:
-    """Return the layers that no snapshot is of and no client writes to."""
+    """Return the layers that belong to no snapshot and take no writes."""
     return volume.lies_over.keys() - volume.writable - set(volume.bound.values())
 
 
 def flattened(volume: VolumeRecord) -> VolumeRecord:
-    """Return the volume after its flattening: the chain begins there, and what was below is aside."""
+    """Return the volume after its flattening: the flattened layer is the base, the lower layers are aside."""
     if volume.flattening is None:
         return volume
     below = {**volume.lies_over, volume.flattening: None}
@@ -107,7 +105,7 @@ def flattened(volume: VolumeRecord) -> VolumeRecord:
 
 
 def root(volume: VolumeRecord, layer: int) -> int:
-    """Return a layer that reads through this one and that nothing lies over: what QEMU merges beneath."""
+    """Return the uppermost layer that reads through ``layer``: the root node of its merge for QEMU."""
     if layer in volume.chain:
         return volume.leaf
     for top, base in volume.aside.items():
@@ -117,7 +115,7 @@ def root(volume: VolumeRecord, layer: int) -> int:
 
 
 def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
-    """Return the volume after a merge: base holds what top held, and top is gone."""
+    """Return the volume after a merge: base has the content of top, and top is gone."""
     return replace(
         volume,
         chain=tuple(layer for layer in volume.chain if layer != merge.top),
@@ -132,7 +130,7 @@ def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
 
 
 def pruned(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
-    """Return the volume without the layers aside that serve nothing."""
+    """Return the volume without the layers aside that nothing needs."""
     wanted = {*volume.bound.values(), *volume.writable, *cloned}
     for tip in sorted(volume.aside, reverse=True):
         if tip not in wanted and tip not in volume.aside.values():
@@ -142,7 +140,7 @@ def pruned(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
 
 
 def kept_by(manifest: Manifest, restore_id: str) -> dict[str, str]:
-    """Return {volume id: snapshot id} of an unfinished restore; nothing, if there is no such restore."""
+    """Return {volume id: snapshot id} of an unfinished restore; empty, if there is no such restore."""
     return {
         volume.id: volume.kept.snapshot_id
         for volume in manifest.volumes.values()
@@ -153,7 +151,7 @@ def kept_by(manifest: Manifest, restore_id: str) -> dict[str, str]:
 def after_restore(
     manifest: Manifest, restore_id: str, snapshots: Mapping[str, str], overlays: Mapping[str, int]
 ) -> Manifest:
-    """Return the manifest in which each volume's overlay is its leaf, over the layer of its snapshot."""
+    """Return the manifest in which each volume's overlay is its leaf, on the layer of its snapshot."""
     for volume_id, snapshot_id in snapshots.items():
         volume = manifest.volumes[volume_id]
         kept = Kept(restore_id, snapshot_id, volume.leaf)
@@ -164,7 +162,7 @@ def after_restore(
 
 
 def after_undo(manifest: Manifest, restore_id: str) -> Manifest:
-    """Return the manifest in which what a restore kept is the leaf again, and its overlays are gone."""
+    """Return the manifest in which the leaves that a restore kept are leaves again, without the overlays."""
     for volume_id in kept_by(manifest, restore_id):
         volume = manifest.volumes[volume_id]
         if volume.kept is not None:
@@ -181,7 +179,7 @@ def after_finish(manifest: Manifest, restore_id: str) -> Manifest:
 
 
 def _with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int) -> VolumeRecord:
-    """Return a volume of the layers in ``below`` whose chain ends in ``leaf``; the others are aside."""
+    """Return a volume of the layers in ``below`` whose chain ends in ``leaf``; the other layers are aside."""
     chain: list[int] = []
     layer: int | None = leaf
     while layer is not None:
@@ -194,8 +192,8 @@ def _with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int)
 def after_cut(manifest: Manifest, cgsnapshot_id: str, cut: Cut) -> Manifest:
     """Return the manifest after the cut whose intent it holds: every prepared overlay is the leaf.
 
-    The same serves for a cut that may have happened (``cut.is_lost``): an
-    overlay that was not used is empty, so that making it the leaf loses nothing.
+    This also serves for a cut of which it is unknown whether it happened (``cut.is_lost``): an overlay
+    that was not used is empty, so that making it the leaf loses nothing.
     """
     for volume_id, snapshot_id in manifest.cutting[cgsnapshot_id].items():
         volume = manifest.volumes[volume_id]
@@ -217,11 +215,11 @@ def without_intent(manifest: Manifest, cgsnapshot_id: str) -> Manifest:
 
 
 def after_death(manifest: Manifest) -> Manifest:
-    """Return what is true once the daemon is dead, whatever was under way.
+    """Return the manifest that holds once the daemon is dead, whatever was in progress.
 
-    Cuts under way are rolled forward and marked lost. Merges and flattenings
-    under way are dropped: until one is recorded as done, every layer still lies
-    over what it did, and covers or equals whatever was written there.
+    Cuts in progress are rolled forward and marked lost. Merges and flattenings in progress are dropped:
+    until one is recorded as done, every layer still has its former backing, and covers or equals what
+    was written there.
     """
     before = manifest.volumes
     for cgsnapshot_id, members in manifest.cutting.items():
@@ -232,7 +230,7 @@ def after_death(manifest: Manifest) -> Manifest:
 
 
 def _after_death(before: VolumeRecord, volume: VolumeRecord) -> VolumeRecord:
-    """Return a volume with nothing under way, and what its daemon was writing to noted as leaky."""
+    """Return a volume with no work in progress; layers that the daemon wrote to are noted as leaky."""
     written = {*before.writable, *volume.writable, *before.leaky}
     written |= set() if before.merging is None else {before.merging.base}
     written |= set() if before.flattening is None else {before.flattening}
@@ -257,5 +255,5 @@ def without_snapshot(manifest: Manifest, volume_id: str, snapshot_id: str) -> Ma
 
 
 def cut_of(manifest: Manifest, snapshot_id: str) -> Cut | None:
-    """Return the cut that a snapshot belongs to, if it was cut."""
+    """Return the cut that a snapshot belongs to, or None if it has not been cut."""
     return next((cut for cut in manifest.cuts.values() if snapshot_id in cut.members), None)

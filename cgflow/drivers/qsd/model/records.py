@@ -1,11 +1,11 @@
-"""The durable truth about one home: its volumes, their layers, and what was under way.
+"""The durable records of one home: its volumes, their layers, and the operations in progress.
 
-A *home* is the folder of one consistency group, or of one volume outside any.
-Records are frozen; a change is a new record.
+A *home* is the folder of one consistency group, or of one volume outside any. Records are frozen; a
+change makes a new record.
 
-*Intents* (``cutting``, ``merging``, ``flattening``, ``resizing``, ``leaving``,
-``arriving``) are written before the effect and removed after it, so that whoever comes next
-knows what to ask the daemon, or what to assume when the daemon is gone too.
+*Intents* (``cutting``, ``merging``, ``flattening``, ``resizing``, ``leaving``, ``arriving``) are
+written before the effect and removed after it. From them recovery knows what to query from the
+daemon, or what to assume if the daemon is dead too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cgflow.drivers.contract import JSON
 
 @dataclass(frozen=True)
 class Pending:
-    """An overlay that is ready for a cut: its layer, the leaf and the size that it was made for."""
+    """An overlay prepared for a cut: its layer, and the leaf and size that it was made for."""
 
     layer: int
     over: int
@@ -27,7 +27,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Merge:
-    """Layer ``top`` is being folded into layer ``base`` right below it; ``active`` if top is the leaf."""
+    """Layer ``top`` is being merged into its backing layer ``base``; ``active`` if top is the leaf."""
 
     top: int
     base: int
@@ -36,7 +36,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a volume held before a restore that is not finished: the layer that was its leaf."""
+    """The leaf that a volume had before a restore that is not finished yet."""
 
     restore_id: str
     snapshot_id: str
@@ -45,13 +45,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class VolumeRecord:
-    """One volume. ``chain`` runs from base to leaf; ``bound`` says which layer holds which snapshot.
+    """One volume. ``chain`` runs from base to leaf; ``bound`` maps snapshots to their layers.
 
-    ``aside`` has the layers off the chain, which a restore or a flattening
-    leaves for the sake of other snapshots, and for each the layer that it lies
-    over, or None. ``flattening`` is the layer that is being made to lie over
-    nothing; ``leaky`` has those that a dead daemon may have left clusters in
-    that nothing uses.
+    ``aside`` maps the layers off the chain, which a restore or a flattening leaves because other
+    snapshots need them, to their backing layer, or None. ``flattening`` is the layer that is being
+    flattened. ``leaky`` has the layers in which a dead daemon may have left allocated clusters that
+    nothing uses.
     """
 
     id: str
@@ -74,13 +73,16 @@ class VolumeRecord:
 
     @property
     def lies_over(self) -> dict[int, int | None]:
-        """Every layer with the one below it, lower ones first: what is above has the higher number."""
+        """Every layer with its backing layer or None, lower ones first.
+
+        A layer has a higher number than its backing layer.
+        """
         below: dict[int, int | None] = dict(zip(self.chain, (None, *self.chain), strict=False))
         return dict(sorted((below | self.aside).items()))
 
     @property
     def writable(self) -> set[int]:
-        """The layers that must be open for writing: the leaf, and the one that an undo would put back."""
+        """The layers that must be open for writing: the leaf, and the leaf kept by an unfinished restore."""
         return {self.leaf} if self.kept is None else {self.leaf, self.kept.leaf}
 
 
@@ -88,8 +90,8 @@ class VolumeRecord:
 class Cut:
     """A cgsnapshot after its cut, until its last member is deleted.
 
-    ``is_lost`` says that the daemon died around the cut, so that nobody can
-    tell whether the frozen layers are of one instant. They are never given out.
+    ``is_lost`` says that the daemon died during the cut, so that it is unknown whether the frozen
+    layers are of one instant. Such snapshots are never handed out.
     """
 
     members: tuple[str, ...]
@@ -99,10 +101,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class Leaving:
-    """A volume on its way to the home ``to``, as it is to be there, with the cuts that its copies are of.
+    """A volume being moved to the home ``to``, as it will be recorded there, with the cuts of its snapshots.
 
-    ``files`` maps the layers here to their numbers there. What stands here is
-    moved, whatever crashes; ``arriving`` over there only keeps the numbers.
+    ``files`` maps the layer numbers here to those there. Once this is recorded the move will be
+    finished, whatever crashes; ``arriving`` in the target home only reserves the numbers.
     """
 
     to: str
@@ -113,7 +115,10 @@ class Leaving:
 
 @dataclass(frozen=True)
 class DaemonRecord:
-    """The process that serves the home; the start time (clock ticks since boot) tells it from a later one."""
+    """The process that serves the home.
+
+    ``start_time`` (clock ticks since boot) distinguishes it from a later process with the same pid.
+    """
 
     pid: int
     start_time: int
@@ -121,10 +126,10 @@ class DaemonRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that is known of a home. ``cutting`` maps a cgsnapshot to {volume id: snapshot id}.
+    """The complete state of a home. ``cutting`` maps a cgsnapshot to {volume id: snapshot id}.
 
-    ``leaving`` and ``arriving`` are by volume id; the latter has the layers kept free for a volume.
-    ``nbd_port`` is where the daemon serves, if the backend serves over TCP.
+    ``leaving`` and ``arriving`` are keyed by volume id; the latter has the layer numbers reserved for a
+    volume. ``nbd_port`` is the port that the daemon serves at, if the backend serves over TCP.
     """
 
     home_id: str
@@ -141,7 +146,7 @@ class Manifest:
 
     @property
     def is_vacant(self) -> bool:
-        """Whether no volume is here, or on its way from here or to here."""
+        """Whether the home has no volume, and none is being moved from or to it."""
         return not (self.volumes or self.leaving or self.arriving)
 
     def with_volume(self, volume: VolumeRecord) -> Manifest:
@@ -153,15 +158,15 @@ class Manifest:
         return replace(self, volumes={key: held for key, held in self.volumes.items() if key != volume_id})
 
     def held(self) -> list[VolumeRecord]:
-        """Return the volumes that are here, or on their way from here."""
+        """Return the volumes that are here or being moved from here."""
         return [*self.volumes.values(), *(leaving.volume for leaving in self.leaving.values())]
 
     def layers(self) -> set[int]:
-        """Return every layer that may be open in the daemon, pending overlays included."""
+        """Return every layer that may be open in the daemon, including pending overlays."""
         chains = {layer for volume in self.volumes.values() for layer in volume.lies_over}
         return chains | {held.layer for volume in self.volumes.values() for held in volume.pending.values()}
 
     def files(self) -> set[int]:
-        """Return every layer whose file must not be removed: those of volumes on their way too."""
+        """Return every layer whose file must not be removed, including those of volumes being moved."""
         moving = {layer for leaving in self.leaving.values() for layer in leaving.files}
         return self.layers() | moving | {layer for layers in self.arriving.values() for layer in layers}

@@ -1,18 +1,17 @@
-"""A long chain made short: its highest frozen layer takes in all that it reads through, while clients write.
+"""Shortens a long chain by copying the data of all lower layers into its highest frozen layer.
 
-The copying is a job of the daemon on frozen layers only. Writers and cuts go on
-above it, snapshots in it are read, exported and deleted; nothing waits for it,
-and the home is not held meanwhile. What has to close those layers stops it,
-and what was copied by then is not copied again.
+The copying is a job of the daemon that involves frozen layers only. Writers and cuts continue above
+it; snapshots in it are read, exported and deleted. Nothing waits for it, and the home's lock is not
+held meanwhile. An operation that has to close those layers stops the job; what was copied is not
+copied again.
 
-It is safe to die at any point. The layer is given nothing but what is read
-through it anyway, so that it may lie over the lower ones or over nothing, and
-reads the same. Only when the daemon has written all out does the manifest say
-that it lies over nothing; from then on the lower layers are needed only by the
-snapshots in them, and rest (``open_layers``).
+A crash at any point is safe. The layer receives only data that is read through it anyway, so that
+it reads the same with its backing and without. Only after the daemon has flushed everything does
+the manifest say that the layer has no backing. From then on only the snapshots in the lower layers
+need these, and they are closed (``open_layers``).
 
-It costs the space of what the volume holds, once in as many cgsnapshots as the
-chain may be long; a disk without that room is not begun to be filled.
+A flattening takes the space of the volume's content, once per as many cgsnapshots as the chain may
+be long. It is not started if the disk does not have that space.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import FinalDriverError
 
 MARGIN_BYTES = 64 * 1024**2
-"""Room that is left to the writers when a flattening begins."""
+"""Free space that must remain for the writers when a flattening starts."""
 
 
 def begin(home: Home, volume_id: str, layer: int) -> None:
-    """Begin to flatten a frozen layer that is not shared. The caller holds the home.
+    """Start to flatten a frozen layer that is not shared. The caller holds the home.
 
-    Raises: FinalDriverError, if there is no room for it or the daemon refuses; DaemonLost, OSError.
+    Raises: FinalDriverError, if there is not enough space or the daemon refuses; DaemonLost, OSError.
     """
     volume = home.manifest.volumes[volume_id]
     home.refuse_shared(layer)
@@ -54,13 +53,13 @@ def begin(home: Home, volume_id: str, layer: int) -> None:
 
 
 def interrupt(home: Home, volume_id: str) -> None:
-    """Stop a flattening, so that the layers under it can be closed. Raises: AmbiguousDriverError, OSError."""
+    """Stop a flattening, so that the layers below can be closed. Raises: AmbiguousDriverError, OSError."""
     layer = home.manifest.volumes[volume_id].flattening
     if layer is None:
         return
     job = block_jobs.of_flattening(layer)
     with home.graph.client.listen() as events:
-        # It may be over already: the layer itself says which of the two.
+        # The job may have ended already: the layer's backing shows which is true.
         with suppress(CommandRefused):
             home.graph.jobs.tell("job-cancel", job)
         home.graph.jobs.wait(job, (), events)
@@ -68,7 +67,7 @@ def interrupt(home: Home, volume_id: str) -> None:
 
 
 def settle(home: Home, volume_id: str) -> None:
-    """Record a flattening that ended while nobody looked; one that runs harms nobody and goes on.
+    """Record a flattening that ended unnoticed; a running one is harmless and continues.
 
     Raises: AmbiguousDriverError, OSError.
     """
@@ -79,7 +78,7 @@ def settle(home: Home, volume_id: str) -> None:
 
 
 def conclude(home: Home, volume_id: str) -> None:
-    """Record the outcome of a flattening whose job is over, and let what is no longer served rest.
+    """Record the outcome of a flattening whose job is over, and close the layers no longer served.
 
     Raises: AmbiguousDriverError, OSError.
     """
@@ -96,7 +95,7 @@ def conclude(home: Home, volume_id: str) -> None:
 
 
 def _refuse_without_room(home: Home, volume: VolumeRecord, layer: int) -> None:
-    """Raises: FinalDriverError, if the disk may not take what the layer is to hold."""
+    """Raises: FinalDriverError, if the disk may not have the space that the flattened layer needs."""
     below = layer_tree.path(volume, layer)[:-1]
     needed = sum(home.path(under).stat().st_blocks * 512 for under in below)
     room = os.statvfs(home.folder)

@@ -1,10 +1,9 @@
-"""Volumes made of a snapshot's content: read through the daemon that has it, written aside, then adopted.
+"""Full clones: a snapshot's content is read through its daemon, written to a new file, then adopted.
 
-The copying holds no home. On the side of the source it is a read-only export
-of its own (``Home.reading``), whose layer is not merged or dropped meanwhile;
-an export of a process that has died is withdrawn before anything else is done
-to its layers. On the side of the target it is a file under a name that is used
-once. Half a copy is thus never taken for a whole one: it is made again.
+The copying holds no home's lock. The source gets a read-only export for it (``Home.reading``),
+whose layer is not merged or removed meanwhile; an export of a process that has died is withdrawn
+before its layers are changed. The target gets a file with a unique name. So a partial copy is never
+taken for a complete one: the copying starts again.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 
 PROGRAM = "qemu-img"
 STALL_DEADLINE = 60.0
-"""Seconds without progress after which a copy is given up."""
+"""Seconds without progress after which a copy is aborted."""
 
 _LOOK_EVERY = 1.0
 
@@ -37,8 +36,8 @@ _LOOK_EVERY = 1.0
 def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: tuple[str, str]) -> None:
     """Make a volume in ``target`` of a (volume id, snapshot id) in ``source``, and export it.
 
-    Raises: FinalDriverError if there is no such snapshot, it is larger, or the
-    disk is full; BusyDriverError if the copying broke off; DriverError.
+    Raises: FinalDriverError, if there is no such snapshot, it is larger, or the disk is full;
+    BusyDriverError, if the copying was interrupted; DriverError.
     """
     part = target.new_part()
     try:
@@ -56,7 +55,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
 def _reading(
     home: Home, name: str, copied: tuple[str, str], clone_id: str, size_bytes: int
 ) -> Iterator[list[str]]:
-    """Serve a snapshot under a name of its own while it is copied; yield how to read it."""
+    """Export a snapshot under a name of its own while it is copied; yield the arguments for ``qemu-img``."""
     volume_id, snapshot_id = copied
     with settled(home) as graph:
         refuse_smaller(home, copied, clone_id, size_bytes)
@@ -86,21 +85,21 @@ def _withdraw(home: Home, name: str, volume_id: str) -> None:
                 if volume_id in home.manifest.volumes:
                     merge.sweep(home, volume_id)
         except DriverError:
-            # The copy is whole or not, whatever becomes of its source: the next call there settles that.
+            # The copy does not depend on this; the next operation on the source settles it.
             home.mark_unsettled()
 
 
 def _adopt(part: Path, file: Path) -> None:
-    """Give a whole copy the name of a layer, durably. Raises: OSError."""
+    """Rename a complete copy to a layer's file, durably. Raises: OSError."""
     part.replace(file)
     fsync_folder(file.parent)
 
 
 def _copy(target: Home, source: list[str], part: Path) -> None:
-    """Fill an empty image with what ``qemu-img`` reads by these words, durably; holes stay holes.
+    """Fill an empty image with what ``qemu-img`` reads from ``source``, durably; holes stay holes.
 
-    Raises: FinalDriverError if the disk is full or the program is missing;
-    BusyDriverError if it broke off for another reason.
+    Raises: FinalDriverError, if the disk is full or the program is missing; BusyDriverError, if it
+    fails for another reason.
     """
     command = [PROGRAM, "convert", "-n", "--target-is-zero", "-p", "-t", "writeback"]
     command += ["-O", "qcow2", *source, str(part)]

@@ -1,4 +1,4 @@
-"""The exports of one home that are files of the host too: served, ended with the daemon, served again."""
+"""The exports of one home that are also files of the host: served, ended with the daemon, served again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cgflow.errors import DriverError, FinalDriverError
 
 
 def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
-    """Make an export of a volume, its own or that of a copy, a file; served is left served.
+    """Serve an export of a volume or of its snapshot as a file; one that is served stays served.
 
-    Raises: FinalDriverError if there is no such export, or it cannot be a file.
+    Raises: FinalDriverError, if there is no such export, or it cannot be a file.
     """
     volume = home.manifest.volumes.get(volume_id)
     if volume is None or name not in (volume_id, *volume.exported):
@@ -31,13 +31,13 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
 
 
 def withdraw(home: Home, name: str) -> None:
-    """Take the file of an export away. None is success. Raises: BusyDriverError, while it is open."""
+    """Remove the file of an export. No file is success. Raises: BusyDriverError, while it is open."""
     home.config.files.withdraw(name)
     home.problems.pop(_problem(name), None)
 
 
 def end(home: Home) -> None:
-    """End all files of a home whose daemon has died, before there is another one.
+    """End all files of a home whose daemon has died, before a new daemon starts.
 
     Raises: BusyDriverError, if one cannot be ended.
     """
@@ -46,7 +46,7 @@ def end(home: Home) -> None:
 
 
 def match(home: Home) -> None:
-    """See that every export that is to be a file is one; one that cannot be is named in ``home.problems``."""
+    """Serve every export that is to be a file; record a problem in ``home.problems`` for one that fails."""
     for volume_id, name in _wanted(home):
         try:
             serve(home, volume_id, name)
@@ -55,7 +55,7 @@ def match(home: Home) -> None:
 
 
 def problems(home: Home) -> list[str]:
-    """Return, in words, which files are wanted and not served (any more)."""
+    """Return a message for each file that is wanted and not served."""
     return [
         f"{home.config.files.path(name)} is not served any more: connect it again as a file"
         for _, name in _wanted(home)

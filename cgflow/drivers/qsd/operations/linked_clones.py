@@ -1,21 +1,19 @@
-"""Linked clones: volumes whose lower layers are the files of a snapshot, under second names.
+"""Linked clones: volumes whose lower layers are hard links to the files of a snapshot.
 
-A frozen layer is a file that nobody writes to. A clone gets hard links to it and
-to all that it reads through, as layers of its own home, and an empty leaf on
-top. So it is there at once, whatever it holds, and takes no space of its own.
-Neither of the two homes knows of the other: source, snapshot and clone may be
-deleted, moved and restored in any order, and the file system counts the names,
-durably and in the same step as each change of one.
+A frozen layer is a file that is no longer written to. A clone gets hard links to that file and to
+all files that it reads through, as layers of its own home, and an empty leaf on top. So it is
+available at once, whatever its size, and takes no space of its own. Neither home knows of the
+other: source, snapshot and clone may be deleted, moved and restored in any order. The file system
+keeps the link counts, durably and together with each change of a name.
 
-One thing must never happen: a commit into a layer that another volume reads.
-QEMU allows it within a daemon, and it silently changes the other volume. Here a
-layer whose file has two names is written to by nobody (``Home.refuse_shared``,
-which every merge and flattening asks first), and a layer that is being written
-to is given no second name, because linking holds the source and stops such
-work. The daemons' own locks on the file would refuse it a second time.
+A commit into a layer that another volume reads must never happen. QEMU allows it within a daemon,
+and it silently changes the other volume. So a layer whose file has two names is never written to
+(``Home.refuse_shared``, which every merge and flattening calls first), and a layer that is being
+written to gets no second name, because linking holds the source's lock and stops such jobs. The
+daemons' own locks on the file would refuse such a write too.
 
-A clone stays linked until its chain is too long and is flattened, or the source
-has let go of the layers, which are then the clone's alone.
+A clone stays linked until its chain is too long and is flattened, or until the source has removed
+the layers, which then belong to the clone alone.
 """
 
 from __future__ import annotations
@@ -36,15 +34,16 @@ from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller
 from cgflow.drivers.qsd.qemu import qcow2
 
 UNLINKABLE = (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP)
-"""How a file system says that it gives no second name: there are two of them, too many names, or none."""
+"""The errors of a file system that cannot link: two file systems, too many links, or no support."""
 
 
 def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: tuple[str, str]) -> bool:
-    """Make a volume in ``target`` over a (volume id, snapshot id) in ``source``, and export it.
+    """Make a volume in ``target`` from a (volume id, snapshot id) in ``source``, and export it.
 
-    False if the file system does not link the files, and nothing is left.
-    Raises: FinalDriverError if there is no such snapshot, it is larger, or the
-    disk is full; DriverError.
+    Returns False, and leaves nothing, if the file system does not link the files.
+
+    Raises: FinalDriverError, if there is no such snapshot, it is larger, or the disk is full;
+    DriverError.
     """
     with settled_both(source, target) as (_, graph):
         if volume_id in target.manifest.volumes:

@@ -1,20 +1,18 @@
-"""Hidden layers folded away, so that a chain holds no more layers than snapshots are kept, plus two.
+"""Merges hidden layers, so that a chain has at most two layers more than the volume has snapshots.
 
-Where a restore has left a second branch there may be one more for each branch.
+After a restore there may be one more for each branch.
 
-A *middle* merge (top lies under the leaf) disturbs nobody and may run under
-connected clients. If the daemon dies at any point of it, the old chain is
-still right: top lies over base and covers all that was written there.
+A *middle* merge (top is below the leaf) does not affect clients and may run while they are
+connected. If the daemon dies at any point of it, the old chain is still right: top has base as its
+backing and covers all that was written there.
 
-An *active* merge (top is the leaf) ends with a pivot, after which base takes
-the writes. If the daemon died around a pivot under a writing client, nobody
-could tell which of the two holds the newest data. So it is done only while no
-client is connected: the volume is withdrawn for the moment of the pivot and is
-served again after the new leaf is recorded. Whatever dies in between, both
-layers hold the same data. The copying before the pivot runs with the volume
-served, because until the pivot top has everything. If a client is connected,
-the hidden layer stays until a later cut puts a new leaf above (then it is a
-middle merge), or until a later sweep finds the volume quiet.
+An *active* merge (top is the leaf) ends with a pivot, after which base takes the writes. If the
+daemon died at a pivot while a client was writing, it would be unknown which of the two layers has
+the newest data. So the pivot is done only while no client is connected: the export is withdrawn for
+the pivot and restored after the new leaf is recorded. If anything dies in between, both layers have
+the same data. The copying before the pivot runs with the volume served, because until the pivot top
+has everything. If a client is connected, the hidden layer stays until a later cut puts a new leaf
+above (then it is a middle merge), or until a later sweep finds no client connected.
 """
 
 from __future__ import annotations
@@ -32,10 +30,12 @@ from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, Events
 
 
 def sweep(home: Home, volume_id: str) -> None:
-    """Drop and merge all that may be of a volume, and return when it is done. The caller holds the home.
+    """Remove and merge all layers of a volume that may be, and return when done. The caller holds the home.
 
-    A merge that fails leaves its layer hidden and is named in ``home.problems``;
-    the next sweep tries again. Raises: AmbiguousDriverError, OSError.
+    A merge that fails leaves its layer hidden and an entry in ``home.problems``; the next sweep tries
+    again.
+
+    Raises: AmbiguousDriverError, OSError.
     """
     running = home.manifest.volumes[volume_id].merging
     if running is not None:
@@ -48,7 +48,8 @@ def sweep(home: Home, volume_id: str) -> None:
         if layer_tree.hidden(volume) and (
             missing_layers.faults(home, volume) or f"open {volume_id}" in home.problems
         ):
-            # What is left of it is no use to anybody, and goes with the volume, or waits until it is mended.
+            # Nothing would gain from a merge: the volume has lost data, or cannot be served until it is
+            # repaired.
             break
         shared = home.shared(volume) if layer_tree.hidden(volume) else set()
         allowed = layer_tree.candidates(volume, home.cloned, shared)
@@ -63,7 +64,7 @@ def sweep(home: Home, volume_id: str) -> None:
 
 
 def interrupt(home: Home, volume_id: str) -> None:
-    """Stop a merge that an earlier process left running; what is left of it is harmless.
+    """Stop a merge that an earlier process left running; what it leaves is harmless.
 
     Raises: AmbiguousDriverError, OSError.
     """
@@ -71,7 +72,7 @@ def interrupt(home: Home, volume_id: str) -> None:
     if merge is None:
         return
     with home.graph.client.listen() as events:
-        # It may be too late or over already: the job itself says which of the two.
+        # The job may be past cancelling or have ended: its status shows which is true.
         with suppress(CommandRefused):
             home.graph.jobs.tell("job-cancel", of_merge(merge))
         home.graph.jobs.wait(of_merge(merge), ("concluded",), events)
@@ -79,7 +80,7 @@ def interrupt(home: Home, volume_id: str) -> None:
 
 
 def settle(home: Home, volume_id: str) -> None:
-    """Bring a merge that was under way when a process died to an end, except one that runs and harms nobody.
+    """Conclude a merge that was in progress when a process died, except a harmless one that is running.
 
     Raises: AmbiguousDriverError, OSError.
     """
@@ -94,7 +95,7 @@ def settle(home: Home, volume_id: str) -> None:
 
 
 def _drop(home: Home, volume_id: str) -> None:
-    """Remove the layers aside that serve nothing any more."""
+    """Remove the layers aside that nothing needs."""
     volume = home.manifest.volumes[volume_id]
     left = layer_tree.pruned(volume, home.cloned)
     dropped = sorted(volume.aside.keys() - left.aside.keys(), reverse=True)
@@ -146,12 +147,12 @@ def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
 
 
 def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
-    """Record the outcome of a merge whose job is over, then clear away what is left of it."""
+    """Record the outcome of a merge whose job is over, then clean up after it."""
     graph, volume = home.graph, home.manifest.volumes[volume_id]
     job = graph.jobs.all().get(of_merge(merge))
     is_done = job is not None and "error" not in job
     if is_done and not merge.active:
-        # The file of top is removed, so that base has to hold it all whatever dies.
+        # Flush first: the file of top is about to be removed, so base must hold everything durably.
         graph.forget()
         graph.write_out(merge.base)
         home.trace("merge:after-flush")
@@ -178,7 +179,7 @@ def _subject(volume_id: str) -> str:
 def _note(home: Home, volume_id: str, error: str) -> None:
     subject = _subject(volume_id)
     home.problems.pop(subject, None)
-    # A cancelled merge is one that gave way to a client, not one that failed.
+    # A cancelled merge has given way to a client and has not failed.
     if error and "cancel" not in error:
         home.problems[subject] = (
             f"volume {volume_id}: the layer of a deleted snapshot could not be merged ({error}); "

@@ -1,13 +1,13 @@
-"""Layers whose files have lost data: named at once, and refused where they would be relied on.
+"""Detects layers whose files have lost data, and refuses operations that rely on them.
 
-The file of a layer is gone, or another stands in its place than the one that the daemon has open, or it
-ends before what it holds, or its header contradicts the manifest. What a daemon has open it can read
-until it ends, and nobody after it can. So a volume is not cut, restored, copied, moved or merged any
-more from then on: the loss would spread to what is still whole. It is served as long as it can be, so
-that what it holds can be copied away, and it can be deleted, with its copies.
+A layer has lost data if its file is missing, is another file than the one that the daemon has open,
+ends before its content does, or has a header that contradicts the manifest. A daemon can read what
+it has open until it ends; a later daemon cannot. So such a volume is not cut, restored, cloned,
+moved or merged: the loss would spread to layers that are intact. It is served as long as possible,
+so that its data can be copied away, and it can be deleted with its snapshots.
 
-A layer is looked at by one system call as long as its file does not change, so that a cut pays no more
-for the frozen layers than for looking whether they are there.
+While a layer's file does not change, a check costs one system call, so that a cut pays no more for
+the frozen layers than a look whether they exist.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from cgflow.errors import FinalDriverError
 
 
 def faults(home: Home, volume: VolumeRecord) -> dict[int, str]:
-    """Return what is wrong with the files of a volume's layers, in words, by layer."""
+    """Return the faults of the files of a volume's layers: layer to message."""
     below = volume.lies_over
     found = ((layer, _fault(home, volume, layer, below[layer])) for layer in below)
     return {layer: words for layer, words in found if words is not None}
 
 
 def fault(home: Home, volume: VolumeRecord, layer: int) -> str | None:
-    """Return what is wrong with the file of a layer, as in "is gone", or None."""
+    """Return the fault of a layer's file as a message, as in "is gone", or None."""
     return _fault(home, volume, layer, volume.lies_over[layer])
 
 
 def is_whole_overlay(home: Home, layer: int) -> bool:
-    """Whether a prepared overlay, which is of no volume yet, is as it was made and opened."""
+    """Return whether a prepared overlay, which is not yet a layer of a volume, is intact."""
     path = home.path(layer)
     try:
         found = path.lstat()
@@ -46,9 +46,9 @@ def is_whole_overlay(home: Home, layer: int) -> bool:
 
 
 def refuse(home: Home, volume_id: str, needed: Iterable[int], undone: str) -> None:
-    """Refuse what relies on layers of a volume; ``undone`` says what does not come of it.
+    """Refuse an operation that needs these layers of a volume; ``undone`` says what was not done.
 
-    Raises: FinalDriverError, if the file of any has lost data.
+    Raises: FinalDriverError, if the file of one has lost data.
     """
     for layer in needed:
         words = fault(home, home.manifest.volumes[volume_id], layer)
@@ -61,11 +61,11 @@ def refuse(home: Home, volume_id: str, needed: Iterable[int], undone: str) -> No
 
 
 def problems(home: Home) -> list[str]:
-    """Name in words the volumes that have lost data; never waits behind other work.
+    """Return a message for each volume that has lost data; never waits for other operations.
 
-    A manifest names no layer before its file is there, and names it no more before the file goes. A
-    resize is noted before it changes a header. So what is wrong is a loss only if it is still so by the
-    manifest of afterwards: otherwise a merge, a resize or a deletion was at work.
+    A manifest names no layer before its file exists, and no longer names it when the file is removed. A
+    resize is recorded before it changes a header. So a fault counts only if it is also found with the
+    manifest read afterwards: otherwise it came from a merge, a resize or a deletion in progress.
     """
     if not any(faults(home, volume) for volume in home.manifest.volumes.values()):
         return []
@@ -74,7 +74,7 @@ def problems(home: Home) -> list[str]:
 
 def _named(home: Home) -> Iterator[str]:
     for volume in home.manifest.volumes.values():
-        # One that cannot be served any more is named for that already.
+        # A volume that cannot be served has a problem for that already.
         if f"open {volume.id}" in home.problems:
             continue
         for layer, words in list(faults(home, volume).items())[:1]:
@@ -108,10 +108,10 @@ def _fault(home: Home, volume: VolumeRecord, layer: int, below: int | None) -> s
 
 
 def _sizes(volume: VolumeRecord, layer: int) -> tuple[int, int | None]:
-    """Return the least and the largest size that the disk of a layer may have, in bytes.
+    """Return the smallest and the largest size that the disk of a layer may have, in bytes.
 
-    The leaf has the size of the volume, those below it have no more. What is aside may have any: the
-    volume may have been smaller since.
+    The leaf has the size of the volume, and the layers below it have at most that size. A layer aside
+    may have any size: the volume may have been made smaller since.
     """
     if volume.resizing or layer not in volume.chain:
         return 0, None
@@ -121,10 +121,10 @@ def _sizes(volume: VolumeRecord, layer: int) -> tuple[int, int | None]:
 def _refuse_contradiction(
     header: qcow2.Header, below: int | None, least_bytes: int, most_bytes: int | None
 ) -> None:
-    """Raises: ValueError, if a header does not say what the manifest does.
+    """Raises: ValueError, if a header contradicts the manifest.
 
-    The name of the layer below is that of the home where it was written: the files of a linked clone
-    keep theirs. The daemon is told by the manifest what lies over what.
+    The name of the backing file is the one in the home where it was written: the files of a linked
+    clone keep it. The daemon gets the backing layers from the manifest.
     """
     size = header.size_bytes
     if size < least_bytes or (most_bytes is not None and size > most_bytes):

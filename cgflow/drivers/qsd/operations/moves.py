@@ -1,10 +1,15 @@
-"""A volume moved from one home to another, with all its layers: in one of the two at any moment.
+"""Moves a volume with all its layers between homes; after any crash it is in exactly one of them.
 
-What is persisted comes in this order: the numbers its layers will have, kept
-free there (``arriving``); the volume as it will be there (``leaving``), which is
-the moment after which it is moved whatever crashes; its files, renamed; the
-volume there; and here nothing any more. Every step after the moment may be
-repeated, and needs no daemon, because both have closed the layers by then.
+The order of what is made durable:
+
+1. the layer numbers reserved in the target (``arriving``);
+2. in the source, the volume as it will be in the target (``leaving``): from here on the move is
+   always completed, also after a crash;
+3. the renamed files;
+4. the volume in the target;
+5. the removal of ``leaving`` in the source.
+
+Every step after 2 may be repeated and needs no daemon, because both daemons have closed the layers.
 """
 
 from __future__ import annotations
@@ -26,10 +31,10 @@ from cgflow.errors import BusyDriverError, FinalDriverError
 
 
 def move(source: Home, target: Home, volume_id: str) -> None:
-    """Move a volume; one that is there is success, one that is half moved is finished first.
+    """Move a volume. A volume already moved is success; a move in progress is completed first.
 
-    Raises: BusyDriverError while anybody is connected to it or to a copy;
-    FinalDriverError if there is no such volume; DriverError.
+    Raises: BusyDriverError, while a client is connected to it or to a snapshot of it; FinalDriverError,
+    if there is no such volume; DriverError.
     """
     with settled_both(source, target) as (here, _):
         _refuse_elsewhere(source, target, volume_id)
@@ -47,7 +52,7 @@ def move(source: Home, target: Home, volume_id: str) -> None:
 
 
 def finish(source: Home, target: Home, volume_id: str) -> None:
-    """Bring a move to its end whose moment has come. The caller holds both homes. Raises: OSError."""
+    """Complete a move that is recorded as ``leaving``. The caller holds both homes. Raises: OSError."""
     leaving = source.manifest.leaving[volume_id]
     if volume_id not in target.manifest.volumes:
         for here, there in leaving.files.items():
@@ -56,7 +61,7 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
             source.trace("move:after-rename")
         shared = target.shared(leaving.volume)
         for layer, below in leaving.volume.lies_over.items():
-            # The name is for people: the daemon is told what lies over what.
+            # The name in the file is informative: the daemon gets the backing layer from the manifest.
             if below is not None and layer not in shared:
                 qcow2.name_backing(target.path(layer), file_name(below))
         fsync_folder(target.folder)
@@ -70,13 +75,13 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
 
 
 def release(target: Home, volume_id: str) -> None:
-    """Give back the numbers kept free for a volume that does not come. Raises: OSError."""
+    """Release the layer numbers reserved for a volume that will not arrive. Raises: OSError."""
     left = {key: layers for key, layers in target.manifest.arriving.items() if key != volume_id}
     target.save(replace(target.manifest, arriving=left), releasing=True)
 
 
 def _refuse_elsewhere(one: Home, other: Home, volume_id: str) -> None:
-    """Raises: FinalDriverError, if a volume is half moved from one home to a third."""
+    """Raises: FinalDriverError, if a move of the volume from one home to a third is unfinished."""
     leaving = one.manifest.leaving.get(volume_id)
     if leaving is not None and leaving.to != other.id:
         raise FinalDriverError(f"volume {volume_id} is half moved from {one.id} to {leaving.to}: finish that")
@@ -121,7 +126,7 @@ def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> Non
 
 
 def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
-    """Raises: BusyDriverError, if anybody is connected; some exports may be withdrawn then."""
+    """Raises: BusyDriverError, if a client is connected; some exports may be withdrawn then."""
     exports = graph.exports()
     for name in (volume.id, *volume.exported):
         if name in exports and not graph.detach(name, politely=True):
@@ -157,7 +162,7 @@ def _with_arrived(manifest: Manifest, leaving: Leaving) -> Manifest:
 
 
 def _cut_of(cut: Cut, volume: VolumeRecord, *, is_in: bool) -> Cut:
-    """Return a cut with only those members that are, or are not, copies of a volume."""
+    """Return a cut with only those members that are, or are not, snapshots of a volume."""
     return replace(cut, members=tuple(key for key in cut.members if (key in volume.bound) == is_in))
 
 
@@ -166,7 +171,7 @@ def _renumbered(volume: VolumeRecord, numbers: Mapping[int, int]) -> VolumeRecor
         volume,
         chain=tuple(numbers[layer] for layer in volume.chain),
         bound={key: numbers[layer] for key, layer in volume.bound.items()},
-        # An overlay that was made for another leaf than there is now stays stale: there is no layer 0.
+        # An overlay that was made for a former leaf stays stale: there is no layer 0.
         pending={
             key: replace(held, layer=numbers[held.layer], over=numbers.get(held.over, 0))
             for key, held in volume.pending.items()

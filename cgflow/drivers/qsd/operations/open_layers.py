@@ -1,7 +1,7 @@
-"""Which layers of a volume are open in its daemon: those that are served. The others rest as files.
+"""Keeps only those layers of a volume open that are in use; the others are closed.
 
-So the daemon of a volume with hundreds of snapshots has no more to do for a cut
-than that of one with few (``chain.served``).
+So the daemon of a volume with hundreds of snapshots does no more work for a cut than that of a
+volume with few (``layer_tree.served``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cgflow.drivers.qsd.qemu.block_graph import Opened
 
 
 def open_served(home: Home, volume_id: str) -> None:
-    """Open what is to be served of a volume and rests, but for what has lost a layer.
+    """Open the closed layers of a volume that are to be open, except over a layer that has lost data.
 
     Raises: AmbiguousDriverError.
     """
@@ -30,16 +30,16 @@ def open_served(home: Home, volume_id: str) -> None:
 
 
 def close_unserved(home: Home, volume_id: str) -> None:
-    """Close what is open of a volume and no longer served. Raises: AmbiguousDriverError."""
+    """Close the open layers of a volume that need not be open. Raises: AmbiguousDriverError."""
     volume = home.manifest.volumes[volume_id]
     opened = home.graph.nodes().keys() & volume.lies_over.keys()
-    # What lies over another has the higher number.
+    # A layer has a higher number than its backing layer.
     for layer in sorted(opened - layer_tree.served(volume, home.cloned), reverse=True):
         home.graph.close(layer)
 
 
 def layers_to_open(volume: VolumeRecord, cloned: set[int], opened: Iterable[int]) -> list[Opened]:
-    """Return the layers that are to be opened, lower ones first."""
+    """Return the layers that are still to be opened, lower ones first."""
     wanted = layer_tree.served(volume, cloned) - set(opened)
     return [
         Opened(layer, below, read_only=layer not in volume.writable)

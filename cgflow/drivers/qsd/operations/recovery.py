@@ -1,15 +1,13 @@
-"""What a crash leaves, settled: of this process, of the daemon, or of both.
+"""Recovery of a home after a crash of this process, of the daemon, or of both.
 
-Two cases. The *daemon is dead*: the manifest alone decides, and prepared
-overlays whose cut may have happened are rolled forward (``chain.after_death``).
-The *daemon is alive* and its client was not: the daemon knows what happened,
-and the intents in the manifest say what to ask it. Either way the daemon is
-then made to hold exactly the layers and exports that the manifest names, and
-files without an owner are removed.
+If the *daemon is dead*, the manifest alone decides, and prepared overlays whose cut may have
+happened are rolled forward (``layer_tree.after_death``). If the *daemon is alive*, it is queried
+for the outcome of each intent in the manifest. Then the daemon is made to hold exactly the layers
+and exports that the manifest names, and files that the manifest does not name are removed.
 
-Every call on a home goes through ``settled`` and so finds this done. A call
-that ends without knowing its effect puts the home in doubt: it is settled in
-the background, or by the next call, whichever comes first.
+Every operation on a home goes through ``settled``, which does this first. An operation that ends
+without knowing its effect marks the home as unsettled; the home is then settled in the background
+or by the next operation.
 """
 
 from __future__ import annotations
@@ -38,13 +36,12 @@ RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
 
 @contextmanager
 def settled(home: Home) -> Iterator[BlockGraph]:
-    """Hold a home for one call, served and with all earlier doubts resolved.
+    """Hold a home for one operation, served and recovered.
 
-    Raises: BusyDriverError, if it cannot be served now; FinalDriverError, if
-    what is found contradicts the manifest; AmbiguousDriverError from within,
-    also for a failed write.
+    Raises: BusyDriverError, if it cannot be served now; FinalDriverError, if the daemon contradicts the
+    manifest; AmbiguousDriverError from within, also for a failed write.
     """
-    # Before the lock, which somebody may hold who waits for an answer.
+    # Check before taking the lock, whose holder may be waiting for the daemon's answer.
     home.refuse_silent()
     with home.lock:
         home.refuse_silent()
@@ -63,7 +60,7 @@ def settled(home: Home) -> Iterator[BlockGraph]:
 
 @contextmanager
 def settled_both(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
-    """Hold two homes, always in the same order, so that two who do so do not wait for each other.
+    """Hold two homes, locked in the order of their ids, so that two callers cannot deadlock.
 
     Raises: as ``settled``.
     """
@@ -76,7 +73,7 @@ def settled_both(source: Home, target: Home) -> Iterator[tuple[BlockGraph, Block
 
 
 def make_ready(home: Home) -> None:
-    """See to it that a home is served and settled. The caller holds its lock. Raises: DriverError."""
+    """Make sure that a home is served and settled. The caller holds its lock. Raises: DriverError."""
     if home.is_removed:
         raise FinalDriverError(f"{home.id} has been removed")
     if home.config.stopping.is_set():
@@ -89,7 +86,7 @@ def make_ready(home: Home) -> None:
         except DaemonLost:
             if home.config.stopping.is_set():
                 raise
-            # It was dying while we spoke to it; the second time it is known to be dead.
+            # The daemon died during this; the second attempt finds it dead.
             _resume(home)
     except ManifestUnreadable as error:
         home.problems["serving"] = str(error)
@@ -121,7 +118,7 @@ def _resume(home: Home) -> None:
         _settle_merges(home)
         _settle_cuts(home)
         if not home.listens_as_asked:
-            # An operator has set another address: that takes another daemon.
+            # The operator has configured another address, which needs a new daemon.
             for volume in home.manifest.volumes.values():
                 missing_layers.refuse(
                     home, volume.id, volume.lies_over, "its daemon is not ended for another address"
@@ -129,11 +126,11 @@ def _resume(home: Home) -> None:
             home.end_daemon()
             was_alive = False
     if not was_alive:
-        # Before there is a daemon again: one that is found alive is asked what happened, and a new one
-        # that its maker did not survive would answer that nothing has.
+        # Record this before a new daemon starts. If this process dies in between, the next one queries a
+        # daemon that it finds alive, and a new daemon would answer that no cut has happened.
         home.save(_with_sizes(home, layer_tree.after_death(home.manifest)), releasing=True)
         home.trace("recovery:after-death")
-        # Those who hold one open must not go on with another daemon, over writes that were lost.
+        # A user that has a file open must not continue with the new daemon, on writes that were lost.
         host_files.end(home)
         stray_cleanup.repair(home)
         home.begin_daemon()
@@ -153,15 +150,15 @@ def _resume(home: Home) -> None:
 
 
 def match(home: Home) -> None:
-    """Make the daemon hold the layers and exports that the manifest names, and no others.
+    """Make the daemon hold exactly the layers and exports that the manifest names.
 
-    A volume that cannot be served is named in ``home.problems``. Raises: DriverError.
+    A volume that cannot be served gets an entry in ``home.problems``. Raises: DriverError.
     """
     _match_exports(home, _match_layers(home))
 
 
 def _settle_merges(home: Home) -> None:
-    """Bring merges to an end, but for those that run and harm nobody; dismiss the jobs that are over."""
+    """Conclude merges and flattenings, except running ones that are harmless, and dismiss finished jobs."""
     for volume_id in list(home.manifest.volumes):
         merge.settle(home, volume_id)
         flatten.settle(home, volume_id)
@@ -172,7 +169,7 @@ def _settle_merges(home: Home) -> None:
 
 
 def _settle_cuts(home: Home) -> None:
-    """Ask the daemon which of the cuts that were intended has happened."""
+    """Query the daemon for which of the intended cuts have happened, and record it."""
     if not home.manifest.cutting:
         return
     nodes = home.graph.nodes()
@@ -197,9 +194,9 @@ def _settle_cuts(home: Home) -> None:
 
 
 def _with_sizes(home: Home, found: Manifest) -> Manifest:
-    """Return a manifest in which a resize that was under way is settled by what the leaf says."""
+    """Return a manifest in which an interrupted resize is settled by the size in the leaf's header."""
     for volume in list(found.volumes.values()):
-        # Of a file that has lost data nothing can be learned; the volume is not served.
+        # A file that has lost data says nothing reliable, and the volume is not served.
         if volume.resizing and missing_layers.fault(home, volume, volume.leaf) is None:
             size = qcow2.read_header(home.path(volume.leaf)).size_bytes
             found = found.with_volume(replace(volume, size_bytes=size, resizing=False))
@@ -212,7 +209,7 @@ def _settle_sizes(home: Home) -> None:
 
 
 def _match_layers(home: Home) -> set[str]:
-    """Close the layers that nobody owns, open those that are missing; return the volumes that cannot be."""
+    """Close unneeded layers and open missing ones; return the volumes of which that failed."""
     graph = home.graph
     nodes = graph.nodes()
     volumes = home.manifest.volumes.values()
@@ -222,7 +219,7 @@ def _match_layers(home: Home) -> set[str]:
     wanted |= home.reading.keys()
     for name in graph.exports().keys() - wanted:
         graph.detach(name)
-    # An overlay has a higher number than what it lies over, so this goes from the top down.
+    # A layer has a higher number than its backing layer, so this closes from the top down.
     for layer in sorted(nodes.keys() - owned, reverse=True):
         graph.close(layer)
     missing: list[Opened] = []
@@ -240,7 +237,7 @@ def _match_layers(home: Home) -> set[str]:
                 broken[volume.id] = f"{home.path(damaged[0])} {gone[damaged[0]]}"
         for held in volume.pending.values():
             owner[held.layer] = volume.id
-            # One that is not whole is made again by the cut, and holds nothing.
+            # An overlay that is not intact is empty, and the cut makes it again.
             if held.layer not in nodes and missing_layers.is_whole_overlay(home, held.layer):
                 missing.append(Opened(held.layer))
     refused = graph.open_all(missing)
@@ -257,7 +254,7 @@ def _match_layers(home: Home) -> set[str]:
 
 
 def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | None]) -> None:
-    """Raises: FinalDriverError, if the daemon reads through other layers than the manifest says."""
+    """Raises: FinalDriverError, if the daemon's backing layers differ from the manifest's."""
     if volume.merging is not None or volume.flattening is not None:
         return
     for layer, below in volume.lies_over.items():
@@ -269,12 +266,12 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
 
 
 def _match_exports(home: Home, broken: set[str]) -> None:
-    """Export the leaf of every volume that can be, and every snapshot that should be."""
+    """Export the leaf of every volume that can be served, and every snapshot recorded as exported."""
     exports, opened = home.graph.exports(), home.graph.nodes()
     for volume in home.manifest.volumes.values():
         if volume.id not in exports and volume.id not in broken:
             home.graph.attach(volume.id, volume.leaf, writable=True)
         for snapshot in volume.exported:
-            # One that is whole is read on, whatever the volume has lost above it.
+            # An intact snapshot stays readable, even if the volume has lost a layer above it.
             if snapshot not in exports and volume.bound[snapshot] in opened:
                 home.graph.attach(snapshot, volume.bound[snapshot], writable=False)

@@ -1,9 +1,9 @@
-"""Volumes of a home put back to their snapshots, all or none, with a way back until that is finished.
+"""Restores volumes of a home to their snapshots, all or none; can be undone until it is finished.
 
-A restore puts an empty overlay on the layer of each snapshot. Before anything
-changes, every volume is withdrawn, so that no client is connected to any. Then
-one manifest makes all overlays the leaves, and keeps the former ones aside:
-whoever comes after a crash finds either none or all, and serves what it finds.
+A restore puts an empty overlay on the layer of each snapshot. Before anything changes, every export
+of the volumes is withdrawn, so that no client is connected. Then one new manifest makes all
+overlays the leaves and keeps the former leaves aside. So after a crash either none or all of the
+volumes are restored.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from cgflow.errors import BusyDriverError, FinalDriverError
 
 
 def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
-    """Put volumes back to their snapshots, given as {volume id: snapshot id}: all of them, or none.
+    """Restore volumes to their snapshots, given as {volume id: snapshot id}: all of them, or none.
 
-    One that happened is left as it is. Raises: BusyDriverError while a client
-    is connected to any; FinalDriverError if there is no such copy, it is larger
-    than its volume, or the disk is full; DriverError.
+    A restore that has been done is left as it is.
+
+    Raises: BusyDriverError, while a client is connected to one; FinalDriverError, if there is no such
+    snapshot, it is larger than its volume, or the disk is full; DriverError.
     """
     with settled(home) as graph:
         kept = layer_tree.kept_by(home.manifest, restore_id)
@@ -59,7 +60,7 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
 
 
 def undo(home: Home, restore_id: str) -> None:
-    """Put back what a restore kept, all or none; clients are disconnected. Nothing kept is success.
+    """Bring back the leaves that a restore kept, all or none; disconnects clients. Nothing kept is success.
 
     Raises: DriverError.
     """
@@ -70,7 +71,7 @@ def undo(home: Home, restore_id: str) -> None:
             merge.interrupt(home, volume_id)
             flatten.interrupt(home, volume_id)
             home.config.files.remove(volume_id)
-            # One that could not be served must still be put back.
+            # A volume that could not be served can still be undone.
             if volume_id in exports:
                 graph.detach(volume_id)
         home.trace("undo:after-detach")
@@ -89,7 +90,7 @@ def undo(home: Home, restore_id: str) -> None:
 
 
 def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
-    """Drop what a restore kept, and the layers that nobody wants any more. Nothing kept is success.
+    """Remove the leaves that a restore kept, and all unneeded layers. Nothing kept is success.
 
     Raises: DriverError.
     """
@@ -102,11 +103,11 @@ def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
 
 
 def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
-    """Return the volume's id. Raises: FinalDriverError, if it cannot be put back to that snapshot."""
+    """Return the volume's id. Raises: FinalDriverError, if it cannot be restored to that snapshot."""
     volume, layer = frozen_layer(home, volume_id, snapshot_id)
     refuse_restoring(volume)
     if volume.leaf in home.graph.nodes():
-        # What its daemon can still read must not be closed. One that is not open has nothing to lose.
+        # A layer that the daemon can still read must not be closed. A volume that is not open loses nothing.
         missing_layers.refuse(home, volume_id, volume.lies_over, "nothing was restored")
     size = qcow2.read_header(home.path(layer)).size_bytes
     if size > volume.size_bytes:
@@ -132,7 +133,7 @@ def _write_overlays(home: Home, snapshots: Mapping[str, str]) -> dict[str, int]:
 
 
 def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
-    """Raises: BusyDriverError, if a client is connected to any; some may be withdrawn then."""
+    """Raises: BusyDriverError, if a client is connected to one; some may be withdrawn then."""
     exports = graph.exports()
     for volume_id in volumes:
         if volume_id in exports and not graph.detach(volume_id, politely=True):
@@ -143,7 +144,7 @@ def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
 
 
 def _serve(home: Home, graph: BlockGraph, volumes: Mapping[str, str] | list[str]) -> None:
-    """Export the leaves that are open; one that has lost a layer cannot be."""
+    """Export the leaves that are open; one that has lost a layer cannot be open."""
     exports, opened = graph.exports(), graph.nodes()
     for volume_id in volumes:
         leaf = home.manifest.volumes[volume_id].leaf

@@ -1,9 +1,8 @@
-"""Snapshots in a home: prepared, cut, verified, exported, deleted.
+"""Prepares, cuts, verifies, exports and deletes the snapshots of a home.
 
-What is persisted comes in this order, so that every crash has one answer
-(``recovery``): the overlay file; the record that it is pending; the intent to
-cut; the cut, which is one transaction of the daemon; the record that it
-happened. Only then is success reported.
+The order of what is made durable, so that recovery from every crash is unambiguous (``recovery``):
+the overlay file; the record that it is pending; the intent to cut; the cut, which is one
+transaction of the daemon; the record that it happened. Success is reported only after that.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 HARD_LIMIT = 8
-"""How many times as long as it should be a chain may get: then its compaction is far behind."""
+"""How many times ``max_chain_depth`` a chain may grow to: its compaction is far behind then."""
 
 MECHANISM = "qemu-storage-daemon transaction of blockdev-snapshot"
 
@@ -33,7 +32,7 @@ MECHANISM = "qemu-storage-daemon transaction of blockdev-snapshot"
 def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) -> None:
     """Write and open the overlay that the cut will put on a volume's leaf. Prepared or cut is success.
 
-    Raises: FinalDriverError if the volume is unknown or the disk is full; DriverError.
+    Raises: FinalDriverError, if the volume is unknown or the disk is full; DriverError.
     """
     with settled(home) as graph:
         volume = _volume(home, volume_id)
@@ -47,9 +46,10 @@ def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) ->
 def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
     """Freeze the leaves of all members, given as {volume id: snapshot id}, at one instant.
 
-    A cut that happened is reported again. Raises: FinalDriverError if a member
-    is not prepared or the daemon refused the whole; AmbiguousDriverError if the
-    answer was lost, now or earlier.
+    A cut that has happened returns the same evidence again.
+
+    Raises: FinalDriverError, if a member is not prepared or the daemon refused the transaction;
+    AmbiguousDriverError, if the answer was lost, now or earlier.
     """
     with settled(home) as graph:
         known = home.manifest.cuts.get(cgsnapshot_id)
@@ -88,9 +88,9 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
 
 
 def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
-    """Make sure that a snapshot's layer is frozen and readable (it may rest), and describe it.
+    """Verify that a snapshot's layer is frozen and readable (it may be closed), and describe it.
 
-    Raises: FinalDriverError if there is no such copy; DriverError.
+    Raises: FinalDriverError, if there is no such snapshot; DriverError.
     """
     with settled(home) as graph:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
@@ -98,7 +98,7 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
         size = qcow2.read_header(home.path(layer)).size_bytes
         is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
         if f"open {volume_id}" in home.problems:
-            # What lies over it cannot be opened, and nothing can be written through that.
+            # The layers above it cannot be opened, so nothing can be written through them.
             is_frozen = is_frozen or layer in volume.lies_over.values()
         is_open = layer in nodes and nodes[layer].size_bytes == size
         rests = layer not in layer_tree.served(volume, home.cloned)
@@ -110,9 +110,9 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
 
 
 def export(home: Home, volume_id: str, snapshot_id: str) -> None:
-    """Serve a snapshot's layer read-only under the snapshot's id; exported is left exported.
+    """Serve a snapshot's layer read-only under the snapshot's id; one that is exported stays exported.
 
-    Raises: FinalDriverError if there is no such copy; DriverError.
+    Raises: FinalDriverError, if there is no such snapshot; DriverError.
     """
     with settled(home) as graph:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
@@ -130,7 +130,7 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 
 def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
-    """Disconnect the readers of a snapshot; then merge what waited for them. Not exported is success.
+    """Disconnect the readers of a snapshot, then do the merges they blocked. Not exported is success.
 
     Raises: DriverError.
     """
@@ -143,7 +143,7 @@ def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 
 def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
-    """Remove a snapshot in whatever state it is. No such snapshot is success. Raises: DriverError."""
+    """Remove a snapshot in any state. No such snapshot is success. Raises: DriverError."""
     with settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
@@ -166,7 +166,7 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
     home.config.files.remove(snapshot_id)
-    # One of a volume that could not be served must still be removable.
+    # A snapshot of a volume that could not be served must still be removable.
     if snapshot_id in graph.exports():
         graph.detach(snapshot_id)
     home.trace("unexport:after-detach")
@@ -175,7 +175,7 @@ def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: 
 
 
 def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str) -> None:
-    """Write an overlay over the leaf, record it as pending and open it, backed by nothing until the cut."""
+    """Write an overlay for the leaf, record it as pending and open it, without backing until the cut."""
     layer = home.new_layer()
     with or_nothing(f"snapshot {snapshot_id} could not be prepared"):
         qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
@@ -193,7 +193,7 @@ def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, 
 
 
 def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
-    """Replace an overlay that no longer fits, for the volume was resized or has another leaf, or is gone."""
+    """Replace an overlay that is damaged, or was made for another leaf or another size of the volume."""
     volume = home.manifest.volumes[volume_id]
     held = volume.pending[snapshot_id]
     fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
@@ -223,7 +223,7 @@ def _volume(home: Home, volume_id: str) -> VolumeRecord:
 def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRecord, int]:
     """Return the volume and the frozen layer of a snapshot.
 
-    Raises: FinalDriverError, if it has none, or has lost a file that it reads through.
+    Raises: FinalDriverError, if there is no such snapshot, or it has lost a file that it reads through.
     """
     volume = _volume(home, volume_id)
     found = layer_tree.cut_of(home.manifest, snapshot_id)
@@ -241,7 +241,7 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
 
 
 def refuse_smaller(home: Home, copied: tuple[str, str], volume_id: str, size_bytes: int) -> None:
-    """Raises: FinalDriverError, if a volume would have fewer bytes than a (volume id, snapshot id)."""
+    """Raises: FinalDriverError, if a volume would be smaller than a (volume id, snapshot id)."""
     _, layer = frozen_layer(home, *copied)
     held_bytes = qcow2.read_header(home.path(layer)).size_bytes
     if held_bytes > size_bytes:
@@ -251,7 +251,7 @@ def refuse_smaller(home: Home, copied: tuple[str, str], volume_id: str, size_byt
 
 
 def _refuse_at_limit(home: Home, volume: VolumeRecord) -> None:
-    """Raises: BusyDriverError, while a chain is so long that another layer would make it really slow."""
+    """Raises: BusyDriverError, while a chain is so long that another layer would make it very slow."""
     limit = home.config.longest_chain * HARD_LIMIT
     if len(volume.chain) >= limit:
         raise BusyDriverError(

@@ -1,7 +1,7 @@
-"""What is left over and belongs to nothing: daemons and sockets of no home, strange files, lost clusters.
+"""Cleanup of what belongs to no home: stray daemons, sockets and files, leaked clusters.
 
-Looked for at every start. What is ours for sure is removed, with a line in the
-log; what is not is named as a problem and left alone.
+Runs at every start. What surely belongs to this driver is removed, with a warning in the log;
+anything else is reported as a problem and left alone.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ LOG = logging.getLogger(__name__)
 
 PROGRAM = "qemu-img"
 BUDGET_S = 0.5
-"""Seconds that clients wait at most for images to be repaired, when their daemon has died."""
+"""Seconds that clients wait at most for the repair of images after their daemon has died."""
 
 
 def end_strays(run: Path, known: set[Sockets]) -> None:
-    """End the daemons that listen in ``run`` for no home, and remove the sockets of none.
+    """End the daemons that listen in ``run`` for no home, and remove the sockets of no home.
 
-    Such are left when the folder of a home was taken away under its daemon.
+    They are left when the folder of a home is removed while its daemon runs.
+
     Raises: BusyDriverError, if one cannot be ended; OSError.
     """
     ours = {path for sockets in known for path in (sockets.qmp, sockets.nbd)}
@@ -51,7 +52,7 @@ def end_strays(run: Path, known: set[Sockets]) -> None:
 
 
 def note_unknown_files(home: Home) -> None:
-    """Name the files in a home's folder that are neither its layers nor its own in another way."""
+    """Report the files in a home's folder that do not belong to it as a problem."""
     found = sorted(path.name for path in home.folder.iterdir() if not _is_ours(path.name))
     home.problems.pop("files", None)
     if found:
@@ -61,10 +62,12 @@ def note_unknown_files(home: Home) -> None:
 
 
 def repair(home: Home) -> None:
-    """Give back the clusters that a dead daemon had taken and not used; nobody has the files open.
+    """Free the clusters that a dead daemon had allocated and not used; no process has the files open.
 
-    What is not done within ``BUDGET_S`` stays noted for the next time: it costs
-    some room, and no data. Raises: OSError.
+    What is not done within ``BUDGET_S`` stays recorded for the next time: it costs some space and no
+    data.
+
+    Raises: OSError.
     """
     until = time.monotonic() + BUDGET_S
     for volume in list(home.manifest.volumes.values()):
@@ -74,15 +77,15 @@ def repair(home: Home) -> None:
 
 
 def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> bool:
-    """Repair one image, and return whether that is settled."""
+    """Repair one image, and return whether no repair is left to do."""
     path, left = home.path(layer), until - time.monotonic()
     if layer not in volume.lies_over or not path.exists():
         return True
     if missing_layers.fault(home, volume, layer) is not None:
-        # What has lost data is not written to.
+        # A layer that has lost data is not written to.
         return False
     if path.stat().st_nlink > 1 or left <= 0:
-        # A shared file is not written to; it waits until it is one home's own.
+        # A shared file is not written to; the repair waits until the file has only one home.
         return False
     command = [PROGRAM, "check", "-r", "leaks", "-f", "qcow2", "--output", "json", str(path)]
     try:
@@ -94,7 +97,7 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
     if found.get("leaks-fixed"):
         LOG.info("%s: %s leaked clusters were given back", path, found["leaks-fixed"])
     home.problems.pop(f"image {layer}", None)
-    # Of what is damaged too much to be counted it says nothing but errors.
+    # If the image is too damaged to be counted, the only sign is an error on stderr.
     if found.get("corruptions") or found.get("check-errors") or b"ERROR" in done.stderr:
         home.problems[f"image {layer}"] = (
             f"volume {volume.id}: {path} is damaged, see 'qemu-img check -f qcow2': "
@@ -114,7 +117,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _listening(run: Path) -> Iterator[tuple[int, Path]]:
-    """Yield the processes that were begun by us to listen under ``run``, with the socket of each."""
+    """Yield each process that was started to listen in ``run``, with its socket."""
     for process in Path("/proc").glob("[0-9]*"):
         for word in daemon_process.arguments(int(process.name)):
             socket = daemon_process.control_socket(word)

@@ -1,4 +1,4 @@
-"""Volumes in a home: made, resized, removed."""
+"""Creates, resizes and deletes the volumes of a home."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cgflow.errors import BusyDriverError, FinalDriverError
 
 
 def create(home: Home, volume_id: str, size_bytes: int) -> None:
-    """Make an empty volume and export it under its id; one that is there is left as it is.
+    """Create an empty volume and export it under its id; an existing volume is left unchanged.
 
-    Raises: FinalDriverError on a full disk; DriverError.
+    Raises: FinalDriverError, on a full disk; DriverError.
     """
     begin(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
 
 
 def begin(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
-    """Make a volume of one layer, whose file ``write`` makes durably, unless the volume is there.
+    """Create a volume of one layer, whose file ``write`` creates durably, unless the volume exists.
 
-    Raises: FinalDriverError on a full disk; DriverError.
+    Raises: FinalDriverError, on a full disk; DriverError.
     """
     with settled(home) as graph:
         if volume_id in home.manifest.volumes:
@@ -48,7 +48,7 @@ def begin(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], N
 def delete(home: Home, volume_id: str) -> None:
     """Disconnect the clients of a volume, and remove it with its files. No such volume is success.
 
-    Raises: FinalDriverError if snapshots of it are left; DriverError.
+    Raises: FinalDriverError, if it still has snapshots; DriverError.
     """
     with settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
@@ -79,11 +79,12 @@ def delete(home: Home, volume_id: str) -> None:
 
 
 def resize(home: Home, volume_id: str, size_bytes: int) -> None:
-    """Set the size of a volume; one of that size is left as it is.
+    """Set the size of a volume; a volume of that size is left unchanged.
 
-    QEMU does not resize what is exported, so the volume is withdrawn for a
-    moment. Raises: BusyDriverError while a client is connected;
-    FinalDriverError if a snapshot of it is larger than that; DriverError.
+    QEMU does not resize an exported node, so the export is withdrawn for a moment.
+
+    Raises: BusyDriverError, while a client is connected; FinalDriverError, if a snapshot of it is
+    larger than that; DriverError.
     """
     with settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
@@ -120,13 +121,16 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
 
 
 def refuse_cloned(home: Home, volume: VolumeRecord) -> None:
-    """Raises: BusyDriverError, while a clone is being made of a layer of the volume."""
+    """Raises: BusyDriverError, while a layer of the volume is being cloned."""
     if home.cloned & volume.lies_over.keys():
         raise BusyDriverError(f"a copy of volume {volume.id} is being cloned: ask again when that is done")
 
 
 def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> None:
-    """Layers never get smaller from base to leaf: a merge could not undo that."""
+    """Raises: FinalDriverError, if a frozen layer is larger: a merge could not undo that.
+
+    From base to leaf, layers never get smaller.
+    """
     for layer in volume.chain[:-1]:
         frozen = qcow2.read_header(home.path(layer)).size_bytes
         if frozen > size_bytes:
@@ -137,7 +141,7 @@ def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> N
 
 
 def _save_or_remove(home: Home, layer: int, volume: VolumeRecord) -> None:
-    """Record a volume that has a new layer, or remove the layer's file. Raises: OSError."""
+    """Record a volume with a new layer, or remove the layer's file. Raises: OSError."""
     try:
         home.save(replace(home.manifest, next_layer=layer + 1).with_volume(volume))
     except OSError:

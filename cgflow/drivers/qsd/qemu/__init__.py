@@ -1,1 +1,1 @@
-"""Everything that speaks to QEMU's programs, or reads and writes their formats."""
+"""Access to QEMU's programs and their file formats."""

@@ -1,7 +1,7 @@
-"""The block graph of a daemon: layers opened and closed, exports, the cut. Its jobs are in ``block_jobs``.
+"""The block graph of a daemon: opens and closes layers, exports them, cuts. For jobs see ``block_jobs``.
 
-Each method is one QMP command or a few. Layer number 7 is the node ``L7`` and
-the file ``L7.qcow2``. The sequences were tried against QEMU 7.2.
+Each method is one QMP command or a few. Layer number 7 is the node ``L7`` and the file
+``L7.qcow2``. The command sequences were verified with QEMU 7.2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DETACH_DEADLINE = 30.0
 
 @dataclass(frozen=True)
 class Opened:
-    """A layer that is to be opened, over ``backing`` if that is given."""
+    """A layer to be opened, on ``backing`` if that is given."""
 
     layer: int
     backing: int | None = None
@@ -35,7 +35,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Node:
-    """A layer as the daemon has it. ``backing`` is the layer that it reads through now."""
+    """A layer as the daemon has it. ``backing`` is the layer that it currently reads through."""
 
     size_bytes: int
     backing: int | None
@@ -53,27 +53,27 @@ class BlockGraph:
         self._adopted: tuple[frozenset[int], frozenset[FileId]] = frozenset(), frozenset()
 
     def adopt_files(self, opened: frozenset[FileId] | None) -> None:
-        """Take note of the files that a daemon has open which another process has told to open them.
+        """Note which files an adopted daemon has open; None, if that is unknown.
 
-        ``None`` if that cannot be known. Raises: AmbiguousDriverError.
+        Raises: AmbiguousDriverError.
         """
         if opened is not None:
             self._adopted = frozenset(self.nodes()), opened
 
     def has_open(self, layer: int, file: FileId) -> bool | None:
-        """Return whether this is the file that a layer was opened from, None if it is not open."""
+        """Return whether a layer was opened from this file; None if the layer is not known to be open."""
         if layer in self._files:
             return self._files[layer] == file
         layers, files = self._adopted
         return file in files if layer in layers else None
 
     def open(self, layer: int, backing: int | None = None) -> None:
-        """Open a layer, by itself unless ``backing`` is given. Raises: AmbiguousDriverError."""
+        """Open a layer, with no backing unless ``backing`` is given. Raises: AmbiguousDriverError."""
         for refusal in self.open_all([Opened(layer, backing)]).values():
             raise refusal
 
     def open_all(self, layers: Sequence[Opened]) -> dict[int, CommandRefused]:
-        """Open layers in this order, backing files first; return those that could not be, and why.
+        """Open layers in this order, backing files first; return those that were refused, with the reason.
 
         Raises: DaemonLost.
         """
@@ -95,10 +95,12 @@ class BlockGraph:
         self._adopted = self._adopted[0] - {layer}, self._adopted[1]
 
     def write_out(self, layer: int) -> None:
-        """Have all that was written to a frozen layer in its file, with the tables that lead to it.
+        """Flush all data and metadata of a frozen layer to its file.
 
-        A job that has ended may have left tables in the daemon's memory, and they would be lost with it. To
-        open a node anew as read-only is the one command that flushes it. Raises: AmbiguousDriverError.
+        A finished job may have left metadata tables in the daemon's memory, which would be lost with the
+        daemon. Reopening a node as read-only is the only command that flushes them.
+
+        Raises: AmbiguousDriverError.
         """
         opened = Opened(layer, self.nodes()[layer].backing, read_only=True)
         self._nodes = None
@@ -118,10 +120,11 @@ class BlockGraph:
         )
 
     def detach(self, name: str, *, politely: bool = False) -> bool:
-        """Withdraw an export, and return when it is gone and its clients are disconnected.
+        """Withdraw an export, and return True when it is gone and its clients are disconnected.
 
-        ``politely`` leaves it in place, and returns False, if a client is
-        connected. Raises: AmbiguousDriverError.
+        With ``politely``, an export that has a client is left in place, and the result is False.
+
+        Raises: AmbiguousDriverError.
         """
         export = _export_id(name)
         with self._client.listen() as events:
@@ -149,7 +152,7 @@ class BlockGraph:
         self._client.execute("block_resize", {"node-name": node(layer), "size": size_bytes})
 
     def cut(self, overlays: Sequence[tuple[int, int]]) -> None:
-        """Put each (leaf, overlay) pair's overlay on its leaf: all at one instant, or none.
+        """Put the overlay of each (leaf, overlay) pair on its leaf: all at one instant, or none.
 
         Raises: CommandRefused, if none was; DaemonLost.
         """
@@ -161,14 +164,14 @@ class BlockGraph:
         self._client.execute("transaction", {"actions": actions})
 
     def exports(self) -> dict[str, int | None]:
-        """Return what is exported: name to layer. Raises: AmbiguousDriverError."""
+        """Return the exports: name to layer. Raises: AmbiguousDriverError."""
         return {
             str(export["id"]).removeprefix("x-"): layer_number(str(export["node-name"]))
             for export in self._list("query-block-exports")
         }
 
     def nodes(self) -> dict[int, Node]:
-        """Return the layers that are open. Asked anew only after a change: with hundreds it is slow.
+        """Return the open layers, cached until the next change: with hundreds of nodes the query is slow.
 
         Raises: AmbiguousDriverError.
         """
@@ -177,17 +180,18 @@ class BlockGraph:
         return dict(self._nodes)
 
     def forget(self) -> None:
-        """Ask anew whatever is asked next: somebody else may have changed it."""
+        """Discard the cached nodes: something else may have changed them."""
         self._nodes = None
 
     def _take_file(self, layer: int) -> None:
-        # What cannot be opened has no file, and the daemon says why.
+        # A missing file is reported by the daemon when it opens the layer.
         with suppress(OSError):
             found = os.stat(self._folder / file_name(layer))
             self._files[layer] = found.st_dev, found.st_ino
 
     def _ask_nodes(self) -> dict[int, Node]:
-        # What a node tells of its backing is a description of the whole chain, cut off at 4096 bytes.
+        # A node's own answer describes its whole backing chain and is cut off at 4096 bytes, so ask for the
+        # graph.
         asked: list[Command] = [
             ("query-named-block-nodes", {"flat": True}),
             ("x-debug-query-block-graph", {}),
@@ -208,7 +212,7 @@ class BlockGraph:
 
     @property
     def client(self) -> QmpClient:
-        """The connection, for those who listen to events."""
+        """The connection, for listening to events."""
         return self._client
 
     def _blockdev(self, opened: Opened) -> JSON:
@@ -237,7 +241,7 @@ def _export_id(name: str) -> str:
 
 
 def _backings(graph: dict[str, Any]) -> dict[int, int]:
-    """Return which layer each reads through, whatever filters a job has put between them."""
+    """Return the backing layer of each layer, ignoring the filter nodes that jobs insert between them."""
     layers = {node["id"]: layer_number(str(node["name"])) for node in graph["nodes"]}
     below: dict[tuple[object, str], object] = {
         (edge["parent"], str(edge["name"])): edge["child"] for edge in graph["edges"]

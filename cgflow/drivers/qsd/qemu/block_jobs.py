@@ -1,10 +1,10 @@
-"""The long work of a daemon: a layer folded into the one below it, or made to lie over nothing.
+"""The block jobs of a daemon: merge a layer into its backing, or flatten it.
 
-The daemon works at a job by itself, whoever has begun it. A merge's job stays
-when it is over until it is dismissed, so that its outcome outlives us. That of
-a flattening goes at once: QEMU 7.2 keeps a filter of it with nothing under it
-for as long as the job is there, and crashes when somebody lists the nodes. How
-it ended is seen from the layer, which lies over nothing or over what it did.
+The daemon runs a job by itself, whichever process started it. A merge job that has ended stays
+until it is dismissed, so that its outcome survives this process. A flattening job is dismissed
+automatically: as long as it exists, QEMU 7.2 keeps a filter node without a child, and crashes when
+the nodes are listed. Its outcome is seen from the layer, which has no backing any more or still has
+its former one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STALL_DEADLINE = 60.0
 
 
 class Jobs:
-    """The jobs of one daemon. ``forget`` is called when what is known of its nodes may have changed."""
+    """The jobs of one daemon. ``forget`` is called when cached knowledge of its nodes may be outdated."""
 
     def __init__(self, client: QmpClient, folder: Path, forget: Callable[[], None]) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class Jobs:
         self._forget = forget
 
     def merge(self, merge: Merge, root: int) -> None:
-        """Begin to fold a layer, which ``root`` reads through or is, into the one below.
+        """Start to merge a layer into its backing. ``root`` is the layer itself or one that reads through it.
 
         Raises: CommandRefused, DaemonLost.
         """
@@ -47,17 +47,18 @@ class Jobs:
         self._client.execute("block-commit", arguments)
 
     def flatten(self, layer: int) -> None:
-        """Begin to copy into a layer all that it reads through. Raises: CommandRefused, DaemonLost."""
+        """Start to copy into a layer all that it reads through. Raises: CommandRefused, DaemonLost."""
         self._client.execute("block-stream", {"job-id": of_flattening(layer), "device": node(layer)})
 
     def wait(
         self, job: str, statuses: Sequence[str], events: Events, deadline: float | None = None
     ) -> str | None:
-        """Return the status of a job when it is one of these (``absent`` if there is none).
+        """Return the status of a job when it is one of ``statuses`` (``absent`` if there is no such job).
 
-        ``events`` must have been listened to before. None at the deadline
-        (``time.monotonic`` seconds). Raises: AmbiguousDriverError, if the job
-        makes no progress for a minute.
+        ``events`` must already be listening when this is called. Returns None at the deadline
+        (``time.monotonic`` seconds).
+
+        Raises: AmbiguousDriverError, if the job makes no progress for ``STALL_DEADLINE``.
         """
         self._forget()
         progress, stalled = None, time.monotonic() + STALL_DEADLINE
@@ -94,16 +95,16 @@ class Jobs:
 
 
 def of_merge(merge: Merge) -> str:
-    """Return the name of a merge's job."""
+    """Return the id of a merge's job."""
     return f"merge-{node(merge.top)}"
 
 
 def of_flattening(layer: int) -> str:
-    """Return the name of a flattening's job."""
+    """Return the id of a flattening's job."""
     return f"flatten-{node(layer)}"
 
 
 def failure(events: Events, job: str) -> str | None:
-    """Return why a job failed, of the events that have come so far; None if none says so."""
+    """Return why a job failed, according to the events received so far; None if none says so."""
     told = events.drain(lambda e: e["event"] == "BLOCK_JOB_COMPLETED" and data_of(e, "device") == job)
     return next((str(data_of(event, "error")) for event in told if data_of(event, "error")), None)

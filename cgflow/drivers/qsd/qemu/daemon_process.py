@@ -1,10 +1,9 @@
-"""The life of one ``qemu-storage-daemon``: begun, found again, asked to go, and known to be dead.
+"""The lifecycle of one ``qemu-storage-daemon``: started, found again, ended, and known to be dead.
 
-A daemon outlives the process that began it. It inherits a descriptor with a
-lock on a file of its home and holds it until it ends, whatever ends it, so that
-"is there one?" has an answer that needs no record and cannot be fooled by a
-pid that is used again. Its pid is learned from the socket that it listens on.
-Nothing is ever found or killed by name.
+A daemon outlives the process that started it. It inherits a locked descriptor of a file in its home
+and holds it until it ends, for whatever reason. So whether a daemon is running is known without any
+record, and a reused pid cannot mislead. Its pid is read from the socket that it listens on. No
+daemon is ever found or killed by name.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, DaemonSilent, QmpClie
 from cgflow.errors import BusyDriverError, ConfigError
 
 START_DEADLINE = 60.0
-"""Seconds for a daemon to come up: on a loaded host that takes many. One that ends is noticed at once."""
+"""Seconds for a daemon to start: on a loaded host that takes many. A daemon that ends is noticed at once."""
 
 START_PATIENCE = 10.0
-"""Seconds for which a new daemon may listen without an answer before it is asked anew."""
+"""Seconds for which a new daemon may listen without an answer before the connection is tried again."""
 
 ADOPT_PATIENCE = 10.0
-"""Seconds for a daemon that runs and listens to answer who adopts it."""
+"""Seconds for a daemon that is being adopted to answer."""
 
 QUIT_DEADLINE = 15.0
 _LOCK = "daemon.lock"
@@ -44,23 +43,23 @@ _CONTROL, _CONTROL_END = "socket,id=control,path=", ",server=on,wait=off"
 
 
 FileId = tuple[int, int]
-"""Device and inode: which file it is, whatever it is called."""
+"""Device and inode: the identity of a file, whatever its name."""
 
 
 @dataclass(frozen=True)
 class Sockets:
-    """Where a daemon listens. The paths stay the same over restarts, so that clients find it again."""
+    """The sockets that a daemon listens on. The paths survive restarts, so that clients can reconnect."""
 
     qmp: Path
     nbd: Path
 
     def server(self) -> list[str]:
-        """Return the words that have qemu-storage-daemon serve NBD on the socket."""
-        # Without max-connections, the 101st client hangs for ever.
+        """Return the arguments that make qemu-storage-daemon serve NBD on the socket."""
+        # With the default of max-connections, the 101st client hangs for ever.
         return ["--nbd-server", f"addr.type=unix,addr.path={quoted(self.nbd)},max-connections=0"]
 
     def check(self) -> None:
-        """Raises: ConfigError, if the system cannot hold paths this long."""
+        """Raises: ConfigError, if the paths are longer than the system allows."""
         longest = max(len(os.fsencode(self.qmp)), len(os.fsencode(self.nbd)))
         if longest > _SOCKET_PATH_LIMIT:
             raise ConfigError(
@@ -70,11 +69,11 @@ class Sockets:
 
 
 class DaemonHung(BusyDriverError):
-    """There is a daemon that listens and does not answer: it is stopped, or stuck."""
+    """There is a daemon that listens but does not answer: it is stopped or stuck."""
 
 
 class Daemon:
-    """A running daemon and our connection to it."""
+    """A running daemon and the connection to it."""
 
     def __init__(self, folder: Path, client: QmpClient) -> None:
         self._folder = folder
@@ -83,19 +82,19 @@ class Daemon:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is open."""
         return self.client.is_alive
 
     def let_go(self) -> None:
-        """Drop the connection; the daemon goes on."""
+        """Close the connection; the daemon continues."""
         self.client.close()
 
     def quit(self) -> None:
-        """End the daemon, and return when it has ended. Kills it if it does not end when asked.
+        """End the daemon and return when it has ended. Kills it if it does not end in time.
 
-        Raises: BusyDriverError, if it outlives even that (stuck in the kernel).
+        Raises: BusyDriverError, if even that does not end it (stuck in the kernel).
         """
-        # It may be gone already, or deaf: what follows tells the two apart.
+        # The daemon may have ended already, or be unresponsive: ``bury`` handles both.
         with suppress(DaemonLost):
             self.client.execute("quit", deadline=QUIT_DEADLINE)
         self.client.close()
@@ -105,9 +104,9 @@ class Daemon:
 def spawn(
     program: str, folder: Path, sockets: Sockets, server: Sequence[str], on_lost: Callable[[], None]
 ) -> Daemon:
-    """Begin a daemon that exports nothing yet, with the NBD server of these words. There must be none.
+    """Start a daemon that exports nothing yet, with the NBD server of these arguments. None may be running.
 
-    Raises: BusyDriverError with the end of its log, if it does not come up.
+    Raises: BusyDriverError with the end of its log, if it does not start.
     """
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -131,7 +130,7 @@ def spawn(
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
-            # Our own wishes about signals are not the daemon's.
+            # The daemon does not inherit this process's signal settings.
             setsigmask=(),
             setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
         )
@@ -151,9 +150,9 @@ def spawn(
 
 
 def find(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon | None:
-    """Return the daemon that serves a folder, whoever began it, or None if there is none.
+    """Return the daemon that serves a folder, whichever process started it, or None if there is none.
 
-    Raises: DaemonHung, if it listens and says nothing; BusyDriverError, if it cannot be reached.
+    Raises: DaemonHung, if it listens but does not answer; BusyDriverError, if it cannot be reached.
     """
     if not is_running(folder):
         return None
@@ -172,7 +171,7 @@ def find(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon 
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a daemon of this folder lives, answering or not."""
+    """Return whether a daemon of this folder is running, answering or not."""
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR)
     except FileNotFoundError:
@@ -187,7 +186,7 @@ def is_running(folder: Path) -> bool:
 
 
 def terminate(record: DaemonRecord) -> None:
-    """Tell a daemon to end that nobody has a connection to; ``bury`` waits for it."""
+    """Send SIGTERM to a daemon to which there is no connection; ``bury`` waits for its end."""
     try:
         handle = os.pidfd_open(record.pid)
     except ProcessLookupError:
@@ -200,7 +199,7 @@ def terminate(record: DaemonRecord) -> None:
 
 
 def arguments(pid: int) -> list[str]:
-    """Return the words that a process was begun with, none if there is no such process."""
+    """Return the command line of a process; empty if there is no such process."""
     try:
         return [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     except (FileNotFoundError, ProcessLookupError):
@@ -208,7 +207,7 @@ def arguments(pid: int) -> list[str]:
 
 
 def open_files(pid: int) -> frozenset[FileId] | None:
-    """Return the files that a process has open, or None if the system does not tell."""
+    """Return the files that a process has open, or None if the system does not say."""
     found: set[FileId] = set()
     try:
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
@@ -221,7 +220,7 @@ def open_files(pid: int) -> frozenset[FileId] | None:
 
 
 def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:
-    """Wait until a daemon that was told to go has ended; kill it if it has not in time.
+    """Wait until a daemon that was asked to end has ended; kill it if it has not in time.
 
     Raises: BusyDriverError, if it cannot be killed.
     """
@@ -242,7 +241,7 @@ def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) ->
 
 
 def start_time(pid: int) -> int | None:
-    """Return when a process began, in clock ticks since boot, or None if there is none or it has ended."""
+    """Return when a process started, in clock ticks since boot, or None if there is none or it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -252,23 +251,23 @@ def start_time(pid: int) -> int | None:
 
 
 def control_socket(word: str) -> Path | None:
-    """Return the QMP socket that a word of a daemon's command line names, or None if it names none."""
+    """Return the QMP socket that an argument of a daemon's command line names, or None."""
     if not (word.startswith(_CONTROL) and word.endswith(_CONTROL_END)):
         return None
     return Path(word.removeprefix(_CONTROL).removesuffix(_CONTROL_END).replace(",,", ","))
 
 
 def is_housekeeping(name: str) -> bool:
-    """Whether a file of a home belongs to the daemon's life and holds no data."""
+    """Return whether a file of a home belongs to the daemon's lifecycle and holds no data."""
     return name in (_LOCK, _LOG, _PID)
 
 
 def _connect(
     folder: Path, sockets: Sockets, on_lost: Callable[[], None], patience: float | None = None
 ) -> Daemon:
-    """Reach a daemon that may still be coming up: it announces itself by nothing but its socket.
+    """Connect to a daemon that may still be starting: its socket is the only sign that it is ready.
 
-    Raises: DaemonSilent, if it is not new and has listened for ``patience`` seconds without an answer;
+    Raises: DaemonSilent, if ``patience`` is given and it listens for so many seconds without an answer;
     DaemonLost.
     """
     end = time.monotonic() + START_DEADLINE
@@ -284,21 +283,21 @@ def _connect(
 
 
 def _ends(handle: int, patience: float) -> bool:
-    """Wait for the end of the process that a pidfd stands for."""
+    """Wait for the end of the process of a pidfd; return whether it has ended in time."""
     return bool(select.select([handle], [], [], patience)[0])
 
 
 def reap(pid: int) -> None:
-    """Take note of the end of a daemon that this process began, if it has ended."""
+    """Reap a daemon that this process started, if it has ended."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        # It was begun by an earlier process, so somebody else reaps it.
+        # An earlier process started it, so it is not a child of this one.
         return
 
 
 def _allow_many_files(pid: int) -> None:
-    """Lift the limit of open files: a daemon needs one for each layer and each client."""
+    """Raise the limit of open files: a daemon needs one for each layer and each client."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))

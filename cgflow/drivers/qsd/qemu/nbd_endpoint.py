@@ -1,9 +1,9 @@
-"""Where daemons serve NBD: on unix sockets, or over TCP, with TLS wherever that leaves the host.
+"""Where daemons serve NBD: on unix sockets, or over TCP, with TLS on any address that is not loopback.
 
-A daemon has one NBD server (QEMU allows no second), so a backend serves the one
-way or the other. Over TCP every home has a port of its own, noted in its
-manifest, so that clients find it again whatever restarts. With TLS both sides
-show a certificate; cgflow shows one too when it reads an export itself.
+A daemon has one NBD server (QEMU allows no second), so a backend uses either sockets or TCP. Over
+TCP every home has a port of its own, recorded in its manifest, so that clients can reconnect after
+any restart. With TLS both sides present a certificate; so does cgflow when it reads an export
+itself.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FILES = ("ca-cert.pem", "server-cert.pem", "server-key.pem", "client-cert.pem",
 
 
 class TcpEndpoint:
-    """The TCP side of a backend: which home has which port, and how that is said to whom."""
+    """The TCP side of a backend: the port of each home, and the arguments for QEMU's programs."""
 
     def __init__(self, address: str, host: str, ports: range, tls_dir: Path | None) -> None:
         self._address = address
@@ -58,17 +58,17 @@ class TcpEndpoint:
         self._held: dict[str, int] = {}
 
     def hold(self, home_id: str, port: int) -> None:
-        """Note that a home has a port."""
+        """Record that a home has a port."""
         with self._lock:
             self._held[home_id] = port
 
     def release(self, home_id: str) -> None:
-        """Note that a home has gone."""
+        """Release the port of a home."""
         with self._lock:
             self._held.pop(home_id, None)
 
     def take(self, home_id: str) -> int:
-        """Give a home a port that nobody has or listens on. Raises: FinalDriverError, if none is left."""
+        """Assign a free port to a home. Raises: FinalDriverError, if none is left."""
         with self._lock:
             others = {port for key, port in self._held.items() if key != home_id}
             for port in self._ports:
@@ -80,7 +80,7 @@ class TcpEndpoint:
         )
 
     def server(self, port: int) -> list[str]:
-        """Return the words that have qemu-storage-daemon serve on a port."""
+        """Return the arguments that make qemu-storage-daemon serve on a port."""
         serve = f"addr.type=inet,addr.host={self._address},addr.port={port},max-connections=0"
         if self.tls_dir is None:
             return ["--nbd-server", serve]
@@ -88,19 +88,20 @@ class TcpEndpoint:
         return ["--object", credentials, "--nbd-server", f"{serve},tls-creds=tls"]
 
     def uri(self, port: int, export: str) -> str:
-        """Return the address of an export for a client, as the NBD URI scheme has it."""
+        """Return the NBD URI of an export for a client."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"nbd{'' if self.tls_dir is None else 's'}://{host}:{port}/{export}"
 
     def file_source(self, port: int, export: str) -> list[str]:
-        """Return the words by which ``nbdfuse`` finds an export."""
+        """Return the arguments with which ``nbdfuse`` finds an export."""
         if self.tls_dir is None:
             return [self.uri(port, export)]
-        # It takes no certificates, so that another program of QEMU's speaks TLS for it, and ends with it.
+        # nbdfuse takes no certificates, so it runs qemu-nbd as a subprocess, which speaks TLS and ends with
+        # it.
         return ["[", "qemu-nbd", *self.image(port, export), "]"]
 
     def image(self, port: int, export: str) -> list[str]:
-        """Return the words by which ``qemu-img`` reads an export."""
+        """Return the arguments with which ``qemu-img`` reads an export."""
         where = f"file.server.type=inet,file.server.host={self.host},file.server.port={port}"
         image = f"driver=raw,file.driver=nbd,{where},file.export={export}"
         if self.tls_dir is None:
@@ -111,7 +112,7 @@ class TcpEndpoint:
     def _is_free(self, port: int) -> bool:
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
         with socket.socket(family) as probe:
-            # As the daemon does: connections that linger from an earlier one are no hindrance.
+            # As the daemon does, so that lingering connections of an earlier daemon do not matter.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((self._address, port))
@@ -121,7 +122,10 @@ class TcpEndpoint:
 
 
 def from_options(options: Mapping[str, object]) -> TcpEndpoint | None:
-    """Return the TCP side as configured, None for unix sockets. Raises: ConfigError, naming the option."""
+    """Return the configured TCP endpoint, or None for unix sockets.
+
+    Raises: ConfigError, naming the option.
+    """
     address, tls_dir = options.get("nbd_address"), options.get("nbd_tls_dir")
     if not address:
         without = [name for name in ("nbd_host", "nbd_tls_dir") if options.get(name)]

@@ -1,16 +1,14 @@
-"""Exports as files of the host, each by a ``nbdfuse`` of its own.
+"""Exports served as files of the host, each by a ``nbdfuse`` process of its own.
 
-QEMU could mount its exports itself, but its FUSE server (as of 7.2) mixes
-parallel writes up: of 2400 that reached it through a loop device, 690 came back
-wrong. ``nbdfuse`` is an ordinary client of the export: the daemon knows nothing
-of files, a file in use keeps its volume from being resized or moved as any
-client does, and one that loses its daemon fails for good, so that nobody goes
-on over writes that the daemon had not made durable.
+QEMU can mount its exports itself, but its FUSE server (as of 7.2) mixes parallel writes up: of 2400
+that reached it through a loop device, 690 came back wrong. ``nbdfuse`` is an ordinary client of the
+export. So the daemon does not know of files, a file in use prevents resizing and moving its volume
+as any client does, and a file whose daemon has died fails for good: no user continues over writes
+that the daemon had not made durable.
 
-That a file is wanted is told by its mount point alone, an empty file that is
-there before the mount and after it. Whoever comes next finds it, and the
-process by the pid that it wrote down, which counts only if the command line of
-that process names the mount point.
+The mount point alone records that a file is wanted. It is an empty file that exists before and
+after the mount, so that a later process finds it. The process is found by the pid that was written
+to a file; the pid counts only if the command line of that process names the mount point.
 """
 
 from __future__ import annotations
@@ -34,49 +32,49 @@ PROGRAM = "nbdfuse"
 UNMOUNT = "fusermount3"
 DEVICE = Path("/dev/fuse")
 DEADLINE = 15.0
-"""Seconds for a file to appear, and to go."""
+"""Seconds for a file to appear, and to disappear."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _CONFIG = Path("/etc/fuse.conf")
 _WRITTEN = (("\\", r"\134"), (" ", r"\040"), ("\t", r"\011"), ("\n", r"\012"))
-"""How the list of mounts has what would be taken for its own punctuation."""
+"""How special characters of a path are escaped in the kernel's list of mounts."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class NbdfuseMounts:
-    """The files of a driver: their mount points in one folder, what their processes leave in another."""
+    """The host files of a driver: mount points in ``folder``, logs and pid files in ``run``."""
 
     def __init__(self, folder: Path, run: Path, trace: Callable[[str], None] = lambda _: None) -> None:
-        """``trace`` is told of each point at which a crash would leave something else behind."""
+        """``trace`` is called at each point at which a test may inject a crash."""
         self._folder = folder
         self._run = run
         self._trace = trace
         self._lock = threading.RLock()
 
     def path(self, name: str) -> Path:
-        """Return where the file of an export is or would be. Raises: FinalDriverError, for a bad name."""
+        """Return the path of the file of an export. Raises: FinalDriverError, for a bad name."""
         if not _NAME.fullmatch(name):
             raise FinalDriverError(f"{name!r} cannot be the name of a file")
-        # By its real name, as the kernel lists it; the file itself is not looked at.
+        # The folder's real path, as in the kernel's list; the file itself is not accessed.
         return Path(os.path.realpath(self._folder)) / name
 
     def wanted(self) -> set[str]:
-        """Return the exports that are to be files, served now or not."""
-        # A listing asks nothing of whoever serves the files.
+        """Return the exports that are to be files, whether they are served now or not."""
+        # Listing the folder does not access the files, so it does not wait for their processes.
         return set(os.listdir(self._folder)) if self._folder.exists() else set()
 
     def is_served(self, name: str) -> bool:
-        """Whether the file is there and somebody answers for it."""
+        """Return whether the file is mounted and its process is running."""
         return self.process(name) is not None and self._is_mounted(name)
 
     def serve(self, name: str, source: Sequence[str], *, read_only: bool) -> Path:
-        """Make an export a file, unless it is; return when it can be opened.
+        """Make an export a file unless it is one; return its path when it can be opened.
 
-        ``source`` are the words by which the program finds the export.
+        ``source`` are the arguments with which nbdfuse finds the export.
 
-        Raises: FinalDriverError, if this host has no such files; BusyDriverError,
-        if it does not become one now: then it is wanted as much as it was before.
+        Raises: FinalDriverError, if this host does not support such files; BusyDriverError, if the export
+        cannot become a file now: then it is wanted or not, as it was before.
         """
         path = self.path(name)
         with self._lock:
@@ -97,7 +95,7 @@ class NbdfuseMounts:
         return path
 
     def withdraw(self, name: str) -> None:
-        """Take a file away that nobody holds open. None is success. Raises: BusyDriverError."""
+        """Remove a file that is not open; success if there is none. Raises: BusyDriverError."""
         with self._lock:
             if self.is_served(name):
                 done = self._unmount(name)
@@ -110,7 +108,7 @@ class NbdfuseMounts:
             self.remove(name)
 
     def remove(self, name: str) -> None:
-        """Take a file away, whoever holds it open; none is success. Raises: BusyDriverError."""
+        """Remove a file even if it is open; success if there is none. Raises: BusyDriverError."""
         with self._lock:
             if name in self.wanted():
                 self._end(name)
@@ -118,7 +116,7 @@ class NbdfuseMounts:
                 self._trace("file:after-unlink")
 
     def end(self, name: str) -> None:
-        """End who serves a file, which stays wanted: whoever holds it open gets errors from now on.
+        """End the process of a file, which stays wanted; users that have it open get errors from now on.
 
         Raises: BusyDriverError, if it cannot be ended.
         """
@@ -150,7 +148,7 @@ class NbdfuseMounts:
             try:
                 watch = select.poll()
                 watch.register(handle, select.POLLIN)
-                # The kernel tells of each change of the mounts.
+                # The kernel signals each change of the mounts.
                 watch.register(mounts, select.POLLPRI)
                 end = time.monotonic() + DEADLINE
                 while not self._is_mounted(name):
@@ -167,7 +165,7 @@ class NbdfuseMounts:
         self._trace("file:after-pid")
 
     def _end(self, name: str) -> None:
-        """End the process, and clear away a mount that nobody answers for."""
+        """End the process, and unmount what it leaves."""
         pid = self.process(name)
         if pid is not None:
             self._kill(name, pid)
@@ -185,7 +183,7 @@ class NbdfuseMounts:
             handle = os.pidfd_open(pid)
             try:
                 for number in (signal.SIGTERM, signal.SIGKILL):
-                    # Only what was looked at before and after is surely meant.
+                    # Check again after the pidfd was opened, so that a reused pid is not signalled.
                     if self.process(name) != pid:
                         break
                     signal.pidfd_send_signal(handle, number)
@@ -211,7 +209,7 @@ class NbdfuseMounts:
         return self._count_mounts(name) > 0
 
     def _count_mounts(self, name: str) -> int:
-        # Looked up in a list: to look at the file itself would wait for whoever serves it.
+        # Use the list of mounts: accessing the file itself would wait for the process that serves it.
         target = str(self.path(name))
         for special, written in _WRITTEN:
             target = target.replace(special, written)
@@ -229,7 +227,7 @@ class NbdfuseMounts:
 
 
 def _require() -> None:
-    """Raises: FinalDriverError, if this host cannot have such files, with what to do."""
+    """Raises: FinalDriverError with advice, if this host does not support such files."""
     for program, package in ((PROGRAM, "libnbd-bin"), (UNMOUNT, "fuse3")):
         if shutil.which(program) is None:
             raise FinalDriverError(
@@ -243,7 +241,7 @@ def _require() -> None:
 
 
 def _may_share() -> bool:
-    """Whether others than our own user, root among them, may be let in to what we mount."""
+    """Return whether other users, such as root, may access what this user mounts."""
     if os.geteuid() == 0:
         return False
     lines = _CONFIG.read_text().splitlines() if _CONFIG.exists() else []

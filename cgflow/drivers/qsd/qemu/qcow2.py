@@ -1,10 +1,9 @@
-"""qcow2 images, as far as a driver must know them: make an empty one, read its header, and check it.
+"""The parts of the qcow2 format that the driver needs: create an empty image, read its header, check it.
 
-Layout and field numbers are from QEMU's ``docs/interop/qcow2.txt``. An empty
-image is four things of one cluster or more: header, refcount table, one
-refcount block, L1 table. Writing them here takes a twentieth of a millisecond,
-where starting ``qemu-img`` takes fifteen. Images are version 3 (compat 1.1),
-clusters of 64 KiB, refcounts of 16 bits.
+Layout and field numbers are from QEMU's ``docs/interop/qcow2.txt``. An empty image has four parts
+of one cluster or more: header, refcount table, one refcount block, L1 table. Writing them here
+takes a twentieth of a millisecond, starting ``qemu-img`` takes fifteen. Images are version 3
+(compat 1.1), with clusters of 64 KiB and refcounts of 16 bits.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _BLOCK_SPAN = CLUSTER // 2
 """Clusters that one refcount block counts."""
 
 _OFFSET = 0x00FFFFFFFFFFFE00
-"""The bits of a table's entry that are an offset in the file."""
+"""The bits of a table entry that are an offset in the file."""
 
 _INCOMPATIBLE = (
     (1 << 0, "is marked as dirty"),
@@ -46,14 +45,14 @@ _INCOMPATIBLE = (
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image says. Offsets in bytes, ``refcount_clusters`` in clusters."""
+    """The content of an image's header. Offsets are in bytes, ``refcount_clusters`` is in clusters."""
 
     size_bytes: int
     backing_file: str | None
     backing_format: str | None
     incompatible: int
     is_plain: bool
-    """Whether version, cluster size, refcount width and encryption are those of an image made here."""
+    """Whether version, cluster size, refcount width and encryption are those of images created here."""
 
     l1_entries: int
     l1_offset: int
@@ -62,10 +61,11 @@ class Header:
 
 
 def create(path: Path, size_bytes: int, backing_file: str | None = None) -> None:
-    """Write an empty image and make it durable, with its name in the folder.
+    """Write an empty image and make it and its directory entry durable.
 
-    ``backing_file`` is a name relative to the folder. An existing file is
-    replaced. Raises: OSError (ENOSPC on a full disk), and then no file is left.
+    ``backing_file`` is a name relative to the folder. An existing file is replaced.
+
+    Raises: OSError (ENOSPC on a full disk), and then no file is left.
     """
     l1_entries = max(1, -(-size_bytes // L2_SPAN))
     used = 3 + -(-l1_entries * 8 // CLUSTER)
@@ -86,18 +86,18 @@ def create(path: Path, size_bytes: int, backing_file: str | None = None) -> None
 
 
 def read_header(path: Path) -> Header:
-    """Return what the image says about itself. Raises: OSError; ValueError if it is not a qcow2 image."""
+    """Return the header of an image. Raises: OSError; ValueError, if it is not a qcow2 image."""
     with path.open("rb") as image:
         return _header_of(image.read(CLUSTER))
 
 
 def check(path: Path) -> Header:
-    """Return the header of an image that is whole: all that it refers to lies within the file.
+    """Check that all references in an image lie within the file, and return its header.
 
-    Takes six system calls and reads three clusters, however large the image is. The refcounts tell how
-    far it reaches at most. Only where that is beyond the end of the file are the tables of clusters
-    read: a daemon that died has counted what it did not write. May be called while the image is
-    written to: a file only grows, and is measured last.
+    Takes six system calls and reads three clusters, whatever the size of the image. The refcounts give
+    an upper bound of what is used. Only if that is beyond the end of the file are the cluster tables
+    read: a daemon that died has counted clusters that it did not write. May be called while the image
+    is written to: a file only grows, and its size is read last.
 
     Raises: OSError; ValueError that says what is wrong, as in "is not a qcow2 image".
     """
@@ -116,7 +116,7 @@ def check(path: Path) -> Header:
 
 
 def _refuse_foreign(header: Header) -> None:
-    """Raises: ValueError, for an image that nobody made here or that QEMU has given up."""
+    """Raises: ValueError, if an image is of a kind not created here or QEMU has marked it unusable."""
     for bit, words in _INCOMPATIBLE:
         if header.incompatible & bit:
             raise ValueError(words)
@@ -127,7 +127,10 @@ def _refuse_foreign(header: Header) -> None:
 
 
 def _ends_by_refcounts(file: int, header: Header) -> tuple[int, int]:
-    """Return how far the tables reach, and how far all that is counted as used does. Raises: ValueError."""
+    """Return the end of the metadata tables and the end of all counted clusters, in bytes.
+
+    Raises: ValueError.
+    """
     table = _entries(os.pread(file, header.refcount_clusters * CLUSTER, header.refcount_offset))
     hard = max(
         header.refcount_offset + header.refcount_clusters * CLUSTER,
@@ -142,7 +145,7 @@ def _ends_by_refcounts(file: int, header: Header) -> tuple[int, int]:
 
 
 def _ends_of_clusters(file: int, header: Header) -> Iterator[int]:
-    """Yield the end of each cluster that holds something of the disk, and of each table of them."""
+    """Yield the end, in bytes, of each L2 table and of the last data cluster in it."""
     for table in _entries(os.pread(file, header.l1_entries * 8, header.l1_offset)):
         if table & _OFFSET:
             yield (table & _OFFSET) + CLUSTER
@@ -153,7 +156,7 @@ def _ends_of_clusters(file: int, header: Header) -> Iterator[int]:
 
 
 def _entries(blob: bytes) -> array[int]:
-    """Return a table of 64 bit numbers, as far as it could be read."""
+    """Return the complete entries of a table of 64-bit big-endian numbers."""
     found = array("Q", blob[: len(blob) // 8 * 8])
     if sys.byteorder == "little":
         found.byteswap()
@@ -187,7 +190,7 @@ def _header_of(blob: bytes) -> Header:
 
 
 def _extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
-    """Return what a header extension holds, or None if there is no such."""
+    """Return the content of a header extension, or None if there is none of that kind."""
     while offset + 8 <= len(blob):
         kind, length = struct.unpack_from(">II", blob, offset)
         if kind == 0:
@@ -199,12 +202,15 @@ def _extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
 
 
 def name_backing(path: Path, name: str) -> None:
-    """Let an image that lies over a file say another name of it, durably; nobody has it open.
+    """Change the backing file name in an image, durably; the image must not be open anywhere.
 
-    One that says it lies over nothing is left so. Raises: OSError; ValueError if it is not a qcow2 image.
+    An image without a backing file name is left unchanged.
+
+    Raises: OSError; ValueError, if it is not a qcow2 image.
     """
     if read_header(path).backing_file is None:
-        # A daemon that has flattened it died before that was recorded: it lies over the file all the same.
+        # A daemon flattened it and died before that was recorded: the manifest still gives it a backing
+        # layer.
         return
     with path.open("r+b") as image:
         (offset,) = struct.unpack(">Q", image.read(16)[8:])

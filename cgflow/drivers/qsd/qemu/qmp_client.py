@@ -1,9 +1,9 @@
 """A blocking client for QMP, the control protocol of QEMU's programs.
 
-One connection per daemon (a monitor serves one client at a time). Any thread
-may send; a reader thread matches replies to commands by their id and hands
-events to whoever listens, and it is what notices first that a daemon has died.
-Commands are run by the daemon in the order in which they were sent.
+There is one connection per daemon, because a monitor serves one client at a time. Any thread may
+send. A reader thread matches replies to commands by their id, passes events to the listeners, and
+is the first to notice that a daemon has died. The daemon runs commands in the order in which they
+were sent.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Command = tuple[str, JSON]
 class CommandRefused(AmbiguousDriverError):
     """The daemon answered with an error: this command did nothing, but those before it may have.
 
-    ``reason`` is QEMU's own sentence. Whoever knows that nothing came before raises a final error instead.
+    ``reason`` is QEMU's own message. A caller that sent nothing before raises a final error instead.
     """
 
     def __init__(self, command: str, reason: str) -> None:
@@ -43,25 +43,25 @@ class CommandRefused(AmbiguousDriverError):
 
 
 class DaemonLost(AmbiguousDriverError):
-    """The connection ended, or no answer came in time, so nobody knows what was done."""
+    """The connection ended or no answer came in time, so the effect is unknown."""
 
 
 class DaemonSilent(DaemonLost):
-    """Somebody listens and says nothing: a daemon that is stopped, or stuck."""
+    """The socket accepts connections and nothing answers: the daemon is stopped or stuck."""
 
 
 class Events:
-    """What a daemon has reported since the listening began, in order."""
+    """The events that a daemon has sent since the listening began, in order."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[JSON | None] = queue.SimpleQueue()
 
     def put(self, event: JSON | None) -> None:
-        """Add an event; None says that there will be no more."""
+        """Add an event; None says that no more will come."""
         self._queue.put(event)
 
     def wait(self, wanted: Callable[[JSON], bool], deadline: float) -> JSON | None:
-        """Return the next event that is wanted, or None at the deadline (``time.monotonic`` seconds).
+        """Return the next event that matches, or None at the deadline (``time.monotonic`` seconds).
 
         Raises: DaemonLost, if the connection ends first.
         """
@@ -77,7 +77,7 @@ class Events:
                 return event
 
     def drain(self, wanted: Callable[[JSON], bool]) -> list[JSON]:
-        """Return those of the events that have come so far which are wanted, and forget the others."""
+        """Return the matching events received so far, and discard the others."""
         found: list[JSON] = []
         while not self._queue.empty():
             event = self._queue.get()
@@ -90,7 +90,7 @@ class Events:
 
 
 class QmpClient:
-    """One connection to a daemon. ``on_lost`` is called once, by the reader thread, when it ends unasked."""
+    """One connection to a daemon. The reader thread calls ``on_lost`` once, if it ends unexpectedly."""
 
     def __init__(self, path: Path, on_lost: Callable[[], None] | None = None, patience: float = 10.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -131,7 +131,7 @@ class QmpClient:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is open."""
         return not self._closed
 
     def execute(
@@ -146,8 +146,10 @@ class QmpClient:
     def pipeline(self, commands: Sequence[Command], deadline: float = COMMAND_DEADLINE) -> list[object]:
         """Send all commands at once and return the answers in order.
 
-        A refused command does not stop those behind it; its answer is a
-        CommandRefused. ``deadline`` is in seconds, for all. Raises: DaemonLost.
+        A refused command does not stop those behind it; its answer is a CommandRefused. ``deadline`` is in
+        seconds, for all commands together.
+
+        Raises: DaemonLost.
         """
         lines: list[bytes] = []
         futures: list[tuple[str, Future[object]]] = []
@@ -165,7 +167,7 @@ class QmpClient:
             try:
                 self._socket.sendall(b"".join(lines))
             except OSError as error:
-                # The reader may be a moment behind.
+                # The reader thread may not have noticed yet.
                 self._closed = True
                 raise DaemonLost(f"qemu-storage-daemon at {self._path} went away: {error}") from error
         end = time.monotonic() + deadline
@@ -180,22 +182,23 @@ class QmpClient:
             raise DaemonLost(f"qemu-storage-daemon did not answer {command} in time") from error
 
     def silence(self, probe_every_s: float) -> float:
-        """Return for how many seconds the longest of the unanswered commands has waited.
+        """Return for how many seconds the oldest unanswered command has been waiting.
 
-        A daemon that was asked nothing for ``probe_every_s`` is asked its version; nobody waits for that.
+        If none is waiting and no answer came for ``probe_every_s``, this sends a version query without
+        waiting.
         """
         now = time.monotonic()
         with self._state:
             oldest = min(self._sent.values(), default=None)
             is_due = oldest is None and now - self._heard_at >= probe_every_s and not self._closed
-        # Whoever is sending now is about to wait for an answer, which is probe enough.
+        # If another thread is sending, the command that it sends is probe enough.
         if is_due and self._sending.acquire(blocking=False):
             try:
                 with self._state:
                     number = next(self._ids)
                     self._waiting[number], self._sent[number] = ("query-version", Future()), now
                 request = {"execute": "query-version", "id": number}
-                # A connection that has ended is noticed by the reader.
+                # The reader thread notices a connection that has ended.
                 with suppress(OSError):
                     self._socket.sendall(json.dumps(request).encode() + b"\n")
             finally:
@@ -217,12 +220,12 @@ class QmpClient:
                 self._listeners.remove(events)
 
     def close(self) -> None:
-        """End the connection; the daemon goes on, and ``on_lost`` is not called."""
+        """Close the connection. The daemon continues, and ``on_lost`` is not called."""
         self._on_lost = None
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            # Already down on the other side, which is as good.
+            # The other side has closed it already.
             self._closed = True
         if threading.current_thread() is not self._reader:
             self._reader.join()
@@ -232,7 +235,7 @@ class QmpClient:
             for line in self._stream:
                 self._take(json.loads(line))
         except (OSError, ValueError):
-            # A broken stream ends like a closed one: below.
+            # A broken stream is handled like a closed one.
             pass
         finally:
             self._end()
@@ -272,7 +275,7 @@ class QmpClient:
 
 
 def data_of(event: JSON, key: str) -> object:
-    """Return a value of what an event brings along, or None."""
+    """Return a value of an event's data, or None."""
     return _at(event, "data", key)
 
 
