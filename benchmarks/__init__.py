@@ -1,1 +1,1 @@
-"""Ratios, measured side by side in one run; never part of the tests. ``make bench`` runs all of them."""
+"""Benchmarks that measure ratios side by side in one run. ``make bench`` runs all; the tests run none."""

@@ -11,7 +11,7 @@ from benchmarks.storage import running
 
 
 def main() -> int:
-    """Run all; the one argument is where to write the JSON."""
+    """Run all benchmarks; the optional argument is the path of the JSON file."""
     results = {
         "engine": engine.run(),
         "operations": operations.run(),

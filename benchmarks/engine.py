@@ -1,8 +1,8 @@
-"""Our persistence against TaskFlow's stock one and its memory backend, on the same flow, in one run.
+"""cgflow's persistence, TaskFlow's SQLAlchemy backend and its memory backend, on the same flow in one run.
 
-The flow is the shape of a cgsnapshot: one step, N members in no order, one
-step. The steps do nothing, so what is measured is the engine. Ours includes
-the barrier, the fence and the events; the others have none of these.
+The flow has the shape of a cgsnapshot: one step, N unordered members, one step. The steps do
+nothing, so only the engine is measured. cgflow's times include the durable barrier, the fence and
+the events, which the other backends do not have.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from tests.support.postgres import postgres_server
 
 SIZES = (1, 10, 100, 1000)
 ROUNDS = 3
-# One round of the stock backend with a thousand members takes minutes.
+# One round of TaskFlow's SQLAlchemy backend with a thousand members takes minutes.
 STOCK_ROUNDS = {1000: 1}
 
 
 class Plain(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
-    """A step that does nothing, for the backends without our base class."""
+    """A step that does nothing, for the backends that do not use cgflow's base class."""
 
     def execute(self) -> None:
         """Do nothing."""
@@ -58,7 +58,7 @@ def ours(members: int, url: str) -> Cost:
 
 
 def stock(members: int, url: str) -> Cost:
-    """Run it on TaskFlow's SQLAlchemy backend, as it is shipped."""
+    """Run the flow on TaskFlow's unmodified SQLAlchemy backend."""
     backend = impl_sqlalchemy.SQLAlchemyBackend({"connection": url})
     backend.get_connection().upgrade()
     with cost_of(backend.engine) as cost:
@@ -68,7 +68,7 @@ def stock(members: int, url: str) -> Cost:
 
 
 def memory(members: int, url: str) -> Cost:  # noqa: ARG001 - the same signature as the others
-    """Run it on TaskFlow's memory backend, which keeps nothing."""
+    """Run the flow on TaskFlow's memory backend, which persists nothing."""
     with cost_of() as cost:
         _run_plain(members, impl_memory.MemoryBackend({}))
     return cost
@@ -89,14 +89,14 @@ BACKENDS: dict[str, Callable[[int, str], Cost]] = {"cgflow": ours, "stock": stoc
 
 
 def run() -> list[dict[str, Any]]:
-    """Measure every backend on every database at every size in turn; print a table, return its rows."""
+    """Measure every backend on every database at every size; print a table, and return its rows."""
     logging.getLogger("taskflow").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         numbers = count()
         urls = {"sqlite": lambda: f"sqlite:///{folder / str(next(numbers))}.db"}
         try:
-            # As it is run for real: what is committed is on the disk.
+            # Durable, as in production: commits are on disk.
             urls["postgresql"] = stack.enter_context(postgres_server(is_durable=True)).new_url
         except pytest.skip.Exception as missing:
             print(f"no PostgreSQL: {missing}")

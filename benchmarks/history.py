@@ -1,9 +1,9 @@
-"""What people ask of a long history: how long each question takes, on SQLite and on PostgreSQL.
+"""Query times on a long history, on SQLite and on PostgreSQL.
 
-``CGFLOW_BENCH_EVENTS`` is the size of the history, a million events unless it
-is set. Measured are the repositories, from the question to the last record,
-and then the whole way through the API, within one process. Beside the times
-stands what this process computed for one answer, which a busy machine does not change.
+``CGFLOW_BENCH_EVENTS`` is the size of the history in events, a million by default. The repositories
+are measured from the query to the last record, and then the whole API within one process. The table
+also shows the CPU time of this process for one response, which does not depend on the load of the
+machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 
 def run() -> list[Row]:
-    """Fill each database, ask every question many times, print a table, and return its rows."""
+    """Fill each database, run every query many times, print a table, and return its rows."""
     rows: list[Row] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -95,7 +95,7 @@ def _over_http(folder: Path, url: str, filled: Filled) -> Iterator[Row]:
 def _measured(questions: dict[str, Callable[[], object]]) -> Iterator[Row]:
     print(f"{'question':>44} {'p50 ms':>8} {'p95 ms':>8} {'cpu ms':>8}")
     for name, ask in questions.items():
-        ask()  # its plan is made, what it reads is in memory
+        ask()  # warm up: the query plan is cached and the data is in memory
         times: list[float] = []
         spent = time.thread_time()
         started = time.monotonic()

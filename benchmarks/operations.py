@@ -1,4 +1,4 @@
-"""Whole operations on the memory driver: wall time, commits, and statements for each member."""
+"""Whole operations on the memory driver: wall time, commits, and statements per member."""
 
 from __future__ import annotations
 

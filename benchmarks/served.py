@@ -1,4 +1,4 @@
-"""A cgsnapshot of many members end to end: a served cgflow in a process of its own, asked over HTTP."""
+"""A cgsnapshot with many members end to end, over HTTP to a cgflow served by another process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEMBERS = int(os.environ.get("CGFLOW_BENCH_MEMBERS", "1000"))
 
 
 def run() -> list[dict[str, Any]]:
-    """Make a group of that many volumes on the memory driver, take a cgsnapshot and delete it."""
+    """Create a group of ``MEMBERS`` volumes on the memory driver, take a cgsnapshot, and delete it."""
     rows = []
     print(f"\n{'members':>8} {'over HTTP':>18} {'wall ms':>9} {'ms/member':>10}")
     with tempfile.TemporaryDirectory(prefix="cgflow-", dir="/tmp") as folder:

@@ -1,1 +1,1 @@
-"""What cgflow adds to the cut of real storage: the bare mechanism and our driver, side by side in one run."""
+"""The overhead of cgflow over the storage's own snapshots: bare mechanism and driver in one run."""

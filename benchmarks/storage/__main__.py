@@ -1,4 +1,4 @@
-"""Run the benchmarks of storage: ``python -m benchmarks.storage [KIND ...] [--only TABLE] [--json FILE]``."""
+"""Run the storage benchmarks: ``python -m benchmarks.storage [KIND ...] [--only TABLE] [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.storage.running import KINDS, run
 
 
 def main() -> None:
-    """Print the tables, and write their rows to a file where that is asked for."""
+    """Print the tables, and write their rows to a file if requested."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.storage")
     parser.add_argument("kind", nargs="*", help=f"{', '.join(KINDS)}; all unless named")
     parser.add_argument("--only", choices=["cuts", "control", "whole", "neighbours"], help="one table")

@@ -1,4 +1,4 @@
-"""Processes beside the one that is measured: clients, and bare mechanisms that need another interpreter."""
+"""Child processes beside the measured one: clients, and bare mechanisms that need another interpreter."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ END_S = 20
 
 
 class Child:
-    """A process that answers the calls of one of ``children``, one after the other, under their names."""
+    """A process that executes the calls of a module in ``children`` one by one. Its methods are the calls."""
 
     def __init__(self, module: str, python: str = sys.executable) -> None:
         self._module = module
-        # In a session of its own, as the processes of drivers are: Linux deals out its time by sessions.
+        # In its own session, as the processes of drivers are: Linux schedules CPU time by session.
         self._process = subprocess.Popen(
             [python, "-I", str(PROGRAM), module],
             stdin=subprocess.PIPE,
@@ -37,7 +37,7 @@ class Child:
         return lambda **args: self._ask(call, args)
 
     def close(self) -> None:
-        """Have it end; kill it if it does not."""
+        """Wait for the process to end; kill it after ``END_S`` seconds."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""btrfs: one snapshot of a subvolume with files in it, beside the driver's, on one mount."""
+"""btrfs: one snapshot of a subvolume with files, compared with the driver's on the same mount."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE_MIB = 8192
 
 
 class Bare:
-    """A subvolume, and the kernel's snapshot of it."""
+    """A subvolume and the kernel's snapshots of it."""
 
     def __init__(self, folder: Path, members: int) -> None:
         self._folder = folder
@@ -54,7 +54,7 @@ class Bare:
 
 
 class OnMount:
-    """Folders on one btrfs."""
+    """Folders on one btrfs file system."""
 
     kind = "btrfs"
     python = sys.executable
@@ -69,7 +69,7 @@ class OnMount:
 
     @contextmanager
     def ours(self, members: int) -> Iterator[ByDriver]:
-        """See Place. Copies are read where they are, as those of the bare mechanism."""
+        """See Place. Snapshots are read in place, like those of the bare mechanism."""
         bench = Bench(self._folder())
         try:
             driver = bench.start()
@@ -87,7 +87,7 @@ class OnMount:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    """Give a btrfs of its own in memory; skip where none can be mounted."""
+    """Yield a new btrfs in memory; skip if none can be mounted."""
     with btrfs_mounted(SIZE_MIB) as mount:
         yield OnMount(mount)
 

@@ -1,4 +1,4 @@
-"""The clients of one group: they write only while it is their turn, one for each member up to a number."""
+"""The clients of one group, at most one per member. They write only while they are resumed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from benchmarks.storage.asking import Child
 from cgflow.drivers.contract import JSON
 
 WRITERS = 16
-"""Clients at most, or on a slow medium the stall would be the length of their queue."""
+"""Largest number of clients. With more, on a slow medium, the stall would be the length of their queue."""
 
 
 class Clients:
-    """Clients in a process of their own; ``asked`` has the calls of ``children.load``."""
+    """Clients in a child process; ``asked`` provides the calls of ``children.load``."""
 
     def __init__(self, python: str, members: list[JSON]) -> None:
         self.asked = Child("load", python)
@@ -23,14 +23,17 @@ class Clients:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Have them write meanwhile."""
+        """Let the clients write within the context."""
         self.asked.go_on()
         self.progress()
         yield
         self.asked.rest()
 
     def progress(self) -> None:
-        """Wait until every member was written to, and every client has written several times."""
+        """Wait until every member has been written, and every client has written several times.
+
+        Raises: TimeoutError, if the writes do not progress.
+        """
         if not self.asked.await_progress(count=self._members + 4 * self._writers):
             self.asked.end()
             raise TimeoutError("clients write nothing: I/O is held")
@@ -38,7 +41,7 @@ class Clients:
 
 @contextmanager
 def clients(python: str, members: list[JSON]) -> Iterator[Clients]:
-    """Give the clients of members; at the end what went wrong with their writes is raised."""
+    """Yield clients of these members; at the end, raise any error of their writes."""
     found = Clients(python, members)
     try:
         yield found

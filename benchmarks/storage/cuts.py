@@ -1,4 +1,4 @@
-"""The cut under load, bare and through the driver: its time, how long clients wait, and what it holds."""
+"""The cut under load, bare and by the driver: its duration, the stall of clients, and violations."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row
 
 ROUNDS = {4: 24, 32: 16, 100: 10}
-"""Cuts of each contender, by the number of members."""
+"""Number of cuts of each contender, by the number of members."""
 
 CONTROLS = 10
 
 MARGIN_S = 0.05
-"""How long before and after a call writes count, too: who calls longer would else meet more of them."""
+"""Seconds before and after a call whose writes count too. Otherwise a longer call would meet more of them."""
 
 
 @dataclass
 class Taken:
-    """Cuts of one contender in seconds: the longest write beside it, the cut itself, the call it is made in.
+    """Measurements of one contender in seconds: the longest concurrent write, the cut, and the call.
 
-    The cut of a driver is what it tells of its length in the evidence; bare it is the call.
+    The duration of a driver's cut is taken from its evidence. Without a driver, it is the duration
+    of the call.
     """
 
     calls_s: list[float] = field(default_factory=list)
@@ -43,20 +44,20 @@ def run(place: Place) -> Iterator[Row]:
 
 
 def control(place: Place, members: int = 4, rounds: int = CONTROLS) -> Iterator[Row]:
-    """Cut members one by one with writes between, which the checker must find out; yield one row."""
+    """Cut members one by one with writes in between, which the checker must detect; yield one row."""
     with place.ours(members) as ours, clients(place.python, ours.members()) as load:
         broken = sum(_is_found_out(ours, load) for _ in range(rounds))
     yield {"kind": place.kind, "members": members, "controls": rounds, "control violations": broken}
 
 
 def compare(place: Place, both: Sequence[Contender], members: int, rounds: int) -> Row:
-    """Take cuts of the bare contender and of ours in turn, under clients of their own; return the figures."""
+    """Take cuts of the bare contender and of the driver in turn, each under its own clients; return a row."""
     taken = [Taken() for _ in both]
     with ExitStack() as held:
         loads = [held.enter_context(clients(place.python, one.members())) for one in both]
         turns = list(zip(both, loads, taken, strict=True))
         for number in range(rounds):
-            # Neither is always the one who finds the storage at rest.
+            # Alternate the order, so that neither always starts on idle storage.
             for contender, load, found in turns if number % 2 == 0 else reversed(turns):
                 _cut(contender, load, found)
     bare, ours = (_figures(found) for found in taken)
@@ -76,7 +77,7 @@ def _cut(contender: Contender, load: Clients, found: Taken) -> None:
         cut_ms = contender.cut()
         ended = time.monotonic()
         after = load.asked.moment()
-        # Whoever waited for the cut is through before the times are read, and the first who write after it.
+        # Wait for the writes that the cut delayed, and for the first ones after it, before reading the times.
         time.sleep(MARGIN_S)
         load.asked.await_progress(count=0)
         found.stalls_s.append(load.asked.longest_s(began=began - MARGIN_S, ended=ended + MARGIN_S))
@@ -89,7 +90,7 @@ def _cut(contender: Contender, load: Clients, found: Taken) -> None:
 
 def _is_found_out(ours: ByDriver, load: Clients) -> bool:
     def between() -> None:
-        # What is written in the second wait depends on what is written in the first.
+        # Writes of the second wait depend on writes of the first.
         for _ in range(2):
             load.progress()
 

@@ -1,4 +1,4 @@
-"""What a group of four pays for a cgsnapshot when many other volumes exist: it should be nothing."""
+"""The time of a cgsnapshot of four members with and without many other volumes; the ratio should be 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.project import Project
 
 OTHERS = 500
 TOGETHER = 20
-"""Volumes of each of the other groups."""
+"""Number of volumes in each of the other groups."""
 
 MEMBERS = 4
 ROUNDS = 30
@@ -33,7 +33,7 @@ class Group:
         self.cuts_ms: list[float] = []
 
     def cgsnapshot(self) -> None:
-        """Take one while the clients write."""
+        """Take a cgsnapshot while the clients write."""
         with self._clients.writing():
             took_ms, cut_ms = cgsnapshot(self._project, self._id)
         self.took_ms.append(took_ms)
@@ -41,7 +41,7 @@ class Group:
 
 
 def run(empty: Place, full: Place) -> Iterator[Row]:
-    """Take cgsnapshots of a group that is alone and of one among many others, in turn; yield a row."""
+    """Take cgsnapshots in turn of a group that is alone and of one among many others; yield a row."""
     with serving(empty) as few, serving(full) as many, ExitStack() as held:
         for _ in range(OTHERS // TOGETHER):
             grown(many, TOGETHER)

@@ -1,4 +1,4 @@
-"""A kind of storage of our own to measure on: a cluster, a mount or a folder, gone when it is left."""
+"""Temporary storage to measure on: a cluster, a mount or a folder."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from benchmarks.storage.contender import ByDriver, Contender
 
 
 class Place(Protocol):
-    """Where both contenders are on the same storage."""
+    """A place that provides both contenders on the same storage."""
 
     kind: str
     """The name of the driver."""
 
     python: str
-    """The interpreter that clients run under."""
+    """The interpreter that runs the clients."""
 
     def bare(self, members: int) -> AbstractContextManager[Contender]:
-        """Give a group on the bare mechanism, with nothing written down."""
+        """Yield a group that uses the bare mechanism and keeps no metadata."""
         ...
 
     def ours(self, members: int) -> AbstractContextManager[ByDriver]:
-        """Give a group of the driver."""
+        """Yield a group that uses the driver."""
         ...
 
     def section(self) -> dict[str, str]:
-        """Return the options of a backend for a served cgflow."""
+        """Return the options of a backend section for a served cgflow."""
         ...

@@ -1,4 +1,4 @@
-"""qemu-storage-daemon: one daemon of our own with a transaction over QMP, beside the driver's."""
+"""qemu-storage-daemon: QMP transactions in a daemon of the benchmark, compared with the driver's."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ START_S = 30
 
 
 class Bare:
-    """A daemon and its transaction, with nothing written down."""
+    """A daemon and its transactions, without metadata."""
 
     def __init__(self, folder: Path, members: int) -> None:
         self._folder = folder
         self._socket = folder / "nbd"
         control = folder / "qmp"
-        # In a session of its own, as those of the driver are: Linux deals out its time by sessions.
+        # In its own session, as the driver's daemons are: Linux schedules CPU time by session.
         self._process = subprocess.Popen(
             [
                 "qemu-storage-daemon",
@@ -83,7 +83,7 @@ class Bare:
             self._graph.detach(f"s{self._shown.pop()}")
 
     def close(self) -> None:
-        """End the daemon."""
+        """Terminate the daemon."""
         self._graph.client.close()
         self._process.terminate()
         self._process.wait()
@@ -124,7 +124,7 @@ class OnDisk:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    """Give the disk; skip without the program."""
+    """Yield the disk; skip if ``qemu-storage-daemon`` is missing."""
     require("qemu-storage-daemon")
     yield OnDisk()
 

@@ -1,4 +1,4 @@
-"""Ceph: a group snapshot by librbd's bindings in a process of its own, beside the driver's, in one pool."""
+"""Ceph: a group snapshot by librbd's bindings in a child process, compared with the driver's in one pool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.ceph import POOL, PYTHON, USER, Cluster
 
 
 class Bare:
-    """A group of images, and librbd's snapshot of it."""
+    """A group of images and librbd's snapshots of it."""
 
     def __init__(self, child: Child, cluster: Cluster, members: int) -> None:
         self._child = child
@@ -66,7 +66,7 @@ class OnCluster:
 
     @contextmanager
     def ours(self, members: int) -> Iterator[ByDriver]:
-        """See Place. Copies are read as those of the bare mechanism are, not through the driver's server."""
+        """See Place. Snapshots are read like those of the bare mechanism, not through the driver's server."""
         with tempfile.TemporaryDirectory(prefix="rbd-", dir="/tmp") as folder:
             driver = from_options({"name": "rbd", "state_dir": folder, **self.section()})
             driver.open_session(f"benchmark {uuid4()}")
@@ -88,7 +88,7 @@ class OnCluster:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    """Give a cluster of its own; skip where Ceph is not installed."""
+    """Yield a new cluster; skip if Ceph is not installed."""
     cluster = Cluster()
     try:
         yield OnCluster(cluster)

@@ -1,4 +1,4 @@
-"""All tables of all kinds of storage; a kind of which a part is missing is passed over, and said so."""
+"""All tables of all kinds of storage. A kind that cannot run here is skipped with a message."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NEIGHBOURS = {
 
 
 def run(kinds: Sequence[str] = tuple(KINDS), only: str | None = None) -> dict[str, list[Row]]:
-    """Print the tables of these kinds, or one of them, and return the rows of all. Times in milliseconds."""
+    """Print the tables of these kinds, or only one table, and return the rows of all. Times are in ms."""
     tables: dict[str, Callable[[], list[Row]]] = {
         "cuts": lambda: shown("Cuts under load, ms", CUT, _each(kinds, cuts.run)),
         "control": lambda: shown("Members cut one by one", CONTROL, _each(kinds, cuts.control)),

@@ -1,4 +1,4 @@
-"""Rows of figures, printed as they come."""
+"""Tables that are printed row by row."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ Row = dict[str, object]
 
 
 def shown(title: str, columns: Mapping[str, str], rows: Iterable[Row]) -> list[Row]:
-    """Print rows as lines of a Markdown table, each as soon as it is there, and return them.
+    """Print rows as lines of a Markdown table, each as soon as it is available, and return them.
 
-    A column is a heading and what stands under it: figures of a row, by their names in braces.
+    ``columns`` maps a heading to a format string with the names of a row's figures in braces.
     """
     print(f"\n{title}\n\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
     found = []

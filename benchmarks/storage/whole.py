@@ -1,4 +1,4 @@
-"""The whole operation, from POST to ``available``, beside the bare mechanism with its preparation."""
+"""The whole operation, from POST to ``available``, compared with the bare mechanism and its preparation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDS = {4: 10, 32: 8, 100: 6}
 
 
 def run(place: Place) -> Iterator[Row]:
-    """Take bare cuts and cgsnapshots over HTTP of a served process in turn, without clients; yield rows."""
+    """Take bare cuts and cgsnapshots over HTTP in turn, without clients; yield a row for each size."""
     with serving(place) as project:
         for members, rounds in ROUNDS.items():
             group_id = grown(project, members)
@@ -40,7 +40,7 @@ def run(place: Place) -> Iterator[Row]:
 
 @contextmanager
 def serving(place: Place) -> Iterator[Project]:
-    """Serve a backend in a place, in a process of its own."""
+    """Serve a backend on a place, in another process."""
     with ground() as folder, starting(folder) as start:
         options = {"driver": place.kind, "max_over_subscription_ratio": "10000", **place.section()}
         conf = folder / "cgflow.conf"
@@ -51,7 +51,7 @@ def serving(place: Place) -> Iterator[Project]:
 
 
 def grown(project: Project, members: int) -> str:
-    """Make a group of so many volumes, side by side; return its id."""
+    """Create a group with this number of volumes, concurrently; return its id."""
     group_id = project.made(project.ask_group())
     for accepted in [project.ask_volume(group_id, f"v{number}") for number in range(members)]:
         project.end(accepted.flow_id)
@@ -59,7 +59,7 @@ def grown(project: Project, members: int) -> str:
 
 
 def cgsnapshot(project: Project, group_id: str) -> tuple[float, float]:
-    """Take one. Returns: milliseconds until it was available, and those of its cut by its evidence."""
+    """Take a cgsnapshot; return the milliseconds until ``available``, and those of the cut."""
     began = time.monotonic()
     accepted = project.ask_cgsnapshot(group_id)
     project.end(accepted.flow_id)

@@ -1,4 +1,4 @@
-"""The bare mechanism of Ceph: a group of images, and its snapshots, with nothing written down."""
+"""The bare mechanism of Ceph: a group of images and its snapshots, without metadata."""
 
 import rados
 import rbd
@@ -7,7 +7,7 @@ GIB = 1 << 30
 
 
 class Calls:
-    """What is asked of a pool."""
+    """The calls on a pool."""
 
     def connect(self, conf, pool, user):
         """Connect to a pool."""
@@ -16,7 +16,7 @@ class Calls:
         self._io = self._rados.open_ioctx(pool)
 
     def make(self, group, images):
-        """Make a group of images."""
+        """Create a group of images."""
         rbd.RBD().group_create(self._io, group)
         self._group = rbd.Group(self._io, group)
         for image in images:
@@ -28,7 +28,7 @@ class Calls:
         self._group.create_snap(snap)
 
     def copies(self, images, snap):
-        """Return the ids of the snapshots of images that a group snapshot is."""
+        """Return the ids of the image snapshots that make up a group snapshot."""
         return [self._part(image, snap) for image in images]
 
     def _part(self, image, snap):

@@ -1,7 +1,7 @@
 """Clients that write to the members of a group, in a process of their own.
 
-So they wait for the storage, and for nothing that whoever is measured computes.
-Moments are seconds of the monotonic clock, which is one for all processes.
+A separate process keeps the computation of the measured process from delaying the clients. Times
+are seconds of the monotonic clock, which all processes share.
 """
 
 import sys
@@ -13,24 +13,24 @@ from reach import CGFLOW, opened
 
 sys.path.append(str(CGFLOW / "drivers" / "conformance"))
 
-from ordering import Moment, OrderedWriters, check  # noqa: E402 - where it is found is said above
+from ordering import Moment, OrderedWriters, check  # noqa: E402 - needs the path added above
 
 
 class Timed:
-    """Writes to members, and how long each took; one thread's."""
+    """Writes to members by one thread, and the duration of each."""
 
     def __init__(self, members):
         self._members = members
         self._took = []
 
     def __call__(self, member, offset, data):
-        """Write, and note it."""
+        """Write, and record the duration."""
         began = time.monotonic()
         self._members[member].write(offset, data)
         self._took.append((began, time.monotonic()))
 
     def longest_s(self, began, ended):
-        """Return the longest write that was under way between two moments; forget all."""
+        """Return the longest write in progress between two times, in seconds; forget all writes."""
         took, self._took = self._took, []
         return max((end - start for start, end in took if end >= began and start <= ended), default=0.0)
 
@@ -43,7 +43,7 @@ class Calls:
         self._pause = ExitStack()
 
     def begin(self, members, writers):
-        """Connect to members; the writers rest until ``go_on``."""
+        """Connect to the members; the writers are paused until ``go_on``."""
         self._members = [self._open(self._held, address) for address in members]
         self._timed = [Timed(self._members) for _ in range(writers)]
         self._writers = OrderedWriters(self._timed, len(members))
@@ -51,33 +51,33 @@ class Calls:
         self._held.enter_context(self._writers)
 
     def end(self):
-        """End the writers, and raise what went wrong with them."""
+        """Stop the writers, and raise their errors."""
         self._pause.close()
         self._held.close()
 
     def rest(self):
-        """Issue no more writes."""
+        """Pause the writers."""
         self._pause.enter_context(self._writers.resting())
 
     def go_on(self):
-        """Write on."""
+        """Resume the writers."""
         self._pause.close()
 
     def moment(self):
-        """Return how far the writers are."""
+        """Return the progress of the writers."""
         now = self._writers.moment()
         return {"low": now.low, "above": sorted(now.above), "issued": now.issued}
 
     def await_progress(self, count):
-        """Wait until what is under way is acknowledged and so many after it; whether it was in time."""
+        """Wait for the writes in progress and ``count`` more; return whether they completed in time."""
         return self._writers.await_progress(count)
 
     def longest_s(self, began, ended):
-        """Return the longest write that was under way between two moments."""
+        """Return the longest write in progress between two times, in seconds."""
         return max(timed.longest_s(began, ended) for timed in self._timed)
 
     def check(self, copies, before, after):
-        """Judge the copies of a cut between two moments."""
+        """Check the snapshots of a cut that was made between two moments."""
         moments = [Moment(each["low"], frozenset(each["above"]), each["issued"]) for each in (before, after)]
         with ExitStack() as held:
             return asdict(check([self._open(held, address).read for address in copies], *moments))

@@ -1,8 +1,8 @@
-"""The loop of a child: a line asks for a call, a line answers it. Run as ``python -I main.py MODULE``.
+"""The main loop of a child: it reads a call per line and prints a result per line.
 
-The interpreter is the one that has what the module needs, and need not be ours:
-a child imports nothing but the standard library, what lies beside it, and those
-two modules of cgflow that stand alone (``reach``, ``load``).
+Run as ``python -I main.py MODULE``. The interpreter is the one that has the module's dependencies,
+not necessarily cgflow's. A child therefore imports only the standard library, the files in this
+folder, and the two modules of cgflow without dependencies that ``reach`` and ``load`` name.
 """
 
 import importlib
@@ -14,13 +14,13 @@ sys.path.append(str(Path(__file__).parent))
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Execute calls until the input ends."""
     calls = importlib.import_module(sys.argv[1]).Calls()
     for line in sys.stdin:
         request = json.loads(line)
         try:
             said = {"value": getattr(calls, request["call"])(**request["args"])}
-        except Exception as error:  # noqa: BLE001 - told to who asked
+        except Exception as error:  # noqa: BLE001 - returned to the caller
             said = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(said), flush=True)
 

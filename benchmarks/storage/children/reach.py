@@ -1,4 +1,4 @@
-"""How clients reach volumes and copies, by the addresses that drivers give: NBD, a file, an image of Ceph."""
+"""Client access to volumes and snapshots by the addresses of drivers: NBD, a file, or a Ceph image."""
 
 import mmap
 import os
@@ -8,31 +8,31 @@ from pathlib import Path
 CGFLOW = Path(__file__).resolve().parents[3] / "cgflow"
 sys.path.append(str(CGFLOW))
 
-from nbd import NbdClient  # noqa: E402 - where it is found is said above
+from nbd import NbdClient  # noqa: E402 - needs the path added above
 
 SLOT = 512
-"""Bytes of a write, and of the place that it has."""
+"""Size of a write in bytes, and of its place in a volume."""
 
 BLOCK = 4096
-"""Bytes that a file is written by, one write in each: what O_DIRECT takes without falling back to buffers."""
+"""Bytes per write to a file, with one slot in each: O_DIRECT takes this without falling back to buffers."""
 
 
 class File:
-    """A file that is written as its storage asks for, direct and synchronous."""
+    """A file that is written with direct and synchronous I/O."""
 
     def __init__(self, path, *, read_only):
         flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_DIRECT | os.O_DSYNC
         self._descriptor = os.open(path, flags)
 
     def write(self, offset, data):
-        """Write a slot to the block that stands for it."""
-        # Memory for O_DIRECT has to be aligned, which that of mmap is.
+        """Write a slot to its block."""
+        # O_DIRECT needs aligned memory, which mmap provides.
         with mmap.mmap(-1, BLOCK) as buffer:
             buffer[: len(data)] = data
             os.pwritev(self._descriptor, [buffer], offset // SLOT * BLOCK)
 
     def read(self, offset, length):
-        """Read slots out of their blocks."""
+        """Read slots from their blocks."""
         held = os.pread(self._descriptor, length // SLOT * BLOCK, offset // SLOT * BLOCK)
         return b"".join(held[place : place + SLOT] for place in range(0, len(held), BLOCK))
 
@@ -42,7 +42,7 @@ class File:
 
 
 class Image:
-    """An image of Ceph, or a snapshot of one; a client writes without a cache."""
+    """A Ceph image or a snapshot of one, without a client cache."""
 
     _pools = {}
 
@@ -55,7 +55,7 @@ class Image:
             self._image.set_snap_by_id(snap)
 
     def write(self, offset, data):
-        """Write, and return when the storage has it."""
+        """Write, and return when the storage has acknowledged the write."""
         self._image.write(data, offset)
 
     def read(self, offset, length):
@@ -80,7 +80,7 @@ class Image:
 
 
 def opened(address):
-    """Connect to a volume or a copy: something with ``write``, ``read`` and ``close``."""
+    """Connect to a volume or a snapshot; return an object with ``write``, ``read`` and ``close``."""
     if "uri" in address:
         return NbdClient.from_uri(address["uri"])
     if "device_path" in address:
