@@ -20,16 +20,18 @@ class SupportsCompaction(Protocol):
     def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
         """Return the volumes that need compaction, the most urgent first.
 
-        ``group_id`` limits the result to one group. The call must be cheap, because it is made often. Raises:
-        DriverError.
+        ``group_id`` limits the result to one group. The call must be cheap, because it is made often.
+
+        Raises: DriverError.
         """
         ...
 
     def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
         """Compact a volume for about ``seconds``, or until it is done; return whether nothing is left to do.
 
-        The work may be interrupted at any point; the next call continues it. Idempotency: a volume that needs
-        no compaction is left as it is, and an unknown volume is success. Raises: FinalDriverError, if there
-        is not enough space, with everything unchanged; DriverError.
+        The work may be interrupted at any point; the next call continues it.
+
+        Idempotency: a volume that needs no compaction is left as it is, and an unknown volume is success.
+        Raises: FinalDriverError, if there is not enough space, with everything unchanged; DriverError.
         """
         ...

@@ -8,8 +8,8 @@ These rules hold for every call:
 * A failed call raises one of three errors. ``FinalDriverError``: nothing was made or changed.
   ``AmbiguousDriverError``: something may have been made or changed. ``BusyDriverError``: nothing was changed,
   and the call should be retried. Any other exception is treated as ambiguous.
-* Calls come from several threads at once. The driver serialises what needs it. (For several processes see
-  ``fencing``.)
+* Calls come from several threads at once. The driver serialises calls where that is necessary. For several
+  processes see ``fencing``.
 * A driver keeps what it needs to find its objects again on its own durable storage. It never reads the
   database and does not know other drivers.
 * No call blocks the I/O of clients after it has returned.
@@ -74,7 +74,8 @@ class Report:
     """Capabilities and capacity of a backend, as the scheduler uses them.
 
     ``capabilities`` are facts that extra specs may demand, such as ``consistencygroup_support``.
-    ``provisioned_gib`` is the sum of the sizes of all volumes; on thin storage it may exceed ``total_gib``.
+    ``provisioned_gib`` is the sum of the sizes of all volumes. On thin storage (``thin``) it may exceed
+    ``total_gib``, by a factor of up to ``max_over_subscription_ratio``.
     ``problems`` are the problems of the inventory that are known without reading the whole storage.
     ``incidents`` are the latest incidents since the start of the driver, oldest first.
     """
@@ -136,9 +137,9 @@ class StorageDriver(ABC):
     def start(self) -> None:
         """Adopt what earlier processes left: running data services and unfinished work.
 
-        Idempotency: may follow a crash of any earlier process at any point. Raises: ConfigError, if the
-        driver cannot work here at all (a program is missing, a directory belongs to something else); the
-        message says what to do.
+        Idempotency: may follow a crash of any earlier process at any point.
+        Raises: ConfigError, if the driver cannot work here at all (a program is missing, a directory belongs
+          to something else); the message says what to do.
         """
 
     @abstractmethod
@@ -153,15 +154,16 @@ class StorageDriver(ABC):
     def create_group(self, group_id: str) -> None:
         """Create a consistency group: a place in which volumes can be cut together.
 
-        Idempotency: an existing group is left as it is. Raises: DriverError.
+        Idempotency: an existing group is left as it is.
+        Raises: DriverError.
         """
 
     @abstractmethod
     def delete_group(self, group_id: str) -> None:
         """Remove a consistency group, which must not contain volumes.
 
-        Idempotency: an unknown group is success. Raises: FinalDriverError, if the group contains volumes;
-        DriverError.
+        Idempotency: an unknown group is success.
+        Raises: FinalDriverError, if the group contains volumes; DriverError.
         """
 
     @abstractmethod
@@ -176,17 +178,18 @@ class StorageDriver(ABC):
     def delete_volume(self, volume: VolumeSpec) -> None:
         """Disconnect the clients of a volume and remove it.
 
-        Idempotency: an unknown volume is success; a partly removed one is removed completely. Raises:
-        FinalDriverError, if the volume has snapshots; BusyDriverError while a client is connected, if the
-        backend does not disconnect clients; DriverError.
+        Idempotency: an unknown volume is success; a partly removed one is removed completely.
+        Raises: FinalDriverError, if the volume has snapshots; BusyDriverError while a client is connected, if
+          the backend does not disconnect clients; DriverError.
         """
 
     @abstractmethod
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
         """Set the size of a volume. The undo of an extend is the same call with the old size.
 
-        Idempotency: a volume of that size is left as it is. Raises: BusyDriverError while a client is
-        connected, if the backend cannot resize a connected volume; DriverError.
+        Idempotency: a volume of that size is left as it is.
+        Raises: BusyDriverError while a client is connected, if the backend cannot resize a connected volume;
+          DriverError.
         """
 
     @abstractmethod
@@ -212,53 +215,63 @@ class GroupSnapshots(Protocol):
     def prepare(self, snapshot: SnapshotSpec) -> None:
         """Do the slow part of one member's snapshot, before the cut.
 
-        Idempotency: a prepared or cut snapshot is left as it is. Undone by ``delete_snapshot``. Raises:
-        FinalDriverError, if the volume is unknown or the storage is full; DriverError.
+        Idempotency: a prepared or cut snapshot is left as it is.
+        Undone by ``delete_snapshot``.
+        Raises: FinalDriverError, if the volume is unknown or the storage is full; DriverError.
         """
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         """Take the prepared snapshots of the given members at one instant: all of them, or none.
 
         The instant lies between the call and its return. Every write acknowledged before the call is in the
-        snapshots, and no write issued after the return is. Idempotency: a cut that has happened is reported
-        again and never repeated. Returns: evidence as JSON (see ``cut_evidence``). Undone by
-        ``delete_snapshot`` of each member. Raises: FinalDriverError, if a member is not prepared or the
-        backend refused the whole cut; AmbiguousDriverError, if the answer was lost.
+        snapshots, and no write issued after the return is.
+
+        Idempotency: a cut that has happened is reported again and never repeated.
+        Returns: evidence as JSON (see ``cut_evidence``).
+        Undone by ``delete_snapshot`` of each member.
+        Raises: FinalDriverError, if a member is not prepared or the backend refused the whole cut;
+          AmbiguousDriverError, if the answer was lost.
         """
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         """Verify that the snapshot of one member exists, is immutable and can be read, and describe it.
 
-        Idempotency: reads only. Returns: facts about the snapshot, as JSON. Raises: FinalDriverError, if
-        there is no such snapshot; DriverError.
+        Idempotency: reads only.
+        Returns: facts about the snapshot, as JSON.
+        Raises: FinalDriverError, if there is no such snapshot; DriverError.
         """
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         """Remove a snapshot in any state: prepared, cut, exported or partly removed.
 
-        Clients of the volume keep working; readers of the snapshot itself are disconnected. Idempotency: an
-        unknown snapshot is success. Raises: DriverError.
+        Clients of the volume keep working; readers of the snapshot itself are disconnected.
+
+        Idempotency: an unknown snapshot is success.
+        Raises: DriverError.
         """
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
         """Return whether anything is left of a snapshot, in any state.
 
         The call must be cheap, however many snapshots there are: cgflow makes it after every removal of a
-        snapshot, to verify the removal. Raises: DriverError, also if the backend cannot read its state.
+        snapshot, to verify the removal.
+
+        Raises: DriverError, also if the backend cannot read its state.
         """
         ...
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         """Make a snapshot readable, never writable, and return its address.
 
-        Idempotency: an exported snapshot stays exported. Raises: FinalDriverError, if there is no such
-        snapshot; DriverError.
+        Idempotency: an exported snapshot stays exported.
+        Raises: FinalDriverError, if there is no such snapshot; DriverError.
         """
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         """Disconnect the readers of a snapshot and withdraw its address.
 
-        Idempotency: a snapshot that is not exported is success. Raises: DriverError.
+        Idempotency: a snapshot that is not exported is success.
+        Raises: DriverError.
         """
 
 
@@ -271,10 +284,13 @@ class Cloning(Protocol):
 
         ``volume.size_gib`` is at least the size of the snapshot; the rest reads as zeros. The clone and its
         source are independent: the source may be deleted afterwards, and ``volume.group_id`` may be another
-        group than the source's, or None. Idempotency: an existing volume with this id is left as it is, even
-        if the source no longer exists; a partly made clone is made again. Undone by ``delete_volume``.
+        group than the source's, or None.
+
+        Idempotency: an existing volume with this id is left as it is, even if the source no longer exists; a
+          partly made clone is made again.
+        Undone by ``delete_volume``.
         Raises: FinalDriverError, if there is no such snapshot, it is larger than the volume, the group is
-        unknown or the storage is full; DriverError.
+          unknown or the storage is full; DriverError.
         """
 
 
@@ -286,10 +302,13 @@ class Regrouping(Protocol):
         """Move a volume and all its snapshots from ``volume.group_id`` to another group, or to none.
 
         Addresses may change; exported snapshots stay exported. Afterwards the specs of the volume and its
-        snapshots name the new group. Idempotency: a volume that is already there is success; a partly moved
-        one is moved completely. Undone by moving it back. Raises: BusyDriverError while a client of the
-        volume or a reader of a snapshot is connected; FinalDriverError, if the volume or the group is
-        unknown, or a restore of the volume is unfinished; DriverError.
+        snapshots name the new group.
+
+        Idempotency: a volume that is already there is success; a partly moved one is moved completely.
+        Undone by moving it back.
+        Raises: BusyDriverError while a client of the volume or a reader of a snapshot is connected;
+          FinalDriverError, if the volume or the group is unknown, or a restore of the volume is unfinished;
+          DriverError.
         """
 
 
@@ -306,22 +325,24 @@ class Restoring(Protocol):
 
         All snapshots belong to one group, or there is one of a volume outside any. The previous content is
         kept until ``finish_restore``. A volume keeps its size; what lies beyond the size of the snapshot
-        reads as zeros. All snapshots stay valid, newer ones too. Idempotency: a restore that has happened is
-        left as it is. Raises: BusyDriverError while a client is connected to any of the volumes, if the
-        backend does not disconnect clients; FinalDriverError, if there is no such snapshot, or it is larger
-        than its volume is now; DriverError.
+        reads as zeros. All snapshots stay valid, newer ones too.
+
+        Idempotency: a restore that has happened is left as it is.
+        Raises: BusyDriverError while a client is connected to any of the volumes, if the backend does not
+          disconnect clients; FinalDriverError, if there is no such snapshot, or it is larger than its volume
+          is now; DriverError.
         """
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         """Disconnect clients and put the previous content back, of all volumes or none.
 
-        Idempotency: a restore that keeps nothing is success. Raises: BusyDriverError as ``restore`` does;
-        DriverError.
+        Idempotency: a restore that keeps nothing is success.
+        Raises: BusyDriverError as ``restore`` does; DriverError.
         """
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         """Discard the previous content of a restore.
 
-        Idempotency: a restore that keeps nothing is success. Raises: DriverError; a repeated call then
-        completes the work.
+        Idempotency: a restore that keeps nothing is success.
+        Raises: DriverError; a repeated call then completes the work.
         """

@@ -27,8 +27,9 @@ class SupportsFencing(Protocol):
         """Set the session under which this process will work. Called before ``start``.
 
         If the storage names its clients itself (Ceph: by address), the driver durably records on the storage
-        which of them this session is, before its first effect. Raises: SessionFenced, if the session was
-        already fenced; DriverError.
+        which of them this session is, before its first effect.
+
+        Raises: SessionFenced, if the session was already fenced; DriverError.
         """
         ...
 
@@ -36,8 +37,10 @@ class SupportsFencing(Protocol):
         """Shut out a session: after the return, none of its calls takes effect, not even one in flight.
 
         Does not wait for the session, which may be suspended or disconnected. Other sessions are not
-        affected. Idempotency: a fenced session stays fenced; a session that was never opened cannot be opened
-        any more. Raises: SessionFenced, if this process itself was fenced; DriverError, if the session may
-        still be active, and the caller must not treat it as fenced.
+        affected.
+
+        Idempotency: a fenced session stays fenced; a session that was never opened cannot be opened any more.
+        Raises: SessionFenced, if this process itself was fenced; DriverError, if the session may still be
+          active: the caller must then not treat it as fenced.
         """
         ...

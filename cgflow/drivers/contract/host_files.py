@@ -21,8 +21,11 @@ class SupportsHostFiles(Protocol):
     def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
         """Serve a volume or an exported snapshot as a file; return its address, with ``path`` in the data.
 
-        A snapshot is read-only. Idempotency: a served file stays served. Raises: FinalDriverError, if there
-        is no such export, or this host cannot serve files (the message says what to install); DriverError.
+        A snapshot is read-only.
+
+        Idempotency: a served file stays served.
+        Raises: FinalDriverError, if there is no such export, or this host cannot serve files (the message
+          says what to install); DriverError.
         """
         ...
 
@@ -30,6 +33,8 @@ class SupportsHostFiles(Protocol):
         """Remove the file; the export stays. A file that is not served is success.
 
         Deleting a volume, and unexporting or deleting a snapshot, removes the file too, even if a program
-        holds it open. Raises: BusyDriverError while the file is open, also by a loop device; DriverError.
+        holds it open.
+
+        Raises: BusyDriverError while the file is open, also by a loop device; DriverError.
         """
         ...
