@@ -1,4 +1,4 @@
-"""Who is measured: something that has volumes, tells clients where they are, and cuts them."""
+"""The interface of what is measured: it has volumes, returns their addresses, and cuts them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class Contender(Protocol):
     """Volumes of one group on one kind of storage. Addresses are those of ``children.reach``."""
 
     def members(self) -> list[JSON]:
-        """Return the addresses of the members, in their order."""
+        """Return the addresses of the members, in order."""
         ...
 
     def prepare(self) -> None:
-        """Do what can be done ahead of the next cut."""
+        """Do the work that is possible before the next cut."""
         ...
 
     def cut(self) -> float | None:
-        """Cut all members. Returns: the milliseconds of the mechanism alone, if they are known apart."""
+        """Cut all members. Returns the milliseconds of the mechanism alone, None if they are unknown."""
         ...
 
     def copies(self) -> list[JSON]:
-        """Return the addresses of the copies of the last cut, in the order of the members."""
+        """Return the addresses of the snapshots of the last cut, in the order of the members."""
         ...
 
     def rest(self) -> None:
-        """Let go of the copies of the last cut. They stay: chains grow alike on both sides."""
+        """Release the snapshots of the last cut. They are kept, so that chains grow equally on both sides."""
         ...
 
 
@@ -37,10 +37,10 @@ Find = Callable[[SnapshotSpec], JSON]
 
 
 class ByDriver:
-    """A group of one of cgflow's drivers, which is started. What it makes is left to the end of its place."""
+    """A group on one of cgflow's drivers, which is started. Its volumes are kept until its place ends."""
 
     def __init__(self, driver: StorageDriver, members: int, find: Find | None = None) -> None:
-        """``find`` returns the address of a copy; without it the copy is exported."""
+        """Create the group. ``find`` returns a snapshot's address; without it, the snapshot is exported."""
         assert isinstance(driver, GroupSnapshots)
         self._driver, self._cutter = driver, driver
         self._find: Find = find or (lambda copy: self._cutter.export_snapshot(copy).data)
@@ -68,7 +68,7 @@ class ByDriver:
         return float(str(told["duration_ms"]))
 
     def cut_one_by_one(self, between: Callable[[], None]) -> None:
-        """Cut each member alone, with something done after each: what must be seen not to be one instant."""
+        """Cut each member separately, calling ``between`` after each. The checker must detect this."""
         self._copies = []
         for volume in self._volumes:
             copy = self._copy(volume, str(uuid4()))
