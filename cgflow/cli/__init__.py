@@ -1,6 +1,6 @@
-"""The command line: people and scripts in front of the service, over ``cgflow.client``.
+"""The command line for people and scripts, built on ``cgflow.client``.
 
-``main`` is the root; every other command is found through the entry-point
-group ``cgflow.commands``, one click command or group per module, so that
-packages above this one contribute theirs without being imported here.
+``main`` is the root command. All others are found through the entry-point group ``cgflow.commands``, one
+click command or group per module. Packages above this one can therefore add commands without being imported
+here.
 """

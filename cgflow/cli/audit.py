@@ -1,4 +1,4 @@
-"""``cgflow audit``: what records and backends tell differently, and having it repaired."""
+"""``cgflow audit``: report and repair the differences between records and backends."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def audit(
     volume_type: str | None,
     is_applied: bool,
 ) -> None:
-    """Compare records, quota, claims, flows and backends; name what differs, and repair it.
+    """Compare records, quota, claims, flows and backends, report the differences, and repair them.
 
-    What running flows are at work on is no drift. Ends with 0 if all agree, with 6 if something differs.
+    The changes of running flows are not reported. The exit code is 0 if all agree, 6 if something differs.
     """
     if is_applied and not wanted:
         raise click.UsageError("--apply does what --repair names: give --repair as well.")
@@ -72,9 +72,9 @@ def audit(
 def _seen_through(
     session: CliContext, found: dict[str, Any], backend: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """See all repairs to their ends, those that wait for others as well; return the flows and what is left.
+    """Follow all repairs to their ends, also those that wait for others; return the flows and the last audit.
 
-    What became of the latter is told in ``found``. Raises: ServiceUnreachable.
+    The results of the waiting repairs replace theirs in ``found``. Raises: ServiceUnreachable.
     """
     audit, flows = session.client.audit, []
     repairs = {one["finding_id"]: one for one in found["repairs"]}
@@ -84,7 +84,7 @@ def _seen_through(
         left = audit.look(backend)
         there = {one["id"] for one in left["findings"]}
         waiting = [one["finding_id"] for one in begun if one["state"] == "later"]
-        # Of each round at least one does not wait, so that there is an end of it.
+        # In each round at least one repair does not wait, so the loop ends.
         waiting = [id_ for id_ in waiting if id_ in there]
         if not waiting:
             break
@@ -95,7 +95,7 @@ def _seen_through(
 
 
 def _ended(session: CliContext, flow_id: str) -> dict[str, Any]:
-    """See a flow to its end. Raises: ServiceUnreachable."""
+    """Follow a flow to its end and return it. Raises: ServiceUnreachable."""
     following = session.client.flows.follow(flow_id)
     while True:
         try:

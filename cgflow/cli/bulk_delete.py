@@ -1,4 +1,4 @@
-"""Delete several things at once: each is tried, each failure told, any failure fails the command."""
+"""Delete several resources: each is tried, each failure is reported, and any failure fails the command."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ def delete_each(
     delete: Callable[[str], Accepted],
     waiting: Waiting,
 ) -> None:
-    """Have everything named deleted: all at once, or where that is waited for one after the other.
+    """Request the deletion of every named resource.
 
-    Two of one group refuse each other while they are at work.
+    All requests are sent at once, or with ``--wait`` one after the other: two members of one group refuse
+    each other while one is being deleted. Raises: the one error for a single name; SomeFailed, if any of
+    several failed.
     """
     failures: Failures = []
     results = []

@@ -1,4 +1,4 @@
-"""``cgflow cgsnapshot``: one point in time across every member of a group."""
+"""``cgflow cgsnapshot``: snapshots of all members of a group at one instant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = (
 
 @click.group()
 def cgsnapshot() -> None:
-    """Cgsnapshots: with every member of the group, or none of them."""
+    """Cgsnapshots: snapshots of every member of a group, or of none."""
 
 
 @cgsnapshot.command()

@@ -11,14 +11,14 @@ as_file = click.option("--file", "as_file", is_flag=True, help="As a file on the
 
 
 def connect(session: CliContext, nouns: Connectable, name: str, as_file: bool) -> None:
-    """Have something exported, and print where: the address alone, so that a script can use it as it is."""
+    """Request a connection, and print its address alone, so that a script can use the output unchanged."""
     info = nouns.connect(nouns.find(name)["id"], as_file=as_file)
     if session.out.as_json:
         session.out.json({"connection_info": info})
         return
     address = info.get("data", {}).get("path" if as_file else "uri")
     if address is None:
-        # Not every protocol has an address in one word.
+        # Not every protocol has a single-word address.
         session.out.record(
             "connection_info", {"protocol": info.get("driver_volume_type"), **info.get("data", {})}
         )
@@ -34,7 +34,7 @@ def disconnect(
     *,
     done: str = "is disconnected",
 ) -> None:
-    """End the export of a copy, take a file away, or give a volume back, and say what was ``done``."""
+    """Remove a snapshot's export or a file, or state that a volume is no longer used, and print ``done``."""
     found = nouns.find(name)
     nouns.disconnect(found["id"], as_file=as_file)
     session.out.line(f"{nouns.noun} {name} {done}.")

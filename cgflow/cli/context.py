@@ -1,4 +1,4 @@
-"""What every command is given: the client of the chosen service, and where to print."""
+"""The context of every command: the client of the chosen service, and the output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class CliContext:
-    """One invocation of ``cgflow``. The client is made on first use: some commands need none."""
+    """One invocation of ``cgflow``. The client is created on first use, because some commands need none."""
 
     def __init__(
         self, url: str, project: str, user: str, output: Output, auth: AuthBase | None = None
@@ -30,12 +30,12 @@ class CliContext:
 
     @cached_property
     def client(self) -> Client:
-        """The service."""
+        """The client of the service."""
         return Client(self.url, self.project, self.user, self.auth)
 
 
 def with_context(command: Callable[Concatenate[CliContext, P], R]) -> Callable[P, R]:
-    """Hand a command the session, and let ``--json`` stand behind its name as well."""
+    """Pass the context to a command, and accept ``--json`` after the command's name, too."""
     json_too = click.option(
         "--json", is_flag=True, expose_value=False, callback=_set_json, help="Print JSON, for programs."
     )

@@ -1,4 +1,4 @@
-"""``cgflow db``: the service's database. The one command that talks to no service."""
+"""``cgflow db``: the service's database. This command does not use the service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def db() -> None:
 @click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
 def upgrade(session: CliContext, state_dir: Path | None, database_url: str | None) -> None:
-    """Bring the schema of a database up to this version of cgflow."""
+    """Upgrade the schema of a database to this version of cgflow."""
     if state_dir is not None and database_url is None:
         before, after = _embedded(state_dir)
     elif database_url is not None and state_dir is None:
@@ -47,12 +47,12 @@ def upgrade(session: CliContext, state_dir: Path | None, database_url: str | Non
 @click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
 def stats(session: CliContext, state_dir: Path | None, database_url: str | None) -> None:
-    """Show how many rows of each kind a database has, and how many bytes they take."""
+    """Show the number of rows of each kind, and the bytes that they take."""
     if (state_dir is None) == (database_url is None):
         raise click.UsageError("Say which database: give either --state-dir or --database-url.")
     if state_dir is not None and not StateDir(state_dir).has_database:
         raise ConfigError(f"There is no database in {state_dir}: cgflow.db is missing.")
-    # Here, because no other command should pay for loading the database's libraries.
+    # Imported here, so that no other command loads the database libraries.
     from sqlalchemy.exc import SQLAlchemyError
 
     from cgflow.db import statistics
@@ -65,7 +65,7 @@ def stats(session: CliContext, state_dir: Path | None, database_url: str | None)
         with closing(Database(url or "")) as database:
             found = [asdict(one) for one in statistics.read(database)]
     except (SQLAlchemyError, ModuleNotFoundError) as error:
-        # The address is not repeated: it may hold a password.
+        # The URL is not repeated, because it may hold a password.
         raise ConfigError(
             f"The database cannot be read: {getattr(error, 'orig', None) or error}. Check its address, and "
             "bring it up to date with 'cgflow db upgrade'."
@@ -74,7 +74,7 @@ def stats(session: CliContext, state_dir: Path | None, database_url: str | None)
 
 
 def _embedded(state_dir: Path) -> tuple[str | None, str | None]:
-    """Upgrade the database of an embedded service, which must not run meanwhile."""
+    """Upgrade the database of an embedded service, which must not run at the same time."""
     held = StateDir(state_dir)
     held.acquire()
     try:
@@ -84,8 +84,8 @@ def _embedded(state_dir: Path) -> tuple[str | None, str | None]:
 
 
 def _upgraded(url: URL | str) -> tuple[str | None, str | None]:
-    """Upgrade, and return the revisions before and after."""
-    # Here, because no other command should pay for loading the database's libraries.
+    """Upgrade, and return the revisions before and after. Raises: ConfigError."""
+    # Imported here, so that no other command loads the database libraries.
     from sqlalchemy.exc import SQLAlchemyError
 
     from cgflow.db import upgrade as schema
@@ -95,7 +95,7 @@ def _upgraded(url: URL | str) -> tuple[str | None, str | None]:
         schema.upgrade(url)
         return before, schema.current(url)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
-        # The address is not repeated: it may hold a password.
+        # The URL is not repeated, because it may hold a password.
         raise ConfigError(
             f"The database cannot be upgraded: {error}. Check its address, and that nothing else uses it."
         ) from error

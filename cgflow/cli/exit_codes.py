@@ -1,6 +1,6 @@
-"""How a command ends: the exit codes, and the errors that a flow's end becomes.
+"""The exit codes of a command, and the errors for the states in which a flow ends.
 
-Scripts tell by the code alone whether anything is left behind.
+The exit code alone tells a script whether anything is left behind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cgflow.status import FlowState
 
 
 class ExitCode(IntEnum):
-    """What the process returns. 2 is also click's own, for words that are no command."""
+    """The exit code of the process. 2 is also click's code for a usage error."""
 
     SUCCESS = 0
     FAILED = 1
@@ -51,7 +51,7 @@ _GRAVEST_FIRST = (
 
 
 class FlowReverted(CgflowError):
-    """The operation failed, and all that can be undone was undone, but for what an operator skipped."""
+    """The operation failed, and everything was undone except what an operator skipped."""
 
     slug = "flow_reverted"
 
@@ -86,7 +86,7 @@ class RollbackFailed(CgflowError):
 
 
 class SomeFailed(CgflowError):
-    """Of several things asked for at once, some were not done."""
+    """Some of several requested operations failed."""
 
     slug = "some_failed"
 
@@ -96,7 +96,7 @@ class SomeFailed(CgflowError):
 
 
 def check(flow: dict[str, Any]) -> None:
-    """Raise unless a flow that has ended has succeeded."""
+    """Raise FlowReverted or RollbackFailed, unless an ended flow has succeeded."""
     if flow["state"] in (FlowState.ROLLBACK_FAILED, FlowState.ABANDONED):
         raise RollbackFailed(flow)
     if flow["state"] != FlowState.SUCCESS:
@@ -104,7 +104,7 @@ def check(flow: dict[str, Any]) -> None:
 
 
 def code_of(error: CgflowError) -> ExitCode:
-    """Return the exit code that tells of an error."""
+    """Return the exit code of an error."""
     if isinstance(error, SomeFailed):
         codes = {code_of(each) for _, each in error.failures}
         return next(code for code in _GRAVEST_FIRST if code in codes)
@@ -115,7 +115,7 @@ def code_of(error: CgflowError) -> ExitCode:
 
 
 def as_json(error: CgflowError) -> dict[str, Any]:
-    """Return an error as scripts read it."""
+    """Return an error as JSON for scripts."""
     told: dict[str, Any] = {"code": error.slug, "message": error.message, "exit_code": int(code_of(error))}
     if isinstance(error, ServiceError):
         told |= {"code": error.code, "status": error.status, "request_id": error.request_id}

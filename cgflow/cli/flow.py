@@ -1,4 +1,4 @@
-"""``cgflow flow``: what the service did and does, step by step."""
+"""``cgflow flow``: the operations of the service, step by step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EVENTS = ("seq", "at", "task", "from", "to", "attempt", "took", "conductor", "t
 
 @click.group()
 def flow() -> None:
-    """Flows: every operation with its history, kept after its end."""
+    """Flows: every operation with its history, which is kept after its end."""
 
 
 @flow.command(name="list")
@@ -42,7 +42,7 @@ def list_(session: CliContext, /, resource: str | None, all_projects: bool, **fi
 @click.argument("flow_id", metavar="FLOW")
 @click.option("--all", "unfold", is_flag=True, help="One line for every member, however many.")
 def show(session: CliContext, flow_id: str, unfold: bool) -> None:
-    """Tell what a flow did: each step, what was undone of it, what is left."""
+    """Show a flow: each step, what was undone, and what is left."""
     flows = session.client.flows
     found = flows.find(flow_id)
     if session.out.as_json:
@@ -84,9 +84,9 @@ def graph(session: CliContext, flow_id: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
 def follow(session: CliContext, flow_id: str, timeout: float | None) -> None:
-    """Print what a flow does until it ends, and end as it does.
+    """Print the events of a flow until it ends, and exit with the code for its end.
 
-    With --json: one event on each line, and the flow on the last one.
+    With --json: one event per line, and the flow on the last line.
     """
     flows = session.client.flows
     flows.find(flow_id)

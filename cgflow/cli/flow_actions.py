@@ -1,4 +1,4 @@
-"""What an operator does about a flow: the buttons of ``cgflow flow``. Each is told in the flow's history."""
+"""The flow actions of an operator in ``cgflow flow``. Each is recorded in the flow's history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _reason = click.option("--reason", required=True, metavar="WORDS", help="Why; ke
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 def retry(session: CliContext, flow_id: str) -> None:
-    """Try a failed rollback again, now."""
+    """Retry a failed rollback now."""
     session.client.flows.act(flow_id, "retry")
     session.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
 
@@ -26,7 +26,7 @@ def retry(session: CliContext, flow_id: str) -> None:
 )
 @_reason
 def skip(session: CliContext, flow_id: str, task: str, reason: str) -> None:
-    """Declare one step of a failed rollback undone, because you have seen to it, and undo the rest."""
+    """Declare one step of a failed rollback undone, because you have taken care of it, and undo the rest."""
     session.client.flows.act(flow_id, "skip", task=task, reason=reason)
     session.out.note(
         f"The undo of {task} is skipped; the rest is going to be undone: see 'cgflow flow follow {flow_id}'."
@@ -38,7 +38,7 @@ def skip(session: CliContext, flow_id: str, task: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @_reason
 def abandon(session: CliContext, flow_id: str, reason: str) -> None:
-    """Give up a failed rollback, or what goes on failing after its commit: what it left is yours."""
+    """Give up a failed rollback, or a flow failing after its commit; its leftovers are yours to remove."""
     session.client.flows.act(flow_id, "abandon", reason=reason)
     session.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
 
@@ -48,7 +48,7 @@ def abandon(session: CliContext, flow_id: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @_reason
 def cancel(session: CliContext, flow_id: str, reason: str) -> None:
-    """Have a running flow undone, at its next step. It is refused once its change is committed."""
+    """Undo a running flow at its next step. It is refused once its change is committed."""
     session.client.flows.act(flow_id, "cancel", reason=reason)
     session.out.note(
         f"The cancel of flow {flow_id} is accepted: no further step begins, and what was done is going to be "
@@ -60,6 +60,6 @@ def cancel(session: CliContext, flow_id: str, reason: str) -> None:
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 def resume(session: CliContext, flow_id: str) -> None:
-    """Take up a flow that stands still without having ended."""
+    """Resume a flow that has stopped without having ended."""
     session.client.flows.act(flow_id, "resume")
     session.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")

@@ -1,9 +1,8 @@
-"""A flow's history as a person reads it: a pure function from the flow and its events to lines.
+"""The history of a flow for people: a pure function from the flow and its events to lines of text.
 
-First what was asked, how it ended and why; then one line per step in the order
-in which they began, with what was undone of it. Steps repeated for the members
-of a group are folded into one line when there are many, and those among them
-that failed by themselves stand beneath it.
+First the operation, its end and the reason; then one line per step, in the order in which the steps began,
+with what was undone of it. Steps that are repeated for many members of a group are folded into one line;
+those of them that failed are listed below it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from cgflow.atom_states import AtomState, Execution, Undo, action_text
 from cgflow.cli import formatting
 
 FOLD_ABOVE = 6
-"""Up to so many members a step is shown for each."""
+"""The number of members up to which a step is shown for each member."""
 
 _HEADING = ("", "step", "tries", "start", "took", "outcome")
 
@@ -26,7 +25,7 @@ Row = tuple[str, ...]
 
 
 def render(flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bool = False) -> list[str]:
-    """Return the whole history: heading, steps, what is left."""
+    """Return the whole history: heading, steps, and leftovers."""
     return [
         *heading(flow, events),
         "",
@@ -41,7 +40,7 @@ def render(flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bo
 
 
 def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what was asked, by whom, how it ended and why."""
+    """Return the operation, the user, the end and the reason."""
     facts = {
         "resource": f"{flow['resource_type']} {flow['resource_id']}",
         "group": _group_of(flow),
@@ -63,7 +62,7 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
 
 
 def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime | None:
-    """Return the moment from which starts are counted: when the flow began, or was accepted."""
+    """Return the time to which step starts are relative: the start of the flow, or its acceptance."""
     return formatting.moment(
         flow.get("started_at") or flow.get("created_at") or (events[0]["at"] if events else None)
     )
@@ -79,12 +78,12 @@ def step_lines(read: Sequence[AtomState], begun: datetime | None, *, unfold: boo
 
 
 def section(title: str, lines: Sequence[str]) -> list[str]:
-    """Return lines under a title, nothing for none."""
+    """Return lines under a title; no lines, if there are none."""
     return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
 def leftover(left: dict[str, Any]) -> str:
-    """Write one effect that may still be there."""
+    """Return one line for an effect that may still exist."""
     why = formatting.failure(left["failure"]) if left.get("failure") else "done, and not undone"
     return ": ".join(filter(None, (left.get("task"), why)))
 
@@ -94,7 +93,7 @@ def _removed(left: dict[str, Any]) -> str:
 
 
 def follow_lines(events: Iterable[dict[str, Any]], begun: datetime | None) -> list[str]:
-    """Return one line per step of a flow that is being followed, from the events so far."""
+    """Return one line per step of a followed flow, from its events so far."""
     return step_lines(folding.fold_transitions(filter(None, map(_move, events))), begun)
 
 
@@ -108,7 +107,7 @@ def _move(event: dict[str, Any]) -> folding.Transition | None:
 
 
 def _steps(tasks: Iterable[dict[str, Any]]) -> list[AtomState]:
-    """Return the steps that the service shows, in the order in which they began; the others come last."""
+    """Return the steps of the service's answer in the order in which they began; unstarted ones come last."""
     steps = [
         AtomState(
             atom=task["name"],
@@ -134,7 +133,7 @@ def _steps(tasks: Iterable[dict[str, Any]]) -> list[AtomState]:
 
 
 def _families(read: Sequence[AtomState], unfold: bool) -> list[list[AtomState]]:
-    """Group the members of each step that is to be folded; every other step stands alone."""
+    """Group the members of each step that is to be folded; every other step is a group of its own."""
     sizes = Counter(_family(step) for step in read if _is_for_member(step))
     families: dict[str, list[AtomState]] = {}
     for step in read:
@@ -144,7 +143,7 @@ def _families(read: Sequence[AtomState], unfold: bool) -> list[list[AtomState]]:
 
 
 def _family(step: AtomState) -> str:
-    """Return a step's name without the member it is for: ``driver.snapshot``."""
+    """Return a step's name without its member: ``driver.snapshot``."""
     return step.atom.partition("[")[0]
 
 
@@ -187,7 +186,7 @@ def _row(step: AtomState, begun: datetime | None) -> Row:
 
 
 def _came_to(step: AtomState) -> Iterator[str]:
-    """Return the result or the failures of a step. A result matters no more once it could not be undone."""
+    """Yield the result or the failures of a step. A result is omitted if undoing the step failed."""
     if step.execution in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step.failure:
         yield formatting.failure(step.failure)
     elif step.undo not in _UNDO_FAILED:
@@ -205,7 +204,7 @@ def _outcome(step: AtomState) -> str:
 
 
 def _since(moment: datetime | None) -> str:
-    """Return since when something is under way, with the time of day: a clock of ours may go otherwise."""
+    """Return how long a step has been running, and its start in UTC, since the local clock may differ."""
     if moment is None:
         return ""
     ms = max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1000)
@@ -228,7 +227,7 @@ _MARKS = "·✓▸–↩✗!"
 
 
 def _gravity(step: AtomState) -> int:
-    """Return the place of a step's mark: the worse, the higher."""
+    """Return the index of a step's mark; a worse outcome has a higher index."""
     if step.undo in _UNDO_FAILED:
         return 6
     if step.execution is Execution.FAILED:
@@ -274,6 +273,6 @@ def _took(flow: dict[str, Any]) -> str | None:
 
 
 def _conductors(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> str | None:
-    """Return who ran the flow, in order: more than one when a conductor was lost and another took over."""
+    """Return the conductors that ran the flow, in order; several, if another took over from a lost one."""
     named = dict.fromkeys(event["conductor"] for event in events if event.get("conductor"))
     return ", then ".join(named) or flow.get("conductor")

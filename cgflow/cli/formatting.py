@@ -1,4 +1,4 @@
-"""Moments, durations and stored results, written for people."""
+"""Times, durations and stored results, formatted for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 72
 
 
 def moment(iso: str | None) -> datetime | None:
-    """Read a moment as the wire writes it; one without a zone is UTC."""
+    """Parse a time of the API; one without a time zone is UTC."""
     if iso is None:
         return None
     read = datetime.fromisoformat(iso)
@@ -20,7 +20,7 @@ def moment(iso: str | None) -> datetime | None:
 
 
 def offset(at: datetime | None, origin: datetime | None) -> str:
-    """Write how long after the origin something happened: ``+412 ms``."""
+    """Format the time since an origin: ``+412 ms``."""
     if at is None or origin is None:
         return ""
     ms = (at - origin).total_seconds() * 1000
@@ -29,7 +29,7 @@ def offset(at: datetime | None, origin: datetime | None) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """Write a duration with the digits that matter: ``0.8 ms``, ``412 ms``, ``15.1 s``, ``2 min 5 s``."""
+    """Format a duration with its significant digits: ``0.8 ms``, ``412 ms``, ``15.1 s``, ``2 min 5 s``."""
     if ms is None:
         return ""
     if ms < _MINUTE:
@@ -40,7 +40,7 @@ def duration(ms: float | None) -> str:
 
 
 def span(durations: list[float]) -> str:
-    """Write the shortest and the longest of several durations: ``12–40 ms``."""
+    """Format the shortest and the longest of several durations: ``12–40 ms``."""
     if not durations:
         return ""
     low, high = min(durations), max(durations)
@@ -52,7 +52,7 @@ def span(durations: list[float]) -> str:
 
 
 def failure(stored: Any) -> str:
-    """Write a stored failure in one line: its type and its sentence."""
+    """Format a stored failure in one line: its type and its message."""
     if not isinstance(stored, dict):
         return brief(stored)
     words = " ".join(str(stored.get("message") or "").split())
@@ -60,7 +60,7 @@ def failure(stored: Any) -> str:
 
 
 def event(told: dict[str, Any]) -> str:
-    """Write what came with an event in one line: an action with who and why, a failure, or a result."""
+    """Format the details of an event in one line: a flow action with its reason, a failure, or a result."""
     done = action_of(told)
     if done is not None:
         return action_text(done)
@@ -73,7 +73,7 @@ def event(told: dict[str, Any]) -> str:
 
 
 def brief(result: Any) -> str:
-    """Write a stored result in one short line, nothing for nothing."""
+    """Format a stored result in one short line; an empty result gives an empty text."""
     if result is None or result in ({}, [], ""):
         return ""
     text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)

@@ -17,7 +17,7 @@ _COLUMNS = ("id", "name", "status", "availability_zone", "created_at", "cgflow:r
 
 @click.group()
 def group() -> None:
-    """Consistency groups: volumes that share one point in time."""
+    """Consistency groups: volumes whose snapshots are taken at one instant."""
 
 
 @group.command()
@@ -37,7 +37,7 @@ def create(
     availability_zone: str | None,
     waiting: Waiting,
 ) -> None:
-    """Make an empty group on a backend that can take all its types."""
+    """Create an empty group on a backend that supports all its types."""
     groups = session.client.consistencygroups
     ids = [session.client.types.find(each)["id"] for each in types]
     settle(session, groups, groups.create(name, ids, description, availability_zone), waiting)
@@ -58,7 +58,7 @@ def create_from(
     description: str | None,
     waiting: Waiting,
 ) -> None:
-    """Make a group with volumes that hold what a cgsnapshot, or another group, holds."""
+    """Create a group whose volumes have the data of a cgsnapshot or of another group."""
     if (cgsnapshot is None) == (source is None):
         raise click.UsageError("Give exactly one of --cgsnapshot and --group.")
     client = session.client
@@ -89,7 +89,7 @@ def update(
     remove: tuple[str, ...],
     waiting: Waiting,
 ) -> None:
-    """Rename a group, describe it anew, take volumes into it and out of it: all of that, or nothing."""
+    """Change the name or description of a group, or add and remove volumes: all of that, or nothing."""
     client = session.client
     groups = client.consistencygroups
     accepted = groups.update(
@@ -112,9 +112,9 @@ def update(
 def revert(
     session: CliContext, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: Waiting
 ) -> None:
-    """Put every member of a group back to a cgsnapshot, or none of them.
+    """Restore every member of a group to a cgsnapshot, or none of them.
 
-    What was written since is lost, unless --safety puts it into a cgsnapshot of its own.
+    Data written since is lost, unless --safety keeps it in a cgsnapshot of its own.
     """
     client = session.client
     groups = client.consistencygroups
@@ -156,7 +156,7 @@ def show(session: CliContext, name: str) -> None:
 @confirmation_option
 @waiting
 def delete(session: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: Waiting) -> None:
-    """Delete groups. One that holds volumes needs --force; one with cgsnapshots is refused."""
+    """Delete groups. A group with volumes needs --force; a group with cgsnapshots is refused."""
     groups = session.client.consistencygroups
     if force:
         question = f"All volumes in {', '.join(names)} are deleted with their data. Delete them?"

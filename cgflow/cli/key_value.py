@@ -6,7 +6,7 @@ import click
 
 
 class Property(click.ParamType[tuple[str, str]]):
-    """One KEY=VALUE; the value may hold further equal signs and may be empty."""
+    """One KEY=VALUE; the value may be empty and may contain equal signs."""
 
     name = "KEY=VALUE"
 
@@ -23,14 +23,14 @@ class Property(click.ParamType[tuple[str, str]]):
 
 
 class Limit(Property):
-    """One RESOURCE=LIMIT of whole numbers, as a pair of words."""
+    """One RESOURCE=LIMIT with an integer limit, as a pair of strings."""
 
     name = "RESOURCE=LIMIT"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Split, and see that the limit is a number."""
+        """Split, and check that the limit is an integer."""
         key, limit = super().convert(value, param, ctx)
         if not limit.removeprefix("-").isdecimal():
             self.fail(f"'{value}': a limit is a whole number, -1 for none.", param, ctx)

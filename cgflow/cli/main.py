@@ -1,8 +1,7 @@
-"""The command ``cgflow``: its root options, its commands by discovery, and what its errors become.
+"""The command ``cgflow``: root options, command discovery, and error handling.
 
-Commands come from the entry-point group ``cgflow.commands`` and are loaded when
-they are needed. One that cannot be loaded is listed with the reason and does
-not disturb the others.
+Commands come from the entry-point group ``cgflow.commands`` and are loaded when they are needed. A command
+that cannot be loaded is listed with the reason and does not affect the others.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ COMMANDS = "cgflow.commands"
 
 
 class Commands(click.Group):
-    """The commands that the installed packages contribute."""
+    """The commands that the installed packages provide."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Return the names of the contributed commands."""
+        """Return the names of the provided commands."""
         return sorted(entry_points(group=COMMANDS).names)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one command, or stand in for it with the reason why it cannot be loaded."""
+        """Load one command, or return a stand-in with the reason why it cannot be loaded."""
         contributed = {point.value: point for point in entry_points(group=COMMANDS, name=cmd_name)}
         if not contributed:
             return None
@@ -44,27 +43,28 @@ class Commands(click.Group):
         return _loaded(next(iter(contributed.values())))
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
-        """Run the command line; say in words what cannot be read of it, and what cannot be written."""
+        """Run the command line, and report unreadable arguments and failed output."""
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             try:
                 _check_text(arguments)
                 return super().main(arguments, *more, **options)
             finally:
-                # What is still in a buffer is written now, while a failure can be told.
+                # Buffered output is written now, while a failure can still be reported.
                 flush_output()
         except OSError as error:
             if not is_about_output(error):
                 raise
             give_up_output()
             if error.errno != errno.EPIPE:
-                # Nothing more is said to whoever has closed the pipe, nor where errors cannot be written.
+                # Nothing is reported if the reader has closed the pipe, or if errors cannot be written
+                # either.
                 with suppress(OSError):
                     click.echo(f"Error: The output cannot be written: {error.strerror}.", err=True)
             sys.exit(ExitCode.FAILED)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; say what it raises, and return the exit code that tells of it."""
+        """Run a command; report the error that it raises, and exit with the error's code."""
         try:
             return super().invoke(ctx)
         except CgflowError as error:
@@ -101,15 +101,15 @@ class Commands(click.Group):
 @click.version_option(cgflow.__version__, prog_name="cgflow")
 @click.pass_context
 def main(ctx: click.Context, url: str, project: str, user: str, password: str | None, as_json: bool) -> None:
-    """All-or-nothing snapshots of groups of volumes, and the history of how each was made.
+    """All-or-nothing snapshots of groups of volumes, with the history of every operation.
 
-    Things are named by their name or their id.
+    Resources are identified by name or id.
     """
     ctx.obj = CliContext(url, project, user, Output(as_json), credentials(os.environ, user, password))
 
 
 def _check_text(arguments: Sequence[str]) -> None:
-    """Leave, if an argument is not text in UTF-8: Python reads its bytes as halves of surrogate pairs."""
+    """Exit, if an argument is not UTF-8: Python represents its bytes as unpaired surrogates."""
     for argument in arguments:
         try:
             argument.encode()
@@ -145,5 +145,5 @@ def _unavailable(name: str, reason: str) -> click.Command:
 
 def _output(ctx: click.Context) -> Output:
     session = ctx.find_object(CliContext)
-    # An unknown command is refused before there is a session.
+    # An unknown command is refused before there is a context.
     return session.out if session is not None else Output(bool(ctx.params.get("as_json")))

@@ -1,7 +1,7 @@
-"""Everything a command prints: tables and sentences for people, or one JSON value for programs.
+"""The output of every command: tables and sentences for people, or one JSON value for programs.
 
-Results go to stdout, errors to stderr. What the service sends is shown as it
-is: never as markup, and without the characters that steer a terminal.
+Results go to stdout, errors to stderr. Text from the service is never interpreted as markup, and terminal
+control characters in it are replaced.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from rich.text import Text
 from cgflow.cli import exit_codes
 from cgflow.errors import CgflowError
 
-# Not cut to fit: a line that is read by a program or stored in a log has no width.
+# Output that a program reads or a log stores is not cut to a width.
 _UNBOUNDED = 10_000
 
 _STYLES = {"✓": "green", "▸": "cyan", "↩": "yellow", "✗": "red", "!": "bold red", "·": "dim", "–": "dim"}
 
 
 class Output:
-    """Where one command prints. ``as_json`` may still be set by an option behind the command's name."""
+    """The output of one command. ``as_json`` may still be set by an option after the command's name."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         for stream in (sys.stdout, sys.stderr):
-            # A terminal without these characters shows a question mark, and no traceback.
+            # A terminal that lacks these characters shows question marks instead of failing.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
 
     @property
     def is_live(self) -> bool:
-        """Whether lines may be redrawn: people are looking, through a terminal."""
+        """Whether lines may be redrawn: the output is for people at a terminal."""
         return not self.as_json and _is_terminal()
 
     def json(self, value: Any) -> None:
@@ -49,7 +49,7 @@ class Output:
         click.echo(_json(value, indent=2))
 
     def json_line(self, value: Any) -> None:
-        """Print one JSON value of a stream, on one line."""
+        """Print one JSON value of a stream on one line."""
         click.echo(_json(value))
 
     def line(self, text: str = "") -> None:
@@ -62,20 +62,20 @@ class Output:
         _console().print(_marked(lines), soft_wrap=True)
 
     def records(self, plural: str, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Print a list as a table of columns (``field``, or ``field.part``), or as the wire has it."""
+        """Print a list as a table of columns (``field`` or ``field.part``), or as JSON as the API has it."""
         if self.as_json:
             self.json({plural: records})
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            # An id that is broken in two cannot be copied.
+            # An id that is broken over two lines cannot be copied.
             table.add_column(_heading(column), overflow="fold", no_wrap=column == "id")
         for record in records:
             table.add_row(*(_cell(_value(record, column)) for column in columns))
         _print(table)
 
     def record(self, key: str, record: Mapping[str, Any], **beside: Any) -> None:
-        """Print one thing, a line for each of its fields, or as the wire has it.
+        """Print one resource, one line per field, or as JSON as the API has it.
 
         ``beside`` are further values for programs, such as the flow.
         """
@@ -85,24 +85,24 @@ class Output:
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold")
         table.add_column(overflow="fold")
-        # The wire has some fields twice, once with a prefix: people need them once.
+        # The API has some fields twice, once with a prefix; people need them once.
         for name, value in {_heading(name): value for name, value in record.items()}.items():
             if name != "links":
                 table.add_row(name, _cell(value))
         _print(table)
 
     def live(self) -> AbstractContextManager[Live | None]:
-        """Open a region of the terminal that can be redrawn, where there is a terminal."""
+        """Return a region of the terminal that can be redrawn, or None if there is no terminal."""
         if not self.is_live:
             return nullcontext()
         return Live(console=_console(), refresh_per_second=10, vertical_overflow="ellipsis")
 
     def redraw(self, live: Live, lines: Iterable[str]) -> None:
-        """Show other lines in the region."""
+        """Replace the lines in the region."""
         live.update(_marked(lines))
 
     def note(self, text: str) -> None:
-        """Print one line for people beside the result, on stderr; nothing with JSON."""
+        """Print one additional line for people on stderr; nothing with JSON."""
         if not self.as_json:
             click.echo(_printable(text), err=True)
 
@@ -117,14 +117,14 @@ class Output:
 
 
 def flush_output() -> None:
-    """Write what is still in the buffers. Raises: OSError, if it cannot be written."""
+    """Flush the output buffers. Raises: OSError, if they cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
 
 
 def is_about_output(error: OSError) -> bool:
-    """Return whether an error was raised where output is written, and nowhere else."""
+    """Return whether an error was raised by code that writes output."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
@@ -133,14 +133,14 @@ def is_about_output(error: OSError) -> bool:
 
 
 def give_up_output() -> None:
-    """Write nothing more to stdout: what is left in its buffer is written at exit, and would fail again."""
+    """Redirect stdout to the null device, since Python writes its buffer at exit and would fail again."""
     if sys.stdout is not None:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _is_terminal() -> bool:
-    # There is no stream at all where it was closed before the start.
+    # The stream is None if it was closed before the start.
     return sys.stdout is not None and sys.stdout.isatty()
 
 
@@ -168,12 +168,12 @@ def _marked(lines: Iterable[str]) -> Text:
 
 
 def _heading(field: str) -> str:
-    """Return a field of the wire as a heading: ``cgflow:flow_id`` is ``flow_id``."""
+    """Return the heading for a field of the API: ``cgflow:flow_id`` becomes ``flow_id``."""
     return field.rpartition(":")[2].rpartition(".")[2]
 
 
 def _value(record: Mapping[str, Any], column: str) -> Any:
-    """Return a field of a record, or, behind a dot, a part of one."""
+    """Return a field of a record, or, after a dot, a part of it."""
     field, _, part = column.partition(".")
     value = record.get(field)
     return value.get(part) if part and isinstance(value, dict) else None if part else value
@@ -194,6 +194,6 @@ def _printable(text: str) -> str:
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-    """Return JSON in which the characters that steer a terminal are escaped."""
+    """Return JSON with terminal control characters escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)

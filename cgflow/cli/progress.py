@@ -1,7 +1,7 @@
-"""Watch a flow: its steps redrawn on a terminal, one line per transition elsewhere, nothing with JSON.
+"""Follow a flow: its steps redrawn on a terminal, otherwise one line per transition, nothing with JSON.
 
-All moments are counted from when the flow began, so that the last line says how
-long it took; the time that it waited for its turn before is told beside that.
+Times are relative to the start of the flow, so that the last line states its duration; the time that the flow
+waited before is added in parentheses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WORDS = {
 
 
 def watch(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
-    """Print a flow's progress for people until it ends, and return the flow."""
+    """Print a flow's progress for people until it ends, and return the flow. Raises: as ``Flows.follow``."""
     told: list[dict[str, Any]] = []
     events = flows.follow(flow_id, timeout=timeout)
     with out.live() as live:
@@ -48,7 +48,7 @@ def watch(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dic
 
 
 def stream(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
-    """Print a flow's events for programs, each on a line, and the flow on the last; return the flow."""
+    """Print a flow's events for programs, one per line, and the flow on the last line; return the flow."""
     events = flows.follow(flow_id, timeout=timeout)
     while True:
         try:
@@ -70,7 +70,7 @@ def _show(out: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
 
 
 def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
-    """Return one transition as a line, or None for one that tells people nothing."""
+    """Return one transition as a line, or None for one that is of no use to people."""
     word = event["to"] if event["task"] is None else _WORDS.get(event["to"])
     if word is None:
         return None
@@ -91,7 +91,7 @@ _ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
 
 
 def _begun(told: list[dict[str, Any]]) -> datetime | None:
-    """Return when a conductor first took the flow up; None, if none has yet."""
+    """Return when a conductor first ran the flow; None, if none has yet."""
     own = (event["at"] for event in told if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
     return formatting.moment(next(own, None))
 

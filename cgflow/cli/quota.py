@@ -1,4 +1,4 @@
-"""``cgflow quota``: limits of a project, and what counts against them."""
+"""``cgflow quota``: limits and usage of a project."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _of = click.option("--of", "project", metavar="PROJECT", help="Another project t
 
 @click.group()
 def quota() -> None:
-    """Quota: limits, what is in use, and what operations under way have reserved."""
+    """Quota: limits, usage, and the reservations of running operations."""
 
 
 @quota.command()
 @with_context
 @_of
 def show(session: CliContext, project: str | None) -> None:
-    """Show limits and usage. A limit of -1 is none."""
+    """Show limits and usage. A limit of -1 means unlimited."""
     _print(session, session.client.quotas.show(project or session.client.project))
 
 

@@ -1,4 +1,4 @@
-"""``reset-status``, which everything that has a status shares."""
+"""``reset-status``, which every resource with a status has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_to(
     nouns: Callable[[Client], Resettable],
     statuses: str = "available, error or error_deleting",
 ) -> None:
-    """Give the commands of one kind of thing this one; ``statuses`` says in words which can be set."""
+    """Add this command to those of one resource type; ``statuses`` lists the permitted ones in words."""
 
     @commands.command(
         name="reset-status",

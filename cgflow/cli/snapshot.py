@@ -1,4 +1,4 @@
-"""``cgflow snapshot``: copies of single volumes, and the members' copies inside cgsnapshots."""
+"""``cgflow snapshot``: snapshots of single volumes, and those in cgsnapshots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = ("id", "name", "status", "size", "volume_id", "created_at", "cgflow:r
 
 @click.group()
 def snapshot() -> None:
-    """Snapshots: copies of single volumes, and the members' copies inside cgsnapshots."""
+    """Snapshots of single volumes, and those in cgsnapshots."""
 
 
 @snapshot.command()
@@ -27,7 +27,7 @@ def snapshot() -> None:
 def create(
     session: CliContext, /, name: str, volume: str, description: str | None, force: bool, waiting: Waiting
 ) -> None:
-    """Copy one volume. For several at one instant take a cgsnapshot of their group."""
+    """Take a snapshot of one volume. For several at one instant, take a cgsnapshot of their group."""
     client = session.client
     volume_id = client.volumes.find(volume)["id"]
     made = client.snapshots.create(name, volume_id, description=description, force=force)
@@ -78,10 +78,11 @@ def show(session: CliContext, name: str) -> None:
 @click.argument("name", metavar="SNAPSHOT")
 @connections.as_file
 def connect(session: CliContext, name: str, as_file: bool) -> None:
-    """Export a snapshot, for reading alone, and print its address.
+    """Export a snapshot read-only, and print its address.
 
-    Tools are told that it is raw, as in qemu-img convert -f raw ADDRESS FILE. What a client has written
-    may look like an image that lies over a file of the host, and a tool that guesses would read that.
+    State the format raw to every tool, as in qemu-img convert -f raw ADDRESS FILE. Data written by a client
+    may look like an image with a backing file on the host, and a tool that guesses the format would read that
+    file.
     """
     connections.connect(session, session.client.snapshots, name, as_file)
 
@@ -90,7 +91,7 @@ def connect(session: CliContext, name: str, as_file: bool) -> None:
 @with_context
 @click.argument("name", metavar="SNAPSHOT")
 def disconnect(session: CliContext, name: str) -> None:
-    """End the export of a snapshot."""
+    """Remove the export of a snapshot."""
     connections.disconnect(session, session.client.snapshots, name)
 
 

@@ -31,7 +31,7 @@ def create(
     private: bool,
     extra_specs: tuple[tuple[str, str], ...],
 ) -> None:
-    """Make a volume type."""
+    """Create a volume type."""
     types = session.client.types
     made = types.create(name, description, is_public=not private, extra_specs=dict(extra_specs))
     session.out.record(types.key, made)
@@ -40,7 +40,7 @@ def create(
 @type_.command(name="list")
 @with_context
 def list_(session: CliContext) -> None:
-    """List the volume types, private ones too."""
+    """List the volume types, including private ones."""
     types = session.client.types
     session.out.records(types.plural, types.select(is_public="None"), _COLUMNS)
 
@@ -59,7 +59,7 @@ def show(session: CliContext, volume_type: str) -> None:
 @click.argument("volume_type", metavar="TYPE")
 @click.argument("extra_specs", type=Property(), nargs=-1, required=True)
 def set_(session: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
-    """Set extra specs of a type; those not named stay as they are."""
+    """Set extra specs of a type; those not named stay."""
     types = session.client.types
     found = types.find(volume_type)
     types.set_specs(found["id"], dict(extra_specs))

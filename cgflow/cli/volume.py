@@ -1,4 +1,4 @@
-"""``cgflow volume``: volumes, members of a consistency group or not."""
+"""``cgflow volume``: volumes, inside and outside consistency groups."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def create(
     waiting: Waiting,
     **told: Any,
 ) -> None:
-    """Make a volume."""
+    """Create a volume."""
     client = session.client
     group_id = None if group is None else client.consistencygroups.find(group)["id"]
     type_id = None if type_ is None else client.types.find(type_)["id"]
@@ -100,7 +100,7 @@ def delete(session: CliContext, names: tuple[str, ...], cascade: bool, waiting: 
 @click.argument("new_size", type=click.IntRange(min=1), metavar="GIB")
 @waiting
 def extend(session: CliContext, name: str, new_size: int, waiting: Waiting) -> None:
-    """Make a volume larger."""
+    """Extend a volume."""
     volumes = session.client.volumes
     settle(session, volumes, volumes.extend(volumes.find(name)["id"], new_size), waiting)
 
@@ -111,7 +111,7 @@ def extend(session: CliContext, name: str, new_size: int, waiting: Waiting) -> N
 @click.argument("new_type", metavar="TYPE")
 @waiting
 def retype(session: CliContext, name: str, new_type: str, waiting: Waiting) -> None:
-    """Give a volume another type, on the backend where it is."""
+    """Change the type of a volume, on its backend."""
     volumes = session.client.volumes
     settle(session, volumes, volumes.retype(volumes.find(name)["id"], new_type), waiting)
 
@@ -122,7 +122,7 @@ def retype(session: CliContext, name: str, new_type: str, waiting: Waiting) -> N
 @click.argument("snapshot", metavar="SNAPSHOT")
 @waiting
 def revert(session: CliContext, name: str, snapshot: str, waiting: Waiting) -> None:
-    """Put a volume back to one of its snapshots. What was written since is lost."""
+    """Restore a volume to one of its snapshots. Data written since is lost."""
     client = session.client
     snapshot_id = client.snapshots.find(snapshot)["id"]
     reverted = client.volumes.revert(client.volumes.find(name)["id"], snapshot_id)
@@ -136,8 +136,8 @@ def revert(session: CliContext, name: str, snapshot: str, waiting: Waiting) -> N
 def connect(session: CliContext, name: str, as_file: bool) -> None:
     """Export a volume and print its address.
 
-    Tools are told that it is raw, as in qemu-img info -f raw ADDRESS. What a client has written may
-    look like an image that lies over a file of the host, and a tool that guesses would read that.
+    State the format raw to every tool, as in qemu-img info -f raw ADDRESS. Data written by a client may look
+    like an image with a backing file on the host, and a tool that guesses the format would read that file.
     """
     connections.connect(session, session.client.volumes, name, as_file)
 
@@ -147,7 +147,7 @@ def connect(session: CliContext, name: str, as_file: bool) -> None:
 @click.argument("name", metavar="VOLUME")
 @connections.as_file
 def disconnect(session: CliContext, name: str, as_file: bool) -> None:
-    """Give a volume back, or take its file away. Who has it open goes on: end the client by itself."""
+    """State that a volume is no longer used, or remove its file. End connected clients yourself."""
     done = "is no file any more" if as_file else "is given back; a client that is still connected goes on"
     connections.disconnect(session, session.client.volumes, name, as_file, done=done)
 

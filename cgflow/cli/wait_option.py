@@ -1,4 +1,4 @@
-"""What follows when the service has accepted something: say so, or wait for the end of its flow."""
+"""Handling of an accepted request: report it, or wait for the end of its flow."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Waiting:
-    """Whether to wait for the end, and for how many seconds at most (None: however long it takes)."""
+    """Whether to wait for the end of a flow, and for how many seconds at most (None: without a limit)."""
 
     is_wanted: bool
     timeout: float | None
 
 
 def waiting(command: C) -> C:
-    """Give a command ``--wait`` and ``--timeout``, which it gets together as ``waiting``."""
-    # Eager: read before --timeout, whichever is written first.
+    """Add ``--wait`` and ``--timeout`` to a command, which gets both as ``waiting``."""
+    # Eager: parsed before --timeout, whatever the order of the options.
     wait = click.option(
         "--wait", is_flag=True, is_eager=True, expose_value=False, callback=_keep, help="Wait for the end."
     )
@@ -42,7 +42,7 @@ def waiting(command: C) -> C:
 
 
 def settle(session: CliContext, nouns: Collection, accepted: Accepted, waiting: Waiting) -> None:
-    """Print what was accepted; with ``--wait`` see its flow through, then print what it is now."""
+    """Print the accepted resource; with ``--wait`` follow its flow, then print the resource's new state."""
     id_ = accepted.record["id"]
     if not waiting.is_wanted or accepted.flow_id is None:
         session.out.line(f"{nouns.noun} {id_} is accepted{_by_flow(accepted)}")

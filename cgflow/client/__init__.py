@@ -1,8 +1,7 @@
-"""The service from outside: a small typed client over HTTP, one file per noun.
+"""A small typed client of the service over HTTP, one module per resource.
 
-It knows the wire and nothing else of cgflow: no database, engine or driver.
-No request is ever repeated behind the caller's back; following a flow is the
-one thing that outlives a restart of the service, and says for how long.
+It depends on the API only, not on cgflow's database, engine or drivers. It never repeats a request on its
+own. Only following a flow survives a restart of the service, for a stated time.
 """
 
 from cgflow.client.client import Client

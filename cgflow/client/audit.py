@@ -1,11 +1,11 @@
-"""The audit: what differs, and what is to be repaired."""
+"""The audit: report differences, and repair them."""
 
 from __future__ import annotations
 
 from cgflow.client.http import Http, Record
 
 LOOK_S = 300.0
-"""How long an audit may take: it asks every backend what it has."""
+"""The seconds that an audit may take: it lists the contents of every backend."""
 
 
 class Audit:
@@ -15,7 +15,7 @@ class Audit:
         self._http = http
 
     def look(self, backend: str | None = None) -> Record:
-        """Return what an audit finds."""
+        """Return the report of an audit."""
         params = {} if backend is None else {"backend": backend}
         audit: Record = self._http.get("/audit", params, answer_s=LOOK_S).take("audit")
         return audit
@@ -29,9 +29,9 @@ class Audit:
         project_id: str | None = None,
         volume_type: str | None = None,
     ) -> Record:
-        """Have repaired what is named, or only be told what would be; return the audit with the repairs.
+        """Repair the named findings, or with ``dry_run`` only report the repairs; return the audit with them.
 
-        ``project_id`` and ``volume_type`` are for what is adopted.
+        ``project_id`` and ``volume_type`` apply to resources that are adopted.
         """
         body = {"repair": wanted, "dry_run": dry_run, "backend": backend}
         body |= {"project_id": project_id, "volume_type": volume_type}

@@ -1,4 +1,4 @@
-"""Cgsnapshots: one point in time across every member of a group."""
+"""Cgsnapshots: snapshots of every member of a group at one instant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Cgsnapshots(Resettable):
     def create(
         self, name: str, consistencygroup_id: str, description: str | None, level: str | None = None
     ) -> Accepted:
-        """Take a cgsnapshot of a group; with a ``level`` only if its backend reaches that."""
+        """Take a cgsnapshot of a group; with a ``level``, only if the backend reaches it."""
         asked = {"name": name, "consistencygroup_id": consistencygroup_id, "description": description}
         if level is not None:
             asked["cgflow:level"] = level

@@ -1,4 +1,4 @@
-"""One service, one project, one user: every noun of the interface in one place."""
+"""The client: all resources of one service, for one project and one user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cgflow.errors import NotFound
 
 
 class Client:
-    """The nouns, over one connection. Nothing is sent before the first call."""
+    """The resources, over one connection. Nothing is sent before the first call."""
 
     def __init__(self, url: str, project: str, user: str, auth: AuthBase | None = None) -> None:
         http = Http(url, project, user, auth)
@@ -37,11 +37,14 @@ class Client:
 
     @property
     def project(self) -> str:
-        """The project, by the name or id that the service knows it by."""
+        """The project, by the name or id under which the service knows it."""
         return self._auth.project_id if isinstance(self._auth, KeystonePassword) else self._project
 
     def resource_id(self, name_or_id: str) -> str:
-        """Return the id of a group, volume or cgsnapshot. An id is taken as it is: flows outlive things."""
+        """Return the id of a group, volume or cgsnapshot.
+
+        An id is returned unchanged, because flows outlive resources. Raises: NotFound; AmbiguousName.
+        """
         if ID.fullmatch(name_or_id):
             return name_or_id
         nouns = (self.consistencygroups, self.volumes, self.cgsnapshots)

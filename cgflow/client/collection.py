@@ -1,4 +1,4 @@
-"""What every noun shares: read one, read all pages, find by name or id."""
+"""What all resources share: read one, read all pages, find by name or id."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Collection:
-    """One kind of thing. ``key`` and ``plural`` are the wire's words, ``noun`` is for people.
+    """One resource type. ``key`` and ``plural`` are its keys in the API, ``noun`` is its name for people.
 
-    ``root`` is the path of them all, ``listing`` the one that lists them in full.
+    ``root`` is the path of the collection, ``listing`` the path that lists it in full.
     """
 
     plural: ClassVar[str]
@@ -34,7 +34,7 @@ class Collection:
         return found
 
     def select(self, **filters: Any) -> list[Record]:
-        """Return those that pass the service's filters: every page, or one if ``limit`` is given."""
+        """Return those that match the service's filters: all pages, or one page if ``limit`` is given."""
         params = {name: value for name, value in filters.items() if value is not None}
         found: list[Record] = []
         while True:
@@ -46,12 +46,12 @@ class Collection:
             params |= following
 
     def find(self, name_or_id: str) -> Record:
-        """Return the one that has this id, or the only one of this name."""
+        """Return the one with this id, or the only one with this name. Raises: NotFound; AmbiguousName."""
         if ID.fullmatch(name_or_id):
             try:
                 return self.get(name_or_id)
             except ServiceError as error:
-                # It may still be the name of something.
+                # It may still be a name.
                 if error.status != 404:
                     raise
         named = self.called(name_or_id)
@@ -65,29 +65,29 @@ class Collection:
         return named[0]
 
     def called(self, name: str) -> list[Record]:
-        """Return all that bear a name."""
+        """Return all with a name."""
         return [each for each in self.select(**self.named(name)) if each["name"] == name]
 
     def path(self, id_: str, *more: str) -> str:
-        """Return the path of one, or of something beneath it."""
+        """Return the path of one, or of something below it."""
         return "/".join((self.root, segment(id_), *map(segment, more)))
 
     def named(self, name: str) -> Record:
-        """Return the filters that make the service look for a name."""
+        """Return the filters that select a name."""
         return {"name": name}
 
 
 def identified(record: Record) -> str:
-    """Return the id of a thing, with what tells it from others of its name: its status and its creation."""
+    """Return the id, with what distinguishes resources of the same name: status and creation time."""
     status, created = record.get("status"), record.get("created_at")
     facts = ", ".join(filter(None, (status, f"created {created}" if created else None)))
     return f"{record['id']} ({facts})" if facts else str(record["id"])
 
 
 def _following(page: Record) -> Record:
-    """Read where the next page begins. The link's host is not followed: a proxy may stand before it.
+    """Return the query parameters of the next page. The host of the link is ignored: there may be a proxy.
 
-    Its key is made of the noun in the singular for some lists, and in the plural for others.
+    The key of the link contains the singular of the resource for some lists, the plural for others.
     """
     links = [link for key, value in page.items() if key.endswith("_links") for link in value or ()]
     for link in links:

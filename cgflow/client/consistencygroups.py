@@ -18,7 +18,7 @@ class ConsistencyGroups(Resettable):
     def create(
         self, name: str, volume_types: Sequence[str], description: str | None, availability_zone: str | None
     ) -> Accepted:
-        """Make a group whose members may be of the types given by name or id."""
+        """Create a group whose members may have the given types, by name or id."""
         asked = {
             "name": name,
             "description": description,
@@ -30,7 +30,7 @@ class ConsistencyGroups(Resettable):
     def create_from(
         self, name: str, description: str | None, *, cgsnapshot_id: str | None, source_cgid: str | None
     ) -> Accepted:
-        """Make a group with volumes that hold what a cgsnapshot, or another group, holds."""
+        """Create a group whose volumes have the data of a cgsnapshot or of another group."""
         asked = {
             "name": name,
             "description": description,
@@ -49,7 +49,7 @@ class ConsistencyGroups(Resettable):
         add_volumes: Sequence[str],
         remove_volumes: Sequence[str],
     ) -> Accepted:
-        """Change a group; what is None, or empty, stays. Without volumes it is done at once, by no flow."""
+        """Change a group; None and empty values change nothing. Without volumes there is no flow."""
         asked = {
             "name": name,
             "description": description,
@@ -60,12 +60,12 @@ class ConsistencyGroups(Resettable):
         return Accepted({"id": id_}, self._http.put(self.path(id_), {self.key: given}).flow_id)
 
     def revert(self, id_: str, cgsnapshot_id: str, *, safety: str | None) -> Accepted:
-        """Put a group back to a cgsnapshot, after another one of the name ``safety`` is taken, if given."""
+        """Restore a group to a cgsnapshot, after taking one named ``safety``, if given."""
         how = {"cgsnapshot_id": cgsnapshot_id, "safety": None if safety is None else {"name": safety}}
         answer = self._http.post(self.path(id_, "action"), {"revert_to_cgsnapshot": how})
         return Accepted({"id": id_}, answer.flow_id)
 
     def delete(self, id_: str, *, force: bool) -> Accepted:
-        """Delete a group, with ``force`` together with its members."""
+        """Delete a group; with ``force``, its members, too."""
         answer = self._http.post(self.path(id_, "delete"), {self.key: {"force": force}})
         return Accepted({"id": id_}, answer.flow_id)

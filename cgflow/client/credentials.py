@@ -1,4 +1,4 @@
-"""How a client proves who it is: not at all, by a password, or by a token of keystone's."""
+"""The credentials of a client: none, a password, or a Keystone token."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _HEADER = "X-Auth-Token"
 
 
 class Token(AuthBase):
-    """A token that is at hand. ``USER:PROJECT`` is what a service without authentication takes for one."""
+    """A given token. A service without authentication accepts ``USER:PROJECT`` as a token."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token on a request."""
+        """Add the token to a request."""
         request.headers[_HEADER] = self._token
         return request
 
 
 class KeystonePassword(AuthBase):
-    """Tokens that are asked of keystone, and asked anew before they run out."""
+    """Tokens that are requested from Keystone, and renewed before they expire."""
 
     def __init__(self, environ: Mapping[str, str], user: str, password: str) -> None:
-        """``environ`` holds what openrc files export: OS_AUTH_URL, OS_PROJECT_NAME or _ID, the domains."""
+        """``environ`` has the variables of openrc files: OS_AUTH_URL, OS_PROJECT_NAME or _ID, domains."""
         self._environ = environ
         self._user = user
         self._password = password
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put a token on a request. Raises: ServiceError, ServiceUnreachable, if keystone gives none."""
+        """Add a token to a request. Raises: ServiceError, ServiceUnreachable, if Keystone gives none."""
         plugin, session = self._known
         with _told():
             request.headers[_HEADER] = plugin.get_token(session) or ""
@@ -49,14 +49,14 @@ class KeystonePassword(AuthBase):
 
     @property
     def project_id(self) -> str:
-        """The id of the project that the tokens are for. Raises: as when a request is made."""
+        """The id of the project of the tokens. Raises: as ``__call__``."""
         plugin, session = self._known
         with _told():
             return plugin.get_project_id(session) or ""
 
     @cached_property
     def _known(self) -> tuple[Password, Session]:
-        # A third of a second of imports, which only those pay who need them.
+        # These imports take a third of a second, so they happen only if they are needed.
         from keystoneauth1.identity.v3 import Password
         from keystoneauth1.session import Session
 
@@ -74,7 +74,7 @@ class KeystonePassword(AuthBase):
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Say in our words what keystone refuses, and that it cannot be asked."""
+    """Convert keystoneauth's errors. Raises: ServiceError for a refusal; ServiceUnreachable for no answer."""
     from keystoneauth1 import exceptions
 
     try:
@@ -86,7 +86,7 @@ def _told() -> Iterator[None]:
 
 
 def credentials(environ: Mapping[str, str], user: str, password: str | None) -> AuthBase | None:
-    """Return what the environment and the command line offer, or None for a service that asks for nothing."""
+    """Return the credentials in the environment and the options; None, if there are none."""
     if "OS_TOKEN" in environ:
         return Token(environ["OS_TOKEN"])
     if password is None:

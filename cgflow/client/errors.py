@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the service."""
+"""Errors between a client and the service."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from cgflow.errors import CgflowError
 
 
 class ServiceError(CgflowError):
-    """The service answered, and refused or failed.
+    """The service answered with an error.
 
-    ``status`` is HTTP's, ``code`` the wire's word for it (``badRequest``),
-    ``request_id`` what the service's log knows the request by.
+    ``status`` is the HTTP status, ``code`` the API's key for it (``badRequest``), ``request_id`` the id of
+    the request in the service's log.
     """
 
     slug = "refused"
@@ -22,18 +22,18 @@ class ServiceError(CgflowError):
 
 
 class ServiceUnreachable(CgflowError):
-    """No answer came. The message says whether the request may have been taken all the same."""
+    """No answer arrived. The message says whether the request may have been accepted nevertheless."""
 
     slug = "unreachable"
 
 
 class AmbiguousName(CgflowError):
-    """Several things bear the name; the message lists their ids."""
+    """Several resources have the name; the message lists their ids."""
 
     slug = "ambiguous_name"
 
 
 class WaitTimedOut(CgflowError):
-    """The flow had not ended in the time given. It goes on."""
+    """The flow did not end in the given time. It continues."""
 
     slug = "wait_timed_out"

@@ -1,4 +1,4 @@
-"""Flows: what the service did, does, and how it ended."""
+"""Flows: the state and the history of operations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cgflow.client.http import Record
 from cgflow.status import UNFINISHED
 
 POLL_S = 20.0
-"""How long one question for new events may stay open; the service allows 30 s."""
+"""The longest wait of one request for new events, in seconds; the service allows 30."""
 
 PATIENCE_S = 60.0
-"""How long a service that is being restarted may be gone while one of its flows is followed."""
+"""The seconds that the service may be unreachable, such as during a restart, while a flow is followed."""
 
 _GRACE_S = 15.0
 _FIRST_PAUSE_S = 0.1
@@ -27,17 +27,17 @@ T = TypeVar("T")
 
 
 class Flows(Collection):
-    """``/flows``. A flow has no name: ``find`` takes its id alone."""
+    """``/flows``. A flow has no name: ``find`` accepts an id only."""
 
     plural, key, noun = "flows", "flow", "flow"
     root = listing = "/flows"
 
     def find(self, name_or_id: str) -> Record:
-        """Return the flow of this id."""
+        """Return the flow with this id."""
         return self.get(name_or_id)
 
     def events(self, id_: str, after: int = 0, wait: float = 0) -> list[Record]:
-        """Return the events behind ``after``; if there is none yet, wait up to so many seconds for one."""
+        """Return the events after ``after``; if there are none yet, wait up to ``wait`` seconds for one."""
         params: Record = {"after": after}
         if wait > 0:
             params["wait"] = f"{wait:g}"
@@ -46,14 +46,14 @@ class Flows(Collection):
         return events
 
     def all_events(self, id_: str, after: int = 0) -> list[Record]:
-        """Return all events so far, however many answers that takes."""
+        """Return all events so far, with as many requests as that takes."""
         found: list[Record] = []
         while batch := self.events(id_, found[-1]["seq"] if found else after):
             found += batch
         return found
 
     def act(self, id_: str, action: str, **details: str) -> None:
-        """Do something about a flow: ``retry``, ``skip``, ``abandon``, ``cancel`` or ``resume``."""
+        """Request a flow action: ``retry``, ``skip``, ``abandon``, ``cancel`` or ``resume``."""
         self._http.post(self.path(id_, "action"), {action: details})
 
     def graph(self, id_: str) -> str:
@@ -63,11 +63,10 @@ class Flows(Collection):
     def follow(
         self, id_: str, *, after: int = 0, timeout: float | None = None, patience: float = PATIENCE_S
     ) -> Generator[Record, None, Record]:
-        """Yield the flow's events as they come, and return the flow once it has ended.
+        """Yield the flow's events as they arrive, and return the flow once it has ended.
 
-        The service may be restarted meanwhile: it is asked again for
-        ``patience`` seconds before ``ServiceUnreachable`` is raised. Raises
-        ``WaitTimedOut`` when ``timeout`` seconds have passed; the flow goes on.
+        The service may be restarted meanwhile: requests are retried for ``patience`` seconds before
+        ``ServiceUnreachable`` is raised. Raises: WaitTimedOut after ``timeout`` seconds; the flow continues.
         """
         watch = _Watch(id_, timeout, patience)
         seen, wait = after, 0.0
@@ -80,18 +79,18 @@ class Flows(Collection):
             if not batch or any(_is_end(event) for event in batch):
                 flow = watch.ask(partial(self.get, id_))
                 if has_ended(flow):
-                    # What was written between the two answers, the last event among it.
+                    # The events written between the two answers, including the last one.
                     yield from watch.ask(partial(self.events, id_, seen))
                     return flow
             watch.check()
             if not batch and wait > 0 and time.monotonic() - began < _FIRST_PAUSE_S:
-                # The service did not hold the question open: do not ask without pause.
+                # The service did not wait for events, so pause before the next request.
                 time.sleep(_FIRST_PAUSE_S)
             wait = watch.at_most(POLL_S)
 
 
 def has_ended(flow: Record) -> bool:
-    """Whether nothing more will happen in a flow."""
+    """Return whether a flow has ended."""
     return flow["state"] not in UNFINISHED
 
 
@@ -100,7 +99,7 @@ def _is_end(event: Record) -> bool:
 
 
 class _Watch:
-    """The two clocks of following: how long in all, and how long without an answer."""
+    """The two time limits of following a flow: in total, and without an answer."""
 
     def __init__(self, flow_id: str, timeout: float | None, patience: float) -> None:
         self._flow_id = flow_id
@@ -109,13 +108,13 @@ class _Watch:
         self._began = time.monotonic()
 
     def at_most(self, seconds: float) -> float:
-        """Return so many seconds, or what is left of the time in all."""
+        """Return the seconds, limited to what is left of the total time."""
         if self._timeout is None:
             return seconds
         return max(0.0, min(seconds, self._began + self._timeout - time.monotonic()))
 
     def check(self) -> None:
-        """Raise when the time in all is over."""
+        """Raise WaitTimedOut, if the total time is over."""
         if self._timeout is not None and time.monotonic() - self._began >= self._timeout:
             raise WaitTimedOut(
                 f"Flow {self._flow_id} had not ended after {self._timeout:g} s. It goes on: "
@@ -123,7 +122,7 @@ class _Watch:
             )
 
     def ask(self, question: Callable[[], T]) -> T:
-        """Ask until there is an answer or patience is over."""
+        """Retry a request until there is an answer or ``patience`` is over. Raises: as ``Flows.follow``."""
         gone_since: float | None = None
         pause = _FIRST_PAUSE_S
         while True:

@@ -1,4 +1,4 @@
-"""Requests and answers: addresses, identity, and what an answer that is no answer means."""
+"""HTTP requests and responses: URLs, authentication, and the errors of invalid or missing responses."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CONNECT_S = 5.0
 ANSWER_S = 60.0
 _WHO = " Say who you are with --user and --password, or with the variables that 'cgflow --help' names."
 _WRONG_PROJECT = "Malformed request url"
-"""All that Cinder, and so the service, says of a project in the address that is not the caller's."""
+"""The complete message of Cinder, and so of the service, for a foreign project in the URL."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A request that the service has taken: what it made or changes, and the flow that does it."""
+    """An accepted request: the resource that it creates or changes, and the id of its flow."""
 
     record: Record
     flow_id: str | None
@@ -38,13 +38,13 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that is no refusal. ``body`` is empty when the service sent none."""
+    """A successful response. ``body`` is empty if the service sent none."""
 
     body: Record
     flow_id: str | None
 
     def take(self, key: str) -> Any:
-        """Return the part of the body that was asked for."""
+        """Return a part of the body. Raises: ServiceError, if it is missing."""
         if key not in self.body:
             raise ServiceError(
                 502,
@@ -59,7 +59,7 @@ class Answer:
 
 
 class Http:
-    """One service for one project and user, who is taken at their word unless ``auth`` proves it."""
+    """One service for one project and user. Without ``auth`` the identity is only claimed."""
 
     def __init__(self, url: str, project: str, user: str, auth: AuthBase | None = None) -> None:
         parts = urlsplit(url)
@@ -67,43 +67,43 @@ class Http:
             raise InvalidInput(
                 f"'{url}' is not the address of a service. Give one like http://127.0.0.1:8776."
             )
-        # An endpoint as Cinder's clients write it ends in /v3; both forms are taken.
+        # Endpoints for Cinder's clients end in /v3; both forms are accepted.
         self._url = url.rstrip("/").removesuffix("/v3")
-        # A token says by itself which project it is for, and knows it by its id alone.
+        # A token determines its project, and Keystone's tokens have the id of the project only.
         is_told = auth is None or isinstance(auth, HTTPBasicAuth)
         self._base = f"{self._url}/v3/{quote(project, safe='')}" if is_told else f"{self._url}/v3"
         self._project = project
         self._session = requests.Session()
-        # A proxy for the outside world never leads to a service on this host.
+        # A proxy never leads to a service on this host.
         self._session.trust_env = parts.hostname not in _LOOPBACK
         self._session.auth = auth or Token(f"{user}:{project}")
         self._session.headers["Accept"] = "application/json"
         self._session.headers[VERSIONS] = _versions("3.0")
 
     def get(self, path: str, params: Record | None = None, answer_s: float = ANSWER_S) -> Answer:
-        """Read. ``answer_s`` is how long the service may be silent."""
+        """Send a GET. ``answer_s`` is how many seconds the service may be silent."""
         return _parsed(self._send("GET", path, params=params, answer_s=answer_s))
 
     def text(self, path: str) -> str:
-        """Read something that is not JSON."""
+        """Send a GET for something that is not JSON, and return the text."""
         return self._send("GET", path, accept="text/plain, text/vnd.graphviz, */*").text
 
     def post(
         self, path: str, body: Record, answer_s: float = ANSWER_S, microversion: str | None = None
     ) -> Answer:
-        """Ask for something to be made or done. ``answer_s`` is how long the service may be silent.
+        """Send a POST. ``answer_s`` is how many seconds the service may be silent.
 
-        ``microversion`` is the one in which that is offered, such as ``3.20``, if not in the lowest.
+        ``microversion`` is the one to request, such as ``3.20``, if the lowest does not suffice.
         """
         asked = {} if microversion is None else {VERSIONS: _versions(microversion)}
         return _parsed(self._send("POST", path, body=body, answer_s=answer_s, headers=asked))
 
     def put(self, path: str, body: Record) -> Answer:
-        """Change something."""
+        """Send a PUT."""
         return _parsed(self._send("PUT", path, body=body))
 
     def delete(self, path: str) -> Answer:
-        """Ask for something to be deleted."""
+        """Send a DELETE."""
         return _parsed(self._send("DELETE", path))
 
     def _send(
@@ -133,7 +133,7 @@ class Http:
         return response
 
     def _in_words(self, refused: ServiceError) -> ServiceError:
-        """Say which project is meant where the service refuses the one that is in every address."""
+        """Name the project in the message, if the service refuses the one in the URL."""
         if refused.status != 400 or refused.message != _WRONG_PROJECT:
             return refused
         told = (
@@ -159,12 +159,12 @@ class Http:
 
 
 def _versions(microversion: str) -> str:
-    """Return the header's list of services: Cinder's words, and what cgflow adds to its answers."""
+    """Return the header's list of services: the microversion, and cgflow's extensions."""
     return f"volume {microversion}, cgflow 1.0"
 
 
 def segment(value: str) -> str:
-    """Return a value as one segment of a path, whatever characters it holds."""
+    """Return a value quoted as one segment of a path."""
     return quote(value, safe="")
 
 
@@ -187,11 +187,11 @@ def _parsed(response: requests.Response) -> Answer:
 
 
 def _refusal(response: requests.Response) -> ServiceError:
-    """Read ``{"badRequest": {"code": 400, "message": ...}}``, or make do with HTTP's own words."""
+    """Parse ``{"badRequest": {"code": 400, "message": ...}}``, or else use the HTTP status line."""
     request_id = response.headers.get("X-Openstack-Request-Id")
     try:
         [(code, fault)] = response.json().items()
-        # The stable slug, where the service gives one; Cinder alone has only its key.
+        # The stable slug, if the service sends one; Cinder sends only the key.
         message = str(fault["message"]) + (_WHO if response.status_code == 401 else "")
         return ServiceError(response.status_code, fault.get("cgflow:code", code), message, request_id)
     except (requests.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
@@ -200,7 +200,7 @@ def _refusal(response: requests.Response) -> ServiceError:
 
 
 def _never_sent(error: requests.RequestException) -> bool:
-    """Whether there was no connection, so that the service cannot have seen the request."""
+    """Return whether there was no connection, so that the service cannot have received the request."""
     if isinstance(error, requests.ConnectTimeout):
         return True
     wrapped = error.args[0] if error.args else None
@@ -208,7 +208,7 @@ def _never_sent(error: requests.RequestException) -> bool:
 
 
 def _root_of(error: BaseException) -> str:
-    """Return the innermost cause in words: what the operating system said."""
+    """Return the message of the innermost cause, which is that of the operating system."""
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner

@@ -1,4 +1,4 @@
-"""Quota limits of a project, and what counts against them."""
+"""Quota limits and usage of a project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Quotas:
         return quota
 
     def set(self, project: str, limits: dict[str, int]) -> Record:
-        """Set some limits and return all of them. -1 is no limit."""
+        """Set some limits and return all of them. -1 means unlimited."""
         asked = {"tenant_id": project, **limits}
         quota: Record = self._http.put(f"/os-quota-sets/{segment(project)}", {"quota_set": asked}).take(
             "quota_set"

@@ -1,4 +1,4 @@
-"""Snapshots: frozen copies of volumes, alone or inside a cgsnapshot."""
+"""Snapshots of volumes, both single ones and those of cgsnapshots."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Snapshots(Connectable, Resettable):
     root, listing = "/snapshots", "/snapshots/detail"
 
     def create(self, name: str, volume_id: str, *, description: str | None, force: bool) -> Accepted:
-        """Copy one volume; one that is in use only with ``force``."""
+        """Take a snapshot of one volume; ``force`` allows it while the volume is in use."""
         asked = {"name": name, "volume_id": volume_id, "description": description, "force": force}
         return self._http.post(self.root, {self.key: asked}).accepted(self.key)
 
     def delete(self, id_: str) -> Accepted:
-        """Delete a snapshot that is not one of a cgsnapshot."""
+        """Delete a snapshot that is in no cgsnapshot."""
         return Accepted({"id": id_}, self._http.delete(self.path(id_)).flow_id)

@@ -1,4 +1,4 @@
-"""Setting a status by hand: the part of the wire that everything operated on shares."""
+"""Reset of the status of a resource, for all resources that support it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cgflow.client.http import segment
 
 
 class Resettable(Collection):
-    """Something whose status an administrator may set. ``reset`` is the wire's word for it.
+    """A resource whose status an administrator may set. ``reset`` is the action's key in the API.
 
-    ``acting`` is the path under which it takes actions, if that is not its own,
-    and ``since`` the microversion that this came with.
+    ``acting`` is the path of the action, if it differs from ``root``; ``since`` is the microversion of the
+    action.
     """
 
     acting: ClassVar[str | None] = None
@@ -20,6 +20,6 @@ class Resettable(Collection):
     since: ClassVar[str | None] = None
 
     def reset_status(self, id_: str, status: str) -> None:
-        """Set the status of one, at once: nothing on a backend changes."""
+        """Set the status of one, without a flow and without a change on a backend."""
         path = "/".join((self.acting or self.root, segment(id_), "action"))
         self._http.post(path, {self.reset: {"status": status}}, microversion=self.since)

@@ -14,13 +14,13 @@ class VolumeTypes(Collection):
     root = listing = "/types"
 
     def named(self, name: str) -> Record:
-        """Look among private types as well as public ones."""
+        """Select private types as well as public ones."""
         return {"name": name, "is_public": "None"}
 
     def create(
         self, name: str, description: str | None, *, is_public: bool, extra_specs: dict[str, str]
     ) -> Record:
-        """Make a type with its extra specs; if they are refused the type is not left behind."""
+        """Create a type with its extra specs; if these are refused, delete the type again."""
         asked = {"name": name, "description": description, "os-volume-type-access:is_public": is_public}
         made: Record = self._http.post(self.root, {"volume_type": asked}).take(self.key)
         if not extra_specs:
@@ -32,7 +32,7 @@ class VolumeTypes(Collection):
             raise
 
     def set_specs(self, id_: str, extra_specs: dict[str, str]) -> dict[str, str]:
-        """Set some extra specs and return those that were set; others stay as they are."""
+        """Set some extra specs and return those; others stay unchanged."""
         specs: dict[str, str] = self._http.post(
             self.path(id_, "extra_specs"), {"extra_specs": extra_specs}
         ).take("extra_specs")

@@ -1,4 +1,4 @@
-"""Volumes, members of a consistency group or not."""
+"""Volumes, inside and outside consistency groups."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Volumes(Connectable, Resettable):
         snapshot_id: str | None = None,
         source_volid: str | None = None,
     ) -> Accepted:
-        """Make a volume, empty or from a snapshot or another volume, which then says its size."""
+        """Create a volume, empty or from a snapshot or another volume, which determines its default size."""
         asked = {
             "name": name,
             "size": size,
@@ -39,19 +39,19 @@ class Volumes(Connectable, Resettable):
         return self._http.post(self.root, {self.key: asked}).accepted(self.key)
 
     def extend(self, id_: str, new_size: int) -> Accepted:
-        """Make a volume larger."""
+        """Extend a volume."""
         return self._act(id_, {"os-extend": {"new_size": new_size}})
 
     def retype(self, id_: str, new_type: str) -> Accepted:
-        """Give a volume another type, on the backend where it is."""
+        """Change the type of a volume, on its backend."""
         return self._act(id_, {"os-retype": {"new_type": new_type, "migration_policy": "never"}})
 
     def revert(self, id_: str, snapshot_id: str) -> Accepted:
-        """Put a volume back to one of its snapshots."""
+        """Restore a volume to one of its snapshots."""
         return self._act(id_, {"revert": {"snapshot_id": snapshot_id}})
 
     def delete(self, id_: str, *, cascade: bool = False) -> Accepted:
-        """Delete a volume, with its snapshots if ``cascade``."""
+        """Delete a volume; with ``cascade``, its snapshots, too."""
         path = self.path(id_) + ("?cascade=True" if cascade else "")
         return Accepted({"id": id_}, self._http.delete(path).flow_id)
 

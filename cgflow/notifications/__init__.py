@@ -1,1 +1,1 @@
-"""Notifications: what happens to groups, volumes and their copies, told to whoever listens."""
+"""Notifications about groups, volumes and their snapshots, for other systems."""

@@ -1,8 +1,8 @@
-"""Who is told: the notifiers that an operator has chosen, by name.
+"""The notifiers that an operator has configured, by name.
 
-A notifier is a function that takes a notification; its name is an entry point
-of the group ``cgflow.notifiers``. One that fails is logged with what it was to
-tell, and keeps neither the others nor the operation from going on.
+A notifier is a function that takes a notification; its name is an entry point of the group
+``cgflow.notifiers``. If one fails, the failure and the notification are logged; the other notifiers and the
+operation continue.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Notify = Callable[[Notification], None]
 
 
 class Notifier:
-    """Hands notifications to every one of several notifiers, in order."""
+    """Passes notifications to several notifiers, in order."""
 
     def __init__(self, notifiers: Sequence[Notify]) -> None:
         self._notifiers = tuple(notifiers)
 
     @property
     def is_silent(self) -> bool:
-        """Whether nobody listens."""
+        """Whether there are no notifiers."""
         return not self._notifiers
 
     def send(self, notifications: Iterable[Notification]) -> None:
-        """Tell all of them. What cannot be told is logged."""
+        """Pass notifications to all notifiers. Failures are logged."""
         for notification in notifications:
             for notify in self._notifiers:
                 try:
@@ -62,7 +62,7 @@ class Notifier:
 
 
 def load(names: Sequence[str]) -> Notifier:
-    """Return the notifier of these names. Raises: ConfigError, if one is not known."""
+    """Return the notifier for these names. Raises: ConfigError, if one is unknown."""
     found: ExtensionManager[Any] = ExtensionManager(ENTRY_POINTS)
     known: dict[str, Notify] = {extension.name: extension.plugin for extension in found}
     missing = [name for name in names if name not in known]
@@ -82,5 +82,5 @@ def to_log(notification: Notification) -> None:
 
 
 def in_json(notification: Notification) -> str:
-    """Return a notification as one line."""
+    """Return a notification as one line of JSON."""
     return json.dumps(asdict(notification))

@@ -1,7 +1,7 @@
 """The default policy: each rule with the routes that it guards.
 
-An operator overrides single rules in a policy file (``etc/policy.yaml.sample``
-lists them all). A route without a rule, or a rule without a route, fails a test.
+An operator overrides single rules in a policy file (``etc/policy.yaml.sample`` lists all rules). A test fails
+for a route without a rule and for a rule without a route.
 """
 
 from __future__ import annotations
@@ -47,5 +47,5 @@ def rules() -> list[policy.DocumentedRuleDefault]:
 
 
 def list_rules() -> list[policy.RuleDefault]:
-    """Return every rule with its default, for the sample file as well."""
+    """Return every rule with its default, also for the sample file."""
     return [*base.RULES, *rules()]

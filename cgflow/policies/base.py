@@ -1,4 +1,4 @@
-"""The few rules that all the others are made of: who is an administrator, an owner, an auditor."""
+"""The base rules that all others refer to: administrator, auditor, owner and reader."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RULES = [
 
 
 def guard(name: str, check: str, description: str, *operations: str) -> policy.DocumentedRuleDefault:
-    """Return a rule and what it guards. An operation is written ``METHOD /path/{id}``."""
+    """Return a rule with the operations that it guards, each written ``METHOD /path/{id}``."""
     guarded: list[policy.Operation] = [
         {"method": method, "path": path} for method, path in (words.split(" ", 1) for words in operations)
     ]

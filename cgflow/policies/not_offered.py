@@ -1,4 +1,4 @@
-"""Rules for backups, clusters and failover, which every backend here refuses."""
+"""Rules for backups, clusters and failover, which are not offered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules for volumes, snapshots, and what belongs to them: metadata, attachments, transfers."""
+"""Rules for volumes and snapshots, their metadata, attachments and transfers."""
 
 from __future__ import annotations
 

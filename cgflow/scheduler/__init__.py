@@ -1,1 +1,1 @@
-"""Placement: which backend takes a request, and why each of the others does not."""
+"""Placement: choose a backend for a request, and record why each other backend was rejected."""

@@ -1,9 +1,8 @@
-"""Which level of cut volume types allow, and how a level is asked of a backend.
+"""The cut level that volume types allow, and the extra specs that require a level of a backend.
 
-What is cut is of one instant, unless an administrator has allowed less: a
-volume type with the extra spec ``cut_level='per-volume'`` is for volumes that
-may be cut one after the other. Like every extra spec it is met by the backends
-that report just that; ``<or> crash <or> per-volume`` takes either.
+A cut is made at one instant unless an administrator has allowed less: a volume type with the extra spec
+``cut_level='per-volume'`` allows its volumes to be cut one after the other. As with every extra spec, only
+backends that report exactly this value meet it; ``<or> crash <or> per-volume`` accepts both.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLe
 from cgflow.scheduler.filters.extra_specs_ops import meets
 
 PERMISSION = f"the extra spec {CUT_LEVEL}='{CutLevel.PER_VOLUME}'"
-"""How an administrator allows the lower level, in words that follow a verb."""
+"""How an administrator allows the lower level, worded to follow a verb."""
 
 Specs = Mapping[str, str]
 
@@ -26,7 +25,7 @@ def lowest_allowed(types: Iterable[Specs]) -> CutLevel:
 
 
 def needs(level: CutLevel, members: int | None = None) -> Specs:
-    """Return the extra specs of the backends that reach a level, if given with so many members."""
+    """Return the extra specs of backends that reach a level, for a number of members if given."""
     enough = [
         one for one in CutLevel if (one if members is None else level_of_cut(one, members)).reaches(level)
     ]
@@ -36,7 +35,7 @@ def needs(level: CutLevel, members: int | None = None) -> Specs:
 
 
 def group_needs(specs: Specs) -> Specs:
-    """Return the extra specs of a volume type together with what it needs to be that of a group."""
+    """Return the extra specs of a volume type with those that a group of this type needs."""
     return {**needs(_allowed_by(specs)), **specs}
 
 

@@ -1,12 +1,10 @@
-"""The choice of a backend: every filter has to accept it, and the best score wins.
+"""The choice of a backend: every filter must accept it, and the highest score wins.
 
-A score is the sum over weighers, each brought to 0..1 among the candidates and
-multiplied. For a consistency group a backend has to be accepted for every
-volume type of the group, and its scores are summed over all types, so that the
-order of the types does not matter. Backends of equal score are taken by name.
+A score is the sum over all weighers, each normalised to 0..1 among the candidates and multiplied. For a
+consistency group, a backend must be accepted for every volume type of the group, and its scores are summed
+over all types, so that the order of the types does not matter. Backends of equal score are ordered by name.
 
-Every rejection is kept in words, and a request that nothing can take is
-answered with all of them.
+Every rejection is kept as text. A request that no backend accepts is refused with all of them.
 """
 
 from __future__ import annotations
@@ -31,17 +29,17 @@ _NONE: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Choice:
-    """The backend chosen, as ``host@backend``, and why each of the rejected ones was."""
+    """The chosen backend, as ``host@backend``, and the reasons for each rejected one."""
 
     host: str
     reasons: dict[str, tuple[str, ...]]
 
 
 class Placement:
-    """The configured filters and weighers, by their names.
+    """The configured filters and weighers, by name.
 
-    ``multipliers`` maps names of weighers to what their scores count, 1 if not
-    named; below zero turns one around. Raises: ConfigError for an unknown name.
+    ``multipliers`` maps names of weighers to factors of their scores; the default is 1, and a negative factor
+    reverses the order. Raises: ConfigError for an unknown name.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class Placement:
         ]
 
     def is_stale(self, backend: Backend, now: datetime) -> bool:
-        """Whether a backend's stored report is too old to be judged by."""
+        """Return whether a backend's stored report is too old to be used."""
         return is_stale(backend, now, self._service_down_s)
 
     def for_volume(self, backends: Sequence[Backend], request: PlacementRequest) -> Choice:
@@ -73,8 +71,8 @@ class Placement:
     ) -> Choice:
         """Choose one backend for a consistency group, with one request for each of its volume types.
 
-        A type that does not say otherwise needs ``consistencygroup_support`` (see ``cut_level``).
-        Raises: NoValidBackend, with the reasons of all; InvalidInput, without any type.
+        A type needs ``consistencygroup_support`` unless its extra specs state otherwise (see ``cut_level``).
+        Raises: NoValidBackend, with the reasons of all; InvalidInput, if there is no type.
         """
         if not requests:
             raise InvalidInput(
@@ -101,11 +99,11 @@ class Placement:
         now: datetime,  # noqa: A002
         level: CutLevel = CutLevel.CRASH,
     ) -> None:
-        """Make sure that the backend of volumes can cut them now, at a level, and has room for the copies.
+        """Check that the backend of volumes can cut them now, at a level, and has space for the snapshots.
 
-        A single volume is cut at one instant whatever the level of the backend. Copies on thin storage take
-        nothing when they are made. ``backend`` is None if it is not known any
-        more. Raises: NoValidBackend, with the reasons.
+        A single volume is cut at one instant whatever the level of the backend. Snapshots on thin storage
+        take no space when they are created. ``backend`` is None if it is no longer known. Raises:
+        NoValidBackend, with the reasons.
         """
         if backend is None:
             raise NoValidBackend(
@@ -137,7 +135,7 @@ class Placement:
         return Choice(best, {name: why for name, why in reasons.items() if why})
 
     def _refusals(self, backend: Backend, requests: Sequence[PlacementRequest]) -> tuple[str, ...]:
-        """Return why a backend cannot take all of the requests; what is so for some types only names them."""
+        """Return why a backend cannot accept all requests; a reason that holds for some types names them."""
         found: dict[str, list[str]] = {}
         for request in requests:
             for one in self._filters:
@@ -145,7 +143,7 @@ class Placement:
                 if reason is not None:
                     found.setdefault(reason, []).append(request.volume_type or "none")
                     if isinstance(one, BackendUpFilter):
-                        # What a backend that is down last said of itself explains nothing.
+                        # The last report of a backend that is down is not a reason.
                         return (reason,)
         return tuple(
             reason if len(types) == len(requests) else f"{reason} for volume type {', '.join(types)}"
@@ -154,7 +152,7 @@ class Placement:
 
 
 def _normalised(raw: Sequence[float]) -> list[float]:
-    """Bring scores to 0..1, the best to 1; all are 0 where they do not differ."""
+    """Normalise scores to 0..1, the highest to 1; all are 0 if they do not differ."""
     low, high = min(raw), max(raw)
     return [(score - low) / (high - low) if high > low else 0.0 for score in raw]
 

@@ -1,4 +1,4 @@
-"""Filters and weighers by name, from the entry points of whatever is installed."""
+"""Filters and weighers by name, from the entry points of all installed packages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ WEIGHERS = "cgflow.scheduler.weighers"
 
 
 def load(group: str, names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> list[Any]:
-    """Make one object for each name, in this order, with the options given for that name.
+    """Create one object for each name, in this order, with the options for that name.
 
-    Raises: ConfigError, naming those that are known or what is wrong with one.
+    Raises: ConfigError for an unknown name, with the known ones, or for a plugin that cannot be loaded.
     """
     known = {point.name: point for point in entry_points(group=group)}
     made = []

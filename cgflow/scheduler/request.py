@@ -1,4 +1,4 @@
-"""What is to be placed, with everything that filters and weighers may look at: they ask nothing else."""
+"""The request for a placement, with everything that filters and weighers may use."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ Kind = Literal["volume", "consistency group", "cgsnapshot", "snapshot"]
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementRequest:
-    """One thing to place, or one volume type of a consistency group.
+    """One resource to place, or one volume type of a consistency group.
 
-    ``size_gib`` is what it will take from the backend: 0 for a consistency
-    group, which takes nothing by itself. ``availability_zone`` None accepts
-    every zone. ``now`` is the moment the request is judged at, in UTC without a
-    zone. ``is_new`` is false for what belongs to something that the backend
-    holds already. ``qos_specs`` are those of the volume type, ``consumer`` and ``specs``,
-    None if it has none. ``volume_counts`` tells how many live volumes each backend has.
+    ``size_gib`` is what it takes from the backend: 0 for a consistency group, which takes nothing itself.
+    ``availability_zone`` None accepts every zone. ``now`` is the time of the request, in UTC without a time
+    zone. ``is_new`` is false for what belongs to a resource on the backend. ``qos_specs`` are those of the
+    volume type, ``consumer`` and ``specs``, None if it has none. ``volume_counts`` has the number of live
+    volumes of each backend.
     """
 
     id: str

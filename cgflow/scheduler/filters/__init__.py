@@ -1,1 +1,1 @@
-"""Filters: each says why a backend cannot take a request, or None if it can."""
+"""Filters: each returns the reason why a backend cannot accept a request, or None if it can."""

@@ -1,4 +1,4 @@
-"""What a filter is."""
+"""The protocol of filters."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cgflow.scheduler.request import PlacementRequest
 
 
 class Filter(Protocol):
-    """One question about a backend. Pure: no I/O, no logging, no clock but the request's."""
+    """One condition on a backend. Pure: no I/O, no logging, no clock but the request's."""
 
     def refuse(self, backend: Backend, request: PlacementRequest) -> str | None:
-        """Return why the backend cannot take the request, in words that follow its name; None if it can."""
+        """Return why the backend cannot accept the request, worded to follow its name; None if it can."""
         ...

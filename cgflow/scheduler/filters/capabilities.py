@@ -1,4 +1,4 @@
-"""Backends that can do what the extra specs of the volume type ask for."""
+"""The filter for backends that meet the extra specs of the volume type."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ _ABSENT = object()
 class CapabilitiesFilter:
     """Accepts a backend whose capabilities meet every extra spec.
 
-    A key is looked up as it stands, or behind ``capabilities:``; further colons
-    lead into nested capabilities. Keys of other scopes (``quality:iops``) are
-    not for the scheduler and are left to others.
+    A key is looked up as it is, or after ``capabilities:``; further colons select nested capabilities. Keys
+    of other scopes (``quality:iops``) are not for the scheduler and are ignored.
     """
 
     def refuse(self, backend: Backend, request: PlacementRequest) -> str | None:
-        """Return everything that is lacking, or None."""
+        """Return all missing capabilities as one reason, or None."""
         facts = facts_of(backend)
         lacks = []
         for key, requirement in sorted(request.extra_specs.items()):
@@ -38,7 +37,7 @@ class CapabilitiesFilter:
 
 
 def _hint(backend: Backend, path: list[str]) -> str:
-    """Return how the lower level of a backend would be allowed, where that is what it lacks."""
+    """Return how to allow the lower cut level of a backend, if that is what it lacks."""
     if path != [GROUP_SUPPORT] or level_of(backend.report) is not CutLevel.PER_VOLUME:
         return ""
     return (
@@ -48,9 +47,9 @@ def _hint(backend: Backend, path: list[str]) -> str:
 
 
 def facts_of(backend: Backend) -> dict[str, object]:
-    """Return what pools show and extra specs may ask about, in the words of Cinder's scheduler.
+    """Return the capabilities for pools and extra specs, under the names of Cinder's scheduler.
 
-    What the driver says of itself counts over what is known of any backend.
+    Capabilities that the driver reports take precedence over those known of every backend.
     """
     report = backend.report
     name = backend.name.rpartition("@")[2]

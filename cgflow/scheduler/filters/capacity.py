@@ -1,4 +1,4 @@
-"""Backends with room."""
+"""The filter for backends with enough space."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from cgflow.scheduler.request import PlacementRequest
 
 
 class CapacityFilter:
-    """Accepts a backend in which the request fits.
+    """Accepts a backend with enough space for the request.
 
-    Thick storage has to have it free. Thin storage may promise more than it
-    has: all that is promised, up to ``max_over_subscription_ratio`` times its
-    total, and the request alone, up to that many times what is free now.
-    What takes nothing fits everywhere, even where nothing is left.
+    Thick storage must have the space free. Thin storage may provision more than it has: in total, up to
+    ``max_over_subscription_ratio`` times its size; for the request alone, up to that many times its free
+    space. A request of size 0 is always accepted, even if no space is left.
     """
 
     def refuse(self, backend: Backend, request: PlacementRequest) -> str | None:
-        """Return why not, or None."""
+        """Return the reason for a refusal, or None."""
         size, report = request.size_gib, backend.report
         if size <= 0:
             return None

@@ -1,4 +1,4 @@
-"""Backends that an operator has neither disabled nor frozen."""
+"""The filter for backends that an operator has neither disabled nor frozen."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from cgflow.scheduler.request import PlacementRequest
 
 
 class EnabledFilter:
-    """Accepts a backend that is neither disabled nor frozen. What a disabled one holds goes on as before."""
+    """Accepts a backend that is neither disabled nor frozen, and any for what it already holds."""
 
     def refuse(self, backend: Backend, request: PlacementRequest) -> str | None:
-        """Return why not, or None."""
+        """Return the reason for a refusal, or None."""
         if not request.is_new:
             return None
         if backend.frozen_at is not None:

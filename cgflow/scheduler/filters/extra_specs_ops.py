@@ -1,16 +1,16 @@
-"""Whether a capability meets the requirement of an extra spec, in the operators of the field.
+"""The operators of extra specs, as in Cinder: whether a capability meets a requirement.
 
-    <is> True            both mean the same truth
-    <in> x               x is part of the capability's text
-    <or> a <or> b        the capability is a, or b
+    <is> True            both are the same boolean
+    <in> x               x is a substring of the capability
+    <or> a <or> b        the capability is a or b
     <all-in> a b         a list capability has both a and b
     = >= <= == !=        numbers; a single = means at least
     s== s!= s< s<= s> s>=    texts
     x                    the capability is x
 
-Case does not matter. A capability that is a list meets a requirement if one of
-its items does, but for ``<all-in>``, which asks about the whole list. What
-cannot be compared, such as a number with a word, does not meet.
+Case does not matter. A list capability meets a requirement if one of its items does, except for ``<all-in>``,
+which applies to the whole list. Values that cannot be compared, such as a number with a word, do not meet the
+requirement.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TEXTS: dict[str, Callable[[str, str], bool]] = {
 
 
 def meets(capability: object, requirement: str) -> bool:
-    """Return whether the capability meets the requirement. None, and an empty list, meet none."""
+    """Return whether the capability meets the requirement. None and an empty list meet none."""
     wanted = requirement.lower().strip()
     word, _, operand = wanted.partition(" ")
     operand = operand.strip()

@@ -1,1 +1,1 @@
-"""Weighers: each gives a backend a score, the higher the better."""
+"""Weighers: each gives a backend a score; a higher score is better."""

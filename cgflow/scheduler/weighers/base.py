@@ -1,4 +1,4 @@
-"""What a weigher is."""
+"""The protocol of weighers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cgflow.scheduler.request import PlacementRequest
 
 
 class Weigher(Protocol):
-    """One measure of how well a backend suits. Pure: no I/O, no logging, no clock but the request's."""
+    """One measure of how suitable a backend is. Pure: no I/O, no logging, no clock but the request's."""
 
     def score(self, backend: Backend, request: PlacementRequest) -> float:
-        """Return a number in any unit; placement brings those of all candidates to 0..1."""
+        """Return a number in any unit; placement normalises those of all candidates to 0..1."""
         ...

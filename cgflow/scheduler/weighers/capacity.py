@@ -1,4 +1,4 @@
-"""The most room first."""
+"""The weigher that prefers the most space."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from cgflow.scheduler.request import PlacementRequest
 
 
 class CapacityWeigher:
-    """Prefers the most GiB left: those free, or on thin storage those that may still be promised."""
+    """Prefers the most GiB left: free space, or on thin storage the space that may still be provisioned."""
 
     def score(self, backend: Backend, request: PlacementRequest) -> float:  # noqa: ARG002 - the same for all
-        """Return the room in GiB."""
+        """Return the space in GiB."""
         report = backend.report
         if not report.thin:
             return report.free_gib

@@ -1,4 +1,4 @@
-"""The fewest volumes first."""
+"""The weigher that prefers the fewest volumes."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ class VolumeNumberWeigher:
     """Prefers the backend with the fewest live volumes."""
 
     def score(self, backend: Backend, request: PlacementRequest) -> float:
-        """Return the number of volumes, below zero."""
+        """Return the negative number of volumes."""
         return -float(request.volume_counts.get(backend.name, 0))
