@@ -2,7 +2,7 @@
 
 Run as ``python -I main.py MODULE``. The interpreter is the one that has the module's dependencies,
 not necessarily cgflow's. A child therefore imports only the standard library, the files in this
-folder, and the two modules of cgflow without dependencies that ``reach`` and ``load`` name.
+folder, and the two dependency-free modules that ``reach`` and ``load`` import.
 """
 
 import importlib
