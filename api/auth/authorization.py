@@ -52,7 +52,7 @@ def admit() -> None:
 
 
 def authorize(rule: str, target: object = None) -> None:
-    """Require that the policy permits the caller what a rule guards. Raises: Forbidden.
+    """Require that a rule permits the caller's action. Raises: Forbidden.
 
     ``target`` is the record, or its fields. A target without an owner, such as a list or a type, counts as
     the caller's own.
@@ -62,7 +62,7 @@ def authorize(rule: str, target: object = None) -> None:
 
 
 def permits(rule: str, target: object = None) -> bool:
-    """Return whether the policy permits the caller what a rule guards; see ``authorize``."""
+    """Return whether a rule permits the caller's action; see ``authorize``."""
     caller = request_scope.caller()
     own = {"user_id": caller.user_id, "project_id": caller.project_id}
     fields = target if isinstance(target, Mapping) else vars(target) if target is not None else {}
@@ -84,7 +84,7 @@ def recording_decisions() -> Iterator[list[Asked]]:
 
 
 def shows(rule: str | None) -> bool:
-    """Return whether this response shows the caller what a rule guards; None guards nothing."""
+    """Return whether a rule permits the caller to see something in this response; None permits it."""
     if rule is None:
         return True
     # Cached per request: a page of a thousand resources needs one check.
@@ -95,7 +95,7 @@ def shows(rule: str | None) -> bool:
 
 
 def permitted(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
-    """Return a record if the policy permits the caller what a rule guards. Raises: NotFound, Forbidden."""
+    """Return a record, if a rule permits the caller's action on it. Raises: NotFound, Forbidden."""
     with request_scope.runtime().database.read() as session:
         found = read(session, id_, request_scope.caller().scope)
     authorize(rule, found)
@@ -103,7 +103,7 @@ def permitted(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
 
 
 def authorize_resource(rule: str, read: Reader[Any], id_: str) -> None:
-    """Require that the policy permits the caller what a rule guards on a resource. Raises: Forbidden.
+    """Require that a rule permits the caller's action on a resource. Raises: Forbidden.
 
     If the resource does not exist, the rule is checked without a target. A caller who passes gets NotFound
     from the operation itself, with the message that clients know.

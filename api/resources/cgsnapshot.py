@@ -78,7 +78,7 @@ def authorize_cut(rule: str, group_id: str) -> None:
 
 
 def authorize_members(rule: str, group_id: str) -> None:
-    """Require permission for what a rule guards on each member in the caller's scope. Raises: Forbidden."""
+    """Require that a rule permits an action on each member in the caller's scope. Raises: Forbidden."""
     with runtime().database.read() as session:
         members = volumes.members_of(session, group_id)
     for member in members:

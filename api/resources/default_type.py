@@ -61,7 +61,7 @@ class DefaultType(MethodView):
 
 
 def _permitted(rule: str, target_id: str) -> str:
-    """Return the id of a project, if the policy permits what a rule guards on it. Raises: Forbidden."""
+    """Return the id of a project, if a rule permits the caller's action on it. Raises: Forbidden."""
     project_id = checked_id(target_id, "project_id")
     authorize(rule, {"project_id": project_id})
     return project_id

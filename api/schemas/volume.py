@@ -51,7 +51,7 @@ class VolumeIn(OlderNames, NamedIn):
     metadata = Pairs()
     attach_status = Ignored()
     backup_id = NoBackup(load_only=True, allow_none=True)
-    imageRef = NotOffered()  # noqa: N815 - the wire's word
+    imageRef = NotOffered()  # noqa: N815 - the key in Cinder's API
     multiattach = NotOffered()
     snapshot_id = Uuid(allow_none=True, load_default=None)
     source_replica = NotOffered()

@@ -108,7 +108,7 @@ class _Watch:
         self._began = time.monotonic()
 
     def at_most(self, seconds: float) -> float:
-        """Return the seconds, limited to what is left of the total time."""
+        """Return the seconds, limited to the rest of the total time."""
         if self._timeout is None:
             return seconds
         return max(0.0, min(seconds, self._began + self._timeout - time.monotonic()))
