@@ -33,7 +33,7 @@ def main() -> int:
         scenes.control(stage)
         used = sum(path.stat().st_blocks * 512 for path in root.rglob("*") if path.is_file())
         scenes.clear(stage, group_id)
-    except Exception as error:  # noqa: BLE001 - whatever fails is told, and the exit code says so
+    except Exception as error:  # noqa: BLE001 - every failure is reported, with an exit code
         traceback.print_exc()
         print(f"\n{stage.served.log.read_text()[-3000:]}" if stage.served.log.exists() else "")
         print(f"demo: FAILED: {error}")

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stage.say(stage.served.start())
         scenes.prove(stage, root, asked.cgsnapshots, asked.controls)
-    except Exception as error:  # noqa: BLE001 - whatever fails is told, and the exit code says so
+    except Exception as error:  # noqa: BLE001 - every failure is reported, with an exit code
         traceback.print_exc()
         print(f"\n{stage.served.log.read_text()[-3000:]}" if stage.served.log.exists() else "")
         print(f"prove-postgres: FAILED: {error}")

@@ -81,5 +81,5 @@ class Load:
                     with self._news:
                         self._committed = self._begun
                         self._news.notify_all()
-        except Exception as error:  # noqa: BLE001 - told by ``mark``
+        except Exception as error:  # noqa: BLE001 - raised by ``mark``
             self._failure = error

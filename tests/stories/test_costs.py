@@ -69,7 +69,7 @@ def test_calls_grow_with_the_members_and_no_faster(tmp_path: Path) -> None:
     """Calls of Python functions in every thread, of a cgsnapshot and of its deletion: a line, not a curve."""
     calls = 0
 
-    def count(frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG001 - the signature is given
+    def count(frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG001 - the signature is fixed
         nonlocal calls
         calls += event == "call"
 

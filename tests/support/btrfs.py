@@ -1,4 +1,4 @@
-"""A btrfs of its own for tests, on a loop device over a file in memory, and clients that open files on it."""
+"""A btrfs for tests, on a loop device over a file in memory, and clients that open files on it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ _MEMORY = Path("/dev/shm")
 _PREFIX = "cgflow-btrfs-"
 
 DIRECT = os.O_DIRECT | os.O_DSYNC
-"""How a client opens the file of a volume, to have what the cut promises."""
+"""Flags with which a client must open a volume's file to get what the cut promises."""
 
 
 @contextmanager
 def btrfs_mounted(size_mib: int = 4096, *options: str) -> Iterator[Path]:
-    """Make a btrfs and mount it. Its file has no name and its device clears itself: only a mount can stay."""
+    """Create and mount a btrfs.
+
+    Its image file is unnamed and its loop device detaches itself, so only a mount can be left behind.
+    """
     if os.geteuid() != 0:
         missing("only root can mount a btrfs")
     require("mkfs.btrfs")
@@ -57,13 +60,13 @@ def btrfs_mounted(size_mib: int = 4096, *options: str) -> Iterator[Path]:
 
 
 def _unmount(place: Path) -> None:
-    # Whoever still has a file open there loses nothing that anybody wants.
+    # A process that still has a file open there loses nothing of value.
     while os.path.ismount(place):
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def _clear_after_the_dead() -> None:
-    """Unmount what a test run has left that was killed. Another run may be at it, too."""
+    """Unmount what a killed test run has left. Another run may be doing the same."""
     for folder in _MEMORY.glob(f"{_PREFIX}*"):
         found = re.match(rf"{_PREFIX}(\d+)-", folder.name)
         if found and not Path("/proc", found[1]).exists() and (folder / "m").exists():
@@ -72,7 +75,7 @@ def _clear_after_the_dead() -> None:
 
 
 class Bench:
-    """Drivers over one folder of a btrfs, one after the other."""
+    """Starts one driver after another on the same folder of a btrfs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,18 +83,18 @@ class Bench:
 
     @property
     def folder(self) -> Path:
-        """Where the backend keeps what it has."""
+        """The folder of the backend."""
         return self.path / "btrfs"
 
     def start(self, trace: Callable[[str], None] = untraced) -> BtrfsDriver:
-        """Stop the driver there is and start another, as the next process would."""
+        """Stop the current driver and start a new one, as the next process would."""
         self.driver.stop()
         self.driver = BtrfsDriver(self.path, trace=trace)
         self.driver.start()
         return self.driver
 
     def make_group(self, count: int, group_id: str = "g") -> list[VolumeSpec]:
-        """Make a consistency group with volumes named after it."""
+        """Create a consistency group with volumes named after it."""
         volumes = [VolumeSpec(f"{group_id}{index}", 1, group_id) for index in range(count)]
         self.driver.create_group(group_id)
         for volume in volumes:
@@ -103,7 +106,7 @@ class Bench:
 
 
 class File:
-    """A client of a volume or of an exported copy: it has the file open until it is closed."""
+    """A client of a volume or of an exported snapshot: it holds the file open until it is closed."""
 
     def __init__(self, path: object, flags: int = DIRECT, *, writable: bool = True) -> None:
         self._descriptor = os.open(str(path), flags | (os.O_RDWR if writable else os.O_RDONLY))
@@ -118,11 +121,11 @@ class File:
         os.close(self._descriptor)
 
     def is_of(self, path: object) -> bool:
-        """Whether the file that is open is the one that is found at a path now."""
+        """Whether the open file is the one that the path names now."""
         return os.path.samestat(os.fstat(self._descriptor), os.stat(str(path)))
 
     def write(self, offset: int, data: bytes, *, fua: bool = False) -> None:
-        # Memory for O_DIRECT has to be aligned, which that of mmap is.
+        # O_DIRECT needs aligned memory, which mmap provides.
         with mmap.mmap(-1, len(data)) as buffer:
             buffer[:] = data
             assert os.pwritev(self._descriptor, [buffer], offset) == len(data)
@@ -134,24 +137,24 @@ class File:
 
 
 def opened(driver: BtrfsDriver, volume: VolumeSpec, flags: int = DIRECT) -> File:
-    """Open a volume as a client does."""
+    """Open the file of a volume as a client does."""
     return File(driver.connection(volume).data["device_path"], flags)
 
 
 def write(driver: BtrfsDriver, volume: VolumeSpec, value: int, offset: int = 0) -> None:
-    """Write one block of a byte value, as a client that comes and goes."""
+    """Open a volume as a client, write one block of a byte value, and close it."""
     with opened(driver, volume) as file:
         file.write(offset, bytes([value]) * BLOCK)
 
 
 def read(driver: BtrfsDriver, volume: VolumeSpec, offset: int = 0) -> int:
-    """Read one block as a client that comes and goes; return the one value in it."""
+    """Open a volume as a client, read one block, and return the one byte value in it."""
     with opened(driver, volume) as file:
         return one_value(file.read(offset, BLOCK))
 
 
 def read_copy(driver: BtrfsDriver, snapshot: SnapshotSpec, offset: int = 0) -> int:
-    """Export a copy, read one block, and withdraw it."""
+    """Export a snapshot, read one block, and withdraw it."""
     path = driver.export_snapshot(snapshot).data["device_path"]
     with File(path, 0, writable=False) as file:
         found = one_value(file.read(offset, BLOCK))
@@ -165,7 +168,7 @@ def one_value(block: bytes) -> int:
 
 
 def copies_of(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
-    """Return the specs of a cgsnapshot."""
+    """Return the snapshot specs of a cgsnapshot."""
     return [SnapshotSpec(f"{name}.{volume.id}", volume.id, name, volume.group_id) for volume in volumes]
 
 

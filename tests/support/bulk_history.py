@@ -1,4 +1,4 @@
-"""Many ended flows with their events and atoms, put into an empty database in bulk."""
+"""Adds many finished flows, with their events and atoms, to an empty database in bulk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 5000
 PROJECTS = 5
 _OF_PROJECT = 3
 PROJECT = f"p{_OF_PROJECT}"
-# One flow in so many is long; one in so many is in a state, or of an operation, that few are.
+# Every ``LONG_EVERY``-th flow is long; every ``RARE_EVERY``-th has a rare state or operation.
 LONG_EVERY = 5000
 RARE_EVERY = 500
 FEW_STATE, FEW_OPERATION = "rollback_failed", "volume.extend"
@@ -27,7 +27,7 @@ FEW_TYPE = "consistencygroup"
 LONG_OPERATION, MEMBERS = "cgsnapshot.create", 1000
 _STATES = ("success", "success", "success", "reverted")
 _OPERATIONS = ("cgsnapshot.create", "cgsnapshot.delete", "volume.create", "volume.delete")
-_BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - moments are UTC without a zone
+_BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - stored times are UTC without a zone
 _COLUMNS = {
     "flows": "id operation version fingerprint state project_id user_id request_id resource_type resource_id "
     "group_id shape symbols epoch conductor undo_attempts created_at started_at ended_at",
@@ -43,7 +43,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Filled:
-    """What there is to ask for: flows of ``project``, ``middle`` in the middle of the list."""
+    """What a test can query: flows of ``project``, with ``middle`` in the middle of the list."""
 
     flows: int
     events: int
@@ -55,7 +55,7 @@ class Filled:
 
 
 def fill(database: Database, events: int) -> Filled:
-    """Add flows until there are at least so many events: most have about 10, some 5000."""
+    """Add flows until there are at least ``events`` events: most flows have about 10, some 5000."""
     made = _Maker(events)
     rows: dict[str, list[Row]] = {table: [] for table in _COLUMNS}
     for number, (table, row) in enumerate(made.rows(), 1):
@@ -64,7 +64,7 @@ def fill(database: Database, events: int) -> Filled:
             _flush(database, rows)
     _flush(database, rows)
     with database.engine.connect() as connection:
-        # The planners know then what is common and what is rare, as they do in a service that has run long.
+        # ANALYZE gives the query planners the statistics that they have in a long-running service.
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     ids = made.ids
     of_project = [id for number, id in enumerate(ids) if number % PROJECTS == _OF_PROJECT]
@@ -73,7 +73,7 @@ def fill(database: Database, events: int) -> Filled:
 
 
 class _Maker:
-    """Makes the rows, the same ones each time."""
+    """Makes the rows, always the same ones."""
 
     def __init__(self, wanted: int) -> None:
         self._random = random.Random(1)
@@ -84,7 +84,7 @@ class _Maker:
         self.long = ""
 
     def rows(self) -> Iterator[tuple[str, Row]]:
-        """Return the rows in an order in which they can be added, each with the name of its table."""
+        """Yield rows with the name of their table, in an order that satisfies the foreign keys."""
         while self.events < self._wanted or not self.long:
             flow_id, number = self._id(), len(self.ids)
             self.ids.append(flow_id)
@@ -104,7 +104,7 @@ class _Maker:
         if number % RARE_EVERY == RARE_EVERY // 2 + _OF_PROJECT:
             operation = f"{FEW_TYPE}.create"
         if atoms > SHORT:
-            # As the long ones are: one of a group of very many members.
+            # Like every long flow: an operation on a group with very many members.
             is_rare, operation = False, LONG_OPERATION
         state = FEW_STATE if is_rare else self._random.choice(_STATES)
         members = [{"volume_id": name, "snapshot_id": flow_id} for name in names[:MEMBERS]]
@@ -158,7 +158,7 @@ class _Maker:
 
 
 def _flush(database: Database, rows: dict[str, list[Row]]) -> None:
-    """Write what has gathered, in the fastest way that the driver has."""
+    """Write the collected rows in the driver's fastest way."""
     connection = database.engine.raw_connection()
     try:
         cursor = connection.cursor()

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that plays the answers it was given, and remembers what it was asked."""
+"""A real HTTP server on loopback that returns predefined responses and records the requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Asked:
 
 @dataclass
 class Canned:
-    """One answer. ``drops`` closes the connection without one."""
+    """One response. ``drops`` closes the connection without a response."""
 
     body: Any = None
     status: int = 200
@@ -32,7 +32,7 @@ class Canned:
 
 
 class CannedService:
-    """Answers to one method and path are played in order; the last one is repeated."""
+    """Returns the responses for one method and path in order; the last one is repeated."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], list[Canned]] = {}
@@ -76,7 +76,7 @@ class CannedService:
         self.plays(method, path, {key: {"code": status, "message": message}}, status=status)
 
     def plays_flow(self, flow: dict[str, Any], events: list[dict[str, Any]]) -> None:
-        """Play a flow that has ended, and its events: all of them, then none."""
+        """Serve a flow that has ended, and its events: first all of them, then none."""
         self.plays("GET", f"/flows/{flow['id']}", {"flow": flow})
         self.plays("GET", f"/flows/{flow['id']}/events", {"events": events})
         self.plays("GET", f"/flows/{flow['id']}/events", {"events": []})
@@ -116,7 +116,7 @@ class CannedService:
             do_GET = do_POST = do_PUT = do_DELETE = answer
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Suppress the log."""
 
         return Handler
 

@@ -1,4 +1,4 @@
-"""How much a sweep plays: all with ``CGFLOW_SWEEP=full``, else cases in turns, always the same ones."""
+"""Selects the cases of a sweep: all with ``CGFLOW_SWEEP=full``, else a fixed sample."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeVar
 IS_FULL = os.environ.get("CGFLOW_SWEEP") == "full"
 
 CLOSELY = ("cgsnapshot.create", "cgsnapshot.delete")
-"""Operations that are played more closely. The last is so short that wide steps would pass over it."""
+"""Operations that are swept in narrower steps. The last one is so short that wide steps would skip it."""
 
 Case = TypeVar("Case")
 Way = TypeVar("Way")
 
 
 def in_turns(cases: Iterable[Case], ways: Sequence[Way], first: int = 0) -> list[tuple[Case, Way]]:
-    """Return each case in every way, or, unless all is asked for, in one: the ways take turns."""
+    """Return each case in one way, the ways taking turns; in the full sweep, each case in every way."""
     return [
         (case, way)
         for number, case in enumerate(cases)

@@ -1,4 +1,4 @@
-"""The smallest Ceph cluster: a monitor, an OSD in memory and a manager without modules, on loopback."""
+"""A minimal Ceph cluster on loopback: a monitor, an OSD in memory and a manager without modules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CAPS = {
     "client.admin": {"mon": "allow *", "osd": "allow *", "mgr": "allow *"},
     "osd.0": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"},
     "mgr.x": {"mon": "allow profile mgr", "osd": "allow *"},
-    # What docs/rbd.md tells operators to give.
+    # The capabilities that docs/rbd.md recommends.
     f"client.{USER}": {
         "mon": "profile rbd",
         "osd": f"profile rbd pool={POOL}",
@@ -79,7 +79,7 @@ osd_pool_default_read_lease_ratio = 45
 
 
 class Cluster:
-    """Runs from its making until ``close``. Skips, or fails under CI, where Ceph is not installed."""
+    """Runs from construction until ``close``. Without Ceph the test is skipped, or fails in CI."""
 
     def __init__(self) -> None:
         require_ceph()
@@ -93,29 +93,29 @@ class Cluster:
             raise
 
     def pause(self, daemon: str) -> None:
-        """Stop ``mon`` or ``osd`` in the middle of whatever it does, until ``resume``."""
+        """Stop the process of ``mon`` or ``osd``, whatever it is doing, until ``resume``."""
         self._daemons[daemon].send_signal(signal.SIGSTOP)
 
     def resume(self, daemon: str) -> None:
-        """Let a daemon go on."""
+        """Let a paused daemon continue."""
         self._daemons[daemon].send_signal(signal.SIGCONT)
 
     def run(self, *command: str) -> str:
-        """Run one of Ceph's commands as its administrator; return what it prints."""
+        """Run a Ceph command as the cluster's administrator; return its output."""
         asked = [command[0], "--conf", str(self.conf), *command[1:]]
         done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{' '.join(asked)}: {done.stderr}"
         return done.stdout
 
     def check(self) -> None:
-        """See that all daemons live, so that a test says which one died, and of what."""
+        """Check that all daemons are running, so that a test reports which one died, and of what."""
         for name, daemon in self._daemons.items():
             if daemon.poll() is not None:
                 words = (self.root / f"{name}.out").read_text().splitlines()[-20:]
                 raise AssertionError("\n".join([f"ceph-{name} ended with {daemon.returncode}:", *words]))
 
     def close(self) -> None:
-        """End all daemons, and remove what they kept."""
+        """End all daemons, and remove their data."""
         for daemon in self._daemons.values():
             daemon.kill()
             daemon.wait()
@@ -139,7 +139,7 @@ class Cluster:
         self._start("mgr", "ceph-mgr", "-i", "x")
         self.run("ceph", "osd", "pool", "create", POOL, "8", "8")
         self.run("rbd", "pool", "init", POOL)
-        # The manager counts what is free, and says so a moment after the rest works.
+        # The manager reports the free space a moment after everything else works.
         until(self._is_counted, "the pool counted by the manager")
 
     def _is_counted(self) -> bool:
@@ -147,8 +147,8 @@ class Cluster:
         return any(pool["name"] == POOL and pool["stats"]["max_avail"] for pool in pools)
 
     def _start(self, name: str, *command: str) -> None:
-        # From the root, as init starts them: Debian 13 has Ceph look for its classes in "lib/...", without
-        # a slash, and an OSD that does not find the class rbd refuses nearly all that is asked of images.
+        # Start in the root directory, as init does. On Debian 13 Ceph looks for its classes in the relative
+        # path "lib/...", and an OSD that does not find the class rbd refuses nearly all requests for images.
         with (self.root / f"{name}.out").open("wb") as out:
             self._daemons[name] = subprocess.Popen(
                 [*command, "--conf", str(self.conf), "-f"], stdout=out, stderr=out, cwd="/"
@@ -156,7 +156,7 @@ class Cluster:
 
 
 def require_ceph() -> None:
-    """See that Ceph's daemons, commands and bindings are installed."""
+    """Check that Ceph's daemons, commands and Python bindings are installed."""
     lacking = [program for program in _PROGRAMS if shutil.which(program) is None]
     if lacking:
         missing(f"{lacking[0]} is missing (apt-get install ceph-mon ceph-osd ceph-mgr ceph-common)")

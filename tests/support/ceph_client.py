@@ -1,7 +1,7 @@
-"""A client of volumes, run by the interpreter that has Ceph's bindings: asked and answering in lines of JSON.
+"""A client of volumes, run by the interpreter that has Ceph's bindings; requests and replies are JSON lines.
 
-It is another process than the driver's, as a hypervisor is. Written is what
-``write`` has returned for: there is no cache.
+It is a process separate from the driver's, as a hypervisor is. When ``write`` has returned, the
+data is written: there is no cache.
 """
 
 import base64
@@ -59,7 +59,7 @@ class Client:
         }
 
     def contents(self):
-        """Everything in the pool that is an image, a snapshot or a group."""
+        """Return all images, snapshots and groups in the pool."""
         found = list(rbd.RBD().group_list(self.io))
         for name in rbd.RBD().list(self.io):
             with rbd.Image(self.io, name, read_only=True) as image:
@@ -92,7 +92,7 @@ def main() -> None:
     def answer(request):
         try:
             said = {"id": request["id"], "value": getattr(client, request["call"])(**request["args"])}
-        except Exception as error:  # noqa: BLE001 - told to who asked
+        except Exception as error:  # noqa: BLE001 - sent to the caller
             said = {"id": request["id"], "errno": abs(getattr(error, "errno", 0)), "text": repr(error)}
         with lock:
             print(json.dumps(said), flush=True)

@@ -1,4 +1,4 @@
-"""Certificate authorities for tests, made with openssl, in the files that QEMU and libnbd look for."""
+"""Certificate authorities for tests, made with openssl, with the file names that QEMU and libnbd expect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DAYS = "2"
 
 
 def authority(folder: Path) -> Path:
-    """Make a CA with a server for loopback and a client, and return the folder."""
+    """Make a CA with a server certificate for loopback and a client certificate; return the folder."""
     folder.mkdir(parents=True)
     _run(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-days", _DAYS, "-subj", f"/CN=CA {folder.name}", "-keyout", "ca-key.pem", "-out", "ca-cert.pem",

@@ -1,4 +1,4 @@
-"""The ``cinder`` command."""
+"""Runs the ``cinder`` command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.clients import Access, Ran, run
 
 
 class Table(Ran):
-    """What a run printed, read as a table."""
+    """The output of a command, parsed as a table."""
 
     @property
     def rows(self) -> list[list[str]]:
@@ -18,25 +18,25 @@ class Table(Ran):
 
     @property
     def properties(self) -> dict[str, str]:
-        """The table as one of properties."""
+        """The table as a mapping of property to value."""
         return {row[0]: row[1] for row in self.rows}
 
 
 class Cinder:
-    """The command, for one project of a service."""
+    """The ``cinder`` command for one project of a service."""
 
     def __init__(self, programs: Path, access: Access) -> None:
         self._words = [str(programs / "cinder"), *access.cinder_words]
         self._environ = access.cinder_environ
 
     def __call__(self, *words: str) -> Table:
-        """Run a command that has to succeed."""
+        """Run a command that must succeed."""
         ran = self.run(*words)
         assert ran.code == 0, f"cinder {' '.join(words)}: {ran.complained}"
         return ran
 
     def refused(self, *words: str) -> str:
-        """Run a command that has to fail, and return what it says."""
+        """Run a command that must fail, and return its error output."""
         ran = self.run(*words)
         assert ran.code == 1, f"cinder {' '.join(words)}: {ran}"
         return ran.said + ran.complained

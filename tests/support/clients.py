@@ -1,4 +1,4 @@
-"""The clients that exist, as their users have them: in an environment of their own, and unchanged."""
+"""OpenStack's clients, unmodified, in a virtual environment of their own."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PATIENCE_S = 120
 
 
 def installed() -> Path:
-    """Return the folder of their commands, installed by the first who asks; others wait for it."""
+    """Return the folder of the clients' commands. The first caller installs them; other callers wait."""
     return environment("clients", *PACKAGES)
 
 
 @dataclass(frozen=True)
 class Access:
-    """How the clients reach one project of a service, and prove who they are."""
+    """How the clients reach one project of a service, and how they authenticate."""
 
     project_id: str
     environ: Mapping[str, str]
@@ -39,25 +39,25 @@ class Access:
 
 
 def without_proof(url: str, project_id: str, user_id: str = "ada") -> Access:
-    """Return the access to a service that takes everybody at their word."""
+    """Return the access to a service that does not authenticate (noauth)."""
     return Access(
         project_id,
         {"OS_AUTH_TYPE": "admin_token", "OS_TOKEN": f"{user_id}:{project_id}", "OS_ENDPOINT": f"{url}/v3"},
-        # The kind of authentication is taken from the environment alone, the rest from the options.
+        # The clients take the authentication type only from the environment, the rest from options.
         {"OS_AUTH_TYPE": "noauth"},
         ("--user-id", user_id, "--project-id", project_id, "--endpoint", f"{url}/v3"),
     )
 
 
 def environ_for(wishes: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which nothing is wished for but this."""
+    """Return an environment in which only these client settings are set."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "CINDER"))}
     return {**others, "COLUMNS": "200", **wishes}
 
 
 @dataclass(frozen=True)
 class Ran:
-    """One run of a command."""
+    """The result of one run of a command."""
 
     code: int
     said: str
@@ -65,13 +65,13 @@ class Ran:
 
 
 def run(words: Sequence[str], wishes: Mapping[str, str]) -> Ran:
-    """Run a command to its end, good or bad. Its first word is the path of the program."""
+    """Run a command to its end, successful or not. ``words[0]`` is the path of the program."""
     answer = _server(str(Path(words[0]).parent)).ask({"words": list(words), "environ": environ_for(wishes)})
     return Ran(answer["code"], answer["said"], answer["complained"])
 
 
 class Server:
-    """A process of the clients' environment that has them loaded (see ``clients_serve``)."""
+    """A process of the clients' environment that has the clients loaded (see ``clients_serve``)."""
 
     def __init__(self, programs: str) -> None:
         serve = Path(__file__).with_name("clients_serve.py")
@@ -85,14 +85,14 @@ class Server:
         self._lock = threading.Lock()
 
     def ask(self, wanted: Mapping[str, object]) -> dict[str, Any]:
-        """Have a command run, and return what became of it."""
+        """Run a command in the process, and return the result."""
         reader, writer = self._process.stdout, self._process.stdin
         assert reader is not None
         assert writer is not None
         with self._lock:
             writer.write(json.dumps(wanted) + "\n")
             writer.flush()
-            # A command that hangs would otherwise be waited for without end.
+            # Without the timer, a command that hangs would block for ever.
             timer = threading.Timer(PATIENCE_S, self._process.kill)
             timer.start()
             line = reader.readline()
@@ -102,7 +102,7 @@ class Server:
         return answer
 
     def end(self) -> None:
-        """End the process, which has nothing to do any more."""
+        """End the process, which must be idle."""
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             stream.close()

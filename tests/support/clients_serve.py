@@ -1,9 +1,8 @@
-"""Runs commands of the clients without starting an interpreter for each: loaded once, forked for every run.
+"""Runs commands of the clients without starting an interpreter for each: loads them once, forks for each run.
 
-It is started by the interpreter of the clients' own environment. A line of JSON
-on its input is a run, ``{"words": [...], "environ": {...}}``; a line on its output
-is what became of it. The command is the installed one: what its entry point names,
-called as its script would.
+The interpreter of the clients' own environment starts it. A line of JSON on its input is a run,
+``{"words": [...], "environ": {...}}``; a line on its output is the result. The command is the
+installed one: the function of its entry point, called as its script would.
 """
 
 import json
@@ -15,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 COMMANDS = ("cinder", "openstack")
-# What the commands load when they run, and need not load again each time.
+# The modules that the commands import when they run, loaded only once.
 LOADED = (
     "cinderclient.v3.shell",
     "cinderclient.v3.client",
@@ -25,7 +24,7 @@ LOADED = (
 
 
 def main() -> None:
-    """Serve runs until the input ends."""
+    """Serve runs until the end of the input."""
     mains = {
         found.name: found.load() for found in entry_points(group="console_scripts") if found.name in COMMANDS
     }
@@ -37,7 +36,7 @@ def main() -> None:
 
 
 def ran(main, asked):
-    """Run a command in a child of its own, with the environment asked for and no other."""
+    """Run a command in a child process, with the requested environment only."""
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         child = os.fork()
         if child == 0:
@@ -51,7 +50,7 @@ def ran(main, asked):
 
 
 def run(main, asked, said, complained):
-    """Be the command; return its exit code."""
+    """Run the command in this process; return its exit code."""
     for number, stream in ((1, said), (2, complained)):
         os.dup2(stream.fileno(), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -62,7 +61,7 @@ def run(main, asked, said, complained):
         code = main()
     except SystemExit as end:
         code = end.code
-    except BaseException:  # noqa: BLE001 - told as an interpreter tells it
+    except BaseException:  # noqa: BLE001 - printed as an interpreter prints it
         sys.excepthook(*sys.exc_info())
         code = 1
     if isinstance(code, str):

@@ -1,4 +1,4 @@
-"""The command ``cgflow``, run against a service within the test's own process."""
+"""Runs the ``cgflow`` command in the test's process, against a service in the same process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cgflow.cli.main import main
 
 
 class Cgflow:
-    """Calls are words on the command line."""
+    """Each argument of a call is one word of the command line."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -20,7 +20,7 @@ class Cgflow:
         return CliRunner().invoke(main, ["--url", self._url, *words])
 
     def json(self, *words: str) -> Any:
-        """Run a command that has to succeed and say nothing but JSON."""
+        """Run a command that must succeed and print only JSON; return the parsed output."""
         ran = self("--json", *words)
         assert ran.exit_code == 0, ran.output
         assert ran.stderr == ""

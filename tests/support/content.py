@@ -1,4 +1,4 @@
-"""What lies at the start of each volume, on a backend in memory, so that worlds can be compared by it."""
+"""Content at the start of each volume of a memory backend, for comparing the state before and after."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cgflow.drivers.memory.driver import MemoryDriver
 
 LENGTH = 8
 OLD, NEW = "old", "new"
-"""What lies on volumes when they are copied, and what when they are put back."""
+"""The content of volumes when their snapshots are taken, and when they are restored."""
 
 
 def in_memory(driver: StorageDriver) -> MemoryDriver | None:
-    """Return the driver inside all that was put around it, if it is one in memory."""
+    """Return the memory driver inside all wrappers, or None if the driver is another one."""
     while not isinstance(driver, MemoryDriver):
         inner = getattr(driver, "driver", None)
         if inner is None:
@@ -22,7 +22,7 @@ def in_memory(driver: StorageDriver) -> MemoryDriver | None:
 
 
 def write(driver: StorageDriver, volume_ids: list[str], word: str) -> None:
-    """Write a word to volumes, each with its place among them; nothing on another backend."""
+    """Write a word and the volume's index to each volume; does nothing on other backends."""
     storage = in_memory(driver)
     for number, id_ in enumerate(volume_ids if storage else ()):
         assert storage is not None
@@ -30,7 +30,7 @@ def write(driver: StorageDriver, volume_ids: list[str], word: str) -> None:
 
 
 def read(driver: StorageDriver) -> dict[str, str]:
-    """Return what lies at the start of every volume; nothing on another backend."""
+    """Return the content at the start of every volume; empty on other backends."""
     storage = in_memory(driver)
     if storage is None:
         return {}
@@ -40,6 +40,6 @@ def read(driver: StorageDriver) -> dict[str, str]:
 
 
 def not_put_back(flow: records.Flow, found: dict[str, str]) -> list[str]:
-    """Name the volumes of a revert that do not hold what they held when the copies were made."""
+    """Return the volumes of a revert that do not have the content they had when the snapshots were taken."""
     held = {source["volume_id"]: found[source["volume_id"]] for source in flow.symbols["sources"]}
     return [f"volume {id_} holds {word!r}" for id_, word in held.items() if not word.startswith(OLD)]

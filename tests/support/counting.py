@@ -1,4 +1,4 @@
-"""What a piece of work costs: wall time, CPU time of the process, commits and statements.
+"""Measures costs: wall time, CPU time of the process, commits and statements.
 
 A statement that is sent once with the rows of many members counts once.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 @dataclass
 class Cost:
-    """Seconds, and counts over all databases that were watched."""
+    """Seconds, and counts over all measured databases."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -27,9 +27,9 @@ class Cost:
 
 @contextmanager
 def cost_of(*databases: Engine, only_here: bool = False) -> Iterator[Cost]:
-    """Measure what happens within. A transaction that only read counts no commit.
+    """Measure the body of a ``with``. A transaction that only read counts no commit.
 
-    ``only_here`` counts commits and statements of the calling thread alone.
+    ``only_here`` counts only commits and statements of the calling thread.
     """
     cost = Cost()
     here = threading.get_ident()

@@ -1,13 +1,13 @@
-"""A service that is gone by SIGKILL at a chosen moment: what runs in the process that dies.
+"""Kills a service with SIGKILL at a chosen moment: the code that runs in the process that dies.
 
-A moment is either side of a commit or of a driver call, or a pause between two
-attempts (see ``kill_points``). The n-th moment after the world is armed is the
-process's last; n is counted up until a run meets none.
+A moment is before or after a commit or a driver call, or a pause between two attempts (see
+``kill_points``). The n-th moment after the world is armed is the process's last; n is incremented
+until a run meets no such moment.
 
-By hand, on a folder made by ``crashing_cases.prepare`` (or left by a failed sweep)::
+By hand, in a folder made by ``crashing_cases.prepare`` (or left by a failed sweep)::
 
     python -m tests.support.crashing FOLDER KILL_AT     acts, and dies at that moment
-    python -m tests.support.crashing FOLDER             acts, or resumes what it finds, to the end
+    python -m tests.support.crashing FOLDER             acts or resumes, to the end
 """
 
 from __future__ import annotations
@@ -50,14 +50,13 @@ DEADLINE_S = 120
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is to do in a folder that holds a state.
+    """The task of one process, in a folder that holds a state.
 
-    ``kill_at`` is the moment at which it dies (None: it lives), counted among those of
-    the phase ``kill_in`` or of the kind ``kill_on`` if that is set. ``failing`` are points of steps that fail
-    each time. ``known`` are the flows that were there before. ``broken`` takes a
-    safeguard of the engine away: the control of the sweep itself. ``orderly``: one flow
-    and one step at a time, so that moments come in the same order each time.
-    ``url`` is that of a database elsewhere.
+    ``kill_at`` is the moment at which it dies (None: it does not), counted among those of the phase
+    ``kill_in`` or of the kind ``kill_on`` if that is set. ``failing`` are points of steps that fail
+    each time. ``known`` are the flows that existed before. ``broken`` removes a safeguard of the
+    engine: the sweep's own control. ``orderly`` runs one flow and one step at a time, so that moments
+    come in the same order each time. ``url`` is that of an external database.
     """
 
     folder: str
@@ -88,7 +87,7 @@ class Broken(Sabotage):
 
 @contextmanager
 def opened(job: Job, moments: Moments) -> Iterator[World]:
-    """Serve the state in the job's folder, in this process, which is only good for this."""
+    """Serve the state in the job's folder; the process is used for nothing else."""
     folder = Path(job.folder)
     backoff.FIRST_PAUSE_S = 0
     conductor.UNDO_ATTEMPTS = 0
@@ -117,7 +116,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
 
 
 def act(job: Job) -> None:
-    """Ask for the operation and see it to its end, unless the end comes before."""
+    """Request the operation and wait for its end, unless the process dies before."""
     with alone(job) as moments, opened(job, moments) as world:
         moments.arm()
         world.finish(SCRIPTS[job.operation].act(world, job.target))
@@ -126,7 +125,7 @@ def act(job: Job) -> None:
 
 
 def resume(job: Job) -> None:
-    """Start over what is left, see every flow to its end, and write down what is found then."""
+    """Resume the unfinished flows, wait for the end of every flow, and write a report."""
     with alone(job) as moments:
         before = history_on_disk(job)
         moments.arm()
@@ -138,7 +137,7 @@ def resume(job: Job) -> None:
 
 
 def mend(job: Job) -> None:
-    """Start over what is left, and have every undo that failed tried again, as an operator would."""
+    """Resume the unfinished flows, then retry every failed undo, as an operator would."""
     with alone(job) as moments:
         before = history_on_disk(job)
         moments.arm()
@@ -154,7 +153,7 @@ def mend(job: Job) -> None:
 
 @contextmanager
 def alone(job: Job) -> Iterator[Moments]:
-    """Be a process whose only task is this job: its log and, should it hang, its stacks are in the folder."""
+    """Set up a process for one job: its log, and its stacks should it hang, are written to the folder."""
     folder = Path(job.folder)
     logging.basicConfig(filename=folder / "log", level=logging.WARNING)
     with (folder / "stacks").open("w") as stacks:
@@ -164,13 +163,13 @@ def alone(job: Job) -> Iterator[Moments]:
 
 
 def history_on_disk(job: Job) -> dict[str, Told]:
-    """Return what the job's database tells of every flow but the known ones, without moments."""
+    """Return the stored history of every flow except the known ones, without times."""
     with closing(Database(database_url(job))) as database:
         return told(database, job.known)
 
 
 def cancel(job: Job) -> bool:
-    """Cancel what the process that died has left unfinished; return whether that was accepted."""
+    """Cancel what the dead process has left unfinished; return whether that was accepted."""
     with _left(job) as (session, flow_ids):
         try:
             for flow_id in flow_ids:
@@ -183,9 +182,9 @@ def cancel(job: Job) -> bool:
 
 
 def is_committed(job: Job) -> bool:
-    """Return whether the process that died has left a flow behind its point of no return.
+    """Return whether the dead process has left a flow past its point of no return.
 
-    That is what the flow records, or what the rows show: the flow runs, and nothing is held for it.
+    That is either what the flow records, or what the rows show: the flow runs and holds no claim.
     """
     with _left(job) as (session, flow_ids):
         for flow_id in flow_ids:
@@ -214,11 +213,11 @@ def database_url(job: Job) -> str:
 
 
 def report(job: Job, world: World, problems: list[str], met: list[str], **more: object) -> None:
-    """Write down what the process found, for the one that started it."""
+    """Write a report of the state for the process that started this one."""
     with world.database.read() as session:
         ended = session.execute(select(Flow.id, Flow.state).where(Flow.id.not_in(job.known))).all()
     states = [str(state) for _, state in ended]
-    # An undo that failed has left something, which its end says; what it left is no fault.
+    # A failed undo leaves objects behind, which the flow's end reports; they are no faults.
     is_done = FlowState.SUCCESS in states
     faults = [] if FlowState.ROLLBACK_FAILED in states else _faults(world, job, is_done=is_done)
     found = {
@@ -233,7 +232,7 @@ def report(job: Job, world: World, problems: list[str], met: list[str], **more: 
 
 
 def _faults(world: World, job: Job, *, is_done: bool) -> list[str]:
-    """Return what is wrong, but for what the operation is to mend and has not."""
+    """Return what is wrong, except what the operation was to repair and has not repaired."""
     mends = job.operation in SCRIPTS and SCRIPTS[job.operation].mends and not is_done
     return [fault for fault in world.faults() if not (mends and job.target in fault)]
 
@@ -253,7 +252,7 @@ def portrait(world: World) -> dict[str, Any]:
 
 
 def main(folder: str, kill_at: str | None = None) -> None:
-    """Do by hand what a sweep does."""
+    """Run a process of a sweep by hand."""
     values = json.loads((Path(folder) / "job.json").read_text())
     failing = tuple(tuple(point) for point in values["failing"])
     job = Job(**{**values, "folder": folder, "known": tuple(values["known"]), "failing": failing})

@@ -1,8 +1,8 @@
-"""Cases of a crash sweep: prepare a state once, copy it, crash a process over the copy, start another, look.
+"""Cases of a crash sweep: prepare a state once, copy it, crash a process on the copy, start another, check.
 
-Processes are forked from one that has only imported what they need and has no
-threads. A case is known by its operation, its mode and the moments at which
-its processes die; the folder of one that failed is kept, with the job in it.
+Processes are forked from one that has only imported what they need and has no threads. A case is
+identified by its operation, its mode and the moments at which its processes die. The folder of a
+failed case is kept, with the job in it.
 """
 
 from __future__ import annotations
@@ -45,13 +45,12 @@ _CONTEXT.set_forkserver_preload(["tests.support.crashing"])
 
 @dataclass(frozen=True)
 class Case:
-    """Die at these moments, one process after the other, while steps fail.
+    """Kill processes one after the other at these moments, while steps fail.
 
-    ``once``: they fail in the first process only. ``stuck``: the undo itself
-    fails in all of them, and one more has it tried again when all is well.
-    ``broken``: the engine lacks a safeguard, so that something must be wrong.
-    ``cancelled``: a cancel is asked for when the first process is gone. ``kill_on``:
-    the kind of moment that is counted.
+    ``once``: steps fail in the first process only. ``stuck``: the undo itself fails in all of them, and
+    one more process retries it without failures. ``broken``: the engine lacks a safeguard, so that the
+    check must find faults. ``cancelled``: a cancel is requested after the first process has died.
+    ``kill_on``: the kind of moment that is counted.
     """
 
     kills: tuple[int, ...]
@@ -70,9 +69,9 @@ class Case:
 
 @dataclass
 class Outcome:
-    """Where the processes of a case died, what was wrong afterwards, and the moments of one that lived.
+    """Where a case's processes died, the faults found, and the moments of a process that lived.
 
-    ``is_committed``: one of them died behind the point of no return. ``is_cancelled``: a cancel was accepted.
+    ``is_committed``: one died past the point of no return. ``is_cancelled``: a cancel was accepted.
     """
 
     case: Case
@@ -84,11 +83,11 @@ class Outcome:
     is_cancelled: bool = False
 
     def met(self, number: int) -> bool:
-        """Whether so many processes have died."""
+        """Whether this many processes have died."""
         return len(self.killed) >= number
 
     def meet(self, act: Callable[[Job], None], job: Job, dies: bool) -> Found | None:
-        """Run one process of the case; return what it found, or None if it died."""
+        """Run one process of the case; return its report, or None if it died."""
         code = process_of(act, job)
         killed, found = Path(job.folder) / "killed", Path(job.folder) / "found.json"
         if dies and code == -signal.SIGKILL and killed.exists():
@@ -106,7 +105,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A state in a folder, in which an operation can be asked for; the world before and after it."""
+    """A state in a folder in which an operation can be requested; the world before and after it."""
 
     job: Job
     before: Found
@@ -117,12 +116,12 @@ class Prepared:
 
     @property
     def late(self) -> Point:
-        """The point of no return, failing before its effect: everything has to be undone."""
+        """The point of no return, failing before its effect: everything must be undone."""
         return (self._undoable[-1], "execute", "before")
 
     @property
     def commit(self) -> int:
-        """Which commit by a step is that of the point of no return, counted from one."""
+        """The number of the point of no return's commit among the commits of steps, from 1."""
         begun = self.moments.index(f"after commit of {turning_step(self.job.operation)} RUNNING")
         return 1 + self.moments[:begun].count(AFTER_COMMIT)
 
@@ -132,7 +131,7 @@ class Prepared:
 
     @property
     def member(self) -> Point | None:
-        """The last step of a member, failing before its effect, if members have steps of their own."""
+        """The last step of a member, failing before its effect; None if members have no own steps."""
         mine = [step for step in self.steps if "[" in step]
         return (mine[-1], "execute", "before") if mine else None
 
@@ -142,7 +141,7 @@ class Prepared:
         return (self._undoable[len(self._undoable) // 2], "revert", "after")
 
     def run(self, case: Case) -> Outcome:
-        """Run a case on a copy of the state. The copy is kept if something is wrong."""
+        """Run a case on a copy of the state. The copy is kept if there are faults."""
         outcome = Outcome(case)
         folder = Path(self.job.folder).parent / f"{self.job.operation} {case}"
         job = replace(
@@ -156,7 +155,7 @@ class Prepared:
             if case.cancelled and number == 0 and outcome.met(1):
                 outcome.is_cancelled = crashing.cancel(job)
             if not outcome.met(number + 1):
-                # It met no kill, so that it came to its end, and who comes next finds all done.
+                # No kill was met, so the operation has ended and a next process would have nothing to do.
                 break
         if found is not None:
             outcome.problems += self._differences(found, case, outcome)
@@ -201,7 +200,7 @@ class Prepared:
 
 
 def prepare(operation: str, base: Path) -> Prepared:
-    """Make the state that the operation's script asks for under ``base``, and play it once, undisturbed."""
+    """Create the state that the operation's script needs under ``base``, and run it once without failures."""
     script = SCRIPTS[operation]
     folder = base / "prepared"
     folder.mkdir(parents=True)
@@ -222,7 +221,7 @@ def prepare(operation: str, base: Path) -> Prepared:
 
 
 def sweep(prepared: Prepared, cases: Iterable[Case]) -> Iterator[Outcome]:
-    """Run cases side by side until the first process of one meets no kill: that is the end of the sweep."""
+    """Run cases in parallel until the first process of one is not killed: that is the end of the sweep."""
     cases = iter(cases)
     with ThreadPoolExecutor(WORKERS) as pool:
         while wave := list(islice(cases, WORKERS)):
@@ -233,12 +232,12 @@ def sweep(prepared: Prepared, cases: Iterable[Case]) -> Iterator[Outcome]:
 
 
 def every(stride: int, make: Callable[[int], Case]) -> Iterator[Case]:
-    """Return the cases of the first moment and every ``stride``-th after it, without end."""
+    """Yield the cases of the first moment and of every ``stride``-th after it, without end."""
     return map(make, count(1, stride))
 
 
 def general(portrait: Found, known: set[str]) -> Found:
-    """Return a portrait without the ids that the operation minted, which differ from play to play."""
+    """Return a portrait without the ids that the operation generated, which differ between runs."""
     ids = {name.partition(" ")[2] for name in known}
     made = {name.partition(" ")[2] for name in portrait["things"]} - ids
     things = [
@@ -270,9 +269,9 @@ def copied(job: Job, folder: Path) -> Job:
 
 
 def process_of(do: Callable[[AnyJob], None], job: AnyJob) -> int:
-    """Do a job in a process of its own; return how that ended."""
+    """Run a job in a process of its own; return its exit code."""
     process = _CONTEXT.Process(target=do, args=(job,))
-    # Starting one process looks at all the others, which is not safe while another thread looks at them.
+    # multiprocessing polls all children when it starts one, which is unsafe while another thread does so.
     with _TURN:
         process.start()
     ended = wait([process.sentinel], DEADLINE_S)

@@ -1,4 +1,4 @@
-"""Whether the history of flows is true across restarts: gapless, only added to, by whom it was made."""
+"""Checks the history of flows across restarts: gapless, append-only, written by the expected authors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.world import World
 
 @dataclass(frozen=True)
 class Told:
-    """What is on disk of one flow."""
+    """The stored history of one flow."""
 
     state: FlowState
     resource_id: str
@@ -27,7 +27,7 @@ class Told:
 
 
 def told(database: Database, known: Collection[str] = ()) -> dict[str, Told]:
-    """Return what is told of every flow but the known ones."""
+    """Return the stored history of every flow except the known ones."""
     with database.read() as session:
         ids = list(session.scalars(select(Flow.id).where(Flow.id.not_in(known)).order_by(Flow.created_at)))
         found = {}
@@ -39,7 +39,7 @@ def told(database: Database, known: Collection[str] = ()) -> dict[str, Told]:
 
 
 def untrue(world: World, before: dict[str, Told], known: Collection[str] = ()) -> list[str]:
-    """Name what is wrong in the histories, given what they were when this process started."""
+    """Return what is wrong in the histories, given what they were when this process started."""
     after = told(world.database, known)
     wrong = [f"flow {id} is gone" for id in before.keys() - after.keys()]
     for id, now in after.items():
@@ -76,7 +76,7 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
 
 
 def _begun_anew(now: Told) -> Iterator[str]:
-    """A flow that was undone to its first step is over: nothing begins any more."""
+    """Check that nothing starts any more in a flow that has been undone to its first step."""
     stands: dict[str, str] = {}
     is_undone = False
     for event in now.events:
@@ -90,7 +90,7 @@ def _begun_anew(now: Told) -> Iterator[str]:
 
 
 def _broken_off(now: Told) -> Iterator[str]:
-    """Each event comes from where the one before it, of the same atom or of the flow, went to."""
+    """Check that each event starts in the state that the previous event of the same atom or flow led to."""
     stands: dict[str | None, str] = {}
     for event in now.events:
         if event.from_state != stands.get(event.atom):
@@ -99,7 +99,7 @@ def _broken_off(now: Told) -> Iterator[str]:
 
 
 def _operator(now: Told) -> set[str | None]:
-    """Who else may tell: the operator, that a failed undo is tried again."""
+    """Return the other allowed author of events: the operator who retries a failed undo."""
     return {None} if any(e.to_state == FlowState.ROLLBACK_FAILED for e in now.events) else set()
 
 

@@ -1,4 +1,4 @@
-"""Files as block devices and file systems of this host, taken down again whatever happens."""
+"""Files as block devices and file systems of this host, removed again on every exit."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def lacking() -> str | None:
 
 
 class DiskError(Exception):
-    """A program that works on disks has failed; the message is what it said."""
+    """A disk program has failed; the message is its output."""
 
 
 @contextmanager
 def loop_device(path: Path) -> Iterator[Path]:
-    """Make a file a block device, for as long as it is needed; its I/O goes past the page cache."""
+    """Attach a file as a loop device for the length of a ``with``; its I/O bypasses the page cache."""
     device = Path(run("losetup", "--find", "--show", "--direct-io=on", path))
     try:
         yield device
@@ -53,7 +53,7 @@ def loop_device(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def file_system(device: Path, folder: Path) -> Iterator[Path]:
-    """Mount a device that has a file system on a folder."""
+    """Mount the file system of a device on a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     run("mount", device, folder)
     try:
@@ -63,7 +63,7 @@ def file_system(device: Path, folder: Path) -> Iterator[Path]:
 
 
 def run(*command: object) -> str:
-    """Run a program to its end and return what it said. Raises: DiskError."""
+    """Run a program to its end and return its output. Raises: DiskError."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:

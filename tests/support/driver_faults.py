@@ -1,4 +1,4 @@
-"""Every way in which one driver call of an operation can fail, what calls it makes, and how it has to end."""
+"""The ways in which one driver call of an operation can fail, the calls it makes, and how it must end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ WAYS: tuple[tuple[Kind, When], ...] = (
     ("final", "before"),
     ("ambiguous", "before"),
     ("ambiguous", "after"),
-    # A driver that says that nothing was made, when it was.
+    # A faulty driver: it reports a final error although the object was made.
     ("final", "after"),
     ("busy", "before"),
     ("hang", "before"),
     ("hang", "after"),
     ("lie", "before"),
 )
-# Each has one of every kind in it that leaves an undo undone.
+# Each half has one failure of every kind that makes an undo fail.
 HALVES = (
     {("final", "before"), ("ambiguous", "after"), ("hang", "before"), ("lie", "before")},
     {("final", "after"), ("ambiguous", "before"), ("hang", "after"), ("busy", "before"), ("lie", "before")},
@@ -40,20 +40,20 @@ DEADLINE_S = 0.01
 
 
 class Recording(Faults):
-    """Faults that also note the calls that flows make. ``made`` counts them by name."""
+    """A fault injector that also counts the driver calls of flows by name, in ``made``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.made: Counter[str] = Counter()
 
     def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
-        # Reports are made by the clock, not by flows.
+        # Reports are requested by a timer, not by flows.
         if when == "before" and call != "report":
             self.made[call] += 1
         return super().meet(call, when, ids)
 
     def begin(self, *faults: Fault) -> None:
-        """Forget what was made and ordered, and order these."""
+        """Forget the recorded calls and the scheduled faults, and schedule these faults."""
         self.clear()
         self.made.clear()
         for fault in faults:
@@ -62,7 +62,7 @@ class Recording(Faults):
 
 @dataclass(frozen=True)
 class Failing:
-    """One call, told by its name and its number among those of that name, and how it fails."""
+    """One driver call, identified by its name and its number within that name, and how it fails."""
 
     call: str
     nth: int
@@ -73,18 +73,17 @@ class Failing:
         return f"{self.call} #{self.nth} {self.kind} {self.when}"
 
     def fault(self, *, always: bool = False) -> Fault:
-        """Return the order to fail so: once, or from then on for ever."""
+        """Return the fault that makes the call fail once, or each time from then on."""
         times = None if always else 1
         return Fault(self.call, self.kind, when=self.when, nth=self.nth, times=times, deadline_s=DEADLINE_S)
 
 
 def failings(operation: str, calls: Counter[str], after: Counter[str] | None = None) -> Iterator[Failing]:
-    """Return ways for each of these calls to fail; those ``after`` others are numbered on from them.
+    """Yield ways for each of these calls to fail; with ``after``, call numbers start after those.
 
-    With a cgsnapshot's own operations the first call of a name fails in every
-    way, with others in half of them, the halves taking turns. The calls behind
-    it, which the same code makes for the next member, fail in one way. If all
-    is asked for, every call fails in every way.
+    With a cgsnapshot's own operations the first call of a name fails in every way; with other
+    operations in half of the ways, the halves taking turns. Later calls of a name, which the same code
+    makes for the next member, fail in one way. In the full sweep, every call fails in every way.
     """
     passed = after or Counter()
     turn = sorted(SCRIPTS).index(operation)
@@ -100,7 +99,7 @@ def failings(operation: str, calls: Counter[str], after: Counter[str] | None = N
 
 @contextmanager
 def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make what is tried again be tried at once, and undo again only when it is asked for."""
+    """Make retries immediate, and retry an undo only on request."""
     with monkeypatch.context() as patch:
         patch.setattr(backoff, "FIRST_PAUSE_S", 0)
         patch.setattr(driver_calls, "BUSY_PAUSES_S", (0.0, 0.0))
@@ -109,7 +108,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def check_end(w: World, operation: str, target: str, flow: records.Flow, before: Start) -> list[str]:
-    """Return what is wrong with the world after an operation that ended finished or undone."""
+    """Return what is wrong with the world after an operation that succeeded or was rolled back."""
     wrong = SCRIPTS[operation].faults(w, before, target, is_done=flow.state is FlowState.SUCCESS)
     after = w.state()
     if flow.state is FlowState.REVERTED:

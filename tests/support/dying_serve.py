@@ -1,7 +1,7 @@
-"""``cgflow``, whose service is killed once a request is answered and before any of the answer is sent.
+"""``cgflow serve`` that is killed after a request was handled and before any of the response is sent.
 
-It is when there is a file ``die`` in the directory that the environment names as
-``CGFLOW_DIE_IN``: whatever the request changes is committed by then.
+It is killed if there is a file ``die`` in the directory of the environment variable
+``CGFLOW_DIE_IN``. The changes of the request are committed by then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ make = serve.create_app
 
 
 def mortal(*args: Any, **more: Any) -> Flask:
-    """Return the application that dies."""
+    """Return the application that kills its process."""
     app = make(*args, **more)
     answered: Callable[..., Iterable[bytes]] = app.wsgi_app
     order = Path(os.environ[DIE_IN]) / "die"

@@ -1,4 +1,4 @@
-"""Environments of their own for what the tests install: made by the first who asks, kept beside the code."""
+"""Virtual environments for what the tests install: made by the first caller, stored beside the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(name: str, *packages: str) -> Path:
-    """Return the folder of the programs of an environment that holds the packages."""
+    """Return the folder with the programs of an environment that contains the packages."""
     folder = ROOT / f".venv-{name}"
     ready = folder / f"{'+'.join(packages)}.ready"
     with held(folder):
@@ -31,7 +31,7 @@ def environment(name: str, *packages: str) -> Path:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep everybody else from changing a folder meanwhile; they wait."""
+    """Lock a folder against changes by others, who wait."""
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

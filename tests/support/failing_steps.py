@@ -1,4 +1,4 @@
-"""Steps that fail once, where a test says, around the real ones."""
+"""Wraps the real steps so that they fail once, where a test says."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class Point:
 
 
 class Injected(Exception):
-    """The failure of a test."""
+    """The failure that a test injects."""
 
 
 @dataclass
 class Sabotage:
-    """Fails at every point that is wanted, once. ``fired`` tells where it did."""
+    """Fails once at every requested point. ``fired`` has the points at which it did."""
 
     wanted: Callable[[Point], bool] = lambda _: False
     fired: list[Point] = field(default_factory=list)
 
     def order(self, wanted: Callable[[Point], bool]) -> None:
-        """Fail at these points from now on, once each, and forget earlier orders."""
+        """Fail once at each of these points from now on, and forget earlier requests."""
         self.wanted, self.fired = wanted, []
 
     def stop(self) -> None:
-        """Let everything work again."""
+        """Inject no more failures."""
         self.wanted = lambda _: False
 
     def meet(self, point: Point) -> None:
-        """Fail if this point is wanted and has not failed yet."""
+        """Fail if this point is requested and has not failed yet."""
         if self.wanted(point) and point not in self.fired:
             self.fired.append(point)
             raise Injected(f"injected at {point}")
@@ -84,7 +84,7 @@ class Sabotage:
 
 @contextmanager
 def sabotaged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sabotage]:
-    """Let every service that is started within fail where it is told."""
+    """Make the steps of every service that is started within fail where requested."""
     sabotage = Sabotage()
     with monkeypatch.context() as patch:
         patch.setattr(service, "define", sabotage.define)

@@ -1,4 +1,4 @@
-"""A memory backend whose volumes can be files of the host: a plain file is then what the volume holds."""
+"""A memory backend whose volumes can be files of the host: a plain file then has the volume's content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cgflow.errors import BusyDriverError, FinalDriverError
 
 
 class InFile(Content):
-    """What a volume holds, in a sparse file of its size."""
+    """The content of a volume in a sparse file of its size."""
 
     def __init__(self, path: Path, held: Content, size_bytes: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class InFile(Content):
 def _data(descriptor: int) -> Iterator[int]:
     """Yield the blocks of a sparse file that are not holes."""
     end = 0
-    # Past the last data there is none to seek.
+    # Seeking data past the last data fails.
     with suppress(OSError):
         while True:
             start = os.lseek(descriptor, end, os.SEEK_DATA)
@@ -56,7 +56,7 @@ def _data(descriptor: int) -> Iterator[int]:
 
 
 class Filed(MemoryDriver, SupportsHostFiles):
-    """Serves volumes and exported copies as files of a temporary folder, which goes when it is stopped."""
+    """Serves volumes and exported snapshots as files of a temporary folder, which ``stop`` removes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -69,7 +69,7 @@ class Filed(MemoryDriver, SupportsHostFiles):
             self._shown = None
 
     def path(self, id: str) -> Path:
-        """Where the file of a volume or copy is or would be."""
+        """Return the path of the file of a volume or snapshot, which need not exist."""
         if self._shown is None:
             self._shown = tempfile.TemporaryDirectory(prefix="filed-")
         return Path(self._shown.name) / id
@@ -99,7 +99,7 @@ class Filed(MemoryDriver, SupportsHostFiles):
         self.take_away(snapshot.id)
 
     def take_away(self, id: str) -> None:
-        """Remove a file; what it holds stays the volume's."""
+        """Remove a file; the volume keeps its content."""
         if self._shown is None:
             return
         volume = self._state.volumes.get(id)
@@ -122,6 +122,6 @@ class Filed(MemoryDriver, SupportsHostFiles):
 
 
 def is_open(path: Path) -> bool:
-    """Whether this process has a file open."""
+    """Return whether this process has a file open."""
     held = Path("/proc/self/fd")
     return any(os.path.realpath(held / name) == str(path) for name in os.listdir(held))

@@ -1,4 +1,4 @@
-"""Waiting for the end of a flow inside the process, which costs less than asking over HTTP."""
+"""Waits for the end of a flow in the same process, which costs less than polling over HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flows.runtime import Runtime
 
 
 def await_end(runtime: Runtime, flow_id: str, timeout_s: float = 60) -> None:
-    """Return when the flow has ended. Raises: AssertionError, if it has not within ``timeout_s``."""
+    """Wait until the flow has ended. Raises: AssertionError, if it has not within ``timeout_s``."""
     newest = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id).scalar_subquery()
     statement = select(Flow.operation, Flow.state, newest).where(Flow.id == flow_id)
     deadline = time.monotonic() + timeout_s

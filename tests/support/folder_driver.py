@@ -1,10 +1,9 @@
-"""A backend in a folder, for several processes at once: every object is a file, made or removed by its id.
+"""A backend in a folder, for several processes at once: every object is a file named by its id.
 
-It stands for network storage. Each session has a directory of its own, and every
-effect is one rename out of it (something is made) or into it (something goes),
-so that it is the file system which lets an effect happen or not: to fence a
-session is to remove its directory. A process that was stopped in the middle of a
-call holds no lock, and finds its directory gone when it goes on.
+It stands for network storage. Each session has a directory of its own, and every effect is one
+rename out of it (create) or into it (delete), so that the file system decides whether an effect
+happens. To fence a session is to remove its directory. A process stopped in the middle of a call
+holds no lock, and finds its directory gone when it continues.
 """
 
 # ruff: noqa: D102
@@ -39,10 +38,9 @@ KINDS = ("groups", "volumes", "snapshots", "cuts", "restores")
 
 
 class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring, SupportsFencing):
-    """Nothing is kept in the process, so that what another one did is seen at once.
+    """Keeps nothing in the process, so that effects of another process are visible at once.
 
-    ``in_flight`` is called at the last moment before each effect, with its
-    kind and the id of the object.
+    ``in_flight`` is called immediately before each effect, with its kind and the id of the object.
     """
 
     def __init__(self, root: Path) -> None:
@@ -56,7 +54,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
             (self._root / kind).mkdir(parents=True, exist_ok=True)
         self._own.mkdir(parents=True, exist_ok=True)
         if (self._root / "fenced" / session).exists():
-            # Whoever fences leaves the mark first, so that no directory comes back behind its back.
+            # Fencing writes its mark first, so that the directory of a fenced session is not created again.
             _remove_directory(self._own)
             raise SessionFenced.of(session)
 
@@ -159,7 +157,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         found = self._get("volumes", volume.id)
         if found is None:
             raise FinalDriverError(f"there is no volume {volume.id}")
-        # The copies first: whoever repeats a move that was broken off finds the volume not there yet.
+        # Move the snapshots first: a repeated call after an interruption still finds the volume to be moved.
         for path in (self._root / "snapshots").iterdir():
             copy = self._get("snapshots", path.name)
             if copy is not None and copy["volume"] == volume.id:
@@ -178,7 +176,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         self._remove("restores", restore_id)
 
     def contents(self) -> dict[str, str]:
-        """Return every object there is, whoever made it, with all that is known of it."""
+        """Return every object of every session, with all its properties."""
         return {
             f"{kind} {path.name}": path.read_text()
             for kind in KINDS
@@ -190,7 +188,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         return self._root / "sessions" / self._session
 
     def _check(self) -> None:
-        """Tell a fenced process early. What keeps it from doing anything is the directory that is gone."""
+        """Raise early in a fenced process. What actually prevents its effects is the removed directory."""
         if not self._own.exists():
             raise SessionFenced.of(self._session)
 
@@ -218,20 +216,20 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
         try:
             (self._root / kind / id_).replace(aside)
         except FileNotFoundError:
-            # It is not there, or we are not.
+            # Either the object or this session's directory is missing.
             self._check()
         aside.unlink(missing_ok=True)
 
 
 def _remove_directory(path: Path) -> None:
-    """Remove a directory into which somebody may still put files; then nothing enters or leaves any more."""
+    """Remove a directory into which others may still put files; no file enters or leaves it afterwards."""
     while path.exists():
         try:
             for left in path.iterdir():
                 left.unlink(missing_ok=True)
             path.rmdir()
         except FileNotFoundError:
-            # Somebody else fences the same session.
+            # Another process is fencing the same session.
             return
         except OSError as error:
             if error.errno != errno.ENOTEMPTY:

@@ -1,4 +1,4 @@
-"""Small flows over a list instead of a backend, for tests of the engine itself."""
+"""Small flows on a list instead of a backend, for tests of the engine itself."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from flows.segments import for_each_member
 
 @dataclass
 class World:
-    """What the steps did, in order, and what they are to do at a named point."""
+    """Records what the steps did, in order, and runs a hook at a named point."""
 
     did: list[str] = field(default_factory=list)
     at: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def do(self, what: str) -> None:
-        """Run what was ordered for this point, then note it as done."""
+        """Run the hook of this point, then record the point as done."""
         if what in self.at:
             self.at[what]()
         self.did.append(what)
@@ -66,12 +66,12 @@ class Last(Task):
 
 
 def build(members: list[dict[str, str]]) -> Flow:
-    """The ordinary shape: one before, the members in no order, one after."""
+    """The usual graph: one step before, the members unordered, one step after."""
     return linear_flow.Flow("test").add(First(), for_each_member(members, Each), Last())
 
 
 def database(url: str) -> Database:
-    """A fresh database with every table."""
+    """Return a new database with all tables."""
     made = Database(url)
     Base.metadata.create_all(made.engine)
     return made
@@ -81,7 +81,7 @@ def database(url: str) -> Database:
 def conducting(
     db: Database, world: World, graph: Callable[..., Flow] = build, *, name: str = "here", version: int = 1
 ) -> Iterator[Conductor]:
-    """A started conductor that knows one operation."""
+    """Run a conductor that knows one operation."""
     conductor = Conductor(name, db, lambda _: Definition(version, graph), {"world": world}, max_steps=4)
     conductor.start()
     try:
@@ -126,7 +126,7 @@ def finish(db: Database, conductor: Conductor, flow_id: str) -> records.Flow:
 
 
 class Gate:
-    """Something a step runs into, until it is let through."""
+    """Blocks a step until it is opened."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()

@@ -1,4 +1,4 @@
-"""What people ask of the history, each as the API asks it, and how the database goes about the answer."""
+"""The queries for the history, made as the API makes them, and the database's plans for them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Ask = Callable[[Session, Filled], object]
 def listed(
     *, scoped: bool = False, marker: bool = False, group: bool = False, sort: str = "", **filters: str
 ) -> Ask:
-    """Return the question for a page of flows; for one project, after a marker, or about one group."""
+    """Return the query for a page of flows; of one project, after a marker, or of one group."""
     order = {"sort": ((sort, "desc"),)} if sort else {}
 
     def ask(session: Session, filled: Filled) -> object:
         wanted = {**filters, **({"resource": filled.group} if group else {})}
         query = ListQuery(limit=1000, marker=filled.middle if marker else None, filters=wanted, **order)
         found = flows.page(session, query, filled.project if scoped else None)
-        # There is no rare failure of a common operation, and to find that out is what is asked.
+        # No common operation has the rare state: the query has to find that out.
         assert found or filters == NONE
         return found
 
@@ -38,7 +38,7 @@ NONE = {"state": FEW_STATE, "operation": "volume.create"}
 
 
 def shown(which: str) -> Ask:
-    """Return the question for a flow with its tasks."""
+    """Return the query for a flow with its tasks."""
 
     def ask(session: Session, filled: Filled) -> object:
         flow_id = getattr(filled, which)
@@ -51,7 +51,7 @@ def shown(which: str) -> Ask:
 
 
 def told(after: int) -> Ask:
-    """Return the question for a page of the events of a long flow, as it is followed."""
+    """Return the query for a page of a long flow's events, as a follower makes it."""
 
     def ask(session: Session, filled: Filled) -> object:
         flow = flows.line(session, filled.long, None)
@@ -63,7 +63,7 @@ def told(after: int) -> Ask:
 
 
 def taken_up(session: Session, filled: Filled) -> object:
-    """Ask for what a conductor that takes a long flow up has to know of its history."""
+    """Query the history that a conductor needs to take over a long flow."""
     found = flows.last_events(session, filled.long)
     assert found
     return found
@@ -104,7 +104,7 @@ ASKED: dict[str, Ask] = {
 }
 
 
-# The same over HTTP, for an administrator who asks for all projects or for one's own.
+# The same queries over HTTP, for an administrator of all projects or of one.
 PATHS: dict[str, str] = {
     "list of 1000": "/flows?all_tenants=1",
     "list of 100": "/flows?all_tenants=1&limit=100",
@@ -130,7 +130,7 @@ PATHS: dict[str, str] = {
 
 
 def plans(database: Database, filled: Filled, ask: Ask, *, may_sort: bool = False) -> list[str]:
-    """Return the plan of every statement that a question leads to, as the database puts it."""
+    """Return the plan of every statement that a query leads to."""
     seen: list[tuple[str, Any]] = []
 
     def note(_c: Any, _k: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -140,7 +140,7 @@ def plans(database: Database, filled: Filled, ask: Ask, *, may_sort: bool = Fals
     with database.read() as session:
         connection = session.connection()
         if not database.is_sqlite:
-            # On a small table a scan is cheaper: what is asked is whether it can be done without.
+            # A scan is cheaper on a small table; the test checks whether an index can be used at all.
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             connection.exec_driver_sql(f"SET LOCAL enable_sort = {'on' if may_sort else 'off'}")
         event.listen(database.engine, "before_cursor_execute", note)

@@ -1,8 +1,8 @@
-"""``cgflow``, whose flows can be held where their operation is committed and the step has not ended.
+"""``cgflow serve`` whose flows can be held after a step's operation is committed and before the step ends.
 
-It is when there is a file ``hold`` in the directory that the environment names as
-``CGFLOW_HOLD_IN``. Beside it are two named pipes: ``held`` is opened once a flow
-stands there, and ``goes_on`` is waited for.
+A flow is held if there is a file ``hold`` in the directory of the environment variable
+``CGFLOW_HOLD_IN``. That directory has two named pipes: ``held`` is opened when a flow is held, and
+the flow waits for ``goes_on``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ commit = FlowRun.commit
 
 
 def held(self: FlowRun, database: Database, work: Callable[[Database], None], *, heeds_cancel: bool) -> None:
-    """Make the commit, and wait where a flow is to be held."""
+    """Commit, and wait if flows are to be held."""
     commit(self, database, work, heeds_cancel=heeds_cancel)
     place = Path(os.environ[HOLD_IN])
     if (place / "hold").exists():

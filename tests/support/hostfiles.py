@@ -1,4 +1,4 @@
-"""The files of the qsd driver, as tests look at them: where they are, who serves them, what is mounted."""
+"""Looks at the host files of the qsd driver: their paths, their processes, their mounts."""
 
 import os
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ def server(bench: Bench, name: str) -> int:
 
 @contextmanager
 def held_open(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """Hold a file open that may be taken away meanwhile."""
+    """Hold a file open that may be removed meanwhile."""
     descriptor = os.open(path, flags)
     try:
         yield descriptor
     finally:
-        # Closing tells of what is gone.
+        # Closing fails if the file is gone.
         with suppress(OSError):
             os.close(descriptor)
 

@@ -44,7 +44,7 @@ enforce_scope = false
 
 
 class Keystone:
-    """A running identity service. Everything is made in the domain ``Default``."""
+    """A running identity service. Everything is created in the domain ``Default``."""
 
     def __init__(self, url: str, folder: Path, programs: Path) -> None:
         self.url = url
@@ -58,7 +58,7 @@ class Keystone:
         self.user("cgflow", self.project("service"), "admin", "service")
 
     def auth(self, user: str, project: str, password: str) -> Password:
-        """Return the means to ask for tokens as a user in a project, both by name."""
+        """Return the authentication of a user in a project, both by name."""
         return Password(
             self.url,
             username=user,
@@ -75,7 +75,7 @@ class Keystone:
         return token
 
     def environ(self, user: str, project: str, password: str = "secret") -> dict[str, str]:
-        """Return what clients want to find in their environment."""
+        """Return the environment variables that the clients read."""
         return {
             "OS_AUTH_URL": self.url,
             "OS_USERNAME": user,
@@ -88,23 +88,23 @@ class Keystone:
         }
 
     def project(self, name: str) -> str:
-        """Make a project and return its id."""
+        """Create a project and return its id."""
         return self._made("project", {"name": name, "domain_id": "default"})
 
     def role(self, name: str) -> str:
-        """Make a role and return its id; ``admin``, ``member``, ``reader`` and ``service`` are there."""
+        """Create a role and return its id; the roles of keystone's bootstrap exist already."""
         self._roles[name] = self._made("role", {"name": name})
         return self._roles[name]
 
     def user(self, name: str, project_id: str, *roles: str, password: str = "secret") -> str:
-        """Make a user with roles in a project and return their id."""
+        """Create a user with roles in a project and return the user's id."""
         user_id = self._made("user", {"name": name, "password": password, "domain_id": "default"})
         for role in roles:
             self._api.put(f"/projects/{project_id}/users/{user_id}/roles/{self._roles[role]}")
         return user_id
 
     def serve_volumes_at(self, url: str) -> None:
-        """Tell clients where the volume service is, whichever of its types they look for."""
+        """Register the volume service in the catalog, under each of its service types."""
         for kind in ("volumev3", "block-storage"):
             self.serve_at(kind, f"cgflow-{kind}", url)
 
@@ -127,16 +127,16 @@ service_token_roles_required = true
 """
 
     def revoke(self, token: str) -> None:
-        """End a token before its time."""
+        """Revoke a token."""
         self._api.delete("/auth/tokens", headers={"X-Subject-Token": token})
 
     def expired_token(self, user_id: str, project_id: str) -> str:
-        """Return a token whose time was over a minute ago."""
+        """Return a token that expired a minute ago."""
         words = [self._programs / "python", "-P", EXPIRED, user_id, project_id]
         return run(words, self.folder).stdout.strip()
 
     def serve_at(self, kind: str, name: str, url: str) -> None:
-        """Tell clients where a service of a type is."""
+        """Register a service of a type in the catalog."""
         service_id = self._made("service", {"name": name, "type": kind})
         for interface in ("public", "internal", "admin"):
             endpoint = {"service_id": service_id, "interface": interface, "url": url, "region_id": REGION}
@@ -173,7 +173,7 @@ def keystone(folder: Path) -> Iterator[Keystone]:
 
 
 def _bootstrapped(programs: Path) -> Path:
-    """Return a folder to copy, with the state of a keystone that has an administrator and no address yet."""
+    """Return a template folder: the state of a keystone with an administrator and no address yet."""
     made = programs.parent / "bootstrapped"
     with held(programs.parent):
         if not made.exists():
@@ -193,8 +193,8 @@ def _bootstrapped(programs: Path) -> Path:
 
 
 def _ready(process: subprocess.Popen[str]) -> str:
-    """Return the address that a process says it serves on, or nothing when it ends before."""
-    # A process that hangs before it is ready would otherwise be waited for without end.
+    """Return the address that a process reports to serve at; empty if it ends before."""
+    # Without the timer, a process that hangs before it is ready would block for ever.
     timer = threading.Timer(READY_S, process.kill)
     timer.start()
     assert process.stdout is not None
@@ -204,7 +204,7 @@ def _ready(process: subprocess.Popen[str]) -> str:
 
 
 def run(words: Sequence[object], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program of keystone's to a good end."""
+    """Run a program of keystone that must succeed."""
     done = subprocess.run(
         list(map(str, words)), env=_environ(folder), capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Print a token of keystone's whose time is over; run by the Python of its own environment."""
+"""Print an expired token of keystone; run by the Python of keystone's own environment."""
 
 from __future__ import annotations
 

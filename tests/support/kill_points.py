@@ -1,9 +1,8 @@
-"""The moments at which a process may die, counted: either side of a commit or driver call, and in a pause.
+"""Counts the moments at which a process may be killed: around each commit and driver call, and in pauses.
 
-Every save of the engine is committed alone here, so that each state that can be
-on disk is met, whatever would have been committed together otherwise. What goes
-on at a moment is known too: what is executed, undone or waited for, in a flow
-that was begun here or in one that was found.
+Here every save of the engine is committed alone, so that each state that can be on disk is met,
+even if saves are usually committed together. At each moment it is known what is in progress
+(executed, undone or waited for), and whether the flow was started by this process or taken over.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _BY_THREAD = {"MainThread": START, "flow": TAKE_UP}
 
 @dataclass(frozen=True)
 class Place:
-    """What goes on in a thread. ``resumed``: in a flow that an earlier process had begun."""
+    """What a thread is doing. ``resumed``: in a flow that an earlier process had started."""
 
     phase: str
     resumed: bool = False
@@ -55,7 +54,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Death:
-    """A process's last moment."""
+    """The moment at which a process was killed."""
 
     what: str
     phase: str
@@ -66,14 +65,14 @@ class Death:
 
     @classmethod
     def taken(cls, file: Path) -> Death:
-        """Return what a process that was killed left word of, and remove that."""
+        """Return the death that a killed process has recorded in a file, and remove the file."""
         death = cls(**json.loads(file.read_text()))
         file.unlink()
         return death
 
 
 class Moments:
-    """Counts the moments since ``arm``, and ends the process at the n-th. ``file`` tells which that was.
+    """Counts the moments since ``arm``, and kills the process at the n-th, which it records in ``file``.
 
     With ``kill_in`` only the moments of that phase count, with ``kill_on`` those of that kind.
     """
@@ -91,15 +90,15 @@ class Moments:
         self.met: list[str] = []
 
     def arm(self) -> None:
-        """Count from now on."""
+        """Start to count."""
         self._armed = True
 
     def disarm(self) -> None:
-        """Let everything live."""
+        """Stop to count, so that nothing is killed."""
         self._armed = False
 
     def meet(self, what: str) -> None:
-        """Count a moment; do not return from the last one."""
+        """Count a moment; the last one does not return."""
         if not self._armed:
             return
         place = _place()
@@ -120,7 +119,7 @@ class CrashingDatabase(Database):
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a transaction that commits at the end, with a moment on both sides of the commit."""
+        """Open a transaction that commits at the end, with a moment before and after the commit."""
         with super().write() as session:
             yield session
             session.flush()
@@ -132,20 +131,23 @@ class CrashingDatabase(Database):
 
 
 class CrashingCalls(Faults):
-    """Moments on both sides of every driver call."""
+    """Has a moment before and after every driver call."""
 
     def __init__(self, moments: Moments) -> None:
         super().__init__()
         self._moments = moments
 
     def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
-        """Count the moment; nothing fails."""
+        """Count the moment; inject no fault."""
         self._moments.meet(f"{when} call {call}")
         return None
 
 
 def install(moments: Moments) -> None:
-    """Have this process, which is only good for this, know where it is, and pass a moment in each pause."""
+    """Patch this process to track what each thread does, and to have a moment in each pause.
+
+    The process is used for nothing else.
+    """
 
     def commit_each(self: Writer, batch: list[Save]) -> None:
         for save in batch:
@@ -168,22 +170,22 @@ def install(moments: Moments) -> None:
 
 
 def put_in_order() -> None:
-    """Have moments come in the same order each time, where one flow and one step are at work at a time."""
+    """Make moments come in the same order each time, if one flow and one step run at a time."""
 
     def put(self: Writer, save: Save) -> int:
-        # What is not waited for is committed beside the next step, before or after its call.
+        # Wait for every save: otherwise it may be committed before or after the next step's call.
         position = _PUT(self, save)
         self.wait_durable(save.owner, position)
         return position
 
     def reported(self: FutureWaiter, timeout: float | None) -> Iterator[Future[Any]]:
-        # Of steps that end together the first to end comes first, and alone.
+        # If several steps have ended, report only the first.
         with suppress(Empty):
             yield self._reports.get(timeout=timeout)
 
     Writer.put = put  # type: ignore[method-assign]
     FutureWaiter._reported = reported  # type: ignore[method-assign]
-    # TaskFlow keeps what is next in sets; what it takes first depends on where things lie in memory.
+    # TaskFlow keeps the next atoms in sets, whose order depends on memory addresses without this.
     Atom.__hash__ = lambda self: zlib.crc32(self.name.encode())  # type: ignore[method-assign]
 
 
@@ -216,7 +218,7 @@ def _thread() -> str:
 
 
 def _place_of(save: Save) -> Place:
-    """What goes on in the flow of a save: what its atom moved to, or that the flow itself is turned."""
+    """Return the place of a save: the phase of its atom's new state, or a transition of the flow itself."""
     moved = [event["to_state"] for event in save.events if event["atom"] is not None]
     return Place(_PHASE_OF.get(moved[-1], OTHER) if moved else TURN, save.owner.epoch > 1)
 

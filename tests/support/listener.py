@@ -1,4 +1,4 @@
-"""Who listens to what is told of operations, and how tests look at it."""
+"""A notifier that records the notifications of operations, and helpers to inspect them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cgflow.notifications.notifier import Notification
 
 
 class Listener:
-    """A notifier that keeps what it hears."""
+    """A notifier that keeps its notifications."""
 
     def __init__(self) -> None:
         self.heard: list[Notification] = []
@@ -20,7 +20,7 @@ class Listener:
 
 
 def told(listener: Listener) -> list[tuple[str, object]]:
-    """Each event with the status in it, members in no order."""
+    """Return each event with the status in it, members in no order."""
     heard = listener.take()
     assert len({one.message_id for one in heard}) == len(heard)
     return sorted(((one.event_type, one.payload["status"]) for one in heard), key=in_order)

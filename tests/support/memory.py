@@ -1,4 +1,4 @@
-"""Clients of a memory backend: as the conformance kit wants them, and one that counts refusals."""
+"""Clients of a memory backend: one as the conformance suite requires, and one that counts refusals."""
 
 import copy
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from cgflow.errors import DriverError
 
 
 class MemoryHarness:
-    """A backend that lives in one driver instance; ``wrap`` may put something around it."""
+    """A backend that lives in one driver instance; ``wrap`` may wrap the driver."""
 
     def __init__(
         self, storage: MemoryDriver, wrap: Callable[[StorageDriver], StorageDriver] = lambda driver: driver
@@ -19,7 +19,7 @@ class MemoryHarness:
         self._wrap = wrap
 
     def another(self) -> StorageDriver:
-        """One more driver over the same objects, as if in another process."""
+        """Return another driver on the same objects, as if in another process."""
         return self._wrap(copy.copy(self.storage))
 
     def write(self, volume: VolumeSpec, offset_bytes: int, data: bytes) -> None:
@@ -32,7 +32,7 @@ class MemoryHarness:
         return self.storage.read_snapshot(snapshot.id, offset_bytes, length_bytes)
 
     def disconnect(self, volume: VolumeSpec) -> None:
-        """Nothing to let go of: these clients hold no connection."""
+        """Does nothing: these clients hold no connection."""
 
     def restart(self) -> None:
         self.driver.start()
@@ -42,7 +42,7 @@ class MemoryHarness:
 
 
 def outcomes(driver: StorageDriver, count: int) -> str:
-    """One letter for each create_volume: '.' if it passed, otherwise the first of its error."""
+    """Return one letter for each create_volume: '.' if it succeeded, otherwise the first of its error."""
     seen = ""
     for number in range(count):
         try:

@@ -1,11 +1,10 @@
 """A small client for NBD, the protocol over which volumes are served.
 
-Speaks the fixed newstyle handshake with ``NBD_OPT_GO`` and simple replies, over
-a unix socket or TCP, as the NBD protocol document of the reference
-implementation lays down. Several requests may be outstanding at once, from one
-thread or many: each has a handle, and a reader thread matches the replies,
-which a server may send in any order. It is what tests and checkers use to be a
-client; it is not meant to be fast, and does not reconnect.
+It implements the fixed newstyle handshake with ``NBD_OPT_GO`` and simple replies, over a unix
+socket or TCP, as specified in the NBD protocol document of the reference implementation. Several
+requests may be outstanding at once, from one thread or many: each has a handle, and a reader thread
+matches the replies, which a server may send in any order. It is not meant to be fast, and does not
+reconnect.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ _SERVER_FIXED, _SERVER_NO_ZEROES = 1, 2
 
 
 class NbdError(OSError):
-    """The server refused a request or the connection is gone; ``errno`` tells which (``EPIPE`` if gone)."""
+    """The server refused a request or the connection is closed (``errno`` is ``EPIPE`` then)."""
 
 
 class NbdClient:
     """One connection to one export. Use it in a ``with``, or ``close`` it.
 
-    ``address`` is the path of a unix socket, or host and port. ``timeout`` is
-    in seconds and holds for the handshake and for each blocking call.
+    ``address`` is the path of a unix socket, or host and port. ``timeout`` is in seconds and applies to
+    the handshake and to each blocking call.
     """
 
     def __init__(self, address: str | tuple[str, int], export: str, timeout: float = 30.0) -> None:
@@ -73,7 +72,7 @@ class NbdClient:
     def from_uri(cls, uri: str, timeout: float = 30.0) -> NbdClient:
         """Connect to ``nbd+unix:///export?socket=path`` or ``nbd://host:port/export``.
 
-        Raises: ValueError, if it is neither; OSError, if nobody answers there.
+        Raises: ValueError, if it is neither; OSError, if no server answers there.
         """
         parts = urlsplit(uri)
         export = unquote(parts.path.removeprefix("/"))
@@ -93,7 +92,7 @@ class NbdClient:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection still stands, as far as is known."""
+        """Whether the connection is open, as far as is known."""
         return self._gone is None
 
     def read(self, offset: int, length: int) -> bytes:
@@ -109,17 +108,20 @@ class NbdClient:
         self._submit(_CMD_FLUSH, 0, 0, 0, b"").result(self._timeout)
 
     def submit_read(self, offset: int, length: int) -> Future[bytes]:
-        """Send a read; the future holds the bytes. Raises: NbdError, if the connection is gone."""
+        """Send a read; the future's result is the bytes. Raises: NbdError, if the connection is closed."""
         return self._submit(_CMD_READ, 0, offset, length, b"")
 
     def submit_write(self, offset: int, data: bytes, *, fua: bool = False) -> Future[bytes]:
-        """Send a write; the future is done (with no bytes) when it is acknowledged. Raises: NbdError."""
+        """Send a write; the future's result is empty and set when the write is acknowledged.
+
+        Raises: NbdError.
+        """
         if fua and not self._flags & _CAN_FUA:
             raise NbdError(errno.EOPNOTSUPP, f"the server of {self.export} cannot write through its cache")
         return self._submit(_CMD_WRITE, _FLAG_FUA if fua else 0, offset, len(data), data)
 
     def close(self) -> None:
-        """Say goodbye, and return when the server has hung up. Outstanding requests may fail."""
+        """Disconnect, and return when the server has closed the connection. Outstanding requests may fail."""
         # The server may have hung up first.
         with self._sending, suppress(OSError):
             self._socket.sendall(struct.pack(">IHHQQI", _REQUEST, 0, _CMD_DISC, 0, 0, 0))
@@ -128,7 +130,7 @@ class NbdClient:
         self._socket.close()
 
     def abort(self) -> None:
-        """Drop the connection without a word, as a client does that dies."""
+        """Close the connection without NBD_CMD_DISC, as a client that dies does."""
         # The server may have hung up first.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

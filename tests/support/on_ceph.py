@@ -1,4 +1,4 @@
-"""A place to try the rbd driver in: drivers on the pool of a real cluster, and a client beside them."""
+"""Fixtures for the rbd driver: drivers on the pool of a real cluster, and a client beside them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE_S = 60.0
 
 
 class Client:
-    """A process that reads and writes volumes, and does to the pool what an operator might."""
+    """A process that reads and writes volumes, and changes the pool as an operator might."""
 
     def __init__(self, cluster: Cluster) -> None:
         program = Path(__file__).with_name("ceph_client.py")
@@ -44,7 +44,7 @@ class Ceph:
 
 
 class OnCeph:
-    """A pool that was emptied, with a driver under a session of its own."""
+    """An empty pool, with a driver under a session of its own."""
 
     def __init__(self, ceph: Ceph, **options: object) -> None:
         self.cluster, self.client = ceph.cluster, ceph.client
@@ -92,7 +92,7 @@ class OnCeph:
         self.client.release(image=f"volume-{volume.id}")
 
     def restart(self) -> None:
-        # What a killed process leaves to its children is that nobody asks any more: all that stop does.
+        # When a process is killed, its child process sees the end of its input, which is all that stop does.
         self.driver.stop()
         self.driver = self.begin()
 

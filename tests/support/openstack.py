@@ -1,4 +1,4 @@
-"""The ``openstack`` command."""
+"""Runs the ``openstack`` command."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from tests.support.clients import Access, Ran, run
 
 
 class Openstack:
-    """The command, for one project of a service."""
+    """The ``openstack`` command for one project of a service."""
 
     def __init__(self, programs: Path, access: Access) -> None:
         self._command = str(programs / "openstack")
         self._environ = access.environ
 
     def __call__(self, *words: str) -> str:
-        """Run a command that has to succeed, and return what it says."""
+        """Run a command that must succeed, and return its output."""
         ran = self._run(*words)
         assert ran.code == 0, f"openstack {' '.join(words)}: {ran.complained}"
         return ran.said
 
     def json(self, *words: str) -> Any:
-        """Run a command that has to succeed, and return what it shows."""
+        """Run a command that must succeed, and return its parsed JSON output."""
         return json.loads(self(*words, "--format", "json"))
 
     def refused(self, *words: str) -> str:
-        """Run a command that has to fail, and return what it says."""
+        """Run a command that must fail, and return its error output."""
         ran = self._run(*words)
         assert ran.code == 1, f"openstack {' '.join(words)}: {ran}"
         return ran.said + ran.complained

@@ -1,4 +1,4 @@
-"""The operations of the served document: what each takes, with examples made from its schemas."""
+"""The operations of the served OpenAPI document: their parameters and bodies, with generated examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation. ``path`` stands behind the project; its parameters are in braces."""
+    """One operation. ``path`` follows the project id in the URL; its parameters are in braces."""
 
     method: str
     path: str
@@ -23,12 +23,12 @@ class Operation:
     ids: tuple[str, ...]
 
     def at(self, **ids: str) -> str:
-        """Return the path with ids; those not given are of nothing."""
+        """Return the path with these ids; the other ids are of no existing resource."""
         return self.path.format(**{name: ids.get(name, "none") for name in self.ids})
 
 
 def of(app: Flask) -> list[Operation]:
-    """Read the document of an application."""
+    """Return the operations in the document of an application."""
     document: dict[str, Any] = app.test_client().get("/openapi.json").json
     found = []
     for path, item in document["paths"].items():
@@ -51,7 +51,7 @@ def of(app: Flask) -> list[Operation]:
 
 
 def places(body: Any, at: Path = ()) -> Iterator[Path]:
-    """Give the way to every value inside a body."""
+    """Yield the path to every value inside a body."""
     yield at
     if isinstance(body, dict):
         for key, inner in body.items():
@@ -59,7 +59,7 @@ def places(body: Any, at: Path = ()) -> Iterator[Path]:
 
 
 def put(body: Any, at: Path, value: Any) -> Any:
-    """Return the body with another value in one place."""
+    """Return the body with another value at one path."""
     if not at:
         return value
     changed = deepcopy(body)
@@ -71,7 +71,7 @@ def put(body: Any, at: Path, value: Any) -> Any:
 
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """Return a value of about the shape of a schema, with every property that it has."""
+    """Return a value that roughly fits a schema, with every property of the schema."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     for many in ("allOf", "oneOf", "anyOf"):

@@ -1,4 +1,4 @@
-"""An outage in the middle of a step: the step is held, the database goes away, and somebody notices."""
+"""A database outage in the middle of a step: the step is held, the database stops, and the engine notices."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.support.world import World
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look often whether the database is back, and wait less for a lock than operators do."""
+    """Shorten the intervals of retries and lock timeouts."""
     monkeypatch.setattr(writer, "RETRY_PAUSE_S", 0.02)
     monkeypatch.setattr(retry, "PAUSE_S", 0.02)
     monkeypatch.setattr(databases, "_BUSY_TIMEOUT_S", 0.2)
 
 
 class Held(Sabotage):
-    """Holds the flow at one point of a step, once, until it is let go; and fails at others, once each."""
+    """Holds the flow once at one point of a step until the gate opens; fails once at each other point."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Held(Sabotage):
         self.gate = Gate()
 
     def at(self, point: Point) -> Gate:
-        """Hold here from now on; return the gate."""
+        """Hold at this point from now on; return the gate."""
         self.hold, self.gate = point, Gate()
         return self.gate
 
@@ -60,7 +60,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
 
 
 class Noticed:
-    """Says when somebody in the engine has met the outage."""
+    """Counts how often the engine has met the outage."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.times = threading.Semaphore(0)
@@ -81,14 +81,14 @@ class Noticed:
 
 
 def ended(w: World) -> list[str]:
-    """See every flow to its end; return the states."""
+    """Wait for the end of every flow; return the states."""
     with w.database.read() as session:
         ids = [(flow.id, flow.resource_id) for flow in flows.unfinished(session)]
     return [str(w.finish(Accepted(flow_id, resource)).state) for flow_id, resource in ids]
 
 
 def once_each(w: World, accepted: Accepted) -> None:
-    """Check that no step of a flow was told to begin more than once, and no event is told twice."""
+    """Check that no step of a flow was started more than once, and that no event was recorded twice."""
     with w.database.read() as session:
         events = flows.all_events(session, accepted.flow_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))

@@ -1,4 +1,4 @@
-"""The parts that real tests need, and what is said when one is missing."""
+"""Requirements of tests on the host, and how to skip or fail without them."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ T = TypeVar("T")
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip for want of a part, or fail where it has to be there."""
+    """Skip because a requirement is missing, or fail where it must be there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def require(*programs: str) -> None:
-    """See that programs are installed."""
+    """Check that programs are installed."""
     for program in programs:
         if shutil.which(program) is None:
             missing(f"{program} is missing (apt-get install {PACKAGES[program]})")
 
 
 def require_disks() -> None:
-    """See that volumes can be files of this host, and those mounted."""
+    """Check that volumes can be files of this host, and that these can be mounted."""
     reason = disks.lacking()
     if reason is not None:
         missing(reason)
@@ -53,11 +53,11 @@ def require_disks() -> None:
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[Path]:
-    """Mount a file system of its own, in memory, on a folder."""
+    """Mount a new file system in memory on a folder."""
     if os.geteuid() != 0:
         missing("only root can mount a file system to fill or to lock")
     folder.mkdir(parents=True, exist_ok=True)
-    # By default everybody may write to it, which a state directory must not allow.
+    # By default every user may write to it, which a state directory must not allow.
     asked = ["mount", "-t", "tmpfs", "-o", ",".join((*options, "mode=0700")), "tmpfs", str(folder)]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -65,12 +65,12 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # Whoever still holds a file there loses nothing that anybody wants.
+        # A process that still has a file open there loses nothing of value.
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def until(found: Callable[[], T | None], what: str) -> T:
-    """Return the first thing found. Only for what tells nobody when it happens."""
+    """Poll until ``found`` returns something, and return it. Only for conditions without a notification."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         answer = found()

@@ -1,4 +1,4 @@
-"""Drift of every kind, planted behind cgflow's back: by calls of the driver and by writing rows."""
+"""Drift of every kind, created outside of cgflow's operations: by driver calls and by writing rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.world import CALLER, World
 _GROUPS: WeakKeyDictionary[World, str] = WeakKeyDictionary()
 
 Plant = Callable[[World], str]
-"""Plants one drift, and returns the subject of the finding that it is."""
+"""Creates one drift, and returns the subject of the finding that reports it."""
 
 
 def volume_missing(w: World) -> str:
@@ -231,18 +231,18 @@ PLANTS: dict[str, Plant] = {
     "transfer.not_waiting": transfer_not_waiting,
     "flow.standing": flow_standing,
 }
-"""Every kind that can be repaired."""
+"""A plant for every kind of finding that can be repaired."""
 
 
 def a_group(w: World) -> str:
-    """Return a group of two members, made by the first who asks, that nobody else operates on."""
+    """Return a group of two members, created by the first call, that no other operation uses."""
     if w not in _GROUPS:
         _GROUPS[w] = w.group_of(2)
     return _GROUPS[w]
 
 
 def another_group(w: World, members: int) -> str:
-    """Return a group of its own, of the type that is there by then."""
+    """Return a new group; the group type must exist."""
     a_group(w)
     group_id = w.make(w.accept_group())
     for _ in range(members):
@@ -256,21 +256,21 @@ def _copy_of(w: World, cgsnapshot_id: str) -> records.Snapshot:
 
 
 def write(w: World, noun: str, id_: str, **columns: object) -> None:
-    """Write columns of a record, asking nobody."""
+    """Write columns of a record directly."""
     model = REPOSITORIES[noun].model
     with w.database.write() as session:
         session.execute(update(model).where(model.id == id_).values(**columns))
 
 
 def forget(w: World, noun: str, id_: str, **counted: int) -> None:
-    """Delete a record with what it counts, and nothing else."""
+    """Delete a record and its quota charge, and nothing else."""
     with w.database.write() as session:
         REPOSITORIES[noun].destroy(session, [id_], w.get(noun, id_).flow_id)
         reservations.release(session, CALLER.project_id, counted)
 
 
 def unwoken(w: World, **columns: object) -> Accepted:
-    """Accept to extend a volume, wake no conductor for it, and write columns of the flow."""
+    """Accept an extension of a volume without waking a conductor, and write columns of the flow."""
     volume_id = w.make(w.accept_volume())
     wake: Any = w.runtime.conductor.wake
     me = get_ident()

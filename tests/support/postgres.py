@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests, or a skip that says which part is missing."""
+"""A PostgreSQL server for tests, or a skip that says which program is missing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sqlalchemy import create_engine, text
 from cgflow.db.database import Database
 
 is_refused = False
-"""Whether the test that runs has no marker ``postgresql``. Programs other than pytest may start a server."""
+"""Whether the running test lacks the marker ``postgresql``. Programs other than pytest may start a server."""
 _OPTIONS = "-c listen_addresses= -c unix_socket_directories={home} -c max_connections=300"
 
 
 def program(name: str) -> str:
-    """Return the path of one of the server's programs. Debian keeps them out of PATH."""
+    """Return the path of one of the server's programs. Debian does not put them in PATH."""
     found = shutil.which(name) or next(
         (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
     )
@@ -35,7 +35,7 @@ def program(name: str) -> str:
 
 
 class Server:
-    """A server on a socket of its own. ``stop`` and ``start`` are an outage of the database."""
+    """A server on a socket of its own. ``stop`` and ``start`` simulate an outage of the database."""
 
     def __init__(self, home: Path, *, is_durable: bool = False) -> None:
         self._home = home
@@ -47,17 +47,17 @@ class Server:
         self._run(program("initdb"), "-D", home / "data", "-U", "cgflow", "-A", "trust", "-E", "UTF8")
 
     def start(self) -> None:
-        """Start, and return when it answers."""
+        """Start, and return when it accepts connections."""
         options = f"{_OPTIONS.format(home=self._home)} -c fsync={self._fsync}"
         log = self._home / "log"
         self._run(program("pg_ctl"), "-D", self._home / "data", "-w", "-l", log, "-o", options, "start")
 
     def stop(self) -> None:
-        """Stop at once, as a crash does; it recovers at the next start."""
+        """Stop immediately, as in a crash; the next start runs crash recovery."""
         self._run(program("pg_ctl"), "-D", self._home / "data", "-m", "immediate", "stop")
 
     def new_url(self) -> str:
-        """Make an empty database and return its URL."""
+        """Create an empty database and return its URL."""
         name = f"t{uuid.uuid4().hex}"
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -75,10 +75,10 @@ class Server:
 
 @contextmanager
 def postgres_server(*, is_durable: bool = False) -> Iterator[Server]:
-    """Start a server in a directory of its own, and remove both. ``is_durable`` has it wait for the disk."""
+    """Start a server in a new directory, and remove both. ``is_durable`` turns fsync on."""
     if is_refused:
         pytest.fail("A test that starts a PostgreSQL server needs the marker postgresql.")
-    # A short path: the socket's name has to fit into about a hundred characters.
+    # A short path: the socket's path is limited to about a hundred characters.
     home = Path(tempfile.mkdtemp(prefix="cgpg", dir="/tmp"))
     try:
         server = Server(home, is_durable=is_durable)
@@ -93,7 +93,7 @@ def postgres_server(*, is_durable: bool = False) -> Iterator[Server]:
 
 @contextmanager
 def postgres_database() -> Iterator[Database]:
-    """Give an empty database of a server of its own."""
+    """Yield an empty database of a new server."""
     with postgres_server() as server:
         database = Database(server.new_url())
         yield database

@@ -1,4 +1,4 @@
-"""A project in a served cgflow: what its people do, and whether everything agrees about it."""
+"""A project in a served cgflow: the requests of its users, and checks that all parts are consistent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAIT_S = 60
 
 
 class Project:
-    """One project on one service. The usual things are made by one call each, and awaited."""
+    """One project on one service. Each common operation is one call that waits for its end."""
 
     def __init__(self, served: Served, name: str = "demo") -> None:
         self.served = served
@@ -33,10 +33,10 @@ class Project:
         """A client of the service as it runs now."""
         return self.served.client(self.name)
 
-    # What is asked for and awaited
+    # Requests, and waiting for them
 
     def end(self, flow_id: str | None, state: str = "success") -> dict[str, Any]:
-        """Follow a flow to its end and check how it ended."""
+        """Follow a flow to its end and check its final state."""
         assert flow_id is not None
         follower = self.client.flows.follow(flow_id, timeout=WAIT_S)
         while True:
@@ -48,12 +48,12 @@ class Project:
                 return flow
 
     def made(self, accepted: Accepted) -> str:
-        """Return the id of something, once it is made."""
+        """Wait until a resource is created, and return its id."""
         self.end(accepted.flow_id)
         return str(accepted.record["id"])
 
     def event(self, flow_id: str | None, task: str, state: str) -> dict[str, Any]:
-        """Return the first event by which a task of this kind reached a state, once it has."""
+        """Wait for the first event by which a task of this kind reaches a state, and return it."""
         assert flow_id is not None
         for event in self.client.flows.follow(flow_id, timeout=WAIT_S):
             if event["task"] is not None and event["task"].startswith(task) and event["to"] == state:
@@ -61,7 +61,7 @@ class Project:
         raise AssertionError(f"flow {flow_id} ended and {task} never was {state}")
 
     def type(self) -> str:
-        """Make the type that groups are of, if it is not there."""
+        """Create the type of the groups unless it exists."""
         if not self.client.types.called(TYPE):
             specs = {"consistencygroup_support": "<is> True"}
             self.client.types.create(TYPE, None, is_public=True, extra_specs=specs)
@@ -84,12 +84,12 @@ class Project:
         return self.client.cgsnapshots.create(name, group_id, None)
 
     def group(self, members: int, name: str = "g") -> tuple[str, list[str]]:
-        """Make a group with members; return its id and theirs."""
+        """Create a group with members; return its id and theirs."""
         group_id = self.made(self.ask_group(name))
         return group_id, [self.made(self.ask_volume(group_id, f"{name}{n}")) for n in range(members)]
 
     def copies(self, cgsnapshot_id: str) -> dict[str, str]:
-        """Return the id of the copy of each volume in a cgsnapshot."""
+        """Return the snapshot id of each volume in a cgsnapshot."""
         found = self.client.snapshots.select(cgsnapshot_id=cgsnapshot_id)
         return {copy["volume_id"]: copy["id"] for copy in found}
 
@@ -114,27 +114,27 @@ class Project:
 
     @contextmanager
     def copy(self, snapshot_id: str) -> Iterator[str]:
-        """Export a copy, give its address, and withdraw it."""
+        """Export a snapshot, yield its address, and withdraw it."""
         try:
             yield str(self.client.snapshots.connect(snapshot_id)["data"]["uri"])
         finally:
             self.client.snapshots.disconnect(snapshot_id)
 
-    # Whether everything agrees
+    # Consistency checks
 
     def usage(self) -> dict[str, int]:
-        """Return what is in use, and check that nothing is reserved."""
+        """Return the quota usage, and check that nothing is reserved."""
         lines = {name: line for name, line in self.client.quotas.show(self.name).items() if name != "id"}
         assert [name for name, line in lines.items() if line["reserved"]] == [], lines
         return {name: line["in_use"] for name, line in lines.items() if line["in_use"]}
 
     def homes(self) -> dict[str, Manifest]:
-        """Return what the storage driver has written down, by group or lone volume."""
+        """Return the manifests of the storage driver, by group or volume outside any."""
         folders = sorted((self.served.state_dir / "qsd" / "homes").iterdir())
         return {folder.name: manifest_file.read(folder) for folder in folders}
 
     def daemon(self, home_id: str) -> int:
-        """Return the process that serves a home."""
+        """Return the pid of the process that serves a home."""
         record = self.homes()[home_id].daemon
         assert record is not None
         return record.pid
@@ -160,7 +160,7 @@ class Project:
             id_: row["size"] for id_, row in volumes.items()
         }
         assert [id_ for id_, home in homes.items() if home.cutting] == []
-        # What a deletion leaves to merge is merged in the background.
+        # Layers of deleted snapshots are merged in the background.
         until(lambda: self._layers_on_disk() == self._layers_known(), "no file but those of known layers")
 
         expected = {
@@ -192,7 +192,7 @@ class Project:
         return {id_: len(home.layers()) for id_, home in self.homes().items()}
 
     def claims(self) -> list[str]:
-        """Return everything that a flow holds, read beside the service."""
+        """Return every claim of a flow, read directly from the database."""
         tables = ("consistencygroups", "volumes", "cgsnapshots", "snapshots")
         with database(self.served.state_dir) as reading:
             return [
@@ -203,14 +203,14 @@ class Project:
 
 
 def one_value(content: bytes) -> int:
-    """Return the byte that a block is full of."""
+    """Return the byte value that all bytes of a block have."""
     assert len(set(content)) == 1, "the block is torn"
     return content[0]
 
 
 @contextmanager
 def database(state_dir: Path) -> Iterator[sqlite3.Connection]:
-    """Open the database of a service to read it."""
+    """Open the database of a service for reading."""
     connection = sqlite3.connect(f"{(state_dir / 'cgflow.db').as_uri()}?mode=ro", uri=True)
     try:
         yield connection

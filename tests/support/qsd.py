@@ -1,4 +1,4 @@
-"""A place to try the qsd driver in: a short temporary directory, and the end of every daemon begun in it."""
+"""A bench for the qsd driver: a short temporary directory, and the end of every daemon started in it."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ BLOCK = 4096
 
 
 def require_qsd() -> None:
-    """Skip without the program, unless the machine is one where it must be there."""
+    """Skip without the program, unless the environment requires it."""
     if shutil.which("qemu-storage-daemon") is None:
         reason = "qemu-storage-daemon is missing (apt-get install qemu-system-common)"
         if os.environ.get("CI") == "true":
@@ -34,10 +34,10 @@ def require_qsd() -> None:
 
 
 class Bench:
-    """Drivers over one state directory, one after the other, made with the same ``options``."""
+    """Starts one driver after another on the same state directory, with the same ``options``."""
 
     def __init__(self, root: Path | None = None, **options: Any) -> None:
-        # Socket paths are limited to 107 bytes, so not under pytest's own long directories.
+        # Not in pytest's own directories, whose paths are too long: socket paths are limited to 107 bytes.
         self.root = Path(tempfile.mkdtemp(prefix="qsd-", dir="/tmp")) if root is None else root
         self.state_dir = self.root / "s"
         self.options = options
@@ -45,14 +45,14 @@ class Bench:
         self._clients: list[NbdClient] = []
 
     def start(self, trace: Callable[[str], None] | None = None) -> QsdDriver:
-        """Stop the driver there is and start another, as the next process would."""
+        """Stop the current driver and start a new one, as the next process would."""
         self.driver.stop()
         self.driver = QsdDriver(self.state_dir, trace=trace or untraced, **self.options)
         self.driver.start()
         return self.driver
 
     def make_group(self, count: int, group_id: str = "g") -> list[VolumeSpec]:
-        """Make a consistency group with volumes named after it."""
+        """Create a consistency group with volumes named after it."""
         volumes = group_of(count, group_id)
         self.driver.create_group(group_id)
         for volume in volumes:
@@ -74,7 +74,7 @@ class Bench:
         return manifest_file.read(self.state_dir / "homes" / home_id)
 
     def files(self, home_id: str) -> list[str]:
-        """The names of the layers of a home."""
+        """Return the names of the layer files of a home."""
         folder = self.state_dir / "homes" / home_id
         return sorted(path.name for path in folder.glob("*.qcow2"))
 
@@ -85,7 +85,7 @@ class Bench:
         return record.pid
 
     def pid_recorded(self, home_id: str) -> int | None:
-        """The daemon that the manifest names, alive or not."""
+        """Return the pid of the daemon that the manifest names, alive or not."""
         record = self.manifest(home_id).daemon
         return None if record is None else record.pid
 
@@ -99,7 +99,7 @@ class Bench:
         daemon_process.bury(folder, found.record)
 
     def clean(self) -> None:
-        """End everything and remove the directory."""
+        """End the driver and all daemons, and remove the directory."""
         self.hang_up()
         self.driver.stop()
         files = StateDir(self.state_dir).files
@@ -127,7 +127,7 @@ def started_bench(**options: Any) -> Iterator[Bench]:
 
 
 class Between:
-    """Something that happens once, when the driver reaches a point."""
+    """An action that runs once, when the driver reaches a point."""
 
     def __init__(self, point: str, action: Callable[[], object]) -> None:
         self.point = point
@@ -169,7 +169,7 @@ def take(driver: QsdDriver, volumes: list[VolumeSpec], name: str) -> list[Snapsh
 
 
 def read_snapshot(driver: QsdDriver, snapshot: SnapshotSpec, offset: int = 0, length: int = BLOCK) -> bytes:
-    """Export a snapshot, read of it, and withdraw it."""
+    """Export a snapshot, read from it, and withdraw it."""
     with NbdClient.from_uri(str(driver.export_snapshot(snapshot).data["uri"])) as client:
         content = client.read(offset, length)
     driver.unexport_snapshot(snapshot)
@@ -177,7 +177,7 @@ def read_snapshot(driver: QsdDriver, snapshot: SnapshotSpec, offset: int = 0, le
 
 
 def write(driver: QsdDriver, volume: VolumeSpec, value: int, offset: int = 0) -> None:
-    """Write one block of a byte value, durably, as a client that comes and goes."""
+    """Open a volume as a client, write one block of a byte value durably, and close it."""
     with NbdClient.from_uri(str(driver.connection(volume).data["uri"])) as client:
         client.write(offset, bytes([value]) * BLOCK, fua=True)
 

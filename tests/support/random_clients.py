@@ -1,4 +1,4 @@
-"""Clients who have everything done at once that there is to do, and backends that refuse some of it."""
+"""Concurrent clients that request every operation, and backends that refuse some of it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FAILING = ("create_volume", "prepare", "cut", "clone_volume", "extend_volume", "
 
 
 class GivenUp(Exception):
-    """An operation was undone, and the rest of the round has nothing to go on with."""
+    """An operation was refused or rolled back, and the rest of the round depends on it."""
 
 
 class Client:
-    """One of them. A round makes, changes, puts back and deletes things of its own."""
+    """One client. In each round it creates, changes, reverts and deletes its own resources."""
 
     def __init__(self, w: World, seed: int, faults: Faults | None) -> None:
         self._w = w
@@ -31,7 +31,7 @@ class Client:
         self.rounds = 0
 
     def round(self) -> None:
-        """Do everything once; what is undone in between ends the round."""
+        """Request every operation once; one that is refused or rolled back ends the round."""
         w = self._w
         try:
             group = self._do(w.accept_group)
@@ -70,14 +70,14 @@ class Client:
 
 @contextmanager
 def bustle(w: World, clients: int, rounds: int, faults: Faults | None = None) -> Iterator[Callable[[], bool]]:
-    """Have clients at work meanwhile; yields whether they still are, each until its rounds are over."""
+    """Run clients in the background, each for its rounds; yield a function that says if any still runs."""
     failed: list[BaseException] = []
 
     def work(client: Client) -> None:
         try:
             while client.rounds < rounds:
                 client.round()
-        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
+        except BaseException as error:  # noqa: BLE001 - raised by the test's own thread
             failed.append(error)
 
     threads: list[Any] = [

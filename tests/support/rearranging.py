@@ -1,4 +1,4 @@
-"""A small world on the qsd driver, and what is done to its volumes: cloned, compacted, moved, put back."""
+"""A small scenario on the qsd driver: two volumes to be cloned, compacted, moved and restored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLONE, LONE = VolumeSpec("clone", 2, "h"), VolumeSpec("lone", 1)
 
 
 class Scene:
-    """Two volumes in g that hold C, with cgsnapshots of A and B, and an empty group h."""
+    """Two volumes in g with the content C, cgsnapshots with the contents A and B, and an empty group h."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
@@ -74,4 +74,4 @@ def compact(driver: QsdDriver, scene: Scene) -> None:
 
 
 def nothing(driver: QsdDriver, scene: Scene) -> None:
-    """What is done before, and what need not be undone."""
+    """Do nothing: for an operation without a setup or an undo."""

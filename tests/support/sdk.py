@@ -1,4 +1,4 @@
-"""openstacksdk, in a process of its own environment that does what it is told line by line."""
+"""Runs openstacksdk in a process of its own environment, which executes one call per line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERVE = Path(__file__).with_name("sdk_serve.py")
 
 
 class Refused(Exception):
-    """The SDK raised; ``status`` is that of the answer that it met, or None."""
+    """The SDK raised an error; ``status`` is that of the HTTP response, or None."""
 
     def __init__(self, name: str, status: int | None, message: str) -> None:
         super().__init__(f"{name}: {message}")
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 class Sdk:
-    """The block storage of one connection. Methods are the SDK's; things are told as plain values."""
+    """The block storage proxy of one connection. Methods are the SDK's; resources are plain values."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -48,7 +48,7 @@ class Sdk:
 
 @contextmanager
 def connected(programs: Path, access: Access, log: Path) -> Iterator[Sdk]:
-    """Give a connection of the SDK's; what it complains of goes to the log."""
+    """Yield an SDK connection; its stderr goes to the log."""
     with log.open("w") as complaints:
         process = subprocess.Popen(
             [programs / "python", "-P", SERVE],
@@ -58,6 +58,6 @@ def connected(programs: Path, access: Access, log: Path) -> Iterator[Sdk]:
             stderr=complaints,
             text=True,
         )
-    # It ends with its input.
+    # The process ends at the end of its input.
     with process:
         yield Sdk(process)

@@ -1,8 +1,7 @@
-"""Do with openstacksdk what each line asks for; run by the Python of the clients' environment.
+"""Call openstacksdk as each input line says; run by the Python of the clients' environment.
 
-A line is a method of the block storage proxy with its arguments, as JSON; the
-answer is one line: what it gave, or how it was refused. The connection is that
-of the environment.
+A line is a method of the block storage proxy with its arguments, as JSON. The reply is one line:
+the result, or the error. The connection is configured by the environment.
 """
 
 from __future__ import annotations

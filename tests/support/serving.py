@@ -17,7 +17,7 @@ READY_S = 180
 
 
 class Served:
-    """``cgflow serve`` over a state directory; ``log`` collects what it says over all its lives."""
+    """``cgflow serve`` with a state directory; ``log`` collects the output of all its processes."""
 
     def __init__(self, state_dir: Path, *, backend: str = "qsd", options: tuple[str, ...] = ()) -> None:
         self.state_dir = state_dir
@@ -37,14 +37,14 @@ class Served:
         return self._process
 
     def start(self) -> str:
-        """Start it, on a free port the first time and on that same port later; return its ready line."""
+        """Start it, on a free port the first time and on the same port later; return its ready line."""
         log = self.log.open("a")
         self._process = subprocess.Popen(
             [*self._command, "--bind", self._bind], stdout=subprocess.PIPE, stderr=log, text=True
         )
         log.close()
         assert self._process.stdout is not None
-        # A process that hangs before it is ready would otherwise be waited for without end.
+        # Without the timer, a process that hangs before it is ready would block for ever.
         timer = threading.Timer(READY_S, self._process.kill)
         timer.start()
         ready = self._process.stdout.readline().strip()
@@ -56,12 +56,12 @@ class Served:
         return ready
 
     def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
+        """End it with SIGKILL, as in a crash."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
 
     def wait_killed(self) -> None:
-        """Return when a drill has killed it."""
+        """Wait until a drill has killed it."""
         assert self.process.wait(60) == -signal.SIGKILL, "the service should have been killed by the drill"
 
     def stop(self) -> int:
@@ -74,7 +74,7 @@ class Served:
         return Client(self.url, project, "admin")
 
     def drill(self, *faults: dict[str, object]) -> None:
-        """Order faults, or none."""
+        """Schedule faults; without arguments, none."""
         path = self.state_dir / "faults.json"
         aside = path.with_suffix(".new")
         aside.write_text(json.dumps(list(faults)))
@@ -93,7 +93,7 @@ class Served:
 
 
 def end_daemon(home: Path) -> None:
-    """End the storage daemon of one home by the process id that it wrote down itself."""
+    """End the storage daemon of one home by the pid in the daemon's own pid file."""
     for pidfile in home.glob("*.pid"):
         pid = int(pidfile.read_text().strip() or 0)
         command = Path(f"/proc/{pid}/cmdline")

@@ -1,7 +1,7 @@
-"""A conductor in a process of its own that is stopped in the middle of a step, and goes on much later.
+"""A conductor in a process of its own that is stopped in the middle of a step, and continued much later.
 
-It stops itself with SIGSTOP, all its threads at once; whoever started it
-continues it. Every step that is begun or done is a line in the file ``steps``.
+It stops itself, with all its threads, with SIGSTOP; the process that started it continues it. Every
+step that is started or done is a line in the file ``steps``.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ LAST = Point("record.commit", "execute", "before")
 
 @dataclass(frozen=True)
 class Job:
-    """Begin this operation in a folder and at a database, and stop at a point of one step.
+    """Run this operation in a folder and on a database, and stop at a point of one step.
 
-    ``stop_at``: the step, its phase, and ``before`` or ``after`` it; or ``in flight``,
-    within the driver's call, when nothing but its effect is still to come.
-    ``failing``: the last step fails, so that the flow is being undone.
-    ``unfenced``: both halves of the fence are taken away: the control of the test itself.
+    ``stop_at``: the step, its phase, and ``before`` or ``after`` it; or ``in flight``, within the
+    driver's call, immediately before its effect. ``failing``: the last step fails, so that the flow is
+    rolled back. ``unfenced``: both halves of the fence are removed, as the control of the test itself.
     """
 
     folder: str
@@ -46,7 +45,7 @@ class Job:
 
 
 class Telling(Sabotage):
-    """Writes every point of every step down, and stops at one."""
+    """Records every point of every step, and stops at one."""
 
     def __init__(self, job: Job) -> None:
         super().__init__()
@@ -67,7 +66,7 @@ class Telling(Sabotage):
             raise Injected(f"injected at {point}")
 
     def in_flight(self, _kind: str, _id: str) -> None:
-        """Be told by the driver of an effect that is about to happen."""
+        """Stop if this is the effect to stop before. The driver calls this before each effect."""
         if getattr(self._calling, "is_it", False):
             self._stop()
 
@@ -76,7 +75,7 @@ class Telling(Sabotage):
             if self._stopped:
                 return
             self._stopped = True
-            # To this very thread: it is stopped before this returns.
+            # Sent to this thread, so that the process is stopped before the call returns.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
             with self._file.open("a") as file:
                 file.write("continued\n")
@@ -86,7 +85,7 @@ LET_GO = threading.Event()
 
 
 class Watched(Conductor):
-    """Says when it has let a flow go."""
+    """Signals when it no longer works at a flow."""
 
     def _conduct(self, flow_id: str) -> None:
         super()._conduct(flow_id)
@@ -94,7 +93,7 @@ class Watched(Conductor):
 
 
 def main(words: str) -> None:
-    """Do the job; say ``let go`` when the flow is no longer at work here; end with the standard input."""
+    """Run the job; print ``let go`` when the conductor no longer works at the flow; end with stdin."""
     values = json.loads(words)
     job = Job(**{**values, "stop_at": tuple(values["stop_at"])})
     folder = Path(job.folder)
@@ -116,7 +115,7 @@ def main(words: str) -> None:
 
 
 def words(job: Job) -> str:
-    """Return the argument that tells a process this job."""
+    """Return the job as the argument of such a process."""
     return json.dumps(asdict(job))
 
 

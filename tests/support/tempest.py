@@ -18,7 +18,7 @@ from tests.support.keystone import ADMIN_PASSWORD, REGION, Keystone
 PACKAGE = "tempest==47.0.0"
 WORKERS = 2
 
-# Volumes in memory are ready at once, so there is nothing to gain from pauses between two looks at one.
+# Volumes in memory are ready at once, so polling needs no pauses.
 _CONF = """\
 [DEFAULT]
 log_file = {folder}/tempest.log
@@ -81,7 +81,7 @@ top_dir={packages}
 group_regex=([^\\.]*\\.)*
 """
 
-# A line for each test, or for a class that could not be set up, and what went wrong below it.
+# One line for each test, or for a class whose setup failed, with the error below it.
 _RESULT = re.compile(
     r"^\{\d+\} (.+?) \[[\d.]+s\] \.\.\. (\w+)(.*?)(?=^\{\d+\} |^=+$|\Z)", re.MULTILINE | re.DOTALL
 )
@@ -90,7 +90,7 @@ NOT_RUN = "not run"
 
 
 class Tempest:
-    """The suite, configured for one volume service that keystone leads to."""
+    """The suite, configured for one volume service in keystone's catalog."""
 
     def __init__(self, folder: Path, identity: Keystone, volume_url: str) -> None:
         self._folder = folder
@@ -117,8 +117,8 @@ class Tempest:
         self._run("stestr", "init")
 
     def run(self, tests: Sequence[str]) -> dict[str, str]:
-        """Run tests by their full names; return those that did not pass, with the reason of each."""
-        # The suite's own names end with attributes in brackets.
+        """Run tests by their full names; return those that did not pass, each with the reason."""
+        # The suite's names end with attributes in brackets.
         (self._folder / "tests.txt").write_text("".join(f"^{re.escape(name)}\\[\n" for name in tests))
         words = ("--config-file", "tempest.conf", "--include-list", "tests.txt")
         said = self._run("tempest", "run", *words, "--concurrency", str(WORKERS))
@@ -156,7 +156,7 @@ class Tempest:
 
 @contextmanager
 def absent_service() -> Iterator[str]:
-    """Serve 404 for every request, and give the URL. Tempest asks a network service when it cleans up."""
+    """Serve 404 for every request, and yield the URL. Tempest calls a network service when it cleans up."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _NotFound)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -183,7 +183,7 @@ class _NotFound(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        """Suppress the log."""
 
 
 def _get(url: str, token: str) -> dict[str, list[dict[str, dict[str, str]]]]:

@@ -1,4 +1,4 @@
-"""Flows and their events as the wire tells them, for tests of what people are shown."""
+"""Flows and their events as the API returns them, for tests of what the CLI shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESOURCE = "50000000-0000-4000-8000-000000000002"
 
 
 def flow(state: str = "success", **more: Any) -> dict[str, Any]:
-    """Return a flow that takes a cgsnapshot."""
+    """Return a flow of the operation cgsnapshot.create."""
     return {
         "id": FLOW,
         "operation": "cgsnapshot.create",
@@ -41,17 +41,17 @@ def flow(state: str = "success", **more: Any) -> dict[str, Any]:
 
 
 def at(ms: float) -> str:
-    """Return the moment so many milliseconds behind the flow's begin."""
+    """Return the time that is this many milliseconds after the start of the flow."""
     return (BEGUN + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 def _as_wire(value: Any) -> Any:
-    """Return a value as an administrator is shown it, to whom nothing is hidden."""
+    """Return a value as the API shows it to an administrator."""
     return clock.iso(value.replace(tzinfo=None)) if isinstance(value, datetime) else value
 
 
 class Story:
-    """Events in order: ``story.step("a", 3, 10)`` is a step begun at 3 ms that takes 10 ms."""
+    """Events in order: ``story.step("a", 3, 10)`` is a step that starts at 3 ms and takes 10 ms."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -75,7 +75,7 @@ class Story:
         return self
 
     def tasks(self) -> list[dict[str, Any]]:
-        """Return the steps as the service shows them after these events."""
+        """Return the tasks as the service shows them after these events."""
         moves = [
             (
                 *(event["task"], event["to"], datetime.fromisoformat(event["at"]), event["attempt"]),

@@ -1,4 +1,4 @@
-"""A whole service over one backend, and what is true of its world: rows, quota, claims, inventory."""
+"""A complete service on one backend, and checks of its rows, quota, claims and inventory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CALLER = RequestContext(user_id="user", project_id="project", request_id="req-te
 
 
 class World:
-    """A started service. Its methods do the ordinary operations and wait for their flows."""
+    """A started service. Its methods run the usual operations and wait for their flows."""
 
     patience_s = 60
 
@@ -176,13 +176,13 @@ class World:
             return flows.get(session, accepted.flow_id, None)
 
     def make(self, accepted: Accepted) -> str:
-        """Wait for the flow to succeed and return the id of what it made."""
+        """Wait for the flow to succeed and return the id of the created resource."""
         flow = self.finish(accepted)
         assert flow.state is FlowState.SUCCESS, flow.reason
         return accepted.resource_id
 
     def group_of(self, members: int) -> str:
-        """Make a type, a group and members in it; return the group's id."""
+        """Create a type, a group and its members; return the group's id."""
         self.type()
         group_id = self.make(self.accept_group())
         for accepted in [self.accept_volume(group_id) for _ in range(members)]:
@@ -190,7 +190,7 @@ class World:
         return group_id
 
     def old_group_of(self, members: int) -> str:
-        """Make a group whose members are put there without operations, for what costs too long to make."""
+        """Create a group whose members are written directly, because operations would take too long."""
         group_id = self.make(self.accept_group())
         group = self.get("consistencygroup", group_id)
         common = {
@@ -219,16 +219,16 @@ class World:
         with self.database.read() as session:
             return REPOSITORIES[noun].where(session)
 
-    # What is true
+    # Checks
 
     def usage(self) -> dict[str, int]:
-        """What is in use by the project, leaving out zeros."""
+        """Return the quota usage of the project, without zeros."""
         with self.database.read() as session:
             rows = session.execute(select(QuotaUsage.resource, QuotaUsage.in_use)).all()
         return {resource: in_use for resource, in_use in rows if in_use}
 
     def state(self) -> dict[str, Any]:
-        """Everything that an operation may change, as comparable values; error records are left out."""
+        """Return everything that an operation may change, as comparable values, without error records."""
         things = {
             f"{noun} {thing.id}": tuple(
                 getattr(thing, name, None)
@@ -246,7 +246,7 @@ class World:
         }
 
     def faults(self) -> list[str]:
-        """Name everything that is not as it must be when no flow is at work."""
+        """Return every inconsistency that must not exist while no flow is running."""
         wrong = [str(finding) for finding in audit(self.runtime).findings]
         for noun in REPOSITORIES:
             wrong += [f"{noun} {t.id} is held by {t.claimed_by}" for t in self.all(noun) if t.claimed_by]
@@ -264,7 +264,7 @@ class World:
 
 
 def until_noted(w: World, flow_id: str) -> str:
-    """Return the reason why a flow stands still, once it is told."""
+    """Wait until a flow has recorded why it does not progress, and return that reason."""
     for _ in range(600):
         with w.database.read() as session:
             reason = flows.get(session, flow_id, None).reason
@@ -285,10 +285,10 @@ def world(
     scheduler: Mapping[str, object] = MappingProxyType({}),
     **options: object,
 ) -> Iterator[World]:
-    """Serve over this driver with the state under ``path``, or at ``url``; may follow an earlier one.
+    """Run a service on this driver with the state in ``path``, or at ``url``; may continue an earlier one.
 
-    ``others`` are further backends by their names. ``options`` are those of the
-    configuration, ``scheduler`` those of that section.
+    ``others`` are further backends by name. ``options`` are those of the configuration, ``scheduler``
+    those of that section.
     """
     url = url or f"sqlite:///{path / 'cgflow.db'}"
     upgrade(url)

@@ -1,1 +1,1 @@
-"""Drivers that break the contract, one fault each, and which rule of the conformance kit must say so."""
+"""Drivers that break the contract, one fault each, and the conformance rules that must report it."""

@@ -1,4 +1,4 @@
-"""What the broken drivers have in common: a sound driver underneath, and a count of writes to wait for."""
+"""The common base of the broken drivers: a correct driver with a count of writes to wait for."""
 
 import threading
 from collections import Counter
@@ -12,13 +12,13 @@ from cgflow.errors import SessionFenced
 from tests.support.file_backed_driver import Filed
 
 SOON = 10.0
-"""Seconds in which what is awaited must have come."""
+"""Seconds within which an awaited condition must hold."""
 
 
 class Broken(Filed, SupportsFencing):
-    """A driver with one fault; ``breaks`` names the rules that it breaks, and what each must say.
+    """A driver with one fault; ``breaks`` maps the rules that it breaks to the expected messages.
 
-    It can fence: copies of it share the objects and their lock, as processes share a storage.
+    It supports fencing: its copies share the objects and their lock, as processes share a storage.
     """
 
     breaks: ClassVar[dict[str, str]] = {}
@@ -44,7 +44,7 @@ class Broken(Filed, SupportsFencing):
             raise SessionFenced.of(self.session)
 
     def _do(self, event: str, **values: object) -> None:
-        # Here the lock is held, so that an effect is before the fence or not at all.
+        # The lock is held here, so that an effect happens before the fence or not at all.
         self.admit()
         super()._do(event, **values)
 
@@ -55,7 +55,7 @@ class Broken(Filed, SupportsFencing):
             self.wrote.notify_all()
 
     def await_writes(self, count: int, volume_id: str | None = None) -> None:
-        """Wait until clients have written so often, to one volume or in all."""
+        """Wait until clients have done this many more writes, to one volume or in total."""
 
         def done() -> int:
             return self.writes[volume_id] if volume_id else self.writes.total()

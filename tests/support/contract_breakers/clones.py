@@ -1,4 +1,4 @@
-"""Drivers whose clones are of something else, or hang on to their source."""
+"""Drivers whose clones have the wrong content or depend on their source."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from tests.support.contract_breakers.base import Broken
 
 
 class ClonesTheVolume(Broken):
-    """Copies what the volume holds by now."""
+    """Copies the volume's current content instead of the snapshot's."""
 
     breaks = {
         "test_clone_holds_what_the_copy_holds": "a clone holds what the copy holds: the volume at byte 0",
@@ -22,7 +22,7 @@ class ClonesTheVolume(Broken):
 
 
 class ClonesOneLayer(Broken):
-    """Copies what was written since the copy before, as reading one file of a chain does."""
+    """Copies only what was written since the previous snapshot, as if reading one file of a chain."""
 
     breaks = {
         "test_clone_needs_all_older_copies": "a clone holds what is in an older copy only: the volume at byte"

@@ -6,7 +6,7 @@ from tests.support.contract_breakers.base import Broken
 
 
 class CompactsTheCopiesAway(Broken):
-    """Copies share what the volume had below them, and it is gone."""
+    """Removes data that snapshots share with the volume."""
 
     breaks = {
         "test_compacting_changes_nothing_but_the_speed": "compact_volume leaves the copies as they are",

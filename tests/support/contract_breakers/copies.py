@@ -1,4 +1,4 @@
-"""Drivers whose copies change, or do not go."""
+"""Drivers whose snapshots change, or are not deleted."""
 
 from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.contract_breakers.base import Broken
@@ -72,7 +72,7 @@ class DeletesOnlyWhatIsNotExported(Broken):
 
 
 class MergesIntoTheNextCopy(Broken):
-    """Commits a layer into the wrong one: the next copy of the volume reads what the deleted one did."""
+    """Merges a layer into the wrong one: the volume's next snapshot reads what the deleted one did."""
 
     breaks = {
         "test_delete_of_oldest": "of the oldest of three, the copy of B: the snapshot at byte 0 must read",

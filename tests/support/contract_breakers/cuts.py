@@ -1,4 +1,4 @@
-"""Drivers whose cut is not one instant for every member, or not all or nothing."""
+"""Drivers whose cut is not at one instant for all members, or not all-or-nothing."""
 
 import threading
 
@@ -36,7 +36,7 @@ class CutsAtPrepare(Broken):
         super().prepare(snapshot)
         self.early[snapshot.id] = self.frozen(snapshot.volume_id)
         if threading.current_thread() is not threading.main_thread():
-            # Only the rule of order has clients at work meanwhile.
+            # Only the rule for write order has running clients.
             self.await_writes(50)
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -58,7 +58,7 @@ class CutsAtExport(Broken):
     def export_snapshot(self, snapshot):
         connection = super().export_snapshot(snapshot)
         if threading.current_thread() is not threading.main_thread():
-            # Only the rule of order has clients at work meanwhile.
+            # Only the rule for write order has running clients.
             self.await_writes(50)
         self._state.copies[snapshot.id].content = self.frozen(snapshot.volume_id)
         return connection
@@ -98,7 +98,7 @@ class CutsEveryGroup(Broken):
 
 
 class CutsWhoeverIsThereAtTheFirst(Broken):
-    """Cuts every volume there is with the first member, and gives that out for all later cuts."""
+    """Cuts every volume with the first member, and returns that content for all later cuts."""
 
     breaks = {
         "test_cuts_of_single_members_are_seen_not_to_be_one": "members cut one by one, with writes between"
@@ -112,7 +112,7 @@ class CutsWhoeverIsThereAtTheFirst(Broken):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
         if threading.current_thread() is threading.main_thread() and sum(self.writes.values()):
             with self._lock:
-                # At one instant, or now and then the fault would be another, and found out.
+                # Copy all at one instant: otherwise another fault would sometimes be detected.
                 for volume_id, volume in self._state.volumes.items():
                     if volume_id not in self.first:
                         self.first[volume_id] = volume.content.frozen()

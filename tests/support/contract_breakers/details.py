@@ -1,4 +1,4 @@
-"""Drivers that tell of each object, and not what is so."""
+"""Drivers that support the detailed inventory and return wrong details."""
 
 from dataclasses import replace
 

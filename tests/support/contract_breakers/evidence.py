@@ -1,4 +1,4 @@
-"""Drivers that cut as they should, and do not say how, or say what is not so."""
+"""Drivers that cut correctly, and return no evidence or wrong evidence."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from tests.support.contract_breakers.base import Broken
 
 
 class Misreporting(Broken):
-    """Cuts, and changes what is said of it."""
+    """Cuts, and changes the returned evidence."""
 
     changes = {}
 
@@ -88,7 +88,7 @@ class IsLongerApartThanItTook(Misreporting):
 
 
 class CutsPerVolume(Misreporting):
-    """Cuts one after the other, and reports so."""
+    """Cuts the members one after the other, and reports so."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Drivers whose fence has holes."""
+"""Drivers whose fence is incomplete."""
 
 import threading
 

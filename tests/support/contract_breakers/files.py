@@ -1,4 +1,4 @@
-"""Drivers whose files of the host are not what they show, go too early, or stay too long."""
+"""Drivers whose host files have the wrong content, or are removed too early or too late."""
 
 import os
 
@@ -40,7 +40,7 @@ class ShowsWhatWasThere(Broken):
 
 
 class Remembers(Broken):
-    """Knows what was in a volume when it became a file."""
+    """Remembers a volume's content at the time it became a file."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Drivers that grow a volume under its client otherwise than they say."""
+"""Drivers that extend a volume in use differently from what they report."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ class GrowsLessThanItSays(Broken):
 
 
 class Modest(Broken):
-    """Says that it grows no volume that is in use."""
+    """Reports that it does not extend volumes in use."""
 
     def report(self):
         report = super().report()

@@ -1,4 +1,4 @@
-"""Drivers that leave something behind, or take too much along."""
+"""Drivers that move too little or too much."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Drivers that look at what a client has written, and believe it."""
+"""Drivers that interpret what a client has written."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ class NamesAnotherFormat(Broken):
 
 
 class Believes(Broken):
-    """Gives a volume what the header in it describes: nothing of what was written, here."""
+    """Replaces a volume's content by what an image header in it describes, which is zeros here."""
 
     def probe(self, volume_id):
         content = self._state.volumes[volume_id].content

@@ -1,4 +1,4 @@
-"""Drivers that know cuts of whole groups only, or too many."""
+"""Drivers that cut only whole groups, or too much."""
 
 from cgflow.errors import FinalDriverError
 from tests.support.contract_breakers.base import Broken

@@ -1,4 +1,4 @@
-"""Drivers that do what they should refuse, or refuse it wrongly."""
+"""Drivers that accept what they must refuse, or refuse it with the wrong error."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Drivers that break the rules for repeated calls, and for the undo of nothing."""
+"""Drivers that break the rules for repeated calls, and for the undo of what does not exist."""
 
 import itertools
 from dataclasses import replace

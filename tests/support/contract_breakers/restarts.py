@@ -1,4 +1,4 @@
-"""Drivers that lose or find too much when they are started again, which is all that calls ``start`` here."""
+"""Drivers that lose or find too much when they are restarted, which is only a call of ``start`` here."""
 
 from cgflow.drivers.memory.content import Content
 from cgflow.errors import ConfigError

@@ -1,4 +1,4 @@
-"""Drivers that restore something else, not all, or cannot go back."""
+"""Drivers that restore the wrong content, restore only a part, or cannot undo."""
 
 from cgflow.errors import FinalDriverError
 from tests.support.contract_breakers.base import Broken

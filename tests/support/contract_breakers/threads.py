@@ -1,4 +1,4 @@
-"""Drivers that cannot be called by several threads at once."""
+"""Drivers that are not thread-safe."""
 
 import threading
 
@@ -32,7 +32,7 @@ class LooksAndThenPrepares(Broken):
 
     def __init__(self):
         super().__init__()
-        # As many as the rule makes the same call at once.
+        # The number of threads in which the rule makes the same call at once.
         self.looked = threading.Barrier(6)
 
     def prepare(self, snapshot):
