@@ -13,7 +13,7 @@ from cgflow.drivers.conformance.scenario import PLACES, Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ENOUGH = 40
-"""Number of snapshots after which a backend must report that a volume is due for compaction."""
+"""A volume must be reported as due for compaction after about this many snapshots, at the latest."""
 
 PATIENCE_S = 60.0
 

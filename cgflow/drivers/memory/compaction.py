@@ -10,7 +10,7 @@ from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.drivers.memory.base import MemoryBase
 
 LONGEST = 16
-"""Number of cuts after which a volume is due for compaction, if exceeded."""
+"""A volume that was cut more often than this is due for compaction."""
 
 
 class Compaction(MemoryBase, SupportsCompaction):
