@@ -1,6 +1,5 @@
-"""The main job from end to end on real volumes, told as it goes: ``python -m tests.demo``, or ``make demo``.
+"""Runs the main job from end to end on real volumes: ``python -m tests.demo``, or ``make demo``.
 
-Nothing in it stands in for anything: the service is the installed command in a
-process of its own, the volumes are served by qemu-storage-daemon, the writes go
-over NBD, and a kill is SIGKILL.
+Nothing is simulated: the service is the installed command in a process of its own,
+qemu-storage-daemon serves the volumes, the writes go over NBD, and a kill is SIGKILL.
 """

@@ -1,4 +1,4 @@
-"""Play the demo; the last line is ``demo: ok`` and the figures, or what failed, with exit code 1."""
+"""Run the demo; the last line is ``demo: ok`` with figures, or what failed, with exit code 1."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.demo.stage import Stage
 
 
 def main() -> int:
-    """Play every scene in a directory of its own, and leave nothing behind."""
+    """Run every scene in a new directory, and leave nothing behind."""
     began = time.monotonic()
-    # Paths of sockets are short on this system, so the directory has a short name.
+    # A short directory name, because the system limits the length of socket paths.
     root = Path(tempfile.mkdtemp(prefix="cgflow-", dir="/tmp"))
     stage = Stage(root)
     try:

@@ -1,4 +1,4 @@
-"""The scenes of the demo, in the order in which they are played."""
+"""The scenes of the demo, in the order in which they run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTROLS = 3
 
 
 def build(stage: Stage) -> tuple[str, list[str]]:
-    """Make a type, a group and its members; return the group and its volumes."""
+    """Create a type, a group and its members; return the group and its volumes."""
     stage.title("A consistency group with four real volumes")
     stage.type("type create database --property consistencygroup_support='<is> True'")
     stage.type("quota set snapshots=200 volumes=20 gigabytes=2000")
@@ -33,7 +33,7 @@ def build(stage: Stage) -> tuple[str, list[str]]:
 
 
 def cut_under_load(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> str:
-    """Take cgsnapshots while the writers write, and prove each to be one instant; return the last kept."""
+    """Take cgsnapshots under load, and check that each is of one instant; return the last one kept."""
     stage.title(f"{CUTS} cgsnapshots under {WORKERS} writers, each read back and checked")
     kept: list[str] = []
     first = writer.moment().acknowledged
@@ -47,7 +47,7 @@ def cut_under_load(stage: Stage, writer: OrderedWriters, group_id: str, volume_i
         if number in (0, CUTS - 1):
             stage.say(f"cgsnapshot {number + 1}: {finding}")
         if len(kept) > KEPT:
-            # The oldest, the newest and one between them are deleted in turn, under load.
+            # Delete the oldest, a middle and the newest cgsnapshot in turn, under load.
             doomed = kept.pop((0, len(kept) // 2, -1)[number % 3])
             stage.finish(stage.client.cgsnapshots.delete(doomed))
     writes = writer.moment().acknowledged - first
@@ -58,7 +58,7 @@ def cut_under_load(stage: Stage, writer: OrderedWriters, group_id: str, volume_i
 
 
 def control(stage: Stage) -> None:
-    """Snapshot volumes one after another, as without consistency groups: the checker has to object."""
+    """Snapshot volumes one after another, as without consistency groups: the checker must find violations."""
     stage.title("The control: the same volumes, each in a group of its own, cut one after another")
     groups, volume_ids = [], []
     for number in range(len(NAMES)):
@@ -92,7 +92,7 @@ def control(stage: Stage) -> None:
 
 
 def fail_before_the_cut(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> None:
-    """Fail one member while it is prepared, with the writers at work: nothing is left of it."""
+    """Fail one member during its preparation under load: nothing of the cgsnapshot must be left."""
     stage.title("One member fails before the cut, under load: everything is undone")
     acked = writer.moment().acknowledged
     _undone(stage, group_id, {"call": "prepare", "kind": "final", "target": volume_ids[2]})
@@ -102,7 +102,7 @@ def fail_before_the_cut(stage: Stage, writer: OrderedWriters, group_id: str, vol
 def fail_after_the_cut(stage: Stage, group_id: str, volume_ids: list[str]) -> None:
     """Fail one member after the cut, with no client connected, so that files can be compared one by one."""
     stage.title("One member fails after the cut: everything is undone")
-    # Layers that had to wait while clients wrote are merged with the first quiet delete.
+    # The first deletion without a connected client merges the layers that could not be merged before.
     accepted = stage.client.cgsnapshots.create("quiet", group_id, None)
     stage.finish(stage.client.cgsnapshots.delete(stage.make(accepted)))
     flow_id = _undone(stage, group_id, {"call": "snapshot", "kind": "final", "target": volume_ids[2]})
@@ -111,7 +111,7 @@ def fail_after_the_cut(stage: Stage, group_id: str, volume_ids: list[str]) -> No
 
 
 def _undone(stage: Stage, group_id: str, fault: dict[str, object]) -> str:
-    """Take a cgsnapshot that fails by this fault, compare the world, and return the id of its flow."""
+    """Take a cgsnapshot that this fault makes fail, compare the state, and return the id of the flow."""
     before = stage.world()
     stage.served.drill({"id": f"fail {fault['call']}", **fault})
     accepted = stage.client.cgsnapshots.create("failing", group_id, None)
@@ -132,7 +132,7 @@ def _undone(stage: Stage, group_id: str, fault: dict[str, object]) -> str:
 
 
 def kill(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> None:
-    """Kill the service between steps and within the cut; the flow ends by itself after a restart."""
+    """Kill the service between steps and within the cut; after a restart the flow ends by itself."""
     drills = {
         "between two steps (prepared, not cut)": {"call": "cut", "when": "before"},
         "within the cut (cut, answer lost)": {"call": "cut", "when": "after"},
@@ -154,7 +154,7 @@ def kill(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[s
 
 
 def clear(stage: Stage, group_id: str) -> None:
-    """Delete everything, and find nothing left."""
+    """Delete everything, and check that nothing is left."""
     stage.title("Everything is deleted, and nothing is left")
     for cgsnapshot in stage.client.cgsnapshots.select():
         stage.finish(stage.client.cgsnapshots.delete(cgsnapshot["id"]))

@@ -1,4 +1,4 @@
-"""What every scene of the demo plays on: a served cgflow, its client, and a voice."""
+"""The environment of every scene of the demo: a served cgflow, its client, and the printed report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORKERS = 8
 
 
 class Stage:
-    """One demo in one directory. ``figures`` is what the last line quotes."""
+    """One run of the demo in one directory. ``figures`` are printed in the last line."""
 
     def __init__(self, root: Path) -> None:
         self.served = Served(root / "state", options=("--drills",))
@@ -35,15 +35,15 @@ class Stage:
         return self.served.client(PROJECT)
 
     def title(self, words: str) -> None:
-        """Begin a scene."""
+        """Print the title of a scene."""
         print(f"\n== {words}  [{time.monotonic() - self._began:.0f} s]", flush=True)
 
     def say(self, words: str) -> None:
-        """Tell what was seen."""
+        """Print an observation."""
         print(f"   {words}", flush=True)
 
     def type(self, command: str, *, code: int = 0) -> str:
-        """Type a command as a person would, show it with its answer, and check its exit code."""
+        """Run a command, print it with its output, and check its exit code."""
         print(f"   $ cgflow {command}", flush=True)
         program = Path(sys.executable).with_name("cgflow")
         asked = [str(program), "--url", self.served.url, "--project", PROJECT, *shlex.split(command)]
@@ -56,7 +56,7 @@ class Stage:
         return said
 
     def follow(self, flow_id: str) -> dict[str, Any]:
-        """Wait for a flow to end, however often the service is restarted meanwhile, and return it."""
+        """Wait for a flow to end, across any restarts of the service, and return it."""
         follower = self.client.flows.follow(flow_id, timeout=120)
         while True:
             try:
@@ -66,7 +66,7 @@ class Stage:
                 return flow
 
     def finish(self, accepted: Accepted, state: str = "success") -> dict[str, Any]:
-        """Follow a flow to its end, check how it ended, and return it."""
+        """Follow a flow to its end, check its final state, and return it."""
         assert accepted.flow_id is not None
         flow = self.follow(accepted.flow_id)
         if flow["state"] != state:
@@ -74,13 +74,13 @@ class Stage:
         return flow
 
     def make(self, accepted: Accepted) -> str:
-        """Wait until something is made, and return its id."""
+        """Wait until a resource is created, and return its id."""
         self.finish(accepted)
         made: str = accepted.record["id"]
         return made
 
     def volume(self, group_id: str, kind: str, name: str) -> Accepted:
-        """Ask for a volume of 1 GiB in a group."""
+        """Request a volume of 1 GiB in a group."""
         return self.client.volumes.create(
             name,
             1,
@@ -96,7 +96,7 @@ class Stage:
 
     @contextmanager
     def writing(self, volume_ids: list[str], first: int = 0) -> Iterator[OrderedWriters]:
-        """Write tickets to the volumes, from ``first`` on; each worker has connections of its own."""
+        """Write tickets to the volumes, from number ``first``; each worker has connections of its own."""
         disks = [[self.connect(volume_id) for volume_id in volume_ids] for _ in range(WORKERS)]
         try:
             with OrderedWriters([_write(mine) for mine in disks], len(volume_ids), first) as writers:
@@ -107,7 +107,7 @@ class Stage:
 
     @contextmanager
     def copies(self, cgsnapshot_id: str, volume_ids: list[str]) -> Iterator[list[NbdClient]]:
-        """Open the copies inside a cgsnapshot, read-only, in the order of the volumes."""
+        """Open the snapshots of a cgsnapshot, read-only, in the order of the volumes."""
         snapshots = self.client.snapshots.select(cgsnapshot_id=cgsnapshot_id)
         by_volume = {snapshot["volume_id"]: snapshot["id"] for snapshot in snapshots}
         opened = []
@@ -123,12 +123,12 @@ class Stage:
                 self.client.snapshots.disconnect(by_volume[volume_id])
 
     def files(self) -> list[str]:
-        """Return every image file that the backend holds."""
+        """Return every image file of the backend."""
         homes = self.served.state_dir / "qsd" / "homes"
         return sorted(str(path.relative_to(homes)) for path in homes.rglob("*.qcow2"))
 
     def usage(self) -> dict[str, int]:
-        """Return what counts against the quota of the project, reserved amounts included."""
+        """Return the quota usage of the project, including reserved amounts."""
         quota = self.client.quotas.show(PROJECT)
         return {
             resource: line["in_use"] + line["reserved"]
@@ -137,7 +137,7 @@ class Stage:
         }
 
     def world(self) -> dict[str, object]:
-        """Return all that an undone operation must leave as it was."""
+        """Return everything that a rolled-back operation must leave unchanged."""
         return {
             "files": self.files(),
             "quota": self.usage(),

@@ -1,4 +1,4 @@
-"""Play the proof; the last line is ``prove-postgres: ok`` and the figures, or what failed."""
+"""Run the proof; the last line is ``prove-postgres: ok`` with figures, or what failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support import disks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play every scene, and leave nothing behind. Returns 1 for a failure, 2 where a part is missing."""
+    """Run every scene, and leave nothing behind. Returns 1 for a failure, 2 if a requirement is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--cgsnapshots", type=int, default=10, metavar="N", help="how many are taken (10)")
     parser.add_argument("--controls", type=int, default=3, metavar="N", help="how many controls are made (3)")
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"prove-postgres: cannot be played here: {reason}")
         return 2
     began = time.monotonic()
-    # Paths of sockets are short on this system, so the directory has a short name.
+    # A short directory name, because the system limits the length of socket paths.
     root = Path(tempfile.mkdtemp(prefix="cgproof-", dir="/tmp"))
     root.chmod(0o755)
     stage = Stage(root)

@@ -1,4 +1,4 @@
-"""One PostgreSQL whose data and write-ahead log lie in two folders, and what is asked of it."""
+"""A PostgreSQL server with data and write-ahead log in two folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 from tests.support.postgres import program
 
 OWNER = "nobody"
-"""Who runs the server, which refuses to be root."""
+"""The user that runs the server, which refuses to run as root."""
 
 _SETTINGS = """
 listen_addresses = ''
@@ -26,11 +26,11 @@ logging_collector = off
 
 
 class DatabaseBroken(Exception):
-    """The server does not start, or what it holds is wrong; the message says which."""
+    """The server does not start, or its content is wrong; the message says which."""
 
 
 class Database:
-    """A server over ``data`` and ``wal``, with its socket and its log in ``run``."""
+    """A server on ``data`` and ``wal``, with its socket and its log in ``run``."""
 
     def __init__(self, data: Path, wal: Path, run: Path) -> None:
         self._data, self._wal, self._run = data / "db", wal / "wal", run
@@ -39,18 +39,18 @@ class Database:
             shutil.chown(folder, OWNER)
 
     def make(self) -> None:
-        """Make an empty cluster with checksums; its configuration is on disk when this returns."""
+        """Create an empty cluster with checksums; its configuration is durable when this returns."""
         self._call("initdb", "-D", self._data, "-X", self._wal, "-A", "trust", "-U", "cg", "--data-checksums",
                    "--wal-segsize=4", "-E", "UTF8", "--locale=C")  # fmt: skip
         configuration = self._data / "postgresql.conf"
         with configuration.open("a") as stream:
             stream.write(_SETTINGS)
             stream.flush()
-            # What nobody made durable may be missing after a crash, and a cut is like one.
+            # What is not durable may be missing after a crash, and a cut is like a crash.
             os.fsync(stream.fileno())
 
     def adopt(self) -> None:
-        """Make a copy of another server's folders ready to start, as one would after a power failure."""
+        """Prepare a copy of another server's folders for a start, as after a power failure."""
         link = self._data / "pg_wal"
         link.unlink()
         link.symlink_to(self._wal)
@@ -66,7 +66,7 @@ class Database:
             raise DatabaseBroken(told[0] if told else self.log()[-500:]) from None
 
     def stop(self) -> None:
-        """Stop at once, without a checkpoint; one that does not run is left alone."""
+        """Stop immediately, without a checkpoint; does nothing if it is not running."""
         if (self._data / "postmaster.pid").exists():
             self._call("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
 
@@ -75,7 +75,7 @@ class Database:
         return psycopg.connect(f"host={self._run} user=cg dbname=postgres", autocommit=True)
 
     def ask(self, query: str) -> tuple[object, ...]:
-        """Return the one row that a query has. Raises: DatabaseBroken, if the server cannot answer it."""
+        """Return the only row of a query. Raises: DatabaseBroken, if the server cannot answer it."""
         try:
             with self.connect() as session:
                 row = session.execute(query.encode()).fetchone()
@@ -91,24 +91,24 @@ class Database:
                 session.execute(statement.encode())
 
     def client(self, name: str, *arguments: object) -> subprocess.Popen[bytes]:
-        """Begin one of PostgreSQL's own client programs on this server."""
+        """Start one of PostgreSQL's client programs on this server."""
         words = [program(name), "-h", str(self._run), "-U", "cg", *map(str, arguments)]
         log = (self._run / f"{name}.log").open("ab")
         with log:
             return subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
 
     def run(self, name: str, *arguments: object) -> None:
-        """Run one of PostgreSQL's own client programs to its end. Raises: DatabaseBroken, with its words."""
+        """Run one of PostgreSQL's client programs to its end. Raises: DatabaseBroken, with its output."""
         if self.client(name, *arguments).wait() != 0:
             said = (self._run / f"{name}.log").read_text(errors="replace")
             raise DatabaseBroken(f"{name} objects: {said.strip()[-500:]}")
 
     def log(self) -> str:
-        """Return what the server has said."""
+        """Return the server's log."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def redo_s(self) -> str:
-        """Return how many seconds the last recovery took to go through the log, as the server tells it."""
+        """Return how many seconds the last recovery took to replay the log, according to the server's log."""
         told = [line for line in self.log().splitlines() if "redo done" in line]
         return told[-1].rpartition("elapsed: ")[2].removesuffix(" s") if told else "0"
 
@@ -118,7 +118,7 @@ class Database:
 
     def _call(self, name: str, *arguments: object) -> None:
         words = [program(name), *map(str, arguments)]
-        # To a file and not a pipe, which a server that was started would keep open.
+        # Write to a file, because a started server would keep a pipe open.
         with (self._run / f"{name}.log").open("w+b") as log:
             done = subprocess.run(words, stdout=log, stderr=log, user=OWNER, cwd=self._run, check=False,
                                   start_new_session=True)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What goes on in the database while it is copied: pgbench, and a recorder of what was promised."""
+"""The load on the database during snapshots: pgbench, and a recorder of committed rows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SCALE = 1
 
 @dataclass(frozen=True)
 class Mark:
-    """What the recorder knew at one moment: rows that it had begun, and rows whose commit it had seen."""
+    """The recorder's state at one moment: rows that were started, and rows whose commit was acknowledged."""
 
     begun: int
     committed: int
 
 
 class Load:
-    """pgbench and the recorder, at work within a ``with``."""
+    """pgbench and the recorder, which run within a ``with``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,13 +34,13 @@ class Load:
 
     @staticmethod
     def prepare(database: Database) -> None:
-        """Make the tables."""
+        """Create the tables."""
         database.run("pgbench", "-i", "-q", "-s", SCALE, "postgres")
         database.tell("CREATE TABLE recorded (n bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())")
 
     def mark(self) -> Mark:
-        """Return what is known now. Raises: AssertionError, if the recorder or pgbench has ended."""
-        # In this order: whoever reads the other way round may see a commit before its beginning.
+        """Return the current state. Raises: AssertionError, if the recorder or pgbench has ended."""
+        # In this order: otherwise a row might be committed that does not count as started.
         committed = self._committed
         mark = Mark(self._begun, committed)
         if self._failure is not None or self._pgbench.poll() is not None:
@@ -50,7 +50,7 @@ class Load:
         return mark
 
     def go_on(self, rows: int) -> Mark:
-        """Wait until so many more rows are committed, and return what is known then."""
+        """Wait until this many more rows are committed, and return the state then."""
         goal = self._committed + rows
         with self._news:
             self._news.wait_for(lambda: self._committed >= goal, 60)

@@ -12,12 +12,12 @@ from tests.proof.stage import MEMBERS, TYPE, database_on
 from tests.proof.verdict import judge
 
 _ROWS = 100
-"""How many rows are committed between two cgsnapshots at least."""
+"""The minimum number of rows committed between two cgsnapshots."""
 _NOTHING = Mark(0, 0)
 
 
 def prove(stage: Stage, root: Path, cgsnapshots: int, controls: int) -> None:
-    """Play everything; ``stage.figures`` has the sums. Raises: AssertionError, when something is not so."""
+    """Run everything; the totals are in ``stage.figures``. Raises: AssertionError, if a check fails."""
     stage.title("A consistency group of two volumes, PostgreSQL's data on one and pg_wal on the other")
     group_id, volumes = _build(stage)
     with database_on(stage, volumes, root / "original", fresh=True) as database:
@@ -56,7 +56,7 @@ def _build(stage: Stage) -> tuple[str, dict[str, str]]:
 
 
 def _recover(stage: Stage, folder: Path, load: Load, group_id: str, number: int) -> str:
-    """Take a cgsnapshot, clone it, and have the clone judged."""
+    """Take a cgsnapshot, clone it, and check the clone."""
     before = load.go_on(_ROWS)
     accepted = stage.client.cgsnapshots.create(f"proof-{number}", group_id, None)
     stage.finish(accepted)
@@ -84,7 +84,7 @@ def _recover(stage: Stage, folder: Path, load: Load, group_id: str, number: int)
 
 
 def _clones(stage: Stage, cgsnapshot_id: str, clone_id: str) -> dict[str, str]:
-    """Return the volumes of a cloned group by the name of the member that each is a copy of."""
+    """Return the volumes of a cloned group by the name of the member that each is a clone of."""
     snapshots = stage.client.snapshots.select(cgsnapshot_id=cgsnapshot_id)
     names = {each["id"]: stage.client.volumes.get(each["volume_id"])["name"] for each in snapshots}
     made = stage.client.volumes.select(consistencygroup_id=clone_id)
@@ -92,7 +92,7 @@ def _clones(stage: Stage, cgsnapshot_id: str, clone_id: str) -> dict[str, str]:
 
 
 def _control(stage: Stage, folder: Path, database: Database, volumes: Mapping[str, str]) -> bool:
-    """Copy the log, let a checkpoint pass, copy the data; return whether that breaks, as it has to."""
+    """Copy the log, wait for a checkpoint, copy the data; return whether that breaks, as it must."""
     snapshots: dict[str, str] = {}
     for name in reversed(MEMBERS):
         asked = stage.client.snapshots.create(

@@ -1,4 +1,4 @@
-"""Where the proof is played: volumes of a served cgflow, as file systems of this host."""
+"""The environment of the proof: volumes of a served cgflow, mounted as file systems of this host."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TYPE = "database"
 
 @contextmanager
 def mounted(stage: Stage, volume_id: str, folder: Path, *, fresh: bool = False) -> Iterator[Path]:
-    """Have a volume as a file, make that a loop device, and mount it; ``fresh`` makes a file system first."""
+    """Expose a volume as a file, attach and mount it; ``fresh`` makes a file system first."""
     with ExitStack() as undo:
         path = Path(stage.client.volumes.connect(volume_id, as_file=True)["data"]["path"])
-        # The service takes it away, if it still can: whoever ends the service does it in any case.
+        # The service removes the file if it is running; ending the service removes it in any case.
         undo.callback(_withdraw, stage, volume_id)
         device = undo.enter_context(loop_device(path))
         if fresh:
@@ -31,7 +31,7 @@ def mounted(stage: Stage, volume_id: str, folder: Path, *, fresh: bool = False) 
 def database_on(
     stage: Stage, volumes: Mapping[str, str], folder: Path, *, fresh: bool = False
 ) -> Iterator[Database]:
-    """Mount the volumes, given by member, and have a database over them, stopped in the end."""
+    """Mount the volumes, given by member, and yield a database on them, which is stopped at the end."""
     with ExitStack() as undo:
         data, wal = (
             undo.enter_context(mounted(stage, volumes[name], folder / name, fresh=fresh)) for name in MEMBERS

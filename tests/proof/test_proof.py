@@ -1,4 +1,4 @@
-"""A short proof: the long one is ``make prove-postgres``."""
+"""A short run of the proof; the long one is ``make prove-postgres``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict objects to each thing that can be wrong with a copy."""
+"""The verdict reports each possible fault of a database started on a snapshot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEFORE, AFTER = Mark(begun=91, committed=90), Mark(begun=111, committed=110)
 
 
 class Told:
-    """A database that answers as it is told."""
+    """A database that gives predefined answers."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Whether a database that was started on a copy is what it has to be."""
+"""Checks whether a database started on a snapshot has all that it must have."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM 
 
 
 def judge(database: Database, before: Mark, after: Mark) -> int:
-    """Start a database on a copy, look at all of it, and return its rows.
+    """Start a database on a snapshot, check all of it, and return the number of its rows.
 
-    ``before`` and ``after`` were taken around the call that copied it. Raises:
-    DatabaseBroken, naming what is wrong.
+    ``before`` and ``after`` were taken before and after the call that took the snapshot.
+
+    Raises: DatabaseBroken, naming what is wrong.
     """
     database.adopt()
     database.start()

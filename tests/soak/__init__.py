@@ -1,1 +1,1 @@
-"""Random operations under random kills: ``python -m tests.soak --seed N --kills 500``."""
+"""Random operations with random kills: ``python -m tests.soak --seed N --kills 500``."""

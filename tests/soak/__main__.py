@@ -1,4 +1,4 @@
-"""Soak until so many processes were killed: ``python -m tests.soak --seed N --kills 500 [--life N]``."""
+"""Soak until this many processes were killed: ``python -m tests.soak --seed N --kills 500 [--life N]``."""
 
 from __future__ import annotations
 

@@ -1,14 +1,12 @@
-"""Soak the storage daemon: killed again and again under writers, copies and compactions, and nothing is lost.
+"""Kills the storage daemon repeatedly under writers, cgsnapshots and compactions: no data may be lost.
 
 ``python -m tests.soak.daemons --rounds 40 [--seed N]``
 
-Writers put ordered tickets on the four members of a group, each write with FUA,
-and connect again when they have to. Meanwhile cgsnapshots are taken and
-deleted and chains made short. In each round the daemon gets SIGKILL up to 30 ms
-after the driver has reached some point, whichever it may be. Then every
-cgsnapshot that was returned holds one instant, and the volumes every write that
-was acknowledged. First the controls (``ways``): a round with a fault in it, which
-must be found.
+Writers put ordered tickets on the four members of a group, each write with FUA, and reconnect when
+necessary. Meanwhile cgsnapshots are taken and deleted and chains are shortened. In each round the
+daemon gets SIGKILL up to 30 ms after the driver has reached some point. Then every cgsnapshot that
+was returned must be of one instant, and the volumes must have every write that was acknowledged.
+The controls run first (``ways``): a round with a fault in it, which must be found.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from tests.support.qsd import Bench, group_of
 MEMBERS = 4
 WRITERS = 8
 KEPT = 6
-"""Cgsnapshots that are kept, the oldest deleted first or last by chance."""
+"""The number of cgsnapshots to keep; usually the oldest is deleted, sometimes one of the newest."""
 
 POINTS = (
     *("prepare:after-manifest", "prepare:after-open", "cut:before-transaction", "cut:after-transaction"),
@@ -44,12 +42,12 @@ POINTS = (
 )
 LATEST_S = 0.03
 PROGRESS = 200
-"""Tickets that are awaited after a kill before the round is looked at."""
+"""Tickets to wait for after a kill before the round is checked."""
 
 
 @dataclass
 class Total:
-    """What a soak did. ``outages_s`` is from each kill to the next write that was acknowledged."""
+    """The result of a soak. ``outages_s`` is the time from each kill to the next acknowledged write."""
 
     rounds: int = 0
     writes: int = 0
@@ -72,7 +70,7 @@ class Total:
 
 
 class Killer:
-    """Kills the daemon once, some milliseconds after the driver has reached a point; then is spent."""
+    """Kills the daemon once, some milliseconds after the driver has reached a point."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -92,7 +90,7 @@ class Killer:
             self._timer.start()
 
     def kill(self) -> None:
-        """Kill it now, unless that was done."""
+        """Kill it now, unless it has been killed."""
         self._point = ""
         if not self.killed.is_set():
             os.kill(self._bench.pid("g"), signal.SIGKILL)
@@ -101,7 +99,7 @@ class Killer:
 
 
 class Keeper:
-    """Takes cgsnapshots, deletes them, and has chains made short, until it is stopped."""
+    """Takes cgsnapshots, deletes them, and has chains shortened, until it is stopped."""
 
     def __init__(
         self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total, way: Way
@@ -112,7 +110,7 @@ class Keeper:
         self.kept: list[tuple[list[SnapshotSpec], Moment, Moment]] = []
 
     def turn(self, writer: OrderedWriters) -> None:
-        """Take one, delete one if there are many, compact what is due."""
+        """Take a cgsnapshot, delete one if there are many, compact what is due."""
         driver = self._bench.driver
         self._number += 1
         copies = self._way.copies(self._volumes, f"c{self._number}")
@@ -133,7 +131,7 @@ class Keeper:
             self._total.compacted += bool(persist(lambda due=due: driver.compact_volume(due, 20)))  # type: ignore[misc]
 
     def check(self) -> list[str]:
-        """Return what is wrong with the cgsnapshots that are kept; those are then gone."""
+        """Return what is wrong with the kept cgsnapshots, and delete them."""
         driver, wrong = self._bench.driver, []
         for copies, before, after in self.kept:
             disks = [
@@ -155,7 +153,7 @@ class Keeper:
 
 
 def soak(rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None, way: Way = RIGHT) -> Total:
-    """Play so many rounds over the same group, or until something is wrong."""
+    """Run rounds on the same group, until there were enough or something is wrong."""
     chance, total = random.Random(seed), Total()
     with _group() as (bench, volumes, killer):
         keeper = Keeper(bench, volumes, chance, total, way)
@@ -186,7 +184,7 @@ def _round(
         keeper.turn(writer)
         if killer.killed.is_set():
             break
-    # A point that has not been reached by now: then at any other.
+    # The chosen point has not been reached: kill at any point.
     total.points |= {point} if killer.killed.is_set() else {"any"}
     killer.kill()
     _let_write(writer, WRITERS)
@@ -224,7 +222,7 @@ def _of(bench: Bench, volume: VolumeSpec, way: Way) -> Volume:
 
 
 def unseen(seed: int, tell: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Play a round of each control; return the faults that were not found."""
+    """Run a round of each control; return the faults that were not found."""
     blind = []
     for control in CONTROLS:
         wrong = soak(1, seed, way=control).wrong
@@ -235,7 +233,7 @@ def unseen(seed: int, tell: Callable[[str], None] = lambda _: None) -> list[str]
 
 
 def main() -> int:
-    """Return 0 if nothing was wrong, and something was wherever it had to be."""
+    """Return 0 if nothing was wrong and every control was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.daemons", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--rounds", type=int, default=40)

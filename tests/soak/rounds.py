@@ -1,4 +1,4 @@
-"""One round of a soak, in the processes that may die: begin random operations, or end what is left."""
+"""One round of a soak, in the processes that may die: start random operations, or end what is left."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from tests.support.failing_steps import Injected, Point, Sabotage
 from tests.support.world import CALLER, World
 
 OPERATIONS_A_ROUND = 3
-# Deletes go forward and are tried again: that is to be seen often.
+# Deletes only go forward and are retried, which must happen often.
 BREAKS_PERCENT = {"create": {"execute": 8, "revert": 2}, "delete": {"execute": 30, "revert": 2}}
 
 
 @dataclass(frozen=True)
 class Round(Job):
-    """A job whose choices follow from ``seed``. ``number`` tells the processes of a round apart."""
+    """A job whose choices follow from ``seed``. ``number`` distinguishes the processes of a round."""
 
     seed: int = 0
     number: int = 0
 
 
 class Unlucky(Sabotage):
-    """Fails at points that follow from the seed: here the first time they are met, there the second."""
+    """Fails at points chosen by the seed and by how often the point was met."""
 
     def __init__(self, seed: str, verb: str = "create") -> None:
         super().__init__()
@@ -48,11 +48,11 @@ class Unlucky(Sabotage):
         self._met: Counter[Point] = Counter()
 
     def define(self, operation: str) -> Definition:
-        """Return the definition of an operation for one flow, which has its own luck."""
+        """Return the definition of an operation for one flow, with failures of its own."""
         return super(Unlucky, Unlucky(self._seed, operation.rpartition(".")[2])).define(operation)
 
     def meet(self, point: Point) -> None:
-        """Fail if the point is one of the unlucky ones this time."""
+        """Fail if the point is to fail this time."""
         self._met[point] += 1
         chance = zlib.crc32(f"{self._seed} {point} {self._met[point]}".encode()) % 100
         if chance < self._breaks_percent[point.phase]:
@@ -60,7 +60,7 @@ class Unlucky(Sabotage):
 
 
 def furnish(job: Round) -> None:
-    """Make the schema, a type, no limits, and a group of two volumes."""
+    """Create the schema, a type, unlimited quotas, and a group of two volumes."""
     upgrade(database_url(job))
     _mint_from(job)
     with alone(job) as moments, opened(job, moments) as world:
@@ -69,18 +69,18 @@ def furnish(job: Round) -> None:
 
 
 def begin(job: Round) -> None:
-    """Resume what is left, and begin random operations beside it; see all of them to their end."""
+    """Resume unfinished flows, start random operations beside them, and wait for the end of all."""
     chance = random.Random(f"{job.seed} {job.number}")
     _run(job, lambda world: _some(world, chance, job.orderly))
 
 
 def go_on(job: Round) -> None:
-    """Resume what is left, and see it to its end."""
+    """Resume unfinished flows and wait for their end."""
     _run(job, lambda _: iter(()))
 
 
 def end(job: Round) -> None:
-    """Resume what is left while nothing fails any more, have failed undos tried again, and look at it all."""
+    """Resume unfinished flows without failures, retry failed undos, and check everything."""
     with alone(job) as moments:
         before = history_on_disk(job)
         with opened(job, moments) as world:
@@ -114,14 +114,14 @@ def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
 
 
 def _mint_from(job: Round) -> None:
-    """Have ids follow from the seed as well: what fails is chosen by them."""
+    """Derive ids from the seed too, because the choice of failures depends on them."""
     chance = random.Random(f"ids {job.seed} {job.number}")
     minted = SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
     flows.runtime.uuid = minted  # type: ignore[assignment]
 
 
 def _some(world: World, chance: random.Random, orderly: bool) -> Iterator[Accepted]:
-    """Begin a few operations, whichever are possible; a refusal is an answer like any other."""
+    """Start a few operations that are possible; refusals are expected."""
     for _ in range(OPERATIONS_A_ROUND):
         try:
             it = chance.choice(_possible(world))()

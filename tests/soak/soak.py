@@ -1,4 +1,4 @@
-"""Rounds of random operations and kills over the same state, each looked at when it is over."""
+"""Rounds of random operations and kills on the same state, which is checked after each round."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.kill_points import EXECUTE, PAUSE, REVERT, Death
 
 ROUNDS_A_LIFE = 40
 BEGIN_MOMENTS = 90
-# Where kills are aimed at: anywhere, or at what is rarely going on, with how many moments to choose from.
+# The phases in which to kill (None: any), each with the number of moments to choose from.
 AIMS: tuple[tuple[str | None, int], ...] = (
     *((None, 25),) * 3,
     *((REVERT, 15),) * 3,
@@ -30,18 +30,18 @@ AIMS: tuple[tuple[str | None, int], ...] = (
     (PAUSE, 2),
 )
 
-# Makes an empty database and returns its URL; None keeps it as a file beside the rest of the state.
+# Makes an empty database and returns its URL; None means SQLite in the folder of the state.
 NewUrl = Callable[[], str] | None
 SQLITE: Mapping[str, NewUrl] = {"sqlite": None}
 
 
 @dataclass(frozen=True)
 class Life:
-    """A state through many rounds; all that is chosen in it follows from its seed and number.
+    """A state that runs through many rounds; all choices follow from its seed and number.
 
-    In an ``orderly`` one also the order of the moments does, so that the same
-    seed kills at the same moments. In the others flows run side by side, as
-    they do in a service, and which one is where at the n-th moment is chance.
+    In an ``orderly`` one the order of the moments follows too, so that the same seed kills at the same
+    moments. In the others flows run in parallel, as in a service, so that each kill hits a random
+    place.
     """
 
     seed: int
@@ -51,7 +51,7 @@ class Life:
 
     @property
     def orderly(self) -> bool:
-        """Whether one thing is done at a time. Each database sees both kinds."""
+        """Whether one flow and one step run at a time. Each database is used with both kinds."""
         return (self.number + self.number // 2) % 2 == 1
 
 
@@ -61,11 +61,11 @@ def soak(
     tell: Callable[[str], None] = lambda _: None,
     databases: Mapping[str, NewUrl] = SQLITE,
 ) -> Tally:
-    """Go on until so many processes were killed or something is wrong; lives take turns at the databases."""
+    """Run until this many processes were killed or something is wrong; lives use the databases in turn."""
     total, number = Tally(), 0
     with ThreadPoolExecutor(WORKERS) as pool:
         while total.kills < kills and not total.wrong:
-            # As many lives at once as there are processors; what is left to kill is shared out.
+            # Run as many lives at once as there are processors, and divide the remaining kills among them.
             lives = [life(seed, each, databases) for each in range(number, number + WORKERS)]
             number += WORKERS
             share = -(-(kills - total.kills) // WORKERS)
@@ -81,7 +81,7 @@ def life(seed: int, number: int, databases: Mapping[str, NewUrl] = SQLITE) -> Li
 
 
 def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> Tally:
-    """Play rounds over one state, which is kept if something is wrong."""
+    """Run rounds on one state, which is kept if something is wrong."""
     folder = Path(tempfile.mkdtemp(prefix="cgflow-soak-"))
     chance = random.Random(f"{it.seed} {it.number}")
     url = it.new_url() if it.new_url else None
@@ -106,7 +106,7 @@ def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> 
 
 
 def _play(job: Round, chance: random.Random) -> Tally:
-    """Begin, die, go on, die again; at last see everything to its end and look."""
+    """Start operations, kill, resume, kill again; finally wait for the end of all flows and check."""
     deaths = []
     for number, (do, aimed) in enumerate(_plan(chance)):
         code = process_of(do, replace(job, number=number, **aimed))  # type: ignore[arg-type]

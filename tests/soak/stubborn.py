@@ -1,4 +1,4 @@
-"""Those who do not give up when a storage daemon dies: a client of a volume, and who calls the driver."""
+"""Clients of volumes and of the driver that retry when a storage daemon dies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE_S = 60.0
 
 
 class Volume:
-    """A volume as a client that insists: each write is durable, and repeated until it is answered."""
+    """A client of a volume that retries: each write is durable, and repeated until it is acknowledged."""
 
     def __init__(self, find: Callable[[], str]) -> None:
         self._find = find
@@ -48,9 +48,9 @@ class Volume:
 
 
 def insist(call: Callable[[], Answer]) -> Answer:
-    """Make a call again while it is busy, and once more when its answer was lost.
+    """Retry a call while it is busy, and once if its result was lost.
 
-    Raises: AmbiguousDriverError, when the repeat does not know either.
+    Raises: AmbiguousDriverError, if the retry's result is unknown too.
     """
     until, lost = time.monotonic() + PATIENCE_S, 0
     while True:
@@ -67,7 +67,7 @@ def insist(call: Callable[[], Answer]) -> Answer:
 
 
 def persist(call: Callable[[], Answer]) -> Answer:
-    """Make a call again until it is answered: all but a cut may be repeated for ever."""
+    """Retry a call until it succeeds or ``PATIENCE_S`` is over. For every call but a cut."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What a soak did, in figures."""
+"""The result of a soak, in figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.kill_points import PHASES, Death
 
 @dataclass
 class Tally:
-    """Who died where, and what was wrong. ``databases`` counts the kills over each."""
+    """Where processes died, and what was wrong. ``databases`` counts the kills for each database."""
 
     deaths: list[Death] = field(default_factory=list)
     databases: Counter[str] = field(default_factory=Counter)
@@ -29,16 +29,16 @@ class Tally:
 
     @property
     def kills(self) -> int:
-        """How many processes died."""
+        """The number of processes that died."""
         return len(self.deaths)
 
     @property
     def resumed(self) -> int:
-        """How many of them died over a flow that an earlier process had begun."""
+        """The number of those that died in a flow that an earlier process had started."""
         return sum(death.resumed for death in self.deaths)
 
     def kinds(self) -> dict[str, int]:
-        """Return in what processes died, the most frequent first."""
+        """Return how often processes died at each kind of moment, the most frequent first."""
         counted = Counter(death.phase for death in self.deaths)
         return {phase: counted[phase] for phase in sorted(PHASES, key=lambda phase: -counted[phase])}
 

@@ -1,4 +1,4 @@
-"""A short soak with a fixed seed; the long one is run by hand."""
+"""A short soak with a fixed seed; longer ones are run by hand."""
 
 from __future__ import annotations
 

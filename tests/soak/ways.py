@@ -1,7 +1,7 @@
-"""How a soak of the storage daemon cuts and writes: as it should, or with a fault that has to be found.
+"""How a soak of the storage daemon cuts and writes: correctly, or with a fault that must be found.
 
-A soak that finds nothing wrong says little until it has been seen to find
-something. Each control is the soak itself with one fault in what it does.
+That a soak finds nothing wrong means little unless it is shown to find faults. Each control is the
+soak itself with one fault in it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tests.soak.stubborn import Volume, insist
 from tests.support.qsd import snapshots_of
 
 FORGOTTEN = 3
-"""Which of its writes a forgetful client acknowledges and does not make."""
+"""The number of the write that a forgetful client acknowledges and does not make."""
 
 AHEAD = 16
-"""Writes that are awaited between two members that are cut one after the other."""
+"""Writes to wait for between the cuts of two members."""
 
 Copies = Callable[[list[VolumeSpec], str], list[SnapshotSpec]]
 Cut = Callable[[QsdDriver, list[SnapshotSpec], OrderedWriters], object]
@@ -33,7 +33,7 @@ def together(driver: QsdDriver, copies: list[SnapshotSpec], _: OrderedWriters) -
 
 
 def apart(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
-    """Return copies each of which is a cgsnapshot of its own."""
+    """Return snapshots of which each is a cgsnapshot of its own."""
     return [replace(copy, cgsnapshot_id=copy.id) for copy in snapshots_of(volumes, name)]
 
 
@@ -46,7 +46,7 @@ def one_by_one(driver: QsdDriver, copies: list[SnapshotSpec], writer: OrderedWri
 
 
 class Forgetful(Volume):
-    """A client that acknowledges one write, and does not make it."""
+    """A client that acknowledges one write without making it."""
 
     def __init__(self, find: Callable[[], str]) -> None:
         super().__init__(find)
@@ -60,7 +60,7 @@ class Forgetful(Volume):
 
 @dataclass(frozen=True)
 class Way:
-    """What is done, and for a control in which words it has to be found wrong."""
+    """How a soak cuts and writes; for a control, ``finds`` is the fault that must be reported."""
 
     does: str
     copies: Copies = snapshots_of
@@ -69,7 +69,7 @@ class Way:
     finds: tuple[str, str] = ("", "")
 
     def is_found(self, wrong: list[str]) -> bool:
-        """Whether what was found wrong is this fault."""
+        """Return whether one of the reported faults is the expected one."""
         what, how = self.finds
         return any(one.startswith(what) and how in one for one in wrong)
 

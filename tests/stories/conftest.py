@@ -1,4 +1,4 @@
-"""What tests of the stories share."""
+"""Fixtures of the tests of operations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.listener import Listener
 
 @pytest.fixture
 def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
-    """Who is told of all operations, and nobody else."""
+    """Return the only notifier, which records all notifications."""
     listener = Listener()
     monkeypatch.setattr(service.notifier, "load", lambda _names: Notifier([listener]))
     return listener

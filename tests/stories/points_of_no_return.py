@@ -1,4 +1,4 @@
-"""Where each story can no longer be undone, read from the story itself."""
+"""Where each operation can no longer be undone, read from its flow's definition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flows.catalog import OPERATIONS, define
 from tests.stories.shapes import SHAPES
 
 WITHOUT = frozenset({"volume.compact"})
-"""Operations of which nothing is seen before or after: they can be cancelled to their end."""
+"""Operations without effects that others see: they can be cancelled until their end."""
 
 WITH = sorted(OPERATIONS.keys() - WITHOUT)
 
@@ -26,9 +26,9 @@ def graph_of(operation: str) -> Any:
 
 @cache
 def turning_step(operation: str) -> str:
-    """Return the step before whose effect a failure has everything undone, and behind it nothing.
+    """Return the step that divides a flow: a failure before its effect undoes all, one after it nothing.
 
-    It is the point of no return, or the last step of a story without one.
+    It is the point of no return, or the last step of a flow without one.
     """
     graph = graph_of(operation)
     commit = commit_of(graph)

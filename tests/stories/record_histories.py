@@ -1,11 +1,11 @@
-"""Record half-done flows of this release, for later releases to finish or to undo.
+"""Record unfinished flows of this release, for later releases to finish or to undo.
 
     python -m tests.stories.record_histories
 
-writes one file for every operation and phase under ``histories/<release>``:
-the rows and the backend's objects as they are on disk just after the effect of
-a step in the middle, forward or being undone. Files of a release that is out
-are never written anew: what is out there does not change either.
+writes one file for every operation and phase to ``histories/<release>``: the rows and the backend's
+objects as they are on disk directly after the effect of a step in the middle, while executing or
+while reverting. Files of a published release are never written again, because its stored flows do
+not change either.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ HISTORIES = Path(__file__).parent / "histories"
 RELEASE = ".".join(__version__.split(".")[:2])
 FORWARD, UNDONE = "forward", "undone"
 PHASES = (FORWARD, UNDONE)
-# Tables of which only the half-done flow's rows are kept, and what names the flow in them.
+# Tables of which only the unfinished flow's rows are kept, with the columns that name the flow.
 _OF_THE_FLOW = {
     "flow_events": "flow_id",
     "logbooks": "uuid",
@@ -52,7 +52,7 @@ History = dict[str, Any]
 
 
 class Recording(Sabotage):
-    """Takes the picture in the middle; to have the flow undone, its point of no return fails."""
+    """Records the state in the middle of a flow; to have the flow undone, its point of no return fails."""
 
     def __init__(self, phase: str, fails_at: str) -> None:
         super().__init__()
@@ -66,11 +66,11 @@ class Recording(Sabotage):
         self.at: str | None = None
 
     def arm(self, world: World) -> None:
-        """Take the picture in the next flow that is begun."""
+        """Record the state in the next flow that starts."""
         self._world, self._steps = world, 0
 
     def define(self, operation: str) -> Definition:
-        """Return the definition whose steps are met, and count them when they are built."""
+        """Return the definition with wrapped steps, and count its steps when they are built."""
         real = super().define(operation)
 
         def build(**shape: object) -> Flow:
@@ -81,7 +81,7 @@ class Recording(Sabotage):
         return replace(real, build=build)
 
     def meet(self, point: Point) -> None:
-        """Count what is done; in the middle keep what is on disk."""
+        """Count the points, and record the state on disk in the middle."""
         if self._world is None:
             return
         if self._phase == UNDONE and (point.atom, point.phase) == (self._fails_at, "execute"):
@@ -89,11 +89,12 @@ class Recording(Sabotage):
         if point.when == "before" or (self._phase == UNDONE and point.phase == "execute"):
             return
         self._done[point.phase] += 1
-        # On the way there the backend has been changed by then, on the way back some of it is left.
+        # Late enough that the backend has been changed while executing, or that something is left while
+        # reverting.
         middle = (2 * self._steps + 2) // 3 if self._phase == FORWARD else max(1, self._steps // 2)
         if self.at is None and self._done[point.phase] == middle:
             self.at = str(point)
-            # One thread does all steps, so that nothing moves meanwhile but what the writer still writes.
+            # One thread runs all steps, so that nothing else happens except what the writer has yet to write.
             self.rows = exported(self._world.database)
             self.backend = list(self._world.driver._state.events())  # type: ignore[attr-defined]
 
@@ -107,7 +108,7 @@ def _tasks(graph: Flow) -> Iterator[Any]:
 
 
 def exported(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """Return every row as the database holds it, tables before those that refer to them."""
+    """Return every row as stored, tables before those that refer to them."""
     with database.read() as session:
         return {
             table.name: [dict(row) for row in session.execute(text(f"SELECT * FROM {table.name}")).mappings()]
@@ -116,7 +117,7 @@ def exported(database: Database) -> dict[str, list[dict[str, Any]]]:
 
 
 def record(operation: str, phase: str, folder: Path) -> History:
-    """Play an operation in a new world and return what was on disk in the middle of it."""
+    """Run an operation in a new world and return the state on disk in the middle of it."""
     recording = Recording(phase, turning_step(operation))
     with _world(recording, folder) as world:
         target = SCRIPTS[operation].arrange(world)
@@ -168,7 +169,7 @@ def main() -> None:
         for phase in PHASES:
             with tempfile.TemporaryDirectory() as path:
                 history = record(operation, phase, Path(path))
-            # Traces tell where the code stood on the recording machine, which is nobody's business.
+            # Tracebacks contain the paths of the recording machine, which must not be published.
             told = json.dumps(history, indent=1).replace(f"{ROOT}/", "")
             (folder / f"{operation}.{phase}.json").write_text(told + "\n")
             sys.stdout.write(f"{operation} {phase}: {history['at']}\n")

@@ -1,4 +1,4 @@
-"""How to play each operation in a world: what has to be there, and how it is asked for."""
+"""How to run each operation in a world: what it needs, and how it is requested."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.world import CALLER, HOST, World
 
 @dataclass(frozen=True)
 class Start:
-    """How a world was, and what was wrong with it, before an operation."""
+    """The state of a world before an operation, and the faults in it."""
 
     state: dict[str, Any]
     faults: list[str]
@@ -25,11 +25,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Script:
-    """``arrange`` makes what the operation needs and returns its id; ``act`` asks for the operation.
+    """``arrange`` creates what the operation needs and returns its id; ``act`` requests the operation.
 
-    ``forward`` operations have no way back once begun: they end finished. ``deletes``: what they
-    were asked for is then gone. ``calls_driver``: the backend has a part in it.
-    ``mends``: what is arranged is drift, of which an audit tells until the operation has succeeded.
+    ``forward`` operations cannot be undone once started: they always succeed. ``deletes``: the target
+    is gone afterwards. ``calls_driver``: the operation calls the backend. ``mends``: what is arranged
+    is drift, which audits report until the operation has succeeded.
     """
 
     arrange: Callable[[World], str]
@@ -40,11 +40,11 @@ class Script:
     mends: bool = False
 
     def start(self, world: World) -> Start:
-        """Return how a world is in which the operation has been arranged."""
+        """Return the state of a world in which the operation has been arranged."""
         return Start(world.state(), world.faults() if self.mends else [])
 
     def faults(self, world: World, start: Start, target: str, *, is_done: bool) -> list[str]:
-        """Return what is wrong with it after the operation, but for what was and has not been mended."""
+        """Return what is wrong after the operation, except drift that it should have repaired and has not."""
         left = [fault for fault in start.faults if not (is_done and target in fault)]
         return [fault for fault in world.faults() if fault not in left]
 
@@ -67,7 +67,7 @@ def _cgsnapshot(world: World) -> str:
 
 
 def _older_cgsnapshot(world: World) -> str:
-    """A cgsnapshot of a group on whose members something else lies by now; always the same."""
+    """Return the always same cgsnapshot of a group whose members have other content by now."""
     group_id = _group(world)
     members = [one.id for one in world.all("volume") if one.consistencygroup_id == group_id]
     made = next((one.id for one in world.all("cgsnapshot")), None)
@@ -79,7 +79,7 @@ def _older_cgsnapshot(world: World) -> str:
 
 
 def _older_snapshot(world: World) -> str:
-    """A snapshot of a volume on which something else lies by now."""
+    """Return a snapshot of a volume that has other content by now."""
     volume_id = _volume(world)
     content.write(world.driver, [volume_id], content.OLD)
     made = world.make(world.accept_snapshot(volume_id))
@@ -93,7 +93,7 @@ def _volume(world: World) -> str:
 
 
 def slow_volume(world: World, group_id: str | None = None) -> str:
-    """A volume that was cut so often that it is to be compacted, with no copies left."""
+    """Return a volume with so many cuts that compaction is due, and with no snapshots left."""
     made = _volume(world) if group_id is None else world.make(world.accept_volume(group_id))
     driver: Any = world.driver
     for number in range(LONGEST + 1):
@@ -131,20 +131,20 @@ def _typed(world: World) -> str:
 
 
 def _outsider(world: World) -> str:
-    """A volume in no group, beside a new group of one member that no cgsnapshot has a copy of."""
+    """Return a volume in no group, and create a group of one member without cgsnapshots."""
     _new_group(world)
     return world.make(world.accept_volume())
 
 
 def _change_members(world: World, outsider: str) -> Accepted:
-    """Take the volume in, and the only member of the newest group out."""
+    """Add the volume to the newest group, and remove its only member."""
     group_id = [one.id for one in world.all("consistencygroup") if one.status == "available"][-1]
     members = [one.id for one in world.all("volume") if one.consistencygroup_id == group_id]
     return world.update_group(group_id, add=[outsider], remove=members)
 
 
 def _displaced(world: World) -> str:
-    """A group whose place is not on the backend."""
+    """Return a group that does not exist on the backend."""
     made = world.make(_group_alone(world))
     world.driver.delete_group(made)
     return made
@@ -163,7 +163,7 @@ def _make_place(world: World, group_id: str) -> Accepted:
 
 
 def _orphan(world: World) -> str:
-    """A volume that no record knows, in a group that has one."""
+    """Create a volume without a record on the backend, in a group that has a record."""
     made = new_id()
     world.driver.create_volume(VolumeSpec(made, 1, _group(world)))
     return made

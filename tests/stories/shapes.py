@@ -1,4 +1,4 @@
-"""A small shape of every operation, for what is done to all stories alike."""
+"""A small shape of every operation, for tests that treat all operations alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backend whose driver lacks an ability: what needs it is refused, and undone to the end."""
+"""A backend whose driver lacks an ability: operations that need it are refused or completely undone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.world import World, world
 
 
 class OnlyCuts(FaultyCuts):
-    """A driver that makes volumes and cuts them, and can do nothing else."""
+    """A driver that only creates and cuts volumes."""
 
 
 def clone(w: World, group_id: str, cgsnapshot_id: str) -> Accepted:

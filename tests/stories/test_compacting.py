@@ -1,4 +1,4 @@
-"""What many copies have made slow is compacted by flows that the service begins, and nobody waits for."""
+"""Volumes with many layers are compacted by flows that the service starts in the background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.world import CALLER, world
 
 
 class Slowly(MemoryDriver):
-    """Is never done with a volume before it is allowed to."""
+    """Completes no compaction before it is allowed to."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What operations cost, in what can be counted: commits, statements, and how calls grow with members."""
+"""The costs of operations in countable units: commits, statements, and how calls grow with members."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_list_takes_as_many_statements_for_a_thousand_rows_as_for_ten(w: World
 
 
 def test_calls_grow_with_the_members_and_no_faster(tmp_path: Path) -> None:
-    """Calls of Python functions in every thread, of a cgsnapshot and of its deletion: a line, not a curve."""
+    """Calls of Python functions in all threads, for a cgsnapshot and its deletion, grow linearly."""
     calls = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG001 - the signature is fixed
@@ -81,7 +81,7 @@ def test_calls_grow_with_the_members_and_no_faster(tmp_path: Path) -> None:
             w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
             w.type()
             w.patience_s = 600
-            # The first one also fills the caches.
+            # The first size also fills the caches.
             for members in (10, 50, 100, 200):
                 group_id = w.old_group_of(members)
                 calls = 0

@@ -1,14 +1,13 @@
-"""Every story is cut off by SIGKILL at every moment, and ends by itself in the next process.
+"""Every operation is killed by SIGKILL at every moment, and ends by itself in the next process.
 
-A moment is either side of a commit (of the engine, of a step, of an acceptance)
-or of a driver call, or a pause between two attempts. Afterwards the world is the
-one before or the finished one, rows, quota, claims and backend agree, and the
-history is gapless and tells of both processes. Behind the point of no return it is
-the finished one, and a cancel is refused; where one was accepted it is the one
-before. Which stories there are is read from the catalog.
+A moment is before or after a commit (of the engine, of a step, of an acceptance) or a driver call,
+or a pause between two attempts. Afterwards the state is that of before or the finished one; rows,
+quota, claims and backend agree; and the history is gapless and names both processes. Past the point
+of no return it is the finished one, and a cancel is refused. If a cancel was accepted, it is the
+one of before. The operations are read from the catalog.
 
-``CGFLOW_SWEEP=full`` meets every moment of every story, and prints how many cases
-that were; otherwise the moments are sampled, always the same ones.
+``CGFLOW_SWEEP=full`` meets every moment of every operation, and prints the number of cases;
+otherwise a fixed sample of the moments is met.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from tests.support.crashing_cases import Case, Prepared, every, prepare, sweep
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-# What the others do for the most part by the same steps: each of them is played in two of these, in turns.
+# Modes of which every operation outside CLOSELY runs two, in turns: most of its steps are the same.
 IN_TURNS = ("member", "once", "stuck", "twice", "twice in undo", "twice and cancelled")
 
 Make = Callable[[Prepared, int], Case]
 
-# What happens, with how many moments from one case to the next: for the closely looked at, for the others.
+# For each mode: how its cases are made, and the stride between moments, for CLOSELY and for the others.
 MODES: dict[str, tuple[Make, int, int]] = {
     "forward": (lambda _, n: Case((n,)), 5, 23),
     "cancelled": (lambda _, n: Case((n,), cancelled=True), 7, 29),
@@ -45,7 +44,7 @@ MODES: dict[str, tuple[Make, int, int]] = {
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
-    """The state for an operation, made once."""
+    """The prepared state for an operation, created once."""
     made: dict[str, Prepared] = {}
 
     def get(operation: str) -> Prepared:
@@ -57,7 +56,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepar
 
 
 def cases() -> list[tuple[str, str]]:
-    """Every operation in every mode; what only goes forward has no undo that could be stuck."""
+    """Return every operation in every mode; forward-only operations have no undo that could be stuck."""
     return [
         (operation, mode)
         for number, operation in enumerate(sorted(OPERATIONS))
@@ -82,7 +81,7 @@ def test_a_story_that_is_cut_off_ends_in_the_next_process(
         return
     make, close, wide = MODES[mode]
     stride = 1 if IS_FULL else close if operation in CLOSELY else wide
-    # A short story is to be cut off at more than one moment too.
+    # A short flow must be killed at several moments too.
     stride = min(stride, max(1, len(it.moments) // 3))
     outcomes = list(sweep(it, every(stride, lambda n: make(it, n))))
     wrong = [f"{one.case} ({'; '.join(one.killed)}): {one.problems}" for one in outcomes if one.problems]

@@ -1,4 +1,4 @@
-"""What a member reads of every story's failures tells nothing of the machines; administrators read all."""
+"""What a member can read of an operation's failure reveals nothing about hosts; administrators read all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LISTS = ("consistencygroups", "cgsnapshots", "volumes", "snapshots")
 
 
 class Failing(Exception):
-    """A failure as programs make them, with everything in its words that is nobody's business."""
+    """A realistic error, whose message has every kind of internal detail."""
 
 
 def words(w: World, folder: Path) -> str:
@@ -38,7 +38,7 @@ def words(w: World, folder: Path) -> str:
 
 
 def readable(client: FlaskClient, flow_id: str, roles: str) -> Iterator[Any]:
-    """Return every answer that shows a flow, what it worked on, and what is told of it."""
+    """Yield every response that shows a flow, its resource or its messages."""
     headers = {
         "X-Auth-Token": f"eve:{CALLER.project_id}",
         "X-Roles": roles,

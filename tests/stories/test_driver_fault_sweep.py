@@ -1,8 +1,9 @@
-"""Every driver call of every story fails in every way: before its effect, after it, with a lie about either.
+"""Every driver call of every operation fails in every way: before or after its effect, or with a lie.
 
-An operation ends finished or undone, and the world is as it then has to be. An undo that meets a failing
-backend is a failed rollback, from which a retry leads to the same end. A driver that reports success and does
-nothing is never believed where that would leave a thing that is not there or forget one that is.
+A lie is a false result without the effect. An operation succeeds or is rolled back, and the state
+is as it must be then. An undo that meets a failing backend is a failed rollback, and a retry of it
+leads to the same end. A driver that reports success and does nothing is never believed where that
+would leave a record without its object, or an object without its record.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ FORWARD = [name for name in CALLING if SCRIPTS[name].forward]
 
 
 def last(operation: str) -> Point:
-    """What fails so that everything is undone."""
+    """Return the point that fails so that everything is undone."""
     return Point(turning_step(operation), "execute", "before")
 
 
-# Calls that only look: a false answer from one of these hides nothing, for the effect is there.
+# Calls that only verify: a false result of one of these hides nothing, because the effect is there.
 HARMLESS_LIES = {
-    # A place that is missing is missing from a false answer too.
+    # A missing group is missing from a false result too.
     ("audit.conform", "detail"),
     ("cgsnapshot.create", "snapshot"),
     ("consistencygroup.revert", "snapshot"),
@@ -52,14 +53,14 @@ HARMLESS_LIES = {
     ("volume.create_from_volume", "has_snapshot"),
     ("consistencygroup.create_from_group", "has_snapshot"),
 }
-# Calls that look for what was removed, for which a false "nothing" is true, and for what was made, for
-# which it is found out; members go on side by side, so which of them meets it is not known.
+# Calls that verify removals, of which a false "nothing" is true, and creations, of which it is detected.
+# Members run in parallel, so which of them gets the false result is random.
 PERHAPS_HARMLESS_LIES = {
     ("consistencygroup.update", "inventory"),
 }
 
 
-# No delete can be called done while one of these goes on failing.
+# No delete can succeed while one of these keeps failing.
 NEEDED = ("delete_snapshot", "delete_volume", "delete_group")
 
 
@@ -82,7 +83,7 @@ def play(w: World, operation: str, target: str) -> tuple[Accepted, records.Flow]
 
 
 def calls_of(w: World, faults: Recording, operation: str) -> Counter[str]:
-    """Play the operation to its end, and return the driver calls that it makes."""
+    """Run the operation to its end, and return the driver calls that it makes."""
     target = SCRIPTS[operation].arrange(w)
     faults.begin()
     assert play(w, operation, target)[1].state is FlowState.SUCCESS
@@ -94,7 +95,7 @@ def calls_of(w: World, faults: Recording, operation: str) -> Counter[str]:
 def calls_there_and_back(
     w: World, faults: Recording, operation: str, undoing: Sabotage
 ) -> tuple[Counter[str], Counter[str]]:
-    """Play the operation there and back; return its driver calls until it turned, and all of them."""
+    """Run the operation and have it undone; return its driver calls until the failure, and all of them."""
     target = SCRIPTS[operation].arrange(w)
     faults.begin()
     doing: Counter[str] = Counter()
@@ -110,9 +111,9 @@ def calls_there_and_back(
 
 
 def expected(operation: str, failing: Failing) -> tuple[FlowState, ...]:
-    """How an operation may end of which one call fails once while doing."""
+    """Return the states in which an operation may end if one call fails once while it executes."""
     if failing.call == "detail":
-        # Who cannot look again does not repair.
+        # Without a second look there is no repair.
         is_harmless = failing.kind == "lie" and (operation, failing.call) in HARMLESS_LIES
         return (FlowState.SUCCESS if is_harmless else FlowState.REVERTED,)
     if SCRIPTS[operation].forward or failing.kind == "busy":
@@ -121,12 +122,16 @@ def expected(operation: str, failing: Failing) -> tuple[FlowState, ...]:
         return (FlowState.SUCCESS,)
     if failing.kind == "lie" and (operation, failing.call) in PERHAPS_HARMLESS_LIES:
         return (FlowState.REVERTED, FlowState.SUCCESS)
-    # Before its turn it is undone, after it it goes on; either way the world has to be right.
+    # Before the point of no return the flow is undone, after it it continues; the state must be right in
+    # both.
     return (FlowState.REVERTED, FlowState.SUCCESS) if has_steps_behind(operation) else (FlowState.REVERTED,)
 
 
 def is_refused(failing: Failing) -> bool:
-    """Whether the call may fail of itself, and meet no fault after it: what is gone has no address."""
+    """Return whether the call itself may fail, so that the fault after it is not met.
+
+    What is gone has no address, so ``connection`` fails.
+    """
     return (failing.call, failing.when) == ("connection", "after")
 
 
@@ -202,7 +207,7 @@ def undoing(
 def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A delete ends in ``error_deleting``, with what is left still listed; asked again it finishes (S125)."""
+    """A delete ends in ``error_deleting``, with what is left still listed; a retry finishes it (S125)."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
         for failing in failings(operation, calls_of(w, faults, operation)):
@@ -213,7 +218,7 @@ def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
             told = f"always {failing} -> {flow.state} ({flow.reason})"
             faults.begin()
             if failing.call != "inventory":
-                # A backend that cannot tell what it has keeps everything listed.
+                # A backend that cannot list its objects keeps all records listed.
                 problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
             (left,) = [t for t in w.all(flow.resource_type) if t.id == target] or [None]
             if left is not None:
@@ -222,11 +227,11 @@ def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
                 _, flow = play(w, operation, target)
             elif SCRIPTS[operation].mends and flow.state is FlowState.REVERTED:
                 if target not in str(w.state()["inventory"]):
-                    # It is gone, and only the word of the backend was missing.
+                    # The object is gone; only the backend's answer was missing.
                     continue
                 _, flow = play(w, operation, target)
             elif flow.state is FlowState.REVERTED:
-                # All is gone, and so is its record: only the word of the backend was missing.
+                # All objects and the record are gone; only the backend's answer was missing.
                 assert failing.call not in NEEDED or failing.when == "after", told
                 continue
             elif failing.call in NEEDED:

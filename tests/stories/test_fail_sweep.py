@@ -1,9 +1,9 @@
-"""Every step of every story fails once, before and after its effect, while doing and while undoing.
+"""Every step of every operation fails once, before and after its effect, while executing and while reverting.
 
-A failure while doing leaves the world as it was before, apart from a record in
-``error``; a story that only goes forward ends finished, or stays as it was and
-is in ``error_deleting``. A failure while undoing is a state of its own, which
-names what is left, and from which a retry finishes the undo.
+A failure while executing leaves the state as it was before, apart from a record in ``error``. A
+forward-only operation ends in success, or leaves the state unchanged with the record in
+``error_deleting``. A failure while reverting is a state of its own, which names what is left and
+from which a retry finishes the undo.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from tests.support.case_sampling import IS_FULL
 from tests.support.failing_steps import Point, sabotaged
 from tests.support.world import CALLER, World, world
 
-# The kinds of drift between records and a backend.
+# The prefixes of drift between records and a backend.
 STORAGE = ("volume.", "group.", "snapshot.", "restore.")
 
 
 def steps(w: World, flow_id: str) -> list[str]:
-    """The names of a flow's tasks, without its retries."""
+    """Return the names of a flow's tasks, without its retries."""
     with w.database.read() as session:
         return [atom.atom for atom in flows.atoms(session, flow_id) if not atom.atom.endswith(".retry")]
 
 
 def discover(w: World, operation: str) -> list[str]:
-    """Play the operation undisturbed, and return how its steps are called, members by their place."""
+    """Run the operation without failures, and return the names of its steps."""
     script = SCRIPTS[operation]
     accepted = script.act(w, script.arrange(w))
     assert w.finish(accepted).state is FlowState.SUCCESS
@@ -44,7 +44,7 @@ def discover(w: World, operation: str) -> list[str]:
 
 
 def places(atoms: list[str]) -> list[tuple[str, int]]:
-    """Turn atom names into (step, place among the members): ids differ from play to play."""
+    """Turn atom names into (step, index among the members), because ids differ between runs."""
     seen: dict[str, int] = {}
     placed = []
     for atom in atoms:
@@ -55,7 +55,7 @@ def places(atoms: list[str]) -> list[tuple[str, int]]:
 
 
 def at(step: str, place: int, phase: str, when: str) -> Callable[[Point], bool]:
-    """Return whether a point is this one, given by its place: ids of members are not known beforehand."""
+    """Return a condition for one point, given by the member's index, because ids are not known beforehand."""
     names: list[str] = []
 
     def wanted(point: Point) -> bool:
@@ -69,24 +69,24 @@ def at(step: str, place: int, phase: str, when: str) -> Callable[[Point], bool]:
 
 
 def sides(place: int) -> tuple[str, ...]:
-    """Return where a step fails: on both sides of its effect, for the members behind the first in turns."""
+    """Return where a step fails: before and after its effect, for members after the first in turns."""
     both = ("before", "after")
     return both if IS_FULL or place == 0 else (both[place % 2],)
 
 
 def last(operation: str) -> Point:
-    """What fails so that everything is undone."""
+    """Return the point that fails so that everything is undone."""
     return Point(turning_step(operation), "execute", "before")
 
 
 def undoable(operation: str, placed: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return the steps from which there is a way back."""
+    """Return the steps from which the flow can be undone."""
     end = [step for step, _ in placed].index(turning_step(operation))
     return placed[: end + 1]
 
 
 def is_committed(operation: str, step: str, when: str) -> bool:
-    """Return whether a step fails although its effect is the commit: it has not failed then."""
+    """Return whether a step fails after its effect, which is the commit: the flow does not fail then."""
     return (step, when) == (turning_step(operation), "after")
 
 
@@ -172,7 +172,7 @@ def test_an_undo_that_is_given_up_holds_nothing_and_counts_what_is_there(
             sabotage.stop()
             flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="a drill")
             told = f"{operation}: undo of {step} given up"
-            # What is left on the backend is the operator's.
+            # What is left on the backend is for the operator to remove.
             left = [fault for fault in w.faults() if not fault.startswith(STORAGE)]
             assert left == [], told
             assert w.finish(accepted).state is FlowState.ABANDONED, told

@@ -1,7 +1,7 @@
-"""Stories are schema: the names, order and symbols of their atoms are held by files that people read.
+"""Flow definitions are schema: golden files hold the names, order and symbols of their atoms.
 
-A story that was changed on purpose has a new version in the catalog; its file
-is then written anew with ``python -m tests.stories.test_golden``.
+A definition that is changed on purpose gets a new version in the catalog; its file is then written
+again with ``python -m tests.stories.test_golden``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Half-done flows of earlier releases are finished or undone by this one, or refused with words."""
+"""Unfinished flows of earlier releases are finished or undone by this one, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.stories.scripts import SCRIPTS
 from tests.support.world import World, until_noted, world
 
 RECORDED = sorted(HISTORIES.glob("*/*.json"))
-# What is written about a flow when it is taken up and refused; all the rest stays.
+# The columns that change when a flow is taken over and refused; all others stay.
 NOTED = {"reason", "epoch", "conductor", "started_at"}
 
 
@@ -33,12 +33,12 @@ def read(path: Path) -> History:
 
 @contextmanager
 def resumed(history: History, folder: Path) -> Iterator[World]:
-    """Serve a database and a backend as they were left, after the upgrade of the schema."""
+    """Serve a database and a backend as they were left, after an upgrade of the schema."""
     url = f"sqlite:///{folder / 'cgflow.db'}"
     upgrade(url, history["schema"])
     database = Database(url)
     with database.write() as session:
-        # What a new schema comes with goes first, the rows that refer to others before those.
+        # Remove the rows that a new schema contains first, referring rows before the rows they refer to.
         for table in reversed(history["rows"]):
             session.execute(text(f"DELETE FROM {table}"))
         for table, rows in history["rows"].items():
@@ -104,7 +104,7 @@ def test_one_that_does_not_fit_is_refused_and_left_untouched(
         "snapshots",
         "volumes",
     ):
-        # Columns that came since are not its business.
+        # Ignore columns that were added since.
         was = before.get(table, [])
         assert (
             [{name: row[name] for name in was[0]} for row in after[table]] == was if was else not after[table]
@@ -114,7 +114,7 @@ def test_one_that_does_not_fit_is_refused_and_left_untouched(
 
 
 def test_the_recorder_records_what_is_stored_here(tmp_path: Path) -> None:
-    """So that it can be relied on when there is a release."""
+    """The recorder still works, which the next release needs."""
     made: dict[str, Any] = json.loads(json.dumps(record("volume.create", FORWARD, tmp_path)))
     assert made.keys() == read(RECORDED[0]).keys()
     (tmp_path / "again").mkdir()

@@ -1,4 +1,4 @@
-"""What a failed or abandoned undo leaves can be seen, and can be removed with the ordinary commands."""
+"""What a failed or abandoned undo leaves is visible, and can be removed with the ordinary commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.world import CALLER, World, world
 
 
 class HalfBlind(MemoryDriver):
-    """A backend that cannot read what it has, and says so; it cannot remove anything meanwhile."""
+    """A backend whose inventory is empty and reports a problem while ``is_blind``."""
 
     is_blind = False
 
@@ -58,7 +58,7 @@ def test_what_the_backend_cannot_read_is_not_forgotten(tmp_path: Path) -> None:
 
 
 def abandoned_extend(w: World, faults: Faults) -> str:
-    """A member of a group whose extend was given up; the id of the group."""
+    """Abandon the failed extension of a group's member; return the id of the group."""
     group_id = w.group_of(2)
     member = w.all("volume")[0].id
     faults.order(Fault("extend_volume", "final", when="after", times=None))
@@ -126,7 +126,7 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
         assert {copy.status for copy in w.all("snapshot")} == {"error"}
         w.make(w.delete_cgsnapshot(accepted.resource_id))
         assert w.faults() == []
-        # And those whose rows are gone too, as after a step that was skipped.
+        # Also those whose rows are gone, as after a skipped step.
         faults.order(Fault("cut", "final", when="after"))
         faults.order(Fault("delete_snapshot", "final", times=None))
         skipped = w.accept_cgsnapshot(group_id)
@@ -146,7 +146,7 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
 def test_a_malformed_drill_fails_an_undo_until_it_is_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As docs/drills.md tells."""
+    """As docs/drills.md describes."""
     drill = tmp_path / "faults.json"
     driver = FaultyDriver(MemoryDriver(), Faults.from_file(drill))
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, driver) as w:

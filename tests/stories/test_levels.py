@@ -1,4 +1,4 @@
-"""The level of a cut: what the operator allows, what a request demands, what the backend really did."""
+"""The level of a cut: what the operator allows, what a request requires, what the backend really did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PER_VOLUME = {"cut_level": "per-volume"}
 
 
 class Doing(MemoryDriver):
-    """A backend that does what it is told to in its cuts, whatever it reports."""
+    """A backend whose cuts do what a test says, whatever it reports."""
 
     changes: JSON = {}
 
@@ -68,7 +68,7 @@ def test_where_it_is_allowed_the_evidence_tells_the_skew(tmp_path: Path) -> None
         told = evidence(w, w.make(w.accept_cgsnapshot(group_id)))
         assert told["level"] == "per-volume"
         assert told["skew_ms"] > 0
-        # What needs no more than a single volume, or no more than the copies, is as it is elsewhere.
+        # Operations on single volumes or on existing snapshots are not affected.
         volume_id = w.make(w.accept_volume(kind="kind"))
         w.make(w.accept_snapshot(volume_id))
         w.make(w.accept_volume(kind="kind", source_volid=volume_id))
@@ -97,9 +97,9 @@ def test_one_member_alone_is_one_instant_whatever_the_backend(tmp_path: Path) ->
         with pytest.raises(InvalidState, match="Level crash is demanded"):
             w.accept_cgsnapshot(group_id, CutLevel.CRASH)
         with w.database.write() as session:
-            # As a database of an earlier release may be: the specs of types in use do not change any more.
+            # As in a database of an earlier release: the specs of types in use can no longer be changed.
             session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = []
-        # What is made of one copy needs no second one of its instant.
+        # Making volumes from one cgsnapshot needs no second cut.
         w.make(w.group_from(cgsnapshot=whole))
         assert w.faults() == []
 
@@ -108,7 +108,7 @@ def test_a_permission_that_was_taken_back_ends_the_lower_level(tmp_path: Path) -
     with world(tmp_path, MemoryDriver(level=CutLevel.PER_VOLUME)) as w:
         group_id = group_of(w, **PER_VOLUME)
         with w.database.write() as session:
-            # As a database of an earlier release may be: the specs of types in use do not change any more.
+            # As in a database of an earlier release: the specs of types in use can no longer be changed.
             session.scalars(select(VolumeType).where(VolumeType.name == "kind")).one().extra_specs = []
         for accept in (w.accept_cgsnapshot, lambda id_: w.group_from(group=id_)):
             with pytest.raises(InvalidState, match="Level crash is needed, .* An administrator allows less"):

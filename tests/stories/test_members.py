@@ -1,4 +1,4 @@
-"""Members that are no members: the record of one that never came to be is in nobody's way."""
+"""The record of a member whose creation failed does not affect operations on its group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A volume that has lost a file: its backend has it and tells no address of it. A change of it is undone."""
+"""A volume that has lost a file exists on its backend but has no address; a failed change of it is undone."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_a_change_that_is_refused_leaves_nothing_held(tmp_path: Path, call: str)
 def test_an_undo_that_leaves_it_otherwise_is_seen(
     tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call and its undo do nothing more; what was done before them stays, and no address tells of it."""
+    """The call takes effect and its undo falsely reports success; no address reveals the difference."""
     driver = MemoryDriver()
     faults = Faults()
     with world(tmp_path, with_faults(driver, faults)) as w:
         group_id = w.group_of(2)
         volume_id = w.all("volume")[0].id
         monkeypatch.setattr("cgflow.engine.conductor.UNDO_ATTEMPTS", 0)
-        # It is done, and what should undo it claims to have.
+        # The call takes effect and raises; its undo reports success and does nothing.
         faults.order(Fault(call, "final", when="after"))
         faults.order(Fault(call, "lie", nth=2))
         faults.order(Fault("connection", "final", times=None))

@@ -1,4 +1,4 @@
-"""Behind a point of no return: who cancels comes too late, and what was kept for safety stays."""
+"""Past a point of no return: a cancel is refused, and the safety cgsnapshot stays."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.support.world import CALLER, World, until_noted, world
 
 
 class Forgetful(list[Point]):
-    """Remembers no failure, so that the same point fails again."""
+    """A list that stays empty, so that the same point fails again."""
 
     def append(self, point: Point) -> None:
-        """Forget it."""
+        """Ignore the point."""
 
 
 def cancelled_in(w: World, faults: Faults, accepted: Accepted) -> FlowState:
-    """Cancel a flow while it hangs in the call that was ordered to, let it go on, and return its end."""
+    """Cancel a flow while it hangs in the scheduled fault, release it, and return its final state."""
     assert faults.await_fired(1, 10)
     flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="a change of mind")
     faults.release()
@@ -34,7 +34,7 @@ def cancelled_in(w: World, faults: Faults, accepted: Accepted) -> FlowState:
 
 
 def held(w: World) -> set[str]:
-    """The words that lie on the volumes."""
+    """Return the words in the content of the volumes."""
     return {word.partition(" ")[0] for word in w.state()["content"].values()}
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_finished_is_given_up_and_its_safety_cgsnapshot_survives(
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS["consistencygroup.revert"].arrange(w)
         running = [flow.id for flow in w.all("cgsnapshot")]
-        # It fails each time, not once.
+        # Fail each time, not only once.
         sabotage.fired = Forgetful()
         sabotage.wanted = lambda point: point == Point("record.commit", "execute", "before")
         accepted = SCRIPTS["consistencygroup.revert"].act(w, target)

@@ -1,4 +1,4 @@
-"""What is told of operations (S140 to S143): how many events, of whom, with which status at the end."""
+"""Notifications of operations (S140 to S143): number of events, resources, and the status at the end."""
 
 from __future__ import annotations
 

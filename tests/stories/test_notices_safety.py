@@ -1,4 +1,4 @@
-"""What is told of a safety cgsnapshot: as of any other, whatever becomes of the group that is put back."""
+"""Notifications of a safety cgsnapshot are those of any other, whatever becomes of the reverted group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A story has one point of no return: before it everything can be undone, behind it nothing is."""
+"""A flow has one point of no return: before it everything can be undone, after it nothing is."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from tests.support.world import CALLER, World, world
 UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
 
 
-# What the stories are
+# The definitions of the flows
 
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
@@ -100,11 +100,11 @@ def test_the_drawings_show_it(operation: str) -> None:
         assert turning_step(operation) in line
 
 
-# A cancel beside the commit
+# A cancel near the commit
 
 
 class Window(Sabotage):
-    """Holds a flow at a point until it is told to go on, and fails there then if ``fails``."""
+    """Holds a flow at a point until released, and fails there then if ``fails``."""
 
     def __init__(self, point: Point, *, fails: bool) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Window(Sabotage):
         self.reached, self.goes_on = threading.Event(), threading.Event()
 
     def meet(self, point: Point) -> None:
-        """Hold the flow here."""
+        """Hold the flow if this is the point."""
         if self.is_armed and point == self._point:
             self.is_armed = False
             self.reached.set()
@@ -125,7 +125,7 @@ class Window(Sabotage):
 def cancelled_in(
     w: World, window: Window, operation: str, target: str
 ) -> tuple[Accepted, FlowState, InvalidState | None]:
-    """Play an operation, cancel it in the window, and return how it ended and why the cancel was refused."""
+    """Run an operation and cancel it in the window; return its final state and why the cancel was refused."""
     window.is_armed = True
     accepted = SCRIPTS[operation].act(w, target)
     assert window.reached.wait(60)
@@ -169,7 +169,7 @@ def test_a_cancel_before_the_commit_has_it_refused(
         before = SCRIPTS[operation].start(w)
         accepted, state, refused = cancelled_in(w, window, operation, target)
         assert refused is None
-        # Of a delete all is gone by then: only its record is left, which nobody wants back.
+        # For a delete, everything is gone by then except its record, so that it succeeds.
         is_done = SCRIPTS[operation].forward
         assert state is (FlowState.SUCCESS if is_done else FlowState.REVERTED)
         assert SCRIPTS[operation].faults(w, before, target, is_done=is_done) == []
@@ -181,12 +181,12 @@ def test_a_cancel_before_the_commit_has_it_refused(
             assert w.state() == before.state
 
 
-# Killed beside the commit
+# A kill near the commit
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
-    """The state for an operation, made once."""
+    """The prepared state for an operation, created once."""
     made: dict[str, Prepared] = {}
 
     def get(operation: str) -> Prepared:
@@ -218,7 +218,7 @@ def test_killed_before_the_commit_and_cancelled_it_is_undone(
     assert (outcome.is_committed, outcome.is_cancelled, outcome.state) == (False, True, "reverted")
 
 
-# Flows of releases that did not record it
+# Flows of releases that did not record the point of no return
 
 FORGET = "UPDATE flows SET committed_at = NULL"
 TURNED = (
@@ -232,7 +232,7 @@ TURNED = (
 
 
 def ended_after(it: Prepared, edits: tuple[str, ...], name: str) -> tuple[Outcome, Found]:
-    """Kill a flow behind its commit, edit what it left, and start over it."""
+    """Kill a flow after its commit, edit what it left, and resume it."""
     outcome = Outcome(Case((it.commit,)))
     job: Job = replace(
         copied(it.job, Path(it.job.folder).parent / name), kill_at=it.commit, kill_on=AFTER_COMMIT
@@ -269,7 +269,7 @@ def test_a_flow_that_an_earlier_release_turned_round_behind_its_commit_succeeds(
     assert general(found["portrait"], known) == general(it.finished, known)
 
 
-# What fails behind it
+# Failures after the point of no return
 
 
 @pytest.mark.parametrize("operation", [one for one in WITH if has_steps_behind(one)])

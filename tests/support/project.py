@@ -140,7 +140,7 @@ class Project:
         return record.pid
 
     def check(self) -> None:
-        """Rows, quota, driver and files tell the same, nothing is held, and every volume can be read."""
+        """Check that rows, quota, driver and files agree, nothing is claimed, and volumes are readable."""
         client = self.client
         groups = {row["id"]: row["status"] for row in client.consistencygroups.select()}
         volumes = {row["id"]: row for row in client.volumes.select() if row["status"] != "error"}
