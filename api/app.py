@@ -50,7 +50,7 @@ from api.resources import (
     volume,
     volume_type,
 )
-from api.space import frees_space
+from api.space import request_frees_space
 from cgflow.db.reserve import freeing_space
 from cgflow.errors import CgflowError, describe
 from cgflow.policy import Policy
@@ -94,7 +94,7 @@ OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
 class _Application(Flask):
     def dispatch_request(self, *args: Any) -> ResponseReturnValue:
         try:
-            with freeing_space() if frees_space() else nullcontext():
+            with freeing_space() if request_frees_space() else nullcontext():
                 return super().dispatch_request(*args)
         except Exception:
             raise

@@ -17,7 +17,7 @@ from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
 from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.status import Status
-from flows.attachment.preconditions import USED
+from flows.attachment.preconditions import ATTACHMENT_STATUSES
 
 FILE = "cgflow:file"
 """The key of a connector that requests a file on the backend's host besides the network address."""
@@ -25,7 +25,7 @@ FILE = "cgflow:file"
 FILE_RULE = "cgflow:host_file"
 Details = Mapping[str, Any] | None
 
-_REACHABLE = (Status.AVAILABLE, *USED)
+_REACHABLE = (Status.AVAILABLE, *ATTACHMENT_STATUSES)
 
 
 def connect_volume(volume_id: str, details: Details = None) -> Connection:

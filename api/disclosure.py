@@ -28,7 +28,7 @@ _IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
 
 def disclosed(value: Any) -> Any:
     """Return JSON as the caller may see it: unchanged, or without hosts, conductors, results and paths."""
-    return value if value is None or authorization.shows(HOST) else _without_machines(value)
+    return value if value is None or authorization.shows_field(HOST) else _without_machines(value)
 
 
 class Disclosed(fields.Raw):
@@ -44,7 +44,7 @@ class OfMachines(fields.Raw):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         del attr, obj, kwargs
-        return value if authorization.shows(HOST) else None
+        return value if authorization.shows_field(HOST) else None
 
 
 def _without_machines(value: Any) -> Any:

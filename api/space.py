@@ -16,7 +16,7 @@ _ACTIONS = frozenset(
 )
 
 
-def frees_space() -> bool:
+def request_frees_space() -> bool:
     """Return whether the request deletes something, or is a prerequisite of a deletion."""
     if request.method == "DELETE":
         return True

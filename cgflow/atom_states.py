@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from cgflow import clock
-from cgflow.error_text import as_sentence
+from cgflow.error_text import to_sentence
 from cgflow.status import UNFINISHED, FlowState
 
 if TYPE_CHECKING:
@@ -175,21 +175,21 @@ def _undoing(actions: Sequence[dict[str, Any]]) -> str:
     return "A step failed or was cancelled: what was done is being undone."
 
 
-def only_removes(operation: str) -> bool:
+def is_deletion(operation: str) -> bool:
     """Return whether what an operation has done cannot be undone: it takes things away."""
     return operation.endswith(".delete") or operation == "audit.remove"
 
 
-def undone_words(operation: str) -> str:
+def undone_text(operation: str) -> str:
     """Return what became of an operation that failed, and of which all that can be undone was undone."""
-    return "failed, and what is gone stays so" if only_removes(operation) else "failed and was undone"
+    return "failed, and what is gone stays so" if is_deletion(operation) else "failed and was undone"
 
 
 def _undone(flow: records.Flow) -> str:
     if flow.skipped:
         steps = ", ".join(str(one.get("task")) for one in flow.skipped)
         return f"It failed. What was done was undone, except what an operator had skipped: {steps}."
-    if only_removes(flow.operation):
+    if is_deletion(flow.operation):
         return "It failed. What is gone stays so; what could not be removed is in error_deleting."
     if flow.operation.partition(".")[2].startswith("create"):
         return "It failed. What was done was undone: only the record in error is left, which counts nothing."
@@ -206,7 +206,7 @@ def action_text(done: Mapping[str, Any]) -> str:
     """Return an action in words: what was done, by whom, at which request, and why."""
     step = f" of {done['task']}" if done.get("task") else ""
     request = f" ({done['request_id']})" if done.get("request_id") else ""
-    why = as_sentence(done["reason"]) if done.get("reason") else "no reason was given."
+    why = to_sentence(done["reason"]) if done.get("reason") else "no reason was given."
     return f"{done['action']}{step} by {done['by']}{request}: {why}"
 
 

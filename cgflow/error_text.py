@@ -42,10 +42,10 @@ def _raised_in(trace: str) -> str:
 def join_reasons(reasons: Iterable[str]) -> str:
     """Return the distinct reasons in one text, each told from the next by the end of its sentence."""
     distinct = list(dict.fromkeys(reasons))
-    return " ".join([*map(as_sentence, distinct[:-1]), *distinct[-1:]])
+    return " ".join([*map(to_sentence, distinct[:-1]), *distinct[-1:]])
 
 
-def as_sentence(words: str) -> str:
+def to_sentence(words: str) -> str:
     """Return words that somebody typed as a sentence that others can follow."""
     words = words.strip()
     return words if words.endswith((".", "!", "?")) else f"{words}."

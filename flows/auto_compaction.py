@@ -27,14 +27,14 @@ from flows.runtime import Accepted, Runtime, accepting, new_id
 LOG = logging.getLogger(__name__)
 
 OPERATION = "volume.compact"
-BY = "cgflow"
-AT_ONCE = 2
+SERVICE_USER = "cgflow"
+MAX_CONCURRENT = 2
 """Largest number of concurrent compactions in a process. Each lasts long and occupies an engine thread."""
 
 PAUSE_AFTER_FAILURE = timedelta(minutes=10)
 
 
-def compact_what_is_due(runtime: Runtime) -> list[Accepted]:
+def accept_due_compactions(runtime: Runtime) -> list[Accepted]:
     """Accept the compactions that are due on the backends of this process, within the limit ``AT_ONCE``."""
     begun = []
     for host, driver in runtime.drivers.items():
@@ -45,14 +45,14 @@ def compact_what_is_due(runtime: Runtime) -> list[Accepted]:
                 LOG.warning("backend %s cannot say what is to be compacted: %s", host, error)
                 continue
             for spec in due:
-                accepted = None if _failed_lately(runtime, spec) else compact(runtime, host, spec)
+                accepted = None if _failed_lately(runtime, spec) else accept_compaction(runtime, host, spec)
                 begun += [] if accepted is None else [accepted]
     return begun
 
 
-def compact(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted | None:
+def accept_compaction(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted | None:
     """Accept the compaction of a volume; return None if it has to wait or the volume has no record."""
-    context = RequestContext(BY, "", f"req-{new_id()}", is_admin=True, all_projects=True)
+    context = RequestContext(SERVICE_USER, "", f"req-{new_id()}", is_admin=True, all_projects=True)
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = _volume(session, spec.id)
@@ -84,7 +84,9 @@ def _has_to_wait(session: Session, hosts: set[str], found: records.Volume) -> bo
         if flow.operation == OPERATION and flow.symbols.get("host") in hosts
     ]
     place = found.consistencygroup_id or found.id
-    return len(under_way) >= AT_ONCE or place in {flow.group_id or flow.resource_id for flow in under_way}
+    return len(under_way) >= MAX_CONCURRENT or place in {
+        flow.group_id or flow.resource_id for flow in under_way
+    }
 
 
 def _failed_lately(runtime: Runtime, spec: VolumeSpec) -> bool:

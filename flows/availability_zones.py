@@ -11,7 +11,7 @@ from cgflow.db.repositories import backend
 from cgflow.errors import InvalidInput
 from cgflow.settings import Settings
 
-OF_TYPE = "RESKEY:availability_zones"
+ZONES_EXTRA_SPEC = "RESKEY:availability_zones"
 """Extra spec that lists the zones, separated by commas, in which volumes of a type may be."""
 
 
@@ -29,7 +29,7 @@ def check_zone(
     known = {found.availability_zone for found in backend.all(session)} | {settings.storage_availability_zone}
     allowed = known
     for kind in kinds:
-        if told := kind.extra_specs.get(OF_TYPE, ""):
+        if told := kind.extra_specs.get(ZONES_EXTRA_SPEC, ""):
             allowed = allowed & {part.strip() for part in told.split(",")}
     if wanted is None and allowed and zone not in allowed:
         zone = min(allowed)
@@ -43,7 +43,7 @@ def check_zone(
         where = ", ".join(sorted(allowed)) or "none that is known"
         raise InvalidInput(
             f"Invalid input received: Volumes of the type may not be in availability zone '{zone}': "
-            f"its {OF_TYPE} allow {where}.",
+            f"its {ZONES_EXTRA_SPEC} allow {where}.",
             "availability_zone",
         )
     return zone

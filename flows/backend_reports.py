@@ -30,14 +30,14 @@ class ReportObserver:
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
-        self._told: dict[str, int] = {}
+        self._notified: dict[str, int] = {}
         self._problems: dict[str, frozenset[str]] = {}
 
     def report(self, name: str, said: Report) -> None:
         """Notify of the new incidents in a backend's report, and log the changes of its problems."""
         for incident in said.incidents:
-            if incident.number > self._told.get(name, 0):
-                self._told[name] = incident.number
+            if incident.number > self._notified.get(name, 0):
+                self._notified[name] = incident.number
                 LOG.warning("backend %s: %s", name, incident.words)
                 self._notifier.send([_notification(name, incident)])
         known, found = self._problems.get(name, frozenset()), frozenset(said.problems)

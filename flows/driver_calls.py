@@ -51,14 +51,14 @@ def verify_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, i
     try:
         found = call_with_retry(driver.connection, volume).data.get("size_bytes")
     except FinalDriverError as error:
-        if is_undo and _is_held(driver, volume, size_gib):
+        if is_undo and _is_in_detailed_inventory(driver, volume, size_gib):
             return
-        raise _contradiction(f"volume {volume.id} is there", str(error)) from error
+        raise _verification_failure(f"volume {volume.id} is there", str(error)) from error
     if found != size_gib * GIB:
-        raise _contradiction(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
+        raise _verification_failure(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
 
 
-def _is_held(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
+def _is_in_detailed_inventory(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
     held = (
         call_with_retry(driver.detail).volumes.get(volume.id)
         if isinstance(driver, SupportsDetailedInventory)
@@ -73,14 +73,14 @@ def verify_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
         call_with_retry(driver.connection, volume)
     except FinalDriverError:
         return
-    raise _contradiction(f"volume {volume.id} was removed", "it still has an address")
+    raise _verification_failure(f"volume {volume.id} was removed", "it still has an address")
 
 
 def verify_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
     """Verify that the group exists on the backend, or does not. Raises: AmbiguousDriverError."""
     if (group_id in call_with_retry(driver.inventory, group_id).groups) is not there:
         done, but = ("made", "is not there") if there else ("removed", "is still there")
-        raise _contradiction(f"the place of group {group_id} was {done}", f"it {but}")
+        raise _verification_failure(f"the place of group {group_id} was {done}", f"it {but}")
 
 
 def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, is_undo: bool = False) -> None:
@@ -91,14 +91,14 @@ def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, i
     wanted = volume.group_id == group_id
     if (volume.id in call_with_retry(driver.inventory, group_id).volumes) is not wanted:
         done, but = ("into", "is not in it") if wanted else ("out of", "is still in it")
-        raise _contradiction(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
+        raise _verification_failure(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
     verify_volume(driver, volume, volume.size_gib, is_undo=is_undo)
 
 
 def verify_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
     """Verify that nothing is left of a snapshot. Raises: AmbiguousDriverError."""
     if call_with_retry(driver.has_snapshot, snapshot):
-        raise _contradiction(f"snapshot {snapshot.id} was removed", "it is still there")
+        raise _verification_failure(f"snapshot {snapshot.id} was removed", "it is still there")
 
 
 def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None, *, kept: bool) -> None:
@@ -108,13 +108,15 @@ def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None,
     """
     if (restore_id in call_with_retry(driver.inventory, group_id).restores) is not kept:
         done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
-        raise _contradiction(f"restore {restore_id} was {done}", but)
+        raise _verification_failure(f"restore {restore_id} was {done}", but)
 
 
 def verify_compacted(driver: SupportsCompaction, volume: VolumeSpec) -> None:
     """Verify that no compaction of the volume is due. Raises: AmbiguousDriverError."""
     if volume.id in {due.id for due in call_with_retry(driver.compactions_due, volume.group_id)}:
-        raise _contradiction(f"nothing is to be compacted of volume {volume.id}", "it says that something is")
+        raise _verification_failure(
+            f"nothing is to be compacted of volume {volume.id}", "it says that something is"
+        )
 
 
 def verify_cut_level(
@@ -132,5 +134,5 @@ def verify_cut_level(
             raise AmbiguousDriverError(f"Backend {host} {cut}, and {wanted} {why}: the cut is undone.")
 
 
-def _contradiction(reported: str, found: str) -> AmbiguousDriverError:
+def _verification_failure(reported: str, found: str) -> AmbiguousDriverError:
     return AmbiguousDriverError(f"The backend reported that {reported}, but {found}.")

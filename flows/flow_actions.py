@@ -16,7 +16,7 @@ def retry(runtime: Runtime, context: RequestContext, flow_id: str, reason: str |
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
         seq = flow_actions.retry(session, flow_id, _actor(context), reason)
-    _go_on(runtime, flow_id, seq)
+    _wake_after_commit(runtime, flow_id, seq)
 
 
 def skip(runtime: Runtime, context: RequestContext, flow_id: str, *, task: str, reason: str) -> None:
@@ -24,7 +24,7 @@ def skip(runtime: Runtime, context: RequestContext, flow_id: str, *, task: str, 
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
         seq = flow_actions.skip(session, flow_id, task, _actor(context), reason)
-    _go_on(runtime, flow_id, seq)
+    _wake_after_commit(runtime, flow_id, seq)
 
 
 def abandon(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: str) -> None:
@@ -64,7 +64,7 @@ def resume(runtime: Runtime, context: RequestContext, flow_id: str) -> None:
     runtime.on_commit(lambda: runtime.conductor.wake(flow_id, resumed))
 
 
-def retry_by_itself(runtime: Runtime, flow_id: str) -> None:
+def retry_automatically(runtime: Runtime, flow_id: str) -> None:
     """Retry a failed rollback automatically, when its pause is over."""
     with runtime.accepting_transaction(flow_id) as session:
         flow = flows.get(session, flow_id, None)
@@ -72,11 +72,11 @@ def retry_by_itself(runtime: Runtime, flow_id: str) -> None:
             # An operator has already acted on the flow.
             return
         which = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
-        seq = flow_actions.retry(session, flow_id, flow_actions.BY_ITSELF, which)
-    _go_on(runtime, flow_id, seq)
+        seq = flow_actions.retry(session, flow_id, flow_actions.AUTOMATIC, which)
+    _wake_after_commit(runtime, flow_id, seq)
 
 
-def _go_on(runtime: Runtime, flow_id: str, seq: int) -> None:
+def _wake_after_commit(runtime: Runtime, flow_id: str, seq: int) -> None:
     runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
     runtime.on_commit(lambda: runtime.conductor.wake(flow_id))
 

@@ -55,12 +55,14 @@ def _events(
     of_member = MEMBERS.get(noun)
     if of_member is not None:
         for columns in _members(session, flow, subject, of_member):
-            yield _of_part(of_member, event, columns, reason)
+            yield _member_notification(of_member, event, columns, reason)
     if "safety" in flow.symbols:
-        yield from _of_safety(session, flow, phase, reason)
+        yield from _safety_notifications(session, flow, phase, reason)
 
 
-def _of_part(noun: str, event: str, columns: Mapping[str, Any], reason: str | None) -> Notification:
+def _member_notification(
+    noun: str, event: str, columns: Mapping[str, Any], reason: str | None
+) -> Notification:
     """Return the notification of a member, with the member's own outcome if the operation failed."""
     if event == f"delete.{FAILED}" and columns["status"] == Status.DELETED:
         return _notification(noun, f"delete.{END}", columns, None)
@@ -70,21 +72,23 @@ def _of_part(noun: str, event: str, columns: Mapping[str, Any], reason: str | No
     return _notification(noun, event, columns, reason)
 
 
-def _of_safety(
+def _safety_notifications(
     session: Session, flow: records.Flow, phase: str, reason: str | None
 ) -> Iterator[Notification]:
     """Yield the notifications of a revert's safety cgsnapshot, which may be kept if the revert fails."""
     symbols: Mapping[str, Any] = flow.symbols
     new = {**symbols["safety"], "status": Status.CREATING, "created_at": flow.created_at}
-    whole = _found(session, "cgsnapshot", symbols["cut_id"], new)
+    whole = _columns_of(session, "cgsnapshot", symbols["cut_id"], new)
     if phase == FAILED and whole["status"] == Status.AVAILABLE:
         phase, reason = END, None
-    yield _of_part("cgsnapshot", f"create.{phase}", whole, reason)
-    for id_, planned in _copies(symbols, new | {"cgsnapshot_id": whole["id"]}).items():
-        yield _of_part("snapshot", f"create.{phase}", _found(session, "snapshot", id_, planned), reason)
+    yield _member_notification("cgsnapshot", f"create.{phase}", whole, reason)
+    for id_, planned in _planned_snapshots(symbols, new | {"cgsnapshot_id": whole["id"]}).items():
+        yield _member_notification(
+            "snapshot", f"create.{phase}", _columns_of(session, "snapshot", id_, planned), reason
+        )
 
 
-def _found(session: Session, noun: str, id_: str, planned: Mapping[str, Any]) -> Mapping[str, Any]:
+def _columns_of(session: Session, noun: str, id_: str, planned: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the columns of a resource; its planned columns if it has no record yet."""
     found = [dict(vars(one)) for one in REPOSITORIES[noun].get_with_deleted(session, [id_])]
     return found[0] if found else {**planned, "id": id_}
@@ -106,13 +110,13 @@ def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
     new = {"status": Status.CREATING, "created_at": flow.created_at}
     symbols: Mapping[str, Any] = flow.symbols
     if flow.operation == "cgsnapshot.create":
-        return _copies(symbols, new)
+        return _planned_snapshots(symbols, new)
     held: list[str] = symbols["claims"].get(MEMBERS[flow.resource_type], [])
     copied: Mapping[str, dict[str, Any]] = symbols.get("copied", {})
     return {id_: {**new, "consistencygroup_id": subject.id, **copied.get(id_, {})} for id_ in held}
 
 
-def _copies(symbols: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _planned_snapshots(symbols: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the known columns of each member's snapshot before it exists, by the snapshot's id."""
     return {
         member["snapshot_id"]: {**new, "volume_id": member["volume_id"], "size": size}

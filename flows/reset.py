@@ -41,7 +41,7 @@ def volume(
         raise InvalidInput(f"Invalid attach_status '{attach_status}': detached or attached.", "attach_status")
     wanted = None if status is None else known_status("volume", status)
     with runtime.database.write() as session:
-        found = preconditions.held(session, context, volume_id)
+        found = preconditions.lock_unclaimed(session, context, volume_id)
         left = () if attach_status == DETACHED else found.attachments
         is_attached = any(one.status is AttachmentStatus.ATTACHED for one in left)
         if attach_status == ATTACHED and not is_attached:

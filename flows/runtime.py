@@ -72,9 +72,9 @@ class Runtime:
         except Exception as error:
             # The commit may have succeeded and only its answer been lost.
             if is_whole and is_unavailable(error) and not is_serialization_failure(error):
-                _do(on_commit_hooks)
+                _call_all(on_commit_hooks)
             raise
-        _do(on_commit_hooks)
+        _call_all(on_commit_hooks)
 
     @contextmanager
     def accepting_transaction(self, flow_id: str) -> Iterator[Session]:
@@ -213,7 +213,7 @@ def accepting(runtime: Runtime, context: RequestContext) -> Iterator[Acceptance]
         runtime.on_commit(lambda: runtime.conductor.wake(flow_id))
 
 
-def _do(calls: list[Callable[[], None]]) -> None:
+def _call_all(calls: list[Callable[[], None]]) -> None:
     for call in calls:
         call()
 

@@ -34,7 +34,7 @@ from cgflow.quota import reservations
 from cgflow.retention import Retention
 from cgflow.scheduler.placement import Placement
 from flows import backend_reports, flow_actions
-from flows.auto_compaction import compact_what_is_due
+from flows.auto_compaction import accept_due_compactions
 from flows.catalog import define
 from flows.driver_registry import DriverRegistry
 from flows.notifications import NotificationBuilder
@@ -93,7 +93,7 @@ class Service:
             Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
             Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_unfenced),
             Periodic("forget", FORGET_INTERVAL_S, self._forget),
-            Periodic("compact", COMPACT_INTERVAL_S, lambda: compact_what_is_due(self.runtime)),
+            Periodic("compact", COMPACT_INTERVAL_S, lambda: accept_due_compactions(self.runtime)),
         ]
 
     def start(
@@ -186,7 +186,7 @@ class Service:
             due = undos_due(session)
         with freeing_space():
             for flow_id in due:
-                flow_actions.retry_by_itself(self.runtime, flow_id)
+                flow_actions.retry_automatically(self.runtime, flow_id)
 
 
 def _session() -> str:

@@ -83,7 +83,7 @@ def recording_decisions() -> Iterator[list[Asked]]:
         del g.permitted
 
 
-def shows(rule: str | None) -> bool:
+def shows_field(rule: str | None) -> bool:
     """Return whether a rule permits the caller to see something in this response; None permits it."""
     if rule is None:
         return True
@@ -94,7 +94,7 @@ def shows(rule: str | None) -> bool:
     return told[rule]
 
 
-def permitted(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
+def read_authorized(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
     """Return a record, if a rule permits the caller's action on it. Raises: NotFound, Forbidden."""
     with request_scope.runtime().database.read() as session:
         found = read(session, id_, request_scope.caller().scope)
@@ -109,18 +109,18 @@ def authorize_resource(rule: str, read: Reader[Any], id_: str) -> None:
     from the operation itself, with the message that clients know.
     """
     try:
-        permitted(rule, read, id_)
+        read_authorized(rule, read, id_)
     except NotFound:
         authorize(rule)
 
 
-def permitted_or_closed(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
+def read_authorized_or_forbidden(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
     """Return a record as ``permitted`` does, but prefer Forbidden to NotFound.
 
     A caller whom the rule excludes in any case gets Forbidden, whether or not the record exists.
     """
     authorize_resource(rule, read, id_)
-    return permitted(rule, read, id_)
+    return read_authorized(rule, read, id_)
 
 
 def _policy() -> Policy:

@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import connections, responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import attachment as schemas
@@ -66,13 +66,13 @@ class Attachment(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, attachment_id: str) -> dict[str, object]:
         """Show an attachment."""
-        return {"attachment": permitted("volume:attachment_get", attachments.get, attachment_id)}
+        return {"attachment": read_authorized("volume:attachment_get", attachments.get, attachment_id)}
 
     @blueprint.takes(schemas.AttachmentUpdateIn)
     @blueprint.gives(200, schemas.ShowEnvelope, 404, 409)
     def put(self, body: dict[str, Any], attachment_id: str) -> dict[str, object]:
         """State the client that connects, and return how to connect to the volume."""
-        found = permitted("volume:attachment_update", attachments.get, attachment_id)
+        found = read_authorized("volume:attachment_update", attachments.get, attachment_id)
         connection = connections.connect_volume(found.volume_id)
         lifecycle.connect(runtime(), caller(), attachment_id, body["connector"], connection)
         return _shown(attachment_id)

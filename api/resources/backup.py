@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from flask.views import MethodView
 
-from api.auth.authorization import authorize, permitted
+from api.auth.authorization import authorize, read_authorized
 from api.blueprint import Blueprint
 from api.schemas import backup as schemas
 from cgflow.db.repositories import volume as volumes
@@ -39,7 +39,7 @@ class Backups(MethodView):
     @blueprint.gives(202, schemas.ShowEnvelope, 404)
     def post(self, body: dict[str, Any]) -> NoReturn:
         """Request a backup of a volume, which is refused."""
-        permitted("backup:create", volumes.get, body["volume_id"])
+        read_authorized("backup:create", volumes.get, body["volume_id"])
         raise _no_service()
 
 

@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import cgsnapshot as schemas
@@ -62,7 +62,9 @@ class Cgsnapshot(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, cgsnapshot_id: str) -> dict[str, object]:
         """Show a cgsnapshot."""
-        return {"cgsnapshot": permitted("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)}
+        return {
+            "cgsnapshot": read_authorized("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
+        }
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:

@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut, authorize_members
@@ -61,7 +61,7 @@ class ConsistencyGroup(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_id: str) -> dict[str, object]:
         """Show a consistency group."""
-        return {"consistencygroup": permitted("consistencygroup:get", consistencygroups.get, group_id)}
+        return {"consistencygroup": read_authorized("consistencygroup:get", consistencygroups.get, group_id)}
 
     @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
     @blueprint.accepts(None, 404, 409)

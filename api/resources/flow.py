@@ -9,7 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import flow_events, responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import flow as schemas
@@ -86,5 +86,5 @@ class FlowGraph(MethodView):
     @blueprint.gives(200, schemas.GRAPH_TEXT, 404, content_type=schemas.GRAPH)
     def get(self, flow_id: str) -> Response:
         """Draw a flow in the DOT language."""
-        flow = permitted("flow:get_graph", flows.get, flow_id)
+        flow = read_authorized("flow:get_graph", flows.get, flow_id)
         return Response(draw.dot(flow.operation, flow.shape), mimetype=schemas.GRAPH)

@@ -8,7 +8,7 @@ from flask import Response, request
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, permitted, permitted_or_closed
+from api.auth.authorization import authorize, read_authorized, read_authorized_or_forbidden
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut
@@ -95,13 +95,13 @@ class Group(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object]:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
-        return {"group": _with_volumes([permitted("group:get", groups.get, group_id)])[0]}
+        return {"group": _with_volumes([read_authorized("group:get", groups.get, group_id)])[0]}
 
     @blueprint.takes(schemas.GroupUpdateIn)
     @blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a group, or add and remove volumes."""
-        permitted("group:update", groups.get, group_id)
+        read_authorized("group:update", groups.get, group_id)
         return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
 
@@ -115,24 +115,24 @@ class GroupAction(MethodView):
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a group, restore it to a group snapshot, or reset its status (3.20); not replicate."""
         if "delete" in body:
-            permitted("group:delete", groups.get, group_id)
+            read_authorized("group:delete", groups.get, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
             return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **how))
         if "revert" in body:
-            permitted("group:revert_to_group_snapshot", groups.get, group_id)
+            read_authorized("group:revert_to_group_snapshot", groups.get, group_id)
             if body["revert"]["safety"] is not None:
                 authorize_cut("group:create_group_snapshot", group_id)
             return revert_group(group_id, body["revert"])
         (action,) = body
         if action != "reset":
             _refuse_replication(action, group_id)
-        permitted_or_closed("group:reset_status", groups.get, group_id)
+        read_authorized_or_forbidden("group:reset_status", groups.get, group_id)
         reset(runtime(), caller(), "consistencygroup", group_id, **body["reset"])
         return responses.empty_response()
 
 
 def _refuse_replication(action: str, group_id: str) -> NoReturn:
-    group = permitted_or_closed(f"group:{action}", groups.get, group_id)
+    group = read_authorized_or_forbidden(f"group:{action}", groups.get, group_id)
     raise InvalidState(
         f"Invalid group: {action} is not possible for group {group.id}: no backend replicates to another."
     )

@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, permitted, permitted_or_closed
+from api.auth.authorization import authorize, read_authorized, read_authorized_or_forbidden
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut
@@ -40,7 +40,7 @@ class GroupSnapshots(MethodView):
     @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a group snapshot: a snapshot of every member of a group at one instant."""
-        group = permitted("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
+        group = read_authorized("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
         authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
         shown = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
@@ -68,13 +68,13 @@ class GroupSnapshot(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, group_snapshot_id: str) -> dict[str, object]:
         """Show a group snapshot."""
-        found = permitted("group:get_group_snapshot", group_snapshots.get, group_snapshot_id)
+        found = read_authorized("group:get_group_snapshot", group_snapshots.get, group_snapshot_id)
         return {"group_snapshot": found}
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_snapshot_id: str) -> Response:
         """Delete a group snapshot with the snapshots of all its members."""
-        permitted("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
+        read_authorized("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
         return responses.accepted_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
 
 
@@ -87,6 +87,8 @@ class GroupSnapshotAction(MethodView):
     @blueprint.gives(202, None, 403, 404, 409)
     def post(self, body: dict[str, Any], group_snapshot_id: str) -> Response:
         """Reset the status of a group snapshot; for administrators."""
-        permitted_or_closed("group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id)
+        read_authorized_or_forbidden(
+            "group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id
+        )
         reset(runtime(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
         return responses.empty_response()

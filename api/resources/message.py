@@ -6,7 +6,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import message as schemas
@@ -37,7 +37,7 @@ class Message(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, message_id: str) -> dict[str, object]:
         """Show a message."""
-        return {"message": permitted("message:get", messages.get, message_id)}
+        return {"message": read_authorized("message:get", messages.get, message_id)}
 
     @blueprint.gives(204, None, 404)
     def delete(self, message_id: str) -> Response:

@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import connections, responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import snapshot as schemas
@@ -72,7 +72,7 @@ class Snapshot(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, snapshot_id: str) -> dict[str, object]:
         """Show a snapshot."""
-        return {"snapshot": permitted("volume:get_snapshot", snapshots.get, snapshot_id)}
+        return {"snapshot": read_authorized("volume:get_snapshot", snapshots.get, snapshot_id)}
 
     @blueprint.takes(schemas.SnapshotUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)

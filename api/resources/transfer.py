@@ -9,7 +9,7 @@ from flask import request
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import transfer as schemas
@@ -62,7 +62,7 @@ class Transfer(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, transfer_id: str) -> dict[str, object]:
         """Show a transfer."""
-        return {"transfer": permitted("volume:get_transfer", transfers.get, transfer_id)}
+        return {"transfer": read_authorized("volume:get_transfer", transfers.get, transfer_id)}
 
     @blueprint.gives(202, None, 404, 409)
     def delete(self, transfer_id: str) -> Any:

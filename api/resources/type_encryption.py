@@ -13,7 +13,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, permitted
+from api.auth.authorization import authorize, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import runtime
 from api.schemas import type_encryption as schemas
@@ -90,7 +90,7 @@ class VolumeEncryption(MethodView):
     @blueprint.gives(200, schemas.VolumeEncryptionOut, 404)
     def get(self, volume_id: str) -> dict[str, object]:
         """Show the encryption of a volume, which is always none."""
-        permitted("volume_extension:volume_encryption_metadata", volumes.get, volume_id)
+        read_authorized("volume_extension:volume_encryption_metadata", volumes.get, volume_id)
         return {"encryption_key_id": None}
 
 
@@ -101,7 +101,7 @@ class VolumeEncryptionKey(MethodView):
     @blueprint.gives(200, schemas.VolumeEncryptionOut, 404)
     def get(self, volume_id: str, encryption_key: str) -> dict[str, object]:
         """Show one key of the encryption of a volume, which is always none."""
-        permitted("volume_extension:volume_encryption_metadata", volumes.get, volume_id)
+        read_authorized("volume_extension:volume_encryption_metadata", volumes.get, volume_id)
         if encryption_key != "encryption_key_id":
             raise NotFound(f"Volume {volume_id} is not encrypted, and has no {encryption_key[:255]}.")
         return {"encryption_key_id": None}

@@ -9,7 +9,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api import attaching, connections, noting, responses
-from api.auth.authorization import authorize, authorize_resource, permitted
+from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import volume as schemas
@@ -94,7 +94,7 @@ class Volume(MethodView):
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
     def get(self, volume_id: str) -> dict[str, object]:
         """Show a volume."""
-        return {"volume": permitted("volume:get", volumes.get, volume_id)}
+        return {"volume": read_authorized("volume:get", volumes.get, volume_id)}
 
     @blueprint.takes(schemas.VolumeUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)

@@ -30,7 +30,7 @@ class EventListIn(Schema):
 
 
 def _result(event: FlowEvent) -> object:
-    return (event.detail or {}).get("result") if authorization.shows(HOST) else None
+    return (event.detail or {}).get("result") if authorization.shows_field(HOST) else None
 
 
 def _failure(event: FlowEvent) -> object:

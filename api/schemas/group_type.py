@@ -105,7 +105,7 @@ class GroupTypeOut(Schema):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Remove the specs for callers to whom the policy does not show them."""
-        is_shown = authorization.shows(GROUP_SPECS_SHOWN)
+        is_shown = authorization.shows_field(GROUP_SPECS_SHOWN)
         return {name: value for name, value in data.items() if is_shown or name != "group_specs"}
 
 

@@ -176,7 +176,7 @@ class VolumeOut(ResourceOut):
     )
     links = links("volumes")
     attachments = fields.Function(
-        lambda volume: of_volume(volume.attachments, hosts=authorization.shows(policies.HOST)),
+        lambda volume: of_volume(volume.attachments, hosts=authorization.shows_field(policies.HOST)),
         metadata={"type": "array", "items": {"type": "object"}},
     )
     bootable = fields.Function(lambda volume: str(volume.bootable).lower(), metadata={"type": "string"})
@@ -200,7 +200,7 @@ class VolumeOut(ResourceOut):
         """Remove fields that the policy hides from the caller, and empty image metadata."""
         if not data.get("volume_image_metadata"):
             data.pop("volume_image_metadata", None)
-        return {name: value for name, value in data.items() if authorization.shows(_RULES.get(name))}
+        return {name: value for name, value in data.items() if authorization.shows_field(_RULES.get(name))}
 
 
 class VolumeChangedOut(VolumeOut):

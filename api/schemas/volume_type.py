@@ -123,7 +123,7 @@ class VolumeTypeListIn(ListIn):
         if not data.get("extra_specs"):
             return page
         # A caller who is not shown extra specs must not learn them by filtering either.
-        if not authorization.shows(EXTRA_SPECS_SHOWN):
+        if not authorization.shows_field(EXTRA_SPECS_SHOWN):
             return replace(page, finds_nothing=reached(self.checked_since))
         return replace(page, metadata=data["extra_specs"])
 
@@ -142,7 +142,7 @@ class VolumeTypeOut(Schema):
     @post_dump
     def hide(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Hide the extra specs from callers to whom the policy does not show them."""
-        return data if authorization.shows(EXTRA_SPECS_SHOWN) else data | {"extra_specs": {}}
+        return data if authorization.shows_field(EXTRA_SPECS_SHOWN) else data | {"extra_specs": {}}
 
 
 class VolumeTypeCreatedOut(VolumeTypeOut):

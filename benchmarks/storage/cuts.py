@@ -23,7 +23,7 @@ MARGIN_S = 0.05
 
 
 @dataclass
-class Taken:
+class Measurements:
     """Measurements of one contender in seconds: the longest concurrent write, the cut, and the call.
 
     The duration of a driver's cut is taken from its evidence. Without a driver, it is the duration
@@ -46,13 +46,13 @@ def run(place: Place) -> Iterator[Row]:
 def control(place: Place, members: int = 4, rounds: int = CONTROLS) -> Iterator[Row]:
     """Cut members one by one with writes in between, which the checker must detect; yield one row."""
     with place.ours(members) as ours, clients(place.python, ours.members()) as load:
-        broken = sum(_is_found_out(ours, load) for _ in range(rounds))
+        broken = sum(_is_detected(ours, load) for _ in range(rounds))
     yield {"kind": place.kind, "members": members, "controls": rounds, "control violations": broken}
 
 
 def compare(place: Place, both: Sequence[Contender], members: int, rounds: int) -> Row:
     """Take cuts of the bare contender and of the driver in turn, each under its own clients; return a row."""
-    taken = [Taken() for _ in both]
+    taken = [Measurements() for _ in both]
     with ExitStack() as held:
         loads = [held.enter_context(clients(place.python, one.members())) for one in both]
         turns = list(zip(both, loads, taken, strict=True))
@@ -68,7 +68,7 @@ def compare(place: Place, both: Sequence[Contender], members: int, rounds: int) 
     return row
 
 
-def _cut(contender: Contender, load: Clients, found: Taken) -> None:
+def _cut(contender: Contender, load: Clients, found: Measurements) -> None:
     contender.prepare()
     with load.writing():
         time.sleep(MARGIN_S)
@@ -88,7 +88,7 @@ def _cut(contender: Contender, load: Clients, found: Taken) -> None:
     contender.rest()
 
 
-def _is_found_out(ours: ByDriver, load: Clients) -> bool:
+def _is_detected(ours: ByDriver, load: Clients) -> bool:
     def between() -> None:
         # Writes of the second wait depend on writes of the first.
         for _ in range(2):
@@ -103,7 +103,7 @@ def _is_found_out(ours: ByDriver, load: Clients) -> bool:
     return bool(finding["order"])
 
 
-def _figures(found: Taken) -> dict[str, float]:
+def _figures(found: Measurements) -> dict[str, float]:
     figures: dict[str, float] = {"violations": found.violations}
     for what, seconds in (("stall", found.stalls_s), ("cut", found.cuts_s), ("call", found.calls_s)):
         figures[f"{what} p50"] = round(statistics.median(seconds) * 1000, 1)

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from benchmarks.storage.clients import Clients, clients
 from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row
-from benchmarks.storage.whole import cgsnapshot, grown, serving
+from benchmarks.storage.whole import cgsnapshot, create_populated_group, serving
 from tests.support.project import Project
 
 OTHERS = 500
-TOGETHER = 20
+GROUP_SIZE = 20
 """Number of volumes in each of the other groups."""
 
 MEMBERS = 4
@@ -25,7 +25,7 @@ class Group:
 
     def __init__(self, project: Project, python: str, held: ExitStack) -> None:
         self._project = project
-        self._id = grown(project, MEMBERS)
+        self._id = create_populated_group(project, MEMBERS)
         volumes = project.client.volumes.select(consistencygroup_id=self._id)
         reached = [project.client.volumes.connect(str(volume["id"]))["data"] for volume in volumes]
         self._clients: Clients = held.enter_context(clients(python, reached))
@@ -43,8 +43,8 @@ class Group:
 def run(empty: Place, full: Place) -> Iterator[Row]:
     """Take cgsnapshots in turn of a group that is alone and of one among many others; yield a row."""
     with serving(empty) as few, serving(full) as many, ExitStack() as held:
-        for _ in range(OTHERS // TOGETHER):
-            grown(many, TOGETHER)
+        for _ in range(OTHERS // GROUP_SIZE):
+            create_populated_group(many, GROUP_SIZE)
         alone, among = Group(few, empty.python, held), Group(many, full.python, held)
         for number in range(ROUNDS):
             for group in (alone, among) if number % 2 == 0 else (among, alone):

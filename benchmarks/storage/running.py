@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.storage import btrfs, cuts, neighbours, qsd, rbd, whole
 from benchmarks.storage.place import Place
-from benchmarks.storage.tables import Row, shown
+from benchmarks.storage.tables import Row, print_table
 
 KINDS: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "qsd": qsd.place,
@@ -49,10 +49,10 @@ NEIGHBOURS = {
 def run(kinds: Sequence[str] = tuple(KINDS), only: str | None = None) -> dict[str, list[Row]]:
     """Print the tables of these kinds, or only one table, and return the rows of all. Times are in ms."""
     tables: dict[str, Callable[[], list[Row]]] = {
-        "cuts": lambda: shown("Cuts under load, ms", CUT, _each(kinds, cuts.run)),
-        "control": lambda: shown("Members cut one by one", CONTROL, _each(kinds, cuts.control)),
-        "whole": lambda: shown("Whole operations, ms", WHOLE, _each(kinds, whole.run)),
-        "neighbours": lambda: shown("Among other volumes, ms", NEIGHBOURS, _pairs(kinds)),
+        "cuts": lambda: print_table("Cuts under load, ms", CUT, _each(kinds, cuts.run)),
+        "control": lambda: print_table("Members cut one by one", CONTROL, _each(kinds, cuts.control)),
+        "whole": lambda: print_table("Whole operations, ms", WHOLE, _each(kinds, whole.run)),
+        "neighbours": lambda: print_table("Among other volumes, ms", NEIGHBOURS, _pairs(kinds)),
     }
     return {name: table() for name, table in tables.items() if only in (None, name)}
 

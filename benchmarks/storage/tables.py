@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 Row = dict[str, object]
 
 
-def shown(title: str, columns: Mapping[str, str], rows: Iterable[Row]) -> list[Row]:
+def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Row]) -> list[Row]:
     """Print rows as lines of a Markdown table, each as soon as it is available, and return them.
 
     ``columns`` maps a heading to a format string with the names of a row's figures in braces.

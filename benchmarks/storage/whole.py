@@ -20,7 +20,7 @@ def run(place: Place) -> Iterator[Row]:
     """Take bare cuts and cgsnapshots over HTTP in turn, without clients; yield a row for each size."""
     with serving(place) as project:
         for members, rounds in ROUNDS.items():
-            group_id = grown(project, members)
+            group_id = create_populated_group(project, members)
             with place.bare(members) as bare:
                 pairs = [(_bare(bare), cgsnapshot(project, group_id)) for _ in range(rounds)]
             alone = statistics.median(took for took, _ in pairs)
@@ -50,7 +50,7 @@ def serving(place: Place) -> Iterator[Project]:
         yield project
 
 
-def grown(project: Project, members: int) -> str:
+def create_populated_group(project: Project, members: int) -> str:
     """Create a group with this number of volumes, concurrently; return its id."""
     group_id = project.made(project.ask_group())
     for accepted in [project.ask_volume(group_id, f"v{number}") for number in range(members)]:

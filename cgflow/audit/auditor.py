@@ -132,7 +132,7 @@ class Auditor:
         if not hosts:
             return {}
         with ThreadPoolExecutor(min(8, len(hosts)), thread_name_prefix="audit") as pool:
-            message = pool.map(lambda name: backend_snapshot.ask(self.drivers[name]), hosts)
+            message = pool.map(lambda name: backend_snapshot.read(self.drivers[name]), hosts)
             return dict(zip(hosts, message, strict=True))
 
 

@@ -29,7 +29,7 @@ class BackendSnapshot:
         return self.refusal is None and not self.inventory.problems
 
 
-def ask(driver: StorageDriver) -> BackendSnapshot:
+def read(driver: StorageDriver) -> BackendSnapshot:
     """Ask a backend what it has; one that cannot say so gives its reason."""
     try:
         if isinstance(driver, SupportsDetailedInventory):

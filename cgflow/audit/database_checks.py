@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.finding import Finding, of_row
-from cgflow.quota.charges import count
+from cgflow.quota.charges import charge
 from cgflow.quota.usage import Usage
 from cgflow.status import PASSING, FlowState, ReservationState, Status
 
@@ -48,7 +48,7 @@ def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
         if row.consumes_quota
     )
     for (project_id, noun, size, kind), number in each.items():
-        for resource, delta in count(noun, size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota).items():
+        for resource, delta in charge(noun, size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota).items():
             found[project_id, resource] += delta * number
     return found
 

@@ -31,7 +31,7 @@ from cgflow.cli.exit_codes import ExitCode
 @click.pass_context
 def audit(
     ctx: click.Context,
-    session: CliContext,
+    context: CliContext,
     backend: str | None,
     wanted: tuple[str, ...],
     into_project: str | None,
@@ -44,7 +44,7 @@ def audit(
     """
     if is_applied and not wanted:
         raise click.UsageError("--apply does what --repair names: give --repair as well.")
-    client = session.client.audit
+    client = context.client.audit
     if wanted:
         found = client.repair(
             list(wanted),
@@ -58,29 +58,29 @@ def audit(
     told: dict[str, Any] = {"audit": found}
     left = found
     if is_applied:
-        told["flows"], left = _seen_through(session, found, backend)
+        told["flows"], left = _seen_through(context, found, backend)
         told["left"] = left
-    if session.out.as_json:
-        session.out.json(told)
+    if context.out.as_json:
+        context.out.json(told)
     else:
         for line in _lines(found, told):
-            session.out.line(line)
+            context.out.line(line)
     if left["findings"]:
         ctx.exit(ExitCode.DRIFT)
 
 
 def _seen_through(
-    session: CliContext, found: dict[str, Any], backend: str | None
+    context: CliContext, found: dict[str, Any], backend: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Follow all repairs to their ends, also those that wait for others; return the flows and the last audit.
 
     The results of the waiting repairs replace theirs in ``found``. Raises: ServiceUnreachable.
     """
-    audit, flows = session.client.audit, []
+    audit, flows = context.client.audit, []
     repairs = {one["finding_id"]: one for one in found["repairs"]}
     begun = found["repairs"]
     while True:
-        flows += [_ended(session, one["flow_id"]) for one in begun if one["flow_id"]]
+        flows += [_ended(context, one["flow_id"]) for one in begun if one["flow_id"]]
         left = audit.look(backend)
         there = {one["id"] for one in left["findings"]}
         waiting = [one["finding_id"] for one in begun if one["state"] == "later"]
@@ -94,9 +94,9 @@ def _seen_through(
     return flows, left
 
 
-def _ended(session: CliContext, flow_id: str) -> dict[str, Any]:
+def _ended(context: CliContext, flow_id: str) -> dict[str, Any]:
     """Follow a flow to its end and return it. Raises: ServiceUnreachable."""
-    following = session.client.flows.follow(flow_id)
+    following = context.client.flows.follow(flow_id)
     while True:
         try:
             next(following)

@@ -8,7 +8,7 @@ from typing import Any
 from cgflow.cli import exit_codes, progress
 from cgflow.cli.context import CliContext
 from cgflow.cli.exit_codes import SomeFailed
-from cgflow.cli.wait_option import Waiting
+from cgflow.cli.wait_option import WaitOptions
 from cgflow.client.collection import Collection
 from cgflow.client.http import Accepted
 from cgflow.errors import CgflowError
@@ -17,11 +17,11 @@ Failures = list[tuple[str, CgflowError]]
 
 
 def delete_each(
-    session: CliContext,
+    context: CliContext,
     nouns: Collection,
     names: Sequence[str],
     delete: Callable[[str], Accepted],
-    waiting: Waiting,
+    waiting: WaitOptions,
 ) -> None:
     """Request the deletion of every named resource.
 
@@ -36,27 +36,27 @@ def delete_each(
             accepted = delete(nouns.find(name)["id"])
             result = {"name": name, "id": accepted.record["id"], "flow_id": accepted.flow_id}
             results.append(result)
-            _see_through(session, nouns.noun, result, waiting)
+            _see_through(context, nouns.noun, result, waiting)
         except CgflowError as error:
             failures.append((name, error))
-    if session.out.as_json:
+    if context.out.as_json:
         failed = {name for name, _ in failures}
-        session.out.json({"deleted": [each for each in results if each["name"] not in failed]})
+        context.out.json({"deleted": [each for each in results if each["name"] not in failed]})
     if failures:
         raise _summary(nouns, len(set(names)), failures)
 
 
-def _see_through(session: CliContext, noun: str, result: dict[str, Any], waiting: Waiting) -> None:
+def _see_through(context: CliContext, noun: str, result: dict[str, Any], waiting: WaitOptions) -> None:
     named, flow_id = f"{noun} {result['name']}", result["flow_id"]
     if flow_id is None:
-        session.out.line(f"{named} is deleted.")
+        context.out.line(f"{named} is deleted.")
         return
     if not waiting.is_wanted:
-        session.out.line(f"{named} is being deleted; follow it with: cgflow flow follow {flow_id}")
+        context.out.line(f"{named} is being deleted; follow it with: cgflow flow follow {flow_id}")
         return
-    result["flow"] = progress.watch(session.out, session.client.flows, flow_id, waiting.timeout)
+    result["flow"] = progress.watch(context.out, context.client.flows, flow_id, waiting.timeout)
     exit_codes.check(result["flow"])
-    session.out.line(f"{named} is deleted.")
+    context.out.line(f"{named} is deleted.")
 
 
 def _summary(nouns: Collection, count: int, failures: Failures) -> CgflowError:

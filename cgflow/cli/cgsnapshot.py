@@ -7,7 +7,7 @@ import click
 from cgflow.cli import reset_status
 from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import Waiting, settle, waiting
+from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
 
 _COLUMNS = (
     "id",
@@ -35,14 +35,19 @@ def cgsnapshot() -> None:
     type=click.Choice(["crash", "per-volume"]),
     help="Refuse a backend that does less: crash is one instant for all members.",
 )
-@waiting
+@wait_options
 def create(
-    session: CliContext, name: str, group: str, description: str | None, level: str | None, waiting: Waiting
+    context: CliContext,
+    name: str,
+    group: str,
+    description: str | None,
+    level: str | None,
+    waiting: WaitOptions,
 ) -> None:
     """Take a cgsnapshot of a group."""
-    cgsnapshots = session.client.cgsnapshots
-    group_id = session.client.consistencygroups.find(group)["id"]
-    settle(session, cgsnapshots, cgsnapshots.create(name, group_id, description, level), waiting)
+    cgsnapshots = context.client.cgsnapshots
+    group_id = context.client.consistencygroups.find(group)["id"]
+    report_accepted(context, cgsnapshots, cgsnapshots.create(name, group_id, description, level), waiting)
 
 
 @cgsnapshot.command(name="list")
@@ -50,33 +55,33 @@ def create(
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
 @click.option("--group", metavar="GROUP", help="Only those of this consistency group.")
-def list_(session: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
+def list_(context: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the cgsnapshots, newest first."""
-    cgsnapshots = session.client.cgsnapshots
-    group_id = None if group is None else session.client.consistencygroups.find(group)["id"]
+    cgsnapshots = context.client.cgsnapshots
+    group_id = None if group is None else context.client.consistencygroups.find(group)["id"]
     found = cgsnapshots.select(
         all_tenants=1 if all_projects else None, status=status, consistencygroup_id=group_id
     )
-    session.out.records(cgsnapshots.plural, found, _COLUMNS)
+    context.out.records(cgsnapshots.plural, found, _COLUMNS)
 
 
 @cgsnapshot.command()
 @with_context
 @click.argument("name", metavar="CGSNAPSHOT")
-def show(session: CliContext, name: str) -> None:
+def show(context: CliContext, name: str) -> None:
     """Show one cgsnapshot."""
-    cgsnapshots = session.client.cgsnapshots
-    session.out.record(cgsnapshots.key, cgsnapshots.find(name))
+    cgsnapshots = context.client.cgsnapshots
+    context.out.record(cgsnapshots.key, cgsnapshots.find(name))
 
 
 @cgsnapshot.command()
 @with_context
 @click.argument("names", metavar="CGSNAPSHOT...", nargs=-1, required=True)
-@waiting
-def delete(session: CliContext, names: tuple[str, ...], waiting: Waiting) -> None:
+@wait_options
+def delete(context: CliContext, names: tuple[str, ...], waiting: WaitOptions) -> None:
     """Delete cgsnapshots with the snapshots in them."""
-    cgsnapshots = session.client.cgsnapshots
-    delete_each(session, cgsnapshots, names, cgsnapshots.delete, waiting)
+    cgsnapshots = context.client.cgsnapshots
+    delete_each(context, cgsnapshots, names, cgsnapshots.delete, waiting)
 
 
 reset_status.add_to(cgsnapshot, lambda client: client.cgsnapshots)

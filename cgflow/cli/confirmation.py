@@ -11,7 +11,7 @@ from cgflow.cli.context import CliContext
 confirmation_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
-def confirm(session: CliContext, question: str, *, is_given: bool) -> None:
+def confirm(context: CliContext, question: str, *, is_given: bool) -> None:
     """Request confirmation at a terminal. Raises: click.Abort, unless the answer is yes."""
-    if not is_given and not session.out.as_json and sys.stdin.isatty():
+    if not is_given and not context.out.as_json and sys.stdin.isatty():
         click.confirm(question, abort=True, err=True)

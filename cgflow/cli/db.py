@@ -26,7 +26,7 @@ def db() -> None:
 @with_context
 @click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
-def upgrade(session: CliContext, state_dir: Path | None, database_url: str | None) -> None:
+def upgrade(context: CliContext, state_dir: Path | None, database_url: str | None) -> None:
     """Upgrade the schema of a database to this version of cgflow."""
     if state_dir is not None and database_url is None:
         before, after = _embedded(state_dir)
@@ -35,18 +35,18 @@ def upgrade(session: CliContext, state_dir: Path | None, database_url: str | Non
     else:
         raise click.UsageError("Say which database: give either --state-dir or --database-url.")
     if before == after:
-        session.out.line(f"The database is up to date, at revision {after}.")
+        context.out.line(f"The database is up to date, at revision {after}.")
     else:
-        session.out.line(f"The database is upgraded from {before or 'nothing'} to revision {after}.")
-    if session.out.as_json:
-        session.out.json({"database": {"before": before, "after": after}})
+        context.out.line(f"The database is upgraded from {before or 'nothing'} to revision {after}.")
+    if context.out.as_json:
+        context.out.json({"database": {"before": before, "after": after}})
 
 
 @db.command()
 @with_context
 @click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
-def stats(session: CliContext, state_dir: Path | None, database_url: str | None) -> None:
+def stats(context: CliContext, state_dir: Path | None, database_url: str | None) -> None:
     """Show the number of rows of each kind, and the bytes that they take."""
     if (state_dir is None) == (database_url is None):
         raise click.UsageError("Say which database: give either --state-dir or --database-url.")
@@ -70,7 +70,7 @@ def stats(session: CliContext, state_dir: Path | None, database_url: str | None)
             f"The database cannot be read: {getattr(error, 'orig', None) or error}. Check its address, and "
             "bring it up to date with 'cgflow db upgrade'."
         ) from error
-    session.out.records("statistics", found, ("name", "count", "bytes"))
+    context.out.records("statistics", found, ("name", "count", "bytes"))
 
 
 def _embedded(state_dir: Path) -> tuple[str | None, str | None]:

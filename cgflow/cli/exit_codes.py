@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
-from cgflow.atom_states import undone_words
+from cgflow.atom_states import undone_text
 from cgflow.cli import flow_report
 from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
 from cgflow.errors import CgflowError, InvalidInput
@@ -58,7 +58,7 @@ class FlowReverted(CgflowError):
     def __init__(self, flow: dict[str, Any]) -> None:
         skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
         but = f" Not undone, for an operator skipped it: {skipped}." if skipped else ""
-        end = undone_words(flow["operation"])
+        end = undone_text(flow["operation"])
         super().__init__(f"{flow['operation']} {end}: {_reason(flow)}{but}{_see(flow)}")
 
 

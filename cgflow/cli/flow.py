@@ -27,28 +27,28 @@ def flow() -> None:
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--marker", metavar="ID", help="Go on behind this flow.")
-def list_(session: CliContext, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
+def list_(context: CliContext, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
     """List flows, newest first."""
-    flows = session.client.flows
-    resource_id = None if resource is None else session.client.resource_id(resource)
+    flows = context.client.flows
+    resource_id = None if resource is None else context.client.resource_id(resource)
     found = flows.select(resource=resource_id, all_tenants=1 if all_projects else None, **filters)
-    if not session.out.as_json:
+    if not context.out.as_json:
         found = [{**each, "took": formatting.duration(each.get("duration_ms"))} for each in found]
-    session.out.records(flows.plural, found, _COLUMNS)
+    context.out.records(flows.plural, found, _COLUMNS)
 
 
 @flow.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option("--all", "unfold", is_flag=True, help="One line for every member, however many.")
-def show(session: CliContext, flow_id: str, unfold: bool) -> None:
+def show(context: CliContext, flow_id: str, unfold: bool) -> None:
     """Show a flow: each step, what was undone, and what is left."""
-    flows = session.client.flows
+    flows = context.client.flows
     found = flows.find(flow_id)
-    if session.out.as_json:
-        session.out.record(flows.key, found)
+    if context.out.as_json:
+        context.out.record(flows.key, found)
         return
-    session.out.lines(flow_report.render(found, flows.all_events(flow_id), unfold=unfold))
+    context.out.lines(flow_report.render(found, flows.all_events(flow_id), unfold=unfold))
 
 
 @flow.command()
@@ -57,41 +57,41 @@ def show(session: CliContext, flow_id: str, unfold: bool) -> None:
 @click.option(
     "--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events behind this one."
 )
-def events(session: CliContext, flow_id: str, after: int) -> None:
+def events(context: CliContext, flow_id: str, after: int) -> None:
     """List every transition of a flow and its steps."""
-    found = session.client.flows.all_events(flow_id, after)
-    if not session.out.as_json:
+    found = context.client.flows.all_events(flow_id, after)
+    if not context.out.as_json:
         found = [
             {**each, "took": formatting.duration(each.get("duration_ms")), "told": formatting.event(each)}
             for each in found
         ]
-    session.out.records("events", found, _EVENTS)
+    context.out.records("events", found, _EVENTS)
 
 
 @flow.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
-def graph(session: CliContext, flow_id: str) -> None:
+def graph(context: CliContext, flow_id: str) -> None:
     """Print a flow's graph as DOT text, for graphviz."""
-    dot = session.client.flows.graph(flow_id)
-    session.out.line(dot.rstrip("\n"))
-    if session.out.as_json:
-        session.out.json({"dot": dot})
+    dot = context.client.flows.graph(flow_id)
+    context.out.line(dot.rstrip("\n"))
+    if context.out.as_json:
+        context.out.json({"dot": dot})
 
 
 @flow.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
-def follow(session: CliContext, flow_id: str, timeout: float | None) -> None:
+def follow(context: CliContext, flow_id: str, timeout: float | None) -> None:
     """Print the events of a flow until it ends, and exit with the code for its end.
 
     With --json: one event per line, and the flow on the last line.
     """
-    flows = session.client.flows
+    flows = context.client.flows
     flows.find(flow_id)
-    tell = progress.stream if session.out.as_json else progress.watch
-    exit_codes.check(tell(session.out, flows, flow_id, timeout))
+    tell = progress.stream if context.out.as_json else progress.watch
+    exit_codes.check(tell(context.out, flows, flow_id, timeout))
 
 
 flow.add_command(flow_actions.retry)

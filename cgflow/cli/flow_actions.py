@@ -12,10 +12,10 @@ _reason = click.option("--reason", required=True, metavar="WORDS", help="Why; ke
 @click.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
-def retry(session: CliContext, flow_id: str) -> None:
+def retry(context: CliContext, flow_id: str) -> None:
     """Retry a failed rollback now."""
-    session.client.flows.act(flow_id, "retry")
-    session.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
+    context.client.flows.act(flow_id, "retry")
+    context.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
 
 
 @click.command()
@@ -25,10 +25,10 @@ def retry(session: CliContext, flow_id: str) -> None:
     "--task", required=True, metavar="TASK", help="The step whose undo failed, as flow show names it."
 )
 @_reason
-def skip(session: CliContext, flow_id: str, task: str, reason: str) -> None:
+def skip(context: CliContext, flow_id: str, task: str, reason: str) -> None:
     """Declare one step of a failed rollback undone, because you have taken care of it, and undo the rest."""
-    session.client.flows.act(flow_id, "skip", task=task, reason=reason)
-    session.out.note(
+    context.client.flows.act(flow_id, "skip", task=task, reason=reason)
+    context.out.note(
         f"The undo of {task} is skipped; the rest is going to be undone: see 'cgflow flow follow {flow_id}'."
     )
 
@@ -37,20 +37,20 @@ def skip(session: CliContext, flow_id: str, task: str, reason: str) -> None:
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 @_reason
-def abandon(session: CliContext, flow_id: str, reason: str) -> None:
+def abandon(context: CliContext, flow_id: str, reason: str) -> None:
     """Give up a failed rollback, or a flow failing after its commit; its leftovers are yours to remove."""
-    session.client.flows.act(flow_id, "abandon", reason=reason)
-    session.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
+    context.client.flows.act(flow_id, "abandon", reason=reason)
+    context.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
 
 
 @click.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 @_reason
-def cancel(session: CliContext, flow_id: str, reason: str) -> None:
+def cancel(context: CliContext, flow_id: str, reason: str) -> None:
     """Undo a running flow at its next step. It is refused once its change is committed."""
-    session.client.flows.act(flow_id, "cancel", reason=reason)
-    session.out.note(
+    context.client.flows.act(flow_id, "cancel", reason=reason)
+    context.out.note(
         f"The cancel of flow {flow_id} is accepted: no further step begins, and what was done is going to be "
         f"undone: see 'cgflow flow follow {flow_id}'."
     )
@@ -59,7 +59,7 @@ def cancel(session: CliContext, flow_id: str, reason: str) -> None:
 @click.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
-def resume(session: CliContext, flow_id: str) -> None:
+def resume(context: CliContext, flow_id: str) -> None:
     """Resume a flow that has stopped without having ended."""
-    session.client.flows.act(flow_id, "resume")
-    session.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")
+    context.client.flows.act(flow_id, "resume")
+    context.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")

@@ -190,7 +190,7 @@ def _came_to(step: AtomState) -> Iterator[str]:
     if step.execution in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step.failure:
         yield formatting.failure(step.failure)
     elif step.undo not in _UNDO_FAILED:
-        yield formatting.brief(step.result)
+        yield formatting.shorten(step.result)
     if step.undo_failure:
         yield f"undo: {formatting.failure(step.undo_failure)}"
 

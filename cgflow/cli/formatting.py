@@ -54,9 +54,9 @@ def span(durations: list[float]) -> str:
 def failure(stored: Any) -> str:
     """Format a stored failure in one line: its type and its message."""
     if not isinstance(stored, dict):
-        return brief(stored)
+        return shorten(stored)
     words = " ".join(str(stored.get("message") or "").split())
-    return ": ".join(part for part in (stored.get("type"), words) if part) or brief(stored)
+    return ": ".join(part for part in (stored.get("type"), words) if part) or shorten(stored)
 
 
 def event(told: dict[str, Any]) -> str:
@@ -67,12 +67,12 @@ def event(told: dict[str, Any]) -> str:
     result = told.get("result")
     words = (
         failure(told["failure"]) if told.get("failure") else "",
-        " ".join(result.split()) if isinstance(result, str) else brief(result),
+        " ".join(result.split()) if isinstance(result, str) else shorten(result),
     )
     return " ".join(filter(None, words))
 
 
-def brief(result: Any) -> str:
+def shorten(result: Any) -> str:
     """Format a stored result in one short line; an empty result gives an empty text."""
     if result is None or result in ({}, [], ""):
         return ""

@@ -10,7 +10,7 @@ from cgflow.cli import reset_status
 from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.confirmation import confirm, confirmation_option
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import Waiting, settle, waiting
+from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
 
 _COLUMNS = ("id", "name", "status", "availability_zone", "created_at", "cgflow:reason")
 
@@ -28,19 +28,19 @@ def group() -> None:
 )
 @click.option("--description")
 @click.option("--availability-zone", metavar="ZONE")
-@waiting
+@wait_options
 def create(
-    session: CliContext,
+    context: CliContext,
     name: str,
     types: tuple[str, ...],
     description: str | None,
     availability_zone: str | None,
-    waiting: Waiting,
+    waiting: WaitOptions,
 ) -> None:
     """Create an empty group on a backend that supports all its types."""
-    groups = session.client.consistencygroups
-    ids = [session.client.types.find(each)["id"] for each in types]
-    settle(session, groups, groups.create(name, ids, description, availability_zone), waiting)
+    groups = context.client.consistencygroups
+    ids = [context.client.types.find(each)["id"] for each in types]
+    report_accepted(context, groups, groups.create(name, ids, description, availability_zone), waiting)
 
 
 @group.command(name="create-from")
@@ -49,19 +49,19 @@ def create(
 @click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="The point in time that the new volumes hold.")
 @click.option("--group", "source", metavar="GROUP", help="The group that is copied as it is at one instant.")
 @click.option("--description")
-@waiting
+@wait_options
 def create_from(
-    session: CliContext,
+    context: CliContext,
     name: str,
     cgsnapshot: str | None,
     source: str | None,
     description: str | None,
-    waiting: Waiting,
+    waiting: WaitOptions,
 ) -> None:
     """Create a group whose volumes have the data of a cgsnapshot or of another group."""
     if (cgsnapshot is None) == (source is None):
         raise click.UsageError("Give exactly one of --cgsnapshot and --group.")
-    client = session.client
+    client = context.client
     groups = client.consistencygroups
     accepted = groups.create_from(
         name,
@@ -69,7 +69,7 @@ def create_from(
         cgsnapshot_id=cgsnapshot and client.cgsnapshots.find(cgsnapshot)["id"],
         source_cgid=source and groups.find(source)["id"],
     )
-    settle(session, groups, accepted, waiting)
+    report_accepted(context, groups, accepted, waiting)
 
 
 @group.command()
@@ -79,18 +79,18 @@ def create_from(
 @click.option("--description")
 @click.option("--add", metavar="VOLUME", multiple=True, help="A volume that becomes a member; repeatable.")
 @click.option("--remove", metavar="VOLUME", multiple=True, help="A member that leaves; repeatable.")
-@waiting
+@wait_options
 def update(
-    session: CliContext,
+    context: CliContext,
     group_name: str,
     name: str | None,
     description: str | None,
     add: tuple[str, ...],
     remove: tuple[str, ...],
-    waiting: Waiting,
+    waiting: WaitOptions,
 ) -> None:
     """Change the name or description of a group, or add and remove volumes: all of that, or nothing."""
-    client = session.client
+    client = context.client
     groups = client.consistencygroups
     accepted = groups.update(
         groups.find(group_name)["id"],
@@ -99,7 +99,7 @@ def update(
         add_volumes=[client.volumes.find(one)["id"] for one in add],
         remove_volumes=[client.volumes.find(one)["id"] for one in remove],
     )
-    settle(session, groups, accepted, waiting)
+    report_accepted(context, groups, accepted, waiting)
 
 
 @group.command()
@@ -108,15 +108,15 @@ def update(
 @click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="What it is put back to.")
 @click.option("--safety", metavar="NAME", help="Take a cgsnapshot of this name first, which stays.")
 @confirmation_option
-@waiting
+@wait_options
 def revert(
-    session: CliContext, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: Waiting
+    context: CliContext, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: WaitOptions
 ) -> None:
     """Restore every member of a group to a cgsnapshot, or none of them.
 
     Data written since is lost, unless --safety keeps it in a cgsnapshot of its own.
     """
-    client = session.client
+    client = context.client
     groups = client.consistencygroups
     cgsnapshot_id = client.cgsnapshots.find(cgsnapshot)["id"]
     group_id = groups.find(name)["id"]
@@ -124,29 +124,29 @@ def revert(
         question = (
             f"What the members of group {name} hold now is lost for good. Put them back to {cgsnapshot}?"
         )
-        confirm(session, question, is_given=yes)
+        confirm(context, question, is_given=yes)
     accepted = groups.revert(group_id, cgsnapshot_id, safety=safety)
-    settle(session, groups, accepted, waiting)
+    report_accepted(context, groups, accepted, waiting)
 
 
 @group.command(name="list")
 @with_context
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
-def list_(session: CliContext, all_projects: bool, status: str | None) -> None:
+def list_(context: CliContext, all_projects: bool, status: str | None) -> None:
     """List the groups, newest first."""
-    groups = session.client.consistencygroups
+    groups = context.client.consistencygroups
     found = groups.select(all_tenants=1 if all_projects else None, status=status)
-    session.out.records(groups.plural, found, _COLUMNS)
+    context.out.records(groups.plural, found, _COLUMNS)
 
 
 @group.command()
 @with_context
 @click.argument("name", metavar="GROUP")
-def show(session: CliContext, name: str) -> None:
+def show(context: CliContext, name: str) -> None:
     """Show one group."""
-    groups = session.client.consistencygroups
-    session.out.record(groups.key, groups.find(name))
+    groups = context.client.consistencygroups
+    context.out.record(groups.key, groups.find(name))
 
 
 @group.command()
@@ -154,14 +154,14 @@ def show(session: CliContext, name: str) -> None:
 @click.argument("names", metavar="GROUP...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Together with the volumes in it.")
 @confirmation_option
-@waiting
-def delete(session: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: Waiting) -> None:
+@wait_options
+def delete(context: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: WaitOptions) -> None:
     """Delete groups. A group with volumes needs --force; a group with cgsnapshots is refused."""
-    groups = session.client.consistencygroups
+    groups = context.client.consistencygroups
     if force:
         question = f"All volumes in {', '.join(names)} are deleted with their data. Delete them?"
-        confirm(session, question, is_given=yes)
-    delete_each(session, groups, names, partial(groups.delete, force=force), waiting)
+        confirm(context, question, is_given=yes)
+    delete_each(context, groups, names, partial(groups.delete, force=force), waiting)
 
 
 reset_status.add_to(group, lambda client: client.consistencygroups)

@@ -144,6 +144,6 @@ def _unavailable(name: str, reason: str) -> click.Command:
 
 
 def _output(ctx: click.Context) -> Output:
-    session = ctx.find_object(CliContext)
+    context = ctx.find_object(CliContext)
     # An unknown command is refused before there is a context.
-    return session.out if session is not None else Output(bool(ctx.params.get("as_json")))
+    return context.out if context is not None else Output(bool(ctx.params.get("as_json")))

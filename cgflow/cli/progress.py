@@ -31,42 +31,42 @@ _WORDS = {
 }
 
 
-def watch(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+def watch(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
     """Print a flow's progress for people until it ends, and return the flow. Raises: as ``Flows.follow``."""
     told: list[dict[str, Any]] = []
     events = flows.follow(flow_id, timeout=timeout)
-    with out.live() as live:
+    with output.live() as live:
         while True:
             try:
                 told.append(next(events))
             except StopIteration as end:
                 flow: dict[str, Any] = end.value
                 break
-            _show(out, live, told)
-    out.line(_end(flow, told))
+            _show(output, live, told)
+    output.line(_end(flow, told))
     return flow
 
 
-def stream(out: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+def stream(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
     """Print a flow's events for programs, one per line, and the flow on the last line; return the flow."""
     events = flows.follow(flow_id, timeout=timeout)
     while True:
         try:
-            out.json_line(next(events))
+            output.json_line(next(events))
         except StopIteration as end:
             flow: dict[str, Any] = end.value
-            out.json_line({"flow": flow})
+            output.json_line({"flow": flow})
             return flow
 
 
-def _show(out: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
+def _show(output: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
     begun = _begun(told)
     if live is not None:
-        out.redraw(live, flow_report.follow_lines(told, begun))
+        output.redraw(live, flow_report.follow_lines(told, begun))
         return
     line = transition(told[-1], begun)
     if line is not None:
-        out.line(line)
+        output.line(line)
 
 
 def transition(event: dict[str, Any], begun: datetime | None) -> str | None:

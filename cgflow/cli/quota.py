@@ -21,25 +21,25 @@ def quota() -> None:
 @quota.command()
 @with_context
 @_of
-def show(session: CliContext, project: str | None) -> None:
+def show(context: CliContext, project: str | None) -> None:
     """Show limits and usage. A limit of -1 means unlimited."""
-    _print(session, session.client.quotas.show(project or session.client.project))
+    _print(context, context.client.quotas.show(project or context.client.project))
 
 
 @quota.command(name="set")
 @with_context
 @click.argument("limits", type=Limit(), nargs=-1, required=True)
 @_of
-def set_(session: CliContext, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
+def set_(context: CliContext, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
     """Set limits, as in: cgflow quota set volumes=20 gigabytes=-1."""
-    quotas, of = session.client.quotas, project or session.client.project
+    quotas, of = context.client.quotas, project or context.client.project
     quotas.set(of, {resource: int(limit) for resource, limit in limits})
-    _print(session, quotas.show(of))
+    _print(context, quotas.show(of))
 
 
-def _print(session: CliContext, quota_set: dict[str, Any]) -> None:
-    if session.out.as_json:
-        session.out.json({"quota_set": quota_set})
+def _print(context: CliContext, quota_set: dict[str, Any]) -> None:
+    if context.out.as_json:
+        context.out.json({"quota_set": quota_set})
         return
     lines = [{"resource": name, **line} for name, line in quota_set.items() if isinstance(line, dict)]
-    session.out.records("quota_set", lines, _COLUMNS)
+    context.out.records("quota_set", lines, _COLUMNS)

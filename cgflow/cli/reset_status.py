@@ -28,8 +28,8 @@ def add_to(
     @with_context
     @click.argument("name", metavar=str(commands.name).upper())
     @click.argument("status", metavar="STATUS")
-    def reset_status(session: CliContext, name: str, status: str) -> None:
-        things = nouns(session.client)
+    def reset_status(context: CliContext, name: str, status: str) -> None:
+        things = nouns(context.client)
         id_ = things.find(name)["id"]
         things.reset_status(id_, status)
-        session.out.record(things.key, things.get(id_))
+        context.out.record(things.key, things.get(id_))

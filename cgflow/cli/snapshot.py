@@ -7,7 +7,7 @@ import click
 from cgflow.cli import connections, reset_status
 from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import Waiting, settle, waiting
+from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
 
 _COLUMNS = ("id", "name", "status", "size", "volume_id", "created_at", "cgflow:reason")
 
@@ -23,25 +23,25 @@ def snapshot() -> None:
 @click.option("--volume", metavar="VOLUME", required=True, help="What to copy.")
 @click.option("--description")
 @click.option("--force", is_flag=True, help="Also while the volume is in use.")
-@waiting
+@wait_options
 def create(
-    session: CliContext, /, name: str, volume: str, description: str | None, force: bool, waiting: Waiting
+    context: CliContext, /, name: str, volume: str, description: str | None, force: bool, waiting: WaitOptions
 ) -> None:
     """Take a snapshot of one volume. For several at one instant, take a cgsnapshot of their group."""
-    client = session.client
+    client = context.client
     volume_id = client.volumes.find(volume)["id"]
     made = client.snapshots.create(name, volume_id, description=description, force=force)
-    settle(session, client.snapshots, made, waiting)
+    report_accepted(context, client.snapshots, made, waiting)
 
 
 @snapshot.command()
 @with_context
 @click.argument("names", metavar="SNAPSHOT...", nargs=-1, required=True)
-@waiting
-def delete(session: CliContext, names: tuple[str, ...], waiting: Waiting) -> None:
+@wait_options
+def delete(context: CliContext, names: tuple[str, ...], waiting: WaitOptions) -> None:
     """Delete snapshots that are in no cgsnapshot."""
-    snapshots = session.client.snapshots
-    delete_each(session, snapshots, names, snapshots.delete, waiting)
+    snapshots = context.client.snapshots
+    delete_each(context, snapshots, names, snapshots.delete, waiting)
 
 
 @snapshot.command(name="list")
@@ -51,48 +51,48 @@ def delete(session: CliContext, names: tuple[str, ...], waiting: Waiting) -> Non
 @click.option("--volume", metavar="VOLUME", help="Only those of this volume.")
 @click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="Only those in this cgsnapshot.")
 def list_(
-    session: CliContext, all_projects: bool, status: str | None, volume: str | None, cgsnapshot: str | None
+    context: CliContext, all_projects: bool, status: str | None, volume: str | None, cgsnapshot: str | None
 ) -> None:
     """List the snapshots, newest first."""
-    client = session.client
+    client = context.client
     found = client.snapshots.select(
         all_tenants=1 if all_projects else None,
         status=status,
         volume_id=None if volume is None else client.volumes.find(volume)["id"],
         cgsnapshot_id=None if cgsnapshot is None else client.cgsnapshots.find(cgsnapshot)["id"],
     )
-    session.out.records(client.snapshots.plural, found, _COLUMNS)
+    context.out.records(client.snapshots.plural, found, _COLUMNS)
 
 
 @snapshot.command()
 @with_context
 @click.argument("name", metavar="SNAPSHOT")
-def show(session: CliContext, name: str) -> None:
+def show(context: CliContext, name: str) -> None:
     """Show one snapshot."""
-    snapshots = session.client.snapshots
-    session.out.record(snapshots.key, snapshots.find(name))
+    snapshots = context.client.snapshots
+    context.out.record(snapshots.key, snapshots.find(name))
 
 
 @snapshot.command()
 @with_context
 @click.argument("name", metavar="SNAPSHOT")
 @connections.as_file
-def connect(session: CliContext, name: str, as_file: bool) -> None:
+def connect(context: CliContext, name: str, as_file: bool) -> None:
     """Export a snapshot read-only, and print its address.
 
     State the format raw to every tool, as in qemu-img convert -f raw ADDRESS FILE. Data written by a client
     may look like an image with a backing file on the host, and a tool that guesses the format would read that
     file.
     """
-    connections.connect(session, session.client.snapshots, name, as_file)
+    connections.connect(context, context.client.snapshots, name, as_file)
 
 
 @snapshot.command()
 @with_context
 @click.argument("name", metavar="SNAPSHOT")
-def disconnect(session: CliContext, name: str) -> None:
+def disconnect(context: CliContext, name: str) -> None:
     """Remove the export of a snapshot."""
-    connections.disconnect(session, session.client.snapshots, name)
+    connections.disconnect(context, context.client.snapshots, name)
 
 
 reset_status.add_to(snapshot, lambda client: client.snapshots)

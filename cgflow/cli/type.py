@@ -7,7 +7,7 @@ import click
 from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
 from cgflow.cli.key_value import Property
-from cgflow.cli.wait_option import Waiting
+from cgflow.cli.wait_option import WaitOptions
 from cgflow.client.http import Accepted
 
 _COLUMNS = ("id", "name", "is_public", "extra_specs", "description")
@@ -25,69 +25,69 @@ def type_() -> None:
 @click.option("--private", is_flag=True, help="Hide it from other projects.")
 @click.option("--property", "extra_specs", type=Property(), multiple=True, help="An extra spec; repeatable.")
 def create(
-    session: CliContext,
+    context: CliContext,
     name: str,
     description: str | None,
     private: bool,
     extra_specs: tuple[tuple[str, str], ...],
 ) -> None:
     """Create a volume type."""
-    types = session.client.types
+    types = context.client.types
     made = types.create(name, description, is_public=not private, extra_specs=dict(extra_specs))
-    session.out.record(types.key, made)
+    context.out.record(types.key, made)
 
 
 @type_.command(name="list")
 @with_context
-def list_(session: CliContext) -> None:
+def list_(context: CliContext) -> None:
     """List the volume types, including private ones."""
-    types = session.client.types
-    session.out.records(types.plural, types.select(is_public="None"), _COLUMNS)
+    types = context.client.types
+    context.out.records(types.plural, types.select(is_public="None"), _COLUMNS)
 
 
 @type_.command()
 @with_context
 @click.argument("volume_type", metavar="TYPE")
-def show(session: CliContext, volume_type: str) -> None:
+def show(context: CliContext, volume_type: str) -> None:
     """Show one volume type."""
-    types = session.client.types
-    session.out.record(types.key, types.find(volume_type))
+    types = context.client.types
+    context.out.record(types.key, types.find(volume_type))
 
 
 @type_.command(name="set")
 @with_context
 @click.argument("volume_type", metavar="TYPE")
 @click.argument("extra_specs", type=Property(), nargs=-1, required=True)
-def set_(session: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
+def set_(context: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
     """Set extra specs of a type; those not named stay."""
-    types = session.client.types
+    types = context.client.types
     found = types.find(volume_type)
     types.set_specs(found["id"], dict(extra_specs))
-    session.out.record(types.key, types.get(found["id"]))
+    context.out.record(types.key, types.get(found["id"]))
 
 
 @type_.command()
 @with_context
 @click.argument("volume_type", metavar="TYPE")
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
-def unset(session: CliContext, volume_type: str, keys: tuple[str, ...]) -> None:
+def unset(context: CliContext, volume_type: str, keys: tuple[str, ...]) -> None:
     """Remove extra specs from a type."""
-    types = session.client.types
+    types = context.client.types
     found = types.find(volume_type)
     for key in keys:
         types.unset_spec(found["id"], key)
-    session.out.record(types.key, types.get(found["id"]))
+    context.out.record(types.key, types.get(found["id"]))
 
 
 @type_.command()
 @with_context
 @click.argument("volume_types", metavar="TYPE...", nargs=-1, required=True)
-def delete(session: CliContext, volume_types: tuple[str, ...]) -> None:
+def delete(context: CliContext, volume_types: tuple[str, ...]) -> None:
     """Delete types that nothing uses."""
-    types = session.client.types
+    types = context.client.types
 
     def delete_one(id_: str) -> Accepted:
         types.delete(id_)
         return Accepted({"id": id_}, None)
 
-    delete_each(session, types, volume_types, delete_one, Waiting(is_wanted=False, timeout=None))
+    delete_each(context, types, volume_types, delete_one, WaitOptions(is_wanted=False, timeout=None))

@@ -10,7 +10,7 @@ import click
 from cgflow.cli import connections, reset_status
 from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import Waiting, settle, waiting
+from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
 
 _COLUMNS = ("id", "name", "status", "size", "volume_type", "consistencygroup_id", "cgflow:reason")
 
@@ -30,9 +30,9 @@ def volume() -> None:
 @click.option("--group", metavar="GROUP", help="The consistency group it becomes a member of.")
 @click.option("--description")
 @click.option("--availability-zone", metavar="ZONE")
-@waiting
+@wait_options
 def create(
-    session: CliContext,
+    context: CliContext,
     /,
     name: str,
     size: int | None,
@@ -40,11 +40,11 @@ def create(
     source: str | None,
     type_: str | None,
     group: str | None,
-    waiting: Waiting,
+    waiting: WaitOptions,
     **told: Any,
 ) -> None:
     """Create a volume."""
-    client = session.client
+    client = context.client
     group_id = None if group is None else client.consistencygroups.find(group)["id"]
     type_id = None if type_ is None else client.types.find(type_)["id"]
     made = client.volumes.create(
@@ -56,7 +56,7 @@ def create(
         source_volid=None if source is None else client.volumes.find(source)["id"],
         **told,
     )
-    settle(session, client.volumes, made, waiting)
+    report_accepted(context, client.volumes, made, waiting)
 
 
 @volume.command(name="list")
@@ -64,92 +64,92 @@ def create(
 @click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
 @click.option("--status")
 @click.option("--group", metavar="GROUP", help="Only the members of this consistency group.")
-def list_(session: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
+def list_(context: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the volumes, newest first."""
-    volumes = session.client.volumes
-    group_id = None if group is None else session.client.consistencygroups.find(group)["id"]
+    volumes = context.client.volumes
+    group_id = None if group is None else context.client.consistencygroups.find(group)["id"]
     found = volumes.select(
         all_tenants=1 if all_projects else None, status=status, consistencygroup_id=group_id
     )
-    session.out.records(volumes.plural, found, _COLUMNS)
+    context.out.records(volumes.plural, found, _COLUMNS)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
-def show(session: CliContext, name: str) -> None:
+def show(context: CliContext, name: str) -> None:
     """Show one volume."""
-    volumes = session.client.volumes
-    session.out.record(volumes.key, volumes.find(name))
+    volumes = context.client.volumes
+    context.out.record(volumes.key, volumes.find(name))
 
 
 @volume.command()
 @with_context
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
 @click.option("--cascade", is_flag=True, help="With their snapshots.")
-@waiting
-def delete(session: CliContext, names: tuple[str, ...], cascade: bool, waiting: Waiting) -> None:
+@wait_options
+def delete(context: CliContext, names: tuple[str, ...], cascade: bool, waiting: WaitOptions) -> None:
     """Delete volumes that are in no group."""
-    volumes = session.client.volumes
-    delete_each(session, volumes, names, partial(volumes.delete, cascade=cascade), waiting)
+    volumes = context.client.volumes
+    delete_each(context, volumes, names, partial(volumes.delete, cascade=cascade), waiting)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("new_size", type=click.IntRange(min=1), metavar="GIB")
-@waiting
-def extend(session: CliContext, name: str, new_size: int, waiting: Waiting) -> None:
+@wait_options
+def extend(context: CliContext, name: str, new_size: int, waiting: WaitOptions) -> None:
     """Extend a volume."""
-    volumes = session.client.volumes
-    settle(session, volumes, volumes.extend(volumes.find(name)["id"], new_size), waiting)
+    volumes = context.client.volumes
+    report_accepted(context, volumes, volumes.extend(volumes.find(name)["id"], new_size), waiting)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("new_type", metavar="TYPE")
-@waiting
-def retype(session: CliContext, name: str, new_type: str, waiting: Waiting) -> None:
+@wait_options
+def retype(context: CliContext, name: str, new_type: str, waiting: WaitOptions) -> None:
     """Change the type of a volume, on its backend."""
-    volumes = session.client.volumes
-    settle(session, volumes, volumes.retype(volumes.find(name)["id"], new_type), waiting)
+    volumes = context.client.volumes
+    report_accepted(context, volumes, volumes.retype(volumes.find(name)["id"], new_type), waiting)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("snapshot", metavar="SNAPSHOT")
-@waiting
-def revert(session: CliContext, name: str, snapshot: str, waiting: Waiting) -> None:
+@wait_options
+def revert(context: CliContext, name: str, snapshot: str, waiting: WaitOptions) -> None:
     """Restore a volume to one of its snapshots. Data written since is lost."""
-    client = session.client
+    client = context.client
     snapshot_id = client.snapshots.find(snapshot)["id"]
     reverted = client.volumes.revert(client.volumes.find(name)["id"], snapshot_id)
-    settle(session, client.volumes, reverted, waiting)
+    report_accepted(context, client.volumes, reverted, waiting)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
 @connections.as_file
-def connect(session: CliContext, name: str, as_file: bool) -> None:
+def connect(context: CliContext, name: str, as_file: bool) -> None:
     """Export a volume and print its address.
 
     State the format raw to every tool, as in qemu-img info -f raw ADDRESS. Data written by a client may look
     like an image with a backing file on the host, and a tool that guesses the format would read that file.
     """
-    connections.connect(session, session.client.volumes, name, as_file)
+    connections.connect(context, context.client.volumes, name, as_file)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
 @connections.as_file
-def disconnect(session: CliContext, name: str, as_file: bool) -> None:
+def disconnect(context: CliContext, name: str, as_file: bool) -> None:
     """State that a volume is no longer used, or remove its file. End connected clients yourself."""
     done = "is no file any more" if as_file else "is given back; a client that is still connected goes on"
-    connections.disconnect(session, session.client.volumes, name, as_file, done=done)
+    connections.disconnect(context, context.client.volumes, name, as_file, done=done)
 
 
 reset_status.add_to(

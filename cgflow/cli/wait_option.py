@@ -17,14 +17,14 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitOptions:
     """Whether to wait for the end of a flow, and for how many seconds at most (None: without a limit)."""
 
     is_wanted: bool
     timeout: float | None
 
 
-def waiting(command: C) -> C:
+def wait_options(command: C) -> C:
     """Add ``--wait`` and ``--timeout`` to a command, which gets both as ``waiting``."""
     # Eager: parsed before --timeout, whatever the order of the options.
     wait = click.option(
@@ -41,17 +41,17 @@ def waiting(command: C) -> C:
     return wait(timeout(command))
 
 
-def settle(session: CliContext, nouns: Collection, accepted: Accepted, waiting: Waiting) -> None:
+def report_accepted(context: CliContext, nouns: Collection, accepted: Accepted, waiting: WaitOptions) -> None:
     """Print the accepted resource; with ``--wait`` follow its flow, then print the resource's new state."""
     id_ = accepted.record["id"]
     if not waiting.is_wanted or accepted.flow_id is None:
-        session.out.line(f"{nouns.noun} {id_} is accepted{_by_flow(accepted)}")
-        if session.out.as_json:
-            session.out.record(nouns.key, accepted.record, flow_id=accepted.flow_id)
+        context.out.line(f"{nouns.noun} {id_} is accepted{_by_flow(accepted)}")
+        if context.out.as_json:
+            context.out.record(nouns.key, accepted.record, flow_id=accepted.flow_id)
         return
-    flow = progress.watch(session.out, session.client.flows, accepted.flow_id, waiting.timeout)
+    flow = progress.watch(context.out, context.client.flows, accepted.flow_id, waiting.timeout)
     now = nouns.get(id_)
-    session.out.record(nouns.key, now, flow=flow)
+    context.out.record(nouns.key, now, flow=flow)
     exit_codes.check(flow)
 
 
@@ -65,8 +65,8 @@ def _keep(ctx: click.Context, _param: click.Parameter, is_set: bool) -> None:
     ctx.meta["cgflow.wait"] = is_set
 
 
-def _together(ctx: click.Context, _param: click.Parameter, timeout: float | None) -> Waiting:
+def _together(ctx: click.Context, _param: click.Parameter, timeout: float | None) -> WaitOptions:
     is_wanted = bool(ctx.meta.get("cgflow.wait"))
     if timeout is not None and not is_wanted:
         raise click.UsageError("--timeout says how long to wait: give --wait as well.")
-    return Waiting(is_wanted, timeout)
+    return WaitOptions(is_wanted, timeout)

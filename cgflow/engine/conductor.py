@@ -32,7 +32,7 @@ from cgflow.engine.linear_scheduling import ParallelEngine
 from cgflow.engine.step_executor import JsonStepExecutor
 from cgflow.engine.task import Task
 from cgflow.engine.writer import Writer
-from cgflow.error_text import as_sentence, describe
+from cgflow.error_text import describe, to_sentence
 from cgflow.errors import (
     CgflowError,
     FenceLost,
@@ -323,7 +323,7 @@ class Conductor:
         if verdict.state is not FlowState.SUCCESS:
             detail = {"failure": {"message": verdict.reason, "leftovers": list(verdict.leftovers)}}
             ended = f"flow {run.flow.id} ({run.flow.operation}) {verdict.state}"
-            what = f"{ended}: {as_sentence(verdict.reason or '')}"
+            what = f"{ended}: {to_sentence(verdict.reason or '')}"
             if verdict.state is FlowState.ROLLBACK_FAILED:
                 next_step = waits_for(run.flow.id, next_undo["undo_at"])
                 detail["result"] = next_step

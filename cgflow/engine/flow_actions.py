@@ -22,7 +22,7 @@ from cgflow.atom_states import SKIPPED
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.repositories.resource import ResourceRepository
-from cgflow.error_text import as_sentence
+from cgflow.error_text import to_sentence
 from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import reservations
 from cgflow.status import FlowState, Status
@@ -41,7 +41,7 @@ class Actor:
     request_id: str | None = None
 
 
-BY_ITSELF = Actor("cgflow")
+AUTOMATIC = Actor("cgflow")
 
 
 def retry(session: Session, flow_id: str, actor: Actor, reason: str | None = None) -> int:
@@ -103,7 +103,7 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
         session.flush()
     reservations.cancel(session, flow_id)
     why = (
-        f"Flow {flow_id} ({row.operation}) was abandoned by {actor.user_id}: {as_sentence(reason)} "
+        f"Flow {flow_id} ({row.operation}) was abandoned by {actor.user_id}: {to_sentence(reason)} "
         "The flow lists what it left."
     )
     for rows in REPOSITORIES.values():

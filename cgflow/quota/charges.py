@@ -9,7 +9,7 @@ from cgflow.quota import deltas
 from cgflow.quota.deltas import Deltas
 
 
-def held_by(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -> dict[str, Deltas]:
+def charges_of(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -> dict[str, Deltas]:
     """Return, for each project, what these things count now. What was rolled back counts nothing."""
     held: dict[str, Deltas] = {}
     for thing in things:
@@ -22,17 +22,17 @@ def held_by(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -
 def _counted(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
     match thing:
         case records.ConsistencyGroup():
-            return count("consistencygroup", 0, None)
+            return charge("consistencygroup", 0, None)
         case records.Volume():
-            return count("volume", thing.size, thing.volume_type_name)
+            return charge("volume", thing.size, thing.volume_type_name)
         case records.Snapshot():
             size, kind = thing.size, thing.volume_type_name
-            return count("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
+            return charge("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
         case _:
-            return count("cgsnapshot", 0, None)
+            return charge("cgsnapshot", 0, None)
 
 
-def count(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
+def charge(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
     """Return what one thing counts that is of this noun, of ``size`` GiB, and of this volume type."""
     match noun:
         case "consistencygroup":

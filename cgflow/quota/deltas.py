@@ -27,14 +27,14 @@ Deltas = dict[str, int]
 """How much of each resource is taken (above zero) or given back (below)."""
 
 
-def of_type(resource: str, type_name: str) -> str:
+def type_resource(resource: str, type_name: str) -> str:
     """Return the name under which a resource is counted for one volume type."""
     return f"{resource}_{type_name}"
 
 
-def of_types(type_names: Iterable[str]) -> list[str]:
+def type_resources(type_names: Iterable[str]) -> list[str]:
     """Return every resource that is counted for these volume types."""
-    return [of_type(resource, name) for name in type_names for resource in PER_TYPE]
+    return [type_resource(resource, name) for name in type_names for resource in PER_TYPE]
 
 
 def for_group() -> Deltas:
@@ -85,4 +85,4 @@ def total(*deltas: Mapping[str, int]) -> Deltas:
 def _typed(deltas: Deltas, type_name: str | None) -> Deltas:
     if type_name is None:
         return deltas
-    return deltas | {of_type(resource, type_name): delta for resource, delta in deltas.items()}
+    return deltas | {type_resource(resource, type_name): delta for resource, delta in deltas.items()}

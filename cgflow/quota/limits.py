@@ -27,7 +27,7 @@ from cgflow.quota.deltas import (
     TOTALS,
     UNCOUNTED,
     VOLUMES,
-    of_types,
+    type_resources,
 )
 from cgflow.records import QuotaLine
 
@@ -110,7 +110,7 @@ def _resources(session: Session, user_project_id: str | None = None) -> list[str
     types = select(VolumeType.name).where(~VolumeType.deleted).order_by(VolumeType.name)
     if user_project_id is not None:
         types = types.where(usable_by(user_project_id))
-    return [*TOTALS, *UNCOUNTED, *of_types(session.scalars(types))]
+    return [*TOTALS, *UNCOUNTED, *type_resources(session.scalars(types))]
 
 
 def _of_class(resources: Collection[str]) -> Select[bool, str, int]:

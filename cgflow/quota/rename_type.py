@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Exists, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Quota, QuotaClass, QuotaUsage, Reservation
-from cgflow.quota.deltas import PER_TYPE, of_type, of_types
+from cgflow.quota.deltas import PER_TYPE, type_resource, type_resources
 from cgflow.quota.usage import lock_all, read, write
 from cgflow.status import UNFINISHED, ReservationState
 
@@ -24,7 +24,7 @@ def rename_type(session: Session, old: str, new: str) -> None:
     """
     lock_all(session)
     for resource in PER_TYPE:
-        before, after = of_type(resource, old), of_type(resource, new)
+        before, after = type_resource(resource, old), type_resource(resource, new)
         for model in (Quota, QuotaClass):
             session.execute(delete(model).where(model.resource == after))
             session.execute(update(model).where(model.resource == before).values(resource=after))
@@ -48,7 +48,7 @@ def _move_usage(session: Session, before: str, after: str) -> None:
 
 def is_pending(type_name: str) -> Exists:
     """Return what asks whether a reservation that can still change takes or gives back quota of a type."""
-    return exists().where(Reservation.resource.in_(of_types([type_name])), _can_change())
+    return exists().where(Reservation.resource.in_(type_resources([type_name])), _can_change())
 
 
 def _can_change() -> ColumnElement[bool]:

@@ -24,7 +24,7 @@ def lowest_allowed(types: Iterable[Specs]) -> CutLevel:
     return highest(*allowed) if allowed else CutLevel.CRASH
 
 
-def needs(level: CutLevel, members: int | None = None) -> Specs:
+def required_capabilities(level: CutLevel, members: int | None = None) -> Specs:
     """Return the extra specs of backends that reach a level, for a number of members if given."""
     enough = [
         one for one in CutLevel if (one if members is None else level_of_cut(one, members)).reaches(level)
@@ -34,9 +34,9 @@ def needs(level: CutLevel, members: int | None = None) -> Specs:
     return {CUT_LEVEL: " ".join(f"<or> {one}" for one in enough)}
 
 
-def group_needs(specs: Specs) -> Specs:
+def group_required_capabilities(specs: Specs) -> Specs:
     """Return the extra specs of a volume type with those that a group of this type needs."""
-    return {**needs(_allowed_by(specs)), **specs}
+    return {**required_capabilities(_allowed_by(specs)), **specs}
 
 
 def _allowed_by(specs: Specs) -> CutLevel:

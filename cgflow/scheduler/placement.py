@@ -18,7 +18,7 @@ from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import InvalidInput, NoValidBackend
 from cgflow.records import Backend
 from cgflow.scheduler import plugins
-from cgflow.scheduler.cut_level import group_needs, needs
+from cgflow.scheduler.cut_level import group_required_capabilities, required_capabilities
 from cgflow.scheduler.filters.backend_up import BackendUpFilter, is_stale
 from cgflow.scheduler.filters.base import Filter
 from cgflow.scheduler.request import Kind, PlacementRequest
@@ -84,7 +84,7 @@ class Placement:
                 kind="consistency group",
                 size_gib=0,
                 availability_zone=availability_zone,
-                extra_specs=group_needs(request.extra_specs),
+                extra_specs=group_required_capabilities(request.extra_specs),
             )
             for request in requests
         ]
@@ -115,7 +115,7 @@ class Placement:
             kind=kind,
             now=now,
             is_new=False,
-            extra_specs=needs(level, len(sizes_gib)),
+            extra_specs=required_capabilities(level, len(sizes_gib)),
             size_gib=0 if backend.report.thin else sum(sizes_gib),
         )
         self._choose([backend], [request])

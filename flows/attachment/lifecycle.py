@@ -36,7 +36,7 @@ def create(
     Raises: NotFound, Busy, InvalidState.
     """
     with runtime.database.write() as session:
-        volume = preconditions.held(session, context, volume_id)
+        volume = preconditions.lock_unclaimed(session, context, volume_id)
         preconditions.check_usable(volume, instance_id)
         preconditions.check_mode(volume, mode)
         attachment_id = new_id()
@@ -69,7 +69,7 @@ def connect(
     """
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
-        preconditions.held(session, context, attachment.volume_id)
+        preconditions.lock_unclaimed(session, context, attachment.volume_id)
         is_attached = attachment.status is AttachmentStatus.ATTACHED
         stage = attachment.status if is_attached else AttachmentStatus.ATTACHING
         attachments.change(session, attachment.id, stage, **_connected(connector, connection))
@@ -80,7 +80,7 @@ def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> N
     """Record that the volume is in use, at any stage of the attachment. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
-        preconditions.held(session, context, attachment.volume_id)
+        preconditions.lock_unclaimed(session, context, attachment.volume_id)
         if attachment.status is AttachmentStatus.ATTACHED:
             return
         attachments.change(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
@@ -91,7 +91,7 @@ def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> lis
     """Delete an attachment; return the remaining attachments of the volume. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
-        preconditions.held(session, context, attachment.volume_id)
+        preconditions.lock_unclaimed(session, context, attachment.volume_id)
         attachments.end(session, attachment.id)
         settle(session, attachment.volume_id)
         return attachments.of_volume(session, attachment.volume_id)
@@ -100,7 +100,7 @@ def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> lis
 def settle(session: Session, volume_id: str) -> None:
     """Set a volume's status according to its attachments; keep an error status. Raises: Busy."""
     volume = volumes.get(session, volume_id, None)
-    if volume.status is Status.AVAILABLE or volume.status in preconditions.USED:
+    if volume.status is Status.AVAILABLE or volume.status in preconditions.ATTACHMENT_STATUSES:
         left = attachments.of_volume(session, volume_id)
         volumes.REPOSITORY.update_unclaimed(session, volume_id, status=preconditions.status_for(left).value)
 

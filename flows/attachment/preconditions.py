@@ -12,14 +12,14 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import AttachmentStatus, Status
 
-USED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE, Status.DETACHING)
+ATTACHMENT_STATUSES = (Status.RESERVED, Status.ATTACHING, Status.IN_USE, Status.DETACHING)
 """Statuses of a volume that is in use, about to be used, or about to be released."""
 
-SHARED = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
+MULTIATTACH_STATUSES = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
 """Statuses in which a multiattach volume accepts another attachment."""
 
 
-def held(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
+def lock_unclaimed(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
     """Return a volume, locked, that no flow holds. Raises: NotFound, Busy."""
     volume = volumes.lock(session, volume_id, context.scope)
     if volume.claimed_by is not None:
@@ -35,10 +35,10 @@ def check_usable(volume: records.Volume, instance_id: str | None) -> None:
     """
     if volume.status is Status.AVAILABLE:
         return
-    if volume.is_multiattach and volume.status in SHARED:
+    if volume.is_multiattach and volume.status in MULTIATTACH_STATUSES:
         return
     users = {attachment.instance_id for attachment in volume.attachments}
-    if volume.status in USED and instance_id is not None and users == {instance_id}:
+    if volume.status in ATTACHMENT_STATUSES and instance_id is not None and users == {instance_id}:
         return
     raise InvalidState(
         f"Invalid volume: Volume {volume.id} status must be available to reserve, "

@@ -139,7 +139,7 @@ def _member(session: Session, finding: Finding) -> Plan:
     assert row is not None  # noqa: S101 - it was found by its record
     wanted = None if row.group_gone else row.group_id
     if not row.group_gone:
-        _need_copies_of(session, row.id, wanted)
+        _check_no_other_cgsnapshot(session, row.id, wanted)
     changes = {"consistencygroup_id": None} if row.group_gone else {}
     symbols = {
         "moves": {row.id: {"from": here, "to": wanted, "size": row.size}},
@@ -155,7 +155,7 @@ def _member(session: Session, finding: Finding) -> Plan:
     )
 
 
-def _need_copies_of(session: Session, volume_id: str, group_id: str | None) -> None:
+def _check_no_other_cgsnapshot(session: Session, volume_id: str, group_id: str | None) -> None:
     """Raise InvalidState if a cgsnapshot of another group has a snapshot of the volume.
 
     Moving the volume would take that snapshot away from its cgsnapshot.

@@ -24,7 +24,7 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec
 from cgflow.errors import DriverError, InvalidInput, InvalidState, NotFound
 from cgflow.quota import usage
-from cgflow.quota.charges import count
+from cgflow.quota.charges import charge
 from cgflow.records import VolumeType
 from cgflow.status import Status
 from flows.runtime import Runtime
@@ -145,10 +145,10 @@ class _Adoption:
             else:
                 yield one.id, None
         for cut_id, members in self._cuts.items():
-            self._judge(cut_id, members)
+            self._mark_if_incomplete(cut_id, members)
 
     def _group(self, finding: Finding) -> None:
-        if self._revived("consistencygroup", finding.subject):
+        if self._undelete("consistencygroup", finding.subject):
             return
         if self._kind is None:
             raise InvalidState("A consistency group is of a volume type: say of which, then ask again.")
@@ -160,7 +160,7 @@ class _Adoption:
         if size is None:
             raise InvalidState("The backend does not tell how large it is.")
         group = self._living_group(group_id)
-        if self._revived("volume", finding.subject, consistencygroup_id=group_id, size=size):
+        if self._undelete("volume", finding.subject, consistencygroup_id=group_id, size=size):
             return
         kind_id = self._kind.id if self._kind is not None else None
         project_id = self._target.project_id
@@ -185,7 +185,7 @@ class _Adoption:
         cut_id = facts["cgsnapshot_id"] if facts["cgsnapshot_id"] != finding.subject else None
         if cut_id is not None:
             self._cgsnapshot(finding, cut_id, of.project_id)
-        if self._revived("snapshot", finding.subject, size=size, cgsnapshot_id=cut_id):
+        if self._undelete("snapshot", finding.subject, size=size, cgsnapshot_id=cut_id):
             return
         columns = {**self._common(finding), "project_id": of.project_id, "volume_id": of.id, "size": size}
         columns |= {"cgsnapshot_id": cut_id, "volume_type_id": of.volume_type_id, "progress": "100%"}
@@ -199,7 +199,7 @@ class _Adoption:
         if self._living_group(group_id) is None:
             raise InvalidState(f"It is of cgsnapshot {cut_id}, and its volume is in no consistency group.")
         self._cuts[cut_id] = members
-        if cgsnapshot.find(self._session, cut_id) is not None or self._revived("cgsnapshot", cut_id):
+        if cgsnapshot.find(self._session, cut_id) is not None or self._undelete("cgsnapshot", cut_id):
             return
         evidence = {"members": members} if members is not None else None
         columns = {**self._common(finding), "id": cut_id, "project_id": project_id}
@@ -207,7 +207,7 @@ class _Adoption:
             self._session, {**columns, "consistencygroup_id": group_id, "evidence": evidence}
         )
 
-    def _judge(self, cut_id: str, members: int | None) -> None:
+    def _mark_if_incomplete(self, cut_id: str, members: int | None) -> None:
         """Set a cgsnapshot to ``error`` if it has fewer snapshots now than were cut."""
         there = len(snapshot.of_cgsnapshot(self._session, cut_id))
         known = cgsnapshot.find(self._session, cut_id)
@@ -228,7 +228,7 @@ class _Adoption:
                 f"It is in consistency group {group_id}, which has no record: adopt that too."
             ) from None
 
-    def _revived(self, noun: str, id_: str, **columns: object) -> bool:
+    def _undelete(self, noun: str, id_: str, **columns: object) -> bool:
         """Restore a deleted record with its columns, if there is one; return whether there was."""
         rest = {"status": Status.AVAILABLE.value, "reason": None, "claimed_by": None}
         if not REPOSITORIES[noun].undelete(self._session, id_, **rest, **columns):
@@ -255,7 +255,7 @@ class _Adoption:
 
     def _count(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
         """Charge a resource to the quota, even above the limit, because it exists."""
-        deltas = count(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
+        deltas = charge(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
         usages = usage.read(self._session, project_id, list(deltas))
         for resource, delta in deltas.items():
             usage.add_in_use(usages, project_id, resource, delta)

@@ -19,7 +19,7 @@ PLACE, SIZE, MEMBER = "place", "size", "member"
 def conform(what: str, member: Member | None = None) -> Flow:
     """Build the flow for one kind of object; a member is given by its ``volume_id``."""
     return linear_flow.Flow("audit.conform").add(
-        audit.ClaimForRepair(), audit.Confirm(), _step(what, member), audit.CommitRepair()
+        audit.ClaimForRepair(), audit.VerifyFinding(), _step(what, member), audit.CommitRepair()
     )
 
 

@@ -21,8 +21,8 @@ def remove(what: str, copy: Member | None = None) -> Flow:
     """Build the flow for one kind of object; a snapshot is given by its ``volume_id`` and ``snapshot_id``."""
     return linear_flow.Flow("audit.remove").add(
         audit.ClaimForRepair(),
-        audit.Confirm(),
-        forward_only("audit.removed", _step(what, copy), audit.Release()),
+        audit.VerifyFinding(),
+        forward_only("audit.removed", _step(what, copy), audit.ReleaseRecords()),
     )
 
 

@@ -24,7 +24,7 @@ from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import reservations, usage
-from cgflow.quota.charges import count
+from cgflow.quota.charges import charge
 from cgflow.status import Status
 from flows.runtime import Runtime
 
@@ -40,7 +40,7 @@ class RecordRepair:
     by: str
     no_snapshot_gb_quota: bool
 
-    def because(self, finding: Finding) -> str:
+    def reason_for(self, finding: Finding) -> str:
         """Return the reason that a repaired record shows."""
         return f"{finding.message} Repaired ({finding.code}) by {self.by}."
 
@@ -114,7 +114,7 @@ def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
 
 
 def _missing(repair: RecordRepair, finding: Finding) -> None:
-    row, reason = _row(finding), repair.because(finding)
+    row, reason = _row(finding), repair.reason_for(finding)
     REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, status=Status.ERROR.value, reason=reason)
     whole = repair.rows.things.get(row.cgsnapshot_id or "")
     if whole is not None and whole.claimed_by is None and whole.status == Status.AVAILABLE:
@@ -135,7 +135,7 @@ def _unoffered(repair: RecordRepair, finding: Finding) -> None:
 
 
 def _incomplete(repair: RecordRepair, finding: Finding) -> None:
-    reason = repair.because(finding)
+    reason = repair.reason_for(finding)
     REPOSITORIES["cgsnapshot"].update_unclaimed(
         repair.session, finding.subject, status=Status.ERROR.value, reason=reason
     )
@@ -150,7 +150,7 @@ def _cgsnapshot_gone(repair: RecordRepair, finding: Finding) -> None:
             f"cgflow snapshot delete {row.id}."
         )
     id_ = str(row.cgsnapshot_id)
-    known = {"status": Status.ERROR.value, "reason": repair.because(finding), "claimed_by": None}
+    known = {"status": Status.ERROR.value, "reason": repair.reason_for(finding), "claimed_by": None}
     if cgsnapshots.find(repair.session, id_) is not None or rows.undelete(repair.session, id_, **known):
         # The repair of another snapshot has recreated it, or its deleted row was restored.
         return
@@ -169,7 +169,7 @@ def _passing(repair: RecordRepair, finding: Finding) -> None:
     row = _row(finding)
     rest = database_checks.rest_of(row)
     REPOSITORIES[row.noun].update_unclaimed(
-        repair.session, row.id, status=rest.value, reason=repair.because(finding)
+        repair.session, row.id, status=rest.value, reason=repair.reason_for(finding)
     )
 
 
@@ -179,7 +179,7 @@ def _claim(repair: RecordRepair, finding: Finding) -> None:
     if rest == row.status:
         rows.release(repair.session, [row.id], holder)
     else:
-        rows.settle(repair.session, [row.id], holder, rest, repair.because(finding))
+        rows.settle(repair.session, [row.id], holder, rest, repair.reason_for(finding))
 
 
 def _usage(repair: RecordRepair, finding: Finding) -> None:
@@ -208,7 +208,7 @@ def _count(repair: RecordRepair, row: Row, times: int, size: int) -> None:
     """Charge or release (``times`` 1 or -1) a resource of this size, even above the limit."""
     if not row.consumes_quota:
         return
-    deltas = count(row.noun, size, row.type_name, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
+    deltas = charge(row.noun, size, row.type_name, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
     usages = usage.read(repair.session, row.project_id, list(deltas))
     for resource, delta in deltas.items():
         usage.add_in_use(usages, row.project_id, resource, times * delta)

@@ -95,7 +95,7 @@ def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Acc
                 + consistencygroup.REPOSITORY.busy_message(session, maker.id, maker.claimed_by)
             )
         group = consistencygroup.lock(session, whole.consistencygroup_id, None)
-        _check_quiet(session, group)
+        _check_group_unclaimed(session, group)
         copies = snapshot.of_cgsnapshot(session, whole.id)
         members = [{"volume_id": copy.volume_id, "snapshot_id": copy.id} for copy in copies]
         accepted = acceptance.flow(
@@ -123,7 +123,7 @@ def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -
         raise NotFound(f"Cgsnapshot could not be found: {cgsnapshot_id}.") from None
 
 
-def _check_quiet(session: Session, group: records.ConsistencyGroup) -> None:
+def _check_group_unclaimed(session: Session, group: records.ConsistencyGroup) -> None:
     """Raise Busy while a flow holds the group or a member: they allow one operation at a time."""
     if group.claimed_by is not None:
         raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))

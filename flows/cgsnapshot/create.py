@@ -23,6 +23,6 @@ def create_cgsnapshot(members: list[Member]) -> Flow:
         record.CreateSnapshots(),
         for_each_member(members, driver.PrepareSnapshot),
         driver.CutGroup(),
-        for_each_member(members, driver.TakeSnapshot),
+        for_each_member(members, driver.VerifySnapshot),
         record.CommitCgsnapshot(),
     )

@@ -21,6 +21,6 @@ def delete_cgsnapshot(members: list[Member]) -> Flow:
         forward_only(
             "cgsnapshot.remove",
             for_each_member(members, driver.DeleteSnapshot),
-            record.Destroy(),
+            record.DeleteRecords(),
         ),
     )

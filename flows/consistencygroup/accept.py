@@ -18,7 +18,7 @@ from cgflow.db.repositories import (
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import RESETTABLE, Status
-from flows.attachment.preconditions import USED
+from flows.attachment.preconditions import ATTACHMENT_STATUSES
 from flows.availability_zones import check_zone
 from flows.runtime import Accepted, Runtime, accepting, new_id
 
@@ -147,7 +147,7 @@ def _check_deletable(
             f"Invalid consistency group: Consistency group {group.id} still contains volumes. "
             f"The {flag} flag is required to delete it."
         )
-    if any(member.attachments or member.status in USED for member in members):
+    if any(member.attachments or member.status in ATTACHMENT_STATUSES for member in members):
         raise InvalidState(
             f"Invalid consistency group: Volume in consistency group {group.id} is attached. "
             "Need to detach first."

@@ -90,7 +90,7 @@ def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, words: dict[str
             )
         id_ = new_id()
         members.append({"volume_id": copy.volume_id, "snapshot_id": copy.id, "new_id": id_})
-        copied[id_] = _kept(volumes[copy.volume_id]) | {
+        copied[id_] = _inherited_columns(volumes[copy.volume_id]) | {
             "size": copy.size,
             "volume_type_id": copy.volume_type_id,
             "snapshot_id": copy.id,
@@ -121,7 +121,7 @@ def _from_group(acceptance: Acceptance, source_cgid: str, words: dict[str, str |
         id_ = new_id()
         members.append({"volume_id": one.id, "snapshot_id": new_id(), "new_id": id_})
         kept = {"size": one.size, "volume_type_id": one.volume_type_id, "source_volid": one.id}
-        copied[id_] = _kept(one) | kept
+        copied[id_] = _inherited_columns(one) | kept
     # The flow cuts the members, so it holds the source group against other operations.
     accepted = _flow(
         acceptance,
@@ -180,7 +180,7 @@ def _flow(
     return accepted
 
 
-def _kept(source: records.Volume) -> dict[str, Any]:
+def _inherited_columns(source: records.Volume) -> dict[str, Any]:
     """Return the columns that a new volume takes over from its source volume."""
     return {
         "name": source.name,

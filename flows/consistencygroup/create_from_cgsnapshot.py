@@ -20,9 +20,9 @@ def create_consistencygroup_from_cgsnapshot(members: list[Member]) -> Flow:
     return linear_flow.Flow("consistencygroup.create_from_cgsnapshot").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),
-        placement.ScheduleCopy(),
+        placement.ScheduleGroupClone(),
         copy_group.CreateVolumes(),
         driver.CreateGroup(),
         for_each_member(members, copy_group.CloneMember),
-        copy_group.CommitCopy(),
+        copy_group.CommitGroupClone(),
     )

@@ -20,12 +20,12 @@ def create_consistencygroup_from_group(members: list[Member]) -> Flow:
     return linear_flow.Flow("consistencygroup.create_from_group").add(
         claim.ClaimForCreate(),
         quota.ReserveQuota(),
-        placement.ScheduleCopy(),
+        placement.ScheduleGroupClone(),
         copy_group.CreateVolumes(),
         driver.CreateGroup(),
-        for_each_member(members, copy_group.PrepareSource),
-        copy_group.CutSource(),
+        for_each_member(members, copy_group.PrepareSourceSnapshot),
+        copy_group.CutSourceGroup(),
         for_each_member(members, copy_group.CloneMember),
-        for_each_member(members, copy_group.DropSource),
-        copy_group.CommitCopy(),
+        for_each_member(members, copy_group.DeleteSourceSnapshot),
+        copy_group.CommitGroupClone(),
     )

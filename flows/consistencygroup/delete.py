@@ -22,5 +22,5 @@ def delete_consistencygroup(members: list[Member], is_placed: bool) -> Flow:
     removal = [driver.DeleteOrphans(), for_each_member(members, driver.DeleteMember), driver.DeleteGroup()]
     return linear_flow.Flow("consistencygroup.delete").add(
         claim.ClaimForDelete(),
-        forward_only("consistencygroup.remove", *(removal if is_placed else ()), record.Destroy()),
+        forward_only("consistencygroup.remove", *(removal if is_placed else ()), record.DeleteRecords()),
     )

@@ -14,7 +14,7 @@ READY = (Status.AVAILABLE, Status.IN_USE)
 
 def living_members(session: Session, group_id: str) -> list[records.Volume]:
     """Return the members that exist. A member whose creation was rolled back has only a record."""
-    return [member for member in volume.members_of(session, group_id) if not _never_was(member)]
+    return [member for member in volume.members_of(session, group_id) if not _was_rolled_back(member)]
 
 
 def check_ready(
@@ -45,5 +45,5 @@ def check_ready(
             )
 
 
-def _never_was(member: records.Volume) -> bool:
+def _was_rolled_back(member: records.Volume) -> bool:
     return member.status is Status.ERROR and not member.consumes_quota

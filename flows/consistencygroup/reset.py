@@ -23,7 +23,7 @@ def reset(runtime: Runtime, context: RequestContext, noun: str, id_: str, status
         if thing.claimed_by is not None:
             busy = rows.busy_message(session, thing.id, thing.claimed_by)
             raise Busy(f"{busy} Cancel, retry or abandon the flow if it is stuck.")
-        if not thing.consumes_quota and thing.status in FAILED and target not in FAILED and _holds(noun):
+        if not thing.consumes_quota and thing.status in FAILED and target not in FAILED and _is_charged(noun):
             raise InvalidState(
                 f"Invalid status: {rows.noun} {thing.id} was rolled back and holds nothing; "
                 f"it cannot be {target}. Delete it."
@@ -32,6 +32,6 @@ def reset(runtime: Runtime, context: RequestContext, noun: str, id_: str, status
         rows.update_unclaimed(session, thing.id, status=target.value, reason=reason)
 
 
-def _holds(noun: str) -> bool:
+def _is_charged(noun: str) -> bool:
     """Return whether a resource of this type is charged itself; a cgsnapshot is charged by its members."""
     return noun != "cgsnapshot"

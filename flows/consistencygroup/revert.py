@@ -20,18 +20,18 @@ def revert_consistencygroup(members: list[Member]) -> Flow:
     """Build the flow for the members of the safety cgsnapshot; without members, none is taken."""
     before = [
         quota.ReserveQuota(),
-        safety_cgsnapshot.ScheduleSafety(),
-        safety_cgsnapshot.CreateSafety(),
-        for_each_member(members, safety_cgsnapshot.PrepareSafety),
-        safety_cgsnapshot.CutSafety(),
-        for_each_member(members, safety_cgsnapshot.TakeSafety),
+        safety_cgsnapshot.ScheduleSafetyCgsnapshot(),
+        safety_cgsnapshot.CreateSafetyRecords(),
+        for_each_member(members, safety_cgsnapshot.PrepareSafetySnapshot),
+        safety_cgsnapshot.CutSafetyCgsnapshot(),
+        for_each_member(members, safety_cgsnapshot.VerifySafetySnapshot),
     ]
-    kept = [safety_cgsnapshot.KeepSafety()]
+    kept = [safety_cgsnapshot.KeepSafetyCgsnapshot()]
     return linear_flow.Flow("consistencygroup.revert").add(
         claim.ClaimForRevert(),
         *(before if members else ()),
         restore.Restore(),
-        restore.LeaveWayBack(),
+        restore.CommitRestore(),
         forward_only(
             "consistencygroup.restored",
             *(kept if members else ()),

@@ -11,7 +11,7 @@ from cgflow.errors import Busy, InvalidState
 from cgflow.quota import deltas
 from cgflow.status import RESETTABLE, Status
 from flows.runtime import Accepted, Runtime, accepting, new_id
-from flows.volume.preconditions import require_free_group
+from flows.volume.preconditions import require_unclaimed_group
 
 DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
 FORCE_DELETABLE = RESETTABLE["snapshot"]
@@ -35,7 +35,7 @@ def create(
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         _check_ready(session, found, force=force)
-        require_free_group(session, found)
+        require_unclaimed_group(session, found)
         snapshot_id = new_id()
         member = {"volume_id": found.id, "snapshot_id": snapshot_id}
         accepted = acceptance.flow(
@@ -81,7 +81,7 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
         # on the backend all the same, because something may be left there.
         of = volume.REPOSITORY.where(session, volume.REPOSITORY.model.id == found.volume_id)
         for one in of:
-            require_free_group(session, one)
+            require_unclaimed_group(session, one)
         accepted = acceptance.flow(
             "snapshot.delete",
             resource=("snapshot", found.id),

@@ -21,6 +21,6 @@ def create_snapshot(member: Member) -> Flow:
         placement.ScheduleSnapshot(),
         driver.PrepareSnapshot(member),
         driver.CutMembers(),
-        driver.TakeSnapshot(member),
+        driver.VerifySnapshot(member),
         record.CommitSnapshot(),
     )

@@ -18,5 +18,5 @@ def delete_snapshot(member: Member, is_placed: bool) -> Flow:
     removal = [driver.DeleteSnapshot(member)] if is_placed else []
     return linear_flow.Flow("snapshot.delete").add(
         claim.ClaimForDelete(),
-        forward_only("snapshot.remove", *removal, record.Destroy()),
+        forward_only("snapshot.remove", *removal, record.DeleteRecords()),
     )

@@ -16,7 +16,7 @@ from cgflow.errors import InvalidState
 from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_restore
-from flows.tasks.claim import Claim, Claims, Failures, release_others
+from flows.tasks.claim import Claim, Claims, Failures, release_claims
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers, group_driver
 from flows.tasks.record import CommitRecord
@@ -46,13 +46,13 @@ class ClaimForRepair(Claim):
     ) -> None:
         reason = reason_from(flow_failures.values())
         with database.write() as session:
-            messages.tell(session, flow_id, messages.UNDONE, reason)
+            messages.record(session, flow_id, messages.UNDONE, reason)
             if rested is not None:
                 REPOSITORIES[resource_type].settle(session, [resource_id], flow_id, Status(rested), reason)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
-class Confirm(Task):
+class VerifyFinding(Task):
     """Audit again while the records are claimed, and raise InvalidState if the finding no longer holds.
 
     Revert: nothing to undo.
@@ -112,7 +112,7 @@ class EndRestore(Task):
         verify_restore(drivers[host], restore_id, group_id, kept=False)
 
 
-class Release(Commit):
+class ReleaseRecords(Commit):
     """Release the records unchanged.
 
     Revert: nothing is restored. The records stay released, because what was removed does not come
@@ -124,7 +124,7 @@ class Release(Commit):
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.write() as session:
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 class CommitRepair(CommitRecord):
@@ -142,4 +142,4 @@ class CommitRepair(CommitRecord):
         with database.write() as session:
             if columns:
                 REPOSITORIES[resource_type].change(session, [resource_id], flow_id, **columns)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)

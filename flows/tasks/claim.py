@@ -24,7 +24,7 @@ from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Task
 from cgflow.errors import DriverError, InvalidState
 from cgflow.quota import reservations
-from cgflow.quota.charges import held_by
+from cgflow.quota.charges import charges_of
 from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.attachment.preconditions import status_for
@@ -35,7 +35,7 @@ Claims = Mapping[str, list[str]]
 Failures = Mapping[str, Failure]
 
 
-def check_held(session: Session, flow_id: str, claims: Claims) -> None:
+def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds everything that it has claimed."""
     for noun, ids in claims.items():
         rows = REPOSITORIES[noun]
@@ -46,13 +46,13 @@ def check_held(session: Session, flow_id: str, claims: Claims) -> None:
             raise InvalidState(f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}; it is left alone.")
 
 
-def rest_of(session: Session, noun: str, id_: str) -> Status:
+def resting_status_of(session: Session, noun: str, id_: str) -> Status:
     """Return the resting status of a healthy resource: ``available``, or what a volume's attachments say."""
     (thing,) = REPOSITORIES[noun].get_with_deleted(session, [id_])
     return status_for(thing.attachments) if isinstance(thing, records.Volume) else Status.AVAILABLE
 
 
-def release_others(session: Session, flow_id: str, claims: Claims) -> None:
+def release_claims(session: Session, flow_id: str, claims: Claims) -> None:
     """Release everything that the flow still holds, with its status unchanged."""
     for noun, ids in claims.items():
         REPOSITORIES[noun].release(session, ids, flow_id)
@@ -65,7 +65,7 @@ class Claim(Task):
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.read() as session:
-            check_held(session, flow_id, claims)
+            verify_claims(session, flow_id, claims)
 
 
 class ClaimForChange(Claim):
@@ -91,11 +91,11 @@ class ClaimForChange(Claim):
         reason = reason_from(flow_failures.values())
         with database.write() as session:
             reservations.cancel(session, flow_id)
-            messages.tell(session, flow_id, messages.UNDONE, reason)
-            status = self.undone or rest_of(session, resource_type, resource_id)
+            messages.record(session, flow_id, messages.UNDONE, reason)
+            status = self.undone or resting_status_of(session, resource_type, resource_id)
             rows = REPOSITORIES[resource_type]
             rows.settle(session, [resource_id], flow_id, status, reason, **self.undone_columns)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 class ClaimForRevert(ClaimForChange):
@@ -158,21 +158,21 @@ class ClaimForDelete(Claim):
         reason = reason_from(flow_failures.values())
         left = _inventory(drivers, host, group_id)
         with database.write() as session:
-            messages.tell(session, flow_id, messages.UNDONE, reason)
+            messages.record(session, flow_id, messages.UNDONE, reason)
             for noun in deleting:
                 ids = claims[noun]
                 if left is not None:
                     gone = [id_ for id_ in ids if id_ not in _present(left, noun, ids)]
-                    forget(session, settings, flow_id, noun, gone)
+                    delete_and_refund(session, settings, flow_id, noun, gone)
                 REPOSITORIES[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
-def forget(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
+def delete_and_refund(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
     """Delete rows and release their quota in the same transaction. Deleted rows are left unchanged."""
     rows = REPOSITORIES[noun]
     living = rows.where(session, rows.model.id.in_(ids))
-    held = held_by(living, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
+    held = charges_of(living, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
     for project_id, deltas in sorted(held.items()):
         reservations.release(session, project_id, deltas)
     rows.destroy(session, ids, flow_id)

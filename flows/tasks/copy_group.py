@@ -19,12 +19,12 @@ from cgflow.engine.task import Task
 from cgflow.quota import reservations
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_no_volume, verify_volume
-from flows.tasks.claim import Claims, release_others
+from flows.tasks.claim import Claims, release_claims
 from flows.tasks.clone import cloning_driver
 from flows.tasks.driver import CutGroup, DeleteSnapshot, Drivers, PrepareSnapshot
 from flows.tasks.record import CommitRecord
 
-Copied = Mapping[str, dict[str, Any]]
+ClonedColumns = Mapping[str, dict[str, Any]]
 
 
 class CreateVolumes(Task):
@@ -35,7 +35,9 @@ class CreateVolumes(Task):
 
     atom = "record.create_volumes"
 
-    def execute(self, database: Database, flow_id: str, resource_id: str, host: str, copied: Copied) -> None:
+    def execute(
+        self, database: Database, flow_id: str, resource_id: str, host: str, copied: ClonedColumns
+    ) -> None:
         with database.write() as session:
             group = consistencygroup.get(session, resource_id, None)
             there = {row.id for row in volume.members_of(session, resource_id)}
@@ -54,28 +56,28 @@ class CreateVolumes(Task):
             if rows:
                 volume.REPOSITORY.add(session, *rows)
 
-    def revert(self, database: Database, flow_id: str, copied: Copied, **_: object) -> None:
+    def revert(self, database: Database, flow_id: str, copied: ClonedColumns, **_: object) -> None:
         with database.write() as session:
             volume.REPOSITORY.destroy(session, list(copied), flow_id)
 
 
-SOURCE = {"group_id": "source_group_id", "resource_id": "cut_id"}
+SOURCE_SYMBOLS = {"group_id": "source_group_id", "resource_id": "cut_id"}
 """Maps arguments of the cgsnapshot steps to the symbols that hold them in a flow that cuts another group."""
 
 
-class PrepareSource(PrepareSnapshot):
+class PrepareSourceSnapshot(PrepareSnapshot):
     """Do the slow work for the snapshot of one source volume, before the cut."""
 
-    reads = SOURCE
+    reads = SOURCE_SYMBOLS
 
 
-class CutSource(CutGroup):
+class CutSourceGroup(CutGroup):
     """Cut every member of the source group in one call, and verify the levels demanded and promised.
 
     Revert: remove every snapshot that the cut may have made.
     """
 
-    reads = SOURCE
+    reads = SOURCE_SYMBOLS
     default_provides: str | None = None
 
 
@@ -97,7 +99,7 @@ class CloneMember(Task):
         new_id: str,
         volume_id: str,
         snapshot_id: str,
-        copied: Copied,
+        copied: ClonedColumns,
     ) -> None:
         made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
         source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
@@ -105,31 +107,31 @@ class CloneMember(Task):
         verify_volume(drivers[host], made, made.size_gib)
 
     def revert(
-        self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: Copied, **_: object
+        self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: ClonedColumns, **_: object
     ) -> None:
         made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
         call_with_retry(drivers[host].delete_volume, made)
         verify_no_volume(drivers[host], made)
 
 
-class DropSource(DeleteSnapshot):
+class DeleteSourceSnapshot(DeleteSnapshot):
     """Remove the snapshot of one source volume. The new volume does not depend on it.
 
     Revert: nothing. The snapshot is not needed, because the new volume is removed as well.
     """
 
-    reads = SOURCE
+    reads = SOURCE_SYMBOLS
 
 
-class CommitCopy(CommitRecord):
+class CommitGroupClone(CommitRecord):
     """Make the group and its volumes ``available``, with ``created_at`` set to now; release the source."""
 
     def execute(
-        self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: Copied
+        self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: ClonedColumns
     ) -> None:
         done: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
         with database.write() as session:
             reservations.commit(session, flow_id)
             volume.REPOSITORY.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
             consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)

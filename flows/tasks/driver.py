@@ -146,7 +146,7 @@ class ExtendVolume(Task):
         _resize(drivers[host], VolumeSpec(resource_id, size, group_id), size, is_undo=True)
 
 
-class MemberCopy(Task):
+class MemberSnapshotTask(Task):
     """Base of the steps that create one member's snapshot.
 
     Revert: remove the snapshot, whatever its state.
@@ -166,7 +166,7 @@ class MemberCopy(Task):
         _remove_copy(group_driver(drivers, host), spec)
 
 
-class PrepareSnapshot(MemberCopy):
+class PrepareSnapshot(MemberSnapshotTask):
     """Do the slow work for one member's snapshot, before the cut."""
 
     atom = "driver.prepare"
@@ -228,7 +228,7 @@ class CutGroup(CutMembers):
         return evidence
 
 
-class TakeSnapshot(MemberCopy):
+class VerifySnapshot(MemberSnapshotTask):
     """Verify that one member's snapshot exists and can be read."""
 
     atom = "driver.snapshot"
@@ -255,7 +255,7 @@ class DeleteSnapshot(Task):
         _remove_copy(group_driver(drivers, host), spec)
 
 
-class DeleteCopy(DeleteSnapshot):
+class DeleteVolumeSnapshot(DeleteSnapshot):
     """Remove one of several snapshots of the same volume.
 
     Revert: nothing is restored. The revert of the claim step records what is left.

@@ -16,7 +16,7 @@ from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_member
-from flows.tasks.claim import Claims, release_others
+from flows.tasks.claim import Claims, release_claims
 from flows.tasks.record import CommitRecord
 
 Moves = Mapping[str, Mapping[str, Any]]
@@ -71,7 +71,7 @@ class CommitMembership(CommitRecord):
                 ids = [volume_id for volume_id, move in moves.items() if move["to"] == group_id]
                 volume.REPOSITORY.change(session, ids, flow_id, consistencygroup_id=group_id)
             consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **changes)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 def _move(

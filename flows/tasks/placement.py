@@ -20,7 +20,7 @@ from cgflow.drivers.contract.cut_evidence import CutLevel, level_of
 from cgflow.engine.task import Task
 from cgflow.errors import NoValidBackend
 from cgflow.records import Backend
-from cgflow.scheduler.cut_level import needs
+from cgflow.scheduler.cut_level import required_capabilities
 from cgflow.scheduler.placement import Placement
 from cgflow.scheduler.request import PlacementRequest
 from cgflow.settings import Settings
@@ -69,7 +69,7 @@ class ScheduleGroup(Task):
             consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=None)
 
 
-class ScheduleCopy(Task):
+class ScheduleGroupClone(Task):
     """Verify that the source's backend is up and has room for the new group, and record it.
 
     There is no choice, because data is not transferred between backends. ``promised`` is the level
@@ -96,7 +96,9 @@ class ScheduleCopy(Task):
         with database.write() as session:
             (plain,) = _requests(session, resource_id, [], size, None)
             request = replace(
-                plain, kind="consistency group", extra_specs=needs(_demanded(level), len(copied))
+                plain,
+                kind="consistency group",
+                extra_specs=required_capabilities(_demanded(level), len(copied)),
             )
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)

@@ -20,7 +20,7 @@ from cgflow.engine.task import Commit, Task
 from cgflow.quota import reservations
 from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.tasks.claim import Claims, check_held, forget, release_others, rest_of
+from flows.tasks.claim import Claims, delete_and_refund, release_claims, resting_status_of, verify_claims
 
 
 class CreateSnapshots(Task):
@@ -84,7 +84,7 @@ class CommitRecord(Commit):
 
     def revert(self, database: Database, flow_id: str, claims: Claims, **_: object) -> None:
         with database.read() as session:
-            check_held(session, flow_id, claims)
+            verify_claims(session, flow_id, claims)
 
 
 class CommitGroup(CommitRecord):
@@ -105,7 +105,7 @@ class CommitVolume(CommitRecord):
         with database.write() as session:
             reservations.commit(session, flow_id)
             volume.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 class CommitExtend(CommitRecord):
@@ -114,7 +114,7 @@ class CommitExtend(CommitRecord):
     def execute(self, database: Database, flow_id: str, resource_id: str, new_size: int) -> None:
         with database.write() as session:
             reservations.commit(session, flow_id)
-            rest = rest_of(session, "volume", resource_id)
+            rest = resting_status_of(session, "volume", resource_id)
             volume.REPOSITORY.settle(session, [resource_id], flow_id, rest, size=new_size)
 
 
@@ -129,7 +129,7 @@ class SettleVolume(Task):
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
             volume.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 class CommitRetype(CommitRecord):
@@ -153,7 +153,7 @@ class CommitSnapshot(CommitRecord):
             snapshot.REPOSITORY.settle(
                 session, [resource_id], flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
             )
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 class CommitCgsnapshot(CommitRecord):
@@ -177,10 +177,10 @@ class CommitCgsnapshot(CommitRecord):
             cgsnapshot.REPOSITORY.settle(
                 session, [resource_id], flow_id, Status.AVAILABLE, evidence=dict(evidence)
             )
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
-class Destroy(Commit):
+class DeleteRecords(Commit):
     """Delete the records and release their quota, in one transaction.
 
     Revert: nothing is restored. What was deleted stays deleted.
@@ -194,5 +194,5 @@ class Destroy(Commit):
     ) -> None:
         with database.write() as session:
             for noun in deleting:
-                forget(session, settings, flow_id, noun, claims[noun])
-            release_others(session, flow_id, claims)
+                delete_and_refund(session, settings, flow_id, noun, claims[noun])
+            release_claims(session, flow_id, claims)

@@ -11,7 +11,7 @@ from cgflow.engine.task import Commit, Task
 from cgflow.errors import FinalDriverError
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_restore
-from flows.tasks.claim import Claims, release_others
+from flows.tasks.claim import Claims, release_claims
 from flows.tasks.clone import Source
 from flows.tasks.driver import Drivers
 
@@ -52,7 +52,7 @@ class Restore(Task):
         verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
-class LeaveWayBack(Commit):
+class CommitRestore(Commit):
     """Record the point of no return, after which the previous data is discarded; no other effect.
 
     Revert: verify that the backend still keeps the previous data. A flow of an earlier release may
@@ -101,7 +101,7 @@ class SettleGroup(Task):
         with database.write() as session:
             volume.REPOSITORY.settle(session, claims["volume"], flow_id, Status.AVAILABLE)
             consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE)
-            release_others(session, flow_id, claims)
+            release_claims(session, flow_id, claims)
 
 
 def _specs(sources: list[Source]) -> list[SnapshotSpec]:

@@ -17,8 +17,8 @@ from cgflow.db.repositories import cgsnapshot, snapshot
 from cgflow.engine.task import Task
 from cgflow.quota import reservations
 from cgflow.status import Status
-from flows.tasks.copy_group import SOURCE, CutSource
-from flows.tasks.driver import Drivers, MemberCopy, PrepareSnapshot, TakeSnapshot
+from flows.tasks.copy_group import SOURCE_SYMBOLS, CutSourceGroup
+from flows.tasks.driver import Drivers, MemberSnapshotTask, PrepareSnapshot, VerifySnapshot
 from flows.tasks.placement import ScheduleCgsnapshot
 from flows.tasks.record import add_snapshots
 
@@ -31,16 +31,16 @@ def is_kept(database: Database, cut_id: str) -> bool:
     return any(one.status is Status.AVAILABLE for one in found)
 
 
-class ScheduleSafety(ScheduleCgsnapshot):
+class ScheduleSafetyCgsnapshot(ScheduleCgsnapshot):
     """Verify that the group's backend is up, can cut the group, and has room for the snapshots.
 
     Revert: nothing to undo.
     """
 
-    reads: ClassVar[Mapping[str, str]] = {"resource_id": SOURCE["resource_id"]}
+    reads: ClassVar[Mapping[str, str]] = {"resource_id": SOURCE_SYMBOLS["resource_id"]}
 
 
-class CreateSafety(Task):
+class CreateSafetyRecords(Task):
     """Add the row of the cgsnapshot and one for every member's snapshot, in ``creating``.
 
     Revert: delete the rows, unless the cgsnapshot is kept.
@@ -79,13 +79,13 @@ class CreateSafety(Task):
             cgsnapshot.REPOSITORY.destroy(session, [cut_id], flow_id)
 
 
-class SafetyCopy(MemberCopy):
+class SafetySnapshotTask(MemberSnapshotTask):
     """Base of the steps that create one member's snapshot.
 
     Revert: remove the snapshot, whatever its state, unless the cgsnapshot is kept.
     """
 
-    reads = SOURCE
+    reads = SOURCE_SYMBOLS
 
     def revert(  # type: ignore[override]  # a step is called by the names in its signature
         self,
@@ -102,11 +102,11 @@ class SafetyCopy(MemberCopy):
             super().revert(drivers, host, group_id, resource_id, volume_id, snapshot_id)
 
 
-class PrepareSafety(SafetyCopy, PrepareSnapshot):
+class PrepareSafetySnapshot(SafetySnapshotTask, PrepareSnapshot):
     """Do the slow work for one member's snapshot, before the cut."""
 
 
-class CutSafety(CutSource):
+class CutSafetyCgsnapshot(CutSourceGroup):
     """Cut every member, and verify the level demanded and the level promised.
 
     Revert: remove every snapshot that the cut may have made, unless the cgsnapshot is kept.
@@ -128,11 +128,11 @@ class CutSafety(CutSource):
             super().revert(drivers, host, group_id, resource_id, members)
 
 
-class TakeSafety(SafetyCopy, TakeSnapshot):
+class VerifySafetySnapshot(SafetySnapshotTask, VerifySnapshot):
     """Verify that one member's snapshot exists and can be read."""
 
 
-class KeepSafety(Task):
+class KeepSafetyCgsnapshot(Task):
     """Make the cgsnapshot and its snapshots ``available`` and charge their quota, whatever follows.
 
     Revert: nothing is restored.

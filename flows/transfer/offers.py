@@ -16,9 +16,9 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories import volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import reservations
-from cgflow.quota.charges import held_by
+from cgflow.quota.charges import charges_of
 from cgflow.status import Status
-from flows.attachment.preconditions import held
+from flows.attachment.preconditions import lock_unclaimed
 from flows.runtime import Runtime, new_id
 
 
@@ -31,7 +31,7 @@ def create(
     """
     key, salt, transfer_id = secrets.token_hex(16), secrets.token_hex(16), new_id()
     with runtime.database.write() as session:
-        volume = held(session, context, volume_id)
+        volume = lock_unclaimed(session, context, volume_id)
         if volume.status is not Status.AVAILABLE:
             raise InvalidState(
                 f"Invalid volume: status must be available to be transferred, but it is {volume.status}."
@@ -91,7 +91,7 @@ def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_
             )
         copies = _copies(session, volume)
         _check_types(session, context, volume, copies)
-        moved = held_by([volume, *copies], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota)
+        moved = charges_of([volume, *copies], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota)
         for project_id, deltas in sorted(moved.items()):
             reservations.move(session, project_id, context.project_id, deltas)
         owner = {"project_id": context.project_id, "user_id": context.user_id}

@@ -17,7 +17,7 @@ from cgflow.status import RESETTABLE, Status
 from flows.availability_zones import check_zone
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 from flows.volume import source as sources
-from flows.volume.preconditions import check_free
+from flows.volume.preconditions import check_status
 from flows.volume.scheduler_hints import allowed_hosts
 from flows.volume.size_limits import check_size_limits
 from flows.volume.source import Source
@@ -118,7 +118,7 @@ def delete(
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         deletable = FORCE_DELETABLE if force and found.claimed_by is None else DELETABLE
-        check_free(session, found, deletable, "deleted")
+        check_status(session, found, deletable, "deleted")
         # A member whose creation was rolled back has no data and can be deleted alone.
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(

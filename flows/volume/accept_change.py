@@ -15,7 +15,7 @@ from cgflow.status import Status
 from flows.availability_zones import check_zone
 from flows.runtime import Accepted, Runtime, accepting
 from flows.tasks.clone import as_source
-from flows.volume.preconditions import check_free, refuse_member, require_free_group
+from flows.volume.preconditions import check_status, refuse_member, require_unclaimed_group
 from flows.volume.size_limits import check_size_limits
 
 
@@ -32,7 +32,7 @@ def extend(
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        check_free(session, found, resting, "extended")
+        check_status(session, found, resting, "extended")
         if new_size <= found.size:
             raise InvalidInput(
                 f"Invalid input received: New size for extend must be greater than current size. "
@@ -42,7 +42,7 @@ def extend(
         limits.check_size(session, found.project_id, new_size)
         if found.volume_type_id is not None:
             check_size_limits(volume_type.get(session, found.volume_type_id), new_size, "new_size")
-        require_free_group(session, found)
+        require_unclaimed_group(session, found)
         accepted = acceptance.flow(
             "volume.extend",
             resource=("volume", found.id),
@@ -70,7 +70,7 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
         refuse_member(found, "Take it out of the group first.")
-        check_free(session, found, (Status.AVAILABLE,), "retyped")
+        check_status(session, found, (Status.AVAILABLE,), "retyped")
         kind = volume_type.find(session, new_type, context)
         check_zone(session, runtime.settings, found.availability_zone, [kind])
         if kind.id == found.volume_type_id:
@@ -109,7 +109,7 @@ def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapsho
         found = volume.lock(session, volume_id, context.scope)
         copy = snapshot.lock(session, snapshot_id, context.scope)
         refuse_member(found, "Its data would no longer be of one instant with that of the others.")
-        check_free(session, found, (Status.AVAILABLE,), "reverted")
+        check_status(session, found, (Status.AVAILABLE,), "reverted")
         _check_copy(session, found, copy)
         accepted = acceptance.flow(
             "volume.revert",

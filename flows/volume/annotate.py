@@ -6,7 +6,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import InvalidState
 from cgflow.status import Status
-from flows.attachment.preconditions import held
+from flows.attachment.preconditions import lock_unclaimed
 from flows.runtime import Runtime
 
 
@@ -25,7 +25,7 @@ def set_readonly(runtime: Runtime, context: RequestContext, volume_id: str, *, r
     Raises: NotFound; Busy; InvalidState, unless the volume is ``available``.
     """
     with runtime.database.write() as session:
-        volume = held(session, context, volume_id)
+        volume = lock_unclaimed(session, context, volume_id)
         if volume.status is not Status.AVAILABLE:
             raise InvalidState(
                 f"Invalid volume: Volume {volume.id} status must be available to update readonly flag, "

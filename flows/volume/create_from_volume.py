@@ -22,7 +22,7 @@ def create_volume_from_volume(copy: Member) -> Flow:
         placement.ScheduleVolume(),
         driver.PrepareSnapshot(copy),
         driver.CutMembers(copy),
-        driver.TakeSnapshot(copy),
+        driver.VerifySnapshot(copy),
         clone.CloneVolume(),
         driver.DeleteSnapshot(copy),
         record.CommitVolume(),

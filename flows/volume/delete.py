@@ -21,8 +21,8 @@ def delete_volume(is_placed: bool, copies: list[Member] | None = None) -> Flow:
     """
     removal: list[Task | Flow] = [driver.DeleteVolume()] if is_placed else []
     if copies:
-        removal.insert(0, for_each_member(copies, driver.DeleteCopy))
+        removal.insert(0, for_each_member(copies, driver.DeleteVolumeSnapshot))
     return linear_flow.Flow("volume.delete").add(
         claim.ClaimForDelete(),
-        forward_only("volume.remove", *removal, record.Destroy()),
+        forward_only("volume.remove", *removal, record.DeleteRecords()),
     )

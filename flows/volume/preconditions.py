@@ -14,7 +14,7 @@ from cgflow.errors import Busy, InvalidState
 from cgflow.status import Status
 
 
-def require_free_group(session: Session, found: records.Volume) -> None:
+def require_unclaimed_group(session: Session, found: records.Volume) -> None:
     """Lock the volume's group until the transaction ends, and require it to be unclaimed. Raises: Busy."""
     if found.consistencygroup_id is None:
         return
@@ -32,7 +32,7 @@ def refuse_member(found: records.Volume, instead: str) -> None:
         raise InvalidState(f"Invalid volume: Volume must not be part of a consistency group. {instead}")
 
 
-def check_free(session: Session, found: records.Volume, resting: tuple[Status, ...], done: str) -> None:
+def check_status(session: Session, found: records.Volume, resting: tuple[Status, ...], done: str) -> None:
     """Raise Busy if a flow holds the volume, InvalidState if the volume has none of these statuses."""
     if found.claimed_by is not None and found.status in resting:
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))

@@ -19,6 +19,6 @@ def revert_volume() -> Flow:
     return linear_flow.Flow("volume.revert").add(
         claim.ClaimForChange(),
         restore.Restore(),
-        restore.LeaveWayBack(),
+        restore.CommitRestore(),
         forward_only("volume.restored", restore.FinishRestore(), record.SettleVolume()),
     )

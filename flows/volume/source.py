@@ -14,7 +14,7 @@ from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.status import Status
 from flows.runtime import new_id
 from flows.tasks.clone import as_source
-from flows.volume.preconditions import require_free_group
+from flows.volume.preconditions import require_unclaimed_group
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _snapshot(session: Session, found: records.Snapshot) -> Source:
         operation="volume.create_from_snapshot",
         symbols={"source": as_source(found.spec())},
         holds={"snapshot": [found.id]},
-        columns={"snapshot_id": found.id, **_carried(volume.get(session, found.volume_id, None))},
+        columns={"snapshot_id": found.id, **_inherited_columns(volume.get(session, found.volume_id, None))},
         size=found.size,
         host=found.host,
         volume_type_id=found.volume_type_id,
@@ -89,7 +89,7 @@ def _volume(session: Session, found: records.Volume) -> Source:
             f"Invalid volume: Source volume status must be available or in-use, "
             f"but current status is: {found.status}."
         )
-    require_free_group(session, found)
+    require_unclaimed_group(session, found)
     cut = new_id()
     copy = SnapshotSpec(id=cut, volume_id=found.id, cgsnapshot_id=cut, group_id=found.consistencygroup_id)
     member = {
@@ -104,13 +104,13 @@ def _volume(session: Session, found: records.Volume) -> Source:
         shape={"copy": member},
         symbols={"source": as_source(copy), "members": [{"volume_id": found.id, "snapshot_id": cut}]},
         holds={"volume": [found.id]},
-        columns={"source_volid": found.id, **_carried(found)},
+        columns={"source_volid": found.id, **_inherited_columns(found)},
         size=found.size,
         host=found.host,
         volume_type_id=found.volume_type_id,
     )
 
 
-def _carried(source: records.Volume) -> dict[str, object]:
+def _inherited_columns(source: records.Volume) -> dict[str, object]:
     """Return the columns that a new volume takes over from its source: those about booting."""
     return {"bootable": source.bootable, "image_metadata": source.image_metadata}

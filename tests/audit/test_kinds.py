@@ -290,7 +290,7 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
     assert "The undo is tried again by itself at " in failed.message
     faults.clear()
     faults.order(Fault("delete_volume", "hang", deadline_s=600))
-    flow_actions.retry_by_itself(odd.runtime, stuck.flow_id)
+    flow_actions.retry_automatically(odd.runtime, stuck.flow_id)
     assert faults.await_fired(1, 60)
     assert found(odd) == both, "also while it is tried again"
     faults.release()

@@ -356,7 +356,7 @@ def automatic_retry(stage: Stage) -> Scene:
     on = undo_failed(stage)
     on.faults.clear()
     on.faults.order(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
-    flow_actions.retry_by_itself(on.world.runtime, on.flow_id)
+    flow_actions.retry_automatically(on.world.runtime, on.flow_id)
     assert on.faults.await_fired(1, WAIT_S)
     return on
 

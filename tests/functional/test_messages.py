@@ -106,7 +106,7 @@ def test_a_step_that_is_begun_again_tells_nothing_twice(
 ) -> None:
     _, flow = failed(modern, faults)
     with served.database.write() as session:
-        messages.tell(session, flow["id"], messages.UNDONE, "said again")
+        messages.record(session, flow["id"], messages.UNDONE, "said again")
     assert len(told(modern)) == 1
 
 

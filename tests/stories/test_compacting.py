@@ -10,7 +10,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.auto_compaction import AT_ONCE, BY, compact_what_is_due
+from flows.auto_compaction import MAX_CONCURRENT, SERVICE_USER, accept_due_compactions
 from tests.stories.scripts import slow_volume
 from tests.support.world import CALLER, world
 
@@ -34,11 +34,11 @@ class Slowly(MemoryDriver):
 def test_what_is_due_is_compacted_and_told(tmp_path: Path) -> None:
     with world(tmp_path, MemoryDriver()) as w:
         volume = slow_volume(w)
-        (begun,) = compact_what_is_due(w.runtime)
+        (begun,) = accept_due_compactions(w.runtime)
         flow = w.finish(begun)
         assert (flow.state, flow.operation, flow.resource_id) == (FlowState.SUCCESS, "volume.compact", volume)
-        assert (flow.user_id, flow.project_id) == (BY, CALLER.project_id)
-        assert compact_what_is_due(w.runtime) == []
+        assert (flow.user_id, flow.project_id) == (SERVICE_USER, CALLER.project_id)
+        assert accept_due_compactions(w.runtime) == []
         assert w.faults() == []
 
 
@@ -47,11 +47,11 @@ def test_one_is_under_way_in_a_group_few_in_all_and_none_is_in_the_way(tmp_path:
     with world(tmp_path, driver) as w:
         group = w.group_of(2)
         members = [slow_volume(w, group) for _ in range(2)]
-        others = [slow_volume(w) for _ in range(AT_ONCE)]
-        begun = compact_what_is_due(w.runtime)
-        assert len(begun) == AT_ONCE
+        others = [slow_volume(w) for _ in range(MAX_CONCURRENT)]
+        begun = accept_due_compactions(w.runtime)
+        assert len(begun) == MAX_CONCURRENT
         assert len({one.resource_id for one in begun} & set(members)) <= 1
-        assert compact_what_is_due(w.runtime) == []
+        assert accept_due_compactions(w.runtime) == []
         for _ in begun:
             assert driver.asked.acquire(timeout=10)
         for volume in (*members, *others):
@@ -63,7 +63,7 @@ def test_one_is_under_way_in_a_group_few_in_all_and_none_is_in_the_way(tmp_path:
             assert w.finish(one).state is FlowState.SUCCESS
         left = {one.resource_id for one in begun} ^ {*members, *others}
         while left:
-            again = compact_what_is_due(w.runtime)
+            again = accept_due_compactions(w.runtime)
             assert again
             left -= {one.resource_id for one in again if w.finish(one).state is FlowState.SUCCESS}
         assert driver.compactions_due() == []
@@ -74,11 +74,11 @@ def test_what_failed_is_left_for_a_while_as_it_was(tmp_path: Path) -> None:
     with world(tmp_path, driver) as w:
         volume = slow_volume(w)
         driver.failure = FinalDriverError("there is no room")
-        (begun,) = compact_what_is_due(w.runtime)
+        (begun,) = accept_due_compactions(w.runtime)
         flow = w.finish(begun)
         assert (flow.state, flow.reason) == (FlowState.REVERTED, "there is no room")
         assert w.get("volume", volume).status == "available"
-        assert compact_what_is_due(w.runtime) == []
+        assert accept_due_compactions(w.runtime) == []
         assert w.faults() == []
 
 
@@ -86,7 +86,7 @@ def test_one_that_is_cancelled_ends(tmp_path: Path) -> None:
     driver = Slowly()
     with world(tmp_path, driver) as w:
         slow_volume(w)
-        (begun,) = compact_what_is_due(w.runtime)
+        (begun,) = accept_due_compactions(w.runtime)
         assert driver.asked.acquire(timeout=10)
         flow_actions.cancel(w.runtime, CALLER, begun.flow_id, reason="not now")
         flow = w.finish(begun)
@@ -98,7 +98,7 @@ def test_a_stop_does_not_wait_for_it_and_the_next_start_goes_on(tmp_path: Path) 
     driver = Slowly()
     with world(tmp_path, driver) as w:
         volume = slow_volume(w)
-        (begun,) = compact_what_is_due(w.runtime)
+        (begun,) = accept_due_compactions(w.runtime)
         assert driver.asked.acquire(timeout=10)
     assert driver.compactions_due() != []
     driver.allowed.set()

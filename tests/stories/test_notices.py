@@ -211,7 +211,7 @@ def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
             announced.append([event for event in told(listener) if event == failed])
             logged.append(caplog.messages[-2:])
             caplog.clear()
-            flow_actions.retry_by_itself(w.runtime, accepted.flow_id)
+            flow_actions.retry_automatically(w.runtime, accepted.flow_id)
         assert announced == [[failed], [], [failed]]
     first, second, last = (" ".join(words) for words in logged)
     assert "The undo is tried again by itself at " in first

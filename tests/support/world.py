@@ -23,7 +23,7 @@ from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.quota import limits
 from cgflow.status import FlowState
 from flows.audit.run import audit
-from flows.auto_compaction import compact
+from flows.auto_compaction import accept_compaction
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
 from flows.consistencygroup import accept_create_from as sources
@@ -165,7 +165,7 @@ class World:
 
     def compact(self, volume_id: str) -> Accepted:
         found = self.get("volume", volume_id)
-        accepted = compact(self.runtime, found.host, found.spec())
+        accepted = accept_compaction(self.runtime, found.host, found.spec())
         assert accepted is not None
         return accepted
 

@@ -13,7 +13,7 @@ from reach import CGFLOW, opened
 
 sys.path.append(str(CGFLOW / "drivers" / "conformance"))
 
-from ordering import Moment, OrderedWriters, check  # noqa: E402 - needs the path added above
+from write_order_checker import Moment, OrderedWriters, check  # noqa: E402 - needs the path added above
 
 
 class Timed:

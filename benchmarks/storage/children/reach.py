@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 CGFLOW = Path(__file__).resolve().parents[3] / "cgflow"
-sys.path.append(str(CGFLOW))
+sys.path.append(str(CGFLOW.parent / "tests" / "support"))
 
-from nbd import NbdClient  # noqa: E402 - needs the path added above
+from nbd_client import NbdClient  # noqa: E402 - needs the path added above
 
 SLOT = 512
 """Size of a write in bytes, and of its place in a volume."""

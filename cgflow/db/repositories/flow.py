@@ -185,7 +185,7 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo
     for others in REPOSITORIES.values():
         held = others.where(session, others.model.claimed_by == flow.id, others.model.id != flow.resource_id)
         others.change(session, [thing.id for thing in held], flow.id, reason=because)
-    message.tell(session, flow.id, message.ROLLBACK_FAILED, reason)
+    message.record(session, flow.id, message.ROLLBACK_FAILED, reason)
 
 
 def events(

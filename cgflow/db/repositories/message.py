@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
-from cgflow.atom_states import undone_words
+from cgflow.atom_states import undone_text
 from cgflow.db.models import Flow, Message
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_missing
@@ -30,14 +30,14 @@ _FILTERS = ("id", "project_id", "resource_uuid", "resource_type", "event_id", "r
 _TYPES = {"snapshot": "VOLUME_SNAPSHOT"}
 
 
-def tell(session: Session, flow_id: str, end: str, reason: str) -> None:
+def record(session: Session, flow_id: str, end: str, reason: str) -> None:
     """Tell the owner of a flow's resource how the flow ended and why, in the transaction that says so there.
 
     Told once for each end of a flow, however often the step that tells it is begun again.
     """
     flow = session.execute(select(Flow).where(Flow.id == flow_id)).scalar_one()
     now = clock.now()
-    words = undone_words(flow.operation) if end == UNDONE else _ROLLBACK_FAILED
+    words = undone_text(flow.operation) if end == UNDONE else _ROLLBACK_FAILED
     row = {
         "id": str(uuid.uuid5(uuid.UUID(flow_id), end)),
         "project_id": flow.project_id,

@@ -47,7 +47,7 @@ VALUES = {
 def test_a_body_is_the_one_that_marshmallow_would_make(
     schema: type[FastDump], record: type, shows_hosts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.authorization.shows", lambda _: shows_hosts)
+    monkeypatch.setattr("api.auth.authorization.shows_field", lambda _: shows_hosts)
     monkeypatch.setattr("api.disclosure.runtime", lambda: SimpleNamespace(drivers={"here@memory": None}))
     it = record(**{field.name: VALUES[field.name] for field in fields_of(record)})
     assert schema().dump(it) == Schema.dump(schema(), it)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from api.space import frees_space
+from api.space import request_frees_space
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -28,4 +28,4 @@ FORM = "application/x-www-form-urlencoded"
 )
 def test_requests_that_free_space(method: str, path: str, raw: bytes, media_type: str, frees: bool) -> None:
     with Flask(__name__).test_request_context(path, method=method, data=raw, content_type=media_type):
-        assert frees_space() is frees
+        assert request_frees_space() is frees

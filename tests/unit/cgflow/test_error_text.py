@@ -6,7 +6,7 @@ import pytest
 from taskflow.types.failure import Failure
 
 from cgflow.engine.event_recorder import failure_text
-from cgflow.error_text import as_sentence, describe, join_reasons
+from cgflow.error_text import describe, join_reasons, to_sentence
 from cgflow.errors import FinalDriverError
 
 
@@ -46,8 +46,8 @@ def test_no_reason_is_empty_or_says_nothing(error: Exception, words: str) -> Non
 
 
 def test_what_somebody_typed_as_a_sentence() -> None:
-    assert as_sentence(" cannot mend tonight ") == "cannot mend tonight."
-    assert as_sentence("Gone!") == "Gone!"
+    assert to_sentence(" cannot mend tonight ") == "cannot mend tonight."
+    assert to_sentence("Gone!") == "Gone!"
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,9 @@ def test_offsets() -> None:
 
 
 def test_results_are_short() -> None:
-    assert formatting.brief({}) == ""
-    assert formatting.brief({"a": "é"}) == '{"a": "é"}'
-    assert len(formatting.brief({"a": "x" * 500})) == 72
+    assert formatting.shorten({}) == ""
+    assert formatting.shorten({"a": "é"}) == '{"a": "é"}'
+    assert len(formatting.shorten({"a": "x" * 500})) == 72
 
 
 def test_moments_with_and_without_a_zone_agree() -> None:
