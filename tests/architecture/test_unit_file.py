@@ -56,5 +56,5 @@ def test_the_unit_is_valid_and_hardened(tmp_path: Path) -> None:
 
 
 def test_the_readme_names_no_predictable_path_under_tmp() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "etc").iterdir()):
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "etc").iterdir()):
         assert "/tmp/" not in page.read_text(), page  # noqa: S108 - that is what is looked for
