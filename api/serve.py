@@ -27,7 +27,7 @@ from cgflow import backends, config
 from cgflow.db.database import Database
 from cgflow.db.reserve import Reserve
 from cgflow.db.upgrade import upgrade
-from cgflow.drivers.fault_injection.faulty_driver import Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
 from cgflow.state_dir import DATABASE, StateDir
@@ -113,7 +113,7 @@ def _serve(
 ) -> None:
     made = backends.make(conf, names, held.path)
     if drills:
-        faults = Faults.from_file(held.path / "faults.json")
+        faults = FaultSchedule.from_file(held.path / "faults.json")
         made = {name: with_faults(driver, faults) for name, driver in made.items()}
     stop.check()
     is_new = not held.has_database

@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
 from cgflow.drivers.contract.compaction import SupportsCompaction
-from cgflow.drivers.contract.cut_evidence import CutLevel, read_level
+from cgflow.drivers.contract.cut_evidence import CutLevel, parse_level
 from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
@@ -127,7 +127,7 @@ def verify_cut_level(
     Raises: AmbiguousDriverError.
     """
     told = evidence.get("level")
-    level = read_level(told)
+    level = parse_level(told)
     for wanted, why in ((demanded, "is demanded"), (promised, "is what it reports")):
         if wanted is not None and (level is None or not level.reaches(CutLevel(wanted))):
             cut = "does not say at which level it cut" if told is None else f"cut at level {told}"

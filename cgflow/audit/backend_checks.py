@@ -17,7 +17,7 @@ from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.finding import Finding, of_row
 from cgflow.drivers.contract import Inventory
-from cgflow.drivers.contract.detailed_inventory import HeldVolume
+from cgflow.drivers.contract.detailed_inventory import VolumeDetails
 
 GIB = 1024**3
 READABLE = ("available",)
@@ -167,7 +167,7 @@ def _exports(looks: Observations) -> Iterator[Finding]:
             yield of_row("snapshot.exported", row, f"{_named(row)} is {row.status}, and can be read.")
 
 
-def _shape(row: Row, held: HeldVolume) -> Iterator[Finding]:
+def _shape(row: Row, held: VolumeDetails) -> Iterator[Finding]:
     # In bytes, where GiB would have to be rounded to what the record says.
     held_size = f"{held.size_bytes} bytes" if held.size_bytes % GIB else f"{_gib(held)} GiB"
     size = f"has {held_size} on backend {row.host}, and {row.size} GiB by its record"
@@ -186,7 +186,7 @@ def _shape(row: Row, held: HeldVolume) -> Iterator[Finding]:
         yield of_row("volume.elsewhere", row, message, group_id=held.group_id)
 
 
-def _gib(held: HeldVolume) -> int:
+def _gib(held: VolumeDetails) -> int:
     """Return a size in GiB, rounded up: what is begun counts."""
     return -(-held.size_bytes // GIB)
 

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cgflow.drivers.contract import Inventory, StorageDriver
-from cgflow.drivers.contract.detailed_inventory import HeldCopy, HeldVolume, SupportsDetailedInventory
+from cgflow.drivers.contract.detailed_inventory import (
+    SnapshotDetails,
+    SupportsDetailedInventory,
+    VolumeDetails,
+)
 from cgflow.error_text import describe
 from cgflow.errors import DriverError, SessionFenced
 
@@ -18,8 +22,8 @@ class BackendSnapshot:
     """What one backend has. ``refusal`` is why it could not say; ``is_detailed``, whether it told sizes."""
 
     inventory: Inventory
-    volumes: Mapping[str, HeldVolume]
-    copies: Mapping[str, HeldCopy]
+    volumes: Mapping[str, VolumeDetails]
+    copies: Mapping[str, SnapshotDetails]
     is_detailed: bool
     refusal: str | None = None
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.repositories import backend, volume_type
-from cgflow.drivers.contract.cut_evidence import CutLevel, highest, level_of, level_of_cut
+from cgflow.drivers.contract.cut_evidence import CutLevel, highest, level_of_cut, reported_level
 from cgflow.errors import InvalidState, NotFound
 from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
 
@@ -29,7 +29,7 @@ def required_cut_level(
     found = _backend(session, group)
     if found is None:
         return wanted
-    level = level_of(found.report)
+    level = reported_level(found.report)
     if level is None and not found.is_up:
         return wanted
     if level is None or not level_of_cut(level, members).reaches(wanted):

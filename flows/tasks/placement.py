@@ -16,7 +16,7 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.contract.cut_evidence import CutLevel, level_of
+from cgflow.drivers.contract.cut_evidence import CutLevel, reported_level
 from cgflow.engine.task import Task
 from cgflow.errors import NoValidBackend
 from cgflow.records import Backend
@@ -103,7 +103,7 @@ class ScheduleGroupClone(Task):
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)
             consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=host)
-        return level_of(found[0].report)
+        return reported_level(found[0].report)
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
@@ -175,7 +175,7 @@ class ScheduleCgsnapshot(Task):
     ) -> str | None:
         found = _refreshed(database, settings, drivers, placement, host)
         placement.for_snapshots(found, "cgsnapshot", resource_id, sizes, clock.now(), _demanded(level))
-        return None if found is None else level_of(found.report)
+        return None if found is None else reported_level(found.report)
 
 
 class ScheduleSnapshot(Task):

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from cgflow.audit.finding import Finding
 from cgflow.db.models import Flow
-from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from flows.audit.run import audit
 from tests.audit.test_kinds import repaired
@@ -46,7 +46,7 @@ def ended(w: World) -> Counter[str]:
 
 @pytest.mark.slow
 def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     alarms: list[Finding] = []
     looks = 0
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:

@@ -12,7 +12,7 @@ from cgflow.audit.finding_kinds import KINDS
 from cgflow.db.repositories import volume
 from cgflow.drivers.contract import Inventory
 from cgflow.drivers.contract.detailed_inventory import DetailedInventory
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
@@ -244,7 +244,7 @@ class Odd(MemoryDriver):
 @pytest.fixture
 def odd(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    with world(tmp_path_factory.mktemp("odd"), FaultyDriver(Odd(), Faults())) as made:
+    with world(tmp_path_factory.mktemp("odd"), FaultyDriver(Odd(), FaultSchedule())) as made:
         planted_drift.a_group(made)
         yield made
 
@@ -263,7 +263,7 @@ def test_what_a_backend_cannot_read_is_its_only_fault(odd: World) -> None:
 
 
 def test_a_backend_that_does_not_answer(odd: World) -> None:
-    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
     faults.order(Fault("detail", "final", times=None))
     (one,) = audit(odd.runtime).findings
     assert (one.code, one.host) == ("backend.unreachable", "here@memory")
@@ -274,7 +274,7 @@ def test_a_backend_that_does_not_answer(odd: World) -> None:
 def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
     odd: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
     inside: Odd = odd.driver.driver  # type: ignore[attr-defined]
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 5)
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
@@ -300,7 +300,7 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
 
 
 def test_what_was_given_up_and_is_there_all_the_same(odd: World) -> None:
-    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
     faults.order(Fault("create_volume", "final", when="after"))
     faults.order(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()
@@ -320,7 +320,7 @@ def test_records_on_a_backend_that_nobody_knows(odd: World) -> None:
 
 
 def test_an_undo_that_waits_for_an_operator_and_a_flow_of_another_release(odd: World) -> None:
-    faults: Faults = odd.driver.faults  # type: ignore[attr-defined]
+    faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
     faults.order(Fault("create_volume", "final", when="after"))
     faults.order(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()

@@ -13,7 +13,7 @@ from cgflow.drivers.conformance import (
     Violation,
 )
 from cgflow.drivers.fault_injection.drill_file import CALLS
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
 from tests.support.contract_breakers import (
     clones,
     compactions,
@@ -127,7 +127,7 @@ def caught(fault: Fault) -> bool:
     for rule in RULES:
         if rule in SLOW:
             continue
-        faults = Faults()
+        faults = FaultSchedule()
         faults.order(fault)
         try:
             judge(rule, MemoryHarness(Broken(), partial(with_faults, faults=faults)))

@@ -11,7 +11,7 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.fault_injection.drill_file import CALLS
-from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import FinalDriverError
 from tests.support.memory import outcomes
@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 
 
 def drilled(path: Path) -> FaultyDriver:
-    driver = FaultyDriver(MemoryDriver(), Faults.from_file(path))
+    driver = FaultyDriver(MemoryDriver(), FaultSchedule.from_file(path))
     driver.driver.create_group("g")
     return driver
 

@@ -16,9 +16,9 @@ from cgflow.drivers.contract import (
 from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.drivers.fault_injection.faulty_driver import (
     Fault,
-    Faults,
+    FaultSchedule,
     FaultyDriver,
-    FaultyMoves,
+    FaultyRegrouping,
     FaultyVolumes,
     with_faults,
 )
@@ -33,12 +33,12 @@ SOON = 10.0
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
+def faults() -> FaultSchedule:
+    return FaultSchedule()
 
 
 @pytest.fixture
-def driver(faults: Faults) -> FaultyDriver:
+def driver(faults: FaultSchedule) -> FaultyDriver:
     driver = FaultyDriver(MemoryDriver(), faults)
     driver.create_group("g")
     return driver
@@ -235,7 +235,7 @@ def test_every_call_reaches_the_driver_inside():
                 return lambda *arguments: asked.append((name, arguments)) or name
             return super().__getattribute__(name)
 
-    driver = FaultyDriver(Recorder(), Faults())
+    driver = FaultyDriver(Recorder(), FaultSchedule())
     for call, arguments in ARGUMENTS.items():
         assert getattr(driver, call)(*arguments) == call
     assert asked == list(ARGUMENTS.items())
@@ -249,19 +249,19 @@ def test_wrapping_keeps_the_abilities_of_the_driver():
     class OnlyVolumes(FaultyVolumes):
         """A driver that cannot cut groups."""
 
-    plain = OnlyVolumes(MemoryDriver(), Faults())
-    assert not isinstance(with_faults(plain, Faults()), GroupSnapshots)
+    plain = OnlyVolumes(MemoryDriver(), FaultSchedule())
+    assert not isinstance(with_faults(plain, FaultSchedule()), GroupSnapshots)
     for ability in (GroupSnapshots, Cloning, Regrouping, Restoring):
-        assert isinstance(with_faults(MemoryDriver(), Faults()), ability)
+        assert isinstance(with_faults(MemoryDriver(), FaultSchedule()), ability)
 
-    class Mover(FaultyMoves):
+    class Mover(FaultyRegrouping):
         """A driver that can move volumes and nothing else."""
 
-    mover = with_faults(Mover(MemoryDriver(), Faults()), Faults())
+    mover = with_faults(Mover(MemoryDriver(), FaultSchedule()), FaultSchedule())
     assert isinstance(mover, Regrouping)
     assert not isinstance(mover, GroupSnapshots | Cloning | Restoring)
     with pytest.raises(TypeError, match="OnlyVolumes has no GroupSnapshots, Cloning, Regrouping, Restoring"):
-        FaultyDriver(plain, Faults())
+        FaultyDriver(plain, FaultSchedule())
 
 
 def test_the_files_of_a_driver_can_be_made_to_fail():
@@ -274,8 +274,8 @@ def test_the_files_of_a_driver_can_be_made_to_fail():
         def withdraw_file(self, thing):
             return thing
 
-    faults = Faults()
-    filer = with_faults(Filer(MemoryDriver(), Faults()), faults)
+    faults = FaultSchedule()
+    filer = with_faults(Filer(MemoryDriver(), FaultSchedule()), faults)
     assert isinstance(filer, SupportsHostFiles)
     for call in (filer.serve_file, filer.withdraw_file):
         assert call(ONE) == ONE

@@ -11,7 +11,7 @@ from flask import Flask
 from api import versions
 from api.app import create_app
 from api.versions import MAXIMUM_KEY
-from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
 from tests.functional.later_caller import Later
@@ -19,12 +19,12 @@ from tests.support.world import World, world
 
 
 @pytest.fixture(scope="module")
-def module_faults() -> Faults:
-    return Faults()
+def module_faults() -> FaultSchedule:
+    return FaultSchedule()
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, module_faults: Faults) -> Iterator[World]:
+def served(tmp_path_factory: pytest.TempPathFactory, module_faults: FaultSchedule) -> Iterator[World]:
     driver = FaultyDriver(MemoryDriver(capacity_gib=100_000), module_faults)
     with world(tmp_path_factory.mktemp("state"), driver) as served:
         yield served
@@ -48,7 +48,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def faults(module_faults: Faults) -> Iterator[Faults]:
+def faults(module_faults: FaultSchedule) -> Iterator[FaultSchedule]:
     yield module_faults
     module_faults.release()
     module_faults.clear()

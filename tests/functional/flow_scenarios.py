@@ -20,7 +20,7 @@ from api.app import create_app
 from cgflow.atom_states import action_text
 from cgflow.db.models import Flow
 from cgflow.db.repositories import retention
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor
 from flows import flow_actions
@@ -38,7 +38,7 @@ class Theatre:
     """A service over HTTP whose driver fails as ordered."""
 
     world: World
-    faults: Faults
+    faults: FaultSchedule
     driver: MemoryDriver
     app: Flask
     url: str
@@ -47,7 +47,7 @@ class Theatre:
 @contextmanager
 def theatre(path: Path, driver: MemoryDriver | None = None) -> Iterator[Theatre]:
     """Serve with the state under a path, which may hold an earlier one."""
-    inner, faults = driver or MemoryDriver(), Faults()
+    inner, faults = driver or MemoryDriver(), FaultSchedule()
     with ExitStack() as stack:
         served = stack.enter_context(world(path, FaultyDriver(inner, faults)))
         # What hangs has to go on before the service can stop.

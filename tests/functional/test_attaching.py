@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from flows.driver_calls import BUSY_PAUSES_S
 from tests.functional.caller import Caller, missing, refused
 from tests.functional.volume_actions import act, acted, shown
@@ -140,7 +140,7 @@ def test_what_is_attached_stays_as_it_is(caller: Caller) -> None:
         assert "current status is: in-use" in refused(answer, 400, "badRequest")
 
 
-def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faults) -> None:
+def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: FaultSchedule) -> None:
     volume_id = caller.volume()
     faults.order(Fault("extend_volume", "hang"))
     answer = act(caller, volume_id, "os-extend", {"new_size": 2})
@@ -159,7 +159,7 @@ def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faul
 
 @pytest.mark.parametrize(("kind", "times"), [("busy", len(BUSY_PAUSES_S) + 1), ("final", 1)])
 def test_a_volume_in_use_that_does_not_grow_stays_in_use(
-    caller: Caller, faults: Faults, kind: str, times: int
+    caller: Caller, faults: FaultSchedule, kind: str, times: int
 ) -> None:
     """As where a client is connected and the backend cannot resize under it."""
     volume_id = caller.volume()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.functional.volume_actions import shown
 
@@ -74,7 +74,7 @@ def test_with_a_connector_the_address_is_told_at_once(modern: Caller) -> None:
     assert shown(modern, volume_id)["status"] == "attaching"
 
 
-def test_a_connection_that_fails_leaves_no_attachment(modern: Caller, faults: Faults) -> None:
+def test_a_connection_that_fails_leaves_no_attachment(modern: Caller, faults: FaultSchedule) -> None:
     volume_id = modern.volume()
     faults.order(Fault("connection", "final"))
     body = {"attachment": {"volume_uuid": volume_id, "connector": {"host": "h"}}}

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from cgflow import clock
 from cgflow.db.repositories import backend as backends
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import HOST, World
 
@@ -149,7 +149,7 @@ def test_unknown_ones(caller: Caller) -> None:
     assert missing(caller.delete(f"/cgsnapshots/{unknown}")).startswith("Cgsnapshot could not be found")
 
 
-def test_a_failure_leaves_a_record_that_says_why(caller: Caller, group: str, faults: Faults) -> None:
+def test_a_failure_leaves_a_record_that_says_why(caller: Caller, group: str, faults: FaultSchedule) -> None:
     faults.order(Fault("cut", "final"))
     answer = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group}})
     flow = caller.flow(answer)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import World
 
@@ -183,7 +183,7 @@ def test_a_deletion_without_its_root(caller: Caller, body: object) -> None:
     assert message.startswith("The server could not comply with the request")
 
 
-def test_an_error_tells_its_reason(caller: Caller, faults: Faults) -> None:
+def test_an_error_tells_its_reason(caller: Caller, faults: FaultSchedule) -> None:
     name = caller.type()
     faults.order(Fault("create_group", "final"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
@@ -195,7 +195,7 @@ def test_an_error_tells_its_reason(caller: Caller, faults: Faults) -> None:
     caller.done(caller.delete(f"/consistencygroups/{group_id}"))
 
 
-def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: Faults, served: World) -> None:
+def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: FaultSchedule, served: World) -> None:
     name = caller.type()
     faults.order(Fault("create_group", "hang"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
@@ -207,7 +207,7 @@ def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: Faults, served
     caller.done(answer)
 
 
-def test_busy_names_the_flow(caller: Caller, faults: Faults) -> None:
+def test_busy_names_the_flow(caller: Caller, faults: FaultSchedule) -> None:
     """S116."""
     name = caller.type()
     group_id = caller.group(name)

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from api.versions import HEADER
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support import operations
 
@@ -41,7 +41,7 @@ def modern(later_app: Flask) -> Caller:
 
 
 @pytest.fixture
-def ids(modern: Caller, faults: Faults) -> dict[str, str]:
+def ids(modern: Caller, faults: FaultSchedule) -> dict[str, str]:
     """One resource of each kind, by the noun of its address, and a failed operation with its message."""
     volume_type = modern.type()
     group_type = modern.post("/group_types", {"group_type": {"name": volume_type}}).json["group_type"]["id"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import conductor
 from tests.functional.caller import Caller, malformed
 
 
-def stuck(caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> str:
+def stuck(caller: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch) -> str:
     """A volume whose making failed, and then its undo; the id of its flow."""
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     faults.order(Fault("create_volume", "ambiguous", when="after"))
@@ -22,7 +22,9 @@ def stuck(caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> st
     return str(flow["id"])
 
 
-def test_retry_finishes_the_undo(caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_finishes_the_undo(
+    caller: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flow_id = stuck(caller, faults, monkeypatch)
     answer = caller.post(f"/flows/{flow_id}/action", {"retry": {}})
     assert answer.status_code == 202
@@ -37,7 +39,7 @@ def test_retry_finishes_the_undo(caller: Caller, faults: Faults, monkeypatch: py
 
 
 def test_skip_and_abandon_want_a_reason(
-    caller: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    caller: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow_id = stuck(caller, faults, monkeypatch)
     path = f"/flows/{flow_id}/action"

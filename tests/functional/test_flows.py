@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing
 
 ITEM = {
@@ -65,7 +65,7 @@ def test_events_in_parts(caller: Caller) -> None:
     assert time.monotonic() - began < 10, "a flow that has ended is not waited for"
 
 
-def test_a_question_is_held_open_until_something_happens(caller: Caller, faults: Faults) -> None:
+def test_a_question_is_held_open_until_something_happens(caller: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("create_volume", "hang"))
     answer = caller.post("/volumes", {"volume": {"size": 1}})
     path = f"/flows/{answer.headers['X-Cgflow-Flow-Id']}/events"
@@ -81,7 +81,7 @@ def test_a_question_is_held_open_until_something_happens(caller: Caller, faults:
     caller.done(answer)
 
 
-def test_a_failure_is_told(caller: Caller, faults: Faults) -> None:
+def test_a_failure_is_told(caller: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("create_volume", "final"))
     flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
     assert flow["state"] == "reverted"

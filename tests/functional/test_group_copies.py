@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from cgflow.db.repositories import consistencygroup, snapshot
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import Status
 from tests.functional.caller import Caller, malformed, missing, refused
@@ -152,7 +152,7 @@ def test_unknown_sources_c2(source: Source, stranger: Caller) -> None:
     missing(source.create(source_cgid=source.group))
 
 
-def test_sources_that_hold_nothing_c3_c4_c5(source: Source, faults: Faults) -> None:
+def test_sources_that_hold_nothing_c3_c4_c5(source: Source, faults: FaultSchedule) -> None:
     empty = source.caller.group(source.kinds[0])
     assert refused(source.create(source_cgid=empty), 400, "badRequest") == (
         "Invalid ConsistencyGroup: Source CG is empty. No consistency group will be created."
@@ -224,7 +224,7 @@ def test_group_volumes_and_gigabytes_are_counted_at_once_c6(source: Source) -> N
 @pytest.mark.parametrize("call", ["create_group", "clone_volume"])
 @pytest.mark.parametrize("kind", ["cgsnapshot_id", "source_cgid"])
 def test_a_failure_leaves_a_record_and_nothing_else_c6(
-    source: Source, faults: Faults, call: str, kind: str
+    source: Source, faults: FaultSchedule, call: str, kind: str
 ) -> None:
     """C7."""
     used = source.caller.cgsnapshot(source.group) if kind == "cgsnapshot_id" else source.group
@@ -241,7 +241,7 @@ def test_a_failure_leaves_a_record_and_nothing_else_c6(
 
 
 def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
-    source: Source, faults: Faults
+    source: Source, faults: FaultSchedule
 ) -> None:
     cgsnapshot_id = source.caller.cgsnapshot(source.group)
     faults.order(Fault("clone_volume", "hang", times=None))
@@ -261,7 +261,7 @@ def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
     assert [len(source.volumes_of(group_id)) for group_id in made] == [2, 2]
 
 
-def test_a_group_in_use_as_source_is_busy(source: Source, faults: Faults) -> None:
+def test_a_group_in_use_as_source_is_busy(source: Source, faults: FaultSchedule) -> None:
     faults.order(Fault("clone_volume", "hang", times=None))
     making = source.create(source_cgid=source.group)
     assert faults.await_fired(2, 10)

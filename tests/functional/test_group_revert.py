@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup, snapshot, volume
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import backoff
 from cgflow.status import Status
 from flows.segments import PERSISTENCE_ATTEMPTS
@@ -56,7 +56,7 @@ def scene(caller: Caller, served: World) -> Scene:
     return Scene(caller, served)
 
 
-def test_every_member_is_put_back(scene: Scene, faults: Faults) -> None:
+def test_every_member_is_put_back(scene: Scene, faults: FaultSchedule) -> None:
     faults.order(Fault("restore", "hang"))
     answer = scene.revert()
     assert (answer.status_code, answer.data) == (202, b"")
@@ -87,7 +87,7 @@ def test_a_safety_cgsnapshot_holds_what_was_there_and_leads_back_to_it(scene: Sc
 
 @pytest.mark.parametrize(("call", "safety"), [("restore", None), ("restore", {}), ("cut", {})])
 def test_one_that_fails_leaves_everything_as_it_was(
-    scene: Scene, faults: Faults, call: str, safety: dict[str, str] | None
+    scene: Scene, faults: FaultSchedule, call: str, safety: dict[str, str] | None
 ) -> None:
     counted = scene.caller.in_use()
     faults.order(Fault(call, "ambiguous", when="after"))
@@ -102,7 +102,7 @@ def test_one_that_fails_leaves_everything_as_it_was(
 
 
 def test_a_safety_cgsnapshot_outlives_what_fails_after_the_point_of_no_return(
-    scene: Scene, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.1)
@@ -189,7 +189,7 @@ def test_only_a_cgsnapshot_of_the_group_that_is_whole(scene: Scene, served: Worl
     assert f"Snapshot {first.id} must be available" in malformed(scene.revert())
 
 
-def test_one_operation_at_a_time(scene: Scene, faults: Faults) -> None:
+def test_one_operation_at_a_time(scene: Scene, faults: FaultSchedule) -> None:
     faults.order(Fault("cut", "hang"))
     taking = scene.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": scene.group}})
     assert faults.await_fired(1, 10)

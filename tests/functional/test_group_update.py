@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cgflow.db.repositories import volume
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import World
 
@@ -103,7 +103,7 @@ def test_unknown_groups_m3(scene: Scene, stranger: Caller) -> None:
         assert message == f"Consistency group {group_id} could not be found."
 
 
-def test_a_group_that_is_not_available_m4(scene: Scene, faults: Faults) -> None:
+def test_a_group_that_is_not_available_m4(scene: Scene, faults: FaultSchedule) -> None:
     faults.order(Fault("create_group", "final"))
     made = scene.caller.post("/consistencygroups", {"consistencygroup": {"volume_types": scene.kind}})
     assert scene.caller.flow(made)["state"] == "reverted"
@@ -125,7 +125,7 @@ def cannot(verb: str, volume_id: str, scene: Scene) -> str:
     return f"Invalid volume: Cannot {verb} volume {volume_id} {to} consistency group {scene.group} because "
 
 
-def test_what_cannot_be_added_m6(scene: Scene, faults: Faults, served: World) -> None:
+def test_what_cannot_be_added_m6(scene: Scene, faults: FaultSchedule, served: World) -> None:
     caller = scene.caller
     unknown, other_kind = str(uuid.uuid4()), caller.type()
     untyped, foreign = caller.volume(), caller.volume(volume_type=other_kind)
@@ -169,7 +169,7 @@ def test_a_member_is_not_added_again_and_not_taken_from_another_group_m7(scene: 
     assert scene.group_of(theirs) == other
 
 
-def test_what_cannot_be_removed_m8(scene: Scene, faults: Faults) -> None:
+def test_what_cannot_be_removed_m8(scene: Scene, faults: FaultSchedule) -> None:
     for volume_id in (scene.outside, str(uuid.uuid4())):
         message = malformed(scene.put(remove_volumes=volume_id), "remove_volumes")
         assert message == cannot("remove", volume_id, scene) + "it is not in the group."
@@ -186,7 +186,7 @@ def test_what_cannot_be_removed_m8(scene: Scene, faults: Faults) -> None:
     scene.caller.done(made)
 
 
-def test_members_in_error_can_leave_m8(scene: Scene, faults: Faults) -> None:
+def test_members_in_error_can_leave_m8(scene: Scene, faults: FaultSchedule) -> None:
     faults.order(Fault("create_volume", "final"))
     body = {"size": 1, "volume_type": scene.kind, "consistencygroup_id": scene.group}
     failed = scene.caller.post("/volumes", {"volume": body})
@@ -205,7 +205,7 @@ def test_a_member_with_a_copy_in_a_cgsnapshot_stays(scene: Scene) -> None:
     scene.caller.done(scene.put(remove_volumes=scene.member))
 
 
-def test_a_failure_changes_nothing_m11(scene: Scene, faults: Faults, served: World) -> None:
+def test_a_failure_changes_nothing_m11(scene: Scene, faults: FaultSchedule, served: World) -> None:
     """M10."""
     other = scene.caller.volume(volume_type=scene.kind)
     before = scene.shown()
@@ -223,7 +223,7 @@ def test_a_failure_changes_nothing_m11(scene: Scene, faults: Faults, served: Wor
     assert served.driver.inventory(scene.group).volumes == {scene.member}
 
 
-def test_one_change_at_a_time_m11(scene: Scene, faults: Faults) -> None:
+def test_one_change_at_a_time_m11(scene: Scene, faults: FaultSchedule) -> None:
     """M9."""
     faults.order(Fault("move_volume", "hang"))
     changing = scene.put(add_volumes=scene.outside)
@@ -242,7 +242,7 @@ def test_one_change_at_a_time_m11(scene: Scene, faults: Faults) -> None:
     scene.caller.done(changing)
 
 
-def test_copies_made_alone_go_along_and_are_held_meanwhile(scene: Scene, faults: Faults) -> None:
+def test_copies_made_alone_go_along_and_are_held_meanwhile(scene: Scene, faults: FaultSchedule) -> None:
     copy = scene.caller.done(scene.caller.post("/snapshots", {"snapshot": {"volume_id": scene.outside}}))
     faults.order(Fault("move_volume", "hang"))
     changing = scene.put(add_volumes=scene.outside)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import malformed, missing, refused, versions
 from tests.functional.later_caller import Later
 
@@ -112,7 +112,7 @@ def test_a_group_with_volumes_needs_the_flag(later: Later) -> None:
     missing(later.get(f"/volumes/{volume_id}"))
 
 
-def test_a_group_is_changed(later: Later, faults: Faults) -> None:
+def test_a_group_is_changed(later: Later, faults: FaultSchedule) -> None:
     volume_type = later.type()
     group_id = later.made(volume_type)
     volume_id = later.volume(volume_type=volume_type)
@@ -190,7 +190,7 @@ def test_a_status_is_reset_by_an_administrator(later: Later, later_member: Later
 
 
 def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
-    later: Later, faults: Faults
+    later: Later, faults: FaultSchedule
 ) -> None:
     volume_type = later.type()
     faults.order(Fault("create_group", "final"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, VolumeSpec
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import HOST, World
 
@@ -81,7 +81,7 @@ def test_lists_are_ordered_and_cut(admin: Caller, strangers: list[str]) -> None:
 
 
 def test_what_an_operation_is_at_work_on_is_not_listed(
-    caller: Caller, admin: Caller, served: World, faults: Faults
+    caller: Caller, admin: Caller, served: World, faults: FaultSchedule
 ) -> None:
     """A copy that is cut to clone a volume has no record while it is there."""
     source = caller.volume()

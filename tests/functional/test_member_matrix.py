@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from cgflow.db.repositories import consistencygroup
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.status import Status
 from tests.architecture.file_sizes import ROOT
 from tests.functional.caller import Caller
@@ -89,7 +89,7 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
 
 
 @contextmanager
-def state_of(scene: Scene, state: str, faults: Faults, world: World) -> Iterator[None]:
+def state_of(scene: Scene, state: str, faults: FaultSchedule, world: World) -> Iterator[None]:
     """Bring the group into a state, and let what is at work for that end afterwards."""
     at_work: TestResponse | None = None
     if state == "a cgsnapshot is taken":
@@ -124,7 +124,9 @@ def has_other(operation: str) -> bool:
 @pytest.mark.parametrize(
     ("operation", "state"), [(row, state) for row, state, cell in CELLS if cell == "yes"]
 )
-def test_what_is_granted(later_app: Any, faults: Faults, served: World, operation: str, state: str) -> None:
+def test_what_is_granted(
+    later_app: Any, faults: FaultSchedule, served: World, operation: str, state: str
+) -> None:
     """S59."""
     scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex), has_other=has_other(operation))
     with state_of(scene, state, faults, served):
@@ -138,7 +140,9 @@ REFUSED = sorted({(state, has_other(row)) for row, state, cell in CELLS if cell 
 
 
 @pytest.mark.parametrize(("state", "with_other"), REFUSED)
-def test_what_is_refused(later_app: Any, faults: Faults, served: World, state: str, with_other: bool) -> None:
+def test_what_is_refused(
+    later_app: Any, faults: FaultSchedule, served: World, state: str, with_other: bool
+) -> None:
     """S59. What is refused changes nothing, so all of it is asked for in one place after another."""
     scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex), has_other=with_other)
     refused = [

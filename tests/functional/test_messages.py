@@ -10,7 +10,7 @@ import pytest
 
 from cgflow import clock
 from cgflow.db.repositories import message as messages
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import conductor
 from tests.functional.caller import Caller, missing
 from tests.support.world import World
@@ -21,14 +21,14 @@ def told(caller: Caller, query: str = "") -> list[dict[str, Any]]:
     return found
 
 
-def failed(caller: Caller, faults: Faults) -> tuple[str, dict[str, Any]]:
+def failed(caller: Caller, faults: FaultSchedule) -> tuple[str, dict[str, Any]]:
     """Make a volume that fails; return its id and the flow."""
     faults.order(Fault("create_volume", "final"))
     asked = caller.post("/volumes", {"volume": {"size": 1}})
     return asked.json["volume"]["id"], caller.flow(asked)
 
 
-def test_a_failed_creation_is_told(modern: Caller, faults: Faults) -> None:
+def test_a_failed_creation_is_told(modern: Caller, faults: FaultSchedule) -> None:
     volume_id, flow = failed(modern, faults)
     (message,) = told(modern)
     path = f"/messages/{message['id']}"
@@ -54,7 +54,7 @@ def test_a_failed_creation_is_told(modern: Caller, faults: Faults) -> None:
     assert told(modern) == []
 
 
-def test_a_failed_deletion_is_not_called_undone(modern: Caller, faults: Faults) -> None:
+def test_a_failed_deletion_is_not_called_undone(modern: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("delete_volume", "final", times=None))
     flow = modern.flow(modern.delete(f"/volumes/{modern.volume()}"))
     assert [message["user_message"] for message in told(modern)] == [
@@ -67,7 +67,7 @@ def test_what_succeeds_is_not_told(modern: Caller) -> None:
     assert told(modern) == []
 
 
-def test_a_failed_deletion_and_a_failed_cgsnapshot_are_told(modern: Caller, faults: Faults) -> None:
+def test_a_failed_deletion_and_a_failed_cgsnapshot_are_told(modern: Caller, faults: FaultSchedule) -> None:
     name = modern.type()
     group_id = modern.group(name)
     modern.member(group_id, name)
@@ -82,7 +82,7 @@ def test_a_failed_deletion_and_a_failed_cgsnapshot_are_told(modern: Caller, faul
 
 
 def test_a_failed_rollback_is_told_once(
-    modern: Caller, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    modern: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     faults.order(Fault("create_volume", "ambiguous", when="after"))
@@ -102,7 +102,7 @@ def test_a_failed_rollback_is_told_once(
 
 
 def test_a_step_that_is_begun_again_tells_nothing_twice(
-    modern: Caller, faults: Faults, served: World
+    modern: Caller, faults: FaultSchedule, served: World
 ) -> None:
     _, flow = failed(modern, faults)
     with served.database.write() as session:
@@ -110,7 +110,7 @@ def test_a_step_that_is_begun_again_tells_nothing_twice(
     assert len(told(modern)) == 1
 
 
-def test_lists_of_messages(modern: Caller, stranger: Caller, faults: Faults) -> None:
+def test_lists_of_messages(modern: Caller, stranger: Caller, faults: FaultSchedule) -> None:
     volumes = [failed(modern, faults)[0] for _ in range(3)]
     everything = told(modern)
     assert [one["resource_uuid"] for one in everything] == volumes[::-1]
@@ -131,7 +131,7 @@ def test_lists_of_messages(modern: Caller, stranger: Caller, faults: Faults) -> 
     missing(modern.at(2).get("/messages"))
 
 
-def test_they_are_kept_for_thirty_days(modern: Caller, faults: Faults, served: World) -> None:
+def test_they_are_kept_for_thirty_days(modern: Caller, faults: FaultSchedule, served: World) -> None:
     failed(modern, faults)
     for days, kept in ((29, 1), (31, 0)):
         with served.database.write() as session:
@@ -140,7 +140,7 @@ def test_they_are_kept_for_thirty_days(modern: Caller, faults: Faults, served: W
 
 
 def test_the_newest_of_a_project_are_kept(
-    modern: Caller, faults: Faults, served: World, monkeypatch: pytest.MonkeyPatch
+    modern: Caller, faults: FaultSchedule, served: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "MOST", 2)
     volumes = [failed(modern, faults)[0] for _ in range(4)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.test import TestResponse
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.status import PASSING, RESETTABLE
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.functional.volume_actions import act, acted, shown
@@ -62,7 +62,7 @@ def test_only_by_administrators(caller: Caller, member: Caller) -> None:
     missing(act(Caller(caller._client), volume_id, "os-reset_status", {"status": "error"}))
 
 
-def test_never_while_a_flow_holds_it(caller: Caller, faults: Faults) -> None:
+def test_never_while_a_flow_holds_it(caller: Caller, faults: FaultSchedule) -> None:
     volume_id = caller.volume()
     faults.order(Fault("extend_volume", "hang"))
     extending = act(caller, volume_id, "os-extend", {"new_size": 2})
@@ -74,7 +74,7 @@ def test_never_while_a_flow_holds_it(caller: Caller, faults: Faults) -> None:
     caller.done(extending)
 
 
-def test_what_was_undone_is_not_called_usable(caller: Caller, faults: Faults) -> None:
+def test_what_was_undone_is_not_called_usable(caller: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("create_volume", "final"))
     failed = caller.post("/volumes", {"volume": {"size": 1}})
     caller.flow(failed)

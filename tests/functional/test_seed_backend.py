@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, missing, refused
 from tests.functional.volume_actions import act
 from tests.support.driver_faults import at_once
@@ -44,7 +44,9 @@ def scene(caller: Caller) -> Scene:
     return Scene(caller)
 
 
-def test_a_member_that_stays_keeps_its_group_and_its_quota_s125_s126(scene: Scene, faults: Faults) -> None:
+def test_a_member_that_stays_keeps_its_group_and_its_quota_s125_s126(
+    scene: Scene, faults: FaultSchedule
+) -> None:
     gone, stays = scene.members
     faults.order(Fault("delete_volume", "final", target=stays, times=None))
     assert scene.caller.flow(scene.delete())["state"] == "reverted"
@@ -61,7 +63,7 @@ def test_a_member_that_stays_keeps_its_group_and_its_quota_s125_s126(scene: Scen
 
 
 def test_members_are_those_on_record_whatever_the_backend_says_s127(
-    scene: Scene, faults: Faults, served: World
+    scene: Scene, faults: FaultSchedule, served: World
 ) -> None:
     faults.order(Fault("delete_volume", "lie", times=None))
     assert scene.caller.flow(scene.delete())["state"] == "reverted"
@@ -75,7 +77,7 @@ def test_members_are_those_on_record_whatever_the_backend_says_s127(
         missing(scene.caller.get(f"/volumes/{id_}"))
 
 
-def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faults: Faults) -> None:
+def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faults: FaultSchedule) -> None:
     faults.order(Fault("delete_volume", "hang", times=None))
     answer = scene.delete()
     assert faults.await_fired(1, 10)
@@ -87,7 +89,7 @@ def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faul
     scene.caller.done(answer)
 
 
-def test_what_is_being_deleted_says_so_s16_s42(scene: Scene, faults: Faults) -> None:
+def test_what_is_being_deleted_says_so_s16_s42(scene: Scene, faults: FaultSchedule) -> None:
     taken = scene.caller.cgsnapshot(scene.group)
     for call, noun, id_, delete in (
         ("delete_snapshot", "cgsnapshot", taken, lambda: scene.caller.delete(f"/cgsnapshots/{taken}")),
@@ -112,7 +114,7 @@ def test_room_on_the_backend_comes_back_with_the_group_s126(scene: Scene, served
 
 @pytest.mark.parametrize("call", ["prepare", "cut", "snapshot"])
 def test_one_member_that_fails_undoes_them_all_s128_s129(
-    scene: Scene, faults: Faults, served: World, call: Any
+    scene: Scene, faults: FaultSchedule, served: World, call: Any
 ) -> None:
     used = scene.caller.in_use()
     faults.order(Fault(call, "final", nth=1 if call == "cut" else 2))
@@ -127,7 +129,7 @@ def test_one_member_that_fails_undoes_them_all_s128_s129(
     assert scene.shown("consistencygroup", scene.group)["status"] == "available"
 
 
-def test_a_copy_that_stays_keeps_its_cgsnapshot_s131(scene: Scene, faults: Faults) -> None:
+def test_a_copy_that_stays_keeps_its_cgsnapshot_s131(scene: Scene, faults: FaultSchedule) -> None:
     taken = scene.caller.cgsnapshot(scene.group)
     copies = scene.caller.get(f"/snapshots?cgsnapshot_id={taken}&sort=size:asc").json["snapshots"]
     gone, stays = (copy["id"] for copy in copies)

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from cgflow.db.repositories import cgsnapshot, consistencygroup, volume
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.status import Status
 from tests.functional.caller import Caller, missing, refused
 from tests.support.world import World
@@ -43,7 +43,7 @@ def test_a_group_that_is_not_available_is_not_cut_s34(scene: Scene, served: Worl
     assert scene.ids() == []
 
 
-def test_the_members_copies_are_there_while_it_is_taken_s35(scene: Scene, faults: Faults) -> None:
+def test_the_members_copies_are_there_while_it_is_taken_s35(scene: Scene, faults: FaultSchedule) -> None:
     faults.order(Fault("cut", "hang"))
     answer = scene.take(name="nightly", description="d")
     assert faults.await_fired(1, 10)
@@ -82,7 +82,9 @@ def test_all_members_are_looked_at_before_anything_is_made_s37(scene: Scene, ser
     assert scene.caller.get(path).json == before
 
 
-def test_a_member_of_the_project_leaves_nothing_behind_either_s38(scene: Scene, faults: Faults) -> None:
+def test_a_member_of_the_project_leaves_nothing_behind_either_s38(
+    scene: Scene, faults: FaultSchedule
+) -> None:
     scene.caller = scene.caller.as_member()
     faults.order(Fault("prepare", "final", nth=2))
     answer = scene.take()
@@ -108,7 +110,7 @@ def test_lists_s40_s41(scene: Scene, app: Flask) -> None:
     assert scene.ids("?all_tenants=1") == made[::-1]
 
 
-def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, faults: Faults) -> None:
+def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, faults: FaultSchedule) -> None:
     faults.order(Fault("cut", "hang"))
     answer = scene.take()
     taken = answer.json["cgsnapshot"]["id"]
@@ -125,7 +127,7 @@ def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, fau
 
 
 def test_every_refusal_of_a_deletion_keeps_its_own_status_s44(
-    scene: Scene, stranger: Caller, faults: Faults
+    scene: Scene, stranger: Caller, faults: FaultSchedule
 ) -> None:
     taken = scene.caller.done(scene.take())
     missing(stranger.delete(f"/cgsnapshots/{taken}"))

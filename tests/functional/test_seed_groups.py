@@ -9,7 +9,7 @@ from flask import Flask
 
 from api.app import create_app
 from cgflow.db.repositories import consistencygroup, volume
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.settings import Settings
 from cgflow.status import Status
 from tests.functional.caller import Caller, malformed, missing, refused
@@ -34,7 +34,7 @@ def test_a_group_has_types_whatever_the_default_is_s6(caller: Caller, served: Wo
         assert malformed(answer, "volume_types").endswith("create consistency group g.")
 
 
-def test_it_is_there_before_a_backend_is_chosen_s9(caller: Caller, faults: Faults) -> None:
+def test_it_is_there_before_a_backend_is_chosen_s9(caller: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("create_group", "hang"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": caller.type()}})
     group_id = answer.json["consistencygroup"]["id"]

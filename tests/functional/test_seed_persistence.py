@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, missing
 from tests.support.world import World
 
 
 def test_what_is_said_of_owner_and_status_is_not_believed_s2_s9(
-    caller: Caller, faults: Faults, served: World
+    caller: Caller, faults: FaultSchedule, served: World
 ) -> None:
     kinds = [caller.type() for _ in range(2)]
     faults.order(Fault("create_group", "hang"))

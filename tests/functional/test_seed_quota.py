@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, refused
 
 
@@ -25,7 +25,7 @@ def held(caller: Caller) -> dict[str, tuple[int, int]]:
     return {name: line for name, line in lines.items() if any(line)}
 
 
-def test_a_group_is_reserved_then_counted_then_given_back_s91(caller: Caller, faults: Faults) -> None:
+def test_a_group_is_reserved_then_counted_then_given_back_s91(caller: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("create_group", "hang"))
     answer = asked(caller, caller.type())
     assert held(caller) == {"consistencygroups": (0, 1)}
@@ -48,7 +48,9 @@ def test_an_ordinary_user_beyond_the_quota_leaves_no_record_s92(caller: Caller, 
     assert held(caller) == {"consistencygroups": (1, 0)}
 
 
-def test_a_cgsnapshot_is_one_sum_and_all_of_it_comes_back_s94_s97(caller: Caller, faults: Faults) -> None:
+def test_a_cgsnapshot_is_one_sum_and_all_of_it_comes_back_s94_s97(
+    caller: Caller, faults: FaultSchedule
+) -> None:
     gold, plain = caller.type(), caller.type()
     group_id = caller.group(f"{gold},{plain}")
     before = held(caller)
@@ -103,7 +105,7 @@ def test_a_cgsnapshot_is_one_sum_and_all_of_it_comes_back_s94_s97(caller: Caller
     ],
 )
 def test_what_fails_counts_nothing_s98(
-    caller: Caller, faults: Faults, call: Any, noun: str, body: dict[str, Any]
+    caller: Caller, faults: FaultSchedule, call: Any, noun: str, body: dict[str, Any]
 ) -> None:
     name = caller.type()
     group_id = caller.group(name)

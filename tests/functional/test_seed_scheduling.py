@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidInput
 from tests.functional.caller import Caller
@@ -27,7 +27,7 @@ def shown(caller: Caller, group_id: str) -> dict[str, Any]:
 
 
 def test_the_backend_is_on_record_before_it_is_called_s77_s79_s122(
-    caller: Caller, faults: Faults, served: World
+    caller: Caller, faults: FaultSchedule, served: World
 ) -> None:
     faults.order(Fault("create_group", "hang"))
     answer = asked(caller, caller.type())
@@ -76,7 +76,7 @@ def test_types_are_read_for_those_who_may_not_see_their_specs_s72_s80(caller: Ca
 
 @pytest.mark.parametrize("kind", ["final", "ambiguous", "lie"])
 def test_a_group_that_its_backend_did_not_make_is_in_error_s122_s123(
-    caller: Caller, faults: Faults, served: World, kind: Any
+    caller: Caller, faults: FaultSchedule, served: World, kind: Any
 ) -> None:
     faults.order(Fault("create_group", kind))
     answer = asked(caller, caller.type())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 
 
@@ -32,7 +32,7 @@ def test_create_show_list_delete(caller: Caller) -> None:
         assert "snapshots" not in caller.in_use()
 
 
-def test_one_that_fails_leaves_a_record_that_holds_nothing(caller: Caller, faults: Faults) -> None:
+def test_one_that_fails_leaves_a_record_that_holds_nothing(caller: Caller, faults: FaultSchedule) -> None:
     volume_id = caller.volume()
     faults.order(Fault("cut", "final"))
     answer = caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}})

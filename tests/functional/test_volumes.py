@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
 
 UNUSED = {
@@ -120,7 +120,7 @@ def test_in_a_group(caller: Caller) -> None:
     assert "Volume cannot be deleted while in a consistency group" in message
 
 
-def test_in_a_group_that_is_not_available(caller: Caller, faults: Faults) -> None:
+def test_in_a_group_that_is_not_available(caller: Caller, faults: FaultSchedule) -> None:
     """S54."""
     name = caller.type()
     faults.order(Fault("create_group", "final"))
@@ -184,7 +184,7 @@ def test_connections(caller: Caller) -> None:
     ],
 )
 def test_a_backend_that_refuses_a_connection(
-    caller: Caller, faults: Faults, kind: str, status: int, key: str
+    caller: Caller, faults: FaultSchedule, kind: str, status: int, key: str
 ) -> None:
     volume_id = caller.volume()
     faults.order(Fault("connection", kind))  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ def test_a_backend_that_refuses_a_connection(
     assert ("Retry-After" in answer.headers) == (status in (409, 503))
 
 
-def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, faults: Faults) -> None:
+def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, faults: FaultSchedule) -> None:
     faults.order(Fault("create_volume", "final"))
     answer = caller.post("/volumes", {"volume": {"size": 1}})
     caller.flow(answer)

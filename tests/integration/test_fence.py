@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from cgflow.db.models import Backend, Base, FlowEvent, Service
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
 from cgflow.engine import backoff
 from cgflow.status import FlowState
 from flows.runtime import Accepted
@@ -87,7 +87,7 @@ class NewOwner:
     fences: bool = True
 
     def driver(self, root: Path) -> StorageDriver:
-        faults = Faults()
+        faults = FaultSchedule()
         if self.keeps:
             for call in ("delete_volume", "delete_snapshot", "delete_group"):
                 faults.order(Fault(call, "final", times=None))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.status import FlowState
 from tests.support.failing_steps import Point, Sabotage, sabotaged
 from tests.support.nbd_client import NbdClient
@@ -24,7 +24,7 @@ AREAS = (0, 512 * 1024**2, 1024**3 - BLOCK)
 class Scene:
     """A group on real storage. Every member holds blocks of its own: the value told, and its place added."""
 
-    def __init__(self, w: World, bench: Bench, faults: Faults, sabotage: Sabotage) -> None:
+    def __init__(self, w: World, bench: Bench, faults: FaultSchedule, sabotage: Sabotage) -> None:
         self.w, self.bench, self.faults, self.sabotage = w, bench, faults, sabotage
         self.group = w.group_of(MEMBERS)
         found = [one for one in w.all("volume") if one.consistencygroup_id == self.group]
@@ -60,7 +60,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     require_qsd()
-    bench, faults = Bench(), Faults()
+    bench, faults = Bench(), FaultSchedule()
     try:
         with (
             pytest.MonkeyPatch.context() as patch,

@@ -15,7 +15,7 @@ from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
 from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.contract.fencing import SupportsFencing
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
 from cgflow.engine import conductor as conductors
 from cgflow.engine import takeover
 from cgflow.errors import SessionFenced
@@ -35,7 +35,7 @@ class Two:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder, self._url = folder, url
-        self.faults = Faults()
+        self.faults = FaultSchedule()
 
     def driver(self) -> StorageDriver:
         return with_faults(FolderDriver(self._folder / "backend"), self.faults)

@@ -14,7 +14,7 @@ import pytest
 
 from cgflow import clock
 from cgflow.db.repositories import backend as backends
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import service
@@ -83,7 +83,7 @@ def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
     is_down: bool, server: Server, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backend that is really down still refuses, and in its own words."""
-    noticed, faults = Noticed(monkeypatch), Faults()
+    noticed, faults = Noticed(monkeypatch), FaultSchedule()
     driver = FaultyDriver(MemoryDriver(), faults)
     with (
         held(monkeypatch) as steps,
@@ -115,7 +115,7 @@ def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
 
 
 def test_a_backend_that_is_up_again_is_asked_before_it_is_refused(tmp_path: Path, hands: Hands) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults), scheduler=SCHEDULER) as w:
         w.type()
         faults.order(Fault("report", "final"))
@@ -127,7 +127,7 @@ def test_a_backend_that_is_up_again_is_asked_before_it_is_refused(tmp_path: Path
 
 
 def test_a_report_that_is_fresh_is_believed(tmp_path: Path, hands: Hands) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults), scheduler=SCHEDULER) as w:
         w.type()
         w.service.report()

@@ -8,7 +8,7 @@ from typing import Any
 
 from cgflow.audit.finding import Finding
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from cgflow.drivers.memory.compaction import LONGEST
+from cgflow.drivers.memory.compaction import MAX_CUTS
 from flows.audit.accept_repairs import accept_repair
 from flows.runtime import Accepted, new_id
 from tests.support import content
@@ -96,7 +96,7 @@ def slow_volume(world: World, group_id: str | None = None) -> str:
     """Return a volume with so many cuts that compaction is due, and with no snapshots left."""
     made = _volume(world) if group_id is None else world.make(world.accept_volume(group_id))
     driver: Any = world.driver
-    for number in range(LONGEST + 1):
+    for number in range(MAX_CUTS + 1):
         copy = SnapshotSpec(f"{made}.{number}", made, f"{made}.{number}", group_id)
         driver.prepare(copy)
         driver.cut(copy.cgsnapshot_id, group_id, [copy])

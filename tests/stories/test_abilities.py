@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Faults, FaultyCuts
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyGroupSnapshots
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
 from flows.runtime import Accepted
 from tests.support.world import World, world
 
 
-class OnlyCuts(FaultyCuts):
+class OnlyCuts(FaultyGroupSnapshots):
     """A driver that only creates and cuts volumes."""
 
 
@@ -43,7 +43,7 @@ def add_volume(w: World, group_id: str, cgsnapshot_id: str) -> Accepted:
 def test_what_a_driver_cannot_do_leaves_nothing_held(
     tmp_path: Path, ask: Callable[[World, str, str], Accepted]
 ) -> None:
-    with world(tmp_path, OnlyCuts(MemoryDriver(), Faults())) as w:
+    with world(tmp_path, OnlyCuts(MemoryDriver(), FaultSchedule())) as w:
         group_id = w.group_of(2)
         cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
         flow = w.finish(ask(w, group_id, cgsnapshot_id))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.contract import Inventory
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import Busy, InvalidState
@@ -40,7 +40,7 @@ def _no_automatic_retry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_the_backend_cannot_read_is_not_forgotten(tmp_path: Path) -> None:
     blind = HalfBlind()
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(blind, faults)) as w:
         group_id = w.group_of(2)
         before = w.usage()
@@ -57,7 +57,7 @@ def test_what_the_backend_cannot_read_is_not_forgotten(tmp_path: Path) -> None:
         assert w.usage() == {}
 
 
-def abandoned_extend(w: World, faults: Faults) -> str:
+def abandoned_extend(w: World, faults: FaultSchedule) -> str:
     """Abandon the failed extension of a group's member; return the id of the group."""
     group_id = w.group_of(2)
     member = w.all("volume")[0].id
@@ -70,7 +70,7 @@ def abandoned_extend(w: World, faults: Faults) -> str:
 
 
 def test_an_abandoned_extend_leaves_a_volume_that_can_be_used(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = abandoned_extend(w, faults)
         assert {volume.status for volume in w.all("volume")} == {"available"}
@@ -81,7 +81,7 @@ def test_an_abandoned_extend_leaves_a_volume_that_can_be_used(tmp_path: Path) ->
 
 
 def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
         faults.order(Fault("create_volume", "final", when="after"))
@@ -96,7 +96,7 @@ def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path
 
 
 def test_an_abandoned_group_can_be_deleted_s25(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         w.type()
         faults.order(Fault("create_group", "final", when="after"))
@@ -113,7 +113,7 @@ def test_an_abandoned_group_can_be_deleted_s25(tmp_path: Path) -> None:
 
 
 def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     driver = MemoryDriver()
     with world(tmp_path, FaultyDriver(driver, faults)) as w:
         group_id = w.group_of(2)
@@ -148,7 +148,7 @@ def test_a_malformed_drill_fails_an_undo_until_it_is_mended(
 ) -> None:
     """As docs/drills.md describes."""
     drill = tmp_path / "faults.json"
-    driver = FaultyDriver(MemoryDriver(), Faults.from_file(drill))
+    driver = FaultyDriver(MemoryDriver(), FaultSchedule.from_file(drill))
     with sabotaged(monkeypatch) as sabotage, world(tmp_path, driver) as w:
         group_id = w.group_of(1)
         before = w.state()

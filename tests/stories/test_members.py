@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.support.world import world
 
 
 def test_a_rolled_back_member_does_not_keep_the_group_from_being_cut(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     driver = FaultyDriver(MemoryDriver(), faults)
     with world(tmp_path, driver) as w:
         group_id = w.group_of(2)

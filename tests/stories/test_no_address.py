@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
 from flows.runtime import Accepted
@@ -21,7 +21,7 @@ ASK: dict[str, Callable[[World, str, str], Accepted]] = {
 
 @pytest.mark.parametrize("call", ASK)
 def test_a_change_that_is_refused_leaves_nothing_held(tmp_path: Path, call: str) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, with_faults(MemoryDriver(), faults)) as w:
         group_id = w.group_of(2)
         volume_id = w.all("volume")[0].id
@@ -42,7 +42,7 @@ def test_an_undo_that_leaves_it_otherwise_is_seen(
 ) -> None:
     """The call takes effect and its undo falsely reports success; no address reveals the difference."""
     driver = MemoryDriver()
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, with_faults(driver, faults)) as w:
         group_id = w.group_of(2)
         volume_id = w.all("volume")[0].id

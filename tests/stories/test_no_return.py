@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
@@ -25,7 +25,7 @@ class Forgetful(list[Point]):
         """Ignore the point."""
 
 
-def cancelled_in(w: World, faults: Faults, accepted: Accepted) -> FlowState:
+def cancelled_in(w: World, faults: FaultSchedule, accepted: Accepted) -> FlowState:
     """Cancel a flow while it hangs in the scheduled fault, release it, and return its final state."""
     assert faults.await_fired(1, 10)
     flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="a change of mind")
@@ -40,7 +40,7 @@ def held(w: World) -> set[str]:
 
 @pytest.mark.parametrize(("call", "is_late"), [("delete_volume", False), ("delete_group", True)])
 def test_a_delete_of_which_all_is_gone_is_done(tmp_path: Path, call: str, is_late: bool) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
         faults.order(Fault(call, "hang", when="after"))
@@ -51,7 +51,7 @@ def test_a_delete_of_which_all_is_gone_is_done(tmp_path: Path, call: str, is_lat
 
 @pytest.mark.parametrize("operation", ["consistencygroup.revert", "volume.revert"])
 def test_what_is_not_yet_put_back_for_good_is_given_back(tmp_path: Path, operation: str) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS[operation].arrange(w)
         faults.order(Fault("restore", "hang", when="after"))
@@ -61,7 +61,7 @@ def test_what_is_not_yet_put_back_for_good_is_given_back(tmp_path: Path, operati
 
 @pytest.mark.parametrize("operation", ["consistencygroup.revert", "volume.revert"])
 def test_what_is_put_back_for_good_is_not_cancelled(tmp_path: Path, operation: str) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS[operation].arrange(w)
         faults.order(Fault("finish_restore", "hang", when="before"))
@@ -96,7 +96,7 @@ def test_what_cannot_be_finished_is_given_up_and_its_safety_cgsnapshot_survives(
 
 
 def test_a_flow_that_goes_on_is_not_given_up(tmp_path: Path) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS["volume.revert"].arrange(w)
         faults.order(Fault("finish_restore", "hang", when="before"))

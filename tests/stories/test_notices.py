@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor
 from cgflow.errors import ConfigError
@@ -132,7 +132,7 @@ def test_a_group_that_is_put_back_is_told_of_with_its_members(tmp_path: Path, li
 
 
 def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listener) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
         listener.take()
@@ -155,7 +155,7 @@ def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listen
 
 
 def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, listener: Listener) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(2)))
         stays = w.all("snapshot")[0].id
@@ -176,7 +176,7 @@ def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, 
 def test_a_failed_rollback_that_is_tried_again_is_told_once(
     tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         w.type()
@@ -196,7 +196,7 @@ def test_a_failed_rollback_that_is_tried_again_is_told_once(
 def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
     tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 2)
     failed = ("consistencygroup.create.error", "error")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.support.listener import Listener, in_order, told
@@ -46,7 +46,7 @@ def payloads(listener: Listener, *kinds: str) -> list[tuple[str, dict[str, objec
 def test_a_failed_revert_notifies_of_its_safety_cgsnapshot(
     tmp_path: Path, listener: Listener, call: str, when: Any
 ) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
         listener.take()
@@ -70,7 +70,7 @@ def test_a_failed_revert_notifies_of_its_safety_cgsnapshot(
 def test_a_revert_that_fails_behind_its_commit_keeps_its_safety_cgsnapshot(
     tmp_path: Path, listener: Listener
 ) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
         listener.take()

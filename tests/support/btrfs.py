@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgflow.drivers.btrfs.driver import BtrfsDriver
-from cgflow.drivers.btrfs.layout import untraced
+from cgflow.drivers.btrfs.layout import no_trace
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from tests.support.parts import missing, require
 
@@ -86,7 +86,7 @@ class Bench:
         """The folder of the backend."""
         return self.path / "btrfs"
 
-    def start(self, trace: Callable[[str], None] = untraced) -> BtrfsDriver:
+    def start(self, trace: Callable[[str], None] = no_trace) -> BtrfsDriver:
         """Stop the current driver and start a new one, as the next process would."""
         self.driver.stop()
         self.driver = BtrfsDriver(self.path, trace=trace)

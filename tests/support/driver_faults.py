@@ -11,7 +11,7 @@ import pytest
 
 from cgflow import records
 from cgflow.drivers.fault_injection.drill_file import Fault, Kind, When
-from cgflow.drivers.fault_injection.faulty_driver import Faults
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule
 from cgflow.engine import backoff, conductor
 from cgflow.status import FlowState
 from flows import driver_calls
@@ -39,7 +39,7 @@ HALVES = (
 DEADLINE_S = 0.01
 
 
-class Recording(Faults):
+class Recording(FaultSchedule):
     """A fault injector that also counts the driver calls of flows by name, in ``made``."""
 
     def __init__(self) -> None:

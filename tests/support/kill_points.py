@@ -26,7 +26,7 @@ from taskflow.atom import Atom
 
 from cgflow.db.database import Database
 from cgflow.drivers.fault_injection.drill_file import When
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.linear_scheduling import FutureWaiter
 from cgflow.engine.writer import Save, Writer
@@ -130,7 +130,7 @@ class CrashingDatabase(Database):
         return getattr(_HERE, "saving", None) or f"by {_thread()}"
 
 
-class CrashingCalls(Faults):
+class CrashingCalls(FaultSchedule):
     """Has a moment before and after every driver call."""
 
     def __init__(self, moments: Moments) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
 from flows.runtime import Accepted
@@ -24,7 +24,7 @@ class GivenUp(Exception):
 class Client:
     """One client. In each round it creates, changes, reverts and deletes its own resources."""
 
-    def __init__(self, w: World, seed: int, faults: Faults | None) -> None:
+    def __init__(self, w: World, seed: int, faults: FaultSchedule | None) -> None:
         self._w = w
         self._random = random.Random(seed)
         self._faults = faults
@@ -69,7 +69,9 @@ class Client:
 
 
 @contextmanager
-def bustle(w: World, clients: int, rounds: int, faults: Faults | None = None) -> Iterator[Callable[[], bool]]:
+def bustle(
+    w: World, clients: int, rounds: int, faults: FaultSchedule | None = None
+) -> Iterator[Callable[[], bool]]:
     """Run clients in the background, each for its rounds; yield a function that says if any still runs."""
     failed: list[BaseException] = []
 

@@ -9,7 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.versions import MAXIMUM
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, FaultyDriver
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from tests.functional.caller import Caller
 from tests.support.world import world
@@ -22,7 +22,7 @@ LAST = MAXIMUM[1]
 class Stage:
     """One of everything, and who looks at it: an administrator who asks for no extensions."""
 
-    def __init__(self, caller: Caller, faults: Faults) -> None:
+    def __init__(self, caller: Caller, faults: FaultSchedule) -> None:
         self.caller = caller
         modern = caller.at(LAST)
         self.volume_type = modern.type(**{"bench:a": "b"})
@@ -64,7 +64,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    faults = Faults()
+    faults = FaultSchedule()
     driver = FaultyDriver(MemoryDriver(capacity_gib=1000), faults)
     with world(tmp_path_factory.mktemp("state"), driver) as served:
         caller = Caller(create_app(served.runtime).test_client())

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from cgflow.drivers.btrfs import btrfs_ioctl, intent_recovery
 from cgflow.drivers.btrfs.connection import GIB
-from cgflow.drivers.btrfs.layout import Layout, Trace, untraced
-from cgflow.drivers.btrfs.mount import Mount, need_name, words
+from cgflow.drivers.btrfs.layout import Layout, Trace, no_trace
+from cgflow.drivers.btrfs.mount import Mount, require_file_name, words
 from cgflow.drivers.btrfs.state import Copy, Intent, State, Volume
 from cgflow.drivers.common.event_log import EventLog
 from cgflow.drivers.contract import JSON, SnapshotSpec, VolumeSpec
@@ -36,7 +36,7 @@ class BtrfsBase:
         *,
         name: str = "btrfs",
         max_over_subscription_ratio: float = 20.0,
-        trace: Trace = untraced,
+        trace: Trace = no_trace,
     ) -> None:
         self.name = name
         self._ratio = max_over_subscription_ratio
@@ -59,7 +59,7 @@ class BtrfsBase:
         self._mount.check()
         with self._held(set(homes)):
             try:
-                for intent in self._broken_off(set(homes)):
+                for intent in self._interrupted(set(homes)):
                     self._settle(intent)
             except OSError as error:
                 raise BusyDriverError(
@@ -71,7 +71,7 @@ class BtrfsBase:
                 raise AmbiguousDriverError(f"{self._tree.root}: {words(error)}") from error
 
     @contextmanager
-    def _undone_if_it_fails(self, intent: Intent) -> Iterator[None]:
+    def _undo_on_failure(self, intent: Intent) -> Iterator[None]:
         """Write an intent. If the block fails before its last event is written, undo it.
 
         Raises: FinalDriverError for an OSError, if everything was undone; otherwise the error of the block;
@@ -143,7 +143,7 @@ class BtrfsBase:
 
     def _make_volume(self, volume: VolumeSpec, source: int | None) -> None:
         """Create a volume in a locked home, empty or from an open file. Raises: DriverError."""
-        need_name(volume.id)
+        require_file_name(volume.id)
         home = volume.group_id or volume.id
         self._need_group(volume.group_id)
         if volume.group_id is None:
@@ -152,9 +152,9 @@ class BtrfsBase:
         if file.exists():
             raise FinalDriverError(f"{file} is there, and no record knows it; move it away first")
         intent = Intent(f"volume {volume.id}", intent_recovery.CREATE_VOLUME, (home,), {"volume": volume.id})
-        with self._undone_if_it_fails(intent):
+        with self._undo_on_failure(intent):
             if volume.group_id is None:
-                self._tree.lay_out(home)
+                self._tree.create_home(home)
             size = volume.size_gib * GIB
             self._tree.make_file(file, size, source)
             self._tree.trace("volume:after-file")
@@ -210,11 +210,11 @@ class BtrfsBase:
     def _reached(self, homes: set[str]) -> set[str]:
         reached = set(homes)
         while True:
-            more = {home for intent in self._broken_off(reached) for home in intent.homes}
+            more = {home for intent in self._interrupted(reached) for home in intent.homes}
             if more <= reached:
                 return reached
             reached |= more
 
-    def _broken_off(self, homes: set[str]) -> list[Intent]:
+    def _interrupted(self, homes: set[str]) -> list[Intent]:
         with self._lock:
             return [intent for intent in self._state.intents.values() if homes & set(intent.homes)]

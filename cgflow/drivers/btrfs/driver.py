@@ -20,9 +20,9 @@ from cgflow.drivers.contract import Inventory, Report
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.drivers.contract.detailed_inventory import (
     DetailedInventory,
-    HeldCopy,
-    HeldVolume,
+    SnapshotDetails,
     SupportsDetailedInventory,
+    VolumeDetails,
 )
 from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
@@ -59,7 +59,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
             consistency_check.known_homes(state) | {h for i in state.intents.values() for h in i.homes}
         ):
             try:
-                self._mend(home)
+                self._recover_home(home)
             except DriverError:
                 # The inventory reports it.
                 continue
@@ -124,9 +124,13 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
             cuts = dict(self._state.cuts)
         return DetailedInventory(
             inventory,
-            {v.id: HeldVolume(self._size_bytes(v), v.group_id) for v in volumes if v.id in inventory.volumes},
             {
-                copy.spec.id: HeldCopy.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
+                v.id: VolumeDetails(self._size_bytes(v), v.group_id)
+                for v in volumes
+                if v.id in inventory.volumes
+            },
+            {
+                copy.spec.id: SnapshotDetails.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
                 for copy in copies
                 if copy.spec.id in inventory.snapshots
             },
@@ -151,7 +155,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
     def _is_known(self, home: str) -> bool:
         return home in consistency_check.known_homes(self._state)
 
-    def _mend(self, home: str) -> None:
+    def _recover_home(self, home: str) -> None:
         """Settle the interrupted operations of a home, prune its cuts, and recreate its exports.
 
         After a power failure, a cut may again contain the file of a snapshot that was deleted. Raises:

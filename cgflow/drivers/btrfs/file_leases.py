@@ -24,7 +24,7 @@ class Leases:
     def __init__(self) -> None:
         self.files: dict[Path, int] = {}
 
-    def refuse_awaited(self, doing: str) -> None:
+    def raise_if_awaited(self, doing: str) -> None:
         """Raises: BusyDriverError, if another process is waiting to open one of the files."""
         for path, file in self.files.items():
             if fcntl.fcntl(file, fcntl.F_GETLEASE) != fcntl.F_WRLCK:
@@ -32,7 +32,7 @@ class Leases:
 
 
 @contextmanager
-def alone_with(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
+def exclusive_leases(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
     """Hold files as the only process that has them open. ``files`` maps each path to its open flags.
 
     ``doing`` describes what cannot be done otherwise, for the message. Raises: BusyDriverError, if another

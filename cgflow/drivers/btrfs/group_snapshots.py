@@ -15,7 +15,7 @@ from dataclasses import asdict
 from cgflow.drivers.btrfs import intent_recovery
 from cgflow.drivers.btrfs.base import BtrfsBase
 from cgflow.drivers.btrfs.connection import MECHANISM, PROMISE, local
-from cgflow.drivers.btrfs.mount import need_name
+from cgflow.drivers.btrfs.mount import require_file_name
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
@@ -26,7 +26,7 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
     """Snapshots of volumes, in read-only subvolumes."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
-        need_name(snapshot.id, snapshot.cgsnapshot_id)
+        require_file_name(snapshot.id, snapshot.cgsnapshot_id)
         with self._at(_home(snapshot)) as state:
             if snapshot.id in state.copies:
                 self._copy(snapshot)
@@ -52,7 +52,7 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
             intent = Intent(
                 f"cut {cgsnapshot_id}", intent_recovery.CUT, (home,), {"cgsnapshot": cgsnapshot_id}
             )
-            with self._undone_if_it_fails(intent):
+            with self._undo_on_failure(intent):
                 return self._freeze(intent, home, cgsnapshot_id, members)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:

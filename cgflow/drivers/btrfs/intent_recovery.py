@@ -26,18 +26,18 @@ def settle(tree: Layout, state: State, intent: Intent) -> JSON:
     return {**event, "ends": intent.key}
 
 
-def _no_home(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_home(tree: Layout, state: State, intent: Intent) -> JSON:
     del state
-    tree.demolish(intent.homes[0])
+    tree.remove_home(intent.homes[0])
     return {"do": "group_gone", "id": intent.homes[0]}
 
 
-def _no_volume(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_volume(tree: Layout, state: State, intent: Intent) -> JSON:
     volume_id, home = str(intent.about["volume"]), intent.homes[0]
     if home in state.groups:
         remove(tree.volume(home, volume_id), tree.kept(home, volume_id))
     else:
-        tree.demolish(home)
+        tree.remove_home(home)
     return {"do": "volume_gone", "id": volume_id}
 
 
@@ -52,14 +52,14 @@ def _size_found(tree: Layout, state: State, intent: Intent) -> JSON:
     }
 
 
-def _no_cut(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_cut(tree: Layout, state: State, intent: Intent) -> JSON:
     """Remove an unreported cut. If it is requested again, its instant must lie after that request."""
     del state
     tree.prune(intent.homes[0], str(intent.about["cgsnapshot"]), ())
     return {"do": "give_up"}
 
 
-def _no_copy(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_snapshot(tree: Layout, state: State, intent: Intent) -> JSON:
     copy = state.copies[str(intent.about["copy"])]
     tree.unexport(copy.spec.id)
     if copy.size_bytes is not None:
@@ -69,7 +69,7 @@ def _no_copy(tree: Layout, state: State, intent: Intent) -> JSON:
     return {"do": "copy_gone", "id": copy.spec.id}
 
 
-def _no_move(tree: Layout, state: State, intent: Intent) -> JSON:
+def _undo_move(tree: Layout, state: State, intent: Intent) -> JSON:
     """Undo a move that was not recorded: empty the target, and put the volume back where it was."""
     volume_id = str(intent.about["volume"])
     source, target = str(intent.about["source"]), str(intent.about["target"])
@@ -77,14 +77,14 @@ def _no_move(tree: Layout, state: State, intent: Intent) -> JSON:
     for cut in intent.about["cuts"]:
         tree.prune(target, cut, [copy.spec.volume_id for copy in state.in_cut(target, cut)])
     if target not in state.groups:
-        tree.demolish(target)
+        tree.remove_home(target)
     away = tree.away(source, volume_id)
     if away.exists():
         away.replace(tree.volume(source, volume_id))
     return {"do": "give_up"}
 
 
-def _no_leftovers(tree: Layout, state: State, intent: Intent) -> JSON:
+def _finish_move(tree: Layout, state: State, intent: Intent) -> JSON:
     """Complete a move that was recorded: clean up the source, and point exports to the new place."""
     volume_id, source = str(intent.about["volume"]), str(intent.about["source"])
     for copy in state.copies_of(volume_id):
@@ -95,11 +95,11 @@ def _no_leftovers(tree: Layout, state: State, intent: Intent) -> JSON:
         for cut in intent.about["cuts"]:
             tree.prune(source, cut, [copy.spec.volume_id for copy in state.in_cut(source, cut)])
     else:
-        tree.demolish(source)
+        tree.remove_home(source)
     return {"do": "give_up"}
 
 
-def _no_restore(tree: Layout, state: State, intent: Intent) -> JSON:
+def _undo_interrupted_restore(tree: Layout, state: State, intent: Intent) -> JSON:
     """Undo an interrupted restore.
 
     Before the first member is changed, the previous content of all members is kept. If some of it is missing,
@@ -127,23 +127,23 @@ def _put_back(tree: Layout, intent: Intent) -> None:
     tree.sync_live(home)
 
 
-def _nothing_kept(tree: Layout, state: State, intent: Intent) -> JSON:
+def _discard_kept(tree: Layout, state: State, intent: Intent) -> JSON:
     del state
     remove(*(tree.kept(intent.homes[0], volume_id) for volume_id in intent.about["volumes"]))
     return {"do": "settled", "id": intent.about["restore"]}
 
 
 _SETTLERS: dict[str, Callable[[Layout, State, Intent], JSON]] = {
-    CREATE_GROUP: _no_home,
-    DELETE_GROUP: _no_home,
-    CREATE_VOLUME: _no_volume,
-    DELETE_VOLUME: _no_volume,
+    CREATE_GROUP: _remove_home,
+    DELETE_GROUP: _remove_home,
+    CREATE_VOLUME: _remove_volume,
+    DELETE_VOLUME: _remove_volume,
     RESIZE: _size_found,
-    CUT: _no_cut,
-    DELETE_COPY: _no_copy,
-    MOVE: _no_move,
-    TIDY: _no_leftovers,
-    RESTORE: _no_restore,
+    CUT: _remove_cut,
+    DELETE_COPY: _remove_snapshot,
+    MOVE: _undo_move,
+    TIDY: _finish_move,
+    RESTORE: _undo_interrupted_restore,
     UNDO_RESTORE: _restore_undone,
-    FINISH_RESTORE: _nothing_kept,
+    FINISH_RESTORE: _discard_kept,
 }

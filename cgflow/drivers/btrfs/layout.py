@@ -28,7 +28,7 @@ Trace = Callable[[str], None]
 _LIVE = ("volumes", "kept", "new", "away")
 
 
-def untraced(point: str) -> None:
+def no_trace(point: str) -> None:
     """The trace function of a driver that is not traced."""
     del point
 
@@ -70,7 +70,7 @@ class Layout:
         """The file of one member's snapshot."""
         return self.cut(home, cgsnapshot_id) / "volumes" / volume_id
 
-    def lay_out(self, home: str) -> None:
+    def create_home(self, home: str) -> None:
         """Create the missing folders of a home."""
         (self.home(home) / "cuts").mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.live(home).exists():
@@ -82,7 +82,7 @@ class Layout:
         # The fsync of a folder does not make the subvolume itself durable.
         btrfs_ioctl.sync(self.homes)
 
-    def demolish(self, home: str) -> None:
+    def remove_home(self, home: str) -> None:
         """Remove the folders of a home with their content."""
         if not self.home(home).exists():
             return

@@ -97,7 +97,7 @@ class Mount:
         )
 
 
-def need_name(*ids: str) -> None:
+def require_file_name(*ids: str) -> None:
     """Raises: FinalDriverError, if one of the ids cannot be a file name."""
     for id in ids:
         if not _ID.fullmatch(id):

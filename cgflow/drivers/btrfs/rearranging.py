@@ -16,7 +16,7 @@ from pathlib import Path
 from cgflow.drivers.btrfs import btrfs_ioctl, intent_recovery
 from cgflow.drivers.btrfs.base import BtrfsBase
 from cgflow.drivers.btrfs.connection import GIB
-from cgflow.drivers.btrfs.file_leases import COPY, LIVE, Leases, alone_with
+from cgflow.drivers.btrfs.file_leases import COPY, LIVE, Leases, exclusive_leases
 from cgflow.drivers.btrfs.layout import remove
 from cgflow.drivers.btrfs.state import Copy, Intent, Volume
 from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
@@ -57,10 +57,10 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
             cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
             about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
             intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
-            with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
+            with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
                 self._take_away(known, target, copies, held)
                 # A client may have found the file by its old path before it was renamed.
-                held.refuse_awaited(doing)
+                held.raise_if_awaited(doing)
                 tidy = {
                     "key": intent.key,
                     "what": intent_recovery.TIDY,
@@ -90,7 +90,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
             doing = f"restore {restore_id} cannot be made"
             about = {"restore": restore_id, "volumes": sorted(members)}
             intent = Intent(f"restore {restore_id}", intent_recovery.RESTORE, (home,), about)
-            with alone_with(files, doing) as held, self._undone_if_it_fails(intent):
+            with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
                 live = {volume_id: held.files[self._tree.volume(home, volume_id)] for volume_id in members}
                 self._keep(home, live)
                 self._put_back(home, live, snapshots)
@@ -116,7 +116,7 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
         file.replace(tree.away(volume.home, volume.id))
         tree.trace("move:after-hiding")
         if target not in self._state.groups:
-            tree.lay_out(target)
+            tree.create_home(target)
         tree.make_file(tree.volume(target, volume.id), volume.size_bytes, held.files[file])
         tree.trace("move:after-volume")
         for copy in copies:

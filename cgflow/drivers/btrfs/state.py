@@ -22,7 +22,7 @@ from cgflow.drivers.contract import JSON, SnapshotSpec
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptContent:
     """The previous content of a volume: the unfinished restore that keeps it, and the restored snapshot."""
 
     restore_id: str
@@ -36,7 +36,7 @@ class Volume:
     id: str
     size_bytes: int
     group_id: str | None
-    kept: Kept | None = None
+    kept: KeptContent | None = None
 
     @property
     def home(self) -> str:
@@ -158,7 +158,7 @@ class State:
         self.groups.discard(id)
 
     def _volume(self, id: str, size_bytes: int, group_id: str | None, kept: JSON | None = None) -> None:
-        held = None if kept is None else Kept(**{key: str(value) for key, value in kept.items()})
+        held = None if kept is None else KeptContent(**{key: str(value) for key, value in kept.items()})
         self.volumes[id] = Volume(id, size_bytes, group_id, held)
 
     def _volume_gone(self, id: str) -> None:
@@ -196,7 +196,7 @@ class State:
 
     def _restored(self, id: str, members: dict[str, str]) -> None:
         for volume_id, snapshot_id in members.items():
-            self.volumes[volume_id] = replace(self.volumes[volume_id], kept=Kept(id, snapshot_id))
+            self.volumes[volume_id] = replace(self.volumes[volume_id], kept=KeptContent(id, snapshot_id))
 
     def _settled(self, id: str) -> None:
         """Record that a restore was finished or undone: nothing is kept any more."""

@@ -10,7 +10,7 @@ import os
 from cgflow.drivers.btrfs import btrfs_ioctl, file_leases, intent_recovery
 from cgflow.drivers.btrfs.base import BtrfsBase
 from cgflow.drivers.btrfs.connection import GIB, local
-from cgflow.drivers.btrfs.mount import need_name
+from cgflow.drivers.btrfs.mount import require_file_name
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
@@ -20,14 +20,14 @@ class Volumes(BtrfsBase, StorageDriver):
     """The mandatory calls for groups and volumes."""
 
     def create_group(self, group_id: str) -> None:
-        need_name(group_id)
+        require_file_name(group_id)
         with self._at(group_id) as state:
             if group_id in state.groups:
                 return
             self._need_free(group_id)
             intent = Intent(f"group {group_id}", intent_recovery.CREATE_GROUP, (group_id,), {})
-            with self._undone_if_it_fails(intent):
-                self._tree.lay_out(group_id)
+            with self._undo_on_failure(intent):
+                self._tree.create_home(group_id)
                 self._tree.trace("group:after-folders")
                 self._note({"do": "group", "id": group_id, "ends": intent.key})
 
@@ -76,7 +76,7 @@ class Volumes(BtrfsBase, StorageDriver):
                 with btrfs_ioctl.opened(file, os.O_RDWR) as grown:
                     self._resize(known.home, volume.id, grown, size)
                 return
-            with file_leases.alone_with(
+            with file_leases.exclusive_leases(
                 {file: file_leases.LIVE}, f"volume {volume.id} cannot be made smaller"
             ) as held:
                 self._resize(known.home, volume.id, held.files[file], size)
@@ -92,7 +92,7 @@ class Volumes(BtrfsBase, StorageDriver):
 
     def _resize(self, home: str, volume_id: str, file: int, size: int) -> None:
         intent = Intent(f"volume {volume_id}", intent_recovery.RESIZE, (home,), {"volume": volume_id})
-        with self._undone_if_it_fails(intent):
+        with self._undo_on_failure(intent):
             os.ftruncate(file, size)
             try:
                 os.fsync(file)

@@ -13,7 +13,7 @@ from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
 from cgflow.drivers.contract.host_files import SupportsHostFiles
 
 
-class Able:
+class DriverUnderTest:
     """A backend under test."""
 
     def __init__(self, harness: Harness) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from uuid import uuid4
 
 from cgflow.drivers.conformance.assertions import Violation, expect, must_succeed
-from cgflow.drivers.conformance.scenario import PLACES, Scenario
+from cgflow.drivers.conformance.scenario import WRITE_OFFSETS, Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 ENOUGH = 40
@@ -77,7 +77,7 @@ def _slow(scene: Scenario) -> tuple[VolumeSpec, list[SnapshotSpec]]:
     copies: list[SnapshotSpec] = []
     for letter in ("A", "B", *"Z" * ENOUGH):
         if letter != "Z" or len(copies) == 2:
-            scene.write(volume, letter, *PLACES)
+            scene.write(volume, letter, *WRITE_OFFSETS)
         copies += scene.take([volume])
         if _is_due(scene, volume):
             return volume, copies

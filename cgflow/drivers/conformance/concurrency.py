@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 
 SECTOR = 512
 """Bytes of one write."""
@@ -26,7 +26,7 @@ class ConcurrencyRules:
         members = scene.new_members(12)
         for volume in members:
             scene.write(volume, "A", 0)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         cutter = scene.cutter
         at_once("prepare of 12 members at once", [partial(cutter.prepare, copy) for copy in copies])
         scene.note_prepared(copies)
@@ -40,7 +40,7 @@ class ConcurrencyRules:
 
     def test_same_call_at_once(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = copies_of([volume])
+        (copy,) = new_snapshot_specs([volume])
         driver, cutter = scene.driver, scene.cutter
         at_once("the same create_volume at once", [lambda: driver.create_volume(volume)] * 6)
         at_once("the same prepare at once", [lambda: cutter.prepare(copy)] * 6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from cgflow.drivers.conformance.assertions import must_be_final
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 
 
 class CutRules:
@@ -27,7 +27,7 @@ class CutRules:
 
     def test_write_after_prepare_is_in_the_cut(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         for volume, copy in zip(members, copies, strict=True):
             scene.write(volume, "A")
             scene.prepare(copy)
@@ -38,7 +38,7 @@ class CutRules:
 
     def test_cut_with_one_member_unprepared_cuts_none(self, scene: Scenario) -> None:
         members = scene.new_members(3)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         for volume in members:
             scene.write(volume, "A")
         # The unprepared member is last: a driver that cuts one member after the other has then cut the rest.
@@ -69,7 +69,7 @@ class CutRules:
 
     def test_cut_leaves_other_groups_alone(self, scene: Scenario) -> None:
         members, others = scene.new_members(2), scene.new_members(2)
-        waiting = copies_of(others)
+        waiting = new_snapshot_specs(others)
         for volume, copy in zip(others, waiting, strict=True):
             scene.write(volume, "A")
             scene.prepare(copy)

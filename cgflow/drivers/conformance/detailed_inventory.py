@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
 from cgflow.drivers.conformance.scenario import Scenario
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory, HeldCopy, HeldVolume
+from cgflow.drivers.contract.detailed_inventory import DetailedInventory, SnapshotDetails, VolumeDetails
 
 _GIB = 1024**3
 
@@ -39,13 +39,14 @@ def _compare(told: DetailedInventory, scene: Scenario, sizes: dict[str, int], wh
     wanted = scene.expected()
     expect(told.inventory == wanted, f"{when}, detail must hold the inventory; it holds {told.inventory}")
     volumes = {
-        spec.id: HeldVolume(sizes.get(spec.id, spec.size_gib) * _GIB, spec.group_id) for spec in scene.volumes
+        spec.id: VolumeDetails(sizes.get(spec.id, spec.size_gib) * _GIB, spec.group_id)
+        for spec in scene.volumes
     }
     expect(
         dict(told.volumes) == volumes,
         f"{when}, detail must tell size and group of every volume: {volumes}; it tells {dict(told.volumes)}",
     )
-    copies = {spec.id: HeldCopy(spec.volume_id, spec.group_id) for spec in scene.copies}
+    copies = {spec.id: SnapshotDetails(spec.volume_id, spec.group_id) for spec in scene.copies}
     expect(
         dict(told.copies) == copies,
         f"{when}, detail must tell volume and group of every copy: {copies}; it tells {dict(told.copies)}",

@@ -14,9 +14,9 @@ import time
 from datetime import UTC, datetime
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import JSON, GroupSnapshots
-from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, read_level
+from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, parse_level
 
 SLACK_MS = 1.0
 """Milliseconds by which rounded values may exceed their bounds."""
@@ -25,7 +25,7 @@ SLACK_MS = 1.0
 def says_one_instant(scene: Scenario) -> bool:
     """Whether the driver claims to cut all members at one instant."""
     said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
-    return read_level(said) is not CutLevel.PER_VOLUME
+    return parse_level(said) is not CutLevel.PER_VOLUME
 
 
 class EvidenceRules:
@@ -37,7 +37,7 @@ class EvidenceRules:
         can_cut = isinstance(scene.driver, GroupSnapshots)
         known = " or ".join(CutLevel) if can_cut else "missing"
         expect(
-            (read_level(level) is not None) if can_cut else level is None,
+            (parse_level(level) is not None) if can_cut else level is None,
             f"report: {CUT_LEVEL} must be {known} for this driver, not {level!r}",
         )
         expect(
@@ -59,12 +59,12 @@ class EvidenceRules:
         said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
         level = told.get("level")
         expect(
-            read_level(level) is not None and level == said,
+            parse_level(level) is not None and level == said,
             f"cut: the level of the evidence must be that of the report, {said!r}, not {level!r}",
         )
 
     def test_one_member_alone_is_cut_at_one_instant(self, scene: Scenario) -> None:
-        copies = copies_of(scene.new_members(1))
+        copies = new_snapshot_specs(scene.new_members(1))
         for copy in copies:
             scene.prepare(copy)
         level = scene.cut(copies).get("level")
@@ -75,7 +75,7 @@ class EvidenceRules:
         )
 
     def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scenario) -> None:
-        copies = copies_of(scene.new_members(2))
+        copies = new_snapshot_specs(scene.new_members(2))
         for copy in copies:
             scene.prepare(copy)
         before, began = datetime.now(UTC), time.monotonic()
@@ -105,7 +105,7 @@ class EvidenceRules:
         )
 
     def test_evidence_is_told_again(self, scene: Scenario) -> None:
-        copies = copies_of(scene.new_members(2))
+        copies = new_snapshot_specs(scene.new_members(2))
         for copy in copies:
             scene.prepare(copy)
         first = scene.cut(copies)
@@ -125,7 +125,7 @@ def _same(first: JSON, again: JSON, when: str) -> None:
 
 
 def _told(scene: Scenario) -> JSON:
-    copies = copies_of(scene.new_members(2))
+    copies = new_snapshot_specs(scene.new_members(2))
     for copy in copies:
         scene.prepare(copy)
     return scene.cut(copies)

@@ -10,7 +10,7 @@ from collections import Counter
 from types import TracebackType
 
 from cgflow.drivers.conformance.assertions import Violation, expect, must_succeed
-from cgflow.drivers.conformance.scenario import GIB, PIECE, Scenario, pattern
+from cgflow.drivers.conformance.scenario import GIB, PIECE_BYTES, Scenario, pattern
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.errors import BusyDriverError
 
@@ -51,9 +51,13 @@ class ExtendRules:
             scene.extend(volume, 2, "extend_volume when the client is gone")
             _expect_size(scene, volume, 2)
         for slot, letter in client.acknowledged.items():
-            scene.expect_volume(volume, letter, "what was acknowledged while the volume grew", slot * PIECE)
-        scene.write(volume, "Z", 2 * GIB - PIECE)
-        scene.expect_volume(volume, "Z", "a client that connects anew has the new size", 2 * GIB - PIECE)
+            scene.expect_volume(
+                volume, letter, "what was acknowledged while the volume grew", slot * PIECE_BYTES
+            )
+        scene.write(volume, "Z", 2 * GIB - PIECE_BYTES)
+        scene.expect_volume(
+            volume, "Z", "a client that connects anew has the new size", 2 * GIB - PIECE_BYTES
+        )
 
 
 class _Client:
@@ -94,7 +98,7 @@ class _Client:
             letter = chr(ord("A") + (slot + rounds[slot]) % 25)
             rounds[slot] += 1
             try:
-                self._scene.harness.write(self._volume, slot * PIECE, pattern(letter))
+                self._scene.harness.write(self._volume, slot * PIECE_BYTES, pattern(letter))
             except Exception as error:  # noqa: BLE001 - reported to the thread that waits for the client
                 self._failure = error
             with self._changed:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from cgflow.drivers.conformance.assertions import Violation, expect, must_be_fenced, must_succeed
 from cgflow.drivers.conformance.harness import SharedHarness
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import GroupSnapshots, StorageDriver, VolumeSpec
 from cgflow.drivers.contract.fencing import SupportsFencing
 
@@ -45,7 +45,11 @@ class FencingRules:
     def test_fenced_session_cuts_nothing(self, scene: Scenario) -> None:
         stale, session = another(scene)
         members = scene.new_members(2)
-        taken, prepared, others = scene.take(members), copies_of(members), copies_of(members)
+        taken, prepared, others = (
+            scene.take(members),
+            new_snapshot_specs(members),
+            new_snapshot_specs(members),
+        )
         for copy in prepared:
             scene.prepare(copy)
         fence(scene, session)

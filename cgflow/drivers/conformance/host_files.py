@@ -12,7 +12,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
-from cgflow.drivers.conformance.scenario import GIB, PIECE, PLACES, Scenario, copies_of, pattern
+from cgflow.drivers.conformance.scenario import (
+    GIB,
+    PIECE_BYTES,
+    WRITE_OFFSETS,
+    Scenario,
+    new_snapshot_specs,
+    pattern,
+)
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import BusyDriverError
 
@@ -77,7 +84,7 @@ class HostFileRules:
         (volume,) = scene.new_members(1)
         (copy,) = scene.take([volume])
         nowhere = VolumeSpec(str(uuid4()), 1, str(uuid4()))
-        for thing in (volume, copy, nowhere, VolumeSpec(str(uuid4()), 1), copies_of([nowhere])[0]):
+        for thing in (volume, copy, nowhere, VolumeSpec(str(uuid4()), 1), new_snapshot_specs([nowhere])[0]):
             what = f"withdraw_file of what was never served ({type(thing).__name__})"
             must_succeed(what, partial(scene.filer.withdraw_file, thing))
             scene.check(what)
@@ -165,7 +172,7 @@ def _write(path: Path, letter: str) -> None:
 
 def _write_pieces(path: Path, letter: str) -> None:
     with path.open("r+b", buffering=0) as file:
-        for place in PLACES:
+        for place in WRITE_OFFSETS:
             os.pwrite(file.fileno(), pattern(letter), place)
         os.fsync(file.fileno())
 
@@ -173,7 +180,7 @@ def _write_pieces(path: Path, letter: str) -> None:
 def _expect_file(path: Path, letter: str, why: str) -> None:
     """Check that a file, opened again, reads as one letter at all ``PLACES``."""
     pieces = must_succeed(f"{why}: a read of it", lambda: _read_pieces(path))
-    for place, piece in zip(PLACES, pieces, strict=True):
+    for place, piece in zip(WRITE_OFFSETS, pieces, strict=True):
         odd = sorted({chr(byte) for byte in piece if byte != ord(letter)})
         said = f"it reads {len(piece)} bytes with {odd} in them"
         expect(piece == pattern(letter), f"{why}: at byte {place} it must read as {letter!r}; {said}")
@@ -181,4 +188,4 @@ def _expect_file(path: Path, letter: str, why: str) -> None:
 
 def _read_pieces(path: Path) -> list[bytes]:
     with path.open("rb", buffering=0) as file:
-        return [os.pread(file.fileno(), PIECE, place) for place in PLACES]
+        return [os.pread(file.fileno(), PIECE_BYTES, place) for place in WRITE_OFFSETS]

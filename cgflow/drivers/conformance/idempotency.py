@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
@@ -54,7 +54,7 @@ class IdempotencyRules:
 
     def test_prepare_twice(self, scene: Scenario) -> None:
         members = scene.new_members(1)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         scene.prepare(copies[0])
         scene.prepare(copies[0], "a second prepare")
         scene.write(members[0], "A")
@@ -123,7 +123,7 @@ class IdempotencyRules:
         scene.delete_volume(VolumeSpec(str(uuid4()), 1, str(uuid4())), what)
 
     def test_undo_of_no_snapshot(self, scene: Scenario) -> None:
-        (copy,) = copies_of(scene.new_members(1))
+        (copy,) = new_snapshot_specs(scene.new_members(1))
         scene.delete_copy(copy, "delete_snapshot of a copy that never was")
         scene.unexport(copy, "unexport_snapshot of a copy that never was")
 

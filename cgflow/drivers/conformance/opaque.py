@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import GIB, PIECE, Scenario
+from cgflow.drivers.conformance.scenario import GIB, PIECE_BYTES, Scenario
 from cgflow.drivers.contract import Connection, VolumeSpec
 
 _NAME = b"/etc/passwd"
@@ -16,7 +16,7 @@ _HEADER = struct.pack(
     ">IIQIIQIIQQIIQQQQII",
     0x514649FB, 3, 112, len(_NAME), 16, 2 << 30, 0, 4, 3 << 16, 1 << 16, 1, 0, 0, 0, 0, 0, 4, 104,
 )  # fmt: skip
-IMAGE = (_HEADER + bytes(8) + _NAME).ljust(PIECE, b"\0")
+IMAGE = (_HEADER + bytes(8) + _NAME).ljust(PIECE_BYTES, b"\0")
 """The header of a qcow2 image of another size, with a file of the host as its backing file."""
 
 
@@ -61,7 +61,7 @@ class OpaqueContentRules:
 
 def _expect(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
     expect(
-        scene.harness.read(volume, 0, PIECE) == IMAGE,
+        scene.harness.read(volume, 0, PIECE_BYTES) == IMAGE,
         f"{rule}: the header of an image must be read as it was written, and be believed by nobody",
     )
     found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")

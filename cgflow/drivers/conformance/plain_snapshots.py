@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from uuid import uuid4
 
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import SnapshotSpec
 
 
@@ -57,7 +57,7 @@ class PlainSnapshotRules:
     def test_cut_of_volumes_in_no_group(self, scene: Scenario) -> None:
         copies = [
             SnapshotSpec(copy.id, copy.volume_id, "none", None)
-            for copy in copies_of([scene.new_volume(), scene.new_volume()])
+            for copy in new_snapshot_specs([scene.new_volume(), scene.new_volume()])
         ]
         for copy in copies:
             scene.prepare(copy)

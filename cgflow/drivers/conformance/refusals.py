@@ -9,7 +9,7 @@ from functools import partial
 from uuid import uuid4
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
@@ -30,11 +30,11 @@ class RefusalRules:
         scene.refuse("extend_volume of an unknown volume", lambda: scene.driver.extend_volume(volume, 2))
 
     def test_prepare_of_unknown_volume(self, scene: Scenario) -> None:
-        (copy,) = copies_of([VolumeSpec(str(uuid4()), 1, scene.new_group())])
+        (copy,) = new_snapshot_specs([VolumeSpec(str(uuid4()), 1, scene.new_group())])
         scene.refuse("prepare for an unknown volume", lambda: scene.cutter.prepare(copy))
 
     def test_unknown_snapshot(self, scene: Scenario) -> None:
-        (copy,) = copies_of(scene.new_members(1))
+        (copy,) = new_snapshot_specs(scene.new_members(1))
         scene.refuse("snapshot of an unknown copy", lambda: scene.cutter.snapshot(copy))
         scene.refuse("export_snapshot of an unknown copy", lambda: scene.cutter.export_snapshot(copy))
 
@@ -44,7 +44,7 @@ class RefusalRules:
         scene.refuse("cut of an unknown group", cut)
 
     def test_prepared_copy_is_not_a_snapshot_yet(self, scene: Scenario) -> None:
-        (copy,) = copies_of(scene.new_members(1))
+        (copy,) = new_snapshot_specs(scene.new_members(1))
         scene.prepare(copy)
         scene.refuse("snapshot of a copy that is not cut", lambda: scene.cutter.snapshot(copy))
         scene.refuse("export_snapshot of a copy that is not cut", lambda: scene.cutter.export_snapshot(copy))
@@ -58,7 +58,7 @@ class RefusalRules:
 
     def test_volume_with_prepared_copy_is_kept(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = copies_of([volume])
+        (copy,) = new_snapshot_specs([volume])
         scene.prepare(copy)
         _volume_is_kept(scene, volume, "delete_volume of a volume with a prepared copy")
         scene.delete_copy(copy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from cgflow.drivers.conformance.assertions import expect, must_be_final, must_succeed
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 
 
 class RestartRules:
@@ -46,7 +46,7 @@ class RestartRules:
 
     def test_restart_keeps_prepared_copies(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         for copy in copies:
             scene.prepare(copy)
         scene.restart("with prepared copies")
@@ -60,7 +60,7 @@ class RestartRules:
 
     def test_restart_keeps_half_prepared_copies(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         scene.prepare(copies[0])
         scene.restart("with one of two copies prepared")
         scene.prepare(copies[0], "prepare again after a restart")
@@ -96,7 +96,7 @@ class RestartRules:
 
     def test_restart_brings_nothing_back(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        prepared, cut = copies_of(members), scene.take(members)
+        prepared, cut = new_snapshot_specs(members), scene.take(members)
         for copy in prepared:
             scene.prepare(copy)
         for copy in (*prepared, *cut):

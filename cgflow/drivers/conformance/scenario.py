@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
-from cgflow.drivers.conformance.abilities import Able
+from cgflow.drivers.conformance.abilities import DriverUnderTest
 from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import (
@@ -18,22 +18,22 @@ from cgflow.drivers.contract import (
 )
 from cgflow.errors import BusyDriverError
 
-PIECE = 4096
+PIECE_BYTES = 4096
 """Bytes written at one offset."""
 
 MIB = 1 << 20
 GIB = 1 << 30
 
-PLACES = (0, 64 * 1024 - PIECE // 2, 700 * MIB, GIB - PIECE)
+WRITE_OFFSETS = (0, 64 * 1024 - PIECE_BYTES // 2, 700 * MIB, GIB - PIECE_BYTES)
 """Byte offsets of writes: the start, across a common cluster boundary, the middle, the end of 1 GiB."""
 
 
 def pattern(letter: str) -> bytes:
     """Return PIECE bytes filled with one letter."""
-    return letter.encode() * PIECE
+    return letter.encode() * PIECE_BYTES
 
 
-class Scenario(Able):
+class Scenario(DriverUnderTest):
     """Steps on a backend. Each step must succeed and must leave exactly the expected objects.
 
     The parameter ``what`` of a step describes it in failure messages. With ``is_alone`` False, other
@@ -107,7 +107,7 @@ class Scenario(Able):
 
     def take(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
         """Prepare and cut a new cgsnapshot of members; return the snapshots in the order of the members."""
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         for copy in copies:
             self.prepare(copy)
         self.cut(copies)
@@ -222,21 +222,21 @@ class Scenario(Able):
 
     def write(self, volume: VolumeSpec, letter: str, *places: int) -> None:
         """Write PIECE bytes of a letter at each offset (by default at all ``PLACES``)."""
-        for place in places or PLACES:
+        for place in places or WRITE_OFFSETS:
             must_succeed("a write", partial(self.harness.write, volume, place, pattern(letter)))
 
     def expect_volume(self, volume: VolumeSpec, letter: str, why: str, *places: int) -> None:
         """Check that a volume reads as one letter at each offset (by default at all ``PLACES``)."""
-        for place in places or PLACES:
-            piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE))
+        for place in places or WRITE_OFFSETS:
+            piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE_BYTES))
             _same(piece, letter, f"{why}: the volume at byte {place}")
 
     def expect_copy(self, copy: SnapshotSpec, letter: str, why: str, *places: int) -> None:
         """Export a snapshot if needed, and check that it reads as one letter at each offset."""
         if copy.id not in self._exports:
             self.export(copy)
-        for place in places or PLACES:
-            read = partial(self.harness.read_snapshot, copy, place, PIECE)
+        for place in places or WRITE_OFFSETS:
+            read = partial(self.harness.read_snapshot, copy, place, PIECE_BYTES)
             piece = must_succeed("a read of an exported snapshot", read)
             _same(piece, letter, f"{why}: the snapshot at byte {place}")
 
@@ -284,7 +284,7 @@ class Scenario(Able):
             expect(not found.problems, f"after {after}, {where} reports problems: {found.problems}")
 
 
-def copies_of(members: list[VolumeSpec]) -> list[SnapshotSpec]:
+def new_snapshot_specs(members: list[VolumeSpec]) -> list[SnapshotSpec]:
     """Return specs of a new cgsnapshot of members, in their order."""
     cgsnapshot = str(uuid4())
     return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id) for volume in members]

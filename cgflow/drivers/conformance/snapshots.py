@@ -9,7 +9,7 @@ import json
 from functools import partial
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
@@ -39,7 +39,7 @@ class SnapshotRules:
         scene.expect_volume(volume, "B", "a volume with a snapshot keeps content over a resize")
 
     def test_copy_is_known_until_it_is_deleted(self, scene: Scenario) -> None:
-        (copy,) = copies_of(scene.new_members(1))
+        (copy,) = new_snapshot_specs(scene.new_members(1))
         scene.expect_known(copy, "before prepare", known=False)
         scene.prepare(copy)
         scene.expect_known(copy, "after prepare", known=True)
@@ -71,7 +71,7 @@ class SnapshotRules:
 
     def test_delete_of_prepared_copy(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = copies_of(members)
+        copies = new_snapshot_specs(members)
         for volume, copy in zip(members, copies, strict=True):
             scene.write(volume, "A")
             scene.prepare(copy)

@@ -16,7 +16,7 @@ from functools import partial
 
 from cgflow.drivers.conformance.assertions import Violation, expect, must_succeed
 from cgflow.drivers.conformance.evidence import says_one_instant
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.conformance.write_order_checker import PATIENCE_S, Finding, Moment, OrderedWriters, check
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
@@ -36,7 +36,7 @@ class WriteOrderRules:
             bad: list[str] = []
             for number in range(CUTS):
                 _await(writers, f"after {number} cuts")
-                copies = copies_of(members)
+                copies = new_snapshot_specs(members)
                 for copy in copies:
                     scene.prepare(copy)
                 before = writers.moment()
@@ -58,7 +58,7 @@ class WriteOrderRules:
             before = writers.moment()
             copies = []
             for volume in members:
-                (copy,) = copies_of([volume])
+                (copy,) = new_snapshot_specs([volume])
                 scene.prepare(copy)
                 _cut(scene, [copy])
                 copies.append(copy)

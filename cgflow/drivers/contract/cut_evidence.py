@@ -52,7 +52,7 @@ def highest(*levels: CutLevel) -> CutLevel:
     return max(levels, key=list(CutLevel).index)
 
 
-def level_of(report: Report) -> CutLevel | None:
+def reported_level(report: Report) -> CutLevel | None:
     """Return the level of a backend's cuts, or None if it cannot cut or does not report a level.
 
     A backend that reports ``consistencygroup_support`` but no level has the level ``crash``.
@@ -60,7 +60,7 @@ def level_of(report: Report) -> CutLevel | None:
     said = report.capabilities.get(CUT_LEVEL)
     if said is None:
         return CutLevel.CRASH if report.capabilities.get(GROUP_SUPPORT) is True else None
-    return read_level(said)
+    return parse_level(said)
 
 
 def level_of_cut(level: CutLevel, members: int) -> CutLevel:
@@ -68,7 +68,7 @@ def level_of_cut(level: CutLevel, members: int) -> CutLevel:
     return CutLevel.CRASH if members == 1 else level
 
 
-def read_level(said: object) -> CutLevel | None:
+def parse_level(said: object) -> CutLevel | None:
     """Return the level with this value, or None if there is no such level."""
     return next((level for level in CutLevel if level.value == said), None)
 

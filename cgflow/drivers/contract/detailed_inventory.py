@@ -10,7 +10,7 @@ from cgflow.drivers.contract import Inventory, SnapshotSpec
 
 
 @dataclass(frozen=True)
-class HeldVolume:
+class VolumeDetails:
     """A volume that exists: its size in bytes, and its group, or None outside any group."""
 
     size_bytes: int
@@ -23,7 +23,7 @@ class _Cut(Protocol):
 
 
 @dataclass(frozen=True)
-class HeldCopy:
+class SnapshotDetails:
     """A snapshot that exists, in any state: its volume, and the group that the volume is in.
 
     ``cgsnapshot_id`` is the cut that the snapshot belongs to; a plain snapshot has its own id there.
@@ -37,7 +37,7 @@ class HeldCopy:
     cut_members: int | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, spec: SnapshotSpec, cut: _Cut | None) -> HeldCopy:
+    def of(cls, spec: SnapshotSpec, cut: _Cut | None) -> SnapshotDetails:
         """Return the details of a prepared snapshot, and of its cut if that has happened."""
         members = None if cut is None else len(cut.members)
         return cls(spec.volume_id, spec.group_id, spec.cgsnapshot_id, members)
@@ -48,8 +48,8 @@ class DetailedInventory:
     """All objects that exist, by id. ``volumes`` and ``copies`` have exactly the ids of ``inventory``."""
 
     inventory: Inventory
-    volumes: Mapping[str, HeldVolume] = field(default_factory=dict)
-    copies: Mapping[str, HeldCopy] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeDetails] = field(default_factory=dict)
+    copies: Mapping[str, SnapshotDetails] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -130,7 +130,7 @@ class DrillFile:
         """Return how often a fault has fired, in this process and earlier ones. Raises: DrillError."""
         return self._load()[id]
 
-    def remember(self, id: str, fault: Fault) -> None:
+    def record_firing(self, id: str, fault: Fault) -> None:
         """Record a firing durably. The fault must not act before this returns. Raises: DrillError."""
         fired = self._load()
         line = json.dumps(

@@ -34,9 +34,9 @@ from cgflow.drivers.contract.detailed_inventory import DetailedInventory, Suppor
 from cgflow.drivers.contract.fencing import SupportsFencing
 from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.drivers.fault_injection.drill_file import Fault
-from cgflow.drivers.fault_injection.schedule import Faults, Firing
+from cgflow.drivers.fault_injection.schedule import FaultSchedule, Firing
 
-__all__ = ["Fault", "Faults", "FaultyDriver", "FaultyVolumes", "Firing", "with_faults"]
+__all__ = ["Fault", "FaultSchedule", "FaultyDriver", "FaultyVolumes", "Firing", "with_faults"]
 
 Answer = TypeVar("Answer")
 
@@ -44,7 +44,7 @@ Answer = TypeVar("Answer")
 class FaultyVolumes(StorageDriver):
     """The mandatory calls, with faults. ``driver`` is the wrapped driver."""
 
-    def __init__(self, driver: StorageDriver, faults: Faults) -> None:
+    def __init__(self, driver: StorageDriver, faults: FaultSchedule) -> None:
         self.driver = driver
         self.faults = faults
 
@@ -90,7 +90,7 @@ class FaultyVolumes(StorageDriver):
         return answer
 
 
-class FaultyCuts(FaultyVolumes, GroupSnapshots):
+class FaultyGroupSnapshots(FaultyVolumes, GroupSnapshots):
     """The calls of ``GroupSnapshots``, with faults."""
 
     @property
@@ -124,7 +124,7 @@ class FaultyCuts(FaultyVolumes, GroupSnapshots):
         )
 
 
-class FaultyClones(FaultyVolumes, Cloning):
+class FaultyCloning(FaultyVolumes, Cloning):
     """The call of ``Cloning``, with faults."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
@@ -132,7 +132,7 @@ class FaultyClones(FaultyVolumes, Cloning):
         return self._call("clone_volume", effect, None, volume, source)
 
 
-class FaultyMoves(FaultyVolumes, Regrouping):
+class FaultyRegrouping(FaultyVolumes, Regrouping):
     """The call of ``Regrouping``, with faults."""
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
@@ -140,7 +140,7 @@ class FaultyMoves(FaultyVolumes, Regrouping):
         return self._call("move_volume", effect, None, volume, group_id)
 
 
-class FaultyRestores(FaultyVolumes, Restoring):
+class FaultyRestoring(FaultyVolumes, Restoring):
     """The calls of ``Restoring``, with faults."""
 
     @property
@@ -160,7 +160,7 @@ class FaultyRestores(FaultyVolumes, Restoring):
         return self._call("finish_restore", effect, None, restore_id, *snapshots)
 
 
-class FaultyDetail(FaultyVolumes, SupportsDetailedInventory):
+class FaultyDetailedInventory(FaultyVolumes, SupportsDetailedInventory):
     """The call of ``SupportsDetailedInventory``, with faults."""
 
     def detail(self) -> DetailedInventory:
@@ -185,7 +185,7 @@ class FaultyCompactions(FaultyVolumes, SupportsCompaction):
         return self._call("compact_volume", effect, True, volume)
 
 
-class FaultyFence(FaultyVolumes, SupportsFencing):
+class FaultyFencing(FaultyVolumes, SupportsFencing):
     """The calls of ``SupportsFencing``, with faults."""
 
     @property
@@ -199,7 +199,7 @@ class FaultyFence(FaultyVolumes, SupportsFencing):
         return self._call("fence", lambda: self._fencing.fence(session), None, session)
 
 
-class FaultyFiles(FaultyVolumes, SupportsHostFiles):
+class FaultyHostFiles(FaultyVolumes, SupportsHostFiles):
     """The calls of ``SupportsHostFiles``, with faults."""
 
     @property
@@ -215,33 +215,40 @@ class FaultyFiles(FaultyVolumes, SupportsHostFiles):
 
 
 _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
-    (GroupSnapshots, FaultyCuts),
-    (Cloning, FaultyClones),
-    (Regrouping, FaultyMoves),
-    (Restoring, FaultyRestores),
-    (SupportsDetailedInventory, FaultyDetail),
+    (GroupSnapshots, FaultyGroupSnapshots),
+    (Cloning, FaultyCloning),
+    (Regrouping, FaultyRegrouping),
+    (Restoring, FaultyRestoring),
+    (SupportsDetailedInventory, FaultyDetailedInventory),
     (SupportsCompaction, FaultyCompactions),
 )
-_RARER: tuple[tuple[type, type[FaultyVolumes]], ...] = (
-    (SupportsFencing, FaultyFence),
-    (SupportsHostFiles, FaultyFiles),
+_RARE_ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (
+    (SupportsFencing, FaultyFencing),
+    (SupportsHostFiles, FaultyHostFiles),
 )
 
 
-class FaultyDriver(FaultyCuts, FaultyClones, FaultyMoves, FaultyRestores, FaultyDetail, FaultyCompactions):
+class FaultyDriver(
+    FaultyGroupSnapshots,
+    FaultyCloning,
+    FaultyRegrouping,
+    FaultyRestoring,
+    FaultyDetailedInventory,
+    FaultyCompactions,
+):
     """A driver with all but the rarer abilities, with faults. ``driver`` is the wrapped driver."""
 
-    def __init__(self, driver: StorageDriver, faults: Faults) -> None:
+    def __init__(self, driver: StorageDriver, faults: FaultSchedule) -> None:
         super().__init__(driver, faults)
         missing = [ability.__name__ for ability, _ in _ABILITIES if not isinstance(driver, ability)]
         if missing:
             raise TypeError(f"{type(driver).__name__} has no {', '.join(missing)}: use with_faults")
 
 
-def with_faults(driver: StorageDriver, faults: Faults) -> StorageDriver:
+def with_faults(driver: StorageDriver, faults: FaultSchedule) -> StorageDriver:
     """Return a wrapper of the driver, with faults and with the same abilities."""
     able = [faulty for ability, faulty in _ABILITIES if isinstance(driver, ability)]
-    rarer = [faulty for ability, faulty in _RARER if isinstance(driver, ability)]
+    rarer = [faulty for ability, faulty in _RARE_ABILITIES if isinstance(driver, ability)]
     if rarer:
         able += rarer
     elif len(able) == len(_ABILITIES):

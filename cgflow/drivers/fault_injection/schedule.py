@@ -44,7 +44,7 @@ class _Order:
         return self.seen + 1 >= self.fault.nth and (times is None or self.fired < times)
 
 
-class Faults:
+class FaultSchedule:
     """The scheduled faults and what has fired. Thread-safe."""
 
     def __init__(self, file: DrillFile | None = None) -> None:
@@ -56,7 +56,7 @@ class Faults:
         self._gate = threading.Event()
 
     @classmethod
-    def from_file(cls, path: Path) -> Faults:
+    def from_file(cls, path: Path) -> FaultSchedule:
         """Return faults that are also read from a drill file, which may come, change and go at any time."""
         return cls(DrillFile(path))
 
@@ -123,7 +123,7 @@ class Faults:
         if chosen is None:
             return None
         if self._file is not None and chosen.id is not None:
-            self._file.remember(chosen.id, chosen.fault)
+            self._file.record_firing(chosen.id, chosen.fault)
         chosen.seen += 1
         chosen.fired += 1
         return chosen

@@ -9,7 +9,7 @@ from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.drivers.memory.base import MemoryBase
 
-LONGEST = 16
+MAX_CUTS = 16
 """A volume that was cut more often than this is due for compaction."""
 
 
@@ -18,7 +18,7 @@ class Compaction(MemoryBase, SupportsCompaction):
 
     def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
         with self._lock:
-            due = [volume for volume in self._state.volumes.values() if volume.cuts > LONGEST]
+            due = [volume for volume in self._state.volumes.values() if volume.cuts > MAX_CUTS]
             due.sort(key=lambda volume: -volume.cuts)
             return [
                 VolumeSpec(volume.id, volume.size_gib, volume.group_id)
@@ -30,6 +30,6 @@ class Compaction(MemoryBase, SupportsCompaction):
         del seconds
         with self._lock:
             existing = self._state.volumes.get(volume.id)
-            if existing is not None and existing.cuts > LONGEST:
+            if existing is not None and existing.cuts > MAX_CUTS:
                 self._do("compact", id=volume.id)
         return True

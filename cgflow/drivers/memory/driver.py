@@ -18,12 +18,12 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities, read_level
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities, parse_level
 from cgflow.drivers.contract.detailed_inventory import (
     DetailedInventory,
-    HeldCopy,
-    HeldVolume,
+    SnapshotDetails,
     SupportsDetailedInventory,
+    VolumeDetails,
 )
 from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.drivers.memory.compaction import Compaction
@@ -62,7 +62,7 @@ def from_options(options: Mapping[str, object]) -> MemoryDriver:
     capacity = options.get("capacity_gib", 10_000.0)
     if isinstance(capacity, bool) or not isinstance(capacity, int | float) or capacity <= 0:
         raise ConfigError(f"capacity_gib of a memory backend must be a number above zero, not {capacity!r}")
-    level = read_level(options.get("cut_level", CutLevel.CRASH))
+    level = parse_level(options.get("cut_level", CutLevel.CRASH))
     if level is None:
         raise ConfigError(
             f"cut_level of a memory backend must be {' or '.join(CutLevel)}, not {options['cut_level']!r}"
@@ -168,9 +168,9 @@ class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetail
             cuts = self._state.cuts
             return DetailedInventory(
                 self._inventory(None),
-                {v.id: HeldVolume(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
+                {v.id: VolumeDetails(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
                 {
-                    copy.spec.id: HeldCopy.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
+                    copy.spec.id: SnapshotDetails.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
                     for copy in self._state.copies.values()
                 },
             )

@@ -17,7 +17,7 @@ from cgflow.drivers.memory.content import GIB, Content
 
 
 @dataclass(frozen=True)
-class Kept:
+class PreviousContent:
     """The previous content of a volume, kept by an unfinished restore."""
 
     restore_id: str
@@ -34,7 +34,7 @@ class Volume:
     group_id: str | None
     content: Content = field(default_factory=Content)
     copies: set[str] = field(default_factory=set)
-    kept: Kept | None = None
+    kept: PreviousContent | None = None
     cuts: int = 0
     """Number of cuts since the last compaction."""
 
@@ -91,7 +91,7 @@ class State:
             "cut_done": self._cut_done,
         }
 
-    def kept_by(self, restore: str) -> list[Kept]:
+    def kept_by(self, restore: str) -> list[PreviousContent]:
         """Return what an unfinished restore keeps; an empty list if there is no such restore."""
         kept = (volume.kept for volume in self.volumes.values())
         return [held for held in kept if held is not None and held.restore_id == restore]
@@ -177,7 +177,7 @@ class State:
             volume = self.volumes[copy.spec.volume_id]
             if copy.content is None:
                 raise ValueError(f"snapshot {copy.spec.id} has not been cut")
-            volume.kept = Kept(restore, copy.spec.id, volume.content)
+            volume.kept = PreviousContent(restore, copy.spec.id, volume.content)
             volume.content = copy.content.frozen()
 
     def _undo_restore(self, restore: str) -> None:
@@ -241,7 +241,7 @@ class State:
         self.volumes[id].cuts = cuts
 
     def _kept(self, id: str, restore: str, snapshot: str, blocks: dict[str, str]) -> None:
-        self.volumes[id].kept = Kept(restore, snapshot, Content.from_json(blocks))
+        self.volumes[id].kept = PreviousContent(restore, snapshot, Content.from_json(blocks))
 
     def _copy(
         self, spec: dict[str, Any], size_gib: int, blocks: dict[str, str] | None, exported: bool

@@ -22,9 +22,9 @@ from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.drivers.contract.detailed_inventory import (
     DetailedInventory,
-    HeldCopy,
-    HeldVolume,
+    SnapshotDetails,
     SupportsDetailedInventory,
+    VolumeDetails,
 )
 from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.drivers.qsd.abilities.compaction import QsdCompaction
@@ -218,9 +218,9 @@ class QsdDriver(
         cuts = {key: (id_, len(cut.members)) for id_, cut in made for key in cut.members}
         return DetailedInventory(
             self._inventory(manifests, None),
-            {volume.id: HeldVolume(volume.size_bytes, group_id) for volume, group_id in placed},
+            {volume.id: VolumeDetails(volume.size_bytes, group_id) for volume, group_id in placed},
             {
-                key: HeldCopy(volume.id, group_id, *cuts.get(key, (None, None)))
+                key: SnapshotDetails(volume.id, group_id, *cuts.get(key, (None, None)))
                 for volume, group_id in placed
                 for key in (*volume.bound, *volume.pending)
             },

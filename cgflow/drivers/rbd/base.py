@@ -83,7 +83,7 @@ def volumes_of(snapshots: Iterable[SnapshotSpec]) -> list[str]:
     return [f"volume {snapshot.volume_id}" for snapshot in snapshots]
 
 
-def at_once(call: Callable[[Thing], object], things: Iterable[Thing]) -> None:
+def in_parallel(call: Callable[[Thing], object], things: Iterable[Thing]) -> None:
     """Make a call for each item, several in parallel. Raises: the first error, after all calls ended."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         calls = [pool.submit(call, thing) for thing in things]
@@ -110,12 +110,12 @@ def need_image(volume_id: str, stat: object) -> None:
 def need_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
     """Raise FinalDriverError if the image of a volume is missing, was replaced or was made smaller."""
     need_image(volume_id, stat)
-    words = lost_data(volume_id, volume, stat)
+    words = describe_data_loss(volume_id, volume, stat)
     if words is not None:
         raise FinalDriverError(f"{words}. Nothing is made of what it holds: copy that to another volume")
 
 
-def lost_data(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
+def describe_data_loss(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
     """Return a description of what an existing image lost compared with its record, or None."""
     image, size = names.image(volume_id), volume.size_gib * names.GIB
     if volume.image_id not in (None, stat["id"]):

@@ -61,9 +61,9 @@ class BindingsProcess:
         self._waiting: dict[int, SimpleQueue[Mapping[str, Any] | None]] = {}
         self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
         self._is_dead = False
-        self._words_reader = threading.Thread(target=self._overhear, name="rbd-child-words", daemon=True)
+        self._words_reader = threading.Thread(target=self._read_stderr, name="rbd-child-words", daemon=True)
         self._words_reader.start()
-        self._reader = threading.Thread(target=self._hear, name="rbd-child-answers", daemon=True)
+        self._reader = threading.Thread(target=self._read_answers, name="rbd-child-answers", daemon=True)
         self._reader.start()
 
     @property
@@ -85,7 +85,7 @@ class BindingsProcess:
         answers: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
         with self._lock:
             if self._is_dead:
-                raise ChildDied(self._epitaph())
+                raise ChildDied(self._reason_of_death())
             self._next += 1
             number = self._next
             self._waiting[number] = answers
@@ -94,7 +94,7 @@ class BindingsProcess:
             while True:
                 answer = answers.get(timeout=timeout_s)
                 if answer is None:
-                    raise ChildDied(self._epitaph())
+                    raise ChildDied(self._reason_of_death())
                 if "value" in answer:
                     return answer["value"]
                 if "errno" in answer:
@@ -108,7 +108,7 @@ class BindingsProcess:
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
-        self._bury()
+        self._reap()
 
     def leave(self) -> None:
         """Let the process finish its calls and end; kill it if it does not end."""
@@ -119,7 +119,7 @@ class BindingsProcess:
             self._process.wait(_END_S)
         self.kill()
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         self._process.wait()
         self._reader.join(_END_S + _LAST_WORDS_S)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
@@ -134,7 +134,7 @@ class BindingsProcess:
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
-    def _hear(self) -> None:
+    def _read_answers(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
         for line in self._process.stdout:
             try:
@@ -153,11 +153,11 @@ class BindingsProcess:
             for waiting in self._waiting.values():
                 waiting.put(None)
 
-    def _overhear(self) -> None:
+    def _read_stderr(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - it was opened as a pipe
         for line in self._process.stderr:
             self._words.append(line.strip())
 
-    def _epitaph(self) -> str:
+    def _reason_of_death(self) -> str:
         words = "; ".join(word for word in self._words if word)
         return f"the process of Ceph's bindings has ended{': ' + words if words else ''}"

@@ -14,7 +14,7 @@ from cgflow.drivers.rbd.deferred_deletes import DeferredDeletes
 from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord, is_copy
 
 
-class Copies(DeferredDeletes):
+class RbdSnapshots(DeferredDeletes):
     """The calls for one snapshot."""
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
@@ -72,7 +72,7 @@ class Copies(DeferredDeletes):
             self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
             self._records.write({}, [key])
         # Delete this record last: a repeated call after an interruption finds it and continues here.
-        self._sweep()
+        self._remove_deferred()
         self._records.write({}, [own])
 
     def _withdraw(self, snapshot: SnapshotSpec, copy: CopyRecord) -> CopyRecord:

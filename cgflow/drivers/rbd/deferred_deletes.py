@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase
-from cgflow.drivers.rbd.records import CutRecord, GoneRecord, GroupRecord
+from cgflow.drivers.rbd.records import CutRecord, DeletedImageRecord, GroupRecord
 
 
 class DeferredDeletes(RbdBase):
     """Empty images of deleted volumes, and deleted groups with snapshots of volumes that moved away."""
 
-    def _sweep(self) -> None:
+    def _remove_deferred(self) -> None:
         """Remove the deleted objects that no group snapshot needs any more."""
         with self._locks.hold("sweep"):
-            images = self._records.all(GoneRecord, GoneRecord.key(""))
+            images = self._records.all(DeletedImageRecord, DeletedImageRecord.key(""))
             groups = self._records.all(GroupRecord, GroupRecord.key(""))
             gone = [id for id, group in groups.items() if group.is_gone]
             if images or gone:
                 self._remove_unneeded(images, gone)
 
-    def _remove_unneeded(self, images: dict[str, GoneRecord], groups: list[str]) -> None:
+    def _remove_unneeded(self, images: dict[str, DeletedImageRecord], groups: list[str]) -> None:
         cuts = self._records.all(CutRecord, CutRecord.key(""))
         for image, record in images.items():
             if not any(cut in cuts for cut in record.cuts):
                 self._session.call("image_remove", name=image)
-                self._records.write({}, [GoneRecord.key(image)])
+                self._records.write({}, [DeletedImageRecord.key(image)])
         for group_id in groups:
             if not any(cut.group == group_id for cut in cuts.values()):
                 self._session.call("group_remove", group=names.group(group_id))

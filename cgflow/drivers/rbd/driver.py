@@ -17,9 +17,9 @@ from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
 from cgflow.drivers.contract.fencing import SupportsFencing
 from cgflow.drivers.contract.plugin import DriverPlugin
-from cgflow.drivers.rbd.copies import Copies
+from cgflow.drivers.rbd.copies import RbdSnapshots
 from cgflow.drivers.rbd.exporter import Exporter
-from cgflow.drivers.rbd.group_snapshots import Cuts
+from cgflow.drivers.rbd.group_snapshots import RbdGroupSnapshots
 from cgflow.drivers.rbd.inventory import RbdInventory
 from cgflow.drivers.rbd.names import GIB
 from cgflow.drivers.rbd.rearranging import Rearranging
@@ -68,8 +68,8 @@ OPTIONS: list[cfg.Opt] = [
 
 
 class RbdDriver(
-    Cuts,
-    Copies,
+    RbdGroupSnapshots,
+    RbdSnapshots,
     Rearranging,
     Restores,
     RbdInventory,

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.rbd.bindings_process import BindingsProcess, ChildDied, ChildSilent
 from cgflow.drivers.rbd.records import OBJECT
-from cgflow.drivers.rbd.session import Access, begin, connected
+from cgflow.drivers.rbd.session import Access, connect_child, start_child
 from cgflow.errors import AmbiguousDriverError, ConfigError
 from cgflow.private_files import make_folder
 
@@ -48,9 +48,9 @@ class Exporter:
             if self._child is not None and not self._child.is_dead:
                 return
             self.check()
-            child = begin(self._access)
+            child = start_child(self._access)
             try:
-                connected(child, self._access)
+                connect_child(child, self._access)
                 args = {"path": str(self._path), "object": OBJECT}
                 child.call("exports_serve", args, self._access.timeout_s)
             except (ChildDied, ChildSilent) as error:

@@ -15,14 +15,14 @@ from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import evidence
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase, need_no_restore, need_own_image, volumes_of
-from cgflow.drivers.rbd.records import CopyRecord, CutRecord, VolumeRecord, Written
+from cgflow.drivers.rbd.records import CopyRecord, CutRecord, RecordSet, VolumeRecord
 from cgflow.errors import FinalDriverError
 
 GROUP_SNAPSHOT = "rbd group snap create"
 ONE_SNAPSHOT = "rbd snap create"
 
 
-class Cuts(RbdBase):
+class RbdGroupSnapshots(RbdBase):
     """The calls ``prepare`` and ``cut``."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
@@ -74,7 +74,7 @@ class Cuts(RbdBase):
                 cgsnapshot_id, group_id, copies, written.find(CutRecord, CutRecord.key(cgsnapshot_id))
             )
 
-    def _need_ready(self, written: Written, snapshots: list[SnapshotSpec]) -> None:
+    def _need_ready(self, written: RecordSet, snapshots: list[SnapshotSpec]) -> None:
         """Check that every member can be cut, before any writer is blocked. Raises: FinalDriverError."""
         stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
         for snapshot in snapshots:
@@ -125,7 +125,7 @@ def _key(snapshot: SnapshotSpec) -> str:
     return CopyRecord.key(snapshot.volume_id, snapshot.id)
 
 
-def _prepared(written: Written, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
+def _prepared(written: RecordSet, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
     copies = {}
     for snapshot in snapshots:
         copy = written.find(CopyRecord, _key(snapshot))

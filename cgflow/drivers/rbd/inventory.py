@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cgflow.drivers.contract import Inventory
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory, HeldCopy, HeldVolume
+from cgflow.drivers.contract.detailed_inventory import DetailedInventory, SnapshotDetails, VolumeDetails
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import RbdBase, lost_data
+from cgflow.drivers.rbd.base import RbdBase, describe_data_loss
 from cgflow.drivers.rbd.records import (
     CopyRecord,
     CutRecord,
@@ -38,11 +38,11 @@ class _Written:
     cuts: dict[str, CutRecord]
 
 
-def _held(key: str, copy: CopyRecord, written: _Written) -> tuple[str, HeldCopy]:
+def _held(key: str, copy: CopyRecord, written: _Written) -> tuple[str, SnapshotDetails]:
     volume_id, id_ = key.split("/")
     cut = written.cuts.get(copy.cgsnapshot)
     members = None if cut is None else len(cut.copies)
-    return id_, HeldCopy(volume_id, written.volumes[volume_id].group, copy.cgsnapshot, members)
+    return id_, SnapshotDetails(volume_id, written.volumes[volume_id].group, copy.cgsnapshot, members)
 
 
 class RbdInventory(RbdBase):
@@ -61,7 +61,7 @@ class RbdInventory(RbdBase):
         }
         return DetailedInventory(
             inventory,
-            {id: HeldVolume(sizes[id], written.volumes[id].group) for id in inventory.volumes},
+            {id: VolumeDetails(sizes[id], written.volumes[id].group) for id in inventory.volumes},
             dict(_held(key, copy, written) for key, copy in written.copies.items()),
         )
 
@@ -103,7 +103,7 @@ class RbdInventory(RbdBase):
         """Yield the id and the description of each mismatch."""
         for id, volume in written.volumes.items():
             if volume.doing is None:
-                words = _odd_image(id, volume, stats[names.image(id)], written)
+                words = _image_mismatch(id, volume, stats[names.image(id)], written)
                 if words is not None:
                     yield id, words
         there = set(self._session.call("group_names"))
@@ -126,13 +126,13 @@ class RbdInventory(RbdBase):
 _LOST = "lost:"
 
 
-def _odd_image(id: str, volume: VolumeRecord, stat: Any, written: _Written) -> str | None:
+def _image_mismatch(id: str, volume: VolumeRecord, stat: Any, written: _Written) -> str | None:
     image = names.image(id)
     if stat is None:
         return f"{_LOST} volume {id}: image {image} was removed or renamed by somebody else"
     if not stat["has_lock"]:
         return f"image {image} lacks the feature exclusive-lock, so it cannot be cut: enable it"
-    lost = lost_data(id, volume, stat)
+    lost = describe_data_loss(id, volume, stat)
     if lost is not None:
         return lost
     if stat["size"] != volume.size_gib * names.GIB:

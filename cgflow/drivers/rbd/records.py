@@ -97,7 +97,7 @@ class CutRecord:
 
 
 @dataclass(frozen=True)
-class GoneRecord:
+class DeletedImageRecord:
     """The empty image of a deleted volume, kept as long as the group snapshots ``cuts`` include it."""
 
     cuts: tuple[str, ...]
@@ -127,12 +127,12 @@ def is_copy(snap: Mapping[str, object], snapshot_id: str, copy: CopyRecord) -> b
     return snap["name"] == names.plain(snapshot_id) or snap["of_group"] == names.cut(copy.cgsnapshot)
 
 
-Record = GroupRecord | VolumeRecord | CopyRecord | CutRecord | GoneRecord | RestoreRecord
-Kind = TypeVar("Kind", GroupRecord, VolumeRecord, CopyRecord, CutRecord, GoneRecord, RestoreRecord)
+Record = GroupRecord | VolumeRecord | CopyRecord | CutRecord | DeletedImageRecord | RestoreRecord
+Kind = TypeVar("Kind", GroupRecord, VolumeRecord, CopyRecord, CutRecord, DeletedImageRecord, RestoreRecord)
 
 
 @dataclass(frozen=True)
-class Written:
+class RecordSet:
     """Keys and values that were read."""
 
     texts: Mapping[str, str]
@@ -161,17 +161,17 @@ class Records:
         """Return the existing records with these keys, by key."""
         return self.at(keys).all(kind, "")
 
-    def at(self, keys: Iterable[str]) -> Written:
+    def at(self, keys: Iterable[str]) -> RecordSet:
         """Return the existing records with these keys, of any kind, from one consistent read."""
-        return Written(self._session.call("keys_read", object=OBJECT, keys=list(keys)))
+        return RecordSet(self._session.call("keys_read", object=OBJECT, keys=list(keys)))
 
     def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
         """Return all records of a kind, by the part of their key after the prefix."""
-        return Written(self._session.call("keys_list", object=OBJECT, prefix=prefix)).all(kind, prefix)
+        return RecordSet(self._session.call("keys_list", object=OBJECT, prefix=prefix)).all(kind, prefix)
 
-    def everything(self) -> Written:
+    def everything(self) -> RecordSet:
         """Return all records. They are consistent if there are fewer than a thousand."""
-        return Written(self._session.call("keys_list", object=OBJECT, prefix=""))
+        return RecordSet(self._session.call("keys_list", object=OBJECT, prefix=""))
 
     def write(self, put: Mapping[str, Record], drop: Iterable[str] = ()) -> None:
         """Set records and remove others, in one atomic operation."""

@@ -16,7 +16,7 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import (
     RbdBase,
-    at_once,
+    in_parallel,
     need_no_client,
     need_no_restore,
     need_own_image,
@@ -93,8 +93,8 @@ class Restores(RbdBase):
     def _put_back(self, restore_id: str, copies: dict[str, Any]) -> None:
         kept = names.kept(restore_id)
         ids = {names.image(volume): snap["id"] for volume, snap in copies.items()}
-        at_once(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
-        at_once(lambda image: self._session.call("put_back", name=image, id=ids[image]), ids)
+        in_parallel(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
+        in_parallel(lambda image: self._session.call("put_back", name=image, id=ids[image]), ids)
 
     def _roll_back(self, restore_id: str, record: RestoreRecord) -> None:
         kept = names.kept(restore_id)
@@ -102,7 +102,7 @@ class Restores(RbdBase):
         for id in record.copies.values():
             need_no_client(id, (stats[names.image(id)] or {"watchers": []})["watchers"])
         keeping = [image for image, stat in stats.items() if _kept(stat, kept) is not None]
-        at_once(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
+        in_parallel(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
 
     def _end(self, restore_id: str, record: RestoreRecord) -> None:
         """Discard the previous content. No undo is possible from here on."""
@@ -110,7 +110,7 @@ class Restores(RbdBase):
         self._records.write({key: replace(record, state=_ENDING)})
         stats = self._stats(names.image(id) for id in record.copies.values())
         keeping = {image: id for image, stat in stats.items() if (id := _kept(stat, kept)) is not None}
-        at_once(lambda image: self._session.call("snap_remove", name=image, id=keeping[image]), keeping)
+        in_parallel(lambda image: self._session.call("snap_remove", name=image, id=keeping[image]), keeping)
         volumes = self._records.read(VolumeRecord, map(VolumeRecord.key, record.copies.values()))
         freed = {
             place: replace(volume, restore=None)

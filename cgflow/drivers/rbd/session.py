@@ -117,9 +117,9 @@ class Session:
 
     def _begin(self) -> BindingsProcess:
         access = self.access
-        child = begin(access)
+        child = start_child(access)
         try:
-            self.facts = connected(child, access)
+            self.facts = connect_child(child, access)
             args = {"object": SESSIONS, "session": self._name}
             is_fenced = _asked(lambda: child.call("session_open", args, access.timeout_s))
         except BaseException:
@@ -132,7 +132,7 @@ class Session:
         return child
 
 
-def begin(access: Access) -> BindingsProcess:
+def start_child(access: Access) -> BindingsProcess:
     """Start a child. Raises: ConfigError."""
     try:
         return BindingsProcess(bindings(access.python))
@@ -143,7 +143,7 @@ def begin(access: Access) -> BindingsProcess:
         ) from error
 
 
-def connected(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
+def connect_child(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
     """Connect a child to the cluster; return its address, the cluster's id and the monitors.
 
     Raises: ConfigError, if it can never work; AmbiguousDriverError, if the cluster does not answer.

@@ -16,7 +16,7 @@ from cgflow.drivers.rbd.deferred_deletes import DeferredDeletes
 from cgflow.drivers.rbd.records import (
     CopyRecord,
     CutRecord,
-    GoneRecord,
+    DeletedImageRecord,
     GroupRecord,
     Record,
     RestoreRecord,
@@ -45,7 +45,7 @@ class Volumes(DeferredDeletes):
                     f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
                 )
             self._records.write({key: GroupRecord(is_gone=True)})
-            self._sweep()
+            self._remove_deferred()
 
     def create_volume(self, volume: VolumeSpec) -> None:
         key, image = VolumeRecord.key(volume.id), names.image(volume.id)
@@ -136,7 +136,7 @@ class Volumes(DeferredDeletes):
         stat = self._stat(image)
         if stat is not None:
             need_no_client(volume_id, stat["watchers"])
-            ours = [snap["id"] for snap in _ours(volume_id, stat["snaps"], volume.restore)]
+            ours = [snap["id"] for snap in _own_snapshots(volume_id, stat["snaps"], volume.restore)]
             self._records.write({key: replace(volume, doing="delete")})
             for id in ours:
                 self._session.call("snap_remove", name=image, id=id)
@@ -147,7 +147,7 @@ class Volumes(DeferredDeletes):
             self._session.call("image_remove", name=names.making(volume_id))
         put, drop = self._without(volume_id, volume.restore)
         self._records.write(put, [key, *drop])
-        self._sweep()
+        self._remove_deferred()
 
     def _remove_image(self, image: str, id: str) -> None:
         cuts = self._records.all(CutRecord, CutRecord.key(""))
@@ -156,7 +156,7 @@ class Volumes(DeferredDeletes):
             self._session.call("image_remove", name=image)
             return
         # A group snapshot cannot be removed when one of its images is missing. An empty image costs nothing.
-        self._records.write({GoneRecord.key(names.gone(id)): GoneRecord(counting)})
+        self._records.write({DeletedImageRecord.key(names.gone(id)): DeletedImageRecord(counting)})
         self._session.call("image_resize", name=image, size=0)
         self._session.call("image_rename", name=image, to=names.gone(id))
 
@@ -172,7 +172,9 @@ class Volumes(DeferredDeletes):
         return ({key: replace(restore, copies=left)}, []) if left else ({}, [key])
 
 
-def _ours(volume_id: str, snaps: Iterable[dict[str, Any]], restore_id: str | None) -> list[dict[str, Any]]:
+def _own_snapshots(
+    volume_id: str, snaps: Iterable[dict[str, Any]], restore_id: str | None
+) -> list[dict[str, Any]]:
     """Return the RBD snapshots to remove with a volume. Raises: FinalDriverError, if one is not cgflow's."""
     ours = []
     for snap in snaps:

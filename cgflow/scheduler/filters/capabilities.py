@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cgflow import __version__, clock
-from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, level_of
+from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, reported_level
 from cgflow.records import Backend
 from cgflow.scheduler.filters.extra_specs_ops import meets
 from cgflow.scheduler.request import PlacementRequest
@@ -38,7 +38,7 @@ class CapabilitiesFilter:
 
 def _hint(backend: Backend, path: list[str]) -> str:
     """Return how to allow the lower cut level of a backend, if that is what it lacks."""
-    if path != [GROUP_SUPPORT] or level_of(backend.report) is not CutLevel.PER_VOLUME:
+    if path != [GROUP_SUPPORT] or reported_level(backend.report) is not CutLevel.PER_VOLUME:
         return ""
     return (
         f"; it cuts one volume after the other, which {CUT_LEVEL}='{CutLevel.PER_VOLUME}' among the extra "
@@ -72,7 +72,7 @@ def facts_of(backend: Backend) -> dict[str, object]:
         "timestamp": clock.iso(backend.reported_at),
         "cgflow:reason": backend.reason,
         "cgflow:disabled": backend.disabled_at is not None,
-        CUT_LEVEL: level_of(report),
+        CUT_LEVEL: reported_level(report),
         **report.capabilities,
     }
 

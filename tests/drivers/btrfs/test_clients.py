@@ -162,7 +162,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
         """As if a client had found the path just before the volume was hidden, and opens it now."""
         descriptor = os.open(next(iter(files)), os.O_PATH)
         late.append(threading.Thread(target=client, args=(f"/proc/self/fd/{descriptor}",)))
-        return file_leases.alone_with(files, doing)
+        return file_leases.exclusive_leases(files, doing)
 
     def trace(point: str) -> None:
         if point == "move:after-copies" and late and not late[0].ident:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.drivers.conformance.scenario import Scenario, copies_of
+from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import JSON, SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 from tests.support.on_ceph import Ceph, OnCeph
@@ -41,7 +41,7 @@ def prepared(scene: Scenario, count: int) -> tuple[list[VolumeSpec], list[Snapsh
     members = scene.new_members(count)
     for volume in members:
         scene.write(volume, "A", 0)
-    copies = copies_of(members)
+    copies = new_snapshot_specs(members)
     for copy in copies:
         scene.prepare(copy)
     return members, copies
@@ -175,7 +175,7 @@ def test_cut_whose_answer_was_lost_is_found_and_not_repeated(bench: OnCeph, scen
 def test_image_without_exclusive_lock_is_refused(bench: OnCeph, scene: Scenario) -> None:
     members = scene.new_members(2)
     image = f"volume-{members[1].id}"
-    copies = copies_of(members)
+    copies = new_snapshot_specs(members)
     scene.prepare(copies[0])
     without_lock(bench, image)
     with pytest.raises(FinalDriverError, match=f"image {image} lacks the feature exclusive-lock"):

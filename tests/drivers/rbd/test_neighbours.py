@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from cgflow.drivers.conformance.scenario import Scenario
-from cgflow.drivers.fault_injection.faulty_driver import Fault, Faults, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.driver import RbdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError, SessionFenced
@@ -196,7 +196,7 @@ def test_interpreter_without_bindings_is_told_what_it_lacks(bench: OnCeph, tmp_p
 def test_failed_member_rolls_a_cgsnapshot_back_through_the_whole_service(
     bench: OnCeph, tmp_path: Path
 ) -> None:
-    faults = Faults()
+    faults = FaultSchedule()
     with world(tmp_path, with_faults(bench.driver, faults)) as w:
         group = w.group_of(3)
         before, objects = w.state(), bench.client.contents()

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cgflow.drivers.contract.detailed_inventory import HeldVolume
+from cgflow.drivers.contract.detailed_inventory import VolumeDetails
 from tests.support.contract_breakers.base import Broken
 
 
@@ -11,7 +11,7 @@ class TellsSizesOfOld(Broken):
 
     def detail(self):
         told = super().detail()
-        small = {id: HeldVolume(1024**3, held.group_id) for id, held in told.volumes.items()}
+        small = {id: VolumeDetails(1024**3, held.group_id) for id, held in told.volumes.items()}
         return replace(told, volumes=small)
 
 

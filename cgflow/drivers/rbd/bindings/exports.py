@@ -31,7 +31,7 @@ _FLAGS = 1 | 1 << 1 | 1 << 2 | 1 << 8  # NBD_FLAG_HAS_FLAGS, READ_ONLY, SEND_FLU
 _MOST_BYTES = 32 << 20
 
 
-class Gone(Exception):
+class ReaderGone(Exception):
     """The reader has left or was disconnected."""
 
 
@@ -43,7 +43,7 @@ class Exports:
         self._object = object
         self._lock = threading.Lock()
         self._readers: dict[str, set[socket.socket]] = {}
-        self._watch = _watch(cluster, f"{object}.exports", self._told)
+        self._watch = _watch(cluster, f"{object}.exports", self._on_notify)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         self._listener = socket.socket(socket.AF_UNIX)
@@ -60,7 +60,7 @@ class Exports:
             reader, _ = self._listener.accept()
             threading.Thread(target=self._serve, args=(reader,), daemon=True).start()
 
-    def _told(self, _notify: int, _notifier: int, _watch: int, message: bytes) -> None:
+    def _on_notify(self, _notify: int, _notifier: int, _watch: int, message: bytes) -> None:
         with self._lock:
             readers = self._readers.pop(message.decode(), set())
             for reader in readers:
@@ -68,7 +68,7 @@ class Exports:
                     reader.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, reader: socket.socket) -> None:
-        with reader, contextlib.suppress(Gone, OSError):
+        with reader, contextlib.suppress(ReaderGone, OSError):
             export = _negotiate(reader, self._size_of)
             with self._lock:
                 self._readers.setdefault(export, set()).add(reader)
@@ -95,7 +95,7 @@ class Exports:
         with rbd.Image(self._cluster.io, copy["image"], read_only=True) as image:
             image.set_snap_by_id(copy["snap_id"])
             while True:
-                magic, _flags, kind, handle, offset, length = struct.unpack(">IHHQQI", _take(reader, 28))
+                magic, _flags, kind, handle, offset, length = struct.unpack(">IHHQQI", _receive(reader, 28))
                 if magic != _REQUEST or kind == _DISCONNECT:
                     return
                 if kind == _WRITE:
@@ -120,15 +120,15 @@ def _answer(image: Any, kind: int, offset: int, length: int) -> tuple[int, bytes
 def _negotiate(reader: socket.socket, size_of: Any) -> str:
     """Return the export that a reader has chosen. Raises: Gone."""
     reader.sendall(struct.pack(">QQH", _INIT, _OPTION, 3))
-    _take(reader, 4)
+    _receive(reader, 4)
     while True:
-        magic, option, length = struct.unpack(">QII", _take(reader, 16))
+        magic, option, length = struct.unpack(">QII", _receive(reader, 16))
         if magic != _OPTION or length > 65536:
-            raise Gone
-        data = _take(reader, length)
+            raise ReaderGone
+        data = _receive(reader, length)
         if option == _OPT_ABORT:
             _reply(reader, option, _REP_ACK)
-            raise Gone
+            raise ReaderGone
         if option not in (_OPT_GO, _OPT_INFO):
             _reply(reader, option, _REP_UNSUPPORTED)
             continue
@@ -148,19 +148,19 @@ def _reply(reader: socket.socket, option: int, kind: int, data: bytes = b"") -> 
     reader.sendall(struct.pack(">QIII", _OPTION_REPLY, option, kind, len(data)) + data)
 
 
-def _take(reader: socket.socket, length: int) -> bytes:
+def _receive(reader: socket.socket, length: int) -> bytes:
     data = bytearray()
     while len(data) < length:
         piece = reader.recv(length - len(data))
         if not piece:
-            raise Gone
+            raise ReaderGone
         data += piece
     return bytes(data)
 
 
 def _drain(reader: socket.socket, length: int) -> None:
     while length:
-        length -= len(_take(reader, min(length, 65536)))
+        length -= len(_receive(reader, min(length, 65536)))
 
 
 def _watch(cluster: Cluster, name: str, told: Any) -> Any:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from .cluster import Cluster
 from .keys import keys_list, keys_read, keys_write
 
-FOR_GOOD_S = 10 * 365 * 86400.0
+BLOCKLIST_S = 10 * 365 * 86400.0
 """Seconds for which an address is blocklisted: longer than a process can be suspended and resume."""
 
 
@@ -28,7 +28,7 @@ def session_open(cluster: Cluster, progress: Callable[[], None], object: str, se
     earlier = [key for key in keys_list(cluster, progress, object, prefix) if key != prefix + own]
     if earlier:
         # These clients are dead, but their operations may still be in flight.
-        cluster.shut_out([key[len(prefix) :] for key in earlier], FOR_GOOD_S)
+        cluster.shut_out([key[len(prefix) :] for key in earlier], BLOCKLIST_S)
         keys_write(cluster, progress, object, {}, earlier)
     return False
 
@@ -38,7 +38,7 @@ def session_fence(cluster: Cluster, progress: Callable[[], None], object: str, s
     keys_write(cluster, progress, object, {_mark(session): ""}, [])
     prefix = f"address/{quote(session, safe='')}/"
     known = keys_list(cluster, progress, object, prefix)
-    cluster.shut_out([key[len(prefix) :] for key in known], FOR_GOOD_S)
+    cluster.shut_out([key[len(prefix) :] for key in known], BLOCKLIST_S)
     keys_write(cluster, progress, object, {}, list(known))
 
 
