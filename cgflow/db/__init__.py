@@ -1,1 +1,1 @@
-"""The database: models, repositories and migrations. Rows do not leave this package; records do."""
+"""The database: models, repositories and migrations. It returns records, never rows."""

@@ -1,13 +1,12 @@
-"""The connection to the database: short read transactions, and write transactions in order.
+"""The connection to the database: short read transactions and ordered write transactions.
 
-SQLite, the embedded default, runs with a write-ahead log, ``synchronous=FULL``
-(an acknowledged commit survives a power cut) and foreign keys on. It lets one
-writer in at a time and makes the others poll; here they queue on a lock
-instead, and each begins IMMEDIATE, so that a transaction which reads first and
-writes later can not find that the world has moved under it.
+SQLite, the embedded default, runs with a write-ahead log, ``synchronous=FULL`` (an acknowledged
+commit survives a power cut) and foreign keys on. SQLite allows one writer at a time and makes the
+others poll; here they queue on a lock instead. Each write transaction begins IMMEDIATE, so that
+what it reads first cannot change before it writes.
 
-Neither call waits for a database that is away: who can wait does so (see
-``db.retry``), who has a caller waiting says so.
+Neither ``read`` nor ``write`` waits for an unavailable database: flows wait with ``db.retry``, and
+requests report the error to their caller.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from cgflow.db.outage_log import OutageLog
 from cgflow.db.reserve import Reserve, freeing_space
 
-# How long another process may hold SQLite's lock, a queue of our own writers may be, and a server may
-# take to answer at all, before the database counts as away.
+# Seconds before the database counts as unavailable: for another process that holds SQLite's lock, for the
+# queue of this process's writers, and for a connection to a server.
 _BUSY_TIMEOUT_S = 5
 _TURN_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
@@ -39,7 +38,7 @@ class Database:
     """One database, given by its SQLAlchemy URL."""
 
     def __init__(self, url: str | URL, reserve: Reserve | None = None) -> None:
-        """``reserve`` is room on the disk that transactions which free space may have."""
+        """``reserve`` is disk space that only transactions which free space may use."""
         made = make_url(url)
         self._reserve = reserve
         self._outages = OutageLog()
@@ -64,7 +63,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a transaction that commits at the end, or leaves nothing when an exception escapes."""
+        """Open a transaction that commits at the end, or rolls back when an exception escapes."""
         kind = "writes that free space" if self._frees_space else "writes"
         with (
             self._outages.watched(kind),
@@ -78,17 +77,17 @@ class Database:
             yield session
 
     def guarded(self, check: Callable[[Session], None]) -> Database:
-        """Return the same database, in which each transaction that writes begins with a check.
+        """Return the same database, in which each write transaction begins with a check.
 
-        What the check raises refuses the transaction. These are transactions of what was accepted, which
-        has to end: they may have the reserve.
+        An exception from the check refuses the transaction. These transactions belong to accepted
+        operations, which have to end, so they may use the reserve.
         """
         guarded = self.with_reserve()
         guarded._check = check  # noqa: SLF001 - one of our own
         return guarded
 
     def with_reserve(self) -> Database:
-        """Return the same database, whose transactions may have the reserve."""
+        """Return the same database, whose transactions may use the reserve."""
         freeing = copy.copy(self)
         freeing._frees_space = True  # noqa: SLF001 - one of our own
         return freeing
@@ -99,7 +98,7 @@ class Database:
 
     @property
     def has_room(self) -> bool:
-        """Whether the reserve is whole, so that not only deleting is accepted."""
+        """Whether the reserve has its full size; if not, only deleting is accepted."""
         return self._reserve is None or self._reserve.is_whole
 
     @contextmanager
@@ -126,15 +125,15 @@ class Database:
 
 def _server(url: URL) -> Engine:
     asked = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT_S}
-    # A connection that broke while nobody used it, as in a restart of the server, is not handed out.
+    # Do not hand out a connection that broke while idle, as when the server restarted.
     return create_engine(url, connect_args=asked, pool_pre_ping=True)
 
 
 class _FileIdentity:
-    """Notices that the file of an open database was removed or replaced.
+    """Detects that the file of an open database was removed or replaced.
 
-    Open connections would go on writing to a file that nobody can find, and new ones would use whatever
-    has its name now, or make an empty database.
+    Without this, open connections would keep writing to a file without a name, and new ones would
+    use whatever has that name now, or create an empty database.
     """
 
     def __init__(self, path: str) -> None:
@@ -142,7 +141,7 @@ class _FileIdentity:
         self._opened: tuple[int, int] | None = None
 
     def remember(self) -> None:
-        """Take the present file for the database from here on, if none was opened before."""
+        """Remember the present file as the database's, unless one is remembered already."""
         self._opened = self._opened or self._present()
 
     def check(self) -> None:
@@ -173,7 +172,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
-        # The driver would begin transactions by itself, late and only before writes.
+        # Without this, the driver begins transactions itself, late and only before writes.
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -182,7 +181,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def reopen(context: ExceptionContext) -> None:
-        # A connection that was opened while the file could not be written to never writes again.
+        # A connection that was opened while the file was not writable never writes again.
         name = getattr(context.original_exception, "sqlite_errorname", None) or ""
         if name.startswith(_STUCK):
             context.is_disconnect = True

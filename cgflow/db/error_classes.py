@@ -1,8 +1,8 @@
-"""Classes of database errors that are worth another attempt.
+"""Classes of database errors that are worth a retry.
 
-An unavailable database may answer later: the server is down or starting, a
-connection broke, a lock is held too long, there is no room or no connection
-left. An error in a statement or its values stays an error.
+A database is unavailable if the server is down or starting, a connection broke, a lock is held too
+long, or there is no space or no connection left. An error in a statement or its values is never
+retried.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from sqlalchemy import exc
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Return whether this is the failure of a database that may answer later.
+    """Return whether the error means that the database is unavailable and may answer later.
 
-    A commit that fails so may have been made: only its answer was lost.
+    A commit that fails with such an error may have been made: only its response was lost.
     """
     if isinstance(error, exc.TimeoutError):
         return True
@@ -21,7 +21,7 @@ def is_unavailable(error: BaseException) -> bool:
         return False
     if error.connection_invalidated:
         return True
-    # SQLite's plain "error" is about the statement: a table that is missing, a syntax that is wrong.
+    # SQLITE_ERROR is about the statement, such as a missing table or a wrong syntax.
     return (
         isinstance(error, exc.OperationalError)
         and getattr(error.orig, "sqlite_errorname", None) != "SQLITE_ERROR"
@@ -29,9 +29,9 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def is_serialization_failure(error: BaseException) -> bool:
-    """Return whether a transaction failed because others changed what it had read: it may be made again."""
+    """Return whether a transaction failed because others changed what it had read: it may be retried."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _SERIALIZATION_FAILURES
 
 
-# Serialization failure, and deadlock.
+# PostgreSQL's serialization_failure and deadlock_detected.
 _SERIALIZATION_FAILURES = frozenset({"40001", "40P01"})

@@ -1,4 +1,4 @@
-"""One line in the log when the database goes away, and one when it answers again."""
+"""One log line when the database becomes unavailable, and one when it answers again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LOG = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """Knows which kinds of transactions the database does not take. Safe for any number of threads.
+    """Tracks which kinds of transactions fail because the database is unavailable. Thread-safe.
 
-    Kinds are kept apart: a full disk takes reads and no writes.
+    Kinds are tracked separately: on a full disk reads succeed and writes fail.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class OutageLog:
 
     @contextmanager
     def watched(self, kind: str) -> Iterator[None]:
-        """Note how a transaction of this kind ends."""
+        """Record whether a transaction of this kind succeeds."""
         try:
             yield
         except Exception as error:

@@ -1,8 +1,7 @@
-"""One request as one transaction: what its parts write is committed together.
+"""One transaction for all writes of a request.
 
-Until the first part writes nothing is held: parts that only read have short
-transactions of their own, as ever, and a request that writes nothing opens
-none that could keep others waiting.
+Before the first write no transaction is held: reads have short transactions of their own, and a
+request that writes nothing blocks no other.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from cgflow.db.database import Database
 
 
 class RequestTransaction(Database):
-    """A database as one request sees it: from its first write on everything is one transaction.
+    """A database for one request, in which everything from the first write on is one transaction.
 
     ``begin`` is called with the session before the first write, and may refuse by raising.
-    ``serializable`` makes the database see to it that what was read has not changed at the commit;
-    otherwise the transaction fails with ``is_serialization_failure``, having changed nothing.
+    ``serializable`` makes the transaction serializable: if what it read has changed by the commit,
+    it fails with ``is_serialization_failure`` and changes nothing.
     """
 
     def __init__(
@@ -35,12 +34,12 @@ class RequestTransaction(Database):
 
     @property
     def has_written(self) -> bool:
-        """Whether any part has written."""
+        """Whether the request has written anything."""
         return self._session is not None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a part that only reads; it sees what the parts before it wrote."""
+        """Open a part that only reads; it sees the writes of the parts before it."""
         if self._session is None:
             with self._database.read() as session:
                 yield session
@@ -50,10 +49,10 @@ class RequestTransaction(Database):
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a part that writes; it is committed with the whole."""
+        """Open a part that writes; it is committed with the whole transaction."""
         if self._session is None:
             self._session = self._stack.enter_context(self._database.write())
-            # SQLite lets one writer in at a time, so there it is so anyhow.
+            # SQLite has one writer at a time, which makes its transactions serializable anyway.
             if self._serializable and not self.is_sqlite:
                 self._session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
             self._begin(self._session)
@@ -61,11 +60,11 @@ class RequestTransaction(Database):
             yield session
 
     def close(self) -> None:
-        """Do nothing: the connections belong to the database of the service."""
+        """Do nothing: the connections belong to the service's database."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit at the end, or leave nothing when an exception escapes."""
+        """Commit at the end, or roll back when an exception escapes."""
         with self._stack:
             yield
 
@@ -74,5 +73,5 @@ class RequestTransaction(Database):
 def _savepoint(session: Session) -> Iterator[Session]:
     yield session
     session.flush()
-    # The next part reads afresh, as it would in a transaction of its own.
+    # The next part reloads from the database, as in a transaction of its own.
     session.expire_all()

@@ -1,9 +1,9 @@
-"""Room on the disk that is kept aside for the embedded database, so that a full disk never prevents deleting.
+"""Reserved disk space for the embedded database, so that deleting works on a full disk.
 
-The room is a file. Transactions that lead to freed space may have it: the file
-is shortened when little is free, by a part at a time, because whoever filled
-the disk takes what is given. All others are refused until it is whole again, so
-that they cannot take what was given for deleting.
+The reserve is a file. For transactions that lead to freed space, the file is shortened when little
+space is free; in parts, because whatever filled the disk may take the freed space. All other
+transactions are refused until the file has its full size again, so that they cannot use space meant
+for deleting.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FREES_SPACE: ContextVar[bool] = ContextVar("frees_space", default=False)
 
 @contextmanager
 def freeing_space() -> Iterator[None]:
-    """Let transactions of this thread have the reserve: they free space, or finish what was begun."""
+    """Let transactions of this thread use the reserve: they free space, or finish accepted operations."""
     token = _FREES_SPACE.set(True)
     try:
         yield
@@ -36,7 +36,7 @@ def freeing_space() -> Iterator[None]:
 
 
 class Reserve:
-    """The file that takes the room: a part of the file system's size, within bounds."""
+    """The file that reserves the space: a fraction of the file system's size, within bounds."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,16 +45,16 @@ class Reserve:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the room is kept."""
+        """Whether the file has its full size."""
         try:
             return self._path.stat().st_blocks * 512 >= self.size
         except FileNotFoundError:
             return False
 
     def check(self) -> None:
-        """Make room for a transaction that may have it, or keep the room.
+        """Free space for a transaction that may use the reserve, or restore the reserve for any other.
 
-        Raises: OperationalError, as for a full disk, for a transaction that may not have the room.
+        Raises: OperationalError, as for a full disk, if the reserve cannot be restored.
         """
         if _FREES_SPACE.get():
             self._give()
@@ -63,7 +63,7 @@ class Reserve:
             raise exc.OperationalError("BEGIN", None, full)
 
     def _give(self) -> None:
-        """Shorten the file so far that a part is free, if it is long enough."""
+        """Shorten the file so that one part of the reserve is free, if it is long enough."""
         part = self.size // _PARTS_GIVEN
         missing = part - self._free()
         if missing <= 0:
@@ -76,7 +76,7 @@ class Reserve:
         return room.f_bavail * room.f_frsize
 
     def _keep(self) -> bool:
-        """Take the room if there is twice as much; return whether it is kept."""
+        """Fill the reserve if twice its size is free; return whether it is filled."""
         if self._free() < 2 * self.size:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Waiting for a database that is away: what is done again when it answers, and when to give up."""
+"""Retries while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PAUSE_S = 0.5
 
 
 def retry_while_unavailable(work: Callable[[], Answer], given_up: threading.Event, what: str) -> Answer:
-    """Do this work, which is idempotent, from its beginning until the database answers it.
+    """Run work, which must be idempotent, and rerun it from the beginning while the database is unavailable.
 
-    Raises: ServiceUnavailable, once it is given up while the database is away;
-    whatever else the work raises, at once.
+    Raises: ServiceUnavailable, if ``given_up`` is set while the database is unavailable; whatever
+    else the work raises, at once.
     """
     waits = False
     while True:

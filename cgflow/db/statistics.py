@@ -1,4 +1,4 @@
-"""What a database holds: how many rows of each kind, and how many bytes they take."""
+"""Contents of a database: the number of rows of each kind, and the bytes they take."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_SQLITE = (
 
 @dataclass(frozen=True)
 class Statistic:
-    """A kind of rows. ``bytes`` is None where the database cannot tell."""
+    """A kind of rows. ``bytes`` is None if the database cannot report it."""
 
     name: str
     count: int
@@ -31,7 +31,7 @@ class Statistic:
 
 
 def read(database: Database) -> list[Statistic]:
-    """Return what grows with use, and then every table with its indexes."""
+    """Return the statistics of what grows with use, then of every table with its indexes."""
     sizes = _table_sizes(database)
     with database.read() as session:
         return [*_growing(session), *(_table(session, table, sizes) for table in Base.metadata.sorted_tables)]
@@ -68,7 +68,7 @@ def _count(session: Session, model: Any, *conditions: Any) -> int:
 
 
 def _table_sizes(database: Database) -> dict[str, int]:
-    """Return the bytes of each table, or nothing where SQLite was built without the means to tell."""
+    """Return the bytes of each table, or nothing if SQLite was built without ``dbstat``."""
     try:
         with database.read() as session:
             rows = session.execute(text(_OF_SQLITE if database.is_sqlite else _OF_POSTGRESQL))

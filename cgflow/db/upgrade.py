@@ -1,7 +1,7 @@
-"""Bring the database's schema to this version of cgflow, or back. No alembic.ini is needed.
+"""Upgrade and downgrade of the database's schema. No alembic.ini is needed.
 
-Each call is one transaction: a schema is changed as a whole or not at all. Two
-processes that start at the same time take turns; the second finds nothing to do.
+Each call is one transaction: a schema is changed completely or not at all. Two processes that start
+at the same time run one after the other; the second finds nothing to do.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from cgflow.errors import ConfigError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
-# Any number does, as long as every cgflow takes the same one.
+# The key of the advisory lock; any number, but the same in every cgflow.
 _TURN = 0x6367666C
 
 
 def upgrade(where: Database | URL | str, revision: str = "head") -> None:
-    """Apply the revisions that are missing. Raises: ConfigError, if the schema is newer than this cgflow."""
+    """Apply the missing revisions. Raises: ConfigError, if the schema is newer than this cgflow."""
     _run(where, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(where: Database | URL | str, revision: str = "base") -> None:
-    """Take revisions back, down to the one named. Tables that go take their contents with them."""
+    """Undo revisions down to the given one. Tables that are dropped lose their contents."""
     _run(where, lambda config: command.downgrade(config, revision))
 
 
 def current(where: Database | URL | str) -> str | None:
-    """Return the revision that the schema is at, None for a database without one."""
+    """Return the revision of the schema, or None for a database without one."""
     with _opened(where) as database, database.read() as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
@@ -64,7 +64,7 @@ def _run(where: Database | URL | str, do: Callable[[Config], None]) -> None:
 
 
 def _take_turn(connection: Connection) -> None:
-    # SQLite's write transaction has the database for itself from its beginning.
+    # SQLite's write transaction locks the database from its beginning.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
 

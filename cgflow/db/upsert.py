@@ -1,8 +1,7 @@
-"""Insert rows where some of them may be there already, in one statement, on every database we serve.
+"""Inserts of rows of which some may exist, in one statement, for SQLite and PostgreSQL.
 
-The one place that knows how each dialect spells it. Rows are inserted in the
-order given: callers that can meet each other sort them, so that they wait for
-each other and never in a circle.
+Rows are inserted in the order given. Concurrent callers sort their rows, so that they cannot
+deadlock.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ Row = Mapping[str, Any]
 
 
 def insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> int:
-    """Insert the rows whose primary key is not there yet, and leave the others; return how many were."""
+    """Insert the rows whose primary key does not exist, ignore the others, and return the number inserted."""
     if not rows:
         return 0
     statement = _insert(session, model, rows).on_conflict_do_nothing()
-    # Not every driver counts rows where some are left; all say which were inserted.
+    # Not every driver counts the rows if some are ignored; all return the inserted ones.
     return len(session.execute(statement.returning(*inspect(model).primary_key)).all())
 
 
 def insert_or_update(session: Session, model: type[Base], rows: Sequence[Row]) -> None:
-    """Insert the rows; of those that are there, overwrite every column given. All name the same columns.
+    """Insert the rows; overwrite every given column of those that exist. All rows have the same columns.
 
-    Objects of these rows that the session has loaded before keep the old values.
+    Objects of these rows that the session has already loaded keep the old values.
     """
     if not rows:
         return

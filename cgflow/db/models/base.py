@@ -1,4 +1,4 @@
-"""What every table shares: names of constraints, soft delete, and the columns of an operated thing."""
+"""Parts shared by all tables: constraint names, soft delete, and the columns of a resource."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATE = String(32)
 
 
 class Base(DeclarativeBase):
-    """Root of the models; its metadata also holds TaskFlow's own tables."""
+    """Root of the models; its metadata also has TaskFlow's own tables."""
 
     metadata = MetaData(
         naming_convention={
@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
 
 
 class SoftDelete:
-    """A row that stays after its thing is gone, for history."""
+    """Columns of a row that is kept, for history, after its resource is deleted."""
 
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime | None] = mapped_column(onupdate=clock.now)
@@ -44,11 +44,11 @@ class SoftDelete:
 
 
 class ResourceColumns(SoftDelete):
-    """Columns of everything that operations act on.
+    """Columns of every resource that operations act on.
 
-    ``claimed_by`` is the flow that holds it; ``flow_id`` the last that touched it.
-    ``consumes_quota`` is true from the commit of its creation to its end: usage is
-    the sum over the rows that have it, so what was rolled back counts nothing.
+    ``claimed_by`` is the flow that holds the resource; ``flow_id`` is the last flow that held it.
+    ``consumes_quota`` is true from the commit of its creation to its deletion. Usage is the sum
+    over the rows with it, so what was rolled back does not count.
     """
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -63,7 +63,7 @@ class ResourceColumns(SoftDelete):
     consumes_quota: Mapped[bool] = mapped_column(default=False)
 
     def common(self) -> dict[str, Any]:
-        """Return the fields that every record of an operated thing starts with."""
+        """Return the fields that the records of all resources have."""
         return {
             "id": self.id,
             "user_id": self.user_id,

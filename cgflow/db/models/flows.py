@@ -1,4 +1,4 @@
-"""Tables of flows, TaskFlow's details of them, and what is stored for their clients."""
+"""Tables of flows, TaskFlow's details, idempotency keys and messages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, STATE, Base
 from cgflow.status import FlowState
 
-# Atom names hold a member's id in brackets, behind the step's own name.
+# An atom's name is the step's own name, followed by a member's id in brackets.
 ATOM = String(255)
 
 
-# What lists of flows are filtered by, for one project and for an administrator.
+# The filters of lists of flows, for one project and for an administrator.
 LISTED_BY = (
     (),
     ("state",),
@@ -37,16 +37,14 @@ LISTED_BY = (
 class Flow(Base):
     """One accepted operation. Its id is also that of TaskFlow's logbook and flow detail.
 
-    ``epoch`` is the fence: it rises each time a conductor takes the flow, and
-    every batch of writes for the flow has to name the epoch it was made under.
-    ``committed_at`` is when the flow passed its point of no return: it is set in
-    the transaction that commits the operation, and by nothing else.
-    ``undo_at`` is when a failed rollback is tried again by itself, the
-    ``undo_attempts`` before that counted.
+    ``epoch`` is the fence: it rises each time a conductor takes the flow, and every batch of writes
+    for the flow must have the current one. ``committed_at`` is when the flow passed its point of no
+    return; it is set only in the transaction that commits the operation. ``undo_at`` is when a
+    failed rollback is retried automatically; ``undo_attempts`` counts the attempts before that.
     """
 
     __tablename__ = "flows"
-    # Each list is read off an index in its order, up to the unique last key: nothing is sorted.
+    # An index for each list has its order, up to the unique last key, so that nothing is sorted.
     __table_args__ = (
         *(Index(None, *columns, "created_at", "id") for columns in LISTED_BY),
         Index(None, "state", "undo_at"),
@@ -74,7 +72,7 @@ class Flow(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    # The long ones come last: what lists show is read without going through them.
+    # Long columns come last, so that reading what lists show does not read through them.
     leftovers: Mapped[dict[str, Any] | None]
     shape: Mapped[dict[str, Any]]
     symbols: Mapped[dict[str, Any]]
@@ -112,7 +110,7 @@ class Flow(Base):
 
 
 class FlowEvent(Base):
-    """One transition, written in the same transaction as the state it tells of; never changed."""
+    """One transition, written in the same transaction as the state it describes; never changed."""
 
     __tablename__ = "flow_events"
 
@@ -137,8 +135,9 @@ Index("ix_atomdetails_parent_uuid", ATOMDETAILS.c.parent_uuid)
 class IdempotencyKey(Base):
     """One key of one user in one project, stored with what the request changed.
 
-    ``fingerprint`` is that of the request. The answer is null within the transaction alone. ``size``
-    is what the answer takes, in characters; answers that were kept before it was noted have none.
+    ``fingerprint`` is a digest of the request. The response is null only within the transaction.
+    ``asked`` holds the policy rules that permitted the request. ``size`` is that of the response,
+    in characters; it is null in rows that are older than the column.
     """
 
     __tablename__ = "idempotency_keys"
@@ -167,7 +166,7 @@ class IdempotencyKey(Base):
 
 
 class Message(Base):
-    """One message. It outlives the flow that it tells of, so it refers to it by id alone."""
+    """One message. It outlives its flow, so ``flow_id`` is no foreign key."""
 
     __tablename__ = "messages"
     __table_args__ = (Index(None, "project_id", "created_at"), Index(None, "resource_uuid"))

@@ -25,7 +25,7 @@ class GroupSpec(Base):
 
 
 class GroupType(SoftDelete, Base):
-    """A named kind of group; the name is unique among the types that live."""
+    """A named kind of group; the name is unique among the live types."""
 
     __tablename__ = "group_types"
     __table_args__ = (
@@ -73,7 +73,7 @@ class ConsistencyGroupType(Base):
 class ConsistencyGroup(ResourceColumns, Base):
     """Volumes that share one point in time, all on one backend.
 
-    What it was made from, a cgsnapshot or another group, is told, not referred to: it may be gone.
+    The source, a cgsnapshot or another group, is no foreign key: it may be deleted.
     """
 
     __tablename__ = "consistencygroups"

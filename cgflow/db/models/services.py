@@ -14,7 +14,7 @@ from cgflow.drivers.contract import Report
 
 
 class Service(Base):
-    """One part on one host, such as ``cgflow-api``."""
+    """One process on one host, such as ``cgflow-api``."""
 
     __tablename__ = "services"
 
@@ -65,12 +65,12 @@ class Backend(Base):
 
 DEFAULT_CLASS = "default"
 
-# The name of a volume type, with a word such as "gigabytes_" before it.
+# The name of a volume type with a prefix such as "gigabytes_".
 RESOURCE = String(255).with_variant(String(300), "postgresql")
 
 
 class Quota(Base):
-    """A limit of one project, over that of the default class. -1 is no limit."""
+    """A limit of one project; it overrides that of the default class. -1 is no limit."""
 
     __tablename__ = "quotas"
 
@@ -80,7 +80,7 @@ class Quota(Base):
 
 
 class QuotaClass(Base):
-    """A limit of a class of projects. Only the class ``default`` is consulted."""
+    """A limit of a class of projects. Only the class ``default`` is used."""
 
     __tablename__ = "quota_classes"
 
@@ -90,7 +90,7 @@ class QuotaClass(Base):
 
 
 class QuotaUsage(Base):
-    """What counts against a limit now. The row is the lock under which a limit is checked."""
+    """Current usage of a quota resource. A limit is checked under the lock of its row."""
 
     __tablename__ = "quota_usages"
 
@@ -101,7 +101,7 @@ class QuotaUsage(Base):
 
 
 class Reservation(Base):
-    """One resource held, or about to be given back (negative ``delta``), by one flow.
+    """An amount of one quota resource that one flow reserves, or is about to give back (negative ``delta``).
 
     The reservation's id is the id of the flow that made it.
     """

@@ -26,7 +26,7 @@ class ExtraSpec(Base):
 
 
 class TypeAccess(Base):
-    """That a project may use a private volume type."""
+    """A project's permission to use a private volume type."""
 
     __tablename__ = "volume_type_projects"
 
@@ -35,7 +35,7 @@ class TypeAccess(Base):
 
 
 class VolumeType(SoftDelete, Base):
-    """A named service class; the name is unique among the types that live."""
+    """A named service class; the name is unique among the live types."""
 
     __tablename__ = "volume_types"
     __table_args__ = (
@@ -60,7 +60,7 @@ class VolumeType(SoftDelete, Base):
 
     @property
     def asks_for_multiattach(self) -> bool:
-        """Whether volumes of the type may have several users at a time."""
+        """Whether volumes of the type may have several attachments at a time."""
         specs = {spec.key: spec.value for spec in self.extra_specs}
         return meets(True, specs.get(MULTIATTACH, ""))
 
@@ -78,7 +78,7 @@ class VolumeType(SoftDelete, Base):
 
 
 class TypeEncryption(Base):
-    """The encryption of one volume type. Types without have no row."""
+    """The encryption of one volume type. A type without encryption has no row."""
 
     __tablename__ = "volume_type_encryptions"
 
@@ -106,7 +106,7 @@ class TypeEncryption(Base):
 
 
 class QosSpec(SoftDelete, Base):
-    """What a volume may take of a backend, by key; the name is unique among those that live."""
+    """Limits on a volume's use of its backend, by key; the name is unique among the live ones."""
 
     __tablename__ = "qos_specs"
     __table_args__ = (
@@ -136,7 +136,7 @@ class QosSpec(SoftDelete, Base):
 
 
 class QosAssociation(Base):
-    """That a volume type carries QoS specs; it carries at most one."""
+    """The association of a volume type with QoS specs; a type has at most one."""
 
     __tablename__ = "qos_associations"
 
@@ -145,7 +145,7 @@ class QosAssociation(Base):
 
 
 class DefaultType(Base):
-    """The default volume type of one project, over the configured one. Projects without have no row."""
+    """The default volume type of one project; it overrides the configured one. Other projects have no row."""
 
     __tablename__ = "default_types"
 

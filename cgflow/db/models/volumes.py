@@ -16,7 +16,7 @@ from cgflow.status import AttachmentStatus
 
 
 class Volume(ResourceColumns, Base):
-    """A block volume of ``size`` GiB. What it was made from is told, not referred to: it may be gone."""
+    """A block volume of ``size`` GiB. Its source is no foreign key: it may be deleted."""
 
     __tablename__ = "volumes"
     __table_args__ = (Index(None, "project_id", "deleted", "created_at"),)
@@ -37,7 +37,7 @@ class Volume(ResourceColumns, Base):
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     source_volid: Mapped[str | None] = mapped_column(ID)
     volume_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    # Null until somebody says so.
+    # Null until a client sets it.
     bootable: Mapped[bool | None]
     readonly: Mapped[bool | None]
     image_metadata: Mapped[dict[str, Any] | None]
@@ -72,10 +72,10 @@ class Volume(ResourceColumns, Base):
 
 
 class Snapshot(ResourceColumns, Base):
-    """A frozen copy of a volume of ``size`` GiB. ``progress`` is text, as on the wire.
+    """A snapshot of a volume of ``size`` GiB. ``progress`` is text, as in the API.
 
-    ``consistencygroup_id`` is that of its cgsnapshot. A copy of a member that was
-    made alone has none: it goes with its volume, into a group and out of it.
+    ``consistencygroup_id`` is that of its cgsnapshot. A snapshot of a member that was made alone
+    has none: it moves with its volume into a group and out of it.
     """
 
     __tablename__ = "snapshots"
@@ -109,7 +109,7 @@ class Snapshot(ResourceColumns, Base):
 
 
 class Attachment(SoftDelete, Base):
-    """One use of a volume. When it ends its row is deleted."""
+    """One use of a volume. Its row is deleted when the use ends."""
 
     __tablename__ = "attachments"
     __table_args__ = (
@@ -148,9 +148,9 @@ class Attachment(SoftDelete, Base):
 
 
 class Transfer(SoftDelete, Base):
-    """One offer, of the project that has the volume; of each volume one stands at most.
+    """One offer by the project that owns the volume; a volume has at most one open offer.
 
-    The key that takes it up is kept as a salted hash.
+    The key that accepts it is stored as a salted hash.
     """
 
     __tablename__ = "transfers"

@@ -1,1 +1,1 @@
-"""Queries, one file a noun. Functions take the session first and never open one."""
+"""Queries, one file per resource. Functions take the session first and never open one."""

@@ -1,4 +1,4 @@
-"""Attachments: who uses which volume."""
+"""Attachments: uses of a volume."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add(session: Session, **columns: Any) -> None:
 
 
 def get(session: Session, id: str, scope: str | None) -> records.Attachment:  # noqa: A002 - the field's word
-    """Return a living attachment. Raises: NotFound, also for another project's."""
+    """Return a live attachment. Raises: NotFound, also for another project's."""
     row = session.scalars(_living().where(Attachment.id == id)).one_or_none()
     if row is None or (scope is not None and row.project_id != scope):
         raise NotFound(f"Volume attachment could not be found with filter: attachment_id = {id}.")
@@ -30,13 +30,13 @@ def get(session: Session, id: str, scope: str | None) -> records.Attachment:  # 
 
 
 def of_volume(session: Session, volume_id: str) -> list[records.Attachment]:
-    """Return the living attachments of a volume as they are now, the oldest first."""
+    """Return the live attachments of a volume as they are now, the oldest first."""
     query = _living().where(Attachment.volume_id == volume_id)
     return [row.to_record() for row in session.scalars(query.order_by(Attachment.created_at, Attachment.id))]
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Attachment]:
-    """Return one page of the living attachments of a project, or of all. Raises: InvalidInput."""
+    """Return one page of the live attachments of a project, or of all. Raises: InvalidInput."""
     statement = _living() if scope is None else _living().where(Attachment.project_id == scope)
     filterable = {name: getattr(Attachment, name) for name in _FILTERS}
     sortable = ("created_at", "updated_at", *_FILTERS)
@@ -45,13 +45,13 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
 
 
 def change(session: Session, id: str, status: AttachmentStatus, **columns: object) -> None:  # noqa: A002
-    """Set the status and other columns of a living attachment."""
+    """Set the status and other columns of a live attachment."""
     living = (Attachment.id == id, ~Attachment.deleted)
     session.execute(update(Attachment).where(*living).values(status=status.value, **columns))
 
 
 def end(session: Session, *ids: str) -> None:
-    """Forget these attachments, which are over, with what their clients told of themselves."""
+    """Delete these attachments, which have ended, including their connectors."""
     session.execute(delete(Attachment).where(Attachment.id.in_(ids)))
 
 

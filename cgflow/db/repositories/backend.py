@@ -1,4 +1,4 @@
-"""Backends: what each last reported, and whether it is up."""
+"""Backends: their last reports, and whether they are up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cgflow.errors import NotFound
 
 
 def report(session: Session, name: str, availability_zone: str, report: Report, now: datetime) -> None:
-    """Store what a backend says of itself: it is up. The first report makes it known."""
+    """Store a backend's report and mark it as up. The first report registers the backend."""
     row = {
         "name": name,
         "availability_zone": availability_zone,
@@ -32,11 +32,11 @@ def report(session: Session, name: str, availability_zone: str, report: Report, 
 def down(
     session: Session, name: str, reason: str, now: datetime, *, availability_zone: str | None = None
 ) -> None:
-    """Mark a backend as down, and why. Its last report stays.
+    """Mark a backend as down, with the reason. Its last report is kept.
 
-    ``reported_at`` becomes the moment it went down, and stays that while it is
-    down. A backend that has never reported becomes known by this only when its
-    zone is given, with no capacity and no capability.
+    ``reported_at`` becomes the time at which it went down, and keeps that value while it is down. A
+    backend that has never reported is registered only if its zone is given, with no capacity and no
+    capability.
     """
     if availability_zone is not None:
         nothing = asdict(Report(total_gib=0, free_gib=0, provisioned_gib=0, thin=False))
@@ -49,14 +49,17 @@ def down(
 
 
 def disable(session: Session, name: str, since: datetime | None, reason: str | None) -> None:
-    """Let a backend take nothing new, or, without a moment, take it again. Raises: NotFound."""
+    """Disable a backend for new resources, or enable it again if ``since`` is None. Raises: NotFound."""
     get(session, name)
     values = {"disabled_at": since, "disabled_reason": reason}
     session.execute(update(Backend).where(Backend.name == name).values(**values))
 
 
 def freeze(session: Session, name: str, since: datetime | None) -> None:
-    """Let nothing on a backend be made or changed, or, without a moment, let it again. Raises: NotFound."""
+    """Forbid making and changing resources on a backend, or allow it if ``since`` is None.
+
+    Raises: NotFound.
+    """
     get(session, name)
     session.execute(update(Backend).where(Backend.name == name).values(frozen_at=since))
 
@@ -76,19 +79,19 @@ def get(session: Session, name: str) -> records.Backend:
 
 
 def all(session: Session) -> list[records.Backend]:
-    """Return every backend that is known, up or down, by name."""
+    """Return every known backend, up or down, by name."""
     rows = session.scalars(select(Backend).order_by(Backend.name).execution_options(populate_existing=True))
     return [row.to_record() for row in rows]
 
 
 def volume_counts(session: Session) -> dict[str, int]:
-    """Return how many live volumes each backend has; a backend without any is left out."""
+    """Return the number of live volumes of each backend; a backend without any is left out."""
     live = select(Volume.host, func.count()).where(~Volume.deleted, Volume.host.is_not(None))
     return {host: count for host, count in session.execute(live.group_by(Volume.host)) if host}
 
 
 def loads(session: Session, name: str) -> list[records.Load]:
-    """Return what a backend holds: first of all projects together, then of each, by project."""
+    """Return what a backend stores: first of all projects together, then of each project, by project id."""
     volumes = _held(session, Volume.size, Volume.id, name)
     snapshots = _held(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)
     nothing = (0, 0)

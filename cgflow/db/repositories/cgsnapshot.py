@@ -15,10 +15,10 @@ get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the field's word
-    """Return the living cgsnapshot with this id, or None: it may have been removed by hand."""
+    """Return the live cgsnapshot with this id, or None: an administrator may have removed it by hand."""
     return next(iter(REPOSITORY.where(session, Cgsnapshot.id == id)), None)
 
 
 def of_group(session: Session, group_id: str) -> list[records.Cgsnapshot]:
-    """Return the living cgsnapshots of a consistency group, the oldest first."""
+    """Return the live cgsnapshots of a consistency group, the oldest first."""
     return REPOSITORY.where(session, Cgsnapshot.consistencygroup_id == group_id)

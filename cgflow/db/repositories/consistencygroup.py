@@ -21,7 +21,7 @@ get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
-    """Insert a group and the volume types that its members may have, in their order."""
+    """Insert a group and the volume types that its members may have, in order."""
     REPOSITORY.add(session, columns)
     session.execute(
         insert(ConsistencyGroupType),
@@ -33,5 +33,5 @@ def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
 
 
 def made_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
-    """Return the living groups that were made, or are being made, from a cgsnapshot."""
+    """Return the live groups that were made, or are being made, from a cgsnapshot."""
     return REPOSITORY.where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)

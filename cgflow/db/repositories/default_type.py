@@ -1,4 +1,4 @@
-"""The volume types that are taken where none is named: a project's own, else the configured one."""
+"""The volume types that are used if none is named: a project's own, else the configured one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cgflow.errors import InvalidInput, NotFound
 
 
 def assign(session: Session, project_id: str, volume_type: str) -> records.DefaultType:
-    """Give a project a default type, by name or id. Raises: InvalidInput for one that it may not use."""
+    """Set a project's default type, by name or id. Raises: InvalidInput, if it may not use the type."""
     try:
-        # Locked, so that who deletes the type has to wait, and then finds it in use.
+        # The lock makes a concurrent delete of the type wait, and then find it in use.
         kind = volume_types.lock(session, volume_types.find(session, volume_type).id)
     except NotFound as error:
         raise InvalidInput(error.message, "volume_type") from None
@@ -31,7 +31,7 @@ def assign(session: Session, project_id: str, volume_type: str) -> records.Defau
 
 
 def get(session: Session, project_id: str) -> records.DefaultType:
-    """Return the default type of a project. Raises: NotFound, if it has none of its own."""
+    """Return a project's own default type. Raises: NotFound, if it has none."""
     row = session.get(DefaultType, project_id)
     if row is None:
         raise NotFound(f"Default type for project {project_id} not found.")
@@ -45,11 +45,11 @@ def all(session: Session) -> list[records.DefaultType]:
 
 
 def unset(session: Session, project_id: str) -> None:
-    """Take a project's own default type away, if it has one; the configured one holds again."""
+    """Delete a project's own default type, if any; the configured one applies again."""
     session.execute(delete(DefaultType).where(DefaultType.project_id == project_id))
 
 
 def taken(session: Session, project_id: str, configured: str | None) -> str | None:
-    """Return the id or name of the type that a project takes when it names none; None is no type."""
+    """Return the id or name of the type that a project uses if it names none; None for no type."""
     row = session.get(DefaultType, project_id)
     return configured if row is None else row.volume_type_id

@@ -19,7 +19,7 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, NotFound
 from cgflow.status import UNFINISHED, FlowState, Status
 
-# Records that are read by the thousand are made of columns, without rows of the mapper between.
+# Records for long lists are built from columns, without ORM objects.
 _LINE = [getattr(Flow, field.name) for field in fields(records.FlowLine)]
 _EVENT = [getattr(FlowEvent, field.name) for field in fields(records.FlowEvent)]
 _LAST = [getattr(FlowEvent, field.name) for field in fields(records.LastEvent)]
@@ -50,7 +50,7 @@ _FILTERS = ("id", "project_id", "user_id", "state", "operation", "resource_type"
 
 
 def line(session: Session, id: str, scope: str | None) -> records.FlowLine:  # noqa: A002
-    """Return a flow without what it is built from, which is long. Raises: NotFound, as ``get``."""
+    """Return a flow without its shape and symbols, which are long. Raises: NotFound, as ``get``."""
     row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
     if row is None or (scope is not None and row["project_id"] != scope):
         raise NotFound(f"Flow {id} could not be found.")
@@ -58,7 +58,10 @@ def line(session: Session, id: str, scope: str | None) -> records.FlowLine:  # n
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowLine]:
-    """Return one page of flows. The filter ``resource`` is the id of the thing operated on, or its group."""
+    """Return one page of flows.
+
+    The filter ``resource`` matches the id of the flow's resource or its group.
+    """
     statement = select(*_LINE)
     if scope is not None:
         statement = statement.where(Flow.project_id == scope)
@@ -89,7 +92,7 @@ def unfinished(session: Session) -> list[records.Flow]:
 
 
 def newest_of(session: Session, operation: str, resource_id: str) -> records.Flow | None:
-    """Return the newest flow of an operation on a thing, or None if there was none."""
+    """Return the newest flow of an operation on a resource, or None if there is none."""
     row = session.execute(
         select(Flow)
         .where(Flow.operation == operation, Flow.resource_id == resource_id)
@@ -100,15 +103,15 @@ def newest_of(session: Session, operation: str, resource_id: str) -> records.Flo
 
 
 def find_unfinished(session: Session, flow_id: str) -> records.Flow | None:
-    """Return a flow that a conductor has to take up, or None if there is no such flow or it has ended."""
+    """Return a flow that a conductor has to take up, or None if it does not exist or has ended."""
     row = session.get(Flow, flow_id)
     return None if row is None or row.state not in UNFINISHED else row.to_record()
 
 
 def take(session: Session, flow_id: str, conductor: str, epoch: int) -> records.Flow | None:
-    """Make a conductor the owner of an unfinished flow: its epoch rises from the given one, notes on it go.
+    """Make a conductor the owner of an unfinished flow: raise its epoch from the given one, clear its reason.
 
-    None if the flow has ended, or has another epoch by now: somebody else took it.
+    None if the flow has ended, or has another epoch by now because another conductor took it.
     """
     row = session.execute(select(Flow).where(Flow.id == flow_id).with_for_update()).scalar_one_or_none()
     if row is None or row.state not in UNFINISHED or row.epoch != epoch:
@@ -122,7 +125,7 @@ def take(session: Session, flow_id: str, conductor: str, epoch: int) -> records.
 
 
 def epoch(session: Session, flow_id: str) -> int | None:
-    """Return how often a flow was taken up, and keep others from taking it until the transaction ends."""
+    """Return a flow's epoch, and lock the flow against takeovers until the transaction ends."""
     statement = select(Flow.epoch).where(Flow.id == flow_id).with_for_update(read=True)
     return session.execute(statement).scalar_one_or_none()
 
@@ -130,9 +133,9 @@ def epoch(session: Session, flow_id: str) -> int | None:
 def commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
     """Record that a flow passes its point of no return, in the transaction that commits its operation.
 
-    Compare and set: the row decides between the commit, a cancel and a takeover.
-    Raises: FenceLost, if another conductor has taken the flow; AlreadyCommitted;
-    CancelRequested, if a cancel was recorded first and ``heeds_cancel``.
+    Compare-and-set: the row orders the commit, a cancel and a takeover.
+    Raises: FenceLost, if another conductor has taken the flow; AlreadyCommitted; CancelRequested,
+    if a cancel was recorded first and ``heeds_cancel``.
     """
     undecided = [Flow.id == flow_id, Flow.epoch == epoch, Flow.committed_at.is_(None)]
     if heeds_cancel:
@@ -151,13 +154,13 @@ def commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = T
 
 
 def is_committed(session: Session, flow_id: str) -> bool:
-    """Return whether a flow has passed its point of no return, after any transaction that decides it."""
+    """Return whether a flow has passed its point of no return; waits for a transaction that decides it."""
     statement = select(Flow.committed_at).where(Flow.id == flow_id).with_for_update(read=True)
     return session.execute(statement).scalar_one_or_none() is not None
 
 
 def note(session: Session, flow_id: str, reason: str, *, epoch: int | None = None) -> None:
-    """Record why a flow stands still, for the operator to read; given an epoch, only if it has that still."""
+    """Set why a flow stands still, for the operator; given an epoch, only if the flow still has it."""
     noted = update(Flow).where(Flow.id == flow_id)
     if epoch is not None:
         noted = noted.where(Flow.epoch == epoch)
@@ -165,13 +168,13 @@ def note(session: Session, flow_id: str, reason: str, *, epoch: int | None = Non
 
 
 def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo_at: datetime | None) -> None:
-    """Show on the resource that its undo failed, and on all else that the flow holds, why that is held.
+    """Record the failed rollback on the flow's resource, and the reason for the claim on all else it holds.
 
-    The resource stays in the flow's hold: something is left.
+    The flow keeps its claim on the resource, because something is left.
     """
     rows = REPOSITORIES[flow.resource_type]
     why = f"Undoing {flow.operation} failed and something is left; see flow {flow.id}. {reason}"
-    # The failed undo may have been that of the commit, which had let the resource go.
+    # The failed undo may have been that of the commit, which had released the resource.
     let_go = rows.where(
         session,
         rows.model.id == flow.resource_id,
@@ -221,7 +224,7 @@ def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
 
 
 def atoms(session: Session, flow_id: str) -> list[AtomState]:
-    """Return where each atom stands, in the order in which they moved; those not begun come last."""
+    """Return the state of each atom, in the order of their transitions; those not started come last."""
     moves = select(*_MOVE).where(FlowEvent.flow_id == flow_id, FlowEvent.atom.is_not(None))
     moved = fold_transitions(session.execute(moves.order_by(FlowEvent.seq)))
     known = {atom.atom for atom in moved}
@@ -237,13 +240,13 @@ def atoms(session: Session, flow_id: str) -> list[AtomState]:
 def leftovers_now(
     session: Session, flow: records.Flow
 ) -> tuple[tuple[dict[str, object], ...], list[dict[str, object]]]:
-    """Return what a flow has left, and what of that was removed since, with the flow that removed it.
+    """Return a flow's leftovers that still exist, and those removed since, with the flow that removed them.
 
-    Whoever deletes a thing removes all that the backend has of it. A step for a
-    member names the member in brackets; any other is about the flow's resource.
+    Deleting a resource removes everything that its backend has of it. The atom of a step for a
+    member has the member's id in brackets; any other belongs to the flow's resource.
     """
     if flow.state is not FlowState.ABANDONED:
-        # Until it is given up the flow holds all of it, and nothing can be deleted.
+        # Until it is abandoned, the flow holds all of it, and nothing can be deleted.
         return flow.leftovers, []
     members = {_member_of(each) for each in flow.leftovers}
     ids = {flow.resource_id, *members}
@@ -268,7 +271,7 @@ def _member_of(leftover: Mapping[str, object]) -> str:
 
 
 def actions(session: Session, flow_id: str) -> list[dict[str, Any]]:
-    """Return what operators, or the service by itself, did about a flow, in order, each with its moment."""
+    """Return the flow actions by operators or the service itself, in order, each with its time."""
     own = (FlowEvent.flow_id == flow_id, FlowEvent.atom.is_(None))
     rows = session.execute(select(FlowEvent.at, FlowEvent.detail).where(*own).order_by(FlowEvent.seq))
     return [{**done, "at": clock.iso(at)} for at, detail in rows if (done := action_of(detail)) is not None]

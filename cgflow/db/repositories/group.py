@@ -1,4 +1,4 @@
-"""Groups: the consistency groups under the name that they have in later words."""
+"""Groups: consistency groups under the name of the newer API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ get, page = REPOSITORY.get, REPOSITORY.page
 
 
 def member_ids(session: Session, group_ids: Collection[str]) -> dict[str, list[str]]:
-    """Return the ids of the living members of each group, the oldest first."""
+    """Return the ids of the live members of each group, the oldest first."""
     living = select(Volume.consistencygroup_id, Volume.id).where(
         Volume.consistencygroup_id.in_(group_ids), ~Volume.deleted
     )

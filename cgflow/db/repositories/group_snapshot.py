@@ -1,4 +1,4 @@
-"""Group snapshots: the cgsnapshots under the name that they have in later words."""
+"""Group snapshots: cgsnapshots under the name of the newer API."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Group types and their group specs.
 
-A type that a group has cannot be deleted. The built-in one, which every group
-has that is made as a consistency group, cannot be changed either.
+A type that a group has cannot be deleted. The built-in type, which every group made as a
+consistency group has, cannot be changed either.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FILTERS = ("id", "name", "description", "is_public")
 
 
 class Changes(TypedDict, total=False):
-    """What ``update`` may change; what is not named stays."""
+    """The fields that ``update`` may change; a missing one is kept."""
 
     name: str
     description: str | None
@@ -40,7 +40,7 @@ def create(
     is_public: bool = True,
     group_specs: Mapping[str, str] | None = None,
 ) -> records.GroupType:
-    """Make a group type. Raises: Conflict, if a live type has the name."""
+    """Create a group type. Raises: Conflict, if a live type has the name."""
     row = GroupType(id=id, name=name, description=description, is_public=is_public)
     row.group_specs = [GroupSpec(key=key, value=value) for key, value in (group_specs or {}).items()]
     _save(session, row)
@@ -48,7 +48,7 @@ def create(
 
 
 def get(session: Session, id: str, *, private: bool = True) -> records.GroupType:  # noqa: A002
-    """Return one live type, a private one only if those are looked at. Raises: NotFound."""
+    """Return one live type, a private one only if ``private``. Raises: NotFound."""
     found = _live(session, id).to_record()
     if not (found.is_public or private):
         raise NotFound(_missing(id))
@@ -59,7 +59,7 @@ def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupTy
     """Return one live type by its id or name, locked until the transaction ends. Raises: NotFound."""
     named = _select().where(or_(GroupType.id == id_or_name, GroupType.name == id_or_name))
     rows = session.scalars(named.with_for_update()).all()
-    # An id that is somebody else's name as well is an id.
+    # An id takes precedence over an equal name of another type.
     row = next((one for one in rows if one.id == id_or_name), None) or next(iter(rows), None)
     if row is None or not (row.is_public or private):
         raise NotFound(_missing(id_or_name))
@@ -69,7 +69,7 @@ def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupTy
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.GroupType]:
     """Return one page of the live types; they belong to no project. Raises: InvalidInput, NotFound.
 
-    Where public ones are asked for, no other is known as a marker either.
+    If only public types are listed, a private one is not found as the marker either.
     """
     del scope
     statement = _select()
@@ -99,7 +99,7 @@ def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.Gro
 
 
 def delete(session: Session, id: str) -> None:  # noqa: A002
-    """Delete a type that no living group has. Raises: NotFound, InvalidState."""
+    """Delete a type that no live group has. Raises: NotFound, InvalidState."""
     row = _changeable(session, id)
     used = exists().where(ConsistencyGroup.group_type_id == id, ~ConsistencyGroup.deleted)
     if session.scalar(select(used)):
@@ -109,7 +109,7 @@ def delete(session: Session, id: str) -> None:  # noqa: A002
 
 
 def set_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:  # noqa: A002
-    """Set or overwrite the specs named, keep the others, and return all. Raises: NotFound, InvalidState."""
+    """Set or overwrite the given specs, keep the others, and return all. Raises: NotFound, InvalidState."""
     row = _changeable(session, id)
     present = {spec.key: spec for spec in row.group_specs}
     for key, value in specs.items():

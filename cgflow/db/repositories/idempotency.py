@@ -1,4 +1,4 @@
-"""Idempotency keys: taken with what a request changes, kept with its answer for a day.
+"""Idempotency keys: taken together with what a request changes, kept with its response for a day.
 
 A key belongs to one user in one project: ``owner`` is (project id, user id, key).
 """
@@ -23,16 +23,16 @@ KEPT = timedelta(hours=24)
 
 MOST_ANSWERS = 5000
 MOST_SIZE = 16 * 1024 * 1024
-"""How many answers of one project are kept, and how many characters they may have together."""
+"""Limits of one project: the number of stored responses, and their total size in characters."""
 
 TOGETHER = 500
-"""Keys forgotten in one transaction."""
+"""Number of keys deleted in one transaction."""
 
 Owner = tuple[str, str, str]
 
 
 def find(session: Session, owner: Owner, now: datetime) -> records.KeptAnswer | None:
-    """Return the answer that is kept under a key, if there is one that has not run out."""
+    """Return the response stored under a key, if there is one that has not expired."""
     row = session.scalar(select(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at > now - KEPT))
     return None if row is None else row.to_record()
 
@@ -40,7 +40,7 @@ def find(session: Session, owner: Owner, now: datetime) -> records.KeptAnswer | 
 def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> bool:
     """Take a key for a request, until its transaction ends; return False if it is taken already.
 
-    A transaction that has taken it and is not finished is waited for.
+    This waits for another unfinished transaction that has taken the key.
     """
     session.execute(delete(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at <= now - KEPT))
     project_id, user_id, key = owner
@@ -55,9 +55,10 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
 
 
 def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
-    """Keep the answer to the request that has taken the key.
+    """Store the response to the request that has taken the key.
 
-    Raises: QuotaExceeded, if the project has as many answers as are kept, or as large ones.
+    Raises: QuotaExceeded, if the project's stored responses reach the limit of their number or
+    size.
     """
     size = len(kept.body) + len(json.dumps([kept.headers, kept.asked]))
     since = clock.now() - KEPT
@@ -65,7 +66,7 @@ def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
     total = select(func.count(), func.coalesce(func.sum(IdempotencyKey.size), 0)).where(*of_project)
     found = session.execute(total).one()
     count, together = int(found[0] or 0), int(found[1] or 0)
-    # The key itself is among them by now.
+    # The key itself is already counted.
     if count > MOST_ANSWERS or together + size > MOST_SIZE:
         raise QuotaExceeded(
             f"Project {owner[0]} has {count - 1} kept answers of {together} characters; at most "
@@ -82,7 +83,7 @@ def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
 
 
 def forget(session: Session, now: datetime) -> int:
-    """Forget some of the keys that have run out; return how many."""
+    """Delete some of the expired keys; return how many."""
     old = select(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)
     found = session.execute(old.where(IdempotencyKey.created_at <= now - KEPT).limit(TOGETHER)).all()
     if found:
@@ -91,7 +92,7 @@ def forget(session: Session, now: datetime) -> int:
 
 
 def projects_of(session: Session, ids: Collection[str]) -> dict[str, str]:
-    """Return to which project each of these things belongs now, or belonged at last. Others are left out."""
+    """Return the current or last project of each of these resources. Unknown ids are left out."""
     models: list[Any] = [*(rows.model for rows in REPOSITORIES.values()), Attachment, Flow, Message, Transfer]
     return {
         id_: project_id

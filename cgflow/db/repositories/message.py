@@ -1,4 +1,4 @@
-"""Messages: what users are told of operations that failed, for thirty days."""
+"""Messages to users about failed operations, kept for thirty days."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from cgflow.errors import NotFound
 KEPT_FOR = timedelta(days=30)
 
 MOST = 5000
-"""Messages of one project that are kept; of more, the newest."""
+"""Number of messages kept for one project; older ones are deleted."""
 
 UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
 
 _ROLLBACK_FAILED = "failed, and undoing it failed as well"
 _FILTERS = ("id", "project_id", "resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 
-# Cinder's words, where it has one.
+# Cinder's names, where they differ.
 _TYPES = {"snapshot": "VOLUME_SNAPSHOT"}
 
 
 def record(session: Session, flow_id: str, end: str, reason: str) -> None:
-    """Tell the owner of a flow's resource how the flow ended and why, in the transaction that says so there.
+    """Record a message to the owner of a flow's resource about how the flow ended and why.
 
-    Told once for each end of a flow, however often the step that tells it is begun again.
+    The message is part of the transaction that records this on the resource. There is one message
+    for each kind of end of a flow, however often the step runs.
     """
     flow = session.execute(select(Flow).where(Flow.id == flow_id)).scalar_one()
     now = clock.now()
@@ -83,7 +84,7 @@ def delete(session: Session, id: str, scope: str | None) -> None:  # noqa: A002
 
 
 def forget(session: Session, now: datetime) -> None:
-    """Delete the messages that need not be kept any longer, and those of a project that has too many."""
+    """Delete the expired messages, and the oldest of a project that has too many."""
     session.execute(delete_rows(Message).where(Message.guaranteed_until < now))
     crowded = select(Message.project_id).group_by(Message.project_id).having(func.count() > MOST)
     for project_id in session.scalars(crowded).all():

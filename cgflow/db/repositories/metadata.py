@@ -1,4 +1,4 @@
-"""Keys and values that users keep with a thing: read, merged, replaced, removed, whoever holds the thing."""
+"""Metadata that users keep with a resource; it can be changed even while a flow holds the resource."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.errors import InvalidInput, NotFound
 
 MOST = 128
-"""Keys that one thing may have."""
+"""Maximum number of keys of one resource."""
 
 MOST_CHARACTERS = 128 * 1024
-"""Characters that the keys and values of one thing may have together: all are shown in every long list."""
+"""Maximum total length of the keys and values of one resource: every detailed list shows them all."""
 
 
 @dataclass(frozen=True)
 class Bag:
-    """One kind of metadata: of which rows, in which column, as which field of their records."""
+    """One kind of metadata: its repository, its column, and the field of the records."""
 
     rows: ResourceRepository[Any]
     column: str
@@ -29,11 +29,11 @@ class Bag:
     words: str
 
     def read(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
-        """Return all. Raises: NotFound."""
+        """Return all keys and values. Raises: NotFound."""
         return dict(getattr(self.rows.get(session, id, scope), self.field))
 
     def one(self, session: Session, id: str, scope: str | None, key: str) -> str:  # noqa: A002
-        """Return the value of one key. Raises: NotFound, for the thing or the key."""
+        """Return the value of one key. Raises: NotFound, for the resource or the key."""
         found = self.read(session, id, scope)
         if key not in found:
             raise self._missing(id, key)
@@ -46,7 +46,7 @@ class Bag:
         scope: str | None,
         pairs: Mapping[str, str],
     ) -> dict[str, str]:
-        """Keep these and no others. Raises: NotFound."""
+        """Replace all keys and values by these. Raises: NotFound; InvalidInput, if they are too many."""
         self.rows.lock(session, id, scope)
         return self._write(session, id, dict(pairs))
 
@@ -57,16 +57,19 @@ class Bag:
         scope: str | None,
         pairs: Mapping[str, str],
     ) -> dict[str, str]:
-        """Set these, keep the others, and return all. Raises: NotFound; InvalidInput, if it gets too many."""
+        """Set these keys, keep the others, and return all.
+
+        Raises: NotFound; InvalidInput, if they are too many.
+        """
         return self._write(session, id, {**self._locked(session, id, scope), **pairs})
 
     def remove(self, session: Session, id: str, scope: str | None, key: str) -> None:  # noqa: A002
-        """Remove one key. Raises: NotFound, for the thing or the key."""
+        """Remove one key. Raises: NotFound, for the resource or the key."""
         found = self._locked(session, id, scope)
         if key not in found:
             raise self._missing(id, key)
         rest = {name: value for name, value in found.items() if name != key}
-        # Without a check: a thing that has too many of an earlier release gets fewer.
+        # No check of the limits: a resource of an earlier release may exceed them.
         self.rows.update_any(session, id, **{self.column: rest})
 
     def _locked(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
@@ -96,4 +99,4 @@ class Bag:
 OF_VOLUMES = Bag(volume.REPOSITORY, "volume_metadata", "metadata", "metadata")
 OF_SNAPSHOTS = Bag(snapshot.REPOSITORY, "snapshot_metadata", "metadata", "metadata")
 OF_IMAGES = Bag(volume.REPOSITORY, "image_metadata", "image_metadata", "image metadata")
-"""What a volume remembers of the image that it was made from, or is to be booted as."""
+"""A volume's metadata about the image that it was made from, or that it should boot as."""

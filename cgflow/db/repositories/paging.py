@@ -1,4 +1,4 @@
-"""Lists: which rows, in which order, from where on."""
+"""Lists: filters, order and pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from cgflow.errors import InvalidInput, NotFound
 
 Comparison = tuple[str, datetime]
-"""One of ``COMPARISONS``, and a moment in UTC without a zone."""
+"""One of ``COMPARISONS``, and a time in UTC without a zone."""
 
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "gt": operator.gt,
@@ -28,13 +28,12 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list request asks for. The default order is the newest first.
+    """The query of a list request. The default order is newest first.
 
-    ``sort`` holds pairs of key and direction (``asc`` or ``desc``); ``marker``
-    is the id of the last item of the page before. Filters are exact matches, as
-    are those on keys of the ``metadata``; what is in ``like`` has to be within the value;
-    ``moments`` are compared with columns of those names. ``finds_nothing`` is true if a filter asks for
-    what no row has.
+    ``sort`` holds pairs of key and direction (``asc`` or ``desc``); ``marker`` is the id of the
+    last item of the previous page. ``filters`` and ``metadata`` match exactly; a value in ``like``
+    must be contained in the column's value; ``moments`` are compared with the columns of those
+    names. ``finds_nothing`` is true if a filter has a value that no row has.
     """
 
     limit: int = 1000
@@ -62,11 +61,11 @@ def select_page(
 ) -> list[Any]:
     """Return the rows of one page. ``filterable`` maps names of filters to columns.
 
-    A sort key is the name of a filter, or that of a column of the model.
-    ``statement`` selects what the caller may see, and the marker is looked up in that alone;
-    ``conditions`` are what rows of the page have to meet besides.
+    A sort key is the name of a filter or of a column of the model. ``statement`` selects what the
+    caller may see; the marker must be among that. The rows of the page must also meet the
+    ``conditions``.
 
-    Raises: InvalidInput for an unknown sort key, direction or filter; NotFound for the marker.
+    Raises: InvalidInput, for an unknown sort key, direction or filter; NotFound, for the marker.
     """
     paged = page_of(
         session, statement, model, query, sortable=sortable, filterable=filterable, conditions=conditions
@@ -87,22 +86,22 @@ def page_of(
 ) -> Select[Any]:
     """Return the statement that selects one page; see ``select_page``.
 
-    Rows have to meet one of the conditions in ``either``, if there are any.
-    Raises: InvalidInput for an unknown sort key, direction or filter; NotFound for the marker.
+    Rows must meet one of the conditions in ``either``, if there are any.
+    Raises: InvalidInput, for an unknown sort key, direction or filter; NotFound, for the marker.
     """
     visible = statement
     statement = filtered(statement.where(*conditions), query, filterable)
     named: dict[str, str] = {}
     for key, direction in query.sort:
-        # A key that is named again orders nothing.
+        # A repeated key has no effect.
         named.setdefault(key, direction)
     order, keys = list(named.items()), set(named)
     direction = order[-1][1] if order else "desc"
     if not any(key == "id" or key.endswith("_at") for key in keys):
-        # Many have the same name or state: among those it is age that counts.
+        # Rows with equal keys are ordered by age.
         order.append(("created_at", direction))
     if "id" not in keys:
-        # Without a unique last key rows of equal rank could be skipped between pages.
+        # Without a unique last key, rows with equal keys could be skipped between pages.
         order.append(("id", direction))
     check_order(order, sortable)
     keys_in_order = [
@@ -112,7 +111,7 @@ def page_of(
         statement = statement.where(_after(session, visible, model, query.marker, keys_in_order))
     columns = [getattr(column, direction)() for column, direction in keys_in_order]
     if either:
-        # An index gives the first rows in order for each condition, but not for several at once.
+        # An index returns the first rows in order for each condition, but not for several at once.
         most = query.limit + query.offset
         found = [statement.where(one).order_by(*columns).limit(most) for one in either]
         ids = [select(one.with_only_columns(model.id).subquery().c.id) for one in found]
@@ -122,7 +121,7 @@ def page_of(
 
 
 def check_order(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> None:
-    """Raise InvalidInput for a sort key that is not sortable, or a direction that is none."""
+    """Raise InvalidInput for a sort key that is not sortable, or an invalid direction."""
     for key, direction in order:
         if key not in sortable:
             raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
@@ -131,7 +130,7 @@ def check_order(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> 
 
 
 def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, Any]) -> Select[Any]:
-    """Return the statement with what the query filters by. Raises: InvalidInput for an unknown filter."""
+    """Return the statement with the query's filters. Raises: InvalidInput, for an unknown filter."""
     for name in (*query.filters, *query.like):
         if name not in filterable:
             raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
@@ -143,9 +142,9 @@ def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, 
 
 
 def has_pair(session: Session, column: Any, key: str, value: str) -> Any:
-    """Return the condition that a JSON object has a key with a value, whatever signs are in the key."""
+    """Return the condition that a JSON object has a key with a value; the key may contain any character."""
     if session.get_bind().dialect.name == "sqlite":
-        # A path into JSON cannot name every key there.
+        # SQLite's JSON paths cannot express every key.
         pairs = func.json_each(column).table_valued("key", "value")
         return exists(select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value))
     return column[key].as_string() == value
@@ -154,12 +153,12 @@ def has_pair(session: Session, column: Any, key: str, value: str) -> Any:
 def _after(
     session: Session, visible: Select[Any], model: Any, marker: str, order: list[tuple[Any, str]]
 ) -> Any:
-    """Return the condition that holds for what comes after a visible marker in this order."""
+    """Return the condition for the rows that come after a visible marker in this order."""
     keys = [column for column, _ in order]
     at = session.execute(visible.with_only_columns(*keys).where(model.id == marker)).first()
     if at is None:
         raise NotFound(f"The marker {marker} could not be found; start the list again.")
-    # The databases differ in where they put nulls, and their indexes with them.
+    # The databases and their indexes sort nulls differently.
     null_is_smallest = session.get_bind().dialect.name != "postgresql"
     steps = []
     for position, (column, direction) in enumerate(order):
@@ -170,13 +169,13 @@ def _after(
             steps.append(and_(*equal, beyond))
     if _may_be_null(keys[0]) or not isinstance(keys[0], InstrumentedAttribute):
         return or_(*steps)
-    # Said once more for the first key alone, so that an index leads to the place instead of up to it.
+    # Redundant, but lets an index on the first key seek to the marker instead of scanning up to it.
     first = _bound(keys[0], at[0])
     return and_(keys[0] >= first if order[0][1] == "asc" else keys[0] <= first, or_(*steps))
 
 
 def _beyond(column: Any, value: object, *, is_ascending: bool, null_is_first: bool) -> Any:
-    """Return the condition for the values behind a value, or None if there are none."""
+    """Return the condition for the column's values after a value, or None if there are none."""
     if value is None:
         return column.is_not(None) if null_is_first else None
     bound = _bound(column, value)
@@ -185,10 +184,10 @@ def _beyond(column: Any, value: object, *, is_ascending: bool, null_is_first: bo
 
 
 def _bound(column: Any, value: object) -> Any:
-    """Return a value as a parameter, also one that the column's type does not let operators compare: true."""
+    """Return a value as a parameter, also one such as true that the column's operators would not accept."""
     return literal(value, column.type)
 
 
 def _may_be_null(column: Any) -> bool:
-    """Whether a sort key has nulls. Expressions have none: they are made so."""
+    """Return whether a sort key can be null. Expressions are built so that they cannot."""
     return isinstance(column, InstrumentedAttribute) and bool(column.property.columns[0].nullable)

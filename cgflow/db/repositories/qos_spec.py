@@ -1,4 +1,4 @@
-"""QoS specs, and which volume types carry them. Specs that a type carries are not deleted, unless forced."""
+"""QoS specs and their associations with volume types. Associated specs are deleted only by force."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FILTERS = ("id", "name", "consumer")
 def create(
     session: Session, *, id: str, name: str, consumer: str, specs: Mapping[str, str]
 ) -> records.QosSpec:
-    """Make QoS specs. Raises: Conflict, if living ones have the name."""
+    """Create QoS specs. Raises: Conflict, if live ones have the name."""
     row = QosSpec(id=id, name=name, consumer=consumer, specs=dict(specs), created_at=clock.now())
     try:
         with session.begin_nested():
@@ -33,12 +33,12 @@ def create(
 
 
 def get(session: Session, id: str) -> records.QosSpec:
-    """Return living QoS specs. Raises: NotFound."""
+    """Return live QoS specs. Raises: NotFound."""
     return _live(session, id).to_record()
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.QosSpec]:
-    """Return one page of all that live; they belong to no project. Raises: InvalidInput."""
+    """Return one page of the live QoS specs; they belong to no project. Raises: InvalidInput."""
     del scope
     rows = select_page(
         session,
@@ -52,7 +52,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
 
 
 def set_keys(session: Session, id: str, specs: Mapping[str, str], consumer: str | None) -> None:
-    """Set keys, keep the others, and change who is to keep to them, if that is said. Raises: NotFound."""
+    """Set keys, keep the others, and set the consumer unless it is None. Raises: NotFound."""
     row = _live(session, id, lock=True)
     row.specs = {**row.specs, **specs}
     row.consumer = consumer or row.consumer
@@ -70,9 +70,9 @@ def unset_keys(session: Session, id: str, keys: Collection[str]) -> None:
 
 
 def delete(session: Session, id: str, *, force: bool) -> None:
-    """Delete QoS specs; ``force`` takes them from the types that carry them.
+    """Delete QoS specs; ``force`` removes their associations with types first.
 
-    Raises: NotFound; InvalidState, while a type carries them.
+    Raises: NotFound; InvalidState, while a type is associated and not ``force``.
     """
     row = _live(session, id, lock=True)
     if not force and carriers(session, id):
@@ -83,7 +83,7 @@ def delete(session: Session, id: str, *, force: bool) -> None:
 
 
 def carriers(session: Session, id: str) -> list[records.VolumeType]:
-    """Return the living volume types that carry these specs, by name. Raises: NotFound."""
+    """Return the live volume types associated with these specs, by name. Raises: NotFound."""
     _live(session, id)
     of_these = select(QosAssociation.volume_type_id).where(QosAssociation.qos_specs_id == id)
     types = select(VolumeType).where(VolumeType.id.in_(of_these), ~VolumeType.deleted)
@@ -91,7 +91,7 @@ def carriers(session: Session, id: str) -> list[records.VolumeType]:
 
 
 def associate(session: Session, id: str, type_id: str) -> None:
-    """Let a volume type carry these specs. Raises: NotFound; InvalidState, if it carries others."""
+    """Associate a volume type with these specs. Raises: NotFound; InvalidState, if it has others."""
     _live(session, id, lock=True)
     kind = volume_type.get(session, type_id)
     insert_missing(session, QosAssociation, [{"volume_type_id": kind.id, "qos_specs_id": id}])
@@ -104,7 +104,7 @@ def associate(session: Session, id: str, type_id: str) -> None:
 
 
 def disassociate(session: Session, id: str, type_id: str) -> None:
-    """Let a volume type carry these specs no more; if it does not, that is so already. Raises: NotFound."""
+    """Remove the association of a volume type with these specs, if any. Raises: NotFound."""
     _live(session, id)
     kind = volume_type.get(session, type_id)
     one = (QosAssociation.qos_specs_id == id, QosAssociation.volume_type_id == kind.id)
@@ -112,13 +112,13 @@ def disassociate(session: Session, id: str, type_id: str) -> None:
 
 
 def disassociate_all(session: Session, id: str) -> None:
-    """Let no volume type carry these specs any more. Raises: NotFound."""
+    """Remove all associations of these specs. Raises: NotFound."""
     _live(session, id)
     session.execute(delete_rows(QosAssociation).where(QosAssociation.qos_specs_id == id))
 
 
 def of_type(session: Session, kind: records.VolumeType) -> dict[str, object] | None:
-    """Return what the scheduler is told of a type's QoS: None, never an empty object, if there is none."""
+    """Return a type's QoS for the scheduler; None, never an empty object, if there is none."""
     if kind.qos_specs_id is None:
         return None
     found = get(session, kind.qos_specs_id)

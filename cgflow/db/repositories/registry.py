@@ -1,4 +1,4 @@
-"""The operated nouns by name, for what is done to all of them alike."""
+"""The repositories of all resources that operations act on, by resource type."""
 
 from __future__ import annotations
 

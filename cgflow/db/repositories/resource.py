@@ -1,4 +1,4 @@
-"""What every operated noun can be asked: get, list, claim, settle, destroy."""
+"""Queries that are common to all resources: get, list, claim, settle, destroy."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class _Row(Protocol[RecordT]):
 
 
 class ResourceRepository(Generic[RecordT]):
-    """Queries that are the same for every noun.
+    """Queries that are the same for every resource type. A *live* resource is one that is not deleted.
 
-    ``missing`` is the wire's text for an id that is not there, with ``{id}`` in it;
-    ``filters`` names the columns that a list may be filtered and sorted by, beside those of every noun;
-    ``flags`` those that are yes or no, of which null is no;
-    ``metadata`` names the column of the metadata that it may be filtered by;
-    ``expressions`` are further filters, by what they compare with.
+    ``missing`` is the API's message for an unknown id, with ``{id}`` in it. ``filters`` names the
+    columns that a list may be filtered and sorted by, besides those that all resources have;
+    ``flags`` names those that are boolean, where null is false. ``metadata`` names the column for
+    the metadata filter. ``expressions`` maps further filters to the expressions that they are
+    compared with.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class ResourceRepository(Generic[RecordT]):
         self._filters |= expressions
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the field's word
-        """Return the living thing with this id. Raises: NotFound, also for another project's."""
+        """Return the live resource with this id. Raises: NotFound, also for another project's."""
         record: RecordT = self._row(session, id, scope).to_record()
         return record
 
     def lock(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002
-        """Return it and keep others from changing it until the transaction ends. Raises: NotFound."""
+        """Return the live resource, locked until the transaction ends. Raises: NotFound."""
         record: RecordT = self._row(session, id, scope, lock=True).to_record()
         return record
 
     def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
-        """Return one page of the living things of a project, or of all. Raises: InvalidInput."""
+        """Return one page of the live resources of a project, or of all. Raises: InvalidInput."""
         statement = self._living(select(self.model), scope)
         rows = select_page(
             session,
@@ -79,7 +79,7 @@ class ResourceRepository(Generic[RecordT]):
         return [row.to_record() for row in rows]
 
     def count(self, session: Session, query: ListQuery, scope: str | None) -> int:
-        """Return how many there are on all pages together. Raises: InvalidInput."""
+        """Return how many resources all pages have together. Raises: InvalidInput."""
         conditions = self._conditions(session, query)
         counted = self._living(select(func.count(self.model.id)), scope).where(*conditions)
         return int(session.execute(filtered(counted, query, self._filters)).scalar_one())
@@ -102,33 +102,33 @@ class ResourceRepository(Generic[RecordT]):
             yield self.model.image_metadata, query.image_metadata
 
     def where(self, session: Session, *conditions: Any) -> list[RecordT]:
-        """Return every living thing that meets the conditions, the oldest first."""
+        """Return every live resource that meets the conditions, the oldest first."""
         statement = select(self.model).where(self.model.deleted.is_(False), *conditions)
         rows = session.execute(statement.order_by(self.model.created_at, self.model.id)).unique().scalars()
         return [row.to_record() for row in rows]
 
     def get_with_deleted(self, session: Session, ids: Collection[str]) -> list[RecordT]:
-        """Return things by their ids, also those that are gone."""
+        """Return resources by their ids, including deleted ones."""
         rows = session.execute(select(self.model).where(self.model.id.in_(ids))).unique().scalars()
         return [row.to_record() for row in rows]
 
     def add(self, session: Session, *rows: dict[str, Any]) -> None:
-        """Insert new things, each given by its columns."""
+        """Insert new resources, each given by its columns."""
         session.execute(insert(self.model), list(rows))
 
     def change(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
-        """Set columns of things that the flow holds."""
+        """Set columns of resources that the flow holds."""
         held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)
         session.execute(_bulk(update(self.model).where(*held).values(**columns)))
 
     def update_any(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
-        """Set columns that no flow looks at, such as the name, whoever holds the thing."""
+        """Set columns that no flow uses, such as the name, whichever flow holds the resource."""
         living = (self.model.id == id, self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
         session.execute(_bulk(update(self.model).where(*living).values(**columns)))
 
     def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
-        """Set columns of a thing that no flow holds. Compare and set: raises Busy, if one does."""
+        """Set columns of a resource that no flow holds. Compare-and-set: raises Busy, if one does."""
         free = (self.model.id == id, self.model.claimed_by.is_(None), self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
         done = session.execute(_bulk(update(self.model).where(*free).values(**columns)))
@@ -137,10 +137,10 @@ class ResourceRepository(Generic[RecordT]):
             raise Busy(self.busy_message(session, id, holder))
 
     def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
-        """Let a flow hold these things, in a transitional status if one is given.
+        """Claim these resources for a flow, and set a transitional status if one is given.
 
-        Compare and set: raises Busy if any is already held, even by a flow that
-        claimed it a moment ago; then none is claimed once the transaction is rolled back.
+        Compare-and-set: raises Busy, if any is already claimed, even by the same flow. None is
+        claimed once the transaction is rolled back.
         """
         values: dict[str, Any] = {"claimed_by": flow_id, "flow_id": flow_id, "updated_at": clock.now()}
         if status is not None:
@@ -159,7 +159,7 @@ class ResourceRepository(Generic[RecordT]):
             )
 
     def busy_message(self, session: Session, id: str, flow_id: str | None) -> str:  # noqa: A002
-        """Return the sentences that tell a caller what holds a thing, and what to do about it."""
+        """Return the message for the caller: which flow holds a resource, and what to do about it."""
         statement = select(Flow.operation, Flow.state, Flow.undo_at).where(Flow.id == flow_id)
         holder = session.execute(statement).one_or_none()
         if holder is not None and holder.state == FlowState.ROLLBACK_FAILED:
@@ -172,11 +172,11 @@ class ResourceRepository(Generic[RecordT]):
         )
 
     def release(self, session: Session, ids: Collection[str], flow_id: str) -> None:
-        """Let these things go as they are. What the flow no longer holds is left."""
+        """Release the flow's claims on these resources. Those it no longer holds are unchanged."""
         self.change(session, ids, flow_id, claimed_by=None)
 
     def release_all(self, session: Session, flow_id: str) -> None:
-        """Let go everything of this noun that the flow holds."""
+        """Release all claims of the flow on resources of this type."""
         held = self.model.claimed_by == flow_id
         session.execute(_bulk(update(self.model).where(held).values(claimed_by=None)))
 
@@ -189,14 +189,20 @@ class ResourceRepository(Generic[RecordT]):
         reason: str | None = None,
         **columns: object,
     ) -> None:
-        """Leave these things in a resting status and let them go. What the flow no longer holds is left."""
+        """Set a final status and release the claims.
+
+        Resources that the flow no longer holds are unchanged.
+        """
         if status is not None:
             columns["status"] = status.value
         columns.update(claimed_by=None, reason=reason, updated_at=clock.now())
         self.change(session, ids, flow_id, **columns)
 
     def destroy(self, session: Session, ids: Collection[str], flow_id: str) -> None:
-        """Delete softly: the row stays for history, seen by nobody. Already deleted is left."""
+        """Delete softly: the row is kept for history and no longer listed.
+
+        Deleted resources are unchanged.
+        """
         gone = {
             "claimed_by": None,
             "flow_id": flow_id,
@@ -209,7 +215,7 @@ class ResourceRepository(Generic[RecordT]):
         session.execute(_bulk(update(self.model).where(*living).values(**gone)))
 
     def undelete(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
-        """Bring a deleted thing back, counted as it was; return whether there was one."""
+        """Undelete a resource, which then counts against the quota; return whether there was one."""
         back = {"deleted": False, "deleted_at": None, "consumes_quota": True, "updated_at": clock.now()}
         gone = (self.model.id == id, self.model.deleted.is_(True))
         done = session.execute(_bulk(update(self.model).where(*gone).values(**back, **columns)))
@@ -219,7 +225,7 @@ class ResourceRepository(Generic[RecordT]):
         statement = select(self.model).where(self.model.id == id, self.model.deleted.is_(False))
         if lock:
             statement = statement.with_for_update(of=self.model)
-        # Records are changed in bulk, behind the back of what the session has loaded before.
+        # Bulk updates bypass the objects that the session has loaded before.
         afresh = statement.execution_options(populate_existing=True)
         row = session.execute(afresh).unique().scalar_one_or_none()
         if row is None or (scope is not None and row.project_id != scope):
@@ -228,5 +234,5 @@ class ResourceRepository(Generic[RecordT]):
 
 
 def _bulk(statement: Any) -> Any:
-    # Records, not rows, are handed out: there is nothing in the session to keep in step.
+    # Callers get records, not rows, so no objects in the session need an update.
     return statement.execution_options(synchronize_session=False)

@@ -1,10 +1,9 @@
-"""Which flows may be forgotten, and forgetting them: the one place where history is deleted.
+"""Retention: which flows may be deleted, and their deletion. No other code deletes history.
 
-Only a flow that has come to its end is forgotten, and never one whose failed
-rollback somebody still has to see to. What made a thing what it is stays for as
-long as the thing lives: the flow that made it, the newest on its id, and those that
-its row names. So does a flow whose reservation is still held, until the ledger lets
-it expire. The row of a thing that is deleted goes once no flow is kept that it names.
+Only a flow that has ended is deleted, and never one whose failed rollback still needs the operator.
+While a resource is live, these flows of it are kept: the one that created it, the newest ones, and
+those that its row names. A flow with a held reservation is kept until the reservation expires. The
+row of a deleted resource is deleted once no flow that it names is kept.
 """
 
 from __future__ import annotations
@@ -35,15 +34,16 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.status import FlowState, ReservationState
 
 KEPT_OF_EACH = 100
-"""Ended flows that are kept of a thing that lives, besides the one that made it."""
+"""Number of ended flows that are kept of a live resource, besides the one that created it."""
 
 FORGETTABLE = (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ABANDONED)
 
 
 def forgettable(session: Session, *, before: datetime | None, keep: int | None, limit: int) -> list[str]:
-    """Return flows that ended before a moment, or are not among the ``keep`` that ended last.
+    """Return flows that ended before a time, or that are not among the ``keep`` that ended last.
 
-    The longest ended come first. None sets no bound. A flow that may be forgotten stays so.
+    The earliest ended come first. None means no bound. Once a flow may be deleted, it may be
+    deleted at any later time.
     """
     bounds = []
     if before is not None:
@@ -57,12 +57,12 @@ def forgettable(session: Session, *, before: datetime | None, keep: int | None, 
 
 
 def forget(session: Session, flow_ids: Collection[str]) -> None:
-    """Delete these flows with all that is told of them. Deleted rows that name one name none any more."""
+    """Delete these flows and all that belongs to them, and clear references from deleted rows."""
     for rows in REPOSITORIES.values():
         _forget_names(session, rows.model, flow_ids)
     session.execute(delete(FlowEvent).where(FlowEvent.flow_id.in_(flow_ids)))
     session.execute(delete(Reservation).where(Reservation.id.in_(flow_ids)))
-    # Ids of logbook, flow detail and flow are one.
+    # Logbook, flow detail and flow have the same id.
     session.execute(delete(ATOMDETAILS).where(ATOMDETAILS.c.parent_uuid.in_(flow_ids)))
     session.execute(delete(FLOWDETAILS).where(FLOWDETAILS.c.uuid.in_(flow_ids)))
     session.execute(delete(LOGBOOKS).where(LOGBOOKS.c.uuid.in_(flow_ids)))
@@ -92,7 +92,7 @@ def _unneeded() -> Iterator[Any]:
 
 
 def _has_newer(model: Any, thing: str, ended: str) -> Any:
-    """Return the condition that as many newer rows of the same thing are there as are kept."""
+    """Return the condition that the resource has at least ``KEPT_OF_EACH`` newer rows."""
     newer = aliased(model)
     later = (
         getattr(newer, thing) == getattr(model, thing),
@@ -102,9 +102,10 @@ def _has_newer(model: Any, thing: str, ended: str) -> Any:
 
 
 def purge(session: Session, limit: int) -> int:
-    """Delete rows of things that are deleted and that neither a kept flow nor another row needs.
+    """Delete rows of deleted resources that neither a kept flow nor another row references.
 
-    At most ``limit`` of each noun; returns how many that were. What names others goes before them.
+    At most ``limit`` rows of each resource type are deleted; returns how many were in all.
+    Referencing rows are deleted before the rows they reference.
     """
     purged = 0
     for model in (Snapshot, Cgsnapshot, Volume, ConsistencyGroup):
@@ -115,7 +116,7 @@ def purge(session: Session, limit: int) -> int:
             types = ConsistencyGroupType.consistencygroup_id.in_(ids)
             session.execute(delete(ConsistencyGroupType).where(types))
         if model is Volume:
-            # Offers that ended are of no use without their volume.
+            # Ended offers are not needed without their volume.
             session.execute(delete(Transfer).where(Transfer.volume_id.in_(ids)))
         session.execute(delete(model).where(model.id.in_(ids)))
         purged += len(ids)
@@ -123,7 +124,7 @@ def purge(session: Session, limit: int) -> int:
 
 
 def purge_transfers(session: Session, limit: int) -> int:
-    """Delete offers that ended, but for the newest ``KEPT_OF_EACH`` of each volume; return how many."""
+    """Delete ended offers except the newest ``KEPT_OF_EACH`` of each volume; return how many."""
     has_newer = _has_newer(Transfer, "volume_id", "deleted_at")
     ended = select(Transfer.id).where(Transfer.deleted.is_(True), has_newer).limit(limit)
     ids = list(session.scalars(ended))
@@ -141,12 +142,12 @@ _NAMED_BY: dict[Any, tuple[Any, ...]] = {
         Cgsnapshot.consistencygroup_id,
     ),
 }
-"""Which columns of other rows name the rows of a noun."""
+"""The columns of other tables that reference the rows of each model."""
 
 
 def _forget_names(session: Session, model: Any, flow_ids: Collection[str]) -> None:
     for column in (model.flow_id, model.claimed_by):
-        # What happened to the thing is not changed by this, so neither is when.
+        # The resource itself does not change, so its time of change is kept.
         nameless = {column.key: None, "updated_at": model.updated_at}
         gone = (column.in_(flow_ids), model.deleted.is_(True))
         session.execute(update(model).where(*gone).values(**nameless))

@@ -1,8 +1,8 @@
-"""The parts of the service: who has reported, and when.
+"""The processes of the service, and when they last reported.
 
-Rows are stored under cgflow's own binaries and listed under those that Cinder's
-clients look for: conductors, which place what is new, are ``cinder-scheduler``.
-Processes that answer requests are not listed, as in Cinder.
+Rows are stored under cgflow's own binaries and listed under those that Cinder's clients expect:
+conductors, which place new resources, are ``cinder-scheduler``. API processes are not listed, as in
+Cinder.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from cgflow.db.upsert import insert_or_update
 API, CONDUCTOR = "cgflow-api", "cgflow-conductor"
 SCHEDULER, VOLUME = "cinder-scheduler", "cinder-volume"
 FROZEN = "frozen"
-"""The reason that is shown of a backend which is disabled because it is frozen."""
+"""The reason shown for a backend that is disabled because it is frozen."""
 
 
 def beat(session: Session, binaries: Iterable[str], host: str, availability_zone: str) -> None:
-    """Note that these parts are alive on a host now."""
+    """Record that these binaries on a host are alive now."""
     now = clock.now()
     rows = [
         asdict(
@@ -38,9 +38,9 @@ def beat(session: Session, binaries: Iterable[str], host: str, availability_zone
 
 
 def all(session: Session, *, down_s: int) -> list[records.ServiceState]:
-    """Return every conductor that has ever reported, and each backend as a part of its own, by name.
+    """Return every conductor that has ever reported, and each backend as a service of its own, by name.
 
-    One that has been silent for more than ``down_s`` seconds is down.
+    One that has not reported for more than ``down_s`` seconds is down.
     """
     since = clock.now() - timedelta(seconds=down_s)
     parts = [

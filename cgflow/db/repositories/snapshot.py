@@ -1,4 +1,4 @@
-"""Snapshots: the members' copies inside cgsnapshots."""
+"""Snapshots of volumes, alone or in cgsnapshots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cgflow.db.models import Snapshot, Volume
 from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.status import Status
 
-# A snapshot is where its volume is.
+# A snapshot is in the availability zone of its volume.
 _ZONE = select(Volume.availability_zone).where(Volume.id == Snapshot.volume_id).scalar_subquery()
 
 REPOSITORY: ResourceRepository[records.Snapshot] = ResourceRepository(
@@ -35,15 +35,15 @@ get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot]:
-    """Return the living copies inside a cgsnapshot, the oldest first."""
+    """Return the live snapshots in a cgsnapshot, the oldest first."""
     return REPOSITORY.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
 
 
 def never_was(copy: records.Snapshot) -> bool:
-    """Whether a copy was rolled back: only its record is left, and nothing on the backend."""
+    """Return whether a snapshot was rolled back: only its record is left, and nothing on the backend."""
     return copy.status is Status.ERROR and not copy.consumes_quota
 
 
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
-    """Return the living copies of these volumes."""
+    """Return the live snapshots of these volumes."""
     return REPOSITORY.where(session, Snapshot.volume_id.in_(volume_ids))

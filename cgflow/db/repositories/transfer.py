@@ -1,4 +1,4 @@
-"""Transfers: offers to hand a volume over to another project."""
+"""Transfers: offers of a volume to another project."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add(session: Session, **columns: Any) -> None:
 
 
 def get(session: Session, id: str, scope: str | None) -> records.Transfer:  # noqa: A002 - the field's word
-    """Return an offer that stands. Raises: NotFound, also for another project's."""
+    """Return an open offer. Raises: NotFound, also for another project's."""
     row = session.scalars(_standing().where(Transfer.id == id)).one_or_none()
     if row is None or (scope is not None and row.project_id != scope):
         raise NotFound(f"Transfer {id} could not be found.")
@@ -30,7 +30,7 @@ def get(session: Session, id: str, scope: str | None) -> records.Transfer:  # no
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Transfer]:
-    """Return one page of the offers of a project, or of all. Raises: InvalidInput."""
+    """Return one page of the open offers of a project, or of all. Raises: InvalidInput."""
     statement = _standing() if scope is None else _standing().where(Transfer.project_id == scope)
     rows = select_page(
         session,
@@ -44,13 +44,13 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
 
 
 def end(session: Session, id: str, destination_project_id: str | None = None) -> None:  # noqa: A002
-    """Say that an offer does not stand any more: it was taken up by a project, or taken back."""
+    """Close an offer: a project accepted it, or it was withdrawn."""
     gone = {"deleted": True, "deleted_at": clock.now(), "destination_project_id": destination_project_id}
     session.execute(update(Transfer).where(Transfer.id == id).values(**gone))
 
 
 def end_of_volumes(session: Session, volume_ids: Collection[str]) -> None:
-    """Say that no offer of these volumes stands any more. Those that ended before stay as they ended."""
+    """Close all open offers of these volumes. Closed offers are unchanged."""
     standing = (Transfer.volume_id.in_(volume_ids), ~Transfer.deleted)
     gone = {"deleted": True, "deleted_at": clock.now()}
     ended = update(Transfer).where(*standing).values(**gone)
@@ -58,5 +58,5 @@ def end_of_volumes(session: Session, volume_ids: Collection[str]) -> None:
 
 
 def _standing() -> Select[Transfer]:
-    # Offers are ended in bulk, behind the back of what the session has loaded before.
+    # Bulk updates bypass the objects that the session has loaded before.
     return select(Transfer).where(~Transfer.deleted).execution_options(populate_existing=True)

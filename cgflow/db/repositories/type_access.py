@@ -1,4 +1,7 @@
-"""Which projects may use which private volume types. A public type is for everybody and has no list."""
+"""Which projects may use which private volume types.
+
+Every project may use a public type, which has no list.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ def projects(session: Session, type_id: str) -> list[str]:
 
 
 def allow(session: Session, type_id: str, project_id: str) -> None:
-    """Let a project use a private type.
+    """Allow a project to use a private type.
 
-    Raises: NotFound; Conflict, if it may already; InvalidState, for a public type.
+    Raises: NotFound; Conflict, if it is allowed already; InvalidState, for a public type.
     """
     _private(session, type_id)
     if may_use(session, type_id, project_id):
@@ -32,7 +35,10 @@ def allow(session: Session, type_id: str, project_id: str) -> None:
 
 
 def forbid(session: Session, type_id: str, project_id: str) -> None:
-    """Let a project use a private type no more; what it has of it stays. Raises: NotFound, InvalidState."""
+    """Revoke a project's access to a private type; its resources are unchanged.
+
+    Raises: NotFound, InvalidState.
+    """
     _private(session, type_id)
     if not may_use(session, type_id, project_id):
         raise NotFound(f"Volume type access not found for {type_id} / {project_id} combination.")
@@ -41,7 +47,7 @@ def forbid(session: Session, type_id: str, project_id: str) -> None:
 
 
 def may_use(session: Session, type_id: str, project_id: str) -> bool:
-    """Return whether a project is on the list of a type."""
+    """Return whether a project is on the access list of a type."""
     one = (TypeAccess.volume_type_id == type_id, TypeAccess.project_id == project_id)
     return bool(session.scalar(select(exists().where(*one))))
 

@@ -1,4 +1,4 @@
-"""How volumes of a type are to be encrypted. It is set and taken away only while no volume has the type."""
+"""The encryption of volume types. It is created, changed and deleted only while no volume has the type."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from cgflow.quota.rename_type import is_pending
 
 
 def find(session: Session, type_id: str) -> records.TypeEncryption | None:
-    """Return the encryption of a type, None if it has none. Raises: NotFound for the type."""
+    """Return the encryption of a type, or None if it has none. Raises: NotFound, for the type."""
     volume_type.get(session, type_id)
     row = session.get(TypeEncryption, type_id)
     return None if row is None else row.to_record()
 
 
 def create(session: Session, type_id: str, **values: Any) -> records.TypeEncryption:
-    """Have volumes of a type encrypted.
+    """Create the encryption of a type.
 
-    Raises: NotFound for the type; InvalidState while it is in use; InvalidInput if it has an encryption.
+    Raises: NotFound, for the type; InvalidState, while it is in use; InvalidInput, if it has an
+    encryption.
     """
     _require_unused(session, type_id, "create")
     if session.get(TypeEncryption, type_id) is not None:
@@ -37,7 +38,7 @@ def create(session: Session, type_id: str, **values: Any) -> records.TypeEncrypt
 
 
 def update(session: Session, type_id: str, **values: Any) -> None:
-    """Change what is named of the encryption of a type. Raises: NotFound; InvalidState while it is in use."""
+    """Change the given fields of a type's encryption. Raises: NotFound; InvalidState, while it is in use."""
     _require_unused(session, type_id, "update")
     row = _get(session, type_id)
     for name, value in values.items():
@@ -46,7 +47,7 @@ def update(session: Session, type_id: str, **values: Any) -> None:
 
 
 def delete(session: Session, type_id: str) -> None:
-    """Have volumes of a type encrypted no more. Raises: NotFound; InvalidState while it is in use."""
+    """Delete the encryption of a type. Raises: NotFound; InvalidState, while the type is in use."""
     _require_unused(session, type_id, "delete")
     session.delete(_get(session, type_id))
     session.flush()

@@ -16,11 +16,14 @@ from cgflow.errors import NotFound
 from cgflow.status import Status
 
 _TOGETHER = 500
-"""Ids asked for in one statement: databases limit the number of parameters."""
+"""Ids in one statement: databases limit the number of parameters."""
 
 
 class _Volumes(ResourceRepository[records.Volume]):
-    """Volumes. No offer to hand one over outlasts that it waits for it: another may own it by then."""
+    """The repository of volumes. It closes a volume's transfer offer when the volume stops awaiting transfer.
+
+    Otherwise the offer could outlast a change of the volume's owner.
+    """
 
     def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         super().update_unclaimed(session, id, **columns)
@@ -64,7 +67,7 @@ get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
 def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa: A002 - the field's word
-    """Return a volume, locked, of whatever project; None if it is gone."""
+    """Return a volume of any project, locked; None if it is deleted."""
     try:
         return lock(session, id, None)
     except NotFound:
@@ -72,7 +75,7 @@ def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa:
 
 
 def never_recorded(session: Session, ids: Collection[str]) -> set[str]:
-    """Return those of these ids that no volume has or had, deleted ones included."""
+    """Return those of these ids that no volume, live or deleted, has."""
     unknown, left = set(ids), sorted(ids)
     for start in range(0, len(left), _TOGETHER):
         some = left[start : start + _TOGETHER]
@@ -81,19 +84,19 @@ def never_recorded(session: Session, ids: Collection[str]) -> set[str]:
 
 
 def members_of(session: Session, group_id: str) -> list[records.Volume]:
-    """Return the living members of a consistency group, the oldest first."""
+    """Return the live members of a consistency group, the oldest first."""
     return REPOSITORY.where(session, Volume.consistencygroup_id == group_id)
 
 
 def summary(session: Session, scope: str | None) -> tuple[int, int]:
-    """Return how many living volumes a project has, or all have, and how many GiB they are together."""
+    """Return the number of live volumes of a project, or of all, and their total size in GiB."""
     query = _in_scope(select(func.count(Volume.id), func.coalesce(func.sum(Volume.size), 0)), scope)
     count, size = session.execute(query).one()
     return count, int(size)
 
 
 def metadata_values(session: Session, scope: str | None) -> dict[str, list[str]]:
-    """Return the different values that each key of the volumes' metadata has, in order."""
+    """Return the distinct values of each key of the volumes' metadata, in order."""
     found: dict[str, set[str]] = {}
     for metadata in session.scalars(_in_scope(select(Volume.volume_metadata), scope)):
         for key, value in metadata.items():

@@ -1,7 +1,7 @@
 """Volume types and their extra specs.
 
-A type that is used cannot be deleted. A type that is renamed takes its quota
-with it, because quota of one type is counted under the type's name.
+A type in use cannot be deleted. Renaming a type renames its quota, because quota of one type is
+counted under the type's name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _QOS_SPECS_ID = func.coalesce(
 
 
 class Changes(TypedDict, total=False):
-    """What ``update`` may change; what is not named stays."""
+    """The fields that ``update`` may change; a missing one is kept."""
 
     name: str
     description: str | None
@@ -60,7 +60,7 @@ def create(
     is_public: bool = True,
     extra_specs: Mapping[str, str] | None = None,
 ) -> records.VolumeType:
-    """Make a volume type. Raises: Conflict, if a live type has the name."""
+    """Create a volume type. Raises: Conflict, if a live type has the name."""
     row = VolumeType(id=id, name=name, description=description, is_public=is_public)
     row.extra_specs = [ExtraSpec(key=key, value=value) for key, value in (extra_specs or {}).items()]
     _save(session, row)
@@ -73,12 +73,12 @@ def get(session: Session, id: str) -> records.VolumeType:
 
 
 def lock(session: Session, id: str) -> records.VolumeType:
-    """Return it and keep others from changing it until the transaction ends. Raises: NotFound."""
+    """Return one live type, locked until the transaction ends. Raises: NotFound."""
     return _live(session, id, lock=True).to_record()
 
 
 def find(session: Session, id_or_name: str, user: RequestContext | None = None) -> records.VolumeType:
-    """Return one live type, by id if the word looks like a UUID, else by name. Raises: as ``find_many``."""
+    """Return one live type, by id if the text looks like a UUID, else by name. Raises: as ``find_many``."""
     return find_many(session, [id_or_name], user)[0]
 
 
@@ -87,17 +87,17 @@ def find_many(
 ) -> list[records.VolumeType]:
     """Return the live types named, each once, in the order of the first mention.
 
-    ``user`` is who is going to use them, None for the service itself. Raises:
-    NotFound, naming the first word that is no type, or none that the user may use.
-    For a user, others are kept from changing the types until the transaction ends, and types that
-    are to be encrypted are refused (InvalidState): no backend can encrypt.
+    ``user`` is the user who is going to use them, None for the service itself. For a user, the
+    types are locked against changes until the transaction ends.
+    Raises: NotFound, naming the first text that is not a type or is one that the user may not use;
+    InvalidState, for a user and an encrypted type: no backend can encrypt.
     """
     words = list(dict.fromkeys(ids_or_names))
     ids = {word: as_id for word in words if (as_id := _as_id(word))}
     names = [word for word in words if word not in ids]
     query = _select().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
     if user is not None:
-        # What is going to use them is not written yet, and who deletes one has to wait for it.
+        # The resources that will use them are not written yet, so a concurrent delete of a type must wait.
         query = query.with_for_update(read=True, key_share=True, of=VolumeType)
         if not user.is_admin:
             query = query.where(usable_by(user.project_id))
@@ -118,7 +118,7 @@ def find_many(
 def page(session: Session, query: ListQuery, project_id: str) -> list[records.VolumeType]:
     """Return one page of the live types. Raises: InvalidInput.
 
-    Of those that are not public a project sees those that it may use, when it asks for public ones.
+    If public types are requested, the private types that the project may use are listed as well.
     The ``metadata`` of the query are extra specs that the types have.
     """
     statement = _select()
@@ -140,7 +140,7 @@ def page(session: Session, query: ListQuery, project_id: str) -> list[records.Vo
 
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.VolumeType:
-    """Change what is named and return the type. Raises: NotFound; Conflict, if the new name is taken."""
+    """Change the given fields and return the type. Raises: NotFound; Conflict, if the new name is taken."""
     row = _live(session, id, lock=True)
     old_name = row.name
     row.name = changes.get("name", row.name)
@@ -153,13 +153,13 @@ def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.Vol
 
 
 def delete(session: Session, id: str) -> None:
-    """Delete a type that nothing uses; its row stays for history.
+    """Delete a type that nothing uses; its row is kept for history.
 
     Raises: NotFound; InvalidState, while a live volume, snapshot or consistency group has the type,
-    a project takes it by default, or an operation that has not ended takes or gives back quota of it.
+    a project has it as its default, or an unfinished operation takes or gives back quota of it.
     """
-    # The lock waits for a group or volume that is being made with this type,
-    # whose foreign key holds the row; the check below then sees it.
+    # The lock waits for a group or volume that is being made with this type, because its foreign key holds
+    # the row; the check below then sees it.
     row = _live(session, id, lock=True)
     users = [what for what, is_there in _uses(row).items() if session.scalar(select(is_there))]
     if users:
@@ -174,7 +174,7 @@ def delete(session: Session, id: str) -> None:
 
 
 def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:
-    """Set or overwrite the specs named, keep the others, and return all.
+    """Set or overwrite the given specs, keep the others, and return all.
 
     Raises: NotFound; InvalidState, while there are volumes of the type.
     """
@@ -192,7 +192,7 @@ def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict
 
 
 def unset_extra_spec(session: Session, id: str, key: str) -> None:
-    """Remove one spec. Raises: NotFound, for the type or for the key; InvalidState as ``set_extra_specs``."""
+    """Remove one spec. Raises: NotFound, for the type or the key; InvalidState, as ``set_extra_specs``."""
     row = _live(session, id, lock=True)
     _require_no_volumes(session, row)
     kept = [spec for spec in row.extra_specs if spec.key != key]
@@ -204,7 +204,10 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
 
 
 def _require_no_volumes(session: Session, row: VolumeType) -> None:
-    """Refuse to change the specs under volumes, whose backend was chosen by them. Raises: InvalidState."""
+    """Refuse to change the specs of a type with volumes, whose backend they selected.
+
+    Raises: InvalidState.
+    """
     uses = _uses(row)
     if session.scalar(select(uses["volumes"] | uses["operations that have not ended"])):
         raise InvalidState(
@@ -219,7 +222,7 @@ def is_usable(session: Session, id: str, project_id: str) -> bool:
 
 
 def _refuse_encrypted(session: Session, found: Mapping[str, VolumeType]) -> None:
-    """Refuse types whose volumes are to be encrypted, which would be made in clear. Raises: InvalidState."""
+    """Refuse types with encryption, whose volumes would be stored unencrypted. Raises: InvalidState."""
     encrypted = select(TypeEncryption.volume_type_id).where(TypeEncryption.volume_type_id.in_(found))
     for id in session.scalars(encrypted.limit(1)):
         raise InvalidState(
@@ -230,10 +233,11 @@ def _refuse_encrypted(session: Session, found: Mapping[str, VolumeType]) -> None
 
 
 def _uses(row: VolumeType) -> dict[str, Any]:
-    """Return what asks whether a type is used, by what uses it.
+    """Return the conditions that a type is in use, by the kind of user.
 
-    A snapshot keeps the type that its volume had, and is counted for it, when the volume gets another.
-    A volume that is getting the type, or may get it back, has it in no row but the reservation's.
+    A snapshot keeps the type that its volume had when the volume is retyped, and counts for it. For
+    a volume that is being retyped, only the reservation names the new type, or the old one that it
+    may return to.
     """
     id = row.id
     in_group = (
@@ -277,7 +281,7 @@ def _save(session: Session, row: VolumeType) -> None:
 
 
 def _as_id(word: str) -> str | None:
-    """Return the id that the word spells, with or without dashes and in any case, or None."""
+    """Return the canonical form of a UUID, given with or without dashes and in any case; else None."""
     try:
         id = str(UUID(word))
     except ValueError:
