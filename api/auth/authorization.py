@@ -115,7 +115,7 @@ def authorize_resource(rule: str, read: Reader[Any], id_: str) -> None:
 
 
 def read_authorized_or_forbidden(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
-    """Return a record as ``permitted`` does, but prefer Forbidden to NotFound.
+    """Return a record as ``read_authorized`` does, but prefer Forbidden to NotFound.
 
     A caller whom the rule excludes in any case gets Forbidden, whether or not the record exists.
     """
