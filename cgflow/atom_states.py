@@ -1,8 +1,8 @@
 """The state of each step of a flow and the actions of operators, folded from the flow's events.
 
-This is the one place that reads meaning out of events. The service shows the
-result in ``/flows/ID``; the command folds the events that it follows with the
-same code. Events that earlier releases stored are understood as well.
+No other code interprets events. The service shows the result in ``/flows/ID``; the command line
+folds the events that it follows with the same code. Events stored by earlier releases are
+supported.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from cgflow.error_text import to_sentence
 from cgflow.status import UNFINISHED, FlowState
 
 if TYPE_CHECKING:
-    # The command folds events as well, and starts sooner without what records need.
+    # The command line imports this module, and starts faster without the imports of records.
     from cgflow import records
 
 SKIPPED = "SKIPPED"
 """The state of a step whose undo failed and which an operator declared undone."""
 
 NO_UNDO = "It has no undo: what it did stays."
-"""The result of the event that ends the undo of a step which has none."""
+"""The result in the event that ends the undo of a step without one."""
 
 _MOVING = ("RUNNING", "REVERTING", "RETRYING", "PENDING")
 _OPEN = ("RUNNING", "REVERTING")
 
 
 class Execution(StrEnum):
-    """How far a step has come. ``not begun`` is also a step that was stopped before its effect."""
+    """The execution of a step. ``not begun`` includes a step that was stopped before its effect."""
 
     NOT_BEGUN = "not begun"
     RUNNING = "running"
@@ -43,7 +43,7 @@ class Execution(StrEnum):
 
 
 class Undo(StrEnum):
-    """How far the undo of a step has come. ``no undo``: the step has none, and what it did stays."""
+    """The undo of a step. ``no undo``: the step has none, and its effect stays."""
 
     NOT_CALLED_FOR = ""
     UNDOING = "being undone"
@@ -57,11 +57,10 @@ class Undo(StrEnum):
 class AtomState:
     """The state of one step of a flow, folded from the flow's events.
 
-    ``updated_at`` is when it came to that state. ``attempts`` counts executions,
-    ``undo_attempts`` undos since the last execution. ``duration_ms`` is that of
-    the last execution, ``undo_duration_ms`` that of the last undo. ``skipped``
-    says who declared the step undone, when and why. ``is_taken_over``: one
-    conductor began it, and another one ended it.
+    ``updated_at`` is the time of the last transition. ``attempts`` counts executions,
+    ``undo_attempts`` the undos since the last execution. ``duration_ms`` is that of the last
+    execution, ``undo_duration_ms`` that of the last undo. ``skipped`` says who declared the step
+    undone, when and why. ``is_taken_over``: one conductor started it, and another one ended it.
     """
 
     atom: str
@@ -83,12 +82,12 @@ class AtomState:
 
     @property
     def outcome(self) -> str:
-        """Return execution and undo in words: ``failed, undone``."""
+        """Return execution and undo as text, such as ``failed, undone``."""
         if self.execution is Execution.NOT_BEGUN and self.undo in (Undo.UNDOING, Undo.UNDONE, Undo.NONE):
             # There was nothing to undo.
             return str(self.execution)
         undo = str(self.undo)
-        # Not as many need to have failed: a process may have ended in the middle of one.
+        # Not all of these need have failed: the process may have died during one.
         if self.undo in (Undo.UNDOING, Undo.FAILED) and self.undo_attempts > 1:
             undo += f" (try {self.undo_attempts})"
         if self.skipped is not None and self.undo is Undo.SKIPPED:
@@ -97,19 +96,19 @@ class AtomState:
 
 
 Transition = tuple[str, str, datetime, int, float | None, str | None, dict[str, Any] | None]
-"""What is taken from an event of a step: name, new state, moment, attempt, duration, conductor, detail."""
+"""Fields of a step's event: name, new state, time, attempt, duration, conductor, detail."""
 
 
 def fold_transitions(moves: Iterable[Transition]) -> list[AtomState]:
-    """Return the state of each step after these moves, in the order of their first moves."""
+    """Return the state of each step after these transitions, in the order of their first ones."""
     steps: dict[str, _Progress] = {}
-    # A long flow has thousands of events, and they are folded at each request that shows it.
+    # Performance matters: a long flow has thousands of events, which are folded at each request.
     for name, state, at, attempt, duration_ms, conductor, detail in moves:
         step = steps.get(name)
         if step is None:
             step = steps[name] = _Progress()
         if conductor is not None and conductor != step.conductor:
-            # The conductor that takes a flow over goes on with the steps in which the lost one was.
+            # A conductor that takes a flow over continues the steps that were in progress.
             step.is_taken_over |= step.conductor is not None and step.state in _OPEN
             step.conductor = conductor
         apply = _APPLY.get(state)
@@ -120,7 +119,7 @@ def fold_transitions(moves: Iterable[Transition]) -> list[AtomState]:
 
 
 def transitions_of(events: Iterable[records.FlowEvent]) -> Iterator[Transition]:
-    """Return the moves of steps among events."""
+    """Return the transitions of steps among events."""
     for event in events:
         if event.atom is not None:
             what = (event.atom, event.to_state, event.at, event.attempt, event.duration_ms)
@@ -128,16 +127,16 @@ def transitions_of(events: Iterable[records.FlowEvent]) -> Iterator[Transition]:
 
 
 def action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what an operator, or the service by itself, did about a flow, if an event tells of that.
+    """Return the flow action, by an operator or the service itself, that an event records, or None.
 
-    Keys: ``action``, ``by``, ``reason``, and since they are stored ``request_id`` and ``task``.
+    Keys: ``action``, ``by``, ``reason``; ``request_id`` and ``task`` are missing in older events.
     """
     result = (detail or {}).get("result")
     return result if isinstance(result, dict) and "action" in result and "by" in result else None
 
 
 def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
-    """Return in words what became of a flow, and what it waits for."""
+    """Return the state of a flow as text, and what it waits for."""
     if flow.state is FlowState.RUNNING and flow.committed_at is not None:
         return _committed(flow)
     if flow.state in UNFINISHED and flow.reason is not None:
@@ -176,12 +175,12 @@ def _undoing(actions: Sequence[dict[str, Any]]) -> str:
 
 
 def is_deletion(operation: str) -> bool:
-    """Return whether what an operation has done cannot be undone: it takes things away."""
+    """Return whether the effect of an operation is deletion, which cannot be undone."""
     return operation.endswith(".delete") or operation == "audit.remove"
 
 
 def undone_text(operation: str) -> str:
-    """Return what became of an operation that failed, and of which all that can be undone was undone."""
+    """Return the text for an operation that failed and was undone as far as possible."""
     return "failed, and what is gone stays so" if is_deletion(operation) else "failed and was undone"
 
 
@@ -203,7 +202,7 @@ def _abandoned(actions: Sequence[dict[str, Any]]) -> str:
 
 
 def action_text(done: Mapping[str, Any]) -> str:
-    """Return an action in words: what was done, by whom, at which request, and why."""
+    """Return a flow action as text: what was done, by whom, in which request, and why."""
     step = f" of {done['task']}" if done.get("task") else ""
     request = f" ({done['request_id']})" if done.get("request_id") else ""
     why = to_sentence(done["reason"]) if done.get("reason") else "no reason was given."
@@ -211,7 +210,7 @@ def action_text(done: Mapping[str, Any]) -> str:
 
 
 def unrecorded_cancel(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the cancel that a flow was last asked for, if its conductor has not stored the event yet."""
+    """Return the last cancel request of a flow, if its conductor has not stored the event yet."""
     request = flow.cancel_request
     same = ("cancel", None if request is None else request["request_id"])
     if request is None or any((done["action"], done.get("request_id")) == same for done in actions):
@@ -220,7 +219,7 @@ def unrecorded_cancel(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> 
 
 
 def held_by(flow_id: str | None, operation: str, undo_at: datetime | None) -> str:
-    """Return why a flow whose undo failed holds a thing, and what it waits for."""
+    """Return why a flow whose undo failed holds a resource, and what it waits for."""
     return (
         f"flow {flow_id} ({operation}) failed, undoing it failed too, and it holds this until it is undone. "
         f"{waits_for(flow_id, undo_at)}"
@@ -228,7 +227,7 @@ def held_by(flow_id: str | None, operation: str, undo_at: datetime | None) -> st
 
 
 def waits_for(flow_id: str | None, undo_at: datetime | None) -> str:
-    """Return what has to happen to a flow whose undo failed: by itself at a moment, or by a person."""
+    """Return what a flow whose undo failed waits for: an automatic retry at a time, or an administrator."""
     if undo_at is not None:
         return f"The undo is tried again by itself at {clock.iso(undo_at)}."
     return (
@@ -238,7 +237,7 @@ def waits_for(flow_id: str | None, undo_at: datetime | None) -> str:
 
 
 class _Progress:
-    """One step on its way through the events."""
+    """The state of one step while its events are folded."""
 
     __slots__ = (
         *("at", "attempts", "conductor", "duration_ms", "execution", "failure", "is_taken_over", "result"),
@@ -331,7 +330,7 @@ def _revert_failure(step: _Progress, _at: datetime, ms: float | None, detail: di
 
 
 _EXECUTIONS = {
-    # TaskFlow moves a step to RUNNING before the step itself sees that another one has failed.
+    # TaskFlow sets a step to RUNNING before the step can detect that another one has failed.
     "FlowCancelled": Execution.NOT_BEGUN,
     "StepInterrupted": Execution.INTERRUPTED,
     "CancelRequested": Execution.CANCELLED,

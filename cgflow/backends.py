@@ -1,9 +1,8 @@
-"""The backends of a service: a driver for each, set up from its section of the configuration.
+"""The backends of a service: one driver for each, configured by its section of the configuration.
 
-A backend is a name, a kind of storage (an entry point of ``cgflow.drivers``) and
-options. ``[DEFAULT] enabled_backends`` names them, and the section with that
-name says the rest, as operators of Cinder know it. A section may be missing:
-the name is then that of the kind.
+A backend has a name, a driver (an entry point of ``cgflow.drivers``) and options. ``[DEFAULT]
+enabled_backends`` lists the names, and the section with the backend's name has its options, as in
+Cinder. Without a section, the backend's name is that of its driver.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[str, StorageDriver]:
     """Return a driver for each backend named, not started.
 
-    Raises: ConfigError for no name, or a driver or an option that there is not;
-    oslo_config.cfg.Error for a value that an option cannot have.
+    Raises: ConfigError, if there is no name, or a driver or an option is unknown;
+    oslo_config.cfg.Error, if an option has an invalid value.
     """
     if not names:
         raise ConfigError("No backend is named: name at least one in enabled_backends, or with --backend.")
@@ -51,12 +50,12 @@ def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[st
 
 
 def samples() -> list[tuple[str | None, list[cfg.Opt]]]:
-    """Return the options of one backend of each kind, in a section with its name, for the sample file."""
+    """Return the options of each driver, in a section with its name, for the sample file."""
     return [(name, [*COMMON, *_kind(name).options]) for name in _known()]
 
 
 def known_options(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
-    """Return the options of every section that sets a backend up, whether it is served or not.
+    """Return the options of every section that configures a backend, whether enabled or not.
 
     A section does if it names its driver, or has the name of one.
     """

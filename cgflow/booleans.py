@@ -1,4 +1,4 @@
-"""The words for true and false, as Cinder reads them: one reader for bodies, queries and extra specs."""
+"""Booleans as Cinder spells them, parsed the same way in bodies, queries and extra specs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
 
 
 def parse_boolean(value: object) -> bool:
-    """Return the boolean that a value states, whatever its case. Raises: ValueError, if it states none.
+    """Return the boolean that a value spells, in any case. Raises: ValueError, if it is none.
 
-    Whole numbers are no booleans, and blanks no part of a word, in JSON as in Cinder's schemas.
+    Integers are not accepted, nor is surrounding whitespace, in JSON as in Cinder's schemas.
     """
     if isinstance(value, bool):
         return value

@@ -1,4 +1,4 @@
-"""Options of the service: declared here for oslo.config, handed on as plain values."""
+"""Options of the service: declared here for oslo.config, passed on as plain values."""
 
 from __future__ import annotations
 
@@ -148,17 +148,17 @@ def load(files: Sequence[Path]) -> cfg.ConfigOpts:
     conf([], project="cgflow", default_config_files=[str(path) for path in files], default_config_dirs=[])
     for group, options in GROUPS:
         for option in options:
-            # A value is looked at when it is read: read now, a bad one is refused before anything begins.
+            # oslo.config validates a value when it is read: read all now, so that a bad one is refused early.
             getattr(conf if group is None else conf[group], option.dest)
     return conf
 
 
 def _known(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
-    """Return the options of each section that is read."""
+    """Return the known options of each section that is read."""
     known = {group or config_spelling.DEFAULT: {option.dest for option in opts} for group, opts in GROUPS}
     known |= backends.known_options(written)
     for name in (written.get(config_spelling.DEFAULT, {}).get("enabled_backends") or [""])[-1].split(","):
-        # A section of a backend is looked at when the backend is made.
+        # The options of a backend's section are checked when its driver is made.
         if name.strip() in written:
             known.setdefault(name.strip(), set(written[name.strip()]))
     if config_spelling.KEYSTONE in written:
@@ -169,8 +169,8 @@ def _known(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[
 
 
 def _keystone_options(plugin: str) -> set[str]:
-    """Return the options of the section that tells how tokens are validated, with those of a plugin."""
-    # Half a second of imports, which only those pay who need them.
+    """Return the options of the section for token validation, including those of an auth plugin."""
+    # These imports take half a second and are seldom needed.
     from keystoneauth1 import loading
     from keystonemiddleware import opts
 
@@ -183,7 +183,7 @@ def _keystone_options(plugin: str) -> set[str]:
 
 
 def settings(conf: cfg.ConfigOpts) -> Settings:
-    """Return the values that operations are accepted under."""
+    """Return the settings of operations."""
     return Settings(
         storage_availability_zone=conf.storage_availability_zone,
         default_availability_zone=conf.default_availability_zone,

@@ -1,8 +1,7 @@
-"""What the configuration files write that no option reads, and references that lead nowhere.
+"""Checks of configuration files: unknown sections and options, and references to unknown options.
 
-oslo.config passes over sections and options that it does not know. One that is
-misspelt is told with the nearest that is known. Where the security of the
-service depends on it, the service is not started.
+oslo.config ignores unknown sections and options. Here they are reported with the most similar known
+name. If the security of the service depends on one, the service does not start.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _SECURITY = {
     "http": ("trusted_proxies",),
     "oslo_policy": ("policy_file",),
 }
-"""Options on which the security of the service depends, and sections with any."""
+"""Options on which the security of the service depends, by section."""
 
 _REFERENCE = re.compile(r"\$\$|\$(?:\{([A-Za-z_][\w.]*)\}|([A-Za-z_][\w.]*))")
 
 
 def written(files: Iterable[Path]) -> dict[str, dict[str, list[str]]]:
-    """Return the values that files write, by section and option. Raises: oslo_config.cfg.Error."""
+    """Return the values in configuration files, by section and option. Raises: oslo_config.cfg.Error."""
     found: dict[str, dict[str, list[str]]] = {}
     for path in files:
         sections: dict[str, dict[str, list[str]]] = {}
@@ -47,7 +46,7 @@ def written(files: Iterable[Path]) -> dict[str, dict[str, list[str]]]:
 
 
 def check_references(values: Mapping[str, Mapping[str, Sequence[str]]], known: Options) -> None:
-    """Refuse a ``$name`` in a value, as of a password, that is the name of no option. Raises: ConfigError."""
+    """Check that each ``$name`` in a value, such as a password, names an option. Raises: ConfigError."""
     for section, options in values.items():
         names = {*known.get(DEFAULT, ()), *known.get(section, ()), *values.get(DEFAULT, ()), *options}
         for option, texts in options.items():
@@ -63,9 +62,9 @@ def check_references(values: Mapping[str, Mapping[str, Sequence[str]]], known: O
 
 
 def check_spelling(values: Mapping[str, Mapping[str, object]], known: Options) -> None:
-    """Tell what is written and read by nothing. Raises: ConfigError, where security depends on it.
+    """Report unknown sections and options. Raises: ConfigError, if security depends on one.
 
-    ``known`` holds the sections that are read, with the options of each.
+    ``known`` maps each section that is read to its options.
     """
     for section, options in values.items():
         if section not in known:

@@ -1,4 +1,4 @@
-"""Who is asking: the identity that travels with a request into the operation it starts."""
+"""The caller's identity, which is passed from a request to the operation that it starts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RequestContext:
-    """The caller of one request. What follows from the roles is the policy's business.
+    """The caller of one request. The policy decides what the roles permit.
 
-    ``all_projects`` is true when the caller may see, and has asked to see, what
-    belongs to other projects; without it another project's things are not found.
+    ``all_projects`` is true if the caller may see, and has requested to see, resources of other
+    projects; otherwise those are not found.
     """
 
     user_id: str
@@ -22,5 +22,5 @@ class RequestContext:
 
     @property
     def scope(self) -> str | None:
-        """The project to which reads are confined, or None for all of them."""
+        """The project to which reads are limited, or None for all projects."""
         return None if self.all_projects else self.project_id

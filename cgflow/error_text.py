@@ -1,9 +1,9 @@
-"""Exceptions in words, for reasons that people read.
+"""Exceptions as text, for reasons that people read.
 
-An error of cgflow carries a finished sentence. Any other exception is named by
-its type, for its text alone may say nothing: that of ``KeyError('volume')`` is
-``'volume'``, and that of a bare ``AssertionError`` is empty. The place is given
-where the text says too little, by the name of the file without its folder.
+The message of a cgflow error is a complete sentence. Any other exception is prefixed with its type,
+because its text alone may say nothing: that of ``KeyError('volume')`` is ``'volume'``, and that of
+a bare ``AssertionError`` is empty. If the text says too little, the location is added, by the
+file's name without its folder.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _PLACE = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+), in (?P<functio
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception in words."""
+    """Return an exception as text."""
     types = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
     return describe_stored(types, str(error), "".join(traceback.format_tb(error.__traceback__)))
 
 
 def describe_stored(types: Sequence[str], text: str, trace: str) -> str:
-    """Return a stored exception in words: the names of its types, its text and its traceback are given."""
+    """Return a stored exception as text, from the names of its types, its message and its traceback."""
     names = [name.rsplit(".", 1)[-1] for name in types] or ["Exception"]
     text = text.strip()
     if text and (_OWN in types or "KeyError" not in names):
@@ -40,12 +40,12 @@ def _raised_in(trace: str) -> str:
 
 
 def join_reasons(reasons: Iterable[str]) -> str:
-    """Return the distinct reasons in one text, each told from the next by the end of its sentence."""
+    """Return the distinct reasons as one text, each but the last ended as a sentence."""
     distinct = list(dict.fromkeys(reasons))
     return " ".join([*map(to_sentence, distinct[:-1]), *distinct[-1:]])
 
 
 def to_sentence(words: str) -> str:
-    """Return words that somebody typed as a sentence that others can follow."""
+    """Return text that a person typed as a sentence, so that another can follow."""
     words = words.strip()
     return words if words.endswith((".", "!", "?")) else f"{words}."

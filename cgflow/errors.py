@@ -1,21 +1,21 @@
-"""Every way in which cgflow refuses or fails, in one tree.
+"""All errors of cgflow, in one tree.
 
     CgflowError
-     +- InvalidInput          what was asked for makes no sense; names the field
-     +- NotFound              the thing named does not exist, or not for this project
-     +- InvalidState          the thing exists, but its status forbids the operation
-     +- Busy                  another operation holds it; names the flow
+     +- InvalidInput          the request is invalid; names the field
+     +- NotFound              the resource does not exist, or not for this project
+     +- InvalidState          the resource's status forbids the operation
+     +- Busy                  another operation holds the resource; names the flow
      +- Conflict              a name or a key is taken
-     +- QuotaExceeded         a project limit would be passed
+     +- QuotaExceeded         a project limit would be exceeded
      +- NoValidBackend        no backend can take the request; says why for each
-     +- Unauthenticated       nobody knows who the caller is
+     +- Unauthenticated       the caller is not authenticated
      +- Forbidden             the caller may not do this
      +- ConfigError           the service was started in a way that cannot work
-     +- ServiceUnavailable    a part that is needed is down; try again
-     +- FlowCancelled         the step was not begun, because another one had failed
-     |   +- StepInterrupted   the same of a step that an earlier owner of the flow had begun
-     +- CancelRequested       the step was not begun, because an operator cancelled the flow
-     +- AlreadyCommitted      the flow has passed its point of no return before
+     +- ServiceUnavailable    a required part is down; retry later
+     +- FlowCancelled         the step was not started, because another one had failed
+     |   +- StepInterrupted   the same for a step that an earlier owner of the flow had started
+     +- CancelRequested       the step was not started, because an operator cancelled the flow
+     +- AlreadyCommitted      the flow passed its point of no return before
      +- FlowMismatch          a stored flow does not fit the code that would run it
      +- FenceLost             another conductor has taken the flow over
      +- NotFenced             a flow's earlier owner could not be shut out; the flow waits
@@ -23,16 +23,16 @@
      +- DriverError
          +- FinalDriverError      refused by the backend: nothing was made or changed
          +- AmbiguousDriverError  failed, and the effect may have happened
-         +- BusyDriverError       not now: nothing was changed, ask again
+         +- BusyDriverError       not possible now: nothing was changed, retry
 
-An error carries one finished sentence and nothing else, so that it survives
-being stored with a flow and raised again after a restart. ``slug`` is stable:
-clients may match it. What HTTP makes of each is in ``api/errors.py``.
+An error has one complete sentence as its message and no other state that has to survive, so that it
+can be stored with a flow and raised again after a restart. ``slug`` is stable: clients may match
+it. ``api/errors.py`` maps errors to HTTP.
 """
 
 
 class CgflowError(Exception):
-    """Base of everything that cgflow raises on purpose."""
+    """Base class of all errors that cgflow raises on purpose."""
 
     slug = "error"
 
@@ -41,18 +41,18 @@ class CgflowError(Exception):
 
     @property
     def message(self) -> str:
-        """The sentence to show to a person."""
+        """The message for people."""
         return str(self.args[0])
 
 
 def describe(error: BaseException) -> str:
-    """Return the type of an exception and its text, if it has one."""
+    """Return the type of an exception, and its text if it has one."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class InvalidInput(CgflowError):
-    """The request is malformed; ``field`` is the dotted path of what is wrong, if there is one."""
+    """The request is invalid; ``field`` is the dotted path of the invalid field, if there is one."""
 
     slug = "invalid_input"
 
@@ -62,19 +62,19 @@ class InvalidInput(CgflowError):
 
 
 class NotFound(CgflowError):
-    """The thing does not exist, or belongs to another project, which looks the same."""
+    """The resource does not exist, or belongs to another project, which looks the same."""
 
     slug = "not_found"
 
 
 class InvalidState(CgflowError):
-    """The thing is there, but its status or its dependents forbid the operation."""
+    """The resource exists, but its status or its dependents forbid the operation."""
 
     slug = "invalid_state"
 
 
 class Busy(CgflowError):
-    """Another operation holds what this one needs."""
+    """Another operation holds a resource that this one needs."""
 
     slug = "busy"
 
@@ -86,19 +86,19 @@ class Conflict(CgflowError):
 
 
 class QuotaExceeded(CgflowError):
-    """A project limit would be passed; nothing was reserved."""
+    """A project limit would be exceeded; nothing was reserved."""
 
     slug = "quota_exceeded"
 
 
 class NoValidBackend(CgflowError):
-    """No backend can take the request; the message gives the reason of each."""
+    """No backend can take the request; the message gives the reason for each."""
 
     slug = "no_valid_backend"
 
 
 class Unauthenticated(CgflowError):
-    """Who is asking is not known; ``challenge`` says how to prove it, as HTTP's WWW-Authenticate."""
+    """The caller is not authenticated; ``challenge`` is the value of HTTP's WWW-Authenticate header."""
 
     slug = "unauthenticated"
 
@@ -120,49 +120,49 @@ class ConfigError(CgflowError):
 
 
 class ServiceUnavailable(CgflowError):
-    """A part that is needed does not answer; the same request may work later."""
+    """A required part does not answer; the same request may succeed later."""
 
     slug = "service_unavailable"
 
 
 class FlowCancelled(CgflowError):
-    """A step was not begun, because another step of the flow had already failed."""
+    """A step was not started, because another step of the flow had already failed."""
 
     slug = "flow_cancelled"
 
 
 class StepInterrupted(FlowCancelled):
-    """A step that an earlier owner had begun was not begun again, because another one had failed."""
+    """A step that an earlier owner had started was not started again, because another one had failed."""
 
     slug = "step_interrupted"
 
 
 class CancelRequested(CgflowError):
-    """A step was not begun, because an operator cancelled the flow; the message names him and his reason."""
+    """A step was not started, because a user cancelled the flow; the message has the user and the reason."""
 
     slug = "cancel_requested"
 
 
 class AlreadyCommitted(CgflowError):
-    """The flow has passed its point of no return before: its commit is not made a second time."""
+    """The flow passed its point of no return before: its commit is not repeated."""
 
     slug = "already_committed"
 
 
 class FlowMismatch(CgflowError):
-    """A stored flow does not fit the definition that would run it, and is left untouched."""
+    """A stored flow does not fit the definition that would run it, and is left unchanged."""
 
     slug = "flow_mismatch"
 
 
 class FenceLost(CgflowError):
-    """Another conductor owns the flow now; nothing more may be written for it here."""
+    """Another conductor owns the flow now; this process may write nothing more for it."""
 
     slug = "fence_lost"
 
     @classmethod
     def of(cls, flow_id: str, epoch: int, stored: int | None) -> "FenceLost":
-        """Say it of a flow: its epoch when it was taken up here, and now."""
+        """Return the error for a flow: its epoch when it was taken up here, and its stored epoch."""
         return cls(f"Flow {flow_id} was taken over: epoch {epoch} here, {stored} stored.")
 
 
@@ -173,17 +173,17 @@ class NotFenced(CgflowError):
 
 
 class SessionFenced(CgflowError):
-    """Another conductor took this process for dead, and shut it out of a backend: it may do nothing there.
+    """Another conductor considered this process dead and shut it out of a backend.
 
-    No failure of a step: nothing may be undone for it here, and nothing said of
-    the backend. A new start of the service opens a session of its own.
+    This is not a failure of a step: this process may undo nothing because of it, and may report
+    nothing about the backend. A restart of the service opens a new session.
     """
 
     slug = "session_fenced"
 
     @classmethod
     def of(cls, session: str) -> "SessionFenced":
-        """Say it of a session, to the process that works under it."""
+        """Return the error for a session, for the process that uses it."""
         return cls(
             f"Session {session} was shut out of the backend: another conductor took this process for dead "
             "and its flows over. Restart this service."
@@ -191,24 +191,24 @@ class SessionFenced(CgflowError):
 
 
 class DriverError(CgflowError):
-    """A backend refused or failed. Raise one of the three below, never this one."""
+    """A backend refused or failed. Base class only: raise one of its subclasses."""
 
     slug = "driver_error"
 
 
 class FinalDriverError(DriverError):
-    """The backend refused: nothing was made or changed, and asking again will not help."""
+    """The backend refused: nothing was made or changed, and a retry will not help."""
 
     slug = "driver_final"
 
 
 class AmbiguousDriverError(DriverError):
-    """The call failed and its effect may or may not have happened: undo has to run."""
+    """The call failed, and its effect may or may not have happened: undo has to run."""
 
     slug = "driver_ambiguous"
 
 
 class BusyDriverError(DriverError):
-    """The backend cannot do it at this moment; nothing was changed, ask again."""
+    """The backend cannot do it at this moment: nothing was changed, and a retry may succeed."""
 
     slug = "driver_busy"

@@ -1,16 +1,16 @@
-"""Secrets are masked before anything is stored: history is for people to read, and is kept for long.
+"""Masking of secrets before anything is stored, because people read the history and it is kept for long.
 
-What is masked:
+Masked are:
 
-* in values, whatever stands under a name that says it is secret (``is_secret``), however deep;
-* in words, such as those of failures: ``password=...``, ``"password": "..."``, ``--password ...``,
+* in JSON values: everything under a name that denotes a secret (``is_secret``), at any depth;
+* in text, such as that of failures: ``password=...``, ``"password": "..."``, ``--password ...``,
   ``Authorization: Bearer ...``, the password in ``scheme://user:password@host``, and private keys.
 
-Where: in events, in the failures and reasons of flows and of the things they work on, and in the
-stored results of steps. One result is stored as it is: that of a step which provides a symbol,
-because after a restart other steps are given it from there (its event is masked all the same).
-A step must therefore not provide a secret; it provides the name under which a driver finds it.
-What a flow was accepted with (its shape and symbols) is stored as it is, for the same reason.
+Masking applies to events, to the failures and reasons of flows and of their resources, and to the
+stored results of steps. One result is stored unmasked: that of a step which provides a symbol,
+because after a restart other steps read it from there (its event is masked). A step must therefore
+not provide a secret, but the name under which a driver finds it. The shape and symbols of a flow
+are stored unmasked for the same reason.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _QUOTE = re.compile(r"""\\*["']""")
 
 
 def is_secret(name: str) -> bool:
-    """Return whether a name says of its value that nobody is to read it: ``auth_password``, ``secretKey``."""
+    """Return whether a name denotes a secret value, such as ``auth_password`` or ``secretKey``."""
     words = [_PLURAL.sub("", word.lower()) for word in _WORD.findall(name)]
     if not words:
         return False
@@ -65,12 +65,12 @@ def is_secret(name: str) -> bool:
 
 
 def mask_json(value: Any) -> Any:
-    """Return JSON with every secret in it masked; what is given is left as it is. Masking twice is once."""
+    """Return a copy of a JSON value with every secret masked. Idempotent."""
     return _masked(value, mask_text)
 
 
 def mask_json_by_name(value: Any) -> Any:
-    """Return JSON in which whatever stands under the name of a secret is masked, and words are left."""
+    """Return a copy of a JSON value with everything under a secret's name masked, and text unchanged."""
     return _masked(value, str)
 
 
@@ -90,7 +90,7 @@ def _masked(value: Any, words: Callable[[str], str]) -> Any:
 
 
 def mask_text(text: str) -> str:
-    """Return words with every secret in them masked."""
+    """Return text with every secret in it masked."""
     text = _PRIVATE_KEY.sub(MASK, text)
     text = _IN_URL.sub(rf"\1:{MASK}@", text)
     text = _OPTION.sub(_option, text)
@@ -103,7 +103,7 @@ def _option(found: re.Match[str]) -> str:
 
 
 def _named(text: str) -> Iterator[str]:
-    """Return the pieces of a text, the values of secret names replaced."""
+    """Yield the pieces of a text, with the values of secret names masked."""
     done = 0
     for found in _NAME.finditer(text):
         value = _VALUE.match(text, found.end())

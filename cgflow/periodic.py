@@ -1,4 +1,4 @@
-"""Work that is done again and again while the service runs, each in a thread of its own."""
+"""Periodic background work, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Periodic:
-    """Does ``work`` every ``interval_s`` seconds. A failure is logged and tried again."""
+    """Runs ``work`` every ``interval_s`` seconds. A failure is logged and retried at the next interval."""
 
     def __init__(self, name: str, interval_s: float, work: Callable[[], object]) -> None:
         self._name = name
@@ -22,11 +22,11 @@ class Periodic:
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin; the first round comes after one interval."""
+        """Start the thread; the first run comes after one interval."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the round that is under way."""
+        """Stop after the current run."""
         self._stopped.set()
         self._thread.join()
 
@@ -35,9 +35,9 @@ class Periodic:
             try:
                 self._work()
             except BaseException as error:
-                # Also what a driver raises to end a process: the thread has to go on.
+                # Includes what a driver raises to end a process: the thread has to continue.
                 if is_unavailable(error):
-                    # The database has told of it once.
+                    # The database has logged its outage.
                     LOG.debug("%s found the database away; again in %s s", self._name, self._interval_s)
                 else:
                     LOG.exception("%s failed; it is tried again in %s s", self._name, self._interval_s)

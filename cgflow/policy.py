@@ -1,6 +1,6 @@
-"""What the policy lets whom do: the documented defaults, and the operator's file over them.
+"""The authorization policy: the documented defaults, and the operator's file that overrides them.
 
-The file is read again when it has changed, and refused in words when it cannot be used.
+The file is reloaded when it has changed, and refused with a message when it is invalid.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _FIELD = re.compile(r"%\(\w[\w.:-]*\)s|%%")
 
 
 class Policy:
-    """The rules in force. Safe to ask from many threads."""
+    """The rules in force. Thread-safe."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read the rules, with those in the file at ``path`` over the defaults. Raises: ConfigError."""
+        """Load the defaults, overridden by the file at ``path``. Raises: ConfigError."""
         self._changed = None if path is None else ReloadingFile(path, _read, may_become_empty=False)
         self._default = _enforcer({})
 
     def permits(self, rule: str, target: Mapping[str, object], context: RequestContext) -> bool:
-        """Tell whether a caller may do what a rule guards to a target, given by its fields."""
+        """Return whether a rule permits a caller to act on a target, given by its fields."""
         enforcer = self._default if self._changed is None else self._changed.value
         credentials = {
             "user_id": context.user_id,
@@ -47,11 +47,11 @@ class Policy:
         return bool(enforcer.enforce(rule, dict(target), credentials))
 
     def is_admin(self, context: RequestContext) -> bool:
-        """Tell whether a caller administers the service."""
+        """Return whether a caller is an administrator."""
         return self.permits(base.IS_ADMIN, {}, context)
 
     def sees_all_projects(self, context: RequestContext) -> bool:
-        """Tell whether a caller may see what belongs to other projects."""
+        """Return whether a caller may see resources of other projects."""
         return self.permits(base.ALL_PROJECTS, {}, context)
 
 
@@ -60,7 +60,7 @@ def _read(path: Path) -> policy.Enforcer:
 
 
 def overrides(path: Path) -> dict[str, str]:
-    """Return the rules that a policy file states. Raises: ConfigError, naming the file and the rule."""
+    """Return the rules in a policy file. Raises: ConfigError, naming the file and the rule."""
     content = read_yaml(path, "policy file")
     if content is None:
         return {}
@@ -83,19 +83,19 @@ def overrides(path: Path) -> dict[str, str]:
 
 
 def _is_check(check: str) -> bool:
-    """Return whether a check can be understood, and asked about any target without failing."""
+    """Return whether a check is valid, and can be evaluated for any target without an error."""
     if len(check) > _LONGEST_CHECK:
         return False
     parsed = policy.RuleDefault("asked", check).check
-    # What cannot be parsed becomes "nobody", so it shows as one more of those than were meant.
+    # oslo.policy parses an invalid part as "!" (nobody), so an invalid check has more of these than its text.
     if str(parsed).count(_NOBODY) > check.count(_NOBODY):
         return False
     return all(leaf is not None and _can_be_asked(leaf) for leaf in _leaves(parsed, _DEEPEST))
 
 
 def _can_be_asked(leaf: Any) -> bool:
-    """Return whether a check has an answer to every request, without asking another service."""
-    # What a check takes from its target is filled in as text.
+    """Return whether a check can be evaluated for every request, without a call to another service."""
+    # Fields of the target are inserted with %-formatting.
     if "%" in _FIELD.sub("", str(getattr(leaf, "match", ""))):
         return False
     if getattr(leaf, "kind", None) in _REMOTE:
@@ -108,7 +108,7 @@ def _can_be_asked(leaf: Any) -> bool:
 
 
 def _leaves(check: Any, depth: int) -> Iterator[Any]:
-    """Return the checks of which one is made; None in the place of what is nested deeper."""
+    """Yield the elementary checks of a check; None in place of one that is nested too deeply."""
     inner = [*getattr(check, "rules", ()), *filter(None, [getattr(check, "rule", None)])]
     if not inner or not depth:
         yield None if inner else check
@@ -118,7 +118,7 @@ def _leaves(check: Any, depth: int) -> Iterator[Any]:
 
 
 def _enforcer(changed: Mapping[str, str]) -> policy.Enforcer:
-    """Return an enforcer of the defaults with some of them changed. Raises: ConfigError."""
+    """Return an enforcer of the defaults with these overrides. Raises: ConfigError."""
     texts = {rule.name: rule.check_str for rule in list_rules()} | dict(changed)
     enforcer = policy.Enforcer(cfg.ConfigOpts(), use_conf=False)
     enforcer.set_rules(policy.Rules.from_dict(texts))

@@ -1,9 +1,9 @@
-"""Folders and files that this user alone reaches.
+"""Folders and files that only this user can access.
 
-A folder is private if nobody else can change what its name leads to: it belongs
-to this user, others have no rights in it, and every folder and symbolic link on
-the way belongs to this user or to root and cannot be changed by others. A sticky
-folder such as /tmp is accepted on the way: in it nobody renames what is another's.
+A folder is private if nobody else can change what its path leads to: it belongs to this user,
+others have no permissions on it, and every folder and symbolic link on the path belongs to this
+user or to root and is not writable by others. A sticky folder such as /tmp is accepted on the path:
+there, users cannot rename the files of others.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _MOST_LINKS = 40
 
 
 def make_folder(path: Path) -> None:
-    """Make a private folder with its parents, or make one that exists private.
+    """Make a private folder and its parents, or make an existing folder private.
 
-    Raises: ConfigError, if it is another user's, or others can change it or what is above it; OSError.
+    Raises: ConfigError, if it belongs to another user, or others can change it or a folder above
+    it; OSError.
     """
     for step in _steps(path):
         _check_step(step)
@@ -52,7 +53,7 @@ def make_folder(path: Path) -> None:
 
 
 def open_file(path: str | Path, flags: int) -> int:
-    """Open or make a private file; also an ``opener`` of the built-in ``open``.
+    """Open or create a private file; also usable as the ``opener`` of ``open``.
 
     Raises: OSError, also if the path is a symbolic link.
     """
@@ -68,9 +69,9 @@ def open_file(path: str | Path, flags: int) -> int:
 
 
 def check_file(path: Path) -> None:
-    """Make a file private that others open by its path. None is fine.
+    """Make a file private that other code opens by its path. The file may be missing.
 
-    Raises: ConfigError, if it is a symbolic link or another user's; OSError.
+    Raises: ConfigError, if it is no regular file or belongs to another user; OSError.
     """
     try:
         found = path.lstat()
@@ -85,7 +86,7 @@ def check_file(path: Path) -> None:
 
 
 def _steps(path: Path) -> Iterator[Path]:
-    """Return what exists on the way to a path and is passed through: folders and symbolic links."""
+    """Yield the existing folders and symbolic links on a path."""
     here, left, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
     yield here
     while left:
@@ -113,7 +114,7 @@ def _check_step(step: Path) -> None:
             "Name a directory elsewhere."
         )
     is_open = stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
-    # A folder that root's own group may change is as good as root's.
+    # Write permission for root's own group is as good as for root.
     if is_open and (found.st_mode & 0o002 or found.st_gid != 0):
         raise ConfigError(
             f"Other users can write to {step} (mode {stat.S_IMODE(found.st_mode):04o}), and could replace "

@@ -1,8 +1,7 @@
 """Frozen records of database rows: what ``cgflow.db`` returns to the rest of cgflow.
 
-Sizes are in GiB. Moments are UTC without a zone. ``claimed_by`` is the id of
-the flow that holds the thing, None when it is free; ``reason`` says in words
-why it is in an error status.
+Sizes are in GiB. Times are UTC without a zone. ``claimed_by`` is the id of the flow that holds the
+resource, None if it is free; ``reason`` says why it is in an error status.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from cgflow.status import AttachmentStatus, FlowState, Status
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """One configured backend as it last reported. ``name`` is ``host@backend``.
+    """One configured backend with its last report. ``name`` is ``host@backend``.
 
-    ``disabled_at`` is since when an operator lets it take nothing new, None if it may;
-    ``frozen_at`` since when nothing that it holds may be changed either.
+    ``disabled_at`` is when an operator disabled it for new resources, None if it is enabled;
+    ``frozen_at`` is when changes of its resources were forbidden as well.
     """
 
     name: str
@@ -48,7 +47,7 @@ class VolumeType:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupType:
-    """A named kind of group, with the group specs that tell what it asks for."""
+    """A named kind of group, with group specs that state its requirements."""
 
     id: str
     name: str
@@ -60,7 +59,7 @@ class GroupType:
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """What every operated thing has."""
+    """Fields that all resources have."""
 
     id: str
     user_id: str
@@ -80,7 +79,7 @@ class Resource:
 class ConsistencyGroup(Resource):
     """Volumes that share one point in time. ``host`` is the backend's name, None until placed.
 
-    ``cgsnapshot_id`` or ``source_cgid`` names what it was made from, which may be gone since.
+    ``cgsnapshot_id`` or ``source_cgid`` names its source, which may be deleted by now.
     """
 
     availability_zone: str
@@ -93,10 +92,10 @@ class ConsistencyGroup(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """Who uses a volume, or is about to: a server (``instance_id``), a host, or both.
+    """A current or planned use of a volume by a server (``instance_id``), a host, or both.
 
-    ``mode`` is ``rw`` or ``ro``; ``connector`` is what the client told of itself,
-    ``connection_info`` what it was told of the volume, None until it asked.
+    ``mode`` is ``rw`` or ``ro``; ``connector`` is what the client reported about itself;
+    ``connection_info`` is what the client needs to connect, None until requested.
     """
 
     id: str
@@ -117,10 +116,10 @@ class Attachment:
 class Volume(Resource):
     """A block volume, a member of a consistency group if ``consistencygroup_id`` is set.
 
-    ``snapshot_id`` or ``source_volid`` names what it was made from, which may be gone since.
-    ``readonly`` is None until somebody has said whether it is. ``is_multiattach``: its type
-    asks for that, and the backend lets several users have it at a time. ``is_in_generic_group``:
-    the group is of a group type, and was not made as a consistency group.
+    ``snapshot_id`` or ``source_volid`` names its source, which may be deleted by now. ``readonly``
+    is None until a client sets it. ``is_multiattach``: its type allows several attachments at a
+    time. ``is_in_generic_group``: its group is of a group type, and was not made as a consistency
+    group.
     """
 
     size: int
@@ -146,9 +145,9 @@ class Volume(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Cgsnapshot(Resource):
-    """The consistent point in time of a consistency group, whose type it tells.
+    """A consistent point in time of a consistency group, with the group's type.
 
-    ``evidence`` tells how the cut was made.
+    ``evidence`` describes how the cut was made.
     """
 
     consistencygroup_id: str
@@ -158,7 +157,7 @@ class Cgsnapshot(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot(Resource):
-    """A copy of a volume, alone or one of a cgsnapshot. ``size`` is that of the volume when it was cut.
+    """A snapshot of a volume, alone or in a cgsnapshot. ``size`` is that of the volume when it was cut.
 
     ``group_id`` is the consistency group that its volume is in now, ``host`` the volume's backend.
     """
@@ -179,7 +178,7 @@ class Snapshot(Resource):
         return SnapshotSpec(
             id=self.id,
             volume_id=self.volume_id,
-            # One that was made alone is a cut of its own.
+            # A snapshot that was made alone is a cut of its own.
             cgsnapshot_id=self.cgsnapshot_id or self.id,
             group_id=self.group_id,
         )
@@ -187,7 +186,7 @@ class Snapshot(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class FlowLine:
-    """A flow as a line of a list. ``epoch`` counts the conductors that have owned it."""
+    """A flow in a list. ``epoch`` counts how often it was taken up."""
 
     id: str
     operation: str
@@ -209,15 +208,14 @@ class FlowLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow(FlowLine):
-    """One operation, from acceptance to its end and beyond.
+    """One operation, from its acceptance to its end.
 
-    ``shape`` is what the story is built from, ``symbols`` what its steps are
-    given; both are JSON. ``leftovers`` lists, after a failed rollback, the atoms
-    not undone; ``skipped`` those that an operator declared undone. ``cancel_request``
-    says who asked for the cancel that ``cancel_reason`` tells of, and why.
-    ``committed_at`` is when it passed its point of no return, None if it has not.
-    ``undo_at`` is when a failed rollback is tried again by itself, for which it
-    has been set ``undo_attempts`` times.
+    ``shape`` is what the flow is built from, ``symbols`` are the inputs of its steps; both are
+    JSON. ``leftovers`` lists, after a failed rollback, the atoms not undone; ``skipped`` those that
+    an operator declared undone. ``cancel_request`` says who requested the cancel of
+    ``cancel_reason``, and why. ``committed_at`` is when the flow passed its point of no return,
+    None if it has not. ``undo_at`` is when a failed rollback is retried automatically, and
+    ``undo_attempts`` how many such retries have been scheduled.
     """
 
     fingerprint: str | None
@@ -236,8 +234,8 @@ class Flow(FlowLine):
 class FlowEvent:
     """One transition of a flow (``atom`` is None) or of one of its atoms.
 
-    ``duration_ms`` is the time spent in ``from_state``. ``detail`` is the
-    result or the failure that came with the transition.
+    ``duration_ms`` is the time spent in ``from_state``. ``detail`` is the result or the failure of
+    the transition.
     """
 
     seq: int
@@ -254,7 +252,7 @@ class FlowEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class LastEvent:
-    """What a flow (``atom`` is None) or one of its atoms last moved to: what its next event follows."""
+    """The last transition of a flow (``atom`` is None) or of an atom, which the next event follows."""
 
     seq: int
     atom: str | None
@@ -265,9 +263,9 @@ class LastEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptAnswer:
-    """The answer to a request with an idempotency key, and the fingerprint of that request.
+    """The stored response to a request with an idempotency key, and the fingerprint of that request.
 
-    ``asked`` are the rules of the policy that permitted it, each with what it was asked about.
+    ``asked`` are the policy rules that permitted the request, each with its target.
     """
 
     fingerprint: str
@@ -279,7 +277,7 @@ class KeptAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class QuotaLine:
-    """One resource of one project. A ``limit`` of -1 means none."""
+    """One quota resource of one project. A ``limit`` of -1 means none."""
 
     resource: str
     limit: int
@@ -289,7 +287,7 @@ class QuotaLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One part of the service on one host, and when it last reported."""
+    """One process of the service on one host, and when it last reported."""
 
     binary: str
     host: str
@@ -299,9 +297,9 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState(Service):
-    """A part of the service as it is now: up if it has reported lately.
+    """The current state of a process or backend of the service: up if it has reported lately.
 
-    It is disabled if it may take nothing new, frozen if nothing that it holds may be changed either.
+    It is disabled if it takes no new resources, frozen if its resources may not be changed either.
     """
 
     is_up: bool
@@ -312,7 +310,7 @@ class ServiceState(Service):
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What a backend holds of one project, or of all together if ``project_id`` is None."""
+    """What a backend has of one project, or of all projects if ``project_id`` is None."""
 
     project_id: str | None
     volumes: int
@@ -323,7 +321,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class QosSpec:
-    """What volumes may take of a backend. ``consumer`` says who is to see to it."""
+    """Limits on the use of a backend by volumes. ``consumer`` says who enforces them."""
 
     id: str
     name: str
@@ -334,7 +332,7 @@ class QosSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DefaultType:
-    """The volume type that a project takes when it names none."""
+    """The volume type that a project uses if a request names none."""
 
     project_id: str
     volume_type_id: str
@@ -342,7 +340,7 @@ class DefaultType:
 
 @dataclass(frozen=True, kw_only=True)
 class TypeEncryption:
-    """How volumes of a type are to be encrypted. ``key_size`` is in bits."""
+    """The encryption of a volume type. ``key_size`` is in bits."""
 
     volume_type_id: str
     encryption_id: str
@@ -356,7 +354,11 @@ class TypeEncryption:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """An offer to hand a volume over. ``project_id`` is who offers, ``key_hash`` what the key is known by."""
+    """An offer of a volume to another project.
+
+    ``project_id`` is the offering project; ``key_hash`` is the salted hash of the key that accepts
+    it.
+    """
 
     id: str
     volume_id: str
@@ -371,7 +373,7 @@ class Transfer:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What a user is told of an operation that failed; kept until ``guaranteed_until``."""
+    """A message to a user about a failed operation; kept until ``guaranteed_until``."""
 
     id: str
     project_id: str

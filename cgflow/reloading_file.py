@@ -1,4 +1,4 @@
-"""What is read from a file, and read again when the file has changed."""
+"""The parsed content of a file, reloaded when the file has changed."""
 
 from __future__ import annotations
 
@@ -23,25 +23,24 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 class ReloadingFile(Generic[T]):
-    """The content of a file as it is now. Safe to ask from many threads.
+    """The current content of a file. Thread-safe.
 
-    A file that cannot be used is refused at first. When it goes bad later, what
-    held before goes on to hold and the log says so: a slip of the editor must
-    neither open the service nor take it away. Whatever the failure is, the file is
-    not read again before it changes again.
+    An invalid file is refused at first. If it becomes invalid later, the last valid content stays
+    in force and an error is logged: a mistake in an editor must neither open the service to
+    everybody nor stop it. After any failure, the file is not read again until it changes again.
     """
 
     def __init__(self, path: Path, read: Callable[[Path], T], *, may_become_empty: bool = True) -> None:
         """Read the file with ``read``, which raises ConfigError. Raises: ConfigError.
 
-        Editors and full disks leave empty files behind. ``may_become_empty`` is False where an empty
-        file would permit more than what held.
+        Editors and full disks leave empty files behind. ``may_become_empty`` is False if an empty
+        file would permit more than the last content.
         """
         self._path = path
         self._read = read
         self._may_become_empty = may_become_empty
         self._lock = threading.Lock()
-        # Looked at before it is read: a change between the two is found by the next who asks.
+        # Taken before the file is read, so that a change in between is detected at the next access.
         self._stamp = _stamp(path)
         try:
             self._value = read(path)
@@ -50,7 +49,7 @@ class ReloadingFile(Generic[T]):
 
     @property
     def value(self) -> T:
-        """What the file says."""
+        """The current content."""
         if _stamp(self._path) != self._stamp:
             with self._lock:
                 self._read_again()
@@ -80,9 +79,9 @@ class ReloadingFile(Generic[T]):
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return the text of a regular file. Raises: ConfigError, which calls the file by ``what``."""
+    """Return the text of a regular file. Raises: ConfigError, which names the file by ``what``."""
     try:
-        # The opening of a pipe would wait for somebody to write into it.
+        # Opening a pipe would block until it has a writer.
         with open(path, "rb", opener=_open_without_waiting) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
@@ -102,16 +101,16 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Reads plain words as text, and null; refuses keys that are given twice."""
+    """Loads plain scalars as text or null, and refuses duplicate keys."""
 
-    # An id such as 2026-02-30, 0x1 or yes is a word, and no date, number or truth.
+    # An id such as 2026-02-30, 0x1 or yes is text, not a date, number or boolean.
     yaml_implicit_resolvers: ClassVar[dict[str | None, Any]] = {  # type: ignore[misc]
         first: [(tag, pattern) for tag, pattern in known if tag == "tag:yaml.org,2002:null"]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping. Raises: ConstructorError, for a key that is given twice."""
+        """Return a mapping. Raises: ConstructorError, for a duplicate key."""
         made = super().construct_mapping(node, deep=deep)
         if len(made) != len(node.value):
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -123,7 +122,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Return the content of a YAML file: words as text, whatever they look like. Raises: ConfigError."""
+    """Return the content of a YAML file, with all scalars but null as text. Raises: ConfigError."""
     try:
         return yaml.load(read_text(path, what), _StrictLoader)  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
@@ -136,7 +135,7 @@ def read_yaml(path: Path, what: str) -> Any:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """Return what changes when a file does, or None while there is none."""
+    """Return values that change when a file changes, or None if there is no file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""How long history is kept: a round looks for flows that are old enough, and forgets them bit by bit."""
+"""Periodic deletion of old history."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cgflow.db.repositories import retention
 LOG = logging.getLogger(__name__)
 
 TOGETHER = 50
-"""Flows forgotten in one transaction: short enough that running flows hardly wait."""
+"""Flows deleted in one transaction, which is short enough that running flows hardly wait."""
 
 MOST = 10_000
-"""Flows forgotten in one round; the rest waits for the next, so that a stop does not wait for long."""
+"""Flows deleted in one round; the rest waits for the next, so that a stop does not take long."""
 
 
 class Retention:
-    """Forgets flows that ended more than so many days ago, or before so many others. 0 sets no bound."""
+    """Deletes ended flows beyond ``max_age_days`` or the last ``max_flows``. 0 means no limit."""
 
     def __init__(self, database: Database, *, max_age_days: int, max_flows: int) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class Retention:
         self._max_flows = max_flows
 
     def round(self) -> int:
-        """Forget what may be forgotten by now; return how many flows that were."""
+        """Delete the flows that may be deleted now; return how many."""
         before = clock.now() - timedelta(days=self._max_age_days) if self._max_age_days else None
         with self._database.read() as session:
             old = retention.forgettable(session, before=before, keep=self._max_flows or None, limit=MOST)
@@ -40,7 +40,7 @@ class Retention:
         return len(old)
 
     def _purge(self) -> None:
-        """Delete the rows of what is deleted and forgotten."""
+        """Delete the rows of deleted resources that no flow references any more."""
         for purge in (retention.purge, retention.purge_transfers):
             for _ in range(MOST // TOGETHER):
                 with self._database.write() as session:

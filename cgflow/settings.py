@@ -1,4 +1,4 @@
-"""The values that operations are accepted under; where they come from is ``cgflow.config``."""
+"""The settings of operations; ``cgflow.config`` reads them from the configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator may set about operations. Times are in seconds."""
+    """Settings of operations. Times are in seconds."""
 
     storage_availability_zone: str = "nova"
     default_availability_zone: str | None = None

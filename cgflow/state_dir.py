@@ -1,4 +1,4 @@
-"""The state directory of an embedded service: one process at a time, and only in a directory of ours."""
+"""The state directory of an embedded service, locked by one process at a time."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ _DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-
 
 
 class StateDir:
-    """A directory held by this process until ``release`` or its end, however it ends.
+    """A directory that this process locks until ``release`` or its end, however it ends.
 
-    Layout: ``cgflow.db`` (rows and flows), what each backend keeps under its own
-    name, and the lock file, which names the process that holds it. All of it is
-    for this user alone: while the directory is held, what the process makes
-    gives nobody else any rights, whatever the umask was.
+    It has ``cgflow.db`` (the database), the files of each backend under its name, and the lock
+    file, which names the process. All of it is private to this user: while the directory is locked,
+    files that the process makes give others no permissions, whatever the umask was.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,9 +34,10 @@ class StateDir:
         self._former_umask: int | None = None
 
     def acquire(self) -> None:
-        """Make the directory if needed and hold it.
+        """Make the directory if needed, and lock it.
 
-        Raises: ConfigError, if it is foreign, held, or open to others.
+        Raises: ConfigError, if it has foreign files, is locked by another process, or is open to
+        others.
         """
         try:
             private_files.make_folder(self.path)
@@ -70,7 +70,7 @@ class StateDir:
         self._former_umask = os.umask(0o077)
 
     def release(self) -> None:
-        """Let go of the directory."""
+        """Unlock the directory."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -79,10 +79,10 @@ class StateDir:
             self._former_umask = None
 
     def _sign(self) -> None:
-        """Write down who holds the directory. Raises: ConfigError, if it cannot be written to."""
+        """Write this process's id to the lock file. Raises: ConfigError, if that fails."""
         name = f"{os.getpid()}\n".encode()
         try:
-            # Written over before it is cut, so that a full disk has to give nothing for it.
+            # Overwrite before truncating, so that a full disk needs no new block.
             os.pwrite(self._lock, name, 0)
             os.ftruncate(self._lock, len(name))
         except OSError as error:
@@ -95,22 +95,22 @@ class StateDir:
         return (self.path / DATABASE).exists()
 
     def remove_database(self) -> None:
-        """Remove the database, which nobody has open any more."""
+        """Delete the database, which no process may have open."""
         for name in _DATABASE_FILES:
             (self.path / name).unlink(missing_ok=True)
 
     @property
     def reserve_path(self) -> Path:
-        """Where room is kept aside for the embedded database."""
+        """The path of the disk space reserve of the embedded database."""
         return self.path / _RESERVE
 
     @property
     def database_url(self) -> URL:
         """The URL of the embedded database."""
-        # Here, because commands that never open a database should not pay for loading the library.
+        # Imported here, so that commands that never open a database do not load the library.
         from sqlalchemy import URL
 
-        # From parts: in a text, a question mark or a percent sign of the path would end or change it.
+        # Built from parts: in a URL string, a question mark or percent sign in the path would change it.
         return URL.create("sqlite", database=str(self.path / DATABASE))
 
 

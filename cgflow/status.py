@@ -1,6 +1,6 @@
-"""The statuses a resource can rest in or pass through, and the states of a flow.
+"""The statuses of resources and the states of flows.
 
-The words are the field's own, and the values are the wire's.
+The values are those of the API, most of them Cinder's.
 """
 
 from enum import StrEnum
@@ -26,7 +26,7 @@ class Status(StrEnum):
     ERROR_DELETING = "error_deleting"
     ERROR_EXTENDING = "error_extending"
 
-    # What Cinder has besides: no operation leads here, but an administrator may reset a status to it.
+    # Further statuses of Cinder: no operation sets them, but an administrator may reset a status to one.
     MAINTENANCE = "maintenance"
     MANAGING = "managing"
     ERROR_MANAGING = "error_managing"
@@ -74,7 +74,7 @@ RESETTABLE: dict[str, tuple[Status, ...]] = {
     "consistencygroup": (*_OF_ALL, Status.UPDATING, Status.DELETING),
     "cgsnapshot": (*_OF_ALL, Status.UPDATING, Status.DELETING),
 }
-"""The statuses that an administrator can give, by type of resource, as in Cinder."""
+"""The statuses that an administrator can set, by resource type, as in Cinder."""
 
 PASSING = {
     Status.CREATING: Status.ERROR,
@@ -97,11 +97,11 @@ PASSING = {
         Status.AVAILABLE,
     ),
 }
-"""The statuses that only an operation leaves, and what they come to rest in when there is none."""
+"""The statuses that only an operation leaves, and the status to set if no operation is running."""
 
 
 class AttachmentStatus(StrEnum):
-    """Status of an attachment: meant for somebody, being connected, in use. One that has ended is gone."""
+    """Status of an attachment: reserved, being connected, or in use. An ended attachment has no row."""
 
     RESERVED = "reserved"
     ATTACHING = "attaching"
@@ -111,11 +111,10 @@ class AttachmentStatus(StrEnum):
 class FlowState(StrEnum):
     """State of a flow.
 
-    ``accepted`` flows wait for a conductor; ``running`` and ``reverting`` ones
-    have one, or had one that is gone and will be taken up again at its restart.
-    The others are ends; ``rollback_failed`` means that undo itself failed and
-    something is left, which the flow's record lists, until it is tried again;
-    ``abandoned`` that an operator has given it up.
+    ``accepted`` flows wait for a conductor. ``running`` and ``reverting`` flows have a conductor,
+    or had one and are taken up again at a restart. All other states are final, except that a
+    ``rollback_failed`` flow can be retried: its undo failed and left something, which the flow's
+    record lists. An ``abandoned`` flow was given up by an operator.
     """
 
     ACCEPTED = "accepted"
@@ -128,7 +127,7 @@ class FlowState(StrEnum):
 
 
 UNFINISHED = (FlowState.ACCEPTED, FlowState.RUNNING, FlowState.REVERTING)
-"""States a conductor has to take up when it starts."""
+"""States of flows that a conductor has to take up when it starts."""
 
 
 class ReservationState(StrEnum):

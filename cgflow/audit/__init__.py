@@ -1,11 +1,11 @@
 """The audit: compares records, quota, claims and flows with each other and with the backends.
 
-finding_kinds.py      every kind of finding, in words, and what its repair does
+finding_kinds.py      every kind of finding: its meaning and its repair
 finding.py            one finding
-database_snapshot.py  what the database holds at one instant, read in a fixed number of statements
+database_snapshot.py  what the database has at one instant, read in a fixed number of statements
 backend_snapshot.py   what the backends of this process report
-backend_checks.py     records against backends
-database_checks.py    records against quota, reservations, claims and each other
+backend_checks.py     compares records with backends
+database_checks.py    compares records with quota, reservations, claims and each other
 flow_checks.py        flows that no conductor is running
 auditor.py            the order of the reads, and what may be concluded from them
 """

@@ -1,17 +1,16 @@
-"""The looks of an audit in their order, and what may be concluded from them.
+"""The reads of an audit, in order, and what may be concluded from them.
 
-Rows, backends, rows, backends: nothing stands still meanwhile, and nothing is
-waited for. What may be said is decided from the order alone.
+The audit reads the database, the backends, the database and the backends again. Operations continue
+meanwhile, and nothing is waited for. The conclusions follow from the order alone.
 
-* A record that no flow held at the first look at the rows nor at the second,
-  and that shows the same last flow at both, was at rest between the two: no flow
-  can hold a record and let it go without its id staying there. So what the
-  backend answered in between has to have it, of that size and in that place.
-* An object that was in both answers of the backend was there at the look at the
-  rows between them: ids are minted once, and nothing that is gone comes again.
-  At every moment whatever is on a backend has a record, or an open flow was
-  given its id. One that has neither is an orphan.
-* What the rows say of each other is read in one transaction that sees one state.
+* A record that no flow held at either read of the database, and whose last flow is the same at
+  both, did not change in between: a flow that claims and releases a record leaves its id there. So
+  the backend's answer in between must have the object, with the same size and in the same group.
+* An object that was in both answers of the backend existed at the read of the database between
+  them: ids are used once, and a deleted object never returns. At any time, every object on a
+  backend has a record, or an open flow has its id. An object that has neither is an orphan.
+* Records are compared with each other within one read, which is one transaction that sees one
+  state.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from cgflow.settings import Settings
 
 @dataclass(frozen=True)
 class Compared:
-    """A backend, and how much of it was compared; ``reason`` says why not all."""
+    """A backend, and whether it was compared; ``reason`` says why not, or why only in part."""
 
     name: str
     is_compared: bool
@@ -43,7 +42,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Report:
-    """What an audit has found, and of what."""
+    """The findings of an audit, and the backends that it covered."""
 
     at: datetime
     findings: tuple[Finding, ...]
@@ -52,7 +51,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Auditor:
-    """Audits what one process reaches. ``flow_checks`` explains the last three fields."""
+    """Audits what one process can reach. See ``flow_checks`` for the last three fields."""
 
     database: Database
     settings: Settings
@@ -62,7 +61,7 @@ class Auditor:
     active_flow_ids: flow_checks.InHand = frozenset
 
     def audit(self, host: str | None = None) -> Report:
-        """Look, and name all drift: of everything, or of one backend and what is on it."""
+        """Return all findings, or only those of one backend and what is on it."""
         at = clock.now()
         hosts = [name for name in sorted(self.drivers) if host in (None, name)]
         before, answers, after, lasting, active_flow_ids = self._look(hosts)
@@ -85,16 +84,16 @@ class Auditor:
         return Report(at, tuple(wanted), tuple(_compared(after, lasting, host)))
 
     def still_holds(self, host: str, finding_id: str, flow_id: str) -> bool:
-        """Whether a finding about storage still holds for a flow that has taken it in hand.
+        """Return whether a finding about a backend still holds, ignoring the claims of its repair flow.
 
-        Raises: FinalDriverError, if the backend does not say what it has.
+        Raises: FinalDriverError, if the backend does not return its inventory.
         """
         return any(one.id == finding_id for one in backend_checks.compare(self._looks(host, flow_id)))
 
     def orphans(self, host: str) -> list[Finding]:
-        """Return what one backend of this process has that no record and no open flow knows.
+        """Return the objects on one backend of this process that no record and no open flow knows.
 
-        Raises: FinalDriverError, if the backend does not say what it has.
+        Raises: FinalDriverError, if the backend does not return its inventory.
         """
         return list(backend_checks.orphans(self._looks(host)))
 
@@ -124,7 +123,7 @@ class Auditor:
     def _rows(self) -> DatabaseSnapshot:
         with self.database.read() as session:
             if not self.database.is_sqlite:
-                # Each statement would see a state of its own.
+                # By default each statement would see a state of its own.
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             return database_snapshot.read(session)
 

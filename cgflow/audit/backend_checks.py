@@ -1,9 +1,9 @@
-"""Records against what a backend has: which is there without the other, and where they differ.
+"""Comparison of records with a backend: objects and records without the other, and differences.
 
-What may be concluded follows from the order of the looks (see ``auditor``):
-a record that rested at the looks before and after the backend's answer rested
-all the while, and has to be in it; an object that was in two answers was there
-at the look between them, and has to have a record then, or a flow that names it.
+The conclusions follow from the order of the reads (see ``auditor``). A record that rested at the
+reads before and after the backend's answer rested in between, and must be in that answer. An object
+that was in two answers existed at the read of the database between them, and must have a record
+there, or a flow that has its id.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Observations:
-    """The looks at one backend: rows, its answer, rows, and what was in that answer and in the next.
+    """The reads for one backend: database, answer, database, and what is in this answer and the next.
 
-    ``but`` is a flow whose own hold does not count: it asks on behalf of what it holds.
+    ``but`` is a flow whose own claims are ignored: the repair flow that makes this comparison.
     """
 
     host: str
@@ -40,13 +40,13 @@ class Observations:
 
     @cached_property
     def named(self) -> frozenset[str]:
-        """Every id that a flow was given which is open at the second look at the rows."""
+        """All ids in the flows that are open at the second read of the database."""
         others = (flow.names for flow in self.after.flows.values() if flow.id != self.but)
         return frozenset().union(*others)
 
     @cached_property
     def at_work(self) -> frozenset[str]:
-        """Every id given to a flow that changes things at this moment, and whose undo has not failed."""
+        """All ids in the open flows whose undo has not failed, and which may change them at this moment."""
         names = (
             flow.names
             for flow in self.after.flows.values()
@@ -55,7 +55,7 @@ class Observations:
         return frozenset().union(*names)
 
     def resting(self, noun: str) -> Iterator[Row]:
-        """Return the records of this backend that no flow has touched between the looks, or may touch yet."""
+        """Yield this backend's records of a type that no flow changed between the reads or can change now."""
         for row in self.after.of(noun):
             earlier = self.before.things.get(row.id)
             if row.host == self.host and earlier is not None and self._rested(earlier, row):
@@ -74,7 +74,7 @@ class Observations:
 
 
 def compare(looks: Observations) -> Iterator[Finding]:
-    """Name everything in which the records and the backend differ."""
+    """Return all differences between the records and the backend."""
     yield from _problems(looks)
     if looks.lasting.refusal is not None:
         return
@@ -97,7 +97,7 @@ def _problems(looks: Observations) -> Iterator[Finding]:
         yield Finding(code="backend.unreachable", subject=host, message=message, noun="backend", host=host)
     for text in looks.lasting.inventory.problems:
         ids = _ID.findall(text)
-        # A flow that is at work there is told of it by itself; one whose undo failed does nothing about it.
+        # An active flow gets the error itself; a flow whose undo failed does nothing about it.
         if looks.at_work.isdisjoint(ids):
             where = ids[0] if ids else host
             message = f"Backend {host} reports: {text}"
@@ -112,7 +112,7 @@ def _missing(looks: Observations) -> Iterator[Finding]:
 
 
 def _given_up(looks: Observations) -> Iterator[Finding]:
-    """Name what the backend has of things that were undone or given up, by their records."""
+    """Return the resources that were undone or abandoned, by their records, but exist on the backend."""
     for kind, row, is_there in _resting(looks, looks.lasting.inventory):
         if is_there and row.never_was:
             message = f"{_named(row)} is {row.status} and counts nothing, and backend {row.host} has it."
@@ -120,7 +120,7 @@ def _given_up(looks: Observations) -> Iterator[Finding]:
 
 
 def _resting(looks: Observations, inventory: Inventory) -> Iterator[tuple[str, Row, bool]]:
-    """Return each resting record, as which kind findings name it, and whether the inventory has it."""
+    """Return each resting record, its kind in the codes of findings, and whether the inventory has it."""
     for noun, kind, held in (
         ("consistencygroup", "group", inventory.groups),
         ("volume", "volume", inventory.volumes),
@@ -131,12 +131,15 @@ def _resting(looks: Observations, inventory: Inventory) -> Iterator[tuple[str, R
 
 
 def _is_given_up(row: Row) -> bool:
-    """Whether a record promises no data any more; it counts on, and may be reset should they come back."""
+    """Return whether a record no longer promises data.
+
+    It still counts, and can be reset if the data returns.
+    """
     return row.noun != "consistencygroup" and row.status == "error"
 
 
 def orphans(looks: Observations) -> Iterator[Finding]:
-    """Name what the backend has that no record and no open flow knows."""
+    """Return what the backend has that no record and no open flow knows."""
     there = looks.lasting.inventory
     known = looks.after.things.keys() | looks.named
     for id_ in sorted(there.groups - known):
@@ -168,7 +171,7 @@ def _exports(looks: Observations) -> Iterator[Finding]:
 
 
 def _shape(row: Row, held: VolumeDetails) -> Iterator[Finding]:
-    # In bytes, where GiB would have to be rounded to what the record says.
+    # Show bytes if rounding to GiB would hide the difference from the record.
     held_size = f"{held.size_bytes} bytes" if held.size_bytes % GIB else f"{_gib(held)} GiB"
     size = f"has {held_size} on backend {row.host}, and {row.size} GiB by its record"
     if held.size_bytes < row.size * GIB:
@@ -187,7 +190,7 @@ def _shape(row: Row, held: VolumeDetails) -> Iterator[Finding]:
 
 
 def _gib(held: VolumeDetails) -> int:
-    """Return a size in GiB, rounded up: what is begun counts."""
+    """Return a size in GiB, rounded up."""
     return -(-held.size_bytes // GIB)
 
 

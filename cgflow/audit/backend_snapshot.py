@@ -1,4 +1,4 @@
-"""What the backends of this process say that they have."""
+"""The inventories that the backends of this process report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ NOTHING = Inventory(frozenset(), frozenset(), frozenset())
 
 @dataclass(frozen=True)
 class BackendSnapshot:
-    """What one backend has. ``refusal`` is why it could not say; ``is_detailed``, whether it told sizes."""
+    """The inventory of one backend.
+
+    ``refusal`` is the reason if it could not report one; ``is_detailed`` is whether it reported
+    sizes and groups.
+    """
 
     inventory: Inventory
     volumes: Mapping[str, VolumeDetails]
@@ -29,12 +33,15 @@ class BackendSnapshot:
 
     @property
     def is_whole(self) -> bool:
-        """Whether what is not listed is gone: a backend that cannot read all is believed about nothing."""
+        """Whether the inventory is complete, so that what it does not list is missing.
+
+        A backend that reports problems could not read everything.
+        """
         return self.refusal is None and not self.inventory.problems
 
 
 def read(driver: StorageDriver) -> BackendSnapshot:
-    """Ask a backend what it has; one that cannot say so gives its reason."""
+    """Return a backend's inventory, or the reason why it could not report one."""
     try:
         if isinstance(driver, SupportsDetailedInventory):
             message = driver.detail()
@@ -45,7 +52,7 @@ def read(driver: StorageDriver) -> BackendSnapshot:
 
 
 def intersect(first: BackendSnapshot, second: BackendSnapshot) -> BackendSnapshot:
-    """Return what a backend had at both looks, and says in the second of it."""
+    """Return what both snapshots of a backend have, with the details of the second."""
     refusal = first.refusal or second.refusal
     if refusal is not None:
         return BackendSnapshot(NOTHING, {}, {}, is_detailed=False, refusal=refusal)

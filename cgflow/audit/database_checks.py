@@ -1,8 +1,7 @@
-"""Records against quota, reservations, claims and each other.
+"""Comparison of records with quota, reservations, claims and each other.
 
-Each of these is true at every moment, for whoever changes one side changes the
-other in the same transaction. So one look at the rows is enough, and what is
-found is so. Where an undo takes several transactions, what it is undoing is
+Each invariant holds at every moment, because both sides change in one transaction. So one read
+suffices, and every finding is real. Where an undo takes several transactions, what it is undoing is
 left out (``_unsettled``).
 """
 
@@ -21,7 +20,7 @@ Counted = Counter[tuple[str, str]]
 
 
 def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[Finding]:
-    """Name everything in which the rows contradict each other."""
+    """Return all contradictions between the rows of the database."""
     yield from _quota(rows, no_snapshot_gb_quota)
     yield from _reservations(rows)
     for row in rows.things.values():
@@ -32,15 +31,15 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
 
 
 def rest_of(row: Row) -> Status:
-    """Return the status in which a thing rests that no flow is at work on."""
+    """Return the status that a resource settles in if no flow holds it."""
     if row.status == Status.CREATING and row.consumes_quota:
-        # It had been made, and was only said to be in the making.
+        # It counts against the quota, so its creation was committed; only its status says otherwise.
         return Status.AVAILABLE
     return PASSING.get(Status(row.status), Status(row.status))
 
 
 def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
-    """Return what the records count together, by project and resource."""
+    """Return the total quota that the records charge, by project and quota resource."""
     found: Counted = Counter()
     each = Counter(
         (row.project_id, row.noun, row.size, row.type_name)
@@ -54,7 +53,7 @@ def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
 
 
 def reserved(rows: DatabaseSnapshot) -> Counted:
-    """Return what the reservations hold together, by project and resource. Refunds hold nothing."""
+    """Return the total of the reservations, by project and quota resource. Refunds reserve nothing."""
     found: Counted = Counter()
     for held in rows.reservations:
         if held.state is ReservationState.RESERVED:
@@ -89,7 +88,7 @@ def _of_quota(code: str, key: tuple[str, str], message: str, right: int) -> Find
 
 
 def _unsettled(rows: DatabaseSnapshot) -> set[tuple[str, str]]:
-    """Return what an undo has begun to take back: the usage in one transaction, the records in another."""
+    """Return the quota that an undo is giving back: it changes usage and records in separate transactions."""
     undoing = (FlowState.REVERTING, FlowState.ROLLBACK_FAILED)
     return {
         (held.project_id, held.resource)

@@ -1,4 +1,4 @@
-"""What the database says, at one instant, in a fixed number of statements however many rows there are."""
+"""The state of the database at one instant, read in a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from cgflow.quota.usage import Usage
 from cgflow.status import UNFINISHED, FlowState, ReservationState
 
 OPEN = (*UNFINISHED, FlowState.ROLLBACK_FAILED)
-"""States of flows that hold things: those at work, and those whose failed undo has left something."""
+"""States of flows that hold resources: unfinished, or with a failed undo that has left something."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A living record of an operated thing, as far as it can be compared with anything.
+    """A live record of a resource, with the fields that the audit compares.
 
-    ``group_id`` is the group of a volume or a cgsnapshot, of a snapshot that of
-    its volume; ``group_gone`` says that there is no such group any more, and
-    ``cgsnapshot_gone`` the same of the cgsnapshot that a snapshot is of.
-    ``members`` is how many copies a cgsnapshot was cut with, None if nobody noted it.
+    ``group_id`` is the group of a volume or a cgsnapshot; for a snapshot, the group of its volume.
+    ``group_gone`` says that this group is deleted, and ``cgsnapshot_gone`` the same of a snapshot's
+    cgsnapshot. ``members`` is the number of snapshots that a cgsnapshot was cut with, None if it
+    was not recorded.
     """
 
     noun: str
@@ -60,7 +60,7 @@ class Row:
 
     @property
     def touched(self) -> tuple[object, ...]:
-        """What a flow leaves a trace in: it cannot begin and end without changing one of these."""
+        """The fields that flows change: a flow cannot begin and end without changing one of them."""
         return (
             *(self.claimed_by, self.flow_id, self.consumes_quota, self.never_was),
             *(self.host, self.size, self.group_id),
@@ -68,16 +68,16 @@ class Row:
 
     @property
     def never_was(self) -> bool:
-        """Whether it was undone or given up: there need be nothing of it on a backend."""
+        """Whether its creation was undone or abandoned, so that a backend need not have it."""
         return self.status in ("error", "error_deleting") and not self.consumes_quota
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenFlow:
-    """A flow that holds things. ``names`` are all ids that it was given.
+    """A flow that holds resources. ``names`` has all ids that its shape and symbols contain.
 
-    ``undo_at`` is when a failed undo is tried again by itself, for which it has
-    been set ``undo_attempts`` times.
+    ``undo_at`` is when a failed undo is retried automatically, and ``undo_attempts`` how many such
+    retries have been scheduled.
     """
 
     id: str
@@ -95,18 +95,18 @@ class OpenFlow:
 
     @property
     def is_failing(self) -> bool:
-        """Whether its change is committed, and what follows has failed so often that it says why."""
+        """Whether its change is committed and the steps behind it keep failing, so that it has a reason."""
         return self.state is FlowState.RUNNING and self.committed_at is not None and self.reason is not None
 
     @property
     def has_failed_undo(self) -> bool:
-        """Whether its undo has failed, be it that it is tried again at this moment."""
+        """Whether its undo has failed, even if it is being retried at this moment."""
         return self.state is FlowState.ROLLBACK_FAILED or self.undo_attempts > 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What one reservation holds of one resource, for a flow that is in ``flow_state``."""
+    """The amount of one quota resource in one reservation, with the state of its flow."""
 
     flow_id: str
     flow_state: FlowState
@@ -118,7 +118,7 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSnapshot:
-    """All of it. ``usages`` is by project and resource; ``things`` by id."""
+    """The whole snapshot. ``usages`` is by project and quota resource; ``things`` by id."""
 
     things: Mapping[str, Row]
     flows: Mapping[str, OpenFlow]
@@ -129,12 +129,12 @@ class DatabaseSnapshot:
     backends: frozenset[str]
 
     def of(self, noun: str) -> Iterator[Row]:
-        """Return the records of one noun."""
+        """Return the records of one resource type."""
         return (row for row in self.things.values() if row.noun == noun)
 
 
 def read(session: Session) -> DatabaseSnapshot:
-    """Read all of it in the session's transaction. Statements: 10."""
+    """Read the snapshot in the session's transaction. Statements: 10."""
     things = [
         *_rows(session, "consistencygroup", _groups()),
         *_rows(session, "volume", _volumes()),
@@ -229,7 +229,10 @@ def _snapshots() -> Select[Any]:
 
 
 def _is_gone(named: Any, there: Any) -> Any:
-    """Whether a row names one that is deleted, or not there at all: somebody may have removed it by hand."""
+    """Return the condition that a row references one that is deleted or missing.
+
+    An administrator may have removed a row by hand.
+    """
     return named.is_not(None) & (there.id.is_(None) | there.deleted)
 
 
@@ -284,7 +287,7 @@ def _flow(columns: Mapping[Any, Any]) -> OpenFlow:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Return every string within JSON, keys among them: wherever an id stands, the flow may touch it."""
+    """Yield every string in a JSON value, including keys: a flow may change any resource whose id it has."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""One drift that was found."""
+"""One finding of an audit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cgflow.audit.finding_kinds import KINDS, FindingKind
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One drift. ``code`` and ``subject`` together name it, the same in every audit.
+    """One difference. ``code`` and ``subject`` together identify it, the same in every audit.
 
-    ``message`` is the sentence with the values that differ; ``host`` the backend,
-    None for what is in the database alone. ``row`` is the record as it was
-    seen, and ``facts`` are what a repair needs to know besides.
+    ``message`` is a sentence with the values that differ; ``host`` is the backend, None for
+    differences within the database. ``row`` is the record as it was read, and ``facts`` has further
+    values for the repair.
     """
 
     code: str
@@ -29,12 +29,12 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """The name of the finding, such as ``volume.orphan:<id>``."""
+        """The id of the finding, such as ``volume.orphan:<id>``."""
         return f"{self.code}:{self.subject}"
 
     @property
     def kind(self) -> FindingKind:
-        """What kind of drift it is."""
+        """The kind of the finding."""
         return KINDS[self.code]
 
     def __str__(self) -> str:

@@ -1,8 +1,7 @@
-"""Every kind of drift: what it means, and what its repair does.
+"""All kinds of findings, with their meaning and their repair.
 
-A repair is *safe* when it destroys nothing that anybody may want and takes
-nothing away. The others are made only for what is named: by the kind or by the
-finding. Where there is no repair, ``repair`` says what to do by hand.
+A repair is *safe* if it destroys no data and revokes no access. An unsafe repair must be requested
+by kind or by finding. For a kind without a repair, ``repair`` says what to do by hand.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from enum import StrEnum
 
 
 class RepairMethod(StrEnum):
-    """How a kind is repaired: in the records, by a flow on the backend, by taking a flow up, or by hand."""
+    """How a kind is repaired: in the records, by a flow on the backend, by resuming a flow, or by hand."""
 
     RECORDS = "records"
     REMOVAL = "removal"
@@ -23,7 +22,7 @@ class RepairMethod(StrEnum):
 
 @dataclass(frozen=True)
 class FindingKind:
-    """One kind of drift. ``code`` is stable; ``means`` and ``repair`` are whole sentences for people."""
+    """One kind of finding. ``code`` is stable; ``means`` and ``repair`` are sentences for people."""
 
     code: str
     noun: str
@@ -34,7 +33,7 @@ class FindingKind:
 
     @property
     def is_repairable(self) -> bool:
-        """Whether the audit can repair it at all."""
+        """Whether the audit can repair it."""
         return self.mending is not RepairMethod.BY_HAND
 
 

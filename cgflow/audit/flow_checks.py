@@ -1,4 +1,4 @@
-"""Flows that have not ended and do not go on."""
+"""Flows that have not ended and do not make progress."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cgflow.errors import FlowMismatch
 from cgflow.status import FlowState
 
 Knows = Callable[[str], int]
-"""Returns the version in which this build has an operation. Raises: FlowMismatch."""
+"""Returns this build's version of an operation. Raises: FlowMismatch, if it has none."""
 
 
 def knows_none(operation: str) -> int:
-    """Know no operation: for who asks about storage alone."""
+    """Know no operation: for audits of the storage alone. Raises: FlowMismatch."""
     raise FlowMismatch(f"No operation is known, {operation} neither.")
 
 
 InHand = Callable[[], frozenset[str]]
-"""Returns the flows that this process has in hand: at work, queued, or waiting for a fence."""
+"""Returns the flows that this process runs, has queued, or will take up once their owner is fenced."""
 
 
 def compare(
@@ -34,11 +34,11 @@ def compare(
     now: datetime,
     long_s: float,
 ) -> Iterator[Finding]:
-    """Name the flows that stand still at both looks.
+    """Return the flows that stand still at both reads of the database.
 
-    ``conductor`` is the name of this process, ``active_flow_ids`` the flows it was running
-    between the looks: one that it was running then had ended by the second, or
-    is left out. A flow that no process has taken yet counts after ``long_s`` seconds.
+    ``conductor`` is the name of this process. ``active_flow_ids`` are the flows that it was running
+    between the reads; such a flow is not reported as standing still. A flow that no process has
+    taken yet is reported after ``long_s`` seconds.
     """
     old = now - timedelta(seconds=long_s)
     for flow in after.flows.values():
@@ -66,7 +66,10 @@ def _waits_for(flow: OpenFlow) -> str:
 
 
 def _is_left(flow: OpenFlow, conductor: str, old: datetime) -> bool:
-    """Whether a flow not in hand here is in nobody's: it says so, was ours, or nobody came for long."""
+    """Return whether a flow that is not active here is active nowhere.
+
+    It has a reason, it was ours, or no conductor has taken it for long.
+    """
     if flow.reason is not None or flow.conductor == conductor:
         return True
     return flow.conductor is None and flow.created_at < old

@@ -1,4 +1,4 @@
-"""What living things count, so that deleting them gives back exactly that."""
+"""Quota charged by existing resources, which deleting them gives back exactly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cgflow.quota.deltas import Deltas
 
 
 def charges_of(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -> dict[str, Deltas]:
-    """Return, for each project, what these things count now. What was rolled back counts nothing."""
+    """Return the quota that these resources charge now, by project. Rolled-back resources charge nothing."""
     held: dict[str, Deltas] = {}
     for thing in things:
         if thing.consumes_quota:
@@ -33,7 +33,7 @@ def _counted(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
 
 
 def charge(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
-    """Return what one thing counts that is of this noun, of ``size`` GiB, and of this volume type."""
+    """Return the quota that one resource charges, by its type, size in GiB and volume type."""
     match noun:
         case "consistencygroup":
             return deltas.for_group()
@@ -42,5 +42,5 @@ def charge(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota:
         case "snapshot":
             return deltas.for_snapshots([(size, type_name)], no_snapshot_gb_quota=no_snapshot_gb_quota)
         case _:
-            # A cgsnapshot is counted by its members.
+            # A cgsnapshot is charged through its members.
             return {}

@@ -1,10 +1,9 @@
-"""What is counted against quota, and how much of it each operation takes or gives back.
+"""The quota resources, and how much of each an operation takes or gives back.
 
-``consistencygroups``, ``volumes`` and ``snapshots`` count things; ``gigabytes``
-counts the GiB of volumes and snapshots together. The last three are also
-counted for each volume type, as ``volumes_<type>`` and so on. ``per_volume_gigabytes``
-limits the size of each volume, so that nothing is counted against it; nor is anything
-against ``backups`` and ``backup_gigabytes``, because there are no backups.
+``consistencygroups``, ``volumes`` and ``snapshots`` count resources; ``gigabytes`` counts the GiB
+of volumes and snapshots together. The last three are also counted for each volume type, as
+``volumes_<type>`` and so on. ``per_volume_gigabytes`` limits the size of each volume and has no
+usage. ``backups`` and ``backup_gigabytes`` have no usage, because there are no backups.
 """
 
 from __future__ import annotations
@@ -24,45 +23,45 @@ UNCOUNTED = (BACKUPS, BACKUP_GIGABYTES, PER_VOLUME_GIGABYTES)
 PER_TYPE = (VOLUMES, SNAPSHOTS, GIGABYTES)
 
 Deltas = dict[str, int]
-"""How much of each resource is taken (above zero) or given back (below)."""
+"""The amount of each quota resource that is taken (positive) or given back (negative)."""
 
 
 def type_resource(resource: str, type_name: str) -> str:
-    """Return the name under which a resource is counted for one volume type."""
+    """Return the name of a quota resource for one volume type."""
     return f"{resource}_{type_name}"
 
 
 def type_resources(type_names: Iterable[str]) -> list[str]:
-    """Return every resource that is counted for these volume types."""
+    """Return the names of all per-type quota resources of these volume types."""
     return [type_resource(resource, name) for name in type_names for resource in PER_TYPE]
 
 
 def for_group() -> Deltas:
-    """Return what a consistency group takes, its volumes not counted."""
+    """Return the quota of a consistency group, without its volumes."""
     return {GROUPS: 1}
 
 
 def for_volume(size: int, type_name: str | None) -> Deltas:
-    """Return what a volume of ``size`` GiB takes."""
+    """Return the quota of a volume of ``size`` GiB."""
     return for_volumes([(size, type_name)])
 
 
 def for_volumes(volumes: Iterable[tuple[int, str | None]]) -> Deltas:
-    """Return what several volumes, given by size in GiB and type, take together."""
+    """Return the total quota of several volumes, given by size in GiB and type."""
     return total(*(_typed({VOLUMES: 1, GIGABYTES: size}, name) for size, name in volumes))
 
 
 def for_extend(more: int, type_name: str | None) -> Deltas:
-    """Return what growing a volume by ``more`` GiB takes."""
+    """Return the additional quota of a volume that is extended by ``more`` GiB."""
     return _typed({GIGABYTES: more}, type_name)
 
 
 def for_snapshots(
     snapshots: Iterable[tuple[int, str | None]], *, no_snapshot_gb_quota: bool = False
 ) -> Deltas:
-    """Return what the snapshots of a cgsnapshot, given by size in GiB and type, take together.
+    """Return the total quota of the snapshots of a cgsnapshot, given by size in GiB and type.
 
-    With ``no_snapshot_gb_quota`` they are counted, but their GiB are not.
+    With ``no_snapshot_gb_quota`` snapshots are counted, but their GiB are not.
     """
     each = (({SNAPSHOTS: 1} if no_snapshot_gb_quota else {SNAPSHOTS: 1, GIGABYTES: size}, name)
             for size, name in snapshots)  # fmt: skip
@@ -70,12 +69,12 @@ def for_snapshots(
 
 
 def refund(deltas: Mapping[str, int]) -> Deltas:
-    """Return what gives the deltas back."""
+    """Return the deltas that give these deltas back."""
     return {resource: -delta for resource, delta in deltas.items()}
 
 
 def total(*deltas: Mapping[str, int]) -> Deltas:
-    """Return several deltas as one."""
+    """Return the sum of several deltas."""
     added: Counter[str] = Counter()
     for one in deltas:
         added.update(one)

@@ -1,7 +1,7 @@
-"""Limits: what a project has of its own, over the defaults of all projects.
+"""Quota limits: a project's own, and the defaults of all projects.
 
-A limit is found in this order: the project's, the default class's, the one
-cgflow is shipped with, none (-1). Per-type resources are shipped without one.
+The limit is the first that exists of: the project's, the default class's, the built-in one, none
+(-1). Per-type resources have no built-in limit.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _LARGEST = 2**31 - 1
 
 
 def lines(session: Session, project_id: str, *, user_project_id: str | None = None) -> list[QuotaLine]:
-    """Return limit, usage and reservations of every resource of a project, per-type ones last.
+    """Return limit, usage and reservations of every quota resource of a project, per-type ones last.
 
-    With ``user_project_id`` only those of volume types that this project may use.
+    With ``user_project_id``, include only volume types that this project may use.
     """
     names = _resources(session, user_project_id)
     limits = limits_of(session, project_id, names)
@@ -53,7 +53,7 @@ def lines(session: Session, project_id: str, *, user_project_id: str | None = No
 
 
 def limits_of(session: Session, project_id: str, resources: Collection[str]) -> dict[str, int]:
-    """Return the limit of each of these resources that holds for a project."""
+    """Return the effective limit of each of these quota resources for a project."""
     own = select(literal(True), Quota.resource, Quota.hard_limit).where(
         Quota.project_id == project_id, Quota.resource.in_(resources)
     )
@@ -63,14 +63,14 @@ def limits_of(session: Session, project_id: str, resources: Collection[str]) -> 
 
 
 def defaults(session: Session, *, user_project_id: str | None = None) -> dict[str, int]:
-    """Return the limit of every resource for a project that has none of its own; else as ``lines``."""
+    """Return the default limit of every quota resource; ``user_project_id`` is as in ``lines``."""
     names = _resources(session, user_project_id)
     found = {resource: limit for _, resource, limit in session.execute(_of_class(names))}
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in names}
 
 
 def check_size(session: Session, project_id: str, size: int) -> None:
-    """Refuse a volume of ``size`` GiB in a project that may have none so large. Raises: QuotaExceeded."""
+    """Check a volume's size in GiB against the project's limit. Raises: QuotaExceeded."""
     limit = limits_of(session, project_id, [PER_VOLUME_GIGABYTES])[PER_VOLUME_GIGABYTES]
     if limit != UNLIMITED and size > limit:
         raise QuotaExceeded(
@@ -80,9 +80,9 @@ def check_size(session: Session, project_id: str, size: int) -> None:
 
 
 def set_limits(session: Session, project_id: str, limits: Mapping[str, int]) -> None:
-    """Give a project limits of its own; those not named stay. Raises: InvalidInput, and sets none.
+    """Set limits of a project; those not named are kept. Raises: InvalidInput, and sets none.
 
-    A limit below what is in use is allowed: nothing is taken away, but nothing more is given.
+    A limit may be below the usage: existing resources are kept, but no new ones are accepted.
     """
     _check(session, limits)
     rows = [{"project_id": project_id, "resource": name, "hard_limit": n} for name, n in limits.items()]
@@ -90,19 +90,19 @@ def set_limits(session: Session, project_id: str, limits: Mapping[str, int]) -> 
 
 
 def reset_limits(session: Session, project_id: str) -> None:
-    """Take a project's own limits away, so that the defaults hold again."""
+    """Delete a project's own limits, so that the defaults apply again."""
     session.execute(delete(Quota).where(Quota.project_id == project_id))
 
 
 def set_defaults(session: Session, limits: Mapping[str, int]) -> None:
-    """Set limits of the default class; those not named stay. Raises: InvalidInput, and sets none."""
+    """Set limits of the default class; those not named are kept. Raises: InvalidInput, and sets none."""
     _check(session, limits)
     rows = [{"class_name": DEFAULT_CLASS, "resource": name, "hard_limit": n} for name, n in limits.items()]
     insert_or_update(session, QuotaClass, rows)
 
 
 def reset_defaults(session: Session) -> None:
-    """Go back to the limits that cgflow is shipped with."""
+    """Restore the built-in limits."""
     session.execute(delete(QuotaClass).where(QuotaClass.class_name == DEFAULT_CLASS))
 
 

@@ -1,7 +1,7 @@
-"""What is counted for one volume type follows the type to its new name.
+"""Renaming of the quota of a volume type.
 
-Usage is counted under a name. So a type cannot go while an operation may still
-change what is counted for it, in doing or in being undone.
+Usage is counted under the type's name. So a type cannot be deleted while an operation, or its undo,
+may still change the usage.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from cgflow.status import UNFINISHED, ReservationState
 
 
 def rename_type(session: Session, old: str, new: str) -> None:
-    """Move limits, usage and every reservation that can still change from one type name to another.
+    """Move limits, usage and all reservations that can still change from one type name to another.
 
-    No live type has the new name. The limits that a deleted type of that name
-    has left behind are dropped. What is counted under it stays counted: usage
-    is the sum over the living rows, whatever has come to have the name.
+    No live type has the new name. Limits that a deleted type of that name has left are deleted.
+    Usage under the new name is kept and added to: usage is the sum over the live rows, whichever
+    type of that name they had.
     """
     lock_all(session)
     for resource in PER_TYPE:
@@ -36,7 +36,7 @@ def rename_type(session: Session, old: str, new: str) -> None:
 
 
 def _move_usage(session: Session, before: str, after: str) -> None:
-    """Add what is counted under one name to what is counted under the other, project by project."""
+    """Add the usage under one name to that under the other, for each project."""
     columns = (QuotaUsage.project_id, QuotaUsage.in_use, QuotaUsage.reserved)
     for row in session.execute(select(*columns).where(QuotaUsage.resource == before)).all():
         counted = read(session, row.project_id, [after])
@@ -47,12 +47,16 @@ def _move_usage(session: Session, before: str, after: str) -> None:
 
 
 def is_pending(type_name: str) -> Exists:
-    """Return what asks whether a reservation that can still change takes or gives back quota of a type."""
+    """Return the condition that a reservation that can still change is for quota of this type."""
     return exists().where(Reservation.resource.in_(type_resources([type_name])), _can_change())
 
 
 def _can_change() -> ColumnElement[bool]:
-    """Return what is true of a reservation that is no history: even of an ended flow one has to expire."""
+    """Return the condition that a reservation can still change.
+
+    It is reserved, even for an ended flow, where it has yet to expire; or it is committed and its
+    flow is unfinished.
+    """
     unfinished = Reservation.id.in_(select(Flow.id).where(Flow.state.in_(UNFINISHED)))
     held = Reservation.state == ReservationState.RESERVED
     return held | ((Reservation.state == ReservationState.COMMITTED) & unfinished)

@@ -1,8 +1,8 @@
-"""The ledger: reservations that become usage, or are given back.
+"""Quota reservations, which become usage or are given back.
 
-A reservation is made before an operation begins and is committed at its end;
-its id is the id of the flow. All of it is made, or none. Deltas below zero are
-refunds: they hold nothing while they are reserved, and count once committed.
+A reservation is made before an operation begins and is committed at its end; its id is the id of
+the flow. All of it is made, or none. Negative deltas are refunds: they hold nothing while reserved,
+and count once committed.
 
     reserve -> reserved --commit--> committed
                   |  ^                  |
@@ -10,8 +10,8 @@ refunds: they hold nothing while they are reserved, and count once committed.
                   v  |                  |
                cancelled <--------------+
 
-Every call may be repeated and does nothing the second time. The session is the
-caller's: what is reserved or committed is so when its transaction is.
+Unless stated otherwise, a repeated call has no effect. All changes are part of the caller's session
+and take effect when its transaction commits.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from cgflow.status import UNFINISHED, ReservationState
 def reserve(
     session: Session, reservation_id: str, project_id: str, deltas: Mapping[str, int], expires_at: datetime
 ) -> None:
-    """Hold the deltas for a project. A reservation that is held or committed already is left as it is.
+    """Reserve the deltas for a project. A reservation that is reserved or committed already is unchanged.
 
-    One that was cancelled, or has expired, is made anew under the same check of
-    the limits. The flow whose id it has must be recorded before.
-    Raises: QuotaExceeded, and holds nothing.
+    A cancelled or expired one is made again, with the same check of the limits. The record of the
+    flow must exist before.
+    Raises: QuotaExceeded, and reserves nothing.
     """
     deltas = {resource: delta for resource, delta in sorted(deltas.items()) if delta}
     if not deltas:
@@ -66,9 +66,9 @@ def reserve(
 
 
 def commit(session: Session, reservation_id: str) -> None:
-    """Turn a reservation into usage, refunds included. One of nothing at all is nothing to commit.
+    """Turn a reservation into usage, refunds included. A missing one is ignored.
 
-    Raises: InvalidState, if it was cancelled or has expired: what it stood for is not counted any more.
+    Raises: InvalidState, if it was cancelled or has expired: its quota is no longer reserved.
     """
     rows = _locked(session, reservation_id)
     if any(row.state == ReservationState.CANCELLED for row in rows):
@@ -83,14 +83,14 @@ def commit(session: Session, reservation_id: str) -> None:
     for row in held:
         usages[row.resource].reserved -= max(row.delta, 0)
         added = usage.add_in_use(usages, project_id, row.resource, row.delta)
-        # What was really given back is kept, so that cancelling restores exactly that.
+        # Store the amount actually given back, so that cancelling restores exactly that.
         row.state, row.delta = ReservationState.COMMITTED.value, added
     usage.write(session, project_id, usages)
     session.flush()
 
 
 def commit_for_good(session: Session, reservation_id: str) -> None:
-    """Turn a reservation into usage, and forget it, so that whoever cancels it later finds nothing.
+    """Turn a reservation into usage and delete it, so that a later cancel has no effect.
 
     Raises: InvalidState, like ``commit``.
     """
@@ -99,7 +99,7 @@ def commit_for_good(session: Session, reservation_id: str) -> None:
 
 
 def cancel(session: Session, reservation_id: str) -> None:
-    """Give a reservation back, whatever state it reached. One that never was, or was cancelled, is left."""
+    """Give a reservation back, whether reserved or committed. A missing or cancelled one is ignored."""
     live = [row for row in _locked(session, reservation_id) if row.state != ReservationState.CANCELLED]
     if not live:
         return
@@ -116,9 +116,9 @@ def cancel(session: Session, reservation_id: str) -> None:
 
 
 def release(session: Session, project_id: str, deltas: Mapping[str, int]) -> None:
-    """Give back at once what is in use, in amounts above zero, in the transaction that deletes it.
+    """Give usage back at once, in positive amounts, in the transaction that deletes the resources.
 
-    Not repeatable by itself: the caller deletes the rows that counted in the same transaction.
+    Not idempotent: the caller deletes the rows that counted in the same transaction.
     """
     held = {resource: delta for resource, delta in deltas.items() if delta}
     if not held:
@@ -131,9 +131,9 @@ def release(session: Session, project_id: str, deltas: Mapping[str, int]) -> Non
 
 
 def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) -> None:
-    """Let what one project has in use, in amounts above zero, be in use of another at once.
+    """Move usage, in positive amounts, from one project to another at once.
 
-    Not repeatable by itself: the caller changes the owner in the same transaction.
+    Not idempotent: the caller changes the owner in the same transaction.
     Raises: QuotaExceeded, and moves nothing.
     """
     held = {resource: delta for resource, delta in sorted(deltas.items()) if delta}
@@ -151,9 +151,9 @@ def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) 
 
 
 def expire(session: Session, now: datetime) -> list[str]:
-    """Cancel the reservations whose time is over and whose flow has ended; return their ids.
+    """Cancel the expired reservations of flows that have ended; return their ids.
 
-    That of an unfinished flow is kept however old it is: the flow will commit or cancel it.
+    The reservation of an unfinished flow is kept, however old: the flow will commit or cancel it.
     """
     over = (
         select(Reservation.id)
@@ -175,7 +175,7 @@ def _rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
 
 
 def _locked(session: Session, reservation_id: str) -> Sequence[Reservation]:
-    """Return the rows of a reservation under the lock of its project, which never changes."""
+    """Return the rows of a reservation, after locking its project. A reservation's project never changes."""
     owner = select(Reservation.project_id).where(Reservation.id == reservation_id).limit(1)
     project_id = session.scalar(owner)
     if project_id is None:
@@ -196,7 +196,7 @@ def _hold(session: Session, project_id: str, taken: Mapping[str, int]) -> None:
 
 
 def _refusal(resource: str, requested: int, limit: int, counted: int) -> str:
-    """Return the wire's text for one resource, the request's total in it."""
+    """Return the API's message for one quota resource, with the total requested."""
     kind = next((name for name in PER_TYPE if resource.startswith(f"{name}_")), resource)
     if kind == GIGABYTES:
         words = "Gigabytes" if resource == GIGABYTES else resource

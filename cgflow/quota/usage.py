@@ -1,10 +1,9 @@
-"""The usage rows of a project, and the lock under which they are read and written.
+"""The usage rows of a project, and the lock for reading and writing them.
 
-The lock is one row a project, the one that counts its consistency groups.
-Whoever reads usage in order to change it, or changes a reservation, holds it.
-One lock rather than one a resource: a transaction that changes quota in
-several steps can then not wait in a circle with another, whatever the order of
-its steps. SQLite has no such locks and needs none: it has one writer at a time.
+The lock is one row per project, the one that counts its consistency groups. It is held by whoever
+reads usage in order to change it, or changes a reservation. With one lock per project instead of
+one per quota resource, transactions that change quota in several steps cannot deadlock, whatever
+the order of their steps. SQLite has no row locks and needs none: it has one writer at a time.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ LOG = logging.getLogger(__name__)
 
 @dataclass
 class Usage:
-    """What counts against the limit of one resource of one project."""
+    """Usage and reservations of one quota resource of one project."""
 
     in_use: int = 0
     reserved: int = 0
 
 
 def lock(session: Session, project_id: str) -> None:
-    """Keep every other transaction from changing the quota of a project until this one ends."""
+    """Lock the quota of a project against changes by other transactions, until this one ends."""
     row = select(QuotaUsage.resource).where(
         QuotaUsage.project_id == project_id, QuotaUsage.resource == GROUPS
     )
@@ -43,13 +42,13 @@ def lock(session: Session, project_id: str) -> None:
 
 
 def lock_all(session: Session) -> None:
-    """Lock every project that has any usage, in one order."""
+    """Lock every project that has any usage, in a fixed order."""
     rows = select(QuotaUsage.project_id).where(QuotaUsage.resource == GROUPS)
     session.execute(rows.order_by(QuotaUsage.project_id).with_for_update()).all()
 
 
 def read(session: Session, project_id: str, resources: Collection[str]) -> dict[str, Usage]:
-    """Return the usage of each of these resources; what has no row is zero."""
+    """Return the usage of each of these quota resources; a missing row is zero."""
     rows = session.execute(
         select(QuotaUsage.resource, QuotaUsage.in_use, QuotaUsage.reserved).where(
             QuotaUsage.project_id == project_id, QuotaUsage.resource.in_(resources)
@@ -69,11 +68,10 @@ def write(session: Session, project_id: str, usages: Mapping[str, Usage]) -> Non
 
 
 def add_in_use(usages: Mapping[str, Usage], project_id: str, resource: str, delta: int) -> int:
-    """Add to what is in use, down to zero at the least, and return what was really added.
+    """Add to the usage, but not below zero, and return what was actually added.
 
-    Less than nothing cannot be in use: giving back more than is counted means
-    that the count was wrong before. What has been deleted is gone all the same,
-    so this is said in the log, and does not fail the operation.
+    Giving back more than the usage means that the count was wrong before. The resource is deleted
+    all the same, so this is logged as an error and does not fail the operation.
     """
     usage = usages[resource]
     added = max(delta, -usage.in_use)
