@@ -130,7 +130,7 @@ def create_app(
     app.url_map.converters["key"] = KeyConverter
     app.url_value_preprocessor(_take_project)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
-    app.extensions[idempotency.AT_WORK] = idempotency.AtWork()
+    app.extensions[idempotency.ACTIVE_KEYS] = idempotency.ActiveKeys()
     app.before_request(origin.check)
     app.after_request(versions.stamp)
     app.after_request(_stamp_request_id)

@@ -34,7 +34,7 @@ from cgflow.errors import InvalidInput
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 Shape = dict[str, object]
 
-_TO_THE_FLOW = {
+_FLOW_HEADERS = {
     "Location": {"description": "Where to follow the flow.", "schema": {"type": "string"}},
     "X-Cgflow-Flow-Id": {"description": "The id of the flow.", "schema": {"type": "string"}},
 }
@@ -87,7 +87,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         super().__init__(name, f"api.resources.{name}", description=description)
         self._prepare_doc_cbks.append(openapi_headers.describe)
         own = (versions.show_extensions,) if is_own else ()
-        for step in (versions.negotiate, *own, authorization.admit, _check_offered, check_media_types):
+        for step in (
+            versions.negotiate,
+            *own,
+            authorization.authenticate_caller,
+            _check_offered,
+            check_media_types,
+        ):
             self.before_request(step)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
@@ -107,11 +113,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         A request with a lower microversion is answered with 404 before anything else of it is checked. The
         position among the decorators therefore makes no difference.
         """
-        told = {"x-min-microversion": f"3.{minor}"}
+        openapi_extension = {"x-min-microversion": f"3.{minor}"}
 
         def decorate(view: ViewT) -> ViewT:
             if not isinstance(view, type):
-                marked = self.alt_response(404, schema=BY_STATUS[404])(self.doc(**told)(view))
+                marked = self.alt_response(404, schema=BY_STATUS[404])(self.doc(**openapi_extension)(view))
                 marked._since = minor
                 return cast(ViewT, marked)
             for name in getattr(view, "methods", None) or ():
@@ -141,7 +147,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def accepts(self, schema: type[Schema] | None, *faults: int) -> Callable[[ViewT], ViewT]:
         """Answer 202 with a schema or without a body, and document the headers that name the flow."""
-        return self.gives(202, schema, *faults, headers=_TO_THE_FLOW)
+        return self.gives(202, schema, *faults, headers=_FLOW_HEADERS)
 
     def refuses(self, *faults: int) -> Callable[[ViewT], ViewT]:
         """Document the faults of a view, besides those that every view can answer."""
@@ -215,13 +221,17 @@ def _check_offered() -> None:
     """Answer 404 if the view is newer than the microversion of this request."""
     view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
     method = "get" if request.method == "HEAD" else request.method.lower()
-    if not versions.reached(getattr(getattr(view, method, None), "_since", 0)):
+    if not versions.is_at_least(getattr(getattr(view, method, None), "_since", 0)):
         raise NotFound
 
 
 def _conditional(converter: Any, field: Any, **_: Any) -> Shape:
     """Describe a conditional field as the field that it wraps, with the condition."""
-    return {**converter.field2property(field.inner), **field.told} if isinstance(field, Conditional) else {}
+    return (
+        {**converter.field2property(field.inner), **field.openapi_extension}
+        if isinstance(field, Conditional)
+        else {}
+    )
 
 
 def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:

@@ -26,20 +26,20 @@ _PATH = re.compile(
 _IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
 
 
-def disclosed(value: Any) -> Any:
+def hide_hosts(value: Any) -> Any:
     """Return JSON as the caller may see it: unchanged, or without hosts, conductors, results and paths."""
     return value if value is None or authorization.shows_field(HOST) else _without_machines(value)
 
 
-class Disclosed(fields.Raw):
+class HostsHiddenField(fields.Raw):
     """A text, or JSON with texts, whose hosts, conductors and paths are hidden by ``disclosed``."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         del attr, obj, kwargs
-        return disclosed(value)
+        return hide_hosts(value)
 
 
-class OfMachines(fields.Raw):
+class HostVisibleField(fields.Raw):
     """A value that is null for callers who are not shown hosts."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:

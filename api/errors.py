@@ -13,7 +13,7 @@ from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
 from api import request_scope
-from api.disclosure import disclosed
+from api.disclosure import hide_hosts
 from api.faults import Fault, answer
 from api.json_body import MAX_BYTES
 from api.versions import has_extensions
@@ -84,7 +84,7 @@ def _refused(error: errors.CgflowError) -> Response:
 def _message(error: errors.CgflowError) -> str:
     """Return the message of an error, without hosts and paths if a backend caused it."""
     is_of_backend = isinstance(error, errors.DriverError | errors.NoValidBackend | errors.ServiceUnavailable)
-    return str(disclosed(error.message)) if is_of_backend and "caller" in g else error.message
+    return str(hide_hosts(error.message)) if is_of_backend and "caller" in g else error.message
 
 
 def _protocol(error: HTTPException) -> Response | HTTPException:

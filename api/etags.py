@@ -35,7 +35,7 @@ def stamp(response: Response) -> Response:
     return response
 
 
-def wanted() -> ETags | None:
+def if_match_tags() -> ETags | None:
     """Return the tags in ``If-Match``, None without the header. Raises: InvalidInput, if it holds no tag."""
     given = request.headers.get("If-Match")
     if given is None or request.method in SAFE:
@@ -46,7 +46,7 @@ def wanted() -> ETags | None:
     return tags
 
 
-def require(tags: ETags) -> None:
+def check_unchanged(tags: ETags) -> None:
     """Refuse if the resource has changed. Raises: PreconditionFailed; NotFound; InvalidInput."""
     shown = _shown()
     # ``*`` requires only that the resource exists. A weak tag does not match, since it does not prove that

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnprocessableEntity
 
 from api import json_body, versions
-from api.auth.authorization import Asked, authorize
+from api.auth.authorization import PolicyDecision, authorize
 from api.request_scope import caller, runtime
 from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
@@ -32,16 +32,16 @@ from cgflow.records import KeptAnswer
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-AT_WORK = "cgflow.idempotency"
+ACTIVE_KEYS = "cgflow.idempotency"
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
-class Repeated(Exception):
+class KeyTaken(Exception):
     """Another request has taken the key in the meantime and is answered."""
 
 
-class AtWork:
+class ActiveKeys:
     """The keys whose first requests are being served by this process."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class AtWork:
         self._lock = threading.Lock()
 
     @contextmanager
-    def alone(self, owner: keys.Owner) -> Iterator[None]:
+    def hold_key(self, owner: keys.Owner) -> Iterator[None]:
         """Hold the key while its request is served. Raises: Busy, if another request holds it."""
         with self._lock:
             if owner in self._owners:
@@ -70,13 +70,13 @@ class Key:
     fingerprint: str
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def hold_key(self) -> Iterator[None]:
         """Hold the key while the request is served. Raises: Busy, if another request holds it."""
-        at_work: AtWork = current_app.extensions[AT_WORK]
-        with at_work.alone(self.owner):
+        at_work: ActiveKeys = current_app.extensions[ACTIVE_KEYS]
+        with at_work.hold_key(self.owner):
             yield
 
-    def earlier(self) -> Response | None:
+    def stored_answer(self) -> Response | None:
         """Return the stored answer for the key, None if there is none.
 
         Raises: UnprocessableEntity, if the key was used for another request; Forbidden, if the caller may no
@@ -109,9 +109,9 @@ class Key:
     def take(self, session: Session) -> None:
         """Take the key, in the transaction that executes the request. Raises: Repeated."""
         if not keys.take(session, self.owner, self.fingerprint, clock.now()):
-            raise Repeated
+            raise KeyTaken
 
-    def keep(self, session: Session, answer: Response, asked: Sequence[Asked]) -> None:
+    def keep(self, session: Session, answer: Response, asked: Sequence[PolicyDecision]) -> None:
         """Store the answer and the policy decisions behind it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
         headers[versions.HEADER] = versions.used()

@@ -50,7 +50,7 @@ def read(prefix: str) -> dict[str, str]:
     return {logger.name: logging.getLevelName(logger.getEffectiveLevel()) for logger in _loggers(prefix)}
 
 
-def write(prefix: str, level: str) -> None:
+def set_levels(prefix: str, level: str) -> None:
     """Set the level of every logger whose name begins with a prefix."""
     for logger in _loggers(prefix):
         logger.setLevel(level)

@@ -23,7 +23,11 @@ def check() -> None:
     """Refuse a foreign ``Origin``, and without authentication a foreign ``Host``. Raises: Forbidden."""
     strategy: Strategy = current_app.extensions[STRATEGY]
     # A trusted proxy is reached under a name of its own.
-    if strategy.is_open and VIA_PROXY not in request.environ and not _is_loopback(_host_name(request.host)):
+    if (
+        strategy.is_unverified
+        and VIA_PROXY not in request.environ
+        and not _is_loopback(_host_name(request.host))
+    ):
         raise Forbidden(
             f"The Host header names {request.host[:255]!r}. Without authentication only localhost and "
             "loopback addresses are served."

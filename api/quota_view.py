@@ -26,7 +26,7 @@ def usages(lines: list[QuotaLine]) -> dict[str, object]:
     return {**known, _ALIAS: known[GROUPS]}
 
 
-def resources(asked: Mapping[str, int]) -> dict[str, int]:
+def by_resource(asked: Mapping[str, int]) -> dict[str, int]:
     """Return limits by resource name. Raises: InvalidInput, if two names of one quota contradict."""
     known = {GROUPS if name == _ALIAS else name: limit for name, limit in asked.items()}
     if {GROUPS, _ALIAS} <= asked.keys() and asked[GROUPS] != asked[_ALIAS]:

@@ -26,7 +26,7 @@ def runtime() -> Runtime:
 
 
 @contextmanager
-def at(runtime: Runtime) -> Iterator[None]:
+def using_runtime(runtime: Runtime) -> Iterator[None]:
     """Use another runtime within the context."""
     g.runtime = runtime
     try:

@@ -37,27 +37,29 @@ def transactional(view: View) -> View:
     def serve(**values: Any) -> Any:
         if request.method in etags.SAFE:
             return view(**values)
-        key, tags = idempotency.key(), etags.wanted()
+        key, tags = idempotency.key(), etags.if_match_tags()
         if key is None:
-            return view(**values) if tags is None else _changed(view, values, None, tags)
-        with key.alone():
-            return key.earlier() or _changed(view, values, key, tags)
+            return view(**values) if tags is None else _run_with_retry(view, values, None, tags)
+        with key.hold_key():
+            return key.stored_answer() or _run_with_retry(view, values, key, tags)
 
     setattr(serve, _MARK, True)
     return serve
 
 
-def _changed(view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None) -> Response:
+def _run_with_retry(
+    view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None
+) -> Response:
     if tags is not None:
         # The check that counts runs when the transaction first writes. This one covers a request that writes
         # nothing.
-        etags.require(tags)
+        etags.check_unchanged(tags)
     for _ in range(TRIES):
         try:
-            return _once(view, values, key, tags)
-        except idempotency.Repeated:
+            return _run_once(view, values, key, tags)
+        except idempotency.KeyTaken:
             # Another process was faster. If its answer has expired in the meantime, the key is free again.
-            answer = key.earlier() if key is not None else None
+            answer = key.stored_answer() if key is not None else None
             if answer is not None:
                 return answer
         except DBAPIError as error:
@@ -66,17 +68,21 @@ def _changed(view: View, values: dict[str, Any], key: idempotency.Key | None, ta
     raise Busy("Others keep changing what this request is about; nothing was changed, try again.")
 
 
-def _once(view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None) -> Response:
+def _run_once(
+    view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None
+) -> Response:
     def begin(session: Session) -> None:
         if key is not None:
             key.take(session)
         if tags is not None:
-            etags.require(tags)
+            etags.check_unchanged(tags)
 
     database = RequestTransaction(request_scope.runtime().database, begin, serializable=tags is not None)
     with ExitStack() as stack:
         stack.enter_context(
-            request_scope.at(stack.enter_context(request_scope.runtime().in_one_transaction(database)))
+            request_scope.using_runtime(
+                stack.enter_context(request_scope.runtime().in_one_transaction(database))
+            )
         )
         asked = stack.enter_context(authorization.recording_decisions())
         answer: Response = make_response(view(**values))

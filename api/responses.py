@@ -26,14 +26,14 @@ class _Identified(Protocol):
 
 def accepted_response(accepted: Accepted, body: dict[str, object]) -> Answer:
     """Answer 202 with a body and with the headers that name the flow."""
-    return body, 202, _way_to(accepted)
+    return body, 202, _flow_headers(accepted)
 
 
 def accepted_without_body(accepted: Accepted | None) -> Response:
     """Answer 202 without a body, as Cinder does. ``accepted`` is None if no flow was needed."""
     response = empty_response()
     if accepted is not None:
-        response.headers.update(_way_to(accepted))
+        response.headers.update(_flow_headers(accepted))
     return response
 
 
@@ -73,7 +73,7 @@ def _next(last_id: str, limit: int) -> str:
     return f"{request.base_url}?{urlencode({**asked, 'limit': str(limit), 'marker': last_id})}"
 
 
-def _way_to(accepted: Accepted) -> dict[str, str]:
+def _flow_headers(accepted: Accepted) -> dict[str, str]:
     return {
         "Location": f"{request_scope.prefix()}/flows/{accepted.flow_id}",
         "X-Cgflow-Flow-Id": accepted.flow_id,

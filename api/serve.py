@@ -190,7 +190,7 @@ def _listen(bind: str, known_by: Strategy) -> socket.socket:
         raise ConfigError(f"--bind wants ADDRESS:PORT with a numeric address, not {bind!r}.") from None
     if not 0 <= number <= 65535:
         raise ConfigError(f"--bind wants ADDRESS:PORT with a port from 0 to 65535, not {bind!r}.")
-    if known_by.is_open and not address.is_loopback:
+    if known_by.is_unverified and not address.is_loopback:
         raise ConfigError(
             f"Refused to serve on {address} without authentication: whoever reaches the port could do "
             "anything. Bind a loopback address such as 127.0.0.1, or set another auth_strategy."

@@ -89,7 +89,7 @@ def show_extensions() -> None:
     g.cgflow_version = CGFLOW_VERSION
 
 
-def reached(minor: int) -> bool:
+def is_at_least(minor: int) -> bool:
     """Return whether this request states microversion 3.``minor`` or later."""
     return cast("tuple[int, int]", g.microversion) >= (MINIMUM[0], minor)
 

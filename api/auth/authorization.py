@@ -24,7 +24,7 @@ POLICY = "cgflow.policy"
 _ABOUT = ("id", "project_id", "user_id", "status", "name")
 """The fields of a target that are recorded with a policy decision."""
 
-Asked = tuple[str, dict[str, str]]
+PolicyDecision = tuple[str, dict[str, str]]
 """A rule that permitted something, and the recorded fields of its target."""
 
 RecordT = TypeVar("RecordT")
@@ -32,7 +32,7 @@ Reader = Callable[[Session, str, str | None], RecordT]
 """Returns the record with an id in a project, or in any project if that is None. Raises: NotFound."""
 
 
-def admit() -> None:
+def authenticate_caller() -> None:
     """Establish the caller of this request, before its view runs. Raises: Unauthenticated, InvalidInput."""
     if "\x00" in request.path:
         raise InvalidInput("The address contains a NUL character.")
@@ -74,7 +74,7 @@ def permits(rule: str, target: object = None) -> bool:
 
 
 @contextmanager
-def recording_decisions() -> Iterator[list[Asked]]:
+def recording_decisions() -> Iterator[list[PolicyDecision]]:
     """Record the policy's permissions within the context, so that they can be checked again."""
     g.permitted = []
     try:
@@ -130,7 +130,7 @@ def _policy() -> Policy:
 def _reaches_all(strategy: Strategy) -> bool:
     is_asked = _asks_for_all()
     is_named = bool(request.view_args)
-    if is_named and not strategy.is_open:
+    if is_named and not strategy.is_unverified:
         # As in Cinder, an administrator lists one project, but reaches any resource by its id.
         return True
     # A new resource is created from resources of the caller's own project.

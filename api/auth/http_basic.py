@@ -47,7 +47,7 @@ class HttpBasic:
     """Authenticates the users of a password file. Thread-safe."""
 
     name = "http_basic"
-    is_open = False
+    is_unverified = False
     scheme: Mapping[str, str] = {"type": "http", "scheme": "basic"}
 
     def __init__(self, user_file: Path, project_file: Path, *, most_checks: int = 8) -> None:

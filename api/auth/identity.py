@@ -28,7 +28,7 @@ class Strategy(Protocol):
 
     name: str
 
-    is_open: bool
+    is_unverified: bool
     """Whether the identity is not verified. If so, only loopback addresses may be served."""
 
     scheme: Mapping[str, str]
@@ -48,7 +48,7 @@ def checked_id(value: str, field: str) -> str:
     return value
 
 
-def agreed(project_id: str, project_in_url: str | None) -> str:
+def checked_project(project_id: str, project_in_url: str | None) -> str:
     """Return the project. Raises: InvalidInput, if the URL names another one."""
     if project_in_url is not None and project_in_url != project_id:
         raise InvalidInput("Malformed request url")

@@ -20,13 +20,13 @@ from keystonemiddleware import auth_token
 from oslo_config import cfg
 from werkzeug.wrappers import Response
 
-from api.auth.identity import Identity, agreed
+from api.auth.identity import Identity, checked_project
 from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenticated
 
 LOG = logging.getLogger(__name__)
 
 SECTION = "keystone_authtoken"
-_TOLD = "cgflow.told"
+_IDENTITY_KEY = "cgflow.told"
 _IDENTITY = ("HTTP_X_USER_ID", "HTTP_X_PROJECT_ID", "keystone.token_info")
 
 
@@ -34,7 +34,7 @@ class Keystone:
     """Authenticates callers by their tokens."""
 
     name = "keystone"
-    is_open = False
+    is_unverified = False
     scheme: Mapping[str, str] = {
         "type": "apiKey",
         "in": "header",
@@ -58,7 +58,7 @@ class Keystone:
         """Return the token's owner. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
         told: dict[str, Any] = {}
         empty = {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
-        environ: dict[str, Any] = {**request.environ, **empty, _TOLD: told}
+        environ: dict[str, Any] = {**request.environ, **empty, _IDENTITY_KEY: told}
         try:
             answer = Response.from_app(self._middleware, environ, buffered=True)
         except exceptions.ClientException as error:
@@ -74,14 +74,14 @@ class Keystone:
         roles = told["keystone.token_info"]["token"].get("roles", [])
         return Identity(
             user_id,
-            agreed(project_id, project_in_url),
+            checked_project(project_id, project_in_url),
             frozenset(role["name"].lower() for role in roles),
         )
 
 
 def _admit(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """The WSGI application behind the middleware: it records the identity of an authenticated caller."""
-    environ[_TOLD].update({name: environ[name] for name in _IDENTITY if name in environ})
+    environ[_IDENTITY_KEY].update({name: environ[name] for name in _IDENTITY if name in environ})
     start_response("204 No Content", [])
     return []
 

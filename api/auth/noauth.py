@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from flask import Request
 
-from api.auth.identity import Identity, agreed, checked_id, role_names
+from api.auth.identity import Identity, checked_id, checked_project, role_names
 from cgflow.errors import Unauthenticated
 
 _NOBODY = "admin"
@@ -23,7 +23,7 @@ class NoAuth:
     """Accepts the identity that a request claims."""
 
     name = "noauth"
-    is_open = True
+    is_unverified = True
     scheme: Mapping[str, str] = {
         "type": "apiKey",
         "in": "header",
@@ -45,6 +45,6 @@ class NoAuth:
         project_id = project_id or request.headers.get("X-Project-Id", "") or project_in_url or _NOBODY
         return Identity(
             checked_id(user_id, "user_id"),
-            checked_id(agreed(project_id, project_in_url), "project_id"),
+            checked_id(checked_project(project_id, project_in_url), "project_id"),
             role_names(request.headers.get("X-Roles", "admin")),
         )

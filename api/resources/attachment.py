@@ -77,7 +77,7 @@ class Attachment(MethodView):
         lifecycle.connect(runtime(), caller(), attachment_id, body["connector"], connection)
         return _shown(attachment_id)
 
-    @blueprint.gives(200, schemas.Left, 404, 409)
+    @blueprint.gives(200, schemas.RemainingAttachments, 404, 409)
     def delete(self, attachment_id: str) -> dict[str, object]:
         """Delete an attachment; the response lists those that its volume still has."""
         authorize_resource("volume:attachment_delete", attachments.get, attachment_id)

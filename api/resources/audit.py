@@ -28,7 +28,7 @@ class Audit(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """Audit and report all drift; nothing is changed, and the changes of running flows are no drift."""
         authorize("audit:get")
-        return schemas.shown(audit(runtime(), query["backend"]))
+        return schemas.audit_body(audit(runtime(), query["backend"]))
 
     @blueprint.takes(schemas.RepairIn)
     @blueprint.gives(200, schemas.AuditEnvelope, 404)
@@ -42,4 +42,4 @@ class Audit(MethodView):
         report, repairs = repair(
             runtime(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"], target=target
         )
-        return schemas.shown(report, repairs)
+        return schemas.audit_body(report, repairs)

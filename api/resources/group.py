@@ -14,7 +14,7 @@ from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut
 from api.resources.consistencygroup import revert_group
 from api.schemas import group as schemas
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
@@ -140,7 +140,7 @@ def _refuse_replication(action: str, group_id: str) -> NoReturn:
 
 def _with_volumes(found: Any) -> list[Any]:
     """Return groups, together with the ids of their volumes if those are requested."""
-    if not (reached(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
+    if not (is_at_least(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
         return list(found)
     with runtime().database.read() as session:
         members = groups.member_ids(session, [one.id for one in found])

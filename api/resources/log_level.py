@@ -29,7 +29,7 @@ class SetLog(MethodView):
         """Set the level of loggers of the process that serves the request, until it ends."""
         authorize(_RULE)
         if log_levels.parts(body["binary"], body["server"]):
-            log_levels.write(body["prefix"] or "", body["level"])
+            log_levels.set_levels(body["prefix"] or "", body["level"])
         return responses.empty_response()
 
 

@@ -11,7 +11,7 @@ from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.request_scope import runtime
 from api.schemas import pool as schemas
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import volume_type as volume_types
@@ -32,12 +32,12 @@ class Pools(MethodView):
         authorize("scheduler_extension:scheduler_stats:get_pools")
         with runtime().database.read() as session:
             found = backends.all(session)
-            if query["volume_type"] and reached(35):
+            if query["volume_type"] and is_at_least(35):
                 found = _able(found, volume_types.find(session, query["volume_type"]))
         own = schemas.PoolListIn().fields.keys() | {"all_tenants"}
         asked = {name: value for name, value in request.args.to_dict().items() if name not in own}
-        shown = schemas.select(found, asked if reached(28) else {})
-        wanted = query["name"] if reached(28) else None
+        shown = schemas.select(found, asked if is_at_least(28) else {})
+        wanted = query["name"] if is_at_least(28) else None
         pools = [schemas.pool(backend, detail=query["detail"]) for backend in shown]
         return {"pools": [pool for pool in pools if wanted in (None, pool["name"])]}
 

@@ -11,7 +11,7 @@ from api.auth.identity import checked_id
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import quota as schemas
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.db.models.services import DEFAULT_CLASS
 from cgflow.errors import NotFound
 from cgflow.quota import limits
@@ -43,7 +43,7 @@ class QuotaSet(MethodView):
         project_id = checked_id(target_id, "project_id")
         authorize("volume_extension:quotas:update", {"project_id": project_id})
         with runtime().database.write() as session:
-            limits.set_limits(session, project_id, quota_view.resources(asked))
+            limits.set_limits(session, project_id, quota_view.by_resource(asked))
             lines = limits.lines(session, project_id)
         return {"quota_set": quota_view.limits({line.resource: line.limit for line in lines})}
 
@@ -89,7 +89,7 @@ class QuotaClassSet(MethodView):
         if class_name != DEFAULT_CLASS:
             raise NotFound(f"Quota class {class_name} could not be found: only {DEFAULT_CLASS} can be set.")
         with runtime().database.write() as session:
-            limits.set_defaults(session, quota_view.resources(asked))
+            limits.set_defaults(session, quota_view.by_resource(asked))
             return {"quota_class_set": quota_view.limits(limits.defaults(session))}
 
 
@@ -101,7 +101,7 @@ class Limits(MethodView):
     @blueprint.gives(200, schemas.LimitsEnvelope)
     def get(self, query: dict[str, str]) -> dict[str, object]:
         """Show the limits and the usage of a project, by default the caller's."""
-        asked = query.get("project_id") if reached(39) else None
+        asked = query.get("project_id") if is_at_least(39) else None
         project_id = checked_id(asked, "project_id") if asked else caller().project_id
         authorize("limits_extension:used_limits", {"project_id": project_id})
         with runtime().database.read() as session:

@@ -29,6 +29,6 @@ class VolumeSummary(MethodView):
         with runtime().database.read() as session:
             count, size = volumes.summary(session, caller().scope)
             summary: dict[str, object] = {"total_count": count, "total_size": size}
-            if versions.reached(_METADATA_SINCE):
+            if versions.is_at_least(_METADATA_SINCE):
                 summary["metadata"] = volumes.metadata_values(session, caller().scope)
         return {"volume-summary": summary}

@@ -13,7 +13,7 @@ from api.auth.authorization import authorize, authorize_resource, read_authorize
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import transfer as schemas
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow import records
 from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories import volume as volumes
@@ -108,7 +108,7 @@ class NewTransferAcceptance(TransferAcceptance):
 def _page(query: ListQuery) -> dict[str, object]:
     """Return one page. As in Cinder, only the later path links to the next page, from 3.59 on."""
     is_later = request.path.rpartition("/volume-transfers")[1] != ""
-    return responses.page_response("transfers", transfers.page, query, has_links=is_later and reached(59))
+    return responses.page_response("transfers", transfers.page, query, has_links=is_later and is_at_least(59))
 
 
 def _standing(transfer_id: str) -> records.Transfer:

@@ -11,9 +11,9 @@ from marshmallow import Schema, fields, missing, post_load, pre_load
 from marshmallow.validate import OneOf
 
 from api.errors import MALFORMED
-from api.schemas.attachment import AttachmentActionsIn, Maybe, Nothing
-from api.schemas.fields import MAX_LONG_TEXT, Count, Flag, Pairs, Text, Uuid
-from api.versions import reached
+from api.schemas.attachment import AttachmentActionsIn, NoDetails, OptionalDetails
+from api.schemas.fields import MAX_LONG_TEXT, Count, Flag, StringMap, Text, Uuid
+from api.versions import is_at_least
 from cgflow.errors import InvalidInput, NotFound
 
 
@@ -25,7 +25,7 @@ class ExtendIn(Schema):
     @post_load
     def with_users(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return the size, and whether the volume may be in use, which is allowed from 3.42 on."""
-        return data | {"while_used": reached(42)}
+        return data | {"while_used": is_at_least(42)}
 
 
 class RetypeIn(Schema):
@@ -81,7 +81,7 @@ class ActionIn(Schema):
         (action,) = data
         if action not in known:
             raise InvalidInput(f"There is no such action: {action[:255]}. Known are: {', '.join(known)}.")
-        if not reached(self.since.get(action, 0)):
+        if not is_at_least(self.since.get(action, 0)):
             raise NotFound(f"The action {action} came with microversion 3.{self.since[action]}.")
         return data
 
@@ -139,7 +139,7 @@ class ReadonlyIn(Schema):
 class ImageMetadataIn(Schema):
     """Image metadata to set on a volume; keys that are not named stay."""
 
-    metadata = Pairs(required=True, longest=MAX_LONG_TEXT)
+    metadata = StringMap(required=True, longest=MAX_LONG_TEXT)
 
 
 class ImageKeyIn(Schema):
@@ -148,14 +148,14 @@ class ImageKeyIn(Schema):
     key = Text(min=1, required=True)
 
 
-class NotesIn(Schema):
+class RecordActionsIn(Schema):
     """The volume actions that change only the volume's record."""
 
     bootable = fields.Nested(BootableIn, data_key="os-set_bootable")
     readonly = fields.Nested(ReadonlyIn, data_key="os-update_readonly_flag")
     set_image = fields.Nested(ImageMetadataIn, data_key="os-set_image_metadata")
     unset_image = fields.Nested(ImageKeyIn, data_key="os-unset_image_metadata")
-    show_image = Nothing("os-show_image_metadata")
+    show_image = NoDetails("os-show_image_metadata")
 
 
 class ResetIn(Schema):
@@ -201,11 +201,11 @@ class SnapshotActionIn(ActionIn):
     reset = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
     connect = _Details("os-initialize_connection")
     disconnect = _Details("os-terminate_connection")
-    force_delete = Nothing("os-force_delete")
+    force_delete = NoDetails("os-force_delete")
     update_status = fields.Nested(SnapshotUpdateStatusIn, data_key="os-update_snapshot_status")
 
 
-class VolumeActionIn(ActionIn, AttachmentActionsIn, NotesIn):
+class VolumeActionIn(ActionIn, AttachmentActionsIn, RecordActionsIn):
     """An action on a volume."""
 
     since: ClassVar[Mapping[str, int]] = {"revert": 40, "os-reimage": 68}
@@ -216,7 +216,7 @@ class VolumeActionIn(ActionIn, AttachmentActionsIn, NotesIn):
     revert = fields.Nested(RevertIn)
     connect = _Connection("os-initialize_connection", kinds=(dict, str))
     disconnect = _Connection("os-terminate_connection", kinds=(dict, str, NoneType))
-    force_delete = Nothing("os-force_delete")
+    force_delete = NoDetails("os-force_delete")
     migrate = _Details("os-migrate_volume")
     upload = _Details("os-volume_upload_image")
     reimage = fields.Nested(ReimageIn, data_key="os-reimage")
@@ -245,8 +245,8 @@ class VolumeActionOut(ConnectionInfoOut):
 class FlowActionIn(ActionIn):
     """A flow action by an operator. Each but ``retry`` and ``resume`` requires a reason."""
 
-    retry = Maybe(MaybeReasonIn)
-    resume = Nothing("resume")
+    retry = OptionalDetails(MaybeReasonIn)
+    resume = NoDetails("resume")
     skip = fields.Nested(SkipIn)
     abandon = fields.Nested(ReasonIn)
     cancel = fields.Nested(ReasonIn)

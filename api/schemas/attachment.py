@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, missing
 from marshmallow.validate import OneOf
 
 from api.auth import authorization
-from api.schemas.envelope import Envelope, Taken, listed, wrapped
-from api.schemas.fields import KeptObject, Read, Text, Uuid, constant
+from api.schemas.envelope import Envelope, EnvelopeContent, listed, wrapped
+from api.schemas.fields import SelfParsingField, StoredObject, Text, Uuid, constant
 from api.schemas.list_query import ListIn
 from cgflow import clock, records
 from cgflow.policies import volumes as policies
@@ -23,14 +23,14 @@ def mode() -> fields.Field[Any]:
     return fields.String(load_default="rw", validate=_MODES)
 
 
-class Connector(KeptObject):
+class Connector(StoredObject):
     """What a client states about itself, such as its ``host``; it is stored unchanged."""
 
     def __init__(self) -> None:
         super().__init__(allow_none=True, load_default=None)
 
 
-class AttachmentIn(Taken):
+class AttachmentIn(EnvelopeContent):
     """A new attachment. A connector states that its client is about to connect."""
 
     ignored = ("status",)
@@ -50,10 +50,10 @@ class AttachmentCreateIn(Envelope):
     attachment = fields.Nested(AttachmentIn, required=True)
 
 
-class AttachmentPatch(Taken):
+class AttachmentPatch(EnvelopeContent):
     """The connector of the client that connects."""
 
-    connector = KeptObject(min=1, required=True)
+    connector = StoredObject(min=1, required=True)
 
 
 class AttachmentUpdateIn(Envelope):
@@ -113,7 +113,9 @@ class AttachmentOut(AttachmentRefOut):
 RefPage = listed("attachments", AttachmentRefOut)
 ShowEnvelope = wrapped("attachment", AttachmentOut)
 ShowPage = listed("attachments", AttachmentOut)
-Left = Schema.from_dict({"attachments": fields.List(fields.Nested(AttachmentRefOut))}, name="AttachmentsLeft")
+RemainingAttachments = Schema.from_dict(
+    {"attachments": fields.List(fields.Nested(AttachmentRefOut))}, name="AttachmentsLeft"
+)
 
 
 def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
@@ -163,7 +165,7 @@ class ForceDetachIn(DetachIn):
     connector = Connector()
 
 
-class Nothing(Read, fields.Raw):
+class NoDetails(SelfParsingField, fields.Raw):
     """An action without details: whatever a client sends in their place is ignored."""
 
     def __init__(self, data_key: str) -> None:
@@ -174,7 +176,7 @@ class Nothing(Read, fields.Raw):
         del value
 
 
-class Maybe(fields.Nested):
+class OptionalDetails(fields.Nested):
     """The optional details of an action: any empty value means none."""
 
     def deserialize(
@@ -188,13 +190,13 @@ class Maybe(fields.Nested):
 class AttachmentActionsIn(Schema):
     """The volume actions about attachments."""
 
-    reserve = Nothing("os-reserve")
-    unreserve = Nothing("os-unreserve")
+    reserve = NoDetails("os-reserve")
+    unreserve = NoDetails("os-unreserve")
     attach = fields.Nested(AttachIn, data_key="os-attach")
-    detach = Maybe(DetachIn, data_key="os-detach")
-    force_detach = Maybe(ForceDetachIn, data_key="os-force_detach")
-    begin_detaching = Nothing("os-begin_detaching")
-    roll_detaching = Nothing("os-roll_detaching")
+    detach = OptionalDetails(DetachIn, data_key="os-detach")
+    force_detach = OptionalDetails(ForceDetachIn, data_key="os-force_detach")
+    begin_detaching = NoDetails("os-begin_detaching")
+    roll_detaching = NoDetails("os-roll_detaching")
 
 
 class AttachmentActionIn(Schema):

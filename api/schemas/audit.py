@@ -6,8 +6,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.disclosure import disclosed
-from api.schemas.fields import Flag, Moment, Names, Text
+from api.disclosure import hide_hosts
+from api.schemas.fields import Flag, Names, Text, Timestamp
 from cgflow.audit.auditor import Report
 from cgflow.audit.finding import Finding
 from cgflow.audit.finding_kinds import KINDS
@@ -17,12 +17,12 @@ _CODE = {"enum": sorted(KINDS), "description": "The kind of drift; stable."}
 _STATES = (PLANNED, DONE, ACCEPTED, LATER, REFUSED)
 
 
-def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, object]:
+def audit_body(report: Report, repairs: list[Repair] | None = None) -> dict[str, object]:
     """Return an audit report, and the results of its repairs, if any were requested."""
     audit: dict[str, Any] = {
         "at": report.at,
         "findings": [_finding(one) for one in report.findings],
-        "backends": [vars(one) | {"reason": disclosed(one.reason)} for one in report.backends],
+        "backends": [vars(one) | {"reason": hide_hosts(one.reason)} for one in report.backends],
     }
     if repairs is not None:
         audit["repairs"] = [
@@ -30,7 +30,7 @@ def shown(report: Report, repairs: list[Repair] | None = None) -> dict[str, obje
                 "finding_id": one.finding.id,
                 "state": one.state,
                 "flow_id": one.flow_id,
-                "reason": disclosed(one.reason),
+                "reason": hide_hosts(one.reason),
             }
             for one in repairs
         ]
@@ -46,7 +46,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "resource_id": finding.subject,
         "name": finding.name,
         "backend": finding.host,
-        "message": disclosed(finding.message),
+        "message": hide_hosts(finding.message),
         "meaning": kind.means,
         "repair": kind.repair,
         "repairable": kind.is_repairable,
@@ -123,7 +123,7 @@ class RepairOut(Schema):
 class AuditOut(Schema):
     """The report of an audit. ``repairs`` is present if repairs were requested."""
 
-    at = Moment()
+    at = Timestamp()
     findings = fields.List(fields.Nested(FindingOut))
     backends = fields.List(fields.Nested(ComparedOut))
     repairs = fields.List(fields.Nested(RepairOut))

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from marshmallow import fields, post_load
 
 from api.schemas.action import ActionIn, SnapshotResetIn
-from api.schemas.attachment import Nothing
+from api.schemas.attachment import NoDetails
 from api.schemas.envelope import Envelope, counted, wrapped
-from api.schemas.fields import Flag, Pairs, Text
+from api.schemas.fields import Flag, StringMap, Text
 from api.schemas.list_query import ListIn
 from api.schemas.resource import NamedIn, NamedPatch, RefOut
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.db.repositories.paging import ListQuery, check_order
 
 _SORT_KEYS = (
@@ -40,7 +40,7 @@ class BackupListIn(ListIn):
         """Return whether the response is to hold the count; there are no backups to filter."""
         query: ListQuery = super().query(data, **kwargs)
         check_order(query.sort, (*self.filters, *_SORT_KEYS))
-        return bool(data.get("with_count")) and reached(45)
+        return bool(data.get("with_count")) and is_at_least(45)
 
 
 class BackupIn(NamedIn):
@@ -53,7 +53,7 @@ class BackupIn(NamedIn):
     snapshot_id = Text(allow_none=True)
     incremental = Flag()
     force = Flag()
-    metadata = Pairs()
+    metadata = StringMap()
     availability_zone = Text(allow_none=True)
 
 
@@ -68,7 +68,7 @@ class BackupCreateIn(Envelope):
 class BackupPatch(NamedPatch):
     """The changes to a backup."""
 
-    metadata = Pairs()
+    metadata = StringMap()
 
 
 class BackupUpdateIn(Envelope):
@@ -117,7 +117,7 @@ class BackupActionIn(ActionIn):
     """An action on a backup."""
 
     reset = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
-    force_delete = Nothing("os-force_delete")
+    force_delete = NoDetails("os-force_delete")
 
 
 class BackupOut(RefOut):

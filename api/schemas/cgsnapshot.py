@@ -7,18 +7,18 @@ from typing import Any
 
 from marshmallow import fields, pre_load
 
-from api.schemas.envelope import Envelope, Loose, listed, wrapped
-from api.schemas.evidence import demanded_level, evidence_field
+from api.schemas.envelope import Envelope, LenientEnvelopeContent, listed, wrapped
+from api.schemas.evidence import evidence_field, required_level_field
 from api.schemas.fields import Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
 from cgflow.errors import InvalidInput
 
 
-class CgsnapshotIn(Loose, NamedIn):
+class CgsnapshotIn(LenientEnvelopeContent, NamedIn):
     """A new cgsnapshot of a consistency group."""
 
     consistencygroup_id = Text(required=True)
-    level = demanded_level()
+    level = required_level_field()
 
     @pre_load
     def name_the_group(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:

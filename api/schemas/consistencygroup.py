@@ -8,14 +8,14 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, pre_load
 
 from api.schemas.action import ActionIn
-from api.schemas.envelope import Envelope, Loose, Taken, listed, wrapped
+from api.schemas.envelope import Envelope, EnvelopeContent, LenientEnvelopeContent, listed, wrapped
 from api.schemas.fields import Flag, Names, Text
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 
 
-class ConsistencyGroupIn(Loose, NamedIn):
+class ConsistencyGroupIn(LenientEnvelopeContent, NamedIn):
     """A new consistency group. ``volume_types`` are names or ids."""
 
     volume_types = Names()
@@ -42,13 +42,13 @@ class ChangeIn(NamedIn):
 
         From 3.6 on a change of name and description alone is allowed in any status.
         """
-        is_later = reached(6)
+        is_later = is_at_least(6)
         if not is_later:
             data |= {key: data.get(key) or None for key in ("name", "description")}
         return data | {"in_any_status": is_later}
 
 
-class LooseChangeIn(Loose, ChangeIn):
+class LooseChangeIn(LenientEnvelopeContent, ChangeIn):
     """The changes to a consistency group."""
 
 
@@ -71,7 +71,7 @@ class ConsistencyGroupUpdateIn(Envelope):
         return super().find_root(data, **kwargs)
 
 
-class SourceIn(Loose, NamedIn):
+class SourceIn(LenientEnvelopeContent, NamedIn):
     """A new consistency group with the data of a source, of which exactly one must be named."""
 
     cgsnapshot_id = Text(allow_none=True, load_default=None)
@@ -91,7 +91,7 @@ class ConsistencyGroupFromSourceIn(Envelope):
         return data["source"]
 
 
-class DeletionIn(Taken):
+class DeletionIn(EnvelopeContent):
     """How a consistency group is deleted; ``force`` deletes its volumes, too."""
 
     force = Flag(load_default=False)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
 
 from api.errors import MALFORMED
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 
 _SINGULAR_LINKS = frozenset({"consistencygroups", "groups", "group_snapshots", "volume_types", "group_types"})
@@ -45,7 +45,7 @@ class Envelope(Schema):
         return data[self.root]
 
 
-class Taken(Schema):
+class EnvelopeContent(Schema):
     """The content of an envelope; fields in ``ignored`` are validated and then dropped.
 
     ``later`` maps fields to the microversion 3.N from which they exist; null counts as absent in any version.
@@ -58,7 +58,7 @@ class Taken(Schema):
     def refuse_what_came_later(self, data: Any, **_: Any) -> Any:
         """Refuse fields newer than the microversion of the request. Raises: InvalidInput."""
         for name, minor in self.later.items():
-            if isinstance(data, Mapping) and data.get(name) is not None and not reached(minor):
+            if isinstance(data, Mapping) and data.get(name) is not None and not is_at_least(minor):
                 raise InvalidInput(
                     f"Invalid input for field '{name}': Unknown field. It came with microversion 3.{minor}.",
                     name,
@@ -71,7 +71,7 @@ class Taken(Schema):
         return {name: value for name, value in data.items() if name not in self.ignored}
 
 
-class Loose(Taken):
+class LenientEnvelopeContent(EnvelopeContent):
     """The content of an envelope in which Cinder drops unknown keys.
 
     Keys that begin with ``cgflow:`` are meant for cgflow, so an unknown one is refused.

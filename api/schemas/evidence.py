@@ -12,7 +12,7 @@ from cgflow.drivers.contract.cut_evidence import CutLevel
 LEVELS = [level.value for level in CutLevel]
 
 
-def demanded_level() -> fields.Field[Any]:
+def required_level_field() -> fields.Field[Any]:
     """Return the field of the required cut level; null requires what the volume types do."""
     return fields.Enum(
         CutLevel,

@@ -14,7 +14,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, missing
 
-from api.schemas.fields import Moment
+from api.schemas.fields import Timestamp
 from cgflow import clock
 
 # These fields return a record's value unchanged.
@@ -43,7 +43,7 @@ class FastDump(Schema):
     @cached_property
     def _may_miss(self) -> Iterable[str]:
         """Fields whose serializer may return ``missing``."""
-        own = (*_AS_IS, Moment)
+        own = (*_AS_IS, Timestamp)
         return [field.data_key or name for name, field in self.dump_fields.items() if type(field) not in own]
 
 
@@ -51,7 +51,7 @@ def _serializer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any]:
     value = attrgetter(field.attribute or name)
     if type(field) in _AS_IS:
         return value
-    if type(field) is Moment:
+    if type(field) is Timestamp:
         return lambda record: clock.iso(value(record))
     if type(field) is fields.Function and field.serialize_func is not None:
         tell: Callable[[Any], Any] = field.serialize_func

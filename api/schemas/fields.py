@@ -17,7 +17,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, missing
 from marshmallow.validate import Length
 
-from api.versions import CGFLOW_VERSION, has_extensions, reached
+from api.versions import CGFLOW_VERSION, has_extensions, is_at_least
 from cgflow import clock
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories.metadata import MOST
@@ -25,17 +25,17 @@ from cgflow.errors import InvalidInput
 
 SPEC_KEY = r"[\w.:\- ]+"
 # For a spec that is named in a path or comes with a new type: Cinder allows a slash there, too.
-LONE_SPEC_KEY = r"[\w.:\-/ ]+"
+PATH_SPEC_KEY = r"[\w.:\-/ ]+"
 MAX_TEXT = 255
 MAX_LONG_TEXT = 65535
 MAX_INT = 2**31 - 1
-MAX_KEPT = 16 * 1024
+MAX_STORED_OBJECT = 16 * 1024
 """The maximum length, as JSON, of an object that is stored unchanged: ten times a usual connector."""
 
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 
 
-class Read(fields.Field[Any]):
+class SelfParsingField(fields.Field[Any]):
     """A field that parses its value itself, whatever type it is described as."""
 
     def _deserialize(
@@ -78,7 +78,7 @@ class Uuid(Text):
             raise ValidationError("Must be a UUID.") from None
 
 
-class Count(Read, fields.Integer):
+class Count(SelfParsingField, fields.Integer):
     """An integer, or its decimal digits as a string, which some clients send."""
 
     def __init__(self, *, min: int, max: int = MAX_INT, **kwargs: Any) -> None:
@@ -97,7 +97,7 @@ class Count(Read, fields.Integer):
         return number
 
 
-class Flag(Read, fields.Boolean):
+class Flag(SelfParsingField, fields.Boolean):
     """A boolean, or one of Cinder's spellings of one. Other values are refused with Cinder's message."""
 
     def read(self, value: Any) -> bool:
@@ -116,7 +116,7 @@ class Ignored(fields.Raw):
         super().__init__(load_only=True, allow_none=True, metadata={"description": "Ignored."})
 
 
-class NotOffered(Read, fields.Raw):
+class NotOffered(SelfParsingField, fields.Raw):
     """A feature of Cinder that cgflow does not offer: null and false are accepted, others refused."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class NotOffered(Read, fields.Raw):
             raise InvalidInput(f"'{name}' is not supported yet.", name)
 
 
-class _NullIsEmpty(Read, fields.Field[Any]):
+class _NullIsEmpty(SelfParsingField, fields.Field[Any]):
     """A field for which null means the empty value."""
 
     def deserialize(
@@ -175,7 +175,7 @@ class Names(_NullIsEmpty):
         return names
 
 
-class Pairs(_NullIsEmpty):
+class StringMap(_NullIsEmpty):
     """Keys and values, both strings; null means none.
 
     Keys have at most 255 characters, values at most ``longest``.
@@ -211,14 +211,14 @@ class Pairs(_NullIsEmpty):
             raise ValidationError(f"The value of '{key}' must be a string of at most {most} characters.")
 
 
-class KeptObject(fields.Dict):
+class StoredObject(fields.Dict):
     """An object that is stored as the client sent it: limited in size, without NUL characters."""
 
     def __init__(self, *, min: int = 0, **kwargs: Any) -> None:
         super().__init__(keys=fields.String(), validate=[Length(min=min), _check_kept], **kwargs)
 
 
-class Moment(fields.Field[datetime]):
+class Timestamp(fields.Field[datetime]):
     """A time in the API's format: microseconds, no time zone."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -233,7 +233,7 @@ class Moment(fields.Field[datetime]):
 class Conditional(fields.Field[Any]):
     """A response field that only some requests are shown; ``told`` documents the condition."""
 
-    told: Mapping[str, str]
+    openapi_extension: Mapping[str, str]
 
     def __init__(self, inner: fields.Field[Any]) -> None:
         super().__init__(dump_only=True, data_key=inner.data_key, attribute=inner.attribute)
@@ -259,17 +259,19 @@ class Since(Conditional):
     def __init__(self, minor: int, inner: fields.Field[Any]) -> None:
         super().__init__(inner)
         self.minor = minor
-        self.told = {"x-min-microversion": f"3.{minor}"}
+        self.openapi_extension = {"x-min-microversion": f"3.{minor}"}
 
     def is_shown(self) -> bool:
         """See the base class."""
-        return reached(self.minor)
+        return is_at_least(self.minor)
 
 
 class Extension(Conditional):
     """A field that cgflow adds to one of Cinder's responses, for requests with its extensions."""
 
-    told: Mapping[str, str] = MappingProxyType({"x-cgflow-version": "{}.{}".format(*CGFLOW_VERSION)})
+    openapi_extension: Mapping[str, str] = MappingProxyType(
+        {"x-cgflow-version": "{}.{}".format(*CGFLOW_VERSION)}
+    )
 
     def is_shown(self) -> bool:
         """See the base class."""
@@ -283,8 +285,8 @@ def constant(value: object, *, data_key: str | None = None, **shape: object) -> 
 
 def _check_kept(value: dict[str, Any]) -> None:
     text = json.dumps(value)
-    if len(text) > MAX_KEPT:
-        raise ValidationError(f"Must be at most {MAX_KEPT} characters long, as JSON.")
+    if len(text) > MAX_STORED_OBJECT:
+        raise ValidationError(f"Must be at most {MAX_STORED_OBJECT} characters long, as JSON.")
     # NUL is the only character that JSON escapes as \u0000; escaped backslashes are removed before.
     if "\\u0000" in text.replace("\\\\", ""):
         raise ValidationError("Must not contain a NUL character.")

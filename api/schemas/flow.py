@@ -7,10 +7,10 @@ from marshmallow.validate import Range
 
 from api import request_scope
 from api.auth import authorization
-from api.disclosure import Disclosed, OfMachines, disclosed
+from api.disclosure import HostsHiddenField, HostVisibleField, hide_hosts
 from api.schemas.envelope import listed
 from api.schemas.fast_dump import FastDump
-from api.schemas.fields import MAX_INT, Moment
+from api.schemas.fields import MAX_INT, Timestamp
 from cgflow.policies.volumes import HOST
 from cgflow.records import Flow, FlowEvent
 
@@ -34,20 +34,20 @@ def _result(event: FlowEvent) -> object:
 
 
 def _failure(event: FlowEvent) -> object:
-    return disclosed((event.detail or {}).get("failure"))
+    return hide_hosts((event.detail or {}).get("failure"))
 
 
 class EventOut(FastDump):
     """One transition of a flow (``task`` is null) or of one of its tasks."""
 
     seq = fields.Integer()
-    at = Moment()
+    at = Timestamp()
     atom = fields.String(data_key="task", allow_none=True)
     from_state = fields.String(data_key="from", allow_none=True)
     to_state = fields.String(data_key="to")
     attempt = fields.Integer()
     duration_ms = fields.Float(allow_none=True)
-    conductor = OfMachines(allow_none=True, metadata={"type": "string"})
+    conductor = HostVisibleField(allow_none=True, metadata={"type": "string"})
     result = fields.Function(_result, metadata={"nullable": True})
     failure = fields.Function(_failure, metadata={"nullable": True})
 
@@ -63,21 +63,21 @@ class TaskOut(FastDump):
 
     atom = fields.String(data_key="name")
     state = fields.String()
-    updated_at = Moment(allow_none=True)
+    updated_at = Timestamp(allow_none=True)
     attempts = fields.Integer()
-    started_at = Moment(allow_none=True)
-    ended_at = Moment(allow_none=True)
+    started_at = Timestamp(allow_none=True)
+    ended_at = Timestamp(allow_none=True)
     execution = fields.String()
     duration_ms = fields.Float(allow_none=True)
-    result = OfMachines(allow_none=True)
-    failure = Disclosed(allow_none=True, metadata={"type": "object"})
+    result = HostVisibleField(allow_none=True)
+    failure = HostsHiddenField(allow_none=True, metadata={"type": "object"})
     undo = fields.String()
     undo_attempts = fields.Integer()
     undo_duration_ms = fields.Float(allow_none=True)
-    undo_failure = Disclosed(allow_none=True, metadata={"type": "object"})
-    skipped = Disclosed(allow_none=True, metadata={"type": "object"})
+    undo_failure = HostsHiddenField(allow_none=True, metadata={"type": "object"})
+    skipped = HostsHiddenField(allow_none=True, metadata={"type": "object"})
     is_taken_over = fields.Boolean(data_key="taken_over")
-    outcome = Disclosed(metadata={"type": "string"})
+    outcome = HostsHiddenField(metadata={"type": "string"})
 
 
 def _duration_ms(flow: Flow) -> float | None:
@@ -106,11 +106,11 @@ class FlowOut(FastDump):
     request_id = fields.String()
     version = fields.Integer()
     epoch = fields.Integer()
-    conductor = OfMachines(allow_none=True, metadata={"type": "string"})
-    reason = Disclosed(allow_none=True, metadata={"type": "string"})
-    created_at = Moment()
-    started_at = Moment(allow_none=True)
-    ended_at = Moment(allow_none=True)
+    conductor = HostVisibleField(allow_none=True, metadata={"type": "string"})
+    reason = HostsHiddenField(allow_none=True, metadata={"type": "string"})
+    created_at = Timestamp()
+    started_at = Timestamp(allow_none=True)
+    ended_at = Timestamp(allow_none=True)
     duration_ms = fields.Function(_duration_ms, metadata={"type": "number", "nullable": True})
     links = fields.Function(_links, metadata={"type": "array", "items": {"type": "object"}})
 
@@ -124,16 +124,16 @@ class FlowDetailOut(FlowOut):
     automatically.
     """
 
-    summary = Disclosed(metadata={"type": "string"})
+    summary = HostsHiddenField(metadata={"type": "string"})
     tasks = fields.Nested(TaskOut, many=True)
-    actions = fields.List(Disclosed(metadata={"type": "object"}))
-    leftovers = fields.List(Disclosed(metadata={"type": "object"}))
-    removed = fields.List(Disclosed(metadata={"type": "object"}))
-    skipped = fields.List(Disclosed(metadata={"type": "object"}))
-    cancel_reason = Disclosed(allow_none=True, metadata={"type": "string"})
+    actions = fields.List(HostsHiddenField(metadata={"type": "object"}))
+    leftovers = fields.List(HostsHiddenField(metadata={"type": "object"}))
+    removed = fields.List(HostsHiddenField(metadata={"type": "object"}))
+    skipped = fields.List(HostsHiddenField(metadata={"type": "object"}))
+    cancel_reason = HostsHiddenField(allow_none=True, metadata={"type": "string"})
     undo_attempts = fields.Integer()
-    committed_at = Moment(allow_none=True)
-    undo_at = Moment(allow_none=True)
+    committed_at = Timestamp(allow_none=True)
+    undo_at = Timestamp(allow_none=True)
 
 
 class FlowEnvelope(Schema):

@@ -9,13 +9,13 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre
 from marshmallow.validate import Length
 
 from api.schemas.action import ActionIn
-from api.schemas.attachment import Nothing
+from api.schemas.attachment import NoDetails
 from api.schemas.consistencygroup import ChangeIn, SafetyIn
-from api.schemas.envelope import Envelope, Taken, listed, wrapped
+from api.schemas.envelope import Envelope, EnvelopeContent, listed, wrapped
 from api.schemas.fields import Flag, Since, Text, Uuid, constant
 from api.schemas.list_query import ConsistencyGroupListIn
 from api.schemas.resource import NamedIn, RefOut, ResourceOut
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 
 
@@ -49,13 +49,13 @@ class GroupUpdateIn(Envelope):
     group = fields.Nested(ChangeIn, required=True)
 
 
-class GroupDeleteIn(Taken):
+class GroupDeleteIn(EnvelopeContent):
     """How a group is deleted; ``delete-volumes`` deletes its volumes, too."""
 
     force = Flag(load_default=False, data_key="delete-volumes")
 
 
-class GroupResetIn(Taken):
+class GroupResetIn(EnvelopeContent):
     """The status to set."""
 
     status = Text(required=True)
@@ -68,7 +68,7 @@ class GroupRevertIn(Schema):
     safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
 
 
-class GroupFailoverIn(Taken):
+class GroupFailoverIn(EnvelopeContent):
     """How a group is failed over."""
 
     allow_attached_volume = Flag()
@@ -89,10 +89,10 @@ class GroupActionIn(ActionIn):
     delete = fields.Nested(GroupDeleteIn)
     revert = fields.Nested(GroupRevertIn, data_key="revert_to_group_snapshot")
     reset = fields.Nested(GroupResetIn, data_key="reset_status")
-    enable_replication = Nothing("enable_replication")
-    disable_replication = Nothing("disable_replication")
+    enable_replication = NoDetails("enable_replication")
+    disable_replication = NoDetails("disable_replication")
     failover_replication = fields.Nested(GroupFailoverIn)
-    list_replication_targets = Nothing("list_replication_targets")
+    list_replication_targets = NoDetails("list_replication_targets")
 
 
 class GroupSourceIn(NamedIn):
@@ -153,7 +153,7 @@ class GroupShowIn(Schema):
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> Any:
         """Drop a flag that is newer than the microversion of the request."""
-        return {name: data[name] for name in data if name != "list_volume" or reached(25)}
+        return {name: data[name] for name in data if name != "list_volume" or is_at_least(25)}
 
 
 class GroupDetailListIn(GroupShowIn, GroupListIn):

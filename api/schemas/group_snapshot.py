@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from api.schemas.action import ActionIn
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.evidence import demanded_level, evidence_field
+from api.schemas.evidence import evidence_field, required_level_field
 from api.schemas.fields import Since, Text, Uuid
 from api.schemas.group import GroupResetIn
 from api.schemas.list_query import ListIn
@@ -20,7 +20,7 @@ class GroupSnapshotIn(NamedIn):
     """A new group snapshot of a group."""
 
     consistencygroup_id = Uuid(required=True, data_key="group_id")
-    level = demanded_level()
+    level = required_level_field()
 
 
 class GroupSnapshotCreateIn(Envelope):

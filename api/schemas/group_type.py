@@ -8,20 +8,20 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api.auth import authorization
-from api.schemas.envelope import Envelope, Link, Taken
-from api.schemas.fields import LONE_SPEC_KEY, SPEC_KEY, Flag, Pairs, Text
+from api.schemas.envelope import Envelope, EnvelopeContent, Link
+from api.schemas.fields import PATH_SPEC_KEY, SPEC_KEY, Flag, StringMap, Text
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
 from cgflow.errors import InvalidInput
 from cgflow.policies.groups import GROUP_SPECS_SHOWN
 
 
-class GroupTypeIn(Taken):
+class GroupTypeIn(EnvelopeContent):
     """A new group type."""
 
     name = Text(min=1, required=True)
     description = Text(allow_none=True, load_default=None)
     is_public = Flag(load_default=True)
-    group_specs = Pairs(keys=LONE_SPEC_KEY)
+    group_specs = StringMap(keys=PATH_SPEC_KEY)
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class GroupSpecsIn(Envelope):
 
     root = "group_specs"
 
-    group_specs = Pairs(keys=SPEC_KEY)
+    group_specs = StringMap(keys=SPEC_KEY)
 
 
 class GroupSpecIn(Schema):
@@ -83,7 +83,7 @@ class GroupSpecIn(Schema):
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
         """Validate the spec. Raises: ValidationError."""
-        return Pairs(keys=LONE_SPEC_KEY).deserialize(data)
+        return StringMap(keys=PATH_SPEC_KEY).deserialize(data)
 
 
 class GroupTypeListIn(VolumeTypeListIn):

@@ -9,10 +9,10 @@ from flask import request
 from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
 
 from api import request_scope
-from api.schemas.fields import MAX_INT, Count, Flag, Read, Text
+from api.schemas.fields import MAX_INT, Count, Flag, SelfParsingField, Text
 from api.schemas.metadata import MetadataFilter
 from api.schemas.time_filter import TimeFilter
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
 
@@ -26,7 +26,7 @@ def _later(minor: int, description: str) -> dict[str, str]:
 _OLDER = {"description": "The same, as older clients name it."}
 
 
-class _Number(Read, fields.Integer):
+class _Number(SelfParsingField, fields.Integer):
     """A number in a query, which is refused with Cinder's message."""
 
     def read(self, value: Any) -> int:
@@ -103,7 +103,7 @@ class ListIn(Schema):
                 data.setdefault(name, data[alias])
         unknown = self._find_unknown()
         is_admin = request_scope.caller().is_admin
-        if unknown and (self.refuses_unknown or (not is_admin and reached(self.checked_since))):
+        if unknown and (self.refuses_unknown or (not is_admin and is_at_least(self.checked_since))):
             names = ",".join(sorted(unknown))[:255]
             raise InvalidInput(
                 f"Invalid filters {names} are found in query options.", sorted(unknown)[0][:255]
@@ -122,11 +122,11 @@ class ListIn(Schema):
             sort=self._order(data, () if is_admin else self.admin_filters),
             filters={name: data[name] for name in asked if data.get(name) is not None},
             finds_nothing=bool(unknown) and is_admin,
-            like=like if reached(34) else {},
+            like=like if is_at_least(34) else {},
             metadata=data.get("metadata", {}),
             image_metadata=data.get("glance_metadata", {}),
             moments={name: data[name] for name in ("created_at", "updated_at") if name in data},
-            with_count=data.get("with_count", False) and reached(45),
+            with_count=data.get("with_count", False) and is_at_least(45),
         )
 
     def _order(self, data: Mapping[str, Any], hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
@@ -151,7 +151,7 @@ class ListIn(Schema):
 
     def _within(self, asked: Collection[str]) -> dict[str, str]:
         """Return the substring filters of other texts, such as ``description~``. Raises: ValidationError."""
-        if not reached(34):
+        if not is_at_least(34):
             return {}
         own = {field.data_key for field in self.fields.values()}
         found = {}
@@ -175,10 +175,10 @@ class ListIn(Schema):
     def _find_unknown(self) -> set[str]:
         """Return the names in the request's query that this list does not know for the caller."""
         known = {field.data_key or name for name, field in self.fields.items()}
-        known -= {name for name, minor in self.later.items() if not reached(minor)}
+        known -= {name for name, minor in self.later.items() if not is_at_least(minor)}
         if not request_scope.caller().is_admin:
             known -= self.admin_filters
-        if reached(34):
+        if is_at_least(34):
             known |= {f"{name}~" for name in self._texts & known}
         return request.args.keys() - known
 
@@ -224,7 +224,7 @@ class CountedListIn(Schema):
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
-        return {name: data[name] for name in data if reached(self.later.get(name, 0))}
+        return {name: data[name] for name in data if is_at_least(self.later.get(name, 0))}
 
 
 class VolumeListIn(CountedListIn, CgsnapshotListIn):
@@ -280,7 +280,7 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
     def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
         later = {"glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60}
-        said = {name: data[name] for name in data if reached(later.get(name, 0))}
+        said = {name: data[name] for name in data if is_at_least(later.get(name, 0))}
         if "host" in said:
             # A backend is one pool, which the API appends to its name.
             said["host"] = said["host"].partition("#")[0]
@@ -322,7 +322,7 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     @pre_load
     def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
-        return {name: data[name] for name in data if name != "metadata" or reached(22)}
+        return {name: data[name] for name in data if name != "metadata" or is_at_least(22)}
 
 
 class FlowListIn(ListIn):

@@ -7,10 +7,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from api.log_levels import LEVELS
-from api.schemas.fields import Read, Text
+from api.schemas.fields import SelfParsingField, Text
 
 
-class _Level(Read, fields.String):
+class _Level(SelfParsingField, fields.String):
     """A log level; case is not significant."""
 
     def __init__(self) -> None:

@@ -9,9 +9,9 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from marshmallow.validate import OneOf
 
 from api.schemas.envelope import Envelope, Link
-from api.schemas.fields import MAX_INT, Count, Flag, Pairs, Read, Text
+from api.schemas.fields import MAX_INT, Count, Flag, SelfParsingField, StringMap, Text
 from api.schemas.resource import NamedIn
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 
 
@@ -24,7 +24,7 @@ def _one_place(host: str | None, cluster: str | None) -> str:
     return host.partition("#")[0]
 
 
-class Reference(Read, fields.Raw):
+class Reference(SelfParsingField, fields.Raw):
     """The backend's name of a volume or snapshot: an object, or a string."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class ManageableListIn(Schema):
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return the backend, the order and the position of the page. Raises: InvalidInput."""
-        host = _one_place(data.get("host"), data.get("cluster") if reached(17) else None)
+        host = _one_place(data.get("host"), data.get("cluster") if is_at_least(17) else None)
         key, _colon, direction = data["sort"].partition(":")
         key, direction = data.get("sort_key", key), data.get("sort_dir", direction or "asc")
         if key not in ("size", "reference") or direction not in ("asc", "desc"):
@@ -82,13 +82,13 @@ class ManageVolumeIn(NamedIn):
     ref = Reference()
     volume_type = Text(allow_none=True)
     availability_zone = Text(allow_none=True)
-    metadata = Pairs()
+    metadata = StringMap()
     bootable = Flag()
 
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Require exactly one backend. Raises: InvalidInput."""
-        return data | {"host": _one_place(data.get("host"), data.get("cluster") if reached(16) else None)}
+        return data | {"host": _one_place(data.get("host"), data.get("cluster") if is_at_least(16) else None)}
 
 
 class ManageVolumeBody(Envelope):
@@ -104,7 +104,7 @@ class ManageSnapshotIn(NamedIn):
 
     volume_id = Text(min=1, required=True)
     ref = Reference()
-    metadata = Pairs()
+    metadata = StringMap()
 
 
 class ManageSnapshotBody(Envelope):

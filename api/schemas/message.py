@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from api.disclosure import Disclosed
+from api.disclosure import HostsHiddenField
 from api.schemas.envelope import listed, wrapped
-from api.schemas.fields import Extension, Moment, Text
+from api.schemas.fields import Extension, Text, Timestamp
 from api.schemas.list_query import ListIn
 from api.schemas.resource import links
 
@@ -42,13 +42,13 @@ class MessageOut(Schema):
 
     id = fields.String()
     event_id = fields.String()
-    user_message = Disclosed(metadata={"type": "string"})
+    user_message = HostsHiddenField(metadata={"type": "string"})
     message_level = fields.String()
     resource_type = fields.String()
     resource_uuid = fields.String()
     request_id = fields.String()
-    created_at = Moment()
-    guaranteed_until = Moment()
+    created_at = Timestamp()
+    guaranteed_until = Timestamp()
     flow_id = Extension(fields.String(data_key="cgflow:flow_id"))
     links = links("messages")
 

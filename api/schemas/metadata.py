@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from api import json_body
 from api.schemas.envelope import Envelope
-from api.schemas.fields import MAX_LONG_TEXT, MAX_TEXT, Pairs, Read
+from api.schemas.fields import MAX_LONG_TEXT, MAX_TEXT, SelfParsingField, StringMap
 from cgflow.errors import InvalidInput
 
 _LONGEST = 8192
@@ -21,7 +21,7 @@ class MetadataIn(Envelope):
 
     root = "metadata"
 
-    metadata = Pairs()
+    metadata = StringMap()
 
 
 class MetaIn(Envelope):
@@ -29,7 +29,7 @@ class MetaIn(Envelope):
 
     root = "meta"
 
-    meta = Pairs()
+    meta = StringMap()
 
 
 class MetadataOut(Schema):
@@ -44,7 +44,7 @@ class MetaOut(Schema):
     meta = fields.Dict(keys=fields.String(), values=fields.String())
 
 
-class MetadataFilter(Read, fields.String):
+class MetadataFilter(SelfParsingField, fields.String):
     """Metadata that a resource must have, as JSON or in Python's notation: ``{'key': 'value'}``."""
 
     def read(self, value: Any) -> dict[str, str]:
@@ -54,7 +54,7 @@ class MetadataFilter(Read, fields.String):
         pairs = _parse(value)
         if not isinstance(pairs, dict) or not all(isinstance(key, str) for key in pairs):
             raise ValidationError("Must be an object of strings, such as {'key': 'value'}.")
-        found: dict[str, str] = Pairs(longest=MAX_LONG_TEXT).deserialize(pairs)
+        found: dict[str, str] = StringMap(longest=MAX_LONG_TEXT).deserialize(pairs)
         return found
 
 

@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf
 
 from api.schemas.envelope import Envelope, Link
-from api.schemas.fields import LONE_SPEC_KEY, Flag, Name, Pairs, Text
+from api.schemas.fields import PATH_SPEC_KEY, Flag, Name, StringMap, Text
 from api.schemas.list_query import ListIn
 
 CONSUMERS = ("back-end", "front-end", "both")
@@ -34,7 +34,7 @@ class QosSpecIn(_Specs):
 
     name = Name(min=1, required=True)
     consumer = fields.String(load_default="back-end", validate=OneOf(CONSUMERS))
-    specs = Pairs(keys=LONE_SPEC_KEY)
+    specs = StringMap(keys=PATH_SPEC_KEY)
 
 
 class QosSpecCreateIn(Envelope):
@@ -49,7 +49,7 @@ class QosSpecPatch(_Specs):
     """The specs to set, and their consumer; what is not named stays."""
 
     consumer = fields.String(load_default=None, validate=OneOf(CONSUMERS))
-    specs = Pairs(keys=LONE_SPEC_KEY)
+    specs = StringMap(keys=PATH_SPEC_KEY)
 
 
 class QosSpecUpdateIn(Envelope):

@@ -8,16 +8,16 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load
 
 from api.schemas.envelope import Envelope
-from api.schemas.fields import Count, Flag, Read, Text
+from api.schemas.fields import Count, Flag, SelfParsingField, Text
 from cgflow.errors import InvalidInput
 
 _NO_LIMIT = -1
 # A prefix such as "gigabytes_" precedes the name of a type.
 _LONGEST = 300
-_SENT_ALONG = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
+_IGNORED_KEYS = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
 
 
-class Limits(Read):
+class Limits(SelfParsingField):
     """Limits by resource; -1 means unlimited, null leaves a limit unchanged."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Limits(Read):
         return {
             resource: self._limit(resource, limit)
             for resource, limit in value.items()
-            if resource not in _SENT_ALONG and limit is not None
+            if resource not in _IGNORED_KEYS and limit is not None
         }
 
     def _limit(self, resource: str, limit: object) -> int:
@@ -58,7 +58,7 @@ class QuotaSetIn(Envelope):
         if not body[self.root]:
             raise InvalidInput("'quota_set' must name a limit to set.", self.root)
         for name, limit in body[self.root].items():
-            if name not in _SENT_ALONG and limit is None:
+            if name not in _IGNORED_KEYS and limit is None:
                 raise InvalidInput(f"The limit of {name[:_LONGEST]} must be an integer.", name[:_LONGEST])
         return body
 

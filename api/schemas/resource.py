@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields, post_load, pre_load
 
 from api import request_scope
-from api.disclosure import Disclosed
-from api.schemas.envelope import Link, Taken
-from api.schemas.fields import Extension, Ignored, Moment, Name
+from api.disclosure import HostsHiddenField
+from api.schemas.envelope import EnvelopeContent, Link
+from api.schemas.fields import Extension, Ignored, Name, Timestamp
 from cgflow.errors import InvalidInput
 
 
-class NamedIn(Taken):
+class NamedIn(EnvelopeContent):
     """The name and description of a new resource, and fields that clients send but that are ignored."""
 
     ignored: ClassVar[tuple[str, ...]] = ("user_id", "project_id", "status")
@@ -29,7 +29,7 @@ class NamedIn(Taken):
 _NAMES = ("name", "description")
 
 
-class OlderNames(Schema):
+class LegacyNames(Schema):
     """The older keys ``display_name`` and ``display_description``.
 
     If a body has both the older and the present key, the present one counts.
@@ -51,7 +51,7 @@ class OlderNames(Schema):
         )
 
 
-class NamedPatch(OlderNames):
+class NamedPatch(LegacyNames):
     """The changes to a name and a description; what is not named stays."""
 
     name = Name(allow_none=True)
@@ -80,8 +80,10 @@ class ResourceOut(RefOut):
 
     description = fields.String(allow_none=True)
     status = fields.String()
-    created_at = Moment()
-    reason = Extension(Disclosed(data_key="cgflow:reason", allow_none=True, metadata={"type": "string"}))
+    created_at = Timestamp()
+    reason = Extension(
+        HostsHiddenField(data_key="cgflow:reason", allow_none=True, metadata={"type": "string"})
+    )
     flow_id = Extension(fields.String(data_key="cgflow:flow_id", allow_none=True))
 
 

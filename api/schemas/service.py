@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load, pre_load
 
-from api.schemas.fields import Moment, Since, Text, constant
+from api.schemas.fields import Since, Text, Timestamp, constant
 from cgflow.db.repositories.service import VOLUME
 from cgflow.errors import InvalidInput, NotFound
 
@@ -96,7 +96,7 @@ class ServiceOut(Schema):
     availability_zone = fields.String(data_key="zone")
     status = fields.Function(_status, metadata={"type": "string"})
     state = fields.Function(lambda part: _up(part.is_up), metadata={"type": "string"})
-    updated_at = Moment(attribute="reported_at")
+    updated_at = Timestamp(attribute="reported_at")
     disabled_reason = fields.String(allow_none=True)
     replication_status = constant("disabled", type="string")
     active_backend_id = constant(None, type="string", nullable=True)
@@ -141,7 +141,7 @@ class HostOut(Schema):
         metadata={"type": "string"},
     )
     service_state = fields.Function(_status, data_key="service-state", metadata={"type": "string"})
-    last_update = Moment(attribute="reported_at", data_key="last-update")
+    last_update = Timestamp(attribute="reported_at", data_key="last-update")
 
 
 class HostsOut(Schema):

@@ -7,13 +7,13 @@ from typing import Any
 from marshmallow import fields, post_load
 
 from api.schemas.envelope import Envelope, counted, wrapped
-from api.schemas.fields import Flag, Moment, Pairs, Since, Uuid
-from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, ResourceOut
-from api.versions import reached
+from api.schemas.fields import Flag, Since, StringMap, Timestamp, Uuid
+from api.schemas.resource import LegacyNames, NamedIn, NamedPatch, RefOut, ResourceOut
+from api.versions import is_at_least
 from cgflow.errors import InvalidInput, NotFound
 
 
-class SnapshotIn(OlderNames, NamedIn):
+class SnapshotIn(LegacyNames, NamedIn):
     """A new snapshot of one volume. ``force`` allows it while the volume is in use.
 
     From 3.66 on force is not needed: true is ignored, and false is refused.
@@ -21,14 +21,14 @@ class SnapshotIn(OlderNames, NamedIn):
 
     volume_id = Uuid(required=True, allow_none=True)
     force = Flag()
-    metadata = Pairs()
+    metadata = StringMap()
 
     @post_load
     def force_from_its_microversion(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Set ``force`` as the microversion defines it. Raises: InvalidInput, NotFound."""
         if data["volume_id"] is None:
             raise NotFound("Volume None could not be found.")
-        if not reached(66):
+        if not is_at_least(66):
             return {"force": False} | data
         if not data.get("force", True):
             raise InvalidInput("The 'force' flag is no longer used; only true is accepted.", "force")
@@ -48,8 +48,8 @@ class SnapshotRefOut(RefOut):
 
     description = fields.String(allow_none=True)
     status = fields.String()
-    created_at = Moment()
-    updated_at = Moment(allow_none=True)
+    created_at = Timestamp()
+    updated_at = Timestamp(allow_none=True)
     volume_id = fields.String()
     size = fields.Integer()
     metadata = fields.Dict(keys=fields.String(), values=fields.String())

@@ -7,14 +7,14 @@ from typing import Any
 
 from marshmallow import fields
 
-from api.schemas.fields import Read
+from api.schemas.fields import SelfParsingField
 from cgflow.db.repositories.paging import COMPARISONS, Comparison
 from cgflow.errors import InvalidInput
 
 _MOST = 8
 
 
-class TimeFilter(Read, fields.String):
+class TimeFilter(SelfParsingField, fields.String):
     """Comparisons with times, all of which must hold. A time without an operator means equality."""
 
     def read(self, value: Any) -> list[Comparison]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from marshmallow import Schema, fields
 
 from api.schemas.envelope import Envelope, listed, wrapped
-from api.schemas.fields import Flag, Moment, Name, Since, Text, Uuid, constant
+from api.schemas.fields import Flag, Name, Since, Text, Timestamp, Uuid, constant
 from api.schemas.list_query import ListIn
 from api.schemas.resource import links
 
@@ -68,7 +68,7 @@ class TransferRefOut(Schema):
 class TransferOut(TransferRefOut):
     """A transfer in full."""
 
-    created_at = Moment()
+    created_at = Timestamp()
     no_snapshots = Since(55, fields.Boolean())
     source_project_id = Since(57, fields.String(attribute="project_id"))
     destination_project_id = Since(57, fields.String(allow_none=True))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 
-from api.schemas.envelope import Envelope, Taken
-from api.schemas.fields import Count, Moment, Text
+from api.schemas.envelope import Envelope, EnvelopeContent
+from api.schemas.fields import Count, Text, Timestamp
 
 
-class TypeEncryptionPatch(Taken):
+class TypeEncryptionPatch(EnvelopeContent):
     """The changes to an encryption; what is not named stays. ``key_size`` is in bits."""
 
     provider = Text()
@@ -55,10 +55,10 @@ class TypeEncryptionKeyOut(Schema):
 class TypeEncryptionOut(TypeEncryptionKeyOut):
     """The encryption of a type; empty, if it has none."""
 
-    created_at = Moment()
-    updated_at = Moment()
+    created_at = Timestamp()
+    updated_at = Timestamp()
     deleted = fields.Boolean()
-    deleted_at = Moment()
+    deleted_at = Timestamp()
 
 
 class TypeEncryptionChangedOut(Schema):

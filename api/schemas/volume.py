@@ -11,15 +11,26 @@ from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, 
 from api.auth import authorization
 from api.schemas.attachment import of_volume
 from api.schemas.envelope import Envelope, counted, wrapped
-from api.schemas.fields import Count, Flag, Ignored, Moment, NotOffered, Pairs, Since, Text, Uuid, constant
+from api.schemas.fields import (
+    Count,
+    Flag,
+    Ignored,
+    NotOffered,
+    Since,
+    StringMap,
+    Text,
+    Timestamp,
+    Uuid,
+    constant,
+)
 from api.schemas.pool import pool_name
-from api.schemas.resource import NamedIn, NamedPatch, OlderNames, RefOut, ResourceOut, links
-from api.versions import reached
+from api.schemas.resource import LegacyNames, NamedIn, NamedPatch, RefOut, ResourceOut, links
+from api.versions import is_at_least
 from cgflow import records
 from cgflow.errors import InvalidInput, NotFound
 from cgflow.policies import volumes as policies
 
-_NEVER_BELIEVED = ("user_id", "project_id", "status", "attach_status", "source_replica")
+_ALWAYS_IGNORED = ("user_id", "project_id", "status", "attach_status", "source_replica")
 
 
 class NoBackup(Uuid):
@@ -29,7 +40,7 @@ class NoBackup(Uuid):
         raise NotFound(f"Backup {super()._deserialize(*args, **kwargs)} could not be found.")
 
 
-class VolumeIn(OlderNames, NamedIn):
+class VolumeIn(LegacyNames, NamedIn):
     """A new volume, a member of a consistency group if one is named.
 
     ``size`` is in GiB; it may be omitted for a snapshot or volume as source, whose size is then used.
@@ -48,7 +59,7 @@ class VolumeIn(OlderNames, NamedIn):
     volume_type = Text(allow_none=True, load_default=None)
     consistencygroup_id = Uuid(allow_none=True, load_default=None)
     availability_zone = Text(min=1, allow_none=True, load_default=None)
-    metadata = Pairs()
+    metadata = StringMap()
     attach_status = Ignored()
     backup_id = NoBackup(load_only=True, allow_none=True)
     imageRef = NotOffered()  # noqa: N815 - the key in Cinder's API
@@ -61,10 +72,10 @@ class VolumeIn(OlderNames, NamedIn):
     @pre_load
     def refuse_what_is_not_said(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
         """Refuse, from 3.53 on, fields that clients used to send and that were always ignored."""
-        if not reached(53):
+        if not is_at_least(53):
             # Below 3.53 unknown fields were dropped silently.
             return {name: value for name, value in data.items() if name in self.fields}
-        said = [name for name in _NEVER_BELIEVED if name in data]
+        said = [name for name in _ALWAYS_IGNORED if name in data]
         if said:
             raise InvalidInput(f"Invalid input for field '{said[0]}': Unknown field.", said[0])
         return data
@@ -97,12 +108,12 @@ class VolumeCreateIn(Envelope):
 class VolumePatch(NamedPatch):
     """The changes to a volume that do not affect its data."""
 
-    metadata = Pairs(load_default=missing)
+    metadata = StringMap(load_default=missing)
 
     @post_load
     def require_changes(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Return the changes; below 3.53 there may be none."""
-        return super().require_changes(data, **kwargs) if reached(53) else data
+        return super().require_changes(data, **kwargs) if is_at_least(53) else data
 
     @pre_load
     def refuse_null(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
@@ -137,7 +148,7 @@ class VolumeDeleteIn(Schema):
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
-        return {name: data[name] for name in data if name != "force" or reached(23)}
+        return {name: data[name] for name in data if name != "force" or is_at_least(23)}
 
 
 class VolumeRefOut(RefOut):
@@ -154,7 +165,7 @@ class VolumeOut(ResourceOut):
 
     size = fields.Integer()
     availability_zone = fields.String()
-    updated_at = Moment(allow_none=True)
+    updated_at = Timestamp(allow_none=True)
     volume_type_name = fields.String(data_key="volume_type", allow_none=True)
     consistencygroup_id = fields.Function(
         lambda volume: None if volume.is_in_generic_group else volume.consistencygroup_id, metadata=_NULLABLE

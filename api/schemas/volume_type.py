@@ -10,11 +10,11 @@ from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api import request_scope
 from api.auth import authorization
-from api.schemas.envelope import Envelope, Link, Taken, wrapped
-from api.schemas.fields import LONE_SPEC_KEY, MAX_TEXT, SPEC_KEY, Flag, Pairs, Text
+from api.schemas.envelope import Envelope, EnvelopeContent, Link, wrapped
+from api.schemas.fields import MAX_TEXT, PATH_SPEC_KEY, SPEC_KEY, Flag, StringMap, Text
 from api.schemas.list_query import ListIn
 from api.schemas.metadata import MetadataFilter
-from api.versions import reached
+from api.versions import is_at_least
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidInput
@@ -23,13 +23,13 @@ from cgflow.policies.types import EXTRA_SPECS_SHOWN
 _PUBLIC = "os-volume-type-access:is_public"
 
 
-class VolumeTypeIn(Taken):
+class VolumeTypeIn(EnvelopeContent):
     """A new volume type."""
 
     name = Text(min=1, required=True)
     description = Text(allow_none=True, load_default=None)
     is_public = Flag(data_key=_PUBLIC, load_default=True)
-    extra_specs = Pairs(keys=LONE_SPEC_KEY)
+    extra_specs = StringMap(keys=PATH_SPEC_KEY)
 
     @post_load
     def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class ExtraSpecsIn(Envelope):
 
     root = "extra_specs"
 
-    extra_specs = Pairs(keys=SPEC_KEY)
+    extra_specs = StringMap(keys=SPEC_KEY)
 
 
 class ExtraSpecIn(Schema):
@@ -94,7 +94,7 @@ class ExtraSpecIn(Schema):
     @pre_load
     def check(self, data: Any, **_: Any) -> Any:
         """Validate the spec. Raises: ValidationError."""
-        return Pairs(keys=LONE_SPEC_KEY).deserialize(data)
+        return StringMap(keys=PATH_SPEC_KEY).deserialize(data)
 
 
 class VolumeTypeListIn(ListIn):
@@ -124,7 +124,7 @@ class VolumeTypeListIn(ListIn):
             return page
         # A caller who is not shown extra specs must not learn them by filtering either.
         if not authorization.shows_field(EXTRA_SPECS_SHOWN):
-            return replace(page, finds_nothing=reached(self.checked_since))
+            return replace(page, finds_nothing=is_at_least(self.checked_since))
         return replace(page, metadata=data["extra_specs"])
 
 

@@ -54,11 +54,11 @@ def audit(
             volume_type=volume_type,
         )
     else:
-        found = client.look(backend)
+        found = client.fetch_report(backend)
     told: dict[str, Any] = {"audit": found}
     left = found
     if is_applied:
-        told["flows"], left = _seen_through(context, found, backend)
+        told["flows"], left = _follow_repairs(context, found, backend)
         told["left"] = left
     if context.out.as_json:
         context.out.json(told)
@@ -69,7 +69,7 @@ def audit(
         ctx.exit(ExitCode.DRIFT)
 
 
-def _seen_through(
+def _follow_repairs(
     context: CliContext, found: dict[str, Any], backend: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Follow all repairs to their ends, also those that wait for others; return the flows and the last audit.
@@ -80,8 +80,8 @@ def _seen_through(
     repairs = {one["finding_id"]: one for one in found["repairs"]}
     begun = found["repairs"]
     while True:
-        flows += [_ended(context, one["flow_id"]) for one in begun if one["flow_id"]]
-        left = audit.look(backend)
+        flows += [_follow_flow(context, one["flow_id"]) for one in begun if one["flow_id"]]
+        left = audit.fetch_report(backend)
         there = {one["id"] for one in left["findings"]}
         waiting = [one["finding_id"] for one in begun if one["state"] == "later"]
         # In each round at least one repair does not wait, so the loop ends.
@@ -94,7 +94,7 @@ def _seen_through(
     return flows, left
 
 
-def _ended(context: CliContext, flow_id: str) -> dict[str, Any]:
+def _follow_flow(context: CliContext, flow_id: str) -> dict[str, Any]:
     """Follow a flow to its end and return it. Raises: ServiceUnreachable."""
     following = context.client.flows.follow(flow_id)
     while True:

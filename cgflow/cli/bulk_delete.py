@@ -36,7 +36,7 @@ def delete_each(
             accepted = delete(nouns.find(name)["id"])
             result = {"name": name, "id": accepted.record["id"], "flow_id": accepted.flow_id}
             results.append(result)
-            _see_through(context, nouns.noun, result, waiting)
+            _report_deletion(context, nouns.noun, result, waiting)
         except CgflowError as error:
             failures.append((name, error))
     if context.out.as_json:
@@ -46,7 +46,7 @@ def delete_each(
         raise _summary(nouns, len(set(names)), failures)
 
 
-def _see_through(context: CliContext, noun: str, result: dict[str, Any], waiting: WaitOptions) -> None:
+def _report_deletion(context: CliContext, noun: str, result: dict[str, Any], waiting: WaitOptions) -> None:
     named, flow_id = f"{noun} {result['name']}", result["flow_id"]
     if flow_id is None:
         context.out.line(f"{named} is deleted.")

@@ -41,7 +41,7 @@ Exit codes:
   130  interrupted; what had been accepted goes on
 """
 
-_GRAVEST_FIRST = (
+_MOST_SEVERE_FIRST = (
     ExitCode.LEFTOVERS,
     ExitCode.UNREACHABLE,
     ExitCode.TIMED_OUT,
@@ -107,7 +107,7 @@ def code_of(error: CgflowError) -> ExitCode:
     """Return the exit code of an error."""
     if isinstance(error, SomeFailed):
         codes = {code_of(each) for _, each in error.failures}
-        return next(code for code in _GRAVEST_FIRST if code in codes)
+        return next(code for code in _MOST_SEVERE_FIRST if code in codes)
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return code

@@ -158,7 +158,7 @@ def _rows(family: Sequence[AtomState], begun: datetime | None) -> Iterable[Row]:
     counted = Counter(step.outcome for step in family)
     starts = [step.started_at for step in family if step.started_at is not None]
     yield (
-        _mark(max(family, key=_gravity)),
+        _mark(max(family, key=_severity)),
         f"{_family(family[0])}[...] x {len(family)}",
         _tries(max(step.attempts for step in family)),
         formatting.offset(min(starts, default=None), begun),
@@ -181,11 +181,11 @@ def _row(step: AtomState, begun: datetime | None) -> Row:
         _tries(step.attempts) if is_begun else "",
         formatting.offset(step.started_at, begun) if is_begun else "",
         formatting.duration(step.duration_ms),
-        "  ".join(filter(None, (_outcome(step), _takeover(step), *_came_to(step)))),
+        "  ".join(filter(None, (_outcome(step), _takeover(step), *_result_or_failures(step)))),
     )
 
 
-def _came_to(step: AtomState) -> Iterator[str]:
+def _result_or_failures(step: AtomState) -> Iterator[str]:
     """Yield the result or the failures of a step. A result is omitted if undoing the step failed."""
     if step.execution in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step.failure:
         yield formatting.failure(step.failure)
@@ -220,13 +220,13 @@ def _tries(attempts: int) -> str:
 
 
 def _mark(step: AtomState) -> str:
-    return _MARKS[_gravity(step)]
+    return _MARKS[_severity(step)]
 
 
 _MARKS = "·✓▸–↩✗!"
 
 
-def _gravity(step: AtomState) -> int:
+def _severity(step: AtomState) -> int:
     """Return the index of a step's mark; a worse outcome has a higher index."""
     if step.undo in _UNDO_FAILED:
         return 6

@@ -14,7 +14,7 @@ class Audit:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def look(self, backend: str | None = None) -> Record:
+    def fetch_report(self, backend: str | None = None) -> Record:
         """Return the report of an audit."""
         params = {} if backend is None else {"backend": backend}
         audit: Record = self._http.get("/audit", params, answer_s=LOOK_S).take("audit")

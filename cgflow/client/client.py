@@ -6,7 +6,7 @@ from requests.auth import AuthBase
 
 from cgflow.client.audit import Audit
 from cgflow.client.cgsnapshots import Cgsnapshots
-from cgflow.client.collection import ID, identified
+from cgflow.client.collection import ID, describe_with_id
 from cgflow.client.consistencygroups import ConsistencyGroups
 from cgflow.client.credentials import KeystonePassword
 from cgflow.client.errors import AmbiguousName
@@ -48,12 +48,12 @@ class Client:
         if ID.fullmatch(name_or_id):
             return name_or_id
         nouns = (self.consistencygroups, self.volumes, self.cgsnapshots)
-        named = [(kind.noun, each) for kind in nouns for each in kind.called(name_or_id)]
+        named = [(kind.noun, each) for kind in nouns for each in kind.find_by_name(name_or_id)]
         if not named:
             raise NotFound(
                 f"No group, volume or cgsnapshot is called '{name_or_id}'; one deleted has an id alone."
             )
         if len(named) > 1:
-            told = ", ".join(f"{noun} {identified(each)}" for noun, each in named)
+            told = ", ".join(f"{noun} {describe_with_id(each)}" for noun, each in named)
             raise AmbiguousName(f"{len(named)} things are called '{name_or_id}'. Give the id of one: {told}.")
         return str(named[0][1]["id"])

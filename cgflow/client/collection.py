@@ -54,17 +54,17 @@ class Collection:
                 # It may still be a name.
                 if error.status != 404:
                     raise
-        named = self.called(name_or_id)
+        named = self.find_by_name(name_or_id)
         if not named:
             raise NotFound(f"No {self.noun} has the name or id '{name_or_id}' in this project.")
         if len(named) > 1:
-            ids = ", ".join(map(identified, named))
+            ids = ", ".join(map(describe_with_id, named))
             raise AmbiguousName(
                 f"{len(named)} of them are called '{name_or_id}'. Give the id of one {self.noun}: {ids}."
             )
         return named[0]
 
-    def called(self, name: str) -> list[Record]:
+    def find_by_name(self, name: str) -> list[Record]:
         """Return all with a name."""
         return [each for each in self.select(**self.named(name)) if each["name"] == name]
 
@@ -77,7 +77,7 @@ class Collection:
         return {"name": name}
 
 
-def identified(record: Record) -> str:
+def describe_with_id(record: Record) -> str:
     """Return the id, with what distinguishes resources of the same name: status and creation time."""
     status, created = record.get("status"), record.get("created_at")
     facts = ", ".join(filter(None, (status, f"created {created}" if created else None)))

@@ -43,7 +43,7 @@ class KeystonePassword(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add a token to a request. Raises: ServiceError, ServiceUnreachable, if Keystone gives none."""
         plugin, session = self._known
-        with _told():
+        with _translated_errors():
             request.headers[_HEADER] = plugin.get_token(session) or ""
         return request
 
@@ -51,7 +51,7 @@ class KeystonePassword(AuthBase):
     def project_id(self) -> str:
         """The id of the project of the tokens. Raises: as ``__call__``."""
         plugin, session = self._known
-        with _told():
+        with _translated_errors():
             return plugin.get_project_id(session) or ""
 
     @cached_property
@@ -73,7 +73,7 @@ class KeystonePassword(AuthBase):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Convert keystoneauth's errors. Raises: ServiceError for a refusal; ServiceUnreachable for no answer."""
     from keystoneauth1 import exceptions
 

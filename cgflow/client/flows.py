@@ -68,7 +68,7 @@ class Flows(Collection):
         The service may be restarted meanwhile: requests are retried for ``patience`` seconds before
         ``ServiceUnreachable`` is raised. Raises: WaitTimedOut after ``timeout`` seconds; the flow continues.
         """
-        watch = _Watch(id_, timeout, patience)
+        watch = _FollowTimer(id_, timeout, patience)
         seen, wait = after, 0.0
         while True:
             began = time.monotonic()
@@ -98,7 +98,7 @@ def _is_end(event: Record) -> bool:
     return event["task"] is None and event["to"] not in UNFINISHED
 
 
-class _Watch:
+class _FollowTimer:
     """The two time limits of following a flow: in total, and without an answer."""
 
     def __init__(self, flow_id: str, timeout: float | None, patience: float) -> None:

@@ -58,7 +58,7 @@ class Notifier:
                     notify(notification)
                 except BaseException:
                     # A plugin must not end the thread that runs the flow, whatever it raises.
-                    LOG.exception("not told: %s", in_json(notification))
+                    LOG.exception("not told: %s", as_json_line(notification))
 
 
 def load(names: Sequence[str]) -> Notifier:
@@ -77,10 +77,10 @@ def to_log(notification: Notification) -> None:
     """Write a notification to the log, as one line of JSON, under a logger named after its event."""
     level = logging.ERROR if notification.priority == ERROR else logging.INFO
     logging.getLogger(f"cgflow.notification.{notification.event_type}").log(
-        level, "%s", in_json(notification)
+        level, "%s", as_json_line(notification)
     )
 
 
-def in_json(notification: Notification) -> str:
+def as_json_line(notification: Notification) -> str:
     """Return a notification as one line of JSON."""
     return json.dumps(asdict(notification))

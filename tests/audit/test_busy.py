@@ -17,7 +17,7 @@ from tests.audit.test_kinds import repaired
 from tests.support import planted_drift
 from tests.support.postgres import postgres_server
 from tests.support.qsd import Bench, require_qsd
-from tests.support.random_clients import bustle
+from tests.support.random_clients import clients_running
 from tests.support.world import World, world
 
 PLANTED = (
@@ -51,7 +51,7 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
     looks = 0
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         unlimited(w)
-        with bustle(w, 3, 1, faults) as is_busy:
+        with clients_running(w, 3, 1, faults) as is_busy:
             while is_busy():
                 alarms += audit(w.runtime).findings
                 looks += 1
@@ -61,7 +61,7 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
         faults.clear()
         expected = sorted(f"{code}:{planted_drift.PLANTS[code](w)}" for code in PLANTED)
         met = 0
-        with bustle(w, 1, 1) as is_busy:
+        with clients_running(w, 1, 1) as is_busy:
             while is_busy():
                 assert sorted(one.id for one in audit(w.runtime).findings) == expected
                 met += 1
@@ -76,7 +76,7 @@ def test_the_same_on_postgresql(tmp_path: Path) -> None:
     alarms: list[Finding] = []
     with postgres_server() as server, world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
         unlimited(w)
-        with bustle(w, 2, 1) as is_busy:
+        with clients_running(w, 2, 1) as is_busy:
             while is_busy():
                 alarms += audit(w.runtime).findings
         assert [str(one) for one in alarms] == []
@@ -96,7 +96,7 @@ def test_real_volumes_that_are_busy_are_in_order() -> None:
     try:
         with world(bench.root, bench.driver) as w:
             unlimited(w)
-            with bustle(w, 2, 1) as is_busy:
+            with clients_running(w, 2, 1) as is_busy:
                 while is_busy():
                     alarms += audit(w.runtime).findings
                     looks += 1

@@ -11,7 +11,7 @@ import pytest
 from tests.clients.site import Site, Tenant, site
 from tests.integration.conftest import ground, starting
 from tests.support.cinder import Cinder
-from tests.support.clients import installed, without_proof
+from tests.support.clients import installed, noauth_access
 from tests.support.openstack import Openstack
 from tests.support.project import Project
 from tests.support.sdk import Sdk, connected
@@ -39,7 +39,7 @@ def project(start: Callable[..., Project]) -> Project:
 
 @pytest.fixture(scope="module")
 def cinder(project: Project, programs: Path) -> Cinder:
-    return Cinder(programs, without_proof(project.served.url, project.name))
+    return Cinder(programs, noauth_access(project.served.url, project.name))
 
 
 @pytest.fixture(scope="session", params=["noauth", "keystone"])

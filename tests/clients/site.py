@@ -11,7 +11,7 @@ from pathlib import Path
 from cgflow.client.client import Client
 from cgflow.client.credentials import Token
 from tests.integration.conftest import Start
-from tests.support.clients import Access, without_proof
+from tests.support.clients import Access, noauth_access
 from tests.support.keystone import Keystone, keystone
 
 WAIT_S = 60
@@ -53,7 +53,7 @@ class Site:
         name = f"{kind}-{uuid.uuid4().hex[:8]}"
         identity = self._identity
         if identity is None:
-            access = without_proof(self.url, name)
+            access = noauth_access(self.url, name)
             return Tenant(name, name, access, None, Client(self.url, name, "ada"))
         id_ = identity.project(name)
         for role in ("admin", "member"):

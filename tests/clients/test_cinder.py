@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cinder import Cinder
-from tests.support.clients import without_proof
+from tests.support.clients import noauth_access
 from tests.support.project import TYPE, Project
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -137,7 +137,7 @@ def test_a_volume_grows_and_goes(cinder: Cinder, project: Project) -> None:
 def test_quota(programs: Path, project: Project) -> None:
     """S146."""
     project = Project(project.served, "accounts")
-    cinder = Cinder(programs, without_proof(project.served.url, project.name))
+    cinder = Cinder(programs, noauth_access(project.served.url, project.name))
     was = cinder("quota-show", project.name).properties
     assert {"volumes", "snapshots", "gigabytes", "groups"} <= was.keys()
     changed = cinder("quota-update", "--volumes", "1", "--gigabytes", "5", project.name).properties

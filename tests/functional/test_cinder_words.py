@@ -12,7 +12,7 @@ from flask import Flask
 from marshmallow import fields
 
 from api.schemas.action import SnapshotActionIn, VolumeActionIn
-from api.schemas.attachment import Nothing
+from api.schemas.attachment import NoDetails
 from cgflow.scheduler.filters.capabilities import facts_of
 from cgflow.scheduler.filters.extra_specs_ops import meets
 from tests.functional.caller import Caller, refused
@@ -69,11 +69,11 @@ def test_older_names_on_create_and_on_update(caller: Caller, path: str) -> None:
 
 EMPTY: list[Any] = [None, {}, "", [], False]
 NOTHING = [
-    ("volumes", field.data_key) for field in VolumeActionIn().fields.values() if isinstance(field, Nothing)
+    ("volumes", field.data_key) for field in VolumeActionIn().fields.values() if isinstance(field, NoDetails)
 ] + [
     ("snapshots", field.data_key)
     for field in SnapshotActionIn().fields.values()
-    if isinstance(field, Nothing)
+    if isinstance(field, NoDetails)
 ]
 
 

@@ -202,7 +202,7 @@ def test_no_update_is_lost_between_two_writers(w: World, what: str, monkeypatch:
 def meet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two threads go on together after each has looked for the first time."""
     barrier, seen = threading.Barrier(2, timeout=20), set()
-    real = etags.require
+    real = etags.check_unchanged
 
     def require(tags: Any) -> None:
         real(tags)
@@ -210,7 +210,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> None:
             seen.add(threading.get_ident())
             barrier.wait()
 
-    monkeypatch.setattr(etags, "require", require)
+    monkeypatch.setattr(etags, "check_unchanged", require)
 
 
 def test_many_writers_count_without_a_loss(w: World) -> None:

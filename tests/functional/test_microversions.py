@@ -36,7 +36,7 @@ class Kettles(MethodView):
     @blueprint.gives(200, KettleOut)
     def get(self) -> dict[str, Any]:
         """Show."""
-        return {"litres": 2, "colour": "red", "parts": [{"litres": 1}], "since_5": versions.reached(5)}
+        return {"litres": 2, "colour": "red", "parts": [{"litres": 1}], "since_5": versions.is_at_least(5)}
 
     @blueprint.takes(KettleIn)
     @blueprint.since(6)

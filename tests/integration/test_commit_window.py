@@ -105,7 +105,7 @@ def ended(project: Project, accepted: Accepted) -> None:
     project.served.start()
     project.end(flow_id)
     assert project.claims() == []
-    assert project.client.audit.look()["findings"] == []
+    assert project.client.audit.fetch_report()["findings"] == []
 
 
 def test_what_was_committed_stays_with_what_was_written_since(holding: Project) -> None:

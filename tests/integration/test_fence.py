@@ -27,7 +27,7 @@ from cgflow.engine import backoff
 from cgflow.status import FlowState
 from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import sabotaged
+from tests.support.failing_steps import step_faults
 from tests.support.folder_driver import FolderDriver
 from tests.support.stalled_conductor import LAST, Job, words
 from tests.support.world import World, world
@@ -106,7 +106,7 @@ def play(
         job = replace(job, target=SCRIPTS[job.operation].arrange(w))
         with w.database.read() as session:
             known = set(session.scalars(select(FlowEvent.flow_id)))
-    with stopped(job) as process, sabotaged(monkeypatch) as sabotage:
+    with stopped(job) as process, step_faults(monkeypatch) as sabotage:
         if new.undoes:
             sabotage.order(lambda point: point == LAST)
         with world(folder, new.driver(folder / "backend"), url=job.url) as w:

@@ -9,7 +9,7 @@ import pytest
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.status import FlowState
-from tests.support.failing_steps import Point, Sabotage, sabotaged
+from tests.support.failing_steps import Point, StepFaults, step_faults
 from tests.support.nbd_client import NbdClient
 from tests.support.qsd import BLOCK, Bench, require_qsd
 from tests.support.world import World, world
@@ -24,7 +24,7 @@ AREAS = (0, 512 * 1024**2, 1024**3 - BLOCK)
 class Scene:
     """A group on real storage. Every member holds blocks of its own: the value told, and its place added."""
 
-    def __init__(self, w: World, bench: Bench, faults: FaultSchedule, sabotage: Sabotage) -> None:
+    def __init__(self, w: World, bench: Bench, faults: FaultSchedule, sabotage: StepFaults) -> None:
         self.w, self.bench, self.faults, self.sabotage = w, bench, faults, sabotage
         self.group = w.group_of(MEMBERS)
         found = [one for one in w.all("volume") if one.consistencygroup_id == self.group]
@@ -64,7 +64,7 @@ def scene() -> Iterator[Scene]:
     try:
         with (
             pytest.MonkeyPatch.context() as patch,
-            sabotaged(patch) as sabotage,
+            step_faults(patch) as sabotage,
             world(bench.root, FaultyDriver(bench.driver, faults)) as w,
         ):
             yield Scene(w, bench, faults, sabotage)

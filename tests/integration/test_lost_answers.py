@@ -21,7 +21,7 @@ from cgflow.status import FlowState
 from flows.runtime import Accepted
 from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
-from tests.support.outage import hurry, once_each, told_to_come_again
+from tests.support.outage import check_each_step_ran_once, shorten_retries, told_to_come_again
 from tests.support.world import CALLER, World, world
 
 
@@ -65,7 +65,7 @@ def test_the_commit_of_an_operation_whose_answer_is_lost_counts(
     operation: str, is_away: bool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not made twice, and the operation is not undone, whatever the error says."""
-    hurry(monkeypatch)
+    shorten_retries(monkeypatch)
     commit = flow_rows.commit
     made: list[str] = []
 
@@ -96,7 +96,7 @@ def test_a_batch_whose_answer_is_lost_is_not_told_twice(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every commit of the engine is made and its answer lost, the first time."""
-    hurry(monkeypatch)
+    shorten_retries(monkeypatch)
     real = writer.Writer._write_with_retry
 
     def insist(self: writer.Writer, batch: list[writer.Save]) -> None:
@@ -119,5 +119,5 @@ def test_a_batch_whose_answer_is_lost_is_not_told_twice(
         group_id = w.group_of(2)
         accepted = w.accept_cgsnapshot(group_id)
         assert w.finish(accepted).state is FlowState.SUCCESS
-        once_each(w, accepted)
+        check_each_step_ran_once(w, accepted)
         assert w.faults() == []

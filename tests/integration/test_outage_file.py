@@ -16,14 +16,21 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.functional.caller import Caller
 from tests.support.failing_steps import Point
-from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to_come_again
+from tests.support.outage import (
+    OutageWitness,
+    check_each_step_ran_once,
+    ended,
+    held,
+    shorten_retries,
+    told_to_come_again,
+)
 from tests.support.parts import mounted
 from tests.support.world import CALLER, world
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+    shorten_retries(monkeypatch)
 
 
 LOCKER = """
@@ -52,7 +59,7 @@ def locked(file: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("step", ["placement.schedule", "driver.create_volume", "record.commit"])
 def test_a_locked_file_is_waited_for(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    noticed = Noticed(monkeypatch)
+    noticed = OutageWitness(monkeypatch)
     with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
@@ -65,14 +72,14 @@ def test_a_locked_file_is_waited_for(step: str, tmp_path: Path, monkeypatch: pyt
             told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
             assert caller.get("/volumes").status_code == 200, "who only reads is served"
         assert w.finish(accepted).state is FlowState.SUCCESS
-        once_each(w, accepted)
+        check_each_step_ran_once(w, accepted)
         caller.volume(volume_type=kind)
         assert ended(w) == []
         assert w.faults() == []
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    noticed = Noticed(monkeypatch)
+    noticed = OutageWitness(monkeypatch)
     with (
         mounted(tmp_path / "small", "size=4m") as small,
         held(monkeypatch) as steps,
@@ -90,7 +97,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert caller.get("/volumes").status_code == 200, "who only reads is served"
         filler.unlink()
         assert w.finish(accepted).state is FlowState.SUCCESS
-        once_each(w, accepted)
+        check_each_step_ran_once(w, accepted)
         caller.volume(volume_type=kind)
         assert ended(w) == []
         assert w.faults() == []
@@ -100,7 +107,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_file_that_was_removed_or_replaced_is_not_written_to(
     replacement: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    noticed = Noticed(monkeypatch)
+    noticed = OutageWitness(monkeypatch)
     with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
@@ -119,7 +126,7 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to(
         assert file.exists() is bool(replacement), "no empty database was made in its place"
         away.rename(file)
         assert w.finish(accepted).state is FlowState.SUCCESS
-        once_each(w, accepted)
+        check_each_step_ran_once(w, accepted)
         caller.volume(volume_type=kind)
         assert ended(w) == []
         assert w.faults() == []

@@ -16,7 +16,14 @@ from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
 from tests.support.driver_faults import Recording
 from tests.support.failing_steps import Point
-from tests.support.outage import Noticed, ended, held, hurry, once_each, told_to_come_again
+from tests.support.outage import (
+    OutageWitness,
+    check_each_step_ran_once,
+    ended,
+    held,
+    shorten_retries,
+    told_to_come_again,
+)
 from tests.support.postgres import Server, postgres_server
 from tests.support.world import CALLER, World, world
 
@@ -53,7 +60,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+    shorten_retries(monkeypatch)
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def test_flows_wait_for_a_server_and_go_on(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of each of these steps, doing and undoing; the step's own transaction meets it too."""
-    noticed = Noticed(monkeypatch)
+    noticed = OutageWitness(monkeypatch)
     calls = Recording()
     with (
         held(monkeypatch) as steps,
@@ -103,7 +110,7 @@ def test_flows_wait_for_a_server_and_go_on(
             told = f"{operation} at {point}: {flow.state} ({flow.reason})"
             assert flow.state is (FlowState.REVERTED if is_undo else FlowState.SUCCESS), told
             assert w.faults() == [], told
-            once_each(w, accepted)
+            check_each_step_ran_once(w, accepted)
             if is_undo:
                 assert w.state() == before, told
             else:
@@ -134,7 +141,7 @@ def test_callers_are_told_and_served_again(
 def test_an_accepted_flow_is_taken_up_when_the_server_returns(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noticed = Noticed(monkeypatch)
+    noticed = OutageWitness(monkeypatch)
     with world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
         w.type()
         with monkeypatch.context() as patch:
@@ -151,7 +158,7 @@ def test_a_stop_does_not_wait_and_the_next_start_finishes(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step's own transaction waits for the server when the service is stopped: that is no failure of it."""
-    noticed = Noticed(monkeypatch)
+    noticed = OutageWitness(monkeypatch)
     url, driver = server.new_url(), MemoryDriver()
     with held(monkeypatch) as steps:
         with world(tmp_path, driver, url=url) as w:

@@ -20,7 +20,7 @@ from cgflow.status import FlowState
 from flows import service
 from tests.stories.scripts import SCRIPTS
 from tests.support.failing_steps import Point
-from tests.support.outage import Noticed, held, hurry
+from tests.support.outage import OutageWitness, held, shorten_retries
 from tests.support.postgres import Server, postgres_server
 from tests.support.world import HOST, World, world
 
@@ -40,7 +40,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+    shorten_retries(monkeypatch)
 
 
 class Hands:
@@ -60,7 +60,7 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
 
 
 @contextmanager
-def outage(server: Server, noticed: Noticed, hands: Hands) -> Iterator[None]:
+def outage(server: Server, noticed: OutageWitness, hands: Hands) -> Iterator[None]:
     """Take the server away for ten times as long as a backend may be silent."""
     server.stop()
     try:
@@ -83,7 +83,7 @@ def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
     is_down: bool, server: Server, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backend that is really down still refuses, and in its own words."""
-    noticed, faults = Noticed(monkeypatch), FaultSchedule()
+    noticed, faults = OutageWitness(monkeypatch), FaultSchedule()
     driver = FaultyDriver(MemoryDriver(), faults)
     with (
         held(monkeypatch) as steps,

@@ -48,7 +48,7 @@ def test_signs_of_urls_in_its_name_are_a_part_of_it(place: Path, start: Start) -
         project.client.types.create(f"only in {name}", None, is_public=True, extra_specs={})
     for name, project in projects.items():
         for other in names:
-            assert bool(project.client.types.called(f"only in {other}")) is (other == name)
+            assert bool(project.client.types.find_by_name(f"only in {other}")) is (other == name)
     assert {path.name for path in place.iterdir() if not path.name.endswith(".log")} == set(names)
 
 

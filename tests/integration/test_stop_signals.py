@@ -110,7 +110,7 @@ def test_a_second_signal_ends_the_service_at_once(start: Start) -> None:
     project.served.drill()
     assert project.served.start().endswith("1 unfinished flows resumed)")
     project.end(flow_id)
-    assert project.client.audit.look()["findings"] == []
+    assert project.client.audit.fetch_report()["findings"] == []
 
 
 def test_a_driver_that_ends_the_process_is_a_failed_request_and_a_failed_flow(start: Start) -> None:
@@ -120,4 +120,4 @@ def test_a_driver_that_ends_the_process_is_a_failed_request_and_a_failed_flow(st
     accepted = project.ask_cgsnapshot(group_id)
     flow = project.end(accepted.flow_id, "reverted")
     assert "SystemExit" in flow["reason"]
-    assert project.client.audit.look()["findings"] == []
+    assert project.client.audit.fetch_report()["findings"] == []

@@ -27,7 +27,7 @@ from cgflow.drivers.conformance.write_order_checker import Moment, OrderedWriter
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
 from tests.soak.stubborn import Volume, persist
-from tests.soak.ways import CONTROLS, RIGHT, Way
+from tests.soak.ways import CONTROLS, RIGHT, SoakVariant
 from tests.support.qsd import Bench, group_of
 
 MEMBERS = 4
@@ -102,7 +102,7 @@ class Keeper:
     """Takes cgsnapshots, deletes them, and has chains shortened, until it is stopped."""
 
     def __init__(
-        self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total, way: Way
+        self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total, way: SoakVariant
     ) -> None:
         self._bench, self._volumes, self._chance, self._total = bench, volumes, chance, total
         self._way = way
@@ -152,7 +152,9 @@ class Keeper:
             persist(lambda copy=copy: self._bench.driver.delete_snapshot(copy))  # type: ignore[misc]
 
 
-def soak(rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None, way: Way = RIGHT) -> Total:
+def soak(
+    rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None, way: SoakVariant = RIGHT
+) -> Total:
     """Run rounds on the same group, until there were enough or something is wrong."""
     chance, total = random.Random(seed), Total()
     with _group() as (bench, volumes, killer):
@@ -217,7 +219,7 @@ def _group() -> Iterator[tuple[Bench, list[VolumeSpec], Killer]]:
         bench.clean()
 
 
-def _of(bench: Bench, volume: VolumeSpec, way: Way) -> Volume:
+def _of(bench: Bench, volume: VolumeSpec, way: SoakVariant) -> Volume:
     return way.connect(lambda: str(bench.driver.connection(volume).data["uri"]))
 
 

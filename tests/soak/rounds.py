@@ -21,8 +21,8 @@ from cgflow.status import FlowState
 from flows import flow_actions
 from flows.runtime import Accepted
 from tests.support.crashing import Job, alone, database_url, history_on_disk, opened, report
-from tests.support.crashing_history import Told, told, untrue
-from tests.support.failing_steps import Injected, Point, Sabotage
+from tests.support.crashing_history import StoredHistory, history_faults, told
+from tests.support.failing_steps import Injected, Point, StepFaults
 from tests.support.world import CALLER, World
 
 OPERATIONS_A_ROUND = 3
@@ -38,7 +38,7 @@ class Round(Job):
     number: int = 0
 
 
-class Unlucky(Sabotage):
+class SeededFailures(StepFaults):
     """Fails at points chosen by the seed and by how often the point was met."""
 
     def __init__(self, seed: str, verb: str = "create") -> None:
@@ -49,7 +49,9 @@ class Unlucky(Sabotage):
 
     def define(self, operation: str) -> Definition:
         """Return the definition of an operation for one flow, with failures of its own."""
-        return super(Unlucky, Unlucky(self._seed, operation.rpartition(".")[2])).define(operation)
+        return super(SeededFailures, SeededFailures(self._seed, operation.rpartition(".")[2])).define(
+            operation
+        )
 
     def meet(self, point: Point) -> None:
         """Fail if the point is to fail this time."""
@@ -59,7 +61,7 @@ class Unlucky(Sabotage):
             raise Injected(f"injected at {point}")
 
 
-def furnish(job: Round) -> None:
+def set_up_life(job: Round) -> None:
     """Create the schema, a type, unlimited quotas, and a group of two volumes."""
     upgrade(database_url(job))
     _mint_from(job)
@@ -93,18 +95,18 @@ def end(job: Round) -> None:
             stuck = [
                 f"a flow ended as {now.state}" for now in after if now.state is FlowState.ROLLBACK_FAILED
             ]
-            problems = [*untrue(world, before, job.known), *stuck]
+            problems = [*history_faults(world, before, job.known), *stuck]
             report(job, world, problems, [], retries=sum(map(_retries, after)))
 
 
-def _retries(flow: Told) -> int:
+def _retries(flow: StoredHistory) -> int:
     return sum(event.to_state == states.RETRYING for event in flow.events)
 
 
 def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
     with alone(job) as moments:
         before = history_on_disk(job)
-        flows.service.define = Unlucky(f"{job.seed} {job.number}").define  # type: ignore[attr-defined]
+        flows.service.define = SeededFailures(f"{job.seed} {job.number}").define  # type: ignore[attr-defined]
         _mint_from(job)
         moments.arm()
         with opened(job, moments) as world:

@@ -86,7 +86,7 @@ def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> 
     chance = random.Random(f"{it.seed} {it.number}")
     url = it.new_url() if it.new_url else None
     job = Round(str(folder), "", "", (), url=url, orderly=it.orderly, seed=chance.getrandbits(32))
-    if process_of(rounds.furnish, job) != 0:
+    if process_of(rounds.set_up_life, job) != 0:
         return Tally(wrong=(f"nothing could be made in {folder}",))
     total = Tally()
     for number in range(ROUNDS_A_LIFE):

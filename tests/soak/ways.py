@@ -59,7 +59,7 @@ class Forgetful(Volume):
 
 
 @dataclass(frozen=True)
-class Way:
+class SoakVariant:
     """How a soak cuts and writes; for a control, ``finds`` is the fault that must be reported."""
 
     does: str
@@ -74,8 +74,8 @@ class Way:
         return any(one.startswith(what) and how in one for one in wrong)
 
 
-RIGHT = Way("cuts at one instant and makes every write")
+RIGHT = SoakVariant("cuts at one instant and makes every write")
 CONTROLS = (
-    Way("cuts one by one", copies=apart, cut=one_by_one, finds=("cgsnapshot ", "order: ")),
-    Way("forgets writes", connect=Forgetful, finds=("the volumes: ", "lost: ")),
+    SoakVariant("cuts one by one", copies=apart, cut=one_by_one, finds=("cgsnapshot ", "order: ")),
+    SoakVariant("forgets writes", connect=Forgetful, finds=("the volumes: ", "lost: ")),
 )

@@ -12,10 +12,10 @@ from cgflow.engine.point_of_no_return import commit_of, names_behind
 from flows.catalog import OPERATIONS, define
 from tests.stories.shapes import SHAPES
 
-WITHOUT = frozenset({"volume.compact"})
+OPERATIONS_WITHOUT_TURN = frozenset({"volume.compact"})
 """Operations without effects that others see: they can be cancelled until their end."""
 
-WITH = sorted(OPERATIONS.keys() - WITHOUT)
+WITH = sorted(OPERATIONS.keys() - OPERATIONS_WITHOUT_TURN)
 
 
 @cache

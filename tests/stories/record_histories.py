@@ -33,7 +33,7 @@ from cgflow.engine.definition import Definition
 from tests.architecture.file_sizes import ROOT
 from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import Injected, Point, Sabotage
+from tests.support.failing_steps import Injected, Point, StepFaults
 from tests.support.world import HOST, World
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -51,7 +51,7 @@ _OF_THE_FLOW = {
 History = dict[str, Any]
 
 
-class Recording(Sabotage):
+class Recording(StepFaults):
     """Records the state in the middle of a flow; to have the flow undone, its point of no return fails."""
 
     def __init__(self, phase: str, fails_at: str) -> None:

@@ -25,7 +25,7 @@ from flows.runtime import Accepted
 from tests.stories.points_of_no_return import has_steps_behind, turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support.driver_faults import Failing, Recording, at_once, check_end, failings
-from tests.support.failing_steps import Point, Sabotage, sabotaged
+from tests.support.failing_steps import Point, StepFaults, step_faults
 from tests.support.qsd import Bench, require_qsd
 from tests.support.world import CALLER, World, world
 
@@ -93,7 +93,7 @@ def calls_of(w: World, faults: Recording, operation: str) -> Counter[str]:
 
 
 def calls_there_and_back(
-    w: World, faults: Recording, operation: str, undoing: Sabotage
+    w: World, faults: Recording, operation: str, undoing: StepFaults
 ) -> tuple[Counter[str], Counter[str]]:
     """Run the operation and have it undone; return its driver calls until the failure, and all of them."""
     target = SCRIPTS[operation].arrange(w)
@@ -163,7 +163,7 @@ def test_a_call_that_fails_while_undoing(
 ) -> None:
     problems: list[str] = []
     ends: Counter[tuple[str, str]] = Counter()
-    with sabotaged(monkeypatch) as sabotage, swept(tmp_path, monkeypatch) as (w, faults):
+    with step_faults(monkeypatch) as sabotage, swept(tmp_path, monkeypatch) as (w, faults):
         doing, whole = calls_there_and_back(w, faults, operation, sabotage)
         assert whole > doing, "the undo made no driver call"
         for failing in failings(operation, whole, after=doing):
@@ -176,7 +176,7 @@ def test_a_call_that_fails_while_undoing(
 def undoing(
     w: World,
     faults: Recording,
-    sabotage: Sabotage,
+    sabotage: StepFaults,
     operation: str,
     failing: Failing,
     problems: list[str],

@@ -22,7 +22,7 @@ from flows.catalog import OPERATIONS
 from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support.case_sampling import IS_FULL
-from tests.support.failing_steps import Point, sabotaged
+from tests.support.failing_steps import Point, step_faults
 from tests.support.world import CALLER, World, world
 
 # The prefixes of drift between records and a backend.
@@ -96,7 +96,7 @@ def test_a_step_that_fails_once_leaves_no_trace(
 ) -> None:
     """S38, S98, S129."""
     script = SCRIPTS[operation]
-    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         unlimited(w)
         placed = places(discover(w, operation))
         for step, place in placed:
@@ -131,7 +131,7 @@ def test_an_undo_that_fails_names_what_is_left(
 ) -> None:
     script = SCRIPTS[operation]
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         unlimited(w)
         for step, place in undoable(operation, places(discover(w, operation))):
             for when in sides(place):
@@ -160,7 +160,7 @@ def test_an_undo_that_is_given_up_holds_nothing_and_counts_what_is_there(
 ) -> None:
     script = SCRIPTS[operation]
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         unlimited(w)
         placed = undoable(operation, places(discover(w, operation)))
         for step, place in (placed[0], placed[len(placed) // 2]):

@@ -14,7 +14,7 @@ from cgflow.engine import conductor
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import FlowState
 from flows import flow_actions
-from tests.support.failing_steps import Point, sabotaged
+from tests.support.failing_steps import Point, step_faults
 from tests.support.world import CALLER, World, world
 
 
@@ -149,7 +149,7 @@ def test_a_malformed_drill_fails_an_undo_until_it_is_mended(
     """As docs/drills.md describes."""
     drill = tmp_path / "faults.json"
     driver = FaultyDriver(MemoryDriver(), FaultSchedule.from_file(drill))
-    with sabotaged(monkeypatch) as sabotage, world(tmp_path, driver) as w:
+    with step_faults(monkeypatch) as sabotage, world(tmp_path, driver) as w:
         group_id = w.group_of(1)
         before = w.state()
 

@@ -14,11 +14,11 @@ from flows import flow_actions, segments
 from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.content import NEW, OLD
-from tests.support.failing_steps import Point, sabotaged
+from tests.support.failing_steps import Point, step_faults
 from tests.support.world import CALLER, World, until_noted, world
 
 
-class Forgetful(list[Point]):
+class EmptyList(list[Point]):
     """A list that stays empty, so that the same point fails again."""
 
     def append(self, point: Point) -> None:
@@ -77,11 +77,11 @@ def test_what_cannot_be_finished_is_given_up_and_its_safety_cgsnapshot_survives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "PERSISTENCE_ATTEMPTS", 1)
-    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS["consistencygroup.revert"].arrange(w)
         running = [flow.id for flow in w.all("cgsnapshot")]
         # Fail each time, not only once.
-        sabotage.fired = Forgetful()
+        sabotage.fired = EmptyList()
         sabotage.wanted = lambda point: point == Point("record.commit", "execute", "before")
         accepted = SCRIPTS["consistencygroup.revert"].act(w, target)
         assert "injected" in until_noted(w, accepted.flow_id)

@@ -23,7 +23,13 @@ from cgflow.status import FlowState
 from flows import draw, flow_actions, segments
 from flows.catalog import OPERATIONS, define, remedy_of
 from flows.runtime import Accepted
-from tests.stories.points_of_no_return import WITH, WITHOUT, graph_of, has_steps_behind, turning_step
+from tests.stories.points_of_no_return import (
+    OPERATIONS_WITHOUT_TURN,
+    WITH,
+    graph_of,
+    has_steps_behind,
+    turning_step,
+)
 from tests.stories.scripts import SCRIPTS
 from tests.stories.shapes import SHAPES
 from tests.support import crashing
@@ -36,10 +42,10 @@ from tests.support.crashing_cases import (
     Outcome,
     Prepared,
     copied,
-    general,
     prepare,
+    without_generated_ids,
 )
-from tests.support.failing_steps import Injected, Point, Sabotage, sabotaged
+from tests.support.failing_steps import Injected, Point, StepFaults, step_faults
 from tests.support.world import CALLER, World, world
 
 UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
@@ -51,8 +57,8 @@ UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_a_story_has_one_point_of_no_return(operation: str) -> None:
     commits = [node for node in graph_of(operation).nodes if isinstance(node, Commit)]
-    assert len(commits) == (0 if operation in WITHOUT else 1)
-    assert remedy_of(operation) or operation in WITHOUT
+    assert len(commits) == (0 if operation in OPERATIONS_WITHOUT_TURN else 1)
+    assert remedy_of(operation) or operation in OPERATIONS_WITHOUT_TURN
     for commit in commits:
         assert "database" in commit.rebind, "its transaction records that it was passed"
 
@@ -95,7 +101,7 @@ def _reach(following: Callable[[Any], Any], node: Any) -> set[Any]:
 def test_the_drawings_show_it(operation: str) -> None:
     marked = [line for line in draw.text(operation, SHAPES[operation]).splitlines() if "no return" in line]
     pointed = [line for line in draw.dot(operation, SHAPES[operation]).splitlines() if "no return" in line]
-    assert len(marked) == len(pointed) == (0 if operation in WITHOUT else 1)
+    assert len(marked) == len(pointed) == (0 if operation in OPERATIONS_WITHOUT_TURN else 1)
     for line in (*marked, *pointed):
         assert turning_step(operation) in line
 
@@ -103,7 +109,7 @@ def test_the_drawings_show_it(operation: str) -> None:
 # A cancel near the commit
 
 
-class Window(Sabotage):
+class Window(StepFaults):
     """Holds a flow at a point until released, and fails there then if ``fails``."""
 
     def __init__(self, point: Point, *, fails: bool) -> None:
@@ -255,7 +261,7 @@ def test_a_commit_without_a_record_is_recognised_by_its_rows(
     outcome, found = ended_after(it, (FORGET,), "unrecorded")
     assert (outcome.problems, outcome.state) == ([], "success")
     known = set(it.before["things"])
-    assert general(found["portrait"], known) == general(it.finished, known)
+    assert without_generated_ids(found["portrait"], known) == without_generated_ids(it.finished, known)
 
 
 @pytest.mark.parametrize("operation", [one for one in UNDOABLE if not has_steps_behind(one)])
@@ -266,7 +272,7 @@ def test_a_flow_that_an_earlier_release_turned_round_behind_its_commit_succeeds(
     outcome, found = ended_after(it, TURNED, "turned round")
     assert (outcome.problems, outcome.state) == ([], "success")
     known = set(it.before["things"])
-    assert general(found["portrait"], known) == general(it.finished, known)
+    assert without_generated_ids(found["portrait"], known) == without_generated_ids(it.finished, known)
 
 
 # Failures after the point of no return
@@ -281,7 +287,7 @@ def test_a_step_behind_it_is_retried_until_it_is_done(
     graph = graph_of(operation)
     behind = [one.name for one in _reach(graph.successors, commit_of(graph)) if isinstance(one, task.Task)]
     assert behind
-    with sabotaged(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         for step in sorted(behind):
             for when in ("before", "after"):

@@ -15,7 +15,7 @@ Case = TypeVar("Case")
 Way = TypeVar("Way")
 
 
-def in_turns(cases: Iterable[Case], ways: Sequence[Way], first: int = 0) -> list[tuple[Case, Way]]:
+def cases_in_turns(cases: Iterable[Case], ways: Sequence[Way], first: int = 0) -> list[tuple[Case, Way]]:
     """Return each case in one way, the ways taking turns; in the full sweep, each case in every way."""
     return [
         (case, way)

@@ -38,7 +38,7 @@ class Access:
             object.__setattr__(self, "cinder_environ", self.environ)
 
 
-def without_proof(url: str, project_id: str, user_id: str = "ada") -> Access:
+def noauth_access(url: str, project_id: str, user_id: str = "ada") -> Access:
     """Return the access to a service that does not authenticate (noauth)."""
     return Access(
         project_id,
@@ -49,7 +49,7 @@ def without_proof(url: str, project_id: str, user_id: str = "ada") -> Access:
     )
 
 
-def environ_for(wishes: Mapping[str, str]) -> dict[str, str]:
+def client_environ(wishes: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which only these client settings are set."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "CINDER"))}
     return {**others, "COLUMNS": "200", **wishes}
@@ -66,7 +66,9 @@ class Ran:
 
 def run(words: Sequence[str], wishes: Mapping[str, str]) -> Ran:
     """Run a command to its end, successful or not. ``words[0]`` is the path of the program."""
-    answer = _server(str(Path(words[0]).parent)).ask({"words": list(words), "environ": environ_for(wishes)})
+    answer = _server(str(Path(words[0]).parent)).ask(
+        {"words": list(words), "environ": client_environ(wishes)}
+    )
     return Ran(answer["code"], answer["said"], answer["complained"])
 
 
@@ -80,7 +82,7 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environ_for({}),
+            env=client_environ({}),
         )
         self._lock = threading.Lock()
 

@@ -39,7 +39,7 @@ def read(driver: StorageDriver) -> dict[str, str]:
     }
 
 
-def not_put_back(flow: records.Flow, found: dict[str, str]) -> list[str]:
+def not_restored(flow: records.Flow, found: dict[str, str]) -> list[str]:
     """Return the volumes of a revert that do not have the content they had when the snapshots were taken."""
     held = {source["volume_id"]: found[source["volume_id"]] for source in flow.symbols["sources"]}
     return [f"volume {id_} holds {word!r}" for id_, word in held.items() if not word.startswith(OLD)]

@@ -40,8 +40,8 @@ from cgflow.status import UNFINISHED, FlowState
 from flows import flow_actions, segments
 from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
-from tests.support.crashing_history import Told, told, untrue
-from tests.support.failing_steps import Injected, Point, Sabotage
+from tests.support.crashing_history import StoredHistory, history_faults, told
+from tests.support.failing_steps import Injected, Point, StepFaults
 from tests.support.kill_points import CrashingCalls, CrashingDatabase, Moments, install, put_in_order
 from tests.support.world import CALLER, HOST, World
 
@@ -72,7 +72,7 @@ class Job:
     url: str | None = None
 
 
-class Broken(Sabotage):
+class Broken(StepFaults):
     """Fails at its points each time they are met, in this process."""
 
     def __init__(self, failing: tuple[tuple[str, str, str], ...]) -> None:
@@ -133,10 +133,10 @@ def resume(job: Job) -> None:
             for flow_id, left in before.items():
                 world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            report(job, world, untrue(world, before, job.known), moments.met)
+            report(job, world, history_faults(world, before, job.known), moments.met)
 
 
-def mend(job: Job) -> None:
+def retry_failed_undos(job: Job) -> None:
     """Resume the unfinished flows, then retry every failed undo, as an operator would."""
     with alone(job) as moments:
         before = history_on_disk(job)
@@ -148,7 +148,7 @@ def mend(job: Job) -> None:
                     flow_actions.retry(world.runtime, CALLER, flow_id)
                     world.finish(Accepted(flow_id, left.resource_id))
             moments.disarm()
-            report(job, world, untrue(world, before, job.known), moments.met)
+            report(job, world, history_faults(world, before, job.known), moments.met)
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def alone(job: Job) -> Iterator[Moments]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def history_on_disk(job: Job) -> dict[str, Told]:
+def history_on_disk(job: Job) -> dict[str, StoredHistory]:
     """Return the stored history of every flow except the known ones, without times."""
     with closing(Database(database_url(job))) as database:
         return told(database, job.known)
@@ -222,7 +222,7 @@ def report(job: Job, world: World, problems: list[str], met: list[str], **more: 
     faults = [] if FlowState.ROLLBACK_FAILED in states else _faults(world, job, is_done=is_done)
     found = {
         "problems": problems + faults,
-        "portrait": portrait(world),
+        "portrait": state_as_json(world),
         "states": states,
         "moments": met,
         "steps": [step for flow_id, _ in ended for step in _steps(world, flow_id)],
@@ -242,7 +242,7 @@ def _steps(world: World, flow_id: str) -> list[str]:
         return [atom.atom for atom in rows.atoms(session, flow_id) if not atom.atom.endswith(".retry")]
 
 
-def portrait(world: World) -> dict[str, Any]:
+def state_as_json(world: World) -> dict[str, Any]:
     """Return the world's state as JSON."""
     state = world.state()
     inventory = {name: sorted(value) for name, value in asdict(state["inventory"]).items()}

@@ -160,7 +160,7 @@ class Prepared:
         if found is not None:
             outcome.problems += self._differences(found, case, outcome)
             if case.stuck and found["states"] == ["rollback_failed"]:
-                mended = outcome.meet(crashing.mend, replace(job, failing=()), dies=False)
+                mended = outcome.meet(crashing.retry_failed_undos, replace(job, failing=()), dies=False)
                 outcome.problems += (
                     [] if mended is None else self._differences(mended, replace(case, stuck=False), outcome)
                 )
@@ -174,7 +174,10 @@ class Prepared:
         if outcome.is_committed and outcome.is_cancelled:
             yield "it was behind its point of no return, and its cancel was accepted"
         now, known = found["portrait"], set(self.before["things"])
-        unchanged, finished = now == self.before, general(now, known) == general(self.finished, known)
+        unchanged, finished = (
+            now == self.before,
+            without_generated_ids(now, known) == without_generated_ids(self.finished, known),
+        )
         match found["states"]:
             case []:
                 if not unchanged:
@@ -207,7 +210,7 @@ def prepare(operation: str, base: Path) -> Prepared:
     with world(folder, MemoryDriver(state_file=folder / "memory.journal")) as w:
         w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         target = script.arrange(w)
-        before = crashing.portrait(w)
+        before = crashing.state_as_json(w)
         with w.database.read() as session:
             known = tuple(session.scalars(select(Flow.id)))
     job = Job(str(folder), operation, target, known)
@@ -236,7 +239,7 @@ def every(stride: int, make: Callable[[int], Case]) -> Iterator[Case]:
     return map(make, count(1, stride))
 
 
-def general(portrait: Found, known: set[str]) -> Found:
+def without_generated_ids(portrait: Found, known: set[str]) -> Found:
     """Return a portrait without the ids that the operation generated, which differ between runs."""
     ids = {name.partition(" ")[2] for name in known}
     made = {name.partition(" ")[2] for name in portrait["things"]} - ids

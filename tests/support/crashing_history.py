@@ -17,7 +17,7 @@ from tests.support.world import World
 
 
 @dataclass(frozen=True)
-class Told:
+class StoredHistory:
     """The stored history of one flow."""
 
     state: FlowState
@@ -26,7 +26,7 @@ class Told:
     events: tuple[records.FlowEvent, ...]
 
 
-def told(database: Database, known: Collection[str] = ()) -> dict[str, Told]:
+def told(database: Database, known: Collection[str] = ()) -> dict[str, StoredHistory]:
     """Return the stored history of every flow except the known ones."""
     with database.read() as session:
         ids = list(session.scalars(select(Flow.id).where(Flow.id.not_in(known)).order_by(Flow.created_at)))
@@ -34,11 +34,11 @@ def told(database: Database, known: Collection[str] = ()) -> dict[str, Told]:
         for id in ids:
             flow = flows.get(session, id, None)
             events = tuple(flows.all_events(session, id))
-            found[id] = Told(flow.state, flow.resource_id, flow.epoch, events)
+            found[id] = StoredHistory(flow.state, flow.resource_id, flow.epoch, events)
     return found
 
 
-def untrue(world: World, before: dict[str, Told], known: Collection[str] = ()) -> list[str]:
+def history_faults(world: World, before: dict[str, StoredHistory], known: Collection[str] = ()) -> list[str]:
     """Return what is wrong in the histories, given what they were when this process started."""
     after = told(world.database, known)
     wrong = [f"flow {id} is gone" for id in before.keys() - after.keys()]
@@ -48,7 +48,7 @@ def untrue(world: World, before: dict[str, Told], known: Collection[str] = ()) -
     return wrong
 
 
-def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
+def _of_one(before: StoredHistory | None, now: StoredHistory, conductor: str) -> Iterator[str]:
     if [event.seq for event in now.events] != list(range(1, len(now.events) + 1)):
         yield f"events are numbered {[event.seq for event in now.events]}"
     if now.state in UNFINISHED or now.events[-1].to_state != now.state or now.events[-1].atom is not None:
@@ -75,7 +75,7 @@ def _of_one(before: Told | None, now: Told, conductor: str) -> Iterator[str]:
         yield "this conductor has the name of an earlier one"
 
 
-def _begun_anew(now: Told) -> Iterator[str]:
+def _begun_anew(now: StoredHistory) -> Iterator[str]:
     """Check that nothing starts any more in a flow that has been undone to its first step."""
     stands: dict[str, str] = {}
     is_undone = False
@@ -89,7 +89,7 @@ def _begun_anew(now: Told) -> Iterator[str]:
         is_undone = is_undone or set(stands.values()) == {states.REVERTED}
 
 
-def _broken_off(now: Told) -> Iterator[str]:
+def _broken_off(now: StoredHistory) -> Iterator[str]:
     """Check that each event starts in the state that the previous event of the same atom or flow led to."""
     stands: dict[str | None, str] = {}
     for event in now.events:
@@ -98,7 +98,7 @@ def _broken_off(now: Told) -> Iterator[str]:
         stands[event.atom] = event.to_state
 
 
-def _operator(now: Told) -> set[str | None]:
+def _operator(now: StoredHistory) -> set[str | None]:
     """Return the other allowed author of events: the operator who retries a failed undo."""
     return {None} if any(e.to_state == FlowState.ROLLBACK_FAILED for e in now.events) else set()
 

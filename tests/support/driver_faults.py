@@ -126,7 +126,7 @@ def check_end(w: World, operation: str, target: str, flow: records.Flow, before:
         if w.get("volume", target).consistencygroup_id != flow.resource_id:
             wrong.append("the volume is no member")
     elif operation.endswith(".revert"):
-        wrong += content.not_put_back(flow, after["content"])
+        wrong += content.not_restored(flow, after["content"])
     elif flow.resource_id not in str(after["things"]):
         wrong.append("what was made is not there")
     return wrong

@@ -32,7 +32,7 @@ class Injected(Exception):
 
 
 @dataclass
-class Sabotage:
+class StepFaults:
     """Fails once at every requested point. ``fired`` has the points at which it did."""
 
     wanted: Callable[[Point], bool] = lambda _: False
@@ -83,9 +83,9 @@ class Sabotage:
 
 
 @contextmanager
-def sabotaged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sabotage]:
+def step_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFaults]:
     """Make the steps of every service that is started within fail where requested."""
-    sabotage = Sabotage()
+    sabotage = StepFaults()
     with monkeypatch.context() as patch:
         patch.setattr(service, "define", sabotage.define)
         yield sabotage

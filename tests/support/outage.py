@@ -14,19 +14,19 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine import writer
 from flows.runtime import Accepted
 from tests.functional.caller import Caller, refused
-from tests.support.failing_steps import Point, Sabotage
+from tests.support.failing_steps import Point, StepFaults
 from tests.support.graphs import Gate
 from tests.support.world import World
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def shorten_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the intervals of retries and lock timeouts."""
     monkeypatch.setattr(writer, "RETRY_PAUSE_S", 0.02)
     monkeypatch.setattr(retry, "PAUSE_S", 0.02)
     monkeypatch.setattr(databases, "_BUSY_TIMEOUT_S", 0.2)
 
 
-class Held(Sabotage):
+class Held(StepFaults):
     """Holds the flow once at one point of a step until the gate opens; fails once at each other point."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
         yield sabotage
 
 
-class Noticed:
+class OutageWitness:
     """Counts how often the engine has met the outage."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def ended(w: World) -> list[str]:
     return [str(w.finish(Accepted(flow_id, resource)).state) for flow_id, resource in ids]
 
 
-def once_each(w: World, accepted: Accepted) -> None:
+def check_each_step_ran_once(w: World, accepted: Accepted) -> None:
     """Check that no step of a flow was started more than once, and that no event was recorded twice."""
     with w.database.read() as session:
         events = flows.all_events(session, accepted.flow_id)

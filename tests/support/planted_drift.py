@@ -199,11 +199,13 @@ def transfer_not_waiting(w: World) -> str:
 
 
 def flow_standing(w: World) -> str:
-    return unwoken(w, reason="Stopped, and taken up again at the next start: a drill").flow_id
+    return accept_extend_without_waking(
+        w, reason="Stopped, and taken up again at the next start: a drill"
+    ).flow_id
 
 
 def flow_unknown(w: World) -> str:
-    return unwoken(w, operation="volume.shrink").flow_id
+    return accept_extend_without_waking(w, operation="volume.shrink").flow_id
 
 
 PLANTS: dict[str, Plant] = {
@@ -269,7 +271,7 @@ def forget(w: World, noun: str, id_: str, **counted: int) -> None:
         reservations.release(session, CALLER.project_id, counted)
 
 
-def unwoken(w: World, **columns: object) -> Accepted:
+def accept_extend_without_waking(w: World, **columns: object) -> Accepted:
     """Accept an extension of a volume without waking a conductor, and write columns of the flow."""
     volume_id = w.make(w.accept_volume())
     wake: Any = w.runtime.conductor.wake

@@ -62,7 +62,7 @@ class Project:
 
     def type(self) -> str:
         """Create the type of the groups unless it exists."""
-        if not self.client.types.called(TYPE):
+        if not self.client.types.find_by_name(TYPE):
             specs = {"consistencygroup_support": "<is> True"}
             self.client.types.create(TYPE, None, is_public=True, extra_specs=specs)
         return TYPE

@@ -96,7 +96,7 @@ class Bench:
         assert found is not None
         os.kill(found.record.pid, signal.SIGKILL)
         found.let_go()
-        daemon_process.bury(folder, found.record)
+        daemon_process.await_end_or_kill(folder, found.record)
 
     def clean(self) -> None:
         """End the driver and all daemons, and remove the directory."""

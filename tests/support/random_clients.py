@@ -69,7 +69,7 @@ class Client:
 
 
 @contextmanager
-def bustle(
+def clients_running(
     w: World, clients: int, rounds: int, faults: FaultSchedule | None = None
 ) -> Iterator[Callable[[], bool]]:
     """Run clients in the background, each for its rounds; yield a function that says if any still runs."""

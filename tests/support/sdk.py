@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.clients import Access, environ_for
+from tests.support.clients import Access, client_environ
 
 SERVE = Path(__file__).with_name("sdk_serve.py")
 
@@ -52,7 +52,7 @@ def connected(programs: Path, access: Access, log: Path) -> Iterator[Sdk]:
     with log.open("w") as complaints:
         process = subprocess.Popen(
             [programs / "python", "-P", SERVE],
-            env=environ_for(access.environ),
+            env=client_environ(access.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

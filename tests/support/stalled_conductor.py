@@ -19,7 +19,7 @@ from cgflow.engine import writer
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.flow_run import FlowRun
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import Injected, Point, Sabotage
+from tests.support.failing_steps import Injected, Point, StepFaults
 from tests.support.folder_driver import FolderDriver
 from tests.support.world import world
 
@@ -44,7 +44,7 @@ class Job:
     unfenced: bool = False
 
 
-class Telling(Sabotage):
+class StoppingSteps(StepFaults):
     """Records every point of every step, and stops at one."""
 
     def __init__(self, job: Job) -> None:
@@ -98,7 +98,7 @@ def main(words: str) -> None:
     job = Job(**{**values, "stop_at": tuple(values["stop_at"])})
     folder = Path(job.folder)
     logging.basicConfig(filename=folder / "log", level=logging.INFO)
-    telling = Telling(job)
+    telling = StoppingSteps(job)
     flows.service.define = telling.define
     flows.service.Conductor = Watched  # type: ignore[misc]
     if job.unfenced:

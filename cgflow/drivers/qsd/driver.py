@@ -30,14 +30,14 @@ from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.drivers.qsd.abilities.compaction import QsdCompaction
 from cgflow.drivers.qsd.abilities.group_snapshots import QsdGroupSnapshots
 from cgflow.drivers.qsd.abilities.host_files import QsdHostFiles
-from cgflow.drivers.qsd.abilities.rearranging import Rearranging
+from cgflow.drivers.qsd.abilities.rearranging import QsdRearranging
 from cgflow.drivers.qsd.home.home import Home, HomeConfig, Trace, untraced
-from cgflow.drivers.qsd.home.nbd_address import GIB, nbd, place
+from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of, nbd
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.model.records import Manifest
 from cgflow.drivers.qsd.operations import volumes
-from cgflow.drivers.qsd.operations.recovery import match, settled
+from cgflow.drivers.qsd.operations.recovery import hold_settled, match
 from cgflow.drivers.qsd.qemu import nbd_endpoint
 from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
 from cgflow.errors import ConfigError, FinalDriverError
@@ -70,7 +70,7 @@ OPTIONS: list[cfg.Opt] = [
 
 
 class QsdDriver(
-    QsdGroupSnapshots, Rearranging, QsdCompaction, QsdHostFiles, SupportsDetailedInventory, StorageDriver
+    QsdGroupSnapshots, QsdRearranging, QsdCompaction, QsdHostFiles, SupportsDetailedInventory, StorageDriver
 ):
     """Volumes as chains of qcow2 files in ``state_dir``, served over NBD by QEMU's storage daemon."""
 
@@ -173,7 +173,7 @@ class QsdDriver(
 
     def delete_volume(self, volume: VolumeSpec) -> None:
         """See the contract."""
-        home = self._homes.find(place(volume))
+        home = self._homes.find(home_id_of(volume))
         if home is None:
             return
         volumes.delete(home, volume.id)
@@ -189,10 +189,10 @@ class QsdDriver(
         home = self._home_of(volume)
         if "serving" in home.problems:
             # Do not return an address at which nothing listens: start the daemon, or raise why that fails.
-            with settled(home):
+            with hold_settled(home):
                 pass
         if home.problems.get(f"open {volume.id}") is not None:
-            with settled(home):
+            with hold_settled(home):
                 match(home)
         broken = home.problems.get(f"open {volume.id}")
         if broken is not None:
@@ -242,7 +242,7 @@ class QsdDriver(
         return self._homes.wait_until_swept(seconds)
 
     def _home_of(self, volume: VolumeSpec) -> Home:
-        home = self._homes.find(place(volume))
+        home = self._homes.find(home_id_of(volume))
         if home is None or volume.id not in home.manifest.volumes:
             raise FinalDriverError(f"there is no volume {volume.id}")
         return home

@@ -23,14 +23,14 @@ from cgflow.drivers.qsd.home.home import (
     HomeConfig,
     clear_folder,
     create_home,
-    is_half_made,
-    or_nothing,
+    is_incomplete_home,
+    oserror_as_final_error,
     words,
 )
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.operations import host_files, merge, missing_layers, moves, stray_cleanup
-from cgflow.drivers.qsd.operations.recovery import make_ready, settled
+from cgflow.drivers.qsd.operations.recovery import ensure_served, hold_settled
 from cgflow.drivers.qsd.operations.watchdog import Watchdog
 from cgflow.drivers.qsd.qemu.daemon_process import DaemonHung
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost
@@ -50,7 +50,7 @@ class HomeRegistry:
 
     def __init__(self, state: StateDir, config: HomeConfig) -> None:
         self._state = state
-        self._around = config
+        self._config = config
         self._lock = threading.Lock()
         self._threads_lock = threading.Lock()
         self._homes: dict[str, Home] = {}
@@ -62,20 +62,22 @@ class HomeRegistry:
 
     def start(self) -> None:
         """Find and serve every home; record a problem for each that cannot be read or served."""
-        self._around = replace(self._around, stopping=threading.Event())
+        self._config = replace(self._config, stopping=threading.Event())
         self._swept.clear()
         self._unreadable.clear()
         self._homes = {}
         folders = sorted(self._state.homes.iterdir())
         for folder in folders:
             self._recognise(folder.name)
-        stray_cleanup.end_strays(self._state.run, {self._state.sockets(folder.name) for folder in folders})
+        stray_cleanup.end_stray_daemons(
+            self._state.run, {self._state.sockets(folder.name) for folder in folders}
+        )
         self._is_started = True
         self._settle_moves()
         self._open_all()
         self._remove_stray_files()
         self._begin(self._sweep_all, "qsd-sweep")
-        watchdog = Watchdog(lambda: list(self._homes.values()), self._serve_if_free, self._around.stopping)
+        watchdog = Watchdog(lambda: list(self._homes.values()), self._serve_if_free, self._config.stopping)
         self._begin(watchdog.run, "qsd-watchdog")
 
     def _open_all(self) -> None:
@@ -93,7 +95,7 @@ class HomeRegistry:
     def stop(self) -> None:
         """Disconnect from all daemons; the daemons continue to serve."""
         self._is_started = False
-        self._around.stopping.set()
+        self._config.stopping.set()
         homes = list(self._homes.values())
         for home in homes:
             home.let_go()
@@ -137,14 +139,14 @@ class HomeRegistry:
             if home is None:
                 if not _ID.fullmatch(home_id):
                     raise FinalDriverError(f"{home_id!r} cannot name a folder; nothing was made")
-                with or_nothing(f"a place for {home_id} could not be made"):
+                with oserror_as_final_error(f"a place for {home_id} could not be made"):
                     create_home(self._state.home(home_id), is_group=is_group)
-                self._around.trace("home:after-manifest")
+                self._config.trace("home:after-manifest")
                 home = self._recognise(home_id)
         if home is None or home.manifest.is_group != is_group:
             raise FinalDriverError(f"{home_id} is in use by something else on this backend; nothing was made")
         try:
-            with settled(home):
+            with hold_settled(home):
                 return home
         except FinalDriverError:
             if is_new:
@@ -178,7 +180,7 @@ class HomeRegistry:
             return
         with self._lock:
             try:
-                if home_id not in self._homes and is_half_made(folder):
+                if home_id not in self._homes and is_incomplete_home(folder):
                     clear_folder(folder)
             except FileNotFoundError:
                 return
@@ -201,9 +203,9 @@ class HomeRegistry:
     def _recognise(self, home_id: str) -> Home | None:
         folder = self._state.home(home_id)
         try:
-            home = Home(folder, self._state.sockets(home_id), self._around, self._revive, self._settle_soon)
+            home = Home(folder, self._state.sockets(home_id), self._config, self._revive, self._settle_soon)
         except FileNotFoundError:
-            if is_half_made(folder):
+            if is_incomplete_home(folder):
                 clear_folder(folder)
             else:
                 self._unreadable[home_id] = (
@@ -214,8 +216,8 @@ class HomeRegistry:
             self._unreadable[home_id] = str(error)
             return None
         self._homes[home_id] = home
-        if self._around.tcp is not None and home.manifest.nbd_port is not None:
-            self._around.tcp.hold(home_id, home.manifest.nbd_port)
+        if self._config.tcp is not None and home.manifest.nbd_port is not None:
+            self._config.tcp.hold(home_id, home.manifest.nbd_port)
         return home
 
     def _settle_moves(self) -> None:
@@ -251,7 +253,7 @@ class HomeRegistry:
     def _serve(self, home: Home) -> None:
         with home.lock:
             try:
-                make_ready(home)
+                ensure_served(home)
             except DaemonHung:
                 # ``make_ready`` has recorded this problem under its own key, and the watchdog retries.
                 return
@@ -273,7 +275,7 @@ class HomeRegistry:
         self._begin(lambda: self._serve_again(home), f"qsd-revive-{home.id}")
 
     def _serve_later(self, home: Home) -> None:
-        if not self._around.stopping.wait(_DEATHS_WITHIN):
+        if not self._config.stopping.wait(_DEATHS_WITHIN):
             self._serve_again(home)
 
     def _settle_soon(self, home: Home) -> None:
@@ -293,13 +295,13 @@ class HomeRegistry:
         self._begin(work, f"qsd-serve-{home.id}")
 
     def _serve_again(self, home: Home) -> None:
-        if not self._around.stopping.is_set() and not home.is_removed:
+        if not self._config.stopping.is_set() and not home.is_removed:
             self._serve(home)
 
     def _sweep_all(self) -> None:
         for home in self.all():
             for volume_id in list(home.manifest.volumes):
-                if self._around.stopping.is_set():
+                if self._config.stopping.is_set():
                     return
                 try:
                     self._sweep(home, volume_id)
@@ -312,12 +314,12 @@ class HomeRegistry:
     def _sweep(self, home: Home, volume_id: str) -> None:
         for is_last in (False, True):
             try:
-                with settled(home):
+                with hold_settled(home):
                     if volume_id in home.manifest.volumes:
                         merge.sweep(home, volume_id)
             except DaemonLost:
                 # The daemon died for another reason and has been restarted: try once more.
-                if is_last or self._around.stopping.is_set():
+                if is_last or self._config.stopping.is_set():
                     raise
             else:
                 return

@@ -17,7 +17,7 @@ import pytest
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
-from tests.support.case_sampling import in_turns
+from tests.support.case_sampling import cases_in_turns
 from tests.support.qsd import BLOCK, Bench, read, read_snapshot, started_bench
 from tests.support.rearranging import (
     CLONE,
@@ -205,7 +205,7 @@ def test_the_list_of_points_is_complete(scene, name):
     assert look(scene, driver) == operation.after(scene)
 
 
-@pytest.mark.parametrize(("name", "point", "who"), [(*case, who) for case, who in in_turns(CASES, WHO)])
+@pytest.mark.parametrize(("name", "point", "who"), [(*case, who) for case, who in cases_in_turns(CASES, WHO)])
 def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, who):
     operation = OPERATIONS[name]
     dies(scene, operation, point, with_daemons=who == "both")
@@ -221,7 +221,9 @@ def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, who):
         assert len(set(found.values())) == 1
 
 
-@pytest.mark.parametrize(("name", "point", "who"), [(*case, who) for case, who in in_turns(UNDOABLE, WHO, 1)])
+@pytest.mark.parametrize(
+    ("name", "point", "who"), [(*case, who) for case, who in cases_in_turns(UNDOABLE, WHO, 1)]
+)
 def test_what_was_broken_off_is_undone(scene, name, point, who):
     operation = OPERATIONS[name]
     homes = {path.name for path in (scene.bench.state_dir / "homes").iterdir()}

@@ -60,7 +60,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let flattenings take far longer than a test, unless they are told to hurry."""
 
     def flatten(told: Jobs, layer: int) -> None:
-        arguments = {"job-id": block_jobs.of_flattening(layer), "device": f"L{layer}", "speed": MIB}
+        arguments = {"job-id": block_jobs.flattening_job_id(layer), "device": f"L{layer}", "speed": MIB}
         told._client.execute("block-stream", arguments)
 
     monkeypatch.setattr(Jobs, "flatten", flatten)

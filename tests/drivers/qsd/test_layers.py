@@ -15,11 +15,13 @@ def tree(*layers: int, aside: dict[int, int | None], **bound: int) -> VolumeReco
 
 def test_the_highest_frozen_layer_that_is_not_shared_takes_in_what_is_below() -> None:
     held = VolumeRecord("v", MIB, chain=(1, 2, 3, 4), bound={"a": 1, "b": 2})
-    assert layer_tree.to_flatten(held, 4) is None
-    assert layer_tree.to_flatten(held, 3) == 3
-    assert layer_tree.to_flatten(held, 3, {1, 2}) == 3
-    assert layer_tree.to_flatten(held, 3, {1, 2, 3}) is None, "the next cut makes one that is not shared"
-    assert layer_tree.to_flatten(VolumeRecord("v", MIB, chain=(1, 2)), 1) is None, (
+    assert layer_tree.layer_to_flatten(held, 4) is None
+    assert layer_tree.layer_to_flatten(held, 3) == 3
+    assert layer_tree.layer_to_flatten(held, 3, {1, 2}) == 3
+    assert layer_tree.layer_to_flatten(held, 3, {1, 2, 3}) is None, (
+        "the next cut makes one that is not shared"
+    )
+    assert layer_tree.layer_to_flatten(VolumeRecord("v", MIB, chain=(1, 2)), 1) is None, (
         "one layer has nothing below"
     )
 
@@ -30,17 +32,17 @@ def test_what_was_below_is_a_tree_of_its_own() -> None:
     )
     after = layer_tree.flattened(held)
     assert (after.chain, after.aside, after.flattening) == ((3, 4), {1: None, 2: 1, 5: 2, 6: 4}, None)
-    assert layer_tree.pruned(after).aside == {1: None}
-    assert layer_tree.served(after) == {3, 4}
+    assert layer_tree.without_unneeded_layers(after).aside == {1: None}
+    assert layer_tree.layers_to_serve(after) == {3, 4}
 
 
 def test_nothing_under_a_flattening_is_merged() -> None:
     held = VolumeRecord("v", MIB, chain=(1, 2, 3, 4, 5, 6, 7), bound={"c": 3}, flattening=4)
-    assert [merge.top for merge in layer_tree.candidates(held)] == [6, 7]
+    assert [merge.top for merge in layer_tree.allowed_merges(held)] == [6, 7]
 
 
 def test_layers_rest_unless_somebody_reads_them() -> None:
     held = tree(4, 5, aside={1: None, 2: 1, 3: 2}, a=1, b=2, c=3)
-    assert layer_tree.served(held) == {4, 5}
-    assert layer_tree.served(replace(held, exported=("b",))) == {4, 5, 1, 2}
-    assert layer_tree.served(held, {3}) == {1, 2, 3, 4, 5}
+    assert layer_tree.layers_to_serve(held) == {4, 5}
+    assert layer_tree.layers_to_serve(replace(held, exported=("b",))) == {4, 5, 1, 2}
+    assert layer_tree.layers_to_serve(held, {3}) == {1, 2, 3, 4, 5}

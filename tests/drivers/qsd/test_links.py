@@ -168,5 +168,5 @@ def test_where_files_have_no_second_names_the_clone_is_a_full_copy(
 
 def test_what_is_shared_is_in_no_merge_as_the_base() -> None:
     held = layer_tree.VolumeRecord("v", MIB, chain=(1, 2, 3, 4))
-    assert {found.base for found in layer_tree.candidates(held)} == {1, 2, 3}
-    assert {found.base for found in layer_tree.candidates(held, shared={1, 2})} == {3}
+    assert {found.base for found in layer_tree.allowed_merges(held)} == {1, 2, 3}
+    assert {found.base for found in layer_tree.allowed_merges(held, shared={1, 2})} == {3}

@@ -146,7 +146,7 @@ def volume(*layers: int, bound: dict[str, int] | None = None, exported: tuple[st
     ],
 )
 def test_which_layers_may_be_merged(held: VolumeRecord, merges: list[Merge]) -> None:
-    assert list(layer_tree.candidates(held)) == merges
+    assert list(layer_tree.allowed_merges(held)) == merges
 
 
 def test_a_merge_moves_what_was_bound_to_the_top() -> None:

@@ -206,14 +206,14 @@ def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_anothe
     (volume,) = bench.make_group(1)
     (snapshot,) = take(bench.driver, [volume], "c")
     write(bench.driver, volume, 1)
-    told = Jobs.tell
+    told = Jobs.control
 
     def lose(jobs: Jobs, command: str, job: str) -> None:
         if command == "job-complete":
             raise AmbiguousDriverError("the answer is lost")
         told(jobs, command, job)
 
-    monkeypatch.setattr(Jobs, "tell", lose)
+    monkeypatch.setattr(Jobs, "control", lose)
     with pytest.raises(AmbiguousDriverError):
         bench.driver.delete_snapshot(snapshot)
     deadline = time.monotonic() + 30

@@ -37,14 +37,14 @@ def home(volume: VolumeRecord) -> Manifest:
     ],
 )
 def test_which_layers_of_a_tree_may_be_merged(held: VolumeRecord, merges: list[Merge]) -> None:
-    assert list(layer_tree.candidates(held)) == merges
+    assert list(layer_tree.allowed_merges(held)) == merges
 
 
 @pytest.mark.parametrize("cloned", [1, 2])
 def test_a_layer_that_is_cloned_is_not_merged(cloned: int) -> None:
     held = VolumeRecord("v", MIB, chain=(1, 2, 3))
-    assert Merge(2, 1, active=False) in layer_tree.candidates(held)
-    assert Merge(2, 1, active=False) not in layer_tree.candidates(held, {cloned})
+    assert Merge(2, 1, active=False) in layer_tree.allowed_merges(held)
+    assert Merge(2, 1, active=False) not in layer_tree.allowed_merges(held, {cloned})
 
 
 def test_a_merge_beside_the_chain_keeps_the_tree_together() -> None:
@@ -54,7 +54,7 @@ def test_a_merge_beside_the_chain_keeps_the_tree_together() -> None:
 
 def test_merges_are_made_beneath_what_nothing_lies_over() -> None:
     held = tree(1, 5, aside={2: 1, 3: 2, 4: 3}, c=4)
-    assert [layer_tree.root(held, layer) for layer in (1, 5, 2, 3, 4)] == [5, 5, 4, 4, 4]
+    assert [layer_tree.merge_root(held, layer) for layer in (1, 5, 2, 3, 4)] == [5, 5, 4, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_merges_are_made_beneath_what_nothing_lies_over() -> None:
     ],
 )
 def test_what_is_aside_goes_when_nobody_wants_it(held, cloned, left) -> None:
-    assert layer_tree.pruned(held, cloned).aside == left
+    assert layer_tree.without_unneeded_layers(held, cloned).aside == left
 
 
 def test_a_restore_and_its_undo() -> None:
@@ -79,7 +79,7 @@ def test_a_restore_and_its_undo() -> None:
     assert during.volumes["v"].writable == {8, 3}
     assert layer_tree.kept_by(during, "r") == {"v": "a"}
     assert layer_tree.after_undo(during, "r").volumes["v"] == before
-    assert layer_tree.pruned(layer_tree.after_finish(during, "r").volumes["v"]) == tree(
+    assert layer_tree.without_unneeded_layers(layer_tree.after_finish(during, "r").volumes["v"]) == tree(
         1, 8, aside={2: 1}, a=1, b=2
     )
 

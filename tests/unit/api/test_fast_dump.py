@@ -8,7 +8,7 @@ import pytest
 from marshmallow import Schema, fields, missing
 
 from api.schemas.fast_dump import FastDump
-from api.schemas.fields import Moment
+from api.schemas.fields import Timestamp
 from api.schemas.flow import EventOut, TaskOut
 from cgflow.atom_states import AtomState, Execution, Undo
 from cgflow.records import FlowEvent
@@ -57,7 +57,7 @@ def test_a_body_is_the_one_that_marshmallow_would_make(
 
 def test_a_field_decides_by_itself_whether_there_is_anything_to_show() -> None:
     class Often(FastDump):
-        at = Moment()
+        at = Timestamp()
         number = fields.Integer(data_key="no")
         half = fields.Function(lambda it: it.number / 2 if it.number else missing)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from marshmallow import Schema, ValidationError
 
-from api.schemas.fields import Count, Flag, Ignored, Names, NotOffered, Pairs, Text
+from api.schemas.fields import Count, Flag, Ignored, Names, NotOffered, StringMap, Text
 from cgflow.errors import InvalidInput
 
 
@@ -67,12 +67,12 @@ def test_names_that_are_none(value: object) -> None:
 
 
 def test_pairs() -> None:
-    assert load(Pairs(), None) == {}
-    assert load(Pairs(), {"k": ""}) == {"k": ""}
-    assert load(Pairs(keys=r"[a-z:]+"), {"a:b": "v"}) == {"a:b": "v"}
+    assert load(StringMap(), None) == {}
+    assert load(StringMap(), {"k": ""}) == {"k": ""}
+    assert load(StringMap(keys=r"[a-z:]+"), {"a:b": "v"}) == {"a:b": "v"}
     for value in ({"k": 1}, {"": "v"}, [], "x", {"k": None}, {"A": "v"}):
         with pytest.raises(ValidationError):
-            load(Pairs(keys=r"[a-z:]+"), value)
+            load(StringMap(keys=r"[a-z:]+"), value)
 
 
 def test_text() -> None:

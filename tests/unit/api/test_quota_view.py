@@ -23,12 +23,12 @@ def test_groups_have_two_names() -> None:
     "asked", [{"groups": 3}, {"consistencygroups": 3}, {"groups": 3, "consistencygroups": 3}]
 )
 def test_either_name_is_taken(asked: dict[str, int]) -> None:
-    assert quota_view.resources({**asked, "volumes": 1}) == {"consistencygroups": 3, "volumes": 1}
+    assert quota_view.by_resource({**asked, "volumes": 1}) == {"consistencygroups": 3, "volumes": 1}
 
 
 def test_a_contradiction_is_refused() -> None:
     with pytest.raises(InvalidInput):
-        quota_view.resources({"groups": 3, "consistencygroups": 4})
+        quota_view.by_resource({"groups": 3, "consistencygroups": 4})
 
 
 def test_absolute() -> None:

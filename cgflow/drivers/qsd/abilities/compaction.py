@@ -7,12 +7,12 @@ import time
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.drivers.qsd.home.home import Home
-from cgflow.drivers.qsd.home.nbd_address import GIB, place
+from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
-from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.qemu import block_jobs
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
@@ -37,8 +37,8 @@ class QsdCompaction(SupportsCompaction):
 
     def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
         """See the contract. The copying continues in the daemon after this call has returned."""
-        home = self._homes.find(place(volume))
-        return home is None or _work(home, volume.id, seconds)
+        home = self._homes.find(home_id_of(volume))
+        return home is None or _compact(home, volume.id, seconds)
 
 
 def _is_due(home: Home, volume: VolumeRecord) -> bool:
@@ -46,37 +46,37 @@ def _is_due(home: Home, volume: VolumeRecord) -> bool:
     longest, has_failed = home.config.longest_chain, f"merge {volume.id}" in home.problems
     if volume.flattening is not None:
         return True
-    if len(volume.chain) <= longest and not layer_tree.hidden(volume) and not has_failed:
+    if len(volume.chain) <= longest and not layer_tree.hidden_layers(volume) and not has_failed:
         return False
     try:
         shared = home.shared(volume)
     except FileNotFoundError:
         # The volume is being deleted or moved at this moment, or it has lost a layer.
         return False
-    if has_failed or layer_tree.to_flatten(volume, longest, shared) is not None:
+    if has_failed or layer_tree.layer_to_flatten(volume, longest, shared) is not None:
         return True
-    return any(not found.active for found in layer_tree.candidates(volume, home.cloned, shared))
+    return any(not found.active for found in layer_tree.allowed_merges(volume, home.cloned, shared))
 
 
-def _work(home: Home, volume_id: str, seconds: float) -> bool:
+def _compact(home: Home, volume_id: str, seconds: float) -> bool:
     """Compact a volume until nothing is due, or for about ``seconds``; return whether nothing is due.
 
     Raises: FinalDriverError, if there is not enough free space; DriverError.
     """
     deadline = time.monotonic() + seconds
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         client = graph.client
     # Listen before the job starts, and without holding the home's lock.
     with client.listen() as told, client.listen() as events:
         layer = _begin(home, volume_id)
         if layer is None:
             return _is_done(home, volume_id)
-        job = block_jobs.of_flattening(layer)
+        job = block_jobs.flattening_job_id(layer)
         if graph.jobs.wait(job, (), events, deadline) is None:
             return False
         home.trace("flatten:after-job")
         reason = block_jobs.failure(told, job)
-    with settled(home):
+    with hold_settled(home):
         held = home.manifest.volumes.get(volume_id)
         if held is not None and held.flattening == layer:
             flatten.conclude(home, volume_id)
@@ -92,7 +92,7 @@ def _begin(home: Home, volume_id: str) -> int | None:
 
     Returns the layer that is being flattened, or None.
     """
-    with settled(home):
+    with hold_settled(home):
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             return None
@@ -100,8 +100,8 @@ def _begin(home: Home, volume_id: str) -> int | None:
             return volume.flattening
         merge.sweep(home, volume_id)
         volume = home.manifest.volumes[volume_id]
-        missing_layers.refuse(home, volume_id, volume.lies_over, "its chain was not shortened")
-        layer = layer_tree.to_flatten(volume, home.config.longest_chain, home.shared(volume))
+        missing_layers.refuse(home, volume_id, volume.backing_of, "its chain was not shortened")
+        layer = layer_tree.layer_to_flatten(volume, home.config.longest_chain, home.shared(volume))
         if layer is not None:
             flatten.begin(home, volume_id, layer)
         return layer
@@ -112,7 +112,7 @@ def _is_done(home: Home, volume_id: str) -> bool:
 
     Raises: AmbiguousDriverError, if a merge fails; DriverError.
     """
-    with settled(home):
+    with hold_settled(home):
         if volume_id not in home.manifest.volumes:
             return True
         merge.sweep(home, volume_id)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.home.home import Home
-from cgflow.drivers.qsd.home.nbd_address import GIB, place
+from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.operations import full_clones, linked_clones, moves, restores
 from cgflow.errors import BusyDriverError, FinalDriverError
 
 
-class Rearranging(Cloning, Regrouping, Restoring):
+class QsdRearranging(Cloning, Regrouping, Restoring):
     """Clones, moves and restores volumes."""
 
     _homes: HomeRegistry
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         """See the contract. A clone is linked, or copied by ``qemu-img`` without blocking other calls."""
-        known = self._homes.find(place(volume))
+        known = self._homes.find(home_id_of(volume))
         if known is not None and volume.id in known.manifest.volumes:
             return
-        origin = self._homes.get(place(source))
+        origin = self._homes.get(home_id_of(source))
         target = self._target(volume.id, volume.group_id)
         wanted = (target, volume.id, volume.size_gib * GIB, origin, (source.volume_id, source.id))
         try:
@@ -32,11 +32,11 @@ class Rearranging(Cloning, Regrouping, Restoring):
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
         """See the contract."""
-        source = self._homes.find(place(volume))
+        source = self._homes.find(home_id_of(volume))
         target = self._target(volume.id, group_id)
         try:
             if source is None or source is target:
-                _expect(target, volume.id)
+                _refuse_missing_volume(target, volume.id)
             else:
                 moves.move(source, target, volume.id)
         except (FinalDriverError, BusyDriverError):
@@ -48,7 +48,7 @@ class Rearranging(Cloning, Regrouping, Restoring):
     def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         """See the contract. A volume with a connected client is not restored."""
         members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
-        places = {place(snapshot) for snapshot in snapshots}
+        places = {home_id_of(snapshot) for snapshot in snapshots}
         if len(places) != 1 or len(members) != len(snapshots):
             raise FinalDriverError(f"restore {restore_id} needs one copy of each volume, all of one group")
         restores.restore(self._homes.get(places.pop()), restore_id, members)
@@ -81,11 +81,11 @@ class Rearranging(Cloning, Regrouping, Restoring):
             self._homes.remove(home.id)
 
     def _homes_of(self, snapshots: list[SnapshotSpec]) -> list[Home]:
-        found = [self._homes.find(key) for key in sorted({place(snapshot) for snapshot in snapshots})]
+        found = [self._homes.find(key) for key in sorted({home_id_of(snapshot) for snapshot in snapshots})]
         return [home for home in found if home is not None]
 
 
-def _expect(home: Home, volume_id: str) -> None:
+def _refuse_missing_volume(home: Home, volume_id: str) -> None:
     """Raises: FinalDriverError, if a volume is not in a home."""
     if volume_id not in home.manifest.volumes:
         raise FinalDriverError(f"there is no volume {volume_id} in {home.id}")

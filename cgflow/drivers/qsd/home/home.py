@@ -30,7 +30,7 @@ from cgflow.drivers.qsd.qemu.nbdfuse import NbdfuseMounts
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 from cgflow.private_files import FOLDER_MODE
 
-PARTS = "clone-*.part"
+PARTIAL_CLONES = "clone-*.part"
 
 Trace = Callable[[str], None]
 
@@ -74,7 +74,7 @@ class Home:
         sockets: Sockets,
         config: HomeConfig,
         on_lost: Callable[[Home], None],
-        on_doubt: Callable[[Home], None],
+        on_unsettled: Callable[[Home], None],
     ) -> None:
         self.folder = folder
         self.sockets = sockets
@@ -82,13 +82,13 @@ class Home:
         self.lock = threading.RLock()
         self.manifest = manifest_file.read(folder)
         self.problems: dict[str, str] = {}
-        self.reading: dict[str, int] = {}
-        self.whole: dict[int, tuple[int | None, ...]] = {}
+        self.clone_exports: dict[str, int] = {}
+        self.intact_states: dict[int, tuple[int | None, ...]] = {}
         self.is_unsettled = False
         self.is_removed = False
         self.has_died = False
         self._on_lost = on_lost
-        self._on_doubt = on_doubt
+        self._on_unsettled = on_unsettled
         self._daemon: Daemon | None = None
         self._graph: BlockGraph | None = None
 
@@ -107,7 +107,7 @@ class Home:
     @property
     def cloned(self) -> set[int]:
         """The layers of which clones are being made."""
-        return set(self.reading.values())
+        return set(self.clone_exports.values())
 
     @property
     def is_served(self) -> bool:
@@ -120,7 +120,7 @@ class Home:
         The file system keeps the link count durably and changes it together with each name. A file with a
         single name is read by its home alone.
         """
-        return {layer for layer in volume.lies_over if self.path(layer).stat().st_nlink > 1}
+        return {layer for layer in volume.backing_of if self.path(layer).stat().st_nlink > 1}
 
     def refuse_shared(self, layer: int) -> None:
         """Raises: FinalDriverError, if a linked clone reads a layer that is about to be written to."""
@@ -130,7 +130,7 @@ class Home:
     def mark_unsettled(self) -> None:
         """Note that daemon and manifest may differ, and have the home settled in the background."""
         self.is_unsettled = True
-        self._on_doubt(self)
+        self._on_unsettled(self)
 
     @property
     def is_silent(self) -> bool:
@@ -202,7 +202,7 @@ class Home:
         self.record_daemon()
 
     @property
-    def listens_as_asked(self) -> bool:
+    def has_configured_address(self) -> bool:
         """Whether the adopted daemon serves at the address that a new daemon would serve at."""
         if self._daemon is None:
             return True
@@ -253,7 +253,7 @@ class Home:
         """Remove the files of layers that the manifest no longer names. Raises: OSError."""
         for layer in layers:
             self.path(layer).unlink(missing_ok=True)
-            self.whole.pop(layer, None)
+            self.intact_states.pop(layer, None)
         fsync_folder(self.folder)
 
     def remove_strays(self) -> None:
@@ -269,11 +269,11 @@ class Home:
 
     def new_part(self) -> Path:
         """Return a unique path for the file of a new clone."""
-        return self.folder / PARTS.replace("*", uuid4().hex)
+        return self.folder / PARTIAL_CLONES.replace("*", uuid4().hex)
 
     def remove_parts(self) -> None:
         """Remove the unfinished clones of an earlier process. Raises: OSError."""
-        for part in self.folder.glob(PARTS):
+        for part in self.folder.glob(PARTIAL_CLONES):
             part.unlink()
 
     def remove(self) -> None:
@@ -314,11 +314,13 @@ def create_home(folder: Path, *, is_group: bool) -> None:
         raise
 
 
-def is_half_made(folder: Path) -> bool:
+def is_incomplete_home(folder: Path) -> bool:
     """Return whether a folder without a manifest is the remains of creating or removing a home."""
     names = [path.name for path in folder.iterdir()]
     return all(
-        manifest_file.is_housekeeping(name) or daemon_process.is_housekeeping(name) or fnmatch(name, PARTS)
+        manifest_file.is_housekeeping(name)
+        or daemon_process.is_housekeeping(name)
+        or fnmatch(name, PARTIAL_CLONES)
         for name in names
     )
 
@@ -336,7 +338,7 @@ def clear_folder(folder: Path) -> None:
 
 
 @contextmanager
-def or_nothing(doing: str) -> Iterator[None]:
+def oserror_as_final_error(doing: str) -> Iterator[None]:
     """Turn an OSError of a write that has left nothing behind into a FinalDriverError with advice."""
     try:
         yield

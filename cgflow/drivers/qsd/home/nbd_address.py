@@ -12,19 +12,19 @@ from cgflow.errors import FinalDriverError
 GIB = 1024**3
 
 
-def place(thing: VolumeSpec | SnapshotSpec) -> str:
+def home_id_of(thing: VolumeSpec | SnapshotSpec) -> str:
     """Return the id of the home of a volume or snapshot: its group, or the volume itself."""
     volume_id = thing.volume_id if isinstance(thing, SnapshotSpec) else thing.id
     return thing.group_id or volume_id
 
 
-def file_source(home: Home, export: str) -> list[str]:
+def nbdfuse_source(home: Home, export: str) -> list[str]:
     """Return the arguments with which ``nbdfuse`` finds an export."""
     tcp, port = _tcp(home)
     return [_unix_uri(home, export)] if tcp is None else tcp.file_source(port, export)
 
 
-def image(home: Home, export: str) -> list[str]:
+def qemu_img_source(home: Home, export: str) -> list[str]:
     """Return the arguments with which ``qemu-img`` reads an export."""
     tcp, port = _tcp(home)
     return ["-f", "raw", _unix_uri(home, export)] if tcp is None else tcp.image(port, export)

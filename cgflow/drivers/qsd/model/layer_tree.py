@@ -29,7 +29,7 @@ from dataclasses import replace
 from cgflow.drivers.qsd.model.records import Cut, Kept, Manifest, Merge, VolumeRecord
 
 
-def candidates(
+def allowed_merges(
     volume: VolumeRecord, cloned: Collection[int] = (), shared: Collection[int] = ()
 ) -> Iterator[Merge]:
     """Yield the merges that are allowed now, first those under the leaf, which do not disturb clients.
@@ -39,9 +39,9 @@ def candidates(
     snapshot is deleted.
     """
     taken = {*volume.bound.values(), *shared}
-    above = Counter(volume.lies_over.values())
+    above = Counter(volume.backing_of.values())
     read = {volume.bound[snapshot] for snapshot in volume.exported} | set(cloned)
-    read |= {layer for layer in volume.lies_over if above[layer] > 1}
+    read |= {layer for layer in volume.backing_of if above[layer] > 1}
     if volume.flattening is not None:
         read |= set(path(volume, volume.flattening))
     pairs = list(zip(volume.chain, volume.chain[1:], strict=False))
@@ -60,26 +60,26 @@ def candidates(
 
 def path(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
     """Return a layer and all layers that it reads through, base first."""
-    below, found = volume.lies_over, [layer]
+    below, found = volume.backing_of, [layer]
     while (under := below[found[0]]) is not None:
         found.insert(0, under)
     return tuple(found)
 
 
-def served(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[int]:
+def layers_to_serve(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[int]:
     """Return the layers that must be open: the chain, and those aside that are read or merged.
 
     Every open layer slows its daemon's cuts down. So the layer of a snapshot that nobody reads is
     closed, and is opened when the snapshot is exported or cloned.
     """
     wanted = {*volume.writable, *(volume.bound[snapshot] for snapshot in volume.exported)}
-    wanted |= {layer for layer in cloned if layer in volume.lies_over}
+    wanted |= {layer for layer in cloned if layer in volume.backing_of}
     if volume.merging is not None:
-        wanted.add(root(volume, volume.merging.top))
+        wanted.add(merge_root(volume, volume.merging.top))
     return {layer for tip in wanted for layer in path(volume, tip)}
 
 
-def to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ()) -> int | None:
+def layer_to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ()) -> int | None:
     """Return the layer to flatten if the chain is longer than ``longest``, or None.
 
     It is the highest frozen layer that is not shared, so that neither writers nor cuts are affected.
@@ -91,26 +91,26 @@ def to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ())
     return own[-1] if own else None
 
 
-def hidden(volume: VolumeRecord) -> set[int]:
+def hidden_layers(volume: VolumeRecord) -> set[int]:
     """Return the layers that belong to no snapshot and take no writes."""
-    return volume.lies_over.keys() - volume.writable - set(volume.bound.values())
+    return volume.backing_of.keys() - volume.writable - set(volume.bound.values())
 
 
 def flattened(volume: VolumeRecord) -> VolumeRecord:
     """Return the volume after its flattening: the flattened layer is the base, the lower layers are aside."""
     if volume.flattening is None:
         return volume
-    below = {**volume.lies_over, volume.flattening: None}
+    below = {**volume.backing_of, volume.flattening: None}
     return replace(_with_leaf(volume, below, volume.leaf), flattening=None)
 
 
-def root(volume: VolumeRecord, layer: int) -> int:
+def merge_root(volume: VolumeRecord, layer: int) -> int:
     """Return the uppermost layer that reads through ``layer``: the root node of its merge for QEMU."""
     if layer in volume.chain:
         return volume.leaf
     for top, base in volume.aside.items():
         if base == layer:
-            return root(volume, top)
+            return merge_root(volume, top)
     return layer
 
 
@@ -129,13 +129,13 @@ def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
     )
 
 
-def pruned(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
+def without_unneeded_layers(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
     """Return the volume without the layers aside that nothing needs."""
     wanted = {*volume.bound.values(), *volume.writable, *cloned}
     for tip in sorted(volume.aside, reverse=True):
         if tip not in wanted and tip not in volume.aside.values():
             left = {layer: over for layer, over in volume.aside.items() if layer != tip}
-            return pruned(replace(volume, aside=left), cloned)
+            return without_unneeded_layers(replace(volume, aside=left), cloned)
     return volume
 
 
@@ -155,7 +155,7 @@ def after_restore(
     for volume_id, snapshot_id in snapshots.items():
         volume = manifest.volumes[volume_id]
         kept = Kept(restore_id, snapshot_id, volume.leaf)
-        on_copy = _with_leaf(volume, volume.lies_over, volume.bound[snapshot_id])
+        on_copy = _with_leaf(volume, volume.backing_of, volume.bound[snapshot_id])
         chain = (*on_copy.chain, overlays[volume_id])
         manifest = manifest.with_volume(replace(on_copy, chain=chain, kept=kept))
     return replace(manifest, next_layer=max(overlays.values()) + 1)
@@ -166,7 +166,7 @@ def after_undo(manifest: Manifest, restore_id: str) -> Manifest:
     for volume_id in kept_by(manifest, restore_id):
         volume = manifest.volumes[volume_id]
         if volume.kept is not None:
-            below = {layer: over for layer, over in volume.lies_over.items() if layer != volume.leaf}
+            below = {layer: over for layer, over in volume.backing_of.items() if layer != volume.leaf}
             manifest = manifest.with_volume(replace(_with_leaf(volume, below, volume.kept.leaf), kept=None))
     return manifest
 
@@ -234,7 +234,7 @@ def _after_death(before: VolumeRecord, volume: VolumeRecord) -> VolumeRecord:
     written = {*before.writable, *volume.writable, *before.leaky}
     written |= set() if before.merging is None else {before.merging.base}
     written |= set() if before.flattening is None else {before.flattening}
-    leaky = tuple(sorted(written & volume.lies_over.keys()))
+    leaky = tuple(sorted(written & volume.backing_of.keys()))
     return replace(volume, merging=None, flattening=None, leaky=leaky)
 
 

@@ -72,7 +72,7 @@ class VolumeRecord:
         return self.chain[-1]
 
     @property
-    def lies_over(self) -> dict[int, int | None]:
+    def backing_of(self) -> dict[int, int | None]:
         """Every layer with its backing layer or None, lower ones first.
 
         A layer has a higher number than its backing layer.
@@ -163,7 +163,7 @@ class Manifest:
 
     def layers(self) -> set[int]:
         """Return every layer that may be open in the daemon, including pending overlays."""
-        chains = {layer for volume in self.volumes.values() for layer in volume.lies_over}
+        chains = {layer for volume in self.volumes.values() for layer in volume.backing_of}
         return chains | {held.layer for volume in self.volumes.values() for held in volume.pending.values()}
 
     def files(self) -> set[int]:

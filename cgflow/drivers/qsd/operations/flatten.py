@@ -57,11 +57,11 @@ def interrupt(home: Home, volume_id: str) -> None:
     layer = home.manifest.volumes[volume_id].flattening
     if layer is None:
         return
-    job = block_jobs.of_flattening(layer)
+    job = block_jobs.flattening_job_id(layer)
     with home.graph.client.listen() as events:
         # The job may have ended already: the layer's backing shows which is true.
         with suppress(CommandRefused):
-            home.graph.jobs.tell("job-cancel", job)
+            home.graph.jobs.control("job-cancel", job)
         home.graph.jobs.wait(job, (), events)
     conclude(home, volume_id)
 
@@ -72,7 +72,7 @@ def settle(home: Home, volume_id: str) -> None:
     Raises: AmbiguousDriverError, OSError.
     """
     layer = home.manifest.volumes[volume_id].flattening
-    if layer is not None and block_jobs.of_flattening(layer) not in home.graph.jobs.all():
+    if layer is not None and block_jobs.flattening_job_id(layer) not in home.graph.jobs.all():
         home.graph.forget()
         conclude(home, volume_id)
 
@@ -85,7 +85,7 @@ def conclude(home: Home, volume_id: str) -> None:
     volume = home.manifest.volumes[volume_id]
     below = None if volume.flattening is None else home.graph.nodes()[volume.flattening].backing
     if below is None and volume.flattening is not None:
-        home.graph.write_out(volume.flattening)
+        home.graph.flush(volume.flattening)
         home.trace("flatten:after-flush")
     after = layer_tree.flattened(volume) if below is None else replace(volume, flattening=None)
     home.save(home.manifest.with_volume(after), releasing=True)

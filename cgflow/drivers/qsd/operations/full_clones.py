@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgflow.drivers.common.fsync import fsync_folder
-from cgflow.drivers.qsd.home.home import Home, or_nothing
-from cgflow.drivers.qsd.home.nbd_address import image
+from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
+from cgflow.drivers.qsd.home.nbd_address import qemu_img_source
 from cgflow.drivers.qsd.operations import merge, volumes
 from cgflow.drivers.qsd.operations.open_layers import open_served
-from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
@@ -42,7 +42,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
     part = target.new_part()
     try:
         with _reading(source, part.stem, copied, volume_id, size_bytes) as words:
-            with or_nothing(f"volume {volume_id} could not be cloned"):
+            with oserror_as_final_error(f"volume {volume_id} could not be cloned"):
                 qcow2.create(part, size_bytes)
             _copy(target, words, part)
         target.trace("clone:after-copy")
@@ -57,29 +57,29 @@ def _reading(
 ) -> Iterator[list[str]]:
     """Export a snapshot under a name of its own while it is copied; yield the arguments for ``qemu-img``."""
     volume_id, snapshot_id = copied
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         refuse_smaller(home, copied, clone_id, size_bytes)
         merge.interrupt(home, volume_id)
         _, layer = frozen_layer(home, volume_id, snapshot_id)
-        home.reading[name] = layer
+        home.clone_exports[name] = layer
         try:
             open_served(home, volume_id)
             graph.attach(name, layer, writable=False)
         except BaseException:
-            del home.reading[name]
+            del home.clone_exports[name]
             raise
     home.trace("clone:after-export")
     try:
-        yield image(home, name)
+        yield qemu_img_source(home, name)
     finally:
         _withdraw(home, name, volume_id)
 
 
 def _withdraw(home: Home, name: str, volume_id: str) -> None:
     with home.lock:
-        home.reading.pop(name, None)
+        home.clone_exports.pop(name, None)
         try:
-            with settled(home) as graph:
+            with hold_settled(home) as graph:
                 if name in graph.exports():
                     graph.detach(name)
                 if volume_id in home.manifest.volumes:
@@ -121,7 +121,7 @@ def _copy(target: Home, source: list[str], part: Path) -> None:
         if os.strerror(errno.ENOSPC) in words:
             raise FinalDriverError(f"the storage is full: free space, then ask again ({words})")
         raise BusyDriverError(f"the copying broke off, and nothing was made: {words}")
-    with or_nothing(f"{part} could not be made durable"), part.open("rb") as image:
+    with oserror_as_final_error(f"{part} could not be made durable"), part.open("rb") as image:
         os.fsync(image.fileno())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.qsd.home.home import Home, words
-from cgflow.drivers.qsd.home.nbd_address import file_source, nbd
+from cgflow.drivers.qsd.home.nbd_address import nbd, nbdfuse_source
 from cgflow.drivers.qsd.operations import missing_layers
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.errors import DriverError, FinalDriverError
@@ -25,7 +25,7 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
     missing_layers.refuse(home, volume_id, [layer], "it was made no file")
     size_bytes = qcow2.read_header(home.path(layer)).size_bytes
     address = nbd(home, name, size_bytes, read_only=is_copy)
-    path = home.config.files.serve(name, file_source(home, name), read_only=is_copy)
+    path = home.config.files.serve(name, nbdfuse_source(home, name), read_only=is_copy)
     home.problems.pop(_problem(name), None)
     return address, path
 

@@ -23,13 +23,13 @@ import os
 from dataclasses import replace
 
 from cgflow.drivers.common.fsync import fsync_folder
-from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.layer_names import file_name
 from cgflow.drivers.qsd.model.records import VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, merge
 from cgflow.drivers.qsd.operations.open_layers import open_served
-from cgflow.drivers.qsd.operations.recovery import settled_both
+from cgflow.drivers.qsd.operations.recovery import hold_both_settled
 from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller
 from cgflow.drivers.qsd.qemu import qcow2
 
@@ -45,7 +45,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
     Raises: FinalDriverError, if there is no such snapshot, it is larger, or the disk is full;
     DriverError.
     """
-    with settled_both(source, target) as (_, graph):
+    with hold_both_settled(source, target) as (_, graph):
         if volume_id in target.manifest.volumes:
             return True
         refuse_smaller(source, copied, volume_id, size_bytes)
@@ -54,7 +54,7 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, copied: t
         held, layer = frozen_layer(source, *copied)
         below = layer_tree.path(held, layer)
         numbers = tuple(range(target.new_layer(), target.new_layer() + len(below) + 1))
-        with or_nothing(f"volume {volume_id} could not be cloned"):
+        with oserror_as_final_error(f"volume {volume_id} could not be cloned"):
             try:
                 for theirs, ours in zip(below, numbers, strict=False):
                     os.link(source.path(theirs), target.path(ours))

@@ -25,7 +25,7 @@ from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Merge
 from cgflow.drivers.qsd.operations import missing_layers
 from cgflow.drivers.qsd.operations.open_layers import close_unserved, open_served
-from cgflow.drivers.qsd.qemu.block_jobs import of_merge
+from cgflow.drivers.qsd.qemu.block_jobs import merge_job_id
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, Events
 
 
@@ -45,14 +45,14 @@ def sweep(home: Home, volume_id: str) -> None:
     refused: set[Merge] = set()
     while not home.config.stopping.is_set():
         volume = home.manifest.volumes[volume_id]
-        if layer_tree.hidden(volume) and (
+        if layer_tree.hidden_layers(volume) and (
             missing_layers.faults(home, volume) or f"open {volume_id}" in home.problems
         ):
             # Nothing would gain from a merge: the volume has lost data, or cannot be served until it is
             # repaired.
             break
-        shared = home.shared(volume) if layer_tree.hidden(volume) else set()
-        allowed = layer_tree.candidates(volume, home.cloned, shared)
+        shared = home.shared(volume) if layer_tree.hidden_layers(volume) else set()
+        allowed = layer_tree.allowed_merges(volume, home.cloned, shared)
         merge = next((merge for merge in allowed if merge not in refused), None)
         if merge is None:
             break
@@ -74,8 +74,8 @@ def interrupt(home: Home, volume_id: str) -> None:
     with home.graph.client.listen() as events:
         # The job may be past cancelling or have ended: its status shows which is true.
         with suppress(CommandRefused):
-            home.graph.jobs.tell("job-cancel", of_merge(merge))
-        home.graph.jobs.wait(of_merge(merge), ("concluded",), events)
+            home.graph.jobs.control("job-cancel", merge_job_id(merge))
+        home.graph.jobs.wait(merge_job_id(merge), ("concluded",), events)
     _conclude(home, volume_id, merge)
 
 
@@ -87,7 +87,7 @@ def settle(home: Home, volume_id: str) -> None:
     merge = home.manifest.volumes[volume_id].merging
     if merge is None:
         return
-    status = home.graph.jobs.all().get(of_merge(merge), {}).get("status")
+    status = home.graph.jobs.all().get(merge_job_id(merge), {}).get("status")
     if status in (None, "concluded"):
         _conclude(home, volume_id, merge)
     elif merge.active:
@@ -97,7 +97,7 @@ def settle(home: Home, volume_id: str) -> None:
 def _drop(home: Home, volume_id: str) -> None:
     """Remove the layers aside that nothing needs."""
     volume = home.manifest.volumes[volume_id]
-    left = layer_tree.pruned(volume, home.cloned)
+    left = layer_tree.without_unneeded_layers(volume, home.cloned)
     dropped = sorted(volume.aside.keys() - left.aside.keys(), reverse=True)
     if not dropped:
         return
@@ -123,7 +123,7 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
     open_served(home, volume_id)
     with graph.client.listen() as events:
         try:
-            graph.jobs.merge(merge, layer_tree.root(volume, merge.top))
+            graph.jobs.merge(merge, layer_tree.merge_root(volume, merge.top))
         except CommandRefused as refusal:
             home.save(home.manifest.with_volume(volume), releasing=True)
             _note(home, volume_id, refusal.reason)
@@ -134,14 +134,14 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
 
 def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
     graph = home.graph
-    if graph.jobs.wait(of_merge(merge), ("ready", "concluded"), events) == "ready":
+    if graph.jobs.wait(merge_job_id(merge), ("ready", "concluded"), events) == "ready":
         home.trace("merge:after-ready")
         if graph.detach(volume_id, politely=True):
             home.trace("merge:after-detach")
-            graph.jobs.tell("job-complete", of_merge(merge))
+            graph.jobs.control("job-complete", merge_job_id(merge))
         else:
-            graph.jobs.tell("job-cancel", of_merge(merge))
-        graph.jobs.wait(of_merge(merge), ("concluded",), events)
+            graph.jobs.control("job-cancel", merge_job_id(merge))
+        graph.jobs.wait(merge_job_id(merge), ("concluded",), events)
     home.trace("merge:after-job")
     return _conclude(home, volume_id, merge)
 
@@ -149,18 +149,18 @@ def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
 def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
     """Record the outcome of a merge whose job is over, then clean up after it."""
     graph, volume = home.graph, home.manifest.volumes[volume_id]
-    job = graph.jobs.all().get(of_merge(merge))
+    job = graph.jobs.all().get(merge_job_id(merge))
     is_done = job is not None and "error" not in job
     if is_done and not merge.active:
         # Flush first: the file of top is about to be removed, so base must hold everything durably.
         graph.forget()
-        graph.write_out(merge.base)
+        graph.flush(merge.base)
         home.trace("merge:after-flush")
     after = layer_tree.merged(volume, merge) if is_done else replace(volume, merging=None)
     home.save(home.manifest.with_volume(after), releasing=True)
     home.trace("merge:after-record")
     if job is not None:
-        graph.jobs.tell("job-dismiss", of_merge(merge))
+        graph.jobs.control("job-dismiss", merge_job_id(merge))
     if is_done:
         graph.close(merge.top)
         home.trace("merge:after-close")

@@ -24,17 +24,17 @@ from cgflow.errors import FinalDriverError
 
 def faults(home: Home, volume: VolumeRecord) -> dict[int, str]:
     """Return the faults of the files of a volume's layers: layer to message."""
-    below = volume.lies_over
+    below = volume.backing_of
     found = ((layer, _fault(home, volume, layer, below[layer])) for layer in below)
     return {layer: words for layer, words in found if words is not None}
 
 
 def fault(home: Home, volume: VolumeRecord, layer: int) -> str | None:
     """Return the fault of a layer's file as a message, as in "is gone", or None."""
-    return _fault(home, volume, layer, volume.lies_over[layer])
+    return _fault(home, volume, layer, volume.backing_of[layer])
 
 
-def is_whole_overlay(home: Home, layer: int) -> bool:
+def is_intact_overlay(home: Home, layer: int) -> bool:
     """Return whether a prepared overlay, which is not yet a layer of a volume, is intact."""
     path = home.path(layer)
     try:
@@ -69,10 +69,10 @@ def problems(home: Home) -> list[str]:
     """
     if not any(faults(home, volume) for volume in home.manifest.volumes.values()):
         return []
-    return list(_named(home))
+    return list(_problem_messages(home))
 
 
-def _named(home: Home) -> Iterator[str]:
+def _problem_messages(home: Home) -> Iterator[str]:
     for volume in home.manifest.volumes.values():
         # A volume that cannot be served has a problem for that already.
         if f"open {volume.id}" in home.problems:
@@ -95,9 +95,9 @@ def _fault(home: Home, volume: VolumeRecord, layer: int, below: int | None) -> s
         if home.has_open(layer, file) is False:
             return "was replaced: it is not the file that its daemon has open"
         state = (*file, found.st_size, found.st_ctime_ns, below, *sizes)
-        if home.whole.get(layer) != state:
+        if home.intact_states.get(layer) != state:
             _refuse_contradiction(qcow2.check(path), below, *sizes)
-            home.whole[layer] = state
+            home.intact_states[layer] = state
     except FileNotFoundError:
         return "is gone"
     except OSError as error:

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cgflow.drivers.common.fsync import fsync_folder
-from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model.layer_names import file_name
 from cgflow.drivers.qsd.model.records import Cut, Leaving, Manifest, VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
-from cgflow.drivers.qsd.operations.recovery import match, settled_both
+from cgflow.drivers.qsd.operations.recovery import hold_both_settled, match
 from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
 from cgflow.drivers.qsd.operations.volumes import refuse_cloned
 from cgflow.drivers.qsd.qemu import qcow2
@@ -36,7 +36,7 @@ def move(source: Home, target: Home, volume_id: str) -> None:
     Raises: BusyDriverError, while a client is connected to it or to a snapshot of it; FinalDriverError,
     if there is no such volume; DriverError.
     """
-    with settled_both(source, target) as (here, _):
+    with hold_both_settled(source, target) as (here, _):
         _refuse_elsewhere(source, target, volume_id)
         _refuse_elsewhere(target, source, volume_id)
         if volume_id in target.manifest.leaving:
@@ -60,7 +60,7 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
                 source.path(here).rename(target.path(there))
             source.trace("move:after-rename")
         shared = target.shared(leaving.volume)
-        for layer, below in leaving.volume.lies_over.items():
+        for layer, below in leaving.volume.backing_of.items():
             # The name in the file is informative: the daemon gets the backing layer from the manifest.
             if below is not None and layer not in shared:
                 qcow2.name_backing(target.path(layer), file_name(below))
@@ -96,10 +96,10 @@ def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> Non
     flatten.interrupt(source, volume_id)
     volume = source.manifest.volumes[volume_id]
     refuse_cloned(source, volume)
-    missing_layers.refuse(source, volume_id, volume.lies_over, "it was not moved")
-    layers = sorted({*volume.lies_over, *(held.layer for held in volume.pending.values())})
+    missing_layers.refuse(source, volume_id, volume.backing_of, "it was not moved")
+    layers = sorted({*volume.backing_of, *(held.layer for held in volume.pending.values())})
     numbers = dict(zip(layers, range(target.new_layer(), target.new_layer() + len(layers)), strict=True))
-    with or_nothing(f"room for volume {volume_id} in {target.id} could not be recorded"):
+    with oserror_as_final_error(f"room for volume {volume_id} in {target.id} could not be recorded"):
         target.save(
             replace(
                 target.manifest,
@@ -116,7 +116,7 @@ def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> Non
             if layer in opened:
                 graph.close(layer)
         source.trace("move:after-close")
-        with or_nothing(f"the move of volume {volume_id} could not be recorded"):
+        with oserror_as_final_error(f"the move of volume {volume_id} could not be recorded"):
             source.save(_with_leaving(source.manifest, target.id, volume, numbers), releasing=True)
     except (BusyDriverError, FinalDriverError):
         match(source)

@@ -32,17 +32,17 @@ def open_served(home: Home, volume_id: str) -> None:
 def close_unserved(home: Home, volume_id: str) -> None:
     """Close the open layers of a volume that need not be open. Raises: AmbiguousDriverError."""
     volume = home.manifest.volumes[volume_id]
-    opened = home.graph.nodes().keys() & volume.lies_over.keys()
+    opened = home.graph.nodes().keys() & volume.backing_of.keys()
     # A layer has a higher number than its backing layer.
-    for layer in sorted(opened - layer_tree.served(volume, home.cloned), reverse=True):
+    for layer in sorted(opened - layer_tree.layers_to_serve(volume, home.cloned), reverse=True):
         home.graph.close(layer)
 
 
 def layers_to_open(volume: VolumeRecord, cloned: set[int], opened: Iterable[int]) -> list[Opened]:
     """Return the layers that are still to be opened, lower ones first."""
-    wanted = layer_tree.served(volume, cloned) - set(opened)
+    wanted = layer_tree.layers_to_serve(volume, cloned) - set(opened)
     return [
         Opened(layer, below, read_only=layer not in volume.writable)
-        for layer, below in volume.lies_over.items()
+        for layer, below in volume.backing_of.items()
         if layer in wanted
     ]

@@ -26,7 +26,7 @@ from cgflow.drivers.qsd.operations import flatten, host_files, merge, missing_la
 from cgflow.drivers.qsd.operations.open_layers import layers_to_open
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph, Opened
-from cgflow.drivers.qsd.qemu.block_jobs import of_merge
+from cgflow.drivers.qsd.qemu.block_jobs import merge_job_id
 from cgflow.drivers.qsd.qemu.daemon_process import DaemonHung
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
@@ -35,7 +35,7 @@ RECOVERED = "qemu-storage-daemon transaction, found done after a crash"
 
 
 @contextmanager
-def settled(home: Home) -> Iterator[BlockGraph]:
+def hold_settled(home: Home) -> Iterator[BlockGraph]:
     """Hold a home for one operation, served and recovered.
 
     Raises: BusyDriverError, if it cannot be served now; FinalDriverError, if the daemon contradicts the
@@ -45,7 +45,7 @@ def settled(home: Home) -> Iterator[BlockGraph]:
     home.refuse_silent()
     with home.lock:
         home.refuse_silent()
-        make_ready(home)
+        ensure_served(home)
         try:
             yield home.graph
         except (FinalDriverError, BusyDriverError):
@@ -59,20 +59,20 @@ def settled(home: Home) -> Iterator[BlockGraph]:
 
 
 @contextmanager
-def settled_both(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
+def hold_both_settled(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
     """Hold two homes, locked in the order of their ids, so that two callers cannot deadlock.
 
     Raises: as ``settled``.
     """
     if source.id < target.id:
-        with settled(source) as here, settled(target) as there:
+        with hold_settled(source) as here, hold_settled(target) as there:
             yield here, there
     else:
-        with settled(target) as there, settled(source) as here:
+        with hold_settled(target) as there, hold_settled(source) as here:
             yield here, there
 
 
-def make_ready(home: Home) -> None:
+def ensure_served(home: Home) -> None:
     """Make sure that a home is served and settled. The caller holds its lock. Raises: DriverError."""
     if home.is_removed:
         raise FinalDriverError(f"{home.id} has been removed")
@@ -117,11 +117,11 @@ def _resume(home: Home) -> None:
         home.record_daemon()
         _settle_merges(home)
         _settle_cuts(home)
-        if not home.listens_as_asked:
+        if not home.has_configured_address:
             # The operator has configured another address, which needs a new daemon.
             for volume in home.manifest.volumes.values():
                 missing_layers.refuse(
-                    home, volume.id, volume.lies_over, "its daemon is not ended for another address"
+                    home, volume.id, volume.backing_of, "its daemon is not ended for another address"
                 )
             home.end_daemon()
             was_alive = False
@@ -132,7 +132,7 @@ def _resume(home: Home) -> None:
         home.trace("recovery:after-death")
         # A user that has a file open must not continue with the new daemon, on writes that were lost.
         host_files.end(home)
-        stray_cleanup.repair(home)
+        stray_cleanup.free_leaked_clusters(home)
         home.begin_daemon()
         if home.has_died:
             home.has_died = False
@@ -162,10 +162,10 @@ def _settle_merges(home: Home) -> None:
     for volume_id in list(home.manifest.volumes):
         merge.settle(home, volume_id)
         flatten.settle(home, volume_id)
-    running = {of_merge(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
+    running = {merge_job_id(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
     for name, job in home.graph.jobs.all().items():
         if name not in running and job["status"] == "concluded":
-            home.graph.jobs.tell("job-dismiss", name)
+            home.graph.jobs.control("job-dismiss", name)
 
 
 def _settle_cuts(home: Home) -> None:
@@ -213,10 +213,10 @@ def _match_layers(home: Home) -> set[str]:
     graph = home.graph
     nodes = graph.nodes()
     volumes = home.manifest.volumes.values()
-    owned = {layer for volume in volumes for layer in layer_tree.served(volume, home.cloned)}
+    owned = {layer for volume in volumes for layer in layer_tree.layers_to_serve(volume, home.cloned)}
     owned |= {held.layer for volume in volumes for held in volume.pending.values()}
     wanted = {name for volume in volumes for name in (volume.id, *volume.exported)}
-    wanted |= home.reading.keys()
+    wanted |= home.clone_exports.keys()
     for name in graph.exports().keys() - wanted:
         graph.detach(name)
     # A layer has a higher number than its backing layer, so this closes from the top down.
@@ -227,7 +227,7 @@ def _match_layers(home: Home) -> set[str]:
     broken: dict[str, str] = {}
     for volume in volumes:
         _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
-        owner |= dict.fromkeys(volume.lies_over, volume.id)
+        owner |= dict.fromkeys(volume.backing_of, volume.id)
         gone = missing_layers.faults(home, volume)
         for one in layers_to_open(volume, home.cloned, nodes):
             damaged = [layer for layer in layer_tree.path(volume, one.layer) if layer in gone]
@@ -238,7 +238,7 @@ def _match_layers(home: Home) -> set[str]:
         for held in volume.pending.values():
             owner[held.layer] = volume.id
             # An overlay that is not intact is empty, and the cut makes it again.
-            if held.layer not in nodes and missing_layers.is_whole_overlay(home, held.layer):
+            if held.layer not in nodes and missing_layers.is_intact_overlay(home, held.layer):
                 missing.append(Opened(held.layer))
     refused = graph.open_all(missing)
     for layer, refusal in refused.items():
@@ -257,7 +257,7 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
     """Raises: FinalDriverError, if the daemon's backing layers differ from the manifest's."""
     if volume.merging is not None or volume.flattening is not None:
         return
-    for layer, below in volume.lies_over.items():
+    for layer, below in volume.backing_of.items():
         if layer in backing and backing[layer] != below:
             raise FinalDriverError(
                 f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and "

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.layer_names import file_name
 from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
 from cgflow.drivers.qsd.operations.open_layers import open_served
-from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_restoring
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
@@ -30,7 +30,7 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
     Raises: BusyDriverError, while a client is connected to one; FinalDriverError, if there is no such
     snapshot, it is larger than its volume, or the disk is full; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         kept = layer_tree.kept_by(home.manifest, restore_id)
         if kept == snapshots:
             return
@@ -39,13 +39,13 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
         for volume_id, snapshot_id in snapshots.items():
             merge.interrupt(home, _refuse_unfit(home, volume_id, snapshot_id))
             flatten.interrupt(home, volume_id)
-        with or_nothing(f"restore {restore_id} could not be prepared"):
+        with oserror_as_final_error(f"restore {restore_id} could not be prepared"):
             overlays = _write_overlays(home, snapshots)
         home.trace("restore:after-files")
         try:
             _withdraw(graph, list(snapshots))
             home.trace("restore:after-detach")
-            with or_nothing(f"restore {restore_id} could not be recorded"):
+            with oserror_as_final_error(f"restore {restore_id} could not be recorded"):
                 home.save(layer_tree.after_restore(home.manifest, restore_id, snapshots, overlays))
         except (BusyDriverError, FinalDriverError):
             _serve(home, graph, snapshots)
@@ -64,7 +64,7 @@ def undo(home: Home, restore_id: str) -> None:
 
     Raises: DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volumes = list(layer_tree.kept_by(home.manifest, restore_id))
         exports = graph.exports()
         for volume_id in volumes:
@@ -94,7 +94,7 @@ def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
 
     Raises: DriverError.
     """
-    with settled(home):
+    with hold_settled(home):
         home.save(layer_tree.after_finish(home.manifest, restore_id), releasing=True)
         home.trace("finish:after-record")
         for volume_id in volumes:
@@ -108,7 +108,7 @@ def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
     refuse_restoring(volume)
     if volume.leaf in home.graph.nodes():
         # A layer that the daemon can still read must not be closed. A volume that is not open loses nothing.
-        missing_layers.refuse(home, volume_id, volume.lies_over, "nothing was restored")
+        missing_layers.refuse(home, volume_id, volume.backing_of, "nothing was restored")
     size = qcow2.read_header(home.path(layer)).size_bytes
     if size > volume.size_bytes:
         raise FinalDriverError(

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
-from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.layer_names import file_name, node
 from cgflow.drivers.qsd.model.records import Cut, Pending, VolumeRecord
 from cgflow.drivers.qsd.operations import merge, missing_layers
 from cgflow.drivers.qsd.operations.open_layers import open_served
-from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
@@ -34,13 +34,13 @@ def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) ->
 
     Raises: FinalDriverError, if the volume is unknown or the disk is full; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume = _volume(home, volume_id)
         if snapshot_id in volume.bound or snapshot_id in volume.pending:
             return
         refuse_restoring(volume)
         _refuse_at_limit(home, volume)
-        _arm(home, graph, volume, snapshot_id, cgsnapshot_id)
+        _prepare_overlay(home, graph, volume, snapshot_id, cgsnapshot_id)
 
 
 def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
@@ -51,7 +51,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
     Raises: FinalDriverError, if a member is not prepared or the daemon refused the transaction;
     AmbiguousDriverError, if the answer was lost, now or earlier.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         known = home.manifest.cuts.get(cgsnapshot_id)
         if known is not None:
             return _evidence(cgsnapshot_id, known)
@@ -62,11 +62,11 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
                     f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut"
                 )
             merge.interrupt(home, volume_id)
-            _arm_again_if_stale(home, graph, volume_id, snapshot_id)
+            _replace_overlay_if_stale(home, graph, volume_id, snapshot_id)
             missing_layers.refuse(
-                home, volume_id, home.manifest.volumes[volume_id].lies_over, "nothing was cut"
+                home, volume_id, home.manifest.volumes[volume_id].backing_of, "nothing was cut"
             )
-        with or_nothing(f"the cut of {cgsnapshot_id} could not be begun"):
+        with oserror_as_final_error(f"the cut of {cgsnapshot_id} could not be begun"):
             home.save(replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)}))
         volumes = home.manifest.volumes
         overlays = [(volumes[v].leaf, volumes[v].pending[s].layer) for v, s in members.items()]
@@ -92,16 +92,16 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
 
     Raises: FinalDriverError, if there is no such snapshot; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
         nodes = graph.nodes()
         size = qcow2.read_header(home.path(layer)).size_bytes
         is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
         if f"open {volume_id}" in home.problems:
             # The layers above it cannot be opened, so nothing can be written through them.
-            is_frozen = is_frozen or layer in volume.lies_over.values()
+            is_frozen = is_frozen or layer in volume.backing_of.values()
         is_open = layer in nodes and nodes[layer].size_bytes == size
-        rests = layer not in layer_tree.served(volume, home.cloned)
+        rests = layer not in layer_tree.layers_to_serve(volume, home.cloned)
         if not (is_open or rests) or not is_frozen or layer == volume.leaf:
             raise FinalDriverError(
                 f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
@@ -114,13 +114,13 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
 
     Raises: FinalDriverError, if there is no such snapshot; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
         if snapshot_id in volume.exported:
             return
         merge.interrupt(home, volume_id)
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
-        with or_nothing(f"the export of snapshot {snapshot_id} could not be recorded"):
+        with oserror_as_final_error(f"the export of snapshot {snapshot_id} could not be recorded"):
             exported = (*volume.exported, snapshot_id)
             home.save(home.manifest.with_volume(replace(volume, exported=exported)))
         home.trace("export:after-manifest")
@@ -134,7 +134,7 @@ def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
 
     Raises: DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None or snapshot_id not in volume.exported:
             return
@@ -144,7 +144,7 @@ def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
     """Remove a snapshot in any state. No such snapshot is success. Raises: DriverError."""
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             return
@@ -174,10 +174,12 @@ def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: 
     home.save(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
 
 
-def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str) -> None:
+def _prepare_overlay(
+    home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str
+) -> None:
     """Write an overlay for the leaf, record it as pending and open it, without backing until the cut."""
     layer = home.new_layer()
-    with or_nothing(f"snapshot {snapshot_id} could not be prepared"):
+    with oserror_as_final_error(f"snapshot {snapshot_id} could not be prepared"):
         qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
         home.trace("prepare:after-file")
         held = Pending(layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id)
@@ -192,14 +194,14 @@ def _arm(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, 
     home.trace("prepare:after-open")
 
 
-def _arm_again_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
+def _replace_overlay_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
     """Replace an overlay that is damaged, or was made for another leaf or another size of the volume."""
     volume = home.manifest.volumes[volume_id]
     held = volume.pending[snapshot_id]
     fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
-    if fits and missing_layers.is_whole_overlay(home, held.layer):
+    if fits and missing_layers.is_intact_overlay(home, held.layer):
         return
-    _arm(home, graph, volume, snapshot_id, held.cgsnapshot_id)
+    _prepare_overlay(home, graph, volume, snapshot_id, held.cgsnapshot_id)
     if held.layer in graph.nodes():
         graph.close(held.layer)
     home.remove_files(held.layer)

@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from cgflow.drivers.qsd.home import manifest_file
-from cgflow.drivers.qsd.home.home import PARTS, Home
+from cgflow.drivers.qsd.home.home import PARTIAL_CLONES, Home
 from cgflow.drivers.qsd.model.layer_names import layer_number
 from cgflow.drivers.qsd.model.records import DaemonRecord, VolumeRecord
 from cgflow.drivers.qsd.operations import missing_layers
@@ -30,7 +30,7 @@ BUDGET_S = 0.5
 """Seconds that clients wait at most for the repair of images after their daemon has died."""
 
 
-def end_strays(run: Path, known: set[Sockets]) -> None:
+def end_stray_daemons(run: Path, known: set[Sockets]) -> None:
     """End the daemons that listen in ``run`` for no home, and remove the sockets of no home.
 
     They are left when the folder of a home is removed while its daemon runs.
@@ -44,7 +44,7 @@ def end_strays(run: Path, known: set[Sockets]) -> None:
             LOG.warning("qemu-storage-daemon %s at %s serves no home and is ended", pid, socket)
             record = DaemonRecord(pid, began)
             daemon_process.terminate(record)
-            daemon_process.bury(run, record)
+            daemon_process.await_end_or_kill(run, record)
     for path in sorted((*run.glob("*.qmp"), *run.glob("*.nbd"))):
         if path not in ours:
             LOG.warning("%s is of no home and is removed", path)
@@ -61,7 +61,7 @@ def note_unknown_files(home: Home) -> None:
         )
 
 
-def repair(home: Home) -> None:
+def free_leaked_clusters(home: Home) -> None:
     """Free the clusters that a dead daemon had allocated and not used; no process has the files open.
 
     What is not done within ``BUDGET_S`` stays recorded for the next time: it costs some space and no
@@ -79,7 +79,7 @@ def repair(home: Home) -> None:
 def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> bool:
     """Repair one image, and return whether no repair is left to do."""
     path, left = home.path(layer), until - time.monotonic()
-    if layer not in volume.lies_over or not path.exists():
+    if layer not in volume.backing_of or not path.exists():
         return True
     if missing_layers.fault(home, volume, layer) is not None:
         # A layer that has lost data is not written to.
@@ -112,7 +112,7 @@ def _is_ours(name: str) -> bool:
         layer_number(name) is not None
         or manifest_file.is_housekeeping(name)
         or daemon_process.is_housekeeping(name)
-        or fnmatch(name, PARTS)
+        or fnmatch(name, PARTIAL_CLONES)
     )
 
 

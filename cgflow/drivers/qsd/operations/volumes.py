@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cgflow.drivers.qsd.home.home import Home, or_nothing
+from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model.records import VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
-from cgflow.drivers.qsd.operations.recovery import settled
+from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
@@ -29,11 +29,11 @@ def begin(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], N
 
     Raises: FinalDriverError, on a full disk; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         if volume_id in home.manifest.volumes:
             return
         layer = home.new_layer()
-        with or_nothing(f"volume {volume_id} could not be written"):
+        with oserror_as_final_error(f"volume {volume_id} could not be written"):
             write(home.path(layer))
             home.trace("volume:after-file")
             fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
@@ -50,7 +50,7 @@ def delete(home: Home, volume_id: str) -> None:
 
     Raises: FinalDriverError, if it still has snapshots; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             return
@@ -67,14 +67,18 @@ def delete(home: Home, volume_id: str) -> None:
             graph.detach(volume_id)
         home.trace("remove:after-detach")
         opened = graph.nodes()
-        for layer in reversed(volume.lies_over):
+        for layer in reversed(volume.backing_of):
             if layer in opened:
                 graph.close(layer)
         home.trace("remove:after-close")
         home.save(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
-        home.remove_files(*volume.lies_over)
-        for subject in (f"open {volume_id}", f"merge {volume_id}", *(f"image {n}" for n in volume.lies_over)):
+        home.remove_files(*volume.backing_of)
+        for subject in (
+            f"open {volume_id}",
+            f"merge {volume_id}",
+            *(f"image {n}" for n in volume.backing_of),
+        ):
             home.problems.pop(subject, None)
 
 
@@ -86,14 +90,14 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
     Raises: BusyDriverError, while a client is connected; FinalDriverError, if a snapshot of it is
     larger than that; DriverError.
     """
-    with settled(home) as graph:
+    with hold_settled(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             raise FinalDriverError(f"there is no volume {volume_id} to extend")
         if volume.size_bytes == size_bytes:
             return
         refuse_restoring(volume)
-        missing_layers.refuse(home, volume_id, volume.lies_over, "it was not resized")
+        missing_layers.refuse(home, volume_id, volume.backing_of, "it was not resized")
         merge.interrupt(home, volume_id)
         if size_bytes < volume.size_bytes:
             merge.sweep(home, volume_id)
@@ -106,7 +110,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
             )
         home.trace("extend:after-detach")
         try:
-            with or_nothing(f"volume {volume_id} could not be resized"):
+            with oserror_as_final_error(f"volume {volume_id} could not be resized"):
                 home.save(home.manifest.with_volume(replace(volume, resizing=True)))
             graph.resize(volume.leaf, size_bytes)
         except CommandRefused as refusal:
@@ -122,7 +126,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
 
 def refuse_cloned(home: Home, volume: VolumeRecord) -> None:
     """Raises: BusyDriverError, while a layer of the volume is being cloned."""
-    if home.cloned & volume.lies_over.keys():
+    if home.cloned & volume.backing_of.keys():
         raise BusyDriverError(f"a copy of volume {volume.id} is being cloned: ask again when that is done")
 
 

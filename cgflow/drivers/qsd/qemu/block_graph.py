@@ -94,7 +94,7 @@ class BlockGraph:
         self._files.pop(layer, None)
         self._adopted = self._adopted[0] - {layer}, self._adopted[1]
 
-    def write_out(self, layer: int) -> None:
+    def flush(self, layer: int) -> None:
         """Flush all data and metadata of a frozen layer to its file.
 
         A finished job may have left metadata tables in the daemon's memory, which would be lost with the

@@ -37,7 +37,7 @@ class Jobs:
         Raises: CommandRefused, DaemonLost.
         """
         arguments: JSON = {
-            "job-id": of_merge(merge),
+            "job-id": merge_job_id(merge),
             "device": node(root),
             "base-node": node(merge.base),
             "auto-dismiss": False,
@@ -48,7 +48,7 @@ class Jobs:
 
     def flatten(self, layer: int) -> None:
         """Start to copy into a layer all that it reads through. Raises: CommandRefused, DaemonLost."""
-        self._client.execute("block-stream", {"job-id": of_flattening(layer), "device": node(layer)})
+        self._client.execute("block-stream", {"job-id": flattening_job_id(layer), "device": node(layer)})
 
     def wait(
         self, job: str, statuses: Sequence[str], events: Events, deadline: float | None = None
@@ -82,7 +82,7 @@ class Jobs:
                 stalled if deadline is None else min(stalled, deadline),
             )
 
-    def tell(self, command: str, job: str) -> None:
+    def control(self, command: str, job: str) -> None:
         """Run ``job-complete``, ``job-cancel`` or ``job-dismiss``. Raises: AmbiguousDriverError."""
         self._client.execute(command, {"id": job})
 
@@ -94,12 +94,12 @@ class Jobs:
         return {str(job["id"]): job for job in answer}
 
 
-def of_merge(merge: Merge) -> str:
+def merge_job_id(merge: Merge) -> str:
     """Return the id of a merge's job."""
     return f"merge-{node(merge.top)}"
 
 
-def of_flattening(layer: int) -> str:
+def flattening_job_id(layer: int) -> str:
     """Return the id of a flattening's job."""
     return f"flatten-{node(layer)}"
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgflow.drivers.qsd.model.records import DaemonRecord
-from cgflow.drivers.qsd.qemu.nbd_endpoint import quoted
+from cgflow.drivers.qsd.qemu.nbd_endpoint import escape_commas
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, DaemonSilent, QmpClient
 from cgflow.errors import BusyDriverError, ConfigError
 
@@ -56,7 +56,7 @@ class Sockets:
     def server(self) -> list[str]:
         """Return the arguments that make qemu-storage-daemon serve NBD on the socket."""
         # With the default of max-connections, the 101st client hangs for ever.
-        return ["--nbd-server", f"addr.type=unix,addr.path={quoted(self.nbd)},max-connections=0"]
+        return ["--nbd-server", f"addr.type=unix,addr.path={escape_commas(self.nbd)},max-connections=0"]
 
     def check(self) -> None:
         """Raises: ConfigError, if the paths are longer than the system allows."""
@@ -98,7 +98,7 @@ class Daemon:
         with suppress(DaemonLost):
             self.client.execute("quit", deadline=QUIT_DEADLINE)
         self.client.close()
-        bury(self._folder, self.record)
+        await_end_or_kill(self._folder, self.record)
 
 
 def spawn(
@@ -113,7 +113,7 @@ def spawn(
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         arguments = [
             program,
-            "--chardev", f"{_CONTROL}{quoted(sockets.qmp)}{_CONTROL_END}",
+            "--chardev", f"{_CONTROL}{escape_commas(sockets.qmp)}{_CONTROL_END}",
             "--monitor", "chardev=control",
             "--pidfile", str(folder / _PID),
             *server,
@@ -219,7 +219,7 @@ def open_files(pid: int) -> frozenset[FileId] | None:
     return frozenset(found)
 
 
-def bury(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:
+def await_end_or_kill(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:
     """Wait until a daemon that was asked to end has ended; kill it if it has not in time.
 
     Raises: BusyDriverError, if it cannot be killed.

@@ -84,7 +84,9 @@ class TcpEndpoint:
         serve = f"addr.type=inet,addr.host={self._address},addr.port={port},max-connections=0"
         if self.tls_dir is None:
             return ["--nbd-server", serve]
-        credentials = f"tls-creds-x509,id=tls,endpoint=server,verify-peer=on,dir={quoted(self.tls_dir)}"
+        credentials = (
+            f"tls-creds-x509,id=tls,endpoint=server,verify-peer=on,dir={escape_commas(self.tls_dir)}"
+        )
         return ["--object", credentials, "--nbd-server", f"{serve},tls-creds=tls"]
 
     def uri(self, port: int, export: str) -> str:
@@ -106,7 +108,7 @@ class TcpEndpoint:
         image = f"driver=raw,file.driver=nbd,{where},file.export={export}"
         if self.tls_dir is None:
             return ["--image-opts", image]
-        credentials = f"tls-creds-x509,id=tls,endpoint=client,dir={quoted(self.tls_dir)}"
+        credentials = f"tls-creds-x509,id=tls,endpoint=client,dir={escape_commas(self.tls_dir)}"
         return ["--object", credentials, "--image-opts", f"{image},file.tls-creds=tls"]
 
     def _is_free(self, port: int) -> bool:
@@ -152,7 +154,7 @@ def from_options(options: Mapping[str, object]) -> TcpEndpoint | None:
     return TcpEndpoint(str(found), host, ports, _certificates(tls_dir) if tls_dir else None)
 
 
-def quoted(value: object) -> str:
+def escape_commas(value: object) -> str:
     """Double the commas, which separate options on QEMU's command lines."""
     return str(value).replace(",", ",,")
 
