@@ -6,16 +6,16 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := python3-venv qemu-system-common qemu-utils libnbd-bin
 PROGRAMS := qemu-storage-daemon qemu-img nbdcopy
-# The tests also run against a PostgreSQL server that they start themselves.
+# The tests also use a PostgreSQL server, which they start themselves.
 pytest soak prove-postgres: PACKAGES += postgresql
 pytest soak prove-postgres: PROGRAMS += $(shell ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || echo initdb)
-# Volumes are mounted as file systems.
+# Tests that mount volumes as file systems.
 pytest prove-postgres: PACKAGES += fuse3 e2fsprogs
 pytest prove-postgres: PROGRAMS += nbdfuse fusermount3 mkfs.ext4
-# And a btrfs.
+# Tests on a btrfs.
 pytest bench: PACKAGES += btrfs-progs
 pytest bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mkfs.btrfs)
-# ... and against a Ceph cluster of one monitor, manager and OSD.
+# Tests against a Ceph cluster of one monitor, manager and OSD.
 pytest bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
 pytest bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
@@ -43,19 +43,18 @@ test: $(if $(T),,check) pytest
 unit: $(VENV)/ready
 	$(VENV)/bin/pytest -m "not postgresql" tests/unit tests/architecture $(PYTEST)
 
-# In the order of the folders: a file with few tests that take long must not be the last one to begin.
+# In the order of the folders, so that a file with few long tests does not begin last.
 pytest: $(VENV)/ready programs
 	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST) $(T)
 
-# Both on a fresh Debian 13, in a tree that is made of Debian's packages and removed afterwards (root). A part:
+# Both on a fresh Debian 13, in a tree that is made of Debian's packages and removed afterwards (root). For a part:
 # make test-debian13 IN_DEBIAN13=pytest PYTEST=tests/drivers.
 IN_DEBIAN13 := demo test
 test-debian13:
 	tests/debian13.sh make $(IN_DEBIAN13) PYTEST="$(PYTEST)"
 
-# Random operations and kills, for as long as is asked: make soak SOAK="--kills 500 --seed 1".
-# What was wrong in a life of it is met again with --life added. Then the storage daemon is killed,
-# in as many rounds as SOAK_DAEMONS="--rounds 40" says.
+# Random operations and kills: make soak SOAK="--kills 500 --seed 1". With --life added, one failed life is
+# repeated. Then the storage daemon is killed, in as many rounds as SOAK_DAEMONS="--rounds 40" says.
 soak: $(VENV)/ready programs
 	$(PY) -m tests.soak $(SOAK)
 	$(PY) -m tests.soak.daemons $(SOAK_DAEMONS)
