@@ -9,7 +9,7 @@ from api.auth.authorization import authorize
 from api.auth.identity import checked_id
 from api.blueprint import Blueprint
 from api.request_scope import runtime
-from api.schemas import default_type as schemas
+from api.schemas import volume_type as schemas
 from cgflow import records
 from cgflow.db.repositories import default_type as default_types
 

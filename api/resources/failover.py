@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.request_scope import runtime
-from api.schemas import failover as schemas
+from api.schemas import service as schemas
 from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
 from cgflow.errors import InvalidInput, NotFound

@@ -10,7 +10,7 @@ from flask.views import MethodView
 from api import log_levels, responses
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.schemas import log_level as schemas
+from api.schemas import service as schemas
 
 blueprint = Blueprint("log_levels", "What the process that answers writes into its log.")
 

@@ -10,7 +10,7 @@ from api.auth.authorization import authorize
 from api.auth.identity import checked_id
 from api.blueprint import Blueprint
 from api.request_scope import runtime
-from api.schemas import type_access as schemas
+from api.schemas import volume_type as schemas
 from cgflow.db.repositories import type_access
 
 blueprint = Blueprint("type_access", "Who may use private volume types.")

@@ -16,7 +16,7 @@ from api import responses
 from api.auth.authorization import authorize, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import runtime
-from api.schemas import type_encryption as schemas
+from api.schemas import volume_type as schemas
 from cgflow.db.repositories import type_encryption as encryptions
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import NotFound

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 from flask import Response
 from flask.views import MethodView
 
-from api import attaching, connections, noting, responses
+from api import connections, responses
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
+from api.resources import volume_actions
 from api.schemas import volume as schemas
 from api.schemas.action import VolumeActionIn, VolumeActionOut
 from api.schemas.list_query import VolumeListIn
@@ -33,13 +34,13 @@ REFUSALS: dict[str, Callable[..., NoReturn]] = {
     "extend_completion": accept_change.refuse_extend_completion,
 }
 
-ACTIONS = {**attaching.ACTIONS, **noting.ACTIONS}
+ACTIONS = {**volume_actions.ATTACHMENT_ACTIONS, **volume_actions.RECORD_ACTIONS}
 
 blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
 
 _RULES = {
-    **attaching.RULES,
-    **noting.RULES,
+    **volume_actions.ATTACHMENT_RULES,
+    **volume_actions.RECORD_RULES,
     "extend": "volume:extend",
     "retype": "volume:retype",
     "revert": "volume:revert_to_snapshot",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
-from marshmallow import EXCLUDE, Schema, fields, post_dump, post_load, pre_load
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, post_load, pre_load
 
-from api.schemas.fields import Since, Text, Timestamp, constant
+from api.log_levels import LEVELS
+from api.schemas.fields import SelfParsingField, Since, Text, Timestamp, constant
 from cgflow.db.repositories.service import VOLUME
 from cgflow.errors import InvalidInput, NotFound
 
@@ -176,3 +177,69 @@ class CapabilitiesOut(Schema):
     visibility = fields.String(allow_none=True)
     replication_targets = fields.List(fields.String())
     properties = fields.Dict(keys=fields.String())
+
+
+class _Level(SelfParsingField, fields.String):
+    """A log level; case is not significant."""
+
+    def __init__(self) -> None:
+        super().__init__(required=True, metadata={"enum": [*LEVELS, *(level.lower() for level in LEVELS)]})
+
+    def read(self, value: Any) -> str:
+        """Return the level in capitals."""
+        level = value.upper() if isinstance(value, str) else None
+        if level not in LEVELS:
+            raise ValidationError(f"Must be one of {', '.join(LEVELS)}.")
+        return level
+
+
+class LogLevelsIn(Schema):
+    """The parts of the service, and the prefix of their loggers."""
+
+    binary = Text(load_default=None, allow_none=True)
+    server = Text(load_default=None, allow_none=True)
+    prefix = Text(load_default=None, allow_none=True)
+
+
+class LogLevelSetIn(LogLevelsIn):
+    """The parts and loggers, and the level to set."""
+
+    level = _Level()
+
+
+class LogLevelOut(Schema):
+    """One part of the service, and the level of each of its loggers."""
+
+    binary = fields.String()
+    host = fields.String()
+    levels = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class LogLevelsOut(Schema):
+    """The matching parts."""
+
+    log_levels = fields.List(fields.Nested(LogLevelOut))
+
+
+class HostIn(Schema):
+    """The backend to act on. There are no clusters to name instead."""
+
+    host = Text(min=1, allow_none=True)
+    cluster = Text(allow_none=True, metadata={"x-min-microversion": "3.26"})
+
+    @post_load
+    def require_host(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the body. Raises: InvalidInput, if no backend or a cluster is named."""
+        if not data.get("host") or data.get("cluster"):
+            raise InvalidInput(
+                "Invalid input received: One and only one of cluster and host must be set, "
+                "and there are no clusters: name a host.",
+                "host",
+            )
+        return data
+
+
+class FailoverIn(HostIn):
+    """The backend to fail over, and the target."""
+
+    backend_id = Text(allow_none=True)

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
+from marshmallow.validate import OneOf
 
 from api import request_scope
 from api.auth import authorization
+from api.schemas.action import ActionIn
 from api.schemas.envelope import Envelope, EnvelopeContent, Link, wrapped
-from api.schemas.fields import MAX_TEXT, PATH_SPEC_KEY, SPEC_KEY, Flag, StringMap, Text
+from api.schemas.fields import MAX_TEXT, PATH_SPEC_KEY, SPEC_KEY, Count, Flag, StringMap, Text, Timestamp
 from api.schemas.list_query import ListIn
 from api.schemas.metadata import MetadataFilter
 from api.versions import is_at_least
@@ -217,3 +219,123 @@ def _kind(text: str) -> bool | None:
         return None if word.lower() == "none" else parse_boolean(word)
     except ValueError:
         raise InvalidInput(f"Invalid value '{text[:MAX_TEXT]}' for is_public.", "is_public") from None
+
+
+class ProjectIn(Schema):
+    """The project to add or remove."""
+
+    project = Text(min=1, required=True)
+
+
+class TypeActionIn(ActionIn):
+    """An action on a volume type."""
+
+    allow = fields.Nested(ProjectIn, data_key="addProjectAccess")
+    forbid = fields.Nested(ProjectIn, data_key="removeProjectAccess")
+
+
+class AccessOut(Schema):
+    """One project that may use a type."""
+
+    volume_type_id = fields.String()
+    project_id = fields.String()
+
+
+class AccessesOut(Schema):
+    """All projects that may use a type."""
+
+    volume_type_access = fields.List(fields.Nested(AccessOut))
+
+
+class TypeEncryptionPatch(EnvelopeContent):
+    """The changes to an encryption; what is not named stays. ``key_size`` is in bits."""
+
+    provider = Text()
+    control_location = fields.String(validate=OneOf(("front-end", "back-end")))
+    cipher = Text(allow_none=True)
+    key_size = Count(min=0, allow_none=True)
+
+
+class TypeEncryptionIn(TypeEncryptionPatch):
+    """A new encryption."""
+
+    provider = Text(required=True)
+    control_location = fields.String(required=True, validate=OneOf(("front-end", "back-end")))
+
+
+class TypeEncryptionCreateIn(Envelope):
+    """The body that creates the encryption of a type."""
+
+    root = "encryption"
+
+    encryption = fields.Nested(TypeEncryptionIn, required=True)
+
+
+class TypeEncryptionUpdateIn(Envelope):
+    """The body that changes an encryption."""
+
+    root = "encryption"
+
+    encryption = fields.Nested(TypeEncryptionPatch, required=True)
+
+
+class TypeEncryptionKeyOut(Schema):
+    """One key of an encryption under its name."""
+
+    encryption_id = fields.String()
+    provider = fields.String()
+    control_location = fields.String()
+    cipher = fields.String(allow_none=True)
+    key_size = fields.Integer(allow_none=True)
+    volume_type_id = fields.String()
+
+
+class TypeEncryptionOut(TypeEncryptionKeyOut):
+    """The encryption of a type; empty, if it has none."""
+
+    created_at = Timestamp()
+    updated_at = Timestamp()
+    deleted = fields.Boolean()
+    deleted_at = Timestamp()
+
+
+class TypeEncryptionChangedOut(Schema):
+    """The given values of an encryption; for a new one also its id and its type."""
+
+    encryption = fields.Dict(keys=fields.String())
+
+
+class VolumeEncryptionOut(Schema):
+    """The encryption of a volume: no volume is encrypted."""
+
+    encryption_key_id = fields.String(allow_none=True)
+
+
+class DefaultTypeIn(Schema):
+    """The default type, by name or id."""
+
+    volume_type = Text(min=1, required=True)
+
+
+class DefaultTypeSetIn(Envelope):
+    """The body that sets a project's default type."""
+
+    root = "default_type"
+
+    default_type = fields.Nested(DefaultTypeIn, required=True)
+
+
+class DefaultTypeOut(Schema):
+    """The default type of one project."""
+
+    project_id = fields.String()
+    volume_type_id = fields.String()
+
+
+ShowEnvelope = wrapped("default_type", DefaultTypeOut)
+
+
+class DefaultTypesOut(Schema):
+    """The default types of all projects that have one of their own."""
+
+    default_types = fields.List(fields.Nested(DefaultTypeOut))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cgflow.cli.context import CliContext
-from cgflow.client.connections import Connectable
+from cgflow.client.resources import Connectable
 
 as_file = click.option("--file", "as_file", is_flag=True, help="As a file on the backend's host.")
 

@@ -8,7 +8,7 @@ import click
 
 from cgflow.cli.context import CliContext, with_context
 from cgflow.client.client import Client
-from cgflow.client.statuses import Resettable
+from cgflow.client.resources import Resettable
 
 
 def add_to(

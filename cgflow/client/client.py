@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from requests.auth import AuthBase
 
-from cgflow.client.audit import Audit
-from cgflow.client.cgsnapshots import Cgsnapshots
 from cgflow.client.collection import ID, describe_with_id
-from cgflow.client.consistencygroups import ConsistencyGroups
 from cgflow.client.credentials import KeystonePassword
 from cgflow.client.errors import AmbiguousName
 from cgflow.client.flows import Flows
 from cgflow.client.http import Http
-from cgflow.client.quotas import Quotas
-from cgflow.client.snapshots import Snapshots
-from cgflow.client.types import VolumeTypes
-from cgflow.client.volumes import Volumes
+from cgflow.client.resources import (
+    Audit,
+    Cgsnapshots,
+    ConsistencyGroups,
+    Quotas,
+    Snapshots,
+    Volumes,
+    VolumeTypes,
+)
 from cgflow.errors import NotFound
 
 
