@@ -19,7 +19,7 @@ pytest bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mk
 pytest bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
 pytest bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
-.PHONY: demo test unit pytest test-debian13 soak prove-postgres check bench serve clean programs
+.PHONY: demo test unit pytest test-debian13 soak prove-postgres check bench serve constraints clean programs
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make prove-postgres    PostgreSQL on two members recovers from every cgsnapshot (root)"
 	@echo "make check   lint, types, layers and file sizes only"
 	@echo "make bench   ratios, measured in one run"
+	@echo "make constraints    write the newest allowed versions of all dependencies to etc/constraints.txt"
 	@echo "make serve   serve on 127.0.0.1:8776 with the state in ./state"
 
 demo: $(VENV)/ready programs
@@ -76,6 +77,13 @@ bench: $(VENV)/ready programs
 serve: $(VENV)/ready programs
 	$(VENV)/bin/cgflow serve --state-dir state
 
+# The newest versions that setup.cfg allows, as they are installed together in a new environment.
+constraints:
+	set -e; new=$$(mktemp -d); trap "rm -rf $$new" EXIT; python3 -m venv $$new; \
+	$$new/bin/pip install --quiet --disable-pip-version-check .[test,postgresql]; \
+	{ echo "# Written by 'make constraints': versions with which the demo, the tests and an installation are reproducible."; \
+	  $$new/bin/pip freeze --exclude cgflow; } >etc/constraints.txt
+
 clean:
 	rm -rf $(VENV) .venv-* *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
@@ -83,11 +91,11 @@ programs:
 	@missing=; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	[ -z "$$missing" ] || $(MAKE) --no-print-directory packages MISSING="$$missing" PACKAGES="$(PACKAGES)"
 
-$(VENV)/ready: setup.cfg pyproject.toml
+$(VENV)/ready: setup.cfg pyproject.toml etc/constraints.txt
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cgflow needs Python 3.11 or later as python3"; exit 1; }
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory packages MISSING=" python3-venv"
 	python3 -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable .[test]
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint etc/constraints.txt --editable .[test]
 	touch $@
 
 .PHONY: packages
