@@ -175,8 +175,9 @@ class NotFenced(CgflowError):
 class SessionFenced(CgflowError):
     """Another conductor considered this process dead and shut it out of a backend.
 
-    This is not a failure of a step: this process may undo nothing because of it, and may report
-    nothing about the backend. A restart of the service opens a new session.
+    This process may not use that backend any more. This is not a failure of a step: the process may
+    undo nothing because of it, and may report nothing about the backend. A restart of the service
+    opens a new session.
     """
 
     slug = "session_fenced"

@@ -102,7 +102,7 @@ def _can_be_asked(leaf: Any) -> bool:
         return False
     try:
         leaf(defaultdict(str), _SAMPLE_CALLER, SimpleNamespace(rules={}))
-    except Exception:  # noqa: BLE001 - whatever it is, a request would meet it too
+    except Exception:  # noqa: BLE001 - any failure would also occur in a request
         return False
     return True
 

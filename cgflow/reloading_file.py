@@ -63,7 +63,7 @@ class ReloadingFile(Generic[T]):
         try:
             self._value = self._content(now)
         except ConfigError as error:
-            LOG.error("what was read earlier stays in force: %s", error)  # noqa: TRY400 - it says it all
+            LOG.error("what was read earlier stays in force: %s", error)  # noqa: TRY400 - the message suffices
         except Exception:
             LOG.exception("what was read earlier stays in force: %s cannot be used", self._path)
         else:
@@ -124,7 +124,7 @@ class _StrictLoader(yaml.SafeLoader):
 def read_yaml(path: Path, what: str) -> Any:
     """Return the content of a YAML file, with all scalars but null as text. Raises: ConfigError."""
     try:
-        return yaml.load(read_text(path, what), _StrictLoader)  # noqa: S506 - it is a safe loader
+        return yaml.load(read_text(path, what), _StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         words = " ".join(str(error).split())
         raise ConfigError(f"The {what} {path} is not YAML: {words}.") from error

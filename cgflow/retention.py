@@ -19,7 +19,11 @@ MOST = 10_000
 
 
 class Retention:
-    """Deletes ended flows beyond ``max_age_days`` or the last ``max_flows``. 0 means no limit."""
+    """Deletes ended flows by age and by number.
+
+    A flow is deleted if it ended more than ``max_age_days`` ago, or is not among the ``max_flows``
+    that ended last. 0 means no limit.
+    """
 
     def __init__(self, database: Database, *, max_age_days: int, max_flows: int) -> None:
         self._database = database

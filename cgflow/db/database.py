@@ -83,13 +83,13 @@ class Database:
         operations, which have to end, so they may use the reserve.
         """
         guarded = self.with_reserve()
-        guarded._check = check  # noqa: SLF001 - one of our own
+        guarded._check = check  # noqa: SLF001 - an instance of this class
         return guarded
 
     def with_reserve(self) -> Database:
         """Return the same database, whose transactions may use the reserve."""
         freeing = copy.copy(self)
-        freeing._frees_space = True  # noqa: SLF001 - one of our own
+        freeing._frees_space = True  # noqa: SLF001 - an instance of this class
         return freeing
 
     def close(self) -> None:

@@ -197,7 +197,7 @@ class Conductor:
             self.check_admitted()
             self._take_up(flow_id)
         except FlowMismatch as mismatch:
-            LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no trace needed
+            LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no traceback needed
             self._note(flow_id, mismatch.message)
         except NotFenced as busy:
             LOG.warning("%s", busy)
@@ -206,7 +206,7 @@ class Conductor:
         except SessionFenced as fenced:
             # Its flows belong to other conductors: write nothing about them and take up no more.
             self._shut_out = fenced
-            LOG.error("flow %s is let go: %s", flow_id, fenced)  # noqa: TRY400 - no trace needed
+            LOG.error("flow %s is let go: %s", flow_id, fenced)  # noqa: TRY400 - no traceback needed
         except (FenceLost, ServiceUnavailable) as lost:
             LOG.warning("%s", lost)
         except BaseException as error:

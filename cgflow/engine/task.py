@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 _EXECUTE, _REVERT = "execute", "revert"
 
 
-class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types; this is the one seam
+class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     """Base class of every step.
 
     ``atom`` is the step's stored name, such as ``quota.reserve``; if it were renamed, a stored flow

@@ -196,7 +196,7 @@ def _hold(session: Session, project_id: str, taken: Mapping[str, int]) -> None:
 
 
 def _refusal(resource: str, requested: int, limit: int, counted: int) -> str:
-    """Return the API's message for one quota resource, with the total requested."""
+    """Return the API's message for one quota resource, with the requested amount."""
     kind = next((name for name in PER_TYPE if resource.startswith(f"{name}_")), resource)
     if kind == GIGABYTES:
         words = "Gigabytes" if resource == GIGABYTES else resource

@@ -21,7 +21,7 @@ def add(session: Session, **columns: Any) -> None:
     session.execute(insert(Attachment), [{"created_at": clock.now(), **columns}])
 
 
-def get(session: Session, id: str, scope: str | None) -> records.Attachment:  # noqa: A002 - the field's word
+def get(session: Session, id: str, scope: str | None) -> records.Attachment:  # noqa: A002 - the API's name
     """Return a live attachment. Raises: NotFound, also for another project's."""
     row = session.scalars(_living().where(Attachment.id == id)).one_or_none()
     if row is None or (scope is not None and row.project_id != scope):

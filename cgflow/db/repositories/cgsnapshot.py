@@ -14,7 +14,7 @@ REPOSITORY: ResourceRepository[records.Cgsnapshot] = ResourceRepository(
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
-def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the field's word
+def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the API's name
     """Return the live cgsnapshot with this id, or None: an administrator may have removed it by hand."""
     return next(iter(REPOSITORY.where(session, Cgsnapshot.id == id)), None)
 

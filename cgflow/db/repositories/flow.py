@@ -38,7 +38,7 @@ def accept(session: Session, **columns: Any) -> None:
     session.execute(insert(FlowEvent), [event])
 
 
-def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: A002 - the field's word
+def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: A002 - the API's name
     """Return a flow. Raises: NotFound, also for another project's."""
     row = session.get(Flow, id)
     if row is None or (scope is not None and row.project_id != scope):

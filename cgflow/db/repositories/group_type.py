@@ -34,7 +34,7 @@ class Changes(TypedDict, total=False):
 def create(
     session: Session,
     *,
-    id: str,  # noqa: A002 - the field's word
+    id: str,  # noqa: A002 - the API's name
     name: str,
     description: str | None = None,
     is_public: bool = True,

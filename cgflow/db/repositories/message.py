@@ -55,7 +55,7 @@ def record(session: Session, flow_id: str, end: str, reason: str) -> None:
     insert_missing(session, Message, [row])
 
 
-def get(session: Session, id: str, scope: str | None) -> records.Message:  # noqa: A002 - the field's word
+def get(session: Session, id: str, scope: str | None) -> records.Message:  # noqa: A002 - the API's name
     """Return a message. Raises: NotFound, also for another project's."""
     row = session.get(Message, id)
     if row is None or (scope is not None and row.project_id != scope):

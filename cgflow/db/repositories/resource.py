@@ -54,7 +54,7 @@ class ResourceRepository(Generic[RecordT]):
         self._filters |= {name: func.coalesce(getattr(model, name), false()) for name in flags}
         self._filters |= expressions
 
-    def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the field's word
+    def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the API's name
         """Return the live resource with this id. Raises: NotFound, also for another project's."""
         record: RecordT = self._row(session, id, scope).to_record()
         return record

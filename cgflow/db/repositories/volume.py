@@ -66,7 +66,7 @@ REPOSITORY: ResourceRepository[records.Volume] = _Volumes(
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 
-def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa: A002 - the field's word
+def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa: A002 - the API's name
     """Return a volume of any project, locked; None if it is deleted."""
     try:
         return lock(session, id, None)
