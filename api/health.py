@@ -107,7 +107,7 @@ def _write(database: Database, zone: str) -> str:
     """Write a service heartbeat as a probe, and return the state of the database."""
     try:
         with database.write() as session:
-            services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
+            services.record_heartbeat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
     except (DBAPIError, TimeoutError) as error:
         LOG.debug("the database did not take what was written to try it: %s", error)
         if "full" in str(error):

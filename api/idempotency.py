@@ -28,7 +28,7 @@ from cgflow import clock
 from cgflow.db.repositories import idempotency as keys
 from cgflow.errors import Busy, InvalidInput, NotFound
 from cgflow.masking import MASK, mask_json_by_name
-from cgflow.records import KeptAnswer
+from cgflow.records import StoredResponse
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -115,7 +115,7 @@ class Key:
         """Store the answer and the policy decisions behind it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
         headers[versions.HEADER] = versions.used()
-        kept = KeptAnswer(
+        kept = StoredResponse(
             fingerprint=self.fingerprint,
             status=answer.status_code,
             headers=headers,
@@ -125,7 +125,7 @@ class Key:
         keys.keep(session, self.owner, kept)
 
 
-def _ids(kept: KeptAnswer) -> set[str]:
+def _ids(kept: StoredResponse) -> set[str]:
     """Return the ids of the resources in the policy decisions and in the answer."""
     ids = {about["id"] for _, about in kept.asked if "id" in about}
     told = json.loads(kept.body) if kept.body else None

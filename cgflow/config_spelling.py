@@ -68,14 +68,14 @@ def check_spelling(values: Mapping[str, Mapping[str, object]], known: Options) -
     """
     for section, options in values.items():
         if section not in known:
-            _tell_section(section, options, known)
+            _report_section(section, options, known)
             continue
         for option in sorted(options):
             if option not in known[section]:
-                _tell_option(section, option, known)
+                _report_option(section, option, known)
 
 
-def _tell_section(section: str, options: Collection[str], known: Options) -> None:
+def _report_section(section: str, options: Collection[str], known: Options) -> None:
     near = _nearest(section, {*known, KEYSTONE})
     hint = (
         f" Is [{near}] meant?" if near else f" Known are: {', '.join(f'[{name}]' for name in sorted(known))}."
@@ -83,10 +83,10 @@ def _tell_section(section: str, options: Collection[str], known: Options) -> Non
     is_secure = near in (*_SECURITY, KEYSTONE) or any(
         option in names for option in options for names in _SECURITY.values()
     )
-    _tell(f"The configuration has a section [{section}] that nothing reads.{hint}", refused=is_secure)
+    _report(f"The configuration has a section [{section}] that nothing reads.{hint}", refused=is_secure)
 
 
-def _tell_option(section: str, option: str, known: Options) -> None:
+def _report_option(section: str, option: str, known: Options) -> None:
     place = next((name for name in known if option in known[name] and name != section), None)
     near = option if place else _nearest(option, known[section])
     if near is None:
@@ -95,13 +95,13 @@ def _tell_option(section: str, option: str, known: Options) -> None:
     place = place or section
     hint = f" Is {near} in [{place}] meant?" if near else ""
     is_secure = section == KEYSTONE or near in _SECURITY.get(place, ())
-    _tell(
+    _report(
         f"The configuration has an option {option} in [{section}] that nothing reads.{hint}",
         refused=is_secure,
     )
 
 
-def _tell(message: str, *, refused: bool) -> None:
+def _report(message: str, *, refused: bool) -> None:
     if refused:
         raise ConfigError(f"{message} The security of the service depends on it: correct or remove it.")
     LOG.warning("%s", message)

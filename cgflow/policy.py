@@ -22,8 +22,8 @@ from cgflow.reloading_file import ReloadingFile, read_yaml
 
 _NOBODY = "!"
 _REMOTE = ("http", "https")
-_LONGEST_CHECK = 2048
-_DEEPEST = 16
+_MAX_CHECK_LENGTH = 2048
+_MAX_DEPTH = 16
 _SAMPLE_CALLER = {"user_id": "a", "project_id": "a", "roles": ["a"]}
 _FIELD = re.compile(r"%\(\w[\w.:-]*\)s|%%")
 
@@ -84,16 +84,16 @@ def overrides(path: Path) -> dict[str, str]:
 
 def _is_check(check: str) -> bool:
     """Return whether a check is valid, and can be evaluated for any target without an error."""
-    if len(check) > _LONGEST_CHECK:
+    if len(check) > _MAX_CHECK_LENGTH:
         return False
     parsed = policy.RuleDefault("asked", check).check
     # oslo.policy parses an invalid part as "!" (nobody), so an invalid check has more of these than its text.
     if str(parsed).count(_NOBODY) > check.count(_NOBODY):
         return False
-    return all(leaf is not None and _can_be_asked(leaf) for leaf in _leaves(parsed, _DEEPEST))
+    return all(leaf is not None and _can_evaluate(leaf) for leaf in _leaves(parsed, _MAX_DEPTH))
 
 
-def _can_be_asked(leaf: Any) -> bool:
+def _can_evaluate(leaf: Any) -> bool:
     """Return whether a check can be evaluated for every request, without a call to another service."""
     # Fields of the target are inserted with %-formatting.
     if "%" in _FIELD.sub("", str(getattr(leaf, "match", ""))):

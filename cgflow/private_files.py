@@ -18,7 +18,7 @@ from cgflow.errors import ConfigError
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 
 
 def make_folder(path: Path) -> None:
@@ -96,7 +96,7 @@ def _steps(path: Path) -> Iterator[Path]:
             return
         if here.is_symlink():
             links += 1
-            if links > _MOST_LINKS:
+            if links > _MAX_LINKS:
                 raise ConfigError(f"{path} leads through too many symbolic links.")
             yield here
             target = here.readlink()

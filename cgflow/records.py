@@ -262,7 +262,7 @@ class LastEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptAnswer:
+class StoredResponse:
     """The stored response to a request with an idempotency key, and the fingerprint of that request.
 
     ``asked`` are the policy rules that permitted the request, each with its target.

@@ -11,10 +11,10 @@ from cgflow.db.repositories import retention
 
 LOG = logging.getLogger(__name__)
 
-TOGETHER = 50
+BATCH_SIZE = 50
 """Flows deleted in one transaction, which is short enough that running flows hardly wait."""
 
-MOST = 10_000
+MAX_PER_ROUND = 10_000
 """Flows deleted in one round; the rest waits for the next, so that a stop does not take long."""
 
 
@@ -34,10 +34,12 @@ class Retention:
         """Delete the flows that may be deleted now; return how many."""
         before = clock.now() - timedelta(days=self._max_age_days) if self._max_age_days else None
         with self._database.read() as session:
-            old = retention.forgettable(session, before=before, keep=self._max_flows or None, limit=MOST)
-        for start in range(0, len(old), TOGETHER):
+            old = retention.deletable(
+                session, before=before, keep=self._max_flows or None, limit=MAX_PER_ROUND
+            )
+        for start in range(0, len(old), BATCH_SIZE):
             with self._database.write() as session:
-                retention.forget(session, old[start : start + TOGETHER])
+                retention.delete_flows(session, old[start : start + BATCH_SIZE])
         self._purge()
         if old:
             LOG.info("forgot %d flows that ended long ago", len(old))
@@ -46,8 +48,8 @@ class Retention:
     def _purge(self) -> None:
         """Delete the rows of deleted resources that no flow references any more."""
         for purge in (retention.purge, retention.purge_transfers):
-            for _ in range(MOST // TOGETHER):
+            for _ in range(MAX_PER_ROUND // BATCH_SIZE):
                 with self._database.write() as session:
-                    purged = purge(session, TOGETHER)
+                    purged = purge(session, BATCH_SIZE)
                 if not purged:
                     break

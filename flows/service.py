@@ -138,7 +138,7 @@ class Service:
                 LOG.warning("backend %s does not say which volumes it has: %s", name, error)
                 continue
             with self._database.read() as session:
-                unknown = sorted(volumes.never_recorded(session, held))
+                unknown = sorted(volumes.unknown_ids(session, held))
             if unknown:
                 more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
                 raise ConfigError(
@@ -161,7 +161,7 @@ class Service:
         with self._database.write() as session:
             # The API and the conductor run in this process, so both are alive.
             zone = self._settings.storage_availability_zone
-            services.beat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
+            services.record_heartbeat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
             try:
                 backend_reports.report(self._database, self._settings, name, driver, self._incidents)
@@ -174,12 +174,12 @@ class Service:
 
     def _forget(self) -> None:
         self._retention.round()
-        forgotten = idempotency.TOGETHER
-        while forgotten == idempotency.TOGETHER:
+        forgotten = idempotency.DELETE_BATCH
+        while forgotten == idempotency.DELETE_BATCH:
             with self._database.write() as session:
-                forgotten = idempotency.forget(session, clock.now())
+                forgotten = idempotency.delete_expired(session, clock.now())
         with self._database.write() as session:
-            messages.forget(session, clock.now())
+            messages.delete_expired(session, clock.now())
 
     def _undo_again(self) -> None:
         with self._database.read() as session:

@@ -13,7 +13,7 @@ from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import metadata as schemas
 from cgflow.db.repositories import metadata
-from cgflow.db.repositories.metadata import Bag
+from cgflow.db.repositories.metadata import MetadataStore
 
 blueprint = Blueprint("metadata", "Keys and values that users keep with volumes and snapshots.")
 
@@ -21,7 +21,7 @@ blueprint = Blueprint("metadata", "Keys and values that users keep with volumes 
 class _Of(MethodView):
     """Base of metadata views: ``noun`` is the resource type in the path and in the policy rules."""
 
-    bag: ClassVar[Bag]
+    bag: ClassVar[MetadataStore]
     noun: ClassVar[str]
 
     def permit(self, verb: str, address: Mapping[str, str]) -> str:

@@ -96,7 +96,7 @@ class QosAssociations(MethodView):
         """List the volume types that have the specs."""
         authorize(f"{_RULE}:get")
         with runtime().database.read() as session:
-            return {"qos_associations": qos_specs.carriers(session, specs_id)}
+            return {"qos_associations": qos_specs.associated_types(session, specs_id)}
 
 
 @blueprint.route("/qos-specs/<specs_id>/associate")

@@ -20,7 +20,7 @@ from marshmallow.validate import Length
 from api.versions import CGFLOW_VERSION, has_extensions, is_at_least
 from cgflow import clock
 from cgflow.booleans import parse_boolean
-from cgflow.db.repositories.metadata import MOST
+from cgflow.db.repositories.metadata import MAX_KEYS
 from cgflow.errors import InvalidInput
 
 SPEC_KEY = r"[\w.:\- ]+"
@@ -197,8 +197,8 @@ class StringMap(_NullIsEmpty):
         """See the class."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of strings.")
-        if len(value) > MOST:
-            raise ValidationError(f"Must have at most {MOST} keys.")
+        if len(value) > MAX_KEYS:
+            raise ValidationError(f"Must have at most {MAX_KEYS} keys.")
         for key, text in value.items():
             self._check(key, text)
         return dict(value)

@@ -87,7 +87,7 @@ class ListIn(Schema):
     status_like = Text(data_key="status~", metadata=_later(34, "This within the status."))
 
     @pre_load
-    def refuse_what_is_said_twice(self, data: Any, **_: Any) -> Any:
+    def refuse_duplicates(self, data: Any, **_: Any) -> Any:
         """Refuse a repeated parameter, since only one value could count. Raises: InvalidInput."""
         for name in data:
             if len(request.args.getlist(name)) > 1:
@@ -121,7 +121,7 @@ class ListIn(Schema):
             marker=data.get("marker"),
             sort=self._order(data, () if is_admin else self.admin_filters),
             filters={name: data[name] for name in asked if data.get(name) is not None},
-            finds_nothing=bool(unknown) and is_admin,
+            matches_nothing=bool(unknown) and is_admin,
             like=like if is_at_least(34) else {},
             metadata=data.get("metadata", {}),
             image_metadata=data.get("glance_metadata", {}),
@@ -277,7 +277,7 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
     glance_metadata = MetadataFilter(metadata=_later(4, "Only those with all of it about their image."))
 
     @pre_load
-    def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
+    def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
         later = {"glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60}
         said = {name: data[name] for name in data if is_at_least(later.get(name, 0))}
@@ -320,7 +320,7 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     metadata = MetadataFilter(metadata=_later(22, "Only those with all of it."))
 
     @pre_load
-    def leave_out_later_words(self, data: Any, **_: Any) -> dict[str, Any]:
+    def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
         return {name: data[name] for name in data if name != "metadata" or is_at_least(22)}
 

@@ -70,7 +70,7 @@ class VolumeIn(LegacyNames, NamedIn):
     group_id = Text(allow_none=True, load_default=None)
 
     @pre_load
-    def refuse_what_is_not_said(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+    def refuse_ignored_fields(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
         """Refuse, from 3.53 on, fields that clients used to send and that were always ignored."""
         if not is_at_least(53):
             # Below 3.53 unknown fields were dropped silently.

@@ -126,7 +126,7 @@ class VolumeTypeListIn(ListIn):
             return page
         # A caller who is not shown extra specs must not learn them by filtering either.
         if not authorization.shows_field(EXTRA_SPECS_SHOWN):
-            return replace(page, finds_nothing=is_at_least(self.checked_since))
+            return replace(page, matches_nothing=is_at_least(self.checked_since))
         return replace(page, metadata=data["extra_specs"])
 
 

@@ -32,7 +32,7 @@ from cgflow.settings import Settings
 
 
 @dataclass(frozen=True)
-class Compared:
+class BackendCoverage:
     """A backend, and whether it was compared; ``reason`` says why not, or why only in part."""
 
     name: str
@@ -46,7 +46,7 @@ class Report:
 
     at: datetime
     findings: tuple[Finding, ...]
-    backends: tuple[Compared, ...]
+    backends: tuple[BackendCoverage, ...]
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Auditor:
     database: Database
     settings: Settings
     drivers: Mapping[str, StorageDriver]
-    version_of: flow_checks.Knows = flow_checks.knows_none
+    version_of: flow_checks.VersionLookup = flow_checks.no_operations
     conductor: str = ""
-    active_flow_ids: flow_checks.InHand = frozenset
+    active_flow_ids: flow_checks.ActiveFlows = frozenset
 
     def audit(self, host: str | None = None) -> Report:
         """Return all findings, or only those of one backend and what is on it."""
@@ -151,20 +151,22 @@ def _unknown(after: DatabaseSnapshot, drivers: Mapping[str, StorageDriver]) -> l
 
 def _compared(
     after: DatabaseSnapshot, lasting: Mapping[str, BackendSnapshot], host: str | None
-) -> list[Compared]:
+) -> list[BackendCoverage]:
     found = []
     for name in sorted(after.backends | lasting.keys()):
         if host not in (None, name):
             continue
         message = lasting.get(name)
         if message is None:
-            found.append(Compared(name, False, "Another process serves it: audit there."))
+            found.append(BackendCoverage(name, False, "Another process serves it: audit there."))
         elif message.refusal is not None:
-            found.append(Compared(name, False, message.refusal))
+            found.append(BackendCoverage(name, False, message.refusal))
         elif not message.is_whole:
-            found.append(Compared(name, True, "It has problems, so nothing is called missing there."))
+            found.append(BackendCoverage(name, True, "It has problems, so nothing is called missing there."))
         elif not message.is_detailed:
-            found.append(Compared(name, True, "It does not tell sizes and groups: those were not compared."))
+            found.append(
+                BackendCoverage(name, True, "It does not tell sizes and groups: those were not compared.")
+            )
         else:
-            found.append(Compared(name, True))
+            found.append(BackendCoverage(name, True))
     return found

@@ -86,7 +86,7 @@ def compare(looks: Observations) -> Iterator[Finding]:
     if looks.answer.is_detailed:
         for row in looks.resting("volume"):
             held = looks.answer.volumes.get(row.id)
-            if held is not None and not row.never_was:
+            if held is not None and not row.was_rolled_back:
                 yield from _shape(row, held)
 
 
@@ -106,7 +106,7 @@ def _problems(looks: Observations) -> Iterator[Finding]:
 
 def _missing(looks: Observations) -> Iterator[Finding]:
     for kind, row, is_there in _resting(looks, looks.answer.inventory):
-        if not is_there and not row.never_was and not _is_given_up(row):
+        if not is_there and not row.was_rolled_back and not _is_given_up(row):
             message = f"{_named(row)} is {row.status}, and backend {row.host} has no such."
             yield of_row(f"{kind}.missing", row, message)
 
@@ -114,7 +114,7 @@ def _missing(looks: Observations) -> Iterator[Finding]:
 def _given_up(looks: Observations) -> Iterator[Finding]:
     """Return the resources that were undone or abandoned, by their records, but exist on the backend."""
     for kind, row, is_there in _resting(looks, looks.lasting.inventory):
-        if is_there and row.never_was:
+        if is_there and row.was_rolled_back:
             message = f"{_named(row)} is {row.status} and counts nothing, and backend {row.host} has it."
             yield of_row(f"{kind}.given_up", row, message)
 

@@ -30,7 +30,7 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
     yield from _others(rows)
 
 
-def rest_of(row: Row) -> Status:
+def settled_status(row: Row) -> Status:
     """Return the status that a resource settles in if no flow holds it."""
     if row.status == Status.CREATING and row.consumes_quota:
         # It counts against the quota, so its creation was committed; only its status says otherwise.
@@ -144,7 +144,7 @@ def _is_resting(row: Row, rows: DatabaseSnapshot) -> bool:
 
 
 def _others(rows: DatabaseSnapshot) -> Iterator[Finding]:
-    for id_, volume_id in rows.attached_to_gone:
+    for id_, volume_id in rows.attachments_of_deleted:
         message = f"Attachment {id_} is of volume {volume_id}, which is deleted."
         yield Finding(code="attachment.volume_gone", subject=id_, message=message, noun="attachment")
     for id_, volume_id, waits in rows.offers:

@@ -62,12 +62,12 @@ class Row:
     def touched(self) -> tuple[object, ...]:
         """The fields that flows change: a flow cannot begin and end without changing one of them."""
         return (
-            *(self.claimed_by, self.flow_id, self.consumes_quota, self.never_was),
+            *(self.claimed_by, self.flow_id, self.consumes_quota, self.was_rolled_back),
             *(self.host, self.size, self.group_id),
         )
 
     @property
-    def never_was(self) -> bool:
+    def was_rolled_back(self) -> bool:
         """Whether its creation was undone or abandoned, so that a backend need not have it."""
         return self.status in ("error", "error_deleting") and not self.consumes_quota
 
@@ -105,7 +105,7 @@ class OpenFlow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class ReservedAmount:
     """The amount of one quota resource in one reservation, with the state of its flow."""
 
     flow_id: str
@@ -123,8 +123,8 @@ class DatabaseSnapshot:
     things: Mapping[str, Row]
     flows: Mapping[str, OpenFlow]
     usages: Mapping[tuple[str, str], Usage]
-    reservations: tuple[Held, ...]
-    attached_to_gone: tuple[tuple[str, str], ...]
+    reservations: tuple[ReservedAmount, ...]
+    attachments_of_deleted: tuple[tuple[str, str], ...]
     offers: tuple[tuple[str, str, bool], ...]
     backends: frozenset[str]
 
@@ -150,7 +150,7 @@ def read(session: Session) -> DatabaseSnapshot:
         flows={flow.id: flow for flow in flows},
         usages={(project, name): Usage(*counted) for project, name, *counted in session.execute(usages)},
         reservations=tuple(_held(row) for row in session.execute(_reservations().where(held)).mappings()),
-        attached_to_gone=tuple((id_, volume) for id_, volume in session.execute(_attached_to_gone())),
+        attachments_of_deleted=tuple((id_, volume) for id_, volume in session.execute(_attached_to_gone())),
         offers=tuple((id_, volume, bool(waits)) for id_, volume, waits in session.execute(_offers())),
         backends=frozenset(session.scalars(select(Backend.name))),
     )
@@ -299,9 +299,9 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def _held(columns: Mapping[Any, Any]) -> Held:
+def _held(columns: Mapping[Any, Any]) -> ReservedAmount:
     states = {
         "flow_state": FlowState(columns["flow_state"]),
         "state": ReservationState(columns["state"]),
     }
-    return Held(**{**columns, **states})
+    return ReservedAmount(**{**columns, **states})

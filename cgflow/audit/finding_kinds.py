@@ -28,13 +28,13 @@ class FindingKind:
     noun: str
     means: str
     repair: str
-    mending: RepairMethod
+    repair_method: RepairMethod
     is_safe: bool = True
 
     @property
     def is_repairable(self) -> bool:
         """Whether the audit can repair it."""
-        return self.mending is not RepairMethod.BY_HAND
+        return self.repair_method is not RepairMethod.BY_HAND
 
 
 def _kinds(*kinds: FindingKind) -> dict[str, FindingKind]:

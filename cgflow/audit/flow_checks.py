@@ -11,16 +11,16 @@ from cgflow.audit.finding import Finding
 from cgflow.errors import FlowMismatch
 from cgflow.status import FlowState
 
-Knows = Callable[[str], int]
+VersionLookup = Callable[[str], int]
 """Returns this build's version of an operation. Raises: FlowMismatch, if it has none."""
 
 
-def knows_none(operation: str) -> int:
+def no_operations(operation: str) -> int:
     """Know no operation: for audits of the storage alone. Raises: FlowMismatch."""
     raise FlowMismatch(f"No operation is known, {operation} neither.")
 
 
-InHand = Callable[[], frozenset[str]]
+ActiveFlows = Callable[[], frozenset[str]]
 """Returns the flows that this process runs, has queued, or will take up once their owner is fenced."""
 
 
@@ -28,7 +28,7 @@ def compare(
     before: DatabaseSnapshot,
     after: DatabaseSnapshot,
     *,
-    version_of: Knows,
+    version_of: VersionLookup,
     conductor: str,
     active_flow_ids: frozenset[str],
     now: datetime,
@@ -75,7 +75,7 @@ def _is_left(flow: OpenFlow, conductor: str, old: datetime) -> bool:
     return flow.conductor is None and flow.created_at < old
 
 
-def _fits(flow: OpenFlow, version_of: Knows) -> bool:
+def _fits(flow: OpenFlow, version_of: VersionLookup) -> bool:
     try:
         return version_of(flow.operation) == flow.version
     except FlowMismatch:

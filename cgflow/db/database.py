@@ -47,7 +47,7 @@ class Database:
         writing = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(writing, expire_on_commit=False)
-        self._turn = threading.Lock() if self.is_sqlite else None
+        self._write_lock = threading.Lock() if self.is_sqlite else None
         self._check: Callable[[Session], None] | None = None
 
     @property
@@ -67,7 +67,7 @@ class Database:
         kind = "writes that free space" if self._frees_space else "writes"
         with (
             self._outages.watched(kind),
-            self._my_turn(),
+            self._write_turn(),
             self._with_room(),
             self._writers() as session,
             session.begin(),
@@ -111,16 +111,16 @@ class Database:
             yield
 
     @contextmanager
-    def _my_turn(self) -> Iterator[None]:
-        if self._turn is None:
+    def _write_turn(self) -> Iterator[None]:
+        if self._write_lock is None:
             yield
             return
-        if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
+        if not self._write_lock.acquire(timeout=_TURN_TIMEOUT_S):
             raise exc.TimeoutError(f"no turn to write within {_TURN_TIMEOUT_S} s")
         try:
             yield
         finally:
-            self._turn.release()
+            self._write_lock.release()
 
 
 def _server(url: URL) -> Engine:

@@ -224,7 +224,7 @@ class Conductor:
             LOG.warning("not noted on flow %s, for the database does not answer: %s", flow_id, why)
 
     def _take_up(self, flow_id: str) -> None:
-        def take() -> takeover.Taken | None:
+        def take() -> takeover.TakenFlow | None:
             return takeover.take(self._database, flow_id, self.name, self._fence)
 
         taken = retry_while_unavailable(take, self._stop_retrying, f"flow {flow_id}")
@@ -268,14 +268,14 @@ class Conductor:
         commit = point_of_no_return.commit_of(graph)
         if commit is None:
             return
-        run.forward_only = point_of_no_return.names_behind(graph, commit)
+        run.forward_only = point_of_no_return.names_after(graph, commit)
         if not run.is_committed:
             with self._database.read() as session:
-                is_unrecorded = point_of_no_return.was_passed(session, run.flow, stored, commit)
+                is_unrecorded = point_of_no_return.has_committed(session, run.flow, stored, commit)
             if is_unrecorded:
                 run.commit(self._database, _write_nothing, heeds_cancel=False)
         if run.is_committed:
-            point_of_no_return.keep_forward(stored, commit, run.forward_only)
+            point_of_no_return.prepare_forward_only(stored, commit, run.forward_only)
 
     def _engine(
         self, flow: records.Flow, definition: Definition, run: FlowRun, stored: Any

@@ -29,7 +29,7 @@ from cgflow.status import FlowState, Status
 
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
 RESTING = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
-PASSING = {Status.CREATING: Status.ERROR, Status.DELETING: Status.ERROR_DELETING}
+SETTLED_STATUS_OF = {Status.CREATING: Status.ERROR, Status.DELETING: Status.ERROR_DELETING}
 """Statuses of resources that an abandoned flow created or deleted. Others stay usable."""
 
 
@@ -108,8 +108,8 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
     )
     for rows in REPOSITORIES.values():
         if _makes(row) and not is_committed:
-            _discount(session, rows, row)
-        _leave(session, rows, row, why)
+            _stop_charging(session, rows, row)
+        _release_held(session, rows, row, why)
     done = action("abandon", actor, reason)
     event = _record(session, row, None, row.state, FlowState.ABANDONED, done)
     row.state, row.undo_at, row.ended_at = FlowState.ABANDONED.value, None, clock.now()
@@ -171,17 +171,17 @@ def due(session: Session) -> list[str]:
     return list(session.scalars(waiting.order_by(Flow.undo_at)))
 
 
-def _leave(session: Session, rows: ResourceRepository[Any], row: Flow, why: str) -> None:
+def _release_held(session: Session, rows: ResourceRepository[Any], row: Flow, why: str) -> None:
     """Release the resources of one type that an abandoned flow holds, each with a suitable status."""
     for thing in rows.where(session, rows.model.claimed_by == row.id):
-        rest = PASSING.get(thing.status, _undisturbed(row, thing))
+        rest = SETTLED_STATUS_OF.get(thing.status, _unchanged_status(row, thing))
         if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in RESTING:
             rows.change(session, [thing.id], row.id, reason=None, claimed_by=None)
         else:
             rows.settle(session, [thing.id], row.id, rest, why)
 
 
-def _discount(session: Session, rows: ResourceRepository[Any], row: Flow) -> None:
+def _stop_charging(session: Session, rows: ResourceRepository[Any], row: Flow) -> None:
     """Stop counting what the flow created, released or not, against the quota; its sources still count."""
     let_go = rows.where(session, rows.model.flow_id == row.id, rows.model.claimed_by.is_(None))
     if again := [thing.id for thing in let_go if _is_made_by(row, thing)]:
@@ -199,7 +199,7 @@ def _is_made_by(row: Flow, thing: Any) -> bool:
     return _makes(row) and bool(thing.created_at >= row.created_at)
 
 
-def _undisturbed(row: Flow, thing: Any) -> Status:
+def _unchanged_status(row: Flow, thing: Any) -> Status:
     """Return the status of a resource that was neither being created nor being deleted."""
     if _is_made_by(row, thing):
         return Status.ERROR

@@ -138,7 +138,7 @@ class FlowRun:
                 self.owner.lost = FenceLost.of(self.flow.id, self.owner.epoch, stored)
             raise self.owner.lost
 
-    def check_wanted(self, atom: str) -> None:
+    def check_not_stopped(self, atom: str) -> None:
         """Check whether a long step should continue.
 
         Raises: ServiceUnavailable, when stopping: the next owner runs the step again;

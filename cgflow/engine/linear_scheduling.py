@@ -84,11 +84,11 @@ class _BatchScheduler(scheduler.Scheduler):  # type: ignore[misc]
 
     def __init__(self, runtime: _Runtime, batch: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__(runtime)
-        self._giving_out = batch
+        self._batch = batch
 
     def schedule(self, atoms: Iterable[Atom]) -> Any:
         """Schedule atoms, as TaskFlow's method does."""
-        with self._giving_out():
+        with self._batch():
             return super().schedule(atoms)
 
 

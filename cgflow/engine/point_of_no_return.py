@@ -27,12 +27,12 @@ def commit_of(graph: Any) -> Commit | None:
     return next((node for node in graph.nodes if isinstance(node, Commit)), None)
 
 
-def names_behind(graph: Any, commit: Commit) -> frozenset[str]:
+def names_after(graph: Any, commit: Commit) -> frozenset[str]:
     """Return the names of the atoms that follow the point of no return in an execution graph."""
     return frozenset(node.name for node in networkx.descendants(graph, commit) if isinstance(node, Atom))
 
 
-def was_passed(session: Session, flow: records.Flow, stored: models.FlowDetail, commit: Commit) -> bool:
+def has_committed(session: Session, flow: records.Flow, stored: models.FlowDetail, commit: Commit) -> bool:
     """Return whether a flow without a record has committed, from its resources and its commit's atom."""
     atom = next((atom for atom in stored if atom.name == commit.name), None)
     if atom is None or atom.state in _NOT_BEGUN_OR_UNDONE:
@@ -48,7 +48,7 @@ def was_passed(session: Session, flow: records.Flow, stored: models.FlowDetail, 
     return bool(claims) and not holds
 
 
-def keep_forward(stored: models.FlowDetail, commit: Commit, behind: frozenset[str]) -> None:
+def prepare_forward_only(stored: models.FlowDetail, commit: Commit, behind: frozenset[str]) -> None:
     """Prepare the stored details so that the engine resumes a committed flow behind its point of no return.
 
     Everything before that point counts as done. The atoms behind it keep their state, such as a

@@ -30,7 +30,7 @@ Fence = Callable[[records.Flow], None]
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenFlow:
     """A flow under its new epoch, its last events, and TaskFlow's stored details.
 
     ``resumption`` is the text for the history that says why steps run again. ``unrecorded`` is an
@@ -44,7 +44,7 @@ class Taken:
     unrecorded: dict[str, Any] | None
 
 
-def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Taken | None:
+def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> TakenFlow | None:
     """Take an unfinished flow over; None if it has ended, or another conductor was faster.
 
     Raises: NotFenced, and the flow is left; SessionFenced, if this process was itself shut out.
@@ -60,7 +60,7 @@ def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Take
         flow = flows.take(session, flow_id, conductor, found.epoch)
         if flow is None:
             return None
-        return Taken(
+        return TakenFlow(
             flow,
             flows.last_events(session, flow_id),
             persistence.load(session, flow_id, flow.operation),

@@ -65,18 +65,18 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
         """
         self._run = run
         for phase in (_EXECUTE, _REVERT):
-            setattr(self, phase, self._patient(getattr(self, phase)))
+            setattr(self, phase, self._with_retry(getattr(self, phase)))
 
-    def check_wanted(self) -> None:
+    def check_not_stopped(self) -> None:
         """End a long step early when the service stops or the flow is cancelled.
 
         Raises: ServiceUnavailable, when the service stops: the step continues at the next start;
         CancelRequested.
         """
         if self._run is not None:
-            self._run.check_wanted(self.name)
+            self._run.check_not_stopped(self.name)
 
-    def _patient(self, real: Callable[..., Any]) -> Callable[..., Any]:
+    def _with_retry(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def patient(*args: Any, **kwargs: Any) -> Any:
             try:
                 if self._run is None:

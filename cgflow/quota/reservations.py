@@ -89,7 +89,7 @@ def commit(session: Session, reservation_id: str) -> None:
     session.flush()
 
 
-def commit_for_good(session: Session, reservation_id: str) -> None:
+def commit_and_delete(session: Session, reservation_id: str) -> None:
     """Turn a reservation into usage and delete it, so that a later cancel has no effect.
 
     Raises: InvalidState, like ``commit``.

@@ -76,7 +76,7 @@ def repair(
     done = [
         Repair(one, DONE if became[one.id] is None else REFUSED, reason=became[one.id]) for one in adopted
     ]
-    in_records = [one for one in chosen if one.kind.mending is RepairMethod.RECORDS]
+    in_records = [one for one in chosen if one.kind.repair_method is RepairMethod.RECORDS]
     mended = repair_records.repair(runtime, context, in_records)
     return report, [*done, *_carry_out_all(runtime, context, chosen, mended)]
 
@@ -144,7 +144,7 @@ def _carry_out_all(
 
 def _waiting(finding: Finding, at_work: Mapping[str, str]) -> Repair | None:
     """Return the postponed repair of a finding that must wait for a flow of this request, or None."""
-    if finding.kind.mending is RepairMethod.RECORDS:
+    if finding.kind.repair_method is RepairMethod.RECORDS:
         return None
     needed = filter(None, (finding.subject, finding.facts.get("volume_id")))
     return next((_later(finding, at_work[id_]) for id_ in needed if id_ in at_work), None)
@@ -159,7 +159,7 @@ def _carry_out(
     runtime: Runtime, context: RequestContext, finding: Finding, mended: repair_records.Outcome
 ) -> Repair:
     try:
-        match finding.kind.mending:
+        match finding.kind.repair_method:
             case RepairMethod.RECORDS:
                 why = mended[finding.id]
                 return Repair(finding, DONE if why is None else REFUSED, reason=why)

@@ -167,7 +167,7 @@ def _cgsnapshot_gone(repair: RecordRepair, finding: Finding) -> None:
 
 def _passing(repair: RecordRepair, finding: Finding) -> None:
     row = _row(finding)
-    rest = database_checks.rest_of(row)
+    rest = database_checks.settled_status(row)
     REPOSITORIES[row.noun].update_unclaimed(
         repair.session, row.id, status=rest.value, reason=repair.reason_for(finding)
     )
@@ -175,7 +175,7 @@ def _passing(repair: RecordRepair, finding: Finding) -> None:
 
 def _claim(repair: RecordRepair, finding: Finding) -> None:
     row, rows = _row(finding), REPOSITORIES[_row(finding).noun]
-    holder, rest = str(row.claimed_by), database_checks.rest_of(row)
+    holder, rest = str(row.claimed_by), database_checks.settled_status(row)
     if rest == row.status:
         rows.release(repair.session, [row.id], holder)
     else:

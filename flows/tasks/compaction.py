@@ -33,5 +33,5 @@ class CompactVolume(Task):
         driver = compacting_driver(drivers, host)
         volume = VolumeSpec(resource_id, size, group_id)
         while not call_with_retry(driver.compact_volume, volume, SLICE_S):
-            self.check_wanted()
+            self.check_not_stopped()
         verify_compacted(driver, volume)

@@ -151,7 +151,7 @@ class KeepSafetyCgsnapshot(Task):
         copies = [member["snapshot_id"] for member in members]
         available = Status.AVAILABLE.value
         with database.write() as session:
-            reservations.commit_for_good(session, flow_id)
+            reservations.commit_and_delete(session, flow_id)
             snapshot.REPOSITORY.change(
                 session, copies, flow_id, status=available, progress="100%", consumes_quota=True
             )

@@ -47,7 +47,7 @@ def create(
                 f"Invalid volume: Volume {volume.id} has snapshots, which cannot stay behind: "
                 "delete them, or transfer them as well."
             )
-        transfers.end_of_volumes(session, [volume.id])
+        transfers.close_offers_of(session, [volume.id])
         transfers.add(
             session,
             id=transfer_id,

@@ -136,7 +136,7 @@ def delete(
             shape={
                 "is_placed": found.host is not None,
                 # Only snapshots that exist have to be removed from the backend.
-                "copies": [_member(copy) for copy in copies if not snapshot.never_was(copy)],
+                "copies": [_member(copy) for copy in copies if not snapshot.was_rolled_back(copy)],
             },
             symbols={"host": found.host, "size": found.size, "deleting": ["snapshot", "volume"]},
             claims={"snapshot": [copy.id for copy in copies], "volume": [found.id]},
@@ -160,7 +160,7 @@ def _only_host(group: records.ConsistencyGroup | None, source: Source) -> str | 
 def _dependent(session: Session, found: records.Volume, *, cascade: bool) -> list[records.Snapshot]:
     """Return the snapshots that are deleted with a volume. Raises: Busy; InvalidState, if one prevents it."""
     copies = snapshot.of_volumes(session, [found.id])
-    if not cascade and any(not snapshot.never_was(copy) for copy in copies):
+    if not cascade and any(not snapshot.was_rolled_back(copy) for copy in copies):
         raise InvalidState(
             f"Invalid volume: Volume {found.id} still has dependent snapshots. "
             "Delete them first, or delete the volume with cascade."

@@ -24,7 +24,7 @@ def table() -> str:
     """Render the kinds."""
     rows = ["| Code | What it means | What the repair does | How | Safe |", "|---|---|---|---|---|"]
     rows += [
-        f"| `{kind.code}` | {kind.means} | {kind.repair} | {_HOW[kind.mending]} | {_safe(kind)} |"
+        f"| `{kind.code}` | {kind.means} | {kind.repair} | {_HOW[kind.repair_method]} | {_safe(kind)} |"
         for kind in KINDS.values()
     ]
     return "\n".join(["<!-- kinds -->", "", *rows])

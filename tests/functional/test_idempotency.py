@@ -193,7 +193,7 @@ def test_keys_that_have_run_out_are_forgotten(
     now = clock.now()
     served.service._forget()
     assert is_kept(now)
-    monkeypatch.setattr(idempotency, "TOGETHER", 1)
+    monkeypatch.setattr(idempotency, "DELETE_BATCH", 1)
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=25))
     served.service._forget()
     assert not is_kept(now)
@@ -310,7 +310,7 @@ def test_a_project_has_so_many_kept_answers(
     caller: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"/volumes/{caller.volume()}/metadata"
-    monkeypatch.setattr(idempotency, "MOST_ANSWERS", 2)
+    monkeypatch.setattr(idempotency, "MAX_RESPONSES", 2)
     for number in range(2):
         assert caller.put(path, {"metadata": {"a": str(number)}}, **keyed(str(number))).status_code == 200
     message = refused(caller.put(path, {"metadata": {"a": "9"}}, **keyed("9")), 413, "overLimit")
@@ -324,7 +324,7 @@ def test_a_project_has_so_many_kept_answers(
 
 def test_a_project_has_so_large_kept_answers(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"/volumes/{caller.volume()}/metadata"
-    monkeypatch.setattr(idempotency, "MOST_SIZE", 20_000)
+    monkeypatch.setattr(idempotency, "MAX_TOTAL_SIZE", 20_000)
     large = {"metadata": {f"{number:0>200}": "x" * 200 for number in range(30)}}
     assert caller.put(path, large, **keyed("1")).status_code == 200
     refused(caller.put(path, large, **keyed("2")), 413, "overLimit")

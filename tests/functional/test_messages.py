@@ -135,15 +135,15 @@ def test_they_are_kept_for_thirty_days(modern: Caller, faults: FaultSchedule, se
     failed(modern, faults)
     for days, kept in ((29, 1), (31, 0)):
         with served.database.write() as session:
-            messages.forget(session, clock.now() + timedelta(days=days))
+            messages.delete_expired(session, clock.now() + timedelta(days=days))
         assert len(told(modern)) == kept
 
 
 def test_the_newest_of_a_project_are_kept(
     modern: Caller, faults: FaultSchedule, served: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "MOST", 2)
+    monkeypatch.setattr(messages, "MAX_PER_PROJECT", 2)
     volumes = [failed(modern, faults)[0] for _ in range(4)]
     with served.database.write() as session:
-        messages.forget(session, clock.now())
+        messages.delete_expired(session, clock.now())
     assert [one["resource_uuid"] for one in told(modern)] == volumes[:1:-1]

@@ -8,7 +8,7 @@ from typing import Any
 from taskflow.task import Task
 
 from cgflow.engine.linear_scheduling import Compiler
-from cgflow.engine.point_of_no_return import commit_of, names_behind
+from cgflow.engine.point_of_no_return import commit_of, names_after
 from flows.catalog import OPERATIONS, define
 from tests.stories.shapes import SHAPES
 
@@ -39,4 +39,4 @@ def has_steps_behind(operation: str) -> bool:
     """Return whether steps follow the point of no return."""
     graph = graph_of(operation)
     commit = commit_of(graph)
-    return commit is not None and bool(names_behind(graph, commit))
+    return commit is not None and bool(names_after(graph, commit))

@@ -154,9 +154,9 @@ class IdempotencyKey(Base):
     asked: Mapped[list[Any] | None] = mapped_column(JSON)
     size: Mapped[int | None]
 
-    def to_record(self) -> records.KeptAnswer:
+    def to_record(self) -> records.StoredResponse:
         """Return the frozen record of this row."""
-        return records.KeptAnswer(
+        return records.StoredResponse(
             fingerprint=self.fingerprint,
             status=self.status or 0,
             headers=dict(self.headers or {}),

@@ -19,21 +19,21 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import QuotaExceeded
 
-KEPT = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 
-MOST_ANSWERS = 5000
-MOST_SIZE = 16 * 1024 * 1024
+MAX_RESPONSES = 5000
+MAX_TOTAL_SIZE = 16 * 1024 * 1024
 """Limits of one project: the number of stored responses, and their total size in characters."""
 
-TOGETHER = 500
+DELETE_BATCH = 500
 """Number of keys deleted in one transaction."""
 
 Owner = tuple[str, str, str]
 
 
-def find(session: Session, owner: Owner, now: datetime) -> records.KeptAnswer | None:
+def find(session: Session, owner: Owner, now: datetime) -> records.StoredResponse | None:
     """Return the response stored under a key, if there is one that has not expired."""
-    row = session.scalar(select(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at > now - KEPT))
+    row = session.scalar(select(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at > now - LIFETIME))
     return None if row is None else row.to_record()
 
 
@@ -42,7 +42,7 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
 
     This waits for another unfinished transaction that has taken the key.
     """
-    session.execute(delete(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at <= now - KEPT))
+    session.execute(delete(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at <= now - LIFETIME))
     project_id, user_id, key = owner
     row = {
         "project_id": project_id,
@@ -54,23 +54,23 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
     return insert_missing(session, IdempotencyKey, [row]) == 1
 
 
-def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
+def keep(session: Session, owner: Owner, kept: records.StoredResponse) -> None:
     """Store the response to the request that has taken the key.
 
     Raises: QuotaExceeded, if the project's stored responses reach the limit of their number or
     size.
     """
     size = len(kept.body) + len(json.dumps([kept.headers, kept.asked]))
-    since = clock.now() - KEPT
+    since = clock.now() - LIFETIME
     of_project = (IdempotencyKey.project_id == owner[0], IdempotencyKey.created_at > since)
     total = select(func.count(), func.coalesce(func.sum(IdempotencyKey.size), 0)).where(*of_project)
     found = session.execute(total).one()
     count, together = int(found[0] or 0), int(found[1] or 0)
     # The key itself is already counted.
-    if count > MOST_ANSWERS or together + size > MOST_SIZE:
+    if count > MAX_RESPONSES or together + size > MAX_TOTAL_SIZE:
         raise QuotaExceeded(
             f"Project {owner[0]} has {count - 1} kept answers of {together} characters; at most "
-            f"{MOST_ANSWERS} of {MOST_SIZE} are kept for 24 hours. Send the request without Idempotency-Key."
+            f"{MAX_RESPONSES} of {MAX_TOTAL_SIZE} are kept for 24 hours. Send the request without Idempotency-Key."
         )
     answer = {
         "status": kept.status,
@@ -82,10 +82,10 @@ def keep(session: Session, owner: Owner, kept: records.KeptAnswer) -> None:
     session.execute(update(IdempotencyKey).where(_is(owner)).values(answer))
 
 
-def forget(session: Session, now: datetime) -> int:
+def delete_expired(session: Session, now: datetime) -> int:
     """Delete some of the expired keys; return how many."""
     old = select(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)
-    found = session.execute(old.where(IdempotencyKey.created_at <= now - KEPT).limit(TOGETHER)).all()
+    found = session.execute(old.where(IdempotencyKey.created_at <= now - LIFETIME).limit(DELETE_BATCH)).all()
     if found:
         session.execute(delete(IdempotencyKey).where(_OWNER.in_([tuple(row) for row in found])))
     return len(found)

@@ -16,9 +16,9 @@ from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_missing
 from cgflow.errors import NotFound
 
-KEPT_FOR = timedelta(days=30)
+LIFETIME = timedelta(days=30)
 
-MOST = 5000
+MAX_PER_PROJECT = 5000
 """Number of messages kept for one project; older ones are deleted."""
 
 UNDONE, ROLLBACK_FAILED = "undone", "rollback_failed"
@@ -50,7 +50,7 @@ def record(session: Session, flow_id: str, end: str, reason: str) -> None:
         "user_message": f"{flow.operation} {words}: {reason}",
         "flow_id": flow_id,
         "created_at": now,
-        "guaranteed_until": now + KEPT_FOR,
+        "guaranteed_until": now + LIFETIME,
     }
     insert_missing(session, Message, [row])
 
@@ -83,13 +83,13 @@ def delete(session: Session, id: str, scope: str | None) -> None:  # noqa: A002
     session.execute(delete_rows(Message).where(Message.id == id))
 
 
-def forget(session: Session, now: datetime) -> None:
+def delete_expired(session: Session, now: datetime) -> None:
     """Delete the expired messages, and the oldest of a project that has too many."""
     session.execute(delete_rows(Message).where(Message.guaranteed_until < now))
-    crowded = select(Message.project_id).group_by(Message.project_id).having(func.count() > MOST)
+    crowded = select(Message.project_id).group_by(Message.project_id).having(func.count() > MAX_PER_PROJECT)
     for project_id in session.scalars(crowded).all():
         of_project = Message.project_id == project_id
         newest = (
             select(Message.id).where(of_project).order_by(Message.created_at.desc(), Message.id.desc())
-        ).limit(MOST)
+        ).limit(MAX_PER_PROJECT)
         session.execute(delete_rows(Message).where(of_project, Message.id.not_in(newest)))

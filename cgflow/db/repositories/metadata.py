@@ -12,15 +12,15 @@ from cgflow.db.repositories import snapshot, volume
 from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.errors import InvalidInput, NotFound
 
-MOST = 128
+MAX_KEYS = 128
 """Maximum number of keys of one resource."""
 
-MOST_CHARACTERS = 128 * 1024
+MAX_CHARACTERS = 128 * 1024
 """Maximum total length of the keys and values of one resource: every detailed list shows them all."""
 
 
 @dataclass(frozen=True)
-class Bag:
+class MetadataStore:
     """One kind of metadata: its repository, its column, and the field of the records."""
 
     rows: ResourceRepository[Any]
@@ -76,17 +76,17 @@ class Bag:
         return dict(getattr(self.rows.lock(session, id, scope), self.field))
 
     def _write(self, session: Session, id: str, pairs: dict[str, str]) -> dict[str, str]:  # noqa: A002
-        if len(pairs) > MOST:
+        if len(pairs) > MAX_KEYS:
             raise InvalidInput(
-                f"{self.rows.noun} {id} would have {len(pairs)} keys, at most {MOST} are allowed: "
+                f"{self.rows.noun} {id} would have {len(pairs)} keys, at most {MAX_KEYS} are allowed: "
                 "remove some first.",
                 "metadata",
             )
         characters = sum(len(key) + len(value) for key, value in pairs.items())
-        if characters > MOST_CHARACTERS:
+        if characters > MAX_CHARACTERS:
             raise InvalidInput(
                 f"The {self.words} of {self.rows.noun} {id} would have {characters} characters, at most "
-                f"{MOST_CHARACTERS} are allowed: remove some first.",
+                f"{MAX_CHARACTERS} are allowed: remove some first.",
                 "metadata",
             )
         self.rows.update_any(session, id, **{self.column: pairs})
@@ -96,7 +96,7 @@ class Bag:
         return NotFound(f"{self.rows.noun} {id} has no {self.words} with key {key[:255]}.")
 
 
-OF_VOLUMES = Bag(volume.REPOSITORY, "volume_metadata", "metadata", "metadata")
-OF_SNAPSHOTS = Bag(snapshot.REPOSITORY, "snapshot_metadata", "metadata", "metadata")
-OF_IMAGES = Bag(volume.REPOSITORY, "image_metadata", "image_metadata", "image metadata")
+OF_VOLUMES = MetadataStore(volume.REPOSITORY, "volume_metadata", "metadata", "metadata")
+OF_SNAPSHOTS = MetadataStore(snapshot.REPOSITORY, "snapshot_metadata", "metadata", "metadata")
+OF_IMAGES = MetadataStore(volume.REPOSITORY, "image_metadata", "image_metadata", "image metadata")
 """A volume's metadata about the image that it was made from, or that it should boot as."""

@@ -46,7 +46,7 @@ class ListQuery:
     image_metadata: dict[str, str] = field(default_factory=dict)
     moments: dict[str, list[Comparison]] = field(default_factory=dict)
     with_count: bool = False
-    finds_nothing: bool = False
+    matches_nothing: bool = False
 
 
 def select_page(
@@ -134,7 +134,7 @@ def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, 
     for name in (*query.filters, *query.like):
         if name not in filterable:
             raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
-    if query.finds_nothing:
+    if query.matches_nothing:
         statement = statement.where(false())
     exactly = [filterable[name] == value for name, value in query.filters.items()]
     within = [filterable[name].contains(part, autoescape=True) for name, part in query.like.items()]

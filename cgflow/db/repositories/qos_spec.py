@@ -75,14 +75,14 @@ def delete(session: Session, id: str, *, force: bool) -> None:
     Raises: NotFound; InvalidState, while a type is associated and not ``force``.
     """
     row = _live(session, id, lock=True)
-    if not force and carriers(session, id):
+    if not force and associated_types(session, id):
         raise InvalidState(f"QoS Specs {id} is still associated with entities.")
     disassociate_all(session, id)
     row.deleted, row.deleted_at = True, clock.now()
     session.flush()
 
 
-def carriers(session: Session, id: str) -> list[records.VolumeType]:
+def associated_types(session: Session, id: str) -> list[records.VolumeType]:
     """Return the live volume types associated with these specs, by name. Raises: NotFound."""
     _live(session, id)
     of_these = select(QosAssociation.volume_type_id).where(QosAssociation.qos_specs_id == id)

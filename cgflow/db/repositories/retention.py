@@ -33,13 +33,13 @@ from cgflow.db.models import (
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.status import FlowState, ReservationState
 
-KEPT_OF_EACH = 100
+KEPT_PER_RESOURCE = 100
 """Number of ended flows that are kept of a live resource, besides the one that created it."""
 
-FORGETTABLE = (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ABANDONED)
+DELETABLE_STATES = (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ABANDONED)
 
 
-def forgettable(session: Session, *, before: datetime | None, keep: int | None, limit: int) -> list[str]:
+def deletable(session: Session, *, before: datetime | None, keep: int | None, limit: int) -> list[str]:
     """Return flows that ended before a time, or that are not among the ``keep`` that ended last.
 
     The earliest ended come first. None means no bound. Once a flow may be deleted, it may be
@@ -52,14 +52,14 @@ def forgettable(session: Session, *, before: datetime | None, keep: int | None, 
         bounds += _beyond(session, keep)
     if not bounds:
         return []
-    old = select(Flow.id).where(Flow.state.in_(FORGETTABLE), or_(*bounds), *_unneeded())
+    old = select(Flow.id).where(Flow.state.in_(DELETABLE_STATES), or_(*bounds), *_deletable_conditions())
     return list(session.scalars(old.order_by(Flow.ended_at, Flow.id).limit(limit)))
 
 
-def forget(session: Session, flow_ids: Collection[str]) -> None:
+def delete_flows(session: Session, flow_ids: Collection[str]) -> None:
     """Delete these flows and all that belongs to them, and clear references from deleted rows."""
     for rows in REPOSITORIES.values():
-        _forget_names(session, rows.model, flow_ids)
+        _clear_references(session, rows.model, flow_ids)
     session.execute(delete(FlowEvent).where(FlowEvent.flow_id.in_(flow_ids)))
     session.execute(delete(Reservation).where(Reservation.id.in_(flow_ids)))
     # Logbook, flow detail and flow have the same id.
@@ -70,7 +70,7 @@ def forget(session: Session, flow_ids: Collection[str]) -> None:
 
 
 def _beyond(session: Session, keep: int) -> list[Any]:
-    newest = select(Flow.ended_at, Flow.id).where(Flow.state.in_(FORGETTABLE))
+    newest = select(Flow.ended_at, Flow.id).where(Flow.state.in_(DELETABLE_STATES))
     ordered = newest.order_by(Flow.ended_at.desc(), Flow.id.desc())
     first = session.execute(ordered.offset(keep).limit(1)).first()
     if first is None:
@@ -79,7 +79,7 @@ def _beyond(session: Session, keep: int) -> list[Any]:
     return [or_(Flow.ended_at < ended_at, and_(Flow.ended_at == ended_at, Flow.id <= flow_id))]
 
 
-def _unneeded() -> Iterator[Any]:
+def _deletable_conditions() -> Iterator[Any]:
     for rows in REPOSITORIES.values():
         lives = rows.model.deleted.is_(False)
         on_it = exists().where(rows.model.id == Flow.resource_id, lives)
@@ -98,7 +98,7 @@ def _has_newer(model: Any, thing: str, ended: str) -> Any:
         getattr(newer, thing) == getattr(model, thing),
         getattr(newer, ended) > getattr(model, ended),
     )
-    return select(newer.id).where(*later).correlate(model).limit(1).offset(KEPT_OF_EACH - 1).exists()
+    return select(newer.id).where(*later).correlate(model).limit(1).offset(KEPT_PER_RESOURCE - 1).exists()
 
 
 def purge(session: Session, limit: int) -> int:
@@ -109,7 +109,7 @@ def purge(session: Session, limit: int) -> int:
     """
     purged = 0
     for model in (Snapshot, Cgsnapshot, Volume, ConsistencyGroup):
-        needed = [exists().where(column == model.id) for column in _NAMED_BY[model]]
+        needed = [exists().where(column == model.id) for column in _REFERENCED_BY[model]]
         gone = (model.deleted.is_(True), model.flow_id.is_(None), model.claimed_by.is_(None))
         ids = list(session.scalars(select(model.id).where(*gone, *(~one for one in needed)).limit(limit)))
         if model is ConsistencyGroup:
@@ -132,7 +132,7 @@ def purge_transfers(session: Session, limit: int) -> int:
     return len(ids)
 
 
-_NAMED_BY: dict[Any, tuple[Any, ...]] = {
+_REFERENCED_BY: dict[Any, tuple[Any, ...]] = {
     Snapshot: (),
     Cgsnapshot: (Snapshot.cgsnapshot_id,),
     Volume: (Snapshot.volume_id, Attachment.volume_id),
@@ -145,7 +145,7 @@ _NAMED_BY: dict[Any, tuple[Any, ...]] = {
 """The columns of other tables that reference the rows of each model."""
 
 
-def _forget_names(session: Session, model: Any, flow_ids: Collection[str]) -> None:
+def _clear_references(session: Session, model: Any, flow_ids: Collection[str]) -> None:
     for column in (model.flow_id, model.claimed_by):
         # The resource itself does not change, so its time of change is kept.
         nameless = {column.key: None, "updated_at": model.updated_at}

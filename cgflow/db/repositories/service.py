@@ -25,7 +25,7 @@ FROZEN = "frozen"
 """The reason shown for a backend that is disabled because it is frozen."""
 
 
-def beat(session: Session, binaries: Iterable[str], host: str, availability_zone: str) -> None:
+def record_heartbeat(session: Session, binaries: Iterable[str], host: str, availability_zone: str) -> None:
     """Record that these binaries on a host are alive now."""
     now = clock.now()
     rows = [

@@ -39,7 +39,7 @@ def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot
     return REPOSITORY.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
 
 
-def never_was(copy: records.Snapshot) -> bool:
+def was_rolled_back(copy: records.Snapshot) -> bool:
     """Return whether a snapshot was rolled back: only its record is left, and nothing on the backend."""
     return copy.status is Status.ERROR and not copy.consumes_quota
 

@@ -49,7 +49,7 @@ def end(session: Session, id: str, destination_project_id: str | None = None) ->
     session.execute(update(Transfer).where(Transfer.id == id).values(**gone))
 
 
-def end_of_volumes(session: Session, volume_ids: Collection[str]) -> None:
+def close_offers_of(session: Session, volume_ids: Collection[str]) -> None:
     """Close all open offers of these volumes. Closed offers are unchanged."""
     standing = (Transfer.volume_id.in_(volume_ids), ~Transfer.deleted)
     gone = {"deleted": True, "deleted_at": clock.now()}

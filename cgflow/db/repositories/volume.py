@@ -15,7 +15,7 @@ from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.errors import NotFound
 from cgflow.status import Status
 
-_TOGETHER = 500
+_IDS_PER_STATEMENT = 500
 """Ids in one statement: databases limit the number of parameters."""
 
 
@@ -28,12 +28,12 @@ class _Volumes(ResourceRepository[records.Volume]):
     def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         super().update_unclaimed(session, id, **columns)
         if columns.get("status", Status.AWAITING_TRANSFER) != Status.AWAITING_TRANSFER:
-            transfer.end_of_volumes(session, [id])
+            transfer.close_offers_of(session, [id])
 
     def claim(self, session: Session, ids: Collection[str], flow_id: str, status: Status | None) -> None:
         super().claim(session, ids, flow_id, status)
         if status is not None:
-            transfer.end_of_volumes(session, ids)
+            transfer.close_offers_of(session, ids)
 
 
 _IS_ATTACHED = exists(
@@ -74,11 +74,11 @@ def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa:
         return None
 
 
-def never_recorded(session: Session, ids: Collection[str]) -> set[str]:
+def unknown_ids(session: Session, ids: Collection[str]) -> set[str]:
     """Return those of these ids that no volume, live or deleted, has."""
     unknown, left = set(ids), sorted(ids)
-    for start in range(0, len(left), _TOGETHER):
-        some = left[start : start + _TOGETHER]
+    for start in range(0, len(left), _IDS_PER_STATEMENT):
+        some = left[start : start + _IDS_PER_STATEMENT]
         unknown -= set(session.scalars(select(Volume.id).where(Volume.id.in_(some))))
     return unknown
 

@@ -93,7 +93,7 @@ def find_many(
     InvalidState, for a user and an encrypted type: no backend can encrypt.
     """
     words = list(dict.fromkeys(ids_or_names))
-    ids = {word: as_id for word in words if (as_id := _as_id(word))}
+    ids = {word: as_id for word in words if (as_id := _parse_uuid(word))}
     names = [word for word in words if word not in ids]
     query = _select().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
     if user is not None:
@@ -280,7 +280,7 @@ def _save(session: Session, row: VolumeType) -> None:
         raise Conflict(f"Volume Type {name} already exists.") from error
 
 
-def _as_id(word: str) -> str | None:
+def _parse_uuid(word: str) -> str | None:
     """Return the canonical form of a UUID, given with or without dashes and in any case; else None."""
     try:
         id = str(UUID(word))

@@ -132,7 +132,7 @@ def test_rows_of_deleted_things_go_with_their_history(w: World) -> None:
 def test_of_a_living_thing_the_newest_flows_and_its_making_are_kept(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention_rows, "KEPT_OF_EACH", 2)
+    monkeypatch.setattr(retention_rows, "KEPT_PER_RESOURCE", 2)
     made = w.accept_volume(kind=None)
     made_by = done(w, made)
     grown = [done(w, w.extend(made.resource_id, size)) for size in (2, 3, 4, 5)]
@@ -211,8 +211,8 @@ def test_a_failure_half_way_leaves_whole_flows(w: World, monkeypatch: pytest.Mon
     gone = [flow for _ in range(3) for flow in gone_volume(w)[1:]]
     for flow_id in gone:
         age(w, flow_id, 100)
-    monkeypatch.setattr(retention, "TOGETHER", 2)
-    forget_two: Callable[..., None] = retention.retention.forget
+    monkeypatch.setattr(retention, "BATCH_SIZE", 2)
+    forget_two: Callable[..., None] = retention.retention.delete_flows
     calls = iter([forget_two])
 
     def once(session: Any, ids: list[str]) -> None:
@@ -220,7 +220,7 @@ def test_a_failure_half_way_leaves_whole_flows(w: World, monkeypatch: pytest.Mon
         if next(calls, None) is None:
             raise RuntimeError("power cut")
 
-    monkeypatch.setattr(retention.retention, "forget", once)
+    monkeypatch.setattr(retention.retention, "delete_flows", once)
     with pytest.raises(RuntimeError, match="power cut"):
         forget(w, max_age_days=1)
     left = flow_ids(w.database)
@@ -235,7 +235,7 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     filled = fill(database, 2000)
 
     def ask(session: Session, _: Filled) -> None:
-        retention.retention.forgettable(session, before=clock.now(), keep=1, limit=10)
+        retention.retention.deletable(session, before=clock.now(), keep=1, limit=10)
 
     seen = plans(database, filled, ask)
     with database.read() as session:
@@ -251,4 +251,4 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
 
 def test_more_is_forgotten_than_users_can_make() -> None:
     # A hundred operations a second are more than any database takes.
-    assert retention.MOST >= 100 * FORGET_INTERVAL_S
+    assert retention.MAX_PER_ROUND >= 100 * FORGET_INTERVAL_S

@@ -50,19 +50,21 @@ class Loop:
         id_ = request["id"]
 
         def progress() -> None:
-            self._say({"id": id_, "progress": True})
+            self._send_answer({"id": id_, "progress": True})
 
         try:
             value = self._calls.make(request["call"], request["args"], progress)
-            self._say({"id": id_, "value": value})
+            self._send_answer({"id": id_, "value": value})
         except Exception as error:  # noqa: BLE001 - reported to the caller
             code = getattr(error, "errno", None)
-            self._say({"id": id_, "errno": abs(code) if isinstance(code, int) else 0, "text": str(error)})
+            self._send_answer(
+                {"id": id_, "errno": abs(code) if isinstance(code, int) else 0, "text": str(error)}
+            )
         finally:
             with self._lock:
                 self._running.discard(threading.current_thread())
 
-    def _say(self, answer: dict[str, Any]) -> None:
+    def _send_answer(self, answer: dict[str, Any]) -> None:
         text = json.dumps(answer, separators=(",", ":")) + "\n"
         with self._lock:
             try:

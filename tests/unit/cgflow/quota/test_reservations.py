@@ -86,7 +86,7 @@ def test_committed_for_good_is_not_given_back(database, reserve, cancel, used, m
     reserve(flow, {"volumes": 1})
     for _ in range(2):
         with database.write() as session:
-            reservations.commit_for_good(session, flow)
+            reservations.commit_and_delete(session, flow)
         cancel(flow)
         assert used("volumes") == (1, 0)
 
