@@ -69,8 +69,9 @@ def keep(session: Session, owner: Owner, kept: records.StoredResponse) -> None:
     # The key itself is already counted.
     if count > MAX_RESPONSES or together + size > MAX_TOTAL_SIZE:
         raise QuotaExceeded(
-            f"Project {owner[0]} has {count - 1} kept answers of {together} characters; at most "
-            f"{MAX_RESPONSES} of {MAX_TOTAL_SIZE} are kept for 24 hours. Send the request without Idempotency-Key."
+            f"Project {owner[0]} has {count - 1} kept answers of {together} characters; "
+            f"at most {MAX_RESPONSES} of {MAX_TOTAL_SIZE} are kept for 24 hours. "
+            "Send the request without Idempotency-Key."
         )
     answer = {
         "status": kept.status,
