@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ from tests.integration.conftest import Start
 pytestmark = pytest.mark.real
 
 CGFLOW = str(Path(sys.executable).with_name("cgflow"))
+
+
+@pytest.fixture(autouse=True)
+def hangup_ends_processes() -> Iterator[None]:
+    """Have SIGHUP end the processes that a test starts, also where the tests themselves run under nohup."""
+    former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, former)
+
 
 # Within the callback of a weak reference, exceptions are printed and dropped.
 HOOK = """
