@@ -1,4 +1,4 @@
-"""Somebody who calls the service: for one project, with or without the right to administer it."""
+"""A caller of the service, in one project, with or without administrator rights."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.flow_end import await_end
 
 
 def versions(minor: int) -> dict[str, str]:
-    """Return the header that asks for microversion 3.``minor`` and for the extensions of cgflow."""
+    """Return the header that requests microversion 3.``minor`` and cgflow's extensions."""
     return {HEADER: f"volume 3.{minor}, cgflow 1.0"}
 
 
 class Caller:
-    """Calls are made under ``/v3/<project>``. The usual things are made by one call each, and awaited.
+    """Calls the API under ``/v3/<project>``; the methods for common requests wait for the result.
 
-    Every call asks for the extensions of cgflow, unless ``plain`` is called.
+    Every call requests cgflow's extensions, unless ``plain`` is called.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Caller:
         return Caller(self._client, self.project, user="eve", roles="member")
 
     def at(self, minor: int) -> Caller:
-        """The same one, speaking microversion 3.``minor``."""
+        """Return the same caller with microversion 3.``minor``."""
         other = copy.copy(self)
         other._headers = self._headers | versions(minor)
         return other
 
     def plain(self, minor: int = 0) -> Caller:
-        """The same one, asking for Cinder's answers alone."""
+        """Return the same caller without cgflow's extensions."""
         other = copy.copy(self)
         other._headers = self._headers | {HEADER: f"volume 3.{minor}"}
         return other
@@ -68,10 +68,10 @@ class Caller:
     def delete(self, path: str, **more: Any) -> TestResponse:
         return self.call("DELETE", path, **more)
 
-    # What is asked for and awaited
+    # Requests whose flows are awaited
 
     def flow(self, accepted: TestResponse) -> dict[str, Any]:
-        """Return the flow that an answer leads to, once it has ended."""
+        """Return the flow of an accepted request, once it has ended."""
         assert accepted.status_code == 202, accepted.text
         return self.flow_ended(accepted.headers["X-Cgflow-Flow-Id"])
 
@@ -82,13 +82,13 @@ class Caller:
         return flow
 
     def done(self, accepted: TestResponse) -> str:
-        """Return the id of what an accepted operation made or changed, once it has succeeded."""
+        """Return the id of what an accepted operation created or changed, once it has succeeded."""
         flow = self.flow(accepted)
         assert flow["state"] == "success", flow
         return str(flow["resource_id"])
 
     def type(self, name: str | None = None, **extra_specs: str) -> str:
-        """Make a volume type and return its name."""
+        """Create a volume type and return its name."""
         name = name or f"type-{uuid.uuid4().hex[:8]}"
         made = self.post("/types", {"volume_type": {"name": name, "extra_specs": extra_specs}})
         assert made.status_code == 200, made.text
@@ -109,7 +109,7 @@ class Caller:
         return self.done(self.post("/snapshots", {"snapshot": {"volume_id": volume_id, **more}}))
 
     def in_use(self) -> dict[str, int]:
-        """Return what counts against the project's quota, leaving out zeros."""
+        """Return the project's quota usage without zeros."""
         usage = self.get(f"/os-quota-sets/{self.project}?usage=True").json["quota_set"]
         return {name: line["in_use"] for name, line in usage.items() if name != "id" and line["in_use"]}
 
@@ -118,7 +118,7 @@ class Caller:
 
 
 def refused(answer: TestResponse, status: int, key: str) -> str:
-    """Check the shape of a refusal and return its message."""
+    """Check the form of a refusal and return its message."""
     assert answer.status_code == status, answer.text
     assert answer.is_json
     assert list(answer.json) == [key]
@@ -131,12 +131,12 @@ def refused(answer: TestResponse, status: int, key: str) -> str:
 
 
 def _asks(answer: TestResponse) -> bool:
-    """Return whether the request of an answer asked for the extensions of cgflow."""
+    """Return whether the response's request asked for cgflow's extensions."""
     return "cgflow 1.0" in answer.request.headers.get(HEADER, "")
 
 
 def malformed(answer: TestResponse, field: str | None = None) -> str:
-    """Check that an answer is a 400 that names the field, and return its message."""
+    """Check that a response is a 400 that names the field, and return its message."""
     message = refused(answer, 400, "badRequest")
     if _asks(answer):
         assert answer.json["badRequest"].get("cgflow:field") == field, answer.text

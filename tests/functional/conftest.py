@@ -1,4 +1,4 @@
-"""A whole service behind the API: SQLite file, conductor, and a memory backend that can be told to fail."""
+"""A complete service behind the API: SQLite file, conductor, and a memory backend with fault injection."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def app(served: World) -> Flask:
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[None]:
-    """For tests that set levels of the log at random: only warnings are said, and all is put back."""
+    """Log warnings only, and restore all log levels afterwards; for tests that set log levels at random."""
     known = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
     levels = {logger: logger.level for logger in known}
     logging.disable(logging.INFO)
@@ -56,7 +56,7 @@ def faults(module_faults: FaultSchedule) -> Iterator[FaultSchedule]:
 
 @pytest.fixture
 def caller(app: Flask) -> Caller:
-    """An administrator in a project of their own: tests share a service and see nothing of each other."""
+    """An administrator in a new project; tests share a service and do not see each other's resources."""
     return Caller(app.test_client())
 
 
@@ -74,7 +74,7 @@ def stranger(app: Flask) -> Caller:
 
 @pytest.fixture
 def modern(app: Flask, caller: Caller) -> Iterator[Caller]:
-    """An administrator who speaks the highest microversion there is, offered or not."""
+    """An administrator with the highest microversion that exists, offered or not."""
     app.config[MAXIMUM_KEY] = (3, 71)
     yield caller.at(71)
     del app.config[MAXIMUM_KEY]
@@ -82,7 +82,7 @@ def modern(app: Flask, caller: Caller) -> Iterator[Caller]:
 
 @pytest.fixture(scope="module")
 def later_app(served: World) -> Flask:
-    """The application with everything that came later than 3.0."""
+    """The application with every microversion above 3.0."""
     app = create_app(served.runtime)
     app.config[versions.MAXIMUM_KEY] = (3, 71)
     return app
@@ -90,7 +90,7 @@ def later_app(served: World) -> Flask:
 
 @pytest.fixture
 def later(later_app: Flask) -> Later:
-    """An administrator who asks for the highest microversion."""
+    """An administrator with the highest microversion."""
     return Later(later_app.test_client())
 
 

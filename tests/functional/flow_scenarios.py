@@ -1,4 +1,4 @@
-"""Plays each transition of a flow in a service, and reads what every view says of it."""
+"""Plays each transition of a flow in a service and reads every view of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Views = dict[str, str]
 
 @dataclass(frozen=True)
 class Theatre:
-    """A service over HTTP whose driver fails as ordered."""
+    """A service over HTTP whose driver has fault injection."""
 
     world: World
     faults: FaultSchedule
@@ -46,11 +46,11 @@ class Theatre:
 
 @contextmanager
 def theatre(path: Path, driver: MemoryDriver | None = None) -> Iterator[Theatre]:
-    """Serve with the state under a path, which may hold an earlier one."""
+    """Serve with the state under a path, which may contain an earlier state."""
     inner, faults = driver or MemoryDriver(), FaultSchedule()
     with ExitStack() as stack:
         served = stack.enter_context(world(path, FaultyDriver(inner, faults)))
-        # What hangs has to go on before the service can stop.
+        # Hanging calls have to continue before the service can stop.
         stack.callback(faults.release)
         app = create_app(served.runtime)
         server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -63,7 +63,7 @@ def theatre(path: Path, driver: MemoryDriver | None = None) -> Iterator[Theatre]
 
 
 class Scene:
-    """A group of two members in a project of its own, and somebody who calls the service for it."""
+    """A group of two members in a new project, and a caller of the service."""
 
     def __init__(self, at: Theatre, project: str | None = None) -> None:
         self.world, self.faults, self.driver = at.world, at.faults, at.driver
@@ -73,24 +73,24 @@ class Scene:
         self.answer = ""
 
     def arrange(self) -> None:
-        """Make the group."""
+        """Create the group."""
         kind = self.caller.type(consistencygroup_support="<is> True")
         self.group_id = self.caller.group(kind)
         self.caller.member(self.group_id, kind)
         self.caller.member(self.group_id, kind)
 
     def cgsnapshot(self) -> None:
-        """Ask for a cgsnapshot: the operation that the scenarios are about."""
+        """Request a cgsnapshot, the operation that the scenarios are about."""
         body = {"cgsnapshot": {"consistencygroup_id": self.group_id}}
         self.ask(self.caller.post("/cgsnapshots", body))
         self.resource_id = str(self.accepted.json["cgsnapshot"]["id"])
 
     def delete(self) -> None:
-        """Ask for the deletion of the cgsnapshot."""
+        """Request the deletion of the cgsnapshot."""
         self.ask(self.caller.delete(f"/cgsnapshots/{self.resource_id}"))
 
     def ask(self, answer: Any) -> None:
-        """Follow the flow of an operation that was accepted."""
+        """Follow the flow of an accepted operation."""
         assert answer.status_code == 202, answer.text
         self.accepted = answer
         self.flow_id = answer.headers["X-Cgflow-Flow-Id"]
@@ -100,12 +100,12 @@ class Scene:
         return str(self.caller.flow_ended(self.flow_id)["state"])
 
     def act(self, action: str, **details: str) -> None:
-        """Do something about the flow, and keep the answer."""
+        """Send a flow action and keep the response."""
         answer = self.caller.post(f"/flows/{self.flow_id}/action", {action: details})
         self.answer = _refusal(answer)
 
     def wait_for(self, task: str | None, state: str, *, action: str) -> None:
-        """Wait until the history tells of this action."""
+        """Wait until the events contain this action."""
         seq = 0
         for _ in range(WAIT_S):
             events = self.caller.get(f"/flows/{self.flow_id}/events?after={seq}&wait=1").json["events"]
@@ -116,7 +116,7 @@ class Scene:
         raise AssertionError(f"the history does not tell of {action}")
 
     def wait_for_reason(self) -> None:
-        """Wait until the flow says why it does not come to its end."""
+        """Wait until the flow has a reason why it does not end."""
         for _ in range(WAIT_S * 20):
             if self.caller.get(f"/flows/{self.flow_id}").json["flow"]["reason"]:
                 return
@@ -124,7 +124,7 @@ class Scene:
         raise AssertionError("nobody noted why the flow does not end")
 
     def views(self) -> Views:
-        """Return what each view says of the flow and of what it holds."""
+        """Return what each view shows of the flow and of the resources that it holds."""
         flow = self.caller.get(f"/flows/{self.flow_id}")
         events = self.caller.get(f"/flows/{self.flow_id}/events")
         cgflow = Cgflow(self._url)
@@ -142,7 +142,7 @@ class Scene:
         }
 
     def _audit(self) -> str:
-        """Return the findings about this scene; others may be in the same service."""
+        """Return the findings about this scene; the service may contain other scenes."""
         plurals = ("consistencygroups", "cgsnapshots", "volumes", "snapshots", "flows")
         own = {one["id"] for plural in plurals for one in self.caller.get(f"/{plural}").json[plural]}
         found = self.caller.get("/audit").json["audit"]["findings"]
@@ -158,7 +158,7 @@ class Scene:
         )
 
     def _others(self) -> str:
-        """Ask for another cgsnapshot of the group, which needs what the flow may hold."""
+        """Request another cgsnapshot of the group, which needs resources that the flow may hold."""
         answer = self.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": self.group_id}})
         if answer.status_code != 202:
             return _refusal(answer)
@@ -167,7 +167,7 @@ class Scene:
 
 
 def _refusal(answer: Any) -> str:
-    """Return the code of an answer and its text on one line."""
+    """Return the code of a response and its text on one line."""
     return f"{answer.status_code} {' '.join(answer.text.split())}"
 
 
@@ -192,7 +192,7 @@ def _unwrapped(table: str) -> str:
 
 
 class Stage:
-    """What a scenario may use: a service, a folder, and patches that end with it."""
+    """What a scenario may use: a service, a directory, and patches that end with the scenario."""
 
     def __init__(self, at: Theatre, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.theatre, self.path, self.patch = at, path, monkeypatch
@@ -207,7 +207,7 @@ class Stage:
         return made
 
     def close(self) -> None:
-        """Let everything go on that hangs, and leave the service to the next scenario."""
+        """Release all hanging calls, and leave the service to the next scenario."""
         self.stack.close()
         self.theatre.faults.release()
         self.theatre.faults.clear()
@@ -289,7 +289,7 @@ def not_deleted(stage: Stage) -> Scene:
 
 
 def begun_again(stage: Stage) -> Scene:
-    """What is on disk while a step is under way, which is what a crash leaves, is copied and served anew."""
+    """Copy the disk state while a step is running, as a crash would leave it, and serve the copy."""
     before, after = stage.path / "before", stage.path / "after"
     before.mkdir()
     after.mkdir()
@@ -311,7 +311,7 @@ def begun_again(stage: Stage) -> Scene:
 def cancel_accepted(stage: Stage) -> Scene:
     on = running(stage)
     on.act("cancel", reason="wrong group")
-    # The conductor stores the event with what it saves next, or a moment later.
+    # The conductor stores the event with its next save, or a moment later.
     on.wait_for(None, "running", action="cancel")
     return on
 
@@ -415,7 +415,7 @@ def resumed(stage: Stage) -> Scene:
 
 
 def fails_behind_the_commit(stage: Stage) -> Scene:
-    """The group is put back to the cgsnapshot, and what was kept aside cannot be forgotten."""
+    """Restore the group to the cgsnapshot, with a driver that cannot discard the previous content."""
     on = succeeded(stage)
     stage.patch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
     stage.patch.setattr(backoff, "LONGEST_PAUSE_S", 1)
@@ -428,7 +428,7 @@ def fails_behind_the_commit(stage: Stage) -> Scene:
 
 
 def held(stage: Stage) -> Scene:
-    """The flow was accepted by a release that had another version of the operation."""
+    """Leave the flow as one that a release with another version of the operation accepted."""
     on = stage.scene()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)

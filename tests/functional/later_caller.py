@@ -1,4 +1,4 @@
-"""Somebody who asks for what came later."""
+"""A caller of microversions above 3.0."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.functional.caller import Caller, versions
 
 
 class Later(Caller):
-    """A caller who asks for a later microversion unless told otherwise."""
+    """A caller with the highest microversion unless a call names another."""
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         more.setdefault("headers", versions(71))

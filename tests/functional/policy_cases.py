@@ -1,4 +1,4 @@
-"""What the tests of the policy know of each route: a request that would do something, and to what."""
+"""The request that the policy tests send to each route, and the resources that it names."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.functional.request_bodies import BODIES, QUERIES
 from tests.support.world import HOST
 
 ALWAYS_OPEN = {"/v3/{project_id}"}
-"""What is served under the documented prefix to everybody: the version document."""
+"""Routes under the documented prefix that are open to everybody: the version document."""
 
 CHANGING_GETS = tuple(
     f"GET /qos-specs/{{specs_id}}/{what}" for what in ("associate", "disassociate", "disassociate_all")
 )
-"""What changes something although it is a GET, because that is what clients send."""
+"""GET requests that change something, because clients send them."""
 
 GONE_BY_THEN = ("DELETE /volume-transfers/{transfer_id}",)
-"""What takes away, at a second address, what has been taken away at the first."""
+"""Deletions at a second address of what was deleted at the first."""
 
 NEVER_THERE = ("{backup_id}", "{cluster_name}", "{encryption_id}")
-"""What there is none of, so that whoever may ask for one is told that it is not there."""
+"""Placeholders of resources that never exist, so that permitted requests get 404."""
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "volume_extension:volume_host_attribute": ("os-vol-host-attr:host",),
@@ -43,10 +43,10 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "volume_extension:access_types_extra_specs": ("extra_specs",),
     "group:access_group_types_specs": ("group_specs",),
 }
-"""Rules that refuse no request: they hide parts of an answer."""
+"""Rules that refuse no request but hide parts of a response."""
 
 NULLED = ("connection_info",)
-"""What is hidden as null, because clients count on its being there."""
+"""Fields that are hidden as null, because clients rely on their presence."""
 
 
 def is_look(operation: str) -> bool:
@@ -62,7 +62,7 @@ GUARDED = [
 REFUSING = [(rule, operation) for rule, operation in GUARDED if rule not in SHOWN]
 CHANGES = sorted(
     ((rule, operation) for rule, operation in REFUSING if not is_look(operation)),
-    # What takes things away comes last, and last of all what the rest is taken away with.
+    # Deletions come last, and the deletion that the other requests depend on comes last of all.
     key=lambda each: ("delete" in each[0], each[0] == "consistencygroup:delete_cgsnapshot"),
 )
 CHECKS = {rule.name: rule.check_str for rule in policies.rules()}
@@ -81,7 +81,7 @@ def routes(app: Flask) -> set[str]:
 
 
 class Things:
-    """One of everything, in a project of its own."""
+    """One resource of each kind, in a new project."""
 
     def __init__(self, owner: Caller) -> None:
         self.owner = owner
@@ -92,7 +92,7 @@ class Things:
         owner.put(f"/volumes/{volume_id}/metadata", {"metadata": {"vendor:tier": "value"}})
         image = {"os-set_image_metadata": {"metadata": {"vendor:tier": "value"}}}
         owner.post(f"/volumes/{volume_id}/action", image)
-        # One of its own: what is reserved cannot be cut.
+        # A separate volume: a reserved volume cannot be cut.
         lone_id = owner.volume()
         reserved = {"attachment": {"volume_uuid": lone_id, "connector": {"host": "h"}}}
         attachment = owner.at(71).post("/attachments", reserved).json["attachment"]
@@ -102,7 +102,7 @@ class Things:
         owner.flow(owner.post("/volumes", {"volume": {"size": 1, "volume_type": nowhere}}))
         message = owner.at(71).get("/messages?limit=1").json["messages"][0]
         specs = owner.post("/qos-specs", {"qos_specs": {"name": f"qos-{type_name}", "iops": "1"}})
-        # Another one, so that each noun has one to delete.
+        # A second cgsnapshot, so that both kinds of address have one to delete.
         group_snapshot_id = owner.cgsnapshot(group_id)
         kind = {"name": f"kind of {owner.project}", "group_specs": {"vendor:tier": "value"}}
         made = owner.at(71).post("/group_types", {"group_type": kind})
@@ -110,11 +110,11 @@ class Things:
         snapshots = owner.get(f"/snapshots?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
         snapshot_metadata = {"metadata": {"vendor:tier": "value"}}
         owner.put(f"/snapshots/{snapshots[0]['id']}/metadata", snapshot_metadata)
-        # A private type, which the project may use, has a list of who may.
+        # A private type that the project may use; it has an access list.
         type_path = f"/types/{types[0]['id']}"
         owner.put(type_path, {"volume_type": {"is_public": False}})
         owner.post(f"{type_path}/action", {"addProjectAccess": {"project": owner.project}})
-        # Last, so that what is made above takes what is configured.
+        # Last, so that the resources above get the configured default.
         owner.at(71).put(f"/default-types/{owner.project}", {"default_type": {"volume_type": type_name}})
         self.names = {
             "type_name": type_name,
@@ -144,7 +144,7 @@ class Things:
         }
 
     def ask(self, caller: Caller, rule: str, operation: str, query: str = "") -> TestResponse:
-        """Make the request that a rule guards."""
+        """Send the request that a rule guards."""
         method, path = operation.split(" ")
         body = None
         if method in ("POST", "PUT"):
@@ -158,21 +158,21 @@ class Things:
 
 
 class PolicyFile:
-    """The operator's file."""
+    """The operator's policy file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.write({})
 
     def write(self, rules: Mapping[str, str]) -> None:
-        """Put other rules in force, as an editor does that never leaves half a file."""
+        """Replace the rules atomically, as an editor does that never leaves a partial file."""
         aside = self.path.with_suffix(".new")
         aside.write_text(json.dumps(dict(rules)))
         os.replace(aside, self.path)
 
 
 def everything(state: Path) -> list[str]:
-    """Return all that is stored, but for what backends and services report now and then."""
+    """Return all stored rows, except the reports that backends and services write from time to time."""
     connection = sqlite3.connect(f"{(state / 'cgflow.db').as_uri()}?mode=ro", uri=True)
     try:
         reports = ('INSERT INTO "backends"', 'INSERT INTO "services"')

@@ -1,4 +1,4 @@
-"""What is asked for where a route wants more than its address; ``{names}`` are filled in."""
+"""Bodies and queries of routes that need more than an address; ``{names}`` are placeholders."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ BODIES: dict[str, Any] = {
     "PUT /types/{type_id}/extra_specs/{key}": {"{key}": "changed"},
     "PUT /os-quota-sets/{target_id}": {"quota_set": {"volumes": 77}},
     "PUT /os-quota-class-sets/{class_name}": {"quota_class_set": {"volumes": 77}},
-    # Actions differ by the rule.
+    # The body of an action depends on the rule.
     "consistencygroup:revert_to_cgsnapshot": {"revert_to_cgsnapshot": {"cgsnapshot_id": "{cgsnapshot_id}"}},
     "group:revert_to_group_snapshot": {"revert_to_group_snapshot": {"group_snapshot_id": "{cgsnapshot_id}"}},
     "group:delete": {"delete": {"delete-volumes": True}},
@@ -125,7 +125,7 @@ BODIES: dict[str, Any] = {
     "flow:resume": {"resume": {}},
     "audit:repair": {"repair": ["safe"], "dry_run": False},
 }
-"""A body for every request that wants one, by the operation or, where that is not enough, by the rule."""
+"""The body of each request that needs one, by the operation or, where that is ambiguous, by the rule."""
 
 QUERIES = {
     "volume:force_delete": "?force=true",
@@ -137,4 +137,4 @@ QUERIES = {
         for more in ("", "/detail")
     },
 }
-"""What has to be asked for in the address, by the operation or, where that is not enough, by the rule."""
+"""The query of each request that needs one, by the operation or, where that is ambiguous, by the rule."""

@@ -1,4 +1,4 @@
-"""Who uses a volume, told by actions on the volume: the older way."""
+"""Attaching volumes by volume actions, the older way."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_who_comes_second_is_refused(caller: Caller) -> None:
         message = refused(act(caller, volume_id, action, details), 400, "badRequest")
         assert message.endswith("status must be available to reserve, but the status is in-use.")
     assert len(shown(caller, volume_id)["attachments"]) == 1
-    # The same user once more changes nothing.
+    # Repeating the request with the same user changes nothing.
     acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "instance_uuid": SERVER})
     acted(
         caller,
@@ -161,7 +161,7 @@ def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faul
 def test_a_volume_in_use_that_does_not_grow_stays_in_use(
     caller: Caller, faults: FaultSchedule, kind: str, times: int
 ) -> None:
-    """As where a client is connected and the backend cannot resize under it."""
+    """The case of a connected client and a backend that cannot resize the volume in use."""
     volume_id = caller.volume()
     acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     faults.order(Fault("extend_volume", kind, times=times))

@@ -1,4 +1,4 @@
-"""Attachments as things of their own, from 3.27 on."""
+"""Attachments as separate resources, from 3.27 on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_life_of_an_attachment(modern: Caller) -> None:
     assert (attached["server_id"], attached["device"]) == (SERVER, "/dev/vdb")
     full = modern.get(path).json["attachment"]
     assert (full["status"], full["attached_at"]) == ("attached", attached["attached_at"])
-    # Complete is complete, however often it is said.
+    # Completing an attachment again changes nothing.
     assert modern.post(f"{path}/action", {"os-complete": None}).status_code == 204
     assert modern.get(path).json["attachment"] == full
 

@@ -1,4 +1,4 @@
-"""The audit over HTTP: what is found, what would be done, what is done, and who may."""
+"""The audit over HTTP: findings, dry runs, repairs, and permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Cinder takes is taken: names of the service, media types, hints, limits of types, lengths, keys."""
+"""Input that Cinder accepts is accepted: service names, media types, hints, type limits, lengths, keys."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_hints_that_cannot_be_read_are_refused(caller: Caller, beside: dict[str,
 
 
 def refused_as_hints(caller: Caller, beside: dict[str, Any]) -> None:
-    """Assert that a volume is refused for what stands beside it, and not made."""
+    """Assert that a volume is refused because of the keys beside it, and not created."""
     before = len(caller.get("/volumes").json["volumes"])
     refused(caller.post("/volumes", {"volume": {"size": 1}, **beside}), 400, "badRequest")
     assert len(caller.get("/volumes").json["volumes"]) == before
@@ -201,7 +201,7 @@ def test_types_can_ask_for_everything_that_pools_tell(caller: Caller) -> None:
     (pool,) = caller.get("/scheduler-stats/get_pools?detail=yes").json["pools"]
     for key, value in pool["capabilities"].items():
         if value is None or key in ("timestamp", "free_capacity_gb", "provisioned_capacity_gb"):
-            continue  # told of no backend, or changing meanwhile
+            continue  # no backend reports it, or it changes during the test
         wish = f"<is> {value}" if isinstance(value, bool) else f"s== {value}"
         for name in (key, f"capabilities:{key}"):
             if ":" in key and name == key:

@@ -1,4 +1,4 @@
-"""Requests that a web page of another site can make, and what proxies say of a request."""
+"""Requests that a web page of another site can send, and headers that proxies add."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPEN = ("/", "/v3", "/v3/", "/v3/p", "/openapi.json", "/healthcheck", "/healthch
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
-    """Return each method of each address, with something in the place of ids."""
+    """Yield each method of each address, with a value in the place of ids."""
     for rule in app.url_map.iter_rules():
         path = str(rule)
         for name in rule.arguments:
@@ -139,7 +139,7 @@ def test_bodies_that_are_json(caller: Caller, content_type: str | None) -> None:
 
 
 def test_a_form_of_a_page_is_no_json(caller: Caller) -> None:
-    """A browser names the page in ``Origin``, also the service's own."""
+    """A browser names the page in ``Origin``, also for the service's own pages."""
     body = json.dumps({"volume_type": {"name": caller.project}}).encode()
     answer = caller.call(
         "POST",
@@ -173,7 +173,7 @@ def test_a_page_cannot_use_a_remembered_password(served: World, tmp_path: Path) 
         )
 
     assert post().status_code == 202
-    # What a form, and a script that sends a blob without a type, look like.
+    # The requests that a form sends, and a script that sends a blob without a type.
     assert post(Origin="https://evil.example", Content_Type="text/plain").status_code == 403
     assert post(Origin="https://evil.example").status_code == 403
     assert post(Content_Type="text/plain").status_code == 415

@@ -1,4 +1,4 @@
-"""The volume types that projects take when they name none."""
+"""The volume types that projects use when a request names none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def kind(caller: Caller) -> str:
 
 @pytest.fixture
 def assigned(caller: Caller, path: str, kind: str) -> Iterator[str]:
-    """A type that the caller's project takes by default; return its id."""
+    """A type that is the default of the caller's project; returns its id."""
     answer = caller.at(62).put(path, wish(kind))
     assert answer.status_code == 200, answer.text
     yield answer.json["default_type"]["volume_type_id"]
@@ -46,7 +46,7 @@ def test_it_is_shown_listed_and_taken_away(caller: Caller, path: str, assigned: 
 def test_volumes_that_name_no_type_take_it(caller: Caller, kind: str, assigned: str) -> None:
     assert caller.get(f"/volumes/{caller.volume()}").json["volume"]["volume_type"] == kind
     assert caller.in_use()[f"volumes_{kind}"] == 1
-    # A group has to name its types, as Cinder's.
+    # A group must name its types, as in Cinder.
     malformed(caller.post("/consistencygroups", {"consistencygroup": {"volume_types": ""}}), "volume_types")
     assert caller.get("/types/default").json["volume_type"]["id"] == assigned
     other = Caller(caller._client)

@@ -1,4 +1,4 @@
-"""ETags: what is the same need not be read again, and is changed only by who knows what it is."""
+"""ETags: unchanged resources are not read again, and only callers that know the current state change them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_type_is_changed_by_who_knows_it(caller: Caller, type_id: str) -> None
     assert caller.put(path, body, **match(first)).status_code == 200
     stale(caller.put(path, {"volume_type": {"description": "theirs"}}, **match(first)))
     assert caller.get(path).json["volume_type"]["description"] == "mine"
-    # Extra specs are part of what is shown.
+    # The extra specs are part of the representation.
     second = tag(caller, path)
     assert caller.post(f"{path}/extra_specs", {"extra_specs": {"a": "1"}}).status_code == 200
     stale(caller.delete(path, **match(second)))
@@ -148,14 +148,14 @@ def test_a_key_and_a_condition_go_together(caller: Caller, type_id: str) -> None
     first = caller.put(path, body, headers=headers)
     second = caller.put(path, body, headers=headers)
     assert (first.status_code, second.data) == (200, first.data)
-    # A refusal leaves no key.
+    # A refusal stores no key.
     headers["Idempotency-Key"] = "l"
     stale(caller.put(path, body, headers=headers))
     headers["If-Match"] = tag(caller, path)
     assert caller.put(path, body, headers=headers).status_code == 200
 
 
-# Two at once
+# Concurrent requests
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def w(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 @pytest.mark.parametrize("what", ["the type", "its specs"])
 def test_no_update_is_lost_between_two_writers(w: World, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both have read the same, and both are past the first look when one of them writes."""
+    """Both writers have read the same state, and both have passed the first check when one of them writes."""
     app = create_app(w.runtime)
     caller = Caller(app.test_client())
     caller.type("t")
@@ -200,7 +200,7 @@ def test_no_update_is_lost_between_two_writers(w: World, what: str, monkeypatch:
 
 
 def meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let two threads go on together after each has looked for the first time."""
+    """Make two threads continue together after each has made its first check."""
     barrier, seen = threading.Barrier(2, timeout=20), set()
     real = etags.check_unchanged
 
@@ -214,7 +214,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_writers_count_without_a_loss(w: World) -> None:
-    """Each reads, adds one and writes on its condition until it is let: a counter that loses nothing."""
+    """Each writer reads, adds one and writes conditionally until it succeeds; no increment is lost."""
     app = create_app(w.runtime)
     caller = Caller(app.test_client())
     caller.type("t", count="0")

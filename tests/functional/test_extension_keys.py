@@ -1,4 +1,4 @@
-"""Keys that cgflow adds to Cinder's answers: there for requests that ask for them, and nowhere else."""
+"""Keys that cgflow adds to Cinder's responses appear only for requests that ask for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import operations
 
 IN_REQUESTS = ("cgflow:level", "cgflow:file")
 OWN = ("flows", "audit")
-"""The nouns that Cinder does not have."""
+"""The resources that Cinder does not have."""
 
 
 def extension_keys(value: Any) -> Iterator[str]:
@@ -42,7 +42,7 @@ def modern(later_app: Flask) -> Caller:
 
 @pytest.fixture
 def ids(modern: Caller, faults: FaultSchedule) -> dict[str, str]:
-    """One resource of each kind, by the noun of its address, and a failed operation with its message."""
+    """One resource of each kind, by its name in addresses, and a failed operation with its message."""
     volume_type = modern.type()
     group_type = modern.post("/group_types", {"group_type": {"name": volume_type}}).json["group_type"]["id"]
     group_id = modern.group(volume_type)
@@ -86,7 +86,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /volumes/{volume_id}": {"volume": {"name": "n"}},
     "PUT /snapshots/{snapshot_id}": {"snapshot": {"name": "n"}},
 }
-"""Requests that succeed where the examples of the document would not."""
+"""Bodies that succeed where the examples of the document would not."""
 
 
 def filled(body: Any, ids: dict[str, str]) -> Any:
@@ -98,7 +98,7 @@ def filled(body: Any, ids: dict[str, str]) -> Any:
 
 
 def asked(app: Flask, caller: Caller, ids: dict[str, str]) -> Iterator[tuple[str, TestResponse]]:
-    """Make every request of the document, on what is there, on what is not, and with a body that is none."""
+    """Send every request of the document, for existing and missing resources, and with an invalid body."""
     for operation in sorted(operations.of(app), key=lambda one: one.method == "DELETE"):
         noun = operation.path.split("/")[1]
         name = f"{operation.method} {operation.path}"
@@ -126,7 +126,7 @@ def test_no_answer_holds_one_that_was_not_asked_for(
         assert "cgflow" not in in_header(answer) or name.split("/")[1] in OWN
         if answer.is_json and answer.data and name.split("/")[1] not in OWN:
             wrong += [f"{name} {answer.status_code}: {key}" for key in extension_keys(answer.json)]
-            # What no route serves has a shape of its own, and 413 tells when to come back.
+            # Unknown addresses have a fault of their own form, and 413 says when to retry.
             is_fault = answer.status_code >= 400 and answer.status_code != 413
             if is_fault and answer.json.get("code") != "404 Not Found":
                 ((_, fault),) = answer.json.items()
@@ -212,7 +212,7 @@ def test_a_version_that_is_none_is_refused(caller: Caller) -> None:
 
 
 def test_resources_of_cgflow_alone_need_no_header(caller: Caller) -> None:
-    """Their answers are whole, faults too, and say with which version."""
+    """Their responses are complete, faults included, and state the version."""
     caller.volume()
     plain = caller.plain()
     listed = plain.get("/flows")
@@ -225,7 +225,7 @@ def test_resources_of_cgflow_alone_need_no_header(caller: Caller) -> None:
 
 
 def test_a_key_answers_again_at_the_same_versions_only(caller: Caller) -> None:
-    """An answer that is kept was made for one request, and is not what another asks for."""
+    """A stored response belongs to one request and is not the response to another."""
     body, key = {"volume": {"size": 1}}, {"Idempotency-Key": "one"}
     first = caller.plain().post("/volumes", body, headers=key)
     again = caller.plain().post("/volumes", body, headers=key)

@@ -1,4 +1,4 @@
-"""What else is offered: extensions, filters of lists, and the summary of volumes."""
+"""Extensions, filters of lists, and the summary of volumes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_filter_that_is_told_of_is_understood(modern: Caller) -> None:
         assert one["filters"]
         for name in one["filters"]:
             if name in ("volume_type", "created_at", "updated_at", "is_public"):
-                continue  # what they find is tested elsewhere
+                continue  # other tests check what they find
             value = {
                 "metadata": "{'no': 'such'}",
                 "extra_specs": "{'no': 'such'}",

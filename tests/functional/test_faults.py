@@ -1,4 +1,4 @@
-"""Failures that nobody asked for: the database is gone, the code is wrong."""
+"""Unexpected failures: the database is unavailable, the code has a defect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buttons over HTTP: who may press them, what they want, and that they work."""
+"""Flow actions over HTTP: permissions, required fields and effects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.functional.caller import Caller, malformed
 
 
 def stuck(caller: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A volume whose making failed, and then its undo; the id of its flow."""
+    """Create a volume whose creation and undo both fail, and return the id of its flow."""
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     faults.order(Fault("create_volume", "ambiguous", when="after"))
     faults.order(Fault("delete_volume", "ambiguous"))

@@ -1,4 +1,4 @@
-"""Every transition of a flow is played, and each view says of it what docs/flow-states.md says."""
+"""Plays every transition of a flow and compares each view with docs/flow-states.md."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_each_view_says_what_happened(
 
 
 def says(view: str, text: str) -> bool:
-    """Whether a view holds a text, however its words are spaced; an ellipsis is anything within a line."""
+    """Return whether a view contains a text, with any spacing; an ellipsis is any text within a line."""
     pattern = r"[^\n]*?".join(
         r"[ \t]+".join(map(re.escape, part.split(" "))) for part in re.split(" ?… ?", text)
     )

@@ -1,4 +1,4 @@
-"""Flows over HTTP: how an operation is followed, and what is told of it afterwards."""
+"""Flows over HTTP: following an operation, and its history afterwards."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What gophercloud, Terraform's OpenStack provider and the Cinder CSI plugin send, and what they parse.
+"""The requests of gophercloud, Terraform's OpenStack provider and the Cinder CSI plugin, and what they parse.
 
-Their requests are replayed from their sources, which are named at each. Go parses strictly: a key of
+The requests are replayed from the sources that are named at each. Go parses strictly: a key of
 another JSON type than the field is an error, null and an absent key are the zero value, and unknown keys
-are ignored. Times are read by the layout ``2006-01-02T15:04:05.999999`` without a zone (gophercloud,
+are ignored. Times are parsed by the layout ``2006-01-02T15:04:05.999999`` without a zone (gophercloud,
 ``results.go``: ``JSONRFC3339MilliNoZ``).
 """
 
@@ -59,7 +59,7 @@ def parsed(shown: Mapping[str, Any], fields: Mapping[str, tuple[str, ...]]) -> M
 
 
 def volume_of(answer: TestResponse, *statuses: int) -> Mapping[str, Any]:
-    """Return the volume of an answer that has one of the codes that gophercloud takes for success."""
+    """Return the volume of a response with one of the codes that gophercloud takes for success."""
     assert answer.status_code in statuses, answer.text
     volume = parsed(answer.json["volume"], VOLUME)
     for attachment in volume["attachments"]:
@@ -70,7 +70,7 @@ def volume_of(answer: TestResponse, *statuses: int) -> Mapping[str, Any]:
 def test_terraform_creates_reads_grows_changes_and_deletes_a_volume(caller: Caller) -> None:
     """terraform-provider-openstack, resource_openstack_blockstorage_volume_v3.go; no microversion."""
     name = caller.type()
-    # gophercloud leaves out what is empty ("omitempty"); Multiattach and zero sizes too.
+    # gophercloud omits empty values ("omitempty"), and also Multiattach and zero sizes.
     wished = {
         "size": 1,
         "availability_zone": "nova",
@@ -83,7 +83,7 @@ def test_terraform_creates_reads_grows_changes_and_deletes_a_volume(caller: Call
     volume_id = volume_of(created, 202)["id"]
     caller.done(created)
     assert volume_of(caller.get(f"/volumes/{volume_id}"), 200)["status"] == "available"
-    # In use, it would ask for microversion 3.42 in three headers.
+    # For a volume in use, it would request microversion 3.42 in three headers.
     headers = {
         "X-OpenStack-Volume-API-Version": "3.42",
         "OpenStack-API-Version": "volume 3.42",
@@ -137,7 +137,7 @@ def test_terraform_sets_quotas(caller: Caller) -> None:
     assert caller.put(path, {"quota_set": wished}).status_code == 200
     shown = caller.get(path).json["quota_set"]
     assert {name: shown[name] for name in wished} == wished
-    # QuotaSet.UnmarshalJSON takes every other key for a number of a volume type.
+    # QuotaSet.UnmarshalJSON reads every other key as a number of a volume type.
     assert all(type(limit) is int for key, limit in shown.items() if key != "id")
 
 

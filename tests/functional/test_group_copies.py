@@ -1,4 +1,4 @@
-"""Consistency groups made from a cgsnapshot or another group, over HTTP (C1 to C8, S45)."""
+"""Consistency groups created from a cgsnapshot or another group, over HTTP (C1 to C8, S45)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.world import World
 
 
 class Source:
-    """A group of two members of unlike size, with data in them."""
+    """A group of two members of different sizes, with data."""
 
     def __init__(self, caller: Caller, world: World) -> None:
         self.caller = caller
@@ -59,7 +59,7 @@ def source(caller: Caller, served: World) -> Source:
 
 
 def check_copy(source: Source, group_id: str, data: bytes) -> list[dict[str, Any]]:
-    """Check that a group holds what the source held, independently of it, and return its volumes."""
+    """Check that a group has the source's content, independently of the source, and return its volumes."""
     old, new = (
         source.caller.get(f"/consistencygroups/{id_}").json["consistencygroup"]
         for id_ in (source.group, group_id)
@@ -98,7 +98,7 @@ def test_from_a_cgsnapshot_c1_c3_c6_c8(source: Source) -> None:
     copies = source.caller.get(f"/snapshots/detail?cgsnapshot_id={cgsnapshot_id}").json["snapshots"]
     of_volume = {copy["volume_id"]: copy["id"] for copy in copies}
     assert [one["snapshot_id"] for one in volumes] == [of_volume[id_] for id_ in source.members]
-    # The source can go, and the copy stays.
+    # The source can be deleted, and the new group remains.
     source.caller.done(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
     source.caller.done(
         source.caller.post(f"/consistencygroups/{source.group}/delete", {"consistencygroup": {"force": True}})
@@ -112,7 +112,7 @@ def test_from_a_group_c1_c3_c6_c8(source: Source) -> None:
     volumes = check_copy(source, group_id, b"then")
     assert [one["source_volid"] for one in volumes] == source.members
     assert [one["snapshot_id"] for one in volumes] == [None, None]
-    # The cut that it was made from is gone with all that was made for it.
+    # The cgsnapshot that the group was created from is gone, with everything created for it.
     assert source.driver.inventory(source.group).snapshots == frozenset()
     assert source.caller.get("/cgsnapshots").json["cgsnapshots"] == []
 
@@ -256,7 +256,7 @@ def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
     made = [source.caller.done(answer) for answer in (first, second)]
     done = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]
     assert (done["status"], done["created_at"] > begun) == ("available", True)
-    # What is done with the copies later does not hold the source.
+    # Later operations on the new groups do not hold the source.
     source.caller.done(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
     assert [len(source.volumes_of(group_id)) for group_id in made] == [2, 2]
 

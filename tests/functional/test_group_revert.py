@@ -1,4 +1,4 @@
-"""A consistency group put back to one of its cgsnapshots, over HTTP: all members, or none."""
+"""Restoring a consistency group to one of its cgsnapshots, over HTTP: all members, or none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLD, NEW = ["old 0", "old 1"], ["new 0", "new 1"]
 
 
 class Scene:
-    """A group of two members, and a cgsnapshot that holds what they held before."""
+    """A group of two members, and a cgsnapshot of their previous content."""
 
     def __init__(self, caller: Caller, world: World) -> None:
         self.caller, self.world = caller, world

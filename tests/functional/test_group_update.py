@@ -1,4 +1,4 @@
-"""Changes of consistency groups over HTTP (M1 to M11): names, members, and every refusal in its words."""
+"""Changes of consistency groups over HTTP (M1 to M11): names, members, and the text of every refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups and group snapshots over HTTP: the records of consistency groups in later words."""
+"""Groups and group snapshots over HTTP: the records of consistency groups under their newer names."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_group_is_changed(later: Later, faults: FaultSchedule) -> None:
     assert later.put(f"/groups/{failed}", {"group": {"name": "broken"}}).status_code == 202, "m4"
 
 
-# Group snapshots, and groups from them
+# Group snapshots, and groups created from them
 
 
 def test_a_group_snapshot_and_a_group_from_it(later: Later) -> None:
@@ -164,7 +164,7 @@ def test_exactly_one_source(later: Later, named: dict[str, str]) -> None:
     assert "'source_group_id'" in malformed(answer, "group_snapshot_id")
 
 
-# Statuses by hand
+# Resetting statuses
 
 
 def test_a_status_is_reset_by_an_administrator(later: Later, later_member: Later) -> None:
@@ -217,7 +217,7 @@ def test_a_volume_is_made_in_a_group_by_either_word(later: Later) -> None:
     assert later.get(f"/volumes/{volume_id}").json["volume"]["group_id"] == group_id
     both = body | {"consistencygroup_id": str(uuid.uuid4())}
     malformed(later.post("/volumes", {"volume": both}), "group_id")
-    # Cinder shows it from 3.13 on, and heeds it at any microversion.
+    # Cinder shows the field from 3.13 on, and accepts it at any microversion.
     below = versions(12)
     older = later.done(later.post("/volumes", {"volume": body}, headers=below))
     assert later.get(f"/volumes/{older}").json["volume"]["group_id"] == group_id

@@ -1,4 +1,4 @@
-"""What is told of the parts, to everybody, and when it is too little to go on."""
+"""The health check: what it reports to everybody, and when it reports 503."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ GET = b"GET /healthcheck/live HTTP/1.1\r\nHost: localhost\r\n"
 
 
 class Client:
-    """One connection over which bytes are sent as they are."""
+    """One connection over which bytes are sent unchanged."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=30)
@@ -72,7 +72,7 @@ def connect(running: http_server.Server) -> Iterator[Callable[[], Client]]:
 
 
 def fault(client: Client, status: int) -> str:
-    """Return the message of the fault, after which the connection is closed."""
+    """Check that a fault closes the connection, and return its message."""
     code, content_type, content = client.answer()
     assert (code, content_type) == (status, "application/json")
     body = json.loads(content)[KEYS.get(status, "computeFault")]
@@ -84,7 +84,7 @@ def fault(client: Client, status: int) -> str:
 def test_idle_connections_do_not_shut_others_out(connect: Callable[[], Client]) -> None:
     idle = [connect() for _ in range(40)]
     for client in idle[::2]:
-        # Half of a request is no request.
+        # An incomplete request does not count as a request.
         client.send(GET)
     client = connect()
     client.send(GET + b"\r\n")
@@ -183,7 +183,7 @@ def test_requests_that_arrive_too_late_are_refused(
     whole.send(GET + b"\r\n")
     assert whole.answer()[0] == 200
     head.send(GET)
-    # The server has read the beginning once it has answered what came after it.
+    # The server has read the incomplete request once it has answered the later one.
     whole.send(GET + b"\r\n")
     assert whole.answer()[0] == 200
     later = time.time() + http_server.REQUEST_S + 1
@@ -218,7 +218,7 @@ def test_clients_that_do_not_read_hold_no_thread(
     client = connect()
     client.send(GET + b"\r\n")
     assert client.answer()[0] == 200
-    # What waited is answered once the client reads.
+    # Pending requests are answered once the client reads.
     with silent[0].socket.makefile("rb") as answers:
         found = 0
         while found < 30:
@@ -237,7 +237,7 @@ def test_clients_that_do_not_read_do_not_shut_others_out(
 def _clients_that_do_not_read(
     running: http_server.Server, connect: Callable[[], Client], count: int
 ) -> list[Client]:
-    """Return clients that asked for more than any buffer of the server or the kernel holds."""
+    """Return clients whose pending responses exceed every buffer of the server and the kernel."""
     silent = [connect() for _ in range(count)]
     for client in silent:
         client.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)

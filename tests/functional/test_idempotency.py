@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: what is repeated is answered again, and done once."""
+"""``Idempotency-Key``: a repeated request gets the same response and is executed once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def keyed(key: str = "k-1") -> dict[str, Any]:
 
 
 def same(first: TestResponse, second: TestResponse) -> None:
-    """The second answer repeats the first, and says so."""
+    """Check that the second response repeats the first and is marked as a repetition."""
     assert second.headers.get("Idempotency-Replayed") == "true", second.text
     assert "Idempotency-Replayed" not in first.headers
     assert (second.status_code, second.data) == (first.status_code, first.data)
@@ -44,7 +44,7 @@ def same(first: TestResponse, second: TestResponse) -> None:
 
 
 def test_no_route_waits_for_itself(later_app: Flask) -> None:
-    """A key that nobody else uses is never in use, wherever it is sent."""
+    """A key that no other request uses is never in use, at any route."""
     caller = Caller(later_app.test_client()).at(71)
     changing = sorted(one for one in routes(later_app) if one.split(" ")[0] in ("POST", "PUT", "DELETE"))
     assert len(changing) > 50
@@ -73,7 +73,7 @@ def test_what_is_made_without_a_flow_is_answered_again(caller: Caller) -> None:
     first = caller.post("/types", body, **keyed())
     assert first.status_code == 200
     same(first, caller.post("/types", body, **keyed()))
-    # Without the key the name is taken.
+    # Without the key, the name is taken.
     refused(caller.post("/types", body), 409, "conflictingRequest")
 
 
@@ -172,7 +172,7 @@ def test_a_key_runs_out_after_a_day(caller: Caller, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=23, minutes=59))
     same(first, caller.post("/types", body, **keyed()))
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=24, minutes=1))
-    # It is done once more, and finds the name taken.
+    # The request is executed again and finds the name taken.
     refused(caller.post("/types", body, **keyed()), 409, "conflictingRequest")
     body["volume_type"]["name"] += "-2"
     second = caller.post("/types", body, **keyed())
@@ -224,7 +224,7 @@ def test_what_was_accepted_before_the_process_ended_is_answered_after_it(tmp_pat
         assert len(w.all("consistencygroup")) == 1
 
 
-# Those who have lost a right
+# Callers that have lost a permission
 
 
 def with_roles(caller: Caller, roles: str) -> Caller:
@@ -233,7 +233,7 @@ def with_roles(caller: Caller, roles: str) -> Caller:
 
 @pytest.mark.parametrize("action", ["create", "delete"])
 def test_who_may_not_do_it_any_more_is_refused(caller: Caller, action: str) -> None:
-    """Also where what it was done to is gone, so that nothing but the key tells of it."""
+    """The refusal also holds when the resource is gone, so that only the key shows what it was."""
     member, reader = (with_roles(caller, role) for role in ("member", "reader"))
     wish: tuple[str, str, Any] = ("POST", "/volumes", VOLUME)
     if action == "delete":
@@ -245,7 +245,7 @@ def test_who_may_not_do_it_any_more_is_refused(caller: Caller, action: str) -> N
 
 
 def test_who_may_not_see_it_any_more_is_refused(caller: Caller) -> None:
-    """Administrators are shown whether a volume is being migrated."""
+    """Only administrators are shown whether a volume is being migrated."""
     path, name = f"/volumes/{caller.volume()}", {"volume": {"name": "n"}}
     first = caller.put(path, name, **keyed())
     assert "migration_status" in first.json["volume"]
@@ -255,7 +255,7 @@ def test_who_may_not_see_it_any_more_is_refused(caller: Caller) -> None:
 
 
 def requests_about(volume_id: str) -> list[tuple[str, str, Any]]:
-    """Requests whose answers show a volume, or tell of it."""
+    """Return requests whose responses show or name a volume."""
     return [
         ("PUT", f"/volumes/{volume_id}", {"volume": {"name": "n"}}),
         ("PUT", f"/volumes/{volume_id}/metadata", {"metadata": {"a": "b"}}),
@@ -316,7 +316,7 @@ def test_a_project_has_so_many_kept_answers(
     message = refused(caller.put(path, {"metadata": {"a": "9"}}, **keyed("9")), 413, "overLimit")
     assert "without Idempotency-Key" in message
     assert caller.get(path).json == {"metadata": {"a": "1"}}
-    # What is kept is answered, what has no key is done, and others have room of their own.
+    # Stored responses are repeated, requests without a key are executed, other projects have their own limit.
     assert caller.put(path, {"metadata": {"a": "0"}}, **keyed("0")).json == {"metadata": {"a": "0"}}
     assert caller.put(path, {"metadata": {"a": "9"}}).status_code == 200
     assert stranger.post("/volumes", VOLUME, **keyed()).status_code == 202
@@ -330,7 +330,7 @@ def test_a_project_has_so_large_kept_answers(caller: Caller, monkeypatch: pytest
     refused(caller.put(path, large, **keyed("2")), 413, "overLimit")
 
 
-# Crowds
+# Concurrent requests
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +343,7 @@ def server() -> Iterator[Callable[[], str]]:
 def test_a_hundred_repeats_make_one_thing(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = None if where == "sqlite" else request.getfixturevalue("server")()
     with world(tmp_path, MemoryDriver(), url=url) as w:
-        # As two processes of one service would: the second knows nothing of what the first is serving.
+        # As in two processes of one service: the second does not know what the first is serving.
         other = Database(str(w.database.engine.url)) if url else w.database
         apps = [create_app(w.runtime), create_app(replace(w.runtime, database=other))]
         caller = Caller(apps[0].test_client())

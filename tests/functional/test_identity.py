@@ -1,4 +1,4 @@
-"""Who is asking, for which project, and what they may."""
+"""Who the caller is, in which project, and with which rights."""
 
 from __future__ import annotations
 

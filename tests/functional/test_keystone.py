@@ -1,4 +1,4 @@
-"""Tokens of a real keystone: whose they are, what they let do, and that nothing else lets anybody in."""
+"""Tokens of a real keystone: their users and rights; nothing else grants access."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROLES = ("admin", "member", "reader", "auditor")
 
 
 class People:
-    """One user for each role in one project, and a member of another."""
+    """One user for each role in one project, and a member of another project."""
 
     def __init__(self, identity: Keystone) -> None:
         self.identity = identity
@@ -153,7 +153,7 @@ def test_a_service_speaks_for_a_user_whose_token_is_just_over(client: FlaskClien
 @pytest.mark.parametrize("path", ["/", "/v3", "/v3/", "/v3/orders", "/healthcheck", "/openapi.json"])
 def test_what_is_open(client: FlaskClient, path: str) -> None:
     for token in (None, "gAAAAA"):
-        # The documents of versions: those of all say that there is a choice, and one leads to its address.
+        # The list of all versions returns 300 (multiple choices), and one version's address redirects.
         assert get(client, path, token).status_code == {"/": 300, "/v3": 302}.get(path, 200)
 
 

@@ -1,4 +1,4 @@
-"""What lists and shown things came to tell after 3.0, and that nothing of it is there before its time."""
+"""Fields and filters that came after 3.0, and their absence below their microversion."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.functional.volume_actions import act
 
 @pytest.fixture
 def speaking(modern: Caller) -> Callable[[int], Caller]:
-    """The same caller at any microversion, offered or not."""
+    """Return the same caller at any microversion, offered or not."""
     return modern.at
 
 
 @pytest.fixture
 def pair(modern: Caller) -> tuple[str, str]:
-    """Two volumes, ``ab`` and ``cd``, of which machines can be started from the second."""
+    """Two volumes, ``ab`` and ``cd``; the second is bootable."""
     first, second = (
         modern.done(modern.post("/volumes", {"volume": {"size": 1, "name": name}})) for name in ("ab", "cd")
     )

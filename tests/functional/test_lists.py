@@ -1,4 +1,4 @@
-"""Lists: how many, from where, in which order; the same for every noun."""
+"""Lists: length, start and order, the same for every resource."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LISTS = [
 
 @pytest.fixture(scope="module")
 def owner(app: Flask) -> Caller:
-    """Somebody with three volumes named c, a and b, made in this order."""
+    """A caller with three volumes named c, a and b, created in this order."""
     owner = Caller(app.test_client())
     for name in "cab":
         owner.volume(name=name)
@@ -69,7 +69,7 @@ def pages(owner: Caller, path: str) -> Iterator[str]:
         ("status=available", "bac"),
         ("status=error", ""),
         ("metadata=%7B%7D", "bac"),
-        # It came with 3.45. Before, it is a filter that no volume passes.
+        # The parameter exists from 3.45 on. Below, it is a filter that no volume passes.
         ("with_count=True", ""),
     ],
 )
@@ -129,7 +129,7 @@ def test_numbers_that_are_none(caller: Caller, path: str, name: str, value: str,
 def test_numbers_beyond_all_bounds(caller: Caller, path: str, value: str) -> None:
     told = malformed(caller.get(path, query_string={"offset": value}), "offset")
     assert told == "offset param must be at most 2147483647"
-    # No page is as long as that, so such a limit asks for the longest.
+    # No page is that long, so such a limit requests the longest page.
     assert caller.get(path, query_string={"limit": value}).status_code == 200
 
 

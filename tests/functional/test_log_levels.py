@@ -1,4 +1,4 @@
-"""The levels of the log of the process that answers."""
+"""The log levels of the process that answers."""
 
 from __future__ import annotations
 

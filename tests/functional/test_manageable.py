@@ -1,4 +1,4 @@
-"""What a backend holds and no record knows: listed, and not taken over."""
+"""Objects of a backend without a record are listed, and cannot be managed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def admin(caller: Caller) -> Caller:
 
 @pytest.fixture
 def strangers(served: World) -> Iterator[list[str]]:
-    """Two volumes that nobody knows, of 3 GiB alone and of 2 GiB in a group, and a copy of the first."""
+    """Two volumes without a record, of 3 GiB alone and of 2 GiB in a group, and a snapshot of the first."""
     driver = served.driver
     assert isinstance(driver, GroupSnapshots)
     group_id, alone, member, copy = (str(uuid.uuid4()) for _ in range(4))
@@ -83,7 +83,7 @@ def test_lists_are_ordered_and_cut(admin: Caller, strangers: list[str]) -> None:
 def test_what_an_operation_is_at_work_on_is_not_listed(
     caller: Caller, admin: Caller, served: World, faults: FaultSchedule
 ) -> None:
-    """A copy that is cut to clone a volume has no record while it is there."""
+    """A snapshot that is cut to clone a volume has no record while it exists."""
     source = caller.volume()
     faults.order(Fault("clone_volume", "hang", when="after"))
     accepted = caller.post("/volumes", {"volume": {"source_volid": source}})

@@ -30,7 +30,7 @@ ANSWERS = {"yes": (200, 202), "busy": (409,), "no": (400,)}
 
 
 class Scene:
-    """A group of two members, one of which a cgsnapshot has a copy of, and a volume outside of it."""
+    """A group of two members, of which one has a snapshot in a cgsnapshot, and volumes outside the group."""
 
     def __init__(self, caller: Caller, *, has_other: bool = True) -> None:
         self.caller = caller
@@ -40,7 +40,7 @@ class Scene:
         self.cgsnapshot = caller.cgsnapshot(self.group)
         (copy,) = caller.get("/snapshots").json["snapshots"]
         self.copy = copy["id"]
-        # This one could leave: no cgsnapshot has a copy of it.
+        # This member could leave the group: no cgsnapshot has a snapshot of it.
         self.other = caller.member(self.group, self.kind) if has_other else None
         self.outside = [caller.volume(volume_type=self.kind) for _ in range(2)]
 
@@ -74,7 +74,7 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
     "cgsnapshot of the group": lambda s: s.caller.post(
         "/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": s.group}}
     ),
-    # Only where every member has a copy in the cgsnapshot.
+    # Only where every member has a snapshot in the cgsnapshot.
     "revert of the group to a cgsnapshot": lambda s: s.caller.post(
         f"/consistencygroups/{s.group}/action", {"revert_to_cgsnapshot": {"cgsnapshot_id": s.cgsnapshot}}
     ),
@@ -90,7 +90,7 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
 
 @contextmanager
 def state_of(scene: Scene, state: str, faults: FaultSchedule, world: World) -> Iterator[None]:
-    """Bring the group into a state, and let what is at work for that end afterwards."""
+    """Bring the group into a state, and afterwards let the operation behind that state end."""
     at_work: TestResponse | None = None
     if state == "a cgsnapshot is taken":
         faults.order(Fault("cut", "hang"))
@@ -117,7 +117,7 @@ def test_every_operation_of_the_table_is_asked_for() -> None:
 
 
 def has_other(operation: str) -> bool:
-    """Whether it is asked of a group with another member, which no cgsnapshot has a copy of."""
+    """Return whether the operation's group has another member, of which no cgsnapshot has a snapshot."""
     return "revert of" not in operation
 
 
@@ -143,7 +143,7 @@ REFUSED = sorted({(state, has_other(row)) for row, state, cell in CELLS if cell 
 def test_what_is_refused(
     later_app: Any, faults: FaultSchedule, served: World, state: str, with_other: bool
 ) -> None:
-    """S59. What is refused changes nothing, so all of it is asked for in one place after another."""
+    """S59. Refused requests change nothing, so all of them are sent to one group, one after another."""
     scene = Scene(Caller(later_app.test_client(), uuid.uuid4().hex), has_other=with_other)
     refused = [
         (row, cell)

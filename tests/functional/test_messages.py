@@ -1,4 +1,4 @@
-"""What users are told of operations that failed, and for how long."""
+"""Messages to users about failed operations, and how long they are kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def told(caller: Caller, query: str = "") -> list[dict[str, Any]]:
 
 
 def failed(caller: Caller, faults: FaultSchedule) -> tuple[str, dict[str, Any]]:
-    """Make a volume that fails; return its id and the flow."""
+    """Create a volume that fails; return its id and the flow."""
     faults.order(Fault("create_volume", "final"))
     asked = caller.post("/volumes", {"volume": {"size": 1}})
     return asked.json["volume"]["id"], caller.flow(asked)

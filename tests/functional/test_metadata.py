@@ -1,4 +1,4 @@
-"""What users note of volumes and snapshots: metadata, names, flags, what an image was."""
+"""Descriptive data of volumes and snapshots: metadata, names, flags, image metadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def noun(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def path(caller: Caller, noun: str) -> str:
-    """The address of a volume that has a snapshot, or of that."""
+    """The address of a volume that has a snapshot, or of that snapshot."""
     name = caller.type()
     group_id = caller.group(name)
     caller.member(group_id, name)
@@ -113,7 +113,7 @@ def test_names(caller: Caller, path: str, noun: str) -> None:
     after = answer.json[root]
     assert (after["name"], after["description"]) == ("new", "d")
     assert after["updated_at"] > after["created_at"]
-    # The answer to a change shows fewer keys, as Cinder's does.
+    # The response to a change has fewer keys, as in Cinder.
     changed = {"name", "description", "updated_at"}
     assert after.keys() <= before.keys()
     for found in (after, caller.get(path).json[root]):
@@ -121,7 +121,7 @@ def test_names(caller: Caller, path: str, noun: str) -> None:
     older = caller.put(path, {root: {"display_name": "older", "display_description": None}}).json[root]
     assert (older["name"], older["description"]) == ("older", None)
     for nothing in ({}, {"colour": "red"}, {"name": 1}, {"name": "x" * 256}, {"description": ["x"]}):
-        # Volumes take a change of nothing below 3.53.
+        # Below 3.53, volumes accept a change of nothing.
         refused(caller.at(53).put(path, {root: nothing}), 400, "badRequest")
     assert caller.get(path).json[root]["name"] == "older"
 
@@ -179,7 +179,7 @@ def test_read_only(caller: Caller) -> None:
     acted(caller, volume_id, "os-detach")
     volume = acted(caller, volume_id, "os-update_readonly_flag", {"readonly": False})
     assert volume["metadata"] == {"readonly": "False"}
-    # It is no metadata of the user's.
+    # It is not part of the user's metadata.
     assert caller.get(f"/volumes/{volume_id}/metadata").json == {"metadata": {}}
 
 

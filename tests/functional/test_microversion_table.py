@@ -1,4 +1,4 @@
-"""What is advertised works: each microversion up to the highest is asked for what it changed in Cinder."""
+"""Every advertised microversion works: each is checked for its change in Cinder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came later than 3.0: hidden below its microversion, shown from it on, and documented so."""
+"""Fields and routes above 3.0: hidden below their microversion, shown from it on, and documented."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_view_is_not_there_below_its_microversion(caller: Caller, method: str)
 def test_refusals_too_say_that_another_version_may_be_answered_otherwise(caller: Caller) -> None:
     for answer in (caller.get("/kettles/k"), caller.get("/kettles", **at("3.99"))):
         assert "OpenStack-API-Version" in answer.headers["Vary"]
-    # No version gives an unknown address, and Cinder's answer to it says nothing of versions.
+    # No version has an unknown address, and Cinder's response to it does not mention versions.
     assert "Vary" not in caller.get("/nowhere").headers
 
 

@@ -1,4 +1,4 @@
-"""Volumes that several users have at a time, of a type that asks for it, where a backend can."""
+"""Volumes with several users at a time, of a type that requires it, where a backend supports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and descriptions are read alike for everything that has them: trimmed, at most 255 characters."""
+"""Names and descriptions are handled alike for all resources: trimmed, at most 255 characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = "é" * 255
 
 @pytest.fixture(params=["volume", "snapshot", "consistencygroup", "group", "cgsnapshot", "group_snapshot"])
 def body(request: pytest.FixtureRequest, caller: Caller) -> tuple[str, str, dict[str, Any]]:
-    """The path, the root and the body that makes a thing without a name."""
+    """The path, the root and the body that create a resource without a name."""
     noun = str(request.param)
     kind = caller.type()
     if noun == "volume":

@@ -1,4 +1,4 @@
-"""The API document: open, whole, and true."""
+"""The API document is open, complete and correct."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
 
 
 class Judge:
-    """Holds answers against the document."""
+    """Checks responses against the document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -128,7 +128,7 @@ class Judge:
 
 
 def nullable(node: Any) -> Any:
-    """Say in JSON Schema what OpenAPI 3.0 says with ``nullable``."""
+    """Translate OpenAPI 3.0's ``nullable`` into JSON Schema."""
     if isinstance(node, list):
         return [nullable(item) for item in node]
     if not isinstance(node, dict):

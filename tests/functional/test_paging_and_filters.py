@@ -1,4 +1,4 @@
-"""Every list is paged completely in every order, and filters by everything that it shows or says so."""
+"""Every list can be paged completely in every order, and filters by all that it shows or says otherwise."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ SORT_KEYS = {
     "volume_type": ("qos_specs_id", "deleted", "is_public"),
     "group_type": ("deleted", "is_public"),
 }  # fmt: skip
-"""Sort keys of Cinder's lists beside those that are filters, too."""
+"""Sort keys of Cinder's lists in addition to those that are also filters."""
 NULLABLE = ("name", "description", "size", "bootable", "volume_type_id", "snapshot_id", "host", "updated_at")
 
 
 @pytest.fixture(scope="module")
 def owner(app: Flask) -> Iterator[Caller]:
-    """An administrator with volumes of which some have a name and so on, and some have none."""
+    """An administrator with volumes of which some have a name and other fields, and some have none."""
     app.config[MAXIMUM_KEY] = (3, 71)
     owner = Caller(app.test_client()).at(71)
     kind = owner.type()
@@ -79,7 +79,7 @@ def ids(caller: Caller, path: str, **query: Any) -> list[str]:
 
 
 def paged(caller: Caller, path: str, **query: Any) -> list[str]:
-    """Return the ids of a list that is read one by one through markers."""
+    """Return the ids of a list that is read in pages of one, by markers."""
     found: list[str] = []
     while page := ids(caller, path, limit=1, **query, **({"marker": found[-1]} if found else {})):
         found += page
@@ -132,7 +132,7 @@ def test_a_sort_key_has_the_name_that_the_list_shows(owner: Caller) -> None:
     sizes = {"volume_size": "size", "group_id": "consistencygroup_id", "service_uuid": "host"}
     for path, key in (("snapshots", "volume_size"), ("volumes", "group_id"), ("volumes", "service_uuid")):
         assert ids(owner, path, sort=f"{key}:asc") == ids(owner, path, sort=f"{sizes[key]}:asc")
-    # Of what all rows have alike it is age that counts, in the wished direction.
+    # Rows with equal sort values are ordered by age, in the requested direction.
     oldest = ids(owner, "volumes", sort="created_at:asc")
     assert ids(owner, "volumes", sort="provider_id:asc,deleted:desc") == oldest
     assert ids(owner, "volumes", sort="cluster_name,created_at:asc") == oldest
@@ -160,7 +160,7 @@ def test_a_part_of_every_text_can_be_asked_for(owner: Caller) -> None:
         assert ids(owner, path, **{"availability_zone~": "ov", "name~": "within"}) == [group]
         assert ids(owner, path, description="a long tale") == [group]
     named = ids(owner, "volumes", **{"name~": ""})
-    assert len(named) == 2  # what has no name has no part of one, either
+    assert len(named) == 2  # a volume without a name matches no part of a name
     assert (
         ids(owner, "volumes", **{"display_name~": ""})
         == named
@@ -182,21 +182,21 @@ def test_types_lead_to_their_next_page(owner: Caller, noun: str) -> None:
 
 
 def _sample(noun: str, name: str) -> str:
-    """Return a value of the right type that nothing has."""
+    """Return a value of the right type that no resource has."""
     boolean = ("bootable", "consumes_quota", "is_public")
     return "true" if name in boolean else "77" if name == "size" else "no-such"
 
 
 @pytest.mark.parametrize("noun", PATHS)
 def test_no_filter_is_dropped_in_silence(owner: Caller, noun: str) -> None:
-    """One that nothing meets finds nothing, one by one; an unknown one finds nothing, or is refused."""
+    """Each filter without a match finds nothing; an unknown filter finds nothing, or is refused."""
     schema = LISTS[noun]
     names = [
         name for name in (*schema.filters, *schema.aliases) if name not in ("consumes_quota", "bootable")
     ]
     for name in names:
         if name not in schema().fields:
-            continue  # it has another name on the wire
+            continue  # it has another name in requests
         query = {schema().fields[name].data_key or name: _sample(noun, name), "all_tenants": "1"}
         assert ids(owner, PATHS[noun], **query) == [], name
     unknown = owner.get(f"/{PATHS[noun]}?colour=red")

@@ -1,4 +1,4 @@
-"""Every route against every rule: what is closed refuses and changes nothing; who may what, and to what."""
+"""Every route against every rule: closed rules refuse and change nothing; roles and ownership are checked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OWNED = {
     "flow_id": "id",
     "target_id": "project_id",
 }
-"""What has an owner, by its placeholder: which field of it is in the address."""
+"""The field that each placeholder of an owned resource stands for."""
 UNOWNED = ("{type_id}", "{target_id}", "{specs_id}", "{offer_id}", "{group_type_id}")
 HIDDEN = [each for each in REFUSING if "_id}" in each[1] and not any(name in each[1] for name in UNOWNED)]
 
@@ -81,13 +81,13 @@ def policy(module_file: PolicyFile) -> Iterator[PolicyFile]:
 
 @pytest.fixture(scope="module")
 def lasting(app: Flask) -> Things:
-    """Things for the tests that change nothing."""
+    """Resources for the tests that change nothing."""
     return Things(Caller(app.test_client()))
 
 
 @pytest.fixture
 def things(caller: Caller, policed: World) -> Iterator[Things]:
-    """Things to be changed; what was begun with them is over before the next test looks at what is stored."""
+    """Resources to be changed; their operations end before the next test reads what is stored."""
     yield Things(caller)
     for flow in caller.get("/flows").json["flows"]:
         policed.finish(Accepted(flow["id"], flow["resource_id"]))
@@ -172,14 +172,14 @@ def test_what_a_role_may_do_is_not_forbidden(things: Things, role: str) -> None:
     for rule, operation in policy_cases.CHANGES:
         if is_allowed(rule, role):
             answer = things.ask(with_roles(things, role), rule, operation)
-            # What it is refused for now is its own state: it is busy, or already has what was asked for.
+            # It may be refused because of its own state: it is busy, or already as requested.
             is_gone = operation in policy_cases.GONE_BY_THEN or any(name in operation for name in NEVER_THERE)
             gone = (404,) if is_gone else ()
             assert answer.status_code in (200, 202, 204, 400, 409, *gone), (rule, operation, answer.text)
 
 
 def is_allowed(rule: str, role: str) -> bool:
-    """What docs/security.md says of the roles."""
+    """Return whether docs/security.md allows a rule to a role."""
     allowed = {
         ADMIN: {"admin"},
         OWNER: {"admin", "member"},
@@ -222,7 +222,7 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
             for pair in lasting.ask(caller, rule, operation).json.items()
             if not pair[0].endswith("_links")
         ]
-        # A list shows the same of each; an empty set of specs is how Cinder hides them.
+        # All elements of a list show the same fields; Cinder hides specs as an empty object.
         mine = lasting.names.values()
         one = next(each for each in found if each["id"] in mine) if isinstance(found, list) else found
         return all(one.get(name, {}) not in ([{}, None] if name in NULLED else [{}]) for name in SHOWN[rule])

@@ -1,4 +1,4 @@
-"""QoS specs over HTTP, the types that carry them, and what the scheduler is told."""
+"""QoS specs over HTTP, the types that carry them, and what the scheduler gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A status that is set by hand, and the rails that it runs on."""
+"""Resetting a status by hand, and its limits."""
 
 from __future__ import annotations
 

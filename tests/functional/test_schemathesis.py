@@ -1,7 +1,7 @@
-"""What schemathesis makes of the served document: no 500, and no answer that the document does not tell of.
+"""Schemathesis run on the served document: no 500, and no response that the document does not describe.
 
 Every operation is called, with values that its schemas allow and some that they
-do not, against a whole service; routes are taken from the document alone.
+do not, against a complete service; routes are taken from the document alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EXAMPLES = 4
 NEWEST = (3, 71)
 
 
-# Every operation is called many times, which takes its time where the machine is busy.
+# Every operation is called many times, which is slow on a busy machine.
 pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.timeout(900)]
 
 
@@ -58,7 +58,7 @@ def caller(app: Flask) -> Caller:
 
 @pytest.fixture(scope="module")
 def operations(app: Flask, caller: Caller) -> list[APIOperation[Any]]:
-    """The operations of the document, to be called on things that are there."""
+    """The operations of the document, to be called on existing resources."""
     schema = schemathesis.openapi.from_dict(told(app, caller.project, made(caller)))
     return [found.ok() for found in schema.get_all_operations()]
 
@@ -72,12 +72,12 @@ def test_no_operation_answers_what_the_document_does_not_tell(
         answered[response.status_code] += 1
         return response
 
-    # The application has begun to serve, so that it takes no more functions in the ordinary way.
+    # The application already serves requests, so that functions can no longer be registered normally.
     app.after_request_funcs.setdefault(None, []).append(count)
     wrong = [text for operation in operations for text in complaints(app, caller, operation)]
     assert not wrong, "\n\n".join(wrong)
     assert len(operations) > 40
-    # They were really called: things were shown, made, and refused.
+    # The calls were effective: resources were shown, created, and refused.
     assert {200, 202, 400, 404} <= answered.keys(), answered
 
 
@@ -109,7 +109,7 @@ def test_what_is_broken_is_seen(
 
 
 def complaints(app: Flask, caller: Caller, operation: APIOperation[Any]) -> list[str]:
-    """Call one operation with many requests; return what is wrong about the answers."""
+    """Call one operation with many requests; return what is wrong with the responses."""
     version = f"volume {NEWEST[0]}.{NEWEST[1]}"
     try:
         hold(app, operation, {"X-Auth-Token": f"ada:{caller.project}", versions.HEADER: version})
@@ -137,7 +137,7 @@ def hold(app: Flask, operation: APIOperation[Any], headers: dict[str, str]) -> N
 
 
 def made(caller: Caller) -> list[str]:
-    """Make one of everything, and return the ids and names to call it by."""
+    """Create one resource of each kind, and return the ids and names to use in calls."""
     kind = caller.type()
     group_id = caller.group(kind)
     volume_id = caller.member(group_id, kind)
@@ -148,9 +148,9 @@ def made(caller: Caller) -> list[str]:
 
 
 def told(app: Flask, project: str, known: list[str]) -> dict[str, Any]:
-    """Return the document, in which ids are often those of things that are there.
+    """Return the document, with ids that often belong to existing resources.
 
-    What it tells of no status in particular is left out: every answer has to be told of.
+    Default responses are left out: every status must be documented.
     """
     document: dict[str, Any] = app.test_client().get("/openapi.json").json
     for item in document["paths"].values():

@@ -1,4 +1,4 @@
-"""What belongs to another project is as if it were not there: in addresses, bodies, filters and markers."""
+"""Another project's resources look like missing ones, in addresses, bodies, filters and markers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.functional.caller import Caller
 from tests.functional.policy_cases import GUARDED, Things
 from tests.support import operations
 
-# What is asked of the whole service names no thing of a project.
+# Names for the whole service, which belong to no project.
 SHARED = {"class_name", "alias", "host", "backup_id", "cluster_name", "action", "key"}
 
 
 @pytest.fixture(scope="module")
 def foreign(later_app: Flask) -> Things:
-    """One of everything in another project; the private types of it are nobody else's."""
+    """One resource of each kind in another project; its private types belong to no other project."""
     things = Things(Caller(later_app.test_client()))
     hidden = {"group_type": {"is_public": False}}
     assert things.owner.at(71).put(f"/group_types/{things.names['group_type_id']}", hidden).status_code == 200
@@ -31,7 +31,7 @@ def foreign(later_app: Flask) -> Things:
 
 @pytest.fixture(scope="module")
 def absent(foreign: Things) -> Things:
-    """The same names of nothing."""
+    """The same names, of resources that do not exist."""
     absent = copy.copy(foreign)
     nothing = {value: str(uuid.uuid4()) for name, value in foreign.names.items() if name not in SHARED}
     nothing[foreign.names["type_name"]] = f"type-{uuid.uuid4().hex[:8]}"
@@ -45,14 +45,14 @@ def stranger(later_app: Flask) -> Caller:
 
 
 def seen(answer: TestResponse, things: Things) -> tuple[int, str]:
-    """Return an answer with the names in it replaced, and without what differs for every request."""
+    """Return a response with names replaced, and without what differs for every request."""
     text = re.sub(r"req-[0-9a-f-]{36}", "REQUEST", answer.text)
     for name, value in things.names.items():
         text = text.replace(value, f"<{name}>") if name not in SHARED else text
     return answer.status_code, text if answer.status_code >= 400 or answer.request.method == "GET" else ""
 
 
-# Whoever takes an offer up is of another project: the key decides, and a wrong one is refused as in Cinder.
+# A transfer is accepted by another project: the key decides, and a wrong one is refused as in Cinder.
 SCOPED = [(rule, operation) for rule, operation in GUARDED if rule != "volume:accept_transfer"]
 
 
@@ -66,7 +66,7 @@ def test_requests_about_foreign_things(
 
 
 def queries(app: Flask) -> Iterator[tuple[str, str]]:
-    """Return the parameters of every list that can name a thing."""
+    """Yield the parameters of every list that can name a resource."""
     for operation in operations.of(app):
         if operation.method == "GET" and not operation.ids and not operation.path.endswith("/detail"):
             for query in operation.queries:
@@ -77,7 +77,7 @@ def queries(app: Flask) -> Iterator[tuple[str, str]]:
 def test_queries_about_foreign_things(
     later_app: Flask, foreign: Things, absent: Things, stranger: Caller
 ) -> None:
-    """What exists in another project is looked for, and then what does not exist."""
+    """Each query names a resource of another project, and then one that does not exist."""
     differing, asked = [], 0
     for path, query in queries(later_app):
         order = "sort=created_at:desc&" if query == "marker" else ""

@@ -1,4 +1,4 @@
-"""What the seed's patch says of what a backend answers (S121 to S131), as clients see it."""
+"""The seed patch's statements about backends' responses (S121 to S131), as clients see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the seed's patch says of cgsnapshots (S33 to S44), where no other test has said it yet."""
+"""The seed patch's statements about cgsnapshots (S33 to S44) that no other test covers."""
 
 from __future__ import annotations
 

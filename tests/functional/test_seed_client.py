@@ -1,4 +1,4 @@
-"""Requests of Cinder's own client about groups and cgsnapshots, as its own tests expect them (S145, S146)."""
+"""Requests of Cinder's own client about groups and cgsnapshots, as its tests expect them (S145, S146)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the seed's patch says of consistency groups (S3 to S25), where no other test has said it yet."""
+"""The seed patch's statements about consistency groups (S3 to S25) that no other test covers."""
 
 from __future__ import annotations
 

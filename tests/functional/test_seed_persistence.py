@@ -1,4 +1,4 @@
-"""What the seed's patch says of records (S2, S9, S113, S114), over HTTP."""
+"""The seed patch's statements about records (S2, S9, S113, S114), over HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_group_has_as_many_types_as_it_was_asked_for_s113(caller: Caller) -> N
     assert len(",".join(ids)) > 255
     group_id = caller.group(",".join(ids))
     assert caller.get(f"/consistencygroups/{group_id}").json["consistencygroup"]["volume_types"] == ids
-    # The last of them is as good as the first.
+    # The last type is as usable as the first.
     caller.member(group_id, names[-1])
 
 

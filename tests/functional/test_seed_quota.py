@@ -1,4 +1,4 @@
-"""What the seed's patch says of quota (S91 to S98), over HTTP: usage is the sum over what lives."""
+"""The seed patch's statements about quota (S91 to S98), over HTTP: usage is the sum over what exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def asked(caller: Caller, volume_types: str) -> Any:
 
 
 def held(caller: Caller) -> dict[str, tuple[int, int]]:
-    """What is in use and what is reserved, leaving out what is neither."""
+    """Return what is in use and what is reserved, leaving out lines without either."""
     usage = caller.get(f"/os-quota-sets/{caller.project}?usage=True").json["quota_set"]
     lines = {
         name: (line["in_use"], line["reserved"])

@@ -1,4 +1,4 @@
-"""What the seed's patch says of a group's way to its backend (S55, S72 to S80, S121 to S123), over HTTP."""
+"""The seed patch's statements about placing a group (S55, S72 to S80, S121 to S123), over HTTP."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_backend_is_on_record_before_it_is_called_s77_s79_s122(
     group_id = answer.json["consistencygroup"]["id"]
     assert faults.await_fired(1, 10)
     begun = served.get("consistencygroup", group_id)
-    # A backend, and none of its pools: that of a volume is told with the volume alone.
+    # The host is a backend without a pool: pools are shown with volumes only.
     assert (begun.status, begun.host) == ("creating", HOST)
     assert begun.updated_at is not None
     faults.release()
@@ -69,7 +69,7 @@ def test_types_are_read_for_those_who_may_not_see_their_specs_s72_s80(caller: Ca
     refused = asked(member, unfit)
     assert member.flow(refused)["state"] == "reverted"
     assert "volume_backend_name" in shown(member, refused.json["consistencygroup"]["id"])["cgflow:reason"]
-    # What placing a group adds to a type's demands is not written to the type.
+    # The requirements that placing a group adds to a type are not stored in the type.
     (seen,) = caller.get(f"/types?name={fit}").json["volume_types"]
     assert seen["extra_specs"] == {"volume_backend_name": "memory"}
 

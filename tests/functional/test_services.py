@@ -1,4 +1,4 @@
-"""The parts of the service, whether they are up, and a backend that is disabled: it takes nothing new."""
+"""The parts of the service, whether they are up, and disabled backends, which accept nothing new."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VOLUME = {"binary": "cinder-volume", "host": HOST}
 
 @pytest.fixture
 def disabled(caller: Caller) -> Iterator[dict[str, Any]]:
-    """The one backend there is, disabled; it is enabled afterwards."""
+    """The only backend, disabled; it is enabled afterwards."""
     answer = caller.put("/os-services/disable-log-reason", VOLUME | {"disabled_reason": "new disks"})
     assert answer.status_code == 200, answer.text
     yield answer.json
@@ -132,7 +132,7 @@ def test_disabled_without_a_reason_and_named_as_older_clients_do(caller: Caller)
 
 @pytest.fixture
 def frozen(caller: Caller) -> Iterator[None]:
-    """The one backend there is, frozen; it is thawed afterwards."""
+    """The only backend, frozen; it is thawed afterwards."""
     yield
     answer = caller.put("/os-services/thaw", {"host": HOST})
     assert (answer.status_code, answer.data) == (200, b"")

@@ -9,7 +9,7 @@ from tests.functional.caller import Caller, malformed, missing, refused
 
 
 def test_create_show_list_delete(caller: Caller) -> None:
-    """S60: a volume is copied by itself, a member as well, and its copy is of no cgsnapshot."""
+    """S60: a single volume has a snapshot, a member as well, and the snapshot belongs to no cgsnapshot."""
     name = caller.type()
     for volume_id in (caller.volume(size=2), caller.member(caller.group(name), name, size=2)):
         body = {"volume_id": volume_id, "name": "daily", "description": "d", "force": False, "metadata": None}
@@ -44,7 +44,7 @@ def test_one_that_fails_leaves_a_record_that_holds_nothing(caller: Caller, fault
     assert shown["cgflow:reason"]
     assert "snapshots" not in caller.in_use()
     assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
-    # What never came to be keeps nothing from being deleted, and can be deleted after it.
+    # A failed snapshot does not prevent deleting its volume, and is deleted with it.
     caller.done(caller.delete(f"/volumes/{volume_id}"))
     missing(caller.get(f"/snapshots/{snapshot_id}"))
 
@@ -71,7 +71,7 @@ def test_of_an_unknown_volume(caller: Caller) -> None:
 
 
 def test_force_does_not_take_one_out_of_a_cgsnapshot(caller: Caller) -> None:
-    """S57: neither does being an administrator."""
+    """S57: neither do administrator rights."""
     name = caller.type()
     group_id = caller.group(name)
     caller.member(group_id, name)
@@ -92,7 +92,7 @@ def test_force_does_not_take_one_out_of_a_cgsnapshot(caller: Caller) -> None:
     [
         ("volumes", "os-initialize_connection"),
         ("volumes", "os-terminate_connection"),
-        # The file of a copy goes with its address.
+        # The file of a snapshot follows the rule for its address.
         ("snapshots", "os-initialize_connection"),
     ],
 )

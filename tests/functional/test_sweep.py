@@ -1,6 +1,6 @@
-"""Bad input in every place of every operation that the document tells of: never a 500, and nothing changed.
+"""Invalid input in every place of every documented operation never leads to a 500 and changes nothing.
 
-Routes and fields are taken from the served document, so what is added is swept as well.
+Routes and fields are taken from the served document, so new ones are included.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ NO_QUERIES = [
 ]
 
 
-# Every operation is called many times, which takes its time where the machine is busy.
+# Every operation is called many times, which is slow on a busy machine.
 pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.timeout(900)]
 
 
@@ -77,7 +77,7 @@ def app(served: World) -> Flask:
 
 
 class Judge:
-    """Makes requests, and says which broke something."""
+    """Sends requests and records which of them are handled wrongly."""
 
     def __init__(self, served: World, caller: Caller, watching: sqlite3.Connection) -> None:
         self._served = served
@@ -88,9 +88,9 @@ class Judge:
         self._look()
 
     def ask(self, method: str, path: str, what: object, *, named: operations.Path = (), **more: Any) -> None:
-        """Make one request, and look at its answer and at every table.
+        """Send one request, and check its response and every table.
 
-        If it is refused as malformed, the refusal has to name the field, or something of ``named``.
+        A refusal as malformed must name the field, or an element of ``named``.
         """
         answer = self._caller.call(method, path, **AT, **more)
         case = f"{method} {path} {what!r}"[:300]
@@ -110,7 +110,7 @@ class Judge:
         self._before = self._everything()
 
     def _version(self) -> int:
-        """A number that changes whenever anybody commits anything."""
+        """Return a number that changes with every commit of any connection."""
         return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def _check(self, case: str, answer: TestResponse) -> None:
@@ -135,7 +135,7 @@ class Judge:
             self.wrong.append(f"{case}: does not name {field or named}: {message}")
 
     def _everything(self) -> dict[str, list[str]]:
-        # What backends and services report of themselves comes and goes by the clock.
+        # The reports of backends and services change with time.
         with self._served.database.read() as session:
             return {
                 table.name: sorted(map(str, session.execute(select(table)).all()))
@@ -145,17 +145,17 @@ class Judge:
 
 
 _LACKING = ("can not be all empty", "Nothing is to be changed")
-"""What is said where nothing that was sent counts for anything, so that none of it is wrong."""
+"""Messages for requests in which nothing sent has a meaning, so that no field is wrong."""
 
 
 def _plain(words: str) -> str:
-    """Sentences spell a field as people do: ``volume_type`` as Volume type, and one of many without its s."""
+    """Return words in the form of messages: ``volume_type`` as volume type, and without a plural s."""
     return words.lower().replace("_", " ").removesuffix("s")
 
 
 @pytest.fixture
 def ids(caller: Caller) -> dict[str, dict[str, str]]:
-    """Things that are there, by the first word of the path under which they are."""
+    """Ids of existing resources, by the first part of their path."""
     kind = caller.type()
     group_id = caller.group(kind)
     volume_id = caller.member(group_id, kind)
@@ -168,13 +168,13 @@ def ids(caller: Caller) -> dict[str, dict[str, str]]:
 
 @pytest.fixture
 def judge(served: World, caller: Caller, ids: dict[str, dict[str, str]]) -> Iterator[Judge]:
-    """Begins to watch when what is there is made."""
+    """A judge that watches from the time when the resources exist."""
     with closing(sqlite3.connect(str(served.database.engine.url.database))) as watching:
         yield Judge(served, caller, watching)
 
 
 def at(operation: Operation, ids: dict[str, dict[str, str]]) -> str:
-    """Return the address of the operation on something that is there, as far as we have it."""
+    """Return the operation's address for an existing resource, as far as the test has one."""
     there = ids.get(operation.path.split("/")[1], {"id": "none"})["id"]
     return operation.at(**dict.fromkeys(operation.ids[:1], there))
 
@@ -189,7 +189,7 @@ def test_every_field_with_every_kind_of_value(
             for value in ODD:
                 body = operations.put(operation.body, place, value)
                 judge.ask(operation.method, at(operation, ids), body, body=body)
-                # By itself too: what else the example holds may have been refused first.
+                # The value is also sent alone: the other fields of the example may have been refused first.
                 for key in reversed(place):
                     value = {key: value}
                 judge.ask(operation.method, at(operation, ids), value, named=place, body=value)

@@ -1,4 +1,4 @@
-"""A volume changes hands: offered, taken up with the key, or taken back."""
+"""Transferring a volume to another project: offered, accepted with the key, or taken back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def other(modern: Caller) -> Caller:
-    """A member of the project that is to have the volume."""
+    """A member of the project that is to receive the volume."""
     return Caller(modern._client, user="bea", roles="member").at(71)
 
 
@@ -94,7 +94,7 @@ def test_a_volume_changes_hands(modern: Caller, other: Caller, path: str, served
 def test_what_came_later_is_not_told_before(modern: Caller, other: Caller) -> None:
     transfer = offered(modern.at(0), volume_id=modern.volume())
     assert set(transfer) == {"id", "volume_id", "name", "auth_key", "created_at", "links"}
-    # The newer address answers at every microversion, as Cinder's does.
+    # The newer address responds at every microversion, as in Cinder.
     assert "no_snapshots" not in modern.at(54).get(f"/volume-transfers/{transfer['id']}").json["transfer"]
     assert "no_snapshots" in modern.at(55).get(f"/volume-transfers/{transfer['id']}").json["transfer"]
 
@@ -118,13 +118,13 @@ def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> 
     assert modern.get(path).json == {"transfers": []}
     standing = offered(modern, path, volume_id=volume_id)
     assert [one["id"] for one in modern.get(path).json["transfers"]] == [standing["id"]]
-    # What ended with the reset takes nothing back of what was offered after it.
+    # An offer that ended with the reset does not withdraw a later one.
     missing(modern.delete(f"{path}/{stale['id']}"))
     assert shown(modern, volume_id)["status"] == "awaiting-transfer"
     third = Caller(modern._client, user="cy", roles="member").at(71)
     missing(take(third, stale, path=path))
     assert take(other, standing, path=path).status_code == 202
-    # Also not while its new owner offers it again.
+    # The old keys also fail while the new owner offers the volume again.
     offered(other, path, volume_id=volume_id)
     missing(take(third, stale, path=path))
     missing(take(third, standing, path=path))
@@ -132,7 +132,7 @@ def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> 
 
 
 def stand_again(served: World, transfer: dict[str, Any]) -> None:
-    """Make an offer one that nothing has ended, as if it had been overlooked."""
+    """Make an ended offer valid again, as if its end had been missed."""
     with served.database.write() as session:
         again = update(Transfer).where(Transfer.id == transfer["id"])
         session.execute(again.values(deleted=False, deleted_at=None))
@@ -242,7 +242,7 @@ def test_a_private_type_is_taken_by_those_who_may_use_it(modern: Caller, other: 
 
 
 def test_a_snapshot_keeps_its_private_type(modern: Caller, other: Caller) -> None:
-    """Its volume has got a public one since."""
+    """The volume has been retyped to a public type since."""
     body = {"name": f"type-{uuid.uuid4().hex[:8]}", "os-volume-type-access:is_public": False}
     kind = modern.post("/types", {"volume_type": body}).json["volume_type"]
     volume_id = modern.volume(volume_type=kind["id"])

@@ -1,4 +1,4 @@
-"""Private volume types: who sees them, who uses them, and who says so."""
+"""Private volume types: who sees them, who uses them, and who grants access."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_project_is_let_in_and_out(caller: Caller, stranger: Caller, private: 
     missing(act(caller, type_id, "removeProjectAccess", stranger.project))
     missing(stranger.get(f"/types/{type_id}"))
     missing(stranger.post("/volumes", volume))
-    # What was made before stays.
+    # Volumes that were created before keep the type.
     assert stranger.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == name
 
 

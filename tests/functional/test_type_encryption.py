@@ -1,4 +1,4 @@
-"""Encryption of volume types: described as in Cinder, and no volume of such a type is made in clear."""
+"""Encryption of volume types: described as in Cinder; no volume of such a type is created unencrypted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def type_id(caller: Caller, name: str) -> str:
 
 @pytest.fixture
 def name(caller: Caller) -> str:
-    """A type."""
+    """The name of a type."""
     return caller.type()
 
 
 @pytest.fixture
 def path(caller: Caller, name: str) -> str:
-    """Where its encryption is."""
+    """The address of its encryption."""
     return f"/types/{type_id(caller, name)}/encryption"
 
 
@@ -116,7 +116,7 @@ def test_a_type_in_use_keeps_its_encryption(caller: Caller, name: str, path: str
 
 
 def ways(caller: Caller, encrypted: str) -> dict[str, Any]:
-    """Every request that would make a volume of the type, or let one be made."""
+    """Send every request that would create a volume of the type, or permit one."""
     volume_id = caller.volume()
     snapshot_id = caller.snapshot(volume_id)
     wished = {"size": 1, "volume_type": encrypted}

@@ -124,7 +124,7 @@ def test_one_that_is_used(caller: Caller) -> None:
 
 
 def test_one_that_only_a_snapshot_has(caller: Caller) -> None:
-    """A snapshot is counted for the type that its volume had when it was made."""
+    """A snapshot counts for the type that its volume had when it was created."""
     old, new = created(caller), created(caller)
     volume_id = caller.volume(volume_type=old["name"])
     snapshot_id = caller.snapshot(volume_id)
@@ -235,7 +235,7 @@ def test_unknown_ones(caller: Caller) -> None:
 def test_one_that_a_retype_gives_or_may_give_back(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, step: type[Task], which: str
 ) -> None:
-    """Until the flow has ended its volume may get either type."""
+    """Until the flow has ended, its volume may get either type."""
     kinds = {"old": created(caller), "new": created(caller)}
     volume_id = caller.volume(volume_type=kinds["old"]["name"])
     answers = after(monkeypatch, step, lambda: caller.delete(f"/types/{kinds[which]['id']}"))
@@ -248,7 +248,7 @@ def test_one_that_a_retype_gives_or_may_give_back(
 
 
 def test_names_change_and_usage_is_the_sum_over_what_lives(caller: Caller) -> None:
-    """Types come, are renamed to names that there were, and go; what is counted goes with what has them."""
+    """Types are renamed, also to former names of others; usage follows the resources that have the types."""
     a, c = created(caller), created(caller)
     first = caller.volume(size=2, volume_type=a["name"])
     caller.snapshot(first)
@@ -258,7 +258,7 @@ def test_names_change_and_usage_is_the_sum_over_what_lives(caller: Caller) -> No
     away = f"type-{uuid.uuid4().hex[:8]}"
     for kind, name in ((a, away), (c, a["name"]), (a, c["name"])):
         assert caller.put(f"/types/{kind['id']}", {"volume_type": {"name": name}}).status_code == 200
-    # Each has the other's name now.
+    # Each type has the other's name now.
     assert {name: count for name, count in caller.in_use().items() if "_" in name} == {
         f"snapshots_{c['name']}": 1,
         f"gigabytes_{c['name']}": 2,
@@ -268,7 +268,7 @@ def test_names_change_and_usage_is_the_sum_over_what_lives(caller: Caller) -> No
 
 
 def after(monkeypatch: pytest.MonkeyPatch, step: type[Task], ask: Callable[[], Any]) -> list[Any]:
-    """Have a request made when a step has been done, and return where its answer goes."""
+    """Send a request when a step is done, and return the list that receives its response."""
     answers: list[Any] = []
     done = step.execute
 
@@ -283,7 +283,7 @@ def after(monkeypatch: pytest.MonkeyPatch, step: type[Task], ask: Callable[[], A
 
 
 def test_one_of_a_volume_that_is_being_made(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A volume has its type from its acceptance on."""
+    """A volume has its type from acceptance on."""
     kind = created(caller)
     answers = after(monkeypatch, ScheduleVolume, lambda: caller.delete(f"/types/{kind['id']}"))
     caller.volume(volume_type=kind["name"])

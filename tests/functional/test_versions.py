@@ -1,4 +1,4 @@
-"""The version documents, the microversions, and what every answer carries."""
+"""The version documents, the microversions, and the headers of every response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What volumes are made from, and how they are changed, over HTTP."""
+"""Volumes created from other volumes and snapshots, and changes of volumes, over HTTP."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_revert(caller: Caller) -> None:
 
 
 def test_members_stay_in_step(caller: Caller) -> None:
-    """S56: what would take a member out of step with its group is refused."""
+    """S56: changes that would make a member differ from its group are refused."""
     caller = caller.at(40)
     name = caller.type()
     volume_id = caller.member(caller.group(name), name)

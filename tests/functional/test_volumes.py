@@ -212,7 +212,7 @@ def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, fault
         {},
         {"os-reset_status": {}},
         {"os-extend": {}, "os-detach": {}},
-        # An action on snapshots alone.
+        # An action of snapshots only.
         {"os-update_snapshot_status": {"status": "available"}},
         [],
         None,

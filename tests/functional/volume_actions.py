@@ -1,4 +1,4 @@
-"""Actions on a volume, and what the volume is after them."""
+"""Actions on a volume, and the volume after them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def act(caller: Caller, volume_id: str, action: str, details: Any = None) -> Any
 
 
 def acted(caller: Caller, volume_id: str, action: str, details: Any = None) -> dict[str, Any]:
-    """Act and return the volume as it is then."""
+    """Send an action and return the volume afterwards."""
     answer = act(caller, volume_id, action, details)
     assert (answer.status_code, answer.data) == (202, b""), answer.text
     return shown(caller, volume_id)

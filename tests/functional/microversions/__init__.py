@@ -1,1 +1,1 @@
-"""What each microversion changed in Cinder, asked of the served API one by one."""
+"""Tests of each microversion's change in Cinder, requested from the served API."""

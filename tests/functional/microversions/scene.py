@@ -1,4 +1,4 @@
-"""One of everything, and how a change is looked for: it is there from its microversion on, and not before."""
+"""One resource of each kind, and checks that a change appears at its microversion and not below it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flask import Flask
 from tests.functional.caller import Caller, missing
 
 CHECKS: dict[int, Check] = {}
-"""What shows, by the minor number, that a change is there. Each fails where it is not."""
+"""The check of each change, by minor version. Each fails where the change is missing."""
 
 
 class Scene:
-    """One of everything in a project of its own; ``at(minor)`` is its administrator."""
+    """One resource of each kind in a new project; ``at(minor)`` is its administrator."""
 
     def __init__(self, app: Flask) -> None:
         self.caller = Caller(app.test_client())
@@ -56,12 +56,12 @@ def of(minor: int) -> Callable[[Check], Check]:
 
 
 def is_new(scene: Scene, minor: int, path: str, method: str = "GET", body: Any = None) -> Any:
-    """The address is not there one microversion earlier; return what is answered from this one on."""
+    """Check that the address does not exist one microversion earlier, and return the response at this one."""
     assert "nothing at this address" in missing(scene.at(minor - 1).call(method, path, body))
     return scene.at(minor).call(method, path, body)
 
 
 def shows(scene: Scene, minor: int, path: str, key: str, *fields: str) -> None:
-    """What is shown has the fields from this microversion on, and not before."""
+    """Check that the resource has the fields from this microversion on, and not below it."""
     assert set(fields) <= scene.at(minor).get(path).json[key].keys()
     assert not set(fields) & scene.at(minor - 1).get(path).json[key].keys()

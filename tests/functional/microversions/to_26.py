@@ -1,4 +1,4 @@
-"""Microversions 3.1 to 3.26."""
+"""Tests of microversions 3.1 to 3.26."""
 
 from __future__ import annotations
 

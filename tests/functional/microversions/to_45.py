@@ -1,4 +1,4 @@
-"""Microversions 3.27 to 3.45."""
+"""Tests of microversions 3.27 to 3.45."""
 
 from __future__ import annotations
 

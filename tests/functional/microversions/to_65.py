@@ -1,4 +1,4 @@
-"""Microversions 3.46 to 3.65."""
+"""Tests of microversions 3.46 to 3.65."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _(scene: Scene) -> None:
         malformed(scene.at(52).post("/volumes", {"volume": wish}), "availability_zone")
     malformed(act(scene.at(52), scene.volume_id, "os-retype", {"new_type": elsewhere}), "availability_zone")
     query = "/types?extra_specs={'RESKEY:availability_zones':'other'}"
-    # Administrators filter so at every microversion, as Cinder lets them.
+    # Administrators can filter by this at every microversion, as in Cinder.
     for minor in (51, 52):
         found = scene.at(minor).get(query).json["volume_types"]
         assert [one["name"] for one in found] == [elsewhere]

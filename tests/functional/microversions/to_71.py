@@ -1,4 +1,4 @@
-"""Microversions 3.66 to 3.71."""
+"""Tests of microversions 3.66 to 3.71."""
 
 from __future__ import annotations
 
