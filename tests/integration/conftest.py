@@ -1,4 +1,4 @@
-"""Real services in directories of their own, ended with all that they began."""
+"""Real services in separate directories, stopped with every process that they started."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Start = Callable[..., Project]
 
 
 class Serving(Served):
-    """A service whose output is let go of with it."""
+    """A service whose output pipe is closed with it."""
 
     def start(self) -> str:
         self._let_go()
@@ -35,7 +35,7 @@ class Serving(Served):
 
 @contextmanager
 def ground() -> Iterator[Path]:
-    """Give a directory with a short name: the paths of sockets are limited to 107 bytes."""
+    """Yield a directory with a short name: the paths of sockets are limited to 107 bytes."""
     place = Path(tempfile.mkdtemp(prefix="cg-", dir="/tmp"))
     try:
         yield place
@@ -45,7 +45,7 @@ def ground() -> Iterator[Path]:
 
 @contextmanager
 def starting(place: Path) -> Iterator[Start]:
-    """Give a function that starts a service in this place; all are ended."""
+    """Yield a function that starts a service in this directory; all of them are stopped."""
     begun: list[Serving] = []
 
     def start(*options: str, backend: str = "qsd", name: str = "s", ready: bool = True) -> Project:
@@ -80,6 +80,6 @@ def start(place: Path) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Project]:
-    """One service with drills for all, in which every test makes what it needs and removes it."""
+    """One shared service with drills, in which every test creates and removes its own resources."""
     with ground() as folder, starting(folder) as starter:
         yield starter("--drills")

@@ -1,4 +1,4 @@
-"""Served to others than this host: who proves who they are is served, and the command knows how to."""
+"""A service for other hosts: authenticated callers are served, and the command can authenticate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def cgflow(url: str, environ: dict[str, str], *words: str) -> subprocess.Complet
 
 @pytest.fixture
 def basic(place: Path) -> Path:
-    """A configuration with one user, ada, a member of one project, orders."""
+    """A configuration with one user, ada, who is a member of one project, orders."""
     hash_ = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     (place / "htpasswd").write_text(f"ada:{hash_}\n")
     (place / "projects.yaml").write_text("ada: {orders: [member]}\n")

@@ -1,4 +1,4 @@
-"""One service with several backends: what a type asks for decides where a volume and a group go."""
+"""One service with several backends: the requirements of a type decide where volumes and groups go."""
 
 from __future__ import annotations
 

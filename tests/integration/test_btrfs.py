@@ -1,4 +1,4 @@
-"""A whole service on btrfs: a cgsnapshot taken and deleted, or failed and undone, over HTTP."""
+"""A complete service on btrfs: a cgsnapshot created and deleted, or failed and undone, over HTTP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def project(folder: Path) -> Iterator[Project]:
 
 @pytest.fixture
 def group(project: Project) -> Iterator[tuple[str, list[str]]]:
-    """A group of three members, each full of its number."""
+    """A group of three members, each filled with its number."""
     group_id, members = project.group(3)
     for value, volume_id in enumerate(members, start=1):
         with opened(project.client.volumes.connect(volume_id)) as file:
@@ -56,7 +56,7 @@ def cuts(folder: Path, group_id: str) -> list[str]:
 
 
 def held_by(project: Project, cgsnapshot_id: str, members: list[str]) -> list[int]:
-    """What the copies hold, read by a client that they are exported to."""
+    """Return the content of the snapshots, read by a client of their exports."""
     copies, held = project.copies(cgsnapshot_id), []
     for volume_id in members:
         with opened(project.client.snapshots.connect(copies[volume_id])) as file:

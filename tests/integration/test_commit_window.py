@@ -1,6 +1,6 @@
-"""Cancelled and killed between a commit and the end of its step, on real volumes and over HTTP.
+"""Cancels and kills between a commit and the end of its step, on real volumes and over HTTP.
 
-What a user was shown as done stays so, with what was written since.
+What a user saw as done stays done, including data written since.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Holding(Serving):
         (self._place / "hold").touch()
 
     def await_held(self) -> str:
-        """Return the flow that is held, once it is."""
+        """Return the flow that is held, once it is held."""
         return (self._place / "held").read_text()
 
 
 @pytest.fixture(scope="module", params=["qsd", "btrfs"])
 def holding(request: pytest.FixtureRequest) -> Iterator[Project]:
-    """A service on one kind of real storage for all tests of it."""
+    """One service on each kind of real storage, shared by all tests."""
     with ground() as place, pytest.MonkeyPatch.context() as patch:
         patch.setenv(holding_serve.HOLD_IN, str(place))
         if request.param == "qsd":
@@ -88,7 +88,7 @@ def read(project: Project, volume_id: str, offset: int = 0) -> int:
 
 
 def begun(project: Project, ask: Any) -> Accepted:
-    """Ask for an operation, and return when it is committed and held."""
+    """Request an operation, and return when it is committed and held."""
     project.served.hold()
     accepted: Accepted = ask()
     assert project.served.await_held() == accepted.flow_id
@@ -96,7 +96,7 @@ def begun(project: Project, ask: Any) -> Accepted:
 
 
 def ended(project: Project, accepted: Accepted) -> None:
-    """Cancel the operation in vain, kill the service, start it again, and see the flow to its end."""
+    """Cancel the operation, which is refused; kill and restart the service, and wait for the flow's end."""
     flow_id = str(accepted.flow_id)
     with pytest.raises(ServiceError, match="committed its change"):
         project.client.flows.act(flow_id, "cancel", reason="a change of mind")

@@ -1,4 +1,4 @@
-"""Other people's NBD clients read the copies in a cgsnapshot while the volumes go on changing."""
+"""Third-party NBD clients read the snapshots of a cgsnapshot while the volumes keep changing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(*words: str) -> None:
 
 
 def scribble(client: NbdClient, file: Path, seed: int) -> None:
-    """Write the same to a volume and to a file of its size, here and there and at both ends."""
+    """Write the same blocks to a volume and to a file of its size, at random places and at both ends."""
     chance = random.Random(seed)
     offsets = [0, GIB - BLOCK, *(chance.randrange(GIB // BLOCK) * BLOCK for _ in range(BLOCKS))]
     with file.open("wb") as stream:
@@ -42,7 +42,7 @@ def scribble(client: NbdClient, file: Path, seed: int) -> None:
 
 @contextmanager
 def changing(addresses: list[str], seed: int) -> Iterator[None]:
-    """Write over what was written, without end, until the block is left."""
+    """Overwrite the written blocks until the ``with`` block ends."""
     enough, begun = threading.Event(), threading.Barrier(len(addresses) + 1)
     failed: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""Many at once over HTTP, and those who mean harm: the limits hold, and the service goes on."""
+"""Many concurrent requests over HTTP, and malicious clients: the limits hold, the service keeps running."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_of_two_cgsnapshots_at_once_one_is_refused_by_the_name_of_the_other(memo
     """S116."""
     project = Project(memory.served, "pair")
     group_id, members = project.group(2)
-    # The one that is accepted stays under way for as long as the service lives.
+    # The accepted one runs for as long as the service lives.
     project.served.drill({"call": "cut", "kind": "hang", "deadline_s": 600})
     gate = threading.Barrier(2)
 
@@ -89,7 +89,7 @@ def test_of_two_cgsnapshots_at_once_one_is_refused_by_the_name_of_the_other(memo
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Project]:
-    """One service on the memory backend for those who mean harm."""
+    """One service on the memory backend for the tests with malicious clients."""
     with ground() as folder, starting(folder) as starter:
         yield starter("--drills", backend="memory")
 
@@ -134,9 +134,9 @@ def test_idle_and_broken_connections_shut_nobody_out(memory: Project) -> None:
 
 
 def spoken(project: Project, sent: bytes) -> int:
-    """Send bytes as they are, and return the status of the answer."""
+    """Send bytes unchanged, and return the status of the response."""
     with _connected(project) as connection:
-        # It may be refused before it has been heard to the end.
+        # The request may be refused before it has been read completely.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(sent)
         answer = connection.recv(4096)

@@ -1,8 +1,8 @@
-"""A conductor is stopped in the middle of a step, its flow taken over and ended; then it goes on.
+"""A conductor is stopped in the middle of a step, loses its flow to another one, and then continues.
 
-It has lost the flow: it writes nothing more, in its history or with a step's
-own transaction, begins no further step, and says why. The backend refuses the
-call that it was in, however far that had come.
+The conductor has lost the flow: it writes nothing more, neither in the flow's
+history nor in a step's own transaction, begins no further step, and logs why.
+The backend refuses the call that the step was in, at any point of the call.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SHUT_OUT = "flow {flow_id} is let go: Session "
 
 @contextmanager
 def stopped(job: Job) -> Iterator[subprocess.Popen[str]]:
-    """Give the process of a job, stopped in its step; end it if the test does not."""
+    """Yield the process of a job, stopped in its step; the process is killed afterwards."""
     command = [sys.executable, "-m", "tests.support.stalled_conductor", words(job)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     timer = threading.Timer(PATIENCE_S, process.kill)
@@ -57,7 +57,7 @@ def stopped(job: Job) -> Iterator[subprocess.Popen[str]]:
 
 
 def go_on(process: subprocess.Popen[str]) -> None:
-    """Let it go on until it has let the flow go, and then end as it ends ordinarily."""
+    """Continue the process until it has given up the flow, and wait for its ordinary end."""
     process.send_signal(signal.SIGCONT)
     assert process.stdout is not None
     assert process.stdout.readline() == "let go\n"
@@ -66,7 +66,7 @@ def go_on(process: subprocess.Popen[str]) -> None:
 
 
 def rows(w: World) -> dict[str, list[str]]:
-    """What is in the database but the reports of services and backends, which all processes go on making."""
+    """Return all rows except the reports of services and backends, which all processes keep writing."""
     with w.database.read() as session:
         return {
             table.name: sorted(map(repr, session.execute(select(table)).all()))
@@ -77,9 +77,9 @@ def rows(w: World) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class NewOwner:
-    """Who takes over: with a last step that fails, so that all is undone, or a backend that removes nothing.
+    """The new owner, whose last step can fail, so that all is undone, or whose backend can remove nothing.
 
-    ``fences``: False takes the fence of the storage away: the control of the test itself.
+    ``fences``: False disables the fence of the storage; this is the control of the test itself.
     """
 
     undoes: bool = False
@@ -99,7 +99,7 @@ class NewOwner:
 def play(
     job: Job, monkeypatch: pytest.MonkeyPatch, new: NewOwner = NewOwner()
 ) -> tuple[list[str], FlowState]:
-    """Play one takeover; return what was wrong, and how the flow ended."""
+    """Run one takeover; return the problems found and the flow's final state."""
     folder, problems = Path(job.folder), []
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     with world(folder, FolderDriver(folder / "backend"), url=job.url) as w:
@@ -126,7 +126,7 @@ def play(
     own = _step(lines[: lines.index("continued")][-1])
     later = [line for line in lines[lines.index("continued") + 1 :] if not _is_end_of(own, line)]
     problems += [f"it did {line}" for line in later]
-    # Who learns of it first: the call that it was about to make, or what it was about to write.
+    # Either the driver call that it was about to make fails first, or its next write.
     says = SHUT_OUT if own.startswith("driver.") and job.stop_at[2] != "after" else TAKEN_OVER
     if says.format(flow_id=flow_id) not in (folder / "log").read_text():
         problems.append("it does not say that it lost the flow")
@@ -142,7 +142,7 @@ def _step(line: str) -> str:
 
 
 def _is_end_of(own: str, line: str) -> bool:
-    """Whether a line ends the step that was stopped; other members' steps of that kind were under way too."""
+    """Whether a line ends the stopped step; other members' steps of that kind were running too."""
     if "[" in own:
         return line.partition("[")[0] == own.partition("[")[0]
     return line == f"{own} after"
@@ -170,7 +170,7 @@ def test_a_stale_owner_does_nothing_more(
     assert state is (FlowState.REVERTED if failing else FlowState.SUCCESS)
 
 
-# The new owner has let everything go when the stale one comes to give back the quota of an undo that is over.
+# The new owner has given up all claims when the stale one returns the quota of a finished undo.
 LATE = ("cgsnapshot.create", ("quota.reserve", "revert", "before"))
 
 
@@ -182,7 +182,7 @@ def test_a_stale_step_cannot_write_by_itself(
     assert play(job, monkeypatch) == ([], FlowState.REVERTED)
 
 
-# The new owner has undone everything when the stale one comes to do its step.
+# The new owner has undone everything when the stale one executes its step.
 UNDONE = ("quota.reserve", "record.create_snapshots")
 
 
@@ -194,7 +194,7 @@ def test_a_stale_step_cannot_bring_back_what_was_undone(
     assert play(job, monkeypatch, NewOwner(undoes=True)) == ([], FlowState.REVERTED)
 
 
-# Where the stale owner stands, and what the new one does meanwhile.
+# The point at which the stale owner is stopped, and what the new owner does meanwhile.
 CALLS = {
     "before-a-call": ("volume.create", ("driver.create_volume", "execute", "before"), NewOwner(undoes=True)),
     "creating": ("volume.create", ("driver.create_volume", "execute", "in flight"), NewOwner(undoes=True)),
@@ -220,7 +220,7 @@ CALLS = {
 def test_what_a_stale_call_would_do_is_refused_by_the_storage(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The id is the same, but the flow is over: nobody would look for what the call makes or removes."""
+    """The id is the same, but the flow has ended: nothing would look for what the call creates or removes."""
     operation, stop_at, new = CALLS[case]
     job = Job(
         str(tmp_path), f"sqlite:///{tmp_path / 'test.db'}", operation, "", stop_at, failing=case == "undoing"
@@ -242,7 +242,7 @@ def test_without_the_fence_of_the_storage_it_would_be_seen(
 def test_without_the_fence_it_would_be_seen(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The later steps are refused by the numbers of the events, which are each flow's alone."""
+    """The later steps are refused because of the event numbers, which are unique within each flow."""
     stop_at = (UNDONE[0], "execute", "before")
     job = Job(str(tmp_path), database_url, "cgsnapshot.create", "", stop_at, unfenced=True)
     problems, _ = play(job, monkeypatch, NewOwner(undoes=True))

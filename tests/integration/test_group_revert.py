@@ -1,4 +1,4 @@
-"""A group of real volumes put back to a cgsnapshot: what each member holds then, and after each failure."""
+"""Restoring a group of real volumes to a cgsnapshot: the content of each member, also after each failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AREAS = (0, 512 * 1024**2, 1024**3 - BLOCK)
 
 
 class Scene:
-    """A group on real storage. Every member holds blocks of its own: the value told, and its place added."""
+    """A group on real storage. Every member has blocks with its own value: the given value plus its index."""
 
     def __init__(self, w: World, bench: Bench, faults: FaultSchedule, sabotage: StepFaults) -> None:
         self.w, self.bench, self.faults, self.sabotage = w, bench, faults, sabotage
@@ -74,7 +74,7 @@ def scene() -> Iterator[Scene]:
 
 @pytest.fixture(autouse=True)
 def _as_before(scene: Scene) -> Iterator[None]:
-    """Each test begins with what was written last, and the one cgsnapshot."""
+    """Each test begins with the latest data and the one cgsnapshot."""
     scene.faults.clear()
     for left in scene.safety():
         scene.w.make(scene.w.delete_cgsnapshot(left))

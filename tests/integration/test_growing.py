@@ -1,4 +1,4 @@
-"""A volume in use that is to grow, on real storage and over HTTP: not under its client; nothing is lost."""
+"""Extending a volume in use, on real storage and over HTTP: refused under a client, and no data is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCKS = 100
 
 
 class Writer:
-    """A client that goes on writing durably, one block after the other, until it is stopped."""
+    """A client that keeps writing durably, one block after the other, until it is stopped."""
 
     def __init__(self, client: NbdClient) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class Writer:
         self.count = 0
 
     def get_on(self) -> None:
-        """Return when every block was written anew."""
+        """Return when every block was rewritten."""
         wanted = self.count + BLOCKS
         until(lambda: self.failures or self.count >= wanted, "the writes of a client that nobody disturbs")
         assert self.failures == []
@@ -68,7 +68,7 @@ def writing(uri: str) -> Iterator[Writer]:
 
 
 def act(project: Project, volume_id: str, action: str, details: dict[str, Any]) -> str | None:
-    """Post an action in the words of 3.42, and return the flow that does it."""
+    """Post an action at microversion 3.42, and return the flow that runs it."""
     answer = requests.post(
         f"{project.served.url}/v3/{project.name}/volumes/{volume_id}/action",
         json={action: details},
@@ -96,7 +96,7 @@ def test_a_volume_in_use_grows_when_its_client_lets_go_and_nothing_is_lost(share
         assert shared.usage()["gigabytes"] == 1
         writer.get_on()
 
-        # A backend that is busy is asked again for some seconds, in which the client goes.
+        # Calls to a busy backend are retried for some seconds, in which the client disconnects.
         flow_id = act(shared, volume_id, "os-extend", {"new_size": 2})
         shared.event(flow_id, "driver.extend", "RUNNING")
         writer.get_on()

@@ -1,4 +1,4 @@
-"""``kill -9`` between the commit of a request and its answer: under its key it is answered, and done once."""
+"""``kill -9`` between the commit of a request and its response: a repeat gets it, and it runs once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = {"Idempotency-Key": "k-1", "X-Auth-Token": "ada:demo", "Content-Type": "ap
 
 
 class Mortal(Serving):
-    """A service that can be told to die before the next answer is sent."""
+    """A service that can be made to exit before the next response is sent."""
 
     def __init__(self, state_dir: Path) -> None:
         super().__init__(state_dir, backend="memory")
@@ -42,7 +42,7 @@ def mortal(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mortal]:
 
 
 def ask(served: Mortal, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], Any]:
-    """Return status, headers and body. Raises: RemoteDisconnected, if no answer comes."""
+    """Return status, headers and body. Raises: RemoteDisconnected, if no response comes."""
     connection = HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), KEY)

@@ -16,7 +16,7 @@ Strike = dict[str, Any]
 
 
 def struck(project: Project, strike: Strike, ask: Callable[[], Accepted]) -> str:
-    """Ask for something in which the service is killed, start it again, and return the id of the thing."""
+    """Send a request during which the service is killed, restart it, and return the resource's id."""
     project.served.drill({"id": f"kill {strike}", "kind": "kill", **strike})
     killed = project.served.process.pid
     accepted = ask()

@@ -1,4 +1,4 @@
-"""A commit is made and its answer lost: what was accepted runs, what was told is not told twice."""
+"""A commit succeeds and its confirmation is lost: accepted work runs, and no event is recorded twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.world import CALLER, World, world
 def test_a_commit_whose_answer_is_lost_counts(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller reads 503, but the request was accepted: its flow runs to its end all the same."""
+    """The caller gets 503, but the request was accepted: its flow runs to its end."""
     with world(tmp_path, MemoryDriver(), url=database_url) as w:
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type()
@@ -43,7 +43,7 @@ def test_a_commit_whose_answer_is_lost_counts(
 
 @contextmanager
 def answers_lost(w: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Lose the answer of the next commit of an acceptance: it is made, and fails for who waits for it."""
+    """Lose the confirmation of the next commit of an acceptance: it is made, and the caller gets an error."""
     real = w.database.write
     left = [True]
 
@@ -64,7 +64,7 @@ def answers_lost(w: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_commit_of_an_operation_whose_answer_is_lost_counts(
     operation: str, is_away: bool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not made twice, and the operation is not undone, whatever the error says."""
+    """The commit is not repeated, and the operation is not undone, whatever the error is."""
     shorten_retries(monkeypatch)
     commit = flow_rows.commit
     made: list[str] = []
@@ -95,7 +95,7 @@ def broken() -> Exception:
 def test_a_batch_whose_answer_is_lost_is_not_told_twice(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every commit of the engine is made and its answer lost, the first time."""
+    """Each commit of the engine is made and its confirmation lost, the first time."""
     shorten_retries(monkeypatch)
     real = writer.Writer._write_with_retry
 

@@ -1,4 +1,4 @@
-"""The embedded database does not take writes: another process has locked it, or its disk is full."""
+"""The embedded database cannot be written to: another process has locked it, or its disk is full."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to(
 
 
 def fill(folder: Path) -> Path:
-    """Leave no room on the file system of a folder; return the file that takes it."""
+    """Fill the file system of a folder; return the file that takes the space."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as stream:
         for size in (2**16, 4096, 1):

@@ -1,4 +1,4 @@
-"""The database server goes away as in a crash: callers are told so, flows wait, none is lost or doubled."""
+"""The database server goes away as in a crash: callers get errors, flows wait, none is lost or repeated."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LAST = Point("record.commit", "execute", "before")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server of its own, for it is stopped."""
+    """A separate server, because the tests stop it."""
     with postgres_server() as made:
         yield made
 
@@ -82,7 +82,7 @@ def calls_of(w: World, calls: Recording, operation: str) -> dict[str, int]:
 def test_flows_wait_for_a_server_and_go_on(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of each of these steps, doing and undoing; the step's own transaction meets it too."""
+    """The outage comes in the middle of each of these steps and undos, also in the step's own transaction."""
     noticed = OutageWitness(monkeypatch)
     calls = Recording()
     with (
@@ -130,7 +130,7 @@ def test_callers_are_told_and_served_again(
                 told_to_come_again(caller, "GET", path)
             told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
             told_to_come_again(caller, "DELETE", f"/volumes/{volume_id}")
-        # Nothing that was pooled before is in the way: the very first answer is right.
+        # Old pooled connections do not interfere: the first response is correct.
         for path in READS:
             assert caller.get(path).status_code == 200, path
         assert volume_id in caller.get("/volumes").text
@@ -157,7 +157,7 @@ def test_an_accepted_flow_is_taken_up_when_the_server_returns(
 def test_a_stop_does_not_wait_and_the_next_start_finishes(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step's own transaction waits for the server when the service is stopped: that is no failure of it."""
+    """A step's own transaction waits for the server when the service is stopped: the step does not fail."""
     noticed = OutageWitness(monkeypatch)
     url, driver = server.new_url(), MemoryDriver()
     with held(monkeypatch) as steps:

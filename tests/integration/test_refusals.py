@@ -1,4 +1,4 @@
-"""What ``cgflow serve`` refuses to begin with: one clear line, exit code 1, and nothing touched."""
+"""Configurations that ``cgflow serve`` refuses: one clear line, exit code 1, and nothing changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CGFLOW = str(Path(sys.executable).with_name("cgflow"))
 
 
 def refused(state_dir: Path, *more: str, bind: str = "127.0.0.1:0", backend: str = "memory") -> str:
-    """Start a service that has to refuse, and return what it says."""
+    """Start a service that must refuse, and return its message."""
     return refusal("--state-dir", str(state_dir), "--bind", bind, "--backend", backend, *more)
 
 
@@ -32,7 +32,7 @@ def refusal(*words: str, path: str | None = None) -> str:
     )
     assert done.returncode == 1, done
     assert done.stdout == ""
-    # A database may have been made before.
+    # A database may have been created before.
     lines = [line for line in done.stderr.splitlines() if " INFO " not in line]
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("Error: ")
@@ -201,7 +201,7 @@ def test_a_database_of_a_newer_release(place: Path, start: Start) -> None:
 
 
 def _revise(file: Path, revision: str) -> list[str]:
-    """Say that a database is of some revision; return what it said before."""
+    """Set the revision of a database; return its previous one."""
     connection = sqlite3.connect(file)
     try:
         [(was,)] = connection.execute("SELECT version_num FROM alembic_version").fetchall()

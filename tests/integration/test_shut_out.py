@@ -1,4 +1,4 @@
-"""Two services over one storage: the later one takes the flows over, and shuts the earlier one out first."""
+"""Two services over one storage: the later one fences the earlier one before it takes the flows over."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.world import CALLER, HOST, World, world
 
 
 class Two:
-    """One storage and one database, for services that come one after the other without the first going."""
+    """One storage and one database, for a service that starts while an earlier one still runs."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder, self._url = folder, url
@@ -48,7 +48,7 @@ class Two:
 
 @dataclass
 class Stuck:
-    """A service in the middle of a flow; ``gate`` lets it go on, ``steps`` may hold others."""
+    """A service in the middle of a flow; ``gate`` lets it continue, ``steps`` may hold other steps."""
 
     world: World
     accepted: Accepted
@@ -67,7 +67,7 @@ def two(tmp_path: Path, database_url: str) -> Two:
 
 @contextmanager
 def stuck(two: Two, monkeypatch: pytest.MonkeyPatch, point: Point) -> Iterator[Stuck]:
-    """Give a service that is held in a step of a volume's creation; those started later are not held."""
+    """Yield a service that is held in a step of a volume's creation; services started later are not held."""
     with held(monkeypatch) as steps, two.service() as old:
         old.type()
         gate = steps.at(point)
@@ -99,7 +99,7 @@ def wait_for_a_note(w: World, accepted: Accepted) -> records.Flow:
 def test_the_session_is_fenced_while_the_flow_still_names_its_owner(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the new process dies after the fence, the next one finds whom to fence."""
+    """If the new process dies after the fence, the next one finds which session to fence."""
     seen: list[tuple[str | None, int, str]] = []
 
     def looking(self: FolderDriver, session: str, real=FolderDriver.fence) -> None:
@@ -154,7 +154,7 @@ def test_a_flow_is_left_until_its_owner_is_shut_out(
 
 
 def test_who_finds_it_taken_by_another_leaves_it(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two that come for one flow the later must not take it from the first, which nobody has fenced."""
+    """Of two services that take over a flow, the later must not take it from the first, which is unfenced."""
     at_fence = Gate()
 
     def slow(self: FolderDriver, session: str, real=FolderDriver.fence) -> None:
@@ -186,12 +186,12 @@ def test_a_service_that_was_shut_out_does_no_harm_and_says_so(
         old.gate.open()
         let_go(old)
         assert (flow_of(new, old.accepted), new.state()) == before
-        # It makes no report: the backend would be called down for all.
+        # It makes no report, which would mark the backend as down for all.
         old.world.service.report()
         with new.database.read() as session:
             assert backends.get(session, HOST).is_up
         assert f"Session {old.name} was shut out" in caplog.text
-        # It accepts nothing that it would only leave lying; reading goes on.
+        # It accepts no work that it could not run; reading continues.
         caller = Caller(create_app(old.world.runtime).test_client(), CALLER.project_id)
         answers = [
             caller.call("POST", "/volumes", {"volume": {"size": 1, "volume_type": "fast"}}),
@@ -205,7 +205,7 @@ def test_a_service_that_was_shut_out_does_no_harm_and_says_so(
 
 
 def let_go(old: Stuck) -> None:
-    """Wait until the service that was stuck has found out, and has no flow at work."""
+    """Wait until the held service has noticed the fence and runs no flow."""
     conductor = old.world.service.conductor
     for _ in range(600):
         if not conductor.is_running(old.accepted.flow_id):
@@ -218,7 +218,7 @@ def let_go(old: Stuck) -> None:
 
 
 def test_a_retry_shuts_nobody_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flow whose undo failed had ended: nothing of it is in flight, whoever ran it may live on."""
+    """A flow with a failed undo had ended: none of its calls is running, so its conductor is not fenced."""
     monkeypatch.setattr(conductors, "UNDO_ATTEMPTS", 0)
     two.faults.order(Fault("delete_volume", "final"))
     with held(monkeypatch) as steps, two.service() as old:

@@ -1,4 +1,4 @@
-"""The whole state on a small file system: full, it refuses what is new, deletes, and says how it is."""
+"""The complete state on a small file system: when full, it refuses new resources, deletes, and reports it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_full_disk_never_prevents_deleting(start: Start) -> None:
         with pytest.raises(ServiceError, match="full"):
             project.ask_volume(group_id)
         assert health(project)["database"] == "is full: only deleting is accepted"
-        # A restart on a full disk deletes as well.
+        # Deletion also works after a restart on a full disk.
         project.served.kill()
         project.served.start()
         project.end(project.client.consistencygroups.delete(group_id, force=True).flow_id)
@@ -56,7 +56,7 @@ def test_a_database_that_was_read_only_at_the_start_is_written_to_later(place: P
         project.served.start()
         project.made(project.ask_volume())
         assert project.served.stop() == 0
-        # The lock file has to be written to, so that only the database is spared.
+        # The lock file must stay writable, so only the database is made read-only.
         database = folder / "cgflow.db"
         subprocess.run(["mount", "--bind", database, database], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", database], check=True)

@@ -1,6 +1,6 @@
-"""The database is away for longer than a backend may be silent: that is no fault of the backend.
+"""A database outage longer than the silence allowed to a backend is not attributed to the backend.
 
-Nobody could write its reports down meanwhile, so a step that is to judge it asks it anew.
+No reports could be written meanwhile, so a step that depends on a backend's state queries it again.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from tests.support.world import HOST, World, world
 
 pytestmark = pytest.mark.real
 
-# The clock of reports is still: what is written down is written by steps.
+# Periodic reports are off: all stored reports are written by steps.
 SCHEDULER = {"service_down_time": 3, "report_interval": 3600}
 PLACED = ["consistencygroup.create", "volume.create", "cgsnapshot.create", "volume.extend"]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server of its own, for it is stopped."""
+    """A separate server, because the tests stop it."""
     with postgres_server() as made:
         yield made
 
@@ -44,7 +44,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Hands:
-    """The hands of the clock, which a test moves on."""
+    """A clock that a test can advance."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._real, self._ahead = clock.now, timedelta()
@@ -61,7 +61,7 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
 
 @contextmanager
 def outage(server: Server, noticed: OutageWitness, hands: Hands) -> Iterator[None]:
-    """Take the server away for ten times as long as a backend may be silent."""
+    """Stop the server for ten times as long as a backend may be silent."""
     server.stop()
     try:
         yield
@@ -82,7 +82,7 @@ def reported(w: World) -> tuple[bool, str | None]:
 def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
     is_down: bool, server: Server, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A backend that is really down still refuses, and in its own words."""
+    """A backend that is really down still refuses, with its own message."""
     noticed, faults = OutageWitness(monkeypatch), FaultSchedule()
     driver = FaultyDriver(MemoryDriver(), faults)
     with (

@@ -1,4 +1,4 @@
-"""The state directory: private to the last file, and named as it is, whatever signs its name has."""
+"""The state directory: every file in it is private, and its name may have any characters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def no_umask() -> Iterator[None]:
-    """Have new processes begin with a umask that keeps nothing from others."""
+    """Give new processes a umask that permits everything to others."""
     former = os.umask(0)
     yield
     os.umask(former)
@@ -35,7 +35,7 @@ def test_nobody_else_has_any_right_in_it(place: Path, start: Start) -> None:
     with project.copy(project.copies(cgsnapshot_id)[member]):
         paths = [place / "s", *(place / "s").rglob("*")]
         assert any(stat.S_ISSOCK(path.lstat().st_mode) for path in paths)
-        # The drills are the operator's own file.
+        # The drill file belongs to the operator.
         ours = [path for path in paths if path.name != "faults.json"]
         assert [str(path) for path in ours if path.lstat().st_mode & 0o077] == []
 

@@ -1,4 +1,4 @@
-"""Stop signals end the service whenever they come, and a second one ends it at once."""
+"""Stop signals end the service at any time, and a second one ends it at once."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CGFLOW = str(Path(sys.executable).with_name("cgflow"))
 
 @pytest.fixture(autouse=True)
 def hangup_ends_processes() -> Iterator[None]:
-    """Have SIGHUP end the processes that a test starts, also where the tests themselves run under nohup."""
+    """Let SIGHUP end the processes that a test starts, also if the tests themselves run under nohup."""
     former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, former)
 
 
-# Within the callback of a weak reference, exceptions are printed and dropped.
+# Exceptions in the callback of a weak reference are printed and dropped.
 HOOK = """
 import gc, os, pathlib, signal, sqlite3.dbapi2, sys, weakref
 MODULE, NAME, MARK, NUMBER = {module!r}, {name!r}, pathlib.Path({mark!r}), {number}

@@ -1,4 +1,4 @@
-"""The service goes and comes again; its volumes serve on, and its flows go on where they were."""
+"""The service stops and starts again; its volumes stay served, and its flows continue where they were."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_flow_that_waits_to_try_again_goes_on_at_the_next_start(start: Start) 
 def test_a_flow_in_the_middle_of_a_step_goes_on_at_the_next_start(start: Start) -> None:
     project = start("--drills")
     group_id, members = project.group(2)
-    # The step that is under way ends, in doubt, before the service does: the flow is then undone.
+    # The running step ends with an unknown result before the service does, so the flow is then undone.
     project.served.drill({"call": "cut", "kind": "hang", "when": "after", "deadline_s": 2})
     flow_id = project.ask_cgsnapshot(group_id).flow_id
     project.event(flow_id, "driver.cut", "RUNNING")
@@ -78,5 +78,5 @@ def test_a_flow_in_the_middle_of_a_step_goes_on_at_the_next_start(start: Start) 
 
 
 def conductors(project: Project, flow_id: str) -> set[str]:
-    """Return everyone who had a hand in a flow."""
+    """Return every conductor that ran a part of a flow."""
     return {event["conductor"] for event in project.client.flows.all_events(flow_id) if event["conductor"]}

@@ -1,4 +1,4 @@
-"""Trouble with the storage under a running service: a daemon killed, records spoiled, no room."""
+"""Storage failures under a running service: a killed daemon, corrupt records, a full disk."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_group_with_a_spoiled_manifest_is_refused_and_the_others_go_on(start: 
 
     project.served.start()
     accepted = project.ask_cgsnapshot(spoiled)
-    # Whether something was made cannot be known, so it is not called undone.
+    # It cannot be known whether something was created, so the flow does not count as undone.
     flow = project.end(accepted.flow_id, "rollback_failed")
     assert f"{manifest} is corrupt" in flow["reason"]
     assert "restore it, or move the folder away" in flow["reason"]
@@ -200,7 +200,7 @@ def test_a_full_state_directory_refuses_and_keeps_answering(place: Path, start: 
 
 @contextmanager
 def cramped(project: Project, folder: Path) -> Iterator[None]:
-    """Run a service whose folder is a small file system of its own."""
+    """Run a service whose folder is a separate small file system."""
     with mounted(folder, "size=160m"):
         try:
             project.served.start()
@@ -210,7 +210,7 @@ def cramped(project: Project, folder: Path) -> Iterator[None]:
 
 
 def fill(folder: Path) -> Path:
-    """Leave no room on the file system of a folder; return the file that takes it."""
+    """Fill the file system of a folder; return the file that takes the space."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as stream:
         for size in (2**20, 4096):
