@@ -1,4 +1,4 @@
-"""What HTTP makes of each error, without a service behind it."""
+"""The HTTP response to each error, without a service."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_error_has_an_answer(kind: type[errors.CgflowError]) -> None:
         assert "What went wrong." not in str(fault["message"])
     else:
         assert (fault["cgflow:code"], fault["message"]) == (kind.slug, "What went wrong.")
-    # What is busy now may be free later; a name that is taken stays taken.
+    # A busy resource may be free later; a name that is taken stays taken.
     may_help = status in (413, 503) or kind in (errors.Busy, errors.BusyDriverError)
     assert ("Retry-After" in headers) == may_help
     assert fault.get("retryAfter") == headers.get("Retry-After")

@@ -1,4 +1,4 @@
-"""Lines of the log: nobody who is named in one can make another."""
+"""Lines of the log: text in one line cannot forge another line."""
 
 from __future__ import annotations
 

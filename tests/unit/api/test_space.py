@@ -1,4 +1,4 @@
-"""Which requests are accepted on a full disk, because they lead to freed space."""
+"""Requests that are accepted on a full disk, because they lead to freed space."""
 
 from __future__ import annotations
 

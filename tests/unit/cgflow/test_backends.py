@@ -1,4 +1,4 @@
-"""Backends are set up from sections of the configuration, and a mistake is told by its name."""
+"""Backends are configured by sections of the configuration, and each mistake is reported by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that operators of Cinder know (S144), and what is said where there is none."""
+"""Options that operators of Cinder know (S144), and the message where an option does not exist."""
 
 from __future__ import annotations
 

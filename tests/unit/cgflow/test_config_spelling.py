@@ -1,4 +1,4 @@
-"""Every misspelt option is told by name, and refused where security depends on it; so is a stray ``$``."""
+"""Every misspelt option is reported by name, and refused if security depends on it; so is a stray ``$``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEYSTONE = [
 
 
 def said(tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str) -> tuple[str, bool]:
-    """Return what is said of a configuration, and whether it is refused."""
+    """Return the messages about a configuration, and whether it is refused."""
     file = tmp_path / "cgflow.conf"
     file.write_text(text)
     with caplog.at_level(logging.WARNING, "cgflow"):
@@ -53,7 +53,7 @@ def test_every_option_that_is_misspelt_is_told(
 def test_an_option_is_not_read_under_another_spelling(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str, option: str
 ) -> None:
-    """Dashes and capitals: oslo.config reads neither, so that an option so written would do nothing."""
+    """oslo.config reads neither dashes nor capitals, so an option written with them would have no effect."""
     for wrong in {option.replace("_", "-"), option.upper()} - {option}:
         told, is_refused = said(tmp_path, caplog, f"[{section}]\n{wrong} = 1\n")
         assert f" {wrong} " in told or f" {wrong}." in told

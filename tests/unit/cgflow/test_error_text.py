@@ -1,4 +1,4 @@
-"""Exceptions in words."""
+"""Exceptions as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cgflow.errors import FinalDriverError
 
 
 class TokenError(Exception):
-    """Named as secrets are."""
+    """An exception whose name looks like that of a secret."""
 
 
 def caught(error: Exception) -> tuple[Exception, Failure]:

@@ -138,7 +138,7 @@ def test_masking_twice_is_masking_once(value: object) -> None:
 
 
 class Connect(Task):
-    """Gives back a secret that nobody asks for."""
+    """Returns a secret that no step requires."""
 
     atom = "test.connect"
 
@@ -150,7 +150,7 @@ class Connect(Task):
 
 
 class Answer(Task):
-    """Gives back what the next step needs, a secret by mistake among it."""
+    """Returns what the next step needs, and a secret by mistake."""
 
     atom = "test.answer"
     default_provides = "answer"
@@ -174,7 +174,7 @@ def db(database_url: str) -> Iterator[Database]:
 
 
 def everything(db: Database) -> str:
-    """All that is stored, as text."""
+    """Return everything that is stored, as text."""
     with db.read() as session:
         return "\n".join(
             str(row)

@@ -1,4 +1,4 @@
-"""The policy file: what is taken, and with which words the rest is refused."""
+"""The policy file: what is accepted, and the message for everything else."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def caller(*roles: str) -> RequestContext:
                 "role:admin and project_id:%(project_id)d",
                 "role:%(role)x or @",
                 "not user_id:%(user_id)f",
-                # These fail only when they are asked.
+                # These fail only when they are evaluated.
                 "[:member",
                 "role:member or {:%(user_id)s",
                 ":",
                 "user_id.domain:%(user_id)s",
-                # These ask another service, each time.
+                # These query another service each time.
                 "http://127.0.0.1:1/%(name)s",
                 "not https://localhost:1/",
             )

@@ -1,4 +1,4 @@
-"""Private folders and files: what is refused, and what is made private."""
+"""Private folders and files: which are refused, and which are made private."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are read again when they change, and become what is no file of settings at all."""
+"""Files that are read again when they change, and that may turn into something other than a settings file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History is forgotten when it is old enough, and never that of what lives or of what is not over."""
+"""Old history is deleted, but never that of existing resources or of unfinished flows."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def flow_ids(database: Database) -> set[str]:
 
 
 def traces(w: World, flow_id: str) -> dict[str, int]:
-    """How many rows there are of a flow, by table."""
+    """Return the number of rows of a flow in each table."""
     wanted: list[tuple[Any, Any]] = [
         (Flow.__table__, Flow.id),
         (FlowEvent.__table__, FlowEvent.flow_id),
@@ -76,7 +76,7 @@ def done(w: World, accepted: Accepted) -> str:
 
 
 def gone_volume(w: World) -> tuple[str, str, str]:
-    """A volume that was made and deleted: its id, and the ids of both flows."""
+    """Create and delete a volume; return its id and the ids of both flows."""
     made = w.accept_volume(kind=None)
     made_by = done(w, made)
     return made.resource_id, made_by, done(w, w.delete_volume(made.resource_id))
@@ -112,7 +112,7 @@ def test_what_is_old_enough_goes_with_all_that_was_told_of_it(w: World) -> None:
 
 
 def test_rows_of_deleted_things_go_with_their_history(w: World) -> None:
-    """A group with a copy of each member, deleted while another lives."""
+    """A group with a snapshot of each member is deleted while another group exists."""
     group_id = w.group_of(2)
     living = w.make(w.accept_group())
     cgsnapshot = w.accept_cgsnapshot(group_id)
@@ -240,7 +240,7 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     seen = plans(database, filled, ask)
     with database.read() as session:
         for noun in ("volumes", "snapshots", "cgsnapshots", "consistencygroups"):
-            # What the database looks for when a flow is deleted that rows may refer to.
+            # The database's own lookups of referring rows when a flow is deleted.
             for column in ("flow_id", "claimed_by"):
                 look = f"EXPLAIN QUERY PLAN SELECT 1 FROM {noun} WHERE {column} = 'x'"
                 seen += [row[-1] for row in session.execute(text(look))]
@@ -250,5 +250,5 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
 
 
 def test_more_is_forgotten_than_users_can_make() -> None:
-    # A hundred operations a second are more than any database takes.
+    # A hundred operations a second are more than any database accepts.
     assert retention.MAX_PER_ROUND >= 100 * FORGET_INTERVAL_S

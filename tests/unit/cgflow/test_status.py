@@ -1,4 +1,4 @@
-"""The words that clients wait for (S132)."""
+"""The status words that clients wait for (S132)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What backends report is told: incidents once each, problems when they come and when they go."""
+"""Notifications from backend reports: each incident once, each problem when it appears and disappears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords and projects from files: who is let in, what it costs, and which files are refused."""
+"""Passwords and projects from files: who is authenticated, at which cost, and which files are refused."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def files(tmp_path: Path) -> Files:
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The costs at which passwords were really hashed."""
+    """The costs of the password hashes that were really computed."""
     costs: list[bytes] = []
 
     class Counted:
@@ -178,7 +178,7 @@ def test_changed_projects_hold_at_once(files: Files) -> None:
         ("ada:$2b$31$" + "." * 53, "cost 31"),
         ("ada:$2b$04$" + "9" * 53, "is not a user with a bcrypt hash"),
     ],
-    # Hashes are never twice the same, and no names for tests.
+    # Hashes differ in every run and cannot be names of tests.
     ids=[
         "no hash",
         "clear text",
@@ -259,7 +259,7 @@ def test_passwords_are_hashed_few_at_a_time(files: Files, monkeypatch: pytest.Mo
     def check(password: bytes, hash_: bytes) -> bool:
         with pytest.raises(ServiceUnavailable):
             strategy.identify(request("eve", "x"), None)
-        # Who has proven it before is not affected.
+        # A user who has authenticated before is not affected.
         strategy.identify(request("root", "other"), None)
         return bcrypt.checkpw(password, hash_)
 

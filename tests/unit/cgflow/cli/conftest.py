@@ -1,4 +1,4 @@
-"""The service that these tests talk to, and the command they talk through."""
+"""The service that these tests talk to, and the command that they run."""
 
 from __future__ import annotations
 

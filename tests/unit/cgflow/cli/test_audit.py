@@ -1,4 +1,4 @@
-"""``cgflow audit``: what it asks for, what it prints, and how it ends."""
+"""``cgflow audit``: its requests, output and exit codes."""
 
 from __future__ import annotations
 

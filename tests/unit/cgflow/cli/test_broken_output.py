@@ -1,4 +1,4 @@
-"""Output that cannot be written, and arguments that are no text: told in words and by the exit code."""
+"""Output that cannot be written, and arguments that are not text: a message and the exit code report them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting several: each is tried, and any failure fails the command."""
+"""Deleting several resources: each is tried, and any failure fails the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cgflow db upgrade``: it says what it did, or that there was nothing to do."""
+"""``cgflow db upgrade`` prints what it did, or that nothing was to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command says of a flow that did not succeed."""
+"""Messages and exit codes of commands whose flow did not succeed."""
 
 from __future__ import annotations
 

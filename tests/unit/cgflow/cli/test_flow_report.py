@@ -1,4 +1,4 @@
-"""A flow's history as people read it: the lines themselves are held here."""
+"""The text form of a flow's history; the expected lines are in the tests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def text(lines: list[str]) -> str:
 
 
 def rendered(story: Story, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
-    """Return the lines about a flow with these events."""
+    """Return the lines of a flow with these events."""
     return flow_report.render(
         wire_events.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold
     )
 
 
 def below_heading(lines: list[str]) -> str:
-    """Return what stands below the heading, at the left margin."""
+    """Return the text below the heading, without its indentation."""
     return dedent(text(lines[lines.index("") + 1 :]))
 
 
@@ -187,7 +187,7 @@ def test_a_skip_says_who_and_why_and_not_that_the_step_was_undone() -> None:
     )
     done = {"action": "skip", "task": "driver.cut", "by": "ada", "request_id": "req-7", "reason": "by hand"}
     for state in ("SKIPPED", "REVERTED"):
-        # The latter is how earlier releases stored it.
+        # Earlier releases stored the latter state.
         again = Story()
         again.events = [*story.events]
         (line,) = rendered(again.move("driver.cut", state, 20, result=done), "reverted")[-1:]

@@ -1,4 +1,4 @@
-"""Moments, durations and results in words."""
+"""Times, durations and results as text."""
 
 from __future__ import annotations
 

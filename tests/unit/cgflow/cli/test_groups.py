@@ -1,4 +1,4 @@
-"""``cgflow group update``, ``create-from`` and ``revert``: what they ask for."""
+"""``cgflow group update``, ``create-from`` and ``revert``: their requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The root: discovery of commands, options, and what errors become."""
+"""The root command: discovery of commands, options, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.command import Cgflow
 
 @pytest.fixture
 def contributed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return further commands by name, to be filled by the test."""
+    """Return a dictionary of further commands by name, which the test fills."""
     more: dict[str, str] = {}
     real = tuple(entry_points(group=COMMANDS))
 
@@ -171,7 +171,7 @@ def test_an_error_in_json(service: CannedService, cgflow: Cgflow) -> None:
 
 def test_json_steers_no_terminal(service: CannedService, cgflow: Cgflow) -> None:
     odd = "".join(sign for code in range(0x11000) if not (sign := chr(code)).isprintable())
-    # Halves of pairs are nothing that a service sends.
+    # A service never sends single surrogates.
     odd = "".join(sign for sign in odd if not "\ud800" <= sign <= "\udfff")
     assert {"\x1b", "\x9b", "\u202e", "\u2028", "\ufeff"} <= set(odd)
     name = f"é ✓ {odd}"

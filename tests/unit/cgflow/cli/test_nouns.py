@@ -1,4 +1,4 @@
-"""The commands of each noun: what they ask for and what they print."""
+"""The commands of each resource: their requests and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching a flow: on a terminal the steps are redrawn, elsewhere every transition is a line."""
+"""Following a flow: on a terminal the steps are redrawn, elsewhere every transition is a line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_flows_own_transition() -> None:
 
 
 def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: Cgflow) -> None:
-    """Which begins when the flow does: before that it waits for its turn."""
+    """The clock starts when the flow starts; before that, the flow waits for a conductor."""
     story = Story().move(None, "accepted", -8000).move(None, "running", 5).step("driver.cut", 7, 40)
     service.plays_flow(wire_events.flow("success"), story.move(None, "success", 417).events)
     lines = cgflow("flow", "follow", FLOW).stdout.splitlines()
@@ -63,7 +63,7 @@ def on_a_terminal(*words: str) -> tuple[int, str]:
         while part := os.read(ours, 4096):
             shown += part
     except OSError:
-        # How a terminal says that nobody writes to it any more.
+        # A terminal reports in this way that the other side has closed it.
         pass
     os.close(ours)
     return command.wait(), shown.decode()

@@ -1,4 +1,4 @@
-"""Accepting and waiting: progress, and the exit code of every end."""
+"""Accepting and waiting: progress, and the exit code of every final state."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def test_an_id_is_read_directly(service: CannedService, client: Client) -> None:
 
 
 def test_a_name_is_looked_for_and_must_be_exact(service: CannedService, client: Client) -> None:
-    # A service that ignores the filter must not make us take another thing.
+    # A service that ignores the filter must not lead to another resource.
     service.plays(
         "GET", "/volumes/detail", {"volumes": [{"id": OTHER, "name": "ab"}, {"id": ID, "name": "a"}]}
     )

@@ -1,4 +1,4 @@
-"""Following a flow to its end, past a restart of the service."""
+"""Following a flow to its end, across a restart of the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests, refusals, and answers that never come."""
+"""Requests, refusals, and missing responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each noun sends: bodies and paths of the wire."""
+"""The requests of each resource: bodies and paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts as a database that is away, told from a statement that is wrong: both refused for real."""
+"""Errors of an unavailable database, as opposed to those of a wrong statement; both are provoked for real."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_a_connection_that_was_opened_while_nothing_could_be_written_is_given_up
     db = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
     opened: list[object] = []
     event.listen(db.engine, "connect", lambda connection, _: opened.append(connection))
-    # Stands for a file system that was read-only: the file is there, and cannot be written to.
+    # Simulates a read-only file system: the file exists, and cannot be written to.
     for _ in range(2):
         with pytest.raises(exc.OperationalError, match="readonly"), db.write() as session:
             session.execute(text("INSERT INTO t VALUES ('x')"))

@@ -1,4 +1,4 @@
-"""Room kept aside for the database: who may have it, on a file system that is really full."""
+"""Disk space reserved for the database: which transactions may use it, on a file system that is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that is never done twice at once for one thing, and flows, for which that matters."""
+"""Work that never runs twice at the same time for one key, and flows, which rely on it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_flow_that_is_woken_again_has_no_second_run_beside_the_first(tmp_path:
         conductor.wake(flow_id)
         assert gate.reached.wait(30)
         conductor.wake(flow_id)
-        # One that is accepted later has come to its end: the second waking had its turn.
+        # A flow that was accepted later has ended: the second wake-up has been handled.
         later = accept(db)
         conductor.wake(later)
         assert finish(db, conductor, later).state is FlowState.SUCCESS

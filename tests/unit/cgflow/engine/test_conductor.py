@@ -1,4 +1,4 @@
-"""The conductor: running, undoing, resuming, and giving up what it no longer owns."""
+"""The conductor: running, undoing, resuming, and giving up flows that it no longer owns."""
 
 from __future__ import annotations
 

@@ -57,9 +57,9 @@ def test_a_project_that_holds_all_seats_gives_one_to_another() -> None:
             thread.join(0.01)
     for thread in threads[4:]:
         thread.start()
-        # Each of them lets one of the others go.
+        # Each of them releases one of the other project's waiters.
         assert ended["greedy"].acquire(timeout=10)
-    # Both have their share, and neither gets more.
+    # Both projects have their share, and neither gets more.
     for project_id in ended:
         wait(project_id)
         assert ended[project_id].acquire(timeout=10)

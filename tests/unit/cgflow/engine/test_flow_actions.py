@@ -1,4 +1,4 @@
-"""Buttons for a flow that is stuck: retry, skip, abandon; and cancel for one that runs."""
+"""Flow actions on a flow whose undo failed: retry, skip, abandon; and cancel for a running flow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMIT = Point("record.commit", "execute", "before")
 
 
 def stuck(w: World, sabotage: StepFaults, monkeypatch: pytest.MonkeyPatch) -> tuple[Accepted, Flow]:
-    """A cgsnapshot whose last step failed, and then the undo of its cut; it is not retried by itself."""
+    """A cgsnapshot whose last step failed, and then the undo of its cut; it is not retried automatically."""
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     group_id = w.group_of(2)
     sabotage.order(lambda point: point in (COMMIT, Point("driver.cut", "revert", "before")))
@@ -35,7 +35,7 @@ def stuck(w: World, sabotage: StepFaults, monkeypatch: pytest.MonkeyPatch) -> tu
 
 
 def told(w: World, flow_id: str, action: str) -> list[str]:
-    """Who pressed a button, as the history tells."""
+    """Return the users of a flow action, as the events record them."""
     with w.database.read() as session:
         events = flows.all_events(session, flow_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))

@@ -1,4 +1,4 @@
-"""Our engine against TaskFlow's own: the same graph, and the same choice of what is next."""
+"""The engine compared with TaskFlow's own: the same graph, and the same choice of the next atoms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.graphs import World, accept, conducting, database, finish
 
 
 class Step(Task):
-    """A step under a name of its own, which does what its world orders."""
+    """A step with its own name, which does what its world orders."""
 
     atom = "step"
 
@@ -37,7 +37,7 @@ class Step(Task):
 
 
 class Steps:
-    """Makes steps and flows with names that count up."""
+    """Creates steps and flows with numbered names."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -60,7 +60,7 @@ class Steps:
 
 
 def portrait(compilation: compiler.Compilation) -> tuple[Any, ...]:
-    """Everything that a compilation says, by name and in its order."""
+    """Return everything that a compilation contains, by name and in its order."""
     graph = compilation.execution_graph
     return (
         [
@@ -90,7 +90,7 @@ def test_any_graph_is_the_one_that_taskflow_makes(seed: int) -> None:
 
 
 class Compared(linear_scheduling.NeighbourSelector):
-    """Chooses as ours does, and has TaskFlow's own asked the same each time."""
+    """Selects as the engine does, and compares each choice with TaskFlow's own selector."""
 
     differences: list[str]
 
@@ -111,7 +111,7 @@ class Compared(linear_scheduling.NeighbourSelector):
 def test_what_is_next_is_what_taskflow_would_choose(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over random graphs with retries, in which random steps fail in doing and in undoing."""
+    """Over random graphs with retries, in which random steps fail in execute and in revert."""
     monkeypatch.setattr(Compared, "differences", [], raising=False)
     monkeypatch.setattr(linear_scheduling, "NeighbourSelector", Compared)
     monkeypatch.setattr("cgflow.engine.backoff.FIRST_PAUSE_S", 0)

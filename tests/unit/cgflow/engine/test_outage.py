@@ -1,4 +1,4 @@
-"""The database goes away in the middle of flows: they wait and go on, and nothing runs twice."""
+"""The database goes away in the middle of flows: they wait and continue, and no step runs twice."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.support.graphs import Gate, World, accept, conducting, database, fini
 
 
 class Outage:
-    """Lets the engine's commits fail as a database does that is away.
+    """Makes the engine's commits fail as those of an unavailable database do.
 
-    The gate is reached at the second failure, when the first has been understood.
+    The gate is reached at the second failure, when the first has been classified.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Replaying a history gives what is stored, whatever the graph, wherever it fails, whoever takes over."""
+"""Replaying a history gives the stored states, for any graph, any failure and any takeover."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Fails = dict[str, tuple[int, ...]]
 class Case:
     """A graph; when each point fails (``-name``: the undo of a step); where a second conductor takes over.
 
-    A failed rollback is ``mended``, or stays: it is tried again when nothing fails any more.
+    A failed rollback is ``mended``: it is retried when nothing fails any more. Otherwise it stays.
     """
 
     graph: Graph
@@ -74,7 +74,7 @@ def count(graph: Graph) -> int:
 
 
 def built(graph: Graph) -> Flow:
-    """Build the graph, its steps named in order."""
+    """Build the graph; its steps are named in order."""
     numbers = itertools.count()
     kinds = itertools.count()
 
@@ -95,7 +95,7 @@ def built(graph: Graph) -> Flow:
 
 
 def failures(failing: Fails) -> World:
-    """A world in which these points fail the first time, the second, and so on."""
+    """Return a world in which these points fail at the given attempts."""
     world = World()
     for point, times in failing.items():
         world.at[point] = Failing(point, times)
@@ -115,7 +115,7 @@ class Failing:
 
 
 def play(db: Database, case: Case) -> records.Flow:
-    """Run a case to its end, and a failed rollback to a better one if it is to be mended."""
+    """Run a case to its end, and retry a failed rollback if the case says so."""
     flow = ended(db, case)
     if not case.mended or flow.state is not FlowState.ROLLBACK_FAILED:
         return flow
@@ -126,7 +126,7 @@ def play(db: Database, case: Case) -> records.Flow:
 
 
 def ended(db: Database, case: Case) -> records.Flow:
-    """Run a case to its first end; the conductor that is taken over is let go after that."""
+    """Run a case to its first end; a conductor whose flow is taken over is released after that."""
     flow_id = accept(db)
     world, gate = failures(case.failing), Gate()
     if case.taken_at is not None:
@@ -157,9 +157,9 @@ def stored(db: Database, flow_id: str) -> dict[str, str]:
 
 
 def faults(flow: records.Flow, told: list[records.FlowEvent], states: dict[str, str]) -> Iterator[str]:
-    """Name everything in which a history differs from what is stored, or contradicts itself."""
+    """Yield everything in which a history differs from the stored states, or contradicts itself."""
     folded = {atom.atom: atom.state for atom in fold_transitions(transitions_of(told))}
-    # What never moved has no event, and is where it was at the beginning.
+    # An atom without a transition has no event, and is in its initial state.
     expected = {name: state for name, state in states.items() if name in folded or state != "PENDING"}
     if folded != expected:
         yield f"told: {folded}, stored: {expected}"

@@ -1,4 +1,4 @@
-"""What is known to go wrong around TaskFlow, held to not go wrong here."""
+"""Known problems with TaskFlow that must not occur here."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ODD: dict[str, object] = {
 
 
 class Give(Task):
-    """Gives whatever the world has for it."""
+    """Returns the value that ``GIVEN`` has under a key."""
 
     atom = "test.give"
     default_provides = "given"
@@ -52,7 +52,7 @@ class Give(Task):
 
 
 class Take(Task):
-    """Notes what it was given."""
+    """Records the value that it gets."""
 
     atom = "test.take"
 
@@ -67,7 +67,7 @@ GIVEN: dict[str, object] = {**ODD, "tuple": (1, (2, 3)), "int keys": {1: "a"}, "
 
 
 def giving(what: str) -> Callable[..., Flow]:
-    """A story in which one step gives something to the next."""
+    """Return a flow in which one step passes a value to the next."""
 
     def graph(members: list[dict[str, str]]) -> Flow:
         return linear_flow.Flow("test").add(First(), Give({"volume_id": "v", "what": what}), Take())
@@ -76,7 +76,7 @@ def giving(what: str) -> Callable[..., Flow]:
 
 
 def onward(members: list[dict[str, str]]) -> Flow:
-    """A story that is tried again."""
+    """Build a flow that is retried."""
     again = linear_flow.Flow("on", retry=Backoff("on.retry", 2)).add(*(Each(member) for member in members))
     return linear_flow.Flow("test").add(First(), again)
 
@@ -105,7 +105,7 @@ def run(db: Database, world: World, *graph: Callable[..., Flow]) -> records.Flow
 
 
 def set_back(db: Database, flow_id: str, state: FlowState) -> None:
-    """Forget that the flow had ended, as if the process had died just before that was told."""
+    """Mark the flow as not ended, as if the process had died just before the end was recorded."""
     with db.write() as session:
         session.execute(update(FlowRow).where(FlowRow.id == flow_id).values(state=state, ended_at=None))
 

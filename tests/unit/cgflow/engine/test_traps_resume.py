@@ -1,4 +1,4 @@
-"""What is known to go wrong when TaskFlow takes a flow up again, held to not go wrong here."""
+"""Known problems of TaskFlow when it resumes a flow, which must not occur here."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def states(db: Database, flow_id: str) -> dict[str, str]:
 
 
 def noted(db: Database, conductor: Conductor, flow_id: str) -> records.Flow:
-    """Wait until it is said why a flow stands still."""
+    """Wait until a flow has a reason why it does not continue."""
     for _ in range(200):
         with db.read() as session:
             flow = flows.get(session, flow_id, None)
@@ -126,7 +126,7 @@ def test_an_undo_in_flight_is_begun_again(db: Database) -> None:
 
 
 def test_a_retry_goes_on_with_the_attempt_that_it_was_in(db: Database) -> None:
-    """One attempt that failed and one in flight leave two: not three more."""
+    """With one failed attempt and one in flight, two are left, not three more."""
     gate, met = Gate(), iter([fail])
 
     def once_then_hang() -> None:
@@ -188,7 +188,7 @@ def ordered(members: Members) -> Flow:
 
 @pytest.mark.parametrize("graph", [without_last, with_one_more, renamed])
 def test_another_graph_than_the_stored_one_is_refused(db: Database, graph: Callable[..., Flow]) -> None:
-    """TaskFlow would run it by its names, and say nothing of effects that no step knows any more."""
+    """TaskFlow would run it by its names, and ignore effects of steps that no longer exist."""
     gate, other = Gate(), World()
     with conducting(db, World(at={"a": gate}), ordered, name="first") as first:
         flow_id = accept(db, "a", "b")
@@ -202,7 +202,7 @@ def test_another_graph_than_the_stored_one_is_refused(db: Database, graph: Calla
 
 
 def test_a_flow_whose_story_is_missing_here_is_kept_and_run_where_it_is_not(db: Database) -> None:
-    """TaskFlow's conductor throws a job away whose factory is missing on the worker that took it."""
+    """TaskFlow's conductor discards a job whose factory is missing on the worker that took it."""
 
     def missing(operation: str) -> Definition:
         raise LookupError(f"there is no story {operation}")
@@ -238,7 +238,7 @@ def test_the_oldest_flow_is_taken_up_first(db: Database, monkeypatch: pytest.Mon
 
 
 def test_sqlite_keeps_foreign_keys(tmp_path: Path) -> None:
-    """Off, which is SQLite's default, deleting a logbook leaves its atoms behind."""
+    """With foreign keys off, which is SQLite's default, deleting a logbook leaves its atoms behind."""
     made = Database(f"sqlite:///{tmp_path / 'keys.db'}")
     for way in (made.read, made.write):
         with way() as session:

@@ -1,4 +1,4 @@
-"""A database on a file, and flows to reserve for: the id of a reservation is that of its flow."""
+"""A database on a file, and flows for reservations: the id of a reservation is that of its flow."""
 
 from __future__ import annotations
 

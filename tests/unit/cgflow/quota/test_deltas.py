@@ -1,4 +1,4 @@
-"""What each operation takes."""
+"""The quota that each operation takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many creators at once, on a real file: no limit is passed and nothing leaks."""
+"""Many concurrent creators on a real file: no limit is exceeded, and no reservation leaks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DELTAS = {"volumes": 1, "gigabytes": 3}
 
 
 def race(database, project_id="p1"):
-    """Let 64 threads create at once; every fifth that succeeds is undone. Return what each came to."""
+    """Let 64 threads create at once; every fifth that succeeds is undone. Return the result of each."""
     flows = [add_flow(database) for _ in range(CREATORS)]
     start = threading.Barrier(CREATORS)
 
@@ -47,7 +47,7 @@ def race(database, project_id="p1"):
 
 def check(database, ends, project_id="p1"):
     committed = ends.count("commit")
-    # Nobody is refused unless the limit was reached, and those undone make room again.
+    # A refusal requires that the limit was reached; undone creations free quota again.
     assert committed <= 10
     assert committed + ends.count("cancel") >= 10
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""Whatever is done to reservations, in whatever order, the sums hold."""
+"""The sums hold for any sequence of changes of reservations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_usage_is_the_sum_of_live_reservations(database, steps):
 
 
 class Nonsense(Exception):
-    """A step that gives back more than there is."""
+    """Raised for a step that gives back more than exists."""
 
 
 def act(session, verb, flow, project, deltas):
@@ -67,7 +67,7 @@ def act(session, verb, flow, project, deltas):
 
 
 def live(session, project):
-    """Return (in use, reserved) as the reservations say."""
+    """Return (in use, reserved) according to the reservations."""
     totals = {name: [0, 0] for name in LIMITS}
     for row in session.scalars(select(Reservation).where(Reservation.project_id == project)):
         if row.state == ReservationState.COMMITTED:
@@ -78,7 +78,7 @@ def live(session, project):
 
 
 def refuse_nonsense(session, project):
-    # Real flows give back what is there; what happens beyond that has its own test.
+    # Real flows give back only what exists; the other case has a separate test.
     if any(in_use < 0 for in_use, _ in live(session, project).values()):
         raise Nonsense
 

@@ -1,4 +1,4 @@
-"""Limits: the project's own, the default class's, the shipped ones, in this order."""
+"""Limits: the project's own, those of the default class, the shipped ones, in this order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_shipped_limits_hold_where_nothing_is_said(session):
         "snapshots": 10,
         "gigabytes": 1000,
         "per_volume_gigabytes": -1,
-        # There are no backups, so none may be made.
+        # There are no backups, so none can be created.
         "backups": 0,
         "backup_gigabytes": 0,
     }

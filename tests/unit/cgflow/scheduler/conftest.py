@@ -1,4 +1,4 @@
-"""Backends and requests, by keywords, with room and in order unless said otherwise."""
+"""Backends and requests by keywords; by default, with free space and without problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choice of a backend, and the words when there is none."""
+"""The choice of a backend, and the message when there is none."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_group_needs_support_and_the_type_is_not_touched(placement):
     """S71, S72."""
     specs = {"capabilities:consistencygroup_support": "<is> False"}
     one = request(id="G", extra_specs=specs)
-    # A scoped key does not stand for the unscoped one: both hold, and nothing can meet both.
+    # A scoped key does not replace the unscoped one: both are required, and no backend can meet both.
     assert "lacks consistencygroup_support" in refused(placement.for_group, [backend(**ABLE)], [one], None)
     assert specs == {"capabilities:consistencygroup_support": "<is> False"}
 
@@ -202,7 +202,7 @@ def test_a_plugin_that_cannot_be_loaded_is_named(monkeypatch):
 
 @dataclass
 class ByType:
-    """A weigher that has its own opinion for each volume type."""
+    """A weigher with a different score for each volume type."""
 
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -231,7 +231,7 @@ SCORES = {
 @pytest.mark.parametrize("order", [["gold", "silver"], ["silver", "gold"]])
 def test_weights_of_all_types_are_summed_in_whatever_order(weighing, order):
     """S74."""
-    # The first alone would take a, the second alone c; b is second best for both.
+    # The first type alone would choose a, the second alone c; b is second best for both.
     backends = [backend(name) for name in ("h@a", "h@b", "h@c")]
     types = [kind(name) for name in order]
     assert weighing(**SCORES).for_group(backends, types, None).host == "h@b"

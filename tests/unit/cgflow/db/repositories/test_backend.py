@@ -1,4 +1,4 @@
-"""Backends: reports, and going down."""
+"""Backends: their reports, and marking them as down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The row of a flow decides, once and for all, between its commit, a cancel and a takeover."""
+"""A flow's row decides, irrevocably, between its commit, a cancel and a takeover."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def committed(db: Database, flow_id: str, epoch: int = 1, *, heeds_cancel: bool 
 
 def cancelled(db: Database, flow_id: str) -> None:
     with db.write() as session:
-        # It is read before it is locked, as a request does that looks for it first.
+        # Read the row before locking it, as a request does that looks the flow up first.
         flows.get(session, flow_id, None)
         flow_actions.cancel(session, flow_id, flow_actions.Actor("u", "req-1"), "no", "Delete it.")
 

@@ -1,4 +1,4 @@
-"""What is asked of the history is answered from indexes, however long the history has grown."""
+"""Queries of the history use indexes, however long the history is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cgflow.db.upgrade import upgrade
 from tests.support.bulk_history import Filled, fill
 from tests.support.history_queries import ASKED, plans
 
-# Both sides of a resource are in order, and are put together: a page of each at most is sorted.
+# Both sides of a resource are read in order and merged: at most one page of each is sorted.
 MERGED = {name for name in ASKED if "by resource" in name and "type" not in name}
-# What one flow consists of, and the few that are under way, are sorted when they are found.
+# The parts of one flow, and the few unfinished flows, are sorted after reading.
 SORTED = {name for name in ASKED if name.startswith(("show", "take-up", "unfinished"))} | MERGED
 SCAN = re.compile(r"Seq Scan|SCAN (?:flows|flow_events|atomdetails)(?! USING (?:COVERING )?INDEX)")
 SORT = re.compile(r"Sort|USE TEMP B-TREE")
@@ -57,7 +57,7 @@ def test_a_resource_is_looked_for_on_both_sides(filled: tuple[Database, Filled],
 def test_every_index_of_flows_is_relied_on(filled: tuple[Database, Filled]) -> None:
     told = "\n".join(plan for ask in ASKED.values() for plan in plans(*filled, ask))
     unused = {str(index.name) for index in Flow.__table__.indexes if f"{index.name} " not in f"{told} "}  # type: ignore[attr-defined]
-    # What was ended long ago is forgotten by it, not asked for.
+    # This index is used to delete old history, not by queries.
     assert unused - {"ix_flows_ended_at_id"} == set()
 
 
@@ -65,7 +65,7 @@ def test_the_check_sees_a_missing_index(filled: tuple[Database, Filled]) -> None
     database, rows = filled
     with database.write() as session:
         session.execute(text("DROP INDEX ix_flows_created_at_id"))
-    # SQLite repeats what a connection has explained before: ask a new one.
+    # SQLite caches the plan of a query in a connection, so a new connection is needed.
     database.close()
     try:
         (plan,) = plans(database, rows, ASKED["list"])

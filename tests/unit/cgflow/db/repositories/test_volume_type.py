@@ -1,4 +1,4 @@
-"""Volume types: names, lookups, extra specs, and what may not be deleted."""
+"""Volume types: names, lookups, extra specs, and which may not be deleted."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_quota_follows_a_renamed_type(session):
     reservations.commit(session, done)
     reservations.reserve(session, running, "p1", {"volumes_gold": 1, "gigabytes_gold": 9}, clock.now())
     reservations.reserve(session, ended, "p1", {"volumes_gold": 4}, clock.now())
-    # What a deleted type of the new name has left behind is not in the way.
+    # Limits that a deleted type with the new name has left behind do not interfere.
     volume_type.create(session, id="t", name="new")
     limits.set_limits(session, "p1", {"volumes_new": 1})
     volume_type.delete(session, "t")
@@ -176,7 +176,7 @@ def test_quota_follows_a_renamed_type(session):
 
 
 def test_what_is_counted_under_the_new_name_already_stays_counted(session):
-    """As of a type that was deleted before its snapshots kept it."""
+    """The usage is that of a type that was deleted although snapshots of it remained."""
     old, mine, running = add_flow(session), add_flow(session), add_flow(session)
     for flow_id, deltas in ((old, {"snapshots_new": 3, "gigabytes_new": 5}), (mine, {"snapshots_gold": 2})):
         reservations.reserve(session, flow_id, "p1", deltas, clock.now())

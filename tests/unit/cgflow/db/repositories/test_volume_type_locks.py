@@ -1,4 +1,4 @@
-"""Whoever deletes a volume type waits for whoever is about to use it, and the other way round."""
+"""Deleting a volume type waits for transactions that are about to use it, and the other way round."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_on_postgresql():
         Base.metadata.create_all(database.engine)
         with database.write() as session:
             volume_type.create(session, id=GOLD, name="gold")
-        # Two who use it do not wait for each other.
+        # Two users of the type do not wait for each other.
         for first, second, waits in ((use, use, False), (use, delete, True), (delete, use, True)):
             with database.engine.connect() as one, database.engine.connect() as other:
                 check(one, other, first, second, waits=waits)
@@ -43,7 +43,7 @@ def test_on_postgresql():
 
 
 def check(one, other, first, second, *, waits):
-    """Do one thing and, before it is committed, the other."""
+    """Call one function and, before its commit, the other."""
     with Session(one) as holder, Session(other) as waiter:
         first(holder)
         waiter.execute(text("SET LOCAL lock_timeout = 1"))

@@ -1,4 +1,4 @@
-"""Zones."""
+"""The filter by availability zone."""
 
 from cgflow.scheduler.filters.availability_zone import AvailabilityZoneFilter
 

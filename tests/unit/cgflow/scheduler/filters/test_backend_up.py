@@ -1,4 +1,4 @@
-"""Up, and heard of lately."""
+"""The filter by state and by the age of the last report."""
 
 import pytest
 

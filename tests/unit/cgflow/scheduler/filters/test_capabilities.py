@@ -1,4 +1,4 @@
-"""Extra specs against what a backend reports."""
+"""Extra specs compared with a backend's report."""
 
 import pytest
 

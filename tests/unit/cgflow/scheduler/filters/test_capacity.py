@@ -1,4 +1,4 @@
-"""Room on thick and on thin storage."""
+"""Capacity of thick and of thin storage."""
 
 import pytest
 from hypothesis import given
@@ -20,9 +20,9 @@ def test_thick_storage_has_to_have_it_free(size, accepted):
 @pytest.mark.parametrize(
     ("provisioned", "free", "size", "accepted"),
     [
-        (150, 100, 50, True),  # promised up to the ratio
+        (150, 100, 50, True),  # provisioned up to the ratio
         (150, 100, 51, False),
-        (0, 10, 20, True),  # at once on what is free
+        (0, 10, 20, True),  # limited by the free space times the ratio
         (0, 10, 21, False),
     ],
 )

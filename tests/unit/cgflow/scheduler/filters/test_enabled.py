@@ -1,4 +1,4 @@
-"""Not disabled, or not asked for anything new."""
+"""Disabled backends accept nothing new."""
 
 from dataclasses import replace
 

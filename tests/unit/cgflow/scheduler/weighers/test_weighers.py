@@ -1,4 +1,4 @@
-"""What the scores are."""
+"""The scores of the weighers."""
 
 from cgflow.scheduler.weighers.capacity import CapacityWeigher
 from cgflow.scheduler.weighers.volume_number import VolumeNumberWeigher
