@@ -1,4 +1,4 @@
-"""A restored older database loses nothing: what backends have becomes records again."""
+"""After an older database is restored, adopting gives every object of a backend a record again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INTO = replace(CALLER, project_id="lost and found")
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
-    """A backend with a group of two, cut once, one of whose members has grown since and has a snapshot."""
+    """A backend with a group of two, cut once; one member has since been extended and has a snapshot."""
     with served(tmp_path, "true") as w:
         group_id = w.group_of(2)
         w.make(w.accept_cgsnapshot(group_id))
@@ -204,7 +204,7 @@ def test_a_database_that_never_knew_the_volumes_is_refused(disk: Path) -> None:
         w.type()
         adopted(w)
         w.service._refuse_unknown_volumes()
-        # What the database knew and gave up is left over, and no reason to refuse.
+        # A leftover that the database knew and gave up is no reason to refuse.
         left = new_id()
         w.driver.create_group(left)
     with served(disk, "true") as w:

@@ -1,4 +1,4 @@
-"""Whatever begins and ends between two looks of an audit is no drift: every operation, at every place."""
+"""An operation between two reads of an audit is not drift; tested for every operation at every place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDINARY = sorted(name for name, script in SCRIPTS.items() if not script.mends)
 
 
 class Meanwhile(MemoryDriver):
-    """A backend on which something happens before it says what it has, and after it."""
+    """A backend on which an operation runs before it returns its inventory, and after."""
 
     happening: Iterator[Callable[[], object]] = iter(())
 
@@ -40,7 +40,7 @@ def w(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def happenings(w: World, operation: str, times: int) -> Iterator[Callable[[], object]]:
-    """Return so many times the operation, on something of its own, as far as it was arranged."""
+    """Return the given number of operations, each on its own resource and prepared in advance."""
     script = SCRIPTS[operation]
     targets = [script.arrange(w) for _ in range(times)]
     return iter([lambda target=target: w.make(script.act(w, target)) for target in targets])  # type: ignore[misc]
@@ -57,7 +57,7 @@ def test_it_may_happen_between_any_two_looks(w: World, operation: str) -> None:
 
 
 def test_with_one_look_it_would_be_taken_for_drift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control of the above."""
+    """The control of the test above."""
 
     def once(self: Auditor, hosts: list[str]) -> object:
         rows, answers = self._rows(), self._answers(hosts)

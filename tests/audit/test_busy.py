@@ -1,4 +1,4 @@
-"""No false alarm: a busy system is audited without end, and only what is planted there is found."""
+"""No false alarm: a busy system is audited continuously, and only planted drift is found."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_busy_system_is_in_order_and_what_is_planted_is_found_there(tmp_path: 
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_same_on_postgresql(tmp_path: Path) -> None:
-    """There each look at the rows has to ask for one state of the database."""
+    """On PostgreSQL, each read of the rows has to request a consistent snapshot of the database."""
     alarms: list[Finding] = []
     with postgres_server() as server, world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
         unlimited(w)

@@ -1,6 +1,6 @@
-"""The table of kinds in docs/audit.md is that of the code.
+"""The table of finding kinds in docs/audit.md matches the code.
 
-After a change of the kinds it is written anew with ``python -m tests.audit.test_docs``.
+After a change of the kinds, ``python -m tests.audit.test_docs`` writes the table again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOW = {
 
 
 def table() -> str:
-    """Render the kinds."""
+    """Render the finding kinds."""
     rows = ["| Code | What it means | What the repair does | How | Safe |", "|---|---|---|---|---|"]
     rows += [
         f"| `{kind.code}` | {kind.means} | {kind.repair} | {_HOW[kind.repair_method]} | {_safe(kind)} |"

@@ -1,4 +1,4 @@
-"""Every kind of drift is planted, found as exactly that, repaired, and gone."""
+"""Every kind of drift is planted, found as exactly that kind, repaired, and gone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.world import CALLER, World, world
 
 @pytest.fixture(scope="module")
 def w(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world in which there is something of everything, that is in order."""
+    """A world with one resource of each kind and without drift."""
     with world(tmp_path_factory.mktemp("audit"), MemoryDriver()) as made:
         made.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         made.make(made.accept_cgsnapshot(planted_drift.a_group(made)))
@@ -41,7 +41,7 @@ def found(w: World) -> list[str]:
 
 
 def repaired(w: World, *wanted: str) -> list[repair.Repair]:
-    """Repair, and see the flows to their ends."""
+    """Repair, and run the flows to their ends."""
     _, repairs = repair.repair(w.runtime, CALLER, wanted, dry_run=False)
     for one in repairs:
         if one.flow_id is not None:
@@ -71,7 +71,7 @@ def test_it_is_found_and_repaired(w: World, code: str) -> None:
 
 
 def test_what_an_orphan_is_in_does_not_matter(w: World) -> None:
-    """A member of a group that has a record, with a copy, each of which no record knows."""
+    """A member without a record, with a snapshot without a record, in a group that has a record."""
     volume_id = planted_drift.member_orphan(w)
     assert found(w) == [f"volume.orphan:{volume_id}"]
     repaired(w, "volume.orphan")
@@ -139,7 +139,7 @@ def test_a_record_in_a_place_of_its_own_is_repaired_with_its_cgsnapshot(w: World
 
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_a_cgsnapshot_comes_back_for_all_its_copies_and_can_be_deleted(w: World, is_marked: bool) -> None:
-    """Whether its row was marked as deleted, or is not there any more at all."""
+    """Its row was marked as deleted, or does not exist any more."""
     whole = w.make(w.accept_cgsnapshot(planted_drift.another_group(w, 2)))
     copies = [copy.id for copy in w.all("snapshot") if copy.cgsnapshot_id == whole]
     if is_marked:
@@ -172,7 +172,7 @@ def test_a_copy_whose_cgsnapshot_and_group_are_gone_is_deleted_alone(w: World) -
 
 
 def test_a_member_does_not_leave_the_group_that_a_cgsnapshot_has_a_copy_of(w: World) -> None:
-    """Its record says that it is in none; the copy would be lost to the cgsnapshot."""
+    """Its record names no group; leaving would lose its snapshot to the cgsnapshot."""
     group_id = planted_drift.another_group(w, 2)
     whole = w.make(w.accept_cgsnapshot(group_id))
     member = next(one.id for one in w.all("volume") if one.consistencygroup_id == group_id)
@@ -190,7 +190,7 @@ def test_a_member_does_not_leave_the_group_that_a_cgsnapshot_has_a_copy_of(w: Wo
 
 
 def test_one_run_removes_what_hangs_together_one_after_the_other(w: World) -> None:
-    """Copies of a volume with a record, and of one without in such a group; two members of one with one."""
+    """Snapshots of a recorded volume and of an unrecorded one in such a group; members of a known group."""
     living, group_id, volume_id = w.make(w.accept_volume()), new_id(), new_id()
     planted_drift.member_orphan(w)
     planted_drift.member_orphan(w)
@@ -228,7 +228,7 @@ def test_what_is_named_and_not_found_is_refused_and_nothing_is_done(w: World, dr
 
 
 class Odd(MemoryDriver):
-    """A backend that cannot read what it has."""
+    """A backend that cannot read its objects."""
 
     problems: tuple[str, ...] = ()
 

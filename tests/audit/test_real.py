@@ -1,4 +1,4 @@
-"""Drift on real volumes: a layer that is gone, a daemon that is dead, folders of another service."""
+"""Drift on real volumes: a missing layer, a dead daemon, folders of another service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.world import World, world
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-# What can be planted by the calls of a driver alone.
+# The kinds that can be planted with driver calls only.
 PLANTED = (
     *("volume.missing", "volume.orphan", "volume.smaller", "volume.elsewhere", "group.missing"),
     *("group.orphan", "snapshot.missing", "snapshot.orphan", "snapshot.exported", "restore.kept"),
@@ -64,7 +64,7 @@ def test_a_layer_that_is_gone_and_the_daemon_with_it(bench: Bench) -> None:
         os.kill(bench.pid(volume_id), signal.SIGKILL)
         deadline = time.monotonic() + 60
         while not any("cannot be served" in text for text in bench.driver.inventory().problems):
-            # A call notices, too, that it cannot be started again.
+            # A call also notices that the daemon cannot be started again.
             with suppress(DriverError):
                 bench.driver.create_volume(VolumeSpec(volume_id, 1))
             assert time.monotonic() < deadline
