@@ -1,1 +1,1 @@
-"""Answers held to those that a Cinder 29 gave: a scenario, its recording, and the keys of every resource."""
+"""Responses compared with those of a Cinder 29: a scenario, its recording, and the keys of every resource."""

@@ -1,4 +1,4 @@
-"""What two recordings differ in, in words."""
+"""Differences between two recordings, as text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from tests.wire.play import Recording
 
 Differences = dict[tuple[str, str], list[int]]
-"""The microversions at which a step was seen to differ in this way."""
+"""The microversions at which a step has a difference."""
 
 
 def compare(theirs: Recording, ours: Recording) -> Differences:
-    """Return each difference once, with the microversions at which it is there."""
+    """Return each difference once, with the microversions at which it exists."""
     found: Differences = defaultdict(list)
     for name in [*theirs, *(name for name in ours if name not in theirs)]:
         version, _, step = name.partition(" ")
@@ -36,14 +36,14 @@ def _of(theirs: dict[str, Any] | None, ours: dict[str, Any] | None) -> Iterator[
         empty = {path for path in left.keys() | right.keys() if "[]" in (left.get(path), right.get(path))}
         for path in sorted(left.keys() | right.keys()):
             if any(path.startswith(f"{one}[]") for one in empty):
-                # What is in a list that is empty on one side is not told.
+                # Elements of a list that is empty on one side are not compared.
                 continue
             if left.get(path) != right.get(path):
                 yield f"{path or 'body'}: {left.get(path, 'absent')}, here {right.get(path, 'absent')}"
 
 
 def _leaves(shape: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and the kind of each scalar, and of what is empty."""
+    """Yield the path and the kind of each scalar and of each empty value."""
     if isinstance(shape, dict) and shape:
         for key, inner in shape.items():
             yield from _leaves(inner, f"{path}.{key}")

@@ -1,6 +1,6 @@
-"""Every difference from Cinder 29 that is meant, with its reason.
+"""Every intended difference from Cinder 29, with its reason.
 
-An entry holds for the steps and the differences that its patterns match as a whole. ``test_comparison.py``
+An entry holds for the steps and the differences that its patterns match completely. ``test_comparison.py``
 fails for a difference that is not here, and for an entry that matches none any more.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stated:
-    """Steps in which a difference is meant, and why."""
+    """Steps with an intended difference, and its reason."""
 
     steps: str
     difference: str
@@ -36,7 +36,7 @@ _LENIENT = "Clients send null for what they do not name, which Cinder refuses."
 _FAULT = r"\.(itemNotFound\.)?(code|message|title): .*|headers .*"
 
 STATED: tuple[Stated, ...] = (
-    # What Cinder itself gets wrong.
+    # Errors of Cinder itself.
     Stated("volume_actions: connect text", "status 500, here 200", _OWN_500),
     Stated(
         r"volumes: volume list(/detail)?\?all_tenants=0",
@@ -95,7 +95,7 @@ STATED: tuple[Stated, ...] = (
         r"\.quota(_class)?_set\.consistencygroups.*",
         "Consistency groups have a quota of their own, which clients show and set by this name.",
     ),
-    # Values that are of no kind in particular.
+    # Values without a kind of their own.
     Stated(
         "(volume_types: type default|quotas: type default of the project)",
         r"\.volume_type\.description: text, here null",
@@ -155,7 +155,7 @@ STATED: tuple[Stated, ...] = (
         "status 400, here 200",
         "The list shows a name, so it can be sorted by it.",
     ),
-    # What is refused more strictly, or less.
+    # Requests that are refused more strictly, or less.
     Stated("consistencygroups: cgsnapshot create, what clients send", "status 400, here 202", _LENIENT),
     Stated(
         "consistencygroups: consisgroup update plainly",
@@ -212,7 +212,7 @@ STATED: tuple[Stated, ...] = (
         r"type .*|body: .*",
         "The redirection has a body for people.",
     ),
-    # Groups are consistency groups, and one is shown under either word.
+    # Groups are consistency groups, and each is shown under both names.
     Stated(
         "consistencygroups: (consisgroup as a group.*|cgsnapshot as a group snapshot)",
         "status 400, here 200",

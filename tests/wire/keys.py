@@ -1,7 +1,7 @@
-"""The keys of every resource in Cinder 29: of which kind, whether they may be null, since when.
+"""The keys of every resource in Cinder 29: their kind, whether they may be null, and since when they exist.
 
-The table was made from what a Cinder 29 answered to an administrator at each microversion, and from what
-its reference documents. ``test_keys.py`` holds every answer to it that shows a resource.
+The table was made from the responses of a Cinder 29 to an administrator at each microversion, and from
+its reference documents. ``test_keys.py`` checks every response that shows a resource against it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Key:
-    """What is true of the value of a key, from microversion 3.``since`` on; below it there is no such key."""
+    """The kind of a key's value, from microversion 3.``since`` on; below it the key does not exist."""
 
     kind: str
     since: int = 0
@@ -41,7 +41,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
 
 
 def violations(keys: Keys, minor: int, shown: Mapping[str, Any]) -> Iterator[str]:
-    """Yield in which respects what an answer at 3.``minor`` shows is not what the table says."""
+    """Yield every respect in which a response at 3.``minor`` differs from the table."""
     wanted = {name: key for name, key in keys.items() if key.since <= minor}
     yield from (f"{name} is missing" for name in wanted if name not in shown)
     yield from (f"{name} is not a key of Cinder's at 3.{minor}" for name in shown if name not in wanted)
@@ -52,7 +52,7 @@ def violations(keys: Keys, minor: int, shown: Mapping[str, Any]) -> Iterator[str
 
 
 def boundaries(keys: Keys, first: int, last: int) -> list[int]:
-    """Return the microversions next to those at which something changes, within what is offered."""
+    """Return the offered microversions next to those at which something changes."""
     changes = {key.since for key in keys.values()}
     around = {first, last, *changes, *(minor - 1 for minor in changes)}
     return sorted(minor for minor in around if first <= minor <= last)

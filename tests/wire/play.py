@@ -1,9 +1,9 @@
-"""Plays requests against a service that speaks Cinder's API, and records the shape of each answer.
+"""Plays requests against a service with Cinder's API, and records the shape of each response.
 
     python -m tests.wire.play http://127.0.0.1:8776 tests/wire/cinder.json.xz
 
-records what the service at an address answers, which has to take callers without authentication at
-their word. ``test_comparison.py`` plays the same against cgflow and compares.
+records the responses of the service at an address, which must accept callers without authentication.
+``test_comparison.py`` plays the same requests against cgflow and compares.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.wire.shapes import shape
 
 Answer = tuple[int, dict[str, str], bytes]
 Recording = dict[str, dict[str, Any]]
-"""Answers by microversion, chapter and step, such as ``3.50 volumes: volume show``."""
+"""Responses by microversion, chapter and step, such as ``3.50 volumes: volume show``."""
 
 HEADERS = ("openstack-api-version", "retry-after", "vary")
 SETTLE_S = 60
@@ -32,7 +32,7 @@ _MOVING = re.compile("(creat|delet|extend|retyp|revert|updat)ing")
 
 
 class Service(Protocol):
-    """Something that answers requests."""
+    """A service that responds to requests."""
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         """Send one request; return status, headers in lower case, and the body."""
@@ -46,7 +46,7 @@ class Remote:
         self._address = urllib.parse.urlsplit(url).netloc
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        """See the protocol."""
+        """Send the request over HTTP; see the protocol."""
         connection = http.client.HTTPConnection(self._address, timeout=120)
         try:
             connection.request(method, path, body, headers)
@@ -75,7 +75,7 @@ class Play:
         }
 
     def send(self, method: str, path: str, body: Any = None, **headers: str | None) -> Answer:
-        """Send one request under the project, or to an address of its own that begins with two slashes."""
+        """Send one request under the project, or to an absolute path, which begins with two slashes."""
         sent = self._headers | {name.replace("_", "-"): value for name, value in headers.items() if value}
         for name, value in headers.items():
             if value is None:
@@ -96,7 +96,7 @@ class Play:
     ) -> Any:
         """Send and record one request; return its body.
 
-        ``only`` names a list of things that everybody sees, of which this scenario's own are compared.
+        ``only`` names a list that everybody sees, of which only this scenario's elements are compared.
         """
         assert name not in self.recording, f"two steps are called {name}"
         status, answered, raw = self.send(method, path, body, **headers)
@@ -133,7 +133,7 @@ class Play:
         return self.step(name, "DELETE", path, **more)
 
     def settle(self, path: str) -> None:
-        """Wait until a thing is at rest, or gone."""
+        """Wait until a resource has a stable status, or is gone."""
         end = time.monotonic() + SETTLE_S
         pause = 0.005
         while time.monotonic() < end:
@@ -148,7 +148,7 @@ class Play:
         raise AssertionError(f"{path} does not come to rest: {raw.decode()}")
 
     def made(self, noun: str, answer: Any) -> str:
-        """Return the id of what an answer shows, once it is at rest; ``none``, if it was refused."""
+        """Return the id of the resource in a response, once it is stable; ``none``, if it was refused."""
         shown = next(iter(answer.values()), None)
         if not isinstance(shown, dict) or "id" not in shown:
             return "none"
@@ -156,7 +156,7 @@ class Play:
         return str(shown["id"])
 
     def drop(self, noun: str, *ids: str) -> None:
-        """Delete things, whatever they are, without a record."""
+        """Delete resources in any status, without recording."""
         for one in ids:
             self.send("DELETE", f"/{noun}/{one}")
             self.settle(f"/{noun}/{one}")
@@ -168,7 +168,7 @@ class Play:
             for key, value in data.items():
                 base, _, kind = key.partition("_")
                 if base in ("volumes", "gigabytes", "snapshots") and kind:
-                    # The quota of each type: of those of others nothing is told.
+                    # The quota of each type; that of other projects' types is left out.
                     if kind.startswith(self.tag):
                         own[f"{base}_TYPE"] = value
                 elif not (base == "groups" and kind):
@@ -178,7 +178,7 @@ class Play:
 
 
 def play(service: Service, chapters: Iterable[tuple[Callable[[Play], None], Iterable[int]]]) -> Recording:
-    """Play chapters, each at its microversions, and return all that was answered."""
+    """Play chapters, each at its microversions, and return all responses."""
     recording: Recording = {}
     for chapter, minors in chapters:
         for minor in minors:
@@ -192,7 +192,7 @@ def play(service: Service, chapters: Iterable[tuple[Callable[[Play], None], Iter
 
 
 def write(recording: Recording, path: Path) -> None:
-    """Write a recording down: shapes once, and which step was answered with which."""
+    """Write a recording: each shape once, and the number of the shape of each step."""
     shapes = sorted({json.dumps(told, sort_keys=True) for told in recording.values()})
     number = {text: place for place, text in enumerate(shapes)}
     steps = {name: number[json.dumps(told, sort_keys=True)] for name, told in recording.items()}

@@ -1,4 +1,4 @@
-"""What is asked of a service: one chapter for each kind of resource, its life and what is refused of it."""
+"""The requests of the scenario: one chapter for each kind of resource, its lifecycle and its refusals."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def volume_types(play: Play) -> None:
 
 
 def qos_specs(play: Play) -> None:
-    """Quality of service."""
+    """QoS specs."""
     kind = _volume_type(play)
     body = {"name": play.tag, "consumer": "back-end", "iops": "100"}
     made = play.post("qos create", "/qos-specs", {"qos_specs": body})
@@ -273,7 +273,7 @@ VOLUME_BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def volume_bodies(play: Play) -> None:
-    """Volumes that are asked for in every way."""
+    """Bodies of volume requests in every variant."""
     for name, body in VOLUME_BODIES:
         answer = play.post(f"volume create, {name}", "/volumes", {"volume": body})
         play.drop("volumes", play.made("volumes", answer))
@@ -382,7 +382,7 @@ def volumes(play: Play) -> None:
 
 
 def metadata(play: Play) -> None:
-    """Metadata of volumes and snapshots, and of their images."""
+    """Metadata of volumes and snapshots, and image metadata."""
     id = _volume(play, metadata={"a": "b"})
     snapshot = play.made("snapshots", _sent(play, "POST", "/snapshots", {"snapshot": {"volume_id": id}}))
     for noun, base in (
@@ -700,7 +700,7 @@ def snapshots(play: Play) -> None:
 
 
 def transfers(play: Play) -> None:
-    """Volumes handed over."""
+    """Volume transfers."""
     id = _volume(play)
     taken = _volume(play)
     for base in ("/os-volume-transfer", "/volume-transfers"):
@@ -1335,7 +1335,7 @@ def quotas(play: Play) -> None:
 
 
 def services(play: Play) -> None:
-    """What administrators look at."""
+    """Resources for administrators."""
     for path in (
         "/os-services",
         "/os-services?binary=cinder-volume",
@@ -1457,7 +1457,7 @@ def services(play: Play) -> None:
 
 
 def inputs(play: Play) -> None:
-    """Hints, words for booleans, sort keys and queries that other chapters do not send."""
+    """Hints, spellings of booleans, sort keys and queries that other chapters do not send."""
     kind = _volume_type(play)
     id = _volume(play, volume_type=kind)
     hints = "OS-SCH-HNT:scheduler_hints"
@@ -1586,4 +1586,4 @@ CHAPTERS: tuple[tuple[Chapter, tuple[int, ...]], ...] = (
     (inputs, (0, 71)),
     (protocol, (0, 71)),
 )
-"""What is played, and at which microversions: those between which most of what changes has changed."""
+"""The chapters, each with microversions that have most of its changes between them."""

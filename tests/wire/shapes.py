@@ -1,4 +1,4 @@
-"""The shape of an answer: every value replaced by its kind, so that two services can be compared."""
+"""The shape of a response: every value replaced by its kind, so that two services can be compared."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FREE = frozenset(
         *("capabilities", "connection_info", "meta", "connector", "levels"),
     }
 )
-"""Objects whose keys are the user's or the backend's."""
+"""Objects whose keys the user or the backend chooses."""
 
 _WORDS = frozenset({"message", "name", "description", "title", "user_message", "reason"})
-"""Texts that may say anything."""
+"""Keys of free text."""
 
 
 def shape(value: Any, key: str = "") -> Any:

@@ -1,6 +1,6 @@
-"""What a Cinder 29 answered to the scenario, and what cgflow answers: alike but for what is stated.
+"""The responses of a Cinder 29 to the scenario and those of cgflow are alike, except for stated differences.
 
-``cinder.json.xz`` holds the shapes of Cinder's answers; ``play.py`` says how it is made.
+``cinder.json.xz`` holds the shapes of Cinder's responses; ``play.py`` describes how it is made.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CINDER = Path(__file__).parent / "cinder.json.xz"
 
 
 class Local:
-    """The application, asked without a network."""
+    """The application, called without a network."""
 
     def __init__(self, client: FlaskClient) -> None:
         self._client = client
@@ -37,7 +37,7 @@ class Local:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     driver = MemoryDriver(capacity_gib=100_000)
-    # Cinder makes a volume type of this name, which is taken where none is named.
+    # Cinder creates a volume type with this name, which is used where a request names none.
     with world(tmp_path_factory.mktemp("state"), driver, default_volume_type="__DEFAULT__") as served:
         served.type("__DEFAULT__")
         yield Local(create_app(served.runtime).test_client())
@@ -50,7 +50,7 @@ def theirs() -> Recording:
 
 @pytest.fixture(scope="module")
 def seen() -> set[Stated]:
-    """The stated differences that were there."""
+    """The stated differences that were found."""
     return set()
 
 
@@ -72,7 +72,7 @@ def test_answers_are_alike(service: Local, theirs: Recording, seen: set[Stated],
 
 
 def test_every_stated_difference_is_there(seen: set[Stated], request: pytest.FixtureRequest) -> None:
-    """Runs after all chapters; one chapter alone does not meet what belongs to the others."""
+    """Runs after all chapters, because a single chapter does not find the differences of the others."""
     played = {item.name for item in request.session.items}
     if any(f"test_answers_are_alike[{chapter.__name__}]" not in played for chapter, _ in CHAPTERS):
         pytest.skip("not all chapters were played")

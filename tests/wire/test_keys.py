@@ -1,4 +1,4 @@
-"""Every answer that shows a resource, at every microversion next to a change, held to the table of keys."""
+"""Every response that shows a resource, at every microversion next to a change, matches the table of keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST = MAXIMUM[1]
 
 
 class Stage:
-    """One of everything, and who looks at it: an administrator who asks for no extensions."""
+    """One resource of each kind, and an administrator who requests no extensions."""
 
     def __init__(self, caller: Caller, faults: FaultSchedule) -> None:
         self.caller = caller
@@ -210,7 +210,7 @@ def test_groups_that_are_made_from_a_cgsnapshot(stage: Stage) -> None:
 
 
 def test_cgsnapshots_that_are_made(stage: Stage) -> None:
-    """One after another: a group is cut by one at a time."""
+    """The cgsnapshots are taken one after another, because a group allows one cut at a time."""
     for noun, root, table, key, first in (
         ("cgsnapshots", "cgsnapshot", keys.REFERENCE, "consistencygroup_id", 0),
         ("group_snapshots", "group_snapshot", keys.GROUP_SNAPSHOT_CREATED, "group_id", 14),
