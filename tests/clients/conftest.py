@@ -1,4 +1,4 @@
-"""A real service, and the clients that exist, installed as their users install them."""
+"""A real service, and the existing clients, installed as their users install them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start() -> Iterator[Callable[..., Project]]:
 
 @pytest.fixture(scope="module")
 def project(start: Callable[..., Project]) -> Project:
-    """One service for a module on real volumes; the tests look at it through its own client as well."""
+    """One service per module on real volumes; the tests also inspect it through cgflow's own client."""
     return start()
 
 
@@ -44,7 +44,7 @@ def cinder(project: Project, programs: Path) -> Cinder:
 
 @pytest.fixture(scope="session", params=["noauth", "keystone"])
 def served_site(request: pytest.FixtureRequest, programs: Path) -> Iterator[Site]:
-    """One service in memory for all, under each way in which callers are known."""
+    """One service in memory for all tests, for each authentication strategy."""
     with ground() as folder, starting(folder) as starter, site(request.param, starter, folder) as made:
         yield made
 
@@ -74,7 +74,7 @@ def admin(programs: Path, tenant: Tenant) -> Cinder:
 
 @pytest.fixture(scope="module")
 def type_(sdk: Sdk) -> Iterator[dict[str, Any]]:
-    """A type that the SDK has made for a module."""
+    """A type that the SDK has created for a module."""
     made = sdk.create_type(name="sdk-database", extra_specs=CG, description="fast")
     yield made
     sdk.delete_type(made["id"])

@@ -1,4 +1,4 @@
-"""One served cgflow for the clients, under each way in which callers are known."""
+"""One served cgflow for the clients, for each authentication strategy."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ WAIT_S = 60
 
 @dataclass(frozen=True)
 class Tenant:
-    """A project on the site: how its administrator reaches it, and its member, where there is another."""
+    """A project on the site, with the access of its administrator and, with keystone, of a member."""
 
     name: str
     id: str
     admin: Access
     member: Access | None
     client: Client
-    """Our own client, with which the tests await what the clients asked for."""
+    """cgflow's own client, with which the tests wait for the clients' operations."""
 
     def settled(self, resource_id: str, state: str = "success") -> str:
-        """Return the id of a thing when the newest of its flows has ended, as it has to."""
+        """Return the id of a resource when its newest flow has ended, in the given state."""
         flow = next(flow for flow in self.client.flows.select() if flow["resource_id"] == resource_id)
         follower = self.client.flows.follow(flow["id"], timeout=WAIT_S)
         while True:
@@ -42,14 +42,14 @@ class Tenant:
 
 
 class Site:
-    """A served cgflow on which projects are made."""
+    """A served cgflow on which projects are created."""
 
     def __init__(self, url: str, identity: Keystone | None) -> None:
         self.url = url
         self._identity = identity
 
     def tenant(self, kind: str) -> Tenant:
-        """Make a project that nobody else uses."""
+        """Create a project that no other test uses."""
         name = f"{kind}-{uuid.uuid4().hex[:8]}"
         identity = self._identity
         if identity is None:
@@ -67,7 +67,7 @@ class Site:
 
 @contextmanager
 def site(strategy: str, start: Start, folder: Path) -> Iterator[Site]:
-    """Serve over ``noauth``, or over a keystone that leads its users to the service."""
+    """Serve with ``noauth``, or with a keystone whose catalog leads its users to the service."""
     if strategy == "noauth":
         yield Site(start(backend="memory").served.url, None)
         return

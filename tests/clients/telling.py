@@ -1,4 +1,4 @@
-"""What the SDK tells, looked at: refusals and ids."""
+"""Checks of what the SDK returns: refusals and ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unmodified ``cinder`` command through the whole life of a consistency group."""
+"""The unmodified ``cinder`` command through the complete lifecycle of a consistency group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def settled(project: Project, resource_id: str) -> None:
-    """Return when no flow is at work on a thing; each must have succeeded."""
+    """Wait for all flows of a resource; each must succeed."""
     for flow in project.client.flows.select():
         if flow["resource_id"] == resource_id:
             project.end(flow["id"])
@@ -74,7 +74,7 @@ def test_the_life_of_a_consistency_group(cinder: Cinder, project: Project) -> No
         assert shown["consistencygroup_id"] == group["id"]
 
     copies = cinder("snapshot-list").rows
-    # Behind them stand whether they count, and whose they are, which later microversions tell.
+    # The columns after these show consumption of quota and the owner, which later microversions have.
     assert sorted(row[1:5] for row in copies) == sorted([id_, "available", "monday", "1"] for id_ in volumes)
     shown = cinder("snapshot-show", copies[0][0]).properties
     assert (shown["volume_id"], shown["status"]) == (copies[0][1], "available")

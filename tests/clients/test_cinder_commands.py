@@ -9,7 +9,7 @@ import pytest
 from tests.clients.site import Tenant
 from tests.support.cinder import Cinder
 
-# A command takes seconds where the machine is busy.
+# A command takes seconds on a busy machine.
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TYPE = "cinder-database"

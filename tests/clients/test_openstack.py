@@ -10,7 +10,7 @@ import pytest
 from tests.clients.site import Tenant
 from tests.support.openstack import Openstack
 
-# A command takes seconds where the machine is busy.
+# A command takes seconds on a busy machine.
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TYPE = "osc-database"
@@ -37,7 +37,7 @@ def test_the_life_of_a_consistency_group(openstack: Openstack, tenant: Tenant, t
     for known_as in ("orders", group_id):
         shown = openstack.json(*group, "show", known_as)
         assert (shown["id"], shown["status"], shown["volume_types"]) == (group_id, "available", [type_id])
-    # Its name is found by a list, and the group of a new volume too.
+    # The client finds its name, and the group of a new volume, by a list.
     options = ("--size", "1", "--type", TYPE)
     data = openstack.json("volume", "create", "data", *options, "--consistency-group", "orders")["id"]
     log = openstack.json("volume", "create", "log", *options)["id"]
@@ -55,7 +55,7 @@ def test_the_life_of_a_consistency_group(openstack: Openstack, tenant: Tenant, t
     tenant.settled(taken)
     shown = openstack.json(*group, "snapshot", "show", "monday")
     assert (shown["status"], shown["consistencygroup_id"]) == ("available", group_id)
-    # The client shows rows only to who says both of these.
+    # The client shows rows only if both options are given.
     both = ("--status", "available", "--consistency-group", group_id)
     assert _ids(openstack.json(*group, "snapshot", "list", *both)) == [taken]
     assert "dependent cgsnapshots" in openstack.refused(*group, "delete", "shop", "--force")
@@ -175,7 +175,7 @@ def test_the_service_tells_of_itself(openstack: Openstack) -> None:
     ]
     filters = openstack.json("block", "storage", "resource", "filter", "show", "volume")
     assert "status" in filters["Filters"]
-    # The client asks for messages without a microversion, unless it is told of one.
+    # The client requests messages without a microversion, unless one is given.
     assert openstack.json("--os-volume-api-version", "3.3", "volume", "message", "list") == []
 
 

@@ -1,4 +1,4 @@
-"""The clients against a service that knows its callers by passwords of its own."""
+"""The clients against a service that authenticates callers by its own passwords."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def access(url: str, password: str = "secret") -> Access:
     return Access(
         "orders",
         {**who, "OS_AUTH_TYPE": "http_basic", "OS_ENDPOINT": endpoint},
-        # This client takes the kind of authentication as an option alone, and insists on a project.
+        # This client accepts the authentication type only as an option, and requires a project.
         who,
         ("--os-auth-type", "http_basic", "--os-endpoint", endpoint, "--os-project-id", "orders"),
     )

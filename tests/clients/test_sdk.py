@@ -1,4 +1,4 @@
-"""openstacksdk and everything that has a type or a group, without authentication and with keystone's."""
+"""openstacksdk and all resources with a type or a group, without authentication and with keystone's."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_the_life_of_a_generic_group(sdk: Sdk, tenant: Tenant, type_: dict[str, 
     assert sdk.get_group(group_id)["status"] == "error"
     sdk.reset_group_status(group_id, "available")
 
-    # The SDK insists on both, and sends the one that is not meant as null.
+    # The SDK requires both arguments, and sends the unused one as null.
     copies = [
         sdk.create_group_from_source(name="f", group_snapshot_id=taken, source_group_id=None),
         sdk.create_group_from_source(name="g", group_snapshot_id=None, source_group_id=group_id),

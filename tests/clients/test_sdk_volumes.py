@@ -1,4 +1,4 @@
-"""openstacksdk and what it does with single volumes, without authentication and with keystone's."""
+"""openstacksdk and single volumes, without authentication and with keystone's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTANCE = "5a1c3f58-1c64-4c4e-8b67-6bb39e0b3d80"
 
 @pytest.fixture
 def volume(sdk: Sdk, tenant: Tenant, type_: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A volume that is there for one test."""
+    """A volume for one test."""
     made = sdk.create_volume(name="alone", size=1, volume_type=type_["name"])
     yield sdk.get_volume(tenant.settled(made["id"]))
     sdk.delete_volume(made["id"], cascade=True)
