@@ -1,4 +1,4 @@
-"""What tests of the drivers share."""
+"""Fixtures that the drivers' tests share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.support.qsd import Bench, started_bench
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    """A started qsd driver over a directory of its own; its daemons end with the test."""
+    """A started qsd driver over a separate directory; its daemons end with the test."""
     yield from started_bench()
 
 
 @pytest.fixture(scope="session")
 def ceph() -> Iterator[Ceph]:
-    """A Ceph cluster with a client, started when the first test asks; every test leaves its pool empty."""
+    """A Ceph cluster with a client, started with the first test that needs it; each test empties its pool."""
     cluster = Cluster()
     client = Client(cluster)
     yield Ceph(cluster, client)

@@ -1,4 +1,4 @@
-"""What the benchmark of cuts measures is what the kit proves: cuts of one instant, and others found out."""
+"""The benchmark measures cuts that the conformance suite proves to be of one instant; others are detected."""
 
 from __future__ import annotations
 

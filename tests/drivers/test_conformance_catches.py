@@ -1,4 +1,4 @@
-"""The kit can fail: each of its rules is broken here by a driver, and names the fault in words."""
+"""The conformance suite can fail: a driver breaks each of its rules and gets a message with the fault."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -39,7 +39,7 @@ from tests.support.memory import MemoryHarness
 
 
 class Everything(SharedDriverConformance, CompactionRules, HostFileRules):
-    """Every rule there is."""
+    """All rules."""
 
 
 RULES = sorted(name for name in dir(Everything) if name.startswith("test_"))
@@ -123,7 +123,7 @@ def test_driver_that_fails_at_the_second_of_one_call_is_caught(call):
 
 
 def caught(fault: Fault) -> bool:
-    """Whether any rule but the slow ones notices a driver with this fault."""
+    """Return whether any rule except the slow ones detects a driver with this fault."""
     for rule in RULES:
         if rule in SLOW:
             continue

@@ -1,4 +1,4 @@
-"""Faults ordered in a file: read when it changes, refused when malformed, remembered over a real kill."""
+"""Faults ordered in a file: read when it changes, refused when malformed, remembered across a real kill."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The driver that the documentation builds passes the suite as anybody runs it, and fails it when broken."""
+"""The driver of the documentation passes the suite as its readers run it, and fails it when broken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "example"
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The example in a folder of its own."""
+    """The example in a separate folder."""
     return Path(shutil.copytree(EXAMPLE, tmp_path / "plainfiles"))
 
 

@@ -1,4 +1,4 @@
-"""Faults on order: each kind at each point, counted exactly."""
+"""Fault injection: each kind at each point, counted exactly."""
 
 import threading
 
@@ -255,7 +255,7 @@ def test_wrapping_keeps_the_abilities_of_the_driver():
         assert isinstance(with_faults(MemoryDriver(), FaultSchedule()), ability)
 
     class Mover(FaultyRegrouping):
-        """A driver that can move volumes and nothing else."""
+        """A driver that can move volumes and has no other ability."""
 
     mover = with_faults(Mover(MemoryDriver(), FaultSchedule()), FaultSchedule())
     assert isinstance(mover, Regrouping)
@@ -266,7 +266,7 @@ def test_wrapping_keeps_the_abilities_of_the_driver():
 
 def test_the_files_of_a_driver_can_be_made_to_fail():
     class Filer(FaultyVolumes):
-        """A driver that can serve files, and nothing else."""
+        """A driver that can serve files and has no other ability."""
 
         def serve_file(self, thing):
             return thing

@@ -1,4 +1,4 @@
-"""The backend that tests of takeovers stand on keeps the rules of the fence, or they would prove nothing."""
+"""The backend of the takeover tests keeps the rules of fencing, without which those would prove nothing."""
 
 from __future__ import annotations
 

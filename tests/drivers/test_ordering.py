@@ -1,4 +1,4 @@
-"""The ordering checker itself: it sees each kind of violation, and none where there is none."""
+"""The ordering checker itself: it detects each kind of violation, and none where there is none."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def written(members: int, tickets: int) -> tuple[list[Disk], Moment]:
     disks = [Disk() for _ in range(members)]
     with writing(disks) as writers:
         assert writers.await_progress(tickets)
-    # Stopped: everything is acknowledged.
+    # The writers have stopped: everything is acknowledged.
     return disks, writers.moment()
 
 

@@ -1,4 +1,4 @@
-"""Clients that open files themselves: found by the leases of the kernel, and cut off where it must be."""
+"""Clients that open files themselves are found by the kernel's leases, and cut off where necessary."""
 
 import errno
 import mmap
@@ -54,7 +54,7 @@ def test_a_client_is_told_how_to_open_the_file_and_what_the_cut_holds_then(bench
 
 
 def hold_mapped(path: str):
-    """Have a file mapped and not open."""
+    """Map a file and close it."""
     descriptor = os.open(path, os.O_RDWR)
     held = mmap.mmap(descriptor, BLOCK)
     os.close(descriptor)
@@ -127,7 +127,7 @@ def test_whoever_opens_a_volume_while_it_is_restored_waits_and_gets_the_restored
 
 
 def test_whoever_opens_a_volume_while_its_restore_fails_has_the_volume(bench, copies):
-    """Not a file that is thrown away: what the client writes is in the volume."""
+    """The client writes to the volume, not to a file that the failed restore discards."""
 
     def client() -> None:
         with opened(bench.driver, G0) as file:
@@ -159,7 +159,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
             file.write(0, b"W" * BLOCK)
 
     def found_before_it_went(files, doing):
-        """As if a client had found the path just before the volume was hidden, and opens it now."""
+        """Simulate a client that found the path just before the volume was hidden, and opens it now."""
         descriptor = os.open(next(iter(files)), os.O_PATH)
         late.append(threading.Thread(target=client, args=(f"/proc/self/fd/{descriptor}",)))
         return file_leases.exclusive_leases(files, doing)
@@ -181,7 +181,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
 
 
 def await_lease_break(bench: Bench, volume: str, place: str = "volumes") -> None:
-    """Return when somebody waits to open a file, which is under a lease: the kernel says so."""
+    """Return when a process waits to open a file that is under a lease, as the kernel reports it."""
     inode = (bench.folder / "homes" / "g" / "live" / place / volume).stat().st_ino
     while not any(
         " LEASE " in line and "BREAKING" in line and line.split()[5].endswith(f":{inode}")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 
 
 class OnFiles:
-    """A backend whose clients keep each file open, and open it again where its address has changed."""
+    """A backend whose clients keep each file open, and open it again when its address has changed."""
 
     def __init__(self, path: Path) -> None:
         self.bench = Bench(path)
@@ -44,7 +44,7 @@ class OnFiles:
             file.close()
 
     def restart(self) -> None:
-        # Within one process a dead driver's lock must be let go by hand: all that stop does.
+        # Within one process, a dead driver's lock must be released explicitly, which is all that stop does.
         self.bench.start()
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
-"""Killed at every moment of every operation on btrfs: the next process finds the world before it or after it.
+"""Kills at every point of every btrfs operation: the next process finds the state before it or after it.
 
-Each operation is done once to see the moments it passes; then, for each of
-them, in such a world, by a child that is killed there with SIGKILL. A second
-child takes over and is killed too, as soon as it has settled something and has
-not yet written that down. The third finds no trace of a half-done thing.
-Then the call is made again, as cgflow does, and undone.
+Each operation runs once to record the points that it passes. Then, for each
+point, it runs in a child that is killed there with SIGKILL. A second child takes
+over and is also killed, as soon as it has settled something and has not recorded
+that yet. The third finds no trace of an unfinished operation. Then the call is
+repeated, as cgflow does, and undone.
 """
 
 import itertools
@@ -65,7 +65,7 @@ def move(volume: VolumeSpec, to: str | None) -> Call:
 
 @dataclass(frozen=True)
 class Operation:
-    """What is done, what was done before it, and what undoes it."""
+    """An operation: its call, the call before it, and the call that undoes it."""
 
     call: Call
     before: Call | None = None
@@ -134,7 +134,7 @@ def fill(driver: BtrfsDriver, volume: VolumeSpec, letter: str) -> None:
 
 
 def look(driver: BtrfsDriver) -> dict[str, object]:
-    """All there is: where each volume is and what it holds, and which copies, which hold what they did."""
+    """Return the place and content of each volume and the snapshots, and check the snapshots' content."""
     found = driver.inventory()
     assert found.problems == ()
     state = driver._state
@@ -226,7 +226,7 @@ def test_killed_at_every_moment(btrfs_folder: Path, name: str) -> None:
 
 
 def test_a_cut_that_was_broken_off_is_taken_again_later(btrfs_folder: Path) -> None:
-    """What was written in between is in it: an instant before the call would be none of that call."""
+    """The repeated cut contains later writes: an instant before the call would not belong to that call."""
     bench = world(btrfs_folder)
     prepare(bench.driver)
 

@@ -1,8 +1,8 @@
-"""What the label of btrfs says of each way to write, under load; and that copying file by file is found out.
+"""The cut level of btrfs for each way to write, under load; and copying file by file is detected.
 
-The kit runs its rule of order with clients that open files as they are told.
-Here each way of opening has its turn, with a whole block of the file system for
-each write: what O_DIRECT takes without falling back to buffers.
+The conformance suite runs its rule of order with clients that open files as instructed.
+Here each way of opening is tested, with a complete block of the file system for
+each write, which O_DIRECT accepts without falling back to buffers.
 """
 
 import os
@@ -44,14 +44,14 @@ def read(copy: File, offset: int, length: int) -> bytes:
 
 @contextmanager
 def writing(bench: Bench, volumes: list[VolumeSpec], flags: int) -> Iterator[OrderedWriters]:
-    """Have dependent writes going on, over files that are open in a certain way."""
+    """Keep dependent writes running on files that are opened with the given flags."""
     with ExitStack() as held:
         files = [held.enter_context(opened(bench.driver, volume, flags)) for volume in volumes]
         yield held.enter_context(OrderedWriters([partial(write, files)] * WRITERS, MEMBERS))
 
 
 def judged(writers: OrderedWriters, cut: Callable[[], list[Path]]) -> Finding:
-    """Let the writers go on for a while, cut, and read the copies when they rest again."""
+    """Let the writers run for a while, cut, and read the snapshots while the writers pause."""
     assert writers.await_progress(PROGRESS)
     before = writers.moment()
     paths = cut()
@@ -94,7 +94,7 @@ def test_a_cut_has_what_buffered_writers_wrote_before_it_and_promises_no_order_o
     volumes = bench.make_group(MEMBERS)
     with writing(bench, volumes, 0) as writers:
         for finding in cuts(bench, volumes, writers):
-            # How much is out of order is not looked at: a power failure keeps no order either.
+            # The number of writes out of order is not checked: a power failure keeps no order either.
             assert (finding.lost, finding.future) == (0, 0), finding
 
 
@@ -110,7 +110,7 @@ def test_copying_file_by_file_is_found_out(bench):
                     btrfs_ioctl.opened(bench.path / volume.id, os.O_CREAT | os.O_RDWR) as target,
                 ):
                     btrfs_ioctl.share(source, target)
-                # What is written in the second wait depends on what is written in the first.
+                # The writes of the second wait depend on those of the first.
                 for _ in range(2):
                     assert writers.await_progress(PROGRESS)
             return [bench.path / volume.id for volume in volumes]

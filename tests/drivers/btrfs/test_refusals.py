@@ -1,4 +1,4 @@
-"""What the btrfs driver refuses, finds odd, or undoes: in words, and with nothing else touched."""
+"""What the btrfs driver refuses, reports as a problem or undoes: with a message, and with no other change."""
 
 import errno
 import os
@@ -195,7 +195,7 @@ def swap_for_folder(file):
 
 
 def test_after_a_power_failure_a_cut_holds_its_copies_only_and_is_closed(bench):
-    """A removal from a cut is not made durable alone; it may be back, and the cut open."""
+    """A removal from a cut is not made durable by itself: the file may be back, and the cut writable."""
     copies = take(bench.driver, bench.make_group(2), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
     bench.driver.delete_snapshot(copies[0])

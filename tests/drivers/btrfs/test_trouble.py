@@ -1,4 +1,4 @@
-"""A btrfs without room, or not there any more: nothing is made or taken for gone, and deleting goes on."""
+"""A btrfs that is full or not mounted: nothing is created or reported as gone, and deletion continues."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def test_a_mount_that_vanished_is_no_empty_backend():
             with pytest.raises(DriverError, match="is not there any more .*: mount it again"):
                 call()
         assert not any(place.iterdir())
-        # A folder of the same name on the file system below is another one.
+        # A folder of the same name on the underlying file system is a different one.
         (place / "btrfs").mkdir()
         for call in calls:
             with pytest.raises(DriverError, match="something else is there.*: mount it again"):
@@ -52,7 +52,7 @@ def test_a_mount_that_vanished_is_no_empty_backend():
 
 @contextmanager
 def filled(*options: str) -> Iterator[Bench]:
-    """A btrfs without room, and on it a group with a cgsnapshot, and another one prepared."""
+    """A full btrfs with a group, one cgsnapshot of it, and another one prepared."""
     with btrfs_mounted(160, *options) as place:
         bench = Bench(place)
         driver = bench.start()
@@ -77,7 +77,7 @@ def fill(path: Path, size: int) -> None:
 
 @pytest.fixture
 def full() -> Iterator[Bench]:
-    """One where data and the records of the file system share what room there is, so that neither has any."""
+    """A btrfs whose data and metadata share the free space, so that both are full."""
     with filled("--mixed") as bench:
         yield bench
 

@@ -1,4 +1,4 @@
-"""The memory driver keeps the contract to the letter, with a file and without."""
+"""The memory driver keeps the contract exactly, with a file and without."""
 
 import tempfile
 
@@ -13,7 +13,7 @@ from tests.support.memory import MemoryHarness
 
 
 class InFile(MemoryHarness):
-    """A backend whose objects are in a file, found by every new instance."""
+    """A backend whose objects are in a file, from which every new instance reads them."""
 
     def __init__(self, **options: object) -> None:
         self.folder = tempfile.TemporaryDirectory()
@@ -48,14 +48,14 @@ class TestMemoryOneByOne(DriverConformance, CompactionRules):
         return InFile(cut_level="per-volume")
 
 
-# What the kit does not ask of every driver.
+# Behaviour that the conformance suite does not require of every driver.
 
 ONE = VolumeSpec("one", 1, "g")
 COPY = SnapshotSpec("copy", "one", "c", "g")
 
 
 class Interrupted:
-    """A lock that lets clients write whenever it has been let go so many times."""
+    """A lock that lets clients write after the given number of releases."""
 
     def __init__(self, driver: MemoryDriver, after: int, write) -> None:
         self._real, self._left, self._write = driver._lock, after, write
@@ -80,7 +80,7 @@ def test_members_are_apart_only_where_that_is_said(level):
         driver.create_volume(VolumeSpec(id, 1, "g"))
         copies.append(SnapshotSpec(f"copy of {id}", id, "c", "g"))
         driver.prepare(copies[-1])
-    # Let go once for the questions, then after each member.
+    # The lock is released once after the checks, then after each member.
     Interrupted(driver, 3, lambda: [driver.write(copy.volume_id, 0, b"later") for copy in copies])
     told = driver.cut("c", "g", copies)
     seen = [driver.export_snapshot(copy) and driver.read_snapshot(copy.id, 0, 5) for copy in copies]

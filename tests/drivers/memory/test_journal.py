@@ -1,4 +1,4 @@
-"""The memory driver's file: it outlives the process, and one that is not its own is refused by name."""
+"""The memory driver's file outlives the process, and a file that is not its own is refused by name."""
 
 import os
 import subprocess

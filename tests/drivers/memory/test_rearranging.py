@@ -1,4 +1,4 @@
-"""Clones, moves and restores on a memory backend, in its file as well."""
+"""Clones, moves and restores on a memory backend, also with a file."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def driver(file: Path) -> MemoryDriver:
-    """Volumes that hold B, and copies of them that hold A."""
+    """Volumes that hold B, with snapshots of them that hold A."""
     driver = opened(file)
     driver.create_group("g")
     driver.create_group("h")
@@ -41,7 +41,7 @@ def opened(file: Path) -> MemoryDriver:
 
 
 def again(file: Path, times: int = 2) -> MemoryDriver:
-    """What later processes find: what was written by events, then what was written as a whole."""
+    """Return what later processes find: first written as events, then written as a complete state."""
     for _ in range(times):
         driver = opened(file)
         driver.stop()

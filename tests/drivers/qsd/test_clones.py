@@ -1,4 +1,4 @@
-"""Full copies on real daemons: whole or not there, whatever happens to source, program and disk."""
+"""Full clones on real daemons: complete or absent, whatever happens to source, program and disk."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def test_a_copy_that_goes_while_it_is_cloned_is_cloned_whole(bench):
     driver.clone_volume(CLONE, copies[0])
     assert read(driver, CLONE) == b"A" * BLOCK
     assert read(driver, CLONE, (ord("B") - 60) * MIB) == bytes(BLOCK)
-    # While it was read its layer stayed as it was; afterwards it was merged away, and the clone is one more.
+    # While the layer was read, it was kept; afterwards it was merged, and the clone has one more file.
     assert layers == [3]
     assert len(bench.files("g")) == 3
     assert len(bench.manifest("g").volumes["v0"].chain) == 2
@@ -113,7 +113,7 @@ def test_a_clone_whose_source_dies_is_made_again(bench):
 
 
 def test_a_process_that_dies_while_it_copies_leaves_nothing(bench, monkeypatch, tmp_path):
-    """The program that copies outlives it, and can neither hold the source nor spoil the next attempt."""
+    """The copying program outlives the process, and can neither hold the source nor disturb a repeat."""
     (volume,) = bench.make_group(1)
     write(bench.driver, volume, 1)
     (copy,) = take(bench.driver, [volume], "a")

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 class OverNbd:
-    """A backend whose clients keep one connection to each volume, and connect again when it breaks."""
+    """A backend whose clients keep one connection to each volume, and reconnect when it breaks."""
 
     def __init__(self) -> None:
         require_qsd()
@@ -44,7 +44,7 @@ class OverNbd:
             client.close()
 
     def restart(self) -> None:
-        # Within one process a dead driver's lock and sockets must be let go by hand: all that stop does.
+        # Within one process, a dead driver's lock and sockets must be released: that is all stop does.
         self.bench.start()
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
-"""Killed at every point: the next process finishes or undoes the work, and no written data is lost.
+"""Kills at every point: the next process finishes or undoes the work, and no written data is lost.
 
-One story of a consistency group is told again and again. Each time something
+One lifecycle of a consistency group is run repeatedly. Each time something
 is killed with SIGKILL when the driver reaches a certain point for the first
 time: this process (a forked child), the daemon, or both at once. Then a new
-driver starts, the step that was under way is called again, as cgflow does, and
-the story goes on to its end.
+driver starts, the interrupted step is called again, as cgflow does, and
+the lifecycle continues to its end.
 """
 
 import os
@@ -46,12 +46,12 @@ POINTS = [
     "remove:after-close", "remove:after-detach", "remove:after-manifest", "unexport:after-detach",
     "volume:after-attach", "volume:after-file", "volume:after-manifest", "volume:after-open",
 ]  # fmt: skip
-"""Every point that the story passes."""
+"""Every point that the lifecycle passes."""
 
 
 @dataclass
 class World:
-    """What the story has done so far, and so what must be found."""
+    """The effects of the steps so far, and so what must be found."""
 
     written: dict[str, int] = field(default_factory=dict)
     frozen: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class World:
 
 
 def run(driver: QsdDriver, world: World, step: str) -> None:
-    """Do one step of the story, or do it again."""
+    """Execute or repeat one step of the lifecycle."""
     verb, *rest = step.split()
     match verb, rest:
         case "create_group", []:
@@ -83,7 +83,7 @@ def run(driver: QsdDriver, world: World, step: str) -> None:
             try:
                 driver.cut(name, "g", snapshots_of(VOLUMES, name))
             except AmbiguousDriverError:
-                # Called again, it says either that it happened or that it never will have.
+                # A repeated call reports either that the cut happened or that it never will have.
                 try:
                     driver.cut(name, "g", snapshots_of(VOLUMES, name))
                 except AmbiguousDriverError:
@@ -106,7 +106,7 @@ def snapshot(name: str, index: str) -> SnapshotSpec:
 
 
 def expect(client: NbdClient, last: int) -> None:
-    """Blocks 1 to ``last`` hold their own digit, and nothing came after."""
+    """Check that blocks 1 to ``last`` hold their own digit, and that later blocks are empty."""
     for value in range(1, 6):
         held = client.read(value * BLOCK, BLOCK)
         assert held == (str(value).encode() * BLOCK if value <= last else bytes(BLOCK)), (
@@ -153,7 +153,7 @@ def test_the_list_of_points_is_complete(bench: Bench) -> None:
 
 
 def in_child(bench: Bench, die: Callable[[str], None], steps: list[str] = STEPS) -> int:
-    """Tell the story in a child that is to die; return the index of the step in which it did."""
+    """Run the steps in a child that is killed; return the index of the step in which it was killed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -176,7 +176,7 @@ def in_child(bench: Bench, die: Callable[[str], None], steps: list[str] = STEPS)
 
 
 def finish(bench: Bench, reached: int) -> None:
-    """Start over after a death in a step, and tell the story to its end."""
+    """Start again after a kill in a step, and run the lifecycle to its end."""
     world = World()
     for step in STEPS[:reached]:
         verb, *rest = step.split()
@@ -226,7 +226,7 @@ def test_the_process_and_the_daemon_die(bench: Bench, point: str) -> None:
     ],
 )
 def test_the_rescuer_dies_too(bench: Bench, first: str, second: str) -> None:
-    """A client has written right after the cut, and nobody recorded that the cut has happened."""
+    """A client has written right after the cut, and the cut is not recorded."""
     address = StateDir(bench.state_dir).sockets("g").nbd
 
     def die_with_the_daemon(reached: str) -> None:
@@ -271,7 +271,7 @@ def test_the_daemon_dies(bench: Bench, point: str) -> None:
 
 
 def persist(driver: QsdDriver, world: World, step: str) -> None:
-    """Do a step again while the daemon is gone: clients are refused, calls are busy or do not know."""
+    """Repeat a step while the daemon is gone: clients are refused, calls are busy or ambiguous."""
     patience = time.monotonic() + 30
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Killed at every point at which an export becomes a file of the host or stops being one.
+"""Kills at every point at which an export becomes a file of the host or stops being one.
 
 This process (a forked child) is killed with SIGKILL, or the daemon with it, and
-the next driver starts. Then the call is made again: the file is there and shows
-what it has to, or it is gone. In the end no mount, process or note is left.
+the next driver starts. Then the call is repeated: the file exists with the right
+content, or it is gone. In the end no mount, process or record is left.
 """
 
 import os
@@ -26,7 +26,7 @@ Call = Callable[[QsdDriver], object]
 
 @dataclass
 class Place:
-    """A group of two volumes that hold 2, and the exported copy of one from when it held 1."""
+    """A group of two volumes that hold 2, and an exported snapshot of one from when it held 1."""
 
     bench: Bench
     volume: VolumeSpec
@@ -36,7 +36,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """One place for all: each test leaves no file behind."""
+    """One place for all tests; each test leaves no file behind."""
     require_disks()
     for bench in started_bench():
         volume, other = bench.make_group(2)
@@ -94,7 +94,7 @@ def dies(place: Place, call: Call, point: str, *, with_daemon: bool) -> None:
 
 
 def servers(bench: Bench) -> list[int]:
-    """Every process that serves a file of this place, written down or not."""
+    """Return every process that serves a file of this place, recorded or not."""
     found = []
     for folder in Path("/proc").iterdir():
         try:
@@ -152,7 +152,7 @@ def test_the_list_of_points_is_complete(place: Place) -> None:
         seen.clear()
         step()
         told = {point for point in seen if point.startswith("file:")}
-        # Who has lost its mount may end before it is killed.
+        # A process that has lost its mount may end before it is killed.
         assert told - ({"file:after-kill"} if wanted == WITHDRAW else set()) == set(wanted.split())
     driver.create_volume(place.other)
     nothing_is_left(place.bench)

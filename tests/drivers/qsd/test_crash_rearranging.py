@@ -1,9 +1,9 @@
-"""Killed at every point of a clone, a compaction, a move and a restore: then finished by a repeat, or undone.
+"""Kills at every point of a clone, a compaction, a move and a restore, which are then repeated or undone.
 
-Each time one operation begins on the same small world, and something is killed
+Each time one operation begins in the same small setup, and something is killed
 with SIGKILL at one point of it: this process (a forked child), the daemons too,
 or only the daemons. The next driver starts, and every volume is found in one
-place. Then the call is made again, or the one that undoes it.
+place. Then the call is repeated, or the call that undoes it is made.
 """
 
 import os
@@ -44,7 +44,7 @@ Call = Callable[[QsdDriver, Scene], None]
 
 @dataclass(frozen=True)
 class Operation:
-    """What is done, what was done before, what undoes it, and how the world is after it."""
+    """An operation: its call, its points, the state after it, the call before it, and its undo."""
 
     call: Call
     points: str
@@ -115,20 +115,20 @@ OPERATIONS = {
     ),
 }
 CASES = [(name, point) for name, operation in OPERATIONS.items() for point in operation.points.split()]
-# Who dies: the process alone, or the daemons with it.
+# What is killed: the process alone, or the daemons with it.
 WHO = ("process", "both")
 UNDOABLE = [(name, point) for name, point in CASES if OPERATIONS[name].undo not in (None, nothing)]
 
 
 @pytest.fixture
 def scene(name: str) -> Iterator[Scene]:
-    """The world before the operation of this name."""
+    """The setup before the operation of this name."""
     for bench in started_bench(**OPERATIONS[name].options):
         yield Scene(bench)
 
 
 def specs(scene: Scene) -> dict[str, VolumeSpec]:
-    """Every volume that a manifest names, as it is: in one home only, and with all its files."""
+    """Return every volume that a manifest names; each is in one home only, with all its files."""
     found: dict[str, VolumeSpec] = {}
     for folder in (scene.bench.state_dir / "homes").iterdir():
         manifest = scene.bench.manifest(folder.name)
@@ -144,7 +144,7 @@ def specs(scene: Scene) -> dict[str, VolumeSpec]:
 
 
 def look(scene: Scene, driver: QsdDriver) -> dict[str, str]:
-    """What each volume holds and where it is; the copies hold what they always have."""
+    """Return each volume's content and place; check that the snapshots have their content."""
     volumes = specs(scene)
     assert driver.inventory().problems == ()
     assert driver.inventory().volumes == set(volumes)
@@ -168,7 +168,7 @@ def kill_daemons(bench: Bench) -> None:
 
 
 def dies(scene: Scene, operation: Operation, point: str, *, with_daemons: bool) -> None:
-    """Do an operation in a child that is killed at a point of it."""
+    """Run an operation in a child that is killed at a point of it."""
 
     def die(reached: str) -> None:
         if reached == point and begun:
@@ -215,7 +215,7 @@ def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, who):
     operation.call(driver, scene)
     after = operation.after(scene)
     assert look(scene, driver) == after
-    # Before the repeat nothing was half done: each volume was as before the operation or as after it.
+    # Before the repeat, each volume was as before the operation or as after it.
     assert len(found) in (len(PLAIN), len(after))
     if name in ("restore", "undo"):
         assert len(set(found.values())) == 1
@@ -252,7 +252,7 @@ def test_the_daemons_die(scene, name, point):
 
 
 def persist(step):
-    """Do a step again while a daemon is gone: clients are refused, calls are busy or do not know."""
+    """Repeat a step while a daemon is gone: clients are refused, calls are busy or ambiguous."""
     patience = time.monotonic() + 30
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Files of layers that were cut off, swapped or rewritten: named, refused, and no hindrance to the rest."""
+"""Layer files that were truncated, swapped or rewritten: reported, refused, no hindrance to the rest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INCOMPATIBLE_AT, SIZE_AT, SNAPSHOTS_AT = 72, 24, 60
 
 @pytest.fixture
 def cut(bench: Bench) -> list[list[SnapshotSpec]]:
-    """Three cgsnapshots of two volumes that hold another value at each, and yet another now."""
+    """Three cgsnapshots of two volumes that hold a different value at each, and another one now."""
     volumes = bench.make_group(2)
     made = []
     for value in range(3):
@@ -40,7 +40,7 @@ def cut(bench: Bench) -> list[list[SnapshotSpec]]:
 
 
 def patched(offset: int, blob: bytes) -> Callable[[Path], None]:
-    """Return what writes some bytes into a file, in place."""
+    """Return a function that writes bytes into a file in place."""
 
     def patch(path: Path) -> None:
         with path.open("r+b") as file:
@@ -123,7 +123,7 @@ def test_nothing_is_made_of_what_has_lost_data_and_all_that_is_served_stays_so(
     client.read(0, BLOCK)
     assert read(bench.driver, V1) == b"\4" * BLOCK
     assert read_snapshot(bench.driver, cut[0][1]) == b"\1" * BLOCK
-    # Put back as it was, in the file that the daemon has open.
+    # The original content is put back, in the file that the daemon has open.
     path.unlink()
     whole.write_bytes(blob)
     whole.rename(path)
@@ -199,7 +199,7 @@ def test_a_cut_reads_no_file_that_has_not_changed(
     read_of.clear()
     take(bench.driver, [V0, V1], "late")
     chains = [volume.chain for volume in bench.manifest("g").volumes.values()]
-    # The leaf of each, which has become frozen by now, and the overlay that is the leaf now.
+    # For each chain: its former leaf, which is frozen by now, and the overlay that is the leaf now.
     expected = {f"L{layer}.qcow2" for chain in chains for layer in chain[-2:]}
     assert {path.name for path in read_of} <= expected
 
@@ -238,7 +238,7 @@ def _again(folder: Path, asked: list[str]) -> Path:
 
 
 def test_clusters_that_were_counted_and_never_written_are_no_loss(tmp_path: Path) -> None:
-    """A daemon that is killed has counted clusters as used that lie past the end of the file."""
+    """A killed daemon leaves clusters counted as used that lie past the end of the file."""
     image = tmp_path / "image.qcow2"
     qcow2.create(image, MIB)
     length = image.stat().st_size

@@ -1,4 +1,4 @@
-"""Volumes and copies as files of the host: one more client each, over restarts, cuts and kills."""
+"""Volumes and snapshots as files of the host: one more client each, across restarts, cuts and kills."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""Files of the host whose servers die, hang, are forgotten or do not come about."""
+"""Files of the host whose servers die, hang, are forgotten or fail to start."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ def test_what_held_a_file_open_fails_when_the_daemon_dies_and_the_file_comes_bac
     path = served(bench, volume)
     with path.open("r+b", buffering=0) as file:
         file.write(b"\1" * BLOCK)
-        # From here on it may not be lost with the daemon, which writes down late where things lie.
+        # Flushed, because the daemon writes its tables late and would lose this write when killed.
         os.fsync(file.fileno())
     first = server(bench, volume.id)
     with held_open(path, os.O_RDWR) as file:
@@ -54,7 +54,7 @@ def test_a_mount_that_nobody_answers_for_is_told_and_cleared_away(bench: Bench, 
     assert str(path) in problem
     with pytest.raises(OSError) as failure:
         path.stat()
-    # The kernel says the one while it takes leave of the dead, and the other from then on.
+    # The kernel returns the first error while it cleans up the dead server, and the second one from then on.
     assert failure.value.errno in (errno.ECONNABORTED, errno.ENOTCONN)
     if heals == "asked again":
         assert served(bench, volume) == path

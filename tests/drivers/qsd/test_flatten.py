@@ -1,4 +1,4 @@
-"""Long chains on real daemons are made short under clients, and no data and no copy changes by it."""
+"""Long chains on real daemons are shortened under clients, without any change of data or snapshots."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(bench: Bench, volumes: list[VolumeSpec], taken: list[list[SnapshotSpec
 
 @pytest.fixture
 def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let flattenings take far longer than a test, unless they are told to hurry."""
+    """Make flattenings take far longer than a test, unless their speed limit is lifted."""
 
     def flatten(told: Jobs, layer: int) -> None:
         arguments = {"job-id": block_jobs.flattening_job_id(layer), "device": f"L{layer}", "speed": MIB}
@@ -69,26 +69,26 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 def hurry(bench: Bench) -> None:
     for home in bench.driver._homes.all():
         for job in home.graph.jobs.all():
-            # It may be over by now.
+            # The job may have ended by now.
             with suppress(CommandRefused):
                 home.graph.client.execute("block-job-set-speed", {"device": job, "speed": 0})
 
 
 def spread(bench: Bench, volume: VolumeSpec) -> None:
-    """Write so much that it takes a while to copy."""
+    """Write so much data that copying takes a while."""
     with NbdClient.from_uri(str(bench.driver.connection(volume).data["uri"])) as client:
         for place in range(64, 128):
             client.write(place * MIB, bytes([place]) * MIB)
 
 
 def compact(bench: Bench) -> None:
-    """Do what is due, as the service does."""
+    """Run the compactions that are due, as the service does."""
     while due := bench.driver.compactions_due():
         bench.driver.compact_volume(due[0], 30)
 
 
 def opened(bench: Bench, home_id: str = "g") -> set[int]:
-    """The layers that the daemon has open."""
+    """Return the layers that the daemon has open."""
     graph = bench.driver._homes.get(home_id).graph
     graph.forget()
     return set(graph.nodes())
@@ -210,7 +210,7 @@ def test_what_has_to_close_the_layers_stops_it(bench: Bench, verb: str) -> None:
 
 
 def persist(step):
-    """Do a step again while the daemon is gone."""
+    """Repeat a step while the daemon is gone."""
     for _ in range(200):
         try:
             return step()
@@ -253,7 +253,7 @@ def test_a_chain_whose_shortening_is_far_behind_takes_no_more_copies(bench: Benc
 
 
 def test_what_was_made_short_is_on_disk_when_it_is_recorded(bench: Bench) -> None:
-    """The layers below are not opened any more, so the daemon must have written all out before."""
+    """The layers below are not opened any more, so the daemon must have written all their data before."""
     (volume,) = bench.make_group(1)
     taken = fill(bench, [volume], LONGEST)
     bench.start(Between("flatten:after-record", lambda: os.kill(bench.pid("g"), signal.SIGKILL)))
@@ -272,7 +272,7 @@ def test_what_was_made_short_is_on_disk_when_it_is_recorded(bench: Bench) -> Non
 
 
 def test_a_chain_of_any_length_is_understood() -> None:
-    """QEMU's own description of a long chain ends in the middle."""
+    """QEMU's own description of a long chain is truncated."""
     for bench in started_bench(max_chain_depth=1000):
         (volume,) = bench.make_group(1)
         taken = fill(bench, [volume], 45)

@@ -1,4 +1,4 @@
-"""A storage daemon that lives and does not answer, and one that died: told, and in nobody's way."""
+"""A storage daemon that hangs or has died is reported, and delays nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER = VolumeSpec("other-v0", 1, "other")
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watchdog that looks all the time, and calls a daemon silent soon."""
+    """A watchdog that checks very often, and treats a daemon as silent soon."""
     monkeypatch.setattr(watchdog, "INTERVAL_S", 0.05)
     monkeypatch.setattr(watchdog, "PROBE_EVERY_S", 0.1)
     monkeypatch.setattr(watchdog, "SILENCE_S", 0.5)
@@ -32,7 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stopped(bench: Bench, impatient: None) -> Iterator[int]:
-    """Two groups under a driver that is not started; the daemon of the first is stopped. Its pid."""
+    """Two groups under a driver that is not started; the daemon of the first is stopped. Yields its pid."""
     bench.make_group(1)
     bench.make_group(1, "other")
     for volume in (HUNG, OTHER):

@@ -1,4 +1,4 @@
-"""Which layers of a long chain are made one, and which are open in the daemon."""
+"""Which layers of a long chain are merged, and which are open in the daemon."""
 
 from __future__ import annotations
 

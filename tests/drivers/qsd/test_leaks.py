@@ -1,4 +1,4 @@
-"""What was left over is found at the next start: removed if it is ours for sure, and else named."""
+"""Leftovers are found at the next start: removed if they certainly belong to the driver, else reported."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_an_image_that_is_damaged_is_named(bench: Bench) -> None:
     bench.driver.stop()
     bench.kill_daemon("g")
     with path.open("r+b") as image:
-        # No refcount is left for any cluster: those in use are counted as free.
+        # All refcounts are zero: clusters in use are counted as free.
         image.seek(2 * CLUSTER)
         image.write(bytes(64))
     (problem,) = bench.start().inventory("g").problems

@@ -1,4 +1,4 @@
-"""The life of groups, volumes and snapshots on a real qemu-storage-daemon."""
+"""The lifecycle of groups, volumes and snapshots on a real qemu-storage-daemon."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Linked clones on real daemons: there at once, and no commit ever changes what one of them reads."""
+"""Linked clones on real daemons: they exist at once, and no commit ever changes what one of them reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bench() -> Iterator[Bench]:
 
 
 def source(bench: Bench) -> tuple[VolumeSpec, list[SnapshotSpec]]:
-    """A volume that holds C, with copies of A and B, and an empty group h."""
+    """A volume that holds C, with snapshots of A and B, and an empty group h."""
     (volume,) = bench.make_group(1)
     bench.driver.create_group("h")
     copies = []
@@ -42,7 +42,7 @@ def source(bench: Bench) -> tuple[VolumeSpec, list[SnapshotSpec]]:
 
 
 def expect(bench: Bench, volume: VolumeSpec, letters: str) -> None:
-    """The first letter is at the start, and each letter of A and B that follows at its own place."""
+    """Check for the first letter at the start, and for each further letter of A and B at its own place."""
     assert read(bench.driver, volume) == letters[0].encode() * BLOCK
     for letter in "AB":
         wanted = letter.encode() * BLOCK if letter in letters[1:] else bytes(BLOCK)
@@ -50,7 +50,7 @@ def expect(bench: Bench, volume: VolumeSpec, letters: str) -> None:
 
 
 def names(bench: Bench, home_id: str, volume_id: str) -> list[int]:
-    """How many names the file of each layer has, from base to leaf."""
+    """Return the number of hard links of each layer's file, from base to leaf."""
     folder = bench.state_dir / "homes" / home_id
     return [
         (folder / f"L{layer}.qcow2").stat().st_nlink
@@ -78,7 +78,7 @@ def test_a_clone_takes_no_space_and_source_and_clone_go_in_any_order(bench: Benc
 
 
 def test_a_commit_into_a_layer_of_a_linked_clone_is_not_made(bench: Bench) -> None:
-    """QEMU would make it, and the clone would read newer data."""
+    """QEMU would run the commit, and the clone would read newer data."""
     volume, copies = source(bench)
     bench.driver.clone_volume(CLONE, copies[1])
     bench.client(bench.driver.connection(volume))
@@ -87,7 +87,7 @@ def test_a_commit_into_a_layer_of_a_linked_clone_is_not_made(bench: Bench) -> No
         bench.driver.delete_snapshot(copy)
     assert names(bench, "g", "v0") == before, "hidden layers wait for the clone"
     expect(bench, CLONE, "BAB")
-    # The same when the daemon of the clone is dead, so that no lock of it stands in the way.
+    # The same holds when the clone's daemon is dead, so that its lock does not prevent the commit.
     bench.hang_up()
     bench.driver.stop()
     bench.kill_daemon("h")

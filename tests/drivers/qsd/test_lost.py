@@ -1,4 +1,4 @@
-"""A layer whose file is gone: named at once, relied on by nothing, and no hindrance to getting rid of it."""
+"""A layer whose file is missing is reported at once, is not relied on, and does not prevent deletion."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Cut = list[list[SnapshotSpec]]
 
 @pytest.fixture
 def cut(bench: Bench) -> Cut:
-    """Three cgsnapshots of two volumes that hold another value at each, and yet another now."""
+    """Three cgsnapshots of two volumes that hold a different value at each, and another one now."""
     volumes = bench.make_group(2)
     made = []
     for value in range(3):
@@ -37,14 +37,14 @@ V0, V1 = (VolumeSpec(f"v{index}", 1, "g") for index in range(2))
 
 
 def lose(bench: Bench, place: int) -> Path:
-    """Take the file of a layer of the first volume away, counted from the base; return where it was."""
+    """Move away the file of a layer of the first volume, counted from the base; return its former path."""
     gone = bench.state_dir / "homes" / "g" / f"L{bench.manifest('g').volumes['v0'].chain[place]}.qcow2"
     gone.rename(bench.root / "aside")
     return gone
 
 
 def started_again(bench: Bench) -> QsdDriver:
-    """Let the daemon end, and with it what it had open."""
+    """Kill the daemon, which closes the files that it had open, and start the driver again."""
     bench.driver.stop()
     bench.kill_daemon("g")
     return bench.start()
@@ -159,7 +159,7 @@ def test_a_restore_over_a_loss_is_undone(bench: Bench, cut: Cut) -> None:
 def test_what_goes_while_somebody_looks_is_not_lost(
     bench: Bench, cut: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A merge forgets a layer and then removes its file, and may do both between two glances."""
+    """A merge drops a layer from the manifest and then removes its file, possibly between two checks."""
     faults, late = missing_layers.faults, [copies[0] for copies in cut]
 
     def slowly(home: Home, volume: VolumeRecord) -> dict[int, str]:

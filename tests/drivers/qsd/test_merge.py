@@ -1,4 +1,4 @@
-"""Layers of deleted snapshots are merged away, and no other data changes by it."""
+"""Layers of deleted snapshots are merged, and no other data changes."""
 
 import json
 import subprocess
@@ -46,7 +46,7 @@ def test_a_cgsnapshot_that_is_deleted_leaves_the_files_as_they_were(bench: Bench
 def test_what_a_job_wrote_is_in_the_file_before_the_layers_it_came_from_are_given_up(
     bench: Bench, job: str
 ) -> None:
-    """Whatever ends the daemon then: its tables may have been in its memory alone."""
+    """The daemon may be killed then, and its tables may have been in its memory only."""
     (volume,) = bench.make_group(1)
     bench.options["max_chain_depth"] = 3
     seen: list[int] = []
@@ -62,7 +62,7 @@ def test_what_a_job_wrote_is_in_the_file_before_the_layers_it_came_from_are_give
         command = ["qemu-io", "-r", "-U", "-f", "qcow2"]
         for place in range(1, 4):
             command += ["-c", f"read -P {place} {place * 64}M {BLOCK}"]
-        # What it lies over is another file that has what it had before: only its own clusters count.
+        # Its backing file has the earlier content, so only the clusters of the file itself count.
         listed = subprocess.run(
             ["qemu-img", "map", "-U", "-f", "qcow2", "--output=json", str(path)],
             check=True,

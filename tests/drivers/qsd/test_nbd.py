@@ -1,4 +1,4 @@
-"""The NBD client, against the real server and against one that misbehaves."""
+"""The NBD client, against the real server and against a faulty one."""
 
 import errno
 import os
@@ -71,7 +71,7 @@ def test_addresses_that_are_not_understood() -> None:
 
 
 def serve_once(path: Path, talk: Callable[[socket.socket], object]) -> threading.Thread:
-    """Be a server for one client that gets through the handshake."""
+    """Serve one client, which completes the handshake."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()

@@ -1,4 +1,4 @@
-"""A process without file descriptors leaves no half-made homes, and removes those that it finds."""
+"""A process without file descriptors leaves no incomplete homes, and removes those that it finds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.parts import require
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """Take every file descriptor that this process may have."""
+    """Use up every file descriptor that this process may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
     taken = []

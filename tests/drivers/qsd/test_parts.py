@@ -1,4 +1,4 @@
-"""The parts of the qsd driver by themselves: images, manifests, chains, QMP."""
+"""The parts of the qsd driver in isolation: images, manifests, chains, QMP."""
 
 import errno
 import json
@@ -169,7 +169,7 @@ def test_death_rolls_forward_only_the_cut_that_was_begun() -> None:
 
 
 class FakeDaemon:
-    """A QMP server that does as it is told by the command's name."""
+    """A QMP server with a scripted response to each command."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "q"

@@ -1,4 +1,4 @@
-"""Moves and restores on real daemons: what clients notice, and what stands in each other's way."""
+"""Moves and restores on real daemons: their effect on clients, and conflicts between operations."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ def test_a_connected_client_is_not_cut_off(bench, verb):
     assert bench.files("g") == files
     assert bench.manifest("g").volumes == manifest
     assert bench.manifest("h").is_vacant
-    # The other volume was withdrawn for a moment, and is served again.
+    # The other volume was not served for a moment, and is served again.
     write(bench.driver, volumes[0], 1)
     bench.hang_up()
     if verb == "restore":
@@ -68,7 +68,7 @@ def test_undo_restore_cuts_clients_off(bench):
 
 
 def test_a_moved_volume_is_what_its_files_say(bench):
-    """An operator who looks at the files with QEMU's own tools finds the chain whole."""
+    """An operator who inspects the files with QEMU's own tools finds the complete chain."""
     (volume,) = bench.make_group(1)
     bench.driver.create_group("h")
     bench.driver.create_volume(VolumeSpec("other", 1, "h"))
@@ -89,7 +89,7 @@ def test_a_moved_volume_is_what_its_files_say(bench):
 
 
 def test_merges_in_a_tree_outlive_the_daemon(bench):
-    """A daemon that is begun anew opens what is frozen for reading only; a merge must still get at it."""
+    """A restarted daemon opens frozen layers read-only; a merge must still be able to write to them."""
     (volume,) = bench.make_group(1)
     taken = []
     for letter in b"ABCD":
@@ -113,7 +113,7 @@ def test_merges_in_a_tree_outlive_the_daemon(bench):
 
 
 def test_two_moves_towards_each_other_both_end(bench):
-    """Each holds both homes; they take them in one order."""
+    """Each move locks both homes; all moves lock them in the same order."""
     left, right = bench.make_group(2), bench.make_group(2, "h")
     for _ in range(3):
         with ThreadPoolExecutor(4) as pool:
@@ -143,7 +143,7 @@ def test_a_move_that_a_disk_refused_half_way_is_finished_or_undone(bench, point,
     with pytest.raises(AmbiguousDriverError, match="Input/output error"):
         driver.move_volume(volume, "h")
     for group in "gh":
-        # Whatever else is done there, what is on its way is kept, and is counted.
+        # Whatever else is done there, a volume that is being moved is kept and counted.
         driver.create_volume(VolumeSpec(f"more-{group}", 1, group))
         with pytest.raises(FinalDriverError, match="has volumes"):
             driver.delete_group(group)
@@ -165,7 +165,7 @@ def test_a_move_that_a_disk_refused_half_way_is_finished_or_undone(bench, point,
 
 
 def test_an_unreadable_home_keeps_what_comes_to_it(bench):
-    """A move that cannot be finished is named, and its files stay until the home can be read again."""
+    """A move that cannot be finished is reported, and its files stay until the home can be read again."""
     (volume,) = bench.make_group(1)
     write(bench.driver, volume, 1)
     bench.driver.create_group("h")

@@ -1,4 +1,4 @@
-"""After a death: daemons adopted or begun again, lost cuts told, and what is not understood left alone."""
+"""After a death: daemons adopted or restarted, lost cuts reported, and unknown content left alone."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.real
 
 
 def kill_and_wait(bench: Bench, home_id: str) -> None:
-    """Kill the daemon of a home, and return when the driver has noticed and mended it."""
+    """Kill the daemon of a home, and return when the driver has noticed and recovered."""
     before = bench.pid(home_id)
     os.kill(before, signal.SIGKILL)
     until_replaced(bench, home_id, before)
@@ -36,11 +36,11 @@ def kill_and_wait(bench: Bench, home_id: str) -> None:
 def until_replaced(bench: Bench, home_id: str, before: int) -> None:
     deadline = time.monotonic() + 30
     while bench.pid_recorded(home_id) == before:
-        # Calls mend, too: a daemon that dies too often is not started again by the driver alone.
+        # Calls recover the home, too: a daemon that dies too often is not restarted by the driver alone.
         with suppress(BusyDriverError):
             bench.driver.create_group(home_id)
         assert time.monotonic() < deadline
-    # A call waits for the one that mends.
+    # A call waits for a recovery in progress.
     bench.driver.create_group(home_id)
 
 
@@ -85,7 +85,7 @@ def test_a_daemon_that_died_while_nobody_looked_is_started_again(bench: Bench) -
 
 
 def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench) -> None:
-    """Writers that write through the cache and connect again, against SIGKILL at twelve moments of a cut."""
+    """Writers with cached writes and reconnects, against SIGKILL at twelve points of a cut."""
     volumes = bench.make_group(2)
     stop = threading.Event()
     acknowledged = [0 for _ in volumes]
@@ -101,7 +101,7 @@ def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench
                         ticket += 1
                         acknowledged[index] = ticket
             except OSError:
-                # The daemon is being killed: that is the test.
+                # The daemon is being killed, as the test intends.
                 continue
 
     with ThreadPoolExecutor(max_workers=len(volumes) + 1) as pool:

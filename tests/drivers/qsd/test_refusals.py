@@ -1,4 +1,4 @@
-"""What the driver will not touch or cannot work with: said in words, and left as it was."""
+"""What the driver does not touch or cannot work with: reported with a message, and left unchanged."""
 
 import os
 import subprocess
@@ -186,7 +186,7 @@ def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
         bench.driver.stop()
         for folder in (bench.state_dir / "homes").iterdir():
             bench.kill_daemon(folder.name)
-        # Lazily: for a moment after the last process has ended, the kernel itself may still hold it.
+        # Unmounted lazily: the kernel may hold it for a moment after the last process has ended.
         subprocess.run(["umount", "--lazy", str(bench.state_dir)], check=True)
         bench.clean()
 

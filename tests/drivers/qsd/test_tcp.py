@@ -1,4 +1,4 @@
-"""NBD over TCP: ports that stay, TLS with certificates on both sides, and what is refused."""
+"""NBD over TCP: stable ports, TLS with certificates on both sides, and refusals."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_ports(count: int) -> range:
-    """Return ports in a row on which nobody listens."""
+    """Return consecutive ports on which no process listens."""
     for first in range(20000 + os.getpid() % 5000 * 2, 32000, count):
         wanted = range(first, first + count)
         with suppress(OSError), ExitStack() as opened:
@@ -37,7 +37,7 @@ def free_ports(count: int) -> range:
 
 
 def taken(port: int) -> socket.socket | None:
-    """Listen on a port, if nobody does."""
+    """Listen on a port, if it is free."""
     with suppress(OSError):
         return socket.create_server((LOOPBACK, port))
     return None
@@ -132,7 +132,7 @@ def test_the_port_stays_whatever_restarts(plain: Bench) -> None:
         os.kill(first, signal.SIGKILL)
         until(lambda: plain.pid_recorded("g") not in (first, None), "another daemon")
         assert not client.is_connected
-    # Of that size already, so this only waits until it is served again.
+    # The volume has that size already, so this call only waits until it is served again.
     plain.driver.extend_volume(volume, 1)
     assert plain.driver.connection(volume) == told
     assert read(plain.driver, volume) == b"\1" * BLOCK
@@ -144,7 +144,7 @@ def test_a_port_that_somebody_else_took_is_named_and_taken_again_when_it_is_free
     (volume,) = plain.make_group(1)
     plain.driver.stop()
     plain.kill_daemon("g")
-    # The kernel lets go of a dead process's port a moment later, if the process had it in an io_uring.
+    # The kernel releases a dead process's port a moment later, if the process had it in an io_uring.
     with until(lambda: taken(ports[0]), f"port {ports[0]} is free"):
         plain.start()
         with pytest.raises(BusyDriverError, match="Address already in use"):

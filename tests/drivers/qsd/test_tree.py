@@ -1,4 +1,4 @@
-"""Layers that a restore has made a tree of: which may be merged, which go, and what comes back."""
+"""Layers that a restore has made a tree of: which may be merged, which are removed, and what is restored."""
 
 import subprocess
 from pathlib import Path

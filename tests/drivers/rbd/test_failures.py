@@ -1,4 +1,4 @@
-"""What goes wrong around a cut on Ceph: a daemon away, the bindings' process dead, images without locks."""
+"""Failures around a cut on Ceph: a stopped daemon, a dead bindings process, images without locks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.parts import until
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 TIMEOUT_S = 6.0
-"""Seconds of silence that one test waits for; the others wait for none."""
+"""The timeout of one test in seconds; the others wait for none."""
 
 INCOMPLETE, COMPLETE = 0, 1
 
@@ -52,7 +52,7 @@ def cut(bench: OnCeph, copies: list[SnapshotSpec]) -> JSON:
 
 
 def dies_after(bench: OnCeph, number: int, calls: str) -> Callable[[], None]:
-    """Kill the bindings' process when such a call of a number has been answered; return what ends that."""
+    """Kill the bindings' process after so many matching calls; return the function that ends this."""
     session, left = bench.driver._session, number
     asked = session.call
 
@@ -76,13 +76,13 @@ def dies_after(bench: OnCeph, number: int, calls: str) -> Callable[[], None]:
 
 
 def without_lock(bench: OnCeph, image: str) -> None:
-    """Take away a feature, and those that need it, as an operator may at any time."""
+    """Disable a feature and those that depend on it, as an operator may at any time."""
     bench.client.features(image=image, enable=False, names="fast-diff,object-map")
     bench.client.features(image=image, enable=False, names="exclusive-lock")
 
 
 def half_cut(bench: OnCeph, copies: list[SnapshotSpec]) -> None:
-    """Kill the bindings' process in the middle of a cut, when no snapshot could be numbered yet."""
+    """Kill the bindings' process in the middle of a cut, before any snapshot could get a number."""
     with ThreadPoolExecutor(1) as pool:
         bench.cluster.pause("mon")
         try:
@@ -119,12 +119,12 @@ def _stop_the_osd_in_a_cut(bench: OnCeph, scene: Scenario) -> None:
         try:
             with pytest.raises(AmbiguousDriverError, match="no answer within"):
                 cutting.result()
-            # The undo meets the same silence, and says so instead of reporting success.
+            # The undo gets no response either, and reports that instead of success.
             with pytest.raises(AmbiguousDriverError):
                 bench.driver.delete_snapshot(copies[0])
         finally:
             bench.cluster.resume("osd")
-    # Answered once the OSD has come to itself.
+    # This is answered once the OSD runs again.
     assert list(bench.client.group_snaps().values()) == [INCOMPLETE]
     for copy in copies:
         scene.delete_copy(copy, "delete_snapshot once the OSD is back")
@@ -210,7 +210,7 @@ def test_plain_snapshot_needs_exclusive_lock_too(bench: OnCeph, scene: Scenario)
 def test_process_killed_after_each_call_costs_an_answer_and_nothing_else(
     bench: OnCeph, scene: Scenario
 ) -> None:
-    """Each operation is begun again until no call of it is the last of its process."""
+    """Each operation is repeated until no call of it kills its process."""
     driver, kills = bench.driver, 0
     group, other = "g", "h"
     members = [VolumeSpec(f"v{number}", 1, group) for number in range(2)]
@@ -250,7 +250,7 @@ EFFECTS = "keys_write|image_[cr]|snap_[cr]|group_(create|remove|add|drop|cut|unc
 
 
 def until_it_lives(bench: OnCeph, step: Callable[[], object]) -> int:
-    """Make a call, killed after its first effect, then after its second, …; return the kills."""
+    """Make a call, killed after its first effect, then after its second, …; return the number of kills."""
     number = 0
     while True:
         number += 1

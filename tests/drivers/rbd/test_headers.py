@@ -1,4 +1,4 @@
-"""What the bindings read in RBD's own objects is what librbd tells of them."""
+"""What the bindings read in RBD's own objects equals what librbd returns about them."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What else is on the cluster: clients, readers, other processes of cgflow, and operators."""
+"""Other users of the cluster: clients, readers, other processes of cgflow, and operators."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_next_process_of_a_session_is_fenced_like_the_first(bench: OnCeph, scene
     stale.create_group("g")
     second = address_of(stale)
     assert first != second
-    # What the dead process had sent may still be on its way.
+    # Requests that the dead process had sent may still arrive.
     assert first in refused_addresses(bench)
     assert second not in refused_addresses(bench)
     bench.driver.fence(session)
