@@ -14,6 +14,7 @@ from api.request_scope import caller, runtime
 from api.schemas import metadata as schemas
 from cgflow.db.repositories import metadata
 from cgflow.db.repositories.metadata import MetadataStore
+from flows import update_record
 
 blueprint = Blueprint("metadata", "Keys and values that users keep with volumes and snapshots.")
 
@@ -46,16 +47,14 @@ class _Metadata(_Of):
     def post(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Set some keys; the others stay; the response shows all."""
         thing_id = self.permit("create", address)
-        with runtime().database.write() as session:
-            return {"metadata": self.bag.merge(session, thing_id, caller().scope, body)}
+        return {"metadata": update_record.merge_metadata(runtime(), caller(), self.bag, thing_id, body)}
 
     @blueprint.takes(schemas.MetadataIn)
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Replace all metadata with the given keys."""
         thing_id = self.permit("update", address)
-        with runtime().database.write() as session:
-            return {"metadata": self.bag.replace(session, thing_id, caller().scope, body)}
+        return {"metadata": update_record.replace_metadata(runtime(), caller(), self.bag, thing_id, body)}
 
 
 class _Key(_Of):
@@ -75,16 +74,14 @@ class _Key(_Of):
         thing_id = self.permit("update", address)
         key = address["key"]
         schemas.require_key(body, key)
-        with runtime().database.write() as session:
-            self.bag.merge(session, thing_id, caller().scope, body)
+        update_record.merge_metadata(runtime(), caller(), self.bag, thing_id, body)
         return {"meta": body}
 
     @blueprint.gives(200, None, 404)
     def delete(self, **address: str) -> Response:
         """Remove one key."""
         thing_id = self.permit("delete", address)
-        with runtime().database.write() as session:
-            self.bag.remove(session, thing_id, caller().scope, address["key"])
+        update_record.remove_metadata(runtime(), caller(), self.bag, thing_id, address["key"])
         return Response(status=200, mimetype="application/json")
 
 

@@ -17,7 +17,7 @@ from api.schemas.list_query import SnapshotListIn
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from flows import reset
+from flows import reset, update_record
 from flows.snapshot import accept
 
 blueprint = Blueprint("snapshots", "Frozen copies of volumes, alone or inside cgsnapshots.")
@@ -79,9 +79,7 @@ class Snapshot(MethodView):
     def put(self, body: dict[str, Any], snapshot_id: str) -> dict[str, object]:
         """Change the name or description of a snapshot."""
         authorize_resource("volume:update_snapshot", snapshots.get, snapshot_id)
-        with runtime().database.write() as session:
-            snapshots.lock(session, snapshot_id, caller().scope)
-            snapshots.REPOSITORY.update_any(session, snapshot_id, **body)
+        update_record.update(runtime(), caller(), "snapshot", snapshot_id, body)
         with runtime().database.read() as session:
             return {"snapshot": snapshots.get(session, snapshot_id, caller().scope)}
 

@@ -18,6 +18,7 @@ from api.schemas.action import VolumeActionIn, VolumeActionOut
 from api.schemas.list_query import VolumeListIn
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
+from flows import update_record
 from flows.runtime import Accepted
 from flows.volume import accept, accept_change
 
@@ -102,11 +103,7 @@ class Volume(MethodView):
     def put(self, body: dict[str, Any], volume_id: str) -> dict[str, object]:
         """Change the name or description of a volume, or replace its metadata."""
         authorize_resource("volume:update", volumes.get, volume_id)
-        if "metadata" in body:
-            body["volume_metadata"] = body.pop("metadata")
-        with runtime().database.write() as session:
-            volumes.lock(session, volume_id, caller().scope)
-            volumes.REPOSITORY.update_any(session, volume_id, **body)
+        update_record.update(runtime(), caller(), "volume", volume_id, body)
         with runtime().database.read() as session:
             return {"volume": volumes.get(session, volume_id, caller().scope)}
 

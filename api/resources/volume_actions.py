@@ -11,9 +11,8 @@ from api import responses
 from api.request_scope import caller, runtime
 from cgflow.db.repositories.metadata import OF_IMAGES
 from cgflow.errors import NotFound
-from flows import reset
+from flows import reset, update_record
 from flows.attachment import legacy_actions
-from flows.volume import annotate
 
 Details = dict[str, Any] | None
 
@@ -64,23 +63,22 @@ RecordDetails = dict[str, Any]
 
 
 def _bootable(volume_id: str, details: RecordDetails) -> Any:
-    annotate.set_bootable(runtime(), caller(), volume_id, **details)
+    update_record.set_bootable(runtime(), caller(), volume_id, **details)
     return Response(status=200, mimetype="application/json")
 
 
 def _readonly(volume_id: str, details: RecordDetails) -> Any:
-    annotate.set_readonly(runtime(), caller(), volume_id, **details)
+    update_record.set_readonly(runtime(), caller(), volume_id, **details)
     return responses.empty_response()
 
 
 def _set_image(volume_id: str, details: RecordDetails) -> Any:
-    with runtime().database.write() as session:
-        return {"metadata": OF_IMAGES.merge(session, volume_id, caller().scope, details["metadata"])}
+    pairs = details["metadata"]
+    return {"metadata": update_record.merge_metadata(runtime(), caller(), OF_IMAGES, volume_id, pairs)}
 
 
 def _unset_image(volume_id: str, details: RecordDetails) -> Any:
-    with runtime().database.write() as session:
-        OF_IMAGES.remove(session, volume_id, caller().scope, details["key"])
+    update_record.remove_metadata(runtime(), caller(), OF_IMAGES, volume_id, details["key"])
     return Response(status=200, mimetype="application/json")
 
 
