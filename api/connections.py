@@ -13,8 +13,7 @@ from api.request_scope import caller, runtime
 from cgflow import records
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
-from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver
-from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver, SupportsHostFiles
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.status import Status
 from flows.attachment.preconditions import ATTACHMENT_STATUSES

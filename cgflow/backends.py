@@ -17,8 +17,7 @@ from stevedore import DriverManager, ExtensionManager
 from stevedore.exception import NoMatches
 
 from cgflow import config_spelling
-from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.contract.plugin import DriverPlugin
+from cgflow.drivers.contract import DriverPlugin, StorageDriver
 from cgflow.errors import ConfigError
 
 COMMON: list[cfg.Opt] = [

@@ -18,8 +18,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories import volume
-from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract import SupportsCompaction, VolumeSpec
 from cgflow.errors import DriverError, NotFound
 from cgflow.status import FlowState
 from flows.runtime import Accepted, Runtime, accepting, new_id

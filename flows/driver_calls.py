@@ -13,10 +13,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
-from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract import (
+    GroupSnapshots,
+    SnapshotSpec,
+    StorageDriver,
+    SupportsCompaction,
+    SupportsDetailedInventory,
+    VolumeSpec,
+)
 from cgflow.drivers.contract.cut_evidence import CutLevel, parse_level
-from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 
 P = ParamSpec("P")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract import StorageDriver, SupportsFencing
 from cgflow.errors import FinalDriverError
 from cgflow.records import Flow
 

@@ -16,8 +16,7 @@ from functools import cached_property
 from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.finding import Finding, of_row
-from cgflow.drivers.contract import Inventory
-from cgflow.drivers.contract.detailed_inventory import VolumeDetails
+from cgflow.drivers.contract import Inventory, VolumeDetails
 
 GIB = 1024**3
 READABLE = ("available",)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cgflow.drivers.contract import Inventory, StorageDriver
-from cgflow.drivers.contract.detailed_inventory import (
+from cgflow.drivers.contract import (
+    Inventory,
     SnapshotDetails,
+    StorageDriver,
     SupportsDetailedInventory,
     VolumeDetails,
 )

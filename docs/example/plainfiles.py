@@ -32,6 +32,7 @@ from oslo_config import cfg
 from cgflow.drivers.contract import (
     JSON,
     Connection,
+    DriverPlugin,
     Inventory,
     Report,
     SnapshotSpec,
@@ -39,7 +40,6 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
-from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.errors import ConfigError, FinalDriverError
 
 GIB = 1 << 30

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract import SupportsCompaction, VolumeSpec
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from flows.driver_calls import call_with_retry, verify_compacted

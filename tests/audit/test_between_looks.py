@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.audit.auditor import Auditor
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory
+from cgflow.drivers.contract import DetailedInventory
 from cgflow.drivers.memory.driver import MemoryDriver
 from flows.audit.run import audit
 from tests.stories.scripts import SCRIPTS

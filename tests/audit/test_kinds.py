@@ -10,8 +10,7 @@ import pytest
 
 from cgflow.audit.finding_kinds import KINDS
 from cgflow.db.repositories import volume
-from cgflow.drivers.contract import Inventory
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory
+from cgflow.drivers.contract import DetailedInventory, Inventory
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import conductor

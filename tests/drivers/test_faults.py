@@ -11,9 +11,9 @@ from cgflow.drivers.contract import (
     Restoring,
     SnapshotSpec,
     StorageDriver,
+    SupportsHostFiles,
     VolumeSpec,
 )
-from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.drivers.fault_injection.faulty_driver import (
     Fault,
     FaultSchedule,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cgflow.audit.finding_kinds import KINDS
-from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
+from cgflow.drivers.contract import SupportsDetailedInventory
 from flows.runtime import new_id
 from tests.functional.caller import Caller, malformed, refused
 from tests.support.counting import cost_of

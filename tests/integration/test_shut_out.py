@@ -13,8 +13,7 @@ from api.app import create_app
 from cgflow import records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
-from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract import StorageDriver, SupportsFencing
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
 from cgflow.engine import conductor as conductors
 from cgflow.engine import takeover

@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
-from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.contract import Connection, SnapshotSpec, SupportsHostFiles, VolumeSpec
 from cgflow.drivers.memory.content import BLOCK, GIB, Content
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import BusyDriverError, FinalDriverError

@@ -27,10 +27,10 @@ from cgflow.drivers.contract import (
     Restoring,
     SnapshotSpec,
     StorageDriver,
+    SupportsFencing,
     VolumeSpec,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
-from cgflow.drivers.contract.fencing import SupportsFencing
 from cgflow.drivers.memory.content import GIB
 from cgflow.errors import FinalDriverError, SessionFenced
 

@@ -16,15 +16,16 @@ from cgflow.drivers.btrfs.group_snapshots import BtrfsGroupSnapshots
 from cgflow.drivers.btrfs.rearranging import Rearranging
 from cgflow.drivers.btrfs.state import State, Volume
 from cgflow.drivers.btrfs.volumes import Volumes
-from cgflow.drivers.contract import Inventory, Report
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
-from cgflow.drivers.contract.detailed_inventory import (
+from cgflow.drivers.contract import (
     DetailedInventory,
+    DriverPlugin,
+    Inventory,
+    Report,
     SnapshotDetails,
     SupportsDetailedInventory,
     VolumeDetails,
 )
-from cgflow.drivers.contract.plugin import DriverPlugin
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [

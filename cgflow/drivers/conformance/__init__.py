@@ -41,9 +41,7 @@ from cgflow.drivers.conformance.scenario import Scenario
 from cgflow.drivers.conformance.snapshots import SnapshotRules
 from cgflow.drivers.conformance.volumes import VolumeRules
 from cgflow.drivers.conformance.write_order_rules import WriteOrderRules
-from cgflow.drivers.contract.compaction import SupportsCompaction
-from cgflow.drivers.contract.fencing import SupportsFencing
-from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.contract import SupportsCompaction, SupportsFencing, SupportsHostFiles
 
 __all__ = [
     "CompactionRules",

@@ -7,10 +7,16 @@ from typing import NoReturn
 import pytest
 
 from cgflow.drivers.conformance.harness import Harness
-from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Restoring, StorageDriver
-from cgflow.drivers.contract.compaction import SupportsCompaction
-from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
-from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.contract import (
+    Cloning,
+    GroupSnapshots,
+    Regrouping,
+    Restoring,
+    StorageDriver,
+    SupportsCompaction,
+    SupportsDetailedInventory,
+    SupportsHostFiles,
+)
 
 
 class DriverUnderTest:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cgflow.drivers.conformance.assertions import expect, must_succeed
 from cgflow.drivers.conformance.scenario import Scenario
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory, SnapshotDetails, VolumeDetails
+from cgflow.drivers.contract import DetailedInventory, SnapshotDetails, VolumeDetails
 
 _GIB = 1024**3
 

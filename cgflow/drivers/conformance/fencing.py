@@ -13,8 +13,7 @@ from uuid import uuid4
 from cgflow.drivers.conformance.assertions import Violation, expect, must_be_fenced, must_succeed
 from cgflow.drivers.conformance.harness import SharedHarness
 from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
-from cgflow.drivers.contract import GroupSnapshots, StorageDriver, VolumeSpec
-from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract import GroupSnapshots, StorageDriver, SupportsFencing, VolumeSpec
 
 DEADLINE_S = 30.0
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from cgflow.drivers.contract import SnapshotSpec, StorageDriver, VolumeSpec
-from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract import SnapshotSpec, StorageDriver, SupportsFencing, VolumeSpec
 
 
 class Harness(Protocol):

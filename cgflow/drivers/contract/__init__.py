@@ -1,38 +1,55 @@
 """The contract between cgflow and a storage driver: all that a driver author has to read.
 
-Every driver implements :class:`StorageDriver`. Every other protocol is an optional ability. ``plugin``
-defines the object that an entry point names. ``cut_evidence`` defines what a driver reports about a cut.
-``detailed_inventory``, ``compaction``, ``host_files`` and ``fencing`` define the less common abilities.
+``driver`` defines the mandatory interface, its values, and the object that an entry point names.
+``abilities`` defines the optional calls. ``cut_evidence`` defines what a driver reports about a cut.
 """
 
+from cgflow.drivers.contract.abilities import (
+    Cloning,
+    DetailedInventory,
+    GroupSnapshots,
+    Regrouping,
+    Restoring,
+    SnapshotDetails,
+    SupportsCompaction,
+    SupportsDetailedInventory,
+    SupportsFencing,
+    SupportsHostFiles,
+    VolumeDetails,
+)
 from cgflow.drivers.contract.driver import (
     JSON,
     RAW,
-    Cloning,
     Connection,
-    GroupSnapshots,
+    DriverPlugin,
     Incident,
     Inventory,
-    Regrouping,
     Report,
-    Restoring,
     SnapshotSpec,
     StorageDriver,
     VolumeSpec,
 )
 
 __all__ = [
-    "JSON",
-    "RAW",
     "Cloning",
     "Connection",
+    "DetailedInventory",
+    "DriverPlugin",
     "GroupSnapshots",
     "Incident",
     "Inventory",
+    "JSON",
+    "RAW",
     "Regrouping",
     "Report",
     "Restoring",
+    "SnapshotDetails",
     "SnapshotSpec",
     "StorageDriver",
+    "SupportsCompaction",
+    "SupportsDetailedInventory",
+    "SupportsFencing",
+    "SupportsHostFiles",
+    "VolumeDetails",
     "VolumeSpec",
 ]

@@ -1,4 +1,4 @@
-"""The interface of a storage driver: its calls, their idempotency, and the errors they may raise.
+"""The interface of a storage driver: its mandatory calls, their idempotency, and the errors they may raise.
 
 These rules hold for every call:
 
@@ -9,7 +9,7 @@ These rules hold for every call:
   ``AmbiguousDriverError``: something may have been made or changed. ``BusyDriverError``: nothing was changed,
   and the call should be retried. Any other exception is treated as ambiguous.
 * Calls come from several threads at once. The driver serialises calls where that is necessary. For several
-  processes see ``fencing``.
+  processes see ``SupportsFencing``.
 * A driver keeps what it needs to find its objects again on its own durable storage. It never reads the
   database and does not know other drivers.
 * No call blocks the I/O of clients after it has returned.
@@ -23,9 +23,11 @@ Sizes are in GiB if the name contains ``gib``, and in bytes if it contains ``byt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
+
+from oslo_config import cfg
 
 JSON = dict[str, object]
 RAW = "raw"
@@ -204,145 +206,15 @@ class StorageDriver(ABC):
         """Return all objects that exist, or those of one group. Raises: DriverError."""
 
 
-@runtime_checkable
-class GroupSnapshots(Protocol):
-    """The ability to cut volumes at one instant: all or some members of a group, or one volume outside any.
+@dataclass(frozen=True)
+class DriverPlugin:
+    """A driver that is not yet configured.
 
-    A driver with this ability reports the capability ``cut_level`` (see ``cut_evidence``). A driver that cuts
-    members one after the other, with the level ``per-volume``, keeps all rules below except the one instant.
+    ``options`` are the options that an operator may set in the section of a backend; the sample configuration
+    is generated from them. ``make`` gets the values of the options that are set, by name, together with
+    ``name`` (the name of the backend) and ``state_dir`` (the directory in which the driver may keep files).
+    It raises ConfigError for invalid values.
     """
 
-    def prepare(self, snapshot: SnapshotSpec) -> None:
-        """Do the slow part of one member's snapshot, before the cut.
-
-        Idempotency: a prepared or cut snapshot is left as it is.
-        Undone by ``delete_snapshot``.
-        Raises: FinalDriverError, if the volume is unknown or the storage is full; DriverError.
-        """
-
-    def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
-        """Take the prepared snapshots of the given members at one instant: all of them, or none.
-
-        The instant lies between the call and its return. Every write acknowledged before the call is in the
-        snapshots, and no write issued after the return is.
-
-        Idempotency: a cut that has happened is reported again and never repeated.
-        Returns: evidence as JSON (see ``cut_evidence``).
-        Undone by ``delete_snapshot`` of each member.
-        Raises: FinalDriverError, if a member is not prepared or the backend refused the whole cut;
-          AmbiguousDriverError, if the answer was lost.
-        """
-
-    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
-        """Verify that the snapshot of one member exists, is immutable and can be read, and describe it.
-
-        Idempotency: reads only.
-        Returns: facts about the snapshot, as JSON.
-        Raises: FinalDriverError, if there is no such snapshot; DriverError.
-        """
-
-    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """Remove a snapshot in any state: prepared, cut, exported or partly removed.
-
-        Clients of the volume keep working; readers of the snapshot itself are disconnected.
-
-        Idempotency: an unknown snapshot is success.
-        Raises: DriverError.
-        """
-
-    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
-        """Return whether anything is left of a snapshot, in any state.
-
-        The call must be cheap, however many snapshots there are: cgflow makes it after every removal of a
-        snapshot, to verify the removal.
-
-        Raises: DriverError, also if the backend cannot read its state.
-        """
-        ...
-
-    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        """Make a snapshot readable, never writable, and return its address.
-
-        Idempotency: an exported snapshot stays exported.
-        Raises: FinalDriverError, if there is no such snapshot; DriverError.
-        """
-
-    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        """Disconnect the readers of a snapshot and withdraw its address.
-
-        Idempotency: a snapshot that is not exported is success.
-        Raises: DriverError.
-        """
-
-
-@runtime_checkable
-class Cloning(Protocol):
-    """The ability to create a volume with the content of a snapshot."""
-
-    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
-        """Create a volume with the content of a snapshot, in its group if it has one, and export it.
-
-        ``volume.size_gib`` is at least the size of the snapshot; the rest reads as zeros. The clone and its
-        source are independent: the source may be deleted afterwards, and ``volume.group_id`` may be another
-        group than the source's, or None.
-
-        Idempotency: an existing volume with this id is left as it is, even if the source no longer exists; a
-          partly made clone is made again.
-        Undone by ``delete_volume``.
-        Raises: FinalDriverError, if there is no such snapshot, it is larger than the volume, the group is
-          unknown or the storage is full; DriverError.
-        """
-
-
-@runtime_checkable
-class Regrouping(Protocol):
-    """The ability to move a volume from one group to another, into a group or out of it."""
-
-    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
-        """Move a volume and all its snapshots from ``volume.group_id`` to another group, or to none.
-
-        Addresses may change; exported snapshots stay exported. Afterwards the specs of the volume and its
-        snapshots name the new group.
-
-        Idempotency: a volume that is already there is success; a partly moved one is moved completely.
-        Undone by moving it back.
-        Raises: BusyDriverError while a client of the volume or a reader of a snapshot is connected;
-          FinalDriverError, if the volume or the group is unknown, or a restore of the volume is unfinished;
-          DriverError.
-        """
-
-
-@runtime_checkable
-class Restoring(Protocol):
-    """The ability to restore volumes to their snapshots, all or none, with an undo until it is finished.
-
-    Until ``finish_restore`` or ``undo_restore``, the volumes cannot be resized, moved, prepared, cut or
-    restored under another id: such calls raise FinalDriverError.
-    """
-
-    def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """Restore the volume of each snapshot to that snapshot: all of them, or none.
-
-        All snapshots belong to one group, or there is one of a volume outside any. The previous content is
-        kept until ``finish_restore``. A volume keeps its size; what lies beyond the size of the snapshot
-        reads as zeros. All snapshots stay valid, newer ones too.
-
-        Idempotency: a restore that has happened is left as it is.
-        Raises: BusyDriverError while a client is connected to any of the volumes, if the backend does not
-          disconnect clients; FinalDriverError, if there is no such snapshot, or it is larger than its volume
-          is now; DriverError.
-        """
-
-    def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """Disconnect clients and put the previous content back, of all volumes or none.
-
-        Idempotency: a restore that keeps nothing is success.
-        Raises: BusyDriverError as ``restore`` does; DriverError.
-        """
-
-    def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        """Discard the previous content of a restore.
-
-        Idempotency: a restore that keeps nothing is success.
-        Raises: DriverError; a repeated call then completes the work.
-        """
+    options: Sequence[cfg.Opt]
+    make: Callable[[Mapping[str, object]], StorageDriver]

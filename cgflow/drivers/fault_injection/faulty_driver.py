@@ -19,6 +19,7 @@ from cgflow.drivers.contract import (
     JSON,
     Cloning,
     Connection,
+    DetailedInventory,
     GroupSnapshots,
     Inventory,
     Regrouping,
@@ -26,13 +27,13 @@ from cgflow.drivers.contract import (
     Restoring,
     SnapshotSpec,
     StorageDriver,
+    SupportsCompaction,
+    SupportsDetailedInventory,
+    SupportsFencing,
+    SupportsHostFiles,
     VolumeSpec,
 )
-from cgflow.drivers.contract.compaction import SupportsCompaction
 from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory, SupportsDetailedInventory
-from cgflow.drivers.contract.fencing import SupportsFencing
-from cgflow.drivers.contract.host_files import SupportsHostFiles
 from cgflow.drivers.fault_injection.drill_file import Fault
 from cgflow.drivers.fault_injection.schedule import FaultSchedule, Firing
 

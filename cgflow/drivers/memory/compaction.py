@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract import SupportsCompaction, VolumeSpec
 from cgflow.drivers.memory.base import MemoryBase
 
 MAX_CUTS = 16

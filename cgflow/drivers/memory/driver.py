@@ -17,15 +17,20 @@ from pathlib import Path
 from oslo_config import cfg
 
 from cgflow import __version__
-from cgflow.drivers.contract import JSON, Connection, Inventory, Report, StorageDriver, VolumeSpec
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities, parse_level
-from cgflow.drivers.contract.detailed_inventory import (
+from cgflow.drivers.contract import (
+    JSON,
+    Connection,
     DetailedInventory,
+    DriverPlugin,
+    Inventory,
+    Report,
     SnapshotDetails,
+    StorageDriver,
     SupportsDetailedInventory,
     VolumeDetails,
+    VolumeSpec,
 )
-from cgflow.drivers.contract.plugin import DriverPlugin
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities, parse_level
 from cgflow.drivers.memory.compaction import Compaction
 from cgflow.drivers.memory.content import GIB
 from cgflow.drivers.memory.group_snapshots import MemoryGroupSnapshots

@@ -18,15 +18,19 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.common.incidents import Incidents
-from cgflow.drivers.contract import Connection, Inventory, Report, StorageDriver, VolumeSpec
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
-from cgflow.drivers.contract.detailed_inventory import (
+from cgflow.drivers.contract import (
+    Connection,
     DetailedInventory,
+    DriverPlugin,
+    Inventory,
+    Report,
     SnapshotDetails,
+    StorageDriver,
     SupportsDetailedInventory,
     VolumeDetails,
+    VolumeSpec,
 )
-from cgflow.drivers.contract.plugin import DriverPlugin
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.drivers.qsd.abilities.compaction import QsdCompaction
 from cgflow.drivers.qsd.abilities.group_snapshots import QsdGroupSnapshots
 from cgflow.drivers.qsd.abilities.host_files import QsdHostFiles

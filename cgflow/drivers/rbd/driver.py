@@ -12,11 +12,18 @@ from pathlib import Path
 from oslo_config import cfg
 
 from cgflow import __version__
-from cgflow.drivers.contract import Cloning, GroupSnapshots, Regrouping, Report, Restoring, StorageDriver
+from cgflow.drivers.contract import (
+    Cloning,
+    DriverPlugin,
+    GroupSnapshots,
+    Regrouping,
+    Report,
+    Restoring,
+    StorageDriver,
+    SupportsDetailedInventory,
+    SupportsFencing,
+)
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
-from cgflow.drivers.contract.detailed_inventory import SupportsDetailedInventory
-from cgflow.drivers.contract.fencing import SupportsFencing
-from cgflow.drivers.contract.plugin import DriverPlugin
 from cgflow.drivers.rbd.copies import RbdSnapshots
 from cgflow.drivers.rbd.exporter import Exporter
 from cgflow.drivers.rbd.group_snapshots import RbdGroupSnapshots

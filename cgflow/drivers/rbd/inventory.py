@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cgflow.drivers.contract import Inventory
-from cgflow.drivers.contract.detailed_inventory import DetailedInventory, SnapshotDetails, VolumeDetails
+from cgflow.drivers.contract import DetailedInventory, Inventory, SnapshotDetails, VolumeDetails
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase, describe_data_loss
 from cgflow.drivers.rbd.records import (

@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.contract import SupportsHostFiles, VolumeSpec
 from cgflow.drivers.qsd.driver import GIB
 from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.disks import loop_device

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar
 
-from cgflow.drivers.contract.fencing import SupportsFencing
+from cgflow.drivers.contract import SupportsFencing
 from cgflow.drivers.fault_injection.drill_file import CALLS
 from cgflow.drivers.memory.content import Content
 from cgflow.errors import SessionFenced

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cgflow.drivers.contract.detailed_inventory import VolumeDetails
+from cgflow.drivers.contract import VolumeDetails
 from tests.support.contract_breakers.base import Broken
 
 

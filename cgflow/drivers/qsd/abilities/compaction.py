@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.contract.compaction import SupportsCompaction
+from cgflow.drivers.contract import SupportsCompaction, VolumeSpec
 from cgflow.drivers.qsd.home.home import Home
 from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of
 from cgflow.drivers.qsd.home_registry import HomeRegistry

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
-from cgflow.drivers.contract.host_files import SupportsHostFiles
+from cgflow.drivers.contract import Connection, SnapshotSpec, SupportsHostFiles, VolumeSpec
 from cgflow.drivers.qsd.home.nbd_address import home_id_of
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.operations import host_files
