@@ -37,6 +37,7 @@ from cgflow.drivers.qsd.abilities.host_files import QsdHostFiles
 from cgflow.drivers.qsd.abilities.rearranging import QsdRearranging
 from cgflow.drivers.qsd.home.home import Home, HomeConfig, Trace, untraced
 from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of, nbd
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.model.records import Manifest
@@ -191,14 +192,14 @@ class QsdDriver(
     def connection(self, volume: VolumeSpec) -> Connection:
         """See the contract. Waits for other operations only if there is no daemon to connect to."""
         home = self._home_of(volume)
-        if "serving" in home.problems:
+        if home.problems.has(ProblemKind.NOT_SERVED):
             # Do not return an address at which nothing listens: start the daemon, or raise why that fails.
             with hold_settled(home):
                 pass
-        if home.problems.get(f"open {volume.id}") is not None:
+        if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume.id):
             with hold_settled(home):
                 match(home)
-        broken = home.problems.get(f"open {volume.id}")
+        broken = home.problems.get(ProblemKind.VOLUME_NOT_SERVED, volume.id)
         if broken is not None:
             raise FinalDriverError(broken)
         return nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)

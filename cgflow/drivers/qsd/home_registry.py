@@ -28,6 +28,7 @@ from cgflow.drivers.qsd.home.home import (
     words,
 )
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.operations import host_files, merge, missing_layers, moves, stray_cleanup
 from cgflow.drivers.qsd.operations.recovery import ensure_served, hold_settled
@@ -195,7 +196,11 @@ class HomeRegistry:
         found = [text for key, text in self._unreadable.items() if home_id in (None, key)]
         for home in self.all():
             if home_id in (None, home.id):
-                found += [*home.problems.values(), *host_files.problems(home), *missing_layers.problems(home)]
+                found += [
+                    *home.problems.messages(),
+                    *host_files.problems(home),
+                    *missing_layers.problems(home),
+                ]
         if home_id is None:
             found += [f"the file {name} belongs to nothing: unmount it" for name in self._stray_files()]
         return sorted(found)
@@ -228,14 +233,16 @@ class HomeRegistry:
                 for volume_id, leaving in home.manifest.leaving.items():
                     moves.finish(home, self.get(leaving.to), volume_id)
             except (OSError, ValueError, DriverError) as error:
-                home.problems["move"] = f"a move out of {home.id} cannot be finished: {words(error)}"
+                message = f"a move out of {home.id} cannot be finished: {words(error)}"
+                home.problems.set(ProblemKind.MOVE_UNFINISHED, message)
         coming = {key for home in self._homes.values() for key in home.manifest.leaving}
         for home in self._homes.values() if not self._unreadable else ():
             for volume_id in home.manifest.arriving.keys() - coming:
                 try:
                     moves.release(home, volume_id)
                 except OSError as error:
-                    home.problems["move"] = f"a move to {home.id} cannot be forgotten: {words(error)}"
+                    message = f"a move to {home.id} cannot be forgotten: {words(error)}"
+                    home.problems.set(ProblemKind.MOVE_UNFINISHED, message)
 
     def _remove_stray_files(self) -> None:
         for name in self._stray_files():
@@ -258,16 +265,17 @@ class HomeRegistry:
                 # ``make_ready`` has recorded this problem under its own key, and the watchdog retries.
                 return
             except DriverError as error:
-                home.problems["serving"] = error.message
+                home.problems.set(ProblemKind.NOT_SERVED, error.message)
 
     def _revive(self, home: Home) -> None:
         """Restart a daemon that ended unexpectedly. Called by the reader thread of its connection."""
         deaths = self._deaths[home.id]
         now = time.monotonic()
         if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
-            home.problems["serving"] = (
+            home.problems.set(
+                ProblemKind.NOT_SERVED,
                 f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
-                f"its log is in {home.folder}. It is tried again in {_DEATHS_WITHIN:.0f} s, or by a call"
+                f"its log is in {home.folder}. It is tried again in {_DEATHS_WITHIN:.0f} s, or by a call",
             )
             self._begin(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
             return
@@ -308,7 +316,7 @@ class HomeRegistry:
                 except DriverError as error:
                     # If the daemon does not answer, a later call on this home does the pending merges.
                     if not home.is_silent:
-                        home.problems[f"merge {volume_id}"] = error.message
+                        home.problems.set(ProblemKind.MERGE_FAILED, error.message, volume_id)
         self._swept.set()
 
     def _sweep(self, home: Home, volume_id: str) -> None:

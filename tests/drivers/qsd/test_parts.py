@@ -15,6 +15,7 @@ import pytest
 
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
+from cgflow.drivers.qsd.home.problem_log import ProblemKind, ProblemLog
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Cut, Kept, Leaving, Manifest, Merge, Pending, VolumeRecord
 from cgflow.drivers.qsd.qemu import qcow2
@@ -44,6 +45,35 @@ def test_images_are_accepted_by_qemu(tmp_path: Path, size_bytes: int, backing: s
     header = qcow2.check(image)
     assert (header.size_bytes, header.backing_file) == (size_bytes, backing)
     assert header.backing_format == ("qcow2" if backing else None)
+
+
+def test_a_problem_is_kept_until_its_own_kind_and_subject_are_cleared() -> None:
+    log = ProblemLog()
+    log.set(ProblemKind.MERGE_FAILED, "the first failure", "v")
+    log.set(ProblemKind.MERGE_FAILED, "the second failure", "v")
+    log.set(ProblemKind.MERGE_FAILED, "another volume", "w")
+    log.set(ProblemKind.NOT_SERVED, "no daemon")
+    log.clear(ProblemKind.VOLUME_NOT_SERVED, "v")
+    assert sorted(log.messages()) == ["another volume", "no daemon", "the second failure"]
+    log.clear(ProblemKind.MERGE_FAILED, "v")
+    assert not log.has(ProblemKind.MERGE_FAILED, "v")
+    assert log.get(ProblemKind.MERGE_FAILED, "w") == "another volume"
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (ProblemKind.MERGE_FAILED, None),
+        (ProblemKind.MERGE_FAILED, 7),
+        (ProblemKind.IMAGE_DAMAGED, "7"),
+        (ProblemKind.NOT_SERVED, "v"),
+    ],
+)
+def test_a_problem_with_a_subject_of_another_kind_is_refused(
+    kind: ProblemKind, subject: str | int | None
+) -> None:
+    with pytest.raises(TypeError, match="subject"):
+        ProblemLog().clear(kind, subject)
 
 
 def test_what_is_no_image_is_not_read_as_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from cgflow.drivers.contract import SupportsCompaction, VolumeSpec
 from cgflow.drivers.qsd.home.home import Home
 from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import VolumeRecord
@@ -42,7 +43,8 @@ class QsdCompaction(SupportsCompaction):
 
 def _is_due(home: Home, volume: VolumeRecord) -> bool:
     """Return whether a chain is too long, or has hidden layers that can be merged by now."""
-    longest, has_failed = home.config.longest_chain, f"merge {volume.id}" in home.problems
+    longest = home.config.longest_chain
+    has_failed = home.problems.has(ProblemKind.MERGE_FAILED, volume.id)
     if volume.flattening is not None:
         return True
     if len(volume.chain) <= longest and not layer_tree.hidden_layers(volume) and not has_failed:
@@ -115,7 +117,7 @@ def _is_done(home: Home, volume_id: str) -> bool:
         if volume_id not in home.manifest.volumes:
             return True
         merge.sweep(home, volume_id)
-        problem = home.problems.get(f"merge {volume_id}")
+        problem = home.problems.get(ProblemKind.MERGE_FAILED, volume_id)
         if problem is not None:
             raise AmbiguousDriverError(problem)
         return not _is_due(home, home.manifest.volumes[volume_id])

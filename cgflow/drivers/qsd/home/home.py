@@ -20,6 +20,7 @@ from cgflow import clock
 from cgflow.drivers.common.fsync import fsync_folder
 from cgflow.drivers.common.incidents import Incidents
 from cgflow.drivers.qsd.home import manifest_file
+from cgflow.drivers.qsd.home.problem_log import ProblemKind, ProblemLog
 from cgflow.drivers.qsd.model.layer_names import file_name, layer_number
 from cgflow.drivers.qsd.model.records import Manifest, VolumeRecord
 from cgflow.drivers.qsd.qemu import daemon_process
@@ -81,7 +82,7 @@ class Home:
         self.config = config
         self.lock = threading.RLock()
         self.manifest = manifest_file.read(folder)
-        self.problems: dict[str, str] = {}
+        self.problems = ProblemLog()
         self.clone_exports: dict[str, int] = {}
         self.intact_states: dict[int, tuple[int | None, ...]] = {}
         self.is_unsettled = False
@@ -135,22 +136,23 @@ class Home:
     @property
     def is_silent(self) -> bool:
         """Whether the daemon is running but does not answer."""
-        return "answering" in self.problems
+        return self.problems.has(ProblemKind.DAEMON_SILENT)
 
     def note_silence(self) -> None:
         """Record the problem that the daemon is running but does not answer, with advice for the operator."""
         if not self.is_silent:
             record = self.manifest.daemon
             pid = "" if record is None else f" (pid {record.pid})"
-            self.problems["answering"] = (
+            self.problems.set(
+                ProblemKind.DAEMON_SILENT,
                 f"the qemu-storage-daemon of {self.id}{pid} does not answer: its clients wait, and calls "
                 "are refused until it does. See whether its disk answers, or whether it is stopped ('kill "
-                "-CONT' lets it go on); one that is killed is started again, and its clients connect anew"
+                "-CONT' lets it go on); one that is killed is started again, and its clients connect anew",
             )
 
     def refuse_silent(self) -> None:
         """Raises: BusyDriverError, while the daemon is running but does not answer."""
-        problem = self.problems.get("answering")
+        problem = self.problems.get(ProblemKind.DAEMON_SILENT)
         if problem is not None:
             raise BusyDriverError(problem)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.qsd.home.home import Home, words
 from cgflow.drivers.qsd.home.nbd_address import nbd, nbdfuse_source
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.operations import missing_layers
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.errors import DriverError, FinalDriverError
@@ -26,14 +27,14 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
     size_bytes = qcow2.read_header(home.path(layer)).size_bytes
     address = nbd(home, name, size_bytes, read_only=is_copy)
     path = home.config.files.serve(name, nbdfuse_source(home, name), read_only=is_copy)
-    home.problems.pop(_problem(name), None)
+    home.problems.clear(ProblemKind.HOST_FILE_NOT_SERVED, name)
     return address, path
 
 
 def withdraw(home: Home, name: str) -> None:
     """Remove the file of an export. No file is success. Raises: BusyDriverError, while it is open."""
     home.config.files.withdraw(name)
-    home.problems.pop(_problem(name), None)
+    home.problems.clear(ProblemKind.HOST_FILE_NOT_SERVED, name)
 
 
 def end(home: Home) -> None:
@@ -51,15 +52,20 @@ def match(home: Home) -> None:
         try:
             serve(home, volume_id, name)
         except (OSError, ValueError, DriverError) as error:
-            home.problems[_problem(name)] = f"{name} is not served as a file: {words(error)}"
+            message = f"{name} is not served as a file: {words(error)}"
+            home.problems.set(ProblemKind.HOST_FILE_NOT_SERVED, message, name)
 
 
 def problems(home: Home) -> list[str]:
     """Return a message for each file that is wanted and not served."""
+    files = home.config.files
+    unreported = [
+        name for _, name in _wanted(home) if not home.problems.has(ProblemKind.HOST_FILE_NOT_SERVED, name)
+    ]
     return [
-        f"{home.config.files.path(name)} is not served any more: connect it again as a file"
-        for _, name in _wanted(home)
-        if _problem(name) not in home.problems and not home.config.files.is_served(name)
+        f"{files.path(name)} is not served any more: connect it again as a file"
+        for name in unreported
+        if not files.is_served(name)
     ]
 
 
@@ -68,7 +74,3 @@ def _wanted(home: Home) -> list[tuple[str, str]]:
     exports = [(volume.id, name) for volume in home.manifest.volumes.values() for name in
                (volume.id, *volume.exported)]  # fmt: skip
     return [(volume_id, name) for volume_id, name in exports if name in wanted]
-
-
-def _problem(name: str) -> str:
-    return f"file {name}"

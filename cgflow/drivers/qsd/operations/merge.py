@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from cgflow.drivers.qsd.home.home import Home
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Merge
 from cgflow.drivers.qsd.operations import missing_layers
@@ -46,7 +47,7 @@ def sweep(home: Home, volume_id: str) -> None:
     while not home.config.stopping.is_set():
         volume = home.manifest.volumes[volume_id]
         if layer_tree.hidden_layers(volume) and (
-            missing_layers.faults(home, volume) or f"open {volume_id}" in home.problems
+            missing_layers.faults(home, volume) or home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume_id)
         ):
             # Nothing would gain from a merge: the volume has lost data, or cannot be served until it is
             # repaired.
@@ -60,7 +61,7 @@ def sweep(home: Home, volume_id: str) -> None:
             refused.add(merge)
     close_unserved(home, volume_id)
     if not refused:
-        home.problems.pop(_subject(volume_id), None)
+        home.problems.clear(ProblemKind.MERGE_FAILED, volume_id)
 
 
 def interrupt(home: Home, volume_id: str) -> None:
@@ -172,16 +173,13 @@ def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
     return is_done
 
 
-def _subject(volume_id: str) -> str:
-    return f"merge {volume_id}"
-
-
 def _note(home: Home, volume_id: str, error: str) -> None:
-    subject = _subject(volume_id)
-    home.problems.pop(subject, None)
+    home.problems.clear(ProblemKind.MERGE_FAILED, volume_id)
     # A cancelled merge has given way to a client and has not failed.
     if error and "cancel" not in error:
-        home.problems[subject] = (
+        home.problems.set(
+            ProblemKind.MERGE_FAILED,
             f"volume {volume_id}: the layer of a deleted snapshot could not be merged ({error}); "
-            "its space comes back when a later delete on this volume succeeds in it"
+            "its space comes back when a later delete on this volume succeeds in it",
+            volume_id,
         )

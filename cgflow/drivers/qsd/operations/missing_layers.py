@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from cgflow.drivers.qsd.home.home import Home
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model.layer_names import layer_number
 from cgflow.drivers.qsd.model.records import VolumeRecord
 from cgflow.drivers.qsd.qemu import qcow2
@@ -75,7 +76,7 @@ def problems(home: Home) -> list[str]:
 def _problem_messages(home: Home) -> Iterator[str]:
     for volume in home.manifest.volumes.values():
         # A volume that cannot be served has a problem for that already.
-        if f"open {volume.id}" in home.problems:
+        if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume.id):
             continue
         for layer, words in list(faults(home, volume).items())[:1]:
             yield (

@@ -20,6 +20,7 @@ from cgflow.drivers.contract.cut_evidence import evidence
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.home import Home, words
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Cut, Manifest, VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, host_files, merge, missing_layers, stray_cleanup
@@ -89,19 +90,19 @@ def ensure_served(home: Home) -> None:
             # The daemon died during this; the second attempt finds it dead.
             _resume(home)
     except ManifestUnreadable as error:
-        home.problems["serving"] = str(error)
+        home.problems.set(ProblemKind.NOT_SERVED, str(error))
         raise FinalDriverError(str(error)) from error
     except DaemonHung:
         home.note_silence()
         raise
     except (OSError, AmbiguousDriverError) as error:
-        home.problems["serving"] = f"{home.id} cannot be served: {words(error)}"
+        home.problems.set(ProblemKind.NOT_SERVED, f"{home.id} cannot be served: {words(error)}")
         raise BusyDriverError(f"{home.id} cannot be served now: {words(error)}") from error
     except (FinalDriverError, BusyDriverError) as error:
-        home.problems["serving"] = error.message
+        home.problems.set(ProblemKind.NOT_SERVED, error.message)
         raise
-    home.problems.pop("serving", None)
-    home.problems.pop("answering", None)
+    home.problems.clear(ProblemKind.NOT_SERVED)
+    home.problems.clear(ProblemKind.DAEMON_SILENT)
     home.is_unsettled = False
 
 
@@ -244,11 +245,13 @@ def _match_layers(home: Home) -> set[str]:
     for layer, refusal in refused.items():
         broken.setdefault(owner[layer], refusal.reason)
     for volume_id in home.manifest.volumes:
-        home.problems.pop(f"open {volume_id}", None)
+        home.problems.clear(ProblemKind.VOLUME_NOT_SERVED, volume_id)
         if volume_id in broken:
-            home.problems[f"open {volume_id}"] = (
+            home.problems.set(
+                ProblemKind.VOLUME_NOT_SERVED,
                 f"volume {volume_id} cannot be served: {broken[volume_id]}. Mend that and connect it, or "
-                "delete it"
+                "delete it",
+                volume_id,
             )
     return set(broken)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.layer_names import file_name
 from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
@@ -150,4 +151,4 @@ def _serve(home: Home, graph: BlockGraph, volumes: Mapping[str, str] | list[str]
         leaf = home.manifest.volumes[volume_id].leaf
         if volume_id not in exports and leaf in opened:
             graph.attach(volume_id, leaf, writable=True)
-            home.problems.pop(f"open {volume_id}", None)
+            home.problems.clear(ProblemKind.VOLUME_NOT_SERVED, volume_id)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.layer_names import file_name, node
 from cgflow.drivers.qsd.model.records import Cut, Pending, VolumeRecord
@@ -97,7 +98,7 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
         nodes = graph.nodes()
         size = qcow2.read_header(home.path(layer)).size_bytes
         is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
-        if f"open {volume_id}" in home.problems:
+        if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume_id):
             # The layers above it cannot be opened, so nothing can be written through them.
             is_frozen = is_frozen or layer in volume.backing_of.values()
         is_open = layer in nodes and nodes[layer].size_bytes == size

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.home import PARTIAL_CLONES, Home
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model.layer_names import layer_number
 from cgflow.drivers.qsd.model.records import DaemonRecord, VolumeRecord
 from cgflow.drivers.qsd.operations import missing_layers
@@ -54,10 +55,11 @@ def end_stray_daemons(run: Path, known: set[Sockets]) -> None:
 def note_unknown_files(home: Home) -> None:
     """Report the files in a home's folder that do not belong to it as a problem."""
     found = sorted(path.name for path in home.folder.iterdir() if not _is_ours(path.name))
-    home.problems.pop("files", None)
+    home.problems.clear(ProblemKind.UNKNOWN_FILES)
     if found:
-        home.problems["files"] = (
-            f"{home.folder} holds {', '.join(found[:3])}, which no volume knows of: move it away"
+        home.problems.set(
+            ProblemKind.UNKNOWN_FILES,
+            f"{home.folder} holds {', '.join(found[:3])}, which no volume knows of: move it away",
         )
 
 
@@ -96,12 +98,14 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
         return False
     if found.get("leaks-fixed"):
         LOG.info("%s: %s leaked clusters were given back", path, found["leaks-fixed"])
-    home.problems.pop(f"image {layer}", None)
+    home.problems.clear(ProblemKind.IMAGE_DAMAGED, layer)
     # If the image is too damaged to be counted, the only sign is an error on stderr.
     if found.get("corruptions") or found.get("check-errors") or b"ERROR" in done.stderr:
-        home.problems[f"image {layer}"] = (
+        home.problems.set(
+            ProblemKind.IMAGE_DAMAGED,
             f"volume {volume.id}: {path} is damaged, see 'qemu-img check -f qcow2': "
-            "restore it, or delete the volume"
+            "restore it, or delete the volume",
+            layer,
         )
         return False
     return done.returncode == 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model.records import VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
 from cgflow.drivers.qsd.operations.recovery import hold_settled
@@ -74,12 +75,10 @@ def delete(home: Home, volume_id: str) -> None:
         home.save(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
         home.remove_files(*volume.backing_of)
-        for subject in (
-            f"open {volume_id}",
-            f"merge {volume_id}",
-            *(f"image {n}" for n in volume.backing_of),
-        ):
-            home.problems.pop(subject, None)
+        home.problems.clear(ProblemKind.VOLUME_NOT_SERVED, volume_id)
+        home.problems.clear(ProblemKind.MERGE_FAILED, volume_id)
+        for layer in volume.backing_of:
+            home.problems.clear(ProblemKind.IMAGE_DAMAGED, layer)
 
 
 def resize(home: Home, volume_id: str, size_bytes: int) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from cgflow.drivers.qsd.home.home import Home
+from cgflow.drivers.qsd.home.problem_log import ProblemKind
 
 INTERVAL_S = 2.0
 PROBE_EVERY_S = 10.0
@@ -49,5 +50,5 @@ class Watchdog:
             if not home.is_silent:
                 home.note_silence()
         elif home.is_silent:
-            home.problems.pop("answering", None)
+            home.problems.clear(ProblemKind.DAEMON_SILENT)
             self._serve(home)
