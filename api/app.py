@@ -22,13 +22,10 @@ from api.blueprint import document, serve
 from api.resources import (
     attachment,
     audit,
-    backup,
     cgsnapshot,
-    cluster,
     consistencygroup,
     default_type,
     extension,
-    failover,
     flow,
     group,
     group_snapshot,
@@ -37,6 +34,7 @@ from api.resources import (
     manageable,
     message,
     metadata,
+    not_offered,
     pool,
     qos_spec,
     quota,
@@ -81,10 +79,10 @@ BLUEPRINTS = (
     group_type.blueprint,
     default_type.blueprint,
     log_level.blueprint,
-    failover.blueprint,
-    cluster.blueprint,
+    service.failover,
+    not_offered.clusters,
     manageable.blueprint,
-    backup.blueprint,
+    not_offered.backups,
 )
 
 DOCUMENTED = "/v3/<project_id>"

@@ -10,40 +10,10 @@ from flask.views import MethodView
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.extensions import EXTENSIONS, Extension
-from api.schemas import (
-    attachment,
-    backup,
-    group,
-    group_snapshot,
-    group_type,
-    list_query,
-    message,
-    qos_spec,
-    transfer,
-    volume_type,
-)
 from api.schemas import extension as schemas
 from cgflow.errors import NotFound
 
 blueprint = Blueprint("extensions", "What of Cinder's extensions is offered, and how lists are filtered.")
-
-LISTS: dict[str, type[list_query.ListIn]] = {
-    "volume": list_query.VolumeListIn,
-    "snapshot": list_query.SnapshotListIn,
-    "attachment": attachment.AttachmentListIn,
-    "group": group.GroupListIn,
-    "group_snapshot": group_snapshot.GroupSnapshotListIn,
-    "message": message.MessageListIn,
-    "backup": backup.BackupListIn,
-    "consistencygroup": list_query.ConsistencyGroupListIn,
-    "cgsnapshot": list_query.CgsnapshotListIn,
-    "qos_specs": qos_spec.QosSpecListIn,
-    "volume_type": volume_type.VolumeTypeListIn,
-    "group_type": group_type.GroupTypeListIn,
-    "transfer": transfer.TransferListIn,
-    "flow": list_query.FlowListIn,
-}
-
 
 CONFIGURED_FILTERS: Mapping[str, tuple[str, ...]] = {
     "volume": (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from flask import Response
 from flask.views import MethodView
+from sqlalchemy.orm import Session
 
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
@@ -17,6 +20,7 @@ from cgflow.errors import InvalidInput, NotFound
 from cgflow.scheduler.filters.capabilities import facts_of
 
 blueprint = Blueprint("services", "The parts of the service, whether they are up, and what they may take.")
+failover = Blueprint("failover", "Backends that are frozen, thawed and failed over.")
 
 _ALL = "volume_extension:services:index"
 _UPDATE = "volume_extension:services:update"
@@ -119,6 +123,44 @@ class Capabilities(MethodView):
             "replication_targets": [],
             "properties": {},
         }
+
+
+@failover.route("/os-services/freeze")
+class Freeze(MethodView):
+    """The freezing of a backend."""
+
+    @failover.takes(schemas.HostIn)
+    @failover.gives(200, None, 403)
+    def put(self, body: dict[str, Any]) -> Response:
+        """Refuse every creation and change on a backend; its volumes keep serving."""
+        authorize("volume:freeze_host")
+        return _freeze(body["host"], clock.now())
+
+
+@failover.route("/os-services/thaw")
+class Thaw(MethodView):
+    """The thawing of a backend."""
+
+    @failover.takes(schemas.HostIn)
+    @failover.gives(200, None, 403)
+    def put(self, body: dict[str, Any]) -> Response:
+        """Allow creations and changes on a backend again."""
+        authorize("volume:thaw_host")
+        return _freeze(body["host"], None)
+
+
+def _freeze(host: str, since: datetime | None) -> Response:
+    with runtime().database.write() as session:
+        backends.freeze(session, backend_of(session, host).name, since)
+    return Response(status=200, mimetype="application/json")
+
+
+def backend_of(session: Session, host: str) -> records.Backend:
+    """Return the backend of a host, with or without its pool. Raises: InvalidInput."""
+    try:
+        return backends.get(session, host.partition("#")[0])
+    except NotFound:
+        raise InvalidInput(f"No service found with host={host}", "host") from None
 
 
 def _parts() -> list[records.ServiceState]:

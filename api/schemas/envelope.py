@@ -90,6 +90,11 @@ class LenientEnvelopeContent(EnvelopeContent):
         return data
 
 
+def body_schema(name: str, root: str, content: type[Schema]) -> type[Schema]:
+    """Return the schema of a request body with one resource: ``{"<root>": {...}}``."""
+    return type(name, (Envelope,), {"root": root, root: fields.Nested(content, required=True)})
+
+
 def wrapped(root: str, schema: type[Schema]) -> type[Schema]:
     """Return the schema of a response with one resource: ``{"<root>": {...}}``."""
     name = f"{schema.__name__.removesuffix('Out')}Envelope"

@@ -237,9 +237,3 @@ class HostIn(Schema):
                 "host",
             )
         return data
-
-
-class FailoverIn(HostIn):
-    """The backend to fail over, and the target."""
-
-    backend_id = Text(allow_none=True)

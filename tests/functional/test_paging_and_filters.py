@@ -10,9 +10,37 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.resources.extension import LISTS
+from api.schemas import (
+    attachment,
+    group,
+    group_snapshot,
+    group_type,
+    list_query,
+    message,
+    not_offered,
+    qos_spec,
+    transfer,
+    volume_type,
+)
 from api.versions import MAXIMUM_KEY
 from tests.functional.caller import Caller, refused
+
+LISTS: dict[str, type[list_query.ListIn]] = {
+    "volume": list_query.VolumeListIn,
+    "snapshot": list_query.SnapshotListIn,
+    "attachment": attachment.AttachmentListIn,
+    "group": group.GroupListIn,
+    "group_snapshot": group_snapshot.GroupSnapshotListIn,
+    "message": message.MessageListIn,
+    "backup": not_offered.BackupListIn,
+    "consistencygroup": list_query.ConsistencyGroupListIn,
+    "cgsnapshot": list_query.CgsnapshotListIn,
+    "qos_specs": qos_spec.QosSpecListIn,
+    "volume_type": volume_type.VolumeTypeListIn,
+    "group_type": group_type.GroupTypeListIn,
+    "transfer": transfer.TransferListIn,
+    "flow": list_query.FlowListIn,
+}
 
 PATHS = {
     "volume": "volumes",
