@@ -212,8 +212,9 @@ class DriverPlugin:
 
     ``options`` are the options that an operator may set in the section of a backend; the sample configuration
     is generated from them. ``make`` gets the values of the options that are set, by name, together with
-    ``name`` (the name of the backend) and ``state_dir`` (the directory in which the driver may keep files).
-    It raises ConfigError for invalid values.
+    ``name`` (the name of the backend, of letters, digits and ``_.-``) and ``state_dir`` (the directory in
+    which the driver may keep files). The values were checked against ``options``, and unknown options were
+    refused. ``make`` raises ConfigError, naming the option, for what only the driver can check.
     """
 
     options: Sequence[cfg.Opt]

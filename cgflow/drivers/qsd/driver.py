@@ -8,11 +8,11 @@ and the next process adopts them.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 
@@ -47,28 +47,31 @@ from cgflow.drivers.qsd.qemu import nbd_endpoint
 from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
 from cgflow.errors import ConfigError, FinalDriverError
 
+PROGRAM = "qemu-storage-daemon"
+MAX_OVER_SUBSCRIPTION_RATIO = 20.0
+MAX_CHAIN_DEPTH = 16
+LINKED_CLONES = True
+
 OPTIONS: list[cfg.Opt] = [
-    cfg.StrOpt(
-        "program", default="qemu-storage-daemon", help="Program that serves the volumes, by name or path."
-    ),
+    cfg.StrOpt("program", default=PROGRAM, help="Program that serves the volumes, by name or path."),
     cfg.FloatOpt(
         "max_over_subscription_ratio",
-        default=20.0,
+        default=MAX_OVER_SUBSCRIPTION_RATIO,
         min=1,
         help="How many times the capacity of the file system may be promised to volumes, which are thin.",
     ),
     cfg.IntOpt(
         "max_chain_depth",
-        default=16,
+        default=MAX_CHAIN_DEPTH,
         min=3,
-        help="How many layers a volume may have, one for each snapshot, before they are made one in the "
-        "background, so that reads and cuts stay fast. That takes the room of what the volume holds.",
+        help="Number of layers of a volume (one for each snapshot) above which they are merged in the "
+        "background, so that reads and cuts stay fast. Merging takes as much space as the volume's content.",
     ),
     cfg.BoolOpt(
         "linked_clones",
-        default=True,
-        help="Whether clones share the files of what they are made of, so that they are there at once; "
-        "otherwise they are full copies.",
+        default=LINKED_CLONES,
+        help="Whether clones share the files of their source, so that they are available at once. "
+        "Otherwise they are full copies.",
     ),
     *nbd_endpoint.OPTIONS,
 ]
@@ -83,11 +86,11 @@ class QsdDriver(
         self,
         state_dir: Path,
         *,
-        program: str = "qemu-storage-daemon",
+        program: str = PROGRAM,
         backend_name: str = "qsd",
-        max_over_subscription_ratio: float = 20.0,
-        max_chain_depth: int = 16,
-        linked_clones: bool = True,
+        max_over_subscription_ratio: float = MAX_OVER_SUBSCRIPTION_RATIO,
+        max_chain_depth: int = MAX_CHAIN_DEPTH,
+        linked_clones: bool = LINKED_CLONES,
         tcp: TcpEndpoint | None = None,
         trace: Trace = untraced,
     ) -> None:
@@ -253,49 +256,20 @@ class QsdDriver(
         return home
 
 
-def from_options(options: Mapping[str, object]) -> QsdDriver:
+def from_options(options: Mapping[str, Any]) -> QsdDriver:
     """Make a driver from ``name``, ``state_dir`` and the values of ``OPTIONS``.
 
     Volumes are stored in the folder ``<name>`` of ``state_dir``.
 
     Raises: ConfigError, naming the option that is invalid.
     """
-    unknown = sorted(set(options) - {"name", "state_dir", *(option.dest for option in OPTIONS)})
-    if unknown:
-        raise ConfigError(f"the qsd backend knows no option {', '.join(unknown)}")
-    name, program = options.get("name", "qsd"), options.get("program", "qemu-storage-daemon")
-    folder, ratio = options.get("state_dir"), options.get("max_over_subscription_ratio", 20.0)
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.@-]*", name):
-        raise ConfigError(f"name of a qsd backend must be letters, digits and _.@-, not {name!r}")
-    if not isinstance(folder, str | Path) or not str(folder):
-        raise ConfigError(f"state_dir of a qsd backend must be the path of a directory, not {folder!r}")
-    if not isinstance(program, str):
-        raise ConfigError(f"program of a qsd backend must be the name of a program, not {program!r}")
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or ratio < 1:
-        raise ConfigError(f"max_over_subscription_ratio must be a number of 1 or more, not {ratio!r}")
+    chosen = ("program", "max_over_subscription_ratio", "max_chain_depth", "linked_clones")
     return QsdDriver(
-        Path(folder) / name,
-        program=program,
-        backend_name=name,
-        max_over_subscription_ratio=float(ratio),
-        max_chain_depth=_depth(options),
-        linked_clones=_linked(options),
+        Path(options["state_dir"]) / options["name"],
+        backend_name=options["name"],
         tcp=nbd_endpoint.from_options(options),
+        **{option: options[option] for option in chosen if option in options},
     )
-
-
-def _depth(options: Mapping[str, object]) -> int:
-    depth = options.get("max_chain_depth", 16)
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 3:
-        raise ConfigError(f"max_chain_depth must be a number of 3 or more, not {depth!r}")
-    return depth
-
-
-def _linked(options: Mapping[str, object]) -> bool:
-    linked = options.get("linked_clones", True)
-    if not isinstance(linked, bool):
-        raise ConfigError(f"linked_clones must be true or false, not {linked!r}")
-    return linked
 
 
 PLUGIN = DriverPlugin(OPTIONS, from_options)

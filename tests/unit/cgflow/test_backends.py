@@ -58,6 +58,7 @@ def test_a_backend_named_on_the_command_line_has_its_section(tmp_path: Path) -> 
         ("", ("tape",), "There is no driver 'tape'"),
         ("", ("a/b",), "letters, digits"),
         ("[a]\ndriver = memory\ncapacity_gib = -1\n", ("a",), "capacity_gib"),
+        ("[a]\ndriver = qsd\nnbd_ports = 9-1\nnbd_address = 127.0.0.1\n", ("a",), "nbd_ports"),
     ],
 )
 def test_what_there_is_not_is_refused(tmp_path: Path, text: str, names: tuple[str, ...], said: str) -> None:
@@ -65,6 +66,17 @@ def test_what_there_is_not_is_refused(tmp_path: Path, text: str, names: tuple[st
         made(tmp_path, text, *names)
 
 
-def test_a_value_that_is_none_is_refused_by_its_option(tmp_path: Path) -> None:
-    with pytest.raises(cfg.Error, match="capacity_gib"):
-        made(tmp_path, "[a]\ndriver = memory\ncapacity_gib = much\n", "a")
+@pytest.mark.parametrize(
+    ("driver", "option", "value"),
+    [
+        ("memory", "capacity_gib", "much"),
+        ("qsd", "max_over_subscription_ratio", "0"),
+        ("qsd", "max_chain_depth", "2"),
+        ("qsd", "linked_clones", "perhaps"),
+    ],
+)
+def test_an_invalid_value_is_refused_by_its_option(
+    tmp_path: Path, driver: str, option: str, value: str
+) -> None:
+    with pytest.raises(cfg.Error, match=option):
+        made(tmp_path, f"[a]\ndriver = {driver}\n{option} = {value}\n", "a")

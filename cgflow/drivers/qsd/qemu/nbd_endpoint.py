@@ -14,33 +14,37 @@ import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 
 from cgflow.errors import ConfigError, FinalDriverError
 
+PORTS = "10809-11808"
+
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "nbd_address",
-        help="Numeric address on which volumes are served over TCP. Unset: on unix sockets, for this host "
-        "alone. A change starts the storage daemons again, which disconnects clients.",
+        help="Numeric address on which volumes are served over TCP. Unset: volumes are served on unix "
+        "sockets, to this host only. A change restarts the storage daemons, which disconnects clients.",
     ),
     cfg.StrOpt(
         "nbd_host",
-        help="Name or address under which clients reach nbd_address, which the server's certificate has "
-        "to bear and this host to know. Unset: nbd_address.",
+        help="Name or address under which clients reach nbd_address. The server's certificate must contain "
+        "it, and this host must resolve it. Unset: nbd_address.",
     ),
     cfg.StrOpt(
         "nbd_ports",
-        default="10809-11808",
-        help="TCP ports, first and last: each consistency group and each volume outside any takes one. "
-        "Other backends of the host have other ports.",
+        default=PORTS,
+        help="Range of TCP ports, as FIRST-LAST. Each consistency group, and each volume outside any group, "
+        "takes one port. The ranges of the backends of one host must not overlap.",
     ),
     cfg.StrOpt(
         "nbd_tls_dir",
         help="Directory with ca-cert.pem, server-cert.pem and server-key.pem, and with client-cert.pem and "
-        "client-key.pem, which cgflow shows when it copies. Clients have to show a certificate of that CA. "
-        "Needed for an nbd_address that is not loopback. Read when a storage daemon starts.",
+        "client-key.pem, which cgflow presents when it reads an export. Clients must present a "
+        "certificate of that CA. Required for an nbd_address that is not loopback. Read when a storage "
+        "daemon starts.",
     ),
 ]
 _FILES = ("ca-cert.pem", "server-cert.pem", "server-key.pem", "client-cert.pem", "client-key.pem")
@@ -76,7 +80,7 @@ class TcpEndpoint:
                     self._held[home_id] = port
                     return port
         raise FinalDriverError(
-            f"no port of nbd_ports ({self._ports.start}-{self._ports.stop - 1}) is free: name more of them"
+            f"no port of nbd_ports ({self._ports.start}-{self._ports.stop - 1}) is free: extend the range"
         )
 
     def server(self, port: int) -> list[str]:
@@ -123,7 +127,7 @@ class TcpEndpoint:
         return True
 
 
-def from_options(options: Mapping[str, object]) -> TcpEndpoint | None:
+def from_options(options: Mapping[str, Any]) -> TcpEndpoint | None:
     """Return the configured TCP endpoint, or None for unix sockets.
 
     Raises: ConfigError, naming the option.
@@ -132,25 +136,25 @@ def from_options(options: Mapping[str, object]) -> TcpEndpoint | None:
     if not address:
         without = [name for name in ("nbd_host", "nbd_tls_dir") if options.get(name)]
         if without:
-            raise ConfigError(f"{without[0]} is for volumes served over TCP: set nbd_address too")
+            raise ConfigError(f"{without[0]} has an effect only with nbd_address: set nbd_address too")
         return None
     try:
-        found = ipaddress.ip_address(str(address))
+        found = ipaddress.ip_address(address)
     except ValueError:
         raise ConfigError(f"nbd_address must be a numeric address, not {address!r}") from None
     if not found.is_loopback and not tls_dir:
         raise ConfigError(
-            f"refused to serve volumes on {found} without TLS: whoever reaches the port could read and write "
-            "them. Set nbd_tls_dir, or a loopback nbd_address"
+            f"nbd_address {found} is refused without TLS, because anybody who reaches the port could read "
+            "and write the volumes: set nbd_tls_dir, or a loopback nbd_address"
         )
-    host = str(options.get("nbd_host") or found)
+    host = options.get("nbd_host") or str(found)
     if found.is_unspecified and not options.get("nbd_host"):
         raise ConfigError(
-            f"nbd_address {found} is every address of this host: say in nbd_host which one to tell"
+            f"nbd_address {found} means every address of this host: set nbd_host to the one that clients use"
         )
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
         raise ConfigError(f"nbd_host must be a name or an address, not {host!r}")
-    ports = _ports(str(options.get("nbd_ports", "10809-11808")))
+    ports = _ports(options.get("nbd_ports", PORTS))
     return TcpEndpoint(str(found), host, ports, _certificates(tls_dir) if tls_dir else None)
 
 
@@ -167,9 +171,9 @@ def _ports(text: str) -> range:
     return range(first, last + 1)
 
 
-def _certificates(folder: object) -> Path:
-    path = Path(str(folder)).absolute()
+def _certificates(folder: str) -> Path:
+    path = Path(folder).absolute()
     missing = [name for name in _FILES if not (path / name).is_file()]
     if missing:
-        raise ConfigError(f"nbd_tls_dir {path} lacks {', '.join(missing)}")
+        raise ConfigError(f"nbd_tls_dir {path} lacks {', '.join(missing)}: add these files")
     return path
