@@ -81,8 +81,3 @@ def define(operation: str) -> Definition:
         return OPERATIONS[operation]
     except KeyError:
         raise FlowMismatch(f"This build of cgflow has no operation {operation!r}.") from None
-
-
-def remedy_of(operation: str) -> str:
-    """Return the remedy for a committed operation; empty if this build does not have the operation."""
-    return OPERATIONS[operation].remedy if operation in OPERATIONS else ""

@@ -7,7 +7,6 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine import conductor, flow_actions
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED
-from flows.catalog import remedy_of
 from flows.runtime import Runtime
 
 
@@ -45,7 +44,7 @@ def cancel(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: s
     """
     with runtime.database.write() as session:
         operation = flows.get(session, flow_id, context.scope).operation
-        request = flow_actions.cancel(session, flow_id, _actor(context), reason, remedy_of(operation))
+        request = flow_actions.cancel(session, flow_id, _actor(context), reason, runtime.remedy_of(operation))
     if request.seq is not None:
         seq = request.seq
         runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))

@@ -26,17 +26,20 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.request_transaction import RequestTransaction
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
+from cgflow.engine.definition import Definition
 from cgflow.engine.event_signal import FlowEventSignal
-from cgflow.errors import InvalidInput, NotFound
+from cgflow.errors import FlowMismatch, InvalidInput, NotFound
 from cgflow.quota import reservations
 from cgflow.settings import Settings
 from cgflow.status import Status
-from flows.catalog import define
 
 
 @dataclass(frozen=True)
 class Runtime:
     """The collaborators that are needed to accept a request.
+
+    ``define`` returns the definition of an operation by its name. It is injected, so that the
+    acceptance of one operation does not import the flows of all.
 
     ``on_commit_hooks`` collects calls while a request is one transaction. They run after its
     commit.
@@ -46,12 +49,24 @@ class Runtime:
     settings: Settings
     drivers: Mapping[str, StorageDriver]
     conductor: Conductor
+    define: Callable[[str], Definition]
     on_commit_hooks: list[Callable[[], None]] | None = None
 
     @property
     def watch(self) -> FlowEventSignal:
         """The signal that wakes clients waiting for a flow's next event."""
         return self.conductor.watch
+
+    def version_of(self, operation: str) -> int:
+        """Return the version of an operation's flow. Raises: FlowMismatch, if this build does not have it."""
+        return self.define(operation).version
+
+    def remedy_of(self, operation: str) -> str:
+        """Return what to do about a committed operation; empty if this build does not have the operation."""
+        try:
+            return self.define(operation).remedy
+        except FlowMismatch:
+            return ""
 
     def on_commit(self, call: Callable[[], None]) -> None:
         """Run a call after the commit: now, or at the end of the request's transaction."""
@@ -113,6 +128,7 @@ class Acceptance:
     session: Session
     context: RequestContext
     settings: Settings
+    version_of: Callable[[str], int]
     flow_id: str
     claims: dict[str, list[str]] = field(default_factory=dict)
     has_flow: bool = False
@@ -158,7 +174,7 @@ class Acceptance:
             self.session,
             id=self.flow_id,
             operation=operation,
-            version=define(operation).version,
+            version=self.version_of(operation),
             project_id=project_id,
             user_id=self.context.user_id,
             request_id=self.context.request_id,
@@ -207,7 +223,7 @@ def accepting(runtime: Runtime, context: RequestContext) -> Iterator[Acceptance]
     """
     flow_id = new_id()
     with runtime.accepting_transaction(flow_id) as session:
-        acceptance = Acceptance(session, context, runtime.settings, flow_id)
+        acceptance = Acceptance(session, context, runtime.settings, runtime.version_of, flow_id)
         yield acceptance
     if acceptance.has_flow:
         runtime.on_commit(lambda: runtime.conductor.wake(flow_id))

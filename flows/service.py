@@ -82,7 +82,7 @@ class Service:
             max_waiters=conf.engine.http_threads // 2,
             announce=NotificationBuilder(database, told).notify,
         )
-        self.runtime = Runtime(database, self._settings, self._drivers, self.conductor)
+        self.runtime = Runtime(database, self._settings, self._drivers, self.conductor, define)
         self._retention = Retention(
             database, max_age_days=conf.history.max_age_days, max_flows=conf.history.max_flows
         )

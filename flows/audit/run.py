@@ -5,7 +5,6 @@ from __future__ import annotations
 from cgflow.audit.auditor import Auditor, Report
 from cgflow.audit.finding import Finding
 from cgflow.errors import InvalidState, NotFound
-from flows.catalog import define
 from flows.runtime import Runtime
 
 
@@ -33,7 +32,7 @@ def _auditor(runtime: Runtime) -> Auditor:
         database=runtime.database,
         settings=runtime.settings,
         drivers=runtime.drivers,
-        version_of=lambda operation: define(operation).version,
+        version_of=runtime.version_of,
         conductor=runtime.conductor.name,
         active_flow_ids=runtime.conductor.active_flow_ids,
     )

@@ -21,7 +21,7 @@ from cgflow.engine.task import Commit
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
 from flows import draw, flow_actions, segments
-from flows.catalog import OPERATIONS, define, remedy_of
+from flows.catalog import OPERATIONS, define
 from flows.runtime import Accepted
 from tests.stories.points_of_no_return import (
     OPERATIONS_WITHOUT_TURN,
@@ -58,7 +58,7 @@ UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
 def test_a_story_has_one_point_of_no_return(operation: str) -> None:
     commits = [node for node in graph_of(operation).nodes if isinstance(node, Commit)]
     assert len(commits) == (0 if operation in OPERATIONS_WITHOUT_TURN else 1)
-    assert remedy_of(operation) or operation in OPERATIONS_WITHOUT_TURN
+    assert define(operation).remedy or operation in OPERATIONS_WITHOUT_TURN
     for commit in commits:
         assert "database" in commit.rebind, "its transaction records that it was passed"
 
@@ -156,7 +156,7 @@ def test_a_cancel_behind_the_commit_is_refused_and_the_flow_succeeds(
         before = SCRIPTS[operation].start(w)
         accepted, state, refused = cancelled_in(w, window, operation, target)
         assert refused is not None, "the change is committed"
-        for words in (operation, "committed", remedy_of(operation)):
+        for words in (operation, "committed", define(operation).remedy):
             assert words in refused.message
         assert state is FlowState.SUCCESS
         assert SCRIPTS[operation].faults(w, before, target, is_done=True) == []
