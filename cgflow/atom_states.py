@@ -1,8 +1,7 @@
 """The state of each step of a flow and the actions of operators, folded from the flow's events.
 
-No other code interprets events. The service shows the result in ``/flows/ID``; the command line
-folds the events that it follows with the same code. Events stored by earlier releases are
-supported.
+No other code interprets events. The service shows the result in ``/flows/ID``, and the command line
+prints it from there. Events stored by earlier releases are supported.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cgflow import atom_states as folding
-from cgflow.atom_states import AtomState, Execution, Undo, action_text
+from cgflow.atom_states import Execution, Undo, action_text
 from cgflow.cli import formatting
 
 FOLD_ABOVE = 6
@@ -22,6 +21,8 @@ FOLD_ABOVE = 6
 _HEADING = ("", "step", "tries", "start", "took", "outcome")
 
 Row = tuple[str, ...]
+Step = dict[str, Any]
+"""One task of the service's answer, which has folded the events of the step."""
 
 
 def render(flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bool = False) -> list[str]:
@@ -29,7 +30,7 @@ def render(flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bo
     return [
         *heading(flow, events),
         "",
-        *step_lines(_steps(flow.get("tasks") or ()), origin(flow, events), unfold=unfold),
+        *step_lines(flow.get("tasks") or (), origin(flow, events), unfold=unfold),
         *section(
             "What was done about it",
             [f"{done['at']}  {action_text(done)}" for done in flow.get("actions") or ()],
@@ -68,11 +69,13 @@ def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime |
     )
 
 
-def step_lines(read: Sequence[AtomState], begun: datetime | None, *, unfold: bool = False) -> list[str]:
-    """Return one line per step, folded unless ``unfold``."""
-    if not read:
+def step_lines(tasks: Iterable[Step], begun: datetime | None, *, unfold: bool = False) -> list[str]:
+    """Return one line per step, in the order in which they began, folded unless ``unfold``."""
+    never = datetime.max.replace(tzinfo=UTC)
+    steps = sorted(tasks, key=lambda step: formatting.moment(step["started_at"]) or never)
+    if not steps:
         return ["  No step has been begun."]
-    rows = [_HEADING, *(row for family in _families(read, unfold) for row in _rows(family, begun))]
+    rows = [_HEADING, *(row for family in _families(steps, unfold) for row in _rows(family, begun))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING) - 1)]
     return [_line(row, widths) for row in rows]
 
@@ -92,80 +95,41 @@ def _removed(left: dict[str, Any]) -> str:
     return f"{left.get('task')}: by flow {left.get('removed_by')}"
 
 
-def follow_lines(events: Iterable[dict[str, Any]], begun: datetime | None) -> list[str]:
-    """Return one line per step of a followed flow, from its events so far."""
-    return step_lines(folding.fold_transitions(filter(None, map(_move, events))), begun)
-
-
-def _move(event: dict[str, Any]) -> folding.Transition | None:
-    at = formatting.moment(event["at"])
-    if event["task"] is None or at is None:
-        return None
-    detail = {key: event[key] for key in ("result", "failure") if event.get(key) is not None}
-    what = (event["task"], event["to"], at, event.get("attempt") or 0, event.get("duration_ms"))
-    return (*what, event.get("conductor"), detail)
-
-
-def _steps(tasks: Iterable[dict[str, Any]]) -> list[AtomState]:
-    """Return the steps of the service's answer in the order in which they began; unstarted ones come last."""
-    steps = [
-        AtomState(
-            atom=task["name"],
-            state=task["state"],
-            updated_at=formatting.moment(task.get("updated_at")),
-            attempts=task.get("attempts") or 0,
-            started_at=formatting.moment(task.get("started_at")),
-            execution=Execution(task["execution"]),
-            duration_ms=task.get("duration_ms"),
-            result=task.get("result"),
-            failure=task.get("failure"),
-            undo=Undo(task["undo"]),
-            undo_attempts=task.get("undo_attempts") or 0,
-            undo_duration_ms=task.get("undo_duration_ms"),
-            undo_failure=task.get("undo_failure"),
-            skipped=task.get("skipped"),
-            is_taken_over=bool(task.get("taken_over")),
-        )
-        for task in tasks
-    ]
-    never = datetime.max.replace(tzinfo=UTC)
-    return sorted(steps, key=lambda step: step.started_at or never)
-
-
-def _families(read: Sequence[AtomState], unfold: bool) -> list[list[AtomState]]:
+def _families(steps: Sequence[Step], unfold: bool) -> list[list[Step]]:
     """Group the members of each step that is to be folded; every other step is a group of its own."""
-    sizes = Counter(_family(step) for step in read if _is_for_member(step))
-    families: dict[str, list[AtomState]] = {}
-    for step in read:
+    sizes = Counter(_family(step) for step in steps if _is_for_member(step))
+    families: dict[str, list[Step]] = {}
+    for step in steps:
         is_folded = _is_for_member(step) and sizes[_family(step)] > FOLD_ABOVE and not unfold
-        families.setdefault(f"{_family(step)}[" if is_folded else step.atom, []).append(step)
+        families.setdefault(f"{_family(step)}[" if is_folded else step["name"], []).append(step)
     return list(families.values())
 
 
-def _family(step: AtomState) -> str:
+def _family(step: Step) -> str:
     """Return a step's name without its member: ``driver.snapshot``."""
-    return step.atom.partition("[")[0]
+    name: str = step["name"]
+    return name.partition("[")[0]
 
 
-def _is_for_member(step: AtomState) -> bool:
-    return "[" in step.atom
+def _is_for_member(step: Step) -> bool:
+    return "[" in step["name"]
 
 
-def _rows(family: Sequence[AtomState], begun: datetime | None) -> Iterable[Row]:
+def _rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
     if len(family) == 1:
         yield _row(family[0], begun)
         return
-    counted = Counter(step.outcome for step in family)
-    starts = [step.started_at for step in family if step.started_at is not None]
+    counted = Counter(step["outcome"] for step in family)
+    starts = [at for step in family if (at := formatting.moment(step["started_at"])) is not None]
     yield (
         _mark(max(family, key=_severity)),
         f"{_family(family[0])}[...] x {len(family)}",
-        _tries(max(step.attempts for step in family)),
+        _tries(max(step["attempts"] for step in family)),
         formatting.offset(min(starts, default=None), begun),
-        formatting.span([step.duration_ms for step in family if step.duration_ms is not None]),
+        formatting.span([step["duration_ms"] for step in family if step["duration_ms"] is not None]),
         "; ".join(f"{count} {outcome}" for outcome, count in counted.items()),
     )
-    own = [step for step in family if step.execution is Execution.FAILED or step.undo in _UNDO_FAILED]
+    own = [step for step in family if step["execution"] == Execution.FAILED or step["undo"] in _UNDO_FAILED]
     for step in own[:FOLD_ABOVE]:
         mark, name, *facts = _row(step, begun)
         yield (mark, f"  {name}", *facts)
@@ -173,34 +137,35 @@ def _rows(family: Sequence[AtomState], begun: datetime | None) -> Iterable[Row]:
         yield "", f"  ... and {len(own) - FOLD_ABOVE} more that failed", "", "", "", ""
 
 
-def _row(step: AtomState, begun: datetime | None) -> Row:
-    is_begun = step.execution is not Execution.NOT_BEGUN
+def _row(step: Step, begun: datetime | None) -> Row:
+    is_begun = step["execution"] != Execution.NOT_BEGUN
     return (
         _mark(step),
-        step.atom,
-        _tries(step.attempts) if is_begun else "",
-        formatting.offset(step.started_at, begun) if is_begun else "",
-        formatting.duration(step.duration_ms),
+        step["name"],
+        _tries(step["attempts"]) if is_begun else "",
+        formatting.offset(formatting.moment(step["started_at"]), begun) if is_begun else "",
+        formatting.duration(step["duration_ms"]),
         "  ".join(filter(None, (_outcome(step), _takeover(step), *_result_or_failures(step)))),
     )
 
 
-def _result_or_failures(step: AtomState) -> Iterator[str]:
+def _result_or_failures(step: Step) -> Iterator[str]:
     """Yield the result or the failures of a step. A result is omitted if undoing the step failed."""
-    if step.execution in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step.failure:
-        yield formatting.failure(step.failure)
-    elif step.undo not in _UNDO_FAILED:
-        yield formatting.shorten(step.result)
-    if step.undo_failure:
-        yield f"undo: {formatting.failure(step.undo_failure)}"
+    if step["execution"] in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step["failure"]:
+        yield formatting.failure(step["failure"])
+    elif step["undo"] not in _UNDO_FAILED:
+        yield formatting.shorten(step.get("result"))
+    if step["undo_failure"]:
+        yield f"undo: {formatting.failure(step['undo_failure'])}"
 
 
-def _outcome(step: AtomState) -> str:
-    if step.undo is Undo.UNDONE and step.undo_duration_ms is not None and step.outcome.endswith("undone"):
-        return f"{step.outcome} in {formatting.duration(step.undo_duration_ms)}"
-    if step.execution is Execution.RUNNING or step.undo is Undo.UNDOING:
-        return f"{step.outcome}{_since(step.updated_at)}"
-    return step.outcome
+def _outcome(step: Step) -> str:
+    outcome: str = step["outcome"]
+    if step["undo"] == Undo.UNDONE and step["undo_duration_ms"] is not None and outcome.endswith("undone"):
+        return f"{outcome} in {formatting.duration(step['undo_duration_ms'])}"
+    if step["execution"] == Execution.RUNNING or step["undo"] == Undo.UNDOING:
+        return f"{outcome}{_since(formatting.moment(step['updated_at']))}"
+    return outcome
 
 
 def _since(moment: datetime | None) -> str:
@@ -211,30 +176,30 @@ def _since(moment: datetime | None) -> str:
     return f" for {formatting.duration(round(ms))}, since {moment:%H:%M:%S} UTC"
 
 
-def _takeover(step: AtomState) -> str:
-    return "(begun by one conductor, ended by another)" if step.is_taken_over else ""
+def _takeover(step: Step) -> str:
+    return "(begun by one conductor, ended by another)" if step["taken_over"] else ""
 
 
 def _tries(attempts: int) -> str:
     return str(attempts) if attempts else ""
 
 
-def _mark(step: AtomState) -> str:
+def _mark(step: Step) -> str:
     return _MARKS[_severity(step)]
 
 
 _MARKS = "·✓▸–↩✗!"
 
 
-def _severity(step: AtomState) -> int:
+def _severity(step: Step) -> int:
     """Return the index of a step's mark; a worse outcome has a higher index."""
-    if step.undo in _UNDO_FAILED:
+    if step["undo"] in _UNDO_FAILED:
         return 6
-    if step.execution is Execution.FAILED:
+    if step["execution"] == Execution.FAILED:
         return 5
-    if step.undo in (Undo.UNDOING, Undo.UNDONE) and step.execution is not Execution.NOT_BEGUN:
+    if step["undo"] in (Undo.UNDOING, Undo.UNDONE) and step["execution"] != Execution.NOT_BEGUN:
         return 4
-    return _GRAVITY[step.execution]
+    return _GRAVITY[step["execution"]]
 
 
 _UNDO_FAILED = (Undo.FAILED, Undo.SKIPPED)

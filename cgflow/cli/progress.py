@@ -6,6 +6,7 @@ waited before is added in parentheses.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.live import Live
 from cgflow.atom_states import action_of
 from cgflow.cli import flow_report, formatting
 from cgflow.cli.output import Output
+from cgflow.client.errors import ServiceError, ServiceUnreachable
 from cgflow.client.flows import Flows
 from cgflow.status import FlowState
 
@@ -33,17 +35,25 @@ _WORDS = {
 
 def watch(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
     """Print a flow's progress for people until it ends, and return the flow. Raises: as ``Flows.follow``."""
-    told: list[dict[str, Any]] = []
-    events = flows.follow(flow_id, timeout=timeout)
+    seen: list[dict[str, Any]] = []
+    batches = flows.follow_batches(flow_id, timeout=timeout)
     with output.live() as live:
         while True:
             try:
-                told.append(next(events))
+                batch = next(batches)
             except StopIteration as end:
                 flow: dict[str, Any] = end.value
                 break
-            _show(output, live, told)
-    output.line(_end(flow, told))
+            for event in batch:
+                seen.append(event)
+                line = transition(event, _begun(seen)) if live is None else None
+                if line is not None:
+                    output.line(line)
+            if live is not None:
+                _redraw(output, live, flows, flow_id, _begun(seen))
+        if live is not None:
+            output.redraw(live, flow_report.step_lines(flow["tasks"], _begun(seen)))
+    output.line(_end(flow, seen))
     return flow
 
 
@@ -59,14 +69,10 @@ def stream(output: Output, flows: Flows, flow_id: str, timeout: float | None) ->
             return flow
 
 
-def _show(output: Output, live: Live | None, told: list[dict[str, Any]]) -> None:
-    begun = _begun(told)
-    if live is not None:
-        output.redraw(live, flow_report.follow_lines(told, begun))
-        return
-    line = transition(told[-1], begun)
-    if line is not None:
-        output.line(line)
+def _redraw(output: Output, live: Live, flows: Flows, flow_id: str, begun: datetime | None) -> None:
+    # Following the flow reports an error that lasts.
+    with suppress(ServiceUnreachable, ServiceError):
+        output.redraw(live, flow_report.step_lines(flows.get(flow_id)["tasks"], begun))
 
 
 def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
@@ -90,18 +96,18 @@ def transition(event: dict[str, Any], begun: datetime | None) -> str | None:
 _ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
 
 
-def _begun(told: list[dict[str, Any]]) -> datetime | None:
+def _begun(seen: list[dict[str, Any]]) -> datetime | None:
     """Return when a conductor first ran the flow; None, if none has yet."""
-    own = (event["at"] for event in told if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
+    own = (event["at"] for event in seen if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
     return formatting.moment(next(own, None))
 
 
-def _end(flow: dict[str, Any], told: list[dict[str, Any]]) -> str:
+def _end(flow: dict[str, Any], seen: list[dict[str, Any]]) -> str:
     words = [f"{flow['operation']} {flow['state']}"]
-    begun = _begun(told)
+    begun = _begun(seen)
     if begun is not None:
-        words.append(f"after {formatting.duration(_ms(begun, told[-1]))}")
-        waited = _ms(begun, told[0])
+        words.append(f"after {formatting.duration(_ms(begun, seen[-1]))}")
+        waited = _ms(begun, seen[0])
         if waited < -_WORTH_TELLING_MS:
             words.append(f"(having waited {formatting.duration(-waited)})")
     return " ".join(words)

@@ -68,19 +68,31 @@ class Flows(Collection):
         The service may be restarted meanwhile: requests are retried for ``patience`` seconds before
         ``ServiceUnreachable`` is raised. Raises: WaitTimedOut after ``timeout`` seconds; the flow continues.
         """
+        batches = self.follow_batches(id_, after=after, timeout=timeout, patience=patience)
+        while True:
+            try:
+                yield from next(batches)
+            except StopIteration as end:
+                return dict(end.value)
+
+    def follow_batches(
+        self, id_: str, *, after: int = 0, timeout: float | None = None, patience: float = PATIENCE_S
+    ) -> Generator[list[Record], None, Record]:
+        """Yield the events of each answer together. Otherwise as ``follow``."""
         watch = _FollowTimer(id_, timeout, patience)
         seen, wait = after, 0.0
         while True:
             began = time.monotonic()
             batch = watch.ask(partial(self.events, id_, seen, wait))
-            for event in batch:
-                seen = event["seq"]
-                yield event
+            if batch:
+                seen = batch[-1]["seq"]
+                yield batch
             if not batch or any(_is_end(event) for event in batch):
                 flow = watch.ask(partial(self.get, id_))
                 if has_ended(flow):
                     # The events written between the two answers, including the last one.
-                    yield from watch.ask(partial(self.events, id_, seen))
+                    if last := watch.ask(partial(self.events, id_, seen)):
+                        yield last
                     return flow
             watch.check()
             if not batch and wait > 0 and time.monotonic() - began < _FIRST_PAUSE_S:

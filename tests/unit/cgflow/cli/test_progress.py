@@ -74,7 +74,7 @@ def test_on_a_terminal_the_steps_are_redrawn(service: CannedService) -> None:
     for number in range(8):
         story.step(f"driver.snapshot[v{number}]", 10, 20)
     story.undoes("quota.reserve", 50, 2).move(None, "reverted", 60)
-    service.plays_flow(wire_events.flow("reverted", reason="no space"), story.events)
+    service.plays_flow(wire_events.flow("reverted", reason="no space", tasks=story.tasks()), story.events)
     code, shown = on_a_terminal("--url", service.url, "flow", "follow", FLOW)
     assert code == 1
     assert "done, undone in 2.0 ms" in shown
