@@ -21,7 +21,7 @@ from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidState
 from flows.consistencygroup import accept, accept_create_from, accept_update
-from flows.consistencygroup.reset import reset
+from flows.reset_status import reset_status
 
 blueprint = Blueprint("groups", "Consistency groups, in the words that came later.")
 
@@ -127,7 +127,7 @@ class GroupAction(MethodView):
         if action != "reset":
             _refuse_replication(action, group_id)
         read_authorized_or_forbidden("group:reset_status", groups.get, group_id)
-        reset(runtime(), caller(), "consistencygroup", group_id, **body["reset"])
+        reset_status(runtime(), caller(), "consistencygroup", group_id, **body["reset"])
         return responses.empty_response()
 
 

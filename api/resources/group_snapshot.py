@@ -17,7 +17,7 @@ from cgflow.db.repositories import group as groups
 from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
 from flows.cgsnapshot import accept
-from flows.consistencygroup.reset import reset
+from flows.reset_status import reset_status
 
 blueprint = Blueprint("group_snapshots", "Cgsnapshots, in the words that came later.")
 
@@ -90,5 +90,5 @@ class GroupSnapshotAction(MethodView):
         read_authorized_or_forbidden(
             "group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id
         )
-        reset(runtime(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
+        reset_status(runtime(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
         return responses.empty_response()

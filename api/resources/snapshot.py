@@ -17,7 +17,8 @@ from api.schemas.list_query import SnapshotListIn
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
-from flows import reset, update_record
+from flows import update_record
+from flows.reset_status import reset_status, update_snapshot_status
 from flows.snapshot import accept
 
 blueprint = Blueprint("snapshots", "Frozen copies of volumes, alone or inside cgsnapshots.")
@@ -109,10 +110,10 @@ class SnapshotAction(MethodView):
                 accept.delete(runtime(), caller(), snapshot_id, force=True)
             )
         if "update_status" in body:
-            reset.update_snapshot(runtime(), caller(), snapshot_id, **body["update_status"])
+            update_snapshot_status(runtime(), caller(), snapshot_id, **body["update_status"])
             return responses.empty_response()
         if "reset" in body:
-            reset.snapshot(runtime(), caller(), snapshot_id, **body["reset"])
+            reset_status(runtime(), caller(), "snapshot", snapshot_id, **body["reset"])
             return responses.empty_response()
         connections.disconnect_snapshot(snapshot_id)
         return responses.empty_response()

@@ -11,8 +11,9 @@ from api import responses
 from api.request_scope import caller, runtime
 from cgflow.db.repositories.metadata import OF_IMAGES
 from cgflow.errors import NotFound
-from flows import reset, update_record
+from flows import update_record
 from flows.attachment import legacy_actions
+from flows.reset_status import reset_volume
 
 Details = dict[str, Any] | None
 
@@ -92,7 +93,7 @@ def _show_image(volume_id: str, details: RecordDetails) -> Any:
 
 
 def _reset(volume_id: str, details: RecordDetails) -> Any:
-    reset.volume(runtime(), caller(), volume_id, **details)
+    reset_volume(runtime(), caller(), volume_id, **details)
     return responses.empty_response()
 
 

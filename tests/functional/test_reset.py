@@ -81,7 +81,7 @@ def test_what_was_undone_is_not_called_usable(caller: Caller, faults: FaultSched
     volume_id = failed.json["volume"]["id"]
     for status in ("available", "in-use"):
         answer = act(caller, volume_id, "os-reset_status", {"status": status})
-        assert "never made" in refused(answer, 400, "badRequest")
+        assert "was rolled back" in refused(answer, 400, "badRequest")
     acted(caller, volume_id, "os-reset_status", {"status": "error_deleting"})
 
 
