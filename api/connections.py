@@ -15,8 +15,7 @@ from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection, GroupSnapshots, StorageDriver, SupportsHostFiles
 from cgflow.errors import InvalidInput, InvalidState
-from cgflow.status import Status
-from flows.attachment.preconditions import ATTACHMENT_STATUSES
+from cgflow.status import Trait, statuses_with
 
 FILE = "cgflow:file"
 """The key of a connector that requests a file on the backend's host besides the network address."""
@@ -24,7 +23,7 @@ FILE = "cgflow:file"
 FILE_RULE = "cgflow:host_file"
 Details = Mapping[str, Any] | None
 
-_REACHABLE = (Status.AVAILABLE, *ATTACHMENT_STATUSES)
+_REACHABLE = statuses_with("volume", Trait.USABLE | Trait.ATTACHMENT)
 
 
 def connect_volume(volume_id: str, details: Details = None) -> Connection:

@@ -3,7 +3,9 @@
 The values are those of the API, most of them Cinder's.
 """
 
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from enum import Flag, StrEnum, auto
+from functools import cache
 
 
 class Status(StrEnum):
@@ -40,43 +42,86 @@ class Status(StrEnum):
     RESTORING = "restoring"
 
 
-_OF_ALL = (Status.CREATING, Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+class Trait(Flag):
+    """What a status means for a resource that has it."""
 
-RESETTABLE: dict[str, tuple[Status, ...]] = {
-    "volume": (
-        *_OF_ALL,
-        Status.IN_USE,
-        Status.RESERVED,
-        Status.ATTACHING,
-        Status.DETACHING,
-        Status.AWAITING_TRANSFER,
-        Status.EXTENDING,
-        Status.ERROR_EXTENDING,
-        Status.RETYPING,
-        Status.MAINTENANCE,
-        Status.MANAGING,
-        Status.ERROR_MANAGING,
-        Status.DOWNLOADING,
-        Status.UPLOADING,
-        Status.BACKING_UP,
-        Status.ERROR_BACKING_UP,
-        Status.RESTORING_BACKUP,
-        Status.ERROR_RESTORING,
-    ),
-    "snapshot": (
-        *_OF_ALL,
-        Status.UPDATING,
-        Status.DELETING,
-        Status.UNMANAGING,
-        Status.BACKING_UP,
-        Status.RESTORING,
-    ),
-    "consistencygroup": (*_OF_ALL, Status.UPDATING, Status.DELETING),
-    "cgsnapshot": (*_OF_ALL, Status.UPDATING, Status.DELETING),
+    AT_REST = auto()
+    """No operation is changing the resource."""
+    TRANSITIONAL = auto()
+    """An operation is changing the resource. The opposite of ``AT_REST``."""
+    USABLE = auto()
+    """The resource is healthy, and operations on its data can begin."""
+    FAILED = auto()
+    """An operation failed and left the resource so."""
+    ATTACHMENT = auto()
+    """The status follows from the attachments of a volume."""
+    DELETABLE = auto()
+    """The resource can be deleted without force."""
+    RESETTABLE = auto()
+    """An administrator can set the status. Where a deletion can be forced, it is accepted in this status."""
+
+
+_AT_REST = Trait.AT_REST | Trait.RESETTABLE
+_USABLE = _AT_REST | Trait.USABLE
+_FAILED = _AT_REST | Trait.FAILED
+_TRANSITIONAL = Trait.TRANSITIONAL | Trait.RESETTABLE
+
+_COMMON = {
+    Status.CREATING: _TRANSITIONAL,
+    Status.AVAILABLE: _USABLE | Trait.DELETABLE,
+    Status.ERROR: _FAILED | Trait.DELETABLE,
+    Status.ERROR_DELETING: _FAILED | Trait.DELETABLE,
+    Status.DELETED: Trait.AT_REST,
 }
-"""The statuses that an administrator can set, by resource type, as in Cinder."""
 
-PASSING = {
+STATUSES: Mapping[str, Mapping[Status, Trait]] = {
+    "volume": {
+        **_COMMON,
+        Status.IN_USE: _USABLE | Trait.ATTACHMENT,
+        Status.RESERVED: _AT_REST | Trait.ATTACHMENT,
+        Status.ATTACHING: _AT_REST | Trait.ATTACHMENT,
+        Status.DETACHING: _AT_REST | Trait.ATTACHMENT,
+        Status.AWAITING_TRANSFER: _AT_REST,
+        Status.EXTENDING: _TRANSITIONAL,
+        Status.ERROR_EXTENDING: _AT_REST | Trait.DELETABLE,
+        Status.RETYPING: _TRANSITIONAL,
+        Status.REVERTING: Trait.TRANSITIONAL,
+        Status.DELETING: Trait.TRANSITIONAL,
+        Status.MAINTENANCE: _TRANSITIONAL,
+        Status.MANAGING: _TRANSITIONAL,
+        Status.ERROR_MANAGING: _AT_REST | Trait.DELETABLE,
+        Status.DOWNLOADING: _TRANSITIONAL,
+        Status.UPLOADING: _TRANSITIONAL,
+        Status.BACKING_UP: _TRANSITIONAL,
+        Status.ERROR_BACKING_UP: _AT_REST,
+        Status.RESTORING_BACKUP: _TRANSITIONAL,
+        Status.ERROR_RESTORING: _AT_REST | Trait.DELETABLE,
+    },
+    "snapshot": {
+        **_COMMON,
+        Status.UPDATING: _TRANSITIONAL,
+        Status.DELETING: _TRANSITIONAL,
+        Status.UNMANAGING: _TRANSITIONAL,
+        Status.BACKING_UP: _TRANSITIONAL,
+        Status.RESTORING: _TRANSITIONAL,
+    },
+    "consistencygroup": {
+        **_COMMON,
+        # It is deleted again with force only, as in Cinder.
+        Status.ERROR_DELETING: _FAILED,
+        Status.UPDATING: _TRANSITIONAL,
+        Status.REVERTING: Trait.TRANSITIONAL,
+        Status.DELETING: _TRANSITIONAL,
+    },
+    "cgsnapshot": {
+        **_COMMON,
+        Status.UPDATING: _TRANSITIONAL,
+        Status.DELETING: _TRANSITIONAL,
+    },
+}
+"""The statuses of each resource type, and what each means. Those that can be reset are Cinder's."""
+
+TRANSITIONAL: Mapping[Status, Status] = {
     Status.CREATING: Status.ERROR,
     Status.DELETING: Status.ERROR_DELETING,
     **dict.fromkeys(
@@ -97,7 +142,23 @@ PASSING = {
         Status.AVAILABLE,
     ),
 }
-"""The statuses that only an operation leaves, and the status to set if no operation is running."""
+"""The transitional statuses, and the status at rest of a resource that no operation is changing any more."""
+
+
+@cache
+def statuses_with(resource_type: str, traits: Trait) -> tuple[Status, ...]:
+    """Return the statuses of a resource type that have any of the traits, in the order of the table."""
+    return tuple(status for status, own in STATUSES[resource_type].items() if own & traits)
+
+
+def status_at_rest(status: Status, *, is_created: bool) -> Status:
+    """Return the status of a resource once no flow holds it.
+
+    ``is_created`` says that its creation is committed.
+    """
+    if status is Status.CREATING and is_created:
+        return Status.AVAILABLE
+    return TRANSITIONAL.get(status, status)
 
 
 class AttachmentStatus(StrEnum):
@@ -106,6 +167,23 @@ class AttachmentStatus(StrEnum):
     RESERVED = "reserved"
     ATTACHING = "attaching"
     ATTACHED = "attached"
+
+
+def status_from_attachments(attachments: Iterable[AttachmentStatus]) -> Status:
+    """Return the status of a healthy volume with these attachments; the most advanced attachment decides."""
+    present = set(attachments)
+    for attachment, status in _STATUS_OF_ATTACHMENT.items():
+        if attachment in present:
+            return status
+    return Status.AVAILABLE
+
+
+_STATUS_OF_ATTACHMENT = {
+    AttachmentStatus.ATTACHED: Status.IN_USE,
+    AttachmentStatus.ATTACHING: Status.ATTACHING,
+    AttachmentStatus.RESERVED: Status.RESERVED,
+}
+"""The most advanced attachment comes first."""
 
 
 class FlowState(StrEnum):
@@ -128,6 +206,12 @@ class FlowState(StrEnum):
 
 UNFINISHED = (FlowState.ACCEPTED, FlowState.RUNNING, FlowState.REVERTING)
 """States of flows that a conductor has to take up when it starts."""
+
+OPEN = (*UNFINISHED, FlowState.ROLLBACK_FAILED)
+"""States of flows that hold resources: unfinished, or with a failed undo that has left something."""
+
+ENDED = tuple(state for state in FlowState if state not in OPEN)
+"""States of flows that hold nothing and that nothing changes any more."""
 
 
 class ReservationState(StrEnum):

@@ -19,8 +19,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import Busy, InvalidInput, InvalidState
-from cgflow.status import RESETTABLE, AttachmentStatus, Status
-from flows.attachment.preconditions import status_for
+from cgflow.status import AttachmentStatus, Status, Trait, status_from_attachments, statuses_with
 from flows.runtime import Runtime
 
 DETACHED, ATTACHED = "detached", "attached"
@@ -69,7 +68,7 @@ def reset_volume(
         is_attached = any(one.status is AttachmentStatus.ATTACHED for one in remaining)
         if attach_status == ATTACHED and not is_attached:
             raise InvalidState(f"Invalid volume: Volume {volume.id} has no attachment that is attached.")
-        target = wanted or status_for(remaining)
+        target = wanted or status_from_attachments(one.status for one in remaining)
         _check_not_rolled_back("volume", volume, target)
         if target is Status.AVAILABLE and remaining:
             raise InvalidState(
@@ -109,11 +108,9 @@ def update_snapshot_status(
 
 def _parse_status(noun: str, status: str) -> Status:
     """Return a status to which a resource can be reset, ignoring case. Raises: InvalidInput."""
-    lowered = status.lower()
-    if lowered not in RESETTABLE[noun]:
-        raise InvalidInput(
-            f"Invalid status '{status}'. Valid values: {', '.join(RESETTABLE[noun])}.", "status"
-        )
+    lowered, resettable = status.lower(), statuses_with(noun, Trait.RESETTABLE)
+    if lowered not in resettable:
+        raise InvalidInput(f"Invalid status '{status}'. Valid values: {', '.join(resettable)}.", "status")
     return Status(lowered)
 
 
@@ -130,7 +127,7 @@ def _lock_unclaimed(session: Session, context: RequestContext, noun: str, id_: s
 def _check_not_rolled_back(noun: str, found: Any, target: Status) -> None:
     """Raise InvalidState if the status is a usable one and the resource was rolled back."""
     # A cgsnapshot never consumes quota itself; its snapshots do.
-    if target in (Status.AVAILABLE, Status.IN_USE) and not found.consumes_quota and noun != "cgsnapshot":
+    if target in statuses_with(noun, Trait.USABLE) and not found.consumes_quota and noun != "cgsnapshot":
         raise InvalidState(
             f"Invalid status: {REPOSITORIES[noun].noun} {found.id} was rolled back. It exists on no backend "
             f"and consumes no quota, so it cannot be {target}. Delete it."

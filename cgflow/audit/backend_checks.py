@@ -17,9 +17,9 @@ from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.finding import Finding, of_row
 from cgflow.drivers.contract import Inventory, VolumeDetails
+from cgflow.status import Status, Trait, statuses_with
 
 GIB = 1024**3
-READABLE = ("available",)
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -134,7 +134,7 @@ def _is_given_up(row: Row) -> bool:
 
     It still counts, and can be reset if the data returns.
     """
-    return row.noun != "consistencygroup" and row.status == "error"
+    return row.noun != "consistencygroup" and row.status == Status.ERROR
 
 
 def orphans(looks: Observations) -> Iterator[Finding]:
@@ -165,7 +165,11 @@ def _exports(looks: Observations) -> Iterator[Finding]:
     exported = looks.lasting.inventory.exports
     for row in looks.resting("snapshot"):
         earlier = looks.before.things[row.id]
-        if row.id in exported and row.status not in READABLE and earlier.status == row.status:
+        if (
+            row.id in exported
+            and row.status not in statuses_with("snapshot", Trait.USABLE)
+            and earlier.status == row.status
+        ):
             yield of_row("snapshot.exported", row, f"{_named(row)} is {row.status}, and can be read.")
 
 

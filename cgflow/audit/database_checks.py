@@ -14,7 +14,7 @@ from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.finding import Finding, of_row
 from cgflow.quota.charges import charge
 from cgflow.quota.usage import Usage
-from cgflow.status import PASSING, FlowState, ReservationState, Status
+from cgflow.status import TRANSITIONAL, FlowState, ReservationState, Status, status_at_rest
 
 Counted = Counter[tuple[str, str]]
 
@@ -32,10 +32,8 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
 
 def settled_status(row: Row) -> Status:
     """Return the status that a resource settles in if no flow holds it."""
-    if row.status == Status.CREATING and row.consumes_quota:
-        # It counts against the quota, so its creation was committed; only its status says otherwise.
-        return Status.AVAILABLE
-    return PASSING.get(Status(row.status), Status(row.status))
+    # A resource that counts against the quota exists: its creation was committed.
+    return status_at_rest(Status(row.status), is_created=row.consumes_quota)
 
 
 def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
@@ -118,7 +116,7 @@ def _holds(row: Row, rows: DatabaseSnapshot) -> Iterator[Finding]:
         if row.claimed_by not in rows.flows:
             message = f"{row.noun} {row.id} is held by flow {row.claimed_by}, which has ended."
             yield of_row("claim.left", row, message)
-    elif row.status in PASSING and row.flow_id not in rows.flows:
+    elif row.status in TRANSITIONAL and row.flow_id not in rows.flows:
         message = f"{row.noun} {row.id} is {row.status}, and no flow is at work on it."
         yield of_row("status.passing", row, message)
 

@@ -24,10 +24,7 @@ from cgflow.db.models import (
     VolumeType,
 )
 from cgflow.quota.usage import Usage
-from cgflow.status import UNFINISHED, FlowState, ReservationState
-
-OPEN = (*UNFINISHED, FlowState.ROLLBACK_FAILED)
-"""States of flows that hold resources: unfinished, or with a failed undo that has left something."""
+from cgflow.status import OPEN, FlowState, ReservationState, Trait, statuses_with
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +66,7 @@ class Row:
     @property
     def was_rolled_back(self) -> bool:
         """Whether its creation was undone or abandoned, so that a backend need not have it."""
-        return self.status in ("error", "error_deleting") and not self.consumes_quota
+        return self.status in statuses_with(self.noun, Trait.FAILED) and not self.consumes_quota
 
 
 @dataclass(frozen=True, kw_only=True)

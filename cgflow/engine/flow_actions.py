@@ -25,12 +25,9 @@ from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.error_text import to_sentence
 from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import reservations
-from cgflow.status import FlowState, Status
+from cgflow.status import TRANSITIONAL, FlowState, Status, Trait, statuses_with
 
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
-RESTING = (Status.AVAILABLE, Status.IN_USE, Status.ERROR, Status.ERROR_DELETING)
-SETTLED_STATUS_OF = {Status.CREATING: Status.ERROR, Status.DELETING: Status.ERROR_DELETING}
-"""Statuses of resources that an abandoned flow created or deleted. Others stay usable."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +103,10 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
         f"Flow {flow_id} ({row.operation}) was abandoned by {actor.user_id}: {to_sentence(reason)} "
         "The flow lists what it left."
     )
-    for rows in REPOSITORIES.values():
+    for resource_type, rows in REPOSITORIES.items():
         if _makes(row) and not is_committed:
             _stop_charging(session, rows, row)
-        _release_held(session, rows, row, why)
+        _release_held(session, resource_type, row, why)
     done = action("abandon", actor, reason)
     event = _record(session, row, None, row.state, FlowState.ABANDONED, done)
     row.state, row.undo_at, row.ended_at = FlowState.ABANDONED.value, None, clock.now()
@@ -171,14 +168,14 @@ def due(session: Session) -> list[str]:
     return list(session.scalars(waiting.order_by(Flow.undo_at)))
 
 
-def _release_held(session: Session, rows: ResourceRepository[Any], row: Flow, why: str) -> None:
+def _release_held(session: Session, resource_type: str, row: Flow, why: str) -> None:
     """Release the resources of one type that an abandoned flow holds, each with a suitable status."""
+    rows, settled = REPOSITORIES[resource_type], statuses_with(resource_type, Trait.USABLE | Trait.FAILED)
     for thing in rows.where(session, rows.model.claimed_by == row.id):
-        rest = SETTLED_STATUS_OF.get(thing.status, _unchanged_status(row, thing))
-        if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in RESTING:
+        if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in settled:
             rows.change(session, [thing.id], row.id, reason=None, claimed_by=None)
         else:
-            rows.settle(session, [thing.id], row.id, rest, why)
+            rows.settle(session, [thing.id], row.id, _status_at_rest(resource_type, row, thing), why)
 
 
 def _stop_charging(session: Session, rows: ResourceRepository[Any], row: Flow) -> None:
@@ -199,8 +196,11 @@ def _is_made_by(row: Flow, thing: Any) -> bool:
     return _makes(row) and bool(thing.created_at >= row.created_at)
 
 
-def _unchanged_status(row: Flow, thing: Any) -> Status:
-    """Return the status of a resource that was neither being created nor being deleted."""
+def _status_at_rest(resource_type: str, row: Flow, thing: Any) -> Status:
+    """Return the status in which an abandoned flow leaves a resource."""
+    rest = TRANSITIONAL.get(thing.status)
+    if rest is not None and rest in statuses_with(resource_type, Trait.FAILED):
+        return rest
     if _is_made_by(row, thing):
         return Status.ERROR
     if thing.id == row.resource_id and row.operation.endswith(".delete"):

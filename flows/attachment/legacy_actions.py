@@ -14,7 +14,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import Conflict, InvalidInput, InvalidState
-from cgflow.status import AttachmentStatus, Status
+from cgflow.status import AttachmentStatus, Status, status_from_attachments
 from flows.attachment import preconditions
 from flows.runtime import Runtime, new_id
 
@@ -32,7 +32,7 @@ def unreserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None
     with runtime.database.write() as session:
         volume = preconditions.lock_unclaimed(session, context, volume_id)
         if volume.status is Status.ATTACHING:
-            back = preconditions.status_for(volume.attachments)
+            back = status_from_attachments(one.status for one in volume.attachments)
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=back.value)
 
 
@@ -123,7 +123,7 @@ def detach(
             attachments.end(session, gone.id)
         if volume.status in preconditions.ATTACHMENT_STATUSES:
             volumes.REPOSITORY.update_unclaimed(
-                session, volume.id, status=preconditions.status_for(left).value
+                session, volume.id, status=status_from_attachments(one.status for one in left).value
             )
 
 

@@ -11,7 +11,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection
-from cgflow.status import AttachmentStatus, Status
+from cgflow.status import AttachmentStatus, Status, status_from_attachments
 from flows.attachment import preconditions
 from flows.runtime import Runtime, new_id
 
@@ -102,7 +102,9 @@ def settle(session: Session, volume_id: str) -> None:
     volume = volumes.get(session, volume_id, None)
     if volume.status is Status.AVAILABLE or volume.status in preconditions.ATTACHMENT_STATUSES:
         left = attachments.of_volume(session, volume_id)
-        volumes.REPOSITORY.update_unclaimed(session, volume_id, status=preconditions.status_for(left).value)
+        volumes.REPOSITORY.update_unclaimed(
+            session, volume_id, status=status_from_attachments(one.status for one in left).value
+        )
 
 
 def _connected(connector: Connector, connection: Connection) -> dict[str, object]:

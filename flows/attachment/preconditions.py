@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import Busy, InvalidState
-from cgflow.status import AttachmentStatus, Status
+from cgflow.status import Status, Trait, statuses_with
 
-ATTACHMENT_STATUSES = (Status.RESERVED, Status.ATTACHING, Status.IN_USE, Status.DETACHING)
+ATTACHMENT_STATUSES = statuses_with("volume", Trait.ATTACHMENT)
 """Statuses of a volume that is in use, about to be used, or about to be released."""
 
 MULTIATTACH_STATUSES = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
@@ -52,19 +50,3 @@ def check_mode(volume: records.Volume, mode: str) -> None:
         raise InvalidState(
             f"Invalid volume: Invalid attaching mode '{mode}' for volume {volume.id}: it is read-only."
         )
-
-
-def status_for(attachments: Sequence[records.Attachment]) -> Status:
-    """Return the status of a volume with these attachments; the most advanced attachment decides."""
-    stages = {attachment.status for attachment in attachments}
-    for stage, status in _STATUS_OF:
-        if stage in stages:
-            return status
-    return Status.AVAILABLE
-
-
-_STATUS_OF = (
-    (AttachmentStatus.ATTACHED, Status.IN_USE),
-    (AttachmentStatus.ATTACHING, Status.ATTACHING),
-    (AttachmentStatus.RESERVED, Status.RESERVED),
-)

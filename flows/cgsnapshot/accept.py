@@ -10,14 +10,14 @@ from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volum
 from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import deltas
-from cgflow.status import Status
+from cgflow.status import Status, Trait, statuses_with
 from flows.cgsnapshot.required_cut_level import required_cut_level
 from flows.consistencygroup.accept import find as find_group
 from flows.consistencygroup.accept_create_from import groups_created_from
 from flows.consistencygroup.members import check_ready, living_members
 from flows.runtime import Accepted, Runtime, accepting, new_id
 
-DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
+DELETABLE = statuses_with("cgsnapshot", Trait.DELETABLE)
 
 
 def create(

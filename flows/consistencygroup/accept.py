@@ -17,14 +17,12 @@ from cgflow.db.repositories import (
 )
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import deltas
-from cgflow.status import RESETTABLE, Status
-from flows.attachment.preconditions import ATTACHMENT_STATUSES
+from cgflow.status import Status, Trait, statuses_with
 from flows.availability_zones import check_zone
 from flows.runtime import Accepted, Runtime, accepting, new_id
 
-DELETABLE = (Status.AVAILABLE, Status.ERROR)
-RESTING = (*DELETABLE, Status.ERROR_DELETING)
-FORCE_DELETABLE = RESETTABLE["consistencygroup"]
+DELETABLE = statuses_with("consistencygroup", Trait.DELETABLE)
+FORCE_DELETABLE = statuses_with("consistencygroup", Trait.RESETTABLE)
 REPLICATION = ("group_replication_enabled", "consistent_group_replication_enabled")
 
 
@@ -131,7 +129,7 @@ def _kind(session: Session, context: RequestContext, wanted: str) -> records.Gro
 def _check_deletable(
     session: Session, group: records.ConsistencyGroup, members: list[records.Volume], force: bool, flag: str
 ) -> None:
-    if group.claimed_by is not None and group.status in RESTING:
+    if group.claimed_by is not None and group.status in statuses_with("consistencygroup", Trait.AT_REST):
         raise Busy(consistencygroup.REPOSITORY.busy_message(session, group.id, group.claimed_by))
     if group.status not in (FORCE_DELETABLE if force and group.claimed_by is None else DELETABLE):
         raise InvalidState(
@@ -147,7 +145,9 @@ def _check_deletable(
             f"Invalid consistency group: Consistency group {group.id} still contains volumes. "
             f"The {flag} flag is required to delete it."
         )
-    if any(member.attachments or member.status in ATTACHMENT_STATUSES for member in members):
+    if any(
+        member.attachments or member.status in statuses_with("volume", Trait.ATTACHMENT) for member in members
+    ):
         raise InvalidState(
             f"Invalid consistency group: Volume in consistency group {group.id} is attached. "
             "Need to detach first."

@@ -10,12 +10,12 @@ from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
-from cgflow.status import Status
+from cgflow.status import Status, Trait, statuses_with
 from flows.runtime import Acceptance, Accepted, Runtime, accepting
 
-ADDABLE = (Status.AVAILABLE, Status.IN_USE)
+ADDABLE = statuses_with("volume", Trait.USABLE)
 # Failed volumes can be removed too, because they may prevent cuts of the group.
-REMOVABLE = (*ADDABLE, Status.ERROR, Status.ERROR_DELETING)
+REMOVABLE = statuses_with("volume", Trait.USABLE | Trait.FAILED)
 
 
 def update(

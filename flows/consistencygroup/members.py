@@ -7,9 +7,7 @@ from sqlalchemy.orm import Session
 from cgflow import records
 from cgflow.db.repositories import consistencygroup, volume
 from cgflow.errors import Busy, InvalidState
-from cgflow.status import Status
-
-READY = (Status.AVAILABLE, Status.IN_USE)
+from cgflow.status import Status, Trait, statuses_with
 
 
 def living_members(session: Session, group_id: str) -> list[records.Volume]:
@@ -38,7 +36,7 @@ def check_ready(
     for member in members:
         if member.claimed_by is not None:
             raise Busy(volume.REPOSITORY.busy_message(session, member.id, member.claimed_by))
-        if member.status not in READY:
+        if member.status not in statuses_with("volume", Trait.USABLE):
             raise InvalidState(
                 f"Invalid volume: Member {member.id} must be available or in-use, "
                 f"but its status is: {member.status}."

@@ -9,12 +9,12 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, snapshot, volume
 from cgflow.errors import Busy, InvalidState
 from cgflow.quota import deltas
-from cgflow.status import RESETTABLE, Status
+from cgflow.status import Status, Trait, statuses_with
 from flows.runtime import Accepted, Runtime, accepting, new_id
 from flows.volume.preconditions import require_unclaimed_group
 
-DELETABLE = (Status.AVAILABLE, Status.ERROR, Status.ERROR_DELETING)
-FORCE_DELETABLE = RESETTABLE["snapshot"]
+DELETABLE = statuses_with("snapshot", Trait.DELETABLE)
+FORCE_DELETABLE = statuses_with("snapshot", Trait.RESETTABLE)
 
 
 def create(
@@ -99,7 +99,7 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
 
 
 def _check_ready(session: Session, found: records.Volume, *, force: bool) -> None:
-    if found.claimed_by is not None and found.status in (Status.AVAILABLE, Status.IN_USE):
+    if found.claimed_by is not None and found.status in statuses_with("volume", Trait.USABLE):
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status is Status.IN_USE and force:
         return

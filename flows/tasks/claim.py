@@ -26,8 +26,7 @@ from cgflow.errors import DriverError, InvalidState
 from cgflow.quota import reservations
 from cgflow.quota.charges import charges_of
 from cgflow.settings import Settings
-from cgflow.status import Status
-from flows.attachment.preconditions import status_for
+from cgflow.status import Status, status_from_attachments
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +48,8 @@ def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
 def resting_status_of(session: Session, noun: str, id_: str) -> Status:
     """Return the resting status of a healthy resource: ``available``, or what a volume's attachments say."""
     (thing,) = REPOSITORIES[noun].get_with_deleted(session, [id_])
-    return status_for(thing.attachments) if isinstance(thing, records.Volume) else Status.AVAILABLE
+    attachments = thing.attachments if isinstance(thing, records.Volume) else ()
+    return status_from_attachments(one.status for one in attachments)
 
 
 def release_claims(session: Session, flow_id: str, claims: Claims) -> None:

@@ -13,7 +13,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import consistencygroup, default_type, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound, NoValidBackend
 from cgflow.quota import deltas, limits
-from cgflow.status import RESETTABLE, Status
+from cgflow.status import Status, Trait, statuses_with
 from flows.availability_zones import check_zone
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 from flows.volume import source as sources
@@ -22,15 +22,8 @@ from flows.volume.scheduler_hints import allowed_hosts
 from flows.volume.size_limits import check_size_limits
 from flows.volume.source import Source
 
-DELETABLE = (
-    Status.AVAILABLE,
-    Status.ERROR,
-    Status.ERROR_DELETING,
-    Status.ERROR_EXTENDING,
-    Status.ERROR_MANAGING,
-    Status.ERROR_RESTORING,
-)
-FORCE_DELETABLE = RESETTABLE["volume"]
+DELETABLE = statuses_with("volume", Trait.DELETABLE)
+FORCE_DELETABLE = statuses_with("volume", Trait.RESETTABLE)
 
 
 def create(

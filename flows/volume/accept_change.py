@@ -11,7 +11,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import deltas, limits
-from cgflow.status import Status
+from cgflow.status import Status, Trait, statuses_with
 from flows.availability_zones import check_zone
 from flows.runtime import Accepted, Runtime, accepting
 from flows.tasks.clone import as_source
@@ -28,7 +28,7 @@ def extend(
 
     Raises: NotFound, InvalidState, InvalidInput, Busy, QuotaExceeded.
     """
-    resting = (Status.AVAILABLE, Status.IN_USE) if while_used else (Status.AVAILABLE,)
+    resting = statuses_with("volume", Trait.USABLE) if while_used else (Status.AVAILABLE,)
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)

@@ -11,7 +11,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import snapshot, volume
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.errors import Busy, InvalidInput, InvalidState
-from cgflow.status import Status
+from cgflow.status import Status, Trait, statuses_with
 from flows.runtime import new_id
 from flows.tasks.clone import as_source
 from flows.volume.preconditions import require_unclaimed_group
@@ -84,7 +84,7 @@ def _snapshot(session: Session, found: records.Snapshot) -> Source:
 def _volume(session: Session, found: records.Volume) -> Source:
     if found.claimed_by is not None:
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
-    if found.status not in (Status.AVAILABLE, Status.IN_USE):
+    if found.status not in statuses_with("volume", Trait.USABLE):
         raise InvalidState(
             f"Invalid volume: Source volume status must be available or in-use, "
             f"but current status is: {found.status}."

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from cgflow.status import PASSING, RESETTABLE
+from cgflow.status import TRANSITIONAL, Trait, statuses_with
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.functional.volume_actions import act, acted, shown
 
@@ -107,18 +107,20 @@ def test_one_that_is_stuck_between_is_freed(caller: Caller) -> None:
     assert acted(caller, volume_id, "os-reset_status", {"status": "available"})["status"] == "available"
 
 
-@pytest.mark.parametrize("status", [one for one in RESETTABLE["volume"] if one != "in-use"])
+@pytest.mark.parametrize(
+    "status", [one for one in statuses_with("volume", Trait.RESETTABLE) if one != "in-use"]
+)
 def test_a_volume_is_reset_to_every_status_and_deleted_from_it(caller: Caller, status: str) -> None:
     volume_id = caller.volume()
     assert acted(caller, volume_id, "os-reset_status", {"status": status.upper()})["status"] == status
     told = caller.get("/audit").json["audit"]["findings"]
     codes = {finding["code"] for finding in told if finding["resource_id"] == volume_id}
-    assert ("status.passing" in codes) == (status in PASSING)
+    assert ("status.passing" in codes) == (status in TRANSITIONAL)
     caller.done(act(caller, volume_id, "os-force_delete", {}))
     missing(caller.get(f"/volumes/{volume_id}"))
 
 
-@pytest.mark.parametrize("status", RESETTABLE["snapshot"])
+@pytest.mark.parametrize("status", statuses_with("snapshot", Trait.RESETTABLE))
 def test_a_snapshot_is_reset_to_every_status_and_deleted_from_it(caller: Caller, status: str) -> None:
     volume_id = caller.volume()
     path = f"/snapshots/{caller.snapshot(volume_id)}"

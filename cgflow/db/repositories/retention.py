@@ -31,12 +31,10 @@ from cgflow.db.models import (
     Volume,
 )
 from cgflow.db.repositories.registry import REPOSITORIES
-from cgflow.status import FlowState, ReservationState
+from cgflow.status import ENDED, ReservationState
 
 KEPT_PER_RESOURCE = 100
 """Number of ended flows that are kept of a live resource, besides the one that created it."""
-
-DELETABLE_STATES = (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ABANDONED)
 
 
 def deletable(session: Session, *, before: datetime | None, keep: int | None, limit: int) -> list[str]:
@@ -52,7 +50,7 @@ def deletable(session: Session, *, before: datetime | None, keep: int | None, li
         bounds += _beyond(session, keep)
     if not bounds:
         return []
-    old = select(Flow.id).where(Flow.state.in_(DELETABLE_STATES), or_(*bounds), *_deletable_conditions())
+    old = select(Flow.id).where(Flow.state.in_(ENDED), or_(*bounds), *_deletable_conditions())
     return list(session.scalars(old.order_by(Flow.ended_at, Flow.id).limit(limit)))
 
 
@@ -70,7 +68,7 @@ def delete_flows(session: Session, flow_ids: Collection[str]) -> None:
 
 
 def _beyond(session: Session, keep: int) -> list[Any]:
-    newest = select(Flow.ended_at, Flow.id).where(Flow.state.in_(DELETABLE_STATES))
+    newest = select(Flow.ended_at, Flow.id).where(Flow.state.in_(ENDED))
     ordered = newest.order_by(Flow.ended_at.desc(), Flow.id.desc())
     first = session.execute(ordered.offset(keep).limit(1)).first()
     if first is None:
