@@ -23,12 +23,12 @@ from cgflow.errors import ConfigError
 COMMON: list[cfg.Opt] = [
     cfg.StrOpt(
         "driver",
-        help="Kind of storage: the name of an installed driver. Unset: the name of this section.",
+        help="Name of the installed driver. Default: the name of this section.",
     ),
     cfg.StrOpt(
         "state_dir",
-        help="Directory in which the backend keeps files of its own, in a folder with the name of this "
-        "section. Unset: that of the service.",
+        help="Directory in which the backend keeps its files, in a folder with the name of this section. "
+        "Default: the state directory of the service.",
     ),
 ]
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -37,8 +37,8 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[str, StorageDriver]:
     """Return a driver for each backend named, not started.
 
-    Raises: ConfigError, if there is no name, or a driver or an option is unknown;
-    oslo_config.cfg.Error, if an option has an invalid value.
+    Raises: ConfigError, if there is no name, a driver or an option is unknown, or a required option is not
+    set; oslo_config.cfg.Error, if an option has an invalid value.
     """
     if not names:
         raise ConfigError("No backend is named: name at least one in enabled_backends, or with --backend.")
@@ -78,14 +78,14 @@ def _kind(name: str) -> DriverPlugin:
     try:
         found: Any = DriverManager("cgflow.drivers", name)
     except NoMatches:
-        raise ConfigError(f"There is no driver {name!r}. Known are: {', '.join(_known())}.") from None
+        raise ConfigError(f"There is no driver {name!r}. Installed drivers: {', '.join(_known())}.") from None
     kind: DriverPlugin = found.driver
     return kind
 
 
 def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"A backend is named with letters, digits and _.- only, not {name!r}.")
+        raise ConfigError(f"Invalid name of a backend: {name!r}. Use letters, digits and _.- only.")
     conf.register_opts(COMMON, group=name)
     kind = _kind(conf[name].driver or name)
     conf.register_opts(kind.options, group=name)
@@ -94,8 +94,13 @@ def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
     unknown = sorted(written.get(name, {}).keys() - known)
     if unknown:
         raise ConfigError(
-            f"Backend {name} knows no option {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+            f"Backend {name} has no option {', '.join(unknown)}. Its options are: {', '.join(sorted(known))}."
         )
-    values = {option.dest: conf[name][option.dest] for option in kind.options}
-    given = {option: value for option, value in values.items() if value is not None}
-    return kind.make({**given, "name": name, "state_dir": Path(conf[name].state_dir or state_dir)})
+    try:
+        values = {option.dest: conf[name][option.dest] for option in kind.options}
+    except cfg.ConfigFileValueError as error:
+        raise cfg.Error(f"backend {name}: {error}") from error
+    for option in kind.options:
+        if option.required and values[option.dest] in (None, ""):
+            raise ConfigError(f"Backend {name} needs the option {option.dest}: {option.help}")
+    return kind.make(name=name, state_dir=Path(conf[name].state_dir or state_dir), **values)

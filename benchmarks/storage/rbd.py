@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.storage.asking import Child
 from benchmarks.storage.contender import ByDriver
 from benchmarks.storage.place import Place
 from cgflow.drivers.contract import JSON, SnapshotSpec
-from cgflow.drivers.rbd.driver import RbdDriver, from_options
+from cgflow.drivers.rbd.driver import RbdDriver
 from tests.support.ceph import POOL, PYTHON, USER, Cluster
 
 
@@ -68,7 +69,7 @@ class OnCluster:
     def ours(self, members: int) -> Iterator[ByDriver]:
         """See Place. Snapshots are read like those of the bare mechanism, not through the driver's server."""
         with tempfile.TemporaryDirectory(prefix="rbd-", dir="/tmp") as folder:
-            driver = from_options({"name": "rbd", "state_dir": folder, **self.section()})
+            driver = self._cluster.make_driver(Path(folder))
             driver.open_session(f"benchmark {uuid4()}")
             driver.start()
             try:

@@ -23,7 +23,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,7 +43,7 @@ from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilitie
 from cgflow.errors import ConfigError, FinalDriverError
 
 GIB = 1 << 30
-OPTIONS = [cfg.StrOpt("path", help="Directory that holds the volumes.")]
+OPTIONS = [cfg.StrOpt("path", required=True, help="Directory that holds the volumes.")]
 
 
 class PlainFiles(StorageDriver):
@@ -271,12 +271,10 @@ def _rename(made: Path, path: Path) -> None:
             made.rename(path)
 
 
-def from_options(options: Mapping[str, object]) -> PlainFiles:
-    """Make a driver from ``name`` and ``path``. Raises: ConfigError, naming the option."""
-    path = options.get("path")
-    if not isinstance(path, str) or not path:
-        raise ConfigError("path of a plainfiles backend must be a directory")
-    return PlainFiles(Path(path), str(options["name"]))
+def make(name: str, state_dir: Path, path: str) -> PlainFiles:
+    """Make a driver. It keeps no files in ``state_dir``."""
+    del state_dir
+    return PlainFiles(Path(path), name)
 
 
-PLUGIN = DriverPlugin(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, make)

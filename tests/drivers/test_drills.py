@@ -146,10 +146,11 @@ from pathlib import Path
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.fault_injection.drill_file import CALLS
 from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyDriver
-from cgflow.drivers.memory.driver import from_options
+from cgflow.drivers.memory.driver import MemoryDriver
 
 folder = Path(sys.argv[1])
-driver = FaultyDriver(from_options({"state_dir": folder}), FaultSchedule.from_file(folder / "faults.json"))
+memory = MemoryDriver(state_file=folder / "memory.journal")
+driver = FaultyDriver(memory, FaultSchedule.from_file(folder / "faults.json"))
 driver.start()
 driver.create_volume(VolumeSpec("one", 1))
 print("survived")

@@ -91,7 +91,7 @@ def test_a_second_service_on_the_same_state(place: Path, start: Start) -> None:
 def test_a_backend_that_nobody_knows(place: Path) -> None:
     assert (
         refused(place / "s", backend="tape")
-        == "There is no driver 'tape'. Known are: btrfs, memory, qsd, rbd."
+        == "There is no driver 'tape'. Installed drivers: btrfs, memory, qsd, rbd."
     )
     assert set(content(place)) <= {"s/cgflow.lock"}
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
+from cgflow.drivers.rbd.driver import PLUGIN, RbdDriver
 from tests.support.parts import missing, until
 
 POOL = "volumes"
@@ -106,6 +107,14 @@ class Cluster:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{' '.join(asked)}: {done.stderr}"
         return done.stdout
+
+    def make_driver(self, state_dir: Path, **options: object) -> RbdDriver:
+        """Return a driver of the pool that is not started. ``options`` replace those of the cluster."""
+        defaults = {option.dest: option.default for option in PLUGIN.options}
+        own = {"conf": str(self.conf), "pool": POOL, "user": USER, "python": PYTHON}
+        driver = PLUGIN.make(name="rbd", state_dir=state_dir, **{**defaults, **own, **options})
+        assert isinstance(driver, RbdDriver)
+        return driver
 
     def check(self) -> None:
         """Check that all daemons are running, so that a test reports which one died, and of what."""

@@ -12,10 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from cgflow.drivers.rbd import driver as rbd_driver
 from cgflow.drivers.rbd.bindings_process import BindingsProcess
 from cgflow.drivers.rbd.driver import RbdDriver
-from tests.support.ceph import POOL, PYTHON, USER, Cluster
+from tests.support.ceph import POOL, PYTHON, Cluster
 from tests.support.nbd_client import NbdClient
 
 _PATIENCE_S = 60.0
@@ -55,17 +54,7 @@ class OnCeph:
         self.driver = self.begin()
 
     def another(self) -> RbdDriver:
-        made = rbd_driver.from_options(
-            {
-                "name": "rbd",
-                "state_dir": self.root,
-                "conf": str(self.cluster.conf),
-                "pool": POOL,
-                "user": USER,
-                "python": PYTHON,
-                **self.options,
-            }
-        )
+        made = self.cluster.make_driver(self.root, **self.options)
         self._drivers.append(made)
         return made
 

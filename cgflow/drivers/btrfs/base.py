@@ -24,6 +24,9 @@ from cgflow.drivers.common.event_log import EventLog
 from cgflow.drivers.contract import JSON, SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
 
+MAX_OVER_SUBSCRIPTION_RATIO = 20.0
+"""The ratio of a backend that is configured without one."""
+
 _BALLAST_BYTES = 1 << 20
 
 
@@ -35,7 +38,7 @@ class BtrfsBase:
         path: Path,
         *,
         name: str = "btrfs",
-        max_over_subscription_ratio: float = 20.0,
+        max_over_subscription_ratio: float = MAX_OVER_SUBSCRIPTION_RATIO,
         trace: Trace = no_trace,
     ) -> None:
         self.name = name

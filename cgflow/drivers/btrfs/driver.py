@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.btrfs import consistency_check
+from cgflow.drivers.btrfs.base import MAX_OVER_SUBSCRIPTION_RATIO
 from cgflow.drivers.btrfs.connection import GIB, PROMISE
 from cgflow.drivers.btrfs.group_snapshots import BtrfsGroupSnapshots
 from cgflow.drivers.btrfs.rearranging import Rearranging
@@ -31,12 +30,13 @@ from cgflow.errors import ConfigError, DriverError, FinalDriverError
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "path",
-        help="Directory on a mounted btrfs, in which a folder with the name of the backend is made. "
-        "It has to be named.",
+        required=True,
+        help="Directory on a mounted btrfs, in which a folder with the name of the backend is made. It is "
+        "required.",
     ),
     cfg.FloatOpt(
         "max_over_subscription_ratio",
-        default=20.0,
+        default=MAX_OVER_SUBSCRIPTION_RATIO,
         min=1,
         help="How many times the capacity of the file system may be promised to volumes, which are thin.",
     ),
@@ -172,24 +172,10 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
                     self._tree.export(copy.spec.id, self._file(copy))
 
 
-def from_options(options: Mapping[str, object]) -> BtrfsDriver:
-    """Make a driver from ``name``, ``path`` and ``max_over_subscription_ratio``.
-
-    ``state_dir`` is not used: the driver keeps all its state next to the volumes. Raises: ConfigError, naming
-    the option.
-    """
-    unknown = sorted(set(options) - {"name", "state_dir", "path", "max_over_subscription_ratio"})
-    if unknown:
-        raise ConfigError(f"the btrfs backend knows no option {', '.join(unknown)}")
-    name, path = options.get("name", "btrfs"), options.get("path")
-    ratio = options.get("max_over_subscription_ratio", 20.0)
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.@-]*", name):
-        raise ConfigError(f"name of a btrfs backend must be letters, digits and _.@-, not {name!r}")
-    if not isinstance(path, str | Path) or not str(path):
-        raise ConfigError(f"path of backend {name} must name a directory on a mounted btrfs, not {path!r}")
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or ratio < 1:
-        raise ConfigError(f"max_over_subscription_ratio must be a number of 1 or more, not {ratio!r}")
-    return BtrfsDriver(Path(path), name=name, max_over_subscription_ratio=float(ratio))
+def make(name: str, state_dir: Path, path: str, max_over_subscription_ratio: float) -> BtrfsDriver:
+    """Make a driver. It keeps all its state next to the volumes, and nothing in ``state_dir``."""
+    del state_dir
+    return BtrfsDriver(Path(path), name=name, max_over_subscription_ratio=max_over_subscription_ratio)
 
 
-PLUGIN = DriverPlugin(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, make)

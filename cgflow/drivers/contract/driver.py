@@ -211,11 +211,13 @@ class DriverPlugin:
     """A driver that is not yet configured.
 
     ``options`` are the options that an operator may set in the section of a backend; the sample configuration
-    is generated from them. ``make`` gets the values of the options that are set, by name, together with
+    is generated from them. ``make`` gets the value of every option as a keyword argument, and with them
     ``name`` (the name of the backend, of letters, digits and ``_.-``) and ``state_dir`` (the directory in
-    which the driver may keep files). The values were checked against ``options``, and unknown options were
-    refused. ``make`` raises ConfigError, naming the option, for what only the driver can check.
+    which the driver may keep files).
+    The types, limits and defaults of ``options`` apply already, and an option with ``required`` has a value.
+    Another option without a default is None if it is not set. ``make`` raises ConfigError for values that do
+    not fit each other or this host.
     """
 
     options: Sequence[cfg.Opt]
-    make: Callable[[Mapping[str, object]], StorageDriver]
+    make: Callable[..., StorageDriver]

@@ -16,6 +16,9 @@ from cgflow.drivers.memory.content import Content
 from cgflow.drivers.memory.state import Copy, State, Volume
 from cgflow.errors import FinalDriverError
 
+CAPACITY_GIB = 10_000.0
+"""The capacity of a backend that is configured without one."""
+
 
 class MemoryBase:
     """The objects of one backend. With a ``state_file`` they outlive the process. The caller locks.
@@ -27,7 +30,7 @@ class MemoryBase:
         self,
         *,
         name: str = "memory",
-        capacity_gib: float = 10_000.0,
+        capacity_gib: float = CAPACITY_GIB,
         level: CutLevel = CutLevel.CRASH,
         state_file: Path | None = None,
     ) -> None:

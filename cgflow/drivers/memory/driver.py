@@ -10,8 +10,6 @@ capacity: the backend is not thin. The abilities are in the other modules.
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from oslo_config import cfg
@@ -30,16 +28,19 @@ from cgflow.drivers.contract import (
     VolumeDetails,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities, parse_level
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.memory.base import CAPACITY_GIB
 from cgflow.drivers.memory.compaction import Compaction
 from cgflow.drivers.memory.content import GIB
 from cgflow.drivers.memory.group_snapshots import MemoryGroupSnapshots
 from cgflow.drivers.memory.rearranging import Rearranging
 from cgflow.drivers.memory.state import State
-from cgflow.errors import ConfigError, FinalDriverError
+from cgflow.errors import FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [
-    cfg.FloatOpt("capacity_gib", default=10_000.0, help="GiB that the backend has room for; it is not thin."),
+    cfg.FloatOpt(
+        "capacity_gib", default=CAPACITY_GIB, min=1, help="Capacity in GiB. The backend is not thin."
+    ),
     cfg.StrOpt(
         "cut_level",
         default=CutLevel.CRASH.value,
@@ -50,33 +51,6 @@ OPTIONS: list[cfg.Opt] = [
         help="How the volumes of a group are cut.",
     ),
 ]
-
-
-def from_options(options: Mapping[str, object]) -> MemoryDriver:
-    """Make a driver from ``name``, ``capacity_gib``, ``cut_level`` and ``state_dir`` (a path, or None).
-
-    With a ``state_dir``, objects outlive the process, in the file ``<name>.journal`` there. Raises:
-    ConfigError, naming the option.
-    """
-    unknown = sorted(set(options) - {"name", "capacity_gib", "cut_level", "state_dir"})
-    if unknown:
-        raise ConfigError(f"the memory backend knows no option {', '.join(unknown)}")
-    name = options.get("name", "memory")
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.@-]*", name):
-        raise ConfigError(f"name of a memory backend must be letters, digits and _.@-, not {name!r}")
-    capacity = options.get("capacity_gib", 10_000.0)
-    if isinstance(capacity, bool) or not isinstance(capacity, int | float) or capacity <= 0:
-        raise ConfigError(f"capacity_gib of a memory backend must be a number above zero, not {capacity!r}")
-    level = parse_level(options.get("cut_level", CutLevel.CRASH))
-    if level is None:
-        raise ConfigError(
-            f"cut_level of a memory backend must be {' or '.join(CutLevel)}, not {options['cut_level']!r}"
-        )
-    folder = options.get("state_dir")
-    if folder is not None and not isinstance(folder, str | Path):
-        raise ConfigError(f"state_dir of a memory backend must be a path, not {folder!r}")
-    state_file = None if folder is None else Path(folder) / f"{name}.journal"
-    return MemoryDriver(name=name, capacity_gib=float(capacity), level=level, state_file=state_file)
 
 
 class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetailedInventory, StorageDriver):
@@ -230,4 +204,14 @@ def _check_range(size_gib: int, offset_bytes: int, length_bytes: int) -> None:
         raise FinalDriverError(f"bytes {offset_bytes}+{length_bytes} lie outside of {size_gib} GiB")
 
 
-PLUGIN = DriverPlugin(OPTIONS, from_options)
+def make(name: str, state_dir: Path, capacity_gib: float, cut_level: str) -> MemoryDriver:
+    """Make a driver whose objects outlive the process, in the file ``<name>.journal`` in ``state_dir``."""
+    return MemoryDriver(
+        name=name,
+        capacity_gib=capacity_gib,
+        level=CutLevel(cut_level),
+        state_file=state_dir / f"{name}.journal",
+    )
+
+
+PLUGIN = DriverPlugin(OPTIONS, make)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -256,8 +256,8 @@ class QsdDriver(
         return home
 
 
-def from_options(options: Mapping[str, Any]) -> QsdDriver:
-    """Make a driver from ``name``, ``state_dir`` and the values of ``OPTIONS``.
+def make(name: str, state_dir: Path, **options: Any) -> QsdDriver:
+    """Make a driver from the values of ``OPTIONS``.
 
     Volumes are stored in the folder ``<name>`` of ``state_dir``.
 
@@ -265,11 +265,11 @@ def from_options(options: Mapping[str, Any]) -> QsdDriver:
     """
     chosen = ("program", "max_over_subscription_ratio", "max_chain_depth", "linked_clones")
     return QsdDriver(
-        Path(options["state_dir"]) / options["name"],
-        backend_name=options["name"],
+        state_dir / name,
+        backend_name=name,
         tcp=nbd_endpoint.from_options(options),
         **{option: options[option] for option in chosen if option in options},
     )
 
 
-PLUGIN = DriverPlugin(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, make)

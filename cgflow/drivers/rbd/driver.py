@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 from oslo_config import cfg
@@ -33,7 +32,7 @@ from cgflow.drivers.rbd.rearranging import Rearranging
 from cgflow.drivers.rbd.records import CopyRecord, VolumeRecord
 from cgflow.drivers.rbd.restoring import Restores
 from cgflow.drivers.rbd.session import Access, Session
-from cgflow.errors import AmbiguousDriverError, ConfigError, FinalDriverError, SessionFenced
+from cgflow.errors import AmbiguousDriverError, FinalDriverError, SessionFenced
 
 LOG = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ class RbdDriver(
     """Volumes as images of one pool. The process keeps no state that has to survive it."""
 
     def __init__(
-        self, name: str, access: Access, folder: Path, *, max_over_subscription_ratio: float = 20.0
+        self, name: str, access: Access, folder: Path, *, max_over_subscription_ratio: float
     ) -> None:
         super().__init__(name, Session(access), Exporter(access, folder))
         self._ratio = max_over_subscription_ratio
@@ -156,36 +155,21 @@ class RbdDriver(
         )
 
 
-def from_options(options: Mapping[str, object]) -> RbdDriver:
-    """Make a driver from OPTIONS, ``name`` and ``state_dir``. Raises: ConfigError, naming the option."""
-    known = {option.dest: option.default for option in OPTIONS}
-    unknown = sorted(set(options) - {*known, "name", "state_dir"})
-    if unknown:
-        raise ConfigError(f"the rbd backend knows no option {', '.join(unknown)}")
-    values = {**known, **options}
-    folder = values.get("state_dir")
-    if not isinstance(folder, str | Path) or not str(folder):
-        raise ConfigError(f"state_dir of an rbd backend must be the path of a directory, not {folder!r}")
-    name = str(values.get("name", "rbd"))
-    keyring = values["keyring"]
-    access = Access(
-        conf=str(values["conf"]),
-        user=str(values["user"]),
-        keyring=None if keyring is None else str(keyring),
-        pool=str(values["pool"]),
-        python=str(values["python"]),
-        timeout_s=_number(values, "timeout_s"),
-        long_timeout_s=_number(values, "long_timeout_s"),
-    )
-    ratio = _number(values, "max_over_subscription_ratio")
-    return RbdDriver(name, access, Path(folder) / name, max_over_subscription_ratio=ratio)
+def make(
+    name: str,
+    state_dir: Path,
+    conf: str,
+    pool: str,
+    user: str,
+    keyring: str | None,
+    python: str,
+    timeout_s: float,
+    long_timeout_s: float,
+    max_over_subscription_ratio: float,
+) -> RbdDriver:
+    """Make a driver. The socket of its exported snapshots is in the folder ``<name>`` of ``state_dir``."""
+    access = Access(conf, user, keyring, pool, python, timeout_s, long_timeout_s)
+    return RbdDriver(name, access, state_dir / name, max_over_subscription_ratio=max_over_subscription_ratio)
 
 
-def _number(values: Mapping[str, object], option: str) -> float:
-    value = values[option]
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1:
-        raise ConfigError(f"{option} of an rbd backend must be a number of 1 or more, not {value!r}")
-    return float(value)
-
-
-PLUGIN = DriverPlugin(OPTIONS, from_options)
+PLUGIN = DriverPlugin(OPTIONS, make)

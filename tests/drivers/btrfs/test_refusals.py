@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.btrfs import btrfs_ioctl
-from cgflow.drivers.btrfs.driver import BtrfsDriver, from_options
+from cgflow.drivers.btrfs.driver import BtrfsDriver, make
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError
 from tests.support.btrfs import Bench, copies_of, read, take, write
@@ -54,24 +54,8 @@ def test_who_is_not_root(btrfs_folder):
     assert not any(btrfs_folder.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({}, "path of backend btrfs must name a directory"),
-        ({"path": 7}, "path of backend btrfs must name a directory"),
-        ({"path": "/x", "name": "a/b"}, "name of a btrfs backend"),
-        ({"path": "/x", "max_over_subscription_ratio": 0.5}, "max_over_subscription_ratio"),
-        ({"path": "/x", "size": 1}, "knows no option size"),
-    ],
-)
-def test_options_that_cannot_be(options, said):
-    with pytest.raises(ConfigError, match=said):
-        from_options(options)
-
-
 def test_options_take_effect(btrfs_folder):
-    options = {"name": "fast", "path": str(btrfs_folder), "state_dir": "/nowhere"}
-    driver = from_options({**options, "max_over_subscription_ratio": 3.0})
+    driver = make("fast", Path("/nowhere"), str(btrfs_folder), max_over_subscription_ratio=3.0)
     driver.start()
     report = driver.report()
     assert report.max_over_subscription_ratio == 3

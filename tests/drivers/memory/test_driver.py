@@ -1,27 +1,29 @@
 """The memory driver keeps the contract exactly, with a file and without."""
 
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from cgflow.drivers.conformance import CompactionRules, DriverConformance
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel
-from cgflow.drivers.memory.driver import MemoryDriver, from_options
-from cgflow.errors import ConfigError, FinalDriverError
+from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.errors import FinalDriverError
 from tests.support.memory import MemoryHarness
 
 
 class InFile(MemoryHarness):
     """A backend whose objects are in a file, from which every new instance reads them."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, level: CutLevel = CutLevel.CRASH) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.options = options
+        self.level = level
         super().__init__(self._started())
 
     def _started(self) -> MemoryDriver:
-        driver = from_options({"capacity_gib": 100, "state_dir": self.folder.name, **self.options})
+        file = Path(self.folder.name) / "memory.journal"
+        driver = MemoryDriver(capacity_gib=100, level=self.level, state_file=file)
         driver.start()
         return driver
 
@@ -45,7 +47,7 @@ class TestMemoryWithStateFile(DriverConformance, CompactionRules):
 
 class TestMemoryOneByOne(DriverConformance, CompactionRules):
     def make(self):
-        return InFile(cut_level="per-volume")
+        return InFile(CutLevel.PER_VOLUME)
 
 
 # Behaviour that the conformance suite does not require of every driver.
@@ -209,34 +211,3 @@ def test_snapshot_is_read_only_while_exported():
         driver.read_snapshot("copy", 0, 1)
     driver.export_snapshot(COPY)
     assert driver.read_snapshot("copy", 0, 1) == b"\0"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"nam": "x"}, "no option nam"),
-        ({"name": "../x"}, "name of a memory backend"),
-        ({"name": 7}, "name of a memory backend"),
-        ({"capacity_gib": 0}, "capacity_gib"),
-        ({"capacity_gib": "much"}, "capacity_gib"),
-        ({"capacity_gib": True}, "capacity_gib"),
-        (
-            {"cut_level": "perfect"},
-            "cut_level of a memory backend must be per-volume or crash, not 'perfect'",
-        ),
-        ({"state_dir": 7}, "state_dir"),
-    ],
-)
-def test_wrong_option_is_named(options, message):
-    with pytest.raises(ConfigError, match=message):
-        from_options(options)
-
-
-def test_options_reach_the_driver(tmp_path):
-    driver = from_options({"name": "lab", "capacity_gib": 5, "state_dir": None})
-    assert (driver.name, driver.report().total_gib) == ("lab", 5)
-    driver.create_group("g")
-    kept = from_options({"name": "lab", "state_dir": str(tmp_path)})
-    kept.start()
-    kept.stop()
-    assert (tmp_path / "lab.journal").exists()

@@ -167,9 +167,9 @@ def test_killed_process_leaves_exactly_what_its_calls_returned(tmp_path):
 import os, sys
 from pathlib import Path
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from cgflow.drivers.memory.driver import from_options
+from cgflow.drivers.memory.driver import MemoryDriver
 
-driver = from_options({"state_dir": sys.argv[1]})
+driver = MemoryDriver(state_file=Path(sys.argv[1]) / "memory.journal")
 driver.start()
 driver.create_group("g")
 for number in range(100):

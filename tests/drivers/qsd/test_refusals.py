@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.qsd.driver import QsdDriver, from_options
+from cgflow.drivers.qsd.driver import QsdDriver, make
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.errors import BusyDriverError, ConfigError, FinalDriverError
 from tests.support.qsd import (
@@ -134,7 +134,7 @@ def test_a_driver_that_is_not_started_refuses(bench: Bench) -> None:
 
 
 def test_the_name_of_the_backend_is_that_of_its_folder_and_its_pool(bench: Bench) -> None:
-    driver = from_options({"state_dir": str(bench.root / "o"), "name": "fast"})
+    driver = make("fast", bench.root / "o")
     driver.start()
     assert driver.report().capabilities["volume_backend_name"] == "fast"
     assert (bench.root / "o" / "fast" / "homes").is_dir()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.contract import Connection, VolumeSpec
-from cgflow.drivers.qsd.driver import from_options
+from cgflow.drivers.qsd.driver import make
 from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
 from cgflow.errors import BusyDriverError, ConfigError, FinalDriverError
 from tests.support.certificates import authority
@@ -260,11 +260,11 @@ def test_an_address_that_is_set_anew_takes_another_daemon_and_keeps_the_data(por
 )
 def test_what_cannot_be_served_safely_is_refused(tmp_path: Path, options: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        from_options({"name": "q", "state_dir": tmp_path, **options})
+        make("q", tmp_path, **options)
 
 
 def test_every_address_needs_a_name_to_tell(tmp_path: Path, ca: Path) -> None:
-    asked = {"name": "q", "state_dir": tmp_path, "nbd_address": "0.0.0.0", "nbd_tls_dir": str(ca)}
+    asked = {"nbd_address": "0.0.0.0", "nbd_tls_dir": str(ca)}
     with pytest.raises(ConfigError, match="nbd_host"):
-        from_options(asked)
-    from_options({**asked, "nbd_host": "storage.example"})
+        make("q", tmp_path, **asked)
+    make("q", tmp_path, **asked, nbd_host="storage.example")

@@ -53,12 +53,17 @@ def test_a_backend_named_on_the_command_line_has_its_section(tmp_path: Path) -> 
     [
         ("[DEFAULT]\nenabled_backends =\n", (), "No backend is named"),
         ("[DEFAULT]\nenabled_backends = memory,memory\n", (), "memory is named twice"),
-        ("[a]\ndriver = memory\ncapacity = 7\n", ("a",), "knows no option capacity. Known are: capacity_gib"),
-        ("[a]\ndriver = tape\n", ("a",), "There is no driver 'tape'. Known are: .*memory"),
+        (
+            "[a]\ndriver = memory\ncapacity = 7\n",
+            ("a",),
+            "no option capacity. Its options are: capacity_gib",
+        ),
+        ("[a]\ndriver = tape\n", ("a",), "There is no driver 'tape'. Installed drivers: .*memory"),
         ("", ("tape",), "There is no driver 'tape'"),
         ("", ("a/b",), "letters, digits"),
-        ("[a]\ndriver = memory\ncapacity_gib = -1\n", ("a",), "capacity_gib"),
         ("[a]\ndriver = qsd\nnbd_ports = 9-1\nnbd_address = 127.0.0.1\n", ("a",), "nbd_ports"),
+        ("[a]\ndriver = btrfs\n", ("a",), "Backend a needs the option path: Directory on a mounted btrfs"),
+        ("[a]\ndriver = btrfs\npath =\n", ("a",), "Backend a needs the option path"),
     ],
 )
 def test_what_there_is_not_is_refused(tmp_path: Path, text: str, names: tuple[str, ...], said: str) -> None:
@@ -67,16 +72,28 @@ def test_what_there_is_not_is_refused(tmp_path: Path, text: str, names: tuple[st
 
 
 @pytest.mark.parametrize(
-    ("driver", "option", "value"),
+    ("driver", "option", "value", "reason"),
     [
-        ("memory", "capacity_gib", "much"),
-        ("qsd", "max_over_subscription_ratio", "0"),
-        ("qsd", "max_chain_depth", "2"),
-        ("qsd", "linked_clones", "perhaps"),
+        ("memory", "capacity_gib", "much", "could not convert string to float: 'much'"),
+        ("memory", "capacity_gib", "0", "Should be greater than or equal to 1"),
+        ("memory", "cut_level", "perfect", r"Valid values are \[crash, per-volume\], but found 'perfect'"),
+        ("btrfs", "max_over_subscription_ratio", "0.5", "Should be greater than or equal to 1"),
+        ("qsd", "max_over_subscription_ratio", "0.5", "Should be greater than or equal to 1"),
+        ("qsd", "max_chain_depth", "2", "Should be greater than or equal to 3"),
+        ("qsd", "linked_clones", "perhaps", "Unexpected boolean value 'perhaps'"),
+        ("rbd", "timeout_s", "0", "Should be greater than or equal to 1"),
+        ("rbd", "long_timeout_s", "soon", "could not convert string to float: 'soon'"),
+        ("rbd", "max_over_subscription_ratio", "0", "Should be greater than or equal to 1"),
     ],
 )
-def test_an_invalid_value_is_refused_by_its_option(
-    tmp_path: Path, driver: str, option: str, value: str
+def test_invalid_values_are_refused_with_backend_option_and_reason(
+    tmp_path: Path, driver: str, option: str, value: str, reason: str
 ) -> None:
-    with pytest.raises(cfg.Error, match=option):
+    with pytest.raises(cfg.Error, match=f"backend a: .* {option} .*{reason}"):
         made(tmp_path, f"[a]\ndriver = {driver}\n{option} = {value}\n", "a")
+
+
+def test_options_reach_the_driver(tmp_path: Path) -> None:
+    section = "[a]\ndriver = memory\ncapacity_gib = 7\ncut_level = per-volume\n"
+    report = made(tmp_path, section, "a")["a"].report()
+    assert (report.total_gib, report.capabilities["cut_level"]) == (7, "per-volume")
