@@ -7,9 +7,10 @@ deadlock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import Table, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ from cgflow.db.models.base import Base
 from cgflow.errors import ConfigError
 
 Row = Mapping[str, Any]
+Insert = sqlite.Insert | postgresql.Insert
 
 
 def insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> int:
@@ -41,11 +43,25 @@ def insert_or_update(session: Session, model: type[Base], rows: Sequence[Row]) -
     session.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
 
 
-def _insert(session: Session, model: type[Base], rows: Sequence[Row]) -> sqlite.Insert | postgresql.Insert:
-    dialect = session.get_bind().dialect.name
-    values = [dict(row) for row in rows]
+@cache
+def insert_or_update_statement(dialect: str, table: Table, fixed: frozenset[str]) -> Insert:
+    """Return a statement to execute with rows; it overwrites all columns but ``fixed`` of those that exist.
+
+    The statement is cached, because building it costs as much as sending it.
+    """
+    statement = _insert_into(dialect, table)
+    key = [column.name for column in table.primary_key]
+    changes = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed.union(key)}
+    return statement.on_conflict_do_update(index_elements=key, set_=changes)
+
+
+def _insert(session: Session, model: type[Base], rows: Sequence[Row]) -> Insert:
+    return _insert_into(session.get_bind().dialect.name, model).values([dict(row) for row in rows])
+
+
+def _insert_into(dialect: str, table: Table | type[Base]) -> Insert:
     if dialect == "sqlite":
-        return sqlite.insert(model).values(values)
+        return sqlite.insert(table)
     if dialect == "postgresql":
-        return postgresql.insert(model).values(values)
+        return postgresql.insert(table)
     raise ConfigError(f"cgflow cannot keep its state in {dialect}: use a sqlite or a postgresql URL.")
