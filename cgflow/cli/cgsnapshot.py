@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli import reset_status
-from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
+from cgflow.cli.resource_commands import (
+    WaitOptions,
+    add_reset_status,
+    delete_each,
+    report_accepted,
+    wait_options,
+)
 
 _COLUMNS = (
     "id",
@@ -84,4 +88,4 @@ def delete(context: CliContext, names: tuple[str, ...], waiting: WaitOptions) ->
     delete_each(context, cgsnapshots, names, cgsnapshots.delete, waiting)
 
 
-reset_status.add_to(cgsnapshot, lambda client: client.cgsnapshots)
+add_reset_status(cgsnapshot, lambda client: client.cgsnapshots)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cgflow.atom_states import undone_text
 from cgflow.cli import flow_report
-from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
+from cgflow.client.http import ServiceError, ServiceUnreachable, WaitTimedOut
 from cgflow.errors import CgflowError, InvalidInput
 from cgflow.status import FlowState
 
@@ -114,7 +114,7 @@ def code_of(error: CgflowError) -> ExitCode:
     return ExitCode.FAILED
 
 
-def as_json(error: CgflowError) -> dict[str, Any]:
+def error_as_json(error: CgflowError) -> dict[str, Any]:
     """Return an error as JSON for scripts."""
     told: dict[str, Any] = {"code": error.slug, "message": error.message, "exit_code": int(code_of(error))}
     if isinstance(error, ServiceError):
@@ -122,7 +122,7 @@ def as_json(error: CgflowError) -> dict[str, Any]:
     if isinstance(error, RollbackFailed):
         told["leftovers"] = error.leftovers
     if isinstance(error, SomeFailed):
-        told["failures"] = [{"name": name, **as_json(each)} for name, each in error.failures]
+        told["failures"] = [{"name": name, **error_as_json(each)} for name, each in error.failures]
     return told
 
 

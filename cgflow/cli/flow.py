@@ -1,4 +1,4 @@
-"""``cgflow flow``: the operations of the service, step by step."""
+"""``cgflow flow``: the operations of the service, step by step, and the flow actions of an operator."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from cgflow.cli import exit_codes, flow_actions, flow_report, formatting, progress
+from cgflow.cli import exit_codes, flow_report
 from cgflow.cli.context import CliContext, with_context
 from cgflow.status import FlowState
 
 _COLUMNS = ("id", "operation", "state", "resource_type", "resource_id", "created_at", "took", "reason")
 _EVENTS = ("seq", "at", "task", "from", "to", "attempt", "took", "conductor", "told")
+_reason = click.option("--reason", required=True, metavar="WORDS", help="Why; kept in the flow's history.")
 
 
 @click.group()
@@ -33,7 +34,7 @@ def list_(context: CliContext, /, resource: str | None, all_projects: bool, **fi
     resource_id = None if resource is None else context.client.resource_id(resource)
     found = flows.select(resource=resource_id, all_tenants=1 if all_projects else None, **filters)
     if not context.out.as_json:
-        found = [{**each, "took": formatting.duration(each.get("duration_ms"))} for each in found]
+        found = [{**each, "took": flow_report.format_duration(each.get("duration_ms"))} for each in found]
     context.out.records(flows.plural, found, _COLUMNS)
 
 
@@ -62,7 +63,11 @@ def events(context: CliContext, flow_id: str, after: int) -> None:
     found = context.client.flows.all_events(flow_id, after)
     if not context.out.as_json:
         found = [
-            {**each, "took": formatting.duration(each.get("duration_ms")), "told": formatting.event(each)}
+            {
+                **each,
+                "took": flow_report.format_duration(each.get("duration_ms")),
+                "told": flow_report.format_event(each),
+            }
             for each in found
         ]
     context.out.records("events", found, _EVENTS)
@@ -90,12 +95,61 @@ def follow(context: CliContext, flow_id: str, timeout: float | None) -> None:
     """
     flows = context.client.flows
     flows.find(flow_id)
-    tell = progress.stream if context.out.as_json else progress.watch
-    exit_codes.check(tell(context.out, flows, flow_id, timeout))
+    print_until_end = flow_report.stream_events if context.out.as_json else flow_report.follow
+    exit_codes.check(print_until_end(context.out, flows, flow_id, timeout))
 
 
-flow.add_command(flow_actions.retry)
-flow.add_command(flow_actions.skip)
-flow.add_command(flow_actions.abandon)
-flow.add_command(flow_actions.cancel)
-flow.add_command(flow_actions.resume)
+@flow.command()
+@with_context
+@click.argument("flow_id", metavar="FLOW")
+def retry(context: CliContext, flow_id: str) -> None:
+    """Retry a failed rollback now."""
+    context.client.flows.act(flow_id, "retry")
+    context.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
+
+
+@flow.command()
+@with_context
+@click.argument("flow_id", metavar="FLOW")
+@click.option(
+    "--task", required=True, metavar="TASK", help="The step whose undo failed, as flow show names it."
+)
+@_reason
+def skip(context: CliContext, flow_id: str, task: str, reason: str) -> None:
+    """Declare one step of a failed rollback undone, because you have taken care of it, and undo the rest."""
+    context.client.flows.act(flow_id, "skip", task=task, reason=reason)
+    context.out.note(
+        f"The undo of {task} is skipped; the rest is going to be undone: see 'cgflow flow follow {flow_id}'."
+    )
+
+
+@flow.command()
+@with_context
+@click.argument("flow_id", metavar="FLOW")
+@_reason
+def abandon(context: CliContext, flow_id: str, reason: str) -> None:
+    """Give up a failed rollback, or a flow failing after its commit; its leftovers are yours to remove."""
+    context.client.flows.act(flow_id, "abandon", reason=reason)
+    context.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
+
+
+@flow.command()
+@with_context
+@click.argument("flow_id", metavar="FLOW")
+@_reason
+def cancel(context: CliContext, flow_id: str, reason: str) -> None:
+    """Undo a running flow at its next step. It is refused once its change is committed."""
+    context.client.flows.act(flow_id, "cancel", reason=reason)
+    context.out.note(
+        f"The cancel of flow {flow_id} is accepted: no further step begins, and what was done is going to be "
+        f"undone: see 'cgflow flow follow {flow_id}'."
+    )
+
+
+@flow.command()
+@with_context
+@click.argument("flow_id", metavar="FLOW")
+def resume(context: CliContext, flow_id: str) -> None:
+    """Resume a flow that has stopped without having ended."""
+    context.client.flows.act(flow_id, "resume")
+    context.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")

@@ -1,19 +1,30 @@
-"""The history of a flow for people: a pure function from the flow and its events to lines of text.
+"""A flow as text for people: the whole report, and its progress while it runs.
 
-First the operation, its end and the reason; then one line per step, in the order in which the steps began,
-with what was undone of it. Steps that are repeated for many members of a group are folded into one line;
-those of them that failed are listed below it.
+A report has the operation, its end and the reason, then one line per step, in the order in which the steps
+began, with what was undone of it. Steps that are repeated for many members of a group are folded into one
+line; those of them that failed are listed below it.
+
+While a flow runs, its steps are redrawn on a terminal; elsewhere each transition is a line, and with JSON
+nothing is printed. Times are relative to the start of the flow, so that the last line states its duration.
+The time that the flow waited before is added in parentheses.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from cgflow.atom_states import Execution, Undo, action_text
-from cgflow.cli import formatting
+from rich.live import Live
+
+from cgflow.atom_states import Execution, Undo, action_of, action_text
+from cgflow.cli.output import Output
+from cgflow.client.flows import Flows
+from cgflow.client.http import ServiceError, ServiceUnreachable
+from cgflow.status import FlowState
 
 FOLD_ABOVE = 6
 """The number of members up to which a step is shown for each member."""
@@ -64,7 +75,7 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
 
 def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime | None:
     """Return the time to which step starts are relative: the start of the flow, or its acceptance."""
-    return formatting.moment(
+    return parse_time(
         flow.get("started_at") or flow.get("created_at") or (events[0]["at"] if events else None)
     )
 
@@ -72,7 +83,7 @@ def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime |
 def step_lines(tasks: Iterable[Step], begun: datetime | None, *, unfold: bool = False) -> list[str]:
     """Return one line per step, in the order in which they began, folded unless ``unfold``."""
     never = datetime.max.replace(tzinfo=UTC)
-    steps = sorted(tasks, key=lambda step: formatting.moment(step["started_at"]) or never)
+    steps = sorted(tasks, key=lambda step: parse_time(step["started_at"]) or never)
     if not steps:
         return ["  No step has been begun."]
     rows = [_HEADING, *(row for family in _families(steps, unfold) for row in _rows(family, begun))]
@@ -87,7 +98,7 @@ def section(title: str, lines: Sequence[str]) -> list[str]:
 
 def leftover(left: dict[str, Any]) -> str:
     """Return one line for an effect that may still exist."""
-    why = formatting.failure(left["failure"]) if left.get("failure") else "done, and not undone"
+    why = format_failure(left["failure"]) if left.get("failure") else "done, and not undone"
     return ": ".join(filter(None, (left.get("task"), why)))
 
 
@@ -120,13 +131,13 @@ def _rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
         yield _row(family[0], begun)
         return
     counted = Counter(step["outcome"] for step in family)
-    starts = [at for step in family if (at := formatting.moment(step["started_at"])) is not None]
+    starts = [at for step in family if (at := parse_time(step["started_at"])) is not None]
     yield (
         _mark(max(family, key=_severity)),
         f"{_family(family[0])}[...] x {len(family)}",
         _tries(max(step["attempts"] for step in family)),
-        formatting.offset(min(starts, default=None), begun),
-        formatting.span([step["duration_ms"] for step in family if step["duration_ms"] is not None]),
+        format_offset(min(starts, default=None), begun),
+        format_span([step["duration_ms"] for step in family if step["duration_ms"] is not None]),
         "; ".join(f"{count} {outcome}" for outcome, count in counted.items()),
     )
     own = [step for step in family if step["execution"] == Execution.FAILED or step["undo"] in _UNDO_FAILED]
@@ -143,8 +154,8 @@ def _row(step: Step, begun: datetime | None) -> Row:
         _mark(step),
         step["name"],
         _tries(step["attempts"]) if is_begun else "",
-        formatting.offset(formatting.moment(step["started_at"]), begun) if is_begun else "",
-        formatting.duration(step["duration_ms"]),
+        format_offset(parse_time(step["started_at"]), begun) if is_begun else "",
+        format_duration(step["duration_ms"]),
         "  ".join(filter(None, (_outcome(step), _takeover(step), *_result_or_failures(step)))),
     )
 
@@ -152,19 +163,19 @@ def _row(step: Step, begun: datetime | None) -> Row:
 def _result_or_failures(step: Step) -> Iterator[str]:
     """Yield the result or the failures of a step. A result is omitted if undoing the step failed."""
     if step["execution"] in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step["failure"]:
-        yield formatting.failure(step["failure"])
+        yield format_failure(step["failure"])
     elif step["undo"] not in _UNDO_FAILED:
-        yield formatting.shorten(step.get("result"))
+        yield shorten_result(step.get("result"))
     if step["undo_failure"]:
-        yield f"undo: {formatting.failure(step['undo_failure'])}"
+        yield f"undo: {format_failure(step['undo_failure'])}"
 
 
 def _outcome(step: Step) -> str:
     outcome: str = step["outcome"]
     if step["undo"] == Undo.UNDONE and step["undo_duration_ms"] is not None and outcome.endswith("undone"):
-        return f"{outcome} in {formatting.duration(step['undo_duration_ms'])}"
+        return f"{outcome} in {format_duration(step['undo_duration_ms'])}"
     if step["execution"] == Execution.RUNNING or step["undo"] == Undo.UNDOING:
-        return f"{outcome}{_since(formatting.moment(step['updated_at']))}"
+        return f"{outcome}{_since(parse_time(step['updated_at']))}"
     return outcome
 
 
@@ -173,7 +184,7 @@ def _since(moment: datetime | None) -> str:
     if moment is None:
         return ""
     ms = max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1000)
-    return f" for {formatting.duration(round(ms))}, since {moment:%H:%M:%S} UTC"
+    return f" for {format_duration(round(ms))}, since {moment:%H:%M:%S} UTC"
 
 
 def _takeover(step: Step) -> str:
@@ -234,10 +245,196 @@ def _group_of(flow: dict[str, Any]) -> str | None:
 def _took(flow: dict[str, Any]) -> str | None:
     if flow.get("duration_ms") is None:
         return None
-    return formatting.duration(flow["duration_ms"])
+    return format_duration(flow["duration_ms"])
 
 
 def _conductors(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> str | None:
     """Return the conductors that ran the flow, in order; several, if another took over from a lost one."""
     named = dict.fromkeys(event["conductor"] for event in events if event.get("conductor"))
     return ", then ".join(named) or flow.get("conductor")
+
+
+_WAIT_SHOWN_ABOVE_MS = 1000
+
+_STATE_TEXTS = {
+    "RUNNING": "running",
+    "SUCCESS": "done",
+    "FAILURE": "failed",
+    "REVERTING": "being undone",
+    "REVERTED": "undone",
+    "REVERT_FAILURE": "undo FAILED",
+    "RETRYING": "to be tried again",
+    "SKIPPED": "undo skipped",
+}
+
+
+def follow(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+    """Print a flow's progress for people until it ends, and return the flow. Raises: as ``Flows.follow``."""
+    seen: list[dict[str, Any]] = []
+    batches = flows.follow_batches(flow_id, timeout=timeout)
+    with output.live() as live:
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration as end:
+                flow: dict[str, Any] = end.value
+                break
+            for event in batch:
+                seen.append(event)
+                line = transition_line(event, _begun(seen)) if live is None else None
+                if line is not None:
+                    output.line(line)
+            if live is not None:
+                _redraw(output, live, flows, flow_id, _begun(seen))
+        if live is not None:
+            output.redraw(live, step_lines(flow["tasks"], _begun(seen)))
+    output.line(_end(flow, seen))
+    return flow
+
+
+def stream_events(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+    """Print a flow's events for programs, one per line, and the flow on the last line; return the flow."""
+    events = flows.follow(flow_id, timeout=timeout)
+    while True:
+        try:
+            output.json_line(next(events))
+        except StopIteration as end:
+            flow: dict[str, Any] = end.value
+            output.json_line({"flow": flow})
+            return flow
+
+
+def _redraw(output: Output, live: Live, flows: Flows, flow_id: str, begun: datetime | None) -> None:
+    # Following the flow reports an error that lasts.
+    with suppress(ServiceUnreachable, ServiceError):
+        output.redraw(live, step_lines(flows.get(flow_id)["tasks"], begun))
+
+
+def transition_line(event: dict[str, Any], begun: datetime | None) -> str | None:
+    """Return one transition as a line, or None for one that is of no use to people."""
+    state = event["to"] if event["task"] is None else _STATE_TEXTS.get(event["to"])
+    if state is None:
+        return None
+    is_action = action_of(event) is not None
+    detail = format_event(event) if is_action or event.get("failure") else ""
+    took = format_duration(event.get("duration_ms")) if event["to"] in _ENDS else ""
+    parts = (
+        format_offset(parse_time(event["at"]), begun).rjust(10),
+        event["task"] or "flow",
+        state,
+        took,
+        detail,
+    )
+    return "  ".join(filter(None, parts))
+
+
+_ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
+
+
+def _begun(seen: list[dict[str, Any]]) -> datetime | None:
+    """Return when a conductor first ran the flow; None, if none has yet."""
+    own = (event["at"] for event in seen if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
+    return parse_time(next(own, None))
+
+
+def _end(flow: dict[str, Any], seen: list[dict[str, Any]]) -> str:
+    parts = [f"{flow['operation']} {flow['state']}"]
+    begun = _begun(seen)
+    if begun is not None:
+        parts.append(f"after {format_duration(_ms_since(begun, seen[-1]))}")
+        waited = _ms_since(begun, seen[0])
+        if waited < -_WAIT_SHOWN_ABOVE_MS:
+            parts.append(f"(having waited {format_duration(-waited)})")
+    return " ".join(parts)
+
+
+def _ms_since(begun: datetime, event: dict[str, Any]) -> float:
+    at = parse_time(event["at"])
+    return 0.0 if at is None else (at - begun).total_seconds() * 1000
+
+
+_LONGEST = 72
+
+
+def parse_time(iso: str | None) -> datetime | None:
+    """Parse a time of the API; one without a time zone is UTC."""
+    if iso is None:
+        return None
+    read = datetime.fromisoformat(iso)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def format_offset(at: datetime | None, origin: datetime | None) -> str:
+    """Format the time since an origin: ``+412 ms``."""
+    if at is None or origin is None:
+        return ""
+    ms = (at - origin).total_seconds() * 1000
+    size = format_duration(abs(ms)) if round(abs(ms)) >= _SECOND else f"{abs(ms):.0f} ms"
+    return f"{'-' if round(ms) < 0 else '+'}{size}"
+
+
+def format_duration(ms: float | None) -> str:
+    """Format a duration with its significant digits: ``0.8 ms``, ``412 ms``, ``15.1 s``, ``2 min 5 s``."""
+    if ms is None:
+        return ""
+    if ms < _MINUTE:
+        return f"{_number(ms)} {_unit(ms)}"
+    size, unit, smaller, its_unit = next(each for each in _LONG if ms >= each[0])
+    whole, rest = divmod(round(ms / smaller), size // smaller)
+    return f"{whole} {unit}" + (f" {rest} {its_unit}" if rest else "")
+
+
+def format_span(durations: list[float]) -> str:
+    """Format the shortest and the longest of several durations: ``12–40 ms``."""
+    if not durations:
+        return ""
+    low, high = min(durations), max(durations)
+    if format_duration(low) == format_duration(high):
+        return format_duration(high)
+    if _unit(low) != _unit(high) or high >= _MINUTE:
+        return f"{format_duration(low)} – {format_duration(high)}"
+    return f"{_number(low)}–{_number(high)} {_unit(high)}"
+
+
+def format_failure(stored: Any) -> str:
+    """Format a stored failure in one line: its type and its message."""
+    if not isinstance(stored, dict):
+        return shorten_result(stored)
+    words = " ".join(str(stored.get("message") or "").split())
+    return ": ".join(part for part in (stored.get("type"), words) if part) or shorten_result(stored)
+
+
+def format_event(detail: dict[str, Any]) -> str:
+    """Format the details of an event in one line: a flow action with its reason, a failure, or a result."""
+    done = action_of(detail)
+    if done is not None:
+        return action_text(done)
+    result = detail.get("result")
+    words = (
+        format_failure(detail["failure"]) if detail.get("failure") else "",
+        " ".join(result.split()) if isinstance(result, str) else shorten_result(result),
+    )
+    return " ".join(filter(None, words))
+
+
+def shorten_result(result: Any) -> str:
+    """Format a stored result in one short line; an empty result gives an empty text."""
+    if result is None or result in ({}, [], ""):
+        return ""
+    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+_SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
+_LONG = ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", _SECOND, "s"))
+
+
+def _unit(ms: float) -> str:
+    return "ms" if round(ms) < _SECOND else "s"
+
+
+def _number(ms: float) -> str:
+    if round(ms) >= _SECOND:
+        return f"{ms / 1000:.1f}"
+    return f"{ms:.1f}" if round(ms, 1) < 10 else f"{ms:.0f}"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import click
 
-from cgflow.cli import reset_status
-from cgflow.cli.bulk_delete import delete_each
-from cgflow.cli.confirmation import confirm, confirmation_option
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
+from cgflow.cli.resource_commands import (
+    WaitOptions,
+    add_reset_status,
+    delete_each,
+    report_accepted,
+    wait_options,
+)
 
 _COLUMNS = ("id", "name", "status", "availability_zone", "created_at", "cgflow:reason")
+_yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @click.group()
@@ -107,7 +112,7 @@ def update(
 @click.argument("name", metavar="GROUP")
 @click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="What it is put back to.")
 @click.option("--safety", metavar="NAME", help="Take a cgsnapshot of this name first, which stays.")
-@confirmation_option
+@_yes_option
 @wait_options
 def revert(
     context: CliContext, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: WaitOptions
@@ -124,7 +129,7 @@ def revert(
         question = (
             f"What the members of group {name} hold now is lost for good. Put them back to {cgsnapshot}?"
         )
-        confirm(context, question, is_given=yes)
+        _confirm(context, question, is_given=yes)
     accepted = groups.revert(group_id, cgsnapshot_id, safety=safety)
     report_accepted(context, groups, accepted, waiting)
 
@@ -153,15 +158,21 @@ def show(context: CliContext, name: str) -> None:
 @with_context
 @click.argument("names", metavar="GROUP...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Together with the volumes in it.")
-@confirmation_option
+@_yes_option
 @wait_options
 def delete(context: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: WaitOptions) -> None:
     """Delete groups. A group with volumes needs --force; a group with cgsnapshots is refused."""
     groups = context.client.consistencygroups
     if force:
         question = f"All volumes in {', '.join(names)} are deleted with their data. Delete them?"
-        confirm(context, question, is_given=yes)
+        _confirm(context, question, is_given=yes)
     delete_each(context, groups, names, partial(groups.delete, force=force), waiting)
 
 
-reset_status.add_to(group, lambda client: client.consistencygroups)
+def _confirm(context: CliContext, question: str, *, is_given: bool) -> None:
+    """Ask a person at a terminal, but never a script. Raises: click.Abort, unless the answer is yes."""
+    if not is_given and not context.out.as_json and sys.stdin.isatty():
+        click.confirm(question, abort=True, err=True)
+
+
+add_reset_status(group, lambda client: client.consistencygroups)

@@ -18,7 +18,7 @@ import click
 
 import cgflow
 from cgflow.cli.context import CliContext
-from cgflow.cli.exit_codes import EPILOG, ExitCode, code_of
+from cgflow.cli.exit_codes import EPILOG, ExitCode, code_of, error_as_json
 from cgflow.cli.output import Output, flush_output, give_up_output, is_about_output
 from cgflow.client.credentials import credentials
 from cgflow.errors import CgflowError, ConfigError, InvalidInput
@@ -68,15 +68,15 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CgflowError as error:
-            _output(ctx).error(error)
+            _report(_output(ctx), error)
             ctx.exit(code_of(error))
         except UnicodeEncodeError as error:
-            _output(ctx).error(InvalidInput(f"{error.object!r} cannot be sent: it is no text that fits."))
+            _report(_output(ctx), InvalidInput(f"{error.object!r} cannot be sent: it is no text that fits."))
             ctx.exit(ExitCode.USAGE)
         except click.UsageError as error:
             if not _output(ctx).as_json:
                 raise
-            _output(ctx).error(InvalidInput(error.format_message()))
+            _report(_output(ctx), InvalidInput(error.format_message()))
             ctx.exit(ExitCode.USAGE)
         except KeyboardInterrupt:
             _output(ctx).note("Interrupted. What had been accepted goes on: see 'cgflow flow list'.")
@@ -108,6 +108,11 @@ def main(ctx: click.Context, url: str, project: str, user: str, password: str | 
     ctx.obj = CliContext(url, project, user, Output(as_json), credentials(os.environ, user, password))
 
 
+def _report(output: Output, error: CgflowError) -> None:
+    request_id = getattr(error, "request_id", None)
+    output.error(error.message + (f" ({request_id})" if request_id else ""), error_as_json(error))
+
+
 def _check_text(arguments: Sequence[str]) -> None:
     """Exit, if an argument is not UTF-8: Python represents its bytes as unpaired surrogates."""
     for argument in arguments:
@@ -116,7 +121,7 @@ def _check_text(arguments: Sequence[str]) -> None:
         except UnicodeEncodeError:
             named = ascii(argument.encode(errors="surrogateescape"))[2:-1]
             error = InvalidInput(f"The argument '{named}' is not text in UTF-8.")
-            Output("--json" in arguments).error(error)
+            _report(Output("--json" in arguments), error)
             sys.exit(ExitCode.USAGE)
 
 

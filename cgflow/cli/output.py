@@ -20,9 +20,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cgflow.cli import exit_codes
-from cgflow.errors import CgflowError
-
 # Output that a program reads or a log stores is not cut to a width.
 _UNBOUNDED = 10_000
 
@@ -106,14 +103,10 @@ class Output:
         if not self.as_json:
             click.echo(_printable(text), err=True)
 
-    def error(self, error: CgflowError) -> None:
-        """Print why a command failed."""
-        if self.as_json:
-            click.echo(_json({"error": exit_codes.as_json(error)}), err=True)
-            return
-        request_id = getattr(error, "request_id", None)
-        about = f" ({request_id})" if request_id else ""
-        click.echo(f"Error: {_printable(error.message)}{about}", err=True)
+    def error(self, message: str, as_json: Mapping[str, Any]) -> None:
+        """Print why a command failed: the message for people, or JSON for programs."""
+        text = _json({"error": as_json}) if self.as_json else f"Error: {_printable(message)}"
+        click.echo(text, err=True)
 
 
 def flush_output() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.key_value import Limit
+from cgflow.cli.resource_commands import ResourceLimit
 
 _COLUMNS = ("resource", "limit", "in_use", "reserved")
 _of = click.option("--of", "project", metavar="PROJECT", help="Another project than one's own.")
@@ -28,7 +28,7 @@ def show(context: CliContext, project: str | None) -> None:
 
 @quota.command(name="set")
 @with_context
-@click.argument("limits", type=Limit(), nargs=-1, required=True)
+@click.argument("limits", type=ResourceLimit(), nargs=-1, required=True)
 @_of
 def set_(context: CliContext, limits: tuple[tuple[str, str], ...], project: str | None) -> None:
     """Set limits, as in: cgflow quota set volumes=20 gigabytes=-1."""

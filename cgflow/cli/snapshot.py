@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli import connections, reset_status
-from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
+from cgflow.cli.resource_commands import (
+    WaitOptions,
+    add_reset_status,
+    connect_resource,
+    delete_each,
+    disconnect_resource,
+    file_option,
+    report_accepted,
+    wait_options,
+)
 
 _COLUMNS = ("id", "name", "status", "size", "volume_id", "created_at", "cgflow:reason")
 
@@ -76,7 +83,7 @@ def show(context: CliContext, name: str) -> None:
 @snapshot.command()
 @with_context
 @click.argument("name", metavar="SNAPSHOT")
-@connections.as_file
+@file_option
 def connect(context: CliContext, name: str, as_file: bool) -> None:
     """Export a snapshot read-only, and print its address.
 
@@ -84,7 +91,7 @@ def connect(context: CliContext, name: str, as_file: bool) -> None:
     may look like an image with a backing file on the host, and a tool that guesses the format would read that
     file.
     """
-    connections.connect(context, context.client.snapshots, name, as_file)
+    connect_resource(context, context.client.snapshots, name, as_file)
 
 
 @snapshot.command()
@@ -92,7 +99,7 @@ def connect(context: CliContext, name: str, as_file: bool) -> None:
 @click.argument("name", metavar="SNAPSHOT")
 def disconnect(context: CliContext, name: str) -> None:
     """Remove the export of a snapshot."""
-    connections.disconnect(context, context.client.snapshots, name)
+    disconnect_resource(context, context.client.snapshots, name)
 
 
-reset_status.add_to(snapshot, lambda client: client.snapshots)
+add_reset_status(snapshot, lambda client: client.snapshots)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.key_value import Property
-from cgflow.cli.wait_option import WaitOptions
+from cgflow.cli.resource_commands import KeyValue, WaitOptions, delete_each
 from cgflow.client.http import Accepted
 
 _COLUMNS = ("id", "name", "is_public", "extra_specs", "description")
@@ -23,7 +21,7 @@ def type_() -> None:
 @click.argument("name")
 @click.option("--description")
 @click.option("--private", is_flag=True, help="Hide it from other projects.")
-@click.option("--property", "extra_specs", type=Property(), multiple=True, help="An extra spec; repeatable.")
+@click.option("--property", "extra_specs", type=KeyValue(), multiple=True, help="An extra spec; repeatable.")
 def create(
     context: CliContext,
     name: str,
@@ -57,7 +55,7 @@ def show(context: CliContext, volume_type: str) -> None:
 @type_.command(name="set")
 @with_context
 @click.argument("volume_type", metavar="TYPE")
-@click.argument("extra_specs", type=Property(), nargs=-1, required=True)
+@click.argument("extra_specs", type=KeyValue(), nargs=-1, required=True)
 def set_(context: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
     """Set extra specs of a type; those not named stay."""
     types = context.client.types

@@ -7,10 +7,17 @@ from typing import Any
 
 import click
 
-from cgflow.cli import connections, reset_status
-from cgflow.cli.bulk_delete import delete_each
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.wait_option import WaitOptions, report_accepted, wait_options
+from cgflow.cli.resource_commands import (
+    WaitOptions,
+    add_reset_status,
+    connect_resource,
+    delete_each,
+    disconnect_resource,
+    file_option,
+    report_accepted,
+    wait_options,
+)
 
 _COLUMNS = ("id", "name", "status", "size", "volume_type", "consistencygroup_id", "cgflow:reason")
 
@@ -132,27 +139,27 @@ def revert(context: CliContext, name: str, snapshot: str, waiting: WaitOptions) 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
-@connections.as_file
+@file_option
 def connect(context: CliContext, name: str, as_file: bool) -> None:
     """Export a volume and print its address.
 
     State the format raw to every tool, as in qemu-img info -f raw ADDRESS. Data written by a client may look
     like an image with a backing file on the host, and a tool that guesses the format would read that file.
     """
-    connections.connect(context, context.client.volumes, name, as_file)
+    connect_resource(context, context.client.volumes, name, as_file)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
-@connections.as_file
+@file_option
 def disconnect(context: CliContext, name: str, as_file: bool) -> None:
     """State that a volume is no longer used, or remove its file. End connected clients yourself."""
     done = "is no file any more" if as_file else "is given back; a client that is still connected goes on"
-    connections.disconnect(context, context.client.volumes, name, as_file, done=done)
+    disconnect_resource(context, context.client.volumes, name, as_file, done=done)
 
 
-reset_status.add_to(
+add_reset_status(
     volume,
     lambda client: client.volumes,
     "every one that Cinder has",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from requests.auth import AuthBase
 
-from cgflow.client.collection import ID, describe_with_id
 from cgflow.client.credentials import KeystonePassword
-from cgflow.client.errors import AmbiguousName
 from cgflow.client.flows import Flows
-from cgflow.client.http import Http
+from cgflow.client.http import AmbiguousName, Http
 from cgflow.client.resources import (
+    ID,
     Audit,
     Cgsnapshots,
     ConsistencyGroups,
@@ -17,6 +16,7 @@ from cgflow.client.resources import (
     Snapshots,
     Volumes,
     VolumeTypes,
+    describe_with_id,
 )
 from cgflow.errors import NotFound
 

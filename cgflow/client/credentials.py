@@ -10,25 +10,11 @@ from typing import TYPE_CHECKING
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from cgflow.client.errors import ServiceError, ServiceUnreachable
+from cgflow.client.http import AUTH_HEADER, ServiceError, ServiceUnreachable, Token
 
 if TYPE_CHECKING:
     from keystoneauth1.identity.v3 import Password
     from keystoneauth1.session import Session
-
-_HEADER = "X-Auth-Token"
-
-
-class Token(AuthBase):
-    """A given token. A service without authentication accepts ``USER:PROJECT`` as a token."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token to a request."""
-        request.headers[_HEADER] = self._token
-        return request
 
 
 class KeystonePassword(AuthBase):
@@ -44,7 +30,7 @@ class KeystonePassword(AuthBase):
         """Add a token to a request. Raises: ServiceError, ServiceUnreachable, if Keystone gives none."""
         plugin, session = self._known
         with _translated_errors():
-            request.headers[_HEADER] = plugin.get_token(session) or ""
+            request.headers[AUTH_HEADER] = plugin.get_token(session) or ""
         return request
 
     @property

@@ -7,9 +7,8 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import TypeVar
 
-from cgflow.client.collection import Collection
-from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
-from cgflow.client.http import Record
+from cgflow.client.http import Record, ServiceError, ServiceUnreachable, WaitTimedOut
+from cgflow.client.resources import Collection
 from cgflow.status import UNFINISHED
 
 POLL_S = 20.0

@@ -1,4 +1,4 @@
-"""HTTP requests and responses: URLs, authentication, and the errors of invalid or missing responses."""
+"""HTTP requests and responses, and the errors between a client and the service."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from cgflow.client.credentials import Token
-from cgflow.client.errors import ServiceError, ServiceUnreachable
-from cgflow.errors import InvalidInput
+from cgflow.errors import CgflowError, InvalidInput
 
 Record = dict[str, Any]
 
 VERSIONS = "OpenStack-API-Version"
+AUTH_HEADER = "X-Auth-Token"
 CONNECT_S = 5.0
 ANSWER_S = 60.0
 _WHO = " Say who you are with --user and --password, or with the variables that 'cgflow --help' names."
@@ -26,6 +25,40 @@ _WRONG_PROJECT = "Malformed request url"
 """The complete message of Cinder, and so of the service, for a foreign project in the URL."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class ServiceError(CgflowError):
+    """The service answered with an error.
+
+    ``status`` is the HTTP status, ``code`` the API's key for it (``badRequest``), ``request_id`` the id of
+    the request in the service's log.
+    """
+
+    slug = "refused"
+
+    def __init__(self, status: int, code: str, message: str, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class ServiceUnreachable(CgflowError):
+    """No answer arrived. The message says whether the request may have been accepted nevertheless."""
+
+    slug = "unreachable"
+
+
+class AmbiguousName(CgflowError):
+    """Several resources have the name; the message lists their ids."""
+
+    slug = "ambiguous_name"
+
+
+class WaitTimedOut(CgflowError):
+    """The flow did not end in the given time. It continues."""
+
+    slug = "wait_timed_out"
 
 
 @dataclass(frozen=True)
@@ -56,6 +89,18 @@ class Answer:
     def accepted(self, key: str) -> Accepted:
         """Return the accepted resource together with its flow."""
         return Accepted(self.take(key), self.flow_id)
+
+
+class Token(AuthBase):
+    """A given token. A service without authentication accepts ``USER:PROJECT`` as a token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request."""
+        request.headers[AUTH_HEADER] = self._token
+        return request
 
 
 class Http:

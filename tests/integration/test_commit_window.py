@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.client.errors import ServiceError
-from cgflow.client.http import Accepted
+from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import Serving, ground
 from tests.support import holding_serve
 from tests.support.btrfs import File

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cgflow.client.errors import ServiceError
-from cgflow.client.http import Accepted
+from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import ground, starting
 from tests.support.project import Project
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from cgflow.client.errors import ServiceError
-from cgflow.client.http import Accepted
+from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import Start
 from tests.integration.test_storage import cramped, fill
 from tests.support.parts import mounted, until

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.client.errors import ServiceError
+from cgflow.client.http import ServiceError
 from tests.integration.conftest import Start
 from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.parts import mounted, until

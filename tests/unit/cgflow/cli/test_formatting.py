@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cgflow.cli import formatting
+from cgflow.cli import flow_report
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from cgflow.cli import formatting
     ],
 )
 def test_durations(ms: float | None, words: str) -> None:
-    assert formatting.duration(ms) == words
+    assert flow_report.format_duration(ms) == words
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_durations(ms: float | None, words: str) -> None:
     [([], ""), ([12.1, 12.3], "12 ms"), ([12, 40], "12–40 ms"), ([40, 12_000], "40 ms – 12.0 s")],
 )
 def test_spans(several: list[float], words: str) -> None:
-    assert formatting.span(several) == words
+    assert flow_report.format_span(several) == words
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,25 @@ def test_spans(several: list[float], words: str) -> None:
     ],
 )
 def test_failures(stored: object, words: str) -> None:
-    assert formatting.failure(stored) == words
+    assert flow_report.format_failure(stored) == words
 
 
 def test_offsets() -> None:
-    origin = formatting.moment("2026-11-22T10:00:00")
-    assert formatting.offset(formatting.moment("2026-11-22T10:00:15.149"), origin) == "+15.1 s"
-    assert formatting.offset(formatting.moment("2026-11-22T10:00:00.012"), origin) == "+12 ms"
-    assert formatting.offset(formatting.moment("2026-11-22T09:59:59.5"), origin) == "-500 ms"
-    assert formatting.offset(None, origin) == ""
+    origin = flow_report.parse_time("2026-11-22T10:00:00")
+    assert flow_report.format_offset(flow_report.parse_time("2026-11-22T10:00:15.149"), origin) == "+15.1 s"
+    assert flow_report.format_offset(flow_report.parse_time("2026-11-22T10:00:00.012"), origin) == "+12 ms"
+    assert flow_report.format_offset(flow_report.parse_time("2026-11-22T09:59:59.5"), origin) == "-500 ms"
+    assert flow_report.format_offset(None, origin) == ""
 
 
 def test_results_are_short() -> None:
-    assert formatting.shorten({}) == ""
-    assert formatting.shorten({"a": "é"}) == '{"a": "é"}'
-    assert len(formatting.shorten({"a": "x" * 500})) == 72
+    assert flow_report.shorten_result({}) == ""
+    assert flow_report.shorten_result({"a": "é"}) == '{"a": "é"}'
+    assert len(flow_report.shorten_result({"a": "x" * 500})) == 72
 
 
 def test_moments_with_and_without_a_zone_agree() -> None:
-    assert formatting.moment("2026-11-22T10:00:00.5") == formatting.moment("2026-11-22T10:00:00.500000+00:00")
-    assert formatting.moment(None) is None
+    assert flow_report.parse_time("2026-11-22T10:00:00.5") == flow_report.parse_time(
+        "2026-11-22T10:00:00.500000+00:00"
+    )
+    assert flow_report.parse_time(None) is None

@@ -148,7 +148,7 @@ def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, cgflow: Cgflow) -> 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cgflow.client.collection.Collection.select", interrupt)
+    monkeypatch.setattr("cgflow.client.resources.Collection.select", interrupt)
     ran = cgflow("volume", "list")
     assert ran.exit_code == 130
     assert "goes on" in ran.stderr

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from cgflow.cli import formatting, progress
+from cgflow.cli import flow_report
 from tests.support import wire_events
 from tests.support.canned import CannedService
 from tests.support.command import Cgflow
@@ -28,13 +28,13 @@ from tests.support.wire_events import FLOW, Story
 )
 def test_one_transition(state: str, line: str | None) -> None:
     (event,) = Story().move("driver.cut", state, 5, 3.0).events
-    told_as = progress.transition(event, formatting.moment(wire_events.at(0)))
+    told_as = flow_report.transition_line(event, flow_report.parse_time(wire_events.at(0)))
     assert (told_as and told_as.strip()) == line
 
 
 def test_the_flows_own_transition() -> None:
     (event,) = Story().move(None, "reverted", 5, 3.0, failure={"message": "no space"}).events
-    assert progress.transition(event, None) == "            flow  reverted  no space"
+    assert flow_report.transition_line(event, None) == "            flow  reverted  no space"
 
 
 def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: Cgflow) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cgflow.client import Client
-from cgflow.client.errors import AmbiguousName
+from cgflow.client.http import AmbiguousName
 from cgflow.errors import NotFound
 from tests.support.canned import CannedService
 

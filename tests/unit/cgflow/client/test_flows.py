@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cgflow.client import Client
-from cgflow.client.errors import ServiceError, ServiceUnreachable, WaitTimedOut
+from cgflow.client.http import ServiceError, ServiceUnreachable, WaitTimedOut
 from tests.support.canned import CannedService
 
 

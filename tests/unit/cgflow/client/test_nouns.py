@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cgflow.client import Client
-from cgflow.client.errors import ServiceError
+from cgflow.client.http import ServiceError
 from tests.support.canned import CannedService
 
 
