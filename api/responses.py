@@ -11,7 +11,7 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from api import request_scope
-from api.schemas.envelope import links_key
+from api.schemas.base import links_key
 from api.versions import has_extensions
 from cgflow.db.repositories.paging import ListQuery
 from flows.runtime import Accepted

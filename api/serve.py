@@ -18,7 +18,7 @@ from flask import Flask
 from oslo_config import cfg
 from sqlalchemy.exc import DatabaseError
 
-from api import http_server, log_format, proxies
+from api import http_server, log, proxies
 from api.app import create_app
 from api.auth.choice import strategy
 from api.auth.identity import Strategy
@@ -69,7 +69,7 @@ def serve(
     verbose: bool,
 ) -> None:
     """Serve the API on an embedded database and the backends of this host, until SIGTERM."""
-    log_format.set_up(verbose=verbose)
+    log.set_up(verbose=verbose)
     held = StateDir(state_dir)
     try:
         with StopSignal() as stop:

@@ -1,4 +1,4 @@
-"""Cgsnapshots: ``/cgsnapshots``."""
+"""Cgsnapshots: ``/cgsnapshots``, and from 3.14 on ``/group_snapshots``, Cinder's later API for them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,29 @@ from flask import Response
 from flask.views import MethodView
 
 from api import responses
-from api.auth.authorization import authorize, authorize_resource, read_authorized
+from api.auth.authorization import (
+    authorize,
+    authorize_resource,
+    read_authorized,
+    read_authorized_or_forbidden,
+)
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import cgsnapshot as schemas
 from api.schemas.list_query import CgsnapshotListIn
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
+from cgflow.db.repositories import group as groups
+from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows.cgsnapshot import accept
+from flows.reset_status import reset_status
 
 blueprint = Blueprint("cgsnapshots", "The consistent points in time of consistency groups.")
+group_snapshots_blueprint = Blueprint("group_snapshots", "Cgsnapshots, in the words that came later.")
+
+_GROUP_SNAPSHOTS, _RESET = 14, 19
 
 
 @blueprint.route("/cgsnapshots")
@@ -27,14 +38,14 @@ class Cgsnapshots(MethodView):
     """The list of cgsnapshots, as summaries."""
 
     @blueprint.takes(CgsnapshotListIn, location="query")
-    @blueprint.gives(200, schemas.RefPage)
+    @blueprint.gives(200, schemas.CgsnapshotRefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of cgsnapshots, the newest first."""
         authorize("consistencygroup:get_all_cgsnapshots")
         return responses.page_response("cgsnapshots", cgsnapshots.page, query, has_links=False)
 
     @blueprint.takes(schemas.CgsnapshotCreateIn)
-    @blueprint.accepts(schemas.RefEnvelope, 404, 409, 413)
+    @blueprint.accepts(schemas.CgsnapshotRefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a cgsnapshot: a snapshot of every member of a consistency group at one instant."""
         authorize_cut("consistencygroup:create_cgsnapshot", body["consistencygroup_id"])
@@ -48,7 +59,7 @@ class CgsnapshotDetails(MethodView):
     """The list of cgsnapshots in full."""
 
     @blueprint.takes(CgsnapshotListIn, location="query")
-    @blueprint.gives(200, schemas.ShowPage)
+    @blueprint.gives(200, schemas.CgsnapshotPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List cgsnapshots in full, the newest first."""
         authorize("consistencygroup:get_all_cgsnapshots")
@@ -59,7 +70,7 @@ class CgsnapshotDetails(MethodView):
 class Cgsnapshot(MethodView):
     """One cgsnapshot."""
 
-    @blueprint.gives(200, schemas.ShowEnvelope, 404)
+    @blueprint.gives(200, schemas.CgsnapshotEnvelope, 404)
     def get(self, cgsnapshot_id: str) -> dict[str, object]:
         """Show a cgsnapshot."""
         return {
@@ -86,3 +97,73 @@ def authorize_members(rule: str, group_id: str) -> None:
     for member in members:
         if caller().scope in (None, member.project_id):
             authorize(rule, member)
+
+
+@group_snapshots_blueprint.route("/group_snapshots")
+@group_snapshots_blueprint.since(_GROUP_SNAPSHOTS)
+class GroupSnapshots(MethodView):
+    """The list of group snapshots, as summaries."""
+
+    @group_snapshots_blueprint.takes(schemas.GroupSnapshotListIn, location="query")
+    @group_snapshots_blueprint.gives(200, schemas.GroupSnapshotRefPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List the ids and names of group snapshots, the newest first."""
+        authorize("group:get_all_group_snapshots")
+        return responses.page_response("group_snapshots", group_snapshots.page, query)
+
+    @group_snapshots_blueprint.takes(schemas.GroupSnapshotCreateIn)
+    @group_snapshots_blueprint.accepts(schemas.GroupSnapshotCreatedEnvelope, 404, 409, 413)
+    def post(self, body: dict[str, Any]) -> responses.Answer:
+        """Take a group snapshot: a snapshot of every member of a group at one instant."""
+        group = read_authorized("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
+        authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
+        accepted = accept.create(runtime(), caller(), **body)
+        shown = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
+        return responses.accepted_response(accepted, {"group_snapshot": shown})
+
+
+@group_snapshots_blueprint.route("/group_snapshots/detail")
+@group_snapshots_blueprint.since(_GROUP_SNAPSHOTS)
+class GroupSnapshotDetails(MethodView):
+    """The list of group snapshots in full."""
+
+    @group_snapshots_blueprint.takes(schemas.GroupSnapshotListIn, location="query")
+    @group_snapshots_blueprint.gives(200, schemas.GroupSnapshotPage)
+    def get(self, query: ListQuery) -> dict[str, object]:
+        """List group snapshots in full, the newest first."""
+        authorize("group:get_all_group_snapshots")
+        return responses.page_response("group_snapshots", group_snapshots.page, query)
+
+
+@group_snapshots_blueprint.route("/group_snapshots/<group_snapshot_id>")
+@group_snapshots_blueprint.since(_GROUP_SNAPSHOTS)
+class GroupSnapshot(MethodView):
+    """One group snapshot."""
+
+    @group_snapshots_blueprint.gives(200, schemas.GroupSnapshotEnvelope, 404)
+    def get(self, group_snapshot_id: str) -> dict[str, object]:
+        """Show a group snapshot."""
+        found = read_authorized("group:get_group_snapshot", group_snapshots.get, group_snapshot_id)
+        return {"group_snapshot": found}
+
+    @group_snapshots_blueprint.accepts(None, 404, 409)
+    def delete(self, group_snapshot_id: str) -> Response:
+        """Delete a group snapshot with the snapshots of all its members."""
+        read_authorized("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
+        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
+
+
+@group_snapshots_blueprint.route("/group_snapshots/<group_snapshot_id>/action")
+@group_snapshots_blueprint.since(_RESET)
+class GroupSnapshotAction(MethodView):
+    """An administrative action on a group snapshot."""
+
+    @group_snapshots_blueprint.takes(schemas.GroupSnapshotActionIn)
+    @group_snapshots_blueprint.gives(202, None, 403, 404, 409)
+    def post(self, body: dict[str, Any], group_snapshot_id: str) -> Response:
+        """Reset the status of a group snapshot; for administrators."""
+        read_authorized_or_forbidden(
+            "group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id
+        )
+        reset_status(runtime(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
+        return responses.empty_response()

@@ -180,4 +180,4 @@ def _register(blueprint: Blueprint, routes: tuple[_Route, ...]) -> None:
 
 _register(backups, _BACKUPS)
 _register(clusters, _CLUSTERS)
-_register(service.failover, _FAILOVER)
+_register(service.failover_blueprint, _FAILOVER)

@@ -1,4 +1,7 @@
-"""The parts of the service and their hosts: ``/os-services``, ``/os-hosts`` and ``/capabilities``."""
+"""The parts of the service: ``/os-services``, ``/os-hosts`` and ``/capabilities``.
+
+Among them are the freezing and thawing of backends, and the log levels, from 3.32 on.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from flask import Response
 from flask.views import MethodView
 from sqlalchemy.orm import Session
 
+from api import log, responses
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.request_scope import runtime
@@ -20,7 +24,8 @@ from cgflow.errors import InvalidInput, NotFound
 from cgflow.scheduler.filters.capabilities import facts_of
 
 blueprint = Blueprint("services", "The parts of the service, whether they are up, and what they may take.")
-failover = Blueprint("failover", "Backends that are frozen, thawed and failed over.")
+log_blueprint = Blueprint("log_levels", "What the process that answers writes into its log.")
+failover_blueprint = Blueprint("failover", "Backends that are frozen, thawed and failed over.")
 
 _ALL = "volume_extension:services:index"
 _UPDATE = "volume_extension:services:update"
@@ -125,24 +130,24 @@ class Capabilities(MethodView):
         }
 
 
-@failover.route("/os-services/freeze")
+@failover_blueprint.route("/os-services/freeze")
 class Freeze(MethodView):
     """The freezing of a backend."""
 
-    @failover.takes(schemas.HostIn)
-    @failover.gives(200, None, 403)
+    @failover_blueprint.takes(schemas.HostIn)
+    @failover_blueprint.gives(200, None, 403)
     def put(self, body: dict[str, Any]) -> Response:
         """Refuse every creation and change on a backend; its volumes keep serving."""
         authorize("volume:freeze_host")
         return _freeze(body["host"], clock.now())
 
 
-@failover.route("/os-services/thaw")
+@failover_blueprint.route("/os-services/thaw")
 class Thaw(MethodView):
     """The thawing of a backend."""
 
-    @failover.takes(schemas.HostIn)
-    @failover.gives(200, None, 403)
+    @failover_blueprint.takes(schemas.HostIn)
+    @failover_blueprint.gives(200, None, 403)
     def put(self, body: dict[str, Any]) -> Response:
         """Allow creations and changes on a backend again."""
         authorize("volume:thaw_host")
@@ -176,3 +181,36 @@ def _in_words(load: records.Load) -> dict[str, str]:
         "snapshot_count": str(load.snapshots),
         "total_snapshot_gb": str(load.snapshot_gib),
     }
+
+
+_LOG_LEVELS = 32
+
+
+@log_blueprint.route("/os-services/set-log")
+@log_blueprint.since(_LOG_LEVELS)
+class SetLog(MethodView):
+    """The setting of log levels."""
+
+    @log_blueprint.takes(schemas.LogLevelSetIn)
+    @log_blueprint.gives(202, None, 403)
+    def put(self, body: dict[str, Any]) -> Response:
+        """Set the level of loggers of the process that serves the request, until it ends."""
+        authorize(_UPDATE)
+        if log.matching_parts(body["binary"], body["server"]):
+            log.set_levels(body["prefix"] or "", body["level"])
+        return responses.empty_response()
+
+
+@log_blueprint.route("/os-services/get-log")
+@log_blueprint.since(_LOG_LEVELS)
+class GetLog(MethodView):
+    """The current log levels."""
+
+    @log_blueprint.takes(schemas.LogLevelsIn)
+    @log_blueprint.gives(200, schemas.LogLevelsOut, 403)
+    def put(self, body: dict[str, Any]) -> dict[str, object]:
+        """Show the level of loggers of the process that serves the request."""
+        authorize(_UPDATE)
+        found = log.matching_parts(body["binary"], body["server"])
+        levels = log.levels(body["prefix"] or "")
+        return {"log_levels": [{"binary": name, "host": host, "levels": levels} for name, host in found]}

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from flask import Response
 from flask.views import MethodView
 
-from api import connections, responses
+from api import connections, responses, versions
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -38,6 +38,9 @@ REFUSALS: dict[str, Callable[..., NoReturn]] = {
 ACTIONS = {**volume_actions.ATTACHMENT_ACTIONS, **volume_actions.RECORD_ACTIONS}
 
 blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
+summary_blueprint = Blueprint("summaries", "How many volumes there are, and how large they are together.")
+
+_METADATA = 36
 
 _RULES = {
     **volume_actions.ATTACHMENT_RULES,
@@ -141,3 +144,21 @@ class VolumeAction(MethodView):
             REFUSALS[action](runtime(), caller(), volume_id)
         connections.disconnect_volume(volume_id, details)
         return responses.empty_response()
+
+
+@summary_blueprint.since(12)
+@summary_blueprint.route("/volumes/summary")
+class VolumeSummary(MethodView):
+    """The number and size of all volumes."""
+
+    @summary_blueprint.takes(schemas.SummaryIn, location="query")
+    @summary_blueprint.gives(200, schemas.SummaryOut)
+    def get(self, _query: dict[str, str]) -> dict[str, object]:
+        """Count the volumes of the caller's project, or of all for an administrator who requests them."""
+        authorize("volume:get_all")
+        with runtime().database.read() as session:
+            count, size = volumes.summary(session, caller().scope)
+            summary: dict[str, object] = {"total_count": count, "total_size": size}
+            if versions.is_at_least(_METADATA):
+                summary["metadata"] = volumes.metadata_values(session, caller().scope)
+        return {"volume-summary": summary}

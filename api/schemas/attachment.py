@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, missing
 from marshmallow.validate import OneOf
 
 from api.auth import authorization
-from api.schemas.envelope import Envelope, EnvelopeContent, listed, wrapped
+from api.schemas.base import Envelope, EnvelopeContent, envelope_schema, page_schema
 from api.schemas.fields import SelfParsingField, StoredObject, Text, Uuid, constant
 from api.schemas.list_query import ListIn
 from cgflow import clock, records
@@ -110,9 +110,9 @@ class AttachmentOut(AttachmentRefOut):
     )
 
 
-RefPage = listed("attachments", AttachmentRefOut)
-ShowEnvelope = wrapped("attachment", AttachmentOut)
-ShowPage = listed("attachments", AttachmentOut)
+RefPage = page_schema("attachments", AttachmentRefOut)
+ShowEnvelope = envelope_schema("attachment", AttachmentOut)
+ShowPage = page_schema("attachments", AttachmentOut)
 RemainingAttachments = Schema.from_dict(
     {"attachments": fields.List(fields.Nested(AttachmentRefOut))}, name="AttachmentsLeft"
 )

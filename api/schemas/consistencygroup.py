@@ -1,16 +1,27 @@
-"""Schemas of consistency groups."""
+"""Schemas of consistency groups, and of groups, Cinder's later name for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import Schema, fields, post_load, pre_load
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validates
+from marshmallow.validate import Length
 
 from api.schemas.action import ActionIn
-from api.schemas.envelope import Envelope, EnvelopeContent, LenientEnvelopeContent, listed, wrapped
-from api.schemas.fields import Flag, Names, Text
-from api.schemas.resource import NamedIn, RefOut, ResourceOut
+from api.schemas.attachment import NoDetails
+from api.schemas.base import (
+    Envelope,
+    EnvelopeContent,
+    LenientEnvelopeContent,
+    NamedIn,
+    RefOut,
+    ResourceOut,
+    envelope_schema,
+    page_schema,
+)
+from api.schemas.fields import Flag, Names, Since, Text, Uuid, constant
+from api.schemas.list_query import ConsistencyGroupListIn
 from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 
@@ -138,7 +149,174 @@ class ConsistencyGroupOut(ResourceOut):
     volume_type_ids = fields.List(fields.String(), data_key="volume_types")
 
 
-RefEnvelope = wrapped("consistencygroup", ConsistencyGroupRefOut)
-ShowEnvelope = wrapped("consistencygroup", ConsistencyGroupOut)
-RefPage = listed("consistencygroups", ConsistencyGroupRefOut)
-ShowPage = listed("consistencygroups", ConsistencyGroupOut)
+ConsistencyGroupRefEnvelope = envelope_schema("consistencygroup", ConsistencyGroupRefOut)
+ConsistencyGroupEnvelope = envelope_schema("consistencygroup", ConsistencyGroupOut)
+ConsistencyGroupRefPage = page_schema("consistencygroups", ConsistencyGroupRefOut)
+ConsistencyGroupPage = page_schema("consistencygroups", ConsistencyGroupOut)
+
+
+class GroupIn(NamedIn):
+    """A new group. Types are given by name or id."""
+
+    kind = Text(min=1, required=True, data_key="group_type")
+    volume_types = fields.List(Text(), required=True, validate=Length(min=1, max=100))
+    availability_zone = Text(min=1, allow_none=True, load_default=None)
+
+    @validates("volume_types")
+    def check_unique(self, names: list[str], **_: Any) -> None:
+        """Refuse a type that is named twice. Raises: ValidationError."""
+        if len(set(names)) < len(names):
+            raise ValidationError("Must name each type once.")
+
+
+class GroupCreateIn(Envelope):
+    """The body that creates a group."""
+
+    root = "group"
+
+    group = fields.Nested(GroupIn, required=True)
+
+
+class GroupUpdateIn(Envelope):
+    """The body that changes a group."""
+
+    root = "group"
+
+    group = fields.Nested(ChangeIn, required=True)
+
+
+class GroupDeleteIn(EnvelopeContent):
+    """How a group is deleted; ``delete-volumes`` deletes its volumes, too."""
+
+    force = Flag(load_default=False, data_key="delete-volumes")
+
+
+class GroupResetIn(EnvelopeContent):
+    """The status to set."""
+
+    status = Text(required=True)
+
+
+class GroupRevertIn(Schema):
+    """The group snapshot to restore to, and the safety snapshot to take before; null takes none."""
+
+    cgsnapshot_id = Text(min=1, required=True, data_key="group_snapshot_id")
+    safety = fields.Nested(SafetyIn, allow_none=True, load_default=None)
+
+
+class GroupFailoverIn(EnvelopeContent):
+    """How a group is failed over."""
+
+    allow_attached_volume = Flag()
+    secondary_backend_id = Text(allow_none=True)
+
+
+class GroupActionIn(ActionIn):
+    """An action on a group. Those about replication are refused."""
+
+    since: ClassVar[Mapping[str, int]] = {
+        "reset_status": 20,
+        "enable_replication": 38,
+        "disable_replication": 38,
+        "failover_replication": 38,
+        "list_replication_targets": 38,
+    }
+
+    delete = fields.Nested(GroupDeleteIn)
+    revert = fields.Nested(GroupRevertIn, data_key="revert_to_group_snapshot")
+    reset = fields.Nested(GroupResetIn, data_key="reset_status")
+    enable_replication = NoDetails("enable_replication")
+    disable_replication = NoDetails("disable_replication")
+    failover_replication = fields.Nested(GroupFailoverIn)
+    list_replication_targets = NoDetails("list_replication_targets")
+
+
+class GroupSourceIn(NamedIn):
+    """A new group with the data of a source, of which exactly one must be named."""
+
+    cgsnapshot_id = Uuid(allow_none=True, load_default=None, data_key="group_snapshot_id")
+    source_cgid = Uuid(allow_none=True, load_default=None, data_key="source_group_id")
+
+    @post_load
+    def one_of_two(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Require exactly one source. Raises: InvalidInput."""
+        named = [key for key in ("cgsnapshot_id", "source_cgid") if data[key]]
+        if len(named) != 1:
+            how = "Cannot provide both" if named else "Either"
+            link, verb = ("and", "") if named else ("or", "must be provided ")
+            raise InvalidInput(
+                f"{how} 'source_group_id' {link} 'group_snapshot_id' {verb}"
+                f"to create group {data['name']} from source.",
+                "group_snapshot_id",
+            )
+        return data
+
+
+class GroupsActionIn(ActionIn):
+    """An action on groups as a whole."""
+
+    source = fields.Nested(GroupSourceIn, required=True, data_key="create-from-src")
+
+    @post_load
+    def unwrap(self, data: Any, **_: Any) -> Any:
+        """Return the content of the envelope."""
+        return data["source"]
+
+
+class GroupListIn(ConsistencyGroupListIn):
+    """The query of a list of groups."""
+
+    filters = (*ConsistencyGroupListIn.filters, "group_type_id")
+    aliases: ClassVar[Mapping[str, str]] = {"group_type": "group_type_id"}
+
+    group_type = Text(metadata={"description": "Only those of this type, by id."})
+    group_type_id = Text(metadata={"description": "The same."})
+    list_volume: fields.Field[Any] = Text(
+        metadata={"description": "Says nothing: the short list shows no volumes."}
+    )
+
+
+class GroupShowIn(Schema):
+    """The query of groups that are shown in full."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    list_volume: fields.Field[Any] = Flag(
+        metadata={"description": "True shows the ids of the volumes.", "x-min-microversion": "3.25"}
+    )
+
+    @pre_load
+    def leave_out_what_came_later(self, data: Any, **_: Any) -> Any:
+        """Drop a flag that is newer than the microversion of the request."""
+        return {name: data[name] for name in data if name != "list_volume" or is_at_least(25)}
+
+
+class GroupDetailListIn(GroupShowIn, GroupListIn):
+    """The query of a list of groups in full."""
+
+    class Meta(GroupListIn.Meta):  # noqa: D106
+        pass
+
+
+class GroupRefOut(RefOut):
+    """The summary of a group."""
+
+
+class GroupOut(ResourceOut):
+    """A group in full."""
+
+    availability_zone = fields.String()
+    group_type_id = fields.String(data_key="group_type")
+    volume_type_ids = fields.List(fields.String(), data_key="volume_types")
+    cgsnapshot_id = Since(14, fields.String(data_key="group_snapshot_id", allow_none=True))
+    source_cgid = Since(14, fields.String(data_key="source_group_id", allow_none=True))
+    replication_status = Since(38, constant("disabled", type="string"))
+    volumes = Since(25, fields.List(fields.String()))
+    project_id = Since(58, fields.String())
+
+
+GroupRefEnvelope = envelope_schema("group", GroupRefOut)
+GroupEnvelope = envelope_schema("group", GroupOut)
+GroupRefPage = page_schema("groups", GroupRefOut)
+GroupPage = page_schema("groups", GroupOut)

@@ -8,7 +8,7 @@ from marshmallow.validate import Range
 from api import request_scope
 from api.auth import authorization
 from api.disclosure import HostsHiddenField, HostVisibleField, hide_hosts
-from api.schemas.envelope import listed
+from api.schemas.base import page_schema
 from api.schemas.fast_dump import FastDump
 from api.schemas.fields import MAX_INT, Timestamp
 from cgflow.policies.volumes import HOST
@@ -145,4 +145,4 @@ class FlowEnvelope(Schema):
 GRAPH = "text/vnd.graphviz"
 GRAPH_TEXT: dict[str, object] = {"type": "string"}
 
-FlowPage = listed("flows", FlowOut)
+FlowPage = page_schema("flows", FlowOut)

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
 
 from api.auth import authorization
-from api.schemas.envelope import Envelope, EnvelopeContent, Link
+from api.schemas.base import Envelope, EnvelopeContent, Link
 from api.schemas.fields import PATH_SPEC_KEY, SPEC_KEY, Flag, StringMap, Text
 from api.schemas.volume_type import VolumeTypeListIn, usable_name
 from cgflow.errors import InvalidInput

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from flask import request
@@ -11,9 +12,8 @@ from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
 from api import request_scope
 from api.schemas.fields import MAX_INT, Count, Flag, SelfParsingField, Text
 from api.schemas.metadata import MetadataFilter
-from api.schemas.time_filter import TimeFilter
 from api.versions import is_at_least
-from cgflow.db.repositories.paging import ListQuery
+from cgflow.db.repositories.paging import COMPARISONS, Comparison, ListQuery
 from cgflow.errors import InvalidInput
 
 _NEWEST_FIRST = (("created_at", "desc"),)
@@ -43,6 +43,39 @@ class _Number(SelfParsingField, fields.Integer):
             # Larger than any page, so the exact value does not matter.
             return MAX_INT
         raise InvalidInput(f"{self.name} param must be at most {MAX_INT}", self.name)
+
+
+_MOST_COMPARISONS = 8
+
+
+class TimeFilter(SelfParsingField, fields.String):
+    """Comparisons with times, all of which must hold. A time without an operator means equality."""
+
+    def read(self, value: Any) -> list[Comparison]:
+        """Return pairs of an operator and a time in UTC without a time zone."""
+        parts = str(value).split(",")
+        if len(parts) > _MOST_COMPARISONS:
+            raise InvalidInput(f"{self.name} takes at most {_MOST_COMPARISONS} comparisons.", self.name)
+        return [self._comparison(part.strip()) for part in parts]
+
+    def _comparison(self, part: str) -> Comparison:
+        word, colon, rest = part.partition(":")
+        operator, text = (word, rest) if colon and word in COMPARISONS else ("eq", part)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            known = ", ".join(COMPARISONS)
+            raise InvalidInput(
+                f"{self.name} does not understand '{part[:64]}'. Write a moment such as "
+                f"2026-11-22T10:00:00, after one of {known} and a colon.",
+                self.name,
+            ) from None
+        if moment.tzinfo is not None:
+            try:
+                moment = moment.astimezone(UTC).replace(tzinfo=None)
+            except OverflowError:
+                raise InvalidInput(f"{self.name} is out of range.", self.name) from None
+        return operator, moment
 
 
 class ListIn(Schema):

@@ -8,9 +8,8 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from marshmallow.validate import OneOf
 
-from api.schemas.envelope import Envelope, Link
+from api.schemas.base import Envelope, Link, NamedIn
 from api.schemas.fields import MAX_INT, Count, Flag, SelfParsingField, StringMap, Text
-from api.schemas.resource import NamedIn
 from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from api.disclosure import HostsHiddenField
-from api.schemas.envelope import listed, wrapped
+from api.schemas.base import envelope_schema, links, page_schema
 from api.schemas.fields import Extension, Text, Timestamp
 from api.schemas.list_query import ListIn
-from api.schemas.resource import links
 
 
 class MessageListIn(ListIn):
@@ -53,5 +52,5 @@ class MessageOut(Schema):
     links = links("messages")
 
 
-ShowEnvelope = wrapped("message", MessageOut)
-ShowPage = listed("messages", MessageOut)
+ShowEnvelope = envelope_schema("message", MessageOut)
+ShowPage = page_schema("messages", MessageOut)

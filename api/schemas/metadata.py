@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from api import json_body
-from api.schemas.envelope import Envelope
+from api.schemas.base import Envelope
 from api.schemas.fields import MAX_LONG_TEXT, MAX_TEXT, SelfParsingField, StringMap
 from cgflow.errors import InvalidInput
 

@@ -10,10 +10,9 @@ from marshmallow.validate import OneOf
 
 from api.schemas.action import ActionIn, SnapshotResetIn
 from api.schemas.attachment import NoDetails
-from api.schemas.envelope import body_schema, counted, wrapped
+from api.schemas.base import NamedIn, NamedPatch, RefOut, body_schema, counted_page_schema, envelope_schema
 from api.schemas.fields import Count, Flag, StringMap, Text
 from api.schemas.list_query import ListIn
-from api.schemas.resource import NamedIn, NamedPatch, RefOut
 from api.schemas.service import HostIn
 from api.versions import is_at_least
 from cgflow.db.repositories.paging import ListQuery, check_order
@@ -85,8 +84,8 @@ BackupCreateIn = body_schema("BackupCreateIn", "backup", BackupIn)
 BackupUpdateIn = body_schema("BackupUpdateIn", "backup", BackupPatch)
 BackupRestoreIn = body_schema("BackupRestoreIn", "restore", RestoreIn)
 BackupImportIn = body_schema("BackupImportIn", "backup-record", RecordIn)
-BackupEnvelope = wrapped("backup", BackupOut)
-BackupPage = counted("backups", BackupOut)
+BackupEnvelope = envelope_schema("backup", BackupOut)
+BackupPage = counted_page_schema("backups", BackupOut)
 
 
 class ClusterListIn(Schema):

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf
 
-from api.schemas.envelope import Envelope, Link
+from api.schemas.base import Envelope, Link
 from api.schemas.fields import PATH_SPEC_KEY, Flag, Name, StringMap, Text
 from api.schemas.list_query import ListIn
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load
 
-from api.schemas.envelope import Envelope
+from api.schemas.base import Envelope
 from api.schemas.fields import Count, Flag, SelfParsingField, Text
 from cgflow.errors import InvalidInput
 

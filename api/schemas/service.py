@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, post_load, pre_load
 
-from api.log_levels import LEVELS
+from api.log import LEVELS
 from api.schemas.fields import SelfParsingField, Since, Text, Timestamp, constant
 from cgflow.db.repositories.service import VOLUME
 from cgflow.errors import InvalidInput, NotFound

@@ -6,9 +6,17 @@ from typing import Any
 
 from marshmallow import fields, post_load
 
-from api.schemas.envelope import Envelope, counted, wrapped
+from api.schemas.base import (
+    Envelope,
+    LegacyNames,
+    NamedIn,
+    NamedPatch,
+    RefOut,
+    ResourceOut,
+    counted_page_schema,
+    envelope_schema,
+)
 from api.schemas.fields import Flag, Since, StringMap, Timestamp, Uuid
-from api.schemas.resource import LegacyNames, NamedIn, NamedPatch, RefOut, ResourceOut
 from api.versions import is_at_least
 from cgflow.errors import InvalidInput, NotFound
 
@@ -82,8 +90,8 @@ class SnapshotUpdateIn(Envelope):
     snapshot = fields.Nested(NamedPatch, required=True)
 
 
-CreatedEnvelope = wrapped("snapshot", SnapshotCreatedOut)
-ChangedEnvelope = wrapped("snapshot", SnapshotChangedOut)
-RefPage = counted("snapshots", SnapshotRefOut)
-ShowEnvelope = wrapped("snapshot", SnapshotOut)
-ShowPage = counted("snapshots", SnapshotOut)
+CreatedEnvelope = envelope_schema("snapshot", SnapshotCreatedOut)
+ChangedEnvelope = envelope_schema("snapshot", SnapshotChangedOut)
+RefPage = counted_page_schema("snapshots", SnapshotRefOut)
+ShowEnvelope = envelope_schema("snapshot", SnapshotOut)
+ShowPage = counted_page_schema("snapshots", SnapshotOut)

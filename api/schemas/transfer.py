@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from marshmallow import Schema, fields
 
-from api.schemas.envelope import Envelope, listed, wrapped
+from api.schemas.base import Envelope, envelope_schema, links, page_schema
 from api.schemas.fields import Flag, Name, Since, Text, Timestamp, Uuid, constant
 from api.schemas.list_query import ListIn
-from api.schemas.resource import links
 
 
 class TransferIn(Schema):
@@ -81,8 +80,8 @@ class TransferCreatedOut(TransferOut):
     auth_key = fields.String()
 
 
-CreatedEnvelope = wrapped("transfer", TransferCreatedOut)
-RefEnvelope = wrapped("transfer", TransferRefOut)
-ShowEnvelope = wrapped("transfer", TransferOut)
-RefPage = listed("transfers", TransferRefOut)
-ShowPage = listed("transfers", TransferOut)
+CreatedEnvelope = envelope_schema("transfer", TransferCreatedOut)
+RefEnvelope = envelope_schema("transfer", TransferRefOut)
+ShowEnvelope = envelope_schema("transfer", TransferOut)
+RefPage = page_schema("transfers", TransferRefOut)
+ShowPage = page_schema("transfers", TransferOut)

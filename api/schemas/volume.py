@@ -1,4 +1,4 @@
-"""Schemas of volumes."""
+"""Schemas of volumes, and of their summary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, 
 
 from api.auth import authorization
 from api.schemas.attachment import of_volume
-from api.schemas.envelope import Envelope, counted, wrapped
+from api.schemas.base import (
+    Envelope,
+    LegacyNames,
+    NamedIn,
+    NamedPatch,
+    RefOut,
+    ResourceOut,
+    counted_page_schema,
+    envelope_schema,
+    links,
+)
 from api.schemas.fields import (
     Count,
     Flag,
@@ -24,7 +34,6 @@ from api.schemas.fields import (
     constant,
 )
 from api.schemas.pool import pool_name
-from api.schemas.resource import LegacyNames, NamedIn, NamedPatch, RefOut, ResourceOut, links
 from api.versions import is_at_least
 from cgflow import records
 from cgflow.errors import InvalidInput, NotFound
@@ -250,8 +259,31 @@ def _metadata(volume: records.Volume) -> dict[str, str]:
     return {**volume.metadata, **said}
 
 
-RefPage = counted("volumes", VolumeRefOut)
-CreatedEnvelope = wrapped("volume", VolumeCreatedOut)
-ChangedEnvelope = wrapped("volume", VolumeChangedOut)
-ShowEnvelope = wrapped("volume", VolumeOut)
-ShowPage = counted("volumes", VolumeOut)
+RefPage = counted_page_schema("volumes", VolumeRefOut)
+CreatedEnvelope = envelope_schema("volume", VolumeCreatedOut)
+ChangedEnvelope = envelope_schema("volume", VolumeChangedOut)
+ShowEnvelope = envelope_schema("volume", VolumeOut)
+ShowPage = counted_page_schema("volumes", VolumeOut)
+
+
+class SummaryIn(Schema):
+    """The query of the summary."""
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    all_tenants = Flag(metadata={"description": "True counts those of every project, for an administrator."})
+
+
+class TotalsOut(Schema):
+    """The number of volumes, their size in GiB, and from 3.36 on the values of each metadata key."""
+
+    total_count = fields.Integer()
+    total_size = fields.Integer()
+    metadata = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+
+
+class SummaryOut(Schema):
+    """The summary of all volumes."""
+
+    totals = fields.Nested(TotalsOut, data_key="volume-summary", attribute="volume-summary")

@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf
 from api import request_scope
 from api.auth import authorization
 from api.schemas.action import ActionIn
-from api.schemas.envelope import Envelope, EnvelopeContent, Link, wrapped
+from api.schemas.base import Envelope, EnvelopeContent, Link, envelope_schema
 from api.schemas.fields import MAX_TEXT, PATH_SPEC_KEY, SPEC_KEY, Count, Flag, StringMap, Text, Timestamp
 from api.schemas.list_query import ListIn
 from api.schemas.metadata import MetadataFilter
@@ -168,10 +168,10 @@ class DefaultVolumeTypeOut(VolumeTypeOut):
         exclude: tuple[str, ...] = ("access_is_public",)
 
 
-DefaultVolumeTypeEnvelope = wrapped("volume_type", DefaultVolumeTypeOut)
-VolumeTypeEnvelope = wrapped("volume_type", VolumeTypeOut)
-VolumeTypeCreatedEnvelope = wrapped("volume_type", VolumeTypeCreatedOut)
-VolumeTypeChangedEnvelope = wrapped("volume_type", VolumeTypeChangedOut)
+DefaultVolumeTypeEnvelope = envelope_schema("volume_type", DefaultVolumeTypeOut)
+VolumeTypeEnvelope = envelope_schema("volume_type", VolumeTypeOut)
+VolumeTypeCreatedEnvelope = envelope_schema("volume_type", VolumeTypeCreatedOut)
+VolumeTypeChangedEnvelope = envelope_schema("volume_type", VolumeTypeChangedOut)
 
 
 class VolumeTypePage(Schema):
@@ -332,7 +332,7 @@ class DefaultTypeOut(Schema):
     volume_type_id = fields.String()
 
 
-ShowEnvelope = wrapped("default_type", DefaultTypeOut)
+DefaultTypeEnvelope = envelope_schema("default_type", DefaultTypeOut)
 
 
 class DefaultTypesOut(Schema):

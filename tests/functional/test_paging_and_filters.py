@@ -12,8 +12,8 @@ from flask import Flask
 
 from api.schemas import (
     attachment,
-    group,
-    group_snapshot,
+    cgsnapshot,
+    consistencygroup,
     group_type,
     list_query,
     message,
@@ -29,8 +29,8 @@ LISTS: dict[str, type[list_query.ListIn]] = {
     "volume": list_query.VolumeListIn,
     "snapshot": list_query.SnapshotListIn,
     "attachment": attachment.AttachmentListIn,
-    "group": group.GroupListIn,
-    "group_snapshot": group_snapshot.GroupSnapshotListIn,
+    "group": consistencygroup.GroupListIn,
+    "group_snapshot": cgsnapshot.GroupSnapshotListIn,
     "message": message.MessageListIn,
     "backup": not_offered.BackupListIn,
     "consistencygroup": list_query.ConsistencyGroupListIn,

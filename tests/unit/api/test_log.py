@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.log_format import LogFormatter
+from api.log import LogFormatter
 
 FORGED = "x\n2026-01-01 00:00:00,000 ERROR cgflow: forged\x1b[31m\r\x9b\u202e"
 
