@@ -2,7 +2,7 @@
 
 A periodic task asks every backend of this process which compactions are due. Each one is accepted
 as an ordinary flow with a history, in the name of the service. It claims nothing (see
-``flows/volume/compact.py``). At most one compaction runs per consistency group, and at most
+``flows.volume.flows.compact``). At most one compaction runs per consistency group, and at most
 ``AT_ONCE`` run per process, so that other flows can run.
 """
 

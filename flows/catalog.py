@@ -10,67 +10,54 @@ from __future__ import annotations
 
 from cgflow.engine.definition import Definition
 from cgflow.errors import FlowMismatch
-from flows.audit.conform import conform
-from flows.audit.remove import remove
-from flows.cgsnapshot.create import create_cgsnapshot
-from flows.cgsnapshot.delete import delete_cgsnapshot
-from flows.consistencygroup.create import create_consistencygroup
-from flows.consistencygroup.create_from_cgsnapshot import create_consistencygroup_from_cgsnapshot
-from flows.consistencygroup.create_from_group import create_consistencygroup_from_group
-from flows.consistencygroup.delete import delete_consistencygroup
-from flows.consistencygroup.revert import revert_consistencygroup
-from flows.consistencygroup.update import update_consistencygroup
-from flows.snapshot.create import create_snapshot
-from flows.snapshot.delete import delete_snapshot
-from flows.volume.compact import compact_volume
-from flows.volume.create import create_volume
-from flows.volume.create_from_snapshot import create_volume_from_snapshot
-from flows.volume.create_from_volume import create_volume_from_volume
-from flows.volume.delete import delete_volume
-from flows.volume.extend import extend_volume
-from flows.volume.retype import retype_volume
-from flows.volume.revert import revert_volume
+from flows.audit import flows as audit
+from flows.cgsnapshot import flows as cgsnapshot
+from flows.consistencygroup import flows as consistencygroup
+from flows.snapshot import flows as snapshot
+from flows.volume import flows as volume
+
+_DELETED = "What was deleted cannot be restored."
 
 OPERATIONS: dict[str, Definition] = {
-    "audit.conform": Definition(1, conform, "Audit again; what differs then can be repaired."),
-    "audit.remove": Definition(1, remove, "What was removed does not come back."),
-    "cgsnapshot.create": Definition(1, create_cgsnapshot, "Delete the cgsnapshot if it is not wanted."),
-    "cgsnapshot.delete": Definition(1, delete_cgsnapshot, "What was deleted does not come back."),
+    "audit.conform": Definition(1, audit.conform, "Audit again, and repair what still differs."),
+    "audit.remove": Definition(1, audit.remove, "What was removed cannot be restored."),
+    "cgsnapshot.create": Definition(1, cgsnapshot.create, "Delete the cgsnapshot if you do not want it."),
+    "cgsnapshot.delete": Definition(1, cgsnapshot.delete, _DELETED),
     "consistencygroup.create": Definition(
-        1, create_consistencygroup, "Delete the group if it is not wanted."
+        1, consistencygroup.create, "Delete the group if you do not want it."
     ),
     "consistencygroup.create_from_cgsnapshot": Definition(
-        1, create_consistencygroup_from_cgsnapshot, "Delete the group with its volumes if it is not wanted."
+        1, consistencygroup.create_from_cgsnapshot, "Delete the group with its volumes if you do not want it."
     ),
     "consistencygroup.create_from_group": Definition(
-        1, create_consistencygroup_from_group, "Delete the group with its volumes if it is not wanted."
+        1, consistencygroup.create_from_group, "Delete the group with its volumes if you do not want it."
     ),
-    "consistencygroup.delete": Definition(1, delete_consistencygroup, "What was deleted does not come back."),
-    "snapshot.create": Definition(1, create_snapshot, "Delete the snapshot if it is not wanted."),
-    "snapshot.delete": Definition(1, delete_snapshot, "What was deleted does not come back."),
+    "consistencygroup.delete": Definition(1, consistencygroup.delete, _DELETED),
     "consistencygroup.revert": Definition(
         1,
-        revert_consistencygroup,
-        "It ends by itself; then revert the group to another cgsnapshot, such as the safety cgsnapshot.",
+        consistencygroup.revert,
+        "Wait until it ends, then revert the group to another cgsnapshot, such as the safety cgsnapshot.",
     ),
     "consistencygroup.update": Definition(
-        1, update_consistencygroup, "Update the group once more to undo the change."
+        1, consistencygroup.update, "Update the group again to undo the change."
     ),
-    "volume.compact": Definition(1, compact_volume),
-    "volume.create": Definition(1, create_volume, "Delete the volume if it is not wanted."),
+    "snapshot.create": Definition(1, snapshot.create, "Delete the snapshot if you do not want it."),
+    "snapshot.delete": Definition(1, snapshot.delete, _DELETED),
+    "volume.compact": Definition(1, volume.compact),
+    "volume.create": Definition(1, volume.create, "Delete the volume if you do not want it."),
     "volume.create_from_snapshot": Definition(
-        1, create_volume_from_snapshot, "Delete the volume if it is not wanted."
+        1, volume.create_from_snapshot, "Delete the volume if you do not want it."
     ),
     "volume.create_from_volume": Definition(
-        1, create_volume_from_volume, "Delete the volume if it is not wanted."
+        1, volume.create_from_volume, "Delete the volume if you do not want it."
     ),
-    "volume.delete": Definition(1, delete_volume, "What was deleted does not come back."),
+    "volume.delete": Definition(1, volume.delete, _DELETED),
     "volume.extend": Definition(
-        1, extend_volume, "A volume is not made smaller: copy its data to a smaller one if that is wanted."
+        1, volume.extend, "A volume cannot be made smaller. Copy its data to a smaller one if you need that."
     ),
-    "volume.retype": Definition(1, retype_volume, "Retype the volume once more to undo the change."),
+    "volume.retype": Definition(1, volume.retype, "Retype the volume again to undo the change."),
     "volume.revert": Definition(
-        1, revert_volume, "It ends by itself; then revert the volume to another snapshot if that is wanted."
+        1, volume.revert, "Wait until it ends, then revert the volume to another snapshot."
     ),
 }
 

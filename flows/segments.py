@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow, unordered_flow
@@ -15,9 +16,11 @@ Member = Mapping[str, str | None]
 PERSISTENCE_ATTEMPTS = 5
 
 
-def for_each_member(members: Iterable[Member], step: type[Task]) -> Flow:
+def for_each_member(
+    members: Iterable[Member], step: type[Task], *, reads: Mapping[str, str] = MappingProxyType({})
+) -> Flow:
     """Return a flow with the step once per member, unordered. Each member has a ``volume_id``."""
-    return unordered_flow.Flow(step.atom).add(*(step(member) for member in members))
+    return unordered_flow.Flow(step.atom).add(*(step(member, reads=reads) for member in members))
 
 
 def forward_only(name: str, *steps: Task | Flow) -> Flow:

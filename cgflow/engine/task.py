@@ -10,7 +10,8 @@ have happened although its response was lost.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from taskflow import task
@@ -33,23 +34,29 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     would run the step twice. A step that is repeated for the members of a group is made with
     ``member``, the symbols of that member; its name then ends with the value of the symbol ``key``
     in brackets. ``reads`` maps an argument to the name of its symbol in the flow where the two
-    differ, so that one step serves several operations. The step from which a flow can no longer be
+    differ, and ``provides`` replaces the symbols that the step provides, so that one step serves
+    several operations. The step from which a flow can no longer be
     undone is a ``Commit``. A step with ``leaves_nothing`` makes only what is released with the
     flow, such as a claim; it is never listed as a leftover.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
-    reads: ClassVar[Mapping[str, str]] = {}
     leaves_nothing: ClassVar[bool] = False
 
     # TaskFlow saves a progress of 0 % and 100 % for every task that has this event.
     TASK_EVENTS = ()
 
-    def __init__(self, member: Mapping[str, str | None] | None = None) -> None:
+    def __init__(
+        self,
+        member: Mapping[str, str | None] | None = None,
+        *,
+        reads: Mapping[str, str] = MappingProxyType({}),
+        provides: Collection[str] | None = None,
+    ) -> None:
         name = self.atom if member is None else f"{self.atom}[{member[self.key]}]"
         inject = None if member is None else dict(member)
-        super().__init__(name=name, rebind=dict(self.reads), inject=inject)
+        super().__init__(name=name, rebind=dict(reads), inject=inject, provides=provides)
         self._run: FlowRun | None = None
 
     @property

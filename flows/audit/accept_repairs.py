@@ -15,7 +15,7 @@ from cgflow.db.repositories import snapshot
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
-from flows.audit import conform, remove
+from flows.audit import flows
 from flows.runtime import Accepted, Runtime, accepting
 
 REMOVE, CONFORM = "audit.remove", "audit.conform"
@@ -75,7 +75,7 @@ def _volume(_: Session, finding: Finding) -> Plan:
     facts = _known(finding)
     return Plan(
         REMOVE,
-        {"what": remove.VOLUME},
+        {"what": flows.VOLUME},
         {"size": facts["size"]},
         facts["group_id"],
         {"consistencygroup": [facts["group_id"]]},
@@ -86,18 +86,18 @@ def _snapshot(_: Session, finding: Finding) -> Plan:
     facts = _known(finding)
     copy = {"volume_id": facts["volume_id"], "snapshot_id": finding.subject}
     holds = {"volume": [facts["volume_id"]]}
-    return Plan(REMOVE, {"what": remove.SNAPSHOT, "copy": copy}, {}, facts["group_id"], holds)
+    return Plan(REMOVE, {"what": flows.SNAPSHOT, "copy": copy}, {}, facts["group_id"], holds)
 
 
 def _group(_: Session, finding: Finding) -> Plan:
-    return Plan(REMOVE, {"what": remove.GROUP}, {}, finding.subject)
+    return Plan(REMOVE, {"what": flows.GROUP}, {}, finding.subject)
 
 
 def _export(_: Session, finding: Finding) -> Plan:
     row = finding.row
     assert row is not None  # noqa: S101 - it was found by its record
     symbols = {"volume_id": row.volume_id, "cut_id": row.cgsnapshot_id or row.id}
-    return Plan(REMOVE, {"what": remove.EXPORT}, symbols, row.group_id, {"snapshot": [row.id]})
+    return Plan(REMOVE, {"what": flows.EXPORT}, symbols, row.group_id, {"snapshot": [row.id]})
 
 
 def _restore(session: Session, finding: Finding) -> Plan:
@@ -118,20 +118,20 @@ def _restore(session: Session, finding: Finding) -> Plan:
         "consistencygroup": [flow.group_id],
         "volume": [source["volume_id"] for source in sources],
     }
-    return Plan(REMOVE, {"what": remove.RESTORE}, symbols, flow.group_id, holds)
+    return Plan(REMOVE, {"what": flows.RESTORE}, symbols, flow.group_id, holds)
 
 
 def _place(_: Session, finding: Finding) -> Plan:
     unchanged: dict[str, object] = {"columns": {}, "former": {}}
     holds: Mapping[str, list[str | None]] = {"consistencygroup": [finding.subject]}
-    return Plan(CONFORM, {"what": conform.PLACE}, unchanged, finding.subject, holds)
+    return Plan(CONFORM, {"what": flows.PLACE}, unchanged, finding.subject, holds)
 
 
 def _size(_: Session, finding: Finding) -> Plan:
     facts, row = _known(finding), finding.row
     assert row is not None  # noqa: S101 - it was found by its record
     symbols = {"size": facts["size"], "new_size": row.size, "columns": {}, "former": {}}
-    return Plan(CONFORM, {"what": conform.SIZE}, symbols, facts["group_id"], {"volume": [row.id]})
+    return Plan(CONFORM, {"what": flows.SIZE}, symbols, facts["group_id"], {"volume": [row.id]})
 
 
 def _member(session: Session, finding: Finding) -> Plan:
@@ -148,7 +148,7 @@ def _member(session: Session, finding: Finding) -> Plan:
     }
     return Plan(
         CONFORM,
-        {"what": conform.MEMBER, "member": {"volume_id": row.id}},
+        {"what": flows.MEMBER, "member": {"volume_id": row.id}},
         symbols,
         wanted or here,
         {"consistencygroup": [wanted, here], "volume": [row.id]},

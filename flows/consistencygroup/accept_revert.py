@@ -17,7 +17,7 @@ from flows.cgsnapshot.required_cut_level import required_cut_level
 from flows.consistencygroup.accept import find
 from flows.consistencygroup.members import check_ready, living_members
 from flows.runtime import Accepted, Runtime, accepting, new_id
-from flows.tasks.clone import as_source
+from flows.tasks.driver import as_source
 
 
 def revert(

@@ -17,8 +17,7 @@ from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_restore
 from flows.tasks.claim import Claim, Claims, Failures, release_claims
-from flows.tasks.clone import Source
-from flows.tasks.driver import Drivers, group_driver
+from flows.tasks.driver import Drivers, Source, group_driver
 from flows.tasks.record import CommitRecord
 from flows.tasks.restore import restoring_driver
 

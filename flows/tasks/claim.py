@@ -1,4 +1,4 @@
-"""The first step of a flow: verify the claims made at acceptance, and release them in the undo.
+"""The first steps of a flow: verify the claims and the reservation made at acceptance; undo both.
 
 Acceptance claims resources and reserves quota before any step runs. The revert of the first step
 therefore undoes both, whichever step fails: one transaction cancels the reservation and leaves the
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 from sqlalchemy.orm import Session
 from taskflow.types.failure import Failure
 
-from cgflow import records
+from cgflow import clock, records
 from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.registry import REPOSITORIES
@@ -130,6 +131,27 @@ class ClaimForCreate(ClaimForChange):
     atom = "claim.create"
     undone = Status.ERROR
     undone_columns: ClassVar[Mapping[str, object]] = {"consumes_quota": False}
+
+
+class ReserveQuota(Task):
+    """Ensure that the reservation made at acceptance exists; its id is the flow's id.
+
+    Revert: cancel it, whatever state it reached.
+    """
+
+    atom = "quota.reserve"
+    leaves_nothing = True
+
+    def execute(
+        self, database: Database, settings: Settings, flow_id: str, project_id: str, deltas: dict[str, int]
+    ) -> None:
+        expires = clock.now() + timedelta(seconds=settings.reservation_expire_s)
+        with database.write() as session:
+            reservations.reserve(session, flow_id, project_id, deltas, expires)
+
+    def revert(self, database: Database, flow_id: str, **_: object) -> None:
+        with database.write() as session:
+            reservations.cancel(session, flow_id)
 
 
 class ClaimForDelete(Claim):

@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, StorageDriver, VolumeSpec
+from cgflow.drivers.contract import (
+    Cloning,
+    GroupSnapshots,
+    SnapshotSpec,
+    StorageDriver,
+    SupportsCompaction,
+    VolumeSpec,
+)
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from flows.driver_calls import (
     call_with_retry,
+    verify_compacted,
     verify_cut_level,
     verify_group,
     verify_no_snapshot,
@@ -22,6 +30,15 @@ from flows.driver_calls import (
 
 Drivers = Mapping[str, StorageDriver]
 
+Source = Mapping[str, str | None]
+"""A snapshot as a driver sees it: ``id``, ``volume_id``, ``cgsnapshot_id`` and ``group_id``."""
+
+ClonedColumns = Mapping[str, dict[str, Any]]
+"""The columns that each new volume takes over from its source, by the id of the new volume."""
+
+SLICE_S = 1.0
+"""Length in seconds of one driver call. A stop of the service waits at most about this long."""
+
 
 def group_driver(drivers: Drivers, host: str) -> GroupSnapshots:
     """Return the backend's driver, which must support group snapshots. Raises: FinalDriverError."""
@@ -29,6 +46,32 @@ def group_driver(drivers: Drivers, host: str) -> GroupSnapshots:
     if not isinstance(driver, GroupSnapshots):
         raise FinalDriverError(f"Backend {host} cannot cut the volumes of a group at one instant.")
     return driver
+
+
+def cloning_driver(drivers: Drivers, host: str) -> Cloning:
+    """Return the backend's driver, which must support cloning. Raises: FinalDriverError, if it does not."""
+    driver = drivers[host]
+    if not isinstance(driver, Cloning):
+        raise FinalDriverError(f"Backend {host} cannot make a volume from a snapshot.")
+    return driver
+
+
+def compacting_driver(drivers: Drivers, host: str) -> SupportsCompaction:
+    """Return the backend's driver, which must support compaction. Raises: FinalDriverError."""
+    driver = drivers[host]
+    if not isinstance(driver, SupportsCompaction):
+        raise FinalDriverError(f"Backend {host} has no need to compact volumes.")
+    return driver
+
+
+def as_source(copy: SnapshotSpec) -> dict[str, str | None]:
+    """Return a snapshot as a JSON value that can be a symbol of a flow."""
+    return {
+        "id": copy.id,
+        "volume_id": copy.volume_id,
+        "cgsnapshot_id": copy.cgsnapshot_id,
+        "group_id": copy.group_id,
+    }
 
 
 class CreateGroup(Task):
@@ -78,6 +121,55 @@ class CreateVolume(Task):
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
         _remove(drivers[host], VolumeSpec(resource_id, size, group_id))
+
+
+class CloneVolume(CreateVolume):
+    """Create and export a volume with the content of a snapshot.
+
+    Revert: remove it.
+    """
+
+    atom = "driver.clone_volume"
+
+    def execute(  # type: ignore[override]  # a step is called by the names in its signature
+        self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, source: Source
+    ) -> None:
+        volume = VolumeSpec(resource_id, size, group_id)
+        call_with_retry(cloning_driver(drivers, host).clone_volume, volume, SnapshotSpec(**source))  # type: ignore[arg-type]
+        verify_volume(drivers[host], volume, size)
+
+
+class CloneMember(Task):
+    """Create one new volume in the new group, with the content of the snapshot of its source.
+
+    Revert: remove it.
+    """
+
+    atom = "driver.clone_volume"
+
+    def execute(
+        self,
+        drivers: Drivers,
+        host: str,
+        resource_id: str,
+        source_group_id: str,
+        cut_id: str,
+        new_id: str,
+        volume_id: str,
+        snapshot_id: str,
+        copied: ClonedColumns,
+    ) -> None:
+        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
+        call_with_retry(cloning_driver(drivers, host).clone_volume, made, source)
+        verify_volume(drivers[host], made, made.size_gib)
+
+    def revert(
+        self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: ClonedColumns, **_: object
+    ) -> None:
+        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        call_with_retry(drivers[host].delete_volume, made)
+        verify_no_volume(drivers[host], made)
 
 
 class DeleteVolume(Task):
@@ -144,6 +236,22 @@ class ExtendVolume(Task):
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
         _resize(drivers[host], VolumeSpec(resource_id, size, group_id), size, is_undo=True)
+
+
+class CompactVolume(Task):
+    """Compact the volume until nothing is due. A stop or a cancel takes effect between two slices.
+
+    Revert: nothing to undo.
+    """
+
+    atom = "driver.compact_volume"
+
+    def execute(self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None) -> None:
+        driver = compacting_driver(drivers, host)
+        volume = VolumeSpec(resource_id, size, group_id)
+        while not call_with_retry(driver.compact_volume, volume, SLICE_S):
+            self.check_not_stopped()
+        verify_compacted(driver, volume)
 
 
 class MemberSnapshotTask(Task):

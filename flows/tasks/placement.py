@@ -220,11 +220,10 @@ class CheckExtend(Task):
         new_size: int,
         volume_type_ids: list[str],
     ) -> None:
-        refresh(database, settings, drivers, placement, host)
+        found = _refreshed(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
-            candidates = [one for one in backend.all(session) if one.name == host]
-        placement.for_volume(candidates, replace(request, is_new=False))
+        placement.for_volume([found] if found else [], replace(request, is_new=False))
 
 
 class CheckRetype(Task):
@@ -246,11 +245,10 @@ class CheckRetype(Task):
         availability_zone: str,
         volume_type_ids: list[str],
     ) -> None:
-        refresh(database, settings, drivers, placement, host)
+        found = _refreshed(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
-            candidates = [one for one in backend.all(session) if one.name == host]
-        placement.for_volume(candidates, request)
+        placement.for_volume([found] if found else [], request)
 
 
 def _demanded(level: str | None) -> CutLevel:

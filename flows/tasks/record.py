@@ -21,6 +21,7 @@ from cgflow.quota import reservations
 from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.tasks.claim import Claims, delete_and_refund, release_claims, resting_status_of, verify_claims
+from flows.tasks.driver import ClonedColumns
 
 
 class CreateSnapshots(Task):
@@ -73,6 +74,40 @@ def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: l
         snapshot.REPOSITORY.add(session, *rows)
 
 
+class CreateVolumes(Task):
+    """Add a row for every new volume, in ``creating``, with the columns taken over from its source.
+
+    Revert: delete the rows.
+    """
+
+    atom = "record.create_volumes"
+
+    def execute(
+        self, database: Database, flow_id: str, resource_id: str, host: str, copied: ClonedColumns
+    ) -> None:
+        with database.write() as session:
+            group = consistencygroup.get(session, resource_id, None)
+            there = {row.id for row in volume.members_of(session, resource_id)}
+            shared = {
+                "user_id": group.user_id,
+                "project_id": group.project_id,
+                "status": Status.CREATING.value,
+                "claimed_by": flow_id,
+                "flow_id": flow_id,
+                "created_at": clock.now(),
+                "availability_zone": group.availability_zone,
+                "consistencygroup_id": group.id,
+                "host": host,
+            }
+            rows = [{"id": id_, **shared, **columns} for id_, columns in copied.items() if id_ not in there]
+            if rows:
+                volume.REPOSITORY.add(session, *rows)
+
+    def revert(self, database: Database, flow_id: str, copied: ClonedColumns, **_: object) -> None:
+        with database.write() as session:
+            volume.REPOSITORY.destroy(session, list(copied), flow_id)
+
+
 class CommitRecord(Commit):
     """Base of the commit steps that change records.
 
@@ -96,6 +131,20 @@ class CommitGroup(CommitRecord):
             consistencygroup.REPOSITORY.settle(
                 session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True, created_at=clock.now()
             )
+
+
+class CommitGroupClone(CommitRecord):
+    """Make the group and its volumes ``available``, with ``created_at`` set to now; release the source."""
+
+    def execute(
+        self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: ClonedColumns
+    ) -> None:
+        done: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
+        with database.write() as session:
+            reservations.commit(session, flow_id)
+            volume.REPOSITORY.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
+            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
+            release_claims(session, flow_id, claims)
 
 
 class CommitVolume(CommitRecord):

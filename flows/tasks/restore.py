@@ -12,8 +12,7 @@ from cgflow.errors import FinalDriverError
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_restore
 from flows.tasks.claim import Claims, release_claims
-from flows.tasks.clone import Source
-from flows.tasks.driver import Drivers
+from flows.tasks.driver import Drivers, Source
 
 
 def restoring_driver(drivers: Drivers, host: str) -> Restoring:

@@ -9,7 +9,7 @@ no undo removes, because it may be the only copy of the previous data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from cgflow import clock
 from cgflow.db.database import Database
@@ -17,9 +17,7 @@ from cgflow.db.repositories import cgsnapshot, snapshot
 from cgflow.engine.task import Task
 from cgflow.quota import reservations
 from cgflow.status import Status
-from flows.tasks.copy_group import SOURCE_SYMBOLS, CutSourceGroup
-from flows.tasks.driver import Drivers, MemberSnapshotTask, PrepareSnapshot, VerifySnapshot
-from flows.tasks.placement import ScheduleCgsnapshot
+from flows.tasks.driver import CutGroup, Drivers, MemberSnapshotTask, PrepareSnapshot, VerifySnapshot
 from flows.tasks.record import add_snapshots
 
 
@@ -29,15 +27,6 @@ def is_kept(database: Database, cut_id: str) -> bool:
     with database.read() as session:
         found = rows.where(session, rows.model.id == cut_id)
     return any(one.status is Status.AVAILABLE for one in found)
-
-
-class ScheduleSafetyCgsnapshot(ScheduleCgsnapshot):
-    """Verify that the group's backend is up, can cut the group, and has room for the snapshots.
-
-    Revert: nothing to undo.
-    """
-
-    reads: ClassVar[Mapping[str, str]] = {"resource_id": SOURCE_SYMBOLS["resource_id"]}
 
 
 class CreateSafetyRecords(Task):
@@ -85,8 +74,6 @@ class SafetySnapshotTask(MemberSnapshotTask):
     Revert: remove the snapshot, whatever its state, unless the cgsnapshot is kept.
     """
 
-    reads = SOURCE_SYMBOLS
-
     def revert(  # type: ignore[override]  # a step is called by the names in its signature
         self,
         database: Database,
@@ -106,13 +93,11 @@ class PrepareSafetySnapshot(SafetySnapshotTask, PrepareSnapshot):
     """Do the slow work for one member's snapshot, before the cut."""
 
 
-class CutSafetyCgsnapshot(CutSourceGroup):
+class CutSafetyCgsnapshot(CutGroup):
     """Cut every member, and verify the level demanded and the level promised.
 
     Revert: remove every snapshot that the cut may have made, unless the cgsnapshot is kept.
     """
-
-    default_provides = "evidence"
 
     def revert(  # type: ignore[override]  # a step is called by the names in its signature
         self,

@@ -13,7 +13,7 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.status import Status, Trait, statuses_with
 from flows.runtime import new_id
-from flows.tasks.clone import as_source
+from flows.tasks.driver import as_source
 from flows.volume.preconditions import require_unclaimed_group
 
 

@@ -16,10 +16,11 @@ def test_long_files_are_named(tmp_path: Path) -> None:
     assert too_long(tmp_path) == [f"flows/long.py: {WARN_AT + 1} lines"]
 
 
-def test_every_operation_is_a_story_file() -> None:
-    for operation in OPERATIONS:
+def test_every_operation_has_its_flow_under_its_name() -> None:
+    for operation, definition in OPERATIONS.items():
         noun, verb = operation.split(".")
-        assert (ROOT / "flows" / noun / f"{verb}.py").exists(), operation
+        build = definition.build
+        assert (build.__module__, build.__name__) == (f"flows.{noun}.flows", verb), operation
 
 
 def test_every_noun_has_its_file_in_every_layer() -> None:
