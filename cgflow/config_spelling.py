@@ -78,7 +78,7 @@ def check_spelling(values: Mapping[str, Mapping[str, object]], known: Options) -
 def _report_section(section: str, options: Collection[str], known: Options) -> None:
     near = _nearest(section, {*known, KEYSTONE})
     hint = (
-        f" Is [{near}] meant?" if near else f" Known are: {', '.join(f'[{name}]' for name in sorted(known))}."
+        f" Is [{near}] meant?" if near else f" Sections: {', '.join(f'[{name}]' for name in sorted(known))}."
     )
     is_secure = near in (*_SECURITY, KEYSTONE) or any(
         option in names for option in options for names in _SECURITY.values()

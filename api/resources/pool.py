@@ -15,7 +15,7 @@ from api.versions import is_at_least
 from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import volume_type as volume_types
-from cgflow.scheduler.filters.capabilities import CapabilitiesFilter
+from cgflow.scheduler.filters import CapabilitiesFilter
 from cgflow.scheduler.request import PlacementRequest
 
 blueprint = Blueprint("pools", "Backends, their capacity and their zones.")

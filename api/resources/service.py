@@ -21,7 +21,7 @@ from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput, NotFound
-from cgflow.scheduler.filters.capabilities import facts_of
+from cgflow.scheduler.filters import facts_of
 
 blueprint = Blueprint("services", "The parts of the service, whether they are up, and what they may take.")
 log_blueprint = Blueprint("log_levels", "What the process that answers writes into its log.")

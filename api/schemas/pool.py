@@ -10,7 +10,7 @@ from api.schemas.fields import Flag, Text
 from api.versions import has_extensions
 from cgflow import records
 from cgflow.errors import InvalidInput
-from cgflow.scheduler.filters.capabilities import facts_of
+from cgflow.scheduler.filters import facts_of
 
 
 def pool_name(host: str | None) -> str | None:

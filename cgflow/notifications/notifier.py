@@ -68,7 +68,7 @@ def load(names: Sequence[str]) -> Notifier:
     missing = [name for name in names if name not in known]
     if missing:
         raise ConfigError(
-            f"There is no notifier {', '.join(missing)}. Known are: {', '.join(sorted(known))}."
+            f"There is no notifier {', '.join(missing)}. Valid values: {', '.join(sorted(known))}."
         )
     return Notifier([known[name] for name in names])
 

@@ -124,7 +124,7 @@ def _check(session: Session, limits: Mapping[str, int]) -> None:
     known = _resources(session)
     for name, limit in limits.items():
         if name not in known:
-            raise InvalidInput(f"There is no quota named '{name}'. Known are: {', '.join(known)}.", name)
+            raise InvalidInput(f"There is no quota named '{name}'. Valid values: {', '.join(known)}.", name)
         if isinstance(limit, bool) or not isinstance(limit, int) or not UNLIMITED <= limit <= _LARGEST:
             raise InvalidInput(
                 f"The limit of '{name}' cannot be {limit!r}: give a whole number from 0 to {_LARGEST}, "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, highest, level_of_cut
-from cgflow.scheduler.filters.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets
 
 PERMISSION = f"the extra spec {CUT_LEVEL}='{CutLevel.PER_VOLUME}'"
 """How an administrator allows the lower level, worded to follow a verb."""

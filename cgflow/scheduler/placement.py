@@ -9,20 +9,24 @@ Every rejection is kept as text. A request that no backend accepts is refused wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib.metadata import entry_points
 from types import MappingProxyType
+from typing import Any
 
 from cgflow.drivers.contract.cut_evidence import CutLevel
-from cgflow.errors import InvalidInput, NoValidBackend
+from cgflow.errors import ConfigError, InvalidInput, NoValidBackend
 from cgflow.records import Backend
-from cgflow.scheduler import plugins
 from cgflow.scheduler.cut_level import group_required_capabilities, required_capabilities
-from cgflow.scheduler.filters.backend_up import BackendUpFilter, is_stale
-from cgflow.scheduler.filters.base import Filter
+from cgflow.scheduler.filters import BackendUpFilter, Filter, is_stale
 from cgflow.scheduler.request import Kind, PlacementRequest
-from cgflow.scheduler.weighers.base import Weigher
+from cgflow.scheduler.weighers import Weigher
+
+FILTERS = "cgflow.scheduler.filters"
+WEIGHERS = "cgflow.scheduler.weighers"
+"""The groups of entry points, which may be of any installed package."""
 
 _NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -52,8 +56,8 @@ class Placement:
     ) -> None:
         self._service_down_s = service_down_s
         options = {"backend_up": {"service_down_s": service_down_s}}
-        self._filters: list[Filter] = plugins.load(plugins.FILTERS, filters, options)
-        loaded: list[Weigher] = plugins.load(plugins.WEIGHERS, weighers, {})
+        self._filters: list[Filter] = _load(FILTERS, filters, options)
+        loaded: list[Weigher] = _load(WEIGHERS, weighers, {})
         self._weighers = [
             (weigher, multipliers.get(name, 1.0)) for name, weigher in zip(weighers, loaded, strict=True)
         ]
@@ -151,6 +155,28 @@ class Placement:
         )
 
 
+def _load(group: str, names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """Create one object for each name, in this order, with the options for that name.
+
+    Raises: ConfigError for an unknown name, with the known ones, or for a plugin that cannot be loaded.
+    """
+    known = {point.name: point for point in entry_points(group=group)}
+    made = []
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"There is no '{name}' in {group}. Valid values: {', '.join(sorted(known)) or 'none'}."
+            )
+        try:
+            factory: Callable[..., Any] = known[name].load()
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"'{name}' in {group} cannot be loaded from {known[name].value}: {error}."
+            ) from error
+        made.append(factory(**options.get(name, {})))
+    return made
+
+
 def _normalised(raw: Sequence[float]) -> list[float]:
     """Normalise scores to 0..1, the highest to 1; all are 0 if they do not differ."""
     low, high = min(raw), max(raw)
@@ -158,8 +184,8 @@ def _normalised(raw: Sequence[float]) -> list[float]:
 
 
 def _message(request: PlacementRequest, reasons: Mapping[str, Sequence[str]]) -> str:
-    told = "; ".join(f"{name}: {', '.join(why)}" for name, why in sorted(reasons.items()))
+    refusals = "; ".join(f"{name}: {', '.join(why)}" for name, why in sorted(reasons.items()))
     return (
         f"No valid backend was found for {request.kind} {request.id}: "
-        f"{told or 'there is none to choose from, none has reported yet'}."
+        f"{refusals or 'no backend has reported yet'}."
     )

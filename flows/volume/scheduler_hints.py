@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cgflow.context import RequestContext
 from cgflow.db.repositories import backend, volume
 from cgflow.errors import InvalidInput, NotFound, NoValidBackend
-from cgflow.scheduler.filters.capabilities import facts_of
+from cgflow.scheduler.filters import facts_of
 
 FIELD = "OS-SCH-HNT:scheduler_hints"
 

@@ -13,8 +13,8 @@ from marshmallow import fields
 
 from api.schemas.action import SnapshotActionIn, VolumeActionIn
 from api.schemas.attachment import NoDetails
-from cgflow.scheduler.filters.capabilities import facts_of
-from cgflow.scheduler.filters.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets
+from cgflow.scheduler.filters import facts_of
 from tests.functional.caller import Caller, refused
 from tests.support.world import World
 

@@ -119,7 +119,7 @@ def test_a_filter_that_nobody_knows(place: Path) -> None:
     file = place / "cgflow.conf"
     file.write_text("[scheduler]\nscheduler_default_filters = capacity, astrology\n")
     said = refused(place / "s", "--config-file", str(file))
-    assert said.startswith("There is no 'astrology' in cgflow.scheduler.filters. Known are: ")
+    assert said.startswith("There is no 'astrology' in cgflow.scheduler.filters. Valid values: ")
 
 
 def test_a_directory_of_somebody_else(place: Path) -> None:

@@ -263,5 +263,5 @@ def test_the_log_tells_in_lines_of_json(tmp_path: Path, caplog: pytest.LogCaptur
 def test_notifiers_are_chosen_by_name() -> None:
     assert notifier.load([]).is_silent
     assert not notifier.load(["log"]).is_silent
-    with pytest.raises(ConfigError, match="no notifier pigeon. Known are: log"):
+    with pytest.raises(ConfigError, match="no notifier pigeon. Valid values: log"):
         notifier.load(["log", "pigeon"])

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
-from cgflow.scheduler.filters.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets
 
 MULTIATTACH = "multiattach"
 

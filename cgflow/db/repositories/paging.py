@@ -124,7 +124,7 @@ def check_order(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> 
     """Raise InvalidInput for a sort key that is not sortable, or an invalid direction."""
     for key, direction in order:
         if key not in sortable:
-            raise InvalidInput(f"Invalid sort key '{key}'. Known are: {', '.join(sortable)}.", "sort_key")
+            raise InvalidInput(f"Invalid sort key '{key}'. Valid values: {', '.join(sortable)}.", "sort_key")
         if direction not in ("asc", "desc"):
             raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
 
@@ -133,7 +133,7 @@ def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, 
     """Return the statement with the query's filters. Raises: InvalidInput, for an unknown filter."""
     for name in (*query.filters, *query.like):
         if name not in filterable:
-            raise InvalidInput(f"Unknown filter '{name}'. Known are: {', '.join(filterable)}.", name)
+            raise InvalidInput(f"Unknown filter '{name}'. Valid values: {', '.join(filterable)}.", name)
     if query.matches_nothing:
         statement = statement.where(false())
     exactly = [filterable[name] == value for name, value in query.filters.items()]

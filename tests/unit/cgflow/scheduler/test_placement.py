@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import ConfigError, InvalidInput, NoValidBackend
-from cgflow.scheduler import plugins
+from cgflow.scheduler import placement as placements
 from cgflow.scheduler.placement import Placement
 
 from .conftest import NOW, backend, request
@@ -63,10 +63,7 @@ def test_no_valid_backend_names_each_with_all_its_reasons(placement):
 def test_no_backend_at_all_is_said(placement):
     """S75."""
     message = refused(placement.for_volume, [], request())
-    assert (
-        message
-        == "No valid backend was found for volume V: there is none to choose from, none has reported yet."
-    )
+    assert message == "No valid backend was found for volume V: no backend has reported yet."
 
 
 def test_equal_backends_are_taken_by_name(placement):
@@ -185,17 +182,17 @@ def test_unknown_names_are_refused_with_those_that_are_known():
         Placement(["zone"], [])
     assert error.value.message == (
         "There is no 'zone' in cgflow.scheduler.filters. "
-        "Known are: availability_zone, backend_up, capabilities, capacity, enabled."
+        "Valid values: availability_zone, backend_up, capabilities, capacity, enabled."
     )
     with pytest.raises(
-        ConfigError, match="no 'luck' in cgflow.scheduler.weighers. Known are: capacity, volu"
+        ConfigError, match="no 'luck' in cgflow.scheduler.weighers. Valid values: capacity, volu"
     ):
         Placement([], ["luck"])
 
 
 def test_a_plugin_that_cannot_be_loaded_is_named(monkeypatch):
-    broken = EntryPoint(name="broken", value="cgflow.nowhere:Filter", group=plugins.FILTERS)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [broken])
+    broken = EntryPoint(name="broken", value="cgflow.nowhere:Filter", group=placements.FILTERS)
+    monkeypatch.setattr(placements, "entry_points", lambda group: [broken])
     with pytest.raises(ConfigError, match="'broken' in .* cannot be loaded from cgflow.nowhere:Filter"):
         Placement(["broken"], [])
 
@@ -216,7 +213,7 @@ def weighing(monkeypatch):
         point = type(
             "Point", (), {"name": "by_type", "value": "here", "load": lambda self: lambda: ByType(scores)}
         )
-        monkeypatch.setattr(plugins, "entry_points", lambda group: [point()])
+        monkeypatch.setattr(placements, "entry_points", lambda group: [point()])
         return Placement([], ["by_type"], multipliers=multipliers or {})
 
     return build

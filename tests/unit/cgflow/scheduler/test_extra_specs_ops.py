@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cgflow.scheduler.filters.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets
 
 WORDS = st.text("abcxyz0189", min_size=1, max_size=6)
 NUMBERS = st.integers(-1000, 1000) | st.floats(-1000, 1000, allow_nan=False)

@@ -1,9 +1,8 @@
 """The scores of the weighers."""
 
-from cgflow.scheduler.weighers.capacity import CapacityWeigher
-from cgflow.scheduler.weighers.volume_number import VolumeNumberWeigher
+from cgflow.scheduler.weighers import CapacityWeigher, VolumeNumberWeigher
 
-from ..conftest import backend, request
+from .conftest import backend, request
 
 
 def test_capacity_is_what_is_left_to_give():

@@ -1,1 +1,0 @@
-"""Filters: each returns the reason why a backend cannot accept a request, or None if it can."""

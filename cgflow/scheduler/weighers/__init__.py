@@ -1,1 +1,0 @@
-"""Weighers: each gives a backend a score; a higher score is better."""
