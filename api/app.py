@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from api import errors, etags, idempotency, json_body, origin, proxies, request_scope, versions
+from api import cross_site, errors, etags, health, idempotency, json_body, proxies, request_scope, versions
 from api.auth import authorization
 from api.auth.identity import Strategy
 from api.auth.noauth import NoAuth
@@ -34,16 +34,14 @@ from api.resources import (
     pool,
     qos_spec,
     quota,
-    root,
     service,
     snapshot,
     transfer,
     volume,
     volume_type,
 )
-from api.space import request_frees_space
 from cgflow.db.reserve import freeing_space
-from cgflow.errors import CgflowError, describe
+from cgflow.errors import CgflowError, InvalidInput, describe
 from cgflow.policy import Policy
 from flows.runtime import Runtime
 
@@ -122,14 +120,15 @@ def create_app(
     app.url_value_preprocessor(_take_project)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.extensions[idempotency.ACTIVE_KEYS] = idempotency.ActiveKeys()
-    app.before_request(origin.check)
+    app.before_request(cross_site.check_origin)
     app.after_request(versions.stamp)
     app.after_request(_stamp_request_id)
     app.after_request(etags.stamp)
     # Registered last, so that these handlers replace those of flask-smorest.
     api = document(app, "cgflow", strategy)
     errors.register(app)
-    root.register(app, runtime)
+    versions.register(app)
+    health.register(app, runtime)
     serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
     return app
 
@@ -143,3 +142,29 @@ def _stamp_request_id(response: Response) -> Response:
     for header in ("X-Openstack-Request-Id", "X-Compute-Request-Id"):
         response.headers[header] = request_scope.request_id()
     return response
+
+
+_FREEING_ACTIONS = frozenset(
+    {
+        *("delete", "os-force_delete", "os-unmanage"),
+        *("os-reset_status", "reset_status"),
+        *("os-detach", "os-terminate_connection", "os-unreserve", "os-roll_detaching", "os-force_detach"),
+    }
+)
+
+
+def request_frees_space() -> bool:
+    """Return whether the request deletes something, or is a prerequisite of a deletion."""
+    if request.method == "DELETE":
+        return True
+    *_, noun, _id, verb = ["", "", *request.path.rstrip("/").split("/")]
+    if request.method != "POST" or verb not in ("action", "delete"):
+        return False
+    if verb == "delete" or noun == "flows":
+        return True
+    try:
+        asked = json_body.parse_if_any(request.get_data())
+    except InvalidInput:
+        # The view refuses it.
+        return False
+    return isinstance(asked, dict) and not _FREEING_ACTIONS.isdisjoint(asked)

@@ -21,12 +21,12 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import NotFound
 
-from api import json_body, openapi_headers, versions
+from api import etags, idempotency, json_body, versions
 from api.auth import authorization
 from api.auth.identity import Strategy
-from api.media_types import check_media_types
+from api.cross_site import check_media_type
+from api.errors import BY_STATUS, AnyFault
 from api.request_transaction import transactional
-from api.schemas.fault import BY_STATUS, AnyFault
 from api.schemas.fields import Conditional
 from cgflow import __version__
 from cgflow.errors import InvalidInput
@@ -38,6 +38,25 @@ _FLOW_HEADERS = {
     "Location": {"description": "Where to follow the flow.", "schema": {"type": "string"}},
     "X-Cgflow-Flow-Id": {"description": "The id of the flow.", "schema": {"type": "string"}},
 }
+
+_Header = tuple[str, str, dict[str, Any]]
+
+_ETAG = {"ETag": {"description": "Changes with what is shown.", "schema": {"type": "string"}}}
+_REPLAYED = {
+    "description": "`true` if the request was made before, and is answered again.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+_IF_NONE_MATCH: _Header = ("If-None-Match", "ETags of what is known; 304 if it is still the same.", {})
+_IF_MATCH: _Header = (
+    "If-Match",
+    "ETags as they were read; 412, and nothing is changed, if it changed since.",
+    {},
+)
+_KEY: _Header = (
+    idempotency.HEADER,
+    "Repeated with the same key within 24 hours, the request is answered again and not done again.",
+    {"minLength": 1, "maxLength": 255},
+)
 
 
 class _Reader(FlaskParser):
@@ -85,14 +104,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def __init__(self, name: str, description: str, *, is_own: bool = False) -> None:
         """``is_own``: Cinder has no such resource, so every client is shown it with the extensions."""
         super().__init__(name, f"api.resources.{name}", description=description)
-        self._prepare_doc_cbks.append(openapi_headers.describe)
+        self._prepare_doc_cbks.append(_describe_headers)
         own = (versions.show_extensions,) if is_own else ()
         for step in (
             versions.negotiate,
             *own,
             authorization.authenticate_caller,
             _check_offered,
-            check_media_types,
+            check_media_type,
         ):
             self.before_request(step)
 
@@ -223,6 +242,40 @@ def _check_offered() -> None:
     method = "get" if request.method == "HEAD" else request.method.lower()
     if not versions.is_at_least(getattr(getattr(view, method, None), "_since", 0)):
         raise NotFound
+
+
+def _describe_headers(doc: dict[str, Any], _info: object, *, method: str, **_: object) -> dict[str, Any]:
+    """Add the headers and responses that hold for every operation of the same HTTP method."""
+    answers = doc["responses"]
+    if method.upper() in etags.SAFE:
+        _add_parameters(doc, _IF_NONE_MATCH)
+        if "200" in answers or 200 in answers:
+            answers[304] = {"description": "It is still the same."}
+            success = next(answer for status, answer in answers.items() if str(status) == "200")
+            success.setdefault("headers", {}).update(_ETAG)
+        return doc
+    _add_parameters(doc, _IF_MATCH, _KEY)
+    for status in (404, 409, 412, 415, 422):
+        if str(status) not in answers:
+            content = {"application/json": {"schema": BY_STATUS[status]}}
+            answers.setdefault(status, {"description": BY_STATUS[status].__name__, "content": content})
+    for status, answer in answers.items():
+        if str(status).startswith("2"):
+            answer["headers"] = {**answer.get("headers", {}), idempotency.REPLAYED: _REPLAYED}
+    return doc
+
+
+def _add_parameters(doc: dict[str, Any], *headers: _Header) -> None:
+    for name, description, bounds in headers:
+        doc.setdefault("parameters", []).append(
+            {
+                "in": "header",
+                "name": name,
+                "required": False,
+                "description": description,
+                "schema": {"type": "string", **bounds},
+            }
+        )
 
 
 def _conditional(converter: Any, field: Any, **_: Any) -> Shape:

@@ -1,22 +1,29 @@
-"""Maps errors to HTTP responses: one table of status codes, and the error handlers.
+"""Maps errors to HTTP responses: the status of each error, the body of a fault, and its schemas.
 
-Views catch nothing. An error that is not in the table is a defect: it is logged with its traceback, and the
-response names only the id of the request.
+Views catch nothing. An error that is not in ``STATUSES`` is a defect: it is logged with its traceback, and
+the response names only the id of the request.
+
+A fault is ``{"KEY": {"code": N, "message": "..."}}``, with Cinder's keys. A request for cgflow's extensions
+(``api/versions.py``) gets more keys: ``cgflow:code``, the stable slug of the error, for scripts (Cinder's
+clients read the message); ``cgflow:field``, the dotted path of the invalid input, if there is one;
+``retryAfter``, if waiting helps; and ``request_id``.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flask import Flask, Response, g, jsonify, request
+from marshmallow import INCLUDE, Schema, fields
 from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 
-from api import request_scope
+from api import request_scope, versions
 from api.disclosure import hide_hosts
-from api.faults import Fault, answer
 from api.json_body import MAX_BYTES
-from api.versions import has_extensions
+from api.schemas.fields import Extension
 from cgflow import errors
 from cgflow.db.error_classes import is_unavailable
 
@@ -69,7 +76,7 @@ def _refused(error: errors.CgflowError) -> Response:
     field = error.field if isinstance(error, errors.InvalidInput) else None
     challenge = error.challenge if isinstance(error, errors.Unauthenticated) else None
     headers = {"WWW-Authenticate": challenge} if challenge else None
-    return answer(
+    return fault_response(
         Fault(
             status=status,
             message=_message(error),
@@ -93,7 +100,7 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     if status < 400:
         return error
     message = error.description or error.name
-    if status in (404, 405) and request.routing_exception is not None and not has_extensions():
+    if status in (404, 405) and request.routing_exception is not None and not versions.has_extensions():
         return _no_such_address()
     if status == 404:
         message = "The resource could not be found: there is nothing at this address."
@@ -102,7 +109,7 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
         status, message = 400, f"The request body is larger than {MAX_BYTES} bytes."
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     slug = error.name.lower().replace(" ", "_")
-    return answer(Fault(status=status, message=message, slug=slug, headers=headers))
+    return fault_response(Fault(status=status, message=message, slug=slug, headers=headers))
 
 
 def _no_such_address() -> Response:
@@ -122,10 +129,92 @@ def _database_failed(error: Exception) -> Response:
     message = "The database does not answer. Try again."
     if "full" in str(error):
         message = "The disk that holds the database is full. Free some space on it, then try again."
-    return answer(Fault(status=503, message=message, slug=slug, retry_after_s=_RETRY_AFTER_S[503]))
+    return fault_response(Fault(status=503, message=message, slug=slug, retry_after_s=_RETRY_AFTER_S[503]))
 
 
 def _unexpected(error: Exception) -> Response:
     LOG.error("Unexpected failure while serving %s", request_scope.request_id(), exc_info=error)
     message = f"{UNEXPECTED} (Request-ID: {request_scope.request_id()})"
-    return answer(Fault(status=500, message=message, slug="unexpected"))
+    return fault_response(Fault(status=500, message=message, slug="unexpected"))
+
+
+KEYS = {
+    400: "badRequest",
+    # Keystone and the services that use its middleware answer with this key.
+    401: "error",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    406: "computeFault",
+    409: "conflictingRequest",
+    412: "preconditionFailed",
+    413: "overLimit",
+    415: "badMediaType",
+    422: "unprocessableEntity",
+    500: "computeFault",
+    501: "notImplemented",
+    503: "serviceUnavailable",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One error response. ``retry_after_s``: the seconds after which a retry may succeed."""
+
+    status: int
+    message: str
+    slug: str
+    field: str | None = None
+    retry_after_s: int | None = None
+    headers: Mapping[str, str] | None = None
+
+
+def fault_response(fault: Fault) -> Response:
+    """Return the response for a fault."""
+    body: dict[str, object] = {"code": fault.status, "message": fault.message}
+    if fault.status == 401:
+        body["title"] = "Unauthorized"
+    headers = dict(fault.headers or {})
+    if fault.retry_after_s is not None:
+        headers["Retry-After"] = str(fault.retry_after_s)
+    has_extensions = versions.has_extensions()
+    if fault.retry_after_s is not None and (fault.status == 413 or has_extensions):
+        body["retryAfter"] = headers["Retry-After"]
+    if has_extensions:
+        body["cgflow:code"] = fault.slug
+        if fault.field is not None:
+            body["cgflow:field"] = fault.field
+        body["request_id"] = request_scope.request_id()
+    response = jsonify({KEYS.get(fault.status, "computeFault"): body})
+    response.status_code = fault.status
+    response.headers.update(headers)
+    return response
+
+
+class FaultOut(Schema):
+    """The content of every fault."""
+
+    code = fields.Integer(required=True)
+    message = fields.String(required=True)
+    title = fields.String(metadata={"description": "Of a 401 alone."})
+    retryAfter = fields.String()  # noqa: N815 - the key in Cinder's API
+    slug = Extension(fields.String(data_key="cgflow:code"))
+    field = Extension(fields.String(data_key="cgflow:field"))
+    request_id = Extension(fields.String())
+
+
+class AnyFault(Schema):
+    """A fault under the key of any status."""
+
+    class Meta:  # noqa: D106
+        unknown = INCLUDE
+
+
+def _fault_schema(key: str) -> type[Schema]:
+    fault: fields.Field[object] = fields.Nested(FaultOut, required=True)
+    return Schema.from_dict({key: fault}, name=f"{key[0].upper()}{key[1:]}Fault")
+
+
+BY_KEY = {key: _fault_schema(key) for key in sorted(set(KEYS.values()))}
+BY_STATUS = {status: BY_KEY[key] for status, key in KEYS.items()}
+"""The schema of a fault, by HTTP status."""

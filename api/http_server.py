@@ -36,7 +36,7 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
 from api import json_body
-from api.faults import KEYS
+from api.errors import KEYS
 
 CONNECTIONS = 1000
 REQUEST_S = 30

@@ -6,12 +6,15 @@ import errno
 import gc
 import ipaddress
 import logging
+import os
 import re
+import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import FrameType, TracebackType
 
 import click
 from flask import Flask
@@ -20,9 +23,9 @@ from sqlalchemy.exc import DatabaseError
 
 from api import http_server, log, proxies
 from api.app import create_app
-from api.auth.choice import strategy
+from api.auth.http_basic import HttpBasic
 from api.auth.identity import Strategy
-from api.stop_signal import StopRequested, StopSignal
+from api.auth.noauth import NoAuth
 from cgflow import backends, config
 from cgflow.db.database import Database
 from cgflow.db.reserve import Reserve
@@ -74,7 +77,7 @@ def serve(
     try:
         with StopSignal() as stop:
             conf = config.load(config_file)
-            known_by = strategy(conf)
+            known_by = auth_strategy(conf)
             path = conf.oslo_policy.policy_file
             policy = Policy(Path(path) if path else None)
             listener = _listen(bind, known_by)
@@ -205,3 +208,80 @@ def _listen(bind: str, known_by: Strategy) -> socket.socket:
         why = "the port is in use by another process" if taken else error.strerror
         raise ConfigError(f"Cannot serve on {bind}: {why}. Name another with --bind.") from error
     return listener
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class StopRequested(Exception):
+    """A stop was requested while the service was starting."""
+
+
+class StopSignal:
+    """Records the first stop signal. A second one ends the process at once, as if there were no handler.
+
+    A context manager for the main thread. On exit the previous handlers are restored.
+
+    A signal handler runs between any two instructions of the main thread, also within callbacks that swallow
+    exceptions. The handler therefore raises nothing and takes no lock: it sets a flag, and the wakeup file
+    descriptor wakes the thread that waits.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __enter__(self) -> StopSignal:
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._writer, False)
+        # The wakeup descriptor wakes the waiting thread, whichever thread the signal interrupts.
+        self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        # nohup ignores SIGHUP, so that a service survives its terminal.
+        survives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._numbers = [number for number in _SIGNALS if number != signal.SIGHUP or not survives]
+        self._former = {number: signal.signal(number, self._handle) for number in self._numbers}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._former_wakeup)
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def set(self) -> None:
+        """Request the stop from within the process."""
+        self.is_set = True
+        os.write(self._writer, b"\0")
+
+    def wait(self) -> None:
+        """Return when a stop is requested."""
+        while not self.is_set:
+            os.read(self._reader, 1)
+
+    def check(self) -> None:
+        """Raise StopRequested if a stop is requested."""
+        if self.is_set:
+            raise StopRequested
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_set = True
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def auth_strategy(conf: cfg.ConfigOpts) -> Strategy:
+    """Return the strategy that ``auth_strategy`` names, ready for use. Raises: ConfigError."""
+    if conf.auth_strategy == "http_basic":
+        return HttpBasic(
+            Path(conf.http_basic_auth_user_file),
+            Path(conf.http_basic_auth_project_file),
+            most_checks=max(1, conf.engine.http_threads // 2),
+        )
+    if conf.auth_strategy == "keystone":
+        # These imports take half a second, so they happen only if they are needed.
+        from api.auth.keystone import Keystone
+
+        return Keystone(conf)
+    return NoAuth()

@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from flask import Response, current_app, g, request
-from werkzeug.exceptions import NotAcceptable
+from flask import Flask, Response, current_app, g, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotAcceptable, NotFound
 
 from cgflow.errors import InvalidInput
 
@@ -33,6 +34,40 @@ MAXIMUM_KEY = "MAXIMUM_MICROVERSION"
 
 _UPDATED = "2026-11-22T00:00:00Z"
 _NUMBER = re.compile(r"([1-9]\d{0,15})\.(0|[1-9]\d{0,15})", re.ASCII)
+
+
+# Names of resources in Cinder. If no route serves such a path it is answered with 404, and not taken for a
+# project.
+_RESOURCES = frozenset(
+    {
+        "backups", "clusters", "default-types", "group_snapshots", "group_types", "groups", "workers",
+    }
+)  # fmt: skip
+
+
+def register(app: Flask) -> None:
+    """Serve the version document at the paths where clients look for it."""
+    app.add_url_rule("/", "versions", _choices)
+    app.add_url_rule("/v3", "versions_v3", lambda: redirect(f"{request.host_url}v3/"), strict_slashes=True)
+    app.add_url_rule("/v3/", "versions_v3_final", _versions)
+    app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
+
+
+def _choices() -> ResponseReturnValue:
+    """Answer 300, the status of a choice of versions."""
+    negotiate()
+    return jsonify(document()), 300
+
+
+def _versions() -> ResponseReturnValue:
+    negotiate()
+    return jsonify(document())
+
+
+def _versions_of_project() -> ResponseReturnValue:
+    if g.project_in_url in _RESOURCES or g.project_in_url.startswith("os-"):
+        raise NotFound
+    return _versions()
 
 
 def document() -> dict[str, object]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response
 from flask.views import MethodView
 
-from api import flow_events, responses
+from api import responses
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import flow as schemas
 from api.schemas.action import FlowActionIn
 from api.schemas.list_query import FlowListIn
+from cgflow import records
+from cgflow.atom_states import AtomState, summary, unrecorded_cancel
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
+from cgflow.status import UNFINISHED
 from flows import draw, flow_actions
 
 ACTIONS: dict[str, Callable[..., None]] = {
@@ -28,6 +32,16 @@ ACTIONS: dict[str, Callable[..., None]] = {
 }
 
 blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.", is_own=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedFlow(records.Flow):
+    """A flow with the state of each step, the flow actions on it, and the leftovers that are removed."""
+
+    tasks: list[AtomState]
+    actions: list[dict[str, Any]]
+    removed: list[dict[str, object]]
+    summary: str
 
 
 @blueprint.route("/flows")
@@ -50,7 +64,7 @@ class Flow(MethodView):
     def get(self, flow_id: str) -> dict[str, object]:
         """Show a flow with its tasks, and with its leftovers if the rollback failed."""
         authorize_resource("flow:get", flows.get, flow_id)
-        return {"flow": flow_events.trace(flow_id)}
+        return {"flow": _trace(flow_id)}
 
 
 @blueprint.route("/flows/<flow_id>/action")
@@ -76,7 +90,7 @@ class FlowEvents(MethodView):
     def get(self, query: dict[str, Any], flow_id: str) -> dict[str, object]:
         """List the events after ``after``; if there are none yet, wait up to ``wait`` seconds for one."""
         authorize_resource("flow:get_events", flows.get, flow_id)
-        return {"events": flow_events.events(flow_id, **query)}
+        return {"events": _events(flow_id, **query)}
 
 
 @blueprint.route("/flows/<flow_id>/graph")
@@ -88,3 +102,39 @@ class FlowGraph(MethodView):
         """Draw a flow in the DOT language."""
         flow = read_authorized("flow:get_graph", flows.get, flow_id)
         return Response(draw.dot(flow.operation, flow.shape), mimetype=schemas.GRAPH)
+
+
+def _trace(flow_id: str) -> TracedFlow:
+    """Return a flow and its tasks, read in one transaction. Raises: NotFound."""
+    with runtime().database.read() as session:
+        flow = flows.get(session, flow_id, caller().scope)
+        actions = flows.actions(session, flow_id)
+        if (pending := unrecorded_cancel(flow, actions)) is not None:
+            actions.append(pending)
+        left, removed = flows.leftovers_now(session, flow)
+        return TracedFlow(
+            **vars(flow) | {"leftovers": left},
+            tasks=flows.atoms(session, flow_id),
+            actions=actions,
+            removed=removed,
+            summary=summary(flow, actions),
+        )
+
+
+def _events(flow_id: str, *, after: int, wait: float, limit: int) -> list[records.FlowEvent]:
+    """Return a flow's events after ``after``. Raises: NotFound.
+
+    If there are none and the flow has not ended, wait up to ``wait`` seconds for the first.
+    """
+    found, has_ended = _read_events(flow_id, after, limit)
+    if found or has_ended or not wait:
+        return found
+    # No transaction is open during the wait.
+    runtime().watch.wait(flow_id, after, wait, caller().project_id)
+    return _read_events(flow_id, after, limit)[0]
+
+
+def _read_events(flow_id: str, after: int, limit: int) -> tuple[list[records.FlowEvent], bool]:
+    with runtime().database.read() as session:
+        flow = flows.line(session, flow_id, caller().scope)
+        return flows.events(session, flow_id, after, limit), flow.state not in UNFINISHED

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response
 from flask.views import MethodView
 
-from api import quota_view
 from api.auth.authorization import authorize
 from api.auth.identity import checked_id
 from api.blueprint import Blueprint
@@ -33,8 +32,8 @@ class QuotaSet(MethodView):
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with runtime().database.read() as session:
             lines = limits.lines(session, target_id, user_project_id=_user_project_id())
-        found = quota_view.limits({line.resource: line.limit for line in lines})
-        return {"quota_set": {**(quota_view.usages(lines) if with_usage else found), "id": target_id}}
+        found = schemas.limits_by_name({line.resource: line.limit for line in lines})
+        return {"quota_set": {**(schemas.usages_by_name(lines) if with_usage else found), "id": target_id}}
 
     @blueprint.takes(schemas.QuotaSetIn)
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
@@ -43,9 +42,9 @@ class QuotaSet(MethodView):
         project_id = checked_id(target_id, "project_id")
         authorize("volume_extension:quotas:update", {"project_id": project_id})
         with runtime().database.write() as session:
-            limits.set_limits(session, project_id, quota_view.by_resource(asked))
+            limits.set_limits(session, project_id, schemas.limits_by_resource(asked))
             lines = limits.lines(session, project_id)
-        return {"quota_set": quota_view.limits({line.resource: line.limit for line in lines})}
+        return {"quota_set": schemas.limits_by_name({line.resource: line.limit for line in lines})}
 
     @blueprint.gives(200, None, 403)
     def delete(self, target_id: str) -> Response:
@@ -67,7 +66,7 @@ class QuotaDefaults(MethodView):
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with runtime().database.read() as session:
             found = limits.defaults(session, user_project_id=_user_project_id())
-        return {"quota_set": {**quota_view.limits(found), "id": target_id}}
+        return {"quota_set": {**schemas.limits_by_name(found), "id": target_id}}
 
 
 @blueprint.route("/os-quota-class-sets/<class_name>")
@@ -79,7 +78,7 @@ class QuotaClassSet(MethodView):
         """Show the limits of a class; they are always those of ``default``, the only class with limits."""
         authorize(f"{_CLASSES}:get")
         with runtime().database.read() as session:
-            return {"quota_class_set": {**quota_view.limits(limits.defaults(session)), "id": class_name}}
+            return {"quota_class_set": {**schemas.limits_by_name(limits.defaults(session)), "id": class_name}}
 
     @blueprint.takes(schemas.QuotaClassSetIn)
     @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
@@ -89,8 +88,8 @@ class QuotaClassSet(MethodView):
         if class_name != DEFAULT_CLASS:
             raise NotFound(f"Quota class {class_name} could not be found: only {DEFAULT_CLASS} can be set.")
         with runtime().database.write() as session:
-            limits.set_defaults(session, quota_view.by_resource(asked))
-            return {"quota_class_set": quota_view.limits(limits.defaults(session))}
+            limits.set_defaults(session, schemas.limits_by_resource(asked))
+            return {"quota_class_set": schemas.limits_by_name(limits.defaults(session))}
 
 
 @blueprint.route("/limits")
@@ -106,7 +105,7 @@ class Limits(MethodView):
         authorize("limits_extension:used_limits", {"project_id": project_id})
         with runtime().database.read() as session:
             lines = limits.lines(session, project_id)
-        return {"limits": {"rate": [], "absolute": quota_view.absolute(lines)}}
+        return {"limits": {"rate": [], "absolute": schemas.absolute_limits(lines)}}
 
 
 def _user_project_id() -> str | None:

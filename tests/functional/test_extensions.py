@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.extensions import EXTENSIONS
-from api.resources.extension import CONFIGURED_FILTERS
+from api.resources.extension import CONFIGURED_FILTERS, EXTENSIONS
 from tests.functional.caller import Caller, missing
 
 

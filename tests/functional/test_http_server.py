@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 
 from api import http_server
-from api.faults import KEYS
+from api.errors import KEYS
 from api.json_body import MAX_BYTES
 
 GET = b"GET /healthcheck/live HTTP/1.1\r\nHost: localhost\r\n"

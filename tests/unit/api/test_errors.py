@@ -6,8 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from api.errors import STATUSES, register
-from api.faults import KEYS
+from api.errors import KEYS, STATUSES, register
 from api.versions import HEADER
 from cgflow import errors
 

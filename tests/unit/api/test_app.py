@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from api.space import request_frees_space
+from api.app import request_frees_space
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -1,7 +1,11 @@
 """Refuses requests that a web page of another site makes with the rights of its viewer.
 
-Such a page can send simple requests; these state their ``Origin``. If its host name resolves to a loopback
-address (DNS rebinding), it can send any request; these state a ``Host`` that is no name of this machine.
+Such a page can send simple requests; these state their ``Origin``, and their bodies have the media types of
+forms. If its host name resolves to a loopback address (DNS rebinding), it can send any request; these state a
+``Host`` that is no name of this machine.
+
+Programs label any body ``application/x-www-form-urlencoded`` unless a type is set (``curl -d``, Python's
+``urllib``). Browsers send an ``Origin`` header with such a body; programs do not.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from flask import current_app, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from api.auth.authorization import STRATEGY
 from api.auth.identity import Strategy
@@ -19,7 +24,28 @@ from cgflow.errors import Forbidden
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def check() -> None:
+def check_media_type() -> None:
+    """Refuse a body that is not labelled as JSON. ``Accept`` is ignored, as in Cinder: answers are JSON."""
+    sent = request.mimetype
+    if sent and request.content_length and not (_is_json(sent) or _is_unlabelled(sent)):
+        raise UnsupportedMediaType(
+            f"A body must be application/json, not {sent[:64]}: send the header "
+            "'Content-Type: application/json'."
+        )
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def _is_unlabelled(media_type: str) -> bool:
+    """Return whether a program, not a web page, sent a body without a media type. It is read as JSON."""
+    return media_type == "application/x-www-form-urlencoded" and "Origin" not in request.headers
+
+
+def check_origin() -> None:
     """Refuse a foreign ``Origin``, and without authentication a foreign ``Host``. Raises: Forbidden."""
     strategy: Strategy = current_app.extensions[STRATEGY]
     # A trusted proxy is reached under a name of its own.
