@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.storage.contender import ByDriver
 from benchmarks.storage.place import Place
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.qsd.model.layer_names import file_name
+from cgflow.drivers.qsd.model.records import file_name
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, QmpClient

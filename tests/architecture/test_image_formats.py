@@ -11,7 +11,7 @@ CALL = re.compile(
     r"(qemu-img\W{1,4}(?:info|check|convert|compare|map|measure|rebase|commit)|qemu-io|qemu-nbd)\b"
 )
 IN_CODE = re.compile(r"[\"']\s*,|\s-{1,2}\w|\sADDRESS|\s/|\snbd")
-NAMES = re.compile(r"-f\W{1,4}(?:raw|qcow2)\b|--image-opts|\.image\(|\*image\b|--target-is-zero")
+NAMES = re.compile(r"-f\W{1,4}(?:raw|qcow2)\b|--image-opts|\.image_options\(|\*image\b|--target-is-zero")
 REACH = 160
 """Characters of a call in which its format has to be named."""
 

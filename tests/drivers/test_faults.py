@@ -268,11 +268,11 @@ def test_the_files_of_a_driver_can_be_made_to_fail():
     class Filer(FaultyVolumes):
         """A driver that can serve files and has no other ability."""
 
-        def serve_file(self, thing):
-            return thing
+        def serve_file(self, export):
+            return export
 
-        def withdraw_file(self, thing):
-            return thing
+        def withdraw_file(self, export):
+            return export
 
     faults = FaultSchedule()
     filer = with_faults(Filer(MemoryDriver(), FaultSchedule()), faults)

@@ -73,17 +73,17 @@ class Filed(MemoryDriver, SupportsHostFiles):
             self._shown = tempfile.TemporaryDirectory(prefix="filed-")
         return Path(self._shown.name) / id
 
-    def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
+    def serve_file(self, export: VolumeSpec | SnapshotSpec) -> Connection:
         with self._lock:
-            path = self.path(thing.id)
-            size_bytes = self._show(thing, path)
+            path = self.path(export.id)
+            size_bytes = self._show(export, path)
         return Connection("memory", {"size_bytes": size_bytes, "path": str(path)})
 
-    def withdraw_file(self, thing: VolumeSpec | SnapshotSpec) -> None:
+    def withdraw_file(self, export: VolumeSpec | SnapshotSpec) -> None:
         with self._lock:
-            if self._shown is not None and is_open(self.path(thing.id)):
-                raise BusyDriverError(f"{self.path(thing.id)} is open")
-            self.take_away(thing.id)
+            if self._shown is not None and is_open(self.path(export.id)):
+                raise BusyDriverError(f"{self.path(export.id)} is open")
+            self.take_away(export.id)
 
     def delete_volume(self, volume: VolumeSpec) -> None:
         super().delete_volume(volume)
@@ -106,15 +106,15 @@ class Filed(MemoryDriver, SupportsHostFiles):
             volume.content = volume.content.frozen()
         self.path(id).unlink(missing_ok=True)
 
-    def _show(self, thing: VolumeSpec | SnapshotSpec, path: Path) -> int:
-        if isinstance(thing, VolumeSpec):
-            volume = self._volume(thing.id)
+    def _show(self, export: VolumeSpec | SnapshotSpec, path: Path) -> int:
+        if isinstance(export, VolumeSpec):
+            volume = self._volume(export.id)
             if not path.exists():
                 volume.content = InFile(path, volume.content, volume.size_gib * GIB)
             return volume.size_gib * GIB
-        copy = self._state.copies.get(thing.id)
+        copy = self._state.copies.get(export.id)
         if copy is None or copy.content is None or not copy.is_exported:
-            raise FinalDriverError(f"{thing.id} is not exported, so it cannot be a file")
+            raise FinalDriverError(f"{export.id} is not exported, so it cannot be a file")
         if not path.exists():
             InFile(path, copy.content, copy.size_gib * GIB)
         return copy.size_gib * GIB

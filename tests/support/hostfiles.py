@@ -10,12 +10,12 @@ from cgflow.drivers.qsd.home.state_dir import StateDir
 from tests.support.qsd import Bench
 
 
-def served(bench: Bench, thing: VolumeSpec | SnapshotSpec) -> Path:
-    return Path(str(bench.driver.serve_file(thing).data["path"]))
+def served(bench: Bench, export: VolumeSpec | SnapshotSpec) -> Path:
+    return Path(str(bench.driver.serve_file(export).data["path"]))
 
 
 def server_of(bench: Bench, name: str) -> int | None:
-    found = StateDir(bench.state_dir).files
+    found = StateDir(bench.state_dir).mounts
     return found.process(name) if found.is_served(name) else None
 
 

@@ -95,14 +95,14 @@ class Bench:
         found = daemon_process.find(folder, StateDir(self.state_dir).sockets(home_id), lambda: None)
         assert found is not None
         os.kill(found.record.pid, signal.SIGKILL)
-        found.let_go()
+        found.disconnect()
         daemon_process.await_end_or_kill(folder, found.record)
 
     def clean(self) -> None:
         """End the driver and all daemons, and remove the directory."""
         self.hang_up()
         self.driver.stop()
-        files = StateDir(self.state_dir).files
+        files = StateDir(self.state_dir).mounts
         for name in files.wanted():
             files.remove(name)
         homes = self.state_dir / "homes"

@@ -85,7 +85,7 @@ class Served:
         if self._process is not None and self._process.poll() is None:
             self.kill()
         for folder in self.state_dir.glob("*/files"):
-            files = StateDir(folder.parent).files
+            files = StateDir(folder.parent).mounts
             for name in files.wanted():
                 files.remove(name)
         for manifest in self.state_dir.glob("qsd/homes/*/manifest.json"):

@@ -84,9 +84,9 @@ class HostFileRules:
         (volume,) = scene.new_members(1)
         (copy,) = scene.take([volume])
         nowhere = VolumeSpec(str(uuid4()), 1, str(uuid4()))
-        for thing in (volume, copy, nowhere, VolumeSpec(str(uuid4()), 1), new_snapshot_specs([nowhere])[0]):
-            what = f"withdraw_file of what was never served ({type(thing).__name__})"
-            must_succeed(what, partial(scene.filer.withdraw_file, thing))
+        for export in (volume, copy, nowhere, VolumeSpec(str(uuid4()), 1), new_snapshot_specs([nowhere])[0]):
+            what = f"withdraw_file of what was never served ({type(export).__name__})"
+            must_succeed(what, partial(scene.filer.withdraw_file, export))
             scene.check(what)
 
     def test_file_that_is_open_is_not_withdrawn(self, scene: Scenario) -> None:
@@ -142,21 +142,21 @@ class HostFileRules:
     def test_only_what_is_exported_is_a_file(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (copy,) = scene.take([volume])
-        for thing in (copy, VolumeSpec(str(uuid4()), 1, volume.group_id)):
-            what = f"serve_file of what is not exported ({type(thing).__name__})"
-            must_be_final(what, partial(scene.filer.serve_file, thing))
+        for export in (copy, VolumeSpec(str(uuid4()), 1, volume.group_id)):
+            what = f"serve_file of what is not exported ({type(export).__name__})"
+            must_be_final(what, partial(scene.filer.serve_file, export))
             scene.check(what)
 
 
-def _serve(scene: Scenario, thing: Shown, what: str = "serve_file") -> Path:
-    told = must_succeed(what, lambda: scene.filer.serve_file(thing)).data
+def _serve(scene: Scenario, export: Shown, what: str = "serve_file") -> Path:
+    told = must_succeed(what, lambda: scene.filer.serve_file(export)).data
     scene.check(what)
     expect(isinstance(told.get("path"), str), f"{what} must tell the path of the file, not {told}")
     return Path(str(told["path"]))
 
 
-def _withdraw(scene: Scenario, thing: Shown, path: Path, what: str = "withdraw_file") -> None:
-    must_succeed(what, lambda: scene.filer.withdraw_file(thing))
+def _withdraw(scene: Scenario, export: Shown, path: Path, what: str = "withdraw_file") -> None:
+    must_succeed(what, lambda: scene.filer.withdraw_file(export))
     scene.check(what)
     _expect_gone(path, what)
 

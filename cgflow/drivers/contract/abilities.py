@@ -253,7 +253,7 @@ class SupportsHostFiles(Protocol):
     reported as written.
     """
 
-    def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
+    def serve_file(self, export: VolumeSpec | SnapshotSpec) -> Connection:
         """Serve a volume or an exported snapshot as a file; return its address, with ``path`` in the data.
 
         A snapshot is read-only.
@@ -264,7 +264,7 @@ class SupportsHostFiles(Protocol):
         """
         ...
 
-    def withdraw_file(self, thing: VolumeSpec | SnapshotSpec) -> None:
+    def withdraw_file(self, export: VolumeSpec | SnapshotSpec) -> None:
         """Remove the file; the export stays. A file that is not served is success.
 
         Deleting a volume, and unexporting or deleting a snapshot, removes the file too, even if a program

@@ -207,12 +207,12 @@ class FaultyHostFiles(FaultyVolumes, SupportsHostFiles):
     def _files(self) -> SupportsHostFiles:
         return cast(SupportsHostFiles, self.driver)
 
-    def serve_file(self, thing: VolumeSpec | SnapshotSpec) -> Connection:
+    def serve_file(self, export: VolumeSpec | SnapshotSpec) -> Connection:
         lie = Connection("none", {})
-        return self._call("serve_file", lambda: self._files.serve_file(thing), lie, thing)
+        return self._call("serve_file", lambda: self._files.serve_file(export), lie, export)
 
-    def withdraw_file(self, thing: VolumeSpec | SnapshotSpec) -> None:
-        return self._call("withdraw_file", lambda: self._files.withdraw_file(thing), None, thing)
+    def withdraw_file(self, export: VolumeSpec | SnapshotSpec) -> None:
+        return self._call("withdraw_file", lambda: self._files.withdraw_file(export), None, export)
 
 
 _ABILITIES: tuple[tuple[type, type[FaultyVolumes]], ...] = (

@@ -31,12 +31,15 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
-from cgflow.drivers.qsd.abilities.compaction import QsdCompaction
-from cgflow.drivers.qsd.abilities.group_snapshots import QsdGroupSnapshots
-from cgflow.drivers.qsd.abilities.host_files import QsdHostFiles
-from cgflow.drivers.qsd.abilities.rearranging import QsdRearranging
-from cgflow.drivers.qsd.home.home import Home, HomeConfig, Trace, untraced
-from cgflow.drivers.qsd.home.nbd_address import GIB, home_id_of, nbd
+from cgflow.drivers.qsd.abilities import (
+    QsdCloning,
+    QsdCompaction,
+    QsdGroupSnapshots,
+    QsdHostFiles,
+    QsdRegrouping,
+    QsdRestoring,
+)
+from cgflow.drivers.qsd.home.home import GIB, Home, HomeConfig, Trace, home_id_of, untraced
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.home_registry import HomeRegistry
@@ -78,7 +81,14 @@ OPTIONS: list[cfg.Opt] = [
 
 
 class QsdDriver(
-    QsdGroupSnapshots, QsdRearranging, QsdCompaction, QsdHostFiles, SupportsDetailedInventory, StorageDriver
+    QsdGroupSnapshots,
+    QsdCloning,
+    QsdRegrouping,
+    QsdRestoring,
+    QsdCompaction,
+    QsdHostFiles,
+    SupportsDetailedInventory,
+    StorageDriver,
 ):
     """Volumes as chains of qcow2 files in ``state_dir``, served over NBD by QEMU's storage daemon."""
 
@@ -103,7 +113,7 @@ class QsdDriver(
             self._state,
             HomeConfig(
                 program=program,
-                files=self._state.files,
+                mounts=self._state.mounts,
                 tcp=tcp,
                 trace=trace,
                 stopping=threading.Event(),
@@ -161,7 +171,7 @@ class QsdDriver(
 
     def create_group(self, group_id: str) -> None:
         """See the contract."""
-        self._homes.make(group_id, is_group=True)
+        self._homes.get_or_create(group_id, is_group=True)
 
     def delete_group(self, group_id: str) -> None:
         """See the contract."""
@@ -170,7 +180,7 @@ class QsdDriver(
     def create_volume(self, volume: VolumeSpec) -> None:
         """See the contract."""
         if volume.group_id is None:
-            home = self._homes.make(volume.id, is_group=False)
+            home = self._homes.get_or_create(volume.id, is_group=False)
             try:
                 volumes.create(home, volume.id, volume.size_gib * GIB)
             except FinalDriverError:
@@ -205,7 +215,7 @@ class QsdDriver(
         broken = home.problems.get(ProblemKind.VOLUME_NOT_SERVED, volume.id)
         if broken is not None:
             raise FinalDriverError(broken)
-        return nbd(home, volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
+        return home.connection(volume.id, home.manifest.volumes[volume.id].size_bytes, read_only=False)
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract. Never waits for other operations."""
@@ -235,7 +245,7 @@ class QsdDriver(
         )
 
     def _inventory(self, manifests: Sequence[Manifest], group_id: str | None) -> Inventory:
-        held = [volume for manifest in manifests for volume in manifest.held()]
+        held = [volume for manifest in manifests for volume in manifest.all_volumes()]
         return Inventory(
             groups=frozenset(manifest.home_id for manifest in manifests if manifest.is_group),
             volumes=frozenset(volume.id for volume in held),

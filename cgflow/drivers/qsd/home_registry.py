@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -23,16 +23,15 @@ from cgflow.drivers.qsd.home.home import (
     HomeConfig,
     clear_folder,
     create_home,
+    error_message,
     is_incomplete_home,
     oserror_as_final_error,
-    words,
 )
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home.state_dir import StateDir
-from cgflow.drivers.qsd.operations import host_files, merge, missing_layers, moves, stray_cleanup
+from cgflow.drivers.qsd.operations import host_files, layer_access, merge, moves, stray_cleanup
 from cgflow.drivers.qsd.operations.recovery import ensure_served, hold_settled
-from cgflow.drivers.qsd.operations.watchdog import Watchdog
 from cgflow.drivers.qsd.qemu.daemon_process import DaemonHung
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
@@ -69,7 +68,7 @@ class HomeRegistry:
         self._homes = {}
         folders = sorted(self._state.homes.iterdir())
         for folder in folders:
-            self._recognise(folder.name)
+            self._load(folder.name)
         stray_cleanup.end_stray_daemons(
             self._state.run, {self._state.sockets(folder.name) for folder in folders}
         )
@@ -77,9 +76,11 @@ class HomeRegistry:
         self._settle_moves()
         self._open_all()
         self._remove_stray_files()
-        self._begin(self._sweep_all, "qsd-sweep")
-        watchdog = Watchdog(lambda: list(self._homes.values()), self._serve_if_free, self._config.stopping)
-        self._begin(watchdog.run, "qsd-watchdog")
+        self._start_thread(self._sweep_all, "qsd-sweep")
+        watchdog = Watchdog(
+            lambda: list(self._homes.values()), self._serve_unless_locked, self._config.stopping
+        )
+        self._start_thread(watchdog.run, "qsd-watchdog")
 
     def _open_all(self) -> None:
         """Open all homes in parallel, and continue in the background with those that take long.
@@ -87,7 +88,7 @@ class HomeRegistry:
         A home whose daemon does not answer has a problem from then on, and the watchdog retries it.
         """
         pool = ThreadPoolExecutor(max_workers=_OPENED_AT_ONCE, thread_name_prefix="qsd-start")
-        opening = [pool.submit(self._serve_again, home) for home in self._homes.values()]
+        opening = [pool.submit(self._serve_unless_stopped, home) for home in self._homes.values()]
         late = wait(opening, timeout=_OPEN_PATIENCE_S).not_done
         pool.shutdown(wait=False)
         if late:
@@ -99,11 +100,11 @@ class HomeRegistry:
         self._config.stopping.set()
         homes = list(self._homes.values())
         for home in homes:
-            home.let_go()
+            home.disconnect()
         # Running calls fail now, but one of them may just have connected to a new daemon: disconnect again.
         for home in homes:
             with home.lock:
-                home.let_go()
+                home.disconnect()
         with self._threads_lock:
             threads, self._threads = self._threads, []
         for thread in threads:
@@ -115,12 +116,12 @@ class HomeRegistry:
 
     def all(self) -> list[Home]:
         """Return the homes that currently exist. Raises: FinalDriverError, before ``start``."""
-        self._expect_started()
+        self._refuse_before_start()
         return list(self._homes.values())
 
     def find(self, home_id: str) -> Home | None:
         """Return a home, or None. Raises: FinalDriverError, if its manifest cannot be read."""
-        self._expect_started()
+        self._refuse_before_start()
         if home_id in self._unreadable:
             raise FinalDriverError(self._unreadable[home_id])
         return self._homes.get(home_id)
@@ -132,7 +133,7 @@ class HomeRegistry:
             raise FinalDriverError(f"there is no consistency group or volume {home_id} on this backend")
         return home
 
-    def make(self, home_id: str, *, is_group: bool) -> Home:
+    def get_or_create(self, home_id: str, *, is_group: bool) -> Home:
         """Return a served home; create it if it does not exist. Raises: DriverError."""
         with self._lock:
             home = self.find(home_id)
@@ -143,7 +144,7 @@ class HomeRegistry:
                 with oserror_as_final_error(f"a place for {home_id} could not be made"):
                     create_home(self._state.home(home_id), is_group=is_group)
                 self._config.trace("home:after-manifest")
-                home = self._recognise(home_id)
+                home = self._load(home_id)
         if home is None or home.manifest.is_group != is_group:
             raise FinalDriverError(f"{home_id} is in use by something else on this backend; nothing was made")
         try:
@@ -170,7 +171,9 @@ class HomeRegistry:
             try:
                 home.remove()
             except OSError as error:
-                raise AmbiguousDriverError(f"{home.folder} could not be removed: {words(error)}") from error
+                raise AmbiguousDriverError(
+                    f"{home.folder} could not be removed: {error_message(error)}"
+                ) from error
             with self._lock:
                 self._homes.pop(home_id, None)
 
@@ -186,7 +189,9 @@ class HomeRegistry:
             except FileNotFoundError:
                 return
             except OSError as error:
-                raise AmbiguousDriverError(f"{folder} could not be removed: {words(error)}") from error
+                raise AmbiguousDriverError(
+                    f"{folder} could not be removed: {error_message(error)}"
+                ) from error
 
     def problems(self, home_id: str | None) -> list[str]:
         """Return the problems of one home, or of all, as messages.
@@ -199,16 +204,22 @@ class HomeRegistry:
                 found += [
                     *home.problems.messages(),
                     *host_files.problems(home),
-                    *missing_layers.problems(home),
+                    *layer_access.problems(home),
                 ]
         if home_id is None:
             found += [f"the file {name} belongs to nothing: unmount it" for name in self._stray_files()]
         return sorted(found)
 
-    def _recognise(self, home_id: str) -> Home | None:
+    def _load(self, home_id: str) -> Home | None:
         folder = self._state.home(home_id)
         try:
-            home = Home(folder, self._state.sockets(home_id), self._config, self._revive, self._settle_soon)
+            home = Home(
+                folder,
+                self._state.sockets(home_id),
+                self._config,
+                self._restart_daemon,
+                self._settle_in_background,
+            )
         except FileNotFoundError:
             if is_incomplete_home(folder):
                 clear_folder(folder)
@@ -229,11 +240,11 @@ class HomeRegistry:
         """Finish the moves and remove the partial clones of an earlier process, before any daemon starts."""
         for home in self._homes.values():
             try:
-                home.remove_parts()
+                home.remove_partial_clones()
                 for volume_id, leaving in home.manifest.leaving.items():
                     moves.finish(home, self.get(leaving.to), volume_id)
             except (OSError, ValueError, DriverError) as error:
-                message = f"a move out of {home.id} cannot be finished: {words(error)}"
+                message = f"a move out of {home.id} cannot be finished: {error_message(error)}"
                 home.problems.set(ProblemKind.MOVE_UNFINISHED, message)
         coming = {key for home in self._homes.values() for key in home.manifest.leaving}
         for home in self._homes.values() if not self._unreadable else ():
@@ -241,21 +252,21 @@ class HomeRegistry:
                 try:
                     moves.release(home, volume_id)
                 except OSError as error:
-                    message = f"a move to {home.id} cannot be forgotten: {words(error)}"
+                    message = f"a move to {home.id} cannot be forgotten: {error_message(error)}"
                     home.problems.set(ProblemKind.MOVE_UNFINISHED, message)
 
     def _remove_stray_files(self) -> None:
         for name in self._stray_files():
             # A file that cannot be removed is reported by ``problems``.
             with suppress(BusyDriverError):
-                self._state.files.remove(name)
+                self._state.mounts.remove(name)
 
     def _stray_files(self) -> set[str]:
         """Return the host files whose export no longer exists; none while a manifest cannot be read."""
         if self._unreadable:
             return set()
-        held = [volume for home in self.all() for volume in home.manifest.held()]
-        return self._state.files.wanted() - {name for each in held for name in (each.id, *each.exported)}
+        held = [volume for home in self.all() for volume in home.manifest.all_volumes()]
+        return self._state.mounts.wanted() - {name for each in held for name in (each.id, *each.exported)}
 
     def _serve(self, home: Home) -> None:
         with home.lock:
@@ -267,7 +278,7 @@ class HomeRegistry:
             except DriverError as error:
                 home.problems.set(ProblemKind.NOT_SERVED, error.message)
 
-    def _revive(self, home: Home) -> None:
+    def _restart_daemon(self, home: Home) -> None:
         """Restart a daemon that ended unexpectedly. Called by the reader thread of its connection."""
         deaths = self._deaths[home.id]
         now = time.monotonic()
@@ -277,32 +288,32 @@ class HomeRegistry:
                 f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
                 f"its log is in {home.folder}. It is tried again in {_DEATHS_WITHIN:.0f} s, or by a call",
             )
-            self._begin(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
+            self._start_thread(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
             return
         deaths.append(now)
-        self._begin(lambda: self._serve_again(home), f"qsd-revive-{home.id}")
+        self._start_thread(lambda: self._serve_unless_stopped(home), f"qsd-revive-{home.id}")
 
     def _serve_later(self, home: Home) -> None:
         if not self._config.stopping.wait(_DEATHS_WITHIN):
-            self._serve_again(home)
+            self._serve_unless_stopped(home)
 
-    def _settle_soon(self, home: Home) -> None:
+    def _settle_in_background(self, home: Home) -> None:
         """Settle a home in the background, after the operation that calls this has released the lock."""
-        self._begin(lambda: self._serve_again(home), f"qsd-settle-{home.id}")
+        self._start_thread(lambda: self._serve_unless_stopped(home), f"qsd-settle-{home.id}")
 
-    def _serve_if_free(self, home: Home) -> None:
+    def _serve_unless_locked(self, home: Home) -> None:
         """Serve a home in the background, unless its lock is held: every operation does so itself."""
 
         def work() -> None:
             if home.lock.acquire(blocking=False):
                 try:
-                    self._serve_again(home)
+                    self._serve_unless_stopped(home)
                 finally:
                     home.lock.release()
 
-        self._begin(work, f"qsd-serve-{home.id}")
+        self._start_thread(work, f"qsd-serve-{home.id}")
 
-    def _serve_again(self, home: Home) -> None:
+    def _serve_unless_stopped(self, home: Home) -> None:
         if not self._config.stopping.is_set() and not home.is_removed:
             self._serve(home)
 
@@ -332,12 +343,53 @@ class HomeRegistry:
             else:
                 return
 
-    def _begin(self, work: Callable[[], None], name: str) -> None:
+    def _start_thread(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
         with self._threads_lock:
             self._threads = [*(known for known in self._threads if known.is_alive()), thread]
             thread.start()
 
-    def _expect_started(self) -> None:
+    def _refuse_before_start(self) -> None:
         if not self._is_started:
             raise FinalDriverError("the qsd driver has not been started")
+
+
+INTERVAL_S = 2.0
+PROBE_EVERY_S = 10.0
+"""Seconds without traffic after which a daemon is sent a query."""
+
+SILENCE_S = 8.0
+"""Seconds for which a command may be unanswered. A cut of hundreds of volumes takes two on a slow disk."""
+
+
+class Watchdog:
+    """Checks every home at an interval. ``serve`` has a home adopted or settled in the background."""
+
+    def __init__(
+        self, homes: Callable[[], Iterable[Home]], serve: Callable[[Home], None], stopping: threading.Event
+    ) -> None:
+        self._homes = homes
+        self._serve = serve
+        self._stopping = stopping
+
+    def run(self) -> None:
+        """Check all homes until the driver is stopped."""
+        while not self._stopping.wait(INTERVAL_S):
+            for home in self._homes():
+                self.check(home)
+
+    def check(self, home: Home) -> None:
+        """Record or clear the problem that the daemon of a home does not answer."""
+        if home.is_removed:
+            return
+        silent_s = home.silence(PROBE_EVERY_S)
+        if silent_s is None:
+            # There is no connection, because the daemon did not answer when it was to be adopted.
+            if home.is_silent:
+                self._serve(home)
+        elif silent_s > SILENCE_S:
+            if not home.is_silent:
+                home.record_silence()
+        elif home.is_silent:
+            home.problems.clear(ProblemKind.DAEMON_SILENT)
+            self._serve(home)

@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
-from cgflow.drivers.qsd.operations import full_clones
+from cgflow.drivers.qsd.operations import clones
 from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.qsd import (
     BLOCK,
@@ -104,7 +104,7 @@ def test_a_clone_whose_source_dies_is_made_again(bench):
     bench.driver.create_group("h")
     clone = replace(CLONE, group_id="h")
     driver = bench.start(Between("clone:after-export", lambda: os.kill(bench.pid("g"), signal.SIGKILL)))
-    with pytest.raises(BusyDriverError, match="broke off, and nothing was made"):
+    with pytest.raises(BusyDriverError, match="failed, and nothing was made"):
         driver.clone_volume(clone, copy)
     assert list((bench.state_dir / "homes" / "h").glob("*.part")) == []
     assert driver.inventory("h").volumes == set()
@@ -124,7 +124,7 @@ def test_a_process_that_dies_while_it_copies_leaves_nothing(bench, monkeypatch, 
     child = os.fork()
     if child == 0:
         try:
-            full_clones.PROGRAM = str(deadly)
+            clones.PROGRAM = str(deadly)
             driver = QsdDriver(bench.state_dir, **bench.options)
             driver.start()
             driver.clone_volume(CLONE, copy)
@@ -144,7 +144,7 @@ def test_a_process_that_dies_while_it_copies_leaves_nothing(bench, monkeypatch, 
 def test_a_clone_without_the_program_is_refused_in_words(bench, monkeypatch):
     (volume,) = bench.make_group(1)
     (copy,) = take(bench.driver, [volume], "a")
-    monkeypatch.setattr(full_clones, "PROGRAM", "no-such-program")
+    monkeypatch.setattr(clones, "PROGRAM", "no-such-program")
     with pytest.raises(FinalDriverError, match="apt-get install qemu-utils"):
         bench.driver.clone_volume(replace(CLONE, group_id=None), copy)
     assert bench.driver.inventory().volumes == {"v0"}
@@ -166,9 +166,9 @@ def test_a_program_that_makes_no_progress_is_given_up(bench, monkeypatch, tmp_pa
     stuck = tmp_path / "stuck"
     stuck.write_text("#!/bin/sh\nexec sleep 1000\n")
     stuck.chmod(0o700)
-    monkeypatch.setattr(full_clones, "PROGRAM", str(stuck))
-    monkeypatch.setattr(full_clones, "_LOOK_EVERY", 0.01)
-    monkeypatch.setattr(full_clones, "STALL_DEADLINE", 0.03)
+    monkeypatch.setattr(clones, "PROGRAM", str(stuck))
+    monkeypatch.setattr(clones, "_POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(clones, "STALL_DEADLINE_S", 0.03)
     with pytest.raises(BusyDriverError, match="no progress"):
         bench.driver.clone_volume(CLONE, copy)
     assert bench.driver.inventory().volumes == {"v0"}

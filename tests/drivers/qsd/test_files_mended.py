@@ -76,7 +76,7 @@ def test_a_file_that_does_not_come_about_is_wanted_as_much_as_before(
         for volume in (one, other):
             with pytest.raises(BusyDriverError, match="made no file"):
                 bench.driver.serve_file(volume)
-        assert StateDir(bench.state_dir).files.wanted() == {one.id}
+        assert StateDir(bench.state_dir).mounts.wanted() == {one.id}
         bench.start()
         assert any("made no file" in problem for problem in bench.driver.inventory().problems)
         write(bench.driver, one, 1)
@@ -136,7 +136,7 @@ def test_a_file_of_what_was_deleted_without_us_is_cleared_away_at_the_start(benc
     bench.driver.export_snapshot(copy)
     path = served(bench, copy)
     bench.driver.stop()
-    stray = StateDir(bench.state_dir).files.path("of-nothing")
+    stray = StateDir(bench.state_dir).mounts.path("of-nothing")
     stray.touch()
     bench.start()
     assert path.exists()
@@ -149,5 +149,5 @@ def test_a_host_that_cannot_says_what_to_install(bench: Bench, monkeypatch: pyte
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "nbdfuse" else found(name))
     with pytest.raises(FinalDriverError, match="apt-get install libnbd-bin"):
         bench.driver.serve_file(volume)
-    assert StateDir(bench.state_dir).files.wanted() == set()
+    assert StateDir(bench.state_dir).mounts.wanted() == set()
     assert bench.driver.inventory().problems == ()

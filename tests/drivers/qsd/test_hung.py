@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.qsd.operations import watchdog
+from cgflow.drivers.qsd import home_registry
 from cgflow.drivers.qsd.qemu import daemon_process
 from cgflow.errors import BusyDriverError
 from tests.support.parts import until
@@ -24,9 +24,9 @@ OTHER = VolumeSpec("other-v0", 1, "other")
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watchdog that checks very often, and treats a daemon as silent soon."""
-    monkeypatch.setattr(watchdog, "INTERVAL_S", 0.05)
-    monkeypatch.setattr(watchdog, "PROBE_EVERY_S", 0.1)
-    monkeypatch.setattr(watchdog, "SILENCE_S", 0.5)
+    monkeypatch.setattr(home_registry, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(home_registry, "PROBE_EVERY_S", 0.1)
+    monkeypatch.setattr(home_registry, "SILENCE_S", 0.5)
     monkeypatch.setattr(daemon_process, "ADOPT_PATIENCE", 1.0)
 
 

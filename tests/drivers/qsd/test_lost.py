@@ -10,7 +10,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home.home import Home
 from cgflow.drivers.qsd.model.records import VolumeRecord
-from cgflow.drivers.qsd.operations import missing_layers
+from cgflow.drivers.qsd.operations import layer_access
 from cgflow.errors import FinalDriverError
 from tests.support.qsd import BLOCK, Bench, read, read_snapshot, snapshots_of, take, write
 
@@ -160,7 +160,7 @@ def test_what_goes_while_somebody_looks_is_not_lost(
     bench: Bench, cut: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A merge drops a layer from the manifest and then removes its file, possibly between two checks."""
-    faults, late = missing_layers.faults, [copies[0] for copies in cut]
+    faults, late = layer_access.damaged_layers, [copies[0] for copies in cut]
 
     def slowly(home: Home, volume: VolumeRecord) -> dict[int, str]:
         while late:
@@ -168,7 +168,7 @@ def test_what_goes_while_somebody_looks_is_not_lost(
         return faults(home, volume)
 
     before = set(os.listdir(bench.state_dir / "homes" / "g"))
-    monkeypatch.setattr(missing_layers, "faults", slowly)
+    monkeypatch.setattr(layer_access, "damaged_layers", slowly)
     assert bench.driver.inventory().problems == ()
     assert before - set(os.listdir(bench.state_dir / "homes" / "g")), (
         "there was something to be mistaken for it"

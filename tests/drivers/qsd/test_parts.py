@@ -17,7 +17,15 @@ from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
 from cgflow.drivers.qsd.home.problem_log import ProblemKind, ProblemLog
 from cgflow.drivers.qsd.model import layer_tree
-from cgflow.drivers.qsd.model.records import Cut, Kept, Leaving, Manifest, Merge, Pending, VolumeRecord
+from cgflow.drivers.qsd.model.records import (
+    Cut,
+    Manifest,
+    Merge,
+    OutgoingMove,
+    PreparedOverlay,
+    UnfinishedRestore,
+    VolumeRecord,
+)
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, DaemonLost, QmpClient
 from tests.support.qsd import require_qsd
@@ -90,15 +98,15 @@ def full_manifest(home_id: str) -> Manifest:
         size_bytes=MIB,
         chain=(1, 2, 5),
         bound={"s1": 1},
-        pending={"s2": Pending(layer=6, over=5, size_bytes=MIB, cgsnapshot_id="c2")},
+        pending={"s2": PreparedOverlay(layer=6, over=5, size_bytes=MIB, cgsnapshot_id="c2")},
         exported=("s1",),
         merging=Merge(top=5, base=2, active=True),
         resizing=True,
         # Numbers and texts sort these differently.
         aside={3: 2, 11: 3},
-        kept=Kept(restore_id="r", snapshot_id="s1", leaf=11),
+        kept=UnfinishedRestore(restore_id="r", snapshot_id="s1", leaf=11),
     )
-    away = Leaving(
+    away = OutgoingMove(
         to="h", files={12: 1, 9: 3}, volume=VolumeRecord("w", MIB, chain=(1, 3)), cuts={"c1": Cut(("s4",))}
     )
     return Manifest(
@@ -187,7 +195,7 @@ def test_a_merge_moves_what_was_bound_to_the_top() -> None:
 
 def test_death_rolls_forward_only_the_cut_that_was_begun() -> None:
     held = full_manifest("h")
-    idle = Pending(layer=7, over=5, size_bytes=MIB, cgsnapshot_id="c3")
+    idle = PreparedOverlay(layer=7, over=5, size_bytes=MIB, cgsnapshot_id="c3")
     both = replace(held.volumes["v"], pending={**held.volumes["v"].pending, "s3": idle})
     after = layer_tree.after_death(held.with_volume(both))
     assert after.volumes["v"].chain == (1, 2, 5, 6)

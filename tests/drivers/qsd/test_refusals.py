@@ -192,7 +192,7 @@ def test_a_volume_that_has_lost_a_layer_is_not_cut_although_its_daemon_still_rea
     snapshots = snapshots_of(volumes, "c2")
     for snapshot in snapshots:
         bench.driver.prepare(snapshot)
-    with pytest.raises(FinalDriverError, match=f"{lost.name} is gone; volume v0 .* nothing was cut"):
+    with pytest.raises(FinalDriverError, match=f"{lost.name} is gone, and volume v0 .* nothing was cut"):
         bench.driver.cut("c2", "g", snapshots)
     for snapshot in snapshots:
         bench.driver.delete_snapshot(snapshot)

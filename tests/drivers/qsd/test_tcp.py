@@ -202,7 +202,7 @@ def test_copies_clones_and_files_work_over_tls(secure: Bench, ca: Path) -> None:
 
     def command(address: Connection, program: str) -> None:
         port, export = int(str(address.data["port"])), str(address.data["export"])
-        image = TcpEndpoint(LOOPBACK, "localhost", range(1), ca).image(port, export)
+        image = TcpEndpoint(LOOPBACK, "localhost", range(1), ca).image_options(port, export)
         options = ["-r"] if address.data["read_only"] else []
         words = ["qemu-io", *options, *image, "-c", program, "-c", "flush"]
         done = subprocess.run(words, check=True, capture_output=True, text=True)

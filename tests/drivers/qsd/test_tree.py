@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.qsd.model import layer_tree
-from cgflow.drivers.qsd.model.records import Kept, Manifest, Merge, VolumeRecord
+from cgflow.drivers.qsd.model.records import Manifest, Merge, UnfinishedRestore, VolumeRecord
 from cgflow.drivers.qsd.qemu import qcow2
 from tests.support.qsd import MIB, require_qsd
 
 
 def tree(*layers: int, aside: dict[int, int], kept: int | None = None, **bound: int) -> VolumeRecord:
-    held = None if kept is None else Kept("r", "a", kept)
+    held = None if kept is None else UnfinishedRestore("r", "a", kept)
     return VolumeRecord("v", MIB, chain=layers, aside=aside, bound=bound, kept=held)
 
 
@@ -77,7 +77,7 @@ def test_a_restore_and_its_undo() -> None:
     assert during.volumes["v"] == tree(1, 8, aside={2: 1, 3: 2}, kept=3, a=1, b=2)
     assert during.next_layer == 9
     assert during.volumes["v"].writable == {8, 3}
-    assert layer_tree.kept_by(during, "r") == {"v": "a"}
+    assert layer_tree.unfinished_restore(during, "r") == {"v": "a"}
     assert layer_tree.after_undo(during, "r").volumes["v"] == before
     assert layer_tree.without_unneeded_layers(layer_tree.after_finish(during, "r").volumes["v"]) == tree(
         1, 8, aside={2: 1}, a=1, b=2

@@ -12,7 +12,7 @@ from tests.support.file_backed_driver import InFile
 class ShowsNothing(Broken):
     breaks = {"test_file_shows_the_volume": "the file of a volume: at byte 0 it must read as 'A'"}
 
-    def _show(self, thing, path):
+    def _show(self, export, path):
         path.touch()
         os.truncate(path, GIB)
         return GIB
@@ -21,8 +21,8 @@ class ShowsNothing(Broken):
 class ShowsTooMuch(Broken):
     breaks = {"test_file_shows_the_volume": "must have that size, not 2147483648"}
 
-    def serve_file(self, thing):
-        told = super().serve_file(thing)
+    def serve_file(self, export):
+        told = super().serve_file(export)
         os.truncate(told.data["path"], 2 * GIB)
         return told
 
@@ -33,9 +33,9 @@ class ShowsWhatWasThere(Broken):
         "test_write_through_a_file_is_a_write_to_the_volume": "what was written through the file: the volume",
     }
 
-    def _show(self, thing, path):
+    def _show(self, export, path):
         if not path.exists():
-            InFile(path, self._volume(thing.id).content, GIB)
+            InFile(path, self._volume(export.id).content, GIB)
         return GIB
 
 
@@ -46,11 +46,11 @@ class Remembers(Broken):
         super().__init__()
         self.before = {}
 
-    def _show(self, thing, path):
-        if isinstance(thing, SnapshotSpec):
-            return super()._show(thing, path)
-        self.before.setdefault(thing.id, self._volume(thing.id).content.frozen())
-        return super()._show(thing, path)
+    def _show(self, export, path):
+        if isinstance(export, SnapshotSpec):
+            return super()._show(export, path)
+        self.before.setdefault(export.id, self._volume(export.id).content.frozen())
+        return super()._show(export, path)
 
 
 class KeepsWritesToItself(Remembers):
@@ -91,8 +91,8 @@ class ServesAnotherEachTime(Broken):
         super().__init__()
         self.served = 0
 
-    def serve_file(self, thing):
-        told = super().serve_file(thing)
+    def serve_file(self, export):
+        told = super().serve_file(export)
         self.served += 1
         another = f"{told.data['path']}-{self.served}"
         os.link(told.data["path"], another)
@@ -102,26 +102,26 @@ class ServesAnotherEachTime(Broken):
 class EmptiesWhatItServesAgain(Broken):
     breaks = {"test_serve_file_twice": "a file that was served twice: at byte 0 it must read as 'A'"}
 
-    def serve_file(self, thing):
-        if self.path(thing.id).exists():
-            os.truncate(self.path(thing.id), 0)
-            os.truncate(self.path(thing.id), GIB)
-        return super().serve_file(thing)
+    def serve_file(self, export):
+        if self.path(export.id).exists():
+            os.truncate(self.path(export.id), 0)
+            os.truncate(self.path(export.id), GIB)
+        return super().serve_file(export)
 
 
 class LeavesTheFile(Broken):
     breaks = {"test_file_is_gone_after_withdraw": "after withdraw_file the file must be gone"}
 
-    def withdraw_file(self, thing):
+    def withdraw_file(self, export):
         pass
 
 
 class TakesTheContentAlong(Remembers):
     breaks = {"test_file_is_gone_after_withdraw": "withdraw_file leaves the volume as it is"}
 
-    def withdraw_file(self, thing):
-        super().withdraw_file(thing)
-        self._volume(thing.id).content = self.before[thing.id]
+    def withdraw_file(self, export):
+        super().withdraw_file(export)
+        self._volume(export.id).content = self.before[export.id]
 
 
 class NeedsWhatItWithdraws(Broken):
@@ -130,24 +130,24 @@ class NeedsWhatItWithdraws(Broken):
         "test_withdraw_of_no_file": "withdraw_file of what was never served .* must succeed; it raised Final",
     }
 
-    def withdraw_file(self, thing):
-        if not self.path(thing.id).exists():
+    def withdraw_file(self, export):
+        if not self.path(export.id).exists():
             raise FinalDriverError("there is no such file")
-        super().withdraw_file(thing)
+        super().withdraw_file(export)
 
 
 class WithdrawsWhatIsOpen(Broken):
     breaks = {"test_file_that_is_open_is_not_withdrawn": "must raise BusyDriverError while the file is open"}
 
-    def withdraw_file(self, thing):
-        self.take_away(thing.id)
+    def withdraw_file(self, export):
+        self.take_away(export.id)
 
 
 class LetsCopiesBeWritten(Broken):
     breaks = {"test_file_of_a_copy": "nobody writes to a copy through its file"}
 
-    def _show(self, thing, path):
-        copy = self._state.copies.get(thing.id)
+    def _show(self, export, path):
+        copy = self._state.copies.get(export.id)
         if copy is not None:
             copy.content = InFile(path, copy.content, GIB)
         return GIB
@@ -173,7 +173,7 @@ class LeavesFilesOfDeletedVolumes(Broken):
 class ServesWhatIsNotExported(Broken):
     breaks = {"test_only_what_is_exported_is_a_file": "not exported .SnapshotSpec. must raise Final"}
 
-    def serve_file(self, thing):
-        if isinstance(thing, SnapshotSpec) and thing.id in self._state.copies:
-            self._state.copies[thing.id].is_exported = True
-        return super().serve_file(thing)
+    def serve_file(self, export):
+        if isinstance(export, SnapshotSpec) and export.id in self._state.copies:
+            self._state.copies[export.id].is_exported = True
+        return super().serve_file(export)

@@ -57,8 +57,8 @@ class LooksForTheGroupFirst(Broken):
         "test_undo_of_no_snapshot_of_no_volume": "of a volume that never was must succeed",
     }
 
-    def look(self, thing):
-        if thing.group_id is not None and thing.group_id not in self._state.groups:
+    def look(self, export):
+        if export.group_id is not None and export.group_id not in self._state.groups:
             raise FinalDriverError("no such group")
 
     def delete_volume(self, volume):

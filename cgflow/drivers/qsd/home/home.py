@@ -14,15 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 from cgflow import clock
 from cgflow.drivers.common.fsync import fsync_folder
 from cgflow.drivers.common.incidents import Incidents
+from cgflow.drivers.contract import JSON, Connection, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.problem_log import ProblemKind, ProblemLog
-from cgflow.drivers.qsd.model.layer_names import file_name, layer_number
-from cgflow.drivers.qsd.model.records import Manifest, VolumeRecord
+from cgflow.drivers.qsd.model.records import Manifest, VolumeRecord, file_name, layer_number
 from cgflow.drivers.qsd.qemu import daemon_process
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.drivers.qsd.qemu.daemon_process import Daemon, FileId, Sockets
@@ -31,6 +32,7 @@ from cgflow.drivers.qsd.qemu.nbdfuse import NbdfuseMounts
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 from cgflow.private_files import FOLDER_MODE
 
+GIB = 1024**3
 PARTIAL_CLONES = "clone-*.part"
 
 Trace = Callable[[str], None]
@@ -50,7 +52,7 @@ class HomeConfig:
     """
 
     program: str
-    files: NbdfuseMounts
+    mounts: NbdfuseMounts
     tcp: TcpEndpoint | None
     trace: Trace
     stopping: threading.Event
@@ -138,7 +140,7 @@ class Home:
         """Whether the daemon is running but does not answer."""
         return self.problems.has(ProblemKind.DAEMON_SILENT)
 
-    def note_silence(self) -> None:
+    def record_silence(self) -> None:
         """Record the problem that the daemon is running but does not answer, with advice for the operator."""
         if not self.is_silent:
             record = self.manifest.daemon
@@ -183,9 +185,9 @@ class Home:
 
         Raises: BusyDriverError, if there is one that does not answer.
         """
-        found = daemon_process.find(self.folder, self.sockets, self._lost)
+        found = daemon_process.find(self.folder, self.sockets, self._daemon_lost)
         if found is not None:
-            self._use(found)
+            self._connect_to(found)
             self.graph.adopt_files(daemon_process.open_files(found.record.pid))
         return found is not None
 
@@ -194,12 +196,12 @@ class Home:
         graph = self._graph
         return None if graph is None or not self.is_served else graph.has_open(layer, file)
 
-    def begin_daemon(self) -> None:
+    def start_daemon(self) -> None:
         """Start a daemon and record it in the manifest. Raises: DriverError, OSError."""
         fresh = daemon_process.spawn(
-            self.config.program, self.folder, self.sockets, self._server(), self._lost
+            self.config.program, self.folder, self.sockets, self._server(), self._daemon_lost
         )
-        self._use(fresh)
+        self._connect_to(fresh)
         self.trace("daemon:after-spawn")
         self.record_daemon()
 
@@ -242,14 +244,46 @@ class Home:
     def forget_daemon(self) -> None:
         """Close the connection and forget the daemon, dead or alive; ``adopt`` finds out which."""
         if self._daemon is not None:
-            self._daemon.let_go()
+            self._daemon.disconnect()
             daemon_process.reap(self._daemon.record.pid)
             self._daemon = self._graph = None
 
-    def let_go(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection; the daemon continues to serve."""
         if self._daemon is not None:
-            self._daemon.let_go()
+            self._daemon.disconnect()
+
+    def connection(self, export: str, size_bytes: object, *, read_only: bool) -> Connection:
+        """Return the NBD address of an export for clients."""
+        tcp, port = self._tcp()
+        address: JSON
+        if tcp is None:
+            address = {"uri": self._unix_uri(export), "socket": str(self.sockets.nbd)}
+        else:
+            is_tls = tcp.tls_dir is not None
+            address = {"uri": tcp.uri(port, export), "host": tcp.host, "port": port, "tls": is_tls}
+        facts: JSON = {"export": export, "read_only": read_only, "size_bytes": size_bytes}
+        return Connection(protocol="nbd", data={**address, **facts})
+
+    def nbdfuse_source(self, export: str) -> list[str]:
+        """Return the arguments with which ``nbdfuse`` finds an export."""
+        tcp, port = self._tcp()
+        return [self._unix_uri(export)] if tcp is None else tcp.nbdfuse_source(port, export)
+
+    def qemu_img_source(self, export: str) -> list[str]:
+        """Return the arguments with which ``qemu-img`` reads an export."""
+        tcp, port = self._tcp()
+        return ["-f", "raw", self._unix_uri(export)] if tcp is None else tcp.image_options(port, export)
+
+    def _tcp(self) -> tuple[TcpEndpoint | None, int]:
+        """Return the TCP endpoint and the port. Raises: FinalDriverError, if the home has no port yet."""
+        tcp, port = self.config.tcp, self.manifest.nbd_port
+        if tcp is not None and port is None:
+            raise FinalDriverError(f"{self.id} is not served yet")
+        return tcp, port or 0
+
+    def _unix_uri(self, export: str) -> str:
+        return f"nbd+unix:///{export}?socket={quote(str(self.sockets.nbd))}"
 
     def remove_files(self, *layers: int) -> None:
         """Remove the files of layers that the manifest no longer names. Raises: OSError."""
@@ -269,11 +303,11 @@ class Home:
         if strays:
             self.remove_files(*strays)
 
-    def new_part(self) -> Path:
+    def new_partial_clone(self) -> Path:
         """Return a unique path for the file of a new clone."""
         return self.folder / PARTIAL_CLONES.replace("*", uuid4().hex)
 
-    def remove_parts(self) -> None:
+    def remove_partial_clones(self) -> None:
         """Remove the unfinished clones of an earlier process. Raises: OSError."""
         for part in self.folder.glob(PARTIAL_CLONES):
             part.unlink()
@@ -293,12 +327,18 @@ class Home:
         if self.config.tcp is not None:
             self.config.tcp.release(self.id)
 
-    def _use(self, found: Daemon) -> None:
+    def _connect_to(self, found: Daemon) -> None:
         self._daemon = found
         self._graph = BlockGraph(found.client, self.folder)
 
-    def _lost(self) -> None:
+    def _daemon_lost(self) -> None:
         self._on_lost(self)
+
+
+def home_id_of(spec: VolumeSpec | SnapshotSpec) -> str:
+    """Return the id of the home of a volume or snapshot: its group, or the volume itself."""
+    volume_id = spec.volume_id if isinstance(spec, SnapshotSpec) else spec.id
+    return spec.group_id or volume_id
 
 
 def create_home(folder: Path, *, is_group: bool) -> None:
@@ -345,10 +385,10 @@ def oserror_as_final_error(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FinalDriverError(f"{doing}: {words(error)}; nothing was made") from error
+        raise FinalDriverError(f"{doing}: {error_message(error)}; nothing was made") from error
 
 
-def words(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Return the message of an error for an operator."""
     if isinstance(error, DriverError):
         return error.message

@@ -17,11 +17,11 @@ from cgflow.drivers.common.fsync import fsync_folder
 from cgflow.drivers.qsd.model.records import (
     Cut,
     DaemonRecord,
-    Kept,
-    Leaving,
     Manifest,
     Merge,
-    Pending,
+    OutgoingMove,
+    PreparedOverlay,
+    UnfinishedRestore,
     VolumeRecord,
 )
 from cgflow.private_files import open_file
@@ -157,14 +157,14 @@ def _volume(held: dict[str, Any]) -> VolumeRecord:
         size_bytes=int(held["size_bytes"]),
         chain=tuple(int(layer) for layer in held["chain"]),
         bound={key: int(layer) for key, layer in _mapping(held["bound"]).items()},
-        pending={key: Pending(**_mapping(value)) for key, value in _mapping(held["pending"]).items()},
+        pending={key: PreparedOverlay(**_mapping(value)) for key, value in _mapping(held["pending"]).items()},
         exported=tuple(str(key) for key in held["exported"]),
         merging=None if merging is None else Merge(**_mapping(merging)),
         resizing=bool(held["resizing"]),
         aside={
             int(layer): None if over is None else int(over) for layer, over in _mapping(held["aside"]).items()
         },
-        kept=None if kept is None else Kept(**_mapping(kept)),
+        kept=None if kept is None else UnfinishedRestore(**_mapping(kept)),
         # Older files lack these keys.
         flattening=held.get("flattening"),
         leaky=tuple(int(layer) for layer in held.get("leaky", ())),
@@ -179,8 +179,8 @@ def _cut(held: dict[str, Any]) -> Cut:
     )
 
 
-def _leaving(held: dict[str, Any]) -> Leaving:
-    return Leaving(
+def _leaving(held: dict[str, Any]) -> OutgoingMove:
+    return OutgoingMove(
         to=str(held["to"]),
         files={int(here): int(there) for here, there in _mapping(held["files"]).items()},
         volume=_volume(_mapping(held["volume"])),

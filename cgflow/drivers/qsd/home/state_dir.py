@@ -31,7 +31,7 @@ class StateDir:
         self.path = path.absolute()
         self.homes = self.path / "homes"
         self.run = self.path / "run"
-        self.files = NbdfuseMounts(self.path / "files", self.run, trace)
+        self.mounts = NbdfuseMounts(self.path / "files", self.run, trace)
         self._lock: int | None = None
 
     def sockets(self, home_id: str) -> Sockets:

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from cgflow.drivers.qsd.model.records import Cut, Kept, Manifest, Merge, VolumeRecord
+from cgflow.drivers.qsd.model.records import Cut, Manifest, Merge, UnfinishedRestore, VolumeRecord
 
 
 def allowed_merges(
@@ -139,7 +139,7 @@ def without_unneeded_layers(volume: VolumeRecord, cloned: Collection[int] = ()) 
     return volume
 
 
-def kept_by(manifest: Manifest, restore_id: str) -> dict[str, str]:
+def unfinished_restore(manifest: Manifest, restore_id: str) -> dict[str, str]:
     """Return {volume id: snapshot id} of an unfinished restore; empty, if there is no such restore."""
     return {
         volume.id: volume.kept.snapshot_id
@@ -154,7 +154,7 @@ def after_restore(
     """Return the manifest in which each volume's overlay is its leaf, on the layer of its snapshot."""
     for volume_id, snapshot_id in snapshots.items():
         volume = manifest.volumes[volume_id]
-        kept = Kept(restore_id, snapshot_id, volume.leaf)
+        kept = UnfinishedRestore(restore_id, snapshot_id, volume.leaf)
         on_copy = _with_leaf(volume, volume.backing_of, volume.bound[snapshot_id])
         chain = (*on_copy.chain, overlays[volume_id])
         manifest = manifest.with_volume(replace(on_copy, chain=chain, kept=kept))
@@ -163,7 +163,7 @@ def after_restore(
 
 def after_undo(manifest: Manifest, restore_id: str) -> Manifest:
     """Return the manifest in which the leaves that a restore kept are leaves again, without the overlays."""
-    for volume_id in kept_by(manifest, restore_id):
+    for volume_id in unfinished_restore(manifest, restore_id):
         volume = manifest.volumes[volume_id]
         if volume.kept is not None:
             below = {layer: over for layer, over in volume.backing_of.items() if layer != volume.leaf}
@@ -173,7 +173,7 @@ def after_undo(manifest: Manifest, restore_id: str) -> Manifest:
 
 def after_finish(manifest: Manifest, restore_id: str) -> Manifest:
     """Return the manifest in which nothing is kept for a restore."""
-    for volume_id in kept_by(manifest, restore_id):
+    for volume_id in unfinished_restore(manifest, restore_id):
         manifest = manifest.with_volume(replace(manifest.volumes[volume_id], kept=None))
     return manifest
 

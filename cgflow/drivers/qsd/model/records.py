@@ -10,13 +10,14 @@ daemon, or what to assume if the daemon is dead too.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from cgflow.drivers.contract import JSON
 
 
 @dataclass(frozen=True)
-class Pending:
+class PreparedOverlay:
     """An overlay prepared for a cut: its layer, and the leaf and size that it was made for."""
 
     layer: int
@@ -35,7 +36,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Kept:
+class UnfinishedRestore:
     """The leaf that a volume had before a restore that is not finished yet."""
 
     restore_id: str
@@ -57,12 +58,12 @@ class VolumeRecord:
     size_bytes: int
     chain: tuple[int, ...]
     bound: dict[str, int] = field(default_factory=dict)
-    pending: dict[str, Pending] = field(default_factory=dict)
+    pending: dict[str, PreparedOverlay] = field(default_factory=dict)
     exported: tuple[str, ...] = ()
     merging: Merge | None = None
     resizing: bool = False
     aside: dict[int, int | None] = field(default_factory=dict)
-    kept: Kept | None = None
+    kept: UnfinishedRestore | None = None
     flattening: int | None = None
     leaky: tuple[int, ...] = ()
 
@@ -100,7 +101,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Leaving:
+class OutgoingMove:
     """A volume being moved to the home ``to``, as it will be recorded there, with the cuts of its snapshots.
 
     ``files`` maps the layer numbers here to those there. Once this is recorded the move will be
@@ -141,7 +142,7 @@ class Manifest:
     volumes: dict[str, VolumeRecord] = field(default_factory=dict)
     cuts: dict[str, Cut] = field(default_factory=dict)
     cutting: dict[str, dict[str, str]] = field(default_factory=dict)
-    leaving: dict[str, Leaving] = field(default_factory=dict)
+    leaving: dict[str, OutgoingMove] = field(default_factory=dict)
     arriving: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -157,7 +158,7 @@ class Manifest:
         """Return the manifest without one volume."""
         return replace(self, volumes={key: held for key, held in self.volumes.items() if key != volume_id})
 
-    def held(self) -> list[VolumeRecord]:
+    def all_volumes(self) -> list[VolumeRecord]:
         """Return the volumes that are here or being moved from here."""
         return [*self.volumes.values(), *(leaving.volume for leaving in self.leaving.values())]
 
@@ -170,3 +171,22 @@ class Manifest:
         """Return every layer whose file must not be removed, including those of volumes being moved."""
         moving = {layer for leaving in self.leaving.values() for layer in leaving.files}
         return self.layers() | moving | {layer for layers in self.arriving.values() for layer in layers}
+
+
+_LAYER = re.compile(r"L([1-9][0-9]*)(?:\.qcow2)?")
+
+
+def node_name(layer: int) -> str:
+    """Return the name of a layer's node (QEMU allows 31 characters)."""
+    return f"L{layer}"
+
+
+def file_name(layer: int) -> str:
+    """Return the name of a layer's file in its home."""
+    return f"L{layer}.qcow2"
+
+
+def layer_number(name: str) -> int | None:
+    """Return the number of the layer that a node or file name stands for, or None."""
+    match = _LAYER.fullmatch(name)
+    return int(match[1]) if match else None

@@ -23,7 +23,7 @@ from dataclasses import replace
 from cgflow.drivers.qsd.home.home import Home
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import VolumeRecord
-from cgflow.drivers.qsd.operations.open_layers import close_unserved
+from cgflow.drivers.qsd.operations.layer_access import close_unserved
 from cgflow.drivers.qsd.qemu import block_jobs
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import FinalDriverError

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cgflow.drivers.contract import Connection
-from cgflow.drivers.qsd.home.home import Home, words
-from cgflow.drivers.qsd.home.nbd_address import nbd, nbdfuse_source
+from cgflow.drivers.qsd.home.home import Home, error_message
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
-from cgflow.drivers.qsd.operations import missing_layers
+from cgflow.drivers.qsd.operations import layer_access
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.errors import DriverError, FinalDriverError
 
@@ -23,17 +22,17 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
         raise FinalDriverError(f"{name} is not exported, so it cannot be a file")
     is_copy = name != volume_id
     layer = volume.bound[name] if is_copy else volume.leaf
-    missing_layers.refuse(home, volume_id, [layer], "it was made no file")
+    layer_access.refuse_damaged(home, volume_id, [layer], "it was made no file")
     size_bytes = qcow2.read_header(home.path(layer)).size_bytes
-    address = nbd(home, name, size_bytes, read_only=is_copy)
-    path = home.config.files.serve(name, nbdfuse_source(home, name), read_only=is_copy)
+    address = home.connection(name, size_bytes, read_only=is_copy)
+    path = home.config.mounts.serve(name, home.nbdfuse_source(name), read_only=is_copy)
     home.problems.clear(ProblemKind.HOST_FILE_NOT_SERVED, name)
     return address, path
 
 
 def withdraw(home: Home, name: str) -> None:
     """Remove the file of an export. No file is success. Raises: BusyDriverError, while it is open."""
-    home.config.files.withdraw(name)
+    home.config.mounts.withdraw(name)
     home.problems.clear(ProblemKind.HOST_FILE_NOT_SERVED, name)
 
 
@@ -43,7 +42,7 @@ def end(home: Home) -> None:
     Raises: BusyDriverError, if one cannot be ended.
     """
     for _, name in _wanted(home):
-        home.config.files.end(name)
+        home.config.mounts.end(name)
 
 
 def match(home: Home) -> None:
@@ -52,13 +51,13 @@ def match(home: Home) -> None:
         try:
             serve(home, volume_id, name)
         except (OSError, ValueError, DriverError) as error:
-            message = f"{name} is not served as a file: {words(error)}"
+            message = f"{name} is not served as a file: {error_message(error)}"
             home.problems.set(ProblemKind.HOST_FILE_NOT_SERVED, message, name)
 
 
 def problems(home: Home) -> list[str]:
     """Return a message for each file that is wanted and not served."""
-    files = home.config.files
+    files = home.config.mounts
     unreported = [
         name for _, name in _wanted(home) if not home.problems.has(ProblemKind.HOST_FILE_NOT_SERVED, name)
     ]
@@ -70,7 +69,7 @@ def problems(home: Home) -> list[str]:
 
 
 def _wanted(home: Home) -> list[tuple[str, str]]:
-    wanted = home.config.files.wanted()
+    wanted = home.config.mounts.wanted()
     exports = [(volume.id, name) for volume in home.manifest.volumes.values() for name in
                (volume.id, *volume.exported)]  # fmt: skip
     return [(volume_id, name) for volume_id, name in exports if name in wanted]

@@ -24,8 +24,8 @@ from cgflow.drivers.qsd.home.home import Home
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Merge
-from cgflow.drivers.qsd.operations import missing_layers
-from cgflow.drivers.qsd.operations.open_layers import close_unserved, open_served
+from cgflow.drivers.qsd.operations import layer_access
+from cgflow.drivers.qsd.operations.layer_access import close_unserved, open_served
 from cgflow.drivers.qsd.qemu.block_jobs import merge_job_id
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, Events
 
@@ -41,13 +41,14 @@ def sweep(home: Home, volume_id: str) -> None:
     running = home.manifest.volumes[volume_id].merging
     if running is not None:
         with home.graph.client.listen() as events:
-            _follow(home, volume_id, running, events)
-    _drop(home, volume_id)
+            _await_job(home, volume_id, running, events)
+    _remove_unneeded_layers(home, volume_id)
     refused: set[Merge] = set()
     while not home.config.stopping.is_set():
         volume = home.manifest.volumes[volume_id]
         if layer_tree.hidden_layers(volume) and (
-            missing_layers.faults(home, volume) or home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume_id)
+            layer_access.damaged_layers(home, volume)
+            or home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume_id)
         ):
             # Nothing would gain from a merge: the volume has lost data, or cannot be served until it is
             # repaired.
@@ -95,7 +96,7 @@ def settle(home: Home, volume_id: str) -> None:
         interrupt(home, volume_id)
 
 
-def _drop(home: Home, volume_id: str) -> None:
+def _remove_unneeded_layers(home: Home, volume_id: str) -> None:
     """Remove the layers aside that nothing needs."""
     volume = home.manifest.volumes[volume_id]
     left = layer_tree.without_unneeded_layers(volume, home.cloned)
@@ -116,7 +117,7 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
     graph, volume = home.graph, home.manifest.volumes[volume_id]
     home.refuse_shared(merge.base)
     if merge.active:
-        if not graph.detach(volume_id, politely=True):
+        if not graph.detach(volume_id, only_if_idle=True):
             return False
         graph.attach(volume_id, volume.leaf, writable=True)
     home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
@@ -127,17 +128,17 @@ def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
             graph.jobs.merge(merge, layer_tree.merge_root(volume, merge.top))
         except CommandRefused as refusal:
             home.save(home.manifest.with_volume(volume), releasing=True)
-            _note(home, volume_id, refusal.reason)
+            _record_failure(home, volume_id, refusal.reason)
             return False
         home.trace("merge:after-start")
-        return _follow(home, volume_id, merge, events)
+        return _await_job(home, volume_id, merge, events)
 
 
-def _follow(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
+def _await_job(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
     graph = home.graph
     if graph.jobs.wait(merge_job_id(merge), ("ready", "concluded"), events) == "ready":
         home.trace("merge:after-ready")
-        if graph.detach(volume_id, politely=True):
+        if graph.detach(volume_id, only_if_idle=True):
             home.trace("merge:after-detach")
             graph.jobs.control("job-complete", merge_job_id(merge))
         else:
@@ -169,11 +170,11 @@ def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
         graph.attach(volume_id, after.leaf, writable=True)
     if is_done:
         home.remove_files(merge.top)
-    _note(home, volume_id, "" if job is None else str(job.get("error", "")))
+    _record_failure(home, volume_id, "" if job is None else str(job.get("error", "")))
     return is_done
 
 
-def _note(home: Home, volume_id: str, error: str) -> None:
+def _record_failure(home: Home, volume_id: str, error: str) -> None:
     home.problems.clear(ProblemKind.MERGE_FAILED, volume_id)
     # A cancelled merge has given way to a client and has not failed.
     if error and "cancel" not in error:

@@ -19,9 +19,8 @@ from dataclasses import replace
 
 from cgflow.drivers.common.fsync import fsync_folder
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
-from cgflow.drivers.qsd.model.layer_names import file_name
-from cgflow.drivers.qsd.model.records import Cut, Leaving, Manifest, VolumeRecord
-from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
+from cgflow.drivers.qsd.model.records import Cut, Manifest, OutgoingMove, VolumeRecord, file_name
+from cgflow.drivers.qsd.operations import flatten, layer_access, merge
 from cgflow.drivers.qsd.operations.recovery import hold_both_settled, match
 from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
 from cgflow.drivers.qsd.operations.volumes import refuse_cloned
@@ -45,7 +44,7 @@ def move(source: Home, target: Home, volume_id: str) -> None:
         if volume_id not in source.manifest.leaving:
             if volume_id in target.manifest.volumes:
                 return
-            _leave(source, target, here, volume_id)
+            _record_departure(source, target, here, volume_id)
         finish(source, target, volume_id)
         match(target)
         target.trace("move:after-open")
@@ -87,7 +86,7 @@ def _refuse_elsewhere(one: Home, other: Home, volume_id: str) -> None:
         raise FinalDriverError(f"volume {volume_id} is half moved from {one.id} to {leaving.to}: finish that")
 
 
-def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> None:
+def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> None:
     """Close a volume and record that it is leaving. Raises: DriverError, and it has not left."""
     if volume_id not in source.manifest.volumes:
         raise FinalDriverError(f"there is no volume {volume_id} in {source.id}")
@@ -96,7 +95,7 @@ def _leave(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> Non
     flatten.interrupt(source, volume_id)
     volume = source.manifest.volumes[volume_id]
     refuse_cloned(source, volume)
-    missing_layers.refuse(source, volume_id, volume.backing_of, "it was not moved")
+    layer_access.refuse_damaged(source, volume_id, volume.backing_of, "it was not moved")
     layers = sorted({*volume.backing_of, *(held.layer for held in volume.pending.values())})
     numbers = dict(zip(layers, range(target.new_layer(), target.new_layer() + len(layers)), strict=True))
     with oserror_as_final_error(f"room for volume {volume_id} in {target.id} could not be recorded"):
@@ -129,7 +128,7 @@ def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
     """Raises: BusyDriverError, if a client is connected; some exports may be withdrawn then."""
     exports = graph.exports()
     for name in (volume.id, *volume.exported):
-        if name in exports and not graph.detach(name, politely=True):
+        if name in exports and not graph.detach(name, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume.id} cannot be moved while a client is connected to {name}: "
                 "end that client, or unmount the file, then ask again"
@@ -139,7 +138,7 @@ def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
 def _with_leaving(manifest: Manifest, to: str, volume: VolumeRecord, numbers: Mapping[int, int]) -> Manifest:
     moved = {cut_id: _cut_of(cut, volume, is_in=True) for cut_id, cut in manifest.cuts.items()}
     stay = {cut_id: _cut_of(cut, volume, is_in=False) for cut_id, cut in manifest.cuts.items()}
-    leaving = Leaving(
+    leaving = OutgoingMove(
         to=to,
         files=dict(numbers),
         volume=_renumbered(volume, numbers),
@@ -152,7 +151,7 @@ def _with_leaving(manifest: Manifest, to: str, volume: VolumeRecord, numbers: Ma
     )
 
 
-def _with_arrived(manifest: Manifest, leaving: Leaving) -> Manifest:
+def _with_arrived(manifest: Manifest, leaving: OutgoingMove) -> Manifest:
     cuts = dict(manifest.cuts)
     for cut_id, cut in leaving.cuts.items():
         known = cuts.get(cut_id, cut)

@@ -18,13 +18,13 @@ from dataclasses import replace
 
 from cgflow.drivers.contract.cut_evidence import evidence
 from cgflow.drivers.qsd.home import manifest_file
-from cgflow.drivers.qsd.home.home import Home, words
+from cgflow.drivers.qsd.home.home import Home, error_message
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Cut, Manifest, VolumeRecord
-from cgflow.drivers.qsd.operations import flatten, host_files, merge, missing_layers, stray_cleanup
-from cgflow.drivers.qsd.operations.open_layers import layers_to_open
+from cgflow.drivers.qsd.operations import flatten, host_files, layer_access, merge, stray_cleanup
+from cgflow.drivers.qsd.operations.layer_access import layers_to_open
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph, Opened
 from cgflow.drivers.qsd.qemu.block_jobs import merge_job_id
@@ -53,7 +53,7 @@ def hold_settled(home: Home) -> Iterator[BlockGraph]:
             raise
         except OSError as error:
             home.mark_unsettled()
-            raise AmbiguousDriverError(f"{home.folder}: {words(error)}") from error
+            raise AmbiguousDriverError(f"{home.folder}: {error_message(error)}") from error
         except BaseException:
             home.mark_unsettled()
             raise
@@ -93,11 +93,11 @@ def ensure_served(home: Home) -> None:
         home.problems.set(ProblemKind.NOT_SERVED, str(error))
         raise FinalDriverError(str(error)) from error
     except DaemonHung:
-        home.note_silence()
+        home.record_silence()
         raise
     except (OSError, AmbiguousDriverError) as error:
-        home.problems.set(ProblemKind.NOT_SERVED, f"{home.id} cannot be served: {words(error)}")
-        raise BusyDriverError(f"{home.id} cannot be served now: {words(error)}") from error
+        home.problems.set(ProblemKind.NOT_SERVED, f"{home.id} cannot be served: {error_message(error)}")
+        raise BusyDriverError(f"{home.id} cannot be served now: {error_message(error)}") from error
     except (FinalDriverError, BusyDriverError) as error:
         home.problems.set(ProblemKind.NOT_SERVED, error.message)
         raise
@@ -121,7 +121,7 @@ def _resume(home: Home) -> None:
         if not home.has_configured_address:
             # The operator has configured another address, which needs a new daemon.
             for volume in home.manifest.volumes.values():
-                missing_layers.refuse(
+                layer_access.refuse_damaged(
                     home, volume.id, volume.backing_of, "its daemon is not ended for another address"
                 )
             home.end_daemon()
@@ -134,7 +134,7 @@ def _resume(home: Home) -> None:
         # A user that has a file open must not continue with the new daemon, on writes that were lost.
         host_files.end(home)
         stray_cleanup.free_leaked_clusters(home)
-        home.begin_daemon()
+        home.start_daemon()
         if home.has_died:
             home.has_died = False
             home.config.incidents.note(
@@ -198,7 +198,7 @@ def _with_sizes(home: Home, found: Manifest) -> Manifest:
     """Return a manifest in which an interrupted resize is settled by the size in the leaf's header."""
     for volume in list(found.volumes.values()):
         # A file that has lost data says nothing reliable, and the volume is not served.
-        if volume.resizing and missing_layers.fault(home, volume, volume.leaf) is None:
+        if volume.resizing and layer_access.damage_of(home, volume, volume.leaf) is None:
             size = qcow2.read_header(home.path(volume.leaf)).size_bytes
             found = found.with_volume(replace(volume, size_bytes=size, resizing=False))
     return found
@@ -229,7 +229,7 @@ def _match_layers(home: Home) -> set[str]:
     for volume in volumes:
         _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
         owner |= dict.fromkeys(volume.backing_of, volume.id)
-        gone = missing_layers.faults(home, volume)
+        gone = layer_access.damaged_layers(home, volume)
         for one in layers_to_open(volume, home.cloned, nodes):
             damaged = [layer for layer in layer_tree.path(volume, one.layer) if layer in gone]
             if not damaged:
@@ -239,7 +239,7 @@ def _match_layers(home: Home) -> set[str]:
         for held in volume.pending.values():
             owner[held.layer] = volume.id
             # An overlay that is not intact is empty, and the cut makes it again.
-            if held.layer not in nodes and missing_layers.is_intact_overlay(home, held.layer):
+            if held.layer not in nodes and layer_access.is_intact_overlay(home, held.layer):
                 missing.append(Opened(held.layer))
     refused = graph.open_all(missing)
     for layer, refusal in refused.items():

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
-from cgflow.drivers.qsd.model.layer_names import file_name
-from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
-from cgflow.drivers.qsd.operations.open_layers import open_served
+from cgflow.drivers.qsd.model.records import file_name
+from cgflow.drivers.qsd.operations import flatten, layer_access, merge
+from cgflow.drivers.qsd.operations.layer_access import open_served
 from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_restoring
 from cgflow.drivers.qsd.qemu import qcow2
@@ -32,7 +32,7 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
     snapshot, it is larger than its volume, or the disk is full; DriverError.
     """
     with hold_settled(home) as graph:
-        kept = layer_tree.kept_by(home.manifest, restore_id)
+        kept = layer_tree.unfinished_restore(home.manifest, restore_id)
         if kept == snapshots:
             return
         if kept:
@@ -66,12 +66,12 @@ def undo(home: Home, restore_id: str) -> None:
     Raises: DriverError.
     """
     with hold_settled(home) as graph:
-        volumes = list(layer_tree.kept_by(home.manifest, restore_id))
+        volumes = list(layer_tree.unfinished_restore(home.manifest, restore_id))
         exports = graph.exports()
         for volume_id in volumes:
             merge.interrupt(home, volume_id)
             flatten.interrupt(home, volume_id)
-            home.config.files.remove(volume_id)
+            home.config.mounts.remove(volume_id)
             # A volume that could not be served can still be undone.
             if volume_id in exports:
                 graph.detach(volume_id)
@@ -109,7 +109,7 @@ def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
     refuse_restoring(volume)
     if volume.leaf in home.graph.nodes():
         # A layer that the daemon can still read must not be closed. A volume that is not open loses nothing.
-        missing_layers.refuse(home, volume_id, volume.backing_of, "nothing was restored")
+        layer_access.refuse_damaged(home, volume_id, volume.backing_of, "nothing was restored")
     size = qcow2.read_header(home.path(layer)).size_bytes
     if size > volume.size_bytes:
         raise FinalDriverError(
@@ -137,7 +137,7 @@ def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
     """Raises: BusyDriverError, if a client is connected to one; some may be withdrawn then."""
     exports = graph.exports()
     for volume_id in volumes:
-        if volume_id in exports and not graph.detach(volume_id, politely=True):
+        if volume_id in exports and not graph.detach(volume_id, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be restored while a client is connected: "
                 "end that client, or unmount the file, then ask again"

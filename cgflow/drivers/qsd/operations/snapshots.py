@@ -14,10 +14,9 @@ from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
-from cgflow.drivers.qsd.model.layer_names import file_name, node
-from cgflow.drivers.qsd.model.records import Cut, Pending, VolumeRecord
-from cgflow.drivers.qsd.operations import merge, missing_layers
-from cgflow.drivers.qsd.operations.open_layers import open_served
+from cgflow.drivers.qsd.model.records import Cut, PreparedOverlay, VolumeRecord, file_name, node_name
+from cgflow.drivers.qsd.operations import layer_access, merge
+from cgflow.drivers.qsd.operations.layer_access import open_served
 from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
@@ -64,7 +63,7 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
                 )
             merge.interrupt(home, volume_id)
             _replace_overlay_if_stale(home, graph, volume_id, snapshot_id)
-            missing_layers.refuse(
+            layer_access.refuse_damaged(
                 home, volume_id, home.manifest.volumes[volume_id].backing_of, "nothing was cut"
             )
         with oserror_as_final_error(f"the cut of {cgsnapshot_id} could not be begun"):
@@ -107,7 +106,7 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
             raise FinalDriverError(
                 f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
             )
-        return {"layer": file_name(layer), "node": node(layer), "size_bytes": size, "read_only": True}
+        return {"layer": file_name(layer), "node": node_name(layer), "size_bytes": size, "read_only": True}
 
 
 def export(home: Home, volume_id: str, snapshot_id: str) -> None:
@@ -166,7 +165,7 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
 
 
 def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
-    home.config.files.remove(snapshot_id)
+    home.config.mounts.remove(snapshot_id)
     # A snapshot of a volume that could not be served must still be removable.
     if snapshot_id in graph.exports():
         graph.detach(snapshot_id)
@@ -183,7 +182,9 @@ def _prepare_overlay(
     with oserror_as_final_error(f"snapshot {snapshot_id} could not be prepared"):
         qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
         home.trace("prepare:after-file")
-        held = Pending(layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id)
+        held = PreparedOverlay(
+            layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id
+        )
         armed = replace(volume, pending={**volume.pending, snapshot_id: held})
         try:
             home.save(replace(home.manifest, next_layer=layer + 1).with_volume(armed))
@@ -200,7 +201,7 @@ def _replace_overlay_if_stale(home: Home, graph: BlockGraph, volume_id: str, sna
     volume = home.manifest.volumes[volume_id]
     held = volume.pending[snapshot_id]
     fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
-    if fits and missing_layers.is_intact_overlay(home, held.layer):
+    if fits and layer_access.is_intact_overlay(home, held.layer):
         return
     _prepare_overlay(home, graph, volume, snapshot_id, held.cgsnapshot_id)
     if held.layer in graph.nodes():
@@ -237,7 +238,7 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
     if snapshot_id not in volume.bound:
         raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
     layer = volume.bound[snapshot_id]
-    missing_layers.refuse(
+    layer_access.refuse_damaged(
         home, volume_id, layer_tree.path(volume, layer), f"snapshot {snapshot_id} is not whole"
     )
     return volume, layer

@@ -18,9 +18,8 @@ from pathlib import Path
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.home import PARTIAL_CLONES, Home
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
-from cgflow.drivers.qsd.model.layer_names import layer_number
-from cgflow.drivers.qsd.model.records import DaemonRecord, VolumeRecord
-from cgflow.drivers.qsd.operations import missing_layers
+from cgflow.drivers.qsd.model.records import DaemonRecord, VolumeRecord, layer_number
+from cgflow.drivers.qsd.operations import layer_access
 from cgflow.drivers.qsd.qemu import daemon_process
 from cgflow.drivers.qsd.qemu.daemon_process import Sockets
 
@@ -83,7 +82,7 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
     path, left = home.path(layer), until - time.monotonic()
     if layer not in volume.backing_of or not path.exists():
         return True
-    if missing_layers.fault(home, volume, layer) is not None:
+    if layer_access.damage_of(home, volume, layer) is not None:
         # A layer that has lost data is not written to.
         return False
     if path.stat().st_nlink > 1 or left <= 0:

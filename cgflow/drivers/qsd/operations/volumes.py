@@ -9,7 +9,7 @@ from pathlib import Path
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model.records import VolumeRecord
-from cgflow.drivers.qsd.operations import flatten, merge, missing_layers
+from cgflow.drivers.qsd.operations import flatten, layer_access, merge
 from cgflow.drivers.qsd.operations.recovery import hold_settled
 from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
 from cgflow.drivers.qsd.qemu import qcow2
@@ -22,10 +22,10 @@ def create(home: Home, volume_id: str, size_bytes: int) -> None:
 
     Raises: FinalDriverError, on a full disk; DriverError.
     """
-    begin(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
+    create_with(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
 
 
-def begin(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
+def create_with(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
     """Create a volume of one layer, whose file ``write`` creates durably, unless the volume exists.
 
     Raises: FinalDriverError, on a full disk; DriverError.
@@ -62,7 +62,7 @@ def delete(home: Home, volume_id: str) -> None:
         flatten.interrupt(home, volume_id)
         volume = home.manifest.volumes[volume_id]
         refuse_cloned(home, volume)
-        home.config.files.remove(volume_id)
+        home.config.mounts.remove(volume_id)
         # A volume that could not be served must still be removable.
         if volume_id in graph.exports():
             graph.detach(volume_id)
@@ -96,13 +96,13 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         if volume.size_bytes == size_bytes:
             return
         refuse_restoring(volume)
-        missing_layers.refuse(home, volume_id, volume.backing_of, "it was not resized")
+        layer_access.refuse_damaged(home, volume_id, volume.backing_of, "it was not resized")
         merge.interrupt(home, volume_id)
         if size_bytes < volume.size_bytes:
             merge.sweep(home, volume_id)
         volume = home.manifest.volumes[volume_id]
         _refuse_below_frozen(home, volume, size_bytes)
-        if not graph.detach(volume_id, politely=True):
+        if not graph.detach(volume_id, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be resized while a client is connected: "
                 "end that client, or unmount the file, then ask again"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.qsd.model.layer_names import file_name, layer_number, node
+from cgflow.drivers.qsd.model.records import file_name, layer_number, node_name
 from cgflow.drivers.qsd.qemu.block_jobs import Jobs
 from cgflow.drivers.qsd.qemu.daemon_process import FileId
 from cgflow.drivers.qsd.qemu.qmp_client import Command, CommandRefused, DaemonLost, QmpClient, data_of
@@ -90,7 +90,7 @@ class BlockGraph:
     def close(self, layer: int) -> None:
         """Close a layer that nothing reads. Raises: AmbiguousDriverError."""
         self._nodes = None
-        self._client.execute("blockdev-del", {"node-name": node(layer)})
+        self._client.execute("blockdev-del", {"node-name": node_name(layer)})
         self._files.pop(layer, None)
         self._adopted = self._adopted[0] - {layer}, self._adopted[1]
 
@@ -113,13 +113,13 @@ class BlockGraph:
             {
                 "type": "nbd",
                 "id": _export_id(name),
-                "node-name": node(layer),
+                "node-name": node_name(layer),
                 "name": name,
                 "writable": writable,
             },
         )
 
-    def detach(self, name: str, *, politely: bool = False) -> bool:
+    def detach(self, name: str, *, only_if_idle: bool = False) -> bool:
         """Withdraw an export, and return True when it is gone and its clients are disconnected.
 
         With ``politely``, an export that has a client is left in place, and the result is False.
@@ -130,10 +130,10 @@ class BlockGraph:
         with self._client.listen() as events:
             try:
                 self._client.execute(
-                    "block-export-del", {"id": export, "mode": "safe" if politely else "hard"}
+                    "block-export-del", {"id": export, "mode": "safe" if only_if_idle else "hard"}
                 )
             except CommandRefused as refusal:
-                if "in use" in refusal.reason and politely:
+                if "in use" in refusal.reason and only_if_idle:
                     return False
                 raise
             deadline = time.monotonic() + DETACH_DEADLINE
@@ -149,7 +149,7 @@ class BlockGraph:
     def resize(self, layer: int, size_bytes: int) -> None:
         """Set the size of a leaf that is not exported. Raises: CommandRefused, DaemonLost."""
         self._nodes = None
-        self._client.execute("block_resize", {"node-name": node(layer), "size": size_bytes})
+        self._client.execute("block_resize", {"node-name": node_name(layer), "size": size_bytes})
 
     def cut(self, overlays: Sequence[tuple[int, int]]) -> None:
         """Put the overlay of each (leaf, overlay) pair on its leaf: all at one instant, or none.
@@ -157,7 +157,7 @@ class BlockGraph:
         Raises: CommandRefused, if none was; DaemonLost.
         """
         actions: list[JSON] = [
-            {"type": "blockdev-snapshot", "data": {"node": node(leaf), "overlay": node(overlay)}}
+            {"type": "blockdev-snapshot", "data": {"node": node_name(leaf), "overlay": node_name(overlay)}}
             for leaf, overlay in overlays
         ]
         self._nodes = None
@@ -218,10 +218,10 @@ class BlockGraph:
     def _blockdev(self, opened: Opened) -> JSON:
         return {
             "driver": "qcow2",
-            "node-name": node(opened.layer),
+            "node-name": node_name(opened.layer),
             "read-only": opened.read_only,
             "discard": "unmap",
-            "backing": None if opened.backing is None else node(opened.backing),
+            "backing": None if opened.backing is None else node_name(opened.backing),
             "file": {
                 "driver": "file",
                 "filename": str(self._folder / file_name(opened.layer)),

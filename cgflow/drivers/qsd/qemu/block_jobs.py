@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.qsd.model.layer_names import file_name, node
-from cgflow.drivers.qsd.model.records import Merge
+from cgflow.drivers.qsd.model.records import Merge, file_name, node_name
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, Events, QmpClient, data_of
 from cgflow.errors import AmbiguousDriverError
 
@@ -38,17 +37,17 @@ class Jobs:
         """
         arguments: JSON = {
             "job-id": merge_job_id(merge),
-            "device": node(root),
-            "base-node": node(merge.base),
+            "device": node_name(root),
+            "base-node": node_name(merge.base),
             "auto-dismiss": False,
         }
         if not merge.active:
-            arguments |= {"top-node": node(merge.top), "backing-file": file_name(merge.base)}
+            arguments |= {"top-node": node_name(merge.top), "backing-file": file_name(merge.base)}
         self._client.execute("block-commit", arguments)
 
     def flatten(self, layer: int) -> None:
         """Start to copy into a layer all that it reads through. Raises: CommandRefused, DaemonLost."""
-        self._client.execute("block-stream", {"job-id": flattening_job_id(layer), "device": node(layer)})
+        self._client.execute("block-stream", {"job-id": flattening_job_id(layer), "device": node_name(layer)})
 
     def wait(
         self, job: str, statuses: Sequence[str], events: Events, deadline: float | None = None
@@ -96,12 +95,12 @@ class Jobs:
 
 def merge_job_id(merge: Merge) -> str:
     """Return the id of a merge's job."""
-    return f"merge-{node(merge.top)}"
+    return f"merge-{node_name(merge.top)}"
 
 
 def flattening_job_id(layer: int) -> str:
     """Return the id of a flattening's job."""
-    return f"flatten-{node(layer)}"
+    return f"flatten-{node_name(layer)}"
 
 
 def failure(events: Events, job: str) -> str | None:

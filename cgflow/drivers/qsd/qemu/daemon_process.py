@@ -85,7 +85,7 @@ class Daemon:
         """Whether the connection is open."""
         return self.client.is_alive
 
-    def let_go(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection; the daemon continues."""
         self.client.close()
 

@@ -98,15 +98,15 @@ class TcpEndpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"nbd{'' if self.tls_dir is None else 's'}://{host}:{port}/{export}"
 
-    def file_source(self, port: int, export: str) -> list[str]:
+    def nbdfuse_source(self, port: int, export: str) -> list[str]:
         """Return the arguments with which ``nbdfuse`` finds an export."""
         if self.tls_dir is None:
             return [self.uri(port, export)]
         # nbdfuse takes no certificates, so it runs qemu-nbd as a subprocess, which speaks TLS and ends with
         # it.
-        return ["[", "qemu-nbd", *self.image(port, export), "]"]
+        return ["[", "qemu-nbd", *self.image_options(port, export), "]"]
 
-    def image(self, port: int, export: str) -> list[str]:
+    def image_options(self, port: int, export: str) -> list[str]:
         """Return the arguments with which ``qemu-img`` reads an export."""
         where = f"file.server.type=inet,file.server.host={self.host},file.server.port={port}"
         image = f"driver=raw,file.driver=nbd,{where},file.export={export}"
