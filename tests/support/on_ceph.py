@@ -12,8 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from cgflow.drivers.rbd.bindings_process import BindingsProcess
 from cgflow.drivers.rbd.driver import RbdDriver
+from cgflow.drivers.rbd.session import BindingsProcess
 from tests.support.ceph import POOL, PYTHON, Cluster
 from tests.support.nbd_client import NbdClient
 

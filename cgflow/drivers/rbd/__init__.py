@@ -1,5 +1,5 @@
 """Volumes as RBD images of a Ceph cluster. A cgsnapshot is a group snapshot, taken in one call.
 
-Ceph's bindings run in a separate process (``bindings``, called through ``bindings_process`` and ``session``),
-because librbd can abort its process. The driver stores its records of its objects in the pool (``records``).
+Ceph's bindings run in a separate process (``bindings``, called through ``session``), because librbd can abort
+its process. The driver stores its records of its objects in the pool (``records``).
 """

@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.exporter import Exporter
-from cgflow.drivers.rbd.records import CopyRecord, Records, VolumeRecord
+from cgflow.drivers.rbd.records import (
+    CopyRecord,
+    CutRecord,
+    DeletedImageRecord,
+    GroupRecord,
+    Records,
+    VolumeRecord,
+)
 from cgflow.drivers.rbd.session import Session
 from cgflow.errors import BusyDriverError, FinalDriverError
 
@@ -76,6 +83,30 @@ class RbdBase:
 
     def _stat(self, image: str) -> Any:
         return self._stats([image])[image]
+
+    def _remove_deferred(self) -> None:
+        """Remove the deleted objects that no group snapshot needs any more.
+
+        These are the empty images of deleted volumes, and deleted groups with snapshots of volumes that moved
+        away.
+        """
+        with self._locks.hold("sweep"):
+            images = self._records.all(DeletedImageRecord, DeletedImageRecord.key(""))
+            groups = self._records.all(GroupRecord, GroupRecord.key(""))
+            gone = [id for id, group in groups.items() if group.is_gone]
+            if images or gone:
+                self._remove_unneeded(images, gone)
+
+    def _remove_unneeded(self, images: dict[str, DeletedImageRecord], groups: list[str]) -> None:
+        cuts = self._records.all(CutRecord, CutRecord.key(""))
+        for image, record in images.items():
+            if not any(cut in cuts for cut in record.cuts):
+                self._session.call("image_remove", name=image)
+                self._records.write({}, [DeletedImageRecord.key(image)])
+        for group_id in groups:
+            if not any(cut.group == group_id for cut in cuts.values()):
+                self._session.call("group_remove", group=names.group(group_id))
+                self._records.write({}, [GroupRecord.key(group_id)])
 
 
 def volumes_of(snapshots: Iterable[SnapshotSpec]) -> list[str]:

@@ -12,25 +12,20 @@ from oslo_config import cfg
 
 from cgflow import __version__
 from cgflow.drivers.contract import (
-    Cloning,
     DriverPlugin,
-    GroupSnapshots,
-    Regrouping,
     Report,
-    Restoring,
     StorageDriver,
-    SupportsDetailedInventory,
     SupportsFencing,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
-from cgflow.drivers.rbd.copies import RbdSnapshots
+from cgflow.drivers.rbd.cloning import RbdCloning
 from cgflow.drivers.rbd.exporter import Exporter
 from cgflow.drivers.rbd.group_snapshots import RbdGroupSnapshots
 from cgflow.drivers.rbd.inventory import RbdInventory
 from cgflow.drivers.rbd.names import GIB
-from cgflow.drivers.rbd.rearranging import Rearranging
 from cgflow.drivers.rbd.records import CopyRecord, VolumeRecord
-from cgflow.drivers.rbd.restoring import Restores
+from cgflow.drivers.rbd.regrouping import RbdRegrouping
+from cgflow.drivers.rbd.restoring import RbdRestoring
 from cgflow.drivers.rbd.session import Access, Session
 from cgflow.errors import AmbiguousDriverError, FinalDriverError, SessionFenced
 
@@ -74,18 +69,7 @@ OPTIONS: list[cfg.Opt] = [
 
 
 class RbdDriver(
-    RbdGroupSnapshots,
-    RbdSnapshots,
-    Rearranging,
-    Restores,
-    RbdInventory,
-    StorageDriver,
-    GroupSnapshots,
-    Cloning,
-    Regrouping,
-    Restoring,
-    SupportsFencing,
-    SupportsDetailedInventory,
+    RbdGroupSnapshots, RbdCloning, RbdRegrouping, RbdRestoring, RbdInventory, SupportsFencing, StorageDriver
 ):
     """Volumes as images of one pool. The process keeps no state that has to survive it."""
 

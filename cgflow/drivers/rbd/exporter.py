@@ -14,9 +14,15 @@ from secrets import token_hex
 from urllib.parse import quote
 
 from cgflow.drivers.contract import Connection
-from cgflow.drivers.rbd.bindings_process import BindingsProcess, ChildDied, ChildSilent
 from cgflow.drivers.rbd.records import OBJECT
-from cgflow.drivers.rbd.session import Access, connect_child, start_child
+from cgflow.drivers.rbd.session import (
+    Access,
+    BindingsProcess,
+    ChildDied,
+    ChildSilent,
+    connect_child,
+    start_child,
+)
 from cgflow.errors import AmbiguousDriverError, ConfigError
 from cgflow.private_files import make_folder
 

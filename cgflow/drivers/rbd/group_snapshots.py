@@ -1,4 +1,7 @@
-"""The cut: a group snapshot for several members, an image snapshot for a single volume."""
+"""Snapshots: prepared, cut, verified, exported and deleted.
+
+The cut of several members is a group snapshot, that of a single volume an image snapshot.
+"""
 
 # ruff: noqa: D102
 # The contract documents each call.
@@ -11,19 +14,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cgflow import clock
-from cgflow.drivers.contract import JSON, SnapshotSpec
+from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import evidence
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase, need_no_restore, need_own_image, volumes_of
-from cgflow.drivers.rbd.records import CopyRecord, CutRecord, RecordSet, VolumeRecord
+from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord, RecordSet, VolumeRecord, is_copy
 from cgflow.errors import FinalDriverError
 
 GROUP_SNAPSHOT = "rbd group snap create"
 ONE_SNAPSHOT = "rbd snap create"
 
 
-class RbdGroupSnapshots(RbdBase):
-    """The calls ``prepare`` and ``cut``."""
+class RbdGroupSnapshots(RbdBase, GroupSnapshots):
+    """The ability to cut volumes."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         key = _key(snapshot)
@@ -74,6 +77,49 @@ class RbdGroupSnapshots(RbdBase):
                 cgsnapshot_id, group_id, copies, written.find(CutRecord, CutRecord.key(cgsnapshot_id))
             )
 
+    def snapshot(self, snapshot: SnapshotSpec) -> JSON:
+        copy = self._records.cut_copy(snapshot)
+        snap = self._find(snapshot, copy)
+        return {
+            "image": copy.image,
+            "snap_id": snap["id"],
+            "size_bytes": snap["size"],
+            "mechanism": (copy.evidence or {}).get("mechanism"),
+        }
+
+    def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
+        return self._records.copy(snapshot) is not None
+
+    def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
+        with self._locks.hold(*volumes_of([snapshot])):
+            copy = self._records.cut_copy(snapshot)
+            self._exporter.serve()
+            if not copy.exported or copy.leaving:
+                snap = self._find(snapshot, copy)
+                copy = replace(copy, exported=True, leaving=False, snap_id=snap["id"], size=snap["size"])
+                self._write(snapshot, copy)
+        return self._exporter.connection(snapshot.volume_id, snapshot.id, copy.size)
+
+    def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._locks.hold(*volumes_of([snapshot])):
+            # Read the record even if nothing is exported, so that a fenced session gets SessionFenced.
+            copy = self._records.copy(snapshot)
+            if copy is not None:
+                self._withdraw(snapshot, copy)
+
+    def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
+        with self._locks.hold(*volumes_of([snapshot])):
+            copy = self._records.copy(snapshot)
+            if copy is None:
+                return
+            copy = self._withdraw(snapshot, copy)
+            stat = self._stat(copy.image)
+            for snap in [] if stat is None else stat["snaps"]:
+                if is_copy(snap, snapshot.id, copy):
+                    self._session.call("snap_remove", name=copy.image, id=snap["id"])
+            with self._locks.hold(f"cut {copy.cgsnapshot}"):
+                self._forget(snapshot, copy)
+
     def _need_ready(self, written: RecordSet, snapshots: list[SnapshotSpec]) -> None:
         """Check that every member can be cut, before any writer is blocked. Raises: FinalDriverError."""
         stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
@@ -119,6 +165,35 @@ class RbdGroupSnapshots(RbdBase):
         told = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
         self._records.write({place: replace(copy, evidence=told) for place, copy in copies.items()})
         return told
+
+    def _forget(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+        """Delete the record of a snapshot, and with the last record of a cut its group snapshot."""
+        own, key = _key(snapshot), CutRecord.key(copy.cgsnapshot)
+        cut = self._records.find(CutRecord, key)
+        others = [other for other in cut.copies if other != own] if cut is not None else []
+        if others and self._records.read(CopyRecord, others):
+            self._records.write({}, [own])
+            return
+        if cut is not None and own in cut.copies:
+            self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
+            self._records.write({}, [key])
+        # Delete this record last: a repeated call after an interruption finds it and continues here.
+        self._remove_deferred()
+        self._records.write({}, [own])
+
+    def _withdraw(self, snapshot: SnapshotSpec, copy: CopyRecord) -> CopyRecord:
+        """Unexport a snapshot and disconnect its readers, whichever process serves them."""
+        if not copy.exported:
+            return copy
+        self._write(snapshot, replace(copy, leaving=True))
+        export = f"{snapshot.volume_id}/{snapshot.id}"
+        self._session.call("exports_withdraw", object=OBJECT, export=export)
+        withdrawn = replace(copy, exported=False, leaving=False)
+        self._write(snapshot, withdrawn)
+        return withdrawn
+
+    def _write(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+        self._records.write({_key(snapshot): copy})
 
 
 def _key(snapshot: SnapshotSpec) -> str:

@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cgflow.drivers.contract import DetailedInventory, Inventory, SnapshotDetails, VolumeDetails
+from cgflow.drivers.contract import (
+    DetailedInventory,
+    Inventory,
+    SnapshotDetails,
+    SupportsDetailedInventory,
+    VolumeDetails,
+)
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase, describe_data_loss
 from cgflow.drivers.rbd.records import (
@@ -44,7 +50,7 @@ def _held(key: str, copy: CopyRecord, written: _Written) -> tuple[str, SnapshotD
     return id_, SnapshotDetails(volume_id, written.volumes[volume_id].group, copy.cgsnapshot, members)
 
 
-class RbdInventory(RbdBase):
+class RbdInventory(RbdBase, SupportsDetailedInventory):
     """The calls ``inventory`` and ``detail``."""
 
     def inventory(self, group_id: str | None = None) -> Inventory:

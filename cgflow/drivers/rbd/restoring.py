@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from cgflow.drivers.contract import SnapshotSpec
+from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import (
     RbdBase,
@@ -28,8 +28,8 @@ from cgflow.errors import FinalDriverError
 _BEGUN, _MADE, _ENDING = "begun", "made", "ending"
 
 
-class Restores(RbdBase):
-    """The ability to restore volumes."""
+class RbdRestoring(RbdBase, Restoring):
+    """The ability to restore volumes to their snapshots."""
 
     def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         ids = {snapshot.id: snapshot.volume_id for snapshot in snapshots}

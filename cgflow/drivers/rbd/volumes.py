@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from cgflow.drivers.contract import Connection, VolumeSpec
+from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import need_image, need_no_client, need_no_restore
-from cgflow.drivers.rbd.deferred_deletes import DeferredDeletes
+from cgflow.drivers.rbd.base import RbdBase, need_image, need_no_client, need_no_restore
 from cgflow.drivers.rbd.records import (
     CopyRecord,
     CutRecord,
@@ -25,7 +24,7 @@ from cgflow.drivers.rbd.records import (
 from cgflow.errors import FinalDriverError
 
 
-class Volumes(DeferredDeletes):
+class RbdVolumes(RbdBase, StorageDriver):
     """The mandatory calls for groups and volumes."""
 
     def create_group(self, group_id: str) -> None:

@@ -20,7 +20,7 @@ import json, sys
 sys.path.append(sys.argv[1])
 import rbd
 from bindings.cluster import Cluster
-from bindings.headers import features_of, images_of
+from bindings.images import features_of, images_of
 cluster = Cluster(sys.argv[2], sys.argv[3], None, sys.argv[4], 30)
 told = {}
 for group in sys.argv[5:]:

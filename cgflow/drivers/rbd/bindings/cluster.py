@@ -1,13 +1,30 @@
-"""The connection to a cluster, and facts about the cluster."""
+"""The connection to a cluster, the keys of objects in the pool, and the sessions of clients.
+
+cgflow stores its records as keys and values of one object (its omap). Several keys change in one operation,
+or none. Another object has the addresses of the clients of each session, written before their first effect.
+
+``session_open`` writes the address of the client and then checks whether the session is fenced.
+``session_fence`` marks the session as fenced and then reads the addresses. Both use one object, so at least
+one of the two always sees the other.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any
+from urllib.parse import quote
 
 import rados
 import rbd
+
+Progress = Callable[[], None]
+
+_PAGE = 1000
+
+BLOCKLIST_S = 10 * 365 * 86400.0
+"""Seconds for which an address is blocklisted: longer than a process can be suspended and resume."""
 
 
 class Cluster:
@@ -85,3 +102,89 @@ def _address(monitor: dict[str, Any]) -> str:
     """Return the plainest address of a monitor. Clients of both protocols find the others themselves."""
     known = {entry["type"]: str(entry["addr"]) for entry in monitor["public_addrs"]["addrvec"]}
     return known.get("v1") or known.get("v2") or str(monitor["addr"]).split("/")[0]
+
+
+def keys_read(cluster: Cluster, _: Progress, object: str, keys: list[str]) -> dict[str, str]:
+    """Return the values of those keys that exist."""
+    return _decoded(omap_values(cluster, object, keys))
+
+
+def keys_list(cluster: Cluster, _: Progress, object: str, prefix: str) -> dict[str, str]:
+    """Return all keys with a prefix, and their values."""
+    return _decoded(omap_with_prefix(cluster, object, prefix))
+
+
+def keys_write(cluster: Cluster, _: Progress, object: str, put: dict[str, str], drop: list[str]) -> None:
+    """Set keys and remove others, in one atomic operation."""
+    with rados.WriteOpCtx() as operation:
+        if put:
+            cluster.io.set_omap(operation, tuple(put), tuple(value.encode() for value in put.values()))
+        if drop:
+            cluster.io.remove_omap_keys(operation, tuple(drop))
+        try:
+            cluster.io.operate_write_op(operation, object)
+        except rados.ObjectNotFound:
+            if put:
+                raise
+
+
+def omap_values(cluster: Cluster, name: str, keys: Iterable[str]) -> dict[str, bytes]:
+    """Return the values of those keys of an object that exist."""
+    with rados.ReadOpCtx() as operation:
+        found, _code = cluster.io.get_omap_vals_by_keys(operation, tuple(keys))
+        return _values(cluster, operation, name, found)
+
+
+def omap_with_prefix(cluster: Cluster, name: str, prefix: str) -> dict[str, bytes]:
+    """Return all keys of an object with a prefix, and their values."""
+    everything: dict[str, bytes] = {}
+    after = ""
+    while True:
+        with rados.ReadOpCtx() as operation:
+            found, _code = cluster.io.get_omap_vals(operation, after, prefix, _PAGE)
+            page = _values(cluster, operation, name, found)
+        everything.update(page)
+        if len(page) < _PAGE:
+            return everything
+        after = max(page)
+
+
+def _values(cluster: Cluster, operation: object, name: str, found: object) -> dict[str, bytes]:
+    try:
+        cluster.io.operate_read_op(operation, name)
+    except rados.ObjectNotFound:
+        return {}
+    return {key: value or b"" for key, value in found}  # type: ignore[attr-defined]
+
+
+def _decoded(values: dict[str, bytes]) -> dict[str, str]:
+    return {key: value.decode() for key, value in values.items()}
+
+
+def session_open(cluster: Cluster, progress: Progress, object: str, session: str) -> bool:
+    """Add this client to a session and blocklist its earlier ones. Returns: whether the session is fenced."""
+    own = cluster.rados.get_addrs()
+    prefix = f"address/{quote(session, safe='')}/"
+    keys_write(cluster, progress, object, {prefix + own: ""}, [])
+    mark = _mark(session)
+    if mark in keys_read(cluster, progress, object, [mark]):
+        return True
+    earlier = [key for key in keys_list(cluster, progress, object, prefix) if key != prefix + own]
+    if earlier:
+        # These clients are dead, but their operations may still be in flight.
+        cluster.shut_out([key[len(prefix) :] for key in earlier], BLOCKLIST_S)
+        keys_write(cluster, progress, object, {}, earlier)
+    return False
+
+
+def session_fence(cluster: Cluster, progress: Progress, object: str, session: str) -> None:
+    """Shut out a session permanently, whether or not it was opened."""
+    keys_write(cluster, progress, object, {_mark(session): ""}, [])
+    prefix = f"address/{quote(session, safe='')}/"
+    known = keys_list(cluster, progress, object, prefix)
+    cluster.shut_out([key[len(prefix) :] for key in known], BLOCKLIST_S)
+    keys_write(cluster, progress, object, {}, list(known))
+
+
+def _mark(session: str) -> str:
+    return f"fenced/{quote(session, safe='')}"

@@ -18,8 +18,7 @@ from typing import Any
 import rados
 import rbd
 
-from .cluster import Cluster
-from .keys import keys_read
+from .cluster import Cluster, keys_read
 
 _INIT, _OPTION, _OPTION_REPLY = 0x4E42444D41474943, 0x49484156454F5054, 0x3E889045565A9
 _REQUEST, _SIMPLE_REPLY = 0x25609513, 0x67446698
@@ -118,7 +117,7 @@ def _answer(image: Any, kind: int, offset: int, length: int) -> tuple[int, bytes
 
 
 def _negotiate(reader: socket.socket, size_of: Any) -> str:
-    """Return the export that a reader has chosen. Raises: Gone."""
+    """Return the export that a reader has chosen. Raises: ReaderGone."""
     reader.sendall(struct.pack(">QQH", _INIT, _OPTION, 3))
     _receive(reader, 4)
     while True:

@@ -1,22 +1,20 @@
-"""Clones of snapshots, and moves of volumes between groups."""
+"""Clones: full copies of snapshots, as librbd 16 cannot clone group snapshots."""
 
 # ruff: noqa: D102
 # The contract documents each call.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
+from cgflow.drivers.contract import Cloning, SnapshotSpec, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import need_image, need_no_restore, need_own_image
+from cgflow.drivers.rbd.base import need_image
 from cgflow.drivers.rbd.records import VolumeRecord
-from cgflow.drivers.rbd.volumes import Volumes
+from cgflow.drivers.rbd.volumes import RbdVolumes
 from cgflow.errors import FinalDriverError
 
 
-class Rearranging(Volumes):
-    """Clones and moves. Clones are full copies, as librbd 16 cannot clone group snapshots."""
+class RbdCloning(RbdVolumes, Cloning):
+    """The ability to create volumes from snapshots."""
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         key, image = VolumeRecord.key(volume.id), names.image(volume.id)
@@ -39,22 +37,6 @@ class Rearranging(Volumes):
             if self._stat(image) is None:
                 self._copy_out(volume, copy.image, snap["id"])
             self._settle(volume.id, wanted)
-
-    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
-        key = VolumeRecord.key(volume.id)
-        with self._locks.hold(f"volume {volume.id}"):
-            if group_id is not None:
-                self._records.group(group_id)
-            found = self._records.volume(volume.id)
-            if found.group == group_id and found.doing is None:
-                return
-            if found.group not in (volume.group_id, group_id):
-                raise FinalDriverError(f"volume {volume.id} is not in {volume.group_id or 'no group'}")
-            need_no_restore(volume.id, found)
-            need_own_image(volume.id, found, self._stat(names.image(volume.id)))
-            moved = replace(found, group=group_id, doing="move")
-            self._records.write({key: moved})
-            self._settle(volume.id, moved)
 
     def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int) -> None:
         """Copy to an image with a temporary name, so that an image with the volume's name is complete."""
