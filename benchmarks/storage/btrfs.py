@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.storage.contender import ByDriver
 from benchmarks.storage.place import Place
-from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from tests.support.btrfs import Bench, btrfs_mounted
@@ -27,9 +27,9 @@ class Bare:
         self._folder = folder
         self._names = [f"v{number}" for number in range(members)]
         self._cuts = 0
-        btrfs_ioctl.create_subvolume(folder / "live")
+        system_calls.create_subvolume(folder / "live")
         for name in self._names:
-            with btrfs_ioctl.opened(folder / "live" / name, os.O_CREAT | os.O_RDWR) as file:
+            with system_calls.opened(folder / "live" / name, os.O_CREAT | os.O_RDWR) as file:
                 os.ftruncate(file, GIB)
 
     def members(self) -> list[JSON]:
@@ -42,8 +42,8 @@ class Bare:
     def cut(self) -> None:
         """See Contender."""
         self._cuts += 1
-        with btrfs_ioctl.opened(self._folder / "live", os.O_RDONLY | os.O_DIRECTORY) as live:
-            btrfs_ioctl.snapshot(live, self._folder / f"c{self._cuts}")
+        with system_calls.opened(self._folder / "live", os.O_RDONLY | os.O_DIRECTORY) as live:
+            system_calls.snapshot(live, self._folder / f"c{self._cuts}")
 
     def copies(self) -> list[JSON]:
         """See Contender."""

@@ -1,4 +1,4 @@
-"""What all calls on a btrfs backend share: state, locks of homes, and the recovery of interrupted calls.
+"""What all calls on a btrfs backend share: state, locks of homes, recovery of interrupted calls, addresses.
 
 A call locks the homes that it needs, settles what earlier calls left unfinished there, checks its arguments,
 writes its intent, and then has its effect. A call that can be undone is undone when it fails. A call that can
@@ -15,17 +15,28 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from cgflow.drivers.btrfs import btrfs_ioctl, intent_recovery
-from cgflow.drivers.btrfs.connection import GIB
-from cgflow.drivers.btrfs.layout import Layout, Trace, no_trace
-from cgflow.drivers.btrfs.mount import Mount, require_file_name, words
+from cgflow.drivers.btrfs import intent_recovery, system_calls
+from cgflow.drivers.btrfs.layout import Layout, Mount, Trace, no_trace, require_file_name, words
 from cgflow.drivers.btrfs.state import Copy, Intent, State, Volume
 from cgflow.drivers.common.event_log import EventLog
-from cgflow.drivers.contract import JSON, SnapshotSpec, VolumeSpec
+from cgflow.drivers.contract import JSON, Connection, SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
 
 MAX_OVER_SUBSCRIPTION_RATIO = 20.0
 """The ratio of a backend that is configured without one."""
+
+GIB = 1024**3
+
+MECHANISM = "btrfs read-only snapshot of one subvolume"
+
+PROMISE = (
+    "Writes made with O_DIRECT, O_DSYNC or O_SYNC are in the cut in their order: all that were acknowledged "
+    "before it, none that were issued after it. Buffered writes get what a power failure would leave: "
+    "those that fsync had returned for, and of later ones any, in any order."
+)
+
+OPEN_WITH = ["O_DIRECT", "O_DSYNC"]
+"""Flags with which a write that has returned is in the next cut and survives a power failure."""
 
 _BALLAST_BYTES = 1 << 20
 
@@ -134,7 +145,7 @@ class BtrfsBase:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
         file = self._file(copy)
         cut = self._tree.cut(copy.home, snapshot.cgsnapshot_id)
-        if not file.is_file() or not btrfs_ioctl.is_read_only(cut):
+        if not file.is_file() or not system_calls.is_read_only(cut):
             raise FinalDriverError(f"the copy {snapshot.id} is not in a read-only subvolume at {file}")
         size = file.stat().st_size
         if size != copy.size_bytes:
@@ -221,3 +232,11 @@ class BtrfsBase:
     def _interrupted(self, homes: set[str]) -> list[Intent]:
         with self._lock:
             return [intent for intent in self._state.intents.values() if homes & set(intent.homes)]
+
+
+def local(file: Path, size_bytes: int, *, read_only: bool) -> Connection:
+    """Return the address of a file on this host, as Cinder's ``local`` protocol."""
+    data: JSON = {"device_path": str(file), "size_bytes": size_bytes, "read_only": read_only}
+    if not read_only:
+        data |= {"open_with": OPEN_WITH, "promise": PROMISE}
+    return Connection("local", data)

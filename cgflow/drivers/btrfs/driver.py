@@ -1,4 +1,4 @@
-"""The btrfs driver: its start, capacity, inventory and options."""
+"""The btrfs driver: its start, capacity and options."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from pathlib import Path
 from oslo_config import cfg
 
 from cgflow import __version__
-from cgflow.drivers.btrfs import consistency_check
-from cgflow.drivers.btrfs.base import MAX_OVER_SUBSCRIPTION_RATIO
-from cgflow.drivers.btrfs.connection import GIB, PROMISE
+from cgflow.drivers.btrfs.base import GIB, MAX_OVER_SUBSCRIPTION_RATIO, PROMISE
+from cgflow.drivers.btrfs.cloning import BtrfsCloning
 from cgflow.drivers.btrfs.group_snapshots import BtrfsGroupSnapshots
-from cgflow.drivers.btrfs.rearranging import Rearranging
-from cgflow.drivers.btrfs.state import State, Volume
-from cgflow.drivers.btrfs.volumes import Volumes
+from cgflow.drivers.btrfs.inventory import BtrfsInventory, known_homes
+from cgflow.drivers.btrfs.regrouping import BtrfsRegrouping
+from cgflow.drivers.btrfs.restoring import BtrfsRestoring
+from cgflow.drivers.btrfs.state import State
+from cgflow.drivers.btrfs.volumes import BtrfsVolumes
 from cgflow.drivers.contract import (
-    DetailedInventory,
     DriverPlugin,
-    Inventory,
     Report,
-    SnapshotDetails,
-    SupportsDetailedInventory,
-    VolumeDetails,
+    StorageDriver,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
@@ -43,7 +40,15 @@ OPTIONS: list[cfg.Opt] = [
 ]
 
 
-class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInventory):
+class BtrfsDriver(
+    BtrfsVolumes,
+    BtrfsGroupSnapshots,
+    BtrfsCloning,
+    BtrfsRegrouping,
+    BtrfsRestoring,
+    BtrfsInventory,
+    StorageDriver,
+):
     """Volumes as sparse files, in one subvolume for each group. One process at a time uses a backend."""
 
     def start(self) -> None:
@@ -56,9 +61,7 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
             self._mount.close()
             raise
         self._state = state
-        for home in sorted(
-            consistency_check.known_homes(state) | {h for i in state.intents.values() for h in i.homes}
-        ):
+        for home in sorted(known_homes(state) | {h for i in state.intents.values() for h in i.homes}):
             try:
                 self._recover_home(home)
             except DriverError:
@@ -95,66 +98,6 @@ class BtrfsDriver(Volumes, BtrfsGroupSnapshots, Rearranging, SupportsDetailedInv
                 "volume_backend_name": self.name,
             },
         )
-
-    def inventory(self, group_id: str | None = None) -> Inventory:
-        """See the contract. Every home is checked on the disk."""
-        self._mount.check()
-        problems: list[str] = []
-        for home in sorted(consistency_check.known_homes(self._state) if group_id is None else {group_id}):
-            problems += self._problems(home)
-        if group_id is None:
-            problems += consistency_check.orphans(self._tree, self._state)
-        with self._lock:
-            state = self._state
-            volumes = [v for v in state.volumes.values() if group_id in (None, v.group_id)]
-            copies = [c for c in state.copies.values() if group_id in (None, c.spec.group_id)]
-            return Inventory(
-                groups=frozenset(group for group in state.groups if group_id in (None, group)),
-                volumes=frozenset(volume.id for volume in volumes),
-                snapshots=frozenset(copy.spec.id for copy in copies),
-                exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
-                restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
-                problems=tuple(problems),
-            )
-
-    def detail(self) -> DetailedInventory:
-        """See the contract. The size of a volume is that of its file, which a client may have changed."""
-        inventory = self.inventory()
-        with self._lock:
-            volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
-            cuts = dict(self._state.cuts)
-        return DetailedInventory(
-            inventory,
-            {
-                v.id: VolumeDetails(self._size_bytes(v), v.group_id)
-                for v in volumes
-                if v.id in inventory.volumes
-            },
-            {
-                copy.spec.id: SnapshotDetails.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
-                for copy in copies
-                if copy.spec.id in inventory.snapshots
-            },
-        )
-
-    def _size_bytes(self, volume: Volume) -> int:
-        try:
-            return self._tree.volume(volume.home, volume.id).stat().st_size
-        except FileNotFoundError:
-            # The inventory reports the missing file as a problem.
-            return volume.size_bytes
-
-    def _problems(self, home: str) -> list[str]:
-        try:
-            with self._at(home) as state:
-                return (
-                    list(consistency_check.problems(self._tree, state, home)) if self._is_known(home) else []
-                )
-        except DriverError as error:
-            return [error.message]
-
-    def _is_known(self, home: str) -> bool:
-        return home in consistency_check.known_homes(self._state)
 
     def _recover_home(self, home: str) -> None:
         """Settle the interrupted operations of a home, prune its cuts, and recreate its exports.

@@ -13,9 +13,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from cgflow.drivers.btrfs import intent_recovery
-from cgflow.drivers.btrfs.base import BtrfsBase
-from cgflow.drivers.btrfs.connection import MECHANISM, PROMISE, local
-from cgflow.drivers.btrfs.mount import require_file_name
+from cgflow.drivers.btrfs.base import MECHANISM, PROMISE, BtrfsBase, local
+from cgflow.drivers.btrfs.layout import require_file_name
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import CutTimer, evidence

@@ -1,4 +1,4 @@
-"""The layout of a backend on its btrfs, and the changes made there. Every change can be repeated.
+"""The folder of a backend on its btrfs: how it is found, its layout, and the changes made there.
 
 In the folder of the backend::
 
@@ -12,25 +12,112 @@ In the folder of the backend::
                  cuts/<cgsnapshot>       read-only subvolume: only volumes/<volume>, one snapshot each
 
 Files cannot be renamed or linked from one subvolume to another. What must be renamed atomically is therefore
-in one subvolume; between subvolumes, blocks are shared.
+in one subvolume; between subvolumes, blocks are shared. Every change can be repeated.
+
+An unmounted file system leaves its mount point behind: an empty folder of another file system. What a call
+reads there would be wrong. Every call therefore first checks that the folder is still the one that was opened
+at the start.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.common.fsync import fsync_folder
+from cgflow.errors import ConfigError, DriverError, FinalDriverError
+from cgflow.private_files import make_folder
 
 Trace = Callable[[str], None]
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_OURS = {"journal", "journal.lock", "journal.new", "journal.ballast", "homes", "exports"}
 _LIVE = ("volumes", "kept", "new", "away")
 
 
 def no_trace(point: str) -> None:
     """The trace function of a driver that is not traced."""
     del point
+
+
+class Mount:
+    """The folder ``name`` in ``path``, which lies on a btrfs. Nothing is touched before ``open``."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path.absolute()
+        self.folder = self.path / name
+        self._descriptor: weakref.finalize[[int], Mount] | None = None
+        self._known: tuple[int, int] | None = None
+
+    def open(self) -> None:
+        """Create or recognise the folder, and keep it open. Raises: ConfigError."""
+        if os.geteuid() != 0:
+            raise ConfigError(
+                "the btrfs driver has to run as root: nobody else may open and remove subvolumes"
+            )
+        try:
+            if not self.path.is_dir():
+                raise ConfigError(
+                    f"{self.path} is not a directory: mount a btrfs there, or name another path"
+                )
+            if not system_calls.is_btrfs(self.path):
+                raise ConfigError(
+                    f"{self.path} does not lie on a btrfs: mount one there, or name another path"
+                )
+            if self.folder.exists():
+                self._recognise()
+            for folder in (self.folder, self.folder / "homes", self.folder / "exports"):
+                make_folder(folder)
+            self._hold()
+        except OSError as error:
+            raise ConfigError(f"{self.folder} cannot be used: {words(error)}") from error
+
+    def close(self) -> None:
+        """Release the file system. Idempotency: a closed mount stays closed."""
+        self._known = None
+        if self._descriptor is not None:
+            self._descriptor()
+
+    def check(self) -> None:
+        """Raises: FinalDriverError, if the folder is not the one that was opened, or none was opened."""
+        if self._known is None:
+            raise FinalDriverError("the btrfs driver has not been started")
+        try:
+            found = self.folder.stat()
+        except OSError as error:
+            raise FinalDriverError(self._gone(words(error))) from error
+        if (found.st_dev, found.st_ino) != self._known:
+            raise FinalDriverError(self._gone("something else is there"))
+
+    def _hold(self) -> None:
+        self.close()
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # A driver that is dropped without close, as after a crash, must not prevent unmounting.
+        self._descriptor = weakref.finalize(self, os.close, descriptor)
+        facts = os.fstat(descriptor)
+        self._known = (facts.st_dev, facts.st_ino)
+
+    def _recognise(self) -> None:
+        found = {path.name for path in self.folder.iterdir()}
+        strangers = sorted(found - _OURS)
+        homes = self.folder / "homes"
+        is_beheaded = "journal" not in found and homes.is_dir() and any(homes.iterdir())
+        if strangers or is_beheaded:
+            held = ", ".join(strangers[:3]) or "volumes but no journal"
+            raise ConfigError(
+                f"{self.folder} holds {held} and was not made by this driver; name another path, "
+                "or bring back what belongs there"
+            )
+
+    def _gone(self, why: str) -> str:
+        return (
+            f"the btrfs under {self.path} is not there any more ({why}): mount it again; nothing was done, "
+            "and nothing is said of what is on it"
+        )
 
 
 class Layout:
@@ -74,13 +161,13 @@ class Layout:
         """Create the missing folders of a home."""
         (self.home(home) / "cuts").mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.live(home).exists():
-            btrfs_ioctl.create_subvolume(self.live(home))
+            system_calls.create_subvolume(self.live(home))
             self.trace("home:after-subvolume")
         for name in _LIVE:
             (self.live(home) / name).mkdir(mode=0o700, exist_ok=True)
         fsync_folder(self.homes)
         # The fsync of a folder does not make the subvolume itself durable.
-        btrfs_ioctl.sync(self.homes)
+        system_calls.sync(self.homes)
 
     def remove_home(self, home: str) -> None:
         """Remove the folders of a home with their content."""
@@ -89,18 +176,18 @@ class Layout:
         cuts = self.home(home) / "cuts"
         for subvolume in (*(cuts.iterdir() if cuts.exists() else ()), self.live(home)):
             if subvolume.exists():
-                btrfs_ioctl.destroy_subvolume(subvolume)
+                system_calls.destroy_subvolume(subvolume)
         self.trace("home:after-destroy")
         if cuts.exists():
             cuts.rmdir()
         self.home(home).rmdir()
-        btrfs_ioctl.sync(self.homes)
+        system_calls.sync(self.homes)
 
     def make_file(self, path: Path, size_bytes: int, source: int | None = None) -> None:
         """Create a file of a size, durably: empty, or beginning with the content of an open file."""
-        with btrfs_ioctl.opened(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR) as file:
+        with system_calls.opened(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR) as file:
             if source is not None:
-                btrfs_ioctl.share(source, file)
+                system_calls.share(source, file)
             os.ftruncate(file, size_bytes)
             os.fsync(file)
         fsync_folder(path.parent)
@@ -112,8 +199,8 @@ class Layout:
 
     def freeze(self, home: str, cgsnapshot_id: str) -> None:
         """Snapshot the live subvolume of a home, at one instant."""
-        with btrfs_ioctl.opened(self.live(home), os.O_RDONLY | os.O_DIRECTORY) as live:
-            btrfs_ioctl.snapshot(live, self.cut(home, cgsnapshot_id))
+        with system_calls.opened(self.live(home), os.O_RDONLY | os.O_DIRECTORY) as live:
+            system_calls.snapshot(live, self.cut(home, cgsnapshot_id))
 
     def prune(self, home: str, cgsnapshot_id: str, members: Iterable[str]) -> None:
         """Remove all files from a cut except those of ``members``; remove the cut if there are none."""
@@ -122,16 +209,16 @@ class Layout:
         if not cut.exists():
             return
         if not wanted:
-            btrfs_ioctl.destroy_subvolume(cut)
+            system_calls.destroy_subvolume(cut)
             # Otherwise a power failure could bring back a cut that has no record any more.
-            btrfs_ioctl.sync(self.homes)
+            system_calls.sync(self.homes)
             return
         waste = [cut / "volumes" / name for name in names(cut / "volumes") if name not in wanted]
         waste += [cut / folder / name for folder in _LIVE[1:] for name in names(cut / folder)]
         if not waste:
             self.close(cut)
             return
-        with btrfs_ioctl.changing(cut):
+        with system_calls.changing(cut):
             self.trace("prune:opened")
             for path in waste:
                 path.unlink()
@@ -140,16 +227,16 @@ class Layout:
         """Add a snapshot from another home to a cut, which is created if it does not exist here."""
         cut = self.cut(home, cgsnapshot_id)
         if not cut.exists():
-            btrfs_ioctl.create_subvolume(cut)
-        with btrfs_ioctl.changing(cut):
+            system_calls.create_subvolume(cut)
+        with system_calls.changing(cut):
             (cut / "volumes").mkdir(mode=0o700, exist_ok=True)
             self.trace("move:cut-opened")
             self.make_file(cut / "volumes" / volume_id, os.fstat(source).st_size, source)
 
     def close(self, cut: Path) -> None:
         """Make a cut read-only, if a crash has left it writable."""
-        if not btrfs_ioctl.is_read_only(cut):
-            btrfs_ioctl.set_read_only(cut, is_closed=True)
+        if not system_calls.is_read_only(cut):
+            system_calls.set_read_only(cut, is_closed=True)
 
     def export(self, copy_id: str, file: Path) -> None:
         """Create the link to a snapshot, or point it to the snapshot's current place."""
@@ -175,3 +262,19 @@ def remove(*paths: Path) -> None:
 def names(folder: Path) -> set[str]:
     """Return the names in a folder; an empty set if it does not exist."""
     return set(os.listdir(folder)) if folder.is_dir() else set()
+
+
+def require_file_name(*ids: str) -> None:
+    """Raises: FinalDriverError, if one of the ids cannot be a file name."""
+    for id in ids:
+        if not _ID.fullmatch(id):
+            raise FinalDriverError(f"{id!r} cannot name a file; nothing was made")
+
+
+def words(error: BaseException) -> str:
+    """Return a description of an error for the operator."""
+    if isinstance(error, DriverError):
+        return error.message
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the storage is full ({error.strerror}): free space on the btrfs, then ask again"
+    return str(error)

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 
-from cgflow.drivers.btrfs import btrfs_ioctl, file_leases, intent_recovery
-from cgflow.drivers.btrfs.base import BtrfsBase
-from cgflow.drivers.btrfs.connection import GIB, local
-from cgflow.drivers.btrfs.mount import require_file_name
+from cgflow.drivers.btrfs import intent_recovery, system_calls
+from cgflow.drivers.btrfs.base import GIB, BtrfsBase, local
+from cgflow.drivers.btrfs.layout import require_file_name
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
 
-class Volumes(BtrfsBase, StorageDriver):
+class BtrfsVolumes(BtrfsBase, StorageDriver):
     """The mandatory calls for groups and volumes."""
 
     def create_group(self, group_id: str) -> None:
@@ -73,11 +72,11 @@ class Volumes(BtrfsBase, StorageDriver):
                 return
             self._need_no_restore(known)
             if size >= file.stat().st_size:
-                with btrfs_ioctl.opened(file, os.O_RDWR) as grown:
+                with system_calls.opened(file, os.O_RDWR) as grown:
                     self._resize(known.home, volume.id, grown, size)
                 return
-            with file_leases.exclusive_leases(
-                {file: file_leases.LIVE}, f"volume {volume.id} cannot be made smaller"
+            with system_calls.exclusive_leases(
+                {file: system_calls.LIVE}, f"volume {volume.id} cannot be made smaller"
             ) as held:
                 self._resize(known.home, volume.id, held.files[file], size)
 

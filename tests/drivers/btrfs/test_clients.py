@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.btrfs import file_leases
+from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.btrfs import BLOCK, Bench, File, copies_of, opened, read, read_copy, take, write
@@ -162,7 +162,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
         """Simulate a client that found the path just before the volume was hidden, and opens it now."""
         descriptor = os.open(next(iter(files)), os.O_PATH)
         late.append(threading.Thread(target=client, args=(f"/proc/self/fd/{descriptor}",)))
-        return file_leases.exclusive_leases(files, doing)
+        return system_calls.exclusive_leases(files, doing)
 
     def trace(point: str) -> None:
         if point == "move:after-copies" and late and not late[0].ident:
@@ -171,7 +171,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
 
     driver = bench.start(trace)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgflow.drivers.btrfs.rearranging.exclusive_leases", found_before_it_went)
+        patch.setattr("cgflow.drivers.btrfs.regrouping.exclusive_leases", found_before_it_went)
         with pytest.raises(BusyDriverError, match="g0 is being opened: ask again"):
             driver.move_volume(G0, "h")
     late[0].join()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.conformance.write_order_checker import SLOT_BYTES, Finding, OrderedWriters, check
 from cgflow.drivers.contract import VolumeSpec
 from tests.support.btrfs import BLOCK, DIRECT, Bench, File, copies_of, opened
@@ -106,10 +106,10 @@ def test_copying_file_by_file_is_found_out(bench):
             for volume in volumes:
                 live = Path(str(bench.driver.connection(volume).data["device_path"]))
                 with (
-                    btrfs_ioctl.opened(live, os.O_RDONLY) as source,
-                    btrfs_ioctl.opened(bench.path / volume.id, os.O_CREAT | os.O_RDWR) as target,
+                    system_calls.opened(live, os.O_RDONLY) as source,
+                    system_calls.opened(bench.path / volume.id, os.O_CREAT | os.O_RDWR) as target,
                 ):
-                    btrfs_ioctl.share(source, target)
+                    system_calls.share(source, target)
                 # The writes of the second wait depend on those of the first.
                 for _ in range(2):
                     assert writers.await_progress(PROGRESS)

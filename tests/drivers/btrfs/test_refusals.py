@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver, make
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError
@@ -34,7 +34,7 @@ def refuses_to_start(path: Path, said: str) -> None:
 
 
 def test_a_directory_that_is_not_on_a_btrfs(tmp_path):
-    if btrfs_ioctl.is_btrfs(tmp_path):
+    if system_calls.is_btrfs(tmp_path):
         pytest.skip("the temporary directory lies on a btrfs")
     if os.geteuid() != 0:
         pytest.skip("who is not root is refused before")
@@ -105,9 +105,9 @@ def test_orphans_are_named_and_left_alone(bench):
     driver = bench.driver
     take(driver, volumes, "a")
     homes = bench.folder / "homes"
-    btrfs_ioctl.create_subvolume(homes / "stranger")
-    with btrfs_ioctl.opened(homes / "g" / "live", os.O_RDONLY) as live:
-        btrfs_ioctl.snapshot(live, homes / "g" / "cuts" / "half")
+    system_calls.create_subvolume(homes / "stranger")
+    with system_calls.opened(homes / "g" / "live", os.O_RDONLY) as live:
+        system_calls.snapshot(live, homes / "g" / "cuts" / "half")
     (homes / "g" / "live" / "volumes" / "odd").touch()
     problems = "\n".join(bench.start().inventory().problems)
     assert "homes/stranger belongs to no group and no volume" in problems
@@ -161,9 +161,9 @@ def test_nothing_is_cut_or_put_back_of_what_has_lost_data(bench, damage):
 def test_a_copy_that_is_not_what_was_cut_is_not_put_back_or_cloned(bench):
     copies = take(bench.driver, bench.make_group(2), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
-    btrfs_ioctl.set_read_only(cut, is_closed=False)
+    system_calls.set_read_only(cut, is_closed=False)
     os.truncate(cut / "volumes" / "g0", 5)
-    btrfs_ioctl.set_read_only(cut, is_closed=True)
+    system_calls.set_read_only(cut, is_closed=True)
     for call in (
         lambda: bench.driver.restore("r", copies),
         lambda: bench.driver.clone_volume(VolumeSpec("clone", 1, "g"), copies[0]),
@@ -183,18 +183,18 @@ def test_after_a_power_failure_a_cut_holds_its_copies_only_and_is_closed(bench):
     copies = take(bench.driver, bench.make_group(2), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
     bench.driver.delete_snapshot(copies[0])
-    btrfs_ioctl.set_read_only(cut, is_closed=False)
+    system_calls.set_read_only(cut, is_closed=False)
     (cut / "volumes" / "g0").touch()
     driver = bench.start()
     assert driver.inventory().problems == ()
     assert os.listdir(cut / "volumes") == ["g1"]
-    assert btrfs_ioctl.is_read_only(cut)
+    assert system_calls.is_read_only(cut)
 
 
 def test_a_cut_that_was_opened_is_not_given_out(bench):
     copies = take(bench.driver, bench.make_group(1), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
-    btrfs_ioctl.set_read_only(cut, is_closed=False)
+    system_calls.set_read_only(cut, is_closed=False)
     with pytest.raises(FinalDriverError, match="is not in a read-only subvolume"):
         bench.driver.snapshot(copies[0])
     assert "is open for change; close it with" in bench.driver.inventory().problems[0]
@@ -209,8 +209,8 @@ def test_an_undo_that_fails_is_made_up_for_by_the_next_call(bench, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(btrfs_ioctl, "destroy_subvolume", broken)
-        patch.setattr(btrfs_ioctl, "is_read_only", broken)
+        patch.setattr(system_calls, "destroy_subvolume", broken)
+        patch.setattr(system_calls, "is_read_only", broken)
         with pytest.raises(AmbiguousDriverError, match="could not be undone yet"):
             bench.driver.cut("a", "g", [copy])
         with pytest.raises(BusyDriverError, match="what an earlier call has left cannot be settled now"):

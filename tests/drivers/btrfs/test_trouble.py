@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.btrfs import btrfs_ioctl
+from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import DriverError, FinalDriverError
@@ -70,7 +70,7 @@ def filled(*options: str) -> Iterator[Bench]:
 
 
 def fill(path: Path, size: int) -> None:
-    with btrfs_ioctl.opened(path, os.O_CREAT | os.O_WRONLY | os.O_DSYNC) as file:
+    with system_calls.opened(path, os.O_CREAT | os.O_WRONLY | os.O_DSYNC) as file:
         while True:
             os.write(file, bytes(size))
 
@@ -100,7 +100,7 @@ def test_a_full_file_system_makes_nothing(full):
     assert not (full.folder / "homes" / "g" / "cuts" / "b").exists()
     for ballast in full.path.glob("ballast-*"):
         ballast.unlink()
-    btrfs_ioctl.sync(full.path)
+    system_calls.sync(full.path)
     driver.cut("b", "g", b)
     assert [read_copy(driver, copy) for copy in (*a, *b)] == [1, 1, 1, 1]
 

@@ -1,7 +1,12 @@
-"""System calls for btrfs: create, snapshot and remove subvolumes, and share blocks between files.
+"""System calls: subvolumes and shared blocks of btrfs, and write leases on files.
 
-Numbers and layouts are those of ``linux/btrfs.h`` and ``linux/fs.h``. All functions raise OSError. The calls
-on subvolumes need root.
+Numbers and layouts are those of ``linux/btrfs.h`` and ``linux/fs.h``. The calls on subvolumes need root. All
+functions raise OSError.
+
+The kernel grants a write lease (``F_SETLEASE`` in fcntl(2)) only if no one else has the file open or mapped,
+in any process, so it shows exactly whether a client has the file open. While the lease is held, another
+``open`` of the file blocks until the lease is released. The kernel takes the lease back after 45 seconds
+(``/proc/sys/fs/lease-break-time``).
 """
 
 from __future__ import annotations
@@ -9,10 +14,13 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import signal
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from cgflow.errors import BusyDriverError
 
 _SUBVOL_CREATE_V2 = 0x50009418
 _SNAP_CREATE_V2 = 0x50009417
@@ -29,6 +37,12 @@ _NAME = 8
 _MAGIC = 0x9123683E
 _STATFS_BYTES = 256
 _SUBVOLUME_INODE = 256
+
+LIVE = os.O_RDWR
+"""Open flags for the file of a volume."""
+
+COPY = os.O_RDONLY
+"""Open flags for a file in a read-only subvolume."""
 
 
 def is_btrfs(path: Path) -> bool:
@@ -131,3 +145,44 @@ def _v2(source: int, flags: int, name: str) -> bytearray:
     struct.pack_into("<qQQ", arguments, 0, source, 0, flags)
     arguments[_NAME_V2 : _NAME_V2 + len(encoded)] = encoded
     return arguments
+
+
+class Leases:
+    """Files that only this process has open, by path. ``files`` are its own descriptors."""
+
+    def __init__(self) -> None:
+        self.files: dict[Path, int] = {}
+
+    def raise_if_awaited(self, doing: str) -> None:
+        """Raises: BusyDriverError, if another process is waiting to open one of the files."""
+        for path, file in self.files.items():
+            if fcntl.fcntl(file, fcntl.F_GETLEASE) != fcntl.F_WRLCK:
+                raise BusyDriverError(f"{doing} while {path.name} is being opened: ask again")
+
+
+@contextmanager
+def exclusive_leases(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
+    """Hold files as the only process that has them open. ``files`` maps each path to its open flags.
+
+    ``doing`` describes what cannot be done otherwise, for the message. Raises: BusyDriverError, if another
+    process has one of the files open; OSError.
+    """
+    leases = Leases()
+    with ExitStack() as held:
+        for path, flags in files.items():
+            file = held.enter_context(opened(path, flags))
+            _lease(file, path, doing)
+            held.callback(fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            leases.files[path] = file
+        yield leases
+
+
+def _lease(file: int, path: Path, doing: str) -> None:
+    # The default signal SIGIO would end a process without a handler. SIGURG is ignored by default.
+    fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except BlockingIOError as error:
+        raise BusyDriverError(
+            f"{doing} while a client has {path} open: disconnect it, then ask again"
+        ) from error

@@ -1,7 +1,6 @@
-"""Clones, moves and restores on btrfs.
+"""Restores on btrfs: volumes get the content of snapshots, and other files keep the previous content.
 
-If a client could interfere, write leases detect whether one has the file open, and block others from opening
-it meanwhile.
+Write leases detect whether a client has a file open, and block others from opening it meanwhile.
 """
 
 # ruff: noqa: D102
@@ -13,62 +12,17 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from cgflow.drivers.btrfs import btrfs_ioctl, intent_recovery
+from cgflow.drivers.btrfs import intent_recovery, system_calls
 from cgflow.drivers.btrfs.base import BtrfsBase
-from cgflow.drivers.btrfs.connection import GIB
-from cgflow.drivers.btrfs.file_leases import COPY, LIVE, Leases, exclusive_leases
 from cgflow.drivers.btrfs.layout import remove
-from cgflow.drivers.btrfs.state import Copy, Intent, Volume
-from cgflow.drivers.contract import Cloning, Regrouping, Restoring, SnapshotSpec, VolumeSpec
+from cgflow.drivers.btrfs.state import Intent
+from cgflow.drivers.btrfs.system_calls import LIVE, exclusive_leases
+from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.errors import FinalDriverError
 
 
-class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
-    """The abilities to clone, move and restore volumes."""
-
-    def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
-        home, origin = volume.group_id or volume.id, source.group_id or source.volume_id
-        with self._at(home, origin) as state:
-            if volume.id in state.volumes:
-                return
-            copy, file = self._cut_copy(source)
-            if copy.size_bytes is None or copy.size_bytes > volume.size_gib * GIB:
-                raise FinalDriverError(
-                    f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
-                    f"of {copy.size_bytes} bytes"
-                )
-            with btrfs_ioctl.opened(file, os.O_RDONLY) as held:
-                self._make_volume(volume, held)
-
-    def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
-        source, target = volume.group_id or volume.id, group_id or volume.id
-        with self._at(source, target) as state:
-            self._need_group(group_id)
-            known = state.volumes.get(volume.id)
-            if known is not None and known.group_id == group_id:
-                return
-            known = self._volume(volume.id, volume.group_id)
-            self._need_no_restore(known)
-            self._need_place(known, group_id)
-            copies = [copy for copy in state.copies_of(volume.id) if copy.size_bytes is not None]
-            files = {self._tree.volume(source, volume.id): LIVE}
-            files |= {self._file(copy): COPY for copy in copies}
-            doing = f"volume {volume.id} cannot be moved"
-            cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
-            about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
-            intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
-            with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
-                self._take_away(known, target, copies, held)
-                # A client may have found the file by its old path before it was renamed.
-                held.raise_if_awaited(doing)
-                tidy = {
-                    "key": intent.key,
-                    "what": intent_recovery.TIDY,
-                    "homes": [source, target],
-                    "about": about,
-                }
-                self._note({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
-            self._settle(state.intents[intent.key])
+class BtrfsRestoring(BtrfsBase, Restoring):
+    """The ability to restore volumes to their snapshots."""
 
     def restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
@@ -109,25 +63,6 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
                 if volumes:
                     about = {"restore": restore_id, "volumes": volumes}
                     self._carry_out(Intent(f"restore {restore_id}", what, (home,), about))
-
-    def _take_away(self, volume: Volume, target: str, copies: list[Copy], held: Leases) -> None:
-        """Hide a volume from its clients and recreate it in another home, sharing its blocks."""
-        tree, file = self._tree, self._tree.volume(volume.home, volume.id)
-        file.replace(tree.away(volume.home, volume.id))
-        tree.trace("move:after-hiding")
-        if target not in self._state.groups:
-            tree.create_home(target)
-        tree.make_file(tree.volume(target, volume.id), volume.size_bytes, held.files[file])
-        tree.trace("move:after-volume")
-        for copy in copies:
-            tree.add_copy(target, copy.spec.cgsnapshot_id, volume.id, held.files[self._file(copy)])
-        tree.trace("move:after-copies")
-        # The fsync of a file does not make new or changed subvolumes durable.
-        btrfs_ioctl.sync(tree.homes)
-
-    def _need_place(self, volume: Volume, group_id: str | None) -> None:
-        if group_id is None and volume.id in self._state.groups:
-            raise FinalDriverError(f"{volume.id} is the name of a group too: nothing was moved")
 
     def _keep(self, home: str, live: dict[str, int]) -> None:
         """Keep the content of all volumes, completely, before the first one is changed."""
@@ -171,8 +106,8 @@ class Rearranging(BtrfsBase, Cloning, Regrouping, Restoring):
 def _fill(file: int, source: Path) -> None:
     """Give an open file the content of another; beyond it the file reads as zeros. Its size is kept."""
     size = os.fstat(file).st_size
-    with btrfs_ioctl.opened(source, os.O_RDONLY) as shared:
+    with system_calls.opened(source, os.O_RDONLY) as shared:
         os.ftruncate(file, os.fstat(shared).st_size)
-        btrfs_ioctl.share(shared, file)
+        system_calls.share(shared, file)
     os.ftruncate(file, size)
     os.fsync(file)

@@ -1,0 +1,135 @@
+"""The inventory: the records, and a comparison of the disk with them.
+
+Mismatches are reported and left unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cgflow.drivers.btrfs import system_calls
+from cgflow.drivers.btrfs.base import BtrfsBase
+from cgflow.drivers.btrfs.layout import Layout, names
+from cgflow.drivers.btrfs.state import State, Volume
+from cgflow.drivers.contract import (
+    DetailedInventory,
+    Inventory,
+    SnapshotDetails,
+    SupportsDetailedInventory,
+    VolumeDetails,
+)
+from cgflow.errors import DriverError
+
+_REMOVE = "look at it, then remove it with 'btrfs subvolume delete'"
+
+
+class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
+    """The calls ``inventory`` and ``detail``."""
+
+    def inventory(self, group_id: str | None = None) -> Inventory:
+        """See the contract. Every home is checked on the disk."""
+        self._mount.check()
+        problems: list[str] = []
+        for home in sorted(known_homes(self._state) if group_id is None else {group_id}):
+            problems += self._problems_of(home)
+        if group_id is None:
+            problems += _orphans(self._tree, self._state)
+        with self._lock:
+            state = self._state
+            volumes = [v for v in state.volumes.values() if group_id in (None, v.group_id)]
+            copies = [c for c in state.copies.values() if group_id in (None, c.spec.group_id)]
+            return Inventory(
+                groups=frozenset(group for group in state.groups if group_id in (None, group)),
+                volumes=frozenset(volume.id for volume in volumes),
+                snapshots=frozenset(copy.spec.id for copy in copies),
+                exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
+                restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
+                problems=tuple(problems),
+            )
+
+    def detail(self) -> DetailedInventory:
+        """See the contract. The size of a volume is that of its file, which a client may have changed."""
+        inventory = self.inventory()
+        with self._lock:
+            volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
+            cuts = dict(self._state.cuts)
+        return DetailedInventory(
+            inventory,
+            {
+                v.id: VolumeDetails(self._size_bytes(v), v.group_id)
+                for v in volumes
+                if v.id in inventory.volumes
+            },
+            {
+                copy.spec.id: SnapshotDetails.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
+                for copy in copies
+                if copy.spec.id in inventory.snapshots
+            },
+        )
+
+    def _size_bytes(self, volume: Volume) -> int:
+        try:
+            return self._tree.volume(volume.home, volume.id).stat().st_size
+        except FileNotFoundError:
+            # The inventory reports the missing file as a problem.
+            return volume.size_bytes
+
+    def _problems_of(self, home: str) -> list[str]:
+        try:
+            with self._at(home) as state:
+                return list(_problems(self._tree, state, home)) if home in known_homes(state) else []
+        except DriverError as error:
+            return [error.message]
+
+
+def known_homes(state: State) -> set[str]:
+    """Return the homes that have records."""
+    volumes, groups = list(state.volumes.values()), set(state.groups)
+    return groups | {volume.home for volume in volumes}
+
+
+def _problems(tree: Layout, state: State, home: str) -> Iterator[str]:
+    """Report the mismatches in a locked home. Raises: OSError."""
+    live = tree.live(home)
+    if not system_calls.is_subvolume(live):
+        yield f"{live} is not there: the volumes of {home} are lost; bring them back from a backup"
+        return
+    volumes = {volume.id: volume for volume in list(state.volumes.values()) if volume.home == home}
+    yield from _compared(live / "volumes", set(volumes), "volume")
+    yield from _compared(live / "kept", {v.id for v in volumes.values() if v.kept is not None}, "kept state")
+    for folder in ("new", "away"):
+        yield from _compared(live / folder, set(), "half-made file")
+    for volume in volumes.values():
+        file = tree.volume(home, volume.id)
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            yield f"{file} is not a file, and volume {volume.id} is lost; bring it back from a backup"
+        elif file.is_file() and file.stat().st_size != volume.size_bytes:
+            yield (
+                f"{file} has {file.stat().st_size} bytes and was made with {volume.size_bytes}: "
+                "a client has changed that; extend the volume to what it is to have"
+            )
+    copies = [copy for id in volumes for copy in state.copies_of(id) if copy.size_bytes is not None]
+    cuts = {copy.spec.cgsnapshot_id for copy in copies}
+    yield from _compared(tree.home(home) / "cuts", cuts, "cgsnapshot", _REMOVE)
+    for id in sorted(cuts & names(tree.home(home) / "cuts")):
+        cut = tree.cut(home, id)
+        members = {copy.spec.volume_id for copy in copies if copy.spec.cgsnapshot_id == id}
+        yield from _compared(cut / "volumes", members, "copy")
+        if not system_calls.is_read_only(cut):
+            yield f"{cut} is open for change; close it with 'btrfs property set {cut} ro true'"
+
+
+def _orphans(tree: Layout, state: State) -> Iterator[str]:
+    """Report the homes that no record and no intent names. Raises: OSError."""
+    known = known_homes(state) | {home for intent in list(state.intents.values()) for home in intent.homes}
+    for home in sorted(names(tree.homes) - known):
+        yield f"{tree.home(home)} belongs to no group and no volume: {_REMOVE}"
+
+
+def _compared(folder: Path, known: set[str], what: str, then: str = "move it away") -> Iterator[str]:
+    found = names(folder)
+    for name in sorted(known - found):
+        yield f"{what} {name} is not in {folder}: bring it back from a backup, or delete what is left of it"
+    for name in sorted(found - known):
+        yield f"{folder / name} is a {what} that no record knows: {then}"
