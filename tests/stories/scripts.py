@@ -8,7 +8,7 @@ from typing import Any
 
 from cgflow.audit.finding import Finding
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from cgflow.drivers.memory.compaction import MAX_CUTS
+from cgflow.drivers.memory.driver import MAX_CUTS
 from flows.audit.accept_repairs import accept_repair
 from flows.runtime import Accepted, new_id
 from tests.support import content

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cgflow.drivers.contract import Connection, SnapshotSpec, SupportsHostFiles, VolumeSpec
-from cgflow.drivers.memory.content import BLOCK, GIB, Content
 from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.drivers.memory.state import BLOCK, GIB, Content
 from cgflow.errors import BusyDriverError, FinalDriverError
 
 

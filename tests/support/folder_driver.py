@@ -31,7 +31,7 @@ from cgflow.drivers.contract import (
     VolumeSpec,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
-from cgflow.drivers.memory.content import GIB
+from cgflow.drivers.memory.state import GIB
 from cgflow.errors import FinalDriverError, SessionFenced
 
 KINDS = ("groups", "volumes", "snapshots", "cuts", "restores")

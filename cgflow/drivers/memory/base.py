@@ -12,8 +12,7 @@ from pathlib import Path
 from cgflow.drivers.common.event_log import EventLog
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel
-from cgflow.drivers.memory.content import Content
-from cgflow.drivers.memory.state import Copy, State, Volume
+from cgflow.drivers.memory.state import Content, Copy, State, Volume
 from cgflow.errors import FinalDriverError
 
 CAPACITY_GIB = 10_000.0

@@ -1,7 +1,8 @@
 """The driver of the memory backend, which follows the contract strictly.
 
-This module has groups and volumes, and reads and writes of clients. A volume counts in full against the
-capacity: the backend is not thin. The abilities are in the other modules.
+This module has groups and volumes, their compaction (which has no effect in memory), the inventory, and reads
+and writes of clients. A volume counts in full against the capacity: the backend is not thin. The other
+abilities are in the other modules.
 """
 
 # ruff: noqa: D102
@@ -24,17 +25,18 @@ from cgflow.drivers.contract import (
     Report,
     SnapshotDetails,
     StorageDriver,
+    SupportsCompaction,
     SupportsDetailedInventory,
     VolumeDetails,
     VolumeSpec,
 )
 from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
 from cgflow.drivers.memory.base import CAPACITY_GIB
-from cgflow.drivers.memory.compaction import Compaction
-from cgflow.drivers.memory.content import GIB
+from cgflow.drivers.memory.cloning import MemoryCloning
 from cgflow.drivers.memory.group_snapshots import MemoryGroupSnapshots
-from cgflow.drivers.memory.rearranging import Rearranging
-from cgflow.drivers.memory.state import State
+from cgflow.drivers.memory.regrouping import MemoryRegrouping
+from cgflow.drivers.memory.restoring import MemoryRestoring
+from cgflow.drivers.memory.state import GIB, State
 from cgflow.errors import FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [
@@ -52,8 +54,19 @@ OPTIONS: list[cfg.Opt] = [
     ),
 ]
 
+MAX_CUTS = 16
+"""A volume that was cut more often than this is due for compaction."""
 
-class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetailedInventory, StorageDriver):
+
+class MemoryDriver(
+    MemoryGroupSnapshots,
+    MemoryCloning,
+    MemoryRegrouping,
+    MemoryRestoring,
+    SupportsCompaction,
+    SupportsDetailedInventory,
+    StorageDriver,
+):
     """A backend in memory. With a ``state_file``, ``start`` reads the state that earlier processes left.
 
     Thread-safe. A ``state_file`` can be used by one process at a time.
@@ -141,6 +154,24 @@ class MemoryDriver(MemoryGroupSnapshots, Rearranging, Compaction, SupportsDetail
             size = self._volume(volume.id).size_gib * GIB
         data: JSON = {"backend": self.name, "volume": volume.id, "read_only": False, "size_bytes": size}
         return Connection("memory", data)
+
+    def compactions_due(self, group_id: str | None = None) -> list[VolumeSpec]:
+        with self._lock:
+            due = [volume for volume in self._state.volumes.values() if volume.cuts > MAX_CUTS]
+            due.sort(key=lambda volume: -volume.cuts)
+            return [
+                VolumeSpec(volume.id, volume.size_gib, volume.group_id)
+                for volume in due
+                if group_id in (None, volume.group_id)
+            ]
+
+    def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
+        del seconds
+        with self._lock:
+            existing = self._state.volumes.get(volume.id)
+            if existing is not None and existing.cuts > MAX_CUTS:
+                self._do("compact", id=volume.id)
+        return True
 
     def detail(self) -> DetailedInventory:
         with self._lock:

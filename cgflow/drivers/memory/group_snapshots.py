@@ -16,8 +16,7 @@ from dataclasses import asdict
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, evidence
 from cgflow.drivers.memory.base import MemoryBase
-from cgflow.drivers.memory.content import GIB, Content
-from cgflow.drivers.memory.state import Cut
+from cgflow.drivers.memory.state import GIB, Content, Cut
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 
 _MECHANISMS = {

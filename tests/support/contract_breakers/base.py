@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cgflow.drivers.contract import SupportsFencing
 from cgflow.drivers.fault_injection.drill_file import CALLS
-from cgflow.drivers.memory.content import Content
+from cgflow.drivers.memory.state import Content
 from cgflow.errors import SessionFenced
 from tests.support.file_backed_driver import Filed
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cgflow.drivers.memory.content import Content
+from cgflow.drivers.memory.state import Content
 from tests.support.contract_breakers.base import Broken
 
 

@@ -1,7 +1,7 @@
 """Drivers that compact too much, too little, or forever."""
 
 from cgflow.drivers.contract import VolumeSpec
-from cgflow.drivers.memory.content import Content
+from cgflow.drivers.memory.state import Content
 from tests.support.contract_breakers.base import Broken
 
 

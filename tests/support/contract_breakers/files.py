@@ -3,7 +3,7 @@
 import os
 
 from cgflow.drivers.contract import Connection, SnapshotSpec
-from cgflow.drivers.memory.content import GIB
+from cgflow.drivers.memory.state import GIB
 from cgflow.errors import FinalDriverError
 from tests.support.contract_breakers.base import Broken
 from tests.support.file_backed_driver import InFile

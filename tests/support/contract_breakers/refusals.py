@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cgflow.drivers.contract import Connection
-from cgflow.drivers.memory.content import Content
+from cgflow.drivers.memory.state import Content
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
 from tests.support.contract_breakers.base import Broken
 

@@ -1,6 +1,6 @@
 """Drivers that lose or find too much when they are restarted, which is only a call of ``start`` here."""
 
-from cgflow.drivers.memory.content import Content
+from cgflow.drivers.memory.state import Content
 from cgflow.errors import ConfigError
 from tests.support.contract_breakers.base import Broken
 
