@@ -41,7 +41,7 @@ from api.resources import (
     volume_type,
 )
 from cgflow.db.reserve import freeing_space
-from cgflow.errors import CgflowError, InvalidInput, describe
+from cgflow.errors import CgflowError, InvalidInput, type_and_text
 from cgflow.policy import Policy
 from flows.runtime import Runtime
 
@@ -89,7 +89,7 @@ class _Application(Flask):
             raise
         except BaseException as error:
             # A driver may raise a BaseException to end a process. The client still gets a response.
-            raise CgflowError(f"The request was ended by {describe(error)}.") from error
+            raise CgflowError(f"The request was ended by {type_and_text(error)}.") from error
 
 
 class KeyConverter(BaseConverter):

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from cgflow import clock
-from cgflow.error_text import to_sentence
+from cgflow.errors import to_sentence
 from cgflow.status import UNFINISHED, FlowState
 
 if TYPE_CHECKING:

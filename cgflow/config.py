@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from oslo_config import cfg
 
 from cgflow import backends, config_spelling
-from cgflow.settings import Settings
 
 OPERATIONS: list[cfg.Opt] = [
     cfg.ListOpt(
@@ -180,6 +180,25 @@ def _keystone_options(plugin: str) -> set[str]:
         options += loading.get_auth_plugin_conf_options(plugin)
     older = [former for option in options for former in option.deprecated_opts]
     return {option.dest for option in options} | {former.name.replace("-", "_") for former in older}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of operations. Times are in seconds."""
+
+    storage_availability_zone: str = "nova"
+    default_availability_zone: str | None = None
+    default_volume_type: str | None = None
+    default_group_type: str | None = None
+    no_snapshot_gb_quota: bool = False
+    reservation_expire_s: int = 86400
+    osapi_max_limit: int = 1000
+    service_down_s: int = 60
+
+    @property
+    def availability_zone(self) -> str:
+        """The zone of a request that names none."""
+        return self.default_availability_zone or self.storage_availability_zone
 
 
 def settings(conf: cfg.ConfigOpts) -> Settings:

@@ -1,4 +1,4 @@
-"""All errors of cgflow, in one tree.
+"""All errors of cgflow, in one tree, and exceptions as text.
 
     CgflowError
      +- InvalidInput          the request is invalid; names the field
@@ -28,7 +28,18 @@
 An error has one complete sentence as its message and no other state that has to survive, so that it
 can be stored with a flow and raised again after a restart. ``slug`` is stable: clients may match
 it. ``api/errors.py`` maps errors to HTTP.
+
+The functions at the end return exceptions as text for people. The message of a cgflow error is used
+as it is. The text of any other exception is prefixed with its type, because alone it may say nothing:
+that of ``KeyError('volume')`` is ``'volume'``, and that of a bare ``AssertionError`` is empty. In such
+a case the location is added, by the file's name without its folder.
 """
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable, Sequence
 
 
 class CgflowError(Exception):
@@ -43,12 +54,6 @@ class CgflowError(Exception):
     def message(self) -> str:
         """The message for people."""
         return str(self.args[0])
-
-
-def describe(error: BaseException) -> str:
-    """Return the type of an exception, and its text if it has one."""
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class InvalidInput(CgflowError):
@@ -161,7 +166,7 @@ class FenceLost(CgflowError):
     slug = "fence_lost"
 
     @classmethod
-    def of(cls, flow_id: str, epoch: int, stored: int | None) -> "FenceLost":
+    def of(cls, flow_id: str, epoch: int, stored: int | None) -> FenceLost:
         """Return the error for a flow: its epoch when it was taken up here, and its stored epoch."""
         return cls(f"Flow {flow_id} was taken over: epoch {epoch} here, {stored} stored.")
 
@@ -183,7 +188,7 @@ class SessionFenced(CgflowError):
     slug = "session_fenced"
 
     @classmethod
-    def of(cls, session: str) -> "SessionFenced":
+    def of(cls, session: str) -> SessionFenced:
         """Return the error for a session, for the process that uses it."""
         return cls(
             f"Session {session} was shut out of the backend: another conductor took this process for dead "
@@ -213,3 +218,48 @@ class BusyDriverError(DriverError):
     """The backend cannot do it at this moment: nothing was changed, and a retry may succeed."""
 
     slug = "driver_busy"
+
+
+_BASE = "cgflow.errors.CgflowError"
+_LOCATION = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as text."""
+    types = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    return describe_stored(types, str(error), "".join(traceback.format_tb(error.__traceback__)))
+
+
+def type_and_text(error: BaseException) -> str:
+    """Return the type of an exception, and its text if it has one."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def describe_stored(types: Sequence[str], text: str, trace: str) -> str:
+    """Return a stored exception as text, from the names of its types, its message and its traceback."""
+    names = [name.rsplit(".", 1)[-1] for name in types] or ["Exception"]
+    text = text.strip()
+    if text and (_BASE in types or "KeyError" not in names):
+        return text if _BASE in types else f"{names[0]}: {text}"
+    return (f"{names[0]}: {text}" if text else f"{names[0]} without a message") + _raised_in(trace)
+
+
+def _raised_in(trace: str) -> str:
+    locations = list(_LOCATION.finditer(trace))
+    if not locations:
+        return "."
+    last = locations[-1]
+    return f", raised in {last['path'].rsplit('/', 1)[-1]}, line {last['line']}, in {last['function']}."
+
+
+def join_reasons(reasons: Iterable[str]) -> str:
+    """Return the distinct reasons as one text, each but the last ended as a sentence."""
+    distinct = list(dict.fromkeys(reasons))
+    return " ".join([*map(to_sentence, distinct[:-1]), *distinct[-1:]])
+
+
+def to_sentence(text: str) -> str:
+    """Return text that a person typed as a sentence, so that another can follow."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from sqlalchemy.orm import Session
 
 from cgflow import records
+from cgflow.config import Settings
 from cgflow.db.repositories import backend
 from cgflow.errors import InvalidInput
-from cgflow.settings import Settings
 
 ZONES_EXTRA_SPEC = "RESKEY:availability_zones"
 """Extra spec that lists the zones, separated by commas, in which volumes of a type may be."""

@@ -13,14 +13,13 @@ import logging
 from collections.abc import Mapping
 
 from cgflow import clock
+from cgflow.config import Settings
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend as backends
 from cgflow.drivers.contract import Incident, Report, StorageDriver
-from cgflow.error_text import describe
-from cgflow.errors import DriverError
+from cgflow.errors import DriverError, describe
 from cgflow.notifications.notifier import ERROR, Notification, Notifier
 from cgflow.scheduler.placement import Placement
-from cgflow.settings import Settings
 
 LOG = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from cgflow import clock
+from cgflow.config import Settings
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
 from cgflow.db.error_classes import is_serialization_failure, is_unavailable
@@ -30,7 +31,6 @@ from cgflow.engine.definition import Definition
 from cgflow.engine.event_signal import FlowEventSignal
 from cgflow.errors import FlowMismatch, InvalidInput, NotFound
 from cgflow.quota import reservations
-from cgflow.settings import Settings
 from cgflow.status import Status
 
 

@@ -9,8 +9,7 @@ from marshmallow import Schema, fields
 from api.disclosure import hide_hosts
 from api.schemas.fields import Flag, Names, Text, Timestamp
 from cgflow.audit.auditor import Report
-from cgflow.audit.finding import Finding
-from cgflow.audit.finding_kinds import KINDS
+from cgflow.audit.findings import KINDS, Finding
 from flows.audit.repair import ACCEPTED, DONE, LATER, PLANNED, REFUSED, Repair
 
 _CODE = {"enum": sorted(KINDS), "description": "The kind of drift; stable."}

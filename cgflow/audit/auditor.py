@@ -24,11 +24,11 @@ from cgflow import clock
 from cgflow.audit import backend_checks, backend_snapshot, database_checks, database_snapshot, flow_checks
 from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
+from cgflow.config import Settings
 from cgflow.db.database import Database
 from cgflow.drivers.contract import StorageDriver
 from cgflow.errors import FinalDriverError
-from cgflow.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
-from cgflow.audit.finding import Finding, of_row
+from cgflow.audit.findings import Finding, of_row
 from cgflow.drivers.contract import Inventory, VolumeDetails
 from cgflow.status import Status, Trait, statuses_with
 

@@ -12,8 +12,7 @@ from cgflow.drivers.contract import (
     SupportsDetailedInventory,
     VolumeDetails,
 )
-from cgflow.error_text import describe
-from cgflow.errors import DriverError, SessionFenced
+from cgflow.errors import DriverError, SessionFenced, describe
 
 NOTHING = Inventory(frozenset(), frozenset(), frozenset())
 

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
-from cgflow.audit.finding import Finding, of_row
-from cgflow.quota.charges import charge
+from cgflow.audit.findings import Finding, of_row
+from cgflow.quota.deltas import charge
 from cgflow.quota.usage import Usage
 from cgflow.status import TRANSITIONAL, FlowState, ReservationState, Status, status_at_rest
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cgflow.atom_states import waits_for
 from cgflow.audit.database_snapshot import DatabaseSnapshot, OpenFlow
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.errors import FlowMismatch
 from cgflow.status import FlowState
 

@@ -32,7 +32,6 @@ from cgflow.engine.linear_scheduling import ParallelEngine
 from cgflow.engine.step_executor import JsonStepExecutor
 from cgflow.engine.task import Task
 from cgflow.engine.writer import Writer
-from cgflow.error_text import describe, to_sentence
 from cgflow.errors import (
     CgflowError,
     FenceLost,
@@ -40,6 +39,8 @@ from cgflow.errors import (
     NotFenced,
     ServiceUnavailable,
     SessionFenced,
+    describe,
+    to_sentence,
 )
 from cgflow.masking import mask_text
 from cgflow.status import FlowState

@@ -15,7 +15,7 @@ from taskflow import states
 from taskflow.types import failure
 
 from cgflow import clock, records
-from cgflow.error_text import describe_stored
+from cgflow.errors import describe_stored
 from cgflow.masking import mask_text
 from cgflow.status import FlowState
 

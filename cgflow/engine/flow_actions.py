@@ -22,8 +22,7 @@ from cgflow.atom_states import SKIPPED
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, Flow, FlowEvent
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.repositories.resource import ResourceRepository
-from cgflow.error_text import to_sentence
-from cgflow.errors import InvalidState, NotFound
+from cgflow.errors import InvalidState, NotFound, to_sentence
 from cgflow.quota import reservations
 from cgflow.status import TRANSITIONAL, FlowState, Status, Trait, statuses_with
 

@@ -15,8 +15,7 @@ from taskflow.persistence import models
 from taskflow.types import failure
 
 from cgflow.engine.event_recorder import failure_detail, failure_text
-from cgflow.error_text import join_reasons
-from cgflow.errors import FlowCancelled, StepInterrupted
+from cgflow.errors import FlowCancelled, StepInterrupted, join_reasons
 from cgflow.status import FlowState
 
 _DONE = states.SUCCESS

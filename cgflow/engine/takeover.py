@@ -21,8 +21,7 @@ from cgflow.atom_states import unrecorded_cancel
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence
-from cgflow.error_text import describe
-from cgflow.errors import NotFenced, SessionFenced
+from cgflow.errors import NotFenced, SessionFenced, describe
 from cgflow.masking import mask_text
 
 Fence = Callable[[records.Flow], None]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from taskflow import task
 
 from cgflow.db.database import Database
-from cgflow.errors import CgflowError, describe
+from cgflow.errors import CgflowError, type_and_text
 
 if TYPE_CHECKING:
     from cgflow.engine.flow_run import FlowRun
@@ -96,7 +96,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
                 LOG.exception("step %s was ended", self.name)
                 # TaskFlow stores failures of Exception only; anything else would leave the flow without an
                 # outcome.
-                raise CgflowError(f"Step {self.name} was ended by {describe(error)}.") from None
+                raise CgflowError(f"Step {self.name} was ended by {type_and_text(error)}.") from None
 
         return patient
 

@@ -29,8 +29,7 @@ from sqlalchemy.orm import Session
 from cgflow.db.database import Database
 from cgflow.db.error_classes import is_unavailable
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
-from cgflow.error_text import describe
-from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable
+from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable, describe
 
 LOG = logging.getLogger(__name__)
 

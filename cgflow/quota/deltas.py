@@ -1,4 +1,4 @@
-"""The quota resources, and how much of each an operation takes or gives back.
+"""The quota resources, and how much of each an operation takes or gives back, or a resource charges.
 
 ``consistencygroups``, ``volumes`` and ``snapshots`` count resources; ``gigabytes`` counts the GiB
 of volumes and snapshots together. The last three are also counted for each volume type, as
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+
+from cgflow import records
 
 GROUPS = "consistencygroups"
 VOLUMES = "volumes"
@@ -85,3 +87,40 @@ def _typed(deltas: Deltas, type_name: str | None) -> Deltas:
     if type_name is None:
         return deltas
     return deltas | {type_resource(resource, type_name): delta for resource, delta in deltas.items()}
+
+
+def charges_of(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -> dict[str, Deltas]:
+    """Return the quota that these resources charge now, by project. Rolled-back resources charge nothing."""
+    held: dict[str, Deltas] = {}
+    for thing in things:
+        if thing.consumes_quota:
+            counted = _counted(thing, no_snapshot_gb_quota)
+            held[thing.project_id] = total(held.get(thing.project_id, {}), counted)
+    return held
+
+
+def _counted(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
+    match thing:
+        case records.ConsistencyGroup():
+            return charge("consistencygroup", 0, None)
+        case records.Volume():
+            return charge("volume", thing.size, thing.volume_type_name)
+        case records.Snapshot():
+            size, kind = thing.size, thing.volume_type_name
+            return charge("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
+        case _:
+            return charge("cgsnapshot", 0, None)
+
+
+def charge(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
+    """Return the quota that one resource charges, by its type, size in GiB and volume type."""
+    match noun:
+        case "consistencygroup":
+            return for_group()
+        case "volume":
+            return for_volume(size, type_name)
+        case "snapshot":
+            return for_snapshots([(size, type_name)], no_snapshot_gb_quota=no_snapshot_gb_quota)
+        case _:
+            # A cgsnapshot is charged through its members.
+            return {}

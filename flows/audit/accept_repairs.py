@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.context import RequestContext
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories import snapshot

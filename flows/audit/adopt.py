@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 from cgflow import clock
 from cgflow.audit import database_snapshot as looks
 from cgflow.audit.database_snapshot import DatabaseSnapshot
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.context import RequestContext
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume, volume_type
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec
 from cgflow.errors import DriverError, InvalidInput, InvalidState, NotFound
 from cgflow.quota import usage
-from cgflow.quota.charges import charge
+from cgflow.quota.deltas import charge
 from cgflow.records import VolumeType
 from cgflow.status import Status
 from flows.runtime import Runtime

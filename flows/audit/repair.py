@@ -15,8 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cgflow.audit.auditor import Report
-from cgflow.audit.finding import Finding
-from cgflow.audit.finding_kinds import KINDS, RepairMethod
+from cgflow.audit.findings import KINDS, Finding, RepairMethod
 from cgflow.context import RequestContext
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from flows import flow_actions

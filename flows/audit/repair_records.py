@@ -16,7 +16,7 @@ from cgflow import clock
 from cgflow.audit import database_checks
 from cgflow.audit import database_snapshot as looks
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
@@ -24,7 +24,7 @@ from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import reservations, usage
-from cgflow.quota.charges import charge
+from cgflow.quota.deltas import charge
 from cgflow.status import Status
 from flows.runtime import Runtime
 

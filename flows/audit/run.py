@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cgflow.audit.auditor import Auditor, Report
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.errors import InvalidState, NotFound
 from flows.runtime import Runtime
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cgflow.audit.auditor import Auditor
+from cgflow.config import Settings
 from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.registry import REPOSITORIES
@@ -13,7 +14,6 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Commit, Task
 from cgflow.errors import InvalidState
-from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_restore
 from flows.tasks.claim import Claim, Claims, Failures, release_claims

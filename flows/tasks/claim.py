@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from taskflow.types.failure import Failure
 
 from cgflow import clock, records
+from cgflow.config import Settings
 from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.registry import REPOSITORIES
@@ -25,8 +26,7 @@ from cgflow.engine.outcome import reason_from
 from cgflow.engine.task import Task
 from cgflow.errors import DriverError, InvalidState
 from cgflow.quota import reservations
-from cgflow.quota.charges import charges_of
-from cgflow.settings import Settings
+from cgflow.quota.deltas import charges_of
 from cgflow.status import Status, status_from_attachments
 
 LOG = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow import clock
+from cgflow.config import Settings
 from cgflow.db.database import Database
 from cgflow.db.repositories import backend, consistencygroup, qos_spec, volume, volume_type
 from cgflow.drivers.contract import StorageDriver
@@ -23,7 +24,6 @@ from cgflow.records import Backend
 from cgflow.scheduler.cut_level import required_capabilities
 from cgflow.scheduler.placement import Placement
 from cgflow.scheduler.request import PlacementRequest
-from cgflow.settings import Settings
 from flows.backend_reports import refresh
 
 LOG = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow import clock
+from cgflow.config import Settings
 from cgflow.db.database import Database
 from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volume
 from cgflow.engine.task import Commit, Task
 from cgflow.quota import reservations
-from cgflow.settings import Settings
 from cgflow.status import Status
 from flows.tasks.claim import Claims, delete_and_refund, release_claims, resting_status_of, verify_claims
 from flows.tasks.driver import ClonedColumns

@@ -16,7 +16,7 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories import volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import reservations
-from cgflow.quota.charges import charges_of
+from cgflow.quota.deltas import charges_of
 from cgflow.status import Status
 from flows.attachment.preconditions import lock_unclaimed
 from flows.runtime import Runtime, new_id

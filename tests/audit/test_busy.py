@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.db.models import Flow
 from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver

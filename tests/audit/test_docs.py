@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from cgflow.audit.finding_kinds import KINDS, FindingKind, RepairMethod
+from cgflow.audit.findings import KINDS, FindingKind, RepairMethod
 from tests.architecture.file_sizes import ROOT
 
 DOCUMENT = ROOT / "docs" / "audit.md"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from cgflow.audit.finding_kinds import KINDS
+from cgflow.audit.findings import KINDS
 from cgflow.db.repositories import volume
 from cgflow.drivers.contract import DetailedInventory, Inventory
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cgflow.audit.finding_kinds import KINDS
+from cgflow.audit.findings import KINDS
 from cgflow.drivers.contract import SupportsDetailedInventory
 from flows.runtime import new_id
 from tests.functional.caller import Caller, malformed, refused

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
-from cgflow.settings import Settings
+from cgflow.config import Settings
 from tests.functional.caller import Caller, malformed, missing
 from tests.support.world import World
 

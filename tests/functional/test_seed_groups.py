@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from cgflow.config import Settings
 from cgflow.db.repositories import consistencygroup, volume
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from cgflow.settings import Settings
 from cgflow.status import Status
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support.world import World

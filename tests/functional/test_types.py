@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from cgflow.config import Settings
 from cgflow.engine.task import Task
-from cgflow.settings import Settings
 from flows.tasks.placement import CheckRetype, ScheduleVolume
 from flows.tasks.record import CommitRetype
 from tests.functional.caller import Caller, malformed, missing, refused

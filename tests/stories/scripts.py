@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cgflow.audit.finding import Finding
+from cgflow.audit.findings import Finding
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.memory.driver import MAX_CUTS
 from flows.audit.accept_repairs import accept_repair

@@ -12,7 +12,7 @@ from cgflow import records
 from cgflow.db.models import TypeEncryption, Volume
 from cgflow.db.repositories import volume_type
 from cgflow.errors import InvalidInput, InvalidState, NotFound
-from cgflow.quota.rename_type import is_pending
+from cgflow.quota.usage import is_pending
 
 
 def find(session: Session, type_id: str) -> records.TypeEncryption | None:

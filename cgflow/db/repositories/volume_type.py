@@ -32,7 +32,7 @@ from cgflow.db.models import (
 )
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.errors import Conflict, InvalidState, NotFound
-from cgflow.quota.rename_type import is_pending, rename_type
+from cgflow.quota.usage import is_pending, rename_type
 
 _FILTERS = ("id", "name", "description", "is_public")
 _QOS_SPECS_ID = func.coalesce(

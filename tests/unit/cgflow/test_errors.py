@@ -6,8 +6,7 @@ import pytest
 from taskflow.types.failure import Failure
 
 from cgflow.engine.event_recorder import failure_text
-from cgflow.error_text import describe, join_reasons, to_sentence
-from cgflow.errors import FinalDriverError
+from cgflow.errors import FinalDriverError, describe, join_reasons, to_sentence
 
 
 class TokenError(Exception):
@@ -27,10 +26,10 @@ def caught(error: Exception) -> tuple[Exception, Failure]:
     ("error", "words"),
     [
         (FinalDriverError("The image is busy."), "The image is busy."),
-        (FinalDriverError(""), "FinalDriverError without a message, raised in test_error_text.py, line "),
+        (FinalDriverError(""), "FinalDriverError without a message, raised in test_errors.py, line "),
         (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
-        (AssertionError(), "AssertionError without a message, raised in test_error_text.py, line "),
-        (KeyError("volume"), "KeyError: 'volume', raised in test_error_text.py, line "),
+        (AssertionError(), "AssertionError without a message, raised in test_errors.py, line "),
+        (KeyError("volume"), "KeyError: 'volume', raised in test_errors.py, line "),
         (TokenError("it is old"), "TokenError: it is old"),
         (ValueError("password=1234 is wrong"), "ValueError: password=*** is wrong"),
         (ValueError("a\x00b\udcff"), "ValueError: a\\x00b\\udcff"),
