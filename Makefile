@@ -19,7 +19,7 @@ pytest bench: PROGRAMS += $(shell ls /usr/sbin/mkfs.btrfs 2>/dev/null || echo mk
 pytest bench: PACKAGES += ceph-mon ceph-osd ceph-mgr ceph-common python3-rbd python3-rados
 pytest bench: PROGRAMS += ceph-mon ceph-osd ceph-mgr rbd
 
-.PHONY: demo test unit pytest test-debian13 soak prove-postgres check bench serve constraints clean programs
+.PHONY: demo test unit pytest test-debian13 soak prove-postgres check bench serve constraints histories clean programs
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +32,7 @@ help:
 	@echo "make check   lint, types, layers and file sizes only"
 	@echo "make bench   ratios, measured in one run"
 	@echo "make constraints    write the newest allowed versions of all dependencies to etc/constraints.txt"
+	@echo "make histories    record the half-done flows of a new release, for later releases to finish or undo"
 	@echo "make serve   serve on 127.0.0.1:8776 with the state in ./state"
 
 demo: $(VENV)/ready programs
@@ -83,6 +84,10 @@ constraints:
 	$$new/bin/pip install --quiet --disable-pip-version-check .[test,postgresql]; \
 	{ echo "# Written by 'make constraints': versions with which the demo, the tests and an installation are reproducible."; \
 	  $$new/bin/pip freeze --exclude cgflow; } >etc/constraints.txt
+
+# At a release, and after an operation was added.
+histories: $(VENV)/ready
+	$(PY) -m tests.stories.record_histories
 
 clean:
 	rm -rf $(VENV) .venv-* *.egg-info .mypy_cache .ruff_cache .pytest_cache

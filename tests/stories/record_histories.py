@@ -1,21 +1,23 @@
 """Record unfinished flows of this release, for later releases to finish or to undo.
 
-    python -m tests.stories.record_histories
+    make histories
 
-writes one file for every operation and phase to ``histories/<release>``: the rows and the backend's
-objects as they are on disk directly after the effect of a step in the middle, while executing or
-while reverting. Files of a published release are never written again, because its stored flows do
-not change either.
+adds every operation that this release has not recorded yet to ``histories/<release>.json.xz``, once for each
+phase: the rows and the backend's objects as they are on disk directly after the effect of a step in the
+middle, while executing or while reverting. What is recorded is never written again, because the stored flows
+of a published release do not change either.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,20 @@ _OF_THE_FLOW = {
 }
 
 History = dict[str, Any]
+
+
+def read_histories(file: Path) -> dict[str, History]:
+    """Return the histories of one release, by ``<operation>.<phase>``; none if there is no file."""
+    if not file.exists():
+        return {}
+    histories: dict[str, History] = json.loads(lzma.decompress(file.read_bytes()))
+    return histories
+
+
+def write_histories(file: Path, histories: dict[str, History]) -> None:
+    """Write the histories of one release. The same histories result in the same bytes."""
+    text = json.dumps(histories, separators=(",", ":"))
+    file.write_bytes(lzma.compress(text.encode(), preset=9))
 
 
 class Recording(StepFaults):
@@ -162,17 +178,18 @@ def _world(recording: Recording, folder: Path) -> Iterator[World]:
 
 
 def main() -> None:
-    """Write the files of this release."""
-    folder = HISTORIES / RELEASE
-    folder.mkdir(parents=True, exist_ok=True)
-    for operation in SCRIPTS:
-        for phase in PHASES:
-            with tempfile.TemporaryDirectory() as path:
-                history = record(operation, phase, Path(path))
-            # Tracebacks contain the paths of the recording machine, which must not be published.
-            told = json.dumps(history, indent=1).replace(f"{ROOT}/", "")
-            (folder / f"{operation}.{phase}.json").write_text(told + "\n")
-            sys.stdout.write(f"{operation} {phase}: {history['at']}\n")
+    """Record what this release has not recorded yet."""
+    file = HISTORIES / f"{RELEASE}.json.xz"
+    histories = read_histories(file)
+    missing = [each for each in product(SCRIPTS, PHASES) if ".".join(each) not in histories]
+    for operation, phase in missing:
+        with tempfile.TemporaryDirectory() as path:
+            history = record(operation, phase, Path(path))
+        # Tracebacks contain the paths of the recording machine, which must not be published.
+        histories[f"{operation}.{phase}"] = json.loads(json.dumps(history).replace(f"{ROOT}/", ""))
+        sys.stdout.write(f"{operation} {phase}: {history['at']}\n")
+    if missing:
+        write_histories(file, dict(sorted(histories.items())))
 
 
 if __name__ == "__main__":

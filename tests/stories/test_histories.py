@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,18 +16,23 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import UNFINISHED, FlowState
 from flows.catalog import OPERATIONS
 from flows.runtime import Accepted
-from tests.stories.record_histories import FORWARD, HISTORIES, PHASES, History, exported, record
+from tests.stories.record_histories import (
+    FORWARD,
+    HISTORIES,
+    PHASES,
+    History,
+    exported,
+    read_histories,
+    record,
+    write_histories,
+)
 from tests.stories.scripts import SCRIPTS
 from tests.support.world import World, until_noted, world
 
-RECORDED = sorted(HISTORIES.glob("*/*.json"))
+RELEASES = {file.name.removesuffix(".json.xz"): read_histories(file) for file in HISTORIES.glob("*.json.xz")}
+RECORDED = [(release, name) for release in sorted(RELEASES) for name in sorted(RELEASES[release])]
 # The columns that change when a flow is taken over and refused; all others stay.
 NOTED = {"reason", "epoch", "conductor", "started_at"}
-
-
-def read(path: Path) -> History:
-    found: History = json.loads(path.read_text())
-    return found
 
 
 @contextmanager
@@ -54,14 +58,16 @@ def resumed(history: History, folder: Path) -> Iterator[World]:
 
 
 def test_every_operation_is_recorded_half_way_there_and_half_way_back() -> None:
-    for release in sorted(HISTORIES.iterdir()):
-        there = {path.name for path in release.glob("*.json")}
-        assert there >= {f"{operation}.{phase}.json" for operation in OPERATIONS for phase in PHASES}, release
+    assert RELEASES
+    for release, histories in RELEASES.items():
+        assert histories.keys() >= {f"{operation}.{phase}" for operation in OPERATIONS for phase in PHASES}, (
+            release
+        )
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name} {path.stem}")
-def test_it_is_finished_or_undone(path: Path, tmp_path: Path) -> None:
-    history = read(path)
+@pytest.mark.parametrize(("release", "name"), RECORDED)
+def test_it_is_finished_or_undone(release: str, name: str, tmp_path: Path) -> None:
+    history = RELEASES[release][name]
     (left,) = [row for row in history["rows"]["flows"] if row["id"] == history["flow_id"]]
     assert left["state"] in UNFINISHED, "it was recorded half-done"
     with resumed(history, tmp_path) as w:
@@ -85,7 +91,7 @@ def test_one_that_does_not_fit_is_refused_and_left_untouched(
     column: str, other: object, words: str, tmp_path: Path
 ) -> None:
     """S134."""
-    history = read(HISTORIES / "0.1" / f"cgsnapshot.create.{FORWARD}.json")
+    history = deepcopy(RELEASES["0.1"][f"cgsnapshot.create.{FORWARD}"])
     (left,) = [row for row in history["rows"]["flows"] if row["id"] == history["flow_id"]]
     left[column] = other
     with resumed(history, tmp_path) as w:
@@ -115,8 +121,10 @@ def test_one_that_does_not_fit_is_refused_and_left_untouched(
 
 def test_the_recorder_records_what_is_stored_here(tmp_path: Path) -> None:
     """The recorder still works, which the next release needs."""
-    made: dict[str, Any] = json.loads(json.dumps(record("volume.create", FORWARD, tmp_path)))
-    assert made.keys() == read(RECORDED[0]).keys()
+    file = tmp_path / "made.json.xz"
+    write_histories(file, {"volume.create": record("volume.create", FORWARD, tmp_path)})
+    made = read_histories(file)["volume.create"]
+    assert made.keys() == RELEASES["0.1"][f"volume.create.{FORWARD}"].keys()
     (tmp_path / "again").mkdir()
     with resumed(made, tmp_path / "again") as w:
         assert w.finish(Accepted(made["flow_id"], made["resource_id"])).state is FlowState.SUCCESS
