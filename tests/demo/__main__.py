@@ -26,7 +26,7 @@ def main() -> int:
         with stage.writing(volume_ids) as writer:
             scenes.cut_under_load(stage, writer, group_id, volume_ids)
             scenes.fail_before_the_cut(stage, writer, group_id, volume_ids)
-            written = writer.moment().issued
+            written = writer.progress().issued
         scenes.fail_after_the_cut(stage, group_id, volume_ids)
         with stage.writing(volume_ids, written) as writer:
             scenes.kill(stage, writer, group_id, volume_ids)

@@ -36,7 +36,7 @@ def cut_under_load(stage: Stage, writer: OrderedWriters, group_id: str, volume_i
     """Take cgsnapshots under load, and check that each is of one instant; return the last one kept."""
     stage.title(f"{CUTS} cgsnapshots under {WORKERS} writers, each read back and checked")
     kept: list[str] = []
-    first = writer.moment().acknowledged
+    first = writer.progress().acknowledged
     took = []
     for number in range(CUTS):
         finding, cgsnapshot_id, milliseconds = _cut(stage, writer, group_id, volume_ids, f"cut-{number}")
@@ -50,7 +50,7 @@ def cut_under_load(stage: Stage, writer: OrderedWriters, group_id: str, volume_i
             # Delete the oldest, a middle and the newest cgsnapshot in turn, under load.
             doomed = kept.pop((0, len(kept) // 2, -1)[number % 3])
             stage.finish(stage.client.cgsnapshots.delete(doomed))
-    writes = writer.moment().acknowledged - first
+    writes = writer.progress().acknowledged - first
     stage.say(f"{writes} acknowledged writes meanwhile; 0 violations in {CUTS} cgsnapshots")
     stage.say(f"a cut took {sorted(took)[len(took) // 2]:.1f} ms (median), {max(took):.1f} ms at most")
     stage.figures.update(cgsnapshots=CUTS, writes=writes, violations=0)
@@ -69,12 +69,12 @@ def control(stage: Stage) -> None:
     with stage.writing(volume_ids) as writer:
         _let_write(writer, 500)
         for number in range(CONTROLS):
-            before = writer.moment()
+            before = writer.progress()
             cuts = [
                 stage.make(stage.client.cgsnapshots.create(f"alone-{number}", group_id, None))
                 for group_id in groups
             ]
-            after = writer.moment()
+            after = writer.progress()
             copies = [stage.copies(cut, [volume_id]) for cut, volume_id in zip(cuts, volume_ids, strict=True)]
             opened = [copy.__enter__()[0].read for copy in copies]
             finding = check(opened, before, after)
@@ -94,9 +94,9 @@ def control(stage: Stage) -> None:
 def fail_before_the_cut(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str]) -> None:
     """Fail one member during its preparation under load: nothing of the cgsnapshot must be left."""
     stage.title("One member fails before the cut, under load: everything is undone")
-    acked = writer.moment().acknowledged
+    acked = writer.progress().acknowledged
     _undone(stage, group_id, {"call": "prepare", "kind": "final", "target": volume_ids[2]})
-    stage.say(f"{writer.moment().acknowledged - acked} writes were acknowledged meanwhile")
+    stage.say(f"{writer.progress().acknowledged - acked} writes were acknowledged meanwhile")
 
 
 def fail_after_the_cut(stage: Stage, group_id: str, volume_ids: list[str]) -> None:
@@ -171,10 +171,10 @@ def clear(stage: Stage, group_id: str) -> None:
 def _cut(
     stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[str], name: str
 ) -> tuple[Finding, str, float]:
-    before = writer.moment()
+    before = writer.progress()
     accepted = stage.client.cgsnapshots.create(name, group_id, None)
     flow = stage.finish(accepted)
-    after = writer.moment()
+    after = writer.progress()
     evidence = next(task["result"] for task in flow["tasks"] if task["name"] == "driver.cut")
     cgsnapshot_id: str = accepted.record["id"]
     with stage.copies(cgsnapshot_id, volume_ids) as copies:
@@ -190,17 +190,17 @@ def _survive(
     name: str,
 ) -> None:
     files = stage.files()
-    before = writer.moment()
+    before = writer.progress()
     accepted = stage.client.cgsnapshots.create(name, group_id, None)
     strike()
-    gone = writer.moment()
+    gone = writer.progress()
     _let_write(writer, 200)
-    since = writer.moment().acknowledged - gone.acknowledged
+    since = writer.progress().acknowledged - gone.acknowledged
     stage.say(f"the service is gone; {since} writes were acknowledged since then")
     stage.say(stage.served.start())
     assert accepted.flow_id is not None
     state = stage.follow(accepted.flow_id)["state"]
-    after = writer.moment()
+    after = writer.progress()
     if state == "success":
         with stage.copies(accepted.record["id"], volume_ids) as copies:
             finding = check([copy.read for copy in copies], before, after)

@@ -11,15 +11,15 @@ from cgflow.drivers.conformance.write_order_checker import (
     READ_BYTES,
     SLOT_BYTES,
     Finding,
-    Moment,
     OrderedWriters,
+    Progress,
     Ticket,
     check,
-    judge,
+    check_tickets,
 )
 
 # 0 to 5 were acknowledged before the cut; 9 was the last issued.
-BEFORE, AFTER = Moment(6, frozenset(), 7), Moment(8, frozenset(), 10)
+BEFORE, AFTER = Progress(6, frozenset(), 7), Progress(8, frozenset(), 10)
 
 
 def seen(*numbers: int) -> list[Ticket]:
@@ -28,7 +28,7 @@ def seen(*numbers: int) -> list[Ticket]:
 
 @pytest.mark.parametrize("numbers", [range(6), range(7), range(10), (*range(6), 7)])
 def test_history_of_an_instant_is_sound(numbers: Sequence[int]) -> None:
-    finding = judge(seen(*numbers), BEFORE, AFTER)
+    finding = check_tickets(seen(*numbers), BEFORE, AFTER)
     assert finding.is_consistent
     assert finding.faults() == []
 
@@ -37,14 +37,14 @@ def test_history_of_an_instant_is_sound(numbers: Sequence[int]) -> None:
     ("numbers", "word"), [((*range(6), 9), "order"), (range(5), "lost"), (range(11), "future")]
 )
 def test_history_that_is_no_instant_is_named(numbers: Sequence[int], word: str) -> None:
-    finding = judge(seen(*numbers), BEFORE, AFTER)
+    finding = check_tickets(seen(*numbers), BEFORE, AFTER)
     (words,) = finding.faults()
     assert words.startswith(f"{word}: 1 writes ")
     assert not finding.is_consistent
 
 
 def test_write_acknowledged_out_of_turn_may_not_be_lost() -> None:
-    assert judge(seen(*range(6)), Moment(6, frozenset({7}), 8), AFTER) == Finding(6, 0, 1, 0)
+    assert check_tickets(seen(*range(6)), Progress(6, frozenset({7}), 8), AFTER) == Finding(6, 0, 1, 0)
 
 
 class Disk:
@@ -65,12 +65,12 @@ def writing(disks: list[Disk]) -> OrderedWriters:
     return OrderedWriters([lambda member, at, data: disks[member].write(at, data)] * 8, len(disks))
 
 
-def written(members: int, tickets: int) -> tuple[list[Disk], Moment]:
+def written(members: int, tickets: int) -> tuple[list[Disk], Progress]:
     disks = [Disk() for _ in range(members)]
     with writing(disks) as writers:
         assert writers.await_progress(tickets)
     # The writers have stopped: everything is acknowledged.
-    return disks, writers.moment()
+    return disks, writers.progress()
 
 
 def test_everything_is_consistent_with_itself() -> None:
@@ -98,13 +98,13 @@ def test_members_cut_one_after_another_are_caught() -> None:
     disks = [Disk() for _ in range(4)]
     with writing(disks) as writers:
         assert writers.await_progress(200)
-        before = writers.moment()
+        before = writers.progress()
         copies = []
         for disk in disks:
             copies.append(Disk(bytes(disk.data)))
             assert writers.await_progress(50)
             assert writers.await_progress(50)
-        after = writers.moment()
+        after = writers.progress()
     assert check([copy.read for copy in copies], before, after).order > 0
 
 

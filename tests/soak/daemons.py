@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cgflow.drivers.conformance.write_order_checker import Moment, OrderedWriters, Write, check
+from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Progress, Write, check
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
 from tests.soak.stubborn import Volume, persist
@@ -107,7 +107,7 @@ class Keeper:
         self._bench, self._volumes, self._chance, self._total = bench, volumes, chance, total
         self._way = way
         self._number = 0
-        self.kept: list[tuple[list[SnapshotSpec], Moment, Moment]] = []
+        self.kept: list[tuple[list[SnapshotSpec], Progress, Progress]] = []
 
     def turn(self, writer: OrderedWriters) -> None:
         """Take a cgsnapshot, delete one if there are many, compact what is due."""
@@ -116,7 +116,7 @@ class Keeper:
         copies = self._way.copies(self._volumes, f"c{self._number}")
         for copy in copies:
             persist(lambda copy=copy: driver.prepare(copy))  # type: ignore[misc]
-        before = writer.moment()
+        before = writer.progress()
         try:
             self._way.cut(driver, copies, writer)
         except AmbiguousDriverError:
@@ -124,7 +124,7 @@ class Keeper:
             self._delete(copies)
         else:
             self._total.cuts += 1
-            self.kept.append((copies, before, writer.moment()))
+            self.kept.append((copies, before, writer.progress()))
         while len(self.kept) > KEPT:
             self._delete(self.kept.pop(self._chance.choice((0, 0, -2)))[0])
         for due in persist(driver.compactions_due):
@@ -163,14 +163,14 @@ def soak(
         with OrderedWriters([_write(mine) for mine in disks], len(volumes)) as writer:
             while total.rounds < rounds and not total.wrong:
                 _round(killer, keeper, writer, chance, total)
-                with writer.resting():
+                with writer.paused():
                     _let_write(writer, 0)
-                    found = check([disk.read for disk in disks[0]], writer.moment(), writer.moment())
+                    found = check([disk.read for disk in disks[0]], writer.progress(), writer.progress())
                     if not found.is_consistent:
                         total.wrong.append(f"the volumes: {found}")
                     total.wrong += keeper.check()
                 total.wrong += persist(bench.driver.inventory).problems
-                total.rounds, total.writes = total.rounds + 1, writer.moment().acknowledged
+                total.rounds, total.writes = total.rounds + 1, writer.progress().acknowledged
                 tell(f"soak: daemons round={total.rounds} {total}")
         for disk in (disk for mine in disks for disk in mine):
             disk.close()

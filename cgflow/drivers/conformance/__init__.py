@@ -20,27 +20,21 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.conformance.assertions import Violation
+from cgflow.drivers.conformance.calls import IdempotencyRules, RefusalRules
 from cgflow.drivers.conformance.clones import CloneRules
 from cgflow.drivers.conformance.compactions import CompactionRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
-from cgflow.drivers.conformance.cuts import CutRules
+from cgflow.drivers.conformance.cuts import CutRules, EvidenceRules, WriteOrderRules
 from cgflow.drivers.conformance.detailed_inventory import DetailedInventoryRules
-from cgflow.drivers.conformance.evidence import EvidenceRules
-from cgflow.drivers.conformance.extend import ExtendRules
 from cgflow.drivers.conformance.fencing import FencingRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
 from cgflow.drivers.conformance.host_files import HostFileRules
-from cgflow.drivers.conformance.idempotency import IdempotencyRules
 from cgflow.drivers.conformance.moves import MoveRules
-from cgflow.drivers.conformance.opaque import OpaqueContentRules
-from cgflow.drivers.conformance.plain_snapshots import PlainSnapshotRules
-from cgflow.drivers.conformance.refusals import RefusalRules
 from cgflow.drivers.conformance.restarts import RestartRules
 from cgflow.drivers.conformance.restores import RestoreRules
 from cgflow.drivers.conformance.scenario import Scenario
-from cgflow.drivers.conformance.snapshots import SnapshotRules
-from cgflow.drivers.conformance.volumes import VolumeRules
-from cgflow.drivers.conformance.write_order_rules import WriteOrderRules
+from cgflow.drivers.conformance.snapshots import PlainSnapshotRules, SnapshotRules
+from cgflow.drivers.conformance.volumes import ExtendRules, OpaqueContentRules, VolumeRules
 from cgflow.drivers.contract import SupportsCompaction, SupportsFencing, SupportsHostFiles
 
 __all__ = [

@@ -66,7 +66,7 @@ class CloneRules:
     def test_clone_of_a_plain_snapshot(self, scene: Scenario) -> None:
         volume = scene.new_volume()
         scene.write(volume, "A")
-        copy = scene.take_plain(volume)
+        copy = scene.take_snapshot(volume)
         scene.write(volume, "B")
         clone = scene.clone(copy, scene.new_group())
         scene.expect_volume(clone, "A", "a clone of a volume in no group holds what the copy holds")

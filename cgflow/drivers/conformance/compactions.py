@@ -15,14 +15,14 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 ENOUGH = 40
 """A volume must be reported as due for compaction after about this many snapshots, at the latest."""
 
-PATIENCE_S = 60.0
+COMPACTION_S = 60.0
 
 
 class CompactionRules:
     """Rules for volumes that have many snapshots."""
 
     def test_compacting_changes_nothing_but_the_speed(self, scene: Scenario) -> None:
-        volume, copies = _slow(scene)
+        volume, copies = _volume_to_compact(scene)
         told = must_succeed("connection", lambda: scene.driver.connection(volume))
         _compact(scene, volume)
         now = must_succeed("connection", lambda: scene.driver.connection(volume))
@@ -32,7 +32,7 @@ class CompactionRules:
             scene.expect_copy(copy, letter, "compact_volume leaves the copies as they are")
 
     def test_compacting_is_done_when_it_says_so(self, scene: Scenario) -> None:
-        volume, _ = _slow(scene)
+        volume, _ = _volume_to_compact(scene)
         (other,) = scene.new_members(1)
         _compact(scene, volume)
         for group in (None, volume.group_id, other.group_id):
@@ -52,7 +52,7 @@ class CompactionRules:
             scene.check("compact_volume of no volume")
 
     def test_compacted_volume_is_cut_restored_and_deleted(self, scene: Scenario) -> None:
-        volume, copies = _slow(scene)
+        volume, copies = _volume_to_compact(scene)
         _compact(scene, volume)
         scene.write(volume, "Y")
         (newest,) = scene.take([volume])
@@ -71,7 +71,7 @@ class CompactionRules:
         scene.delete_volume(volume)
 
 
-def _slow(scene: Scenario) -> tuple[VolumeSpec, list[SnapshotSpec]]:
+def _volume_to_compact(scene: Scenario) -> tuple[VolumeSpec, list[SnapshotSpec]]:
     """Return a member that is due for compaction and holds Z, and its snapshots: of A, of B, then of Z."""
     (volume,) = scene.new_members(1)
     copies: list[SnapshotSpec] = []
@@ -95,6 +95,6 @@ def _is_due(scene: Scenario, volume: VolumeSpec) -> bool:
 
 
 def _compact(scene: Scenario, volume: VolumeSpec) -> None:
-    done = must_succeed("compact_volume", lambda: scene.compacter.compact_volume(volume, PATIENCE_S))
-    expect(done is True, f"compact_volume of little data must be done in {PATIENCE_S:.0f} s, not {done!r}")
+    done = must_succeed("compact_volume", lambda: scene.compacter.compact_volume(volume, COMPACTION_S))
+    expect(done is True, f"compact_volume of little data must be done in {COMPACTION_S:.0f} s, not {done!r}")
     scene.check("compact_volume")

@@ -28,30 +28,34 @@ class ConcurrencyRules:
             scene.write(volume, "A", 0)
         copies = new_snapshot_specs(members)
         cutter = scene.cutter
-        at_once("prepare of 12 members at once", [partial(cutter.prepare, copy) for copy in copies])
-        scene.note_prepared(copies)
+        run_in_parallel("prepare of 12 members at once", [partial(cutter.prepare, copy) for copy in copies])
+        scene.add_prepared(copies)
         scene.check("prepare of 12 members at once")
         scene.cut(copies)
         for copy in copies[::5]:
             scene.expect_copy(copy, "A", "a member prepared with others at once", 0)
-        at_once("delete_snapshot of 12 at once", [partial(cutter.delete_snapshot, copy) for copy in copies])
-        scene.note_deleted(copies)
+        run_in_parallel(
+            "delete_snapshot of 12 at once", [partial(cutter.delete_snapshot, copy) for copy in copies]
+        )
+        scene.forget_deleted(copies)
         scene.check("delete_snapshot of 12 at once")
 
     def test_same_call_at_once(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (copy,) = new_snapshot_specs([volume])
         driver, cutter = scene.driver, scene.cutter
-        at_once("the same create_volume at once", [lambda: driver.create_volume(volume)] * 6)
-        at_once("the same prepare at once", [lambda: cutter.prepare(copy)] * 6)
+        run_in_parallel("the same create_volume at once", [lambda: driver.create_volume(volume)] * 6)
+        run_in_parallel("the same prepare at once", [lambda: cutter.prepare(copy)] * 6)
         scene.prepare(copy)
-        at_once("the same cut at once", [lambda: cutter.cut(copy.cgsnapshot_id, copy.group_id, [copy])] * 6)
+        run_in_parallel(
+            "the same cut at once", [lambda: cutter.cut(copy.cgsnapshot_id, copy.group_id, [copy])] * 6
+        )
         scene.check("the same cut at once")
-        at_once("the same export_snapshot at once", [lambda: cutter.export_snapshot(copy)] * 6)
+        run_in_parallel("the same export_snapshot at once", [lambda: cutter.export_snapshot(copy)] * 6)
         scene.export(copy)
-        at_once("the same delete_snapshot at once", [lambda: cutter.delete_snapshot(copy)] * 6)
+        run_in_parallel("the same delete_snapshot at once", [lambda: cutter.delete_snapshot(copy)] * 6)
         scene.delete_copy(copy)
-        at_once("the same delete_volume at once", [lambda: driver.delete_volume(volume)] * 6)
+        run_in_parallel("the same delete_volume at once", [lambda: driver.delete_volume(volume)] * 6)
         scene.delete_volume(volume)
 
     def test_groups_at_once(self, scene: Scenario) -> None:
@@ -72,7 +76,7 @@ class ConcurrencyRules:
                 own.delete_volume(volume)
             own.delete_group(members[0].group_id or "")
 
-        at_once("the life of four groups at once", [partial(live, number) for number in range(4)])
+        run_in_parallel("the life of four groups at once", [partial(live, number) for number in range(4)])
         scene.check("the life of four groups at once")
 
     def test_clients_work_while_copies_go(self, scene: Scenario) -> None:
@@ -94,7 +98,7 @@ class ConcurrencyRules:
             finally:
                 leaving.set()
 
-        at_once("delete_snapshot while clients write", [lambda: client(0), lambda: client(1), remove])
+        run_in_parallel("delete_snapshot while clients write", [lambda: client(0), lambda: client(1), remove])
         for volume, count in zip(members, written, strict=True):
             for first in range(0, count, 1024):
                 numbers = range(first, min(count, first + 1024))
@@ -109,7 +113,7 @@ def _sector(number: int) -> bytes:
     return f"{number:016}".encode() * (SECTOR // 16)
 
 
-def at_once(what: str, calls: Iterable[Callable[[], object]]) -> None:
+def run_in_parallel(what: str, calls: Iterable[Callable[[], object]]) -> None:
     """Make all calls at once, each in its own thread; each must succeed. Raises: Violation, the first one."""
     errors: list[BaseException] = []
     todo = list(calls)

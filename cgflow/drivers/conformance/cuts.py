@@ -1,18 +1,48 @@
-"""Rules for the cut: all members or none, with every earlier write in it and no later one."""
+"""Rules for the cut: all members at one instant or none, with true evidence.
+
+A cut contains every earlier write and no later one. The central rule checks that under load, and a control
+validates the check. A driver that reports the level ``per-volume`` is exempt from the order of writes across
+members, but not from the rule that the cut lies within the call. The evidence of a cut must be complete,
+true where that can be checked, and repeatable, at every level.
+"""
 
 # ruff: noqa: D102
 # The name of a test states its rule.
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
-from cgflow.drivers.conformance.assertions import must_be_final
+from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
 from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
+from cgflow.drivers.conformance.write_order_checker import (
+    DEADLINE_S,
+    Finding,
+    OrderedWriters,
+    Progress,
+    check,
+)
+from cgflow.drivers.contract import JSON, GroupSnapshots, SnapshotSpec, VolumeSpec
+from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, parse_level
+
+SLACK_MS = 1.0
+"""Milliseconds by which rounded values may exceed their bounds."""
+
+MEMBERS = 4
+WRITERS = 3 * MEMBERS
+CUTS = 6
+PROGRESS = 4 * WRITERS
+"""Acknowledged writes to wait for before each cut."""
 
 
 class CutRules:
-    """Rules for the instant of a cut; ``write_order_rules`` checks the order of writes across members."""
+    """Rules for the instant of a cut; ``WriteOrderRules`` checks the order of writes across members."""
 
     def test_cut_freezes_content(self, scene: Scenario) -> None:
         members = scene.new_members(3)
@@ -80,3 +110,220 @@ class CutRules:
         scene.cut(waiting)
         for copy in waiting:
             scene.expect_copy(copy, "B", "the cut of one group does not cut another")
+
+
+def reports_one_instant(scene: Scenario) -> bool:
+    """Whether the driver claims to cut all members at one instant."""
+    said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
+    return parse_level(said) is not CutLevel.PER_VOLUME
+
+
+class EvidenceRules:
+    """Rules for what a driver reports about its cuts."""
+
+    def test_ability_to_cut_is_reported(self, scene: Scenario) -> None:
+        said = must_succeed("report", scene.driver.report).capabilities
+        level, supports = said.get(CUT_LEVEL), said.get(GROUP_SUPPORT)
+        can_cut = isinstance(scene.driver, GroupSnapshots)
+        known = " or ".join(CutLevel) if can_cut else "missing"
+        expect(
+            (parse_level(level) is not None) if can_cut else level is None,
+            f"report: {CUT_LEVEL} must be {known} for this driver, not {level!r}",
+        )
+        expect(
+            supports is (level == CutLevel.CRASH),
+            f"report: {GROUP_SUPPORT} must be {level == CutLevel.CRASH} for this driver, not {supports!r}",
+        )
+
+    def test_cut_gives_evidence(self, scene: Scenario) -> None:
+        told = _evidence_of_a_cut(scene)
+        must_succeed("cut: evidence as JSON", lambda: json.dumps(told))
+        for key in ("mechanism", "promise") if "promise" in told else ("mechanism",):
+            words = told.get(key)
+            expect(bool(words) and isinstance(words, str), f"cut: evidence must tell its {key} in words")
+        members = told.get("members")
+        expect(members == 2, f"cut: evidence must count 2 members, not {members!r}")
+
+    def test_evidence_tells_the_level_that_is_reported(self, scene: Scenario) -> None:
+        told = _evidence_of_a_cut(scene)
+        said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
+        level = told.get("level")
+        expect(
+            parse_level(level) is not None and level == said,
+            f"cut: the level of the evidence must be that of the report, {said!r}, not {level!r}",
+        )
+
+    def test_one_member_alone_is_cut_at_one_instant(self, scene: Scenario) -> None:
+        copies = new_snapshot_specs(scene.new_members(1))
+        for copy in copies:
+            scene.prepare(copy)
+        level = scene.cut(copies).get("level")
+        expect(
+            level == CutLevel.CRASH,
+            f"cut: one member alone is apart from nobody, so the level must be {CutLevel.CRASH.value!r}, "
+            f"not {level!r}",
+        )
+
+    def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scenario) -> None:
+        copies = new_snapshot_specs(scene.new_members(2))
+        for copy in copies:
+            scene.prepare(copy)
+        before, began = datetime.now(UTC), time.monotonic()
+        told = scene.cut(copies)
+        lasted_ms, after = (time.monotonic() - began) * 1000, datetime.now(UTC)
+        at = _parse_time(told.get("cut_at"))
+        expect(
+            before <= at <= after,
+            f"cut: cut_at must lie within the call, {before} to {after}, and is {at}",
+        )
+        took = _number(told, "duration_ms")
+        expect(
+            took <= lasted_ms + SLACK_MS,
+            f"cut: duration_ms must not be longer than the call, {lasted_ms:g} ms, and is {took:g}",
+        )
+
+    def test_evidence_tells_by_how_much_members_are_apart(self, scene: Scenario) -> None:
+        told = _evidence_of_a_cut(scene)
+        skew, took = _number(told, "skew_ms"), _number(told, "duration_ms")
+        expect(
+            skew <= took + SLACK_MS,
+            f"cut: skew_ms must not be longer than the cut, {took:g} ms, and is {skew:g}",
+        )
+        expect(
+            skew > 0 or reports_one_instant(scene),
+            "cut: members that are cut one after the other are apart: skew_ms must say by how much, not 0",
+        )
+
+    def test_evidence_is_told_again(self, scene: Scenario) -> None:
+        copies = new_snapshot_specs(scene.new_members(2))
+        for copy in copies:
+            scene.prepare(copy)
+        first = scene.cut(copies)
+        _expect_same_evidence(first, scene.cut(copies, "a second cut"), "a second call")
+        scene.restart("a cut")
+        _expect_same_evidence(first, scene.cut(copies, "a cut after a restart"), "a call after a restart")
+
+
+def _expect_same_evidence(first: JSON, again: JSON, when: str) -> None:
+    """Check evidence that is reported again. A time that is unknown by then may be None."""
+    for key in ("level", "members", "cut_at", "duration_ms"):
+        allowed = (first.get(key), None) if key in ("cut_at", "duration_ms") else (first.get(key),)
+        expect(
+            key in again and again[key] in allowed,
+            f"cut: {when} must tell the {key} of the first, {first.get(key)!r}, not {again.get(key)!r}",
+        )
+
+
+def _evidence_of_a_cut(scene: Scenario) -> JSON:
+    copies = new_snapshot_specs(scene.new_members(2))
+    for copy in copies:
+        scene.prepare(copy)
+    return scene.cut(copies)
+
+
+def _number(told: JSON, key: str) -> float:
+    value = told.get(key)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    expect(is_number and value >= 0, f"cut: {key} must be a number of 0 or more, not {value!r}")  # type: ignore[operator]
+    return float(value)  # type: ignore[arg-type]
+
+
+def _parse_time(value: object) -> datetime:
+    """Parse a time in UTC; a time without a zone is in UTC as well."""
+    rule = f"cut: cut_at must be a moment in UTC, such as 2026-11-22T10:19:45.852956, not {value!r}"
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError:
+        expect(False, rule)  # the rule is violated
+        raise
+    expect(not read.utcoffset() and "." in str(value), rule)
+    return read.replace(tzinfo=UTC)
+
+
+class WriteOrderRules:
+    """Rules for dependent writes across members while cgsnapshots are taken."""
+
+    def test_cut_keeps_the_order_of_writes(self, scene: Scenario) -> None:
+        is_ordered = reports_one_instant(scene)
+        with _writing(scene) as (members, writers):
+            bad: list[str] = []
+            for number in range(CUTS):
+                _await_progress(writers, f"after {number} cuts")
+                copies = new_snapshot_specs(members)
+                for copy in copies:
+                    scene.prepare(copy)
+                before = writers.progress()
+                _cut(scene, copies)
+                after = writers.progress()
+                # These writes must not be in the snapshots; a late snapshot would contain them.
+                _await_progress(writers, "after a cut")
+                with writers.paused():
+                    finding = _check_and_delete(scene, copies, before, after)
+                bad.extend((finding if is_ordered else replace(finding, order=0)).faults())
+        shown = "; ".join(dict.fromkeys(bad))
+        rule = "one instant for every member" if is_ordered else "of the time of the call"
+        expect(not bad, f"cut must be {rule}; in {CUTS} cuts under load: {shown}")
+
+    def test_cuts_of_single_members_are_seen_not_to_be_one(self, scene: Scenario) -> None:
+        """Control: cuts of single members must be detected, or the rule above proves nothing."""
+        with _writing(scene) as (members, writers):
+            _await_progress(writers, "before the control")
+            before = writers.progress()
+            copies = []
+            for volume in members:
+                (copy,) = new_snapshot_specs([volume])
+                scene.prepare(copy)
+                _cut(scene, [copy])
+                copies.append(copy)
+                # The writes of the second wait depend on those of the first.
+                for _ in range(2):
+                    _await_progress(writers, "between two cuts of single members")
+            after = writers.progress()
+            with writers.paused():
+                finding = _check_and_delete(scene, copies, before, after)
+        expect(
+            finding.order > 0,
+            "a cut of one member must cut that member then, and no other: members cut one by one, with "
+            f"writes between, look like one instant ({finding})",
+        )
+
+
+@contextmanager
+def _writing(scene: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
+    members = scene.new_members(MEMBERS)
+    scene.cutter  # noqa: B018 - skips here, before anything is written, if the driver cannot cut
+
+    def write(member: int, offset_bytes: int, data: bytes) -> None:
+        must_succeed(
+            "a write while cgsnapshots are taken",
+            partial(scene.harness.write, members[member], offset_bytes, data),
+        )
+
+    with OrderedWriters([write] * WRITERS, MEMBERS) as writers:
+        yield members, writers
+
+
+def _await_progress(writers: OrderedWriters, when: str) -> None:
+    if not writers.await_progress(PROGRESS):
+        raise Violation(f"no {PROGRESS} writes in {DEADLINE_S:g} s {when}: I/O is held")
+
+
+def _cut(scene: Scenario, copies: list[SnapshotSpec]) -> None:
+    first = copies[0]
+    must_succeed("cut", lambda: scene.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
+
+
+def _check_and_delete(
+    scene: Scenario, copies: list[SnapshotSpec], before: Progress, after: Progress
+) -> Finding:
+    """Read snapshots, check them, and delete them."""
+    for copy in copies:
+        scene.export(copy)
+    reads = [partial(scene.harness.read_snapshot, copy) for copy in copies]
+    try:
+        finding = check(reads, before, after)
+    except ValueError as error:
+        raise Violation(f"a snapshot holds what was written and nothing else: {error}") from error
+    for copy in copies:
+        scene.delete_copy(copy)
+    return finding

@@ -18,7 +18,7 @@ class DetailedInventoryRules:
     def test_detail_tells_of_each_object(self, scene: Scenario) -> None:
         detailer = scene.detailer
         lone, (one, other) = scene.new_volume(), scene.new_members(2)
-        copies = [*scene.take([one, other]), scene.take_plain(lone)]
+        copies = [*scene.take([one, other]), scene.take_snapshot(lone)]
         scene.extend(lone, 2, "extend_volume")
         _compare(must_succeed("detail", detailer.detail), scene, {lone.id: 2}, "after cuts and an extend")
         scene.export(copies[0])

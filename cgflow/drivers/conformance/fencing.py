@@ -22,27 +22,27 @@ class FencingRules:
     """Rules for a second process on the same storage, before and after it is fenced."""
 
     def test_fenced_session_makes_and_removes_nothing(self, scene: Scenario) -> None:
-        stale, session = another(scene)
+        stale, session = second_process(scene)
         group, (volume,) = scene.new_group(), scene.new_members(1)
         fence(scene, session)
         before = must_succeed("report", scene.driver.report).provisioned_gib
         lost = VolumeSpec(str(uuid4()), 1, group)
-        refuse(scene, "create_group", lambda: stale.create_group(str(uuid4())))
-        refuse(scene, "create_group of one that is there", lambda: stale.create_group(group))
-        refuse(scene, "create_volume", lambda: stale.create_volume(lost))
-        refuse(scene, "create_volume of one that is there", lambda: stale.create_volume(volume))
-        refuse(scene, "extend_volume", lambda: stale.extend_volume(volume, 2))
-        refuse(scene, "delete_volume", lambda: stale.delete_volume(volume))
-        refuse(scene, "delete_volume of one that is not there", lambda: stale.delete_volume(lost))
-        refuse(scene, "delete_group", lambda: stale.delete_group(group))
+        expect_fenced(scene, "create_group", lambda: stale.create_group(str(uuid4())))
+        expect_fenced(scene, "create_group of one that is there", lambda: stale.create_group(group))
+        expect_fenced(scene, "create_volume", lambda: stale.create_volume(lost))
+        expect_fenced(scene, "create_volume of one that is there", lambda: stale.create_volume(volume))
+        expect_fenced(scene, "extend_volume", lambda: stale.extend_volume(volume, 2))
+        expect_fenced(scene, "delete_volume", lambda: stale.delete_volume(volume))
+        expect_fenced(scene, "delete_volume of one that is not there", lambda: stale.delete_volume(lost))
+        expect_fenced(scene, "delete_group", lambda: stale.delete_group(group))
         after = must_succeed("report", scene.driver.report).provisioned_gib
         expect(after == before, f"a fenced session resizes nothing: provisioned_gib was {before}, is {after}")
-        refuse(scene, "report", stale.report)
-        refuse(scene, "inventory", stale.inventory)
-        refuse(scene, "connection", lambda: stale.connection(volume))
+        expect_fenced(scene, "report", stale.report)
+        expect_fenced(scene, "inventory", stale.inventory)
+        expect_fenced(scene, "connection", lambda: stale.connection(volume))
 
     def test_fenced_session_cuts_nothing(self, scene: Scenario) -> None:
-        stale, session = another(scene)
+        stale, session = second_process(scene)
         members = scene.new_members(2)
         taken, prepared, others = (
             scene.take(members),
@@ -54,21 +54,21 @@ class FencingRules:
         fence(scene, session)
         if not isinstance(stale, GroupSnapshots):
             raise Violation("every process has the same abilities on one storage: this one cannot cut")
-        refuse(scene, "prepare", lambda: stale.prepare(others[0]))
+        expect_fenced(scene, "prepare", lambda: stale.prepare(others[0]))
         cut = partial(stale.cut, prepared[0].cgsnapshot_id, prepared[0].group_id, prepared)
-        refuse(scene, "cut", cut)
+        expect_fenced(scene, "cut", cut)
         for copy in prepared:
             scene.refuse(
                 "snapshot of what a fenced session did not cut", partial(scene.cutter.snapshot, copy)
             )
-        refuse(scene, "snapshot", lambda: stale.snapshot(taken[0]))
-        refuse(scene, "export_snapshot", lambda: stale.export_snapshot(taken[0]))
-        refuse(scene, "unexport_snapshot", lambda: stale.unexport_snapshot(taken[0]))
-        refuse(scene, "delete_snapshot of a prepared copy", lambda: stale.delete_snapshot(prepared[0]))
-        refuse(scene, "delete_snapshot of a copy", lambda: stale.delete_snapshot(taken[0]))
+        expect_fenced(scene, "snapshot", lambda: stale.snapshot(taken[0]))
+        expect_fenced(scene, "export_snapshot", lambda: stale.export_snapshot(taken[0]))
+        expect_fenced(scene, "unexport_snapshot", lambda: stale.unexport_snapshot(taken[0]))
+        expect_fenced(scene, "delete_snapshot of a prepared copy", lambda: stale.delete_snapshot(prepared[0]))
+        expect_fenced(scene, "delete_snapshot of a copy", lambda: stale.delete_snapshot(taken[0]))
 
     def test_fence_stops_what_is_in_flight(self, scene: Scenario) -> None:
-        stale, session = another(scene)
+        stale, session = second_process(scene)
         group = scene.new_group()
         made, ends = threading.Event(), list[str]()
 
@@ -103,8 +103,8 @@ class FencingRules:
         )
 
     def test_fence_spares_other_sessions(self, scene: Scenario) -> None:
-        _, session = another(scene)
-        third, _ = another(scene)
+        _, session = second_process(scene)
+        third, _ = second_process(scene)
         volume = scene.new_volume(scene.new_group())
         fence(scene, session)
         what = "a call of a session that is not fenced"
@@ -113,27 +113,27 @@ class FencingRules:
         scene.create_volume(volume, what)
 
     def test_fence_can_be_repeated(self, scene: Scenario) -> None:
-        stale, session = another(scene)
-        third, _ = another(scene)
+        stale, session = second_process(scene)
+        third, _ = second_process(scene)
         fence(scene, session)
         fence(scene, session, "a second fence")
         fence(scene, session, "a fence by another session", by=third)
-        refuse(scene, "create_group", lambda: stale.create_group(str(uuid4())))
+        expect_fenced(scene, "create_group", lambda: stale.create_group(str(uuid4())))
 
     def test_fence_of_a_session_that_was_never_opened(self, scene: Scenario) -> None:
-        unopened, session = new(scene), str(uuid4())
+        unopened, session = open_new_session(scene), str(uuid4())
         fence(scene, session, "fence of a session that was never opened")
-        refuse(scene, "open_session", lambda: unopened.open_session(session))
+        expect_fenced(scene, "open_session", lambda: unopened.open_session(session))
 
     def test_fence_is_for_good(self, scene: Scenario) -> None:
-        stale, session = another(scene)
+        stale, session = second_process(scene)
         fence(scene, session)
         scene.restart("after a fence")
-        refuse(scene, "create_group after a restart", lambda: stale.create_group(str(uuid4())))
-        refuse(scene, "open_session again", lambda: new(scene).open_session(session))
+        expect_fenced(scene, "create_group after a restart", lambda: stale.create_group(str(uuid4())))
+        expect_fenced(scene, "open_session again", lambda: open_new_session(scene).open_session(session))
 
     def test_fence_leaves_what_was_made(self, scene: Scenario) -> None:
-        stale, session = another(scene)
+        stale, session = second_process(scene)
         group, volume = scene.new_group(), VolumeSpec(str(uuid4()), 1)
         must_succeed("create_volume of another session", lambda: stale.create_volume(volume))
         fence(scene, session)
@@ -142,15 +142,15 @@ class FencingRules:
         scene.delete_group(group)
 
     def test_fenced_session_fences_nobody(self, scene: Scenario) -> None:
-        stale, session = another(scene)
-        third, other = another(scene)
+        stale, session = second_process(scene)
+        third, other = second_process(scene)
         fence(scene, session)
         if isinstance(stale, SupportsFencing):
-            refuse(scene, "fence", lambda: stale.fence(other))
+            expect_fenced(scene, "fence", lambda: stale.fence(other))
         must_succeed("a call of whom a fenced session would fence", third.inventory)
 
 
-def new(scene: Scenario) -> SupportsFencing:
+def open_new_session(scene: Scenario) -> SupportsFencing:
     """Return a driver as another process has it, without a session."""
     if not isinstance(scene.driver, SupportsFencing):
         raise Violation(f"storage that several processes reach must be fenced: {scene.driver} has no Fencing")
@@ -159,9 +159,9 @@ def new(scene: Scenario) -> SupportsFencing:
     return scene.harness.another()
 
 
-def another(scene: Scenario) -> tuple[StorageDriver, str]:
+def second_process(scene: Scenario) -> tuple[StorageDriver, str]:
     """Return a started driver as another process has it, and its session."""
-    driver, session = new(scene), str(uuid4())
+    driver, session = open_new_session(scene), str(uuid4())
     if not isinstance(driver, StorageDriver):
         raise Violation("SharedHarness.another must return a StorageDriver")
     must_succeed("open_session", lambda: driver.open_session(session))
@@ -176,7 +176,7 @@ def fence(scene: Scenario, session: str, what: str = "fence", *, by: StorageDriv
         must_succeed(what, partial(driver.fence, session))
 
 
-def refuse(scene: Scenario, what: str, call: Callable[[], object]) -> None:
+def expect_fenced(scene: Scenario, what: str, call: Callable[[], object]) -> None:
     """Check that a call of a fenced session raises SessionFenced and changes nothing."""
     must_be_fenced(f"{what} by a fenced session", call)
     scene.check(f"{what} by a fenced session")

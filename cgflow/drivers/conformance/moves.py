@@ -19,28 +19,28 @@ class MoveRules:
         volume, copy = _copied(scene)
         (other,) = scene.new_members(1)
         moved = scene.move(volume, other.group_id)
-        _is_whole(scene, moved, copy, "a volume moved to another group")
+        _expect_intact(scene, moved, copy, "a volume moved to another group")
         scene.write(moved, "C")
         copies = scene.take([other, moved])
         scene.write(moved, "D")
         scene.expect_copy(copies[1], "C", "a volume that was moved is cut with its new group")
-        _goes(scene, moved, copy, copies[1])
+        _expect_deletable(scene, moved, copy, copies[1])
         scene.delete_group(volume.group_id or "", "delete_group of a group whose volume was moved")
 
     def test_move_out_of_a_group_and_back(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         moved = scene.move(volume, None, "move_volume to no group")
-        _is_whole(scene, moved, copy, "a volume moved to no group")
-        later = scene.take_plain(moved)
+        _expect_intact(scene, moved, copy, "a volume moved to no group")
+        later = scene.take_snapshot(moved)
         back = scene.move(moved, volume.group_id, "move_volume back")
-        _is_whole(scene, back, copy, "a volume moved back")
-        _goes(scene, back, copy, later)
+        _expect_intact(scene, back, copy, "a volume moved back")
+        _expect_deletable(scene, back, copy, later)
 
     def test_moved_volume_survives_a_restart(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         moved = scene.move(volume, scene.new_group())
         scene.restart("after move_volume")
-        _is_whole(scene, moved, copy, "a volume moved, after a restart")
+        _expect_intact(scene, moved, copy, "a volume moved, after a restart")
 
     def test_move_twice(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
@@ -49,23 +49,23 @@ class MoveRules:
             scene.write(moved, "B")
             scene.move(volume, group, "a second move_volume")
             scene.move(moved, group, "move_volume to where the volume is")
-            _is_whole(scene, moved, copy, "a volume moved twice")
+            _expect_intact(scene, moved, copy, "a volume moved twice")
             volume = moved
 
     def test_exported_copy_stays_exported_over_a_move(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
         scene.export(copy)
         moved = scene.move(volume, scene.new_group(), "move_volume of a volume with an exported copy")
-        _is_whole(scene, moved, copy, "a volume moved with an exported copy")
+        _expect_intact(scene, moved, copy, "a volume moved with an exported copy")
 
     def test_prepared_copy_comes_along(self, scene: Scenario) -> None:
         volume, _ = _copied(scene)
         prepared = SnapshotSpec(str(uuid4()), volume.id, str(uuid4()), volume.group_id)
         scene.prepare(prepared)
         moved = scene.move(volume, scene.new_group(), "move_volume of a volume with a prepared copy")
-        scene.cut([scene.now(prepared)], "cut of a copy prepared before move_volume")
+        scene.cut([scene.current_spec(prepared)], "cut of a copy prepared before move_volume")
         scene.write(moved, "C")
-        scene.expect_copy(scene.now(prepared), "B", "a copy prepared before move_volume")
+        scene.expect_copy(scene.current_spec(prepared), "B", "a copy prepared before move_volume")
 
     def test_others_stay_over_a_move(self, scene: Scenario) -> None:
         members = scene.new_members(3)
@@ -77,7 +77,9 @@ class MoveRules:
             scene.expect_volume(volume, "A", "a member whose neighbour was moved")
             scene.expect_copy(copy, "A", "the copy of a member whose neighbour was moved")
             scene.delete_copy(copy)
-        scene.expect_copy(scene.now(copies[1]), "A", "a copy moved, when the others of its cut are gone")
+        scene.expect_copy(
+            scene.current_spec(copies[1]), "A", "a copy moved, when the others of its cut are gone"
+        )
 
     def test_move_that_is_refused(self, scene: Scenario) -> None:
         volume, copy = _copied(scene)
@@ -90,7 +92,7 @@ class MoveRules:
             ("move_volume of an unknown volume to where it is", VolumeSpec(unknown, 1, group), group),
         ):
             scene.refuse(what, partial(scene.mover.move_volume, wanted, to))
-        _is_whole(scene, volume, copy, "a volume whose move was refused")
+        _expect_intact(scene, volume, copy, "a volume whose move was refused")
 
 
 def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
@@ -103,14 +105,14 @@ def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
     return volume, copy
 
 
-def _is_whole(scene: Scenario, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
+def _expect_intact(scene: Scenario, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
     scene.expect_volume(volume, "B", what)
-    scene.expect_copy(scene.now(copy), "A", f"{what}: a copy comes along")
+    scene.expect_copy(scene.current_spec(copy), "A", f"{what}: a copy comes along")
     # A driver may notice late that a reader has disconnected; an unexported snapshot never blocks a move.
-    scene.unexport(scene.now(copy))
+    scene.unexport(scene.current_spec(copy))
 
 
-def _goes(scene: Scenario, volume: VolumeSpec, *copies: SnapshotSpec) -> None:
+def _expect_deletable(scene: Scenario, volume: VolumeSpec, *copies: SnapshotSpec) -> None:
     for copy in copies:
-        scene.delete_copy(scene.now(copy), "delete_snapshot of a copy that was moved")
+        scene.delete_copy(scene.current_spec(copy), "delete_snapshot of a copy that was moved")
     scene.delete_volume(volume, "delete_volume of a volume that was moved")

@@ -24,9 +24,9 @@ class RestoreRules:
     def test_restore_puts_volumes_back(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
-        _hold(scene, members, "A", "a volume that was restored")
+        _expect_content(scene, members, "A", "a volume that was restored")
         scene.finish_restore("r", copies)
-        _hold(scene, members, "A", "a volume whose restore is finished")
+        _expect_content(scene, members, "A", "a volume whose restore is finished")
         for volume, copy in zip(members, copies, strict=True):
             scene.write(volume, "C")
             scene.expect_copy(copy, "A", "writes after a restore do not change the copy")
@@ -40,7 +40,7 @@ class RestoreRules:
         for volume in members:
             scene.write(volume, "C")
         scene.undo_restore("r", copies, "undo_restore with clients connected")
-        _hold(scene, members, "B", "a volume whose restore is undone")
+        _expect_content(scene, members, "B", "a volume whose restore is undone")
         for volume, copy in zip(members, copies, strict=True):
             scene.write(volume, "D")
             scene.expect_copy(copy, "A", "a copy after undo_restore")
@@ -50,7 +50,7 @@ class RestoreRules:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         volume = scene.new_volume()
         scene.write(volume, "A")
-        copy = scene.take_plain(volume)
+        copy = scene.take_snapshot(volume)
         scene.write(volume, "B")
         scene.restore("r", [copy])
         scene.finish_restore("r", [copy])
@@ -62,12 +62,14 @@ class RestoreRules:
         for volume in members:
             scene.write(volume, "C")
         scene.restore("r", copies, "a second restore")
-        _hold(scene, members, "C", "a second restore leaves the volumes as they are")
+        _expect_content(scene, members, "C", "a second restore leaves the volumes as they are")
         scene.undo_restore("r", copies)
         scene.undo_restore("r", copies, "a second undo_restore")
-        _hold(scene, members, "B", "a restore made twice is undone")
+        _expect_content(scene, members, "B", "a restore made twice is undone")
         scene.finish_restore("r", copies, "finish_restore after undo_restore")
-        _hold(scene, members, "B", "finish_restore after undo_restore leaves the volumes as they are")
+        _expect_content(
+            scene, members, "B", "finish_restore after undo_restore leaves the volumes as they are"
+        )
 
     def test_finish_restore_twice(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
@@ -75,10 +77,10 @@ class RestoreRules:
         scene.finish_restore("r", copies)
         scene.finish_restore("r", copies, "a second finish_restore")
         scene.undo_restore("r", copies, "undo_restore after finish_restore")
-        _hold(scene, members, "A", "a restore that is finished")
+        _expect_content(scene, members, "A", "a restore that is finished")
         scene.restore("next", copies, "a restore after another")
         scene.finish_restore("next", copies)
-        _hold(scene, members, "A", "a volume restored again")
+        _expect_content(scene, members, "A", "a volume restored again")
 
     def test_undo_of_no_restore(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
@@ -88,7 +90,7 @@ class RestoreRules:
         for copy in nowhere:
             scene.undo_restore("r", [copy], "undo_restore of a volume that never was")
             scene.finish_restore("r", [copy], "finish_restore of a volume that never was")
-        _hold(scene, members, "B", "undo of a restore that never was")
+        _expect_content(scene, members, "B", "undo of a restore that never was")
 
     def test_restore_is_all_or_nothing(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
@@ -96,11 +98,11 @@ class RestoreRules:
         for first in (copies, copies[::-1]):
             restore = partial(scene.restorer.restore, "r", first)
             scene.refuse("restore to copies of which one is gone", restore)
-            _hold(scene, members, "B", "a restore that was refused changes no volume")
-        _ready_for_more(scene, members)
+            _expect_content(scene, members, "B", "a restore that was refused changes no volume")
+        _expect_usable(scene, members)
 
     def test_newer_copies_outlive_a_restore(self, scene: Scenario) -> None:
-        (volume,), ((first,), (second,), (third,)) = _thrice(scene)
+        (volume,), ((first,), (second,), (third,)) = _three_cgsnapshots(scene)
         scene.restore("r", [first])
         for copy, letter in ((first, "A"), (second, "B"), (third, "C")):
             scene.expect_copy(copy, letter, "a copy during a restore")
@@ -121,7 +123,7 @@ class RestoreRules:
 
     def test_copies_go_in_any_order_after_a_restore(self, scene: Scenario) -> None:
         for order in list(permutations(range(4)))[::5]:
-            (volume,), taken = _thrice(scene)
+            (volume,), taken = _three_cgsnapshots(scene)
             letters, below = ["A", "B", "C", "E"], ["A", "A", "A", "E"]
             copies = [copy for (copy,) in taken]
             scene.restore("r", [copies[1]])
@@ -189,15 +191,15 @@ class RestoreRules:
         scene.cut([prepared], "cut of a copy prepared before a restore")
         scene.write(volume, "C")
         scene.expect_copy(prepared, "A", "a copy prepared before a restore and cut after it")
-        _ready_for_more(scene, members)
+        _expect_usable(scene, members)
 
     def test_unfinished_restore_survives_a_restart(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
         scene.restore("r", copies)
         scene.restart("in an unfinished restore")
-        _hold(scene, members, "A", "a restore survives a restart")
+        _expect_content(scene, members, "A", "a restore survives a restart")
         scene.undo_restore("r", copies)
-        _hold(scene, members, "B", "what a restore keeps survives a restart")
+        _expect_content(scene, members, "B", "what a restore keeps survives a restart")
         for volume in members:
             scene.write(volume, "C")
 
@@ -206,10 +208,10 @@ class RestoreRules:
         scene.restore("r", copies)
         for copy in copies:
             scene.delete_copy(copy, "delete_snapshot of a copy that is restored to")
-        _hold(scene, members, "A", "a restored volume whose copy is gone")
+        _expect_content(scene, members, "A", "a restored volume whose copy is gone")
         scene.undo_restore("r", copies)
-        _hold(scene, members, "B", "undo_restore when the copies are gone")
-        _ready_for_more(scene, members)
+        _expect_content(scene, members, "B", "undo_restore when the copies are gone")
+        _expect_usable(scene, members)
 
     def test_volume_may_go_before_the_end_of_a_restore(self, scene: Scenario) -> None:
         members, copies = _copied(scene)
@@ -232,7 +234,7 @@ def _copied(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
     return members, copies
 
 
-def _thrice(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
+def _three_cgsnapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
     """Return a member that holds D, and snapshots of it that hold A, B and C."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(1)
@@ -245,12 +247,12 @@ def _thrice(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]
     return members, taken
 
 
-def _hold(scene: Scenario, members: list[VolumeSpec], letter: str, why: str) -> None:
+def _expect_content(scene: Scenario, members: list[VolumeSpec], letter: str, why: str) -> None:
     for volume in members:
         scene.expect_volume(volume, letter, why)
 
 
-def _ready_for_more(scene: Scenario, members: list[VolumeSpec]) -> None:
+def _expect_usable(scene: Scenario, members: list[VolumeSpec]) -> None:
     """Check that the volumes can be written and cut."""
     for volume in members:
         scene.write(volume, "Y")

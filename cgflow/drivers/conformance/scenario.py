@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import NoReturn
 from uuid import uuid4
 
-from cgflow.drivers.conformance.abilities import DriverUnderTest
+import pytest
+
 from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import (
     JSON,
+    Cloning,
+    GroupSnapshots,
     Inventory,
+    Regrouping,
+    Restoring,
     SnapshotSpec,
+    StorageDriver,
+    SupportsCompaction,
+    SupportsDetailedInventory,
+    SupportsHostFiles,
     VolumeSpec,
 )
 from cgflow.errors import BusyDriverError
@@ -23,7 +33,6 @@ PIECE_BYTES = 4096
 
 MIB = 1 << 20
 GIB = 1 << 30
-
 WRITE_OFFSETS = (0, 64 * 1024 - PIECE_BYTES // 2, 700 * MIB, GIB - PIECE_BYTES)
 """Byte offsets of writes: the start, across a common cluster boundary, the middle, the end of 1 GiB."""
 
@@ -31,6 +40,74 @@ WRITE_OFFSETS = (0, 64 * 1024 - PIECE_BYTES // 2, 700 * MIB, GIB - PIECE_BYTES)
 def pattern(letter: str) -> bytes:
     """Return PIECE bytes filled with one letter."""
     return letter.encode() * PIECE_BYTES
+
+
+class DriverUnderTest:
+    """A backend under test."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+
+    @property
+    def driver(self) -> StorageDriver:
+        """The driver under test."""
+        return self.harness.driver
+
+    @property
+    def cutter(self) -> GroupSnapshots:
+        """The driver under test as ``GroupSnapshots``."""
+        driver = self.harness.driver
+        if not isinstance(driver, GroupSnapshots):
+            _skip(driver, "GroupSnapshots")
+        return driver
+
+    @property
+    def cloner(self) -> Cloning:
+        """The driver under test as ``Cloning``."""
+        driver = self.harness.driver
+        if not isinstance(driver, Cloning):
+            _skip(driver, "Cloning")
+        return driver
+
+    @property
+    def mover(self) -> Regrouping:
+        """The driver under test as ``Regrouping``."""
+        driver = self.harness.driver
+        if not isinstance(driver, Regrouping):
+            _skip(driver, "Regrouping")
+        return driver
+
+    @property
+    def restorer(self) -> Restoring:
+        """The driver under test as ``Restoring``."""
+        driver = self.harness.driver
+        if not isinstance(driver, Restoring):
+            _skip(driver, "Restoring")
+        return driver
+
+    @property
+    def detailer(self) -> SupportsDetailedInventory:
+        """The driver under test as ``SupportsDetailedInventory``."""
+        driver = self.harness.driver
+        if not isinstance(driver, SupportsDetailedInventory):
+            _skip(driver, "SupportsDetailedInventory")
+        return driver
+
+    @property
+    def compacter(self) -> SupportsCompaction:
+        """The driver under test as ``SupportsCompaction``."""
+        driver = self.harness.driver
+        if not isinstance(driver, SupportsCompaction):
+            _skip(driver, "SupportsCompaction")
+        return driver
+
+    @property
+    def filer(self) -> SupportsHostFiles:
+        """The driver under test as ``SupportsHostFiles``."""
+        driver = self.harness.driver
+        if not isinstance(driver, SupportsHostFiles):
+            _skip(driver, "SupportsHostFiles")
+        return driver
 
 
 class Scenario(DriverUnderTest):
@@ -113,7 +190,7 @@ class Scenario(DriverUnderTest):
         self.cut(copies)
         return copies
 
-    def take_plain(self, volume: VolumeSpec) -> SnapshotSpec:
+    def take_snapshot(self, volume: VolumeSpec) -> SnapshotSpec:
         """Take a plain snapshot: a cut of one volume."""
         id = str(uuid4())
         copy = SnapshotSpec(id, volume.id, id, volume.group_id)
@@ -146,7 +223,7 @@ class Scenario(DriverUnderTest):
         self.check(what)
         return moved
 
-    def now(self, copy: SnapshotSpec) -> SnapshotSpec:
+    def current_spec(self, copy: SnapshotSpec) -> SnapshotSpec:
         """Return the current spec of a snapshot, which changes when its volume is moved."""
         return self._copies[copy.id]
 
@@ -210,11 +287,11 @@ class Scenario(DriverUnderTest):
         must_be_final(what, call)
         self.check(f"the refusal of {what}")
 
-    def note_prepared(self, copies: list[SnapshotSpec]) -> None:
+    def add_prepared(self, copies: list[SnapshotSpec]) -> None:
         """Expect snapshots that were prepared outside this scenario, such as by several threads."""
         self._copies.update({copy.id: copy for copy in copies})
 
-    def note_deleted(self, copies: list[SnapshotSpec]) -> None:
+    def forget_deleted(self, copies: list[SnapshotSpec]) -> None:
         """Stop expecting snapshots that were deleted outside this scenario."""
         for copy in copies:
             self._copies.pop(copy.id, None)
@@ -229,7 +306,7 @@ class Scenario(DriverUnderTest):
         """Check that a volume reads as one letter at each offset (by default at all ``PLACES``)."""
         for place in places or WRITE_OFFSETS:
             piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE_BYTES))
-            _same(piece, letter, f"{why}: the volume at byte {place}")
+            _expect_letter(piece, letter, f"{why}: the volume at byte {place}")
 
     def expect_copy(self, copy: SnapshotSpec, letter: str, why: str, *places: int) -> None:
         """Export a snapshot if needed, and check that it reads as one letter at each offset."""
@@ -238,7 +315,7 @@ class Scenario(DriverUnderTest):
         for place in places or WRITE_OFFSETS:
             read = partial(self.harness.read_snapshot, copy, place, PIECE_BYTES)
             piece = must_succeed("a read of an exported snapshot", read)
-            _same(piece, letter, f"{why}: the snapshot at byte {place}")
+            _expect_letter(piece, letter, f"{why}: the snapshot at byte {place}")
 
     def expect_known(self, copy: SnapshotSpec, when: str, *, known: bool) -> None:
         """Check the answer of ``has_snapshot``."""
@@ -290,8 +367,12 @@ def new_snapshot_specs(members: list[VolumeSpec]) -> list[SnapshotSpec]:
     return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id) for volume in members]
 
 
-def _same(piece: bytes, letter: str, what: str) -> None:
+def _expect_letter(piece: bytes, letter: str, what: str) -> None:
     wanted = pattern(letter)
     if piece != wanted:
         odd = sorted({chr(byte) for byte in piece if byte != wanted[0]})
         raise Violation(f"{what} must read as {letter!r}; it reads {len(piece)} bytes with {odd} in them")
+
+
+def _skip(driver: StorageDriver, ability: str) -> NoReturn:
+    pytest.skip(f"{type(driver).__name__} has no {ability}")

@@ -1,4 +1,8 @@
-"""Rules for groups and volumes: they are created and deleted exactly, and keep what is written."""
+"""Rules for groups and volumes: they are created, extended and deleted exactly, and keep their content.
+
+A volume that is extended in use grows under its client, or is busy and does not grow. Content belongs to the
+client: no driver may interpret it, even if it looks like an image.
+"""
 
 # ruff: noqa: D102
 # The name of a test states its rule.
@@ -6,12 +10,31 @@
 from __future__ import annotations
 
 import json
+import struct
+import threading
+from collections import Counter
+from types import TracebackType
 
-from cgflow.drivers.conformance.assertions import expect, must_succeed
-from cgflow.drivers.conformance.scenario import GIB, Scenario
-from cgflow.drivers.contract import Report, VolumeSpec
+from cgflow.drivers.conformance.assertions import Violation, expect, must_succeed
+from cgflow.drivers.conformance.scenario import GIB, PIECE_BYTES, Scenario, pattern
+from cgflow.drivers.contract import Connection, Report, VolumeSpec
+from cgflow.errors import BusyDriverError
 
 ZERO = "\0"
+ONLINE_EXTEND = "online_extend_support"
+"""The capability to extend a volume while a client is connected. Without it, the call may be busy."""
+
+SLOTS = 64
+CLIENT_DEADLINE_S = 30.0
+"""Seconds within which a writing client must make progress."""
+
+_BACKING_FILE = b"/etc/passwd"
+_IMAGE_HEADER = struct.pack(
+    ">IIQIIQIIQQIIQQQQII",
+    0x514649FB, 3, 112, len(_BACKING_FILE), 16, 2 << 30, 0, 4, 3 << 16, 1 << 16, 1, 0, 0, 0, 0, 0, 4, 104,
+)  # fmt: skip
+IMAGE_WITH_BACKING_FILE = (_IMAGE_HEADER + bytes(8) + _BACKING_FILE).ljust(PIECE_BYTES, b"\0")
+"""The header of a qcow2 image of another size, with a file of the host as its backing file."""
 
 
 class VolumeRules:
@@ -119,3 +142,153 @@ def _expect_size(scene: Scenario, volume: VolumeSpec, gib: int, after: str) -> N
 def _expect_provisioned(scene: Scenario, gib: int, after: str) -> None:
     found = _report(scene).provisioned_gib
     expect(found == gib, f"report: after {after}, provisioned_gib must be {gib}, not {found}")
+
+
+class ExtendRules:
+    """Rules for a client that keeps writing while its volume is extended."""
+
+    def test_extend_while_a_client_writes(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        claim = must_succeed("report", scene.driver.report).capabilities.get(ONLINE_EXTEND)
+        expect(claim in (True, False, None), f"{ONLINE_EXTEND} must be true or false, not {claim!r}")
+        is_refused = False
+        with _Client(scene, volume) as client:
+            client.await_writes("before extend_volume")
+            try:
+                must_succeed(
+                    "extend_volume while a client writes",
+                    lambda: scene.driver.extend_volume(volume, 2),
+                    but=None if claim else BusyDriverError,
+                )
+            except BusyDriverError:
+                is_refused = True
+            _expect_usable_size(scene, volume, 1 if is_refused else 2)
+            scene.check("extend_volume while a client writes")
+            client.await_writes("after extend_volume")
+        expect(
+            is_refused or claim is not False, f"a volume grew under its client: {ONLINE_EXTEND} is not false"
+        )
+        scene.harness.disconnect(volume)
+        if is_refused:
+            scene.extend(volume, 2, "extend_volume when the client is gone")
+            _expect_usable_size(scene, volume, 2)
+        for slot, letter in client.acknowledged.items():
+            scene.expect_volume(
+                volume, letter, "what was acknowledged while the volume grew", slot * PIECE_BYTES
+            )
+        scene.write(volume, "Z", 2 * GIB - PIECE_BYTES)
+        scene.expect_volume(
+            volume, "Z", "a client that connects anew has the new size", 2 * GIB - PIECE_BYTES
+        )
+
+
+class _Client:
+    """A thread that writes to one slot after the other, until the end of a ``with`` block."""
+
+    def __init__(self, scene: Scenario, volume: VolumeSpec) -> None:
+        self._scene, self._volume = scene, volume
+        self._changed = threading.Condition()
+        self._is_over = False
+        self._failure: Exception | None = None
+        self._writes = 0
+        self._thread = threading.Thread(target=self._run, name="client", daemon=True)
+        self.acknowledged: dict[int, str] = {}
+
+    def __enter__(self) -> _Client:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over = True
+        self._thread.join(CLIENT_DEADLINE_S)
+
+    def await_writes(self, when: str) -> None:
+        """Wait until every slot was written once more. Raises: Violation, if the client makes no progress."""
+        with self._changed:
+            wanted = self._writes + SLOTS
+            self._changed.wait_for(lambda: self._failure or self._writes >= wanted, CLIENT_DEADLINE_S)
+            if self._failure is not None or self._writes < wanted:
+                said = "it waits" if self._failure is None else f"it was told {self._failure}"
+                raise Violation(f"{when} a client that writes must get on: {said}")
+
+    def _run(self) -> None:
+        rounds: Counter[int] = Counter()
+        while not self._is_over:
+            slot = self._writes % SLOTS
+            letter = chr(ord("A") + (slot + rounds[slot]) % 25)
+            rounds[slot] += 1
+            try:
+                self._scene.harness.write(self._volume, slot * PIECE_BYTES, pattern(letter))
+            except Exception as error:  # noqa: BLE001 - reported to the thread that waits for the client
+                self._failure = error
+            with self._changed:
+                if self._failure is None:
+                    self.acknowledged[slot] = letter
+                    self._writes += 1
+                self._changed.notify_all()
+            if self._failure is not None:
+                return
+
+
+def _expect_usable_size(scene: Scenario, volume: VolumeSpec, gib: int) -> None:
+    found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
+    done = "grew" if gib == 2 else "was refused as busy"
+    expect(
+        found == gib * GIB,
+        f"connection: of a volume that {done} size_bytes must be {gib * GIB}, not {found}",
+    )
+
+
+class OpaqueContentRules:
+    """Rules for content that looks like an image: a driver that probed it would read a file of the host."""
+
+    def test_connection_names_the_format(self, scene: Scenario) -> None:
+        volume = scene.new_volume()
+        _expect_raw(must_succeed("connection", lambda: scene.driver.connection(volume)))
+        copy = scene.take_snapshot(volume)
+        scene.export(copy)
+        _expect_raw(must_succeed("export_snapshot", lambda: scene.cutter.export_snapshot(copy)))
+
+    def test_content_that_looks_like_an_image_is_copied(self, scene: Scenario) -> None:
+        (volume,) = scene.new_members(1)
+        scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
+        (copy,) = scene.take([volume])
+        clone = scene.clone(copy, volume.group_id)
+        _expect_opaque(scene, clone, "a clone holds what the copy holds")
+        scene.restart("after an image was written into a volume")
+        _expect_opaque(scene, volume, "a volume holds what was written")
+        _expect_opaque(scene, clone, "a clone holds what the copy holds")
+
+    def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
+        scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+        (volume,) = scene.new_members(1)
+        scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
+        (copy,) = scene.take([volume])
+        scene.write(volume, "B")
+        scene.restore("r", [copy])
+        scene.finish_restore("r", [copy])
+        _expect_opaque(scene, volume, "a restored volume holds what the copy holds")
+
+    def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
+        scene.mover  # noqa: B018 - skips here if the driver cannot move volumes
+        (volume,) = scene.new_members(1)
+        scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
+        volume = scene.move(volume, None)
+        scene.extend(volume, 3)
+        _expect_opaque(scene, volume, "a volume holds what was written", 3)
+
+
+def _expect_opaque(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
+    expect(
+        scene.harness.read(volume, 0, PIECE_BYTES) == IMAGE_WITH_BACKING_FILE,
+        f"{rule}: the header of an image must be read as it was written, and be believed by nobody",
+    )
+    found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
+    expect(found == size_gib * GIB, f"{rule}: a volume has the size it was given, not {found} bytes")
+
+
+def _expect_raw(told: Connection) -> None:
+    found = told.data.get("format")
+    expect(found == "raw", f"a connection must say that the format is raw, not {found!r}")

@@ -28,7 +28,7 @@ READ_BYTES = 1 << 20
 BEYOND = 256
 """Slots of each member that are read beyond those issued, to find writes that must not be there."""
 
-PATIENCE_S = 30.0
+DEADLINE_S = 30.0
 """Seconds within which awaited writes must be acknowledged; otherwise I/O counts as blocked."""
 
 _MAGIC = b"cgticket"
@@ -50,7 +50,7 @@ class Ticket:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Progress:
     """Progress of the writers.
 
     All tickets below ``low`` and those in ``above`` are acknowledged. All below ``issued`` are issued.
@@ -111,7 +111,7 @@ class OrderedWriters:
         self._low = first
         self._above: set[int] = set()
         self._is_over = False
-        self._rests = False
+        self._is_paused = False
         self._errors: list[BaseException] = []
         self._threads = [
             threading.Thread(target=self._run, args=(write,), name=f"writer-{number}", daemon=True)
@@ -132,21 +132,21 @@ class OrderedWriters:
         if self._errors:
             raise self._errors[0]
 
-    def moment(self) -> Moment:
+    def progress(self) -> Progress:
         """Return the current progress of the writers."""
         with self._changed:
-            return Moment(self._low, frozenset(self._above), self._issued)
+            return Progress(self._low, frozenset(self._above), self._issued)
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Issue no tickets in this block, so that the data to read does not grow. Writes in flight go on."""
         with self._changed:
-            self._rests = True
+            self._is_paused = True
         try:
             yield
         finally:
             with self._changed:
-                self._rests = False
+                self._is_paused = False
                 self._changed.notify_all()
 
     def await_progress(self, count: int) -> bool:
@@ -157,7 +157,7 @@ class OrderedWriters:
         """
         with self._changed:
             wanted = self._issued + count
-            self._changed.wait_for(lambda: self._errors or self._low >= wanted, PATIENCE_S)
+            self._changed.wait_for(lambda: self._errors or self._low >= wanted, DEADLINE_S)
             return not self._errors and self._low >= wanted
 
     def _is_ended(self) -> bool:
@@ -167,7 +167,7 @@ class OrderedWriters:
         try:
             while True:
                 with self._changed:
-                    self._changed.wait_for(lambda: not self._rests or self._is_ended())
+                    self._changed.wait_for(lambda: not self._is_paused or self._is_ended())
                     if self._is_ended():
                         return
                     ticket = Ticket(self._issued, self._low)
@@ -190,7 +190,7 @@ class OrderedWriters:
             self._changed.notify_all()
 
 
-def check(copies: Sequence[Read], before: Moment, after: Moment) -> Finding:
+def check(copies: Sequence[Read], before: Progress, after: Progress) -> Finding:
     """Read the snapshots of all members, in their order, and check them against the progress at the cut.
 
     ``before`` is the progress before the call, ``after`` the progress after its return. Raises: ValueError,
@@ -201,10 +201,10 @@ def check(copies: Sequence[Read], before: Moment, after: Moment) -> Finding:
         for position, read in enumerate(copies)
         for ticket in tickets_of(read, position, len(copies), after.issued)
     ]
-    return judge(seen, before, after)
+    return check_tickets(seen, before, after)
 
 
-def judge(seen: Sequence[Ticket], before: Moment, after: Moment) -> Finding:
+def check_tickets(seen: Sequence[Ticket], before: Progress, after: Progress) -> Finding:
     """Check the tickets found in the snapshots of a cut."""
     found = {ticket.number for ticket in seen}
     causes = max((ticket.low for ticket in seen), default=0)

@@ -53,10 +53,10 @@ def writing(bench: Bench, volumes: list[VolumeSpec], flags: int) -> Iterator[Ord
 def judged(writers: OrderedWriters, cut: Callable[[], list[Path]]) -> Finding:
     """Let the writers run for a while, cut, and read the snapshots while the writers pause."""
     assert writers.await_progress(PROGRESS)
-    before = writers.moment()
+    before = writers.progress()
     paths = cut()
-    after = writers.moment()
-    with writers.resting(), ExitStack() as held:
+    after = writers.progress()
+    with writers.paused(), ExitStack() as held:
         copies = [held.enter_context(File(path, 0, writable=False)) for path in paths]
         return check([partial(read, copy) for copy in copies], before, after)
 
@@ -65,7 +65,7 @@ def cuts(bench: Bench, volumes: list[VolumeSpec], writers: OrderedWriters) -> It
     """Take cgsnapshots through the driver, one after the other."""
     for number in range(CUTS):
         copies = copies_of(volumes, f"c{number}")
-        with writers.resting():
+        with writers.paused():
             for copy in copies:
                 bench.driver.prepare(copy)
         subvolume = bench.folder / "homes" / "g" / "cuts" / f"c{number}"
@@ -75,7 +75,7 @@ def cuts(bench: Bench, volumes: list[VolumeSpec], writers: OrderedWriters) -> It
             return [subvolume / "volumes" / copy.volume_id for copy in copies]
 
         yield judged(writers, cut)
-        with writers.resting():
+        with writers.paused():
             for copy in copies:
                 bench.driver.delete_snapshot(copy)
 

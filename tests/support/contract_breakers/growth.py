@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cgflow.drivers.conformance.extend import ONLINE_EXTEND
+from cgflow.drivers.conformance.volumes import ONLINE_EXTEND
 from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.contract_breakers.base import Broken
 
