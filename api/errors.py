@@ -25,7 +25,7 @@ from api.disclosure import hide_hosts
 from api.json_body import MAX_BYTES
 from api.schemas.fields import Extension
 from cgflow import errors
-from cgflow.db.error_classes import is_unavailable
+from cgflow.db.transient_errors import is_unavailable
 
 LOG = logging.getLogger(__name__)
 

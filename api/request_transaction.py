@@ -14,8 +14,8 @@ from werkzeug.datastructures import ETags
 
 from api import etags, idempotency, request_scope
 from api.auth import authorization
-from cgflow.db.error_classes import is_serialization_failure
 from cgflow.db.request_transaction import RequestTransaction
+from cgflow.db.transient_errors import is_serialization_failure
 from cgflow.errors import Busy
 
 View = Callable[..., Any]

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from cgflow.db.error_classes import is_unavailable
+from cgflow.db.transient_errors import is_unavailable
 
 LOG = logging.getLogger(__name__)
 

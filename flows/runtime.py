@@ -20,11 +20,11 @@ from cgflow import clock
 from cgflow.config import Settings
 from cgflow.context import RequestContext
 from cgflow.db.database import Database
-from cgflow.db.error_classes import is_serialization_failure, is_unavailable
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flow_rows
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.request_transaction import RequestTransaction
+from cgflow.db.transient_errors import is_serialization_failure, is_unavailable
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition

@@ -24,6 +24,7 @@ from cgflow.db.repositories import message as messages
 from cgflow.db.repositories import service as services
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.reserve import freeing_space
+from cgflow.db.retention import Retention
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.flow_actions import due as undos_due
@@ -31,7 +32,6 @@ from cgflow.errors import ConfigError, DriverError, SessionFenced
 from cgflow.notifications import notifier
 from cgflow.periodic import Periodic
 from cgflow.quota import reservations
-from cgflow.retention import Retention
 from cgflow.scheduler.placement import Placement
 from flows import backend_reports, flow_actions
 from flows.auto_compaction import accept_due_compactions

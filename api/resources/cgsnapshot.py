@@ -20,8 +20,6 @@ from api.schemas import cgsnapshot as schemas
 from api.schemas.list_query import CgsnapshotListIn
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
-from cgflow.db.repositories import group as groups
-from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows.cgsnapshot import accept
@@ -109,13 +107,15 @@ class GroupSnapshots(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of group snapshots, the newest first."""
         authorize("group:get_all_group_snapshots")
-        return responses.page_response("group_snapshots", group_snapshots.page, query)
+        return responses.page_response("group_snapshots", cgsnapshots.page_group_snapshots, query)
 
     @group_snapshots_blueprint.takes(schemas.GroupSnapshotCreateIn)
     @group_snapshots_blueprint.accepts(schemas.GroupSnapshotCreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a group snapshot: a snapshot of every member of a group at one instant."""
-        group = read_authorized("group:create_group_snapshot", groups.get, body["consistencygroup_id"])
+        group = read_authorized(
+            "group:create_group_snapshot", consistencygroups.get_group, body["consistencygroup_id"]
+        )
         authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
         shown = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
@@ -132,7 +132,7 @@ class GroupSnapshotDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List group snapshots in full, the newest first."""
         authorize("group:get_all_group_snapshots")
-        return responses.page_response("group_snapshots", group_snapshots.page, query)
+        return responses.page_response("group_snapshots", cgsnapshots.page_group_snapshots, query)
 
 
 @group_snapshots_blueprint.route("/group_snapshots/<group_snapshot_id>")
@@ -143,13 +143,13 @@ class GroupSnapshot(MethodView):
     @group_snapshots_blueprint.gives(200, schemas.GroupSnapshotEnvelope, 404)
     def get(self, group_snapshot_id: str) -> dict[str, object]:
         """Show a group snapshot."""
-        found = read_authorized("group:get_group_snapshot", group_snapshots.get, group_snapshot_id)
+        found = read_authorized("group:get_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id)
         return {"group_snapshot": found}
 
     @group_snapshots_blueprint.accepts(None, 404, 409)
     def delete(self, group_snapshot_id: str) -> Response:
         """Delete a group snapshot with the snapshots of all its members."""
-        read_authorized("group:delete_group_snapshot", group_snapshots.get, group_snapshot_id)
+        read_authorized("group:delete_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id)
         return responses.accepted_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
 
 
@@ -163,7 +163,7 @@ class GroupSnapshotAction(MethodView):
     def post(self, body: dict[str, Any], group_snapshot_id: str) -> Response:
         """Reset the status of a group snapshot; for administrators."""
         read_authorized_or_forbidden(
-            "group:reset_group_snapshot_status", group_snapshots.get, group_snapshot_id
+            "group:reset_group_snapshot_status", cgsnapshots.get_group_snapshot, group_snapshot_id
         )
         reset_status(runtime(), caller(), "cgsnapshot", group_snapshot_id, **body["reset"])
         return responses.empty_response()

@@ -21,9 +21,8 @@ from api.schemas import consistencygroup as schemas
 from api.schemas.list_query import ConsistencyGroupListIn
 from api.versions import is_at_least
 from cgflow.booleans import parse_boolean
+from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
-from cgflow.db.repositories import group as groups
-from cgflow.db.repositories import group_snapshot as group_snapshots
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidState
 from flows.consistencygroup import accept, accept_create_from, accept_revert, accept_update
@@ -159,7 +158,7 @@ class Groups(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of groups, the newest first."""
         authorize("group:get_all")
-        return responses.page_response("groups", groups.page, query)
+        return responses.page_response("groups", consistencygroups.page_groups, query)
 
     @groups_blueprint.takes(schemas.GroupCreateIn)
     @groups_blueprint.accepts(schemas.GroupRefEnvelope, 404, 413)
@@ -182,7 +181,7 @@ class GroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
         authorize("group:get_all")
-        page = responses.page_response("groups", groups.page, query)
+        page = responses.page_response("groups", consistencygroups.page_groups, query)
         return page | {"groups": _with_volumes(page["groups"])}
 
 
@@ -198,9 +197,9 @@ class GroupsAction(MethodView):
         authorize("group:create")
         with runtime().database.read() as session:
             if body["cgsnapshot_id"]:
-                group_snapshots.get(session, body["cgsnapshot_id"], caller().scope)
+                cgsnapshots.get_group_snapshot(session, body["cgsnapshot_id"], caller().scope)
             else:
-                groups.get(session, body["source_cgid"], caller().scope)
+                consistencygroups.get_group(session, body["source_cgid"], caller().scope)
         accepted = accept_create_from.create_from(runtime(), caller(), **body)
         return responses.accepted_response(
             accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}}
@@ -216,13 +215,15 @@ class Group(MethodView):
     @groups_blueprint.gives(200, schemas.GroupEnvelope, 404)
     def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object]:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
-        return {"group": _with_volumes([read_authorized("group:get", groups.get, group_id)])[0]}
+        return {
+            "group": _with_volumes([read_authorized("group:get", consistencygroups.get_group, group_id)])[0]
+        }
 
     @groups_blueprint.takes(schemas.GroupUpdateIn)
     @groups_blueprint.accepts(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a group, or add and remove volumes."""
-        read_authorized("group:update", groups.get, group_id)
+        read_authorized("group:update", consistencygroups.get_group, group_id)
         return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
 
 
@@ -236,24 +237,24 @@ class GroupAction(MethodView):
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a group, restore it to a group snapshot, or reset its status (3.20); not replicate."""
         if "delete" in body:
-            read_authorized("group:delete", groups.get, group_id)
+            read_authorized("group:delete", consistencygroups.get_group, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
             return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **how))
         if "revert" in body:
-            read_authorized("group:revert_to_group_snapshot", groups.get, group_id)
+            read_authorized("group:revert_to_group_snapshot", consistencygroups.get_group, group_id)
             if body["revert"]["safety"] is not None:
                 authorize_cut("group:create_group_snapshot", group_id)
             return revert_group(group_id, body["revert"])
         (action,) = body
         if action != "reset":
             _refuse_replication(action, group_id)
-        read_authorized_or_forbidden("group:reset_status", groups.get, group_id)
+        read_authorized_or_forbidden("group:reset_status", consistencygroups.get_group, group_id)
         reset_status(runtime(), caller(), "consistencygroup", group_id, **body["reset"])
         return responses.empty_response()
 
 
 def _refuse_replication(action: str, group_id: str) -> NoReturn:
-    group = read_authorized_or_forbidden(f"group:{action}", groups.get, group_id)
+    group = read_authorized_or_forbidden(f"group:{action}", consistencygroups.get_group, group_id)
     raise InvalidState(
         f"Invalid group: {action} is not possible for group {group.id}: no backend replicates to another."
     )
@@ -264,5 +265,5 @@ def _with_volumes(found: Any) -> list[Any]:
     if not (is_at_least(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
         return list(found)
     with runtime().database.read() as session:
-        members = groups.member_ids(session, [one.id for one in found])
+        members = consistencygroups.member_ids(session, [one.id for one in found])
     return [vars(one) | {"volumes": members[one.id]} for one in found]

@@ -21,9 +21,6 @@ from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import volume_type as schemas
 from cgflow import records
-from cgflow.db.repositories import default_type as default_types
-from cgflow.db.repositories import type_access
-from cgflow.db.repositories import type_encryption as encryptions
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories import volume_type as volume_types
 from cgflow.db.repositories.paging import ListQuery
@@ -69,7 +66,7 @@ class DefaultVolumeType(MethodView):
         authorize("volume_extension:type_get")
         configured = runtime().settings.default_volume_type
         with runtime().database.read() as session:
-            wanted = default_types.taken(session, caller().project_id, configured)
+            wanted = volume_types.default_for(session, caller().project_id, configured)
             if wanted is None:
                 raise NotFound("Default volume type can not be found.")
             return {"volume_type": volume_types.find(session, wanted)}
@@ -182,7 +179,7 @@ class TypeAccess(MethodView):
         """List the projects that may use a private volume type."""
         authorize(f"{_ACCESS}:get_all_for_type")
         with runtime().database.read() as session:
-            allowed = type_access.projects(session, type_id)
+            allowed = volume_types.projects_with_access(session, type_id)
         return {"volume_type_access": [{"volume_type_id": type_id, "project_id": one} for one in allowed]}
 
 
@@ -203,8 +200,8 @@ class TypeAction(MethodView):
 
 
 _CHANGES = {
-    "allow": (type_access.allow, "addProjectAccess"),
-    "forbid": (type_access.forbid, "removeProjectAccess"),
+    "allow": (volume_types.allow_access, "addProjectAccess"),
+    "forbid": (volume_types.revoke_access, "removeProjectAccess"),
 }
 
 
@@ -220,7 +217,7 @@ class TypeEncryption(MethodView):
         """Show the encryption of a type; an empty object, if it has none."""
         authorize(f"{_ENCRYPTION}:get")
         with runtime().database.read() as session:
-            found = encryptions.find(session, type_id)
+            found = volume_types.find_encryption(session, type_id)
         return {} if found is None else {**asdict(found), "deleted": False, "deleted_at": None}
 
     @encryption_blueprint.takes(schemas.TypeEncryptionCreateIn)
@@ -229,7 +226,7 @@ class TypeEncryption(MethodView):
         """Set the encryption of a type; its volumes are then refused, because no backend can encrypt."""
         authorize(f"{_ENCRYPTION}:create")
         with runtime().database.write() as session:
-            made = encryptions.create(session, type_id, **body)
+            made = volume_types.create_encryption(session, type_id, **body)
         return {"encryption": {**body, "volume_type_id": type_id, "encryption_id": made.encryption_id}}
 
 
@@ -243,7 +240,7 @@ class TypeEncryptionKey(MethodView):
         key = encryption_id
         authorize(f"{_ENCRYPTION}:get")
         with runtime().database.read() as session:
-            found = encryptions.find(session, type_id)
+            found = volume_types.find_encryption(session, type_id)
         if found is None or key not in schemas.TypeEncryptionKeyOut().fields:
             raise NotFound(f"Volume type encryption for type {type_id} does not exist.")
         return {key: getattr(found, key)}
@@ -255,7 +252,7 @@ class TypeEncryptionKey(MethodView):
         del encryption_id  # A type has at most one encryption, and clients send any id here.
         authorize(f"{_ENCRYPTION}:update")
         with runtime().database.write() as session:
-            encryptions.update(session, type_id, **body)
+            volume_types.update_encryption(session, type_id, **body)
         return {"encryption": body}
 
     @encryption_blueprint.gives(202, None, 403, 404)
@@ -264,7 +261,7 @@ class TypeEncryptionKey(MethodView):
         del encryption_id
         authorize(f"{_ENCRYPTION}:delete")
         with runtime().database.write() as session:
-            encryptions.delete(session, type_id)
+            volume_types.delete_encryption(session, type_id)
         return responses.empty_response()
 
 
@@ -305,7 +302,7 @@ class DefaultTypes(MethodView):
         """List the projects with a default type of their own; all others use the configured one."""
         authorize("volume_extension:default_get_all")
         with runtime().database.read() as session:
-            return {"default_types": default_types.all(session)}
+            return {"default_types": volume_types.all_defaults(session)}
 
 
 @default_types_blueprint.route("/default-types/<target_id>")
@@ -318,7 +315,7 @@ class DefaultType(MethodView):
         """Show a project's own default type."""
         project_id = _permitted("volume_extension:default_get", target_id)
         with runtime().database.read() as session:
-            return {"default_type": default_types.get(session, project_id)}
+            return {"default_type": volume_types.get_default(session, project_id)}
 
     @default_types_blueprint.takes(schemas.DefaultTypeSetIn)
     @default_types_blueprint.gives(200, schemas.DefaultTypeEnvelope, 403)
@@ -326,14 +323,14 @@ class DefaultType(MethodView):
         """Set the default type of a project to one that the project may use."""
         project_id = _permitted("volume_extension:default_set_or_update", target_id)
         with runtime().database.write() as session:
-            return {"default_type": default_types.assign(session, project_id, body["volume_type"])}
+            return {"default_type": volume_types.set_default(session, project_id, body["volume_type"])}
 
     @default_types_blueprint.gives(204, None, 403)
     def delete(self, target_id: str) -> Response:
         """Remove a project's own default type, so that the configured one applies again."""
         project_id = _permitted("volume_extension:default_unset", target_id)
         with runtime().database.write() as session:
-            default_types.unset(session, project_id)
+            volume_types.unset_default(session, project_id)
         return Response(status=204)
 
 

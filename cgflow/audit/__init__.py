@@ -1,7 +1,6 @@
 """The audit: compares records, quota, claims and flows with each other and with the backends.
 
-finding_kinds.py      every kind of finding: its meaning and its repair
-finding.py            one finding
+findings.py           every kind of finding: its meaning and its repair; one finding
 database_snapshot.py  what the database has at one instant, read in a fixed number of statements
 backend_snapshot.py   what the backends of this process report
 backend_checks.py     compares records with backends

@@ -5,7 +5,7 @@ commit survives a power cut) and foreign keys on. SQLite allows one writer at a 
 others poll; here they queue on a lock instead. Each write transaction begins IMMEDIATE, so that
 what it reads first cannot change before it writes.
 
-Neither ``read`` nor ``write`` waits for an unavailable database: flows wait with ``db.retry``, and
+Neither ``read`` nor ``write`` waits for an unavailable database: flows wait with ``transient_errors``, and
 requests report the error to their caller.
 """
 
@@ -22,8 +22,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from cgflow.db.outage_log import OutageLog
 from cgflow.db.reserve import Reserve, freeing_space
+from cgflow.db.transient_errors import OutageLog
 
 # Seconds before the database counts as unavailable: for another process that holds SQLite's lock, for the
 # queue of this process's writers, and for a connection to a server.
@@ -58,7 +58,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a transaction that only reads; it sees one state of the database."""
-        with self._outages.watched("reads"), self._readers() as session, session.begin():
+        with self._outages.track("reads"), self._readers() as session, session.begin():
             yield session
 
     @contextmanager
@@ -66,7 +66,7 @@ class Database:
         """Open a transaction that commits at the end, or rolls back when an exception escapes."""
         kind = "writes that free space" if self._frees_space else "writes"
         with (
-            self._outages.watched(kind),
+            self._outages.track(kind),
             self._write_turn(),
             self._with_room(),
             self._writers() as session,

@@ -17,9 +17,8 @@ from typing import Any
 from cgflow import clock, records
 from cgflow.atom_states import waits_for
 from cgflow.db.database import Database
-from cgflow.db.error_classes import is_unavailable
 from cgflow.db.repositories import flow as flows
-from cgflow.db.retry import retry_while_unavailable
+from cgflow.db.transient_errors import is_unavailable, retry_while_unavailable
 from cgflow.engine import outcome, persistence, point_of_no_return, takeover
 from cgflow.engine.backoff import Backoff
 from cgflow.engine.coalescing_runner import CoalescingRunner

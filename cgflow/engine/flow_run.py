@@ -14,9 +14,8 @@ from taskflow import states
 
 from cgflow import records
 from cgflow.db.database import Database
-from cgflow.db.error_classes import is_unavailable
 from cgflow.db.repositories import flow as flows
-from cgflow.db.retry import retry_while_unavailable
+from cgflow.db.transient_errors import is_unavailable, retry_while_unavailable
 from cgflow.engine.event_recorder import EventRecorder
 from cgflow.engine.writer import Owner, Row, Save, Writer
 from cgflow.errors import (

@@ -27,8 +27,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
-from cgflow.db.error_classes import is_unavailable
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
+from cgflow.db.transient_errors import is_unavailable
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable, describe
 
 LOG = logging.getLogger(__name__)

@@ -52,7 +52,7 @@ def create_from(
 
 def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the groups being created from a cgsnapshot, also those whose rollback has left something."""
-    made = consistencygroup.made_from(session, cgsnapshot_id)
+    made = consistencygroup.created_from(session, cgsnapshot_id)
     return [
         one
         for one in made

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.context import RequestContext
-from cgflow.db.repositories import consistencygroup, default_type, snapshot, volume, volume_type
+from cgflow.db.repositories import consistencygroup, snapshot, volume, volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound, NoValidBackend
 from cgflow.quota import deltas, limits
 from cgflow.status import Status, Trait, statuses_with
@@ -196,7 +196,7 @@ def _type(
             "volume_type must be provided when creating a volume in a consistency group.", "volume_type"
         )
     project_id, configured = acceptance.context.project_id, acceptance.settings.default_volume_type
-    wanted = wanted or default_type.taken(acceptance.session, project_id, configured)
+    wanted = wanted or volume_type.default_for(acceptance.session, project_id, configured)
     if wanted is None:
         return None
     kind = volume_type.find(acceptance.session, wanted, acceptance.context)

@@ -18,8 +18,8 @@ from werkzeug.serving import make_server
 
 from api.app import create_app
 from cgflow.atom_states import action_text
+from cgflow.db import retention
 from cgflow.db.models import Flow
-from cgflow.db.repositories import retention
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from cgflow.db import database as databases
-from cgflow.db import retry
+from cgflow.db import transient_errors
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import writer
 from flows.runtime import Accepted
@@ -22,7 +22,7 @@ from tests.support.world import World
 def shorten_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the intervals of retries and lock timeouts."""
     monkeypatch.setattr(writer, "RETRY_PAUSE_S", 0.02)
-    monkeypatch.setattr(retry, "PAUSE_S", 0.02)
+    monkeypatch.setattr(transient_errors, "PAUSE_S", 0.02)
     monkeypatch.setattr(databases, "_BUSY_TIMEOUT_S", 0.2)
 
 
@@ -64,7 +64,7 @@ class OutageWitness:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.times = threading.Semaphore(0)
-        for module in (retry, writer):
+        for module in (transient_errors, writer):
             real = module.is_unavailable
 
             def noticed(error: BaseException, real: Callable[[BaseException], bool] = real) -> bool:

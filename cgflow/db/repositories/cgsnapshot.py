@@ -1,7 +1,8 @@
-"""Cgsnapshots."""
+"""Cgsnapshots, which the newer API calls group snapshots."""
 
 from __future__ import annotations
 
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from cgflow import records
@@ -12,6 +13,15 @@ REPOSITORY: ResourceRepository[records.Cgsnapshot] = ResourceRepository(
     Cgsnapshot, "Cgsnapshot", "CgSnapshot {id} could not be found.", ("consistencygroup_id",)
 )
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
+
+GROUP_SNAPSHOT_REPOSITORY: ResourceRepository[records.Cgsnapshot] = ResourceRepository(
+    Cgsnapshot,
+    "Group snapshot",
+    "GroupSnapshot {id} could not be found.",
+    ("consistencygroup_id",),
+    expressions={"group_type_id": func.coalesce(Cgsnapshot.group_type_id, "")},
+)
+get_group_snapshot, page_group_snapshots = GROUP_SNAPSHOT_REPOSITORY.get, GROUP_SNAPSHOT_REPOSITORY.page
 
 
 def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the API's name

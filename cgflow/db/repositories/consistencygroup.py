@@ -1,14 +1,16 @@
-"""Consistency groups."""
+"""Consistency groups, which the newer API calls groups."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType
+from cgflow.db.models import ConsistencyGroup, ConsistencyGroupType, Volume
 from cgflow.db.repositories.resource import ResourceRepository
 
 REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
@@ -18,6 +20,14 @@ REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
     ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
 )
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
+
+GROUP_REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
+    ConsistencyGroup,
+    "Group",
+    "Group {id} could not be found.",
+    ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
+)
+get_group, page_groups = GROUP_REPOSITORY.get, GROUP_REPOSITORY.page
 
 
 def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
@@ -32,6 +42,17 @@ def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
     )
 
 
-def made_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
+def created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the live groups that were made, or are being made, from a cgsnapshot."""
     return REPOSITORY.where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)
+
+
+def member_ids(session: Session, group_ids: Collection[str]) -> dict[str, list[str]]:
+    """Return the ids of the live members of each group, the oldest first."""
+    living = select(Volume.consistencygroup_id, Volume.id).where(
+        Volume.consistencygroup_id.in_(group_ids), ~Volume.deleted
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for group_id, id_ in session.execute(living.order_by(Volume.created_at, Volume.id)):
+        found[str(group_id)].append(id_)
+    return found

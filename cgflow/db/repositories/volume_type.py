@@ -1,7 +1,9 @@
-"""Volume types and their extra specs.
+"""Volume types: their extra specs, access lists and encryption, and the default types of projects.
 
 A type in use cannot be deleted. Renaming a type renames its quota, because quota of one type is
-counted under the type's name.
+counted under the type's name. Every project may use a public type; a private one has a list of the
+projects that may. The encryption of a type is created, changed and deleted only while no volume has
+the type. A project without a default type of its own has the configured one.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict, Unpack
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy import delete as delete_rows
@@ -31,7 +33,8 @@ from cgflow.db.models import (
     VolumeType,
 )
 from cgflow.db.repositories.paging import ListQuery, select_page
-from cgflow.errors import Conflict, InvalidState, NotFound
+from cgflow.db.upsert import insert_or_update
+from cgflow.errors import Conflict, InvalidInput, InvalidState, NotFound
 from cgflow.quota.usage import is_pending, rename_type
 
 _FILTERS = ("id", "name", "description", "is_public")
@@ -203,6 +206,158 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
     session.flush()
 
 
+def is_usable(session: Session, id: str, project_id: str) -> bool:
+    """Return whether a project may use a live type: it is public, or the project is on its list."""
+    return session.scalars(_select().where(VolumeType.id == id, usable_by(project_id))).first() is not None
+
+
+def usable_by(project_id: str) -> Any:
+    """Return the condition that a project may use a type: it is public, or the project is on its list."""
+    allowed = (TypeAccess.volume_type_id == VolumeType.id, TypeAccess.project_id == project_id)
+    return or_(VolumeType.is_public, exists().where(*allowed))
+
+
+def projects_with_access(session: Session, type_id: str) -> list[str]:
+    """Return the projects that may use a private type. Raises: NotFound, also for a public one."""
+    if get(session, type_id).is_public:
+        raise NotFound("Access list not available for public volume types.")
+    allowed = select(TypeAccess.project_id).where(TypeAccess.volume_type_id == type_id)
+    return list(session.scalars(allowed.order_by(TypeAccess.project_id)))
+
+
+def allow_access(session: Session, type_id: str, project_id: str) -> None:
+    """Allow a project to use a private type.
+
+    Raises: NotFound; Conflict, if it is allowed already; InvalidState, for a public type.
+    """
+    _lock_private(session, type_id)
+    if has_access(session, type_id, project_id):
+        raise Conflict(f"Volume type access for {type_id} / {project_id} combination already exists.")
+    session.add(TypeAccess(volume_type_id=type_id, project_id=project_id))
+    session.flush()
+
+
+def revoke_access(session: Session, type_id: str, project_id: str) -> None:
+    """Revoke a project's access to a private type; its resources are unchanged.
+
+    Raises: NotFound, InvalidState.
+    """
+    _lock_private(session, type_id)
+    if not has_access(session, type_id, project_id):
+        raise NotFound(f"Volume type access not found for {type_id} / {project_id} combination.")
+    one = (TypeAccess.volume_type_id == type_id, TypeAccess.project_id == project_id)
+    session.execute(delete_rows(TypeAccess).where(*one))
+
+
+def has_access(session: Session, type_id: str, project_id: str) -> bool:
+    """Return whether a project is on the access list of a type."""
+    one = (TypeAccess.volume_type_id == type_id, TypeAccess.project_id == project_id)
+    return bool(session.scalar(select(exists().where(*one))))
+
+
+def _lock_private(session: Session, type_id: str) -> records.VolumeType:
+    kind = lock(session, type_id)
+    if kind.is_public:
+        raise InvalidState("Type access modification is not applicable to public volume type.")
+    return kind
+
+
+def find_encryption(session: Session, type_id: str) -> records.TypeEncryption | None:
+    """Return the encryption of a type, or None if it has none. Raises: NotFound, for the type."""
+    get(session, type_id)
+    row = session.get(TypeEncryption, type_id)
+    return None if row is None else row.to_record()
+
+
+def create_encryption(session: Session, type_id: str, **values: Any) -> records.TypeEncryption:
+    """Create the encryption of a type.
+
+    Raises: NotFound, for the type; InvalidState, while it is in use; InvalidInput, if it has an
+    encryption.
+    """
+    _require_unused(session, type_id, "create")
+    if session.get(TypeEncryption, type_id) is not None:
+        raise InvalidInput(f"Volume type encryption for type {type_id} already exists.")
+    row = TypeEncryption(volume_type_id=type_id, encryption_id=str(uuid4()), **values)
+    session.add(row)
+    session.flush()
+    return row.to_record()
+
+
+def update_encryption(session: Session, type_id: str, **values: Any) -> None:
+    """Change the given fields of a type's encryption. Raises: NotFound; InvalidState, while it is in use."""
+    _require_unused(session, type_id, "update")
+    row = _encryption_row(session, type_id)
+    for name, value in values.items():
+        setattr(row, name, value)
+    session.flush()
+
+
+def delete_encryption(session: Session, type_id: str) -> None:
+    """Delete the encryption of a type. Raises: NotFound; InvalidState, while the type is in use."""
+    _require_unused(session, type_id, "delete")
+    session.delete(_encryption_row(session, type_id))
+    session.flush()
+
+
+def _encryption_row(session: Session, type_id: str) -> TypeEncryption:
+    row = session.get(TypeEncryption, type_id)
+    if row is None:
+        raise NotFound(f"Volume type encryption for type {type_id} does not exist.")
+    return row
+
+
+def _require_unused(session: Session, type_id: str, done: str) -> None:
+    """Lock a type, and refuse one that a volume has or is getting. Raises: NotFound, InvalidState."""
+    name = lock(session, type_id).name
+    has_volumes = exists().where(Volume.volume_type_id == type_id, ~Volume.deleted)
+    if session.scalar(select(has_volumes | is_pending(name))):
+        raise InvalidState(f"Cannot {done} encryption specs. Volume type in use.")
+
+
+def set_default(session: Session, project_id: str, volume_type: str) -> records.DefaultType:
+    """Set a project's default type, by name or id. Raises: InvalidInput, if it may not use the type."""
+    try:
+        # The lock makes a concurrent delete of the type wait, and then find it in use.
+        kind = lock(session, find(session, volume_type).id)
+    except NotFound as error:
+        raise InvalidInput(error.message, "volume_type") from None
+    if not is_usable(session, kind.id, project_id):
+        raise InvalidInput(
+            f"Volume type {kind.name} is private, and project {project_id} may not use it. "
+            "Give the project access to the type first.",
+            "volume_type",
+        )
+    row = {"project_id": project_id, "volume_type_id": kind.id}
+    insert_or_update(session, DefaultType, [row])
+    return records.DefaultType(**row)
+
+
+def get_default(session: Session, project_id: str) -> records.DefaultType:
+    """Return a project's own default type. Raises: NotFound, if it has none."""
+    row = session.get(DefaultType, project_id)
+    if row is None:
+        raise NotFound(f"Default type for project {project_id} not found.")
+    return row.to_record()
+
+
+def all_defaults(session: Session) -> list[records.DefaultType]:
+    """Return the default types of all projects that have one of their own."""
+    rows = session.scalars(select(DefaultType).order_by(DefaultType.project_id))
+    return [row.to_record() for row in rows]
+
+
+def unset_default(session: Session, project_id: str) -> None:
+    """Delete a project's own default type, if any; the configured one applies again."""
+    session.execute(delete_rows(DefaultType).where(DefaultType.project_id == project_id))
+
+
+def default_for(session: Session, project_id: str, configured: str | None) -> str | None:
+    """Return the id or name of the type that a project uses if it names none; None for no type."""
+    row = session.get(DefaultType, project_id)
+    return configured if row is None else row.volume_type_id
+
+
 def _require_no_volumes(session: Session, row: VolumeType) -> None:
     """Refuse to change the specs of a type with volumes, whose backend they selected.
 
@@ -214,11 +369,6 @@ def _require_no_volumes(session: Session, row: VolumeType) -> None:
             f"Volume Type is currently in use: {row.name} has volumes, whose extra specs cannot be changed. "
             "Retype the volumes to another type instead."
         )
-
-
-def is_usable(session: Session, id: str, project_id: str) -> bool:
-    """Return whether a project may use a live type: it is public, or the project is on its list."""
-    return session.scalars(_select().where(VolumeType.id == id, usable_by(project_id))).first() is not None
 
 
 def _refuse_encrypted(session: Session, found: Mapping[str, VolumeType]) -> None:
@@ -251,12 +401,6 @@ def _uses(row: VolumeType) -> dict[str, Any]:
         "defaults of projects": exists().where(DefaultType.volume_type_id == id),
         "operations that have not ended": is_pending(row.name),
     }
-
-
-def usable_by(project_id: str) -> Any:
-    """Return the condition that a project may use a type: it is public, or the project is on its list."""
-    allowed = (TypeAccess.volume_type_id == VolumeType.id, TypeAccess.project_id == project_id)
-    return or_(VolumeType.is_public, exists().where(*allowed))
 
 
 def _select() -> Select[VolumeType]:

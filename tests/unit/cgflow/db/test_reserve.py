@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import exc, text
 
 from cgflow.db.database import Database
-from cgflow.db.error_classes import is_unavailable
 from cgflow.db.reserve import Reserve, freeing_space
+from cgflow.db.transient_errors import is_unavailable
 from tests.support.parts import mounted
 
 ROW = "x" * 2000

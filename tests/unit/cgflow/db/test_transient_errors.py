@@ -1,4 +1,4 @@
-"""An outage of the database is one line when it begins and one when it ends."""
+"""Transient errors of the database: recognised and logged once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,58 @@ from sqlalchemy import event, exc, text
 
 from cgflow.db import database as databases
 from cgflow.db.database import Database
+from cgflow.db.transient_errors import is_unavailable
+
+
+def refusal(db: Database, statement: str) -> Exception:
+    with pytest.raises(exc.DBAPIError) as caught, db.write() as session:
+        session.execute(text(statement))
+    return caught.value
+
+
+def test_wrong_statements_stay_wrong(database_url: str) -> None:
+    db = Database(database_url)
+    for statement in (
+        "SELECT * FROM nowhere",
+        "SELEKT 1",
+        "CREATE TABLE a (b INTEGER PRIMARY KEY, b INTEGER)",
+    ):
+        assert not is_unavailable(refusal(db, statement)), statement
+    with db.write() as session:
+        session.execute(text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
+        session.execute(text("INSERT INTO once VALUES (1)"))
+    assert not is_unavailable(refusal(db, "INSERT INTO once VALUES (1)"))
+    assert not is_unavailable(ValueError("nothing of a database"))
+    db.close()
+
+
+def test_a_locked_file_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "_BUSY_TIMEOUT_S", 0)
+    db = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    with db.write() as session:
+        session.execute(text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert is_unavailable(refusal(db, "INSERT INTO once VALUES (1)"))
+    other.close()
+    db.close()
+
+
+def test_a_turn_that_never_comes_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "_TURN_TIMEOUT_S", 0)
+    db = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    with db.write(), pytest.raises(exc.TimeoutError) as caught, db.write():
+        pass
+    assert is_unavailable(caught.value)
+    with db.write() as session:
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+    db.close()
+
+
+def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
+    db = Database(f"postgresql+psycopg://cgflow@/none?host={tmp_path}")
+    assert is_unavailable(refusal(db, "SELECT 1"))
+    db.close()
 
 
 @pytest.fixture
@@ -40,14 +92,14 @@ def test_one_line_each(db: Database, tmp_path: Path, caplog: pytest.LogCaptureFi
             write(db)
         read(db)
     assert [record.message for record in caplog.records] == [
-        "the database takes no writes: database is locked"
+        "the database does not accept writes: database is locked"
     ]
     assert caplog.records[0].exc_info is None
     other.close()
     caplog.clear()
     for _ in range(20):
         write(db)
-    assert [record.message for record in caplog.records] == ["the database takes writes again"]
+    assert [record.message for record in caplog.records] == ["the database accepts writes again"]
     db.close()
 
 

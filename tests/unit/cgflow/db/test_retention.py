@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from cgflow import clock, config, retention
+from cgflow import clock, config
+from cgflow.db import retention
+from cgflow.db import retention as retention_rows
 from cgflow.db.database import Database
 from cgflow.db.models import (
     ATOMDETAILS,
@@ -23,11 +25,10 @@ from cgflow.db.models import (
     Reservation,
     Volume,
 )
-from cgflow.db.repositories import retention as retention_rows
 from cgflow.db.repositories.registry import REPOSITORIES
+from cgflow.db.retention import Retention
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
-from cgflow.retention import Retention
 from cgflow.status import FlowState, ReservationState
 from flows.runtime import Accepted
 from flows.service import FORGET_INTERVAL_S, Service

@@ -8,13 +8,16 @@ row of a deleted resource is deleted once no flow that it names is kept.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from cgflow import clock
+from cgflow.db.database import Database
 from cgflow.db.models import (
     ATOMDETAILS,
     FLOWDETAILS,
@@ -90,7 +93,7 @@ def _deletable_conditions() -> Iterator[Any]:
 
 
 def _has_newer(model: Any, thing: str, ended: str) -> Any:
-    """Return the condition that the resource has at least ``KEPT_OF_EACH`` newer rows."""
+    """Return the condition that the resource has at least ``KEPT_PER_RESOURCE`` newer rows."""
     newer = aliased(model)
     later = (
         getattr(newer, thing) == getattr(model, thing),
@@ -122,7 +125,7 @@ def purge(session: Session, limit: int) -> int:
 
 
 def purge_transfers(session: Session, limit: int) -> int:
-    """Delete ended offers except the newest ``KEPT_OF_EACH`` of each volume; return how many."""
+    """Delete ended offers except the newest ``KEPT_PER_RESOURCE`` of each volume; return how many."""
     has_newer = _has_newer(Transfer, "volume_id", "deleted_at")
     ended = select(Transfer.id).where(Transfer.deleted.is_(True), has_newer).limit(limit)
     ids = list(session.scalars(ended))
@@ -149,3 +152,47 @@ def _clear_references(session: Session, model: Any, flow_ids: Collection[str]) -
         nameless = {column.key: None, "updated_at": model.updated_at}
         gone = (column.in_(flow_ids), model.deleted.is_(True))
         session.execute(update(model).where(*gone).values(**nameless))
+
+
+LOG = logging.getLogger(__name__)
+
+BATCH_SIZE = 50
+"""Flows deleted in one transaction, which is short enough that running flows hardly wait."""
+
+MAX_PER_ROUND = 10_000
+"""Flows deleted in one round; the rest waits for the next, so that a stop does not take long."""
+
+
+class Retention:
+    """Deletes ended flows by age and by number.
+
+    A flow is deleted if it ended more than ``max_age_days`` ago, or is not among the ``max_flows``
+    that ended last. 0 means no limit.
+    """
+
+    def __init__(self, database: Database, *, max_age_days: int, max_flows: int) -> None:
+        self._database = database
+        self._max_age_days = max_age_days
+        self._max_flows = max_flows
+
+    def round(self) -> int:
+        """Delete the flows that may be deleted now; return how many."""
+        before = clock.now() - timedelta(days=self._max_age_days) if self._max_age_days else None
+        with self._database.read() as session:
+            old = deletable(session, before=before, keep=self._max_flows or None, limit=MAX_PER_ROUND)
+        for start in range(0, len(old), BATCH_SIZE):
+            with self._database.write() as session:
+                delete_flows(session, old[start : start + BATCH_SIZE])
+        self._purge()
+        if old:
+            LOG.info("deleted %d flows that ended long ago", len(old))
+        return len(old)
+
+    def _purge(self) -> None:
+        """Delete the rows of deleted resources that no flow references any more."""
+        for purge_some in (purge, purge_transfers):
+            for _ in range(MAX_PER_ROUND // BATCH_SIZE):
+                with self._database.write() as session:
+                    purged = purge_some(session, BATCH_SIZE)
+                if not purged:
+                    break
