@@ -25,7 +25,7 @@ from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import InvalidState
-from flows.consistencygroup import accept, accept_create_from, accept_revert, accept_update
+from flows.consistencygroup import accept, accept_change
 from flows.reset_status import reset_status
 
 blueprint = Blueprint("consistencygroups", "Volumes that share one point in time.")
@@ -81,7 +81,7 @@ class ConsistencyGroup(MethodView):
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a consistency group, or add and remove volumes."""
         authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
-        return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
+        return responses.accepted_without_body(accept_change.update(runtime(), caller(), group_id, **body))
 
     @blueprint.accepts(None, 404, 409)
     def delete(self, group_id: str) -> Response:
@@ -99,7 +99,7 @@ class ConsistencyGroupUpdate(MethodView):
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a consistency group, or add and remove volumes."""
         authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
-        return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
+        return responses.accepted_without_body(accept_change.update(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/consistencygroups/create_from_src")
@@ -111,7 +111,7 @@ class ConsistencyGroupFromSource(MethodView):
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a consistency group whose volumes have the data of a cgsnapshot or of another group."""
         authorize("consistencygroup:create")
-        accepted = accept_create_from.create_from(runtime(), caller(), **body)
+        accepted = accept.create_from(runtime(), caller(), **body)
         ref = {"id": accepted.resource_id, "name": body["name"]}
         return responses.accepted_response(accepted, {"consistencygroup": ref})
 
@@ -145,7 +145,7 @@ class ConsistencyGroupAction(MethodView):
 def revert_group(group_id: str, how: dict[str, Any]) -> Response:
     """Accept to restore a group, if the caller may restore each of its members. Raises: Forbidden."""
     authorize_members("volume:revert_to_snapshot", group_id)
-    return responses.accepted_without_body(accept_revert.revert(runtime(), caller(), group_id, **how))
+    return responses.accepted_without_body(accept_change.revert(runtime(), caller(), group_id, **how))
 
 
 @groups_blueprint.route("/groups")
@@ -200,7 +200,7 @@ class GroupsAction(MethodView):
                 cgsnapshots.get_group_snapshot(session, body["cgsnapshot_id"], caller().scope)
             else:
                 consistencygroups.get_group(session, body["source_cgid"], caller().scope)
-        accepted = accept_create_from.create_from(runtime(), caller(), **body)
+        accepted = accept.create_from(runtime(), caller(), **body)
         return responses.accepted_response(
             accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}}
         )
@@ -224,7 +224,7 @@ class Group(MethodView):
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a group, or add and remove volumes."""
         read_authorized("group:update", consistencygroups.get_group, group_id)
-        return responses.accepted_without_body(accept_update.update(runtime(), caller(), group_id, **body))
+        return responses.accepted_without_body(accept_change.update(runtime(), caller(), group_id, **body))
 
 
 @groups_blueprint.route("/groups/<group_id>/action")

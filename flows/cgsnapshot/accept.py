@@ -11,10 +11,8 @@ from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
-from flows.cgsnapshot.required_cut_level import required_cut_level
-from flows.consistencygroup.accept import find as find_group
-from flows.consistencygroup.accept_create_from import groups_created_from
-from flows.consistencygroup.members import check_ready, living_members
+from flows.consistencygroup.accept import groups_created_from
+from flows.consistencygroup.preconditions import check_ready, living_members, lock_group, required_cut_level
 from flows.runtime import Accepted, Runtime, accepting, new_id
 
 DELETABLE = statuses_with("cgsnapshot", Trait.DELETABLE)
@@ -35,7 +33,7 @@ def create(
     """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
-        group = find_group(session, consistencygroup_id, context)
+        group = lock_group(session, consistencygroup_id, context)
         volumes = living_members(session, group.id)
         check_ready(
             session,

@@ -17,9 +17,8 @@ from cgflow.status import Status, Trait, statuses_with
 from flows.availability_zones import check_zone
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 from flows.volume import source as sources
-from flows.volume.preconditions import check_status
+from flows.volume.preconditions import check_size_limits, check_status
 from flows.volume.scheduler_hints import allowed_hosts
-from flows.volume.size_limits import check_size_limits
 from flows.volume.source import Source
 
 DELETABLE = statuses_with("volume", Trait.DELETABLE)

@@ -15,8 +15,7 @@ from cgflow.status import Status, Trait, statuses_with
 from flows.availability_zones import check_zone
 from flows.runtime import Accepted, Runtime, accepting
 from flows.tasks.driver import as_source
-from flows.volume.preconditions import check_status, refuse_member, require_unclaimed_group
-from flows.volume.size_limits import check_size_limits
+from flows.volume.preconditions import check_size_limits, check_status, refuse_member, require_unclaimed_group
 
 
 def extend(

@@ -26,9 +26,7 @@ from flows.audit.run import audit
 from flows.auto_compaction import accept_compaction
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
-from flows.consistencygroup import accept_create_from as sources
-from flows.consistencygroup import accept_revert as reverts
-from flows.consistencygroup import accept_update as updates
+from flows.consistencygroup import accept_change as group_changes
 from flows.runtime import Accepted, new_id
 from flows.service import Service
 from flows.snapshot import accept as snapshots
@@ -127,7 +125,7 @@ class World:
         return volumes.delete(self.runtime, CALLER, volume_id, cascade=cascade)
 
     def update_group(self, group_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Accepted:
-        accepted = updates.update(
+        accepted = group_changes.update(
             self.runtime,
             CALLER,
             group_id,
@@ -140,13 +138,13 @@ class World:
         return accepted
 
     def group_from(self, *, cgsnapshot: str | None = None, group: str | None = None) -> Accepted:
-        return sources.create_from(
+        return groups.create_from(
             self.runtime, CALLER, name="copy", description=None, cgsnapshot_id=cgsnapshot, source_cgid=group
         )
 
     def revert_group(self, cgsnapshot_id: str, *, safety: str | None = None) -> Accepted:
         group_id = self.get("cgsnapshot", cgsnapshot_id).consistencygroup_id
-        return reverts.revert(
+        return group_changes.revert(
             self.runtime,
             CALLER,
             group_id,
