@@ -23,7 +23,7 @@ class InFile(Content):
         self._path = path
         path.touch(mode=0o600)
         os.truncate(path, size_bytes)
-        for index, block in held.frozen()._blocks.items():
+        for index, block in held.snapshot()._blocks.items():
             self.write(index * BLOCK, block)
 
     def write(self, offset: int, data: bytes) -> None:
@@ -34,7 +34,7 @@ class InFile(Content):
         with self._path.open("rb", buffering=0) as file:
             return os.pread(file.fileno(), length, offset)
 
-    def frozen(self) -> Content:
+    def snapshot(self) -> Content:
         with self._path.open("rb", buffering=0) as file:
             descriptor = file.fileno()
             return Content({index: os.pread(descriptor, BLOCK, index * BLOCK) for index in _data(descriptor)})
@@ -103,16 +103,16 @@ class Filed(MemoryDriver, SupportsHostFiles):
             return
         volume = self._state.volumes.get(id)
         if volume is not None and isinstance(volume.content, InFile):
-            volume.content = volume.content.frozen()
+            volume.content = volume.content.snapshot()
         self.path(id).unlink(missing_ok=True)
 
     def _show(self, export: VolumeSpec | SnapshotSpec, path: Path) -> int:
         if isinstance(export, VolumeSpec):
-            volume = self._volume(export.id)
+            volume = self._require_volume(export.id)
             if not path.exists():
                 volume.content = InFile(path, volume.content, volume.size_gib * GIB)
             return volume.size_gib * GIB
-        copy = self._state.copies.get(export.id)
+        copy = self._state.snapshots.get(export.id)
         if copy is None or copy.content is None or not copy.is_exported:
             raise FinalDriverError(f"{export.id} is not exported, so it cannot be a file")
         if not path.exists():

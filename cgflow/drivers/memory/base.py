@@ -12,7 +12,7 @@ from pathlib import Path
 from cgflow.drivers.common.event_log import EventLog
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel
-from cgflow.drivers.memory.state import Content, Copy, State, Volume
+from cgflow.drivers.memory.state import Content, Snapshot, State, Volume
 from cgflow.errors import FinalDriverError
 
 CAPACITY_GIB = 10_000.0
@@ -36,47 +36,47 @@ class MemoryBase:
         self.name = name
         self.level = level
         self._capacity_gib = capacity_gib
-        self._journal = None if state_file is None else EventLog(state_file, "memory backend")
+        self._event_log = None if state_file is None else EventLog(state_file, "memory backend")
         self._state = State()
         self._lock = threading.Lock()
 
-    def _do(self, event: str, **values: object) -> None:
+    def _record(self, event: str, **values: object) -> None:
         record: JSON = {"do": event, **values}
-        if self._journal is not None:
-            self._journal.append(record)
+        if self._event_log is not None:
+            self._event_log.append(record)
         self._state.apply(record)
 
-    def _volume(self, volume_id: str) -> Volume:
+    def _require_volume(self, volume_id: str) -> Volume:
         volume = self._state.volumes.get(volume_id)
         if volume is None:
             raise FinalDriverError(f"there is no volume {volume_id}")
         return volume
 
-    def _copy(self, snapshot: SnapshotSpec) -> Copy:
-        copy = self._state.copies.get(snapshot.id)
-        if copy is None:
+    def _require_snapshot(self, snapshot: SnapshotSpec) -> Snapshot:
+        stored = self._state.snapshots.get(snapshot.id)
+        if stored is None:
             raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
-        if copy.spec != snapshot:
-            raise FinalDriverError(f"snapshot {snapshot.id} exists with other values: {copy.spec}")
-        return copy
+        if stored.spec != snapshot:
+            raise FinalDriverError(f"snapshot {snapshot.id} exists with other values: {stored.spec}")
+        return stored
 
-    def _cut_copy(self, snapshot: SnapshotSpec) -> tuple[Copy, Content]:
-        copy = self._copy(snapshot)
-        if copy.content is None:
+    def _require_cut_snapshot(self, snapshot: SnapshotSpec) -> tuple[Snapshot, Content]:
+        stored = self._require_snapshot(snapshot)
+        if stored.content is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
-        return copy, copy.content
+        return stored, stored.content
 
-    def _need_group(self, group_id: str | None) -> None:
+    def _require_group(self, group_id: str | None) -> None:
         if group_id is not None and group_id not in self._state.groups:
             raise FinalDriverError(f"there is no group {group_id}")
 
-    def _need_no_restore(self, volume: Volume) -> None:
-        if volume.kept is not None:
+    def _require_no_restore(self, volume: Volume) -> None:
+        if volume.previous is not None:
             raise FinalDriverError(
-                f"restore {volume.kept.restore_id} of volume {volume.id} is unfinished: finish or undo it"
+                f"restore {volume.previous.restore_id} of volume {volume.id} is unfinished: finish or undo it"
             )
 
-    def _need_room(self, volume_id: str, size_gib: int, growth_gib: int) -> None:
+    def _require_capacity(self, volume_id: str, size_gib: int, growth_gib: int) -> None:
         if size_gib <= 0:
             raise FinalDriverError(f"volume {volume_id} cannot have a size of {size_gib} GiB")
         free = self._capacity_gib - self._state.provisioned_gib

@@ -17,15 +17,15 @@ class MemoryCloning(MemoryBase, Cloning):
         with self._lock:
             if volume.id in self._state.volumes:
                 return
-            self._need_group(volume.group_id)
-            copy, _ = self._cut_copy(source)
-            if volume.size_gib < copy.size_gib:
+            self._require_group(volume.group_id)
+            stored, _ = self._require_cut_snapshot(source)
+            if volume.size_gib < stored.size_gib:
                 raise FinalDriverError(
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
-                    f"of {copy.size_gib} GiB"
+                    f"of {stored.size_gib} GiB"
                 )
-            self._need_room(volume.id, volume.size_gib, volume.size_gib)
-            self._do(
+            self._require_capacity(volume.id, volume.size_gib, volume.size_gib)
+            self._record(
                 "clone_volume",
                 id=volume.id,
                 size_gib=volume.size_gib,

@@ -74,15 +74,15 @@ class MemoryDriver(
 
     def start(self) -> None:
         with self._lock:
-            if self._journal is not None:
+            if self._event_log is not None:
                 state = State()
-                self._journal.open(state.apply, state.events)
+                self._event_log.open(state.apply, state.events)
                 self._state = state
 
     def stop(self) -> None:
         with self._lock:
-            if self._journal is not None:
-                self._journal.close()
+            if self._event_log is not None:
+                self._event_log.close()
 
     def report(self) -> Report:
         with self._lock:
@@ -107,7 +107,7 @@ class MemoryDriver(
     def create_group(self, group_id: str) -> None:
         with self._lock:
             if group_id not in self._state.groups:
-                self._do("create_group", group=group_id)
+                self._record("create_group", group=group_id)
 
     def delete_group(self, group_id: str) -> None:
         with self._lock:
@@ -116,42 +116,42 @@ class MemoryDriver(
             left = sorted(v.id for v in self._state.volumes.values() if v.group_id == group_id)
             if left:
                 raise FinalDriverError(
-                    f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
+                    f"group {group_id} still has {len(left)} volumes; the first is {left[0]}"
                 )
-            self._do("delete_group", group=group_id)
+            self._record("delete_group", group=group_id)
 
     def create_volume(self, volume: VolumeSpec) -> None:
         with self._lock:
             if volume.id in self._state.volumes:
                 return
-            self._need_group(volume.group_id)
-            self._need_room(volume.id, volume.size_gib, volume.size_gib)
-            self._do("create_volume", id=volume.id, size_gib=volume.size_gib, group=volume.group_id)
+            self._require_group(volume.group_id)
+            self._require_capacity(volume.id, volume.size_gib, volume.size_gib)
+            self._record("create_volume", id=volume.id, size_gib=volume.size_gib, group=volume.group_id)
 
     def delete_volume(self, volume: VolumeSpec) -> None:
         with self._lock:
             existing = self._state.volumes.get(volume.id)
             if existing is None:
                 return
-            if existing.copies:
-                left = sorted(existing.copies)
+            if existing.snapshots:
+                left = sorted(existing.snapshots)
                 raise FinalDriverError(
-                    f"volume {volume.id} still has {len(left)} snapshots, one is {left[0]}"
+                    f"volume {volume.id} still has {len(left)} snapshots; the first is {left[0]}"
                 )
-            self._do("delete_volume", id=volume.id)
+            self._record("delete_volume", id=volume.id)
 
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
         with self._lock:
-            existing = self._volume(volume.id)
+            existing = self._require_volume(volume.id)
             if existing.size_gib == new_size_gib:
                 return
-            self._need_no_restore(existing)
-            self._need_room(volume.id, new_size_gib, new_size_gib - existing.size_gib)
-            self._do("extend_volume", id=volume.id, size_gib=new_size_gib)
+            self._require_no_restore(existing)
+            self._require_capacity(volume.id, new_size_gib, new_size_gib - existing.size_gib)
+            self._record("extend_volume", id=volume.id, size_gib=new_size_gib)
 
     def connection(self, volume: VolumeSpec) -> Connection:
         with self._lock:
-            size = self._volume(volume.id).size_gib * GIB
+            size = self._require_volume(volume.id).size_gib * GIB
         data: JSON = {"backend": self.name, "volume": volume.id, "read_only": False, "size_bytes": size}
         return Connection("memory", data)
 
@@ -170,7 +170,7 @@ class MemoryDriver(
         with self._lock:
             existing = self._state.volumes.get(volume.id)
             if existing is not None and existing.cuts > MAX_CUTS:
-                self._do("compact", id=volume.id)
+                self._record("compact", id=volume.id)
         return True
 
     def detail(self) -> DetailedInventory:
@@ -180,8 +180,8 @@ class MemoryDriver(
                 self._inventory(None),
                 {v.id: VolumeDetails(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
                 {
-                    copy.spec.id: SnapshotDetails.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
-                    for copy in self._state.copies.values()
+                    s.spec.id: SnapshotDetails.of(s.spec, cuts.get(s.spec.cgsnapshot_id))
+                    for s in self._state.snapshots.values()
                 },
             )
 
@@ -190,14 +190,14 @@ class MemoryDriver(
             return self._inventory(group_id)
 
     def _inventory(self, group_id: str | None) -> Inventory:
-        copies = [copy for copy in self._state.copies.values() if group_id in (None, copy.spec.group_id)]
+        snapshots = [s for s in self._state.snapshots.values() if group_id in (None, s.spec.group_id)]
         volumes = [v for v in self._state.volumes.values() if group_id in (None, v.group_id)]
         return Inventory(
             groups=frozenset(group for group in self._state.groups if group_id in (None, group)),
             volumes=frozenset(volume.id for volume in volumes),
-            snapshots=frozenset(copy.spec.id for copy in copies),
-            exports=frozenset(copy.spec.id for copy in copies if copy.is_exported),
-            restores=frozenset(v.kept.restore_id for v in volumes if v.kept is not None),
+            snapshots=frozenset(s.spec.id for s in snapshots),
+            exports=frozenset(s.spec.id for s in snapshots if s.is_exported),
+            restores=frozenset(v.previous.restore_id for v in volumes if v.previous is not None),
         )
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
@@ -207,8 +207,8 @@ class MemoryDriver(
         """
         text = base64.b64encode(data).decode()
         with self._lock:
-            _check_range(self._volume(volume_id).size_gib, offset_bytes, len(data))
-            self._do("write", id=volume_id, offset=offset_bytes, data=text)
+            _check_range(self._require_volume(volume_id).size_gib, offset_bytes, len(data))
+            self._record("write", id=volume_id, offset=offset_bytes, data=text)
 
     def read(self, volume_id: str, offset_bytes: int, length_bytes: int) -> bytes:
         """Read as a client of a volume.
@@ -216,23 +216,25 @@ class MemoryDriver(
         Raises: FinalDriverError, past the end or if there is no such volume.
         """
         with self._lock:
-            volume = self._volume(volume_id)
+            volume = self._require_volume(volume_id)
             _check_range(volume.size_gib, offset_bytes, length_bytes)
             return volume.content.read(offset_bytes, length_bytes)
 
     def read_snapshot(self, snapshot_id: str, offset_bytes: int, length_bytes: int) -> bytes:
         """Read as a client of a snapshot. Raises: FinalDriverError, past the end or if it is not exported."""
         with self._lock:
-            copy = self._state.copies.get(snapshot_id)
-            if copy is None or copy.content is None or not copy.is_exported:
+            snapshot = self._state.snapshots.get(snapshot_id)
+            if snapshot is None or snapshot.content is None or not snapshot.is_exported:
                 raise FinalDriverError(f"snapshot {snapshot_id} is not exported")
-            _check_range(copy.size_gib, offset_bytes, length_bytes)
-            return copy.content.read(offset_bytes, length_bytes)
+            _check_range(snapshot.size_gib, offset_bytes, length_bytes)
+            return snapshot.content.read(offset_bytes, length_bytes)
 
 
 def _check_range(size_gib: int, offset_bytes: int, length_bytes: int) -> None:
     if offset_bytes < 0 or length_bytes <= 0 or offset_bytes + length_bytes > size_gib * GIB:
-        raise FinalDriverError(f"bytes {offset_bytes}+{length_bytes} lie outside of {size_gib} GiB")
+        raise FinalDriverError(
+            f"bytes {offset_bytes}+{length_bytes} are outside the {size_gib} GiB of the volume"
+        )
 
 
 def make(name: str, state_dir: Path, capacity_gib: float, cut_level: str) -> MemoryDriver:

@@ -30,33 +30,35 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         with self._lock:
-            if snapshot.id in self._state.copies:
-                self._copy(snapshot)
+            if snapshot.id in self._state.snapshots:
+                self._require_snapshot(snapshot)
                 return
-            volume = self._volume(snapshot.volume_id)
+            volume = self._require_volume(snapshot.volume_id)
             if volume.group_id != snapshot.group_id:
                 raise FinalDriverError(f"volume {volume.id} is not in group {snapshot.group_id}")
-            self._need_no_restore(volume)
-            self._do("prepare", spec=asdict(snapshot))
+            self._require_no_restore(volume)
+            self._record("prepare", spec=asdict(snapshot))
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         began = CutTimer.now()
-        seen, skew_ms = self._seen(cgsnapshot_id, group_id, snapshots)
+        contents, skew_ms = self._read_members(cgsnapshot_id, group_id, snapshots)
         with self._lock:
             done = self._earlier_cut(cgsnapshot_id, group_id, snapshots)
             if done is not None:
                 return dict(done.evidence)
             ids = [snapshot.id for snapshot in snapshots]
-            told = evidence(_MECHANISMS[self.level], len(set(ids)), began, level=self.level, skew_ms=skew_ms)
-            apart: JSON = {"seen": seen} if seen else {}
-            self._do("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=told, **apart)
+            cut_evidence = evidence(
+                _MECHANISMS[self.level], len(set(ids)), began, level=self.level, skew_ms=skew_ms
+            )
+            extra: JSON = {"seen": contents} if contents else {}
+            self._record("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=cut_evidence, **extra)
             try:
-                self._do("cut_took", cgsnapshot=cgsnapshot_id, ms=began.took_ms())
+                self._record("cut_took", cgsnapshot=cgsnapshot_id, ms=began.took_ms())
             except FinalDriverError as error:
                 raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
             return dict(self._state.cuts[cgsnapshot_id].evidence)
 
-    def _seen(
+    def _read_members(
         self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
     ) -> tuple[JSON, float]:
         """Return the content of each member, read one after the other, and the skew in milliseconds.
@@ -72,14 +74,14 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
         ticks = []
         for snapshot in snapshots:
             with self._lock:
-                volume = self._volume(snapshot.volume_id)
+                volume = self._require_volume(snapshot.volume_id)
                 ticks.append(time.monotonic())
-                seen[snapshot.id] = volume.size_gib, volume.content.frozen()
-        held: JSON = {
+                seen[snapshot.id] = volume.size_gib, volume.content.snapshot()
+        contents: JSON = {
             id: {"size_gib": size_gib, "blocks": content.to_json()}
             for id, (size_gib, content) in seen.items()
         }
-        return held, (ticks[-1] - ticks[0]) * 1000
+        return contents, (ticks[-1] - ticks[0]) * 1000
 
     def _earlier_cut(
         self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
@@ -90,45 +92,45 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
         if group_id is None and len({snapshot.volume_id for snapshot in snapshots}) > 1:
             raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
         for snapshot in snapshots:
-            self._copy(snapshot)
+            self._require_snapshot(snapshot)
             if (snapshot.cgsnapshot_id, snapshot.group_id) != (cgsnapshot_id, group_id):
                 raise FinalDriverError(
                     f"snapshot {snapshot.id} does not belong to cgsnapshot {cgsnapshot_id}"
                 )
         ids = {snapshot.id for snapshot in snapshots}
         done = self._state.cuts.get(cgsnapshot_id)
-        if done is not None and (done.members != ids or done.copies != ids):
+        if done is not None and (done.members != ids or done.snapshots != ids):
             raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
         if done is None:
             for snapshot in snapshots:
-                self._need_no_restore(self._volume(snapshot.volume_id))
+                self._require_no_restore(self._require_volume(snapshot.volume_id))
         return done
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         with self._lock:
-            copy, content = self._cut_copy(snapshot)
-            return {"size_bytes": copy.size_gib * GIB, "allocated_bytes": content.allocated_bytes}
+            stored, content = self._require_cut_snapshot(snapshot)
+            return {"size_bytes": stored.size_gib * GIB, "allocated_bytes": content.allocated_bytes}
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._lock:
-            if snapshot.id in self._state.copies:
-                self._do("delete_snapshot", id=snapshot.id)
+            if snapshot.id in self._state.snapshots:
+                self._record("delete_snapshot", id=snapshot.id)
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
         with self._lock:
-            return snapshot.id in self._state.copies
+            return snapshot.id in self._state.snapshots
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
         with self._lock:
-            copy, _ = self._cut_copy(snapshot)
-            if not copy.is_exported:
-                self._do("export_snapshot", id=snapshot.id, exported=True)
-            size = copy.size_gib * GIB
+            stored, _ = self._require_cut_snapshot(snapshot)
+            if not stored.is_exported:
+                self._record("export_snapshot", id=snapshot.id, exported=True)
+            size = stored.size_gib * GIB
         data: JSON = {"backend": self.name, "snapshot": snapshot.id, "read_only": True, "size_bytes": size}
         return Connection("memory", data)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._lock:
-            copy = self._state.copies.get(snapshot.id)
-            if copy is not None and copy.is_exported:
-                self._do("export_snapshot", id=snapshot.id, exported=False)
+            stored = self._state.snapshots.get(snapshot.id)
+            if stored is not None and stored.is_exported:
+                self._record("export_snapshot", id=snapshot.id, exported=False)

@@ -15,11 +15,11 @@ class MemoryRegrouping(MemoryBase, Regrouping):
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
         with self._lock:
-            self._need_group(group_id)
-            existing = self._volume(volume.id)
+            self._require_group(group_id)
+            existing = self._require_volume(volume.id)
             if existing.group_id == group_id:
                 return
             if existing.group_id != volume.group_id:
                 raise FinalDriverError(f"volume {volume.id} is not in group {volume.group_id}")
-            self._need_no_restore(existing)
-            self._do("move_volume", id=volume.id, group=group_id)
+            self._require_no_restore(existing)
+            self._record("move_volume", id=volume.id, group=group_id)

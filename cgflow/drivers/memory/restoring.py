@@ -17,32 +17,34 @@ class MemoryRestoring(MemoryBase, Restoring):
         ids = {snapshot.id for snapshot in snapshots}
         volumes = {snapshot.volume_id for snapshot in snapshots}
         if not snapshots or len(volumes) != len(snapshots) or len({s.group_id for s in snapshots}) > 1:
-            raise FinalDriverError(f"restore {restore_id} needs one copy of each volume, all of one group")
+            raise FinalDriverError(
+                f"restore {restore_id} needs one snapshot of each volume, all of one group"
+            )
         with self._lock:
-            done = {kept.snapshot_id for kept in self._state.kept_by(restore_id)}
+            done = {each.snapshot_id for each in self._state.previous_contents(restore_id)}
             if done and done != ids:
-                raise FinalDriverError(f"restore {restore_id} was made of other copies: {sorted(done)}")
+                raise FinalDriverError(f"restore {restore_id} was made of other snapshots: {sorted(done)}")
             if done:
                 return
             for snapshot in snapshots:
-                copy, _ = self._cut_copy(snapshot)
-                existing = self._volume(snapshot.volume_id)
-                self._need_no_restore(existing)
-                if copy.size_gib > existing.size_gib:
+                stored, _ = self._require_cut_snapshot(snapshot)
+                existing = self._require_volume(snapshot.volume_id)
+                self._require_no_restore(existing)
+                if stored.size_gib > existing.size_gib:
                     raise FinalDriverError(
-                        f"snapshot {snapshot.id} of {copy.size_gib} GiB is larger than volume {existing.id} "
-                        f"of {existing.size_gib} GiB: extend it first"
+                        f"snapshot {snapshot.id} of {stored.size_gib} GiB is larger than volume "
+                        f"{existing.id} of {existing.size_gib} GiB: extend the volume first"
                     )
-            self._do("restore", restore=restore_id, copies=sorted(ids))
+            self._record("restore", restore=restore_id, copies=sorted(ids))
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         del snapshots
         with self._lock:
-            if self._state.kept_by(restore_id):
-                self._do("undo_restore", restore=restore_id)
+            if self._state.previous_contents(restore_id):
+                self._record("undo_restore", restore=restore_id)
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         del snapshots
         with self._lock:
-            if self._state.kept_by(restore_id):
-                self._do("finish_restore", restore=restore_id)
+            if self._state.previous_contents(restore_id):
+                self._record("finish_restore", restore=restore_id)

@@ -52,7 +52,7 @@ class Content:
         whole = b"".join(self._blocks.get(index, _ZEROS) for index in range(first, last + 1))
         return whole[offset - first * BLOCK :][:length]
 
-    def frozen(self) -> Content:
+    def snapshot(self) -> Content:
         """Return the same content, not affected by later writes."""
         return Content(dict(self._blocks))
 
@@ -87,14 +87,14 @@ class Volume:
     size_gib: int
     group_id: str | None
     content: Content = field(default_factory=Content)
-    copies: set[str] = field(default_factory=set)
-    kept: PreviousContent | None = None
+    snapshots: set[str] = field(default_factory=set)
+    previous: PreviousContent | None = None
     cuts: int = 0
     """Number of cuts since the last compaction."""
 
 
 @dataclass
-class Copy:
+class Snapshot:
     """The snapshot of one member: prepared while ``content`` is None, cut afterwards."""
 
     spec: SnapshotSpec
@@ -109,7 +109,7 @@ class Cut:
 
     evidence: JSON
     members: frozenset[str]
-    copies: set[str]
+    snapshots: set[str]
 
 
 class State:
@@ -118,7 +118,7 @@ class State:
     def __init__(self) -> None:
         self.groups: set[str] = set()
         self.volumes: dict[str, Volume] = {}
-        self.copies: dict[str, Copy] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self.cuts: dict[str, Cut] = {}
         self.provisioned_gib = 0
         self._handlers: dict[str, Callable[..., None]] = {
@@ -145,10 +145,10 @@ class State:
             "cut_done": self._cut_done,
         }
 
-    def kept_by(self, restore: str) -> list[PreviousContent]:
+    def previous_contents(self, restore: str) -> list[PreviousContent]:
         """Return what an unfinished restore keeps; an empty list if there is no such restore."""
-        kept = (volume.kept for volume in self.volumes.values())
-        return [held for held in kept if held is not None and held.restore_id == restore]
+        contents = (volume.previous for volume in self.volumes.values())
+        return [each for each in contents if each is not None and each.restore_id == restore]
 
     def apply(self, event: JSON) -> None:
         """Apply one event. Raises: KeyError, TypeError, ValueError, if that is impossible."""
@@ -168,21 +168,21 @@ class State:
                 "blocks": volume.content.to_json(),
                 "cuts": volume.cuts,
             }
-            if volume.kept is not None:
+            if volume.previous is not None:
                 yield {
                     "do": "kept",
                     "id": volume.id,
-                    "restore": volume.kept.restore_id,
-                    "snapshot": volume.kept.snapshot_id,
-                    "blocks": volume.kept.content.to_json(),
+                    "restore": volume.previous.restore_id,
+                    "snapshot": volume.previous.snapshot_id,
+                    "blocks": volume.previous.content.to_json(),
                 }
-        for copy in self.copies.values():
+        for snapshot in self.snapshots.values():
             yield {
                 "do": "copy",
-                "spec": asdict(copy.spec),
-                "size_gib": copy.size_gib,
-                "blocks": None if copy.content is None else copy.content.to_json(),
-                "exported": copy.is_exported,
+                "spec": asdict(snapshot.spec),
+                "size_gib": snapshot.size_gib,
+                "blocks": None if snapshot.content is None else snapshot.content.to_json(),
+                "exported": snapshot.is_exported,
             }
         for cgsnapshot, cut in self.cuts.items():
             yield {
@@ -190,7 +190,7 @@ class State:
                 "cgsnapshot": cgsnapshot,
                 "evidence": cut.evidence,
                 "members": sorted(cut.members),
-                "copies": sorted(cut.copies),
+                "copies": sorted(cut.snapshots),
             }
 
     def _create_group(self, group: str) -> None:
@@ -214,35 +214,35 @@ class State:
         volume.size_gib = size_gib
 
     def _clone_volume(self, id: str, size_gib: int, group: str | None, source: str) -> None:
-        content = self.copies[source].content
+        content = self.snapshots[source].content
         if content is None:
             raise ValueError(f"snapshot {source} has not been cut")
         self._create_volume(id, size_gib, group)
-        self.volumes[id].content = content.frozen()
+        self.volumes[id].content = content.snapshot()
 
     def _move_volume(self, id: str, group: str | None) -> None:
         volume = self.volumes[id]
         volume.group_id = group
-        for copy in (self.copies[copy_id] for copy_id in volume.copies):
-            copy.spec = replace(copy.spec, group_id=group)
+        for snapshot in (self.snapshots[each] for each in volume.snapshots):
+            snapshot.spec = replace(snapshot.spec, group_id=group)
 
     def _restore(self, restore: str, copies: list[str]) -> None:
-        for copy in (self.copies[id] for id in copies):
-            volume = self.volumes[copy.spec.volume_id]
-            if copy.content is None:
-                raise ValueError(f"snapshot {copy.spec.id} has not been cut")
-            volume.kept = PreviousContent(restore, copy.spec.id, volume.content)
-            volume.content = copy.content.frozen()
+        for snapshot in (self.snapshots[id] for id in copies):
+            volume = self.volumes[snapshot.spec.volume_id]
+            if snapshot.content is None:
+                raise ValueError(f"snapshot {snapshot.spec.id} has not been cut")
+            volume.previous = PreviousContent(restore, snapshot.spec.id, volume.content)
+            volume.content = snapshot.content.snapshot()
 
     def _undo_restore(self, restore: str) -> None:
         for volume in self.volumes.values():
-            if volume.kept is not None and volume.kept.restore_id == restore:
-                volume.content, volume.kept = volume.kept.content, None
+            if volume.previous is not None and volume.previous.restore_id == restore:
+                volume.content, volume.previous = volume.previous.content, None
 
     def _finish_restore(self, restore: str) -> None:
         for volume in self.volumes.values():
-            if volume.kept is not None and volume.kept.restore_id == restore:
-                volume.kept = None
+            if volume.previous is not None and volume.previous.restore_id == restore:
+                volume.previous = None
 
     def _write(self, id: str, offset: int, data: str) -> None:
         self.volumes[id].content.write(offset, base64.b64decode(data, validate=True))
@@ -250,22 +250,22 @@ class State:
     def _prepare(self, spec: dict[str, Any]) -> None:
         snapshot = SnapshotSpec(**spec)
         volume = self.volumes[snapshot.volume_id]
-        volume.copies.add(snapshot.id)
-        self.copies[snapshot.id] = Copy(snapshot, volume.size_gib)
+        volume.snapshots.add(snapshot.id)
+        self.snapshots[snapshot.id] = Snapshot(snapshot, volume.size_gib)
 
     def _cut(
         self, cgsnapshot: str, copies: list[str], evidence: JSON, seen: dict[str, Any] | None = None
     ) -> None:
         """Set the content of snapshots: that of the volumes now, or ``seen`` if it is given."""
-        members = {id: self.copies[id] for id in copies}
-        volumes = {id: self.volumes[copy.spec.volume_id] for id, copy in members.items()}
-        for id, copy in members.items():
+        members = {id: self.snapshots[id] for id in copies}
+        volumes = {id: self.volumes[snapshot.spec.volume_id] for id, snapshot in members.items()}
+        for id, snapshot in members.items():
             volumes[id].cuts += 1
             if seen is None:
-                copy.size_gib, copy.content = volumes[id].size_gib, volumes[id].content.frozen()
+                snapshot.size_gib, snapshot.content = volumes[id].size_gib, volumes[id].content.snapshot()
             else:
-                copy.size_gib = seen[id]["size_gib"]
-                copy.content = Content.from_json(seen[id]["blocks"])
+                snapshot.size_gib = seen[id]["size_gib"]
+                snapshot.content = Content.from_json(seen[id]["blocks"])
         self._cut_done(cgsnapshot, evidence, copies, copies)
 
     def _cut_took(self, cgsnapshot: str, ms: float) -> None:
@@ -276,15 +276,15 @@ class State:
         self.volumes[id].cuts = 0
 
     def _export_snapshot(self, id: str, exported: bool) -> None:
-        self.copies[id].is_exported = exported
+        self.snapshots[id].is_exported = exported
 
     def _delete_snapshot(self, id: str) -> None:
-        spec = self.copies.pop(id).spec
-        self.volumes[spec.volume_id].copies.remove(id)
+        spec = self.snapshots.pop(id).spec
+        self.volumes[spec.volume_id].snapshots.remove(id)
         cut = self.cuts.get(spec.cgsnapshot_id)
         if cut is not None:
-            cut.copies.discard(id)
-            if not cut.copies:
+            cut.snapshots.discard(id)
+            if not cut.snapshots:
                 del self.cuts[spec.cgsnapshot_id]
 
     def _volume(
@@ -295,16 +295,16 @@ class State:
         self.volumes[id].cuts = cuts
 
     def _kept(self, id: str, restore: str, snapshot: str, blocks: dict[str, str]) -> None:
-        self.volumes[id].kept = PreviousContent(restore, snapshot, Content.from_json(blocks))
+        self.volumes[id].previous = PreviousContent(restore, snapshot, Content.from_json(blocks))
 
     def _copy(
         self, spec: dict[str, Any], size_gib: int, blocks: dict[str, str] | None, exported: bool
     ) -> None:
         self._prepare(spec)
-        copy = self.copies[spec["id"]]
-        copy.size_gib = size_gib
-        copy.content = None if blocks is None else Content.from_json(blocks)
-        copy.is_exported = exported
+        snapshot = self.snapshots[spec["id"]]
+        snapshot.size_gib = size_gib
+        snapshot.content = None if blocks is None else Content.from_json(blocks)
+        snapshot.is_exported = exported
 
     def _cut_done(self, cgsnapshot: str, evidence: JSON, members: list[str], copies: list[str]) -> None:
         self.cuts[cgsnapshot] = Cut(evidence, frozenset(members), set(copies))

@@ -90,13 +90,13 @@ def test_refused_restore_changes_nothing(driver):
 
 @pytest.mark.parametrize("copies", [[], [COPIES[0]] * 2, [COPIES[0], SnapshotSpec("s", "lone", "s", None)]])
 def test_restore_of_an_odd_list_is_refused(driver, copies):
-    with pytest.raises(FinalDriverError, match="one copy of each volume"):
+    with pytest.raises(FinalDriverError, match="one snapshot of each volume"):
         driver.restore("r", copies)
 
 
 def test_restore_of_other_copies_under_the_same_id_is_refused(driver):
     driver.restore("r", COPIES)
-    with pytest.raises(FinalDriverError, match="was made of other copies"):
+    with pytest.raises(FinalDriverError, match="was made of other snapshots"):
         driver.restore("r", COPIES[:1])
 
 

@@ -195,9 +195,9 @@ def test_clients_cannot_reach_past_the_end():
     driver = MemoryDriver()
     driver.create_volume(VolumeSpec("one", 1))
     for offset, length in ((-1, 1), (1 << 30, 1), ((1 << 30) - 1, 2)):
-        with pytest.raises(FinalDriverError, match="outside of 1 GiB"):
+        with pytest.raises(FinalDriverError, match="are outside the 1 GiB"):
             driver.write("one", offset, b"x" * length)
-        with pytest.raises(FinalDriverError, match="outside of 1 GiB"):
+        with pytest.raises(FinalDriverError, match="are outside the 1 GiB"):
             driver.read("one", offset, length)
 
 

@@ -43,10 +43,10 @@ class Broken(Filed, SupportsFencing):
         if self.session in self.fenced:
             raise SessionFenced.of(self.session)
 
-    def _do(self, event: str, **values: object) -> None:
+    def _record(self, event: str, **values: object) -> None:
         # The lock is held here, so that an effect happens before the fence or not at all.
         self.admit()
-        super()._do(event, **values)
+        super()._record(event, **values)
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
         super().write(volume_id, offset_bytes, data)
@@ -66,13 +66,13 @@ class Broken(Filed, SupportsFencing):
 
     def frozen(self, volume_id: str) -> Content:
         with self._lock:
-            return self._state.volumes[volume_id].content.frozen()
+            return self._state.volumes[volume_id].content.snapshot()
 
     def content_of(self, copy) -> Content:
-        return self._state.copies[copy.id].content
+        return self._state.snapshots[copy.id].content
 
     def is_cut(self, copy) -> bool:
-        return copy.id in self._state.copies and self.content_of(copy) is not None
+        return copy.id in self._state.snapshots and self.content_of(copy) is not None
 
 
 def _admitted(call: str) -> Callable[..., object]:

@@ -96,6 +96,6 @@ class ClonesWhatFits(Broken):
     breaks = {"test_clone_that_is_refused": "clone_volume of a larger copy must raise Final.*success"}
 
     def clone_volume(self, volume, source):
-        copy = self._state.copies.get(source.id)
+        copy = self._state.snapshots.get(source.id)
         whole = volume.size_gib if copy is None else max(volume.size_gib, copy.size_gib)
         super().clone_volume(replace(volume, size_gib=whole), source)

@@ -15,7 +15,7 @@ class CompactsTheCopiesAway(Broken):
 
     def compact_volume(self, volume, seconds):
         done = super().compact_volume(volume, seconds)
-        for copy in self._state.copies.values():
+        for copy in self._state.snapshots.values():
             if copy.spec.volume_id == volume.id:
                 copy.content = Content()
         return done
@@ -31,7 +31,7 @@ class CompactsForEver(Broken):
         return [
             VolumeSpec(volume.id, volume.size_gib, volume.group_id)
             for volume in volumes
-            if len(volume.copies) > 16 and group_id in (None, volume.group_id)
+            if len(volume.snapshots) > 16 and group_id in (None, volume.group_id)
         ]
 
 
@@ -39,5 +39,5 @@ class NeedsWhatIsGone(Broken):
     breaks = {"test_compacting_what_is_gone_is_done": "compact_volume of no volume must succeed; it raised"}
 
     def compact_volume(self, volume, seconds):
-        self._volume(volume.id)
+        self._require_volume(volume.id)
         return super().compact_volume(volume, seconds)

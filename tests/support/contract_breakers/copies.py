@@ -10,7 +10,7 @@ class LetsCopiesFollowTheirVolume(Broken):
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
         for snapshot in snapshots:
-            self._state.copies[snapshot.id].content = self._state.volumes[snapshot.volume_id].content
+            self._state.snapshots[snapshot.id].content = self._state.volumes[snapshot.volume_id].content
         return evidence
 
 
@@ -18,7 +18,7 @@ class DeniesUncutCopies(Broken):
     breaks = {"test_copy_is_known_until_it_is_deleted": "after prepare, has_snapshot must be True, not False"}
 
     def has_snapshot(self, snapshot):
-        return super().has_snapshot(snapshot) and self._state.copies[snapshot.id].content is not None
+        return super().has_snapshot(snapshot) and self._state.snapshots[snapshot.id].content is not None
 
 
 class RemembersDeletedCopies(Broken):
@@ -44,7 +44,7 @@ class CannotDropPreparedCopies(Broken):
     }
 
     def delete_snapshot(self, snapshot):
-        if snapshot.id in self._state.copies and not self.is_cut(snapshot):
+        if snapshot.id in self._state.snapshots and not self.is_cut(snapshot):
             raise FinalDriverError("is not a snapshot")
         super().delete_snapshot(snapshot)
 
@@ -66,7 +66,7 @@ class DeletesOnlyWhatIsNotExported(Broken):
     }
 
     def delete_snapshot(self, snapshot):
-        if self._state.copies[snapshot.id].is_exported:
+        if self._state.snapshots[snapshot.id].is_exported:
             raise BusyDriverError("a reader is connected")
         super().delete_snapshot(snapshot)
 
@@ -82,8 +82,8 @@ class MergesIntoTheNextCopy(Broken):
     }
 
     def delete_snapshot(self, snapshot):
-        owners = [c for c in self._state.copies.values() if c.spec.volume_id == snapshot.volume_id]
+        owners = [c for c in self._state.snapshots.values() if c.spec.volume_id == snapshot.volume_id]
         owners.append(self._state.volumes[snapshot.volume_id])
-        place = next(n for n, owner in enumerate(owners) if owner is self._state.copies[snapshot.id])
+        place = next(n for n, owner in enumerate(owners) if owner is self._state.snapshots[snapshot.id])
         owners[place + 1].content = owners[place].content
         super().delete_snapshot(snapshot)

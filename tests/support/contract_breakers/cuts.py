@@ -18,7 +18,7 @@ class CutsMemberByMember(Broken):
             self.await_writes(50)
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
         for id, content in early.items():
-            self._state.copies[id].content = content
+            self._state.snapshots[id].content = content
         return evidence
 
 
@@ -42,7 +42,7 @@ class CutsAtPrepare(Broken):
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
         for snapshot in snapshots:
-            self._state.copies[snapshot.id].content = self.early[snapshot.id]
+            self._state.snapshots[snapshot.id].content = self.early[snapshot.id]
         return evidence
 
 
@@ -60,7 +60,7 @@ class CutsAtExport(Broken):
         if threading.current_thread() is not threading.main_thread():
             # Only the rule for write order has running clients.
             self.await_writes(50)
-        self._state.copies[snapshot.id].content = self.frozen(snapshot.volume_id)
+        self._state.snapshots[snapshot.id].content = self.frozen(snapshot.volume_id)
         return connection
 
 
@@ -74,8 +74,8 @@ class LeavesHalfOfARefusedCut(Broken):
             return super().cut(cgsnapshot_id, group_id, snapshots)
         except FinalDriverError:
             for snapshot in snapshots:
-                if snapshot.id in self._state.copies:
-                    self._state.copies[snapshot.id].content = self.frozen(snapshot.volume_id)
+                if snapshot.id in self._state.snapshots:
+                    self._state.snapshots[snapshot.id].content = self.frozen(snapshot.volume_id)
             raise
 
 
@@ -85,14 +85,14 @@ class SkipsUnpreparedMembers(Broken):
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
-        return super().cut(cgsnapshot_id, group_id, [s for s in snapshots if s.id in self._state.copies])
+        return super().cut(cgsnapshot_id, group_id, [s for s in snapshots if s.id in self._state.snapshots])
 
 
 class CutsEveryGroup(Broken):
     breaks = {"test_cut_leaves_other_groups_alone": "snapshot of a copy in a group not cut must raise Final"}
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
-        for copy in self._state.copies.values():
+        for copy in self._state.snapshots.values():
             copy.content = copy.content or self.frozen(copy.spec.volume_id)
         return super().cut(cgsnapshot_id, group_id, snapshots)
 
@@ -115,7 +115,7 @@ class CutsWhoeverIsThereAtTheFirst(Broken):
                 # Copy all at one instant: otherwise another fault would sometimes be detected.
                 for volume_id, volume in self._state.volumes.items():
                     if volume_id not in self.first:
-                        self.first[volume_id] = volume.content.frozen()
+                        self.first[volume_id] = volume.content.snapshot()
             for snapshot in snapshots:
-                self._state.copies[snapshot.id].content = self.first[snapshot.volume_id]
+                self._state.snapshots[snapshot.id].content = self.first[snapshot.volume_id]
         return evidence

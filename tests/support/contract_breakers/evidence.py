@@ -115,7 +115,7 @@ class LosesWhatWasAcknowledged(CutsPerVolume):
     def cut(self, cgsnapshot_id, group_id, snapshots):
         told = super().cut(cgsnapshot_id, group_id, snapshots)
         for snapshot in snapshots:
-            self._state.copies[snapshot.id].content = self.early[snapshot.id]
+            self._state.snapshots[snapshot.id].content = self.early[snapshot.id]
         return told
 
 

@@ -90,8 +90,8 @@ class ChecksTooEarly(Broken):
             self.looked.set()
         return found
 
-    def _do(self, event, **values):
-        MemoryDriver._do(self, event, **values)
+    def _record(self, event, **values):
+        MemoryDriver._record(self, event, **values)
 
 
 class FencesEverybody(Broken):

@@ -35,7 +35,7 @@ class ShowsWhatWasThere(Broken):
 
     def _show(self, export, path):
         if not path.exists():
-            InFile(path, self._volume(export.id).content, GIB)
+            InFile(path, self._require_volume(export.id).content, GIB)
         return GIB
 
 
@@ -49,7 +49,7 @@ class Remembers(Broken):
     def _show(self, export, path):
         if isinstance(export, SnapshotSpec):
             return super()._show(export, path)
-        self.before.setdefault(export.id, self._volume(export.id).content.frozen())
+        self.before.setdefault(export.id, self._require_volume(export.id).content.snapshot())
         return super()._show(export, path)
 
 
@@ -60,7 +60,7 @@ class KeepsWritesToItself(Remembers):
 
     def start(self):
         for id, content in self.before.items():
-            self._volume(id).content = content
+            self._require_volume(id).content = content
 
 
 class CutsBesideTheFile(Remembers):
@@ -69,7 +69,7 @@ class CutsBesideTheFile(Remembers):
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
         for copy in snapshots:
-            self._state.copies[copy.id].content = self.before[copy.volume_id]
+            self._state.snapshots[copy.id].content = self.before[copy.volume_id]
         return evidence
 
 
@@ -121,7 +121,7 @@ class TakesTheContentAlong(Remembers):
 
     def withdraw_file(self, export):
         super().withdraw_file(export)
-        self._volume(export.id).content = self.before[export.id]
+        self._require_volume(export.id).content = self.before[export.id]
 
 
 class NeedsWhatItWithdraws(Broken):
@@ -147,7 +147,7 @@ class LetsCopiesBeWritten(Broken):
     breaks = {"test_file_of_a_copy": "nobody writes to a copy through its file"}
 
     def _show(self, export, path):
-        copy = self._state.copies.get(export.id)
+        copy = self._state.snapshots.get(export.id)
         if copy is not None:
             copy.content = InFile(path, copy.content, GIB)
         return GIB
@@ -174,6 +174,6 @@ class ServesWhatIsNotExported(Broken):
     breaks = {"test_only_what_is_exported_is_a_file": "not exported .SnapshotSpec. must raise Final"}
 
     def serve_file(self, export):
-        if isinstance(export, SnapshotSpec) and export.id in self._state.copies:
-            self._state.copies[export.id].is_exported = True
+        if isinstance(export, SnapshotSpec) and export.id in self._state.snapshots:
+            self._state.snapshots[export.id].is_exported = True
         return super().serve_file(export)

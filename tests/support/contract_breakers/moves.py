@@ -11,7 +11,7 @@ class LeavesCopiesBehind(Broken):
 
     def move_volume(self, volume, group_id):
         super().move_volume(volume, group_id)
-        for copy in self._state.copies.values():
+        for copy in self._state.snapshots.values():
             if copy.spec.volume_id == volume.id:
                 copy.spec = replace(copy.spec, group_id=volume.group_id)
 
@@ -57,7 +57,7 @@ class UnexportsWhatItMoves(Broken):
 
     def move_volume(self, volume, group_id):
         super().move_volume(volume, group_id)
-        for copy in self._state.copies.values():
+        for copy in self._state.snapshots.values():
             copy.is_exported = False
 
 
@@ -65,7 +65,7 @@ class DropsPreparedCopies(Broken):
     breaks = {"test_prepared_copy_comes_along": "a prepared copy, inventory.* in its snapshots: .* missing"}
 
     def move_volume(self, volume, group_id):
-        for copy in list(self._state.copies.values()):
+        for copy in list(self._state.snapshots.values()):
             if copy.spec.volume_id == volume.id and copy.content is None:
                 self.delete_snapshot(copy.spec)
         super().move_volume(volume, group_id)

@@ -63,7 +63,7 @@ class TakesPreparedForCut(Broken):
     }
 
     def snapshot(self, snapshot):
-        return {"exists": snapshot.id in self._state.copies}
+        return {"exists": snapshot.id in self._state.snapshots}
 
 
 class CutsAnything(Broken):
@@ -89,7 +89,7 @@ class DropsVolumesWithSnapshots(Broken):
     }
 
     def delete_volume(self, volume):
-        for copy in [copy for copy in self._state.copies.values() if copy.spec.volume_id == volume.id]:
+        for copy in [copy for copy in self._state.snapshots.values() if copy.spec.volume_id == volume.id]:
             super().delete_snapshot(copy.spec)
         super().delete_volume(volume)
 
@@ -110,7 +110,7 @@ class StopsServingWhatItRefusesToDelete(Broken):
 class IsNeverFull(Broken):
     breaks = {"test_volume_that_does_not_fit": "create_volume on full storage must raise FinalDriverError"}
 
-    def _need_room(self, *_):
+    def _require_capacity(self, *_):
         pass
 
 

@@ -99,7 +99,7 @@ class PreparesOnce(Broken):
     }
 
     def prepare(self, snapshot):
-        if snapshot.id in self._state.copies:
+        if snapshot.id in self._state.snapshots:
             raise FinalDriverError("exists")
         super().prepare(snapshot)
 
@@ -137,7 +137,7 @@ class UnexportsOnce(Broken):
     breaks = {"test_unexport_twice": "a second unexport_snapshot must succeed"}
 
     def unexport_snapshot(self, snapshot):
-        if not self._state.copies[snapshot.id].is_exported:
+        if not self._state.snapshots[snapshot.id].is_exported:
             raise FinalDriverError("not exported")
         super().unexport_snapshot(snapshot)
 
@@ -149,5 +149,5 @@ class DeletesSnapshotsOnce(Broken):
     }
 
     def delete_snapshot(self, snapshot):
-        self._state.copies[snapshot.id]
+        self._state.snapshots[snapshot.id]
         super().delete_snapshot(snapshot)

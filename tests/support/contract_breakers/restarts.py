@@ -48,7 +48,7 @@ class DropsPreparedCopies(Broken):
     }
 
     def start(self):
-        for copy in list(self._state.copies.values()):
+        for copy in list(self._state.snapshots.values()):
             if copy.content is None:
                 super().delete_snapshot(copy.spec)
 
@@ -57,7 +57,7 @@ class ForgetsExports(Broken):
     breaks = {"test_restart_keeps_exports": r"in its exports: too many \[\], missing"}
 
     def start(self):
-        for copy in self._state.copies.values():
+        for copy in self._state.snapshots.values():
             copy.is_exported = False
 
 

@@ -14,7 +14,7 @@ class RestoresNothing(Broken):
         super().restore(restore_id, snapshots)
         for snapshot in snapshots:
             volume = self._state.volumes[snapshot.volume_id]
-            volume.content = volume.kept.content.frozen()
+            volume.content = volume.previous.content.snapshot()
 
 
 class CannotGoBack(Broken):
@@ -42,7 +42,7 @@ class FinishesOnce(Broken):
     }
 
     def finish_restore(self, restore_id, snapshots):
-        if not self._state.kept_by(restore_id):
+        if not self._state.previous_contents(restore_id):
             raise FinalDriverError("no such restore")
         super().finish_restore(restore_id, snapshots)
 
@@ -60,7 +60,7 @@ class DropsWhatIsNewer(Broken):
 
     def restore(self, restore_id, snapshots):
         super().restore(restore_id, snapshots)
-        for copy in self._state.copies.values():
+        for copy in self._state.snapshots.values():
             copy.content = self.content_of(snapshots[0])
 
 
@@ -70,7 +70,7 @@ class RestoresTheSizeToo(Broken):
     def restore(self, restore_id, snapshots):
         super().restore(restore_id, snapshots)
         for snapshot in snapshots:
-            self._state.volumes[snapshot.volume_id].size_gib = self._state.copies[snapshot.id].size_gib
+            self._state.volumes[snapshot.volume_id].size_gib = self._state.snapshots[snapshot.id].size_gib
 
 
 class RestoresWhatFits(Broken):
@@ -78,7 +78,7 @@ class RestoresWhatFits(Broken):
 
     def restore(self, restore_id, snapshots):
         for snapshot in snapshots:
-            self._state.copies[snapshot.id].size_gib = 1
+            self._state.snapshots[snapshot.id].size_gib = 1
         super().restore(restore_id, snapshots)
 
 
@@ -87,7 +87,7 @@ class LetsGoOfRestores(Broken):
         "test_unfinished_restore_holds_the_volume": "extend_volume while a restore is unfinished must raise"
     }
 
-    def _need_no_restore(self, volume):
+    def _require_no_restore(self, volume):
         pass
 
 
@@ -96,14 +96,14 @@ class ForgetsWhatItKeepsAtARestart(Broken):
 
     def start(self):
         for volume in self._state.volumes.values():
-            volume.kept = None
+            volume.previous = None
 
 
 class HoldsOnToRestoredCopies(Broken):
     breaks = {"test_restored_copy_may_go_before_the_end": "of a copy that is restored to must succeed"}
 
     def delete_snapshot(self, snapshot):
-        if any(v.kept is not None for v in self._state.volumes.values()):
+        if any(v.previous is not None for v in self._state.volumes.values()):
             raise FinalDriverError("is in use")
         super().delete_snapshot(snapshot)
 
@@ -112,6 +112,6 @@ class HoldsOnToRestoredVolumes(Broken):
     breaks = {"test_volume_may_go_before_the_end_of_a_restore": "delete_volume in an unfinished restore must"}
 
     def delete_volume(self, volume):
-        if self._state.volumes[volume.id].kept is not None:
+        if self._state.volumes[volume.id].previous is not None:
             raise FinalDriverError("is in use")
         super().delete_volume(volume)

@@ -36,13 +36,13 @@ class LooksAndThenPrepares(Broken):
         self.looked = threading.Barrier(6)
 
     def prepare(self, snapshot):
-        if snapshot.id in self._state.copies:
+        if snapshot.id in self._state.snapshots:
             return
         self.looked.wait(SOON)
         with self._lock:
-            if snapshot.id in self._state.copies:
+            if snapshot.id in self._state.snapshots:
                 raise FinalDriverError("exists")
-            self._do("prepare", spec=vars(snapshot))
+            self._record("prepare", spec=vars(snapshot))
 
 
 class WorksOnOneGroup(Broken):
