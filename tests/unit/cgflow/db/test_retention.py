@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from cgflow import clock, config
 from cgflow.db import retention
-from cgflow.db import retention as retention_rows
 from cgflow.db.database import Database
 from cgflow.db.models import (
     ATOMDETAILS,
@@ -133,7 +132,7 @@ def test_rows_of_deleted_things_go_with_their_history(w: World) -> None:
 def test_of_a_living_thing_the_newest_flows_and_its_making_are_kept(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention_rows, "KEPT_PER_RESOURCE", 2)
+    monkeypatch.setattr(retention, "KEPT_PER_RESOURCE", 2)
     made = w.accept_volume(kind=None)
     made_by = done(w, made)
     grown = [done(w, w.extend(made.resource_id, size)) for size in (2, 3, 4, 5)]
@@ -213,7 +212,7 @@ def test_a_failure_half_way_leaves_whole_flows(w: World, monkeypatch: pytest.Mon
     for flow_id in gone:
         age(w, flow_id, 100)
     monkeypatch.setattr(retention, "BATCH_SIZE", 2)
-    forget_two: Callable[..., None] = retention.retention.delete_flows
+    forget_two: Callable[..., None] = retention.delete_flows
     calls = iter([forget_two])
 
     def once(session: Any, ids: list[str]) -> None:
@@ -221,7 +220,7 @@ def test_a_failure_half_way_leaves_whole_flows(w: World, monkeypatch: pytest.Mon
         if next(calls, None) is None:
             raise RuntimeError("power cut")
 
-    monkeypatch.setattr(retention.retention, "delete_flows", once)
+    monkeypatch.setattr(retention, "delete_flows", once)
     with pytest.raises(RuntimeError, match="power cut"):
         forget(w, max_age_days=1)
     left = flow_ids(w.database)
@@ -236,7 +235,7 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     filled = fill(database, 2000)
 
     def ask(session: Session, _: Filled) -> None:
-        retention.retention.deletable(session, before=clock.now(), keep=1, limit=10)
+        retention.deletable(session, before=clock.now(), keep=1, limit=10)
 
     seen = plans(database, filled, ask)
     with database.read() as session:
