@@ -29,6 +29,11 @@ def accepted_response(accepted: Accepted, body: dict[str, object]) -> Answer:
     return body, 202, _flow_headers(accepted)
 
 
+def accepted_reference(accepted: Accepted, key: str, name: str | None) -> Answer:
+    """Answer 202 with the id and the name of the new resource, and with the headers that name the flow."""
+    return accepted_response(accepted, {key: {"id": accepted.resource_id, "name": name}})
+
+
 def accepted_without_body(accepted: Accepted | None) -> Response:
     """Answer 202 without a body, as Cinder does. ``accepted`` is None if no flow was needed."""
     response = empty_response()

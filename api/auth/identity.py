@@ -39,6 +39,14 @@ class Strategy(Protocol):
         ...
 
 
+AUTH_HEADER = "X-Auth-Token"
+
+
+def token_scheme(description: str) -> Mapping[str, str]:
+    """Return the security scheme of a strategy whose callers send a token."""
+    return {"type": "apiKey", "in": "header", "name": AUTH_HEADER, "description": description}
+
+
 def checked_id(value: str, field: str) -> str:
     """Return a user or project id unchanged. Raises: InvalidInput, if it is malformed."""
     if not _ID.fullmatch(value):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Request
@@ -20,7 +20,7 @@ from keystonemiddleware import auth_token
 from oslo_config import cfg
 from werkzeug.wrappers import Response
 
-from api.auth.identity import Identity, checked_project
+from api.auth.identity import Identity, checked_project, token_scheme
 from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenticated
 
 LOG = logging.getLogger(__name__)
@@ -35,12 +35,7 @@ class Keystone:
 
     name = "keystone"
     is_unverified = False
-    scheme: Mapping[str, str] = {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Auth-Token",
-        "description": "A token of keystone.",
-    }
+    scheme = token_scheme("A token of keystone.")
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """Set up the middleware, without a request to the identity service. Raises: ConfigError."""

@@ -8,15 +8,12 @@ proves nothing: a web page of another site cannot send the header.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from flask import Request
 
-from api.auth.identity import Identity, checked_id, checked_project, role_names
+from api.auth.identity import AUTH_HEADER, Identity, checked_id, checked_project, role_names, token_scheme
 from cgflow.errors import Unauthenticated
 
 _NOBODY = "admin"
-_HEADER = "X-Auth-Token"
 
 
 class NoAuth:
@@ -24,20 +21,15 @@ class NoAuth:
 
     name = "noauth"
     is_unverified = True
-    scheme: Mapping[str, str] = {
-        "type": "apiKey",
-        "in": "header",
-        "name": _HEADER,
-        "description": "`USER:PROJECT`",
-    }
+    scheme = token_scheme("`USER:PROJECT`")
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
         """Return the claimed identity. Raises: Unauthenticated, if there is no token; InvalidInput."""
-        token = request.headers.get(_HEADER, "")
+        token = request.headers.get(AUTH_HEADER, "")
         if not token:
             raise Unauthenticated(
-                f"The header {_HEADER} is missing. This service runs without authentication: "
-                f"send '{_HEADER}: USER:PROJECT' with any user and project.",
+                f"The header {AUTH_HEADER} is missing. This service runs without authentication: "
+                f"send '{AUTH_HEADER}: USER:PROJECT' with any user and project.",
                 'NoAuth realm="cgflow"',
             )
         user_id, _, project_id = token.partition(":")

@@ -48,8 +48,7 @@ class Cgsnapshots(MethodView):
         """Take a cgsnapshot: a snapshot of every member of a consistency group at one instant."""
         authorize_cut("consistencygroup:create_cgsnapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
-        ref = {"id": accepted.resource_id, "name": body["name"]}
-        return responses.accepted_response(accepted, {"cgsnapshot": ref})
+        return responses.accepted_reference(accepted, "cgsnapshot", body["name"])
 
 
 @blueprint.route("/cgsnapshots/detail")

@@ -51,8 +51,7 @@ class ConsistencyGroups(MethodView):
         """Create a consistency group that accepts volumes of the given types."""
         authorize("consistencygroup:create")
         accepted = accept.create(runtime(), caller(), **body)
-        ref = {"id": accepted.resource_id, "name": body["name"]}
-        return responses.accepted_response(accepted, {"consistencygroup": ref})
+        return responses.accepted_reference(accepted, "consistencygroup", body["name"])
 
 
 @blueprint.route("/consistencygroups/detail")
@@ -94,12 +93,7 @@ class ConsistencyGroup(MethodView):
 class ConsistencyGroupUpdate(MethodView):
     """The change of a consistency group, at the older path."""
 
-    @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
-    @blueprint.accepts(None, 404, 409)
-    def put(self, body: dict[str, Any], group_id: str) -> Response:
-        """Change the name or description of a consistency group, or add and remove volumes."""
-        authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
-        return responses.accepted_without_body(accept_change.update(runtime(), caller(), group_id, **body))
+    put = ConsistencyGroup.put
 
 
 @blueprint.route("/consistencygroups/create_from_src")
@@ -112,8 +106,7 @@ class ConsistencyGroupFromSource(MethodView):
         """Create a consistency group whose volumes have the data of a cgsnapshot or of another group."""
         authorize("consistencygroup:create")
         accepted = accept.create_from(runtime(), caller(), **body)
-        ref = {"id": accepted.resource_id, "name": body["name"]}
-        return responses.accepted_response(accepted, {"consistencygroup": ref})
+        return responses.accepted_reference(accepted, "consistencygroup", body["name"])
 
 
 @blueprint.route("/consistencygroups/<group_id>/delete")
@@ -137,15 +130,7 @@ class ConsistencyGroupAction(MethodView):
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Restore every member to a cgsnapshot, after taking a safety cgsnapshot if requested."""
         authorize_resource("consistencygroup:revert_to_cgsnapshot", consistencygroups.get, group_id)
-        if body["revert"]["safety"] is not None:
-            authorize_cut("consistencygroup:create_cgsnapshot", group_id)
-        return revert_group(group_id, body["revert"])
-
-
-def revert_group(group_id: str, how: dict[str, Any]) -> Response:
-    """Accept to restore a group, if the caller may restore each of its members. Raises: Forbidden."""
-    authorize_members("volume:revert_to_snapshot", group_id)
-    return responses.accepted_without_body(accept_change.revert(runtime(), caller(), group_id, **how))
+        return _restore_group(group_id, body["revert"], "consistencygroup:create_cgsnapshot")
 
 
 @groups_blueprint.route("/groups")
@@ -166,9 +151,7 @@ class Groups(MethodView):
         """Create a group of a group type that accepts volumes of the given volume types."""
         authorize("group:create")
         accepted = accept.create(runtime(), caller(), **body)
-        return responses.accepted_response(
-            accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}}
-        )
+        return responses.accepted_reference(accepted, "group", body["name"])
 
 
 @groups_blueprint.route("/groups/detail")
@@ -201,9 +184,7 @@ class GroupsAction(MethodView):
             else:
                 consistencygroups.get_group(session, body["source_cgid"], caller().scope)
         accepted = accept.create_from(runtime(), caller(), **body)
-        return responses.accepted_response(
-            accepted, {"group": {"id": accepted.resource_id, "name": body["name"]}}
-        )
+        return responses.accepted_reference(accepted, "group", body["name"])
 
 
 @groups_blueprint.route("/groups/<group_id>")
@@ -242,15 +223,21 @@ class GroupAction(MethodView):
             return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **how))
         if "revert" in body:
             read_authorized("group:revert_to_group_snapshot", consistencygroups.get_group, group_id)
-            if body["revert"]["safety"] is not None:
-                authorize_cut("group:create_group_snapshot", group_id)
-            return revert_group(group_id, body["revert"])
+            return _restore_group(group_id, body["revert"], "group:create_group_snapshot")
         (action,) = body
         if action != "reset":
             _refuse_replication(action, group_id)
         read_authorized_or_forbidden("group:reset_status", consistencygroups.get_group, group_id)
         reset_status(runtime(), caller(), "consistencygroup", group_id, **body["reset"])
         return responses.empty_response()
+
+
+def _restore_group(group_id: str, how: dict[str, Any], cut_rule: str) -> Response:
+    """Accept to restore a group, if the caller may restore its members and take the safety cgsnapshot."""
+    if how["safety"] is not None:
+        authorize_cut(cut_rule, group_id)
+    authorize_members("volume:revert_to_snapshot", group_id)
+    return responses.accepted_without_body(accept_change.revert(runtime(), caller(), group_id, **how))
 
 
 def _refuse_replication(action: str, group_id: str) -> NoReturn:

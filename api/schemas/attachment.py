@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, missing
 from marshmallow.validate import OneOf
 
 from api.auth import authorization
-from api.schemas.base import Envelope, EnvelopeContent, envelope_schema, page_schema
+from api.schemas.base import EnvelopeContent, body_schema, envelope_schema, page_schema
 from api.schemas.fields import SelfParsingField, StoredObject, Text, Uuid, constant
 from api.schemas.list_query import ListIn
 from cgflow import clock, records
@@ -42,12 +42,7 @@ class AttachmentIn(EnvelopeContent):
     mode = mode()
 
 
-class AttachmentCreateIn(Envelope):
-    """The body that creates an attachment."""
-
-    root = "attachment"
-
-    attachment = fields.Nested(AttachmentIn, required=True)
+AttachmentCreateIn = body_schema("AttachmentCreateIn", "attachment", AttachmentIn)
 
 
 class AttachmentPatch(EnvelopeContent):
@@ -56,12 +51,7 @@ class AttachmentPatch(EnvelopeContent):
     connector = StoredObject(min=1, required=True)
 
 
-class AttachmentUpdateIn(Envelope):
-    """The body that updates an attachment."""
-
-    root = "attachment"
-
-    attachment = fields.Nested(AttachmentPatch, required=True)
+AttachmentUpdateIn = body_schema("AttachmentUpdateIn", "attachment", AttachmentPatch)
 
 
 class AttachmentListIn(ListIn):

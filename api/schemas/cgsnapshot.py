@@ -9,11 +9,11 @@ from marshmallow import fields, pre_load
 
 from api.schemas.action import ActionIn
 from api.schemas.base import (
-    Envelope,
     LenientEnvelopeContent,
     NamedIn,
     RefOut,
     ResourceOut,
+    body_schema,
     envelope_schema,
     page_schema,
 )
@@ -70,12 +70,7 @@ class CgsnapshotIn(LenientEnvelopeContent, NamedIn):
         return data
 
 
-class CgsnapshotCreateIn(Envelope):
-    """The body that creates a cgsnapshot."""
-
-    root = "cgsnapshot"
-
-    cgsnapshot = fields.Nested(CgsnapshotIn, required=True)
+CgsnapshotCreateIn = body_schema("CgsnapshotCreateIn", "cgsnapshot", CgsnapshotIn)
 
 
 class CgsnapshotRefOut(RefOut):
@@ -102,12 +97,7 @@ class GroupSnapshotIn(NamedIn):
     level = required_level_field()
 
 
-class GroupSnapshotCreateIn(Envelope):
-    """The body that creates a group snapshot."""
-
-    root = "group_snapshot"
-
-    group_snapshot = fields.Nested(GroupSnapshotIn, required=True)
+GroupSnapshotCreateIn = body_schema("GroupSnapshotCreateIn", "group_snapshot", GroupSnapshotIn)
 
 
 class GroupSnapshotActionIn(ActionIn):

@@ -17,6 +17,7 @@ from api.schemas.base import (
     NamedIn,
     RefOut,
     ResourceOut,
+    body_schema,
     envelope_schema,
     page_schema,
 )
@@ -33,12 +34,7 @@ class ConsistencyGroupIn(LenientEnvelopeContent, NamedIn):
     availability_zone = Text(min=1, allow_none=True, load_default=None)
 
 
-class ConsistencyGroupCreateIn(Envelope):
-    """The body that creates a consistency group."""
-
-    root = "consistencygroup"
-
-    consistencygroup = fields.Nested(ConsistencyGroupIn, required=True)
+ConsistencyGroupCreateIn = body_schema("ConsistencyGroupCreateIn", "consistencygroup", ConsistencyGroupIn)
 
 
 class ChangeIn(NamedIn):
@@ -89,17 +85,9 @@ class SourceIn(LenientEnvelopeContent, NamedIn):
     source_cgid = Text(allow_none=True, load_default=None)
 
 
-class ConsistencyGroupFromSourceIn(Envelope):
-    """The body that creates a consistency group from a cgsnapshot or from another group."""
-
-    root = "consistencygroup-from-src"
-
-    source = fields.Nested(SourceIn, required=True, data_key="consistencygroup-from-src")
-
-    @post_load
-    def unwrap(self, data: Any, **_: Any) -> Any:
-        """Return the content of the envelope."""
-        return data["source"]
+ConsistencyGroupFromSourceIn = body_schema(
+    "ConsistencyGroupFromSourceIn", "consistencygroup-from-src", SourceIn
+)
 
 
 class DeletionIn(EnvelopeContent):
@@ -169,20 +157,10 @@ class GroupIn(NamedIn):
             raise ValidationError("Must name each type once.")
 
 
-class GroupCreateIn(Envelope):
-    """The body that creates a group."""
-
-    root = "group"
-
-    group = fields.Nested(GroupIn, required=True)
+GroupCreateIn = body_schema("GroupCreateIn", "group", GroupIn)
 
 
-class GroupUpdateIn(Envelope):
-    """The body that changes a group."""
-
-    root = "group"
-
-    group = fields.Nested(ChangeIn, required=True)
+GroupUpdateIn = body_schema("GroupUpdateIn", "group", ChangeIn)
 
 
 class GroupDeleteIn(EnvelopeContent):

@@ -5,36 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import INCLUDE, Schema, fields, post_dump, post_load, pre_load
+from marshmallow import Schema, fields, post_dump, pre_load
 
 from api.auth import authorization
-from api.schemas.base import Envelope, EnvelopeContent, Link
+from api.schemas.base import Envelope, Link, body_schema
 from api.schemas.fields import PATH_SPEC_KEY, SPEC_KEY, Flag, StringMap, Text
-from api.schemas.volume_type import VolumeTypeListIn, usable_name
+from api.schemas.volume_type import SpecIn, SpecOut, TypeIn, VolumeTypeListIn
 from cgflow.errors import InvalidInput
 from cgflow.policies.groups import GROUP_SPECS_SHOWN
 
 
-class GroupTypeIn(EnvelopeContent):
+class GroupTypeIn(TypeIn):
     """A new group type."""
 
-    name = Text(min=1, required=True)
-    description = Text(allow_none=True, load_default=None)
     is_public = Flag(load_default=True)
     group_specs = StringMap(keys=PATH_SPEC_KEY)
 
-    @post_load
-    def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Strip the name."""
-        return data | {"name": usable_name(data["name"])} if "name" in data else data
 
-
-class GroupTypeCreateIn(Envelope):
-    """The body that creates a group type."""
-
-    root = "group_type"
-
-    group_type = fields.Nested(GroupTypeIn, required=True)
+GroupTypeCreateIn = body_schema("GroupTypeCreateIn", "group_type", GroupTypeIn)
 
 
 class GroupTypePatch(GroupTypeIn):
@@ -58,12 +46,7 @@ class GroupTypePatch(GroupTypeIn):
         return {key: value for key, value in data.items() if value is not None or key == "description"}
 
 
-class GroupTypeUpdateIn(Envelope):
-    """The body that changes a group type."""
-
-    root = "group_type"
-
-    group_type = fields.Nested(GroupTypePatch, required=True)
+GroupTypeUpdateIn = body_schema("GroupTypeUpdateIn", "group_type", GroupTypePatch)
 
 
 class GroupSpecsIn(Envelope):
@@ -74,16 +57,8 @@ class GroupSpecsIn(Envelope):
     group_specs = StringMap(keys=SPEC_KEY)
 
 
-class GroupSpecIn(Schema):
-    """The body that sets one group spec: the key in the path, with its value."""
-
-    class Meta:  # noqa: D106
-        unknown = INCLUDE
-
-    @pre_load
-    def check(self, data: Any, **_: Any) -> Any:
-        """Validate the spec. Raises: ValidationError."""
-        return StringMap(keys=PATH_SPEC_KEY).deserialize(data)
+class GroupSpecIn(SpecIn):
+    """The body that sets one group spec."""
 
 
 class GroupTypeListIn(VolumeTypeListIn):
@@ -128,13 +103,5 @@ class GroupSpecsOut(Schema):
     group_specs = fields.Dict(keys=fields.String(), values=fields.String())
 
 
-class GroupSpecOut(Schema):
+class GroupSpecOut(SpecOut):
     """One group spec under its key."""
-
-    class Meta:  # noqa: D106
-        unknown = INCLUDE
-
-    @post_dump(pass_original=True)
-    def show(self, _: Any, specs: dict[str, str], **__: Any) -> dict[str, str]:
-        """Return the spec, whatever its key."""
-        return dict(specs)

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from marshmallow.validate import OneOf
 
-from api.schemas.base import Envelope, Link, NamedIn
+from api.schemas.base import Link, NamedIn, body_schema
 from api.schemas.fields import MAX_INT, Count, Flag, SelfParsingField, StringMap, Text
 from api.versions import is_at_least
 from cgflow.errors import InvalidInput
@@ -90,12 +90,7 @@ class ManageVolumeIn(NamedIn):
         return data | {"host": _one_place(data.get("host"), data.get("cluster") if is_at_least(16) else None)}
 
 
-class ManageVolumeBody(Envelope):
-    """The body that requests to manage a volume."""
-
-    root = "volume"
-
-    volume = fields.Nested(ManageVolumeIn, required=True)
+ManageVolumeBody = body_schema("ManageVolumeBody", "volume", ManageVolumeIn)
 
 
 class ManageSnapshotIn(NamedIn):
@@ -106,12 +101,7 @@ class ManageSnapshotIn(NamedIn):
     metadata = StringMap()
 
 
-class ManageSnapshotBody(Envelope):
-    """The body that requests to manage a snapshot."""
-
-    root = "snapshot"
-
-    snapshot = fields.Nested(ManageSnapshotIn, required=True)
+ManageSnapshotBody = body_schema("ManageSnapshotBody", "snapshot", ManageSnapshotIn)
 
 
 class ManagedOut(Schema):

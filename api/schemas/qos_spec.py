@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields, pre_load
 from marshmallow.validate import Length, OneOf
 
-from api.schemas.base import Envelope, Link
+from api.schemas.base import Link, body_schema
 from api.schemas.fields import PATH_SPEC_KEY, Flag, Name, StringMap, Text
 from api.schemas.list_query import ListIn
 
@@ -37,12 +37,7 @@ class QosSpecIn(_Specs):
     specs = StringMap(keys=PATH_SPEC_KEY)
 
 
-class QosSpecCreateIn(Envelope):
-    """The body that creates QoS specs."""
-
-    root = "qos_specs"
-
-    qos_specs = fields.Nested(QosSpecIn, required=True)
+QosSpecCreateIn = body_schema("QosSpecCreateIn", "qos_specs", QosSpecIn)
 
 
 class QosSpecPatch(_Specs):
@@ -52,12 +47,7 @@ class QosSpecPatch(_Specs):
     specs = StringMap(keys=PATH_SPEC_KEY)
 
 
-class QosSpecUpdateIn(Envelope):
-    """The body that changes QoS specs."""
-
-    root = "qos_specs"
-
-    qos_specs = fields.Nested(QosSpecPatch, required=True)
+QosSpecUpdateIn = body_schema("QosSpecUpdateIn", "qos_specs", QosSpecPatch)
 
 
 class QosKeysIn(Schema):

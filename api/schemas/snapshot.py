@@ -7,12 +7,12 @@ from typing import Any
 from marshmallow import fields, post_load
 
 from api.schemas.base import (
-    Envelope,
     LegacyNames,
     NamedIn,
     NamedPatch,
     RefOut,
     ResourceOut,
+    body_schema,
     counted_page_schema,
     envelope_schema,
 )
@@ -43,12 +43,7 @@ class SnapshotIn(LegacyNames, NamedIn):
         return data | {"force": True}
 
 
-class SnapshotCreateIn(Envelope):
-    """The body that creates a snapshot."""
-
-    root = "snapshot"
-
-    snapshot = fields.Nested(SnapshotIn, required=True)
+SnapshotCreateIn = body_schema("SnapshotCreateIn", "snapshot", SnapshotIn)
 
 
 class SnapshotRefOut(RefOut):
@@ -82,12 +77,7 @@ class SnapshotOut(SnapshotChangedOut):
     progress = fields.String(data_key="os-extended-snapshot-attributes:progress")
 
 
-class SnapshotUpdateIn(Envelope):
-    """The body that changes the name or description of a snapshot."""
-
-    root = "snapshot"
-
-    snapshot = fields.Nested(NamedPatch, required=True)
+SnapshotUpdateIn = body_schema("SnapshotUpdateIn", "snapshot", NamedPatch)
 
 
 CreatedEnvelope = envelope_schema("snapshot", SnapshotCreatedOut)

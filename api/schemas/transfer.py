@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from marshmallow import Schema, fields
 
-from api.schemas.base import Envelope, envelope_schema, links, page_schema
+from api.schemas.base import body_schema, envelope_schema, links, page_schema
 from api.schemas.fields import Flag, Name, Since, Text, Timestamp, Uuid, constant
 from api.schemas.list_query import ListIn
 
@@ -20,12 +20,7 @@ class TransferIn(Schema):
     no_snapshots = Flag(load_default=False)
 
 
-class TransferCreateIn(Envelope):
-    """The body that creates a transfer."""
-
-    root = "transfer"
-
-    transfer = fields.Nested(TransferIn, required=True)
+TransferCreateIn = body_schema("TransferCreateIn", "transfer", TransferIn)
 
 
 class AcceptIn(Schema):
@@ -34,12 +29,7 @@ class AcceptIn(Schema):
     auth_key = Text(min=1, required=True)
 
 
-class TransferAcceptIn(Envelope):
-    """The body that accepts a transfer."""
-
-    root = "accept"
-
-    accept = fields.Nested(AcceptIn, required=True)
+TransferAcceptIn = body_schema("TransferAcceptIn", "accept", AcceptIn)
 
 
 class TransferListIn(ListIn):

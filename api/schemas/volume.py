@@ -17,6 +17,7 @@ from api.schemas.base import (
     NamedPatch,
     RefOut,
     ResourceOut,
+    body_schema,
     counted_page_schema,
     envelope_schema,
     links,
@@ -134,12 +135,7 @@ class VolumePatch(NamedPatch):
         return data
 
 
-class VolumeUpdateIn(Envelope):
-    """The body that changes the name or description of a volume, or replaces its metadata."""
-
-    root = "volume"
-
-    volume = fields.Nested(VolumePatch, required=True)
+VolumeUpdateIn = body_schema("VolumeUpdateIn", "volume", VolumePatch)
 
 
 class VolumeDeleteIn(Schema):

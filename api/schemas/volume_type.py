@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf
 from api import request_scope
 from api.auth import authorization
 from api.schemas.action import ActionIn
-from api.schemas.base import Envelope, EnvelopeContent, Link, envelope_schema
+from api.schemas.base import Envelope, EnvelopeContent, Link, body_schema, envelope_schema
 from api.schemas.fields import MAX_TEXT, PATH_SPEC_KEY, SPEC_KEY, Count, Flag, StringMap, Text, Timestamp
 from api.schemas.list_query import ListIn
 from api.schemas.metadata import MetadataFilter
@@ -25,26 +25,30 @@ from cgflow.policies.types import EXTRA_SPECS_SHOWN
 _PUBLIC = "os-volume-type-access:is_public"
 
 
-class VolumeTypeIn(EnvelopeContent):
-    """A new volume type."""
+class TypeIn(EnvelopeContent):
+    """The name and description of a new volume type or group type."""
 
     name = Text(min=1, required=True)
     description = Text(allow_none=True, load_default=None)
+
+    @post_load
+    def strip_name(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Strip the name, as lists of names are. Raises: InvalidInput, if nothing is left."""
+        if "name" not in data:
+            return data
+        if not data["name"].strip():
+            raise InvalidInput("Type name can not be empty.", "name")
+        return data | {"name": data["name"].strip()}
+
+
+class VolumeTypeIn(TypeIn):
+    """A new volume type."""
+
     is_public = Flag(data_key=_PUBLIC, load_default=True)
     extra_specs = StringMap(keys=PATH_SPEC_KEY)
 
-    @post_load
-    def trim(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Strip the name, because lists of names are separated by commas and stripped."""
-        return data | {"name": usable_name(data["name"])} if "name" in data else data
 
-
-class VolumeTypeCreateIn(Envelope):
-    """The body that creates a volume type."""
-
-    root = "volume_type"
-
-    volume_type = fields.Nested(VolumeTypeIn, required=True)
+VolumeTypeCreateIn = body_schema("VolumeTypeCreateIn", "volume_type", VolumeTypeIn)
 
 
 class VolumeTypePatch(VolumeTypeIn):
@@ -71,12 +75,7 @@ class VolumeTypePatch(VolumeTypeIn):
         return {name: value for name, value in named.items() if name != "name" or value is not None}
 
 
-class VolumeTypeUpdateIn(Envelope):
-    """The body that changes a volume type."""
-
-    root = "volume_type"
-
-    volume_type = fields.Nested(VolumeTypePatch, required=True)
+VolumeTypeUpdateIn = body_schema("VolumeTypeUpdateIn", "volume_type", VolumeTypePatch)
 
 
 class ExtraSpecsIn(Envelope):
@@ -87,8 +86,8 @@ class ExtraSpecsIn(Envelope):
     extra_specs = StringMap(keys=SPEC_KEY)
 
 
-class ExtraSpecIn(Schema):
-    """The body that sets one extra spec: the key in the path, with its value."""
+class SpecIn(Schema):
+    """The body that sets one spec of a type: the key in the path, with its value."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
@@ -97,6 +96,10 @@ class ExtraSpecIn(Schema):
     def check(self, data: Any, **_: Any) -> Any:
         """Validate the spec. Raises: ValidationError."""
         return StringMap(keys=PATH_SPEC_KEY).deserialize(data)
+
+
+class ExtraSpecIn(SpecIn):
+    """The body that sets one extra spec."""
 
 
 class VolumeTypeListIn(ListIn):
@@ -187,8 +190,8 @@ class ExtraSpecsOut(Schema):
     extra_specs = fields.Dict(keys=fields.String(), values=fields.String())
 
 
-class ExtraSpecOut(Schema):
-    """One extra spec under its key."""
+class SpecOut(Schema):
+    """One spec of a type under its key."""
 
     class Meta:  # noqa: D106
         unknown = INCLUDE
@@ -199,17 +202,14 @@ class ExtraSpecOut(Schema):
         return dict(specs)
 
 
+class ExtraSpecOut(SpecOut):
+    """One extra spec under its key."""
+
+
 def require_key(body: dict[str, str], key: str) -> None:
     """Raise InvalidInput, unless the body sets exactly the spec in the path."""
     if set(body) != {key}:
         raise InvalidInput(f"The body must hold '{key[:255]}' and nothing else.", key[:255])
-
-
-def usable_name(name: str) -> str:
-    """Return the stripped name. Raises: InvalidInput, if it is empty."""
-    if not name.strip():
-        raise InvalidInput("Type name can not be empty.", "name")
-    return name.strip()
 
 
 def _kind(text: str) -> bool | None:
@@ -263,20 +263,10 @@ class TypeEncryptionIn(TypeEncryptionPatch):
     control_location = fields.String(required=True, validate=OneOf(("front-end", "back-end")))
 
 
-class TypeEncryptionCreateIn(Envelope):
-    """The body that creates the encryption of a type."""
-
-    root = "encryption"
-
-    encryption = fields.Nested(TypeEncryptionIn, required=True)
+TypeEncryptionCreateIn = body_schema("TypeEncryptionCreateIn", "encryption", TypeEncryptionIn)
 
 
-class TypeEncryptionUpdateIn(Envelope):
-    """The body that changes an encryption."""
-
-    root = "encryption"
-
-    encryption = fields.Nested(TypeEncryptionPatch, required=True)
+TypeEncryptionUpdateIn = body_schema("TypeEncryptionUpdateIn", "encryption", TypeEncryptionPatch)
 
 
 class TypeEncryptionKeyOut(Schema):
@@ -317,12 +307,7 @@ class DefaultTypeIn(Schema):
     volume_type = Text(min=1, required=True)
 
 
-class DefaultTypeSetIn(Envelope):
-    """The body that sets a project's default type."""
-
-    root = "default_type"
-
-    default_type = fields.Nested(DefaultTypeIn, required=True)
+DefaultTypeSetIn = body_schema("DefaultTypeSetIn", "default_type", DefaultTypeIn)
 
 
 class DefaultTypeOut(Schema):
