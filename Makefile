@@ -43,7 +43,7 @@ test: $(if $(T),,check) pytest
 
 # What needs no server and no storage.
 unit: $(VENV)/ready
-	$(VENV)/bin/pytest -m "not postgresql" tests/unit tests/architecture $(PYTEST)
+	$(VENV)/bin/pytest -p no:schemathesis -m "not postgresql" tests/unit tests/architecture $(PYTEST)
 
 # In the order of the folders, so that a file with few long tests does not begin last.
 pytest: $(VENV)/ready programs

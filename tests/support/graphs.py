@@ -13,13 +13,13 @@ from taskflow.patterns import linear_flow
 
 from cgflow import records
 from cgflow.db.database import Database
-from cgflow.db.models import Base
 from cgflow.db.repositories import flow as flows
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition
 from cgflow.engine.task import Task
 from cgflow.status import UNFINISHED
 from flows.segments import for_each_member
+from tests.support.migrated import migrate
 
 
 @dataclass
@@ -72,9 +72,8 @@ def build(members: list[dict[str, str]]) -> Flow:
 
 def database(url: str) -> Database:
     """Return a new database with all tables."""
-    made = Database(url)
-    Base.metadata.create_all(made.engine)
-    return made
+    migrate(url)
+    return Database(url)
 
 
 @contextmanager

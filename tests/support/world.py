@@ -17,7 +17,6 @@ from cgflow.db.models import QuotaUsage, VolumeType
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories import volume_type
 from cgflow.db.repositories.registry import REPOSITORIES
-from cgflow.db.upgrade import upgrade
 from cgflow.drivers.contract import StorageDriver, VolumeSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.quota import limits
@@ -34,6 +33,7 @@ from flows.volume import accept as volumes
 from flows.volume import accept_change
 from tests.support import content
 from tests.support.flow_end import await_end
+from tests.support.migrated import migrate
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -289,7 +289,7 @@ def world(
     those of that section.
     """
     url = url or f"sqlite:///{path / 'cgflow.db'}"
-    upgrade(url)
+    migrate(url)
     conf = config.load([])
     for name, value in options.items():
         conf.set_override(name, value)

@@ -56,7 +56,7 @@ def caller(*roles: str) -> RequestContext:
             )
         ),
         ("volume:get: !!timestamp 2026-02-30", "cannot be read"),
-        ("[" * 3000, "is nested too deeply"),
+        ("[" * 1000, "is nested too deeply"),
         ("volume:get: 'role:member and'", "cannot be understood"),
         ("volume:get: member", "cannot be understood"),
         ("volume:get: 'role:member or member'", "cannot be understood"),

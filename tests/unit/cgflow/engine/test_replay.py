@@ -186,7 +186,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     made.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=cases())
 # A step that was undone waits for another attempt, which another step then prevents.
 @example(Case(("linear", [None, ("onward", [None, None]), None]), {"s2": ONCE, "s1": (2, 3)}, None))

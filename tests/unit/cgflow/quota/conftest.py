@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from cgflow.db.database import Database
-from cgflow.db.models import Base, Flow
+from cgflow.db.models import Flow
 from cgflow.status import FlowState
+from tests.support.migrated import migrate
 
 NOW = datetime.fromisoformat("2026-11-22T10:00:00")
 MakeFlow = Callable[..., str]
@@ -32,8 +33,9 @@ def add_flow(database: Database, state: FlowState = FlowState.RUNNING, project_i
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/cgflow.sqlite")
-    Base.metadata.create_all(database.engine)
+    url = f"sqlite:///{tmp_path}/cgflow.sqlite"
+    migrate(url)
+    database = Database(url)
     yield database
     database.close()
 

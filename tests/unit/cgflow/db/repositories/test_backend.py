@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from cgflow.db.database import Database
-from cgflow.db.models import Base, Volume
+from cgflow.db.models import Volume
 from cgflow.db.repositories import backend
 from cgflow.drivers.contract import Report
 from cgflow.errors import NotFound
 from cgflow.status import Status
+from tests.support.migrated import migrate
 
 NOW = datetime.fromisoformat("2026-11-22T10:00:00")
 LATER = NOW + timedelta(seconds=10)
@@ -24,8 +25,9 @@ REPORT = Report(
 
 @pytest.fixture
 def session(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/cgflow.sqlite")
-    Base.metadata.create_all(database.engine)
+    url = f"sqlite:///{tmp_path}/cgflow.sqlite"
+    migrate(url)
+    database = Database(url)
     with database.write() as session:
         yield session
     database.close()

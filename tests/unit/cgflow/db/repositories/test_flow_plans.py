@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
-from cgflow.db.upgrade import upgrade
 from tests.support.bulk_history import Filled, fill
 from tests.support.history_queries import ASKED, plans
+from tests.support.migrated import migrate
 
 # Both sides of a resource are read in order and merged: at most one page of each is sorted.
 MERGED = {name for name in ASKED if "by resource" in name and "type" not in name}
@@ -30,7 +30,7 @@ def filled(
         url = f"sqlite:///{tmp_path_factory.mktemp('plans') / 'test.db'}"
     else:
         url = request.getfixturevalue("postgres").new_url()
-    upgrade(url)
+    migrate(url)
     database = Database(url)
     yield database, fill(database, 12_000)
     database.close()

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.models import (
-    Base,
     ConsistencyGroup,
     ConsistencyGroupType,
     Flow,
@@ -26,14 +25,16 @@ from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota import limits, reservations
 from cgflow.records import QuotaLine
 from cgflow.status import FlowState, Status
+from tests.support.migrated import migrate
 
 GOLD, SILVER = "ab3cd5ef-0000-4000-8000-00000000000a", "ab3cd5ef-0000-4000-8000-00000000000b"
 
 
 @pytest.fixture
 def session(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/cgflow.sqlite")
-    Base.metadata.create_all(database.engine)
+    url = f"sqlite:///{tmp_path}/cgflow.sqlite"
+    migrate(url)
+    database = Database(url)
     with database.write() as session:
         volume_type.create(session, id=GOLD, name="gold", extra_specs={"a": "1", "b": "2"})
         volume_type.create(session, id=SILVER, name="silver", is_public=False)

@@ -26,13 +26,13 @@ from cgflow.db.models import (
 )
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.retention import Retention
-from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, ReservationState
 from flows.runtime import Accepted
 from flows.service import FORGET_INTERVAL_S, Service
 from tests.support.bulk_history import Filled, fill
 from tests.support.history_queries import plans
+from tests.support.migrated import migrate
 from tests.support.world import World, world
 
 
@@ -230,7 +230,7 @@ def test_a_failure_half_way_leaves_whole_flows(w: World, monkeypatch: pytest.Mon
 
 def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'test.db'}"
-    upgrade(url)
+    migrate(url)
     database = Database(url)
     filled = fill(database, 2000)
 
