@@ -29,7 +29,7 @@ class Bare:
         self._cuts = 0
         system_calls.create_subvolume(folder / "live")
         for name in self._names:
-            with system_calls.opened(folder / "live" / name, os.O_CREAT | os.O_RDWR) as file:
+            with system_calls.open_descriptor(folder / "live" / name, os.O_CREAT | os.O_RDWR) as file:
                 os.ftruncate(file, GIB)
 
     def members(self) -> list[JSON]:
@@ -42,7 +42,7 @@ class Bare:
     def cut(self) -> None:
         """See Contender."""
         self._cuts += 1
-        with system_calls.opened(self._folder / "live", os.O_RDONLY | os.O_DIRECTORY) as live:
+        with system_calls.open_descriptor(self._folder / "live", os.O_RDONLY | os.O_DIRECTORY) as live:
             system_calls.snapshot(live, self._folder / f"c{self._cuts}")
 
     def copies(self) -> list[JSON]:

@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cgflow.drivers.btrfs import intent_recovery, system_calls
-from cgflow.drivers.btrfs.layout import Layout, Mount, Trace, no_trace, require_file_name, words
-from cgflow.drivers.btrfs.state import Copy, Intent, State, Volume
+from cgflow.drivers.btrfs.layout import Layout, Mount, Trace, describe_error, no_trace, require_file_name
+from cgflow.drivers.btrfs.state import Intent, Snapshot, State, Volume
 from cgflow.drivers.common.event_log import EventLog
 from cgflow.drivers.contract import JSON, Connection, SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
@@ -55,8 +55,8 @@ class BtrfsBase:
         self.name = name
         self._ratio = max_over_subscription_ratio
         self._mount = Mount(path, name)
-        self._tree = Layout(self._mount.folder, trace)
-        self._journal = EventLog(
+        self._layout = Layout(self._mount.folder, trace)
+        self._event_log = EventLog(
             self._mount.folder / "journal", "btrfs backend", ballast_bytes=_BALLAST_BYTES
         )
         self._state = State()
@@ -64,25 +64,26 @@ class BtrfsBase:
         self._homes: dict[str, threading.RLock] = defaultdict(threading.RLock)
 
     @contextmanager
-    def _at(self, *homes: str) -> Iterator[State]:
+    def _lock_homes(self, *homes: str) -> Iterator[State]:
         """Lock homes for one call, after settling the interrupted operations in them.
 
         Raises: FinalDriverError, if the file system is not there; BusyDriverError, if something cannot be
         settled now; AmbiguousDriverError for an OSError in the block. Other errors in the block pass.
         """
         self._mount.check()
-        with self._held(set(homes)):
+        with self._lock_involved(set(homes)):
             try:
-                for intent in self._interrupted(set(homes)):
+                for intent in self._intents_in(set(homes)):
                     self._settle(intent)
             except OSError as error:
                 raise BusyDriverError(
-                    f"{self._tree.root}: what an earlier call has left cannot be settled now: {words(error)}"
+                    f"{self._layout.root}: an interrupted operation cannot be settled now: "
+                    f"{describe_error(error)}"
                 ) from error
             try:
                 yield self._state
             except OSError as error:
-                raise AmbiguousDriverError(f"{self._tree.root}: {words(error)}") from error
+                raise AmbiguousDriverError(f"{self._layout.root}: {describe_error(error)}") from error
 
     @contextmanager
     def _undo_on_failure(self, intent: Intent) -> Iterator[None]:
@@ -91,7 +92,7 @@ class BtrfsBase:
         Raises: FinalDriverError for an OSError, if everything was undone; otherwise the error of the block;
         AmbiguousDriverError, if the undo fails. The intent then stays until it is settled.
         """
-        self._note({"do": "intend", "begins": asdict(intent)})
+        self._record({"do": "intend", "begins": asdict(intent)})
         try:
             yield
         except BaseException as error:
@@ -100,136 +101,136 @@ class BtrfsBase:
                     self._settle(intent)
                 except (OSError, DriverError) as second:
                     raise AmbiguousDriverError(
-                        f"{intent.what} failed ({words(error)}), and what it left could not be undone yet: "
-                        f"{words(second)}"
+                        f"{intent.what} failed ({describe_error(error)}), and its effects could not be "
+                        f"undone yet: {describe_error(second)}"
                     ) from error
             if isinstance(error, OSError):
-                raise FinalDriverError(f"{intent.what}: {words(error)}; nothing was made") from error
+                raise FinalDriverError(f"{intent.what}: {describe_error(error)}; nothing was made") from error
             raise
 
     def _carry_out(self, intent: Intent) -> None:
         """Write an intent that only goes forward, and carry it out. Raises: DriverError, OSError."""
-        self._note({"do": "intend", "begins": asdict(intent)}, releasing=True)
+        self._record({"do": "intend", "begins": asdict(intent)}, releasing=True)
         self._settle(intent)
 
     def _settle(self, intent: Intent) -> None:
-        self._note(intent_recovery.settle(self._tree, self._state, intent), releasing=True)
+        self._record(intent_recovery.settle(self._layout, self._state, intent), releasing=True)
 
-    def _note(self, event: JSON, *, releasing: bool = False) -> None:
+    def _record(self, event: JSON, *, releasing: bool = False) -> None:
         """Write an event durably and apply it. Raises: FinalDriverError, AmbiguousDriverError."""
         with self._lock:
-            position = self._journal.append(event, releasing=releasing)
+            position = self._event_log.append(event, releasing=releasing)
             self._state.apply(event)
-        self._journal.sync(position)
-        self._tree.trace(f"noted:{event['do']}")
+        self._event_log.sync(position)
+        self._layout.trace(f"noted:{event['do']}")
 
-    def _volume(self, volume_id: str, group_id: str | None) -> Volume:
+    def _require_volume(self, volume_id: str, group_id: str | None) -> Volume:
         volume = self._state.volumes.get(volume_id)
         if volume is None or volume.group_id != group_id:
             where = "outside any group" if group_id is None else f"in group {group_id}"
             raise FinalDriverError(f"there is no volume {volume_id} {where}")
         return volume
 
-    def _copy(self, snapshot: SnapshotSpec) -> Copy:
-        copy = self._state.copies.get(snapshot.id)
+    def _require_snapshot(self, snapshot: SnapshotSpec) -> Snapshot:
+        copy = self._state.snapshots.get(snapshot.id)
         if copy is None:
             raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
         if copy.spec != snapshot:
             raise FinalDriverError(f"snapshot {snapshot.id} exists with other values: {copy.spec}")
         return copy
 
-    def _cut_copy(self, snapshot: SnapshotSpec) -> tuple[Copy, Path]:
+    def _require_cut_snapshot(self, snapshot: SnapshotSpec) -> tuple[Snapshot, Path]:
         """Return a snapshot that was cut, and its file. Raises: FinalDriverError."""
-        copy = self._copy(snapshot)
+        copy = self._require_snapshot(snapshot)
         if copy.size_bytes is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
-        file = self._file(copy)
-        cut = self._tree.cut(copy.home, snapshot.cgsnapshot_id)
+        file = self._snapshot_file(copy)
+        cut = self._layout.cut(copy.home, snapshot.cgsnapshot_id)
         if not file.is_file() or not system_calls.is_read_only(cut):
-            raise FinalDriverError(f"the copy {snapshot.id} is not in a read-only subvolume at {file}")
+            raise FinalDriverError(f"snapshot {snapshot.id} is not in a read-only subvolume at {file}")
         size = file.stat().st_size
         if size != copy.size_bytes:
-            raise FinalDriverError(f"{file} has {size} bytes, and {copy.size_bytes} were cut")
+            raise FinalDriverError(f"{file} has {size} bytes instead of the {copy.size_bytes} that were cut")
         return copy, file
 
-    def _file(self, copy: Copy) -> Path:
-        return self._tree.copy(copy.home, copy.spec.cgsnapshot_id, copy.spec.volume_id)
+    def _snapshot_file(self, copy: Snapshot) -> Path:
+        return self._layout.snapshot_file(copy.home, copy.spec.cgsnapshot_id, copy.spec.volume_id)
 
     def _make_volume(self, volume: VolumeSpec, source: int | None) -> None:
         """Create a volume in a locked home, empty or from an open file. Raises: DriverError."""
         require_file_name(volume.id)
         home = volume.group_id or volume.id
-        self._need_group(volume.group_id)
+        self._require_group(volume.group_id)
         if volume.group_id is None:
-            self._need_free(home)
-        file = self._tree.volume(home, volume.id)
+            self._require_unused_home(home)
+        file = self._layout.volume_file(home, volume.id)
         if file.exists():
-            raise FinalDriverError(f"{file} is there, and no record knows it; move it away first")
+            raise FinalDriverError(f"{file} exists without a record: move it away")
         intent = Intent(f"volume {volume.id}", intent_recovery.CREATE_VOLUME, (home,), {"volume": volume.id})
         with self._undo_on_failure(intent):
             if volume.group_id is None:
-                self._tree.create_home(home)
+                self._layout.create_home(home)
             size = volume.size_gib * GIB
-            self._tree.make_file(file, size, source)
-            self._tree.trace("volume:after-file")
-            fresh = Volume(volume.id, size, volume.group_id)
-            self._note({"do": "volume", **asdict(fresh), "ends": intent.key})
+            self._layout.make_file(file, size, source)
+            self._layout.trace("volume:after-file")
+            new = Volume(volume.id, size, volume.group_id)
+            self._record({"do": "volume", **asdict(new), "ends": intent.key})
 
-    def _need_free(self, home: str) -> None:
+    def _require_unused_home(self, home: str) -> None:
         """Raises: FinalDriverError, if the home belongs to another object, or exists and has no record."""
-        if home in self._state.groups or home in self._state.volumes or self._tree.home(home).exists():
-            raise FinalDriverError(f"{self._tree.home(home)} is in use by something else; nothing was made")
+        if home in self._state.groups or home in self._state.volumes or self._layout.home(home).exists():
+            raise FinalDriverError(f"{self._layout.home(home)} is in use by another object; nothing was made")
 
-    def _need_group(self, group_id: str | None) -> None:
+    def _require_group(self, group_id: str | None) -> None:
         if group_id is not None and group_id not in self._state.groups:
             raise FinalDriverError(f"there is no group {group_id}")
 
-    def _need_whole(self, volume: Volume) -> None:
+    def _require_intact_file(self, volume: Volume) -> None:
         """Raises: FinalDriverError, if the file of a volume is missing, not a regular file, or too short."""
-        file = self._tree.volume(volume.home, volume.id)
+        file = self._layout.volume_file(volume.home, volume.id)
         try:
             found = file.lstat()
         except FileNotFoundError:
             raise FinalDriverError(
-                f"{file} is gone: bring it back from a backup, or delete the volume"
+                f"{file} is missing: restore it from a backup, or delete the volume"
             ) from None
         if not stat.S_ISREG(found.st_mode):
-            raise FinalDriverError(f"{file} has lost data: something else than a file is there; move it away")
+            raise FinalDriverError(f"{file} has lost data: it is not a regular file; move it away")
         if found.st_size < volume.size_bytes:
             raise FinalDriverError(
-                f"{file} has lost data: it has {found.st_size} bytes, and volume {volume.id} has "
-                f"{volume.size_bytes}. Bring it back from a backup, or extend the volume to that size again"
+                f"{file} has lost data: it has {found.st_size} bytes instead of the {volume.size_bytes} of "
+                f"volume {volume.id}. Restore it from a backup, or extend the volume to that size again"
             )
 
-    def _need_no_restore(self, volume: Volume) -> None:
+    def _require_no_restore(self, volume: Volume) -> None:
         if volume.kept is not None:
             raise FinalDriverError(
                 f"restore {volume.kept.restore_id} of volume {volume.id} is unfinished: finish or undo it"
             )
 
     @contextmanager
-    def _held(self, homes: set[str]) -> Iterator[None]:
+    def _lock_involved(self, homes: set[str]) -> Iterator[None]:
         """Lock homes in sorted order, together with the homes that interrupted operations in them involve."""
         while True:
-            wanted = self._reached(homes)
+            wanted = self._involved_homes(homes)
             with ExitStack() as held:
                 for home in sorted(wanted):
                     with self._lock:
                         lock = self._homes[home]
                     held.enter_context(lock)
-                if self._reached(homes) <= wanted:
+                if self._involved_homes(homes) <= wanted:
                     yield
                     return
 
-    def _reached(self, homes: set[str]) -> set[str]:
+    def _involved_homes(self, homes: set[str]) -> set[str]:
         reached = set(homes)
         while True:
-            more = {home for intent in self._interrupted(reached) for home in intent.homes}
+            more = {home for intent in self._intents_in(reached) for home in intent.homes}
             if more <= reached:
                 return reached
             reached |= more
 
-    def _interrupted(self, homes: set[str]) -> list[Intent]:
+    def _intents_in(self, homes: set[str]) -> list[Intent]:
         with self._lock:
             return [intent for intent in self._state.intents.values() if homes & set(intent.homes)]
 

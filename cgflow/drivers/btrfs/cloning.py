@@ -18,14 +18,14 @@ class BtrfsCloning(BtrfsBase, Cloning):
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         home, origin = volume.group_id or volume.id, source.group_id or source.volume_id
-        with self._at(home, origin) as state:
+        with self._lock_homes(home, origin) as state:
             if volume.id in state.volumes:
                 return
-            copy, file = self._cut_copy(source)
+            copy, file = self._require_cut_snapshot(source)
             if copy.size_bytes is None or copy.size_bytes > volume.size_gib * GIB:
                 raise FinalDriverError(
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
                     f"of {copy.size_bytes} bytes"
                 )
-            with system_calls.opened(file, os.O_RDONLY) as held:
+            with system_calls.open_descriptor(file, os.O_RDONLY) as held:
                 self._make_volume(volume, held)

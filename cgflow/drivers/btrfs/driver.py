@@ -56,7 +56,7 @@ class BtrfsDriver(
         self._mount.open()
         try:
             state = State()
-            self._journal.open(state.apply, state.events)
+            self._event_log.open(state.apply, state.events)
         except ConfigError:
             self._mount.close()
             raise
@@ -70,7 +70,7 @@ class BtrfsDriver(
 
     def stop(self) -> None:
         """See the contract."""
-        self._journal.close()
+        self._event_log.close()
         self._mount.close()
 
     def report(self) -> Report:
@@ -105,14 +105,16 @@ class BtrfsDriver(
         After a power failure, a cut may again contain the file of a snapshot that was deleted. Raises:
         DriverError.
         """
-        with self._at(home) as state:
-            copies = [c for c in list(state.copies.values()) if c.home == home and c.size_bytes is not None]
+        with self._lock_homes(home) as state:
+            copies = [
+                c for c in list(state.snapshots.values()) if c.home == home and c.size_bytes is not None
+            ]
             for cut in {copy.spec.cgsnapshot_id for copy in copies}:
                 members = [copy.spec.volume_id for copy in copies if copy.spec.cgsnapshot_id == cut]
-                self._tree.prune(home, cut, members)
+                self._layout.prune(home, cut, members)
             for copy in copies:
                 if copy.is_exported:
-                    self._tree.export(copy.spec.id, self._file(copy))
+                    self._layout.export(copy.spec.id, self._snapshot_file(copy))
 
 
 def make(name: str, state_dir: Path, path: str, max_over_subscription_ratio: float) -> BtrfsDriver:

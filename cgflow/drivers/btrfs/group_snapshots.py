@@ -26,88 +26,88 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         require_file_name(snapshot.id, snapshot.cgsnapshot_id)
-        with self._at(_home(snapshot)) as state:
-            if snapshot.id in state.copies:
-                self._copy(snapshot)
+        with self._lock_homes(_home(snapshot)) as state:
+            if snapshot.id in state.snapshots:
+                self._require_snapshot(snapshot)
                 return
-            self._need_no_restore(self._volume(snapshot.volume_id, snapshot.group_id))
-            self._note({"do": "copy", "spec": asdict(snapshot)})
+            self._require_no_restore(self._require_volume(snapshot.volume_id, snapshot.group_id))
+            self._record({"do": "copy", "spec": asdict(snapshot)})
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         members = _members(cgsnapshot_id, group_id, snapshots)
         home = _home(snapshots[0])
-        with self._at(home) as state:
+        with self._lock_homes(home) as state:
             for snapshot in snapshots:
-                self._copy(snapshot)
+                self._require_snapshot(snapshot)
             done = state.cuts.get(cgsnapshot_id)
             if done is not None:
                 if done.members != set(members.values()):
                     raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} was cut with other members")
                 return dict(done.evidence)
             for volume_id in members:
-                volume = self._volume(volume_id, group_id)
-                self._need_no_restore(volume)
-                self._need_whole(volume)
+                volume = self._require_volume(volume_id, group_id)
+                self._require_no_restore(volume)
+                self._require_intact_file(volume)
             intent = Intent(
                 f"cut {cgsnapshot_id}", intent_recovery.CUT, (home,), {"cgsnapshot": cgsnapshot_id}
             )
             with self._undo_on_failure(intent):
-                return self._freeze(intent, home, cgsnapshot_id, members)
+                return self._take_cut(intent, home, cgsnapshot_id, members)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
-        with self._at(_home(snapshot)):
-            copy, file = self._cut_copy(snapshot)
-            cut = self._tree.cut(copy.home, snapshot.cgsnapshot_id)
+        with self._lock_homes(_home(snapshot)):
+            copy, file = self._require_cut_snapshot(snapshot)
+            cut = self._layout.cut(copy.home, snapshot.cgsnapshot_id)
             return {"subvolume": str(cut), "size_bytes": file.stat().st_size, "read_only": True}
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._at(_home(snapshot)) as state:
-            if snapshot.id in state.copies:
+        with self._lock_homes(_home(snapshot)) as state:
+            if snapshot.id in state.snapshots:
                 key, about = f"copy {snapshot.id}", {"copy": snapshot.id}
                 self._carry_out(Intent(key, intent_recovery.DELETE_COPY, (_home(snapshot),), about))
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
         self._mount.check()
-        return snapshot.id in self._state.copies
+        return snapshot.id in self._state.snapshots
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        with self._at(_home(snapshot)):
-            copy, file = self._cut_copy(snapshot)
+        with self._lock_homes(_home(snapshot)):
+            copy, file = self._require_cut_snapshot(snapshot)
             if not copy.is_exported:
-                self._note({"do": "export", "id": snapshot.id, "is_exported": True})
-            self._tree.export(snapshot.id, file)
-            return local(self._tree.exports / snapshot.id, file.stat().st_size, read_only=True)
+                self._record({"do": "export", "id": snapshot.id, "is_exported": True})
+            self._layout.export(snapshot.id, file)
+            return local(self._layout.exports / snapshot.id, file.stat().st_size, read_only=True)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._at(_home(snapshot)) as state:
-            copy = state.copies.get(snapshot.id)
+        with self._lock_homes(_home(snapshot)) as state:
+            copy = state.snapshots.get(snapshot.id)
             if copy is not None and copy.is_exported:
-                self._tree.unexport(snapshot.id)
-                self._tree.trace("unexport:after-link")
-                self._note({"do": "export", "id": snapshot.id, "is_exported": False}, releasing=True)
+                self._layout.unexport(snapshot.id)
+                self._layout.trace("unexport:after-link")
+                self._record({"do": "export", "id": snapshot.id, "is_exported": False}, releasing=True)
 
-    def _freeze(self, intent: Intent, home: str, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
-        self._tree.trace("cut:before-snapshot")
+    def _take_cut(self, intent: Intent, home: str, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
+        self._layout.trace("cut:before-snapshot")
         began = CutTimer.now()
-        self._tree.freeze(home, cgsnapshot_id)
-        told = evidence(MECHANISM, len(members), began, promise=PROMISE)
-        self._tree.trace("cut:after-snapshot")
-        self._tree.prune(home, cgsnapshot_id, members)
+        self._layout.snapshot_live(home, cgsnapshot_id)
+        cut_evidence = evidence(MECHANISM, len(members), began, promise=PROMISE)
+        self._layout.trace("cut:after-snapshot")
+        self._layout.prune(home, cgsnapshot_id, members)
         sizes = {
-            snapshot_id: self._tree.copy(home, cgsnapshot_id, volume_id).stat().st_size
+            snapshot_id: self._layout.snapshot_file(home, cgsnapshot_id, volume_id).stat().st_size
             for volume_id, snapshot_id in members.items()
         }
-        self._note(
+        self._record(
             {
                 "do": "cut",
                 "id": cgsnapshot_id,
                 "sizes": sizes,
-                "evidence": told,
+                "evidence": cut_evidence,
                 "members": sorted(members.values()),
                 "ends": intent.key,
             }
         )
-        return told
+        return cut_evidence
 
 
 def _home(snapshot: SnapshotSpec) -> str:

@@ -19,117 +19,117 @@ MOVE, TIDY = "moving a volume", "tidying up after a move"
 RESTORE, UNDO_RESTORE, FINISH_RESTORE = "a restore", "undoing a restore", "finishing a restore"
 
 
-def settle(tree: Layout, state: State, intent: Intent) -> JSON:
+def settle(layout: Layout, state: State, intent: Intent) -> JSON:
     """Complete or undo the operation of an intent; return the event that records it. Raises: OSError."""
-    event = _SETTLERS[intent.what](tree, state, intent)
-    tree.trace(f"settled:{intent.what}")
+    event = _SETTLERS[intent.what](layout, state, intent)
+    layout.trace(f"settled:{intent.what}")
     return {**event, "ends": intent.key}
 
 
-def _remove_home(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_home(layout: Layout, state: State, intent: Intent) -> JSON:
     del state
-    tree.remove_home(intent.homes[0])
+    layout.remove_home(intent.homes[0])
     return {"do": "group_gone", "id": intent.homes[0]}
 
 
-def _remove_volume(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_volume(layout: Layout, state: State, intent: Intent) -> JSON:
     volume_id, home = str(intent.about["volume"]), intent.homes[0]
     if home in state.groups:
-        remove(tree.volume(home, volume_id), tree.kept(home, volume_id))
+        remove(layout.volume_file(home, volume_id), layout.kept(home, volume_id))
     else:
-        tree.remove_home(home)
+        layout.remove_home(home)
     return {"do": "volume_gone", "id": volume_id}
 
 
-def _size_found(tree: Layout, state: State, intent: Intent) -> JSON:
+def _read_size(layout: Layout, state: State, intent: Intent) -> JSON:
     """Return the size of the file: an interrupted resize has either happened or not."""
     del state
     volume_id = str(intent.about["volume"])
     return {
         "do": "size",
         "id": volume_id,
-        "size_bytes": tree.volume(intent.homes[0], volume_id).stat().st_size,
+        "size_bytes": layout.volume_file(intent.homes[0], volume_id).stat().st_size,
     }
 
 
-def _remove_cut(tree: Layout, state: State, intent: Intent) -> JSON:
+def _remove_cut(layout: Layout, state: State, intent: Intent) -> JSON:
     """Remove an unreported cut. If it is requested again, its instant must lie after that request."""
     del state
-    tree.prune(intent.homes[0], str(intent.about["cgsnapshot"]), ())
+    layout.prune(intent.homes[0], str(intent.about["cgsnapshot"]), ())
     return {"do": "give_up"}
 
 
-def _remove_snapshot(tree: Layout, state: State, intent: Intent) -> JSON:
-    copy = state.copies[str(intent.about["copy"])]
-    tree.unexport(copy.spec.id)
+def _remove_snapshot(layout: Layout, state: State, intent: Intent) -> JSON:
+    copy = state.snapshots[str(intent.about["copy"])]
+    layout.unexport(copy.spec.id)
     if copy.size_bytes is not None:
-        others = state.in_cut(copy.home, copy.spec.cgsnapshot_id)
+        others = state.snapshots_in_cut(copy.home, copy.spec.cgsnapshot_id)
         left = [other.spec.volume_id for other in others if other.spec.id != copy.spec.id]
-        tree.prune(copy.home, copy.spec.cgsnapshot_id, left)
+        layout.prune(copy.home, copy.spec.cgsnapshot_id, left)
     return {"do": "copy_gone", "id": copy.spec.id}
 
 
-def _undo_move(tree: Layout, state: State, intent: Intent) -> JSON:
+def _undo_move(layout: Layout, state: State, intent: Intent) -> JSON:
     """Undo a move that was not recorded: empty the target, and put the volume back where it was."""
     volume_id = str(intent.about["volume"])
     source, target = str(intent.about["source"]), str(intent.about["target"])
-    remove(tree.volume(target, volume_id))
+    remove(layout.volume_file(target, volume_id))
     for cut in intent.about["cuts"]:
-        tree.prune(target, cut, [copy.spec.volume_id for copy in state.in_cut(target, cut)])
+        layout.prune(target, cut, [copy.spec.volume_id for copy in state.snapshots_in_cut(target, cut)])
     if target not in state.groups:
-        tree.remove_home(target)
-    away = tree.away(source, volume_id)
+        layout.remove_home(target)
+    away = layout.away(source, volume_id)
     if away.exists():
-        away.replace(tree.volume(source, volume_id))
+        away.replace(layout.volume_file(source, volume_id))
     return {"do": "give_up"}
 
 
-def _finish_move(tree: Layout, state: State, intent: Intent) -> JSON:
+def _finish_move(layout: Layout, state: State, intent: Intent) -> JSON:
     """Complete a move that was recorded: clean up the source, and point exports to the new place."""
     volume_id, source = str(intent.about["volume"]), str(intent.about["source"])
-    for copy in state.copies_of(volume_id):
+    for copy in state.snapshots_of(volume_id):
         if copy.is_exported:
-            tree.export(copy.spec.id, tree.copy(copy.home, copy.spec.cgsnapshot_id, volume_id))
+            layout.export(copy.spec.id, layout.snapshot_file(copy.home, copy.spec.cgsnapshot_id, volume_id))
     if source in state.groups:
-        remove(tree.away(source, volume_id))
+        remove(layout.away(source, volume_id))
         for cut in intent.about["cuts"]:
-            tree.prune(source, cut, [copy.spec.volume_id for copy in state.in_cut(source, cut)])
+            layout.prune(source, cut, [copy.spec.volume_id for copy in state.snapshots_in_cut(source, cut)])
     else:
-        tree.remove_home(source)
+        layout.remove_home(source)
     return {"do": "give_up"}
 
 
-def _undo_interrupted_restore(tree: Layout, state: State, intent: Intent) -> JSON:
+def _undo_interrupted_restore(layout: Layout, state: State, intent: Intent) -> JSON:
     """Undo an interrupted restore.
 
     Before the first member is changed, the previous content of all members is kept. If some of it is missing,
     no member was changed.
     """
     del state
-    _put_back(tree, intent)
+    _put_back(layout, intent)
     return {"do": "give_up"}
 
 
-def _restore_undone(tree: Layout, state: State, intent: Intent) -> JSON:
+def _undo_restore(layout: Layout, state: State, intent: Intent) -> JSON:
     del state
-    _put_back(tree, intent)
+    _put_back(layout, intent)
     return {"do": "settled", "id": intent.about["restore"]}
 
 
-def _put_back(tree: Layout, intent: Intent) -> None:
+def _put_back(layout: Layout, intent: Intent) -> None:
     """Put the kept files back. Clients that have the replaced file open are cut off from the volume."""
     home = intent.homes[0]
     for volume_id in intent.about["volumes"]:
-        remove(tree.live(home) / "new" / volume_id)
-        if tree.kept(home, volume_id).exists():
-            tree.kept(home, volume_id).replace(tree.volume(home, volume_id))
-            tree.trace("undo:after-rename")
-    tree.sync_live(home)
+        remove(layout.live(home) / "new" / volume_id)
+        if layout.kept(home, volume_id).exists():
+            layout.kept(home, volume_id).replace(layout.volume_file(home, volume_id))
+            layout.trace("undo:after-rename")
+    layout.sync_live(home)
 
 
-def _discard_kept(tree: Layout, state: State, intent: Intent) -> JSON:
+def _discard_previous(layout: Layout, state: State, intent: Intent) -> JSON:
     del state
-    remove(*(tree.kept(intent.homes[0], volume_id) for volume_id in intent.about["volumes"]))
+    remove(*(layout.kept(intent.homes[0], volume_id) for volume_id in intent.about["volumes"]))
     return {"do": "settled", "id": intent.about["restore"]}
 
 
@@ -138,12 +138,12 @@ _SETTLERS: dict[str, Callable[[Layout, State, Intent], JSON]] = {
     DELETE_GROUP: _remove_home,
     CREATE_VOLUME: _remove_volume,
     DELETE_VOLUME: _remove_volume,
-    RESIZE: _size_found,
+    RESIZE: _read_size,
     CUT: _remove_cut,
     DELETE_COPY: _remove_snapshot,
     MOVE: _undo_move,
     TIDY: _finish_move,
     RESTORE: _undo_interrupted_restore,
-    UNDO_RESTORE: _restore_undone,
-    FINISH_RESTORE: _discard_kept,
+    UNDO_RESTORE: _undo_restore,
+    FINISH_RESTORE: _discard_previous,
 }

@@ -21,7 +21,7 @@ from cgflow.drivers.contract import (
 )
 from cgflow.errors import DriverError
 
-_REMOVE = "look at it, then remove it with 'btrfs subvolume delete'"
+_REMOVE = "examine it, then remove it with 'btrfs subvolume delete'"
 
 
 class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
@@ -34,11 +34,11 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
         for home in sorted(known_homes(self._state) if group_id is None else {group_id}):
             problems += self._problems_of(home)
         if group_id is None:
-            problems += _orphans(self._tree, self._state)
+            problems += _orphans(self._layout, self._state)
         with self._lock:
             state = self._state
             volumes = [v for v in state.volumes.values() if group_id in (None, v.group_id)]
-            copies = [c for c in state.copies.values() if group_id in (None, c.spec.group_id)]
+            copies = [c for c in state.snapshots.values() if group_id in (None, c.spec.group_id)]
             return Inventory(
                 groups=frozenset(group for group in state.groups if group_id in (None, group)),
                 volumes=frozenset(volume.id for volume in volumes),
@@ -52,7 +52,7 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
         """See the contract. The size of a volume is that of its file, which a client may have changed."""
         inventory = self.inventory()
         with self._lock:
-            volumes, copies = list(self._state.volumes.values()), list(self._state.copies.values())
+            volumes, copies = list(self._state.volumes.values()), list(self._state.snapshots.values())
             cuts = dict(self._state.cuts)
         return DetailedInventory(
             inventory,
@@ -70,15 +70,15 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
 
     def _size_bytes(self, volume: Volume) -> int:
         try:
-            return self._tree.volume(volume.home, volume.id).stat().st_size
+            return self._layout.volume_file(volume.home, volume.id).stat().st_size
         except FileNotFoundError:
             # The inventory reports the missing file as a problem.
             return volume.size_bytes
 
     def _problems_of(self, home: str) -> list[str]:
         try:
-            with self._at(home) as state:
-                return list(_problems(self._tree, state, home)) if home in known_homes(state) else []
+            with self._lock_homes(home) as state:
+                return list(_problems(self._layout, state, home)) if home in known_homes(state) else []
         except DriverError as error:
             return [error.message]
 
@@ -89,47 +89,49 @@ def known_homes(state: State) -> set[str]:
     return groups | {volume.home for volume in volumes}
 
 
-def _problems(tree: Layout, state: State, home: str) -> Iterator[str]:
+def _problems(layout: Layout, state: State, home: str) -> Iterator[str]:
     """Report the mismatches in a locked home. Raises: OSError."""
-    live = tree.live(home)
+    live = layout.live(home)
     if not system_calls.is_subvolume(live):
-        yield f"{live} is not there: the volumes of {home} are lost; bring them back from a backup"
+        yield f"{live} is missing: the volumes of {home} are lost; restore them from a backup"
         return
     volumes = {volume.id: volume for volume in list(state.volumes.values()) if volume.home == home}
-    yield from _compared(live / "volumes", set(volumes), "volume")
-    yield from _compared(live / "kept", {v.id for v in volumes.values() if v.kept is not None}, "kept state")
+    yield from _compare_names(live / "volumes", set(volumes), "volume")
+    yield from _compare_names(
+        live / "kept", {v.id for v in volumes.values() if v.kept is not None}, "previous content"
+    )
     for folder in ("new", "away"):
-        yield from _compared(live / folder, set(), "half-made file")
+        yield from _compare_names(live / folder, set(), "partly created file")
     for volume in volumes.values():
-        file = tree.volume(home, volume.id)
+        file = layout.volume_file(home, volume.id)
         if file.is_symlink() or (file.exists() and not file.is_file()):
-            yield f"{file} is not a file, and volume {volume.id} is lost; bring it back from a backup"
+            yield f"{file} is not a regular file: volume {volume.id} is lost; restore it from a backup"
         elif file.is_file() and file.stat().st_size != volume.size_bytes:
             yield (
-                f"{file} has {file.stat().st_size} bytes and was made with {volume.size_bytes}: "
-                "a client has changed that; extend the volume to what it is to have"
+                f"{file} has {file.stat().st_size} bytes instead of {volume.size_bytes}: "
+                "a client has changed the size; extend the volume to the size that is wanted"
             )
-    copies = [copy for id in volumes for copy in state.copies_of(id) if copy.size_bytes is not None]
+    copies = [copy for id in volumes for copy in state.snapshots_of(id) if copy.size_bytes is not None]
     cuts = {copy.spec.cgsnapshot_id for copy in copies}
-    yield from _compared(tree.home(home) / "cuts", cuts, "cgsnapshot", _REMOVE)
-    for id in sorted(cuts & names(tree.home(home) / "cuts")):
-        cut = tree.cut(home, id)
+    yield from _compare_names(layout.home(home) / "cuts", cuts, "cgsnapshot", _REMOVE)
+    for id in sorted(cuts & names(layout.home(home) / "cuts")):
+        cut = layout.cut(home, id)
         members = {copy.spec.volume_id for copy in copies if copy.spec.cgsnapshot_id == id}
-        yield from _compared(cut / "volumes", members, "copy")
+        yield from _compare_names(cut / "volumes", members, "snapshot")
         if not system_calls.is_read_only(cut):
-            yield f"{cut} is open for change; close it with 'btrfs property set {cut} ro true'"
+            yield f"{cut} is writable: make it read-only with 'btrfs property set {cut} ro true'"
 
 
-def _orphans(tree: Layout, state: State) -> Iterator[str]:
+def _orphans(layout: Layout, state: State) -> Iterator[str]:
     """Report the homes that no record and no intent names. Raises: OSError."""
     known = known_homes(state) | {home for intent in list(state.intents.values()) for home in intent.homes}
-    for home in sorted(names(tree.homes) - known):
-        yield f"{tree.home(home)} belongs to no group and no volume: {_REMOVE}"
+    for home in sorted(names(layout.homes) - known):
+        yield f"{layout.home(home)} belongs to no group and no volume: {_REMOVE}"
 
 
-def _compared(folder: Path, known: set[str], what: str, then: str = "move it away") -> Iterator[str]:
+def _compare_names(folder: Path, known: set[str], what: str, then: str = "move it away") -> Iterator[str]:
     found = names(folder)
     for name in sorted(known - found):
-        yield f"{what} {name} is not in {folder}: bring it back from a backup, or delete what is left of it"
+        yield f"{what} {name} is missing from {folder}: restore it from a backup, or delete it"
     for name in sorted(found - known):
-        yield f"{folder / name} is a {what} that no record knows: {then}"
+        yield f"{folder / name} is a {what} without a record: {then}"

@@ -3,7 +3,7 @@
 In the folder of the backend::
 
     journal                        the event log: objects and operations in progress
-    exports/<copy>                 links to the exported snapshots
+    exports/<snapshot>                links to the exported snapshots
     homes/<home>/live              subvolume: what clients write to, and what a cut snapshots
                  live/volumes/<volume>   the file of a volume
                  live/kept/<volume>      its previous content, during an unfinished restore
@@ -57,24 +57,22 @@ class Mount:
         """Create or recognise the folder, and keep it open. Raises: ConfigError."""
         if os.geteuid() != 0:
             raise ConfigError(
-                "the btrfs driver has to run as root: nobody else may open and remove subvolumes"
+                "the btrfs driver must run as root, because only root can open and remove subvolumes"
             )
         try:
             if not self.path.is_dir():
-                raise ConfigError(
-                    f"{self.path} is not a directory: mount a btrfs there, or name another path"
-                )
+                raise ConfigError(f"{self.path} is not a directory: mount a btrfs there, or set another path")
             if not system_calls.is_btrfs(self.path):
                 raise ConfigError(
-                    f"{self.path} does not lie on a btrfs: mount one there, or name another path"
+                    f"{self.path} does not lie on a btrfs: mount one there, or set another path"
                 )
             if self.folder.exists():
-                self._recognise()
+                self._check_owner()
             for folder in (self.folder, self.folder / "homes", self.folder / "exports"):
                 make_folder(folder)
-            self._hold()
+            self._keep_open()
         except OSError as error:
-            raise ConfigError(f"{self.folder} cannot be used: {words(error)}") from error
+            raise ConfigError(f"{self.folder} cannot be used: {describe_error(error)}") from error
 
     def close(self) -> None:
         """Release the file system. Idempotency: a closed mount stays closed."""
@@ -89,11 +87,11 @@ class Mount:
         try:
             found = self.folder.stat()
         except OSError as error:
-            raise FinalDriverError(self._gone(words(error))) from error
+            raise FinalDriverError(self._missing_message(describe_error(error))) from error
         if (found.st_dev, found.st_ino) != self._known:
-            raise FinalDriverError(self._gone("something else is there"))
+            raise FinalDriverError(self._missing_message("another folder is there"))
 
-    def _hold(self) -> None:
+    def _keep_open(self) -> None:
         self.close()
         descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # A driver that is dropped without close, as after a crash, must not prevent unmounting.
@@ -101,23 +99,20 @@ class Mount:
         facts = os.fstat(descriptor)
         self._known = (facts.st_dev, facts.st_ino)
 
-    def _recognise(self) -> None:
+    def _check_owner(self) -> None:
         found = {path.name for path in self.folder.iterdir()}
-        strangers = sorted(found - _OURS)
+        foreign = sorted(found - _OURS)
         homes = self.folder / "homes"
-        is_beheaded = "journal" not in found and homes.is_dir() and any(homes.iterdir())
-        if strangers or is_beheaded:
-            held = ", ".join(strangers[:3]) or "volumes but no journal"
+        has_no_log = "journal" not in found and homes.is_dir() and any(homes.iterdir())
+        if foreign or has_no_log:
+            held = ", ".join(foreign[:3]) or "volumes but no journal"
             raise ConfigError(
-                f"{self.folder} holds {held} and was not made by this driver; name another path, "
-                "or bring back what belongs there"
+                f"{self.folder} has {held}, so this driver did not create it: set another path, "
+                "or restore the missing files"
             )
 
-    def _gone(self, why: str) -> str:
-        return (
-            f"the btrfs under {self.path} is not there any more ({why}): mount it again; nothing was done, "
-            "and nothing is said of what is on it"
-        )
+    def _missing_message(self, why: str) -> str:
+        return f"the btrfs under {self.path} is missing ({why}): mount it again. Nothing was done"
 
 
 class Layout:
@@ -137,7 +132,7 @@ class Layout:
         """The subvolume that a cut snapshots."""
         return self.homes / home / "live"
 
-    def volume(self, home: str, volume_id: str) -> Path:
+    def volume_file(self, home: str, volume_id: str) -> Path:
         """The file of a volume, which its clients open."""
         return self.live(home) / "volumes" / volume_id
 
@@ -153,7 +148,7 @@ class Layout:
         """The subvolume of a cut."""
         return self.homes / home / "cuts" / cgsnapshot_id
 
-    def copy(self, home: str, cgsnapshot_id: str, volume_id: str) -> Path:
+    def snapshot_file(self, home: str, cgsnapshot_id: str, volume_id: str) -> Path:
         """The file of one member's snapshot."""
         return self.cut(home, cgsnapshot_id) / "volumes" / volume_id
 
@@ -185,9 +180,9 @@ class Layout:
 
     def make_file(self, path: Path, size_bytes: int, source: int | None = None) -> None:
         """Create a file of a size, durably: empty, or beginning with the content of an open file."""
-        with system_calls.opened(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR) as file:
+        with system_calls.open_descriptor(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR) as file:
             if source is not None:
-                system_calls.share(source, file)
+                system_calls.share_blocks(source, file)
             os.ftruncate(file, size_bytes)
             os.fsync(file)
         fsync_folder(path.parent)
@@ -197,9 +192,9 @@ class Layout:
         for name in _LIVE:
             fsync_folder(self.live(home) / name)
 
-    def freeze(self, home: str, cgsnapshot_id: str) -> None:
+    def snapshot_live(self, home: str, cgsnapshot_id: str) -> None:
         """Snapshot the live subvolume of a home, at one instant."""
-        with system_calls.opened(self.live(home), os.O_RDONLY | os.O_DIRECTORY) as live:
+        with system_calls.open_descriptor(self.live(home), os.O_RDONLY | os.O_DIRECTORY) as live:
             system_calls.snapshot(live, self.cut(home, cgsnapshot_id))
 
     def prune(self, home: str, cgsnapshot_id: str, members: Iterable[str]) -> None:
@@ -218,17 +213,17 @@ class Layout:
         if not waste:
             self.close(cut)
             return
-        with system_calls.changing(cut):
+        with system_calls.writable(cut):
             self.trace("prune:opened")
             for path in waste:
                 path.unlink()
 
-    def add_copy(self, home: str, cgsnapshot_id: str, volume_id: str, source: int) -> None:
+    def add_snapshot(self, home: str, cgsnapshot_id: str, volume_id: str, source: int) -> None:
         """Add a snapshot from another home to a cut, which is created if it does not exist here."""
         cut = self.cut(home, cgsnapshot_id)
         if not cut.exists():
             system_calls.create_subvolume(cut)
-        with system_calls.changing(cut):
+        with system_calls.writable(cut):
             (cut / "volumes").mkdir(mode=0o700, exist_ok=True)
             self.trace("move:cut-opened")
             self.make_file(cut / "volumes" / volume_id, os.fstat(source).st_size, source)
@@ -238,16 +233,16 @@ class Layout:
         if not system_calls.is_read_only(cut):
             system_calls.set_read_only(cut, is_closed=True)
 
-    def export(self, copy_id: str, file: Path) -> None:
+    def export(self, snapshot_id: str, file: Path) -> None:
         """Create the link to a snapshot, or point it to the snapshot's current place."""
-        fresh = self.exports / f".{copy_id}"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(file)
-        fresh.replace(self.exports / copy_id)
+        new = self.exports / f".{snapshot_id}"
+        new.unlink(missing_ok=True)
+        new.symlink_to(file)
+        new.replace(self.exports / snapshot_id)
 
-    def unexport(self, copy_id: str) -> None:
+    def unexport(self, snapshot_id: str) -> None:
         """Remove the link to a snapshot."""
-        (self.exports / copy_id).unlink(missing_ok=True)
+        (self.exports / snapshot_id).unlink(missing_ok=True)
 
 
 def remove(*paths: Path) -> None:
@@ -268,13 +263,13 @@ def require_file_name(*ids: str) -> None:
     """Raises: FinalDriverError, if one of the ids cannot be a file name."""
     for id in ids:
         if not _ID.fullmatch(id):
-            raise FinalDriverError(f"{id!r} cannot name a file; nothing was made")
+            raise FinalDriverError(f"{id!r} cannot be a file name; nothing was made")
 
 
-def words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return a description of an error for the operator."""
     if isinstance(error, DriverError):
         return error.message
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the storage is full ({error.strerror}): free space on the btrfs, then ask again"
+        return f"the storage is full ({error.strerror}): free space on the btrfs, then try again"
     return str(error)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from cgflow.drivers.btrfs import intent_recovery, system_calls
 from cgflow.drivers.btrfs.base import BtrfsBase
-from cgflow.drivers.btrfs.state import Copy, Intent, Volume
-from cgflow.drivers.btrfs.system_calls import COPY, LIVE, Leases, exclusive_leases
+from cgflow.drivers.btrfs.state import Intent, Snapshot, Volume
+from cgflow.drivers.btrfs.system_calls import SNAPSHOT_FLAGS, VOLUME_FLAGS, Leases, exclusive_leases
 from cgflow.drivers.contract import Regrouping, VolumeSpec
 from cgflow.errors import FinalDriverError
 
@@ -21,23 +21,23 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
 
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
         source, target = volume.group_id or volume.id, group_id or volume.id
-        with self._at(source, target) as state:
-            self._need_group(group_id)
+        with self._lock_homes(source, target) as state:
+            self._require_group(group_id)
             known = state.volumes.get(volume.id)
             if known is not None and known.group_id == group_id:
                 return
-            known = self._volume(volume.id, volume.group_id)
-            self._need_no_restore(known)
-            self._need_place(known, group_id)
-            copies = [copy for copy in state.copies_of(volume.id) if copy.size_bytes is not None]
-            files = {self._tree.volume(source, volume.id): LIVE}
-            files |= {self._file(copy): COPY for copy in copies}
+            known = self._require_volume(volume.id, volume.group_id)
+            self._require_no_restore(known)
+            self._require_no_such_group(known, group_id)
+            copies = [copy for copy in state.snapshots_of(volume.id) if copy.size_bytes is not None]
+            files = {self._layout.volume_file(source, volume.id): VOLUME_FLAGS}
+            files |= {self._snapshot_file(copy): SNAPSHOT_FLAGS for copy in copies}
             doing = f"volume {volume.id} cannot be moved"
             cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
             about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
             intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
             with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
-                self._take_away(known, target, copies, held)
+                self._hide_and_copy(known, target, copies, held)
                 # A client may have found the file by its old path before it was renamed.
                 held.raise_if_awaited(doing)
                 tidy = {
@@ -46,24 +46,26 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
                     "homes": [source, target],
                     "about": about,
                 }
-                self._note({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
+                self._record({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
             self._settle(state.intents[intent.key])
 
-    def _take_away(self, volume: Volume, target: str, copies: list[Copy], held: Leases) -> None:
+    def _hide_and_copy(self, volume: Volume, target: str, copies: list[Snapshot], held: Leases) -> None:
         """Hide a volume from its clients and recreate it in another home, sharing its blocks."""
-        tree, file = self._tree, self._tree.volume(volume.home, volume.id)
-        file.replace(tree.away(volume.home, volume.id))
-        tree.trace("move:after-hiding")
+        layout, file = self._layout, self._layout.volume_file(volume.home, volume.id)
+        file.replace(layout.away(volume.home, volume.id))
+        layout.trace("move:after-hiding")
         if target not in self._state.groups:
-            tree.create_home(target)
-        tree.make_file(tree.volume(target, volume.id), volume.size_bytes, held.files[file])
-        tree.trace("move:after-volume")
+            layout.create_home(target)
+        layout.make_file(layout.volume_file(target, volume.id), volume.size_bytes, held.files[file])
+        layout.trace("move:after-volume")
         for copy in copies:
-            tree.add_copy(target, copy.spec.cgsnapshot_id, volume.id, held.files[self._file(copy)])
-        tree.trace("move:after-copies")
+            layout.add_snapshot(
+                target, copy.spec.cgsnapshot_id, volume.id, held.files[self._snapshot_file(copy)]
+            )
+        layout.trace("move:after-copies")
         # The fsync of a file does not make new or changed subvolumes durable.
-        system_calls.sync(tree.homes)
+        system_calls.sync(layout.homes)
 
-    def _need_place(self, volume: Volume, group_id: str | None) -> None:
+    def _require_no_such_group(self, volume: Volume, group_id: str | None) -> None:
         if group_id is None and volume.id in self._state.groups:
-            raise FinalDriverError(f"{volume.id} is the name of a group too: nothing was moved")
+            raise FinalDriverError(f"a group has the same id as volume {volume.id}: nothing was moved")

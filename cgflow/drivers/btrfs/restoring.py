@@ -16,7 +16,7 @@ from cgflow.drivers.btrfs import intent_recovery, system_calls
 from cgflow.drivers.btrfs.base import BtrfsBase
 from cgflow.drivers.btrfs.layout import remove
 from cgflow.drivers.btrfs.state import Intent
-from cgflow.drivers.btrfs.system_calls import LIVE, exclusive_leases
+from cgflow.drivers.btrfs.system_calls import VOLUME_FLAGS, exclusive_leases
 from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.errors import FinalDriverError
 
@@ -28,27 +28,33 @@ class BtrfsRestoring(BtrfsBase, Restoring):
         members = {snapshot.volume_id: snapshot.id for snapshot in snapshots}
         homes = {snapshot.group_id or snapshot.volume_id for snapshot in snapshots}
         if len(homes) != 1 or len(members) != len(snapshots):
-            raise FinalDriverError(f"restore {restore_id} needs one copy of each volume, all of one group")
+            raise FinalDriverError(
+                f"restore {restore_id} needs one snapshot of each volume, all of one group"
+            )
         home = homes.pop()
-        with self._at(home) as state:
-            done = {v.id: v.kept.snapshot_id for v in state.kept_by(restore_id) if v.kept is not None}
+        with self._lock_homes(home) as state:
+            done = {
+                v.id: v.kept.snapshot_id for v in state.volumes_in_restore(restore_id) if v.kept is not None
+            }
             if done == members:
                 return
             if done:
                 raise FinalDriverError(
-                    f"restore {restore_id} was made of other copies: {sorted(done.values())}"
+                    f"restore {restore_id} was made of other snapshots: {sorted(done.values())}"
                 )
             for snapshot in snapshots:
-                self._refuse_unfit(snapshot)
-            files = {self._tree.volume(home, volume_id): LIVE for volume_id in members}
+                self._require_restorable(snapshot)
+            files = {self._layout.volume_file(home, volume_id): VOLUME_FLAGS for volume_id in members}
             doing = f"restore {restore_id} cannot be made"
             about = {"restore": restore_id, "volumes": sorted(members)}
             intent = Intent(f"restore {restore_id}", intent_recovery.RESTORE, (home,), about)
             with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
-                live = {volume_id: held.files[self._tree.volume(home, volume_id)] for volume_id in members}
-                self._keep(home, live)
+                live = {
+                    volume_id: held.files[self._layout.volume_file(home, volume_id)] for volume_id in members
+                }
+                self._keep_previous(home, live)
                 self._put_back(home, live, snapshots)
-                self._note({"do": "restored", "id": restore_id, "members": members, "ends": intent.key})
+                self._record({"do": "restored", "id": restore_id, "members": members, "ends": intent.key})
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         self._end_restore(intent_recovery.UNDO_RESTORE, restore_id, snapshots)
@@ -58,22 +64,24 @@ class BtrfsRestoring(BtrfsBase, Restoring):
 
     def _end_restore(self, what: str, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         for home in sorted({snapshot.group_id or snapshot.volume_id for snapshot in snapshots}):
-            with self._at(home) as state:
-                volumes = sorted(volume.id for volume in state.kept_by(restore_id) if volume.home == home)
+            with self._lock_homes(home) as state:
+                volumes = sorted(
+                    volume.id for volume in state.volumes_in_restore(restore_id) if volume.home == home
+                )
                 if volumes:
                     about = {"restore": restore_id, "volumes": volumes}
                     self._carry_out(Intent(f"restore {restore_id}", what, (home,), about))
 
-    def _keep(self, home: str, live: dict[str, int]) -> None:
+    def _keep_previous(self, home: str, live: dict[str, int]) -> None:
         """Keep the content of all volumes, completely, before the first one is changed."""
-        tree = self._tree
+        layout = self._layout
         for volume_id, file in live.items():
-            tree.make_file(tree.live(home) / "new" / volume_id, os.fstat(file).st_size, file)
-        tree.trace("restore:after-new")
+            layout.make_file(layout.live(home) / "new" / volume_id, os.fstat(file).st_size, file)
+        layout.trace("restore:after-new")
         for volume_id in live:
-            (tree.live(home) / "new" / volume_id).replace(tree.kept(home, volume_id))
-        tree.sync_live(home)
-        tree.trace("restore:after-kept")
+            (layout.live(home) / "new" / volume_id).replace(layout.kept(home, volume_id))
+        layout.sync_live(home)
+        layout.trace("restore:after-kept")
 
     def _put_back(self, home: str, live: dict[str, int], snapshots: list[SnapshotSpec]) -> None:
         """Write the content of snapshots into the files of their volumes. The files stay the same inodes.
@@ -82,32 +90,32 @@ class BtrfsRestoring(BtrfsBase, Restoring):
         """
         try:
             for snapshot in snapshots:
-                _fill(live[snapshot.volume_id], self._cut_copy(snapshot)[1])
-                self._tree.trace("restore:after-fill")
+                _fill(live[snapshot.volume_id], self._require_cut_snapshot(snapshot)[1])
+                self._layout.trace("restore:after-fill")
         except OSError:
             with suppress(OSError):
                 for volume_id, file in live.items():
-                    _fill(file, self._tree.kept(home, volume_id))
-                remove(*(self._tree.kept(home, volume_id) for volume_id in live))
+                    _fill(file, self._layout.kept(home, volume_id))
+                remove(*(self._layout.kept(home, volume_id) for volume_id in live))
             raise
 
-    def _refuse_unfit(self, snapshot: SnapshotSpec) -> None:
-        copy, _ = self._cut_copy(snapshot)
-        volume = self._volume(snapshot.volume_id, snapshot.group_id)
-        self._need_no_restore(volume)
-        self._need_whole(volume)
+    def _require_restorable(self, snapshot: SnapshotSpec) -> None:
+        copy, _ = self._require_cut_snapshot(snapshot)
+        volume = self._require_volume(snapshot.volume_id, snapshot.group_id)
+        self._require_no_restore(volume)
+        self._require_intact_file(volume)
         if copy.size_bytes is None or copy.size_bytes > volume.size_bytes:
             raise FinalDriverError(
                 f"snapshot {snapshot.id} of {copy.size_bytes} bytes is larger than volume {volume.id} "
-                f"of {volume.size_bytes}: extend it first"
+                f"of {volume.size_bytes}: extend the volume first"
             )
 
 
 def _fill(file: int, source: Path) -> None:
     """Give an open file the content of another; beyond it the file reads as zeros. Its size is kept."""
     size = os.fstat(file).st_size
-    with system_calls.opened(source, os.O_RDONLY) as shared:
+    with system_calls.open_descriptor(source, os.O_RDONLY) as shared:
         os.ftruncate(file, os.fstat(shared).st_size)
-        system_calls.share(shared, file)
+        system_calls.share_blocks(shared, file)
     os.ftruncate(file, size)
     os.fsync(file)

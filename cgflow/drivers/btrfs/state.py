@@ -45,7 +45,7 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class Copy:
+class Snapshot:
     """The snapshot of one member: prepared while ``size_bytes`` is None, cut afterwards."""
 
     spec: SnapshotSpec
@@ -82,10 +82,10 @@ class State:
     def __init__(self) -> None:
         self.groups: set[str] = set()
         self.volumes: dict[str, Volume] = {}
-        self.copies: dict[str, Copy] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self.cuts: dict[str, Cut] = {}
         self.intents: dict[str, Intent] = {}
-        self._of_volume: dict[str, set[str]] = defaultdict(set)
+        self._ids_by_volume: dict[str, set[str]] = defaultdict(set)
         self._handlers: dict[str, Callable[..., None]] = {
             "intend": lambda: None,
             "give_up": lambda: None,
@@ -123,7 +123,7 @@ class State:
             yield {"do": "group", "id": group}
         for volume in self.volumes.values():
             yield {"do": "volume", **asdict(volume)}
-        for copy in self.copies.values():
+        for copy in self.snapshots.values():
             yield {"do": "copy", **asdict(copy)}
         for id, cut in self.cuts.items():
             yield {
@@ -136,17 +136,17 @@ class State:
         for intent in self.intents.values():
             yield {"do": "intend", "begins": asdict(intent)}
 
-    def copies_of(self, volume_id: str) -> list[Copy]:
+    def snapshots_of(self, volume_id: str) -> list[Snapshot]:
         """Return the snapshots of a volume, prepared or cut."""
-        return [self.copies[id] for id in sorted(self._of_volume.get(volume_id, ()))]
+        return [self.snapshots[id] for id in sorted(self._ids_by_volume.get(volume_id, ()))]
 
-    def in_cut(self, home: str, cgsnapshot_id: str) -> list[Copy]:
+    def snapshots_in_cut(self, home: str, cgsnapshot_id: str) -> list[Snapshot]:
         """Return the snapshots in the subvolume of a cut in a home; an empty list if there is no such cut."""
         cut = self.cuts.get(cgsnapshot_id)
-        known = [self.copies[id] for id in (cut.members if cut else ()) if id in self.copies]
+        known = [self.snapshots[id] for id in (cut.members if cut else ()) if id in self.snapshots]
         return [copy for copy in known if copy.home == home]
 
-    def kept_by(self, restore_id: str) -> list[Volume]:
+    def volumes_in_restore(self, restore_id: str) -> list[Volume]:
         """Return the volumes whose previous content an unfinished restore keeps."""
         kept = [(volume, volume.kept) for volume in list(self.volumes.values())]
         return [volume for volume, held in kept if held is not None and held.restore_id == restore_id]
@@ -168,31 +168,31 @@ class State:
         self.volumes[id] = replace(self.volumes[id], size_bytes=size_bytes)
 
     def _copy(self, spec: dict[str, Any], size_bytes: int | None = None, is_exported: bool = False) -> None:
-        copy = Copy(SnapshotSpec(**spec), size_bytes, is_exported)
-        self.copies[copy.spec.id] = copy
-        self._of_volume[copy.spec.volume_id].add(copy.spec.id)
+        copy = Snapshot(SnapshotSpec(**spec), size_bytes, is_exported)
+        self.snapshots[copy.spec.id] = copy
+        self._ids_by_volume[copy.spec.volume_id].add(copy.spec.id)
 
     def _copy_gone(self, id: str) -> None:
-        copy = self.copies.pop(id, None)
+        copy = self.snapshots.pop(id, None)
         if copy is None:
             return
-        self._of_volume[copy.spec.volume_id].discard(id)
+        self._ids_by_volume[copy.spec.volume_id].discard(id)
         cut = self.cuts.get(copy.spec.cgsnapshot_id)
-        if cut is not None and not cut.members & self.copies.keys():
+        if cut is not None and not cut.members & self.snapshots.keys():
             del self.cuts[copy.spec.cgsnapshot_id]
 
     def _cut(self, id: str, sizes: dict[str, int], evidence: JSON, members: list[str]) -> None:
         self.cuts[id] = Cut(frozenset(members), evidence)
         for copy_id, size in sizes.items():
-            self.copies[copy_id] = replace(self.copies[copy_id], size_bytes=size)
+            self.snapshots[copy_id] = replace(self.snapshots[copy_id], size_bytes=size)
 
     def _export(self, id: str, is_exported: bool) -> None:
-        self.copies[id] = replace(self.copies[id], is_exported=is_exported)
+        self.snapshots[id] = replace(self.snapshots[id], is_exported=is_exported)
 
     def _move(self, id: str, group_id: str | None) -> None:
         self.volumes[id] = replace(self.volumes[id], group_id=group_id)
-        for copy in self.copies_of(id):
-            self.copies[copy.spec.id] = replace(copy, spec=replace(copy.spec, group_id=group_id))
+        for copy in self.snapshots_of(id):
+            self.snapshots[copy.spec.id] = replace(copy, spec=replace(copy.spec, group_id=group_id))
 
     def _restored(self, id: str, members: dict[str, str]) -> None:
         for volume_id, snapshot_id in members.items():
@@ -200,5 +200,5 @@ class State:
 
     def _settled(self, id: str) -> None:
         """Record that a restore was finished or undone: nothing is kept any more."""
-        for volume in self.kept_by(id):
+        for volume in self.volumes_in_restore(id):
             self.volumes[volume.id] = replace(volume, kept=None)

@@ -38,10 +38,10 @@ _MAGIC = 0x9123683E
 _STATFS_BYTES = 256
 _SUBVOLUME_INODE = 256
 
-LIVE = os.O_RDWR
+VOLUME_FLAGS = os.O_RDWR
 """Open flags for the file of a volume."""
 
-COPY = os.O_RDONLY
+SNAPSHOT_FLAGS = os.O_RDONLY
 """Open flags for a file in a read-only subvolume."""
 
 
@@ -64,7 +64,7 @@ def is_subvolume(path: Path) -> bool:
 
 def create_subvolume(path: Path) -> None:
     """Create an empty subvolume."""
-    with _opened(path.parent) as parent:
+    with _open_folder(path.parent) as parent:
         fcntl.ioctl(parent, _SUBVOL_CREATE_V2, _v2(0, 0, path.name))
 
 
@@ -73,7 +73,7 @@ def snapshot(source: int, path: Path) -> None:
 
     The kernel blocks writers while it commits the transaction that contains the snapshot.
     """
-    with _opened(path.parent) as parent:
+    with _open_folder(path.parent) as parent:
         fcntl.ioctl(parent, _SNAP_CREATE_V2, _v2(source, _RDONLY, path.name))
 
 
@@ -82,14 +82,14 @@ def destroy_subvolume(path: Path) -> None:
     name = os.fsencode(path.name)
     arguments = bytearray(_ARGS_BYTES)
     arguments[_NAME : _NAME + len(name)] = name
-    with _opened(path.parent) as parent:
+    with _open_folder(path.parent) as parent:
         fcntl.ioctl(parent, _SNAP_DESTROY, arguments)
 
 
 def is_read_only(path: Path) -> bool:
     """Whether a subvolume is read-only."""
     flags = bytearray(8)
-    with _opened(path) as subvolume:
+    with _open_folder(path) as subvolume:
         fcntl.ioctl(subvolume, _SUBVOL_GETFLAGS, flags)
     return bool(struct.unpack("<Q", flags)[0] & _RDONLY)
 
@@ -97,12 +97,12 @@ def is_read_only(path: Path) -> bool:
 def set_read_only(path: Path, *, is_closed: bool) -> None:
     """Make a subvolume read-only or writable."""
     flags = bytearray(struct.pack("<Q", _RDONLY if is_closed else 0))
-    with _opened(path) as subvolume:
+    with _open_folder(path) as subvolume:
         fcntl.ioctl(subvolume, _SUBVOL_SETFLAGS, flags)
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[None]:
+def writable(path: Path) -> Iterator[None]:
     """Make a read-only subvolume writable for a block of code."""
     set_read_only(path, is_closed=False)
     try:
@@ -113,17 +113,17 @@ def changing(path: Path) -> Iterator[None]:
 
 def sync(path: Path) -> None:
     """Make all earlier changes of the file system durable, including which subvolumes exist."""
-    with _opened(path) as folder:
+    with _open_folder(path) as folder:
         fcntl.ioctl(folder, _SYNC)
 
 
-def share(source: int, target: int) -> None:
+def share_blocks(source: int, target: int) -> None:
     """Give an open file the content of another one, from its start, by sharing blocks."""
     fcntl.ioctl(target, _FICLONE, source)
 
 
 @contextmanager
-def opened(path: Path, flags: int) -> Iterator[int]:
+def open_descriptor(path: Path, flags: int) -> Iterator[int]:
     """Open a file. A new file is accessible to root only."""
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
@@ -133,8 +133,8 @@ def opened(path: Path, flags: int) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+def _open_folder(folder: Path) -> Iterator[int]:
+    with open_descriptor(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
         yield descriptor
 
 
@@ -157,7 +157,7 @@ class Leases:
         """Raises: BusyDriverError, if another process is waiting to open one of the files."""
         for path, file in self.files.items():
             if fcntl.fcntl(file, fcntl.F_GETLEASE) != fcntl.F_WRLCK:
-                raise BusyDriverError(f"{doing} while {path.name} is being opened: ask again")
+                raise BusyDriverError(f"{doing} while a client opens {path.name}: try again")
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def exclusive_leases(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
     leases = Leases()
     with ExitStack() as held:
         for path, flags in files.items():
-            file = held.enter_context(opened(path, flags))
+            file = held.enter_context(open_descriptor(path, flags))
             _lease(file, path, doing)
             held.callback(fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
             leases.files[path] = file
@@ -184,5 +184,5 @@ def _lease(file: int, path: Path, doing: str) -> None:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
     except BlockingIOError as error:
         raise BusyDriverError(
-            f"{doing} while a client has {path} open: disconnect it, then ask again"
+            f"{doing} while a client has {path} open: disconnect it, then try again"
         ) from error

@@ -20,39 +20,39 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
 
     def create_group(self, group_id: str) -> None:
         require_file_name(group_id)
-        with self._at(group_id) as state:
+        with self._lock_homes(group_id) as state:
             if group_id in state.groups:
                 return
-            self._need_free(group_id)
+            self._require_unused_home(group_id)
             intent = Intent(f"group {group_id}", intent_recovery.CREATE_GROUP, (group_id,), {})
             with self._undo_on_failure(intent):
-                self._tree.create_home(group_id)
-                self._tree.trace("group:after-folders")
-                self._note({"do": "group", "id": group_id, "ends": intent.key})
+                self._layout.create_home(group_id)
+                self._layout.trace("group:after-folders")
+                self._record({"do": "group", "id": group_id, "ends": intent.key})
 
     def delete_group(self, group_id: str) -> None:
-        with self._at(group_id) as state:
+        with self._lock_homes(group_id) as state:
             if group_id not in state.groups:
                 return
             left = sorted(volume.id for volume in list(state.volumes.values()) if volume.group_id == group_id)
             if left:
                 raise FinalDriverError(
-                    f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
+                    f"group {group_id} still has {len(left)} volumes; the first is {left[0]}"
                 )
             self._carry_out(Intent(f"group {group_id}", intent_recovery.DELETE_GROUP, (group_id,), {}))
 
     def create_volume(self, volume: VolumeSpec) -> None:
-        with self._at(volume.group_id or volume.id) as state:
+        with self._lock_homes(volume.group_id or volume.id) as state:
             if volume.id not in state.volumes:
                 self._make_volume(volume, None)
 
     def delete_volume(self, volume: VolumeSpec) -> None:
-        with self._at(volume.group_id or volume.id) as state:
+        with self._lock_homes(volume.group_id or volume.id) as state:
             known = state.volumes.get(volume.id)
             if known is None:
                 return
-            known = self._volume(volume.id, volume.group_id)
-            left = [copy.spec.id for copy in state.copies_of(volume.id)]
+            known = self._require_volume(volume.id, volume.group_id)
+            left = [copy.spec.id for copy in state.snapshots_of(volume.id)]
             if left:
                 raise FinalDriverError(
                     f"volume {volume.id} has snapshots: {', '.join(left)}; delete them first"
@@ -65,29 +65,29 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
         """See the contract. A file grows while clients have it open, but shrinks only if none has."""
         size = new_size_gib * GIB
-        with self._at(volume.group_id or volume.id):
-            known = self._volume(volume.id, volume.group_id)
-            file = self._tree.volume(known.home, volume.id)
+        with self._lock_homes(volume.group_id or volume.id):
+            known = self._require_volume(volume.id, volume.group_id)
+            file = self._layout.volume_file(known.home, volume.id)
             if known.size_bytes == size == file.stat().st_size:
                 return
-            self._need_no_restore(known)
+            self._require_no_restore(known)
             if size >= file.stat().st_size:
-                with system_calls.opened(file, os.O_RDWR) as grown:
+                with system_calls.open_descriptor(file, os.O_RDWR) as grown:
                     self._resize(known.home, volume.id, grown, size)
                 return
             with system_calls.exclusive_leases(
-                {file: system_calls.LIVE}, f"volume {volume.id} cannot be made smaller"
+                {file: system_calls.VOLUME_FLAGS}, f"volume {volume.id} cannot be made smaller"
             ) as held:
                 self._resize(known.home, volume.id, held.files[file], size)
 
     def connection(self, volume: VolumeSpec) -> Connection:
         self._mount.check()
-        known = self._volume(volume.id, volume.group_id)
-        file = self._tree.volume(known.home, volume.id)
+        known = self._require_volume(volume.id, volume.group_id)
+        file = self._layout.volume_file(known.home, volume.id)
         try:
             return local(file, file.stat().st_size, read_only=False)
         except OSError as error:
-            raise FinalDriverError(f"the file of volume {volume.id} is not there: {error}") from error
+            raise FinalDriverError(f"the file of volume {volume.id} is missing: {error}") from error
 
     def _resize(self, home: str, volume_id: str, file: int, size: int) -> None:
         intent = Intent(f"volume {volume_id}", intent_recovery.RESIZE, (home,), {"volume": volume_id})
@@ -99,5 +99,5 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
                 raise AmbiguousDriverError(
                     f"the size of volume {volume_id} is not durable: {error}"
                 ) from error
-            self._tree.trace("extend:after-resize")
-            self._note({"do": "size", "id": volume_id, "size_bytes": size, "ends": intent.key})
+            self._layout.trace("extend:after-resize")
+            self._record({"do": "size", "id": volume_id, "size_bytes": size, "ends": intent.key})

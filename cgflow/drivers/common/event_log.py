@@ -54,7 +54,7 @@ class EventLog:
         self.close()
         try:
             make_folder(self.path.parent)
-            self._claim()
+            self._lock()
             found = self._replay(apply) if self.path.exists() else None
             try:
                 self._rewrite(remaining())
@@ -66,8 +66,8 @@ class EventLog:
                 if self.path.stat().st_size != found:
                     os.truncate(self.path, found)
                 self._length, self._synced = found, 0
-            self._file = self._keep(open_file(self.path, os.O_WRONLY | os.O_APPEND))
-            self._keep_ballast()
+            self._file = self._close_with_instance(open_file(self.path, os.O_WRONLY | os.O_APPEND))
+            self._reserve_ballast()
         except OSError as error:
             self.close()
             raise ConfigError(f"the {self._owner} cannot use {self.path}: {error.strerror}") from error
@@ -111,7 +111,7 @@ class EventLog:
                     f"{self.path} could not be made durable: {error.strerror}"
                 ) from error
             self._synced = length
-            self._keep_ballast()
+            self._reserve_ballast()
 
     def close(self) -> None:
         """Release the file. Idempotency: a closed file stays closed."""
@@ -124,7 +124,7 @@ class EventLog:
     def _ballast(self) -> Path:
         return self.path.with_name(f"{self.path.name}.ballast")
 
-    def _keep_ballast(self) -> None:
+    def _reserve_ballast(self) -> None:
         if not self._ballast_bytes or self._ballast.exists():
             return
         try:
@@ -140,7 +140,7 @@ class EventLog:
         Returns: None, or the reason why it failed, with nothing of the line left in the file. Raises:
         AmbiguousDriverError.
         """
-        reason = "no room for a whole line"
+        reason = "no space for a whole line"
         try:
             if os.write(file, line) == len(line):
                 return None
@@ -152,11 +152,11 @@ class EventLog:
                 os.ftruncate(file, self._length)
         except OSError as error:
             self.close()
-            raise AmbiguousDriverError(f"{self.path} is broken off in a line: {error.strerror}") from error
+            raise AmbiguousDriverError(f"{self.path} ends in an incomplete line: {error.strerror}") from error
         return reason
 
-    def _claim(self) -> None:
-        lock = self._keep(open_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT))
+    def _lock(self) -> None:
+        lock = self._close_with_instance(open_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT))
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
@@ -172,11 +172,11 @@ class EventLog:
                 event = json.loads(line)
                 if number == 1:
                     if event != self._header:
-                        raise ValueError("the first line is not that of a journal of this version")  # noqa: TRY301
+                        raise ValueError("the first line is not the header of an event log of this version")  # noqa: TRY301
                 else:
                     apply(event)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise ConfigError(f"{self.path}, line {number}, is not a journal's line: {error}") from error
+                raise ConfigError(f"{self.path}, line {number}: invalid event: {error}") from error
         return sum(len(line) + 1 for line in lines[:-1])
 
     def _rewrite(self, events: Iterable[JSON]) -> None:
@@ -195,7 +195,7 @@ class EventLog:
         self._length = self._synced = length
         fsync_folder(self.path.parent)
 
-    def _keep(self, descriptor: int) -> int:
+    def _close_with_instance(self, descriptor: int) -> int:
         # An instance that is dropped without close, as after a crash, must not leak its descriptors.
         self._closers.append(weakref.finalize(self, os.close, descriptor))
         return descriptor

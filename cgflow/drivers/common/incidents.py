@@ -8,7 +8,7 @@ from collections import deque
 from cgflow import clock
 from cgflow.drivers.contract import Incident
 
-_KEPT = 100
+_MAX_INCIDENTS = 100
 
 
 class Incidents:
@@ -16,14 +16,14 @@ class Incidents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last: deque[Incident] = deque(maxlen=_KEPT)
+        self._last: deque[Incident] = deque(maxlen=_MAX_INCIDENTS)
         self._count = 0
 
-    def note(self, subject: str, words: str) -> None:
+    def add(self, subject: str, description: str) -> None:
         """Add an incident about a consistency group, or about a volume outside any group."""
         with self._lock:
             self._count += 1
-            self._last.append(Incident(self._count, str(clock.iso(clock.now())), subject, words))
+            self._last.append(Incident(self._count, str(clock.iso(clock.now())), subject, description))
 
     def last(self) -> tuple[Incident, ...]:
         """Return the latest incidents, oldest first."""

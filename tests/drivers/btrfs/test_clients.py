@@ -172,7 +172,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
     driver = bench.start(trace)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cgflow.drivers.btrfs.regrouping.exclusive_leases", found_before_it_went)
-        with pytest.raises(BusyDriverError, match="g0 is being opened: ask again"):
+        with pytest.raises(BusyDriverError, match="while a client opens g0: try again"):
             driver.move_volume(G0, "h")
     late[0].join()
     assert read(driver, G0) == ord("W")

@@ -145,7 +145,7 @@ def look(driver: BtrfsDriver) -> dict[str, object]:
         held = chr(read(driver, spec))
         assert chr(read(driver, spec, END)) == held
         seen[f"volume {volume.id}"] = (volume.group_id, volume.size_bytes >> 30, held, volume.kept)
-    for copy in list(state.copies.values()):
+    for copy in list(state.snapshots.values()):
         seen[f"copy {copy.spec.id}"] = (copy.home, copy.size_bytes, copy.is_exported)
         if copy.size_bytes is not None and not copy.is_exported:
             held = {"n": "c"}.get(copy.spec.cgsnapshot_id, copy.spec.cgsnapshot_id)

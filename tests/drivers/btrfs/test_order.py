@@ -106,10 +106,10 @@ def test_copying_file_by_file_is_found_out(bench):
             for volume in volumes:
                 live = Path(str(bench.driver.connection(volume).data["device_path"]))
                 with (
-                    system_calls.opened(live, os.O_RDONLY) as source,
-                    system_calls.opened(bench.path / volume.id, os.O_CREAT | os.O_RDWR) as target,
+                    system_calls.open_descriptor(live, os.O_RDONLY) as source,
+                    system_calls.open_descriptor(bench.path / volume.id, os.O_CREAT | os.O_RDWR) as target,
                 ):
-                    system_calls.share(source, target)
+                    system_calls.share_blocks(source, target)
                 # The writes of the second wait depend on those of the first.
                 for _ in range(2):
                     assert writers.await_progress(PROGRESS)

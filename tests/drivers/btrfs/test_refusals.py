@@ -38,7 +38,7 @@ def test_a_directory_that_is_not_on_a_btrfs(tmp_path):
         pytest.skip("the temporary directory lies on a btrfs")
     if os.geteuid() != 0:
         pytest.skip("who is not root is refused before")
-    refuses_to_start(tmp_path, "does not lie on a btrfs: mount one there, or name another path")
+    refuses_to_start(tmp_path, "does not lie on a btrfs: mount one there, or set another path")
     assert not any(tmp_path.iterdir())
     refuses_to_start(tmp_path / "missing", "is not a directory: mount a btrfs there")
 
@@ -50,7 +50,7 @@ def test_who_is_not_root(btrfs_folder):
     done = subprocess.run(
         [sys.executable, "-c", code, str(btrfs_folder)], capture_output=True, text=True, check=False
     )
-    assert "ConfigError: the btrfs driver has to run as root" in done.stderr
+    assert "ConfigError: the btrfs driver must run as root" in done.stderr
     assert not any(btrfs_folder.iterdir())
 
 
@@ -76,7 +76,7 @@ def test_a_second_process_is_refused(bench):
 def test_a_folder_of_somebody_else(btrfs_folder):
     (btrfs_folder / "btrfs").mkdir()
     (btrfs_folder / "btrfs" / "mail").write_text("precious")
-    refuses_to_start(btrfs_folder, "holds mail and was not made by this driver")
+    refuses_to_start(btrfs_folder, "has mail, so this driver did not create it")
 
 
 def test_volumes_without_a_journal_are_left_alone(bench):
@@ -84,7 +84,7 @@ def test_volumes_without_a_journal_are_left_alone(bench):
     write(bench.driver, G0, 7)
     bench.driver.stop()
     journal = (bench.folder / "journal").rename(bench.path / "aside")
-    refuses_to_start(bench.path, "holds volumes but no journal")
+    refuses_to_start(bench.path, "has volumes but no journal")
     journal.rename(bench.folder / "journal")
     assert read(bench.start(), G0) == 7
 
@@ -95,7 +95,7 @@ def test_a_journal_that_is_not_understood(bench):
     journal = bench.folder / "journal"
     whole = journal.read_bytes()
     journal.write_bytes(whole.replace(b'"id":"g0"', b'"idd":"g0"'))
-    refuses_to_start(bench.path, "journal, line 5, is not a journal's line")
+    refuses_to_start(bench.path, "journal, line 5: invalid event")
     journal.write_bytes(whole)
     assert bench.start().inventory().volumes == {"g0"}
 
@@ -106,18 +106,18 @@ def test_orphans_are_named_and_left_alone(bench):
     take(driver, volumes, "a")
     homes = bench.folder / "homes"
     system_calls.create_subvolume(homes / "stranger")
-    with system_calls.opened(homes / "g" / "live", os.O_RDONLY) as live:
+    with system_calls.open_descriptor(homes / "g" / "live", os.O_RDONLY) as live:
         system_calls.snapshot(live, homes / "g" / "cuts" / "half")
     (homes / "g" / "live" / "volumes" / "odd").touch()
     problems = "\n".join(bench.start().inventory().problems)
     assert "homes/stranger belongs to no group and no volume" in problems
-    assert "cuts/half is a cgsnapshot that no record knows: look at it, then remove it" in problems
-    assert "volumes/odd is a volume that no record knows: move it away" in problems
+    assert "cuts/half is a cgsnapshot without a record: examine it, then remove it" in problems
+    assert "volumes/odd is a volume without a record: move it away" in problems
     for group in ("g", None):
         assert len(bench.driver.inventory(group).problems) == (3 if group is None else 2)
-    with pytest.raises(FinalDriverError, match="odd is there, and no record knows it"):
+    with pytest.raises(FinalDriverError, match="odd exists without a record"):
         bench.driver.create_volume(VolumeSpec("odd", 1, "g"))
-    with pytest.raises(FinalDriverError, match="stranger is in use by something else"):
+    with pytest.raises(FinalDriverError, match="stranger is in use by another object"):
         bench.driver.create_group("stranger")
     assert (homes / "g" / "cuts" / "half").exists()
 
@@ -132,9 +132,9 @@ def test_what_is_missing_is_a_problem_and_is_not_gone(bench):
     found = driver.inventory()
     assert found.volumes == {"g0", "g1"}
     first, second = sorted(found.problems)
-    assert "g1 has 5 bytes and was made with 1073741824" in first
-    assert second.startswith("volume g0 is not in")
-    with pytest.raises(FinalDriverError, match="the file of volume g0 is not there"):
+    assert "g1 has 5 bytes instead of 1073741824" in first
+    assert second.startswith("volume g0 is missing from")
+    with pytest.raises(FinalDriverError, match="the file of volume g0 is missing"):
         driver.connection(G0)
     driver.extend_volume(G1, 1)
     assert len(driver.inventory().problems) == 1
@@ -152,7 +152,7 @@ def test_nothing_is_cut_or_put_back_of_what_has_lost_data(bench, damage):
     file = bench.folder / "homes" / "g" / "live" / "volumes" / "g0"
     damage(file)
     for call in (lambda: bench.driver.cut("late", "g", late), lambda: bench.driver.restore("r", copies)):
-        with pytest.raises(FinalDriverError, match=f"{file} (has lost data|is gone)"):
+        with pytest.raises(FinalDriverError, match=f"{file} (has lost data|is missing)"):
             call()
     assert any("g0" in problem for problem in bench.driver.inventory().problems)
     assert not (bench.folder / "homes" / "g" / "cuts" / "late").exists()
@@ -169,7 +169,7 @@ def test_a_copy_that_is_not_what_was_cut_is_not_put_back_or_cloned(bench):
         lambda: bench.driver.clone_volume(VolumeSpec("clone", 1, "g"), copies[0]),
         lambda: bench.driver.export_snapshot(copies[0]),
     ):
-        with pytest.raises(FinalDriverError, match="g0 has 5 bytes, and 1073741824 were cut"):
+        with pytest.raises(FinalDriverError, match="g0 has 5 bytes instead of the 1073741824 that were cut"):
             call()
 
 
@@ -197,7 +197,7 @@ def test_a_cut_that_was_opened_is_not_given_out(bench):
     system_calls.set_read_only(cut, is_closed=False)
     with pytest.raises(FinalDriverError, match="is not in a read-only subvolume"):
         bench.driver.snapshot(copies[0])
-    assert "is open for change; close it with" in bench.driver.inventory().problems[0]
+    assert "is writable: make it read-only with" in bench.driver.inventory().problems[0]
 
 
 def test_an_undo_that_fails_is_made_up_for_by_the_next_call(bench, monkeypatch):
@@ -213,7 +213,7 @@ def test_an_undo_that_fails_is_made_up_for_by_the_next_call(bench, monkeypatch):
         patch.setattr(system_calls, "is_read_only", broken)
         with pytest.raises(AmbiguousDriverError, match="could not be undone yet"):
             bench.driver.cut("a", "g", [copy])
-        with pytest.raises(BusyDriverError, match="what an earlier call has left cannot be settled now"):
+        with pytest.raises(BusyDriverError, match="an interrupted operation cannot be settled now"):
             bench.driver.prepare(copy)
         assert "cannot be settled now" in bench.driver.inventory().problems[0]
     evidence = bench.driver.cut("a", "g", [copy])
@@ -229,7 +229,7 @@ def test_ids_that_cannot_name_a_file(bench):
         lambda: bench.driver.create_volume(VolumeSpec(".hidden", 1)),
         lambda: bench.driver.prepare(SnapshotSpec("s", "g0", "..", "g")),
     ):
-        with pytest.raises(FinalDriverError, match="cannot name a file"):
+        with pytest.raises(FinalDriverError, match="cannot be a file name"):
             call()
     assert bench.driver.inventory().problems == ()
 

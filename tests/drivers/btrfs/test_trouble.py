@@ -38,13 +38,13 @@ def test_a_mount_that_vanished_is_no_empty_backend():
             lambda: driver.delete_volume(G0),
         )
         for call in calls:
-            with pytest.raises(DriverError, match="is not there any more .*: mount it again"):
+            with pytest.raises(DriverError, match="is missing .*: mount it again"):
                 call()
         assert not any(place.iterdir())
         # A folder of the same name on the underlying file system is a different one.
         (place / "btrfs").mkdir()
         for call in calls:
-            with pytest.raises(DriverError, match="something else is there.*: mount it again"):
+            with pytest.raises(DriverError, match="another folder is there.*: mount it again"):
                 call()
         (place / "btrfs").rmdir()
         bench.clean()
@@ -70,7 +70,7 @@ def filled(*options: str) -> Iterator[Bench]:
 
 
 def fill(path: Path, size: int) -> None:
-    with system_calls.opened(path, os.O_CREAT | os.O_WRONLY | os.O_DSYNC) as file:
+    with system_calls.open_descriptor(path, os.O_CREAT | os.O_WRONLY | os.O_DSYNC) as file:
         while True:
             os.write(file, bytes(size))
 

@@ -137,7 +137,7 @@ def _resume(home: Home) -> None:
         home.start_daemon()
         if home.has_died:
             home.has_died = False
-            home.config.incidents.note(
+            home.config.incidents.add(
                 home.id,
                 f"the qemu-storage-daemon of {home.id} has ended unasked, and another was started: its "
                 "clients were cut off and have to connect again",
