@@ -45,7 +45,7 @@ def read(driver: StorageDriver) -> BackendSnapshot:
     try:
         if isinstance(driver, SupportsDetailedInventory):
             message = driver.detail()
-            return BackendSnapshot(message.inventory, message.volumes, message.copies, is_detailed=True)
+            return BackendSnapshot(message.inventory, message.volumes, message.snapshots, is_detailed=True)
         return BackendSnapshot(driver.inventory(), {}, {}, is_detailed=False)
     except (DriverError, SessionFenced) as error:
         return BackendSnapshot(NOTHING, {}, {}, is_detailed=False, refusal=describe(error))

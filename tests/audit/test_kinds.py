@@ -237,7 +237,7 @@ class Odd(MemoryDriver):
         if not self.problems:
             return really
         inventory = Inventory(nothing, nothing, nothing, problems=self.problems)
-        return replace(really, inventory=inventory, volumes={}, copies={})
+        return replace(really, inventory=inventory, volumes={}, snapshots={})
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The conformance suite can fail: a driver breaks each of its rules and gets a message with the fault."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,26 +16,7 @@ from cgflow.drivers.conformance import (
 )
 from cgflow.drivers.fault_injection.drill_file import CALLS
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
-from tests.support.contract_breakers import (
-    clones,
-    compactions,
-    copies,
-    cuts,
-    details,
-    evidence,
-    fences,
-    files,
-    growth,
-    moves,
-    opaque,
-    plain,
-    refusals,
-    repeats,
-    restarts,
-    restores,
-    threads,
-    volumes,
-)
+from tests.support import contract_breakers
 from tests.support.contract_breakers.base import Broken
 from tests.support.memory import MemoryHarness
 
@@ -43,26 +26,6 @@ class Everything(SharedDriverConformance, CompactionRules, HostFileRules):
 
 
 RULES = sorted(name for name in dir(Everything) if name.startswith("test_"))
-FAMILIES = (
-    volumes,
-    growth,
-    repeats,
-    refusals,
-    cuts,
-    evidence,
-    plain,
-    copies,
-    clones,
-    moves,
-    restores,
-    details,
-    opaque,
-    compactions,
-    restarts,
-    threads,
-    fences,
-    files,
-)
 
 
 def kinds(base: type[Broken]) -> Iterator[type[Broken]]:
@@ -71,7 +34,9 @@ def kinds(base: type[Broken]) -> Iterator[type[Broken]]:
         yield from kinds(kind)
 
 
-DRIVERS = [kind for kind in kinds(Broken) if kind.__module__ in {family.__name__ for family in FAMILIES}]
+for module in pkgutil.iter_modules(contract_breakers.__path__):
+    importlib.import_module(f"{contract_breakers.__name__}.{module.name}")
+DRIVERS = [kind for kind in kinds(Broken) if kind.__module__.startswith(f"{contract_breakers.__name__}.")]
 
 
 def judge(rule: str, backend: MemoryHarness) -> None:

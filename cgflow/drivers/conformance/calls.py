@@ -55,60 +55,60 @@ class IdempotencyRules:
 
     def test_prepare_twice(self, scene: Scenario) -> None:
         members = scene.new_members(1)
-        copies = new_snapshot_specs(members)
-        scene.prepare(copies[0])
-        scene.prepare(copies[0], "a second prepare")
+        snapshots = new_snapshot_specs(members)
+        scene.prepare(snapshots[0])
+        scene.prepare(snapshots[0], "a second prepare")
         scene.write(members[0], "A")
-        scene.cut(copies)
-        scene.expect_copy(copies[0], "A", "a copy prepared twice is cut once")
+        scene.cut(snapshots)
+        scene.expect_snapshot(snapshots[0], "A", "a snapshot prepared twice is cut once")
 
     def test_prepare_after_the_cut(self, scene: Scenario) -> None:
         members = scene.new_members(1)
         scene.write(members[0], "A")
-        (copy,) = scene.take(members)
+        (snapshot,) = scene.take_cgsnapshot(members)
         scene.write(members[0], "B")
-        scene.prepare(copy, "prepare of a copy that is cut")
-        scene.expect_copy(copy, "A", "prepare of a copy that is cut leaves it as it is")
+        scene.prepare(snapshot, "prepare of a snapshot that is cut")
+        scene.expect_snapshot(snapshot, "A", "prepare of a snapshot that is cut leaves it as it is")
 
     def test_cut_twice(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         for volume in members:
             scene.write(volume, "A")
-        copies = scene.take(members)
+        snapshots = scene.take_cgsnapshot(members)
         for volume in members:
             scene.write(volume, "B")
-        scene.cut(copies, "a second cut")
-        for volume, copy in zip(members, copies, strict=True):
-            scene.expect_copy(copy, "A", "a cut that has happened is never repeated")
+        scene.cut(snapshots, "a second cut")
+        for volume, snapshot in zip(members, snapshots, strict=True):
+            scene.expect_snapshot(snapshot, "A", "a cut that has happened is never repeated")
             scene.expect_volume(volume, "B", "a second cut leaves the volumes as they are")
 
     def test_snapshot_twice(self, scene: Scenario) -> None:
-        (copy,) = scene.take(scene.new_members(1))
-        first, second = (must_succeed("snapshot", lambda: scene.cutter.snapshot(copy)) for _ in range(2))
-        expect(first == second, f"snapshot must describe a copy the same again: {first}, then {second}")
+        (snapshot,) = scene.take_cgsnapshot(scene.new_members(1))
+        first, second = (must_succeed("snapshot", lambda: scene.cutter.snapshot(snapshot)) for _ in range(2))
+        expect(first == second, f"snapshot must describe a snapshot the same again: {first}, then {second}")
 
     def test_export_twice(self, scene: Scenario) -> None:
         members = scene.new_members(1)
         scene.write(members[0], "A")
-        (copy,) = scene.take(members)
-        scene.export(copy)
-        first = must_succeed("a second export_snapshot", lambda: scene.cutter.export_snapshot(copy))
-        second = must_succeed("a third export_snapshot", lambda: scene.cutter.export_snapshot(copy))
+        (snapshot,) = scene.take_cgsnapshot(members)
+        scene.export(snapshot)
+        first = must_succeed("a second export_snapshot", lambda: scene.cutter.export_snapshot(snapshot))
+        second = must_succeed("a third export_snapshot", lambda: scene.cutter.export_snapshot(snapshot))
         expect(first == second, f"export_snapshot must give the same address again: {first}, then {second}")
-        scene.expect_copy(copy, "A", "a copy exported again can be read")
+        scene.expect_snapshot(snapshot, "A", "a snapshot exported again can be read")
 
     def test_unexport_twice(self, scene: Scenario) -> None:
-        (copy,) = scene.take(scene.new_members(1))
-        scene.export(copy)
-        scene.unexport(copy)
-        scene.unexport(copy, "a second unexport_snapshot")
+        (snapshot,) = scene.take_cgsnapshot(scene.new_members(1))
+        scene.export(snapshot)
+        scene.unexport(snapshot)
+        scene.unexport(snapshot, "a second unexport_snapshot")
 
     def test_delete_snapshot_twice(self, scene: Scenario) -> None:
         members = scene.new_members(1)
         scene.write(members[0], "A")
-        (copy,) = scene.take(members)
-        scene.delete_copy(copy)
-        scene.delete_copy(copy, "a second delete_snapshot")
+        (snapshot,) = scene.take_cgsnapshot(members)
+        scene.delete_snapshot(snapshot)
+        scene.delete_snapshot(snapshot, "a second delete_snapshot")
         scene.expect_volume(members[0], "A", "a second delete_snapshot leaves the volume as it is")
 
     def test_undo_of_no_group(self, scene: Scenario) -> None:
@@ -124,14 +124,16 @@ class IdempotencyRules:
         scene.delete_volume(VolumeSpec(str(uuid4()), 1, str(uuid4())), what)
 
     def test_undo_of_no_snapshot(self, scene: Scenario) -> None:
-        (copy,) = new_snapshot_specs(scene.new_members(1))
-        scene.delete_copy(copy, "delete_snapshot of a copy that never was")
-        scene.unexport(copy, "unexport_snapshot of a copy that never was")
+        (snapshot,) = new_snapshot_specs(scene.new_members(1))
+        scene.delete_snapshot(snapshot, "delete_snapshot of a snapshot that never was")
+        scene.unexport(snapshot, "unexport_snapshot of a snapshot that never was")
 
     def test_undo_of_no_snapshot_of_no_volume(self, scene: Scenario) -> None:
-        copy = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
-        scene.delete_copy(copy, "delete_snapshot of a copy that never was, of a volume that never was")
-        scene.unexport(copy, "unexport_snapshot of a copy that never was, of a volume that never was")
+        snapshot = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
+        scene.delete_snapshot(
+            snapshot, "delete_snapshot of a snapshot that never was, of a volume that never was"
+        )
+        scene.unexport(snapshot, "unexport_snapshot of a snapshot that never was, of a volume that never was")
 
 
 class RefusalRules:
@@ -151,24 +153,28 @@ class RefusalRules:
         scene.refuse("extend_volume of an unknown volume", lambda: scene.driver.extend_volume(volume, 2))
 
     def test_prepare_of_unknown_volume(self, scene: Scenario) -> None:
-        (copy,) = new_snapshot_specs([VolumeSpec(str(uuid4()), 1, scene.new_group())])
-        scene.refuse("prepare for an unknown volume", lambda: scene.cutter.prepare(copy))
+        (snapshot,) = new_snapshot_specs([VolumeSpec(str(uuid4()), 1, scene.new_group())])
+        scene.refuse("prepare for an unknown volume", lambda: scene.cutter.prepare(snapshot))
 
     def test_unknown_snapshot(self, scene: Scenario) -> None:
-        (copy,) = new_snapshot_specs(scene.new_members(1))
-        scene.refuse("snapshot of an unknown copy", lambda: scene.cutter.snapshot(copy))
-        scene.refuse("export_snapshot of an unknown copy", lambda: scene.cutter.export_snapshot(copy))
+        (snapshot,) = new_snapshot_specs(scene.new_members(1))
+        scene.refuse("snapshot of an unknown snapshot", lambda: scene.cutter.snapshot(snapshot))
+        scene.refuse("export_snapshot of an unknown snapshot", lambda: scene.cutter.export_snapshot(snapshot))
 
     def test_cut_of_unknown_group(self, scene: Scenario) -> None:
-        copy = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
-        cut = partial(scene.cutter.cut, copy.cgsnapshot_id, copy.group_id, [copy])
+        snapshot = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
+        cut = partial(scene.cutter.cut, snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])
         scene.refuse("cut of an unknown group", cut)
 
-    def test_prepared_copy_is_not_a_snapshot_yet(self, scene: Scenario) -> None:
-        (copy,) = new_snapshot_specs(scene.new_members(1))
-        scene.prepare(copy)
-        scene.refuse("snapshot of a copy that is not cut", lambda: scene.cutter.snapshot(copy))
-        scene.refuse("export_snapshot of a copy that is not cut", lambda: scene.cutter.export_snapshot(copy))
+    def test_prepared_snapshot_is_not_described(self, scene: Scenario) -> None:
+        (snapshot,) = new_snapshot_specs(scene.new_members(1))
+        scene.prepare(snapshot)
+        scene.refuse(
+            "a call of snapshot for a snapshot that is not cut", lambda: scene.cutter.snapshot(snapshot)
+        )
+        scene.refuse(
+            "export_snapshot of a snapshot that is not cut", lambda: scene.cutter.export_snapshot(snapshot)
+        )
 
     def test_group_with_volumes_is_kept(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
@@ -177,19 +183,19 @@ class RefusalRules:
         scene.refuse("delete_group of a group with volumes", delete)
         scene.expect_volume(volume, "A", "a refused delete_group leaves the volumes as they are")
 
-    def test_volume_with_prepared_copy_is_kept(self, scene: Scenario) -> None:
+    def test_volume_with_prepared_snapshot_is_kept(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = new_snapshot_specs([volume])
-        scene.prepare(copy)
-        _expect_unchanged(scene, volume, "delete_volume of a volume with a prepared copy")
-        scene.delete_copy(copy)
-        scene.delete_volume(volume, "delete_volume of a volume whose prepared copy is gone")
+        (snapshot,) = new_snapshot_specs([volume])
+        scene.prepare(snapshot)
+        _expect_unchanged(scene, volume, "delete_volume of a volume with a prepared snapshot")
+        scene.delete_snapshot(snapshot)
+        scene.delete_volume(volume, "delete_volume of a volume whose prepared snapshot is gone")
 
     def test_volume_with_snapshot_is_kept(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = scene.take([volume])
+        (snapshot,) = scene.take_cgsnapshot([volume])
         _expect_unchanged(scene, volume, "delete_volume of a volume with a snapshot")
-        scene.delete_copy(copy)
+        scene.delete_snapshot(snapshot)
         scene.delete_volume(volume, "delete_volume of a volume whose snapshot is gone")
 
     def test_volume_that_does_not_fit(self, scene: Scenario) -> None:

@@ -18,118 +18,118 @@ ZERO = "\0"
 class CloneRules:
     """Rules for volumes that are cloned from snapshots."""
 
-    def test_clone_holds_what_the_copy_holds(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
-        clone = scene.clone(copy, volume.group_id)
-        scene.expect_volume(clone, "A", "a clone holds what the copy holds")
+    def test_clone_holds_what_the_snapshot_holds(self, scene: Scenario) -> None:
+        volume, snapshot = _member_with_snapshot(scene)
+        clone = scene.clone(snapshot, volume.group_id)
+        scene.expect_volume(clone, "A", "a clone holds what the snapshot holds")
         scene.write(clone, "C")
-        scene.expect_copy(copy, "A", "writes to a clone do not change the copy")
+        scene.expect_snapshot(snapshot, "A", "writes to a clone do not change the snapshot")
         scene.expect_volume(volume, "B", "writes to a clone do not change the source")
         scene.write(volume, "D")
         scene.expect_volume(clone, "C", "writes to the source do not change a clone")
 
-    def test_clone_needs_all_older_copies(self, scene: Scenario) -> None:
+    def test_clone_needs_all_older_snapshots(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
-        scene.take([volume])
+        scene.take_cgsnapshot([volume])
         scene.write(volume, "B", 0)
-        (copy,) = scene.take([volume])
-        clone = scene.clone(copy, volume.group_id)
-        scene.expect_volume(clone, "B", "a clone holds what changed between two copies", 0)
-        scene.expect_volume(clone, "A", "a clone holds what is in an older copy only", GIB - 4096)
+        (snapshot,) = scene.take_cgsnapshot([volume])
+        clone = scene.clone(snapshot, volume.group_id)
+        scene.expect_volume(clone, "B", "a clone holds what changed between two snapshots", 0)
+        scene.expect_volume(clone, "A", "a clone holds what is in an older snapshot only", GIB - 4096)
 
     def test_clone_outlives_its_source(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
-        clone = scene.clone(copy, volume.group_id)
-        scene.delete_copy(copy, "delete_snapshot of the source of a clone")
-        scene.expect_volume(clone, "A", "a clone outlives the copy")
-        scene.expect_volume(volume, "B", "the source of a clone outlives the copy")
+        volume, snapshot = _member_with_snapshot(scene)
+        clone = scene.clone(snapshot, volume.group_id)
+        scene.delete_snapshot(snapshot, "delete_snapshot of the source of a clone")
+        scene.expect_volume(clone, "A", "a clone outlives the snapshot")
+        scene.expect_volume(volume, "B", "the source of a clone outlives the snapshot")
         scene.delete_volume(volume, "delete_volume of the source of a clone")
         scene.expect_volume(clone, "A", "a clone outlives the source")
         scene.restart("after the source of a clone is gone")
         scene.expect_volume(clone, "A", "a clone outlives the source and a restart")
 
     def test_clone_into_another_group(self, scene: Scenario) -> None:
-        _, copy = _copied(scene)
+        _, snapshot = _member_with_snapshot(scene)
         (other,) = scene.new_members(1)
-        clone = scene.clone(copy, other.group_id)
-        copies = scene.take([other, clone])
+        clone = scene.clone(snapshot, other.group_id)
+        snapshots = scene.take_cgsnapshot([other, clone])
         scene.write(clone, "C")
-        scene.expect_copy(copies[1], "A", "a clone is cut with its new group")
+        scene.expect_snapshot(snapshots[1], "A", "a clone is cut with its new group")
 
     def test_clone_into_no_group(self, scene: Scenario) -> None:
-        _, copy = _copied(scene)
-        clone = scene.clone(copy, None)
-        scene.expect_volume(clone, "A", "a clone in no group holds what the copy holds")
+        _, snapshot = _member_with_snapshot(scene)
+        clone = scene.clone(snapshot, None)
+        scene.expect_volume(clone, "A", "a clone in no group holds what the snapshot holds")
         scene.delete_volume(clone)
 
     def test_clone_of_a_plain_snapshot(self, scene: Scenario) -> None:
         volume = scene.new_volume()
         scene.write(volume, "A")
-        copy = scene.take_snapshot(volume)
+        snapshot = scene.take_snapshot(volume)
         scene.write(volume, "B")
-        clone = scene.clone(copy, scene.new_group())
-        scene.expect_volume(clone, "A", "a clone of a volume in no group holds what the copy holds")
+        clone = scene.clone(snapshot, scene.new_group())
+        scene.expect_volume(clone, "A", "a clone of a volume in no group holds what the snapshot holds")
 
-    def test_clone_larger_than_the_copy(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
-        clone = scene.clone(copy, volume.group_id, 2)
-        scene.expect_volume(clone, "A", "a larger clone holds what the copy holds")
-        scene.expect_volume(clone, ZERO, "a larger clone reads as zeros past the copy", GIB)
+    def test_clone_larger_than_the_snapshot(self, scene: Scenario) -> None:
+        volume, snapshot = _member_with_snapshot(scene)
+        clone = scene.clone(snapshot, volume.group_id, 2)
+        scene.expect_volume(clone, "A", "a larger clone holds what the snapshot holds")
+        scene.expect_volume(clone, ZERO, "a larger clone reads as zeros past the snapshot", GIB)
         found = must_succeed("report", scene.driver.report).provisioned_gib
         expect(found == 3, f"after clone_volume to 2 GiB of 1, provisioned_gib must be 3, not {found}")
         told = must_succeed("connection", lambda: scene.driver.connection(clone)).data.get("size_bytes")
         expect(told == 2 * GIB, f"connection: after clone_volume size_bytes must be {2 * GIB}, not {told}")
 
     def test_clone_twice(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
-        clone = scene.clone(copy, volume.group_id)
+        volume, snapshot = _member_with_snapshot(scene)
+        clone = scene.clone(snapshot, volume.group_id)
         scene.write(clone, "C")
-        scene.clone_to(clone, copy, "a second clone_volume")
+        scene.clone_to(clone, snapshot, "a second clone_volume")
         scene.expect_volume(clone, "C", "a second clone_volume leaves the volume as it is")
-        scene.delete_copy(copy)
-        scene.clone_to(clone, copy, "clone_volume again when the copy is gone")
+        scene.delete_snapshot(snapshot)
+        scene.clone_to(clone, snapshot, "clone_volume again when the snapshot is gone")
         scene.expect_volume(clone, "C", "clone_volume again leaves the volume as it is")
 
     def test_clone_is_undone(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
-        clone = scene.clone(copy, volume.group_id)
+        volume, snapshot = _member_with_snapshot(scene)
+        clone = scene.clone(snapshot, volume.group_id)
         scene.delete_volume(clone, "delete_volume of a clone")
-        scene.clone_to(clone, copy, "clone_volume after its undo")
-        scene.expect_volume(clone, "A", "a clone made again holds what the copy holds")
+        scene.clone_to(clone, snapshot, "clone_volume after its undo")
+        scene.expect_volume(clone, "A", "a clone made again holds what the snapshot holds")
 
-    def test_clone_of_an_exported_copy(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
-        scene.expect_copy(copy, "A", "an exported copy")
-        clone = scene.clone(copy, volume.group_id)
-        scene.expect_copy(copy, "A", "a copy stays exported while it is cloned")
-        scene.expect_volume(clone, "A", "a clone of an exported copy")
+    def test_clone_of_an_exported_snapshot(self, scene: Scenario) -> None:
+        volume, snapshot = _member_with_snapshot(scene)
+        scene.expect_snapshot(snapshot, "A", "an exported snapshot")
+        clone = scene.clone(snapshot, volume.group_id)
+        scene.expect_snapshot(snapshot, "A", "a snapshot stays exported while it is cloned")
+        scene.expect_volume(clone, "A", "a clone of an exported snapshot")
 
     def test_clone_that_is_refused(self, scene: Scenario) -> None:
-        volume, copy = _copied(scene)
+        volume, snapshot = _member_with_snapshot(scene)
         scene.extend(volume, 2)
-        (large,) = scene.take([volume])
+        (large,) = scene.take_cgsnapshot([volume])
         new, group = str(uuid4()), volume.group_id
         unknown = SnapshotSpec(str(uuid4()), volume.id, str(uuid4()), group)
         for what, wanted, source in (
-            ("clone_volume of an unknown copy", VolumeSpec(new, 1, group), unknown),
-            ("clone_volume of an unknown copy to no group", VolumeSpec(new, 1), unknown),
-            ("clone_volume of a larger copy", VolumeSpec(new, 1, group), large),
-            ("clone_volume of a larger copy to no group", VolumeSpec(new, 1), large),
-            ("clone_volume to an unknown group", VolumeSpec(new, 1, str(uuid4())), copy),
+            ("clone_volume of an unknown snapshot", VolumeSpec(new, 1, group), unknown),
+            ("clone_volume of an unknown snapshot to no group", VolumeSpec(new, 1), unknown),
+            ("clone_volume of a larger snapshot", VolumeSpec(new, 1, group), large),
+            ("clone_volume of a larger snapshot to no group", VolumeSpec(new, 1), large),
+            ("clone_volume to an unknown group", VolumeSpec(new, 1, str(uuid4())), snapshot),
         ):
             scene.refuse(what, partial(scene.cloner.clone_volume, wanted, source))
         prepared = SnapshotSpec(str(uuid4()), volume.id, str(uuid4()), group)
         scene.prepare(prepared)
         clone = partial(scene.cloner.clone_volume, VolumeSpec(new, 2, group), prepared)
-        scene.refuse("clone_volume of a copy that is not cut", clone)
+        scene.refuse("clone_volume of a snapshot that is not cut", clone)
 
 
-def _copied(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
+def _member_with_snapshot(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
     """Return a member that holds B, and a snapshot of it that holds A."""
     scene.cloner  # noqa: B018 - skips here if the driver cannot clone
     (volume,) = scene.new_members(1)
     scene.write(volume, "A")
-    (copy,) = scene.take([volume])
+    (snapshot,) = scene.take_cgsnapshot([volume])
     scene.write(volume, "B")
-    return volume, copy
+    return volume, snapshot

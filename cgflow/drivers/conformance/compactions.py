@@ -22,14 +22,14 @@ class CompactionRules:
     """Rules for volumes that have many snapshots."""
 
     def test_compacting_changes_nothing_but_the_speed(self, scene: Scenario) -> None:
-        volume, copies = _volume_to_compact(scene)
+        volume, snapshots = _volume_to_compact(scene)
         told = must_succeed("connection", lambda: scene.driver.connection(volume))
         _compact(scene, volume)
         now = must_succeed("connection", lambda: scene.driver.connection(volume))
         expect(told == now, f"compact_volume must leave the address as it is: {told} became {now}")
         scene.expect_volume(volume, "Z", "compact_volume leaves the volume as it is")
-        for copy, letter in ((copies[0], "A"), (copies[1], "B"), (copies[-1], "Z")):
-            scene.expect_copy(copy, letter, "compact_volume leaves the copies as they are")
+        for snapshot, letter in ((snapshots[0], "A"), (snapshots[1], "B"), (snapshots[-1], "Z")):
+            scene.expect_snapshot(snapshot, letter, "compact_volume leaves the snapshots as they are")
 
     def test_compacting_is_done_when_it_says_so(self, scene: Scenario) -> None:
         volume, _ = _volume_to_compact(scene)
@@ -52,37 +52,37 @@ class CompactionRules:
             scene.check("compact_volume of no volume")
 
     def test_compacted_volume_is_cut_restored_and_deleted(self, scene: Scenario) -> None:
-        volume, copies = _volume_to_compact(scene)
+        volume, snapshots = _volume_to_compact(scene)
         _compact(scene, volume)
         scene.write(volume, "Y")
-        (newest,) = scene.take([volume])
-        for copy in copies[2:]:
-            scene.delete_copy(copy, "delete_snapshot after compact_volume")
-        scene.expect_copy(newest, "Y", "a copy taken after compact_volume")
-        scene.expect_copy(copies[1], "B", "a copy older than compact_volume")
-        scene.unexport(copies[1])
+        (newest,) = scene.take_cgsnapshot([volume])
+        for snapshot in snapshots[2:]:
+            scene.delete_snapshot(snapshot, "delete_snapshot after compact_volume")
+        scene.expect_snapshot(newest, "Y", "a snapshot taken after compact_volume")
+        scene.expect_snapshot(snapshots[1], "B", "a snapshot older than compact_volume")
+        scene.unexport(snapshots[1])
         restore = str(uuid4())
-        scene.restore(restore, [copies[0]])
-        scene.finish_restore(restore, [copies[0]])
-        scene.expect_volume(volume, "A", "a volume put back to a copy older than compact_volume")
-        for copy in (*copies[:2], newest):
-            scene.delete_copy(copy)
-        scene.expect_volume(volume, "A", "the volume when all its copies are gone")
+        scene.restore(restore, [snapshots[0]])
+        scene.finish_restore(restore, [snapshots[0]])
+        scene.expect_volume(volume, "A", "a volume put back to a snapshot older than compact_volume")
+        for snapshot in (*snapshots[:2], newest):
+            scene.delete_snapshot(snapshot)
+        scene.expect_volume(volume, "A", "the volume when all its snapshots are gone")
         scene.delete_volume(volume)
 
 
 def _volume_to_compact(scene: Scenario) -> tuple[VolumeSpec, list[SnapshotSpec]]:
     """Return a member that is due for compaction and holds Z, and its snapshots: of A, of B, then of Z."""
     (volume,) = scene.new_members(1)
-    copies: list[SnapshotSpec] = []
+    snapshots: list[SnapshotSpec] = []
     for letter in ("A", "B", *"Z" * ENOUGH):
-        if letter != "Z" or len(copies) == 2:
+        if letter != "Z" or len(snapshots) == 2:
             scene.write(volume, letter, *WRITE_OFFSETS)
-        copies += scene.take([volume])
+        snapshots += scene.take_cgsnapshot([volume])
         if _is_due(scene, volume):
-            return volume, copies
+            return volume, snapshots
     raise Violation(
-        f"compactions_due must name a volume at some time: after {len(copies)} copies it does not"
+        f"compactions_due must name a volume at some time: after {len(snapshots)} snapshots it does not"
     )
 
 

@@ -26,35 +26,39 @@ class ConcurrencyRules:
         members = scene.new_members(12)
         for volume in members:
             scene.write(volume, "A", 0)
-        copies = new_snapshot_specs(members)
+        snapshots = new_snapshot_specs(members)
         cutter = scene.cutter
-        run_in_parallel("prepare of 12 members at once", [partial(cutter.prepare, copy) for copy in copies])
-        scene.add_prepared(copies)
-        scene.check("prepare of 12 members at once")
-        scene.cut(copies)
-        for copy in copies[::5]:
-            scene.expect_copy(copy, "A", "a member prepared with others at once", 0)
         run_in_parallel(
-            "delete_snapshot of 12 at once", [partial(cutter.delete_snapshot, copy) for copy in copies]
+            "prepare of 12 members at once", [partial(cutter.prepare, snapshot) for snapshot in snapshots]
         )
-        scene.forget_deleted(copies)
+        scene.add_prepared(snapshots)
+        scene.check("prepare of 12 members at once")
+        scene.cut(snapshots)
+        for snapshot in snapshots[::5]:
+            scene.expect_snapshot(snapshot, "A", "a member prepared with others at once", 0)
+        run_in_parallel(
+            "delete_snapshot of 12 at once",
+            [partial(cutter.delete_snapshot, snapshot) for snapshot in snapshots],
+        )
+        scene.forget_deleted(snapshots)
         scene.check("delete_snapshot of 12 at once")
 
     def test_same_call_at_once(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = new_snapshot_specs([volume])
+        (snapshot,) = new_snapshot_specs([volume])
         driver, cutter = scene.driver, scene.cutter
         run_in_parallel("the same create_volume at once", [lambda: driver.create_volume(volume)] * 6)
-        run_in_parallel("the same prepare at once", [lambda: cutter.prepare(copy)] * 6)
-        scene.prepare(copy)
+        run_in_parallel("the same prepare at once", [lambda: cutter.prepare(snapshot)] * 6)
+        scene.prepare(snapshot)
         run_in_parallel(
-            "the same cut at once", [lambda: cutter.cut(copy.cgsnapshot_id, copy.group_id, [copy])] * 6
+            "the same cut at once",
+            [lambda: cutter.cut(snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])] * 6,
         )
         scene.check("the same cut at once")
-        run_in_parallel("the same export_snapshot at once", [lambda: cutter.export_snapshot(copy)] * 6)
-        scene.export(copy)
-        run_in_parallel("the same delete_snapshot at once", [lambda: cutter.delete_snapshot(copy)] * 6)
-        scene.delete_copy(copy)
+        run_in_parallel("the same export_snapshot at once", [lambda: cutter.export_snapshot(snapshot)] * 6)
+        scene.export(snapshot)
+        run_in_parallel("the same delete_snapshot at once", [lambda: cutter.delete_snapshot(snapshot)] * 6)
+        scene.delete_snapshot(snapshot)
         run_in_parallel("the same delete_volume at once", [lambda: driver.delete_volume(volume)] * 6)
         scene.delete_volume(volume)
 
@@ -68,20 +72,20 @@ class ConcurrencyRules:
             members = own.new_members(2)
             for volume in members:
                 own.write(volume, letter)
-            copies = own.take(members)
-            for volume, copy in zip(members, copies, strict=True):
+            snapshots = own.take_cgsnapshot(members)
+            for volume, snapshot in zip(members, snapshots, strict=True):
                 own.write(volume, "Z")
-                own.expect_copy(copy, letter, "a copy in one of several groups worked on at once")
-                own.delete_copy(copy)
+                own.expect_snapshot(snapshot, letter, "a snapshot in one of several groups worked on at once")
+                own.delete_snapshot(snapshot)
                 own.delete_volume(volume)
             own.delete_group(members[0].group_id or "")
 
         run_in_parallel("the life of four groups at once", [partial(live, number) for number in range(4)])
         scene.check("the life of four groups at once")
 
-    def test_clients_work_while_copies_go(self, scene: Scenario) -> None:
+    def test_clients_work_while_snapshots_go(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        taken = [scene.take(members) for _ in range(3)]
+        taken = [scene.take_cgsnapshot(members) for _ in range(3)]
         leaving = threading.Event()
         written = [0, 0]
 
@@ -92,9 +96,9 @@ class ConcurrencyRules:
 
         def remove() -> None:
             try:
-                for copies in (taken[1], taken[0], taken[2]):
-                    for copy in copies:
-                        scene.delete_copy(copy, "delete_snapshot while clients write")
+                for snapshots in (taken[1], taken[0], taken[2]):
+                    for snapshot in snapshots:
+                        scene.delete_snapshot(snapshot, "delete_snapshot while clients write")
             finally:
                 leaving.set()
 

@@ -48,43 +48,43 @@ class CutRules:
         members = scene.new_members(3)
         for volume in members:
             scene.write(volume, "A")
-        copies = scene.take(members)
+        snapshots = scene.take_cgsnapshot(members)
         for volume in members:
             scene.write(volume, "B")
-        for volume, copy in zip(members, copies, strict=True):
-            scene.expect_copy(copy, "A", "a copy holds what was written before the cut")
+        for volume, snapshot in zip(members, snapshots, strict=True):
+            scene.expect_snapshot(snapshot, "A", "a snapshot holds what was written before the cut")
             scene.expect_volume(volume, "B", "a volume goes on after the cut")
 
     def test_write_after_prepare_is_in_the_cut(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = new_snapshot_specs(members)
-        for volume, copy in zip(members, copies, strict=True):
+        snapshots = new_snapshot_specs(members)
+        for volume, snapshot in zip(members, snapshots, strict=True):
             scene.write(volume, "A")
-            scene.prepare(copy)
+            scene.prepare(snapshot)
             scene.write(volume, "B")
-        scene.cut(copies)
-        for copy in copies:
-            scene.expect_copy(copy, "B", "the cut is the instant, not prepare")
+        scene.cut(snapshots)
+        for snapshot in snapshots:
+            scene.expect_snapshot(snapshot, "B", "the cut is the instant, not prepare")
 
     def test_cut_with_one_member_unprepared_cuts_none(self, scene: Scenario) -> None:
         members = scene.new_members(3)
-        copies = new_snapshot_specs(members)
+        snapshots = new_snapshot_specs(members)
         for volume in members:
             scene.write(volume, "A")
         # The unprepared member is last: a driver that cuts one member after the other has then cut the rest.
-        for copy in copies[:2]:
-            scene.prepare(copy)
-        cut = partial(scene.cutter.cut, copies[0].cgsnapshot_id, copies[0].group_id, copies)
+        for snapshot in snapshots[:2]:
+            scene.prepare(snapshot)
+        cut = partial(scene.cutter.cut, snapshots[0].cgsnapshot_id, snapshots[0].group_id, snapshots)
         scene.refuse("cut with a member that is not prepared", cut)
-        for copy in copies:
-            must_be_final("snapshot of a member of a refused cut", partial(scene.cutter.snapshot, copy))
+        for snapshot in snapshots:
+            must_be_final("snapshot of a member of a refused cut", partial(scene.cutter.snapshot, snapshot))
         for volume in members:
             scene.write(volume, "B")
             scene.expect_volume(volume, "B", "writes go on after a refused cut")
-        scene.prepare(copies[2])
-        scene.cut(copies, "cut of a cgsnapshot that was refused while a member was not prepared")
-        for copy in copies:
-            scene.expect_copy(copy, "B", "a refused cut has cut no member")
+        scene.prepare(snapshots[2])
+        scene.cut(snapshots, "cut of a cgsnapshot that was refused while a member was not prepared")
+        for snapshot in snapshots:
+            scene.expect_snapshot(snapshot, "B", "a refused cut has cut no member")
 
     def test_cgsnapshots_of_one_group_differ(self, scene: Scenario) -> None:
         members = scene.new_members(2)
@@ -92,24 +92,27 @@ class CutRules:
         for letter in "ABC":
             for volume in members:
                 scene.write(volume, letter)
-            taken.append((letter, scene.take(members)))
-        for letter, copies in taken:
-            for copy in copies:
-                scene.expect_copy(copy, letter, "each cgsnapshot holds its own instant")
+            taken.append((letter, scene.take_cgsnapshot(members)))
+        for letter, snapshots in taken:
+            for snapshot in snapshots:
+                scene.expect_snapshot(snapshot, letter, "each cgsnapshot holds its own instant")
 
     def test_cut_leaves_other_groups_alone(self, scene: Scenario) -> None:
         members, others = scene.new_members(2), scene.new_members(2)
         waiting = new_snapshot_specs(others)
-        for volume, copy in zip(others, waiting, strict=True):
+        for volume, snapshot in zip(others, waiting, strict=True):
             scene.write(volume, "A")
-            scene.prepare(copy)
-        scene.take(members)
-        for volume, copy in zip(others, waiting, strict=True):
-            must_be_final("snapshot of a copy in a group not cut", partial(scene.cutter.snapshot, copy))
+            scene.prepare(snapshot)
+        scene.take_cgsnapshot(members)
+        for volume, snapshot in zip(others, waiting, strict=True):
+            must_be_final(
+                "a call of snapshot for a snapshot in a group not cut",
+                partial(scene.cutter.snapshot, snapshot),
+            )
             scene.write(volume, "B")
         scene.cut(waiting)
-        for copy in waiting:
-            scene.expect_copy(copy, "B", "the cut of one group does not cut another")
+        for snapshot in waiting:
+            scene.expect_snapshot(snapshot, "B", "the cut of one group does not cut another")
 
 
 def reports_one_instant(scene: Scenario) -> bool:
@@ -154,10 +157,10 @@ class EvidenceRules:
         )
 
     def test_one_member_alone_is_cut_at_one_instant(self, scene: Scenario) -> None:
-        copies = new_snapshot_specs(scene.new_members(1))
-        for copy in copies:
-            scene.prepare(copy)
-        level = scene.cut(copies).get("level")
+        snapshots = new_snapshot_specs(scene.new_members(1))
+        for snapshot in snapshots:
+            scene.prepare(snapshot)
+        level = scene.cut(snapshots).get("level")
         expect(
             level == CutLevel.CRASH,
             f"cut: one member alone is apart from nobody, so the level must be {CutLevel.CRASH.value!r}, "
@@ -165,11 +168,11 @@ class EvidenceRules:
         )
 
     def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scenario) -> None:
-        copies = new_snapshot_specs(scene.new_members(2))
-        for copy in copies:
-            scene.prepare(copy)
+        snapshots = new_snapshot_specs(scene.new_members(2))
+        for snapshot in snapshots:
+            scene.prepare(snapshot)
         before, began = datetime.now(UTC), time.monotonic()
-        told = scene.cut(copies)
+        told = scene.cut(snapshots)
         lasted_ms, after = (time.monotonic() - began) * 1000, datetime.now(UTC)
         at = _parse_time(told.get("cut_at"))
         expect(
@@ -195,13 +198,13 @@ class EvidenceRules:
         )
 
     def test_evidence_is_told_again(self, scene: Scenario) -> None:
-        copies = new_snapshot_specs(scene.new_members(2))
-        for copy in copies:
-            scene.prepare(copy)
-        first = scene.cut(copies)
-        _expect_same_evidence(first, scene.cut(copies, "a second cut"), "a second call")
+        snapshots = new_snapshot_specs(scene.new_members(2))
+        for snapshot in snapshots:
+            scene.prepare(snapshot)
+        first = scene.cut(snapshots)
+        _expect_same_evidence(first, scene.cut(snapshots, "a second cut"), "a second call")
         scene.restart("a cut")
-        _expect_same_evidence(first, scene.cut(copies, "a cut after a restart"), "a call after a restart")
+        _expect_same_evidence(first, scene.cut(snapshots, "a cut after a restart"), "a call after a restart")
 
 
 def _expect_same_evidence(first: JSON, again: JSON, when: str) -> None:
@@ -215,10 +218,10 @@ def _expect_same_evidence(first: JSON, again: JSON, when: str) -> None:
 
 
 def _evidence_of_a_cut(scene: Scenario) -> JSON:
-    copies = new_snapshot_specs(scene.new_members(2))
-    for copy in copies:
-        scene.prepare(copy)
-    return scene.cut(copies)
+    snapshots = new_snapshot_specs(scene.new_members(2))
+    for snapshot in snapshots:
+        scene.prepare(snapshot)
+    return scene.cut(snapshots)
 
 
 def _number(told: JSON, key: str) -> float:
@@ -249,16 +252,16 @@ class WriteOrderRules:
             bad: list[str] = []
             for number in range(CUTS):
                 _await_progress(writers, f"after {number} cuts")
-                copies = new_snapshot_specs(members)
-                for copy in copies:
-                    scene.prepare(copy)
+                snapshots = new_snapshot_specs(members)
+                for snapshot in snapshots:
+                    scene.prepare(snapshot)
                 before = writers.progress()
-                _cut(scene, copies)
+                _cut(scene, snapshots)
                 after = writers.progress()
                 # These writes must not be in the snapshots; a late snapshot would contain them.
                 _await_progress(writers, "after a cut")
                 with writers.paused():
-                    finding = _check_and_delete(scene, copies, before, after)
+                    finding = _check_and_delete(scene, snapshots, before, after)
                 bad.extend((finding if is_ordered else replace(finding, order=0)).faults())
         shown = "; ".join(dict.fromkeys(bad))
         rule = "one instant for every member" if is_ordered else "of the time of the call"
@@ -269,18 +272,18 @@ class WriteOrderRules:
         with _writing(scene) as (members, writers):
             _await_progress(writers, "before the control")
             before = writers.progress()
-            copies = []
+            snapshots = []
             for volume in members:
-                (copy,) = new_snapshot_specs([volume])
-                scene.prepare(copy)
-                _cut(scene, [copy])
-                copies.append(copy)
+                (snapshot,) = new_snapshot_specs([volume])
+                scene.prepare(snapshot)
+                _cut(scene, [snapshot])
+                snapshots.append(snapshot)
                 # The writes of the second wait depend on those of the first.
                 for _ in range(2):
                     _await_progress(writers, "between two cuts of single members")
             after = writers.progress()
             with writers.paused():
-                finding = _check_and_delete(scene, copies, before, after)
+                finding = _check_and_delete(scene, snapshots, before, after)
         expect(
             finding.order > 0,
             "a cut of one member must cut that member then, and no other: members cut one by one, with "
@@ -308,22 +311,22 @@ def _await_progress(writers: OrderedWriters, when: str) -> None:
         raise Violation(f"no {PROGRESS} writes in {DEADLINE_S:g} s {when}: I/O is held")
 
 
-def _cut(scene: Scenario, copies: list[SnapshotSpec]) -> None:
-    first = copies[0]
-    must_succeed("cut", lambda: scene.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
+def _cut(scene: Scenario, snapshots: list[SnapshotSpec]) -> None:
+    first = snapshots[0]
+    must_succeed("cut", lambda: scene.cutter.cut(first.cgsnapshot_id, first.group_id, snapshots))
 
 
 def _check_and_delete(
-    scene: Scenario, copies: list[SnapshotSpec], before: Progress, after: Progress
+    scene: Scenario, snapshots: list[SnapshotSpec], before: Progress, after: Progress
 ) -> Finding:
     """Read snapshots, check them, and delete them."""
-    for copy in copies:
-        scene.export(copy)
-    reads = [partial(scene.harness.read_snapshot, copy) for copy in copies]
+    for snapshot in snapshots:
+        scene.export(snapshot)
+    reads = [partial(scene.harness.read_snapshot, snapshot) for snapshot in snapshots]
     try:
         finding = check(reads, before, after)
     except ValueError as error:
         raise Violation(f"a snapshot holds what was written and nothing else: {error}") from error
-    for copy in copies:
-        scene.delete_copy(copy)
+    for snapshot in snapshots:
+        scene.delete_snapshot(snapshot)
     return finding

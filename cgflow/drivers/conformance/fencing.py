@@ -45,27 +45,29 @@ class FencingRules:
         stale, session = second_process(scene)
         members = scene.new_members(2)
         taken, prepared, others = (
-            scene.take(members),
+            scene.take_cgsnapshot(members),
             new_snapshot_specs(members),
             new_snapshot_specs(members),
         )
-        for copy in prepared:
-            scene.prepare(copy)
+        for snapshot in prepared:
+            scene.prepare(snapshot)
         fence(scene, session)
         if not isinstance(stale, GroupSnapshots):
             raise Violation("every process has the same abilities on one storage: this one cannot cut")
         expect_fenced(scene, "prepare", lambda: stale.prepare(others[0]))
         cut = partial(stale.cut, prepared[0].cgsnapshot_id, prepared[0].group_id, prepared)
         expect_fenced(scene, "cut", cut)
-        for copy in prepared:
+        for snapshot in prepared:
             scene.refuse(
-                "snapshot of what a fenced session did not cut", partial(scene.cutter.snapshot, copy)
+                "snapshot of what a fenced session did not cut", partial(scene.cutter.snapshot, snapshot)
             )
         expect_fenced(scene, "snapshot", lambda: stale.snapshot(taken[0]))
         expect_fenced(scene, "export_snapshot", lambda: stale.export_snapshot(taken[0]))
         expect_fenced(scene, "unexport_snapshot", lambda: stale.unexport_snapshot(taken[0]))
-        expect_fenced(scene, "delete_snapshot of a prepared copy", lambda: stale.delete_snapshot(prepared[0]))
-        expect_fenced(scene, "delete_snapshot of a copy", lambda: stale.delete_snapshot(taken[0]))
+        expect_fenced(
+            scene, "delete_snapshot of a prepared snapshot", lambda: stale.delete_snapshot(prepared[0])
+        )
+        expect_fenced(scene, "delete_snapshot of a snapshot", lambda: stale.delete_snapshot(taken[0]))
 
     def test_fence_stops_what_is_in_flight(self, scene: Scenario) -> None:
         stale, session = second_process(scene)

@@ -82,9 +82,15 @@ class HostFileRules:
 
     def test_withdraw_of_no_file(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = scene.take([volume])
+        (snapshot,) = scene.take_cgsnapshot([volume])
         nowhere = VolumeSpec(str(uuid4()), 1, str(uuid4()))
-        for export in (volume, copy, nowhere, VolumeSpec(str(uuid4()), 1), new_snapshot_specs([nowhere])[0]):
+        for export in (
+            volume,
+            snapshot,
+            nowhere,
+            VolumeSpec(str(uuid4()), 1),
+            new_snapshot_specs([nowhere])[0],
+        ):
             what = f"withdraw_file of what was never served ({type(export).__name__})"
             must_succeed(what, partial(scene.filer.withdraw_file, export))
             scene.check(what)
@@ -107,33 +113,35 @@ class HostFileRules:
         (volume,) = scene.new_members(1)
         path = _serve(scene, volume)
         _write(path, "A")
-        (copy,) = scene.take([volume])
+        (snapshot,) = scene.take_cgsnapshot([volume])
         _expect_file(path, "A", "the file of a volume after a cut")
         _write(path, "B")
         scene.expect_volume(volume, "B", "what was written through the file after a cut")
-        scene.expect_copy(copy, "A", "a copy holds what was written through the file before the cut")
+        scene.expect_snapshot(
+            snapshot, "A", "a snapshot holds what was written through the file before the cut"
+        )
 
-    def test_file_of_a_copy(self, scene: Scenario) -> None:
+    def test_file_of_a_snapshot(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
-        (copy,) = scene.take([volume])
+        (snapshot,) = scene.take_cgsnapshot([volume])
         scene.write(volume, "B")
-        scene.export(copy)
-        path = _serve(scene, copy, "serve_file of an exported copy")
-        _expect_file(path, "A", "the file of a copy")
+        scene.export(snapshot)
+        path = _serve(scene, snapshot, "serve_file of an exported snapshot")
+        _expect_file(path, "A", "the file of a snapshot")
         with suppress(OSError):
             _write_pieces(path, "X")
-        scene.expect_copy(copy, "A", "nobody writes to a copy through its file")
-        scene.expect_volume(volume, "B", "nobody writes to a volume through the file of a copy")
-        _withdraw(scene, copy, path, "withdraw_file of a copy")
+        scene.expect_snapshot(snapshot, "A", "nobody writes to a snapshot through its file")
+        scene.expect_volume(volume, "B", "nobody writes to a volume through the file of a snapshot")
+        _withdraw(scene, snapshot, path, "withdraw_file of a snapshot")
 
     def test_file_goes_with_what_it_shows(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = scene.take([volume])
-        for end in (scene.unexport, scene.delete_copy):
-            scene.export(copy)
-            path = _serve(scene, copy)
-            end(copy)
+        (snapshot,) = scene.take_cgsnapshot([volume])
+        for end in (scene.unexport, scene.delete_snapshot):
+            scene.export(snapshot)
+            path = _serve(scene, snapshot)
+            end(snapshot)
             _expect_gone(path, end.__name__)
         path = _serve(scene, volume)
         scene.delete_volume(volume)
@@ -141,8 +149,8 @@ class HostFileRules:
 
     def test_only_what_is_exported_is_a_file(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        (copy,) = scene.take([volume])
-        for export in (copy, VolumeSpec(str(uuid4()), 1, volume.group_id)):
+        (snapshot,) = scene.take_cgsnapshot([volume])
+        for export in (snapshot, VolumeSpec(str(uuid4()), 1, volume.group_id)):
             what = f"serve_file of what is not exported ({type(export).__name__})"
             must_be_final(what, partial(scene.filer.serve_file, export))
             scene.check(what)

@@ -44,64 +44,66 @@ class RestartRules:
         found = must_succeed("report", scene.driver.report).provisioned_gib
         expect(found == 2, f"after a restart with a volume of 2 GiB, provisioned_gib must be 2, not {found}")
 
-    def test_restart_keeps_prepared_copies(self, scene: Scenario) -> None:
+    def test_restart_keeps_prepared_snapshots(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = new_snapshot_specs(members)
-        for copy in copies:
-            scene.prepare(copy)
-        scene.restart("with prepared copies")
-        for copy in copies:
-            must_be_final("snapshot of a prepared copy after a restart", partial(scene.cutter.snapshot, copy))
+        snapshots = new_snapshot_specs(members)
+        for snapshot in snapshots:
+            scene.prepare(snapshot)
+        scene.restart("with prepared snapshots")
+        for snapshot in snapshots:
+            must_be_final(
+                "snapshot of a prepared snapshot after a restart", partial(scene.cutter.snapshot, snapshot)
+            )
         for volume in members:
             scene.write(volume, "A")
-        scene.cut(copies, "cut of copies prepared before a restart")
-        for copy in copies:
-            scene.expect_copy(copy, "A", "a copy prepared before a restart and cut after it")
+        scene.cut(snapshots, "cut of snapshots prepared before a restart")
+        for snapshot in snapshots:
+            scene.expect_snapshot(snapshot, "A", "a snapshot prepared before a restart and cut after it")
 
-    def test_restart_keeps_half_prepared_copies(self, scene: Scenario) -> None:
+    def test_restart_keeps_half_prepared_snapshots(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        copies = new_snapshot_specs(members)
-        scene.prepare(copies[0])
-        scene.restart("with one of two copies prepared")
-        scene.prepare(copies[0], "prepare again after a restart")
-        scene.prepare(copies[1])
-        scene.cut(copies)
-        scene.delete_copy(copies[0])
-        scene.delete_copy(copies[1])
+        snapshots = new_snapshot_specs(members)
+        scene.prepare(snapshots[0])
+        scene.restart("with one of two snapshots prepared")
+        scene.prepare(snapshots[0], "prepare again after a restart")
+        scene.prepare(snapshots[1])
+        scene.cut(snapshots)
+        scene.delete_snapshot(snapshots[0])
+        scene.delete_snapshot(snapshots[1])
 
-    def test_restart_keeps_cut_copies(self, scene: Scenario) -> None:
+    def test_restart_keeps_cut_snapshots(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         for volume in members:
             scene.write(volume, "A")
-        copies = scene.take(members)
+        snapshots = scene.take_cgsnapshot(members)
         scene.restart("with a cgsnapshot")
         for volume in members:
             scene.write(volume, "B")
-        scene.cut(copies, "a second cut after a restart")
-        for volume, copy in zip(members, copies, strict=True):
-            must_succeed("snapshot after a restart", partial(scene.cutter.snapshot, copy))
-            scene.expect_copy(copy, "A", "a cut before a restart is not repeated after it")
+        scene.cut(snapshots, "a second cut after a restart")
+        for volume, snapshot in zip(members, snapshots, strict=True):
+            must_succeed("snapshot after a restart", partial(scene.cutter.snapshot, snapshot))
+            scene.expect_snapshot(snapshot, "A", "a cut before a restart is not repeated after it")
             scene.expect_volume(volume, "B", "after a restart with a cgsnapshot")
 
     def test_restart_keeps_exports(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         for volume in members:
             scene.write(volume, "A")
-        first, second = scene.take(members)
+        first, second = scene.take_cgsnapshot(members)
         scene.export(first)
-        scene.restart("with one of two copies exported")
-        scene.expect_copy(first, "A", "a copy exported before a restart")
+        scene.restart("with one of two snapshots exported")
+        scene.expect_snapshot(first, "A", "a snapshot exported before a restart")
         scene.unexport(first, "unexport_snapshot after a restart")
-        scene.expect_copy(second, "A", "a copy exported after a restart")
+        scene.expect_snapshot(second, "A", "a snapshot exported after a restart")
 
     def test_restart_brings_nothing_back(self, scene: Scenario) -> None:
         members = scene.new_members(2)
-        prepared, cut = new_snapshot_specs(members), scene.take(members)
-        for copy in prepared:
-            scene.prepare(copy)
-        for copy in (*prepared, *cut):
-            scene.delete_copy(copy)
-        scene.restart("after copies were deleted")
+        prepared, cut = new_snapshot_specs(members), scene.take_cgsnapshot(members)
+        for snapshot in prepared:
+            scene.prepare(snapshot)
+        for snapshot in (*prepared, *cut):
+            scene.delete_snapshot(snapshot)
+        scene.restart("after snapshots were deleted")
         for volume in members:
             scene.delete_volume(volume)
         scene.restart("after volumes were deleted")

@@ -22,125 +22,125 @@ class RestoreRules:
     """Rules for volumes that are restored to their snapshots."""
 
     def test_restore_puts_volumes_back(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
         _expect_content(scene, members, "A", "a volume that was restored")
-        scene.finish_restore("r", copies)
+        scene.finish_restore("r", snapshots)
         _expect_content(scene, members, "A", "a volume whose restore is finished")
-        for volume, copy in zip(members, copies, strict=True):
+        for volume, snapshot in zip(members, snapshots, strict=True):
             scene.write(volume, "C")
-            scene.expect_copy(copy, "A", "writes after a restore do not change the copy")
-            scene.delete_copy(copy)
-            scene.expect_volume(volume, "C", "delete_snapshot of the copy that was restored to")
+            scene.expect_snapshot(snapshot, "A", "writes after a restore do not change the snapshot")
+            scene.delete_snapshot(snapshot)
+            scene.expect_volume(volume, "C", "delete_snapshot of the snapshot that was restored to")
             scene.delete_volume(volume)
 
     def test_undo_restore_puts_back_what_was_held(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
         for volume in members:
             scene.write(volume, "C")
-        scene.undo_restore("r", copies, "undo_restore with clients connected")
+        scene.undo_restore("r", snapshots, "undo_restore with clients connected")
         _expect_content(scene, members, "B", "a volume whose restore is undone")
-        for volume, copy in zip(members, copies, strict=True):
+        for volume, snapshot in zip(members, snapshots, strict=True):
             scene.write(volume, "D")
-            scene.expect_copy(copy, "A", "a copy after undo_restore")
-        scene.take(members)
+            scene.expect_snapshot(snapshot, "A", "a snapshot after undo_restore")
+        scene.take_cgsnapshot(members)
 
     def test_restore_of_a_volume_in_no_group(self, scene: Scenario) -> None:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         volume = scene.new_volume()
         scene.write(volume, "A")
-        copy = scene.take_snapshot(volume)
+        snapshot = scene.take_snapshot(volume)
         scene.write(volume, "B")
-        scene.restore("r", [copy])
-        scene.finish_restore("r", [copy])
+        scene.restore("r", [snapshot])
+        scene.finish_restore("r", [snapshot])
         scene.expect_volume(volume, "A", "a volume in no group that was restored")
 
     def test_restore_twice(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
         for volume in members:
             scene.write(volume, "C")
-        scene.restore("r", copies, "a second restore")
+        scene.restore("r", snapshots, "a second restore")
         _expect_content(scene, members, "C", "a second restore leaves the volumes as they are")
-        scene.undo_restore("r", copies)
-        scene.undo_restore("r", copies, "a second undo_restore")
+        scene.undo_restore("r", snapshots)
+        scene.undo_restore("r", snapshots, "a second undo_restore")
         _expect_content(scene, members, "B", "a restore made twice is undone")
-        scene.finish_restore("r", copies, "finish_restore after undo_restore")
+        scene.finish_restore("r", snapshots, "finish_restore after undo_restore")
         _expect_content(
             scene, members, "B", "finish_restore after undo_restore leaves the volumes as they are"
         )
 
     def test_finish_restore_twice(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
-        scene.finish_restore("r", copies)
-        scene.finish_restore("r", copies, "a second finish_restore")
-        scene.undo_restore("r", copies, "undo_restore after finish_restore")
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
+        scene.finish_restore("r", snapshots)
+        scene.finish_restore("r", snapshots, "a second finish_restore")
+        scene.undo_restore("r", snapshots, "undo_restore after finish_restore")
         _expect_content(scene, members, "A", "a restore that is finished")
-        scene.restore("next", copies, "a restore after another")
-        scene.finish_restore("next", copies)
+        scene.restore("next", snapshots, "a restore after another")
+        scene.finish_restore("next", snapshots)
         _expect_content(scene, members, "A", "a volume restored again")
 
     def test_undo_of_no_restore(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.undo_restore("r", copies, "undo_restore of a restore that never was")
-        scene.finish_restore("r", copies, "finish_restore of a restore that never was")
+        members, snapshots = _members_with_snapshots(scene)
+        scene.undo_restore("r", snapshots, "undo_restore of a restore that never was")
+        scene.finish_restore("r", snapshots, "finish_restore of a restore that never was")
         nowhere = [SnapshotSpec(str(uuid4()), str(uuid4()), "c", group) for group in (None, str(uuid4()))]
-        for copy in nowhere:
-            scene.undo_restore("r", [copy], "undo_restore of a volume that never was")
-            scene.finish_restore("r", [copy], "finish_restore of a volume that never was")
+        for snapshot in nowhere:
+            scene.undo_restore("r", [snapshot], "undo_restore of a volume that never was")
+            scene.finish_restore("r", [snapshot], "finish_restore of a volume that never was")
         _expect_content(scene, members, "B", "undo of a restore that never was")
 
     def test_restore_is_all_or_nothing(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.delete_copy(copies[1])
-        for first in (copies, copies[::-1]):
+        members, snapshots = _members_with_snapshots(scene)
+        scene.delete_snapshot(snapshots[1])
+        for first in (snapshots, snapshots[::-1]):
             restore = partial(scene.restorer.restore, "r", first)
-            scene.refuse("restore to copies of which one is gone", restore)
+            scene.refuse("restore to snapshots of which one is gone", restore)
             _expect_content(scene, members, "B", "a restore that was refused changes no volume")
         _expect_usable(scene, members)
 
-    def test_newer_copies_outlive_a_restore(self, scene: Scenario) -> None:
+    def test_newer_snapshots_outlive_a_restore(self, scene: Scenario) -> None:
         (volume,), ((first,), (second,), (third,)) = _three_cgsnapshots(scene)
         scene.restore("r", [first])
-        for copy, letter in ((first, "A"), (second, "B"), (third, "C")):
-            scene.expect_copy(copy, letter, "a copy during a restore")
+        for snapshot, letter in ((first, "A"), (second, "B"), (third, "C")):
+            scene.expect_snapshot(snapshot, letter, "a snapshot during a restore")
         scene.finish_restore("r", [first])
         scene.restart("after finish_restore")
-        for copy, letter in ((first, "A"), (second, "B"), (third, "C")):
-            scene.expect_copy(copy, letter, "a copy after a restore")
-            scene.unexport(copy)
-        scene.expect_volume(volume, "A", "a volume restored to its oldest copy")
+        for snapshot, letter in ((first, "A"), (second, "B"), (third, "C")):
+            scene.expect_snapshot(snapshot, letter, "a snapshot after a restore")
+            scene.unexport(snapshot)
+        scene.expect_volume(volume, "A", "a volume restored to its oldest snapshot")
         scene.write(volume, "D", 0)
-        scene.restore("forth", [second], "restore to a newer copy")
-        scene.expect_volume(volume, "B", "a volume restored to a newer copy")
+        scene.restore("forth", [second], "restore to a newer snapshot")
+        scene.expect_volume(volume, "B", "a volume restored to a newer snapshot")
         scene.undo_restore("forth", [second])
         scene.expect_volume(volume, "D", "a volume after undo_restore", 0)
-        scene.restore("again", [third], "restore to the newest copy")
+        scene.restore("again", [third], "restore to the newest snapshot")
         scene.finish_restore("again", [third])
-        scene.expect_volume(volume, "C", "a volume restored to its newest copy")
+        scene.expect_volume(volume, "C", "a volume restored to its newest snapshot")
 
-    def test_copies_go_in_any_order_after_a_restore(self, scene: Scenario) -> None:
+    def test_snapshots_go_in_any_order_after_a_restore(self, scene: Scenario) -> None:
         for order in list(permutations(range(4)))[::5]:
             (volume,), taken = _three_cgsnapshots(scene)
             letters, below = ["A", "B", "C", "E"], ["A", "A", "A", "E"]
-            copies = [copy for (copy,) in taken]
-            scene.restore("r", [copies[1]])
-            scene.finish_restore("r", [copies[1]])
+            snapshots = [snapshot for (snapshot,) in taken]
+            scene.restore("r", [snapshots[1]])
+            scene.finish_restore("r", [snapshots[1]])
             scene.write(volume, "E")
             scene.write(volume, "E", BELOW)
-            copies += scene.take([volume])
+            snapshots += scene.take_cgsnapshot([volume])
             scene.write(volume, "F", 0)
             left = set(order)
             for place in order:
                 why = f"delete_snapshot after a restore, in order {order}"
-                scene.delete_copy(copies[place], why)
+                scene.delete_snapshot(snapshots[place], why)
                 left.discard(place)
                 for other in left:
-                    scene.expect_copy(copies[other], letters[other], why)
-                    scene.expect_copy(copies[other], below[other], why, BELOW)
-                    scene.unexport(copies[other])
+                    scene.expect_snapshot(snapshots[other], letters[other], why)
+                    scene.expect_snapshot(snapshots[other], below[other], why, BELOW)
+                    scene.unexport(snapshots[other])
                 scene.expect_volume(volume, "F", why, 0)
                 scene.expect_volume(volume, "E", why, GIB - 4096)
             scene.harness.disconnect(volume)
@@ -148,90 +148,90 @@ class RestoreRules:
             scene.delete_group(volume.group_id or "")
 
     def test_volume_keeps_its_size_over_a_restore(self, scene: Scenario) -> None:
-        (volume, _), copies = _copied(scene)
+        (volume, _), snapshots = _members_with_snapshots(scene)
         scene.extend(volume, 2)
         scene.write(volume, "B", GIB)
-        scene.restore("r", copies)
-        scene.expect_volume(volume, "A", "a volume extended after the copy and restored")
-        scene.expect_volume(volume, ZERO, "past the copy a restored volume reads as zeros", GIB)
-        scene.undo_restore("r", copies)
-        scene.expect_volume(volume, "B", "undo_restore of a volume extended after the copy", 0, GIB)
+        scene.restore("r", snapshots)
+        scene.expect_volume(volume, "A", "a volume extended after the snapshot and restored")
+        scene.expect_volume(volume, ZERO, "past the snapshot a restored volume reads as zeros", GIB)
+        scene.undo_restore("r", snapshots)
+        scene.expect_volume(volume, "B", "undo_restore of a volume extended after the snapshot", 0, GIB)
 
-    def test_copy_larger_than_its_volume_is_refused(self, scene: Scenario) -> None:
+    def test_snapshot_larger_than_its_volume_is_refused(self, scene: Scenario) -> None:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
-        (small,) = scene.take([volume])
+        (small,) = scene.take_cgsnapshot([volume])
         scene.extend(volume, 2)
-        (large,) = scene.take([volume])
+        (large,) = scene.take_cgsnapshot([volume])
         scene.restore("r", [small])
         scene.finish_restore("r", [small])
-        scene.delete_copy(small)
+        scene.delete_snapshot(small)
         scene.extend(volume, 1, "extend_volume back of a volume that was restored")
         scene.harness.disconnect(volume)
-        scene.refuse("restore to a larger copy", partial(scene.restorer.restore, "s", [large]))
+        scene.refuse("restore to a larger snapshot", partial(scene.restorer.restore, "s", [large]))
         scene.extend(volume, 2)
-        scene.restore("s", [large], "restore to a copy that fits again")
+        scene.restore("s", [large], "restore to a snapshot that fits again")
 
     def test_unfinished_restore_holds_the_volume(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
+        members, snapshots = _members_with_snapshots(scene)
         prepared = SnapshotSpec(str(uuid4()), members[0].id, str(uuid4()), members[0].group_id)
         scene.prepare(prepared)
-        scene.restore("r", copies)
+        scene.restore("r", snapshots)
         volume, late = members[0], SnapshotSpec(str(uuid4()), members[0].id, "late", members[0].group_id)
         cut = partial(scene.cutter.cut, prepared.cgsnapshot_id, prepared.group_id, [prepared])
         for what, call in (
             ("extend_volume", partial(scene.driver.extend_volume, volume, 2)),
             ("prepare", partial(scene.cutter.prepare, late)),
             ("cut", cut),
-            ("another restore", partial(scene.restorer.restore, "s", copies)),
-            ("a restore of other copies", partial(scene.restorer.restore, "r", copies[:1])),
+            ("another restore", partial(scene.restorer.restore, "s", snapshots)),
+            ("a restore of other snapshots", partial(scene.restorer.restore, "r", snapshots[:1])),
         ):
             scene.refuse(f"{what} while a restore is unfinished", call)
-        scene.finish_restore("r", copies)
-        scene.cut([prepared], "cut of a copy prepared before a restore")
+        scene.finish_restore("r", snapshots)
+        scene.cut([prepared], "cut of a snapshot prepared before a restore")
         scene.write(volume, "C")
-        scene.expect_copy(prepared, "A", "a copy prepared before a restore and cut after it")
+        scene.expect_snapshot(prepared, "A", "a snapshot prepared before a restore and cut after it")
         _expect_usable(scene, members)
 
     def test_unfinished_restore_survives_a_restart(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
         scene.restart("in an unfinished restore")
         _expect_content(scene, members, "A", "a restore survives a restart")
-        scene.undo_restore("r", copies)
+        scene.undo_restore("r", snapshots)
         _expect_content(scene, members, "B", "what a restore keeps survives a restart")
         for volume in members:
             scene.write(volume, "C")
 
-    def test_restored_copy_may_go_before_the_end(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
-        for copy in copies:
-            scene.delete_copy(copy, "delete_snapshot of a copy that is restored to")
-        _expect_content(scene, members, "A", "a restored volume whose copy is gone")
-        scene.undo_restore("r", copies)
-        _expect_content(scene, members, "B", "undo_restore when the copies are gone")
+    def test_restored_snapshot_may_go_before_the_end(self, scene: Scenario) -> None:
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
+        for snapshot in snapshots:
+            scene.delete_snapshot(snapshot, "delete_snapshot of a snapshot that is restored to")
+        _expect_content(scene, members, "A", "a restored volume whose snapshot is gone")
+        scene.undo_restore("r", snapshots)
+        _expect_content(scene, members, "B", "undo_restore when the snapshots are gone")
         _expect_usable(scene, members)
 
     def test_volume_may_go_before_the_end_of_a_restore(self, scene: Scenario) -> None:
-        members, copies = _copied(scene)
-        scene.restore("r", copies)
-        scene.delete_copy(copies[0])
+        members, snapshots = _members_with_snapshots(scene)
+        scene.restore("r", snapshots)
+        scene.delete_snapshot(snapshots[0])
         scene.delete_volume(members[0], "delete_volume in an unfinished restore")
-        scene.undo_restore("r", copies, "undo_restore when a volume is gone")
+        scene.undo_restore("r", snapshots, "undo_restore when a volume is gone")
         scene.expect_volume(members[1], "B", "undo_restore when another volume is gone")
 
 
-def _copied(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
+def _members_with_snapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
     """Return two members that hold B, and snapshots of them that hold A."""
     scene.restorer  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(2)
     for volume in members:
         scene.write(volume, "A")
-    copies = scene.take(members)
+    snapshots = scene.take_cgsnapshot(members)
     for volume in members:
         scene.write(volume, "B")
-    return members, copies
+    return members, snapshots
 
 
 def _three_cgsnapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
@@ -242,7 +242,7 @@ def _three_cgsnapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[list[Sna
     taken = []
     for letter in "ABC":
         scene.write(members[0], letter)
-        taken.append(scene.take(members))
+        taken.append(scene.take_cgsnapshot(members))
     scene.write(members[0], "D")
     return members, taken
 
@@ -256,6 +256,6 @@ def _expect_usable(scene: Scenario, members: list[VolumeSpec]) -> None:
     """Check that the volumes can be written and cut."""
     for volume in members:
         scene.write(volume, "Y")
-    for volume, copy in zip(members, scene.take(members), strict=True):
+    for volume, snapshot in zip(members, scene.take_cgsnapshot(members), strict=True):
         scene.write(volume, "Z")
-        scene.expect_copy(copy, "Y", "a copy taken afterwards")
+        scene.expect_snapshot(snapshot, "Y", "a snapshot taken afterwards")

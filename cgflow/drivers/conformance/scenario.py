@@ -122,7 +122,7 @@ class Scenario(DriverUnderTest):
         self._is_alone = is_alone
         self._groups: set[str] = set()
         self._volumes: dict[str, VolumeSpec] = {}
-        self._copies: dict[str, SnapshotSpec] = {}
+        self._snapshots: dict[str, SnapshotSpec] = {}
         self._exports: set[str] = set()
         self._restores: dict[str, str | None] = {}
 
@@ -169,46 +169,46 @@ class Scenario(DriverUnderTest):
         must_succeed(what, lambda: self.driver.extend_volume(volume, size_gib))
         self.check(what)
 
-    def prepare(self, copy: SnapshotSpec, what: str = "prepare") -> None:
+    def prepare(self, snapshot: SnapshotSpec, what: str = "prepare") -> None:
         """Prepare a snapshot."""
-        must_succeed(what, lambda: self.cutter.prepare(copy))
-        self._copies[copy.id] = copy
+        must_succeed(what, lambda: self.cutter.prepare(snapshot))
+        self._snapshots[snapshot.id] = snapshot
         self.check(what)
 
-    def cut(self, copies: list[SnapshotSpec], what: str = "cut") -> JSON:
+    def cut(self, snapshots: list[SnapshotSpec], what: str = "cut") -> JSON:
         """Cut the prepared snapshots of one cgsnapshot; return the evidence."""
-        first = copies[0]
-        evidence = must_succeed(what, lambda: self.cutter.cut(first.cgsnapshot_id, first.group_id, copies))
+        first = snapshots[0]
+        evidence = must_succeed(what, lambda: self.cutter.cut(first.cgsnapshot_id, first.group_id, snapshots))
         self.check(what)
         return evidence
 
-    def take(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
+    def take_cgsnapshot(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
         """Prepare and cut a new cgsnapshot of members; return the snapshots in the order of the members."""
-        copies = new_snapshot_specs(members)
-        for copy in copies:
-            self.prepare(copy)
-        self.cut(copies)
-        return copies
+        snapshots = new_snapshot_specs(members)
+        for snapshot in snapshots:
+            self.prepare(snapshot)
+        self.cut(snapshots)
+        return snapshots
 
     def take_snapshot(self, volume: VolumeSpec) -> SnapshotSpec:
         """Take a plain snapshot: a cut of one volume."""
         id = str(uuid4())
-        copy = SnapshotSpec(id, volume.id, id, volume.group_id)
-        self.prepare(copy, "prepare of a plain snapshot")
-        self.cut([copy], "cut of a plain snapshot")
-        return copy
+        snapshot = SnapshotSpec(id, volume.id, id, volume.group_id)
+        self.prepare(snapshot, "prepare of a plain snapshot")
+        self.cut([snapshot], "cut of a plain snapshot")
+        return snapshot
 
     def clone(
-        self, copy: SnapshotSpec, group: str | None, size_gib: int = 1, what: str = "clone_volume"
+        self, snapshot: SnapshotSpec, group: str | None, size_gib: int = 1, what: str = "clone_volume"
     ) -> VolumeSpec:
         """Clone a snapshot to a new volume in a group, or in none."""
         volume = VolumeSpec(str(uuid4()), size_gib, group)
-        self.clone_to(volume, copy, what)
+        self.clone_to(volume, snapshot, what)
         return volume
 
-    def clone_to(self, volume: VolumeSpec, copy: SnapshotSpec, what: str) -> None:
+    def clone_to(self, volume: VolumeSpec, snapshot: SnapshotSpec, what: str) -> None:
         """Clone a snapshot to a volume."""
-        must_succeed(what, lambda: self.cloner.clone_volume(volume, copy))
+        must_succeed(what, lambda: self.cloner.clone_volume(volume, snapshot))
         self._volumes[volume.id] = volume
         self.check(what)
 
@@ -218,53 +218,59 @@ class Scenario(DriverUnderTest):
         must_succeed(what, lambda: self.mover.move_volume(volume, group))
         moved = replace(volume, group_id=group)
         self._volumes[volume.id] = moved
-        for copy in [copy for copy in self._copies.values() if copy.volume_id == volume.id]:
-            self._copies[copy.id] = replace(copy, group_id=group)
+        for snapshot in [
+            snapshot for snapshot in self._snapshots.values() if snapshot.volume_id == volume.id
+        ]:
+            self._snapshots[snapshot.id] = replace(snapshot, group_id=group)
         self.check(what)
         return moved
 
-    def current_spec(self, copy: SnapshotSpec) -> SnapshotSpec:
+    def current_spec(self, snapshot: SnapshotSpec) -> SnapshotSpec:
         """Return the current spec of a snapshot, which changes when its volume is moved."""
-        return self._copies[copy.id]
+        return self._snapshots[snapshot.id]
 
-    def restore(self, restore: str, copies: list[SnapshotSpec], what: str = "restore") -> None:
+    def restore(self, restore: str, snapshots: list[SnapshotSpec], what: str = "restore") -> None:
         """Disconnect clients and restore volumes to their snapshots."""
-        for copy in copies:
-            self.harness.disconnect(self._volumes[copy.volume_id])
-        must_succeed(what, lambda: self.restorer.restore(restore, copies))
-        self._restores[restore] = copies[0].group_id
+        for snapshot in snapshots:
+            self.harness.disconnect(self._volumes[snapshot.volume_id])
+        must_succeed(what, lambda: self.restorer.restore(restore, snapshots))
+        self._restores[restore] = snapshots[0].group_id
         self.check(what)
 
-    def undo_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "undo_restore") -> None:
+    def undo_restore(self, restore: str, snapshots: list[SnapshotSpec], what: str = "undo_restore") -> None:
         """Undo a restore."""
-        held = [self._volumes[copy.volume_id] for copy in copies if copy.volume_id in self._volumes]
-        self._unless_connected(what, lambda: self.restorer.undo_restore(restore, copies), held)
+        held = [
+            self._volumes[snapshot.volume_id] for snapshot in snapshots if snapshot.volume_id in self._volumes
+        ]
+        self._unless_connected(what, lambda: self.restorer.undo_restore(restore, snapshots), held)
         self._restores.pop(restore, None)
         self.check(what)
 
-    def finish_restore(self, restore: str, copies: list[SnapshotSpec], what: str = "finish_restore") -> None:
+    def finish_restore(
+        self, restore: str, snapshots: list[SnapshotSpec], what: str = "finish_restore"
+    ) -> None:
         """Finish a restore."""
-        must_succeed(what, lambda: self.restorer.finish_restore(restore, copies))
+        must_succeed(what, lambda: self.restorer.finish_restore(restore, snapshots))
         self._restores.pop(restore, None)
         self.check(what)
 
-    def delete_copy(self, copy: SnapshotSpec, what: str = "delete_snapshot") -> None:
+    def delete_snapshot(self, snapshot: SnapshotSpec, what: str = "delete_snapshot") -> None:
         """Delete a snapshot."""
-        must_succeed(what, lambda: self.cutter.delete_snapshot(copy))
-        self._copies.pop(copy.id, None)
-        self._exports.discard(copy.id)
+        must_succeed(what, lambda: self.cutter.delete_snapshot(snapshot))
+        self._snapshots.pop(snapshot.id, None)
+        self._exports.discard(snapshot.id)
         self.check(what)
 
-    def export(self, copy: SnapshotSpec, what: str = "export_snapshot") -> None:
+    def export(self, snapshot: SnapshotSpec, what: str = "export_snapshot") -> None:
         """Export a snapshot."""
-        must_succeed(what, lambda: self.cutter.export_snapshot(copy))
-        self._exports.add(copy.id)
+        must_succeed(what, lambda: self.cutter.export_snapshot(snapshot))
+        self._exports.add(snapshot.id)
         self.check(what)
 
-    def unexport(self, copy: SnapshotSpec, what: str = "unexport_snapshot") -> None:
+    def unexport(self, snapshot: SnapshotSpec, what: str = "unexport_snapshot") -> None:
         """Unexport a snapshot."""
-        must_succeed(what, lambda: self.cutter.unexport_snapshot(copy))
-        self._exports.discard(copy.id)
+        must_succeed(what, lambda: self.cutter.unexport_snapshot(snapshot))
+        self._exports.discard(snapshot.id)
         self.check(what)
 
     def restart(self, when: str) -> None:
@@ -287,15 +293,15 @@ class Scenario(DriverUnderTest):
         must_be_final(what, call)
         self.check(f"the refusal of {what}")
 
-    def add_prepared(self, copies: list[SnapshotSpec]) -> None:
+    def add_prepared(self, snapshots: list[SnapshotSpec]) -> None:
         """Expect snapshots that were prepared outside this scenario, such as by several threads."""
-        self._copies.update({copy.id: copy for copy in copies})
+        self._snapshots.update({snapshot.id: snapshot for snapshot in snapshots})
 
-    def forget_deleted(self, copies: list[SnapshotSpec]) -> None:
+    def forget_deleted(self, snapshots: list[SnapshotSpec]) -> None:
         """Stop expecting snapshots that were deleted outside this scenario."""
-        for copy in copies:
-            self._copies.pop(copy.id, None)
-            self._exports.discard(copy.id)
+        for snapshot in snapshots:
+            self._snapshots.pop(snapshot.id, None)
+            self._exports.discard(snapshot.id)
 
     def write(self, volume: VolumeSpec, letter: str, *places: int) -> None:
         """Write PIECE bytes of a letter at each offset (by default at all ``PLACES``)."""
@@ -308,18 +314,18 @@ class Scenario(DriverUnderTest):
             piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE_BYTES))
             _expect_letter(piece, letter, f"{why}: the volume at byte {place}")
 
-    def expect_copy(self, copy: SnapshotSpec, letter: str, why: str, *places: int) -> None:
+    def expect_snapshot(self, snapshot: SnapshotSpec, letter: str, why: str, *places: int) -> None:
         """Export a snapshot if needed, and check that it reads as one letter at each offset."""
-        if copy.id not in self._exports:
-            self.export(copy)
+        if snapshot.id not in self._exports:
+            self.export(snapshot)
         for place in places or WRITE_OFFSETS:
-            read = partial(self.harness.read_snapshot, copy, place, PIECE_BYTES)
+            read = partial(self.harness.read_snapshot, snapshot, place, PIECE_BYTES)
             piece = must_succeed("a read of an exported snapshot", read)
             _expect_letter(piece, letter, f"{why}: the snapshot at byte {place}")
 
-    def expect_known(self, copy: SnapshotSpec, when: str, *, known: bool) -> None:
+    def expect_known(self, snapshot: SnapshotSpec, when: str, *, known: bool) -> None:
         """Check the answer of ``has_snapshot``."""
-        found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(copy))
+        found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(snapshot))
         expect(found is known, f"{when}, has_snapshot must be {known}, not {found!r}")
 
     @property
@@ -328,18 +334,20 @@ class Scenario(DriverUnderTest):
         return list(self._volumes.values())
 
     @property
-    def copies(self) -> list[SnapshotSpec]:
+    def snapshots(self) -> list[SnapshotSpec]:
         """The snapshots expected now."""
-        return list(self._copies.values())
+        return list(self._snapshots.values())
 
     def expected(self, group: str | None = None) -> Inventory:
         """Return the expected inventory, of everything or of one group."""
-        copies = {copy.id for copy in self._copies.values() if group in (None, copy.group_id)}
+        snapshots = {
+            snapshot.id for snapshot in self._snapshots.values() if group in (None, snapshot.group_id)
+        }
         return Inventory(
             groups=frozenset(id for id in self._groups if group in (None, id)),
             volumes=frozenset(v.id for v in self._volumes.values() if group in (None, v.group_id)),
-            snapshots=frozenset(copies),
-            exports=frozenset(copies & self._exports),
+            snapshots=frozenset(snapshots),
+            exports=frozenset(snapshots & self._exports),
             restores=frozenset(id for id, place in self._restores.items() if group in (None, place)),
         )
 

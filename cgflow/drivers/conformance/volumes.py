@@ -247,29 +247,29 @@ class OpaqueContentRules:
     def test_connection_names_the_format(self, scene: Scenario) -> None:
         volume = scene.new_volume()
         _expect_raw(must_succeed("connection", lambda: scene.driver.connection(volume)))
-        copy = scene.take_snapshot(volume)
-        scene.export(copy)
-        _expect_raw(must_succeed("export_snapshot", lambda: scene.cutter.export_snapshot(copy)))
+        snapshot = scene.take_snapshot(volume)
+        scene.export(snapshot)
+        _expect_raw(must_succeed("export_snapshot", lambda: scene.cutter.export_snapshot(snapshot)))
 
     def test_content_that_looks_like_an_image_is_copied(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
-        (copy,) = scene.take([volume])
-        clone = scene.clone(copy, volume.group_id)
-        _expect_opaque(scene, clone, "a clone holds what the copy holds")
+        (snapshot,) = scene.take_cgsnapshot([volume])
+        clone = scene.clone(snapshot, volume.group_id)
+        _expect_opaque(scene, clone, "a clone holds what the snapshot holds")
         scene.restart("after an image was written into a volume")
         _expect_opaque(scene, volume, "a volume holds what was written")
-        _expect_opaque(scene, clone, "a clone holds what the copy holds")
+        _expect_opaque(scene, clone, "a clone holds what the snapshot holds")
 
     def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
         scene.restorer  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
-        (copy,) = scene.take([volume])
+        (snapshot,) = scene.take_cgsnapshot([volume])
         scene.write(volume, "B")
-        scene.restore("r", [copy])
-        scene.finish_restore("r", [copy])
-        _expect_opaque(scene, volume, "a restored volume holds what the copy holds")
+        scene.restore("r", [snapshot])
+        scene.finish_restore("r", [snapshot])
+        _expect_opaque(scene, volume, "a restored volume holds what the snapshot holds")
 
     def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
         scene.mover  # noqa: B018 - skips here if the driver cannot move volumes

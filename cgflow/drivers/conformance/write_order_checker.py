@@ -190,7 +190,7 @@ class OrderedWriters:
             self._changed.notify_all()
 
 
-def check(copies: Sequence[Read], before: Progress, after: Progress) -> Finding:
+def check(snapshots: Sequence[Read], before: Progress, after: Progress) -> Finding:
     """Read the snapshots of all members, in their order, and check them against the progress at the cut.
 
     ``before`` is the progress before the call, ``after`` the progress after its return. Raises: ValueError,
@@ -198,8 +198,8 @@ def check(copies: Sequence[Read], before: Progress, after: Progress) -> Finding:
     """
     seen = [
         ticket
-        for position, read in enumerate(copies)
-        for ticket in tickets_of(read, position, len(copies), after.issued)
+        for position, read in enumerate(snapshots)
+        for ticket in tickets_of(read, position, len(snapshots), after.issued)
     ]
     return check_tickets(seen, before, after)
 
@@ -227,4 +227,4 @@ def tickets_of(read: Read, position: int, members: int, issued: int) -> Iterator
             if magic == _MAGIC and number - 1 == expected:
                 yield Ticket(expected, low)
             elif any(piece[place : place + SLOT_BYTES]):
-                raise ValueError(f"the copy at byte {start + place} holds what nobody wrote there")
+                raise ValueError(f"the snapshot at byte {start + place} holds what nobody wrote there")

@@ -192,11 +192,11 @@ class SnapshotDetails:
 
 @dataclass(frozen=True)
 class DetailedInventory:
-    """All objects that exist, by id. ``volumes`` and ``copies`` have exactly the ids of ``inventory``."""
+    """All objects that exist, by id. ``volumes`` and ``snapshots`` have exactly the ids of ``inventory``."""
 
     inventory: Inventory
     volumes: Mapping[str, VolumeDetails] = field(default_factory=dict)
-    copies: Mapping[str, SnapshotDetails] = field(default_factory=dict)
+    snapshots: Mapping[str, SnapshotDetails] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -50,7 +50,7 @@ def test_volume_with_a_client_is_busy_and_says_who_it_is(bench: OnCeph, scene: S
 def test_reader_is_turned_out_by_another_process_and_never_writes(bench: OnCeph, scene: Scenario) -> None:
     volume = scene.new_volume(scene.new_group())
     scene.write(volume, "A", 0)
-    (copy,) = scene.take([volume])
+    (copy,) = scene.take_cgsnapshot([volume])
     with NbdClient.from_uri(str(bench.driver.export_snapshot(copy).data["uri"])) as reader:
         assert reader.read(0, 1) == b"A"
         with pytest.raises(NbdError):
@@ -68,7 +68,7 @@ def test_nothing_is_cut_or_put_back_of_an_image_that_lost_data(
     bench: OnCeph, scene: Scenario, is_replaced: bool
 ) -> None:
     volume, other = scene.new_members(2)
-    copies = scene.take([volume, other])
+    copies = scene.take_cgsnapshot([volume, other])
     bench.driver.delete_snapshot(copies[0])
     late = [replace(copy, id=str(uuid4()), cgsnapshot_id="late") for copy in copies]
     for copy in late:
@@ -131,7 +131,7 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenar
     members = scene.new_members(2)
     for volume in members:
         scene.write(volume, "A", 0)
-    copies = scene.take(members)
+    copies = scene.take_cgsnapshot(members)
     moved = scene.move(members[0], scene.new_group())
     scene.delete_copy(copies[1])
     scene.delete_volume(members[1])
@@ -145,7 +145,7 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenar
 
 def test_what_others_did_to_the_pool_is_told(bench: OnCeph, scene: Scenario) -> None:
     lost, odd = scene.new_volume(), scene.new_volume()
-    (copy,) = scene.take([odd])
+    (copy,) = scene.take_cgsnapshot([odd])
     run = bench.cluster.run
     run("rbd", "rm", f"volumes/volume-{lost.id}")
     run("rbd", "create", "volumes/volume-stranger", "--size", "1")

@@ -18,7 +18,7 @@ SOON = 10.0
 class Broken(Filed, SupportsFencing):
     """A driver with one fault; ``breaks`` maps the rules that it breaks to the expected messages.
 
-    It supports fencing: its copies share the objects and their lock, as processes share a storage.
+    It supports fencing: its snapshots share the objects and their lock, as processes share a storage.
     """
 
     breaks: ClassVar[dict[str, str]] = {}
@@ -68,11 +68,11 @@ class Broken(Filed, SupportsFencing):
         with self._lock:
             return self._state.volumes[volume_id].content.snapshot()
 
-    def content_of(self, copy) -> Content:
-        return self._state.snapshots[copy.id].content
+    def content_of(self, snapshot) -> Content:
+        return self._state.snapshots[snapshot.id].content
 
-    def is_cut(self, copy) -> bool:
-        return copy.id in self._state.snapshots and self.content_of(copy) is not None
+    def is_cut(self, snapshot) -> bool:
+        return snapshot.id in self._state.snapshots and self.content_of(snapshot) is not None
 
 
 def _admitted(call: str) -> Callable[..., object]:

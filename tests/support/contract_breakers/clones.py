@@ -7,13 +7,13 @@ from tests.support.contract_breakers.base import Broken
 
 
 class ClonesTheVolume(Broken):
-    """Copies the volume's current content instead of the snapshot's."""
+    """Snapshots the volume's current content instead of the snapshot's."""
 
     breaks = {
-        "test_clone_holds_what_the_copy_holds": "a clone holds what the copy holds: the volume at byte 0",
-        "test_clone_into_no_group": "a clone in no group holds what the copy holds: the volume",
-        "test_clone_of_a_plain_snapshot": "a clone of a volume in no group holds what the copy holds",
-        "test_clone_of_an_exported_copy": "a clone of an exported copy: the volume at byte 0",
+        "test_clone_holds_what_the_snapshot_holds": "a clone holds what the snapshot holds: the volume at",
+        "test_clone_into_no_group": "a clone in no group holds what the snapshot holds: the volume",
+        "test_clone_of_a_plain_snapshot": "a clone of a volume in no group holds what the snapshot holds",
+        "test_clone_of_an_exported_snapshot": "a clone of an exported snapshot: the volume at byte 0",
     }
 
     def clone_volume(self, volume, source):
@@ -22,10 +22,10 @@ class ClonesTheVolume(Broken):
 
 
 class ClonesOneLayer(Broken):
-    """Copies only what was written since the previous snapshot, as if reading one file of a chain."""
+    """Snapshots only what was written since the previous snapshot, as if reading one file of a chain."""
 
     breaks = {
-        "test_clone_needs_all_older_copies": "a clone holds what is in an older copy only: the volume at byte"
+        "test_clone_needs_all_older_snapshots": "a clone holds what is in an older snapshot only: the volume"
     }
 
     def clone_volume(self, volume, source):
@@ -35,7 +35,9 @@ class ClonesOneLayer(Broken):
 
 
 class LinksClones(Broken):
-    breaks = {"test_clone_outlives_its_source": "a clone outlives the copy: the volume at byte 0 must read"}
+    breaks = {
+        "test_clone_outlives_its_source": "a clone outlives the snapshot: the volume at byte 0 must read"
+    }
 
     def clone_volume(self, volume, source):
         super().clone_volume(volume, source)
@@ -53,8 +55,8 @@ class ClonesBesideTheSource(Broken):
         super().clone_volume(replace(volume, group_id=source.group_id), source)
 
 
-class ClonesAtTheSizeOfTheCopy(Broken):
-    breaks = {"test_clone_larger_than_the_copy": "a read must succeed; it raised FinalDriverError: bytes"}
+class ClonesAtTheSizeOfTheSnapshot(Broken):
+    breaks = {"test_clone_larger_than_the_snapshot": "a read must succeed; it raised FinalDriverError: bytes"}
 
     def clone_volume(self, volume, source):
         super().clone_volume(replace(volume, size_gib=1), source)
@@ -85,7 +87,9 @@ class KeepsClones(Broken):
 
 
 class UnexportsWhatItClones(Broken):
-    breaks = {"test_clone_of_an_exported_copy": "after clone_volume, inventory.* in its exports: .* missing"}
+    breaks = {
+        "test_clone_of_an_exported_snapshot": "after clone_volume, inventory.* in its exports: .* missing"
+    }
 
     def clone_volume(self, volume, source):
         super().clone_volume(volume, source)
@@ -93,9 +97,9 @@ class UnexportsWhatItClones(Broken):
 
 
 class ClonesWhatFits(Broken):
-    breaks = {"test_clone_that_is_refused": "clone_volume of a larger copy must raise Final.*success"}
+    breaks = {"test_clone_that_is_refused": "clone_volume of a larger snapshot must raise Final.*success"}
 
     def clone_volume(self, volume, source):
-        copy = self._state.snapshots.get(source.id)
-        whole = volume.size_gib if copy is None else max(volume.size_gib, copy.size_gib)
+        snapshot = self._state.snapshots.get(source.id)
+        whole = volume.size_gib if snapshot is None else max(volume.size_gib, snapshot.size_gib)
         super().clone_volume(replace(volume, size_gib=whole), source)

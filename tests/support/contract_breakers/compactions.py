@@ -5,19 +5,19 @@ from cgflow.drivers.memory.state import Content
 from tests.support.contract_breakers.base import Broken
 
 
-class CompactsTheCopiesAway(Broken):
+class CompactsTheSnapshotsAway(Broken):
     """Removes data that snapshots share with the volume."""
 
     breaks = {
-        "test_compacting_changes_nothing_but_the_speed": "compact_volume leaves the copies as they are",
-        "test_compacted_volume_is_cut_restored_and_deleted": "a copy older than compact_volume",
+        "test_compacting_changes_nothing_but_the_speed": "compact_volume leaves the snapshots as they are",
+        "test_compacted_volume_is_cut_restored_and_deleted": "a snapshot older than compact_volume",
     }
 
     def compact_volume(self, volume, seconds):
         done = super().compact_volume(volume, seconds)
-        for copy in self._state.snapshots.values():
-            if copy.spec.volume_id == volume.id:
-                copy.content = Content()
+        for snapshot in self._state.snapshots.values():
+            if snapshot.spec.volume_id == volume.id:
+                snapshot.content = Content()
         return done
 
 

@@ -6,14 +6,14 @@ from cgflow.errors import FinalDriverError
 from tests.support.contract_breakers.base import Broken
 
 
-class LeavesCopiesBehind(Broken):
+class LeavesSnapshotsBehind(Broken):
     breaks = {"test_move_to_another_group": "after move_volume, inventory.* is not exact in its snapshots"}
 
     def move_volume(self, volume, group_id):
         super().move_volume(volume, group_id)
-        for copy in self._state.snapshots.values():
-            if copy.spec.volume_id == volume.id:
-                copy.spec = replace(copy.spec, group_id=volume.group_id)
+        for snapshot in self._state.snapshots.values():
+            if snapshot.spec.volume_id == volume.id:
+                snapshot.spec = replace(snapshot.spec, group_id=volume.group_id)
 
 
 class NeverLeavesGroups(Broken):
@@ -52,22 +52,24 @@ class MovesOnce(Broken):
 
 class UnexportsWhatItMoves(Broken):
     breaks = {
-        "test_exported_copy_stays_exported_over_a_move": "with an exported copy, inventory.* in its exports"
+        "test_exported_snapshot_stays_exported_over_a_move": "with an exported snapshot, inventory.* in its"
     }
 
     def move_volume(self, volume, group_id):
         super().move_volume(volume, group_id)
-        for copy in self._state.snapshots.values():
-            copy.is_exported = False
+        for snapshot in self._state.snapshots.values():
+            snapshot.is_exported = False
 
 
-class DropsPreparedCopies(Broken):
-    breaks = {"test_prepared_copy_comes_along": "a prepared copy, inventory.* in its snapshots: .* missing"}
+class DropsPreparedSnapshots(Broken):
+    breaks = {
+        "test_prepared_snapshot_comes_along": "a prepared snapshot, inventory.* in its snapshots: .* missing"
+    }
 
     def move_volume(self, volume, group_id):
-        for copy in list(self._state.snapshots.values()):
-            if copy.spec.volume_id == volume.id and copy.content is None:
-                self.delete_snapshot(copy.spec)
+        for snapshot in list(self._state.snapshots.values()):
+            if snapshot.spec.volume_id == volume.id and snapshot.content is None:
+                self.delete_snapshot(snapshot.spec)
         super().move_volume(volume, group_id)
 
 

@@ -42,28 +42,28 @@ class ForgetsResizes(Broken):
         self._state.provisioned_gib = len(self._state.volumes)
 
 
-class DropsPreparedCopies(Broken):
+class DropsPreparedSnapshots(Broken):
     breaks = {
-        "test_restart_keeps_prepared_copies": r"a restart with prepared copies, .* snapshots: too many \[\],"
+        "test_restart_keeps_prepared_snapshots": r"a restart with prepared snapshots, .* snapshots: too many"
     }
 
     def start(self):
-        for copy in list(self._state.snapshots.values()):
-            if copy.content is None:
-                super().delete_snapshot(copy.spec)
+        for snapshot in list(self._state.snapshots.values()):
+            if snapshot.content is None:
+                super().delete_snapshot(snapshot.spec)
 
 
 class ForgetsExports(Broken):
     breaks = {"test_restart_keeps_exports": r"in its exports: too many \[\], missing"}
 
     def start(self):
-        for copy in self._state.snapshots.values():
-            copy.is_exported = False
+        for snapshot in self._state.snapshots.values():
+            snapshot.is_exported = False
 
 
 class BringsBackTheDead(Broken):
     breaks = {
-        "test_restart_brings_nothing_back": "after a restart after copies were deleted, .* snapshots: too"
+        "test_restart_brings_nothing_back": "after a restart after snapshots were deleted, .* snapshots: too"
     }
 
     def start(self):

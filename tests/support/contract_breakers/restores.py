@@ -56,12 +56,12 @@ class RestoresOneByOne(Broken):
 
 
 class DropsWhatIsNewer(Broken):
-    breaks = {"test_newer_copies_outlive_a_restore": "a copy during a restore: the snapshot at byte 0"}
+    breaks = {"test_newer_snapshots_outlive_a_restore": "a snapshot during a restore: the snapshot at byte 0"}
 
     def restore(self, restore_id, snapshots):
         super().restore(restore_id, snapshots)
-        for copy in self._state.snapshots.values():
-            copy.content = self.content_of(snapshots[0])
+        for snapshot in self._state.snapshots.values():
+            snapshot.content = self.content_of(snapshots[0])
 
 
 class RestoresTheSizeToo(Broken):
@@ -74,7 +74,9 @@ class RestoresTheSizeToo(Broken):
 
 
 class RestoresWhatFits(Broken):
-    breaks = {"test_copy_larger_than_its_volume_is_refused": "restore to a larger copy must raise Final"}
+    breaks = {
+        "test_snapshot_larger_than_its_volume_is_refused": "restore to a larger snapshot must raise Final"
+    }
 
     def restore(self, restore_id, snapshots):
         for snapshot in snapshots:
@@ -99,8 +101,10 @@ class ForgetsWhatItKeepsAtARestart(Broken):
             volume.previous = None
 
 
-class HoldsOnToRestoredCopies(Broken):
-    breaks = {"test_restored_copy_may_go_before_the_end": "of a copy that is restored to must succeed"}
+class HoldsOnToRestoredSnapshots(Broken):
+    breaks = {
+        "test_restored_snapshot_may_go_before_the_end": "of a snapshot that is restored to must succeed"
+    }
 
     def delete_snapshot(self, snapshot):
         if any(v.previous is not None for v in self._state.volumes.values()):

@@ -1,10 +1,13 @@
 """Drivers that break the rules for groups and volumes."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
+from cgflow.drivers.conformance.volumes import ONLINE_EXTEND
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.memory.state import Content
-from cgflow.errors import BusyDriverError
+from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.contract_breakers.base import Broken
 
 
@@ -128,3 +131,121 @@ class GivesAddressesThatAreNotJson(Broken):
         return Connection("memory", {"volume": b"raw"})
 
     export_snapshot = connection
+
+
+EXTEND_RULE = "test_extend_while_a_client_writes"
+
+
+class GrowsLessThanItSays(Broken):
+    breaks = {EXTEND_RULE: "extend_volume while a client writes must succeed; it raised BusyDriverError"}
+
+    def extend_volume(self, volume, new_size_gib):
+        raise BusyDriverError("a client is connected")
+
+
+class Modest(Broken):
+    """Reports that it does not extend volumes in use."""
+
+    def report(self):
+        report = super().report()
+        return replace(report, capabilities={**report.capabilities, ONLINE_EXTEND: False})
+
+
+class GrowsMoreThanItSays(Modest):
+    breaks = {EXTEND_RULE: "a volume grew under its client: online_extend_support is not false"}
+
+
+class GrowsAndSaysBusy(Modest):
+    breaks = {
+        EXTEND_RULE: "of a volume that was refused as busy size_bytes must be 1073741824, not 2147483648"
+    }
+
+    def extend_volume(self, volume, new_size_gib):
+        super().extend_volume(volume, new_size_gib)
+        raise BusyDriverError("a client is connected")
+
+
+class IsBusyForEver(Modest):
+    breaks = {EXTEND_RULE: "extend_volume when the client is gone must succeed; it raised BusyDriverError"}
+
+    def extend_volume(self, volume, new_size_gib):
+        raise BusyDriverError("a client is connected")
+
+
+class TurnsItsClientsOut(Broken):
+    breaks = {EXTEND_RULE: "after extend_volume a client that writes must get on: it was told"}
+
+    def extend_volume(self, volume, new_size_gib):
+        super().extend_volume(volume, new_size_gib)
+        self.grown = volume.id
+
+    def write(self, volume_id, offset_bytes, data):
+        if getattr(self, "grown", None) == volume_id:
+            raise FinalDriverError("disconnected")
+        super().write(volume_id, offset_bytes, data)
+
+
+class ForgetsWhatCameMeanwhile(Broken):
+    breaks = {EXTEND_RULE: "what was acknowledged while the volume grew: the volume at byte"}
+
+    def extend_volume(self, volume, new_size_gib):
+        super().extend_volume(volume, new_size_gib)
+        self.grown = volume.id
+
+    def write(self, volume_id, offset_bytes, data):
+        if getattr(self, "grown", None) != volume_id or offset_bytes > 1 << 20:
+            super().write(volume_id, offset_bytes, data)
+            return
+        with self.wrote:
+            self.writes[volume_id] += 1
+
+
+_MAGIC = b"QFI\xfb"
+
+
+class NamesAnotherFormat(Broken):
+    breaks = {"test_connection_names_the_format": "must say that the format is raw, not 'qcow2'"}
+
+    def connection(self, volume):
+        found = super().connection(volume)
+        return replace(found, data={**found.data, "format": "qcow2"})
+
+
+class Believes(Broken):
+    """Replaces a volume's content by what an image header in it describes, which is zeros here."""
+
+    def probe(self, volume_id):
+        content = self._state.volumes[volume_id].content
+        if content.read(0, 4) == _MAGIC:
+            content.write(0, bytes(4096))
+
+
+class BelievesWhatItClones(Believes):
+    breaks = {
+        "test_content_that_looks_like_an_image_is_copied": "a clone holds what the snapshot holds: the header"
+    }
+
+    def clone_volume(self, volume, source):
+        super().clone_volume(volume, source)
+        self.probe(volume.id)
+
+
+class BelievesWhatItRestores(Believes):
+    breaks = {
+        "test_content_that_looks_like_an_image_is_restored": "a restored volume holds what the snapshot holds"
+    }
+
+    def restore(self, restore_id, snapshots):
+        super().restore(restore_id, snapshots)
+        for snapshot in snapshots:
+            self.probe(snapshot.volume_id)
+
+
+class BelievesWhatItMoves(Believes):
+    breaks = {
+        "test_content_that_looks_like_an_image_is_moved_and_extended": "a volume holds what was written"
+    }
+
+    def move_volume(self, volume, group_id):
+        super().move_volume(volume, group_id)
+        self.probe(volume.id)

@@ -1,9 +1,13 @@
 """Drivers that break the rules for repeated calls, and for the undo of what does not exist."""
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import replace
 
-from cgflow.errors import FinalDriverError
+from cgflow.drivers.contract import Connection
+from cgflow.drivers.memory.state import Content
+from cgflow.errors import AmbiguousDriverError, FinalDriverError
 from tests.support.contract_breakers.base import Broken
 
 
@@ -95,7 +99,7 @@ class GivesNewAddresses(Broken):
 class PreparesOnce(Broken):
     breaks = {
         "test_prepare_twice": "a second prepare must succeed",
-        "test_restart_keeps_half_prepared_copies": "prepare again after a restart must succeed",
+        "test_restart_keeps_half_prepared_snapshots": "prepare again after a restart must succeed",
     }
 
     def prepare(self, snapshot):
@@ -117,7 +121,7 @@ class PreparesAnew(Broken):
 class CutsAgain(Broken):
     breaks = {
         "test_cut_twice": "a cut that has happened is never repeated: the snapshot at byte 0 must read as",
-        "test_restart_keeps_cut_copies": "a cut before a restart is not repeated after it: the snapshot at",
+        "test_restart_keeps_cut_snapshots": "a cut before a restart is not repeated after it: the snapshot",
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -126,7 +130,7 @@ class CutsAgain(Broken):
 
 
 class DescribesDifferently(Broken):
-    breaks = {"test_snapshot_twice": "snapshot must describe a copy the same again"}
+    breaks = {"test_snapshot_twice": "snapshot must describe a snapshot the same again"}
     numbers = itertools.count()
 
     def snapshot(self, snapshot):
@@ -145,9 +149,126 @@ class UnexportsOnce(Broken):
 class DeletesSnapshotsOnce(Broken):
     breaks = {
         "test_delete_snapshot_twice": "a second delete_snapshot must succeed; it raised KeyError",
-        "test_undo_of_no_snapshot": "delete_snapshot of a copy that never was must succeed; it raised",
+        "test_undo_of_no_snapshot": "delete_snapshot of a snapshot that never was must succeed; it raised",
     }
 
     def delete_snapshot(self, snapshot):
         self._state.snapshots[snapshot.id]
         super().delete_snapshot(snapshot)
+
+
+class MakesGroupsAsNeeded(Broken):
+    breaks = {
+        "test_volume_in_unknown_group": "in an unknown group must raise FinalDriverError; it reported success"
+    }
+
+    def create_volume(self, volume):
+        if volume.group_id:
+            self.create_group(volume.group_id)
+        super().create_volume(volume)
+
+
+class MakesTheGroupAndThenRefuses(Broken):
+    breaks = {
+        "test_volume_in_unknown_group": "after the refusal of create_volume in an unknown group, inventory"
+    }
+
+    def create_volume(self, volume):
+        if volume.group_id and volume.group_id not in self._state.groups:
+            self.create_group(volume.group_id)
+            raise FinalDriverError("no such group")
+        super().create_volume(volume)
+
+
+class TakesAnyVolume(Broken):
+    breaks = {
+        "test_connection_of_unknown_volume": "connection of an unknown volume must raise FinalDriverError",
+        "test_extend_of_unknown_volume": "extend_volume of an unknown volume must raise FinalDriverError",
+        "test_prepare_of_unknown_volume": "prepare for an unknown volume must raise FinalDriverError",
+    }
+
+    def connection(self, volume):
+        return Connection("memory", {})
+
+    def extend_volume(self, volume, new_size_gib):
+        pass
+
+    def prepare(self, snapshot):
+        pass
+
+
+class IsNeverSure(Broken):
+    breaks = {
+        "test_unknown_snapshot": "must raise FinalDriverError; it raised AmbiguousDriverError: who knows"
+    }
+
+    def snapshot(self, snapshot):
+        raise AmbiguousDriverError("who knows")
+
+
+class TakesPreparedForCut(Broken):
+    breaks = {
+        "test_prepared_snapshot_is_not_described": "a call of snapshot for a snapshot that is not cut must"
+    }
+
+    def snapshot(self, snapshot):
+        return {"exists": snapshot.id in self._state.snapshots}
+
+
+class CutsAnything(Broken):
+    breaks = {"test_cut_of_unknown_group": "cut of an unknown group must raise FinalDriverError; it reported"}
+
+    def cut(self, cgsnapshot_id, group_id, snapshots):
+        return {}
+
+
+class DropsFullGroups(Broken):
+    breaks = {
+        "test_group_with_volumes_is_kept": "delete_group of a group with volumes must raise FinalDriverError"
+    }
+
+    def delete_group(self, group_id):
+        self._state.groups.discard(group_id)
+
+
+class DropsVolumesWithSnapshots(Broken):
+    breaks = {
+        "test_volume_with_prepared_snapshot_is_kept": "with a prepared snapshot must raise FinalDriverError;",
+        "test_volume_with_snapshot_is_kept": "with a snapshot must raise FinalDriverError; it reported",
+    }
+
+    def delete_volume(self, volume):
+        for snapshot in [
+            snapshot for snapshot in self._state.snapshots.values() if snapshot.spec.volume_id == volume.id
+        ]:
+            super().delete_snapshot(snapshot.spec)
+        super().delete_volume(volume)
+
+
+class StopsServingWhatItRefusesToDelete(Broken):
+    breaks = {
+        "test_volume_with_snapshot_is_kept": "a refused delete_volume leaves the volume as it is and served"
+    }
+
+    def delete_volume(self, volume):
+        try:
+            super().delete_volume(volume)
+        except FinalDriverError:
+            self._state.volumes[volume.id].content = Content()
+            raise
+
+
+class IsNeverFull(Broken):
+    breaks = {"test_volume_that_does_not_fit": "create_volume on full storage must raise FinalDriverError"}
+
+    def _require_capacity(self, *_):
+        pass
+
+
+class PromisesNoMoreThanThereIs(Broken):
+    breaks = {
+        "test_volume_that_does_not_fit": "of more than is free, on thin storage must succeed; it raised"
+    }
+
+    def report(self):
+        return replace(super().report(), thin=True)

@@ -7,7 +7,7 @@ from tests.support.contract_breakers.base import Broken
 
 
 class TellsSizesOfOld(Broken):
-    breaks = {"test_detail_tells_of_each_object": "detail must tell size and group of every volume"}
+    breaks = {"test_detail_tells_of_each_object": "detail must report size and group of each volume"}
 
     def detail(self):
         told = super().detail()
@@ -15,8 +15,10 @@ class TellsSizesOfOld(Broken):
         return replace(told, volumes=small)
 
 
-class TellsWhereCopiesWereCut(Broken):
-    breaks = {"test_detail_tells_where_a_moved_volume_is": "detail must tell volume and group of every copy"}
+class TellsWhereSnapshotsWereCut(Broken):
+    breaks = {
+        "test_detail_tells_where_a_moved_volume_is": "detail must report volume and group of each snapshot"
+    }
 
     def __init__(self):
         super().__init__()
@@ -24,9 +26,9 @@ class TellsWhereCopiesWereCut(Broken):
 
     def detail(self):
         told = super().detail()
-        return replace(told, copies={id: self.first[id] for id in told.copies})
+        return replace(told, snapshots={id: self.first[id] for id in told.snapshots})
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
-        self.first |= super().detail().copies
+        self.first |= super().detail().snapshots
         return evidence

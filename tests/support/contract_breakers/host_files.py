@@ -64,12 +64,12 @@ class KeepsWritesToItself(Remembers):
 
 
 class CutsBesideTheFile(Remembers):
-    breaks = {"test_file_follows_a_cut": "a copy holds what was written through the file before the cut"}
+    breaks = {"test_file_follows_a_cut": "a snapshot holds what was written through the file before the cut"}
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
-        for copy in snapshots:
-            self._state.snapshots[copy.id].content = self.before[copy.volume_id]
+        for snapshot in snapshots:
+            self._state.snapshots[snapshot.id].content = self.before[snapshot.volume_id]
         return evidence
 
 
@@ -143,13 +143,13 @@ class WithdrawsWhatIsOpen(Broken):
         self.take_away(export.id)
 
 
-class LetsCopiesBeWritten(Broken):
-    breaks = {"test_file_of_a_copy": "nobody writes to a copy through its file"}
+class LetsSnapshotsBeWritten(Broken):
+    breaks = {"test_file_of_a_snapshot": "nobody writes to a snapshot through its file"}
 
     def _show(self, export, path):
-        copy = self._state.snapshots.get(export.id)
-        if copy is not None:
-            copy.content = InFile(path, copy.content, GIB)
+        snapshot = self._state.snapshots.get(export.id)
+        if snapshot is not None:
+            snapshot.content = InFile(path, snapshot.content, GIB)
         return GIB
 
 
