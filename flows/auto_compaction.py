@@ -3,7 +3,7 @@
 A periodic task asks every backend of this process which compactions are due. Each one is accepted
 as an ordinary flow with a history, in the name of the service. It claims nothing (see
 ``flows.volume.flows.compact``). At most one compaction runs per consistency group, and at most
-``AT_ONCE`` run per process, so that other flows can run.
+``MAX_CONCURRENT`` run per process, so that other flows can run.
 """
 
 from __future__ import annotations
@@ -34,19 +34,21 @@ PAUSE_AFTER_FAILURE = timedelta(minutes=10)
 
 
 def accept_due_compactions(runtime: Runtime) -> list[Accepted]:
-    """Accept the compactions that are due on the backends of this process, within the limit ``AT_ONCE``."""
-    begun = []
+    """Accept the compactions that are due on this process's backends, up to ``MAX_CONCURRENT``."""
+    accepted = []
     for host, driver in runtime.drivers.items():
         if isinstance(driver, SupportsCompaction):
             try:
                 due = driver.compactions_due()
             except DriverError as error:
-                LOG.warning("backend %s cannot say what is to be compacted: %s", host, error)
+                LOG.warning("backend %s cannot report which compactions are due: %s", host, error)
                 continue
             for spec in due:
-                accepted = None if _failed_lately(runtime, spec) else accept_compaction(runtime, host, spec)
-                begun += [] if accepted is None else [accepted]
-    return begun
+                compaction = (
+                    None if _failed_recently(runtime, spec) else accept_compaction(runtime, host, spec)
+                )
+                accepted += [] if compaction is None else [compaction]
+    return accepted
 
 
 def accept_compaction(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted | None:
@@ -54,10 +56,10 @@ def accept_compaction(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted
     context = RequestContext(SERVICE_USER, "", f"req-{new_id()}", is_admin=True, all_projects=True)
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
-        found = _volume(session, spec.id)
+        found = _lock_volume(session, spec.id)
         if found is None or found.claimed_by is not None or found.consistencygroup_id != spec.group_id:
             return None
-        if backends.is_frozen(session, host) or _has_to_wait(session, set(runtime.drivers), found):
+        if backends.is_frozen(session, host) or _must_wait(session, set(runtime.drivers), found):
             return None
         return acceptance.flow(
             OPERATION,
@@ -69,26 +71,26 @@ def accept_compaction(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted
         )
 
 
-def _volume(session: Session, volume_id: str) -> records.Volume | None:
+def _lock_volume(session: Session, volume_id: str) -> records.Volume | None:
     try:
         return volume.lock(session, volume_id, None)
     except NotFound:
         return None
 
 
-def _has_to_wait(session: Session, hosts: set[str], found: records.Volume) -> bool:
-    under_way = [
+def _must_wait(session: Session, hosts: set[str], found: records.Volume) -> bool:
+    unfinished = [
         flow
         for flow in flows.unfinished(session)
         if flow.operation == OPERATION and flow.symbols.get("host") in hosts
     ]
     place = found.consistencygroup_id or found.id
-    return len(under_way) >= MAX_CONCURRENT or place in {
-        flow.group_id or flow.resource_id for flow in under_way
+    return len(unfinished) >= MAX_CONCURRENT or place in {
+        flow.group_id or flow.resource_id for flow in unfinished
     }
 
 
-def _failed_lately(runtime: Runtime, spec: VolumeSpec) -> bool:
+def _failed_recently(runtime: Runtime, spec: VolumeSpec) -> bool:
     with runtime.database.read() as session:
         last = flows.newest_of(session, OPERATION, spec.id)
     return (

@@ -16,7 +16,7 @@ ZONES_EXTRA_SPEC = "RESKEY:availability_zones"
 
 
 def check_zone(
-    session: Session, settings: Settings, wanted: str | None, kinds: Iterable[records.VolumeType] = ()
+    session: Session, settings: Settings, wanted: str | None, volume_types: Iterable[records.VolumeType] = ()
 ) -> str:
     """Return the availability zone for a request that uses these volume types.
 
@@ -28,22 +28,22 @@ def check_zone(
     zone = wanted or settings.availability_zone
     known = {found.availability_zone for found in backend.all(session)} | {settings.storage_availability_zone}
     allowed = known
-    for kind in kinds:
-        if told := kind.extra_specs.get(ZONES_EXTRA_SPEC, ""):
-            allowed = allowed & {part.strip() for part in told.split(",")}
+    for volume_type in volume_types:
+        if listed := volume_type.extra_specs.get(ZONES_EXTRA_SPEC, ""):
+            allowed = allowed & {part.strip() for part in listed.split(",")}
     if wanted is None and allowed and zone not in allowed:
         zone = min(allowed)
     if zone not in known:
         raise InvalidInput(
             f"Invalid input received: Availability zone '{zone}' is invalid. "
-            f"Known are: {', '.join(sorted(known))}.",
+            f"Valid values: {', '.join(sorted(known))}.",
             "availability_zone",
         )
     if zone not in allowed:
-        where = ", ".join(sorted(allowed)) or "none that is known"
+        zones = ", ".join(sorted(allowed)) or "no known zone"
         raise InvalidInput(
-            f"Invalid input received: Volumes of the type may not be in availability zone '{zone}': "
-            f"its {ZONES_EXTRA_SPEC} allow {where}.",
+            f"Invalid input received: The volume type does not allow availability zone '{zone}'. "
+            f"Its extra spec {ZONES_EXTRA_SPEC} allows {zones}.",
             "availability_zone",
         )
     return zone

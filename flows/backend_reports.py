@@ -32,19 +32,19 @@ class ReportObserver:
         self._notified: dict[str, int] = {}
         self._problems: dict[str, frozenset[str]] = {}
 
-    def report(self, name: str, said: Report) -> None:
+    def observe(self, name: str, report: Report) -> None:
         """Notify of the new incidents in a backend's report, and log the changes of its problems."""
-        for incident in said.incidents:
+        for incident in report.incidents:
             if incident.number > self._notified.get(name, 0):
                 self._notified[name] = incident.number
                 LOG.warning("backend %s: %s", name, incident.words)
                 self._notifier.send([_notification(name, incident)])
-        known, found = self._problems.get(name, frozenset()), frozenset(said.problems)
+        known, found = self._problems.get(name, frozenset()), frozenset(report.problems)
         self._problems[name] = found
         for problem in sorted(found - known):
             LOG.warning("backend %s has a problem: %s", name, problem)
         for problem in sorted(known - found):
-            LOG.info("backend %s has this problem no more: %s", name, problem)
+            LOG.info("backend %s no longer has the problem: %s", name, problem)
 
 
 def _notification(name: str, incident: Incident) -> Notification:
@@ -66,7 +66,7 @@ def report(
     settings: Settings,
     name: str,
     driver: StorageDriver,
-    incidents: ReportObserver | None = None,
+    observer: ReportObserver | None = None,
 ) -> None:
     """Record the capabilities and capacity of a backend, or that it is down and why.
 
@@ -75,17 +75,17 @@ def report(
     """
     zone = settings.storage_availability_zone
     try:
-        said = driver.report()
+        received = driver.report()
     except DriverError as error:
         LOG.warning("backend %s is down: %s", name, error)
         with database.write() as session:
             backends.down(session, name, describe(error), clock.now(), availability_zone=zone)
     else:
         # Report incidents first, because the database write may fail.
-        if incidents is not None:
-            incidents.report(name, said)
+        if observer is not None:
+            observer.observe(name, received)
         with database.write() as session:
-            backends.report(session, name, zone, said, clock.now())
+            backends.report(session, name, zone, received, clock.now())
 
 
 def refresh(

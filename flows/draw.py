@@ -30,7 +30,7 @@ def dot(operation: str, shape: Mapping[str, object]) -> str:
     graph = Compiler(define(operation).build(**shape)).compile().execution_graph
     atoms = [node for node in graph.nodes if isinstance(node, atom.Atom)]
     lines = [f'digraph "{operation}" {{', "  rankdir=LR;", "  node [shape=box];"]
-    lines += [f"  {_quoted(node.name)}{_look(node)};" for node in atoms]
+    lines += [f"  {_quoted(node.name)}{_attributes(node)};" for node in atoms]
     lines += [
         f"  {_quoted(node.name)} -> {_quoted(after.name)};"
         for node in atoms
@@ -69,7 +69,7 @@ def _symbols(step: atom.Atom) -> str:
     return f" ({', '.join(needed)}){made}"
 
 
-def _look(step: atom.Atom) -> str:
+def _attributes(step: atom.Atom) -> str:
     return f' [peripheries=2, tooltip="{POINT_OF_NO_RETURN}"]' if isinstance(step, Commit) else ""
 
 

@@ -58,18 +58,20 @@ def verify_volume(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, i
     except FinalDriverError as error:
         if is_undo and _is_in_detailed_inventory(driver, volume, size_gib):
             return
-        raise _verification_failure(f"volume {volume.id} is there", str(error)) from error
+        raise _verification_failure(
+            f"volume {volume.id} exists", f"its address cannot be read: {error}"
+        ) from error
     if found != size_gib * GIB:
-        raise _verification_failure(f"volume {volume.id} has {size_gib} GiB", f"it tells of {found} bytes")
+        raise _verification_failure(f"volume {volume.id} has {size_gib} GiB", f"it has {found} bytes")
 
 
 def _is_in_detailed_inventory(driver: StorageDriver, volume: VolumeSpec, size_gib: int) -> bool:
-    held = (
+    detail = (
         call_with_retry(driver.detail).volumes.get(volume.id)
         if isinstance(driver, SupportsDetailedInventory)
         else None
     )
-    return held is not None and (held.size_bytes, held.group_id) == (size_gib * GIB, volume.group_id)
+    return detail is not None and (detail.size_bytes, detail.group_id) == (size_gib * GIB, volume.group_id)
 
 
 def verify_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
@@ -81,11 +83,11 @@ def verify_no_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
     raise _verification_failure(f"volume {volume.id} was removed", "it still has an address")
 
 
-def verify_group(driver: StorageDriver, group_id: str, *, there: bool) -> None:
+def verify_group(driver: StorageDriver, group_id: str, *, exists: bool) -> None:
     """Verify that the group exists on the backend, or does not. Raises: AmbiguousDriverError."""
-    if (group_id in call_with_retry(driver.inventory, group_id).groups) is not there:
-        done, but = ("made", "is not there") if there else ("removed", "is still there")
-        raise _verification_failure(f"the place of group {group_id} was {done}", f"it {but}")
+    if (group_id in call_with_retry(driver.inventory, group_id).groups) is not exists:
+        reported, found = ("created", "does not exist") if exists else ("removed", "still exists")
+        raise _verification_failure(f"group {group_id} was {reported}", f"it {found}")
 
 
 def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, is_undo: bool = False) -> None:
@@ -95,15 +97,17 @@ def verify_member(driver: StorageDriver, group_id: str, volume: VolumeSpec, *, i
     """
     wanted = volume.group_id == group_id
     if (volume.id in call_with_retry(driver.inventory, group_id).volumes) is not wanted:
-        done, but = ("into", "is not in it") if wanted else ("out of", "is still in it")
-        raise _verification_failure(f"volume {volume.id} was moved {done} group {group_id}", f"it {but}")
+        reported, found = ("into", "is not in it") if wanted else ("out of", "is still in it")
+        raise _verification_failure(
+            f"volume {volume.id} was moved {reported} group {group_id}", f"it {found}"
+        )
     verify_volume(driver, volume, volume.size_gib, is_undo=is_undo)
 
 
 def verify_no_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
     """Verify that nothing is left of a snapshot. Raises: AmbiguousDriverError."""
     if call_with_retry(driver.has_snapshot, snapshot):
-        raise _verification_failure(f"snapshot {snapshot.id} was removed", "it is still there")
+        raise _verification_failure(f"snapshot {snapshot.id} was removed", "it still exists")
 
 
 def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None, *, kept: bool) -> None:
@@ -112,16 +116,16 @@ def verify_restore(driver: StorageDriver, restore_id: str, group_id: str | None,
     Raises: AmbiguousDriverError.
     """
     if (restore_id in call_with_retry(driver.inventory, group_id).restores) is not kept:
-        done, but = ("made", "nothing is kept aside") if kept else ("ended", "it still keeps something aside")
-        raise _verification_failure(f"restore {restore_id} was {done}", but)
+        reported, found = (
+            ("made", "keeps no previous data") if kept else ("ended", "still keeps previous data")
+        )
+        raise _verification_failure(f"restore {restore_id} was {reported}", f"it {found}")
 
 
 def verify_compacted(driver: SupportsCompaction, volume: VolumeSpec) -> None:
     """Verify that no compaction of the volume is due. Raises: AmbiguousDriverError."""
     if volume.id in {due.id for due in call_with_retry(driver.compactions_due, volume.group_id)}:
-        raise _verification_failure(
-            f"nothing is to be compacted of volume {volume.id}", "it says that something is"
-        )
+        raise _verification_failure(f"volume {volume.id} was compacted", "its compaction is still due")
 
 
 def verify_cut_level(
@@ -131,12 +135,14 @@ def verify_cut_level(
 
     Raises: AmbiguousDriverError.
     """
-    told = evidence.get("level")
-    level = parse_level(told)
-    for wanted, why in ((demanded, "is demanded"), (promised, "is what it reports")):
+    reported = evidence.get("level")
+    level = parse_level(reported)
+    for wanted, source in ((demanded, "was demanded"), (promised, "is in its report")):
         if wanted is not None and (level is None or not level.reaches(CutLevel(wanted))):
-            cut = "does not say at which level it cut" if told is None else f"cut at level {told}"
-            raise AmbiguousDriverError(f"Backend {host} {cut}, and {wanted} {why}: the cut is undone.")
+            cut = "did not report at which level it cut" if reported is None else f"cut at level {reported}"
+            raise AmbiguousDriverError(
+                f"Backend {host} {cut}, but level {wanted} {source}. The cut is undone."
+            )
 
 
 def _verification_failure(reported: str, found: str) -> AmbiguousDriverError:

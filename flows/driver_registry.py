@@ -43,7 +43,7 @@ class DriverRegistry(Mapping[str, StorageDriver]):
             return self._drivers[name]
         except KeyError:
             raise FinalDriverError(
-                f"Backend {name} is not served by this process, which serves {', '.join(self._drivers)}."
+                f"Backend {name} is not served by this process. It serves: {', '.join(self._drivers)}."
             ) from None
 
     def __contains__(self, name: object) -> bool:

@@ -56,9 +56,13 @@ def resume(runtime: Runtime, context: RequestContext, flow_id: str) -> None:
     with runtime.database.read() as session:
         flow = flows.get(session, flow_id, context.scope)
     if flow.state not in UNFINISHED:
-        raise InvalidState(f"Flow {flow_id} has ended: it is {flow.state}.")
+        raise InvalidState(
+            f"Flow {flow_id} has ended, its state is {flow.state}. Only unfinished flows can be resumed."
+        )
     if runtime.conductor.is_running(flow_id):
-        raise InvalidState(f"Flow {flow_id} is under way; there is nothing to resume.")
+        raise InvalidState(
+            f"Flow {flow_id} is running already. Only a flow that no conductor runs can be resumed."
+        )
     resumed = flow_actions.action("resume", _actor(context), None)
     runtime.on_commit(lambda: runtime.conductor.wake(flow_id, resumed))
 
@@ -70,8 +74,8 @@ def retry_automatically(runtime: Runtime, flow_id: str) -> None:
         if flow.undo_at is None:
             # An operator has already acted on the flow.
             return
-        which = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
-        seq = flow_actions.retry(session, flow_id, flow_actions.AUTOMATIC, which)
+        reason = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
+        seq = flow_actions.retry(session, flow_id, flow_actions.AUTOMATIC, reason)
     _wake_after_commit(runtime, flow_id, seq)
 
 

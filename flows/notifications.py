@@ -41,11 +41,11 @@ class NotificationBuilder:
         if noun not in NOUNS or self._notifier.is_silent:
             return
         with self._database.read() as session:
-            told = list(_events(session, flow, noun, phase, reason))
-        self._notifier.send(told)
+            notifications = list(_notifications(session, flow, noun, phase, reason))
+        self._notifier.send(notifications)
 
 
-def _events(
+def _notifications(
     session: Session, flow: records.Flow, noun: str, phase: str, reason: str | None
 ) -> Iterator[Notification]:
     verb = flow.operation.partition(".")[2].partition("_from_")[0]
@@ -54,7 +54,7 @@ def _events(
     yield _notification(noun, event, vars(subject), reason)
     of_member = MEMBERS.get(noun)
     if of_member is not None:
-        for columns in _members(session, flow, subject, of_member):
+        for columns in _member_columns(session, flow, subject, of_member):
             yield _member_notification(of_member, event, columns, reason)
     if "safety" in flow.symbols:
         yield from _safety_notifications(session, flow, phase, reason)
@@ -78,11 +78,11 @@ def _safety_notifications(
     """Yield the notifications of a revert's safety cgsnapshot, which may be kept if the revert fails."""
     symbols: Mapping[str, Any] = flow.symbols
     new = {**symbols["safety"], "status": Status.CREATING, "created_at": flow.created_at}
-    whole = _columns_of(session, "cgsnapshot", symbols["cut_id"], new)
-    if phase == FAILED and whole["status"] == Status.AVAILABLE:
+    cgsnapshot = _columns_of(session, "cgsnapshot", symbols["cut_id"], new)
+    if phase == FAILED and cgsnapshot["status"] == Status.AVAILABLE:
         phase, reason = END, None
-    yield _member_notification("cgsnapshot", f"create.{phase}", whole, reason)
-    for id_, planned in _planned_snapshots(symbols, new | {"cgsnapshot_id": whole["id"]}).items():
+    yield _member_notification("cgsnapshot", f"create.{phase}", cgsnapshot, reason)
+    for id_, planned in _planned_snapshots(symbols, new | {"cgsnapshot_id": cgsnapshot["id"]}).items():
         yield _member_notification(
             "snapshot", f"create.{phase}", _columns_of(session, "snapshot", id_, planned), reason
         )
@@ -90,30 +90,32 @@ def _safety_notifications(
 
 def _columns_of(session: Session, noun: str, id_: str, planned: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the columns of a resource; its planned columns if it has no record yet."""
-    found = [dict(vars(one)) for one in REPOSITORIES[noun].get_with_deleted(session, [id_])]
-    return found[0] if found else {**planned, "id": id_}
+    existing = [dict(vars(one)) for one in REPOSITORIES[noun].get_with_deleted(session, [id_])]
+    return existing[0] if existing else {**planned, "id": id_}
 
 
-def _members(session: Session, flow: records.Flow, subject: Any, noun: str) -> Iterator[Mapping[str, Any]]:
+def _member_columns(
+    session: Session, flow: records.Flow, subject: Any, noun: str
+) -> Iterator[Mapping[str, Any]]:
     """Yield the columns of each member; the planned columns if it has no record yet."""
-    planned = _planned(flow, subject)
+    planned = _planned_members(flow, subject)
     ids = list(planned)
     if flow.operation == "consistencygroup.update":
         ids += [one.id for one in volume.members_of(session, subject.id) if one.id not in planned]
-    there = {one.id: one for one in REPOSITORIES[noun].get_with_deleted(session, ids)}
+    found = {one.id: one for one in REPOSITORIES[noun].get_with_deleted(session, ids)}
     for id_ in ids:
-        yield vars(there[id_]) if id_ in there else vars(subject) | planned[id_] | {"id": id_}
+        yield vars(found[id_]) if id_ in found else vars(subject) | planned[id_] | {"id": id_}
 
 
-def _planned(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
+def _planned_members(flow: records.Flow, subject: Any) -> dict[str, dict[str, Any]]:
     """Return the columns of each member that acceptance knows, by the member's id."""
     new = {"status": Status.CREATING, "created_at": flow.created_at}
     symbols: Mapping[str, Any] = flow.symbols
     if flow.operation == "cgsnapshot.create":
         return _planned_snapshots(symbols, new)
-    held: list[str] = symbols["claims"].get(MEMBERS[flow.resource_type], [])
+    ids: list[str] = symbols["claims"].get(MEMBERS[flow.resource_type], [])
     copied: Mapping[str, dict[str, Any]] = symbols.get("copied", {})
-    return {id_: {**new, "consistencygroup_id": subject.id, **copied.get(id_, {})} for id_ in held}
+    return {id_: {**new, "consistencygroup_id": subject.id, **copied.get(id_, {})} for id_ in ids}
 
 
 def _planned_snapshots(symbols: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

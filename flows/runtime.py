@@ -79,14 +79,14 @@ class Runtime:
     def in_one_transaction(self, database: RequestTransaction) -> Iterator[Runtime]:
         """Yield a runtime that accepts everything in one transaction; the flows start after its commit."""
         on_commit_hooks: list[Callable[[], None]] = []
-        is_whole = False
+        is_complete = False
         try:
             with database.transaction():
                 yield replace(self, database=database, on_commit_hooks=on_commit_hooks)
-                is_whole = True
+                is_complete = True
         except Exception as error:
             # The commit may have succeeded and only its answer been lost.
-            if is_whole and is_unavailable(error) and not is_serialization_failure(error):
+            if is_complete and is_unavailable(error) and not is_serialization_failure(error):
                 _call_all(on_commit_hooks)
             raise
         _call_all(on_commit_hooks)
@@ -101,14 +101,14 @@ class Runtime:
         Raises: SessionFenced, in a process that no longer takes up flows.
         """
         self.conductor.check_admitted()
-        is_whole = False
+        is_complete = False
         try:
             with self.database.write() as session:
                 yield session
                 session.flush()
-                is_whole = True
+                is_complete = True
         except Exception as error:
-            if is_whole and is_unavailable(error):
+            if is_complete and is_unavailable(error):
                 self.conductor.wake(flow_id)
             raise
 

@@ -45,7 +45,7 @@ LOG = logging.getLogger(__name__)
 EXPIRE_INTERVAL_S = 60
 UNDO_INTERVAL_S = 1
 TAKE_INTERVAL_S = 5
-FORGET_INTERVAL_S = 60
+DELETE_INTERVAL_S = 60
 """Short, so that one run deletes more records than users can create between two runs."""
 COMPACT_INTERVAL_S = 30
 
@@ -59,8 +59,8 @@ class Service:
         self._database = database
         self._drivers = DriverRegistry(drivers)
         self._settings = settings_of(conf)
-        told = notifier.load(conf.notifications.notifiers)
-        self._incidents = backend_reports.ReportObserver(told)
+        notifiers = notifier.load(conf.notifications.notifiers)
+        self._report_observer = backend_reports.ReportObserver(notifiers)
         placement = Placement(
             conf.scheduler.scheduler_default_filters,
             conf.scheduler.scheduler_default_weighers,
@@ -80,7 +80,7 @@ class Service:
             max_flows=conf.engine.max_flows,
             max_steps=conf.engine.max_steps,
             max_waiters=conf.engine.http_threads // 2,
-            announce=NotificationBuilder(database, told).notify,
+            announce=NotificationBuilder(database, notifiers).notify,
         )
         self.runtime = Runtime(database, self._settings, self._drivers, self.conductor, define)
         self._retention = Retention(
@@ -89,19 +89,19 @@ class Service:
         self._started = ExitStack()
         self._periodic = [
             Periodic("report", conf.scheduler.report_interval, self.report),
-            Periodic("expire", EXPIRE_INTERVAL_S, self._expire),
-            Periodic("undo", UNDO_INTERVAL_S, self._undo_again),
+            Periodic("expire", EXPIRE_INTERVAL_S, self._expire_reservations),
+            Periodic("undo", UNDO_INTERVAL_S, self._retry_rollbacks),
             Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_unfenced),
-            Periodic("forget", FORGET_INTERVAL_S, self._forget),
+            Periodic("forget", DELETE_INTERVAL_S, self._delete_expired),
             Periodic("compact", COMPACT_INTERVAL_S, lambda: accept_due_compactions(self.runtime)),
         ]
 
     def start(
-        self, check_wanted: Callable[[], None] = lambda: None, *, refuse_unknown: bool = False
+        self, check_cancelled: Callable[[], None] = lambda: None, *, refuse_unknown: bool = False
     ) -> list[str]:
         """Start the drivers, record their reports, and resume unfinished flows; return their ids.
 
-        ``check_wanted`` is called before each part, and aborts the start by raising.
+        ``check_cancelled`` is called before each part, and aborts the start by raising.
         ``refuse_unknown`` rejects a backend that has volumes which the database has never recorded:
         then the database is an older one, or belongs to other backends.
 
@@ -111,41 +111,41 @@ class Service:
         self._started.callback(self._database.close)
         self._drivers.open_sessions(self.conductor.name)
         for driver in self._drivers.values():
-            check_wanted()
+            check_cancelled()
             driver.start()
             self._started.callback(driver.stop)
-        check_wanted()
+        check_cancelled()
         if refuse_unknown:
             self._refuse_unknown_volumes()
         try:
             self.report()
         except OperationalError as error:
             # Probably the disk is full. Only a running service can delete anything, so the start goes on.
-            LOG.warning("the database does not take what backends report: %s; tried again later", error.orig)
+            LOG.warning("the backends' reports cannot be stored, this is retried: %s", error.orig)
         self._started.callback(self.conductor.stop)
-        left = self.conductor.start()
+        resumed = self.conductor.start()
         for work in self._periodic:
             work.start()
             self._started.callback(work.stop)
-        return left
+        return resumed
 
     def _refuse_unknown_volumes(self) -> None:
         """Raise ConfigError if a backend has volumes that the database has never recorded."""
         for name, driver in self._drivers.items():
             try:
-                held = driver.inventory().volumes
+                existing = driver.inventory().volumes
             except DriverError as error:
-                LOG.warning("backend %s does not say which volumes it has: %s", name, error)
+                LOG.warning("backend %s cannot list its volumes: %s", name, error)
                 continue
             with self._database.read() as session:
-                unknown = sorted(volumes.unknown_ids(session, held))
+                unknown = sorted(volumes.unknown_ids(session, existing))
             if unknown:
                 more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
                 raise ConfigError(
-                    f"Backend {name} has {len(unknown)} of {len(held)} volumes that the database has never "
-                    f"known: {', '.join(unknown[:3])}{more}. It is empty, older, or another one. Restore the "
-                    "database that belongs to them, or start with --adopt and make records of them: cgflow "
-                    "audit --repair adopt --apply."
+                    f"{len(unknown)} of the {len(existing)} volumes on backend {name} have never been in the "
+                    f"database: {', '.join(unknown[:3])}{more}. The database is empty, older, or belongs to "
+                    "other backends. Restore the right database, or start with --adopt and create records "
+                    "with 'cgflow audit --repair adopt --apply'."
                 )
 
     def stop(self) -> None:
@@ -164,24 +164,25 @@ class Service:
             services.record_heartbeat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
             try:
-                backend_reports.report(self._database, self._settings, name, driver, self._incidents)
+                backend_reports.report(self._database, self._settings, name, driver, self._report_observer)
             except SessionFenced as fenced:
-                LOG.error("nothing is said of backend %s: %s", name, fenced)  # noqa: TRY400 - no trace needed
+                # A traceback would add nothing.
+                LOG.error("backend %s is not reported, this process is fenced: %s", name, fenced)  # noqa: TRY400
 
-    def _expire(self) -> None:
+    def _expire_reservations(self) -> None:
         with self._database.write() as session:
             reservations.expire(session, clock.now())
 
-    def _forget(self) -> None:
+    def _delete_expired(self) -> None:
         self._retention.round()
-        forgotten = idempotency.DELETE_BATCH
-        while forgotten == idempotency.DELETE_BATCH:
+        deleted = idempotency.DELETE_BATCH
+        while deleted == idempotency.DELETE_BATCH:
             with self._database.write() as session:
-                forgotten = idempotency.delete_expired(session, clock.now())
+                deleted = idempotency.delete_expired(session, clock.now())
         with self._database.write() as session:
             messages.delete_expired(session, clock.now())
 
-    def _undo_again(self) -> None:
+    def _retry_rollbacks(self) -> None:
         with self._database.read() as session:
             due = undos_due(session)
         with freeing_space():

@@ -76,15 +76,15 @@ def required_cut_level(
         return wanted
     if level is None or not level_of_cut(level, members).reaches(wanted):
         cuts = "cannot cut the volumes of a group" if level is None else f"cuts at level {level}"
-        why = "is demanded" if asked is wanted else "is needed"
+        why = "demanded" if asked is wanted else "required"
         hint = (
-            f" An administrator allows less with {PERMISSION} of the group's volume types."
+            f" An administrator can allow a lower level with {PERMISSION} of the group's volume types."
             if allowed is wanted and level is not None
             else ""
         )
         raise InvalidState(
-            f"Invalid ConsistencyGroup: Level {wanted} {why}, and backend {found.name}, which consistency "
-            f"group {group.id} is on, {cuts}.{hint}"
+            f"Invalid ConsistencyGroup: Backend {found.name} of consistency group {group.id} {cuts}, "
+            f"but level {wanted} is {why}.{hint}"
         )
     return wanted
 

@@ -70,7 +70,9 @@ class VerifyFinding(Task):
     ) -> None:
         auditor = Auditor(database, settings, drivers)
         if not auditor.still_holds(host, finding_id, flow_id):
-            raise InvalidState(f"{finding_id} is not so any more, or a flow is at work there: audit again.")
+            raise InvalidState(
+                f"Finding {finding_id} no longer holds, or a flow is changing its resource. Audit again."
+            )
 
 
 class Unexport(Task):

@@ -39,11 +39,11 @@ def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds everything that it has claimed."""
     for noun, ids in claims.items():
         rows = REPOSITORIES[noun]
-        lost = [
-            thing.id for thing in rows.where(session, rows.model.id.in_(ids)) if thing.claimed_by != flow_id
-        ]
+        lost = [one.id for one in rows.where(session, rows.model.id.in_(ids)) if one.claimed_by != flow_id]
         if lost:
-            raise InvalidState(f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}; it is left alone.")
+            raise InvalidState(
+                f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}, so it does not change it."
+            )
 
 
 def resting_status_of(session: Session, noun: str, id_: str) -> Status:
@@ -76,8 +76,8 @@ class ClaimForChange(Claim):
     """
 
     atom = "claim.change"
-    undone: ClassVar[Status | None] = None
-    undone_columns: ClassVar[Mapping[str, object]] = {}
+    reverted_status: ClassVar[Status | None] = None
+    reverted_columns: ClassVar[Mapping[str, object]] = {}
 
     def revert(
         self,
@@ -93,9 +93,9 @@ class ClaimForChange(Claim):
         with database.write() as session:
             reservations.cancel(session, flow_id)
             messages.record(session, flow_id, messages.UNDONE, reason)
-            status = self.undone or resting_status_of(session, resource_type, resource_id)
+            status = self.reverted_status or resting_status_of(session, resource_type, resource_id)
             rows = REPOSITORIES[resource_type]
-            rows.settle(session, [resource_id], flow_id, status, reason, **self.undone_columns)
+            rows.settle(session, [resource_id], flow_id, status, reason, **self.reverted_columns)
             release_claims(session, flow_id, claims)
 
 
@@ -129,8 +129,8 @@ class ClaimForCreate(ClaimForChange):
     """
 
     atom = "claim.create"
-    undone = Status.ERROR
-    undone_columns: ClassVar[Mapping[str, object]] = {"consumes_quota": False}
+    reverted_status = Status.ERROR
+    reverted_columns: ClassVar[Mapping[str, object]] = {"consumes_quota": False}
 
 
 class ReserveQuota(Task):
@@ -178,14 +178,14 @@ class ClaimForDelete(Claim):
         **_: object,
     ) -> None:
         reason = reason_from(flow_failures.values())
-        left = _inventory(drivers, host, group_id)
+        remaining = _inventory(drivers, host, group_id)
         with database.write() as session:
             messages.record(session, flow_id, messages.UNDONE, reason)
             for noun in deleting:
                 ids = claims[noun]
-                if left is not None:
-                    gone = [id_ for id_ in ids if id_ not in _present(left, noun, ids)]
-                    delete_and_refund(session, settings, flow_id, noun, gone)
+                if remaining is not None:
+                    removed = [id_ for id_ in ids if id_ not in _present_ids(remaining, noun, ids)]
+                    delete_and_refund(session, settings, flow_id, noun, removed)
                 REPOSITORIES[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
             release_claims(session, flow_id, claims)
 
@@ -193,9 +193,9 @@ class ClaimForDelete(Claim):
 def delete_and_refund(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
     """Delete rows and release their quota in the same transaction. Deleted rows are left unchanged."""
     rows = REPOSITORIES[noun]
-    living = rows.where(session, rows.model.id.in_(ids))
-    held = charges_of(living, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
-    for project_id, deltas in sorted(held.items()):
+    existing = rows.where(session, rows.model.id.in_(ids))
+    charges = charges_of(existing, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
+    for project_id, deltas in sorted(charges.items()):
         reservations.release(session, project_id, deltas)
     rows.destroy(session, ids, flow_id)
 
@@ -206,18 +206,24 @@ def _inventory(
     if host is None:
         return None
     try:
-        left = drivers[host].inventory(group_id)
+        inventory = drivers[host].inventory(group_id)
     except DriverError as error:
-        LOG.warning("backend %s cannot say what is left, all is kept: %s", host, error)
+        LOG.warning("backend %s cannot report what is left, so all records are kept: %s", host, error)
         return None
-    if left.problems:
+    if inventory.problems:
         # The backend does not list what it cannot read, although that may exist.
-        LOG.warning("backend %s cannot say all that is left, all is kept: %s", host, left.problems)
+        LOG.warning(
+            "backend %s cannot report all that is left, so all records are kept: %s", host, inventory.problems
+        )
         return None
-    return left
+    return inventory
 
 
-def _present(left: Inventory, noun: str, ids: list[str]) -> frozenset[str]:
+def _present_ids(remaining: Inventory, noun: str, ids: list[str]) -> frozenset[str]:
     """Return the ids that still exist. A cgsnapshot exists until its deletion is committed."""
-    known = {"volume": left.volumes, "snapshot": left.snapshots, "consistencygroup": left.groups}
+    known = {
+        "volume": remaining.volumes,
+        "snapshot": remaining.snapshots,
+        "consistencygroup": remaining.groups,
+    }
     return known.get(noun, frozenset(ids))

@@ -52,7 +52,7 @@ def cloning_driver(drivers: Drivers, host: str) -> Cloning:
     """Return the backend's driver, which must support cloning. Raises: FinalDriverError, if it does not."""
     driver = drivers[host]
     if not isinstance(driver, Cloning):
-        raise FinalDriverError(f"Backend {host} cannot make a volume from a snapshot.")
+        raise FinalDriverError(f"Backend {host} cannot create a volume from a snapshot.")
     return driver
 
 
@@ -60,17 +60,17 @@ def compacting_driver(drivers: Drivers, host: str) -> SupportsCompaction:
     """Return the backend's driver, which must support compaction. Raises: FinalDriverError."""
     driver = drivers[host]
     if not isinstance(driver, SupportsCompaction):
-        raise FinalDriverError(f"Backend {host} has no need to compact volumes.")
+        raise FinalDriverError(f"Backend {host} does not support compaction of volumes.")
     return driver
 
 
-def as_source(copy: SnapshotSpec) -> dict[str, str | None]:
+def as_source(snapshot: SnapshotSpec) -> dict[str, str | None]:
     """Return a snapshot as a JSON value that can be a symbol of a flow."""
     return {
-        "id": copy.id,
-        "volume_id": copy.volume_id,
-        "cgsnapshot_id": copy.cgsnapshot_id,
-        "group_id": copy.group_id,
+        "id": snapshot.id,
+        "volume_id": snapshot.volume_id,
+        "cgsnapshot_id": snapshot.cgsnapshot_id,
+        "group_id": snapshot.group_id,
     }
 
 
@@ -84,11 +84,11 @@ class CreateGroup(Task):
 
     def execute(self, drivers: Drivers, host: str, resource_id: str) -> None:
         call_with_retry(drivers[host].create_group, resource_id)
-        verify_group(drivers[host], resource_id, there=True)
+        verify_group(drivers[host], resource_id, exists=True)
 
     def revert(self, drivers: Drivers, host: str, resource_id: str, **_: object) -> None:
         call_with_retry(drivers[host].delete_group, resource_id)
-        verify_group(drivers[host], resource_id, there=False)
+        verify_group(drivers[host], resource_id, exists=False)
 
 
 class DeleteGroup(Task):
@@ -101,7 +101,7 @@ class DeleteGroup(Task):
 
     def execute(self, drivers: Drivers, host: str, resource_id: str) -> None:
         call_with_retry(drivers[host].delete_group, resource_id)
-        verify_group(drivers[host], resource_id, there=False)
+        verify_group(drivers[host], resource_id, exists=False)
 
 
 class CreateVolume(Task):
@@ -120,7 +120,7 @@ class CreateVolume(Task):
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
-        _remove(drivers[host], VolumeSpec(resource_id, size, group_id))
+        _delete_volume(drivers[host], VolumeSpec(resource_id, size, group_id))
 
 
 class CloneVolume(CreateVolume):
@@ -159,17 +159,16 @@ class CloneMember(Task):
         snapshot_id: str,
         copied: ClonedColumns,
     ) -> None:
-        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        volume = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
         source = SnapshotSpec(snapshot_id, volume_id, cut_id, source_group_id)
-        call_with_retry(cloning_driver(drivers, host).clone_volume, made, source)
-        verify_volume(drivers[host], made, made.size_gib)
+        call_with_retry(cloning_driver(drivers, host).clone_volume, volume, source)
+        verify_volume(drivers[host], volume, volume.size_gib)
 
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, new_id: str, copied: ClonedColumns, **_: object
     ) -> None:
-        made = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
-        call_with_retry(drivers[host].delete_volume, made)
-        verify_no_volume(drivers[host], made)
+        volume = VolumeSpec(new_id, copied[new_id]["size"], resource_id)
+        _delete_volume(drivers[host], volume)
 
 
 class DeleteVolume(Task):
@@ -181,7 +180,7 @@ class DeleteVolume(Task):
     atom = "driver.delete_volume"
 
     def execute(self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None) -> None:
-        _remove(drivers[host], VolumeSpec(resource_id, size, group_id))
+        _delete_volume(drivers[host], VolumeSpec(resource_id, size, group_id))
 
 
 class DeleteMember(Task):
@@ -195,7 +194,7 @@ class DeleteMember(Task):
     def execute(
         self, drivers: Drivers, host: str, group_id: str, volume_id: str, sizes: Mapping[str, int]
     ) -> None:
-        _remove(drivers[host], VolumeSpec(volume_id, sizes[volume_id], group_id))
+        _delete_volume(drivers[host], VolumeSpec(volume_id, sizes[volume_id], group_id))
 
 
 class DeleteOrphans(Task):
@@ -271,7 +270,7 @@ class MemberSnapshotTask(Task):
         **_: object,
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        _remove_copy(group_driver(drivers, host), spec)
+        _delete_snapshot(group_driver(drivers, host), spec)
 
 
 class PrepareSnapshot(MemberSnapshotTask):
@@ -298,7 +297,7 @@ class CutMembers(Task):
     def execute(
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, members: list[dict[str, str]]
     ) -> dict[str, Any]:
-        specs = _specs(group_id, resource_id, members)
+        specs = _snapshot_specs(group_id, resource_id, members)
         return call_with_retry(group_driver(drivers, host).cut, resource_id, group_id, specs)
 
     def revert(
@@ -311,7 +310,7 @@ class CutMembers(Task):
         **_: object,
     ) -> None:
         driver = group_driver(drivers, host)
-        for spec in _specs(group_id, resource_id, members):
+        for spec in _snapshot_specs(group_id, resource_id, members):
             call_with_retry(driver.delete_snapshot, spec)
 
 
@@ -360,7 +359,7 @@ class DeleteSnapshot(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        _remove_copy(group_driver(drivers, host), spec)
+        _delete_snapshot(group_driver(drivers, host), spec)
 
 
 class DeleteVolumeSnapshot(DeleteSnapshot):
@@ -372,21 +371,21 @@ class DeleteVolumeSnapshot(DeleteSnapshot):
     key = "snapshot_id"
 
 
-def _specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
+def _snapshot_specs(group_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> list[SnapshotSpec]:
     return [
         SnapshotSpec(member["snapshot_id"], member["volume_id"], cgsnapshot_id, group_id)
         for member in members
     ]
 
 
-def _remove(driver: StorageDriver, volume: VolumeSpec) -> None:
+def _delete_volume(driver: StorageDriver, volume: VolumeSpec) -> None:
     call_with_retry(driver.delete_volume, volume)
     verify_no_volume(driver, volume)
 
 
-def _remove_copy(driver: GroupSnapshots, copy: SnapshotSpec) -> None:
-    call_with_retry(driver.delete_snapshot, copy)
-    verify_no_snapshot(driver, copy)
+def _delete_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
+    call_with_retry(driver.delete_snapshot, snapshot)
+    verify_no_snapshot(driver, snapshot)
 
 
 def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:

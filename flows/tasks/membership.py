@@ -50,8 +50,8 @@ class MoveVolume(Task):
             spec = VolumeSpec(volume_id, move["size"], move["to"])
             _move(drivers, host, group_id, spec, move["from"], is_undo=True)
         else:  # A driver without this ability has moved nothing.
-            stays = VolumeSpec(volume_id, move["size"], move["from"])
-            verify_member(drivers[host], group_id, stays, is_undo=True)
+            unmoved = VolumeSpec(volume_id, move["size"], move["from"])
+            verify_member(drivers[host], group_id, unmoved, is_undo=True)
 
 
 class CommitMembership(CommitRecord):
@@ -85,6 +85,6 @@ def _move(
 ) -> None:
     driver = drivers[host]
     if not isinstance(driver, Regrouping):
-        raise FinalDriverError(f"Backend {host} cannot move a volume into a group or out of it.")
+        raise FinalDriverError(f"Backend {host} cannot move volumes into groups or out of them.")
     call_with_retry(driver.move_volume, spec, target)
     verify_member(driver, group_id, VolumeSpec(spec.id, spec.size_gib, target), is_undo=is_undo)

@@ -94,11 +94,11 @@ class ScheduleGroupClone(Task):
     ) -> str | None:
         size = sum(columns["size"] for columns in copied.values())
         with database.write() as session:
-            (plain,) = _requests(session, resource_id, [], size, None)
+            (untyped,) = _requests(session, resource_id, [], size, None)
             request = replace(
-                plain,
+                untyped,
                 kind="consistency group",
-                extra_specs=required_capabilities(_demanded(level), len(copied)),
+                extra_specs=required_capabilities(_required_level(level), len(copied)),
             )
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)
@@ -173,8 +173,8 @@ class ScheduleCgsnapshot(Task):
         sizes: list[int],
         level: str | None = None,
     ) -> str | None:
-        found = _refreshed(database, settings, drivers, placement, host)
-        placement.for_snapshots(found, "cgsnapshot", resource_id, sizes, clock.now(), _demanded(level))
+        found = _refreshed_backend(database, settings, drivers, placement, host)
+        placement.for_snapshots(found, "cgsnapshot", resource_id, sizes, clock.now(), _required_level(level))
         return None if found is None else reported_level(found.report)
 
 
@@ -196,7 +196,7 @@ class ScheduleSnapshot(Task):
         resource_id: str,
         sizes: list[int],
     ) -> None:
-        found = _refreshed(database, settings, drivers, placement, host)
+        found = _refreshed_backend(database, settings, drivers, placement, host)
         placement.for_snapshots(found, "snapshot", resource_id, sizes, clock.now())
 
 
@@ -220,7 +220,7 @@ class CheckExtend(Task):
         new_size: int,
         volume_type_ids: list[str],
     ) -> None:
-        found = _refreshed(database, settings, drivers, placement, host)
+        found = _refreshed_backend(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
         placement.for_volume([found] if found else [], replace(request, is_new=False))
@@ -245,18 +245,18 @@ class CheckRetype(Task):
         availability_zone: str,
         volume_type_ids: list[str],
     ) -> None:
-        found = _refreshed(database, settings, drivers, placement, host)
+        found = _refreshed_backend(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
         placement.for_volume([found] if found else [], request)
 
 
-def _demanded(level: str | None) -> CutLevel:
+def _required_level(level: str | None) -> CutLevel:
     """Return the level that a flow demands; ``crash`` for flows accepted before levels existed."""
     return CutLevel.CRASH if level is None else CutLevel(level)
 
 
-def _refreshed(
+def _refreshed_backend(
     database: Database, settings: Settings, drivers: Drivers, placement: Placement, host: str
 ) -> Backend | None:
     """Return a backend with a report that is not too old; None if the backend is unknown."""
@@ -271,17 +271,17 @@ def _requests(
     """Return one request for each volume type, or one without a type if there is none."""
     now = clock.now()
     counts = backend.volume_counts(session)
-    plain = PlacementRequest(
+    untyped = PlacementRequest(
         id=resource_id, now=now, size_gib=size, availability_zone=zone, volume_counts=counts
     )
     types = [volume_type.get(session, type_id) for type_id in type_ids]
     typed = [
         replace(
-            plain,
+            untyped,
             volume_type=found.name,
             extra_specs=found.extra_specs,
             qos_specs=qos_spec.of_type(session, found),
         )
         for found in types
     ]
-    return typed or [plain]
+    return typed or [untyped]

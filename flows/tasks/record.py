@@ -45,30 +45,30 @@ class CreateSnapshots(Task):
 
 def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> None:
     """Add the rows of a cgsnapshot's snapshots that do not exist yet."""
-    whole = cgsnapshot.get(session, cgsnapshot_id, None)
-    there = {row.id for row in snapshot.of_cgsnapshot(session, cgsnapshot_id)}
-    volumes = {row.id: row for row in volume.members_of(session, whole.consistencygroup_id)}
+    parent = cgsnapshot.get(session, cgsnapshot_id, None)
+    existing = {row.id for row in snapshot.of_cgsnapshot(session, cgsnapshot_id)}
+    volumes = {row.id: row for row in volume.members_of(session, parent.consistencygroup_id)}
     now = clock.now()
     rows = [
         {
             "id": member["snapshot_id"],
-            "user_id": whole.user_id,
-            "project_id": whole.project_id,
-            "name": whole.name,
-            "description": whole.description,
+            "user_id": parent.user_id,
+            "project_id": parent.project_id,
+            "name": parent.name,
+            "description": parent.description,
             "status": Status.CREATING.value,
             "claimed_by": flow_id,
             "flow_id": flow_id,
             "created_at": now,
             "volume_id": member["volume_id"],
-            "cgsnapshot_id": whole.id,
-            "consistencygroup_id": whole.consistencygroup_id,
+            "cgsnapshot_id": parent.id,
+            "consistencygroup_id": parent.consistencygroup_id,
             "size": volumes[member["volume_id"]].size,
             "progress": "0%",
             "volume_type_id": volumes[member["volume_id"]].volume_type_id,
         }
         for member in members
-        if member["snapshot_id"] not in there
+        if member["snapshot_id"] not in existing
     ]
     if rows:
         snapshot.REPOSITORY.add(session, *rows)
@@ -87,7 +87,7 @@ class CreateVolumes(Task):
     ) -> None:
         with database.write() as session:
             group = consistencygroup.get(session, resource_id, None)
-            there = {row.id for row in volume.members_of(session, resource_id)}
+            existing = {row.id for row in volume.members_of(session, resource_id)}
             shared = {
                 "user_id": group.user_id,
                 "project_id": group.project_id,
@@ -99,7 +99,9 @@ class CreateVolumes(Task):
                 "consistencygroup_id": group.id,
                 "host": host,
             }
-            rows = [{"id": id_, **shared, **columns} for id_, columns in copied.items() if id_ not in there]
+            rows = [
+                {"id": id_, **shared, **columns} for id_, columns in copied.items() if id_ not in existing
+            ]
             if rows:
                 volume.REPOSITORY.add(session, *rows)
 
@@ -139,11 +141,11 @@ class CommitGroupClone(CommitRecord):
     def execute(
         self, database: Database, flow_id: str, resource_id: str, claims: Claims, copied: ClonedColumns
     ) -> None:
-        done: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
+        final: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
         with database.write() as session:
             reservations.commit(session, flow_id)
-            volume.REPOSITORY.settle(session, list(copied), flow_id, Status.AVAILABLE, **done)
-            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **done)
+            volume.REPOSITORY.settle(session, list(copied), flow_id, Status.AVAILABLE, **final)
+            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **final)
             release_claims(session, flow_id, claims)
 
 
@@ -217,11 +219,11 @@ class CommitCgsnapshot(CommitRecord):
         claims: Claims,
         evidence: Mapping[str, Any],
     ) -> None:
-        copies = [member["snapshot_id"] for member in members]
+        snapshot_ids = [member["snapshot_id"] for member in members]
         with database.write() as session:
             reservations.commit(session, flow_id)
             snapshot.REPOSITORY.settle(
-                session, copies, flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
+                session, snapshot_ids, flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
             )
             cgsnapshot.REPOSITORY.settle(
                 session, [resource_id], flow_id, Status.AVAILABLE, evidence=dict(evidence)

@@ -19,7 +19,7 @@ def restoring_driver(drivers: Drivers, host: str) -> Restoring:
     """Return the backend's driver, which must support restoring. Raises: FinalDriverError, if it does not."""
     driver = drivers[host]
     if not isinstance(driver, Restoring):
-        raise FinalDriverError(f"Backend {host} cannot put a volume back to a snapshot.")
+        raise FinalDriverError(f"Backend {host} cannot restore a volume to a snapshot.")
     return driver
 
 
@@ -68,8 +68,8 @@ class CommitRestore(Commit):
     def revert(self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, **_: Any) -> None:
         if flow_id not in call_with_retry(drivers[host].inventory, group_id).restores:
             raise FinalDriverError(
-                "What the volumes held before is forgotten already, so they stay as the snapshots have them. "
-                "Skip this step to leave it at that."
+                "The previous data of the volumes has already been discarded, so the volumes keep the data "
+                "of the snapshots. Skip this step to accept that."
             )
 
 

@@ -48,14 +48,14 @@ class CreateSafetyRecords(Task):
         rows = cgsnapshot.REPOSITORY
         with database.write() as session:
             if not rows.where(session, rows.model.id == cut_id):
-                made = {
+                state = {
                     "id": cut_id,
                     "status": Status.CREATING.value,
                     "claimed_by": flow_id,
                     "flow_id": flow_id,
                     "created_at": clock.now(),
                 }
-                rows.add(session, {**safety, **made})
+                rows.add(session, {**safety, **state})
             add_snapshots(session, flow_id, cut_id, members)
 
     def revert(
@@ -133,12 +133,12 @@ class KeepSafetyCgsnapshot(Task):
         members: list[dict[str, str]],
         evidence: Mapping[str, Any],
     ) -> None:
-        copies = [member["snapshot_id"] for member in members]
+        snapshot_ids = [member["snapshot_id"] for member in members]
         available = Status.AVAILABLE.value
         with database.write() as session:
             reservations.commit_and_delete(session, flow_id)
             snapshot.REPOSITORY.change(
-                session, copies, flow_id, status=available, progress="100%", consumes_quota=True
+                session, snapshot_ids, flow_id, status=available, progress="100%", consumes_quota=True
             )
             cgsnapshot.REPOSITORY.change(
                 session, [cut_id], flow_id, status=available, evidence=dict(evidence)

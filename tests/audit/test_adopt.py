@@ -197,10 +197,10 @@ def test_over_rest(disk: Path) -> None:
 
 def test_a_database_that_never_knew_the_volumes_is_refused(disk: Path) -> None:
     with served(disk, "empty") as w:
-        with pytest.raises(ConfigError, match="3 of 3 volumes that the database has never known") as refusal:
+        with pytest.raises(ConfigError, match="3 of the 3 volumes on backend .* have never") as refusal:
             w.service._refuse_unknown_volumes()
         assert "--adopt" in refusal.value.message
-        assert "Restore the database" in refusal.value.message
+        assert "Restore the right database" in refusal.value.message
         w.type()
         adopted(w)
         w.service._refuse_unknown_volumes()

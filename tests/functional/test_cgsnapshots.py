@@ -100,7 +100,7 @@ def test_a_level_is_demanded(caller: Caller, group: str, path: str, served: Worl
         backends.report(session, HOST, found.availability_zone, worse, clock.now())
     try:
         message = malformed(demand("crash"))
-        assert "Level crash is demanded" in message
+        assert "level crash is demanded" in message
         assert "cut_level='per-volume'" in message
     finally:
         served.service.report()

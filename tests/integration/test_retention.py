@@ -29,7 +29,7 @@ from cgflow.db.retention import Retention
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, ReservationState
 from flows.runtime import Accepted
-from flows.service import FORGET_INTERVAL_S, Service
+from flows.service import DELETE_INTERVAL_S, Service
 from tests.support.bulk_history import Filled, fill
 from tests.support.history_queries import plans
 from tests.support.migrated import migrate
@@ -251,4 +251,4 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
 
 def test_more_is_forgotten_than_users_can_make() -> None:
     # A hundred operations a second are more than any database accepts.
-    assert retention.MAX_PER_ROUND >= 100 * FORGET_INTERVAL_S
+    assert retention.MAX_PER_ROUND >= 100 * DELETE_INTERVAL_S
