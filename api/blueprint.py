@@ -35,26 +35,26 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 Shape = dict[str, object]
 
 _FLOW_HEADERS = {
-    "Location": {"description": "Where to follow the flow.", "schema": {"type": "string"}},
+    "Location": {"description": "The address of the flow.", "schema": {"type": "string"}},
     "X-Cgflow-Flow-Id": {"description": "The id of the flow.", "schema": {"type": "string"}},
 }
 
 _Header = tuple[str, str, dict[str, Any]]
 
-_ETAG = {"ETag": {"description": "Changes with what is shown.", "schema": {"type": "string"}}}
+_ETAG = {"ETag": {"description": "Changes whenever the response changes.", "schema": {"type": "string"}}}
 _REPLAYED = {
-    "description": "`true` if the request was made before, and is answered again.",
+    "description": "`true` if this is the stored answer to an earlier request.",
     "schema": {"type": "string", "enum": ["true"]},
 }
-_IF_NONE_MATCH: _Header = ("If-None-Match", "ETags of what is known; 304 if it is still the same.", {})
+_IF_NONE_MATCH: _Header = ("If-None-Match", "ETags of known responses; 304 if one of them is current.", {})
 _IF_MATCH: _Header = (
     "If-Match",
-    "ETags as they were read; 412, and nothing is changed, if it changed since.",
+    "ETags of earlier responses; 412 without any change, if the resource has changed since.",
     {},
 )
 _KEY: _Header = (
     idempotency.HEADER,
-    "Repeated with the same key within 24 hours, the request is answered again and not done again.",
+    "Repeated with the same key within 24 hours, a request gets its stored answer.",
     {"minLength": 1, "maxLength": 255},
 )
 
@@ -250,7 +250,7 @@ def _describe_headers(doc: dict[str, Any], _info: object, *, method: str, **_: o
     if method.upper() in etags.SAFE:
         _add_parameters(doc, _IF_NONE_MATCH)
         if "200" in answers or 200 in answers:
-            answers[304] = {"description": "It is still the same."}
+            answers[304] = {"description": "Not modified."}
             success = next(answer for status, answer in answers.items() if str(status) == "200")
             success.setdefault("headers", {}).update(_ETAG)
         return doc

@@ -77,7 +77,7 @@ def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
         volume = volumes.get(session, snapshot.volume_id, None)
     driver = _driver(volume.host)
     if not isinstance(driver, GroupSnapshots):
-        raise InvalidState(f"The backend of snapshot {snapshot_id} cannot show a snapshot by itself.")
+        raise InvalidState(f"The backend of snapshot {snapshot_id} cannot export snapshots.")
     return snapshot, driver
 
 
@@ -91,19 +91,19 @@ def _wants_file(details: Details) -> bool:
     connector = (details or {}).get("connector")
     wish = connector.get(FILE, False) if isinstance(connector, Mapping) else False
     if not isinstance(wish, bool):
-        raise InvalidInput(f"{FILE} in a connector is true or false.", FILE)
+        raise InvalidInput(f"{FILE} in a connector must be true or false.", FILE)
     return wish
 
 
 def _files(driver: object) -> SupportsHostFiles:
     if not isinstance(driver, SupportsHostFiles):
-        raise InvalidState("The backend cannot serve files of its host: leave that wish out.")
+        raise InvalidState("The backend cannot serve files on its host. Leave the file out of the connector.")
     return driver
 
 
 def _driver(host: str | None) -> StorageDriver:
     if host is None:
-        raise InvalidState("It was never placed on a backend, so it has no address.")
+        raise InvalidState("The volume was never placed on a backend, so it has no address.")
     return runtime().drivers[host]
 
 

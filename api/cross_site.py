@@ -61,7 +61,7 @@ def check_origin() -> None:
     origin = request.headers.get("Origin")
     if origin is not None and _endpoint(origin) != _endpoint(request.host_url):
         raise Forbidden(
-            f"The Origin header names {origin[:255]!r}. Requests of web pages of other sites are refused."
+            f"The Origin header names {origin[:255]!r}. Requests from web pages of other sites are refused."
         )
 
 

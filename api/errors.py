@@ -196,7 +196,7 @@ class FaultOut(Schema):
 
     code = fields.Integer(required=True)
     message = fields.String(required=True)
-    title = fields.String(metadata={"description": "Of a 401 alone."})
+    title = fields.String(metadata={"description": "Present in a 401 only."})
     retryAfter = fields.String()  # noqa: N815 - the key in Cinder's API
     slug = Extension(fields.String(data_key="cgflow:code"))
     field = Extension(fields.String(data_key="cgflow:field"))

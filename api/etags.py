@@ -42,7 +42,9 @@ def if_match_tags() -> ETags | None:
         return None
     tags = request.if_match
     if not tags:
-        raise InvalidInput('If-Match must be *, or ETags as they were read, such as "0123abcd".', "If-Match")
+        raise InvalidInput(
+            'If-Match must be *, or ETags of earlier responses, such as "0123abcd".', "If-Match"
+        )
     return tags
 
 
@@ -53,7 +55,7 @@ def check_unchanged(tags: ETags) -> None:
     # nothing changed.
     if not tags.contains(_tag(shown)):
         raise PreconditionFailed(
-            "It was changed since it was read with this ETag; read it again, and decide anew."
+            "The resource has changed since it was read with this ETag. Read it again before you change it."
         )
 
 
@@ -71,7 +73,7 @@ def _reader() -> tuple[Any, dict[str, Any]]:
     try:
         endpoint, values = current_app.create_url_adapter(request).match(above, method="GET")  # type: ignore[union-attr]
     except HTTPException:
-        raise InvalidInput("If-Match is of no use here: there is nothing to read at this address.") from None
+        raise InvalidInput("If-Match is not supported here: nothing can be read at this address.") from None
     values = {name: value for name, value in values.items() if name != "project_id"}
     return getattr(current_app.view_functions[endpoint], "view_class", None), values
 

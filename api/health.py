@@ -81,15 +81,15 @@ def _ready() -> ResponseReturnValue:
         with runtime().database.read() as session:
             parts["backends"] = _of_backends(backends.all(session))
     except (DBAPIError, TimeoutError) as error:
-        LOG.debug("the database did not answer a question about health: %s", error)
+        LOG.debug("the database did not answer a health check: %s", error)
         parts |= {"database": "does not answer", "backends": "unknown"}
     else:
-        parts["database"] = _probed(WRITE_PROBE) or "does not take what is written in time"
+        parts["database"] = _probed(WRITE_PROBE) or "does not accept writes in time"
     if not runtime().conductor.is_healthy:
         parts["conductor"] = "waits for the database"
     else:
         # Busy step threads are no fault: accepted operations wait for a free one.
-        parts["conductor"] = _probed(STEP_PROBE) or f"{OK}, every thread for steps is at work"
+        parts["conductor"] = _probed(STEP_PROBE) or f"{OK}, all step threads are busy"
     is_well = all(state.startswith(OK) for state in parts.values())
     return jsonify({"status": OK if is_well else "unhealthy", **parts}), 200 if is_well else 503
 
@@ -109,10 +109,10 @@ def _write(database: Database, zone: str) -> str:
         with database.write() as session:
             services.record_heartbeat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
     except (DBAPIError, TimeoutError) as error:
-        LOG.debug("the database did not take what was written to try it: %s", error)
+        LOG.debug("the database refused the write of a health check: %s", error)
         if "full" in str(error):
-            return "is full: only deleting is accepted"
-        return "does not take what is written"
+            return "is full: only deletions are accepted"
+        return "does not accept writes"
     return OK
 
 

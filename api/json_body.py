@@ -86,7 +86,7 @@ def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _malformed("it holds half of a surrogate pair") from None
+        raise _malformed("it contains an unpaired surrogate") from None
 
 
 def _too_many() -> InvalidInput:

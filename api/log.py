@@ -70,15 +70,15 @@ def matching_parts(binary: str | None, server: str | None) -> list[Part]:
     own = [(name, socket.gethostname()) for name in (_API, services.SCHEDULER)]
     own += [(services.VOLUME, host) for host in sorted(runtime().drivers)]
     if binary not in _ALL and binary not in _KNOWN:
-        raise InvalidInput(f"There is no binary '{binary}'. Known are: {', '.join(_KNOWN)}.", "binary")
+        raise InvalidInput(f"There is no binary '{binary}'. Valid values: {', '.join(_KNOWN)}.", "binary")
     found = [part for part in own if binary in (*_ALL, part[0])]
     if server in _ALL:
         return found
     hosts = {host for _, host in own}
     if server not in hosts:
         raise InvalidInput(
-            f"The server '{server}' is not in the process that answers, which is {', '.join(sorted(hosts))}. "
-            "Log levels are those of a process: ask the one that is meant.",
+            f"The server '{server}' is not in the process that serves this request "
+            f"({', '.join(sorted(hosts))}). Send the request to its own process.",
             "server",
         )
     return [part for part in found if part[1] == server]

@@ -65,7 +65,7 @@ def _run_with_retry(
         except DBAPIError as error:
             if not is_serialization_failure(error):
                 raise
-    raise Busy("Others keep changing what this request is about; nothing was changed, try again.")
+    raise Busy("Other requests keep changing the same resource. Nothing was changed; try again.")
 
 
 def _run_once(

@@ -43,7 +43,12 @@ _LOCATION = re.compile(r"LocationInfo\(location=<[^>]*>, detail='(.*?)'\)")
 
 
 @click.command()
-@click.option("--state-dir", type=click.Path(path_type=Path), required=True, help="Where everything is kept.")
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Directory of the database and of local volumes.",
+)
 @click.option("--bind", default="127.0.0.1:8776", show_default=True, help="Address and port to serve on.")
 @click.option(
     "--backend", multiple=True, help="Backend to serve, by name, instead of enabled_backends. Repeatable."
@@ -54,14 +59,14 @@ _LOCATION = re.compile(r"LocationInfo\(location=<[^>]*>, detail='(.*?)'\)")
     multiple=True,
     help="Options and backends, as in etc/cgflow.conf.sample; repeatable, later files win.",
 )
-@click.option("--drills", is_flag=True, help="Obey faults ordered in STATE_DIR/faults.json, for rehearsals.")
+@click.option("--drills", is_flag=True, help="Inject the faults listed in STATE_DIR/faults.json, for drills.")
 @click.option(
     "--adopt",
     is_flag=True,
-    help="Start although backends have volumes that the database has never known, so that cgflow audit "
-    "--repair adopt can make records of them.",
+    help="Start even if backends have volumes without records, so that cgflow audit --repair adopt can "
+    "create the records.",
 )
-@click.option("--verbose", is_flag=True, help="Log what the engine does, too.")
+@click.option("--verbose", is_flag=True, help="Also log what the engine does.")
 def serve(
     state_dir: Path,
     bind: str,
@@ -122,7 +127,7 @@ def _serve(
     is_new = not held.has_database
     _upgrade(held)
     if is_new:
-        LOG.info("made a new database: %s", held.path / DATABASE)
+        LOG.info("created a new database: %s", held.path / DATABASE)
     here = socket.gethostname()
     drivers = {f"{here}@{name}": driver for name, driver in made.items()}
     service = Service(conf, Database(held.database_url, Reserve(held.reserve_path)), drivers)
@@ -161,7 +166,7 @@ def _run(server: http_server.Server, service: Service, stop: StopSignal) -> None
         serving = pool.submit(server.run)
         serving.add_done_callback(lambda _: stop.set())
         stop.wait()
-        LOG.info("stopping: flows end where they stand and go on at the next start, volumes keep serving")
+        LOG.info("stopping: unfinished flows resume at the next start, volumes keep serving")
         # Long polls would occupy the server's threads until they time out.
         service.conductor.watch.close()
         server.stop()
@@ -174,7 +179,7 @@ def _upgrade(held: StateDir) -> None:
         upgrade(held.database_url)
     except DatabaseError as error:
         raise ConfigError(
-            f"The database {held.path / 'cgflow.db'} cannot be used: {error.orig}. It was left as it is; "
+            f"The database {held.path / 'cgflow.db'} cannot be used: {error.orig}. It was not changed: "
             "restore it from a backup, or name another state directory."
         ) from error
 
@@ -190,12 +195,12 @@ def _listen(bind: str, known_by: Strategy) -> socket.socket:
         address = ipaddress.ip_address(host.strip("[]"))
         number = int(port)
     except ValueError:
-        raise ConfigError(f"--bind wants ADDRESS:PORT with a numeric address, not {bind!r}.") from None
+        raise ConfigError(f"--bind must be ADDRESS:PORT with a numeric address, not {bind!r}.") from None
     if not 0 <= number <= 65535:
-        raise ConfigError(f"--bind wants ADDRESS:PORT with a port from 0 to 65535, not {bind!r}.")
+        raise ConfigError(f"--bind must be ADDRESS:PORT with a port from 0 to 65535, not {bind!r}.")
     if known_by.is_unverified and not address.is_loopback:
         raise ConfigError(
-            f"Refused to serve on {address} without authentication: whoever reaches the port could do "
+            f"Refused to serve on {address} without authentication: anyone who reaches the port could do "
             "anything. Bind a loopback address such as 127.0.0.1, or set another auth_strategy."
         )
     listener = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)

@@ -57,15 +57,15 @@ class Keystone:
         try:
             answer = Response.from_app(self._middleware, environ, buffered=True)
         except exceptions.ClientException as error:
-            LOG.error("the identity service cannot be asked: %s", error)  # noqa: TRY400 - it says it all
-            raise ServiceUnavailable("The identity service cannot be asked. Try again.") from error
+            LOG.error("the identity service cannot be reached: %s", error)  # noqa: TRY400 - it says it all
+            raise ServiceUnavailable("The identity service cannot be reached. Try again.") from error
         if not told:
             _refuse(answer)
         user_id, project_id = told.get("HTTP_X_USER_ID"), told.get("HTTP_X_PROJECT_ID")
         if not user_id:
-            raise Forbidden("The token is for no user. Ask for one that is issued to a user.")
+            raise Forbidden("The token has no user. Request a token that is issued to a user.")
         if not project_id:
-            raise Forbidden("The token is for no project. Ask for one that is scoped to a project.")
+            raise Forbidden("The token has no project. Request a token that is scoped to a project.")
         roles = told["keystone.token_info"]["token"].get("roles", [])
         return Identity(
             user_id,

@@ -17,7 +17,7 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows.attachment import lifecycle
 
-blueprint = Blueprint("attachments", "Who uses which volume.")
+blueprint = Blueprint("attachments", "Attachments of volumes to servers and hosts.")
 
 _SINCE, _COMPLETE_SINCE = 27, 44
 

@@ -14,9 +14,7 @@ from flows.audit.adopt import Target
 from flows.audit.repair import repair
 from flows.audit.run import audit
 
-blueprint = Blueprint(
-    "audit", "Whether records, quota, flows and backends tell of the same things.", is_own=True
-)
+blueprint = Blueprint("audit", "The comparison of records, quota, flows and backends.", is_own=True)
 
 
 @blueprint.route("/audit")

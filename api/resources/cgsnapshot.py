@@ -25,8 +25,8 @@ from cgflow.db.repositories.paging import ListQuery
 from flows.cgsnapshot import accept
 from flows.reset_status import reset_status
 
-blueprint = Blueprint("cgsnapshots", "The consistent points in time of consistency groups.")
-group_snapshots_blueprint = Blueprint("group_snapshots", "Cgsnapshots, in the words that came later.")
+blueprint = Blueprint("cgsnapshots", "Snapshots of all members of a consistency group at one instant.")
+group_snapshots_blueprint = Blueprint("group_snapshots", "Cgsnapshots under Cinder's later API.")
 
 _GROUP_SNAPSHOTS, _RESET = 14, 19
 

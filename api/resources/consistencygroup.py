@@ -28,8 +28,8 @@ from cgflow.errors import InvalidState
 from flows.consistencygroup import accept, accept_change
 from flows.reset_status import reset_status
 
-blueprint = Blueprint("consistencygroups", "Volumes that share one point in time.")
-groups_blueprint = Blueprint("groups", "Consistency groups, in the words that came later.")
+blueprint = Blueprint("consistencygroups", "Groups of volumes whose snapshots are taken at one instant.")
+groups_blueprint = Blueprint("groups", "Consistency groups under Cinder's later API.")
 
 _GROUPS, _FROM_SOURCE, _LIST_VOLUMES = 13, 14, 25
 

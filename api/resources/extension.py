@@ -13,7 +13,7 @@ from api.blueprint import Blueprint
 from api.schemas import extension as schemas
 from cgflow.errors import NotFound
 
-blueprint = Blueprint("extensions", "What of Cinder's extensions is offered, and how lists are filtered.")
+blueprint = Blueprint("extensions", "The extensions of Cinder that are offered, and the filters of lists.")
 
 CONFIGURED_FILTERS: Mapping[str, tuple[str, ...]] = {
     "volume": (
@@ -93,63 +93,59 @@ EXTENSIONS = (
     Extension(
         "consistencygroups",
         "Consistencygroups",
-        "Volumes that share one point in time.",
+        "Consistency groups of volumes.",
         "/consistencygroups",
         "2014-08-18T00:00:00+00:00",
     ),
-    Extension("cgsnapshots", "Cgsnapshots", "Consistent points in time of groups.", "/cgsnapshots"),
-    Extension(
-        "os-volume-actions", "VolumeActions", "Attach, extend and more.", "/volumes/<volume_id>/action"
-    ),
-    Extension(
-        "os-admin-actions", "AdminActions", "Reset a status, detach by force.", "/volumes/<volume_id>/action"
-    ),
+    Extension("cgsnapshots", "Cgsnapshots", "Snapshots of consistency groups.", "/cgsnapshots"),
+    Extension("os-volume-actions", "VolumeActions", "Actions on volumes.", "/volumes/<volume_id>/action"),
+    Extension("os-admin-actions", "AdminActions", "Administrative actions.", "/volumes/<volume_id>/action"),
     Extension(
         "os-vol-image-meta",
         "VolumeImageMetadata",
-        "What a volume remembers of its image.",
+        "The image metadata of a volume.",
         "/volumes/<volume_id>",
     ),
+    Extension("os-vol-host-attr", "VolumeHostAttribute", "The backend of a volume.", "/volumes/<volume_id>"),
     Extension(
-        "os-vol-host-attr", "VolumeHostAttribute", "Which backend holds a volume.", "/volumes/<volume_id>"
+        "os-vol-tenant-attr", "VolumeTenantAttribute", "The project of a volume.", "/volumes/<volume_id>"
     ),
-    Extension("os-vol-tenant-attr", "VolumeTenantAttribute", "Whose a volume is.", "/volumes/<volume_id>"),
     Extension(
         "os-extended-snapshot-attributes",
         "ExtendedSnapshotAttributes",
-        "Whose a snapshot is, and how far it is.",
+        "The project and the progress of a snapshot.",
         "/snapshots/<snapshot_id>",
     ),
-    Extension("os-volume-transfer", "VolumeTransfer", "Hand volumes over.", "/os-volume-transfer"),
-    Extension("os-types-manage", "TypesManage", "Make and remove volume types.", "/types"),
+    Extension("os-volume-transfer", "VolumeTransfer", "Transfers of volumes.", "/os-volume-transfer"),
+    Extension("os-types-manage", "TypesManage", "Creation and deletion of volume types.", "/types"),
     Extension(
         "os-types-extra-specs",
         "TypesExtraSpecs",
-        "Requirements of volume types.",
+        "Extra specs of volume types.",
         "/types/<type_id>/extra_specs",
     ),
     Extension(
         "os-volume-type-access",
         "VolumeTypeAccess",
-        "Who may use private volume types.",
+        "Access to private volume types.",
         "/types/<type_id>/os-volume-type-access",
     ),
-    Extension("qos-specs", "Qos_specs_manage", "What volumes of a type may take.", "/qos-specs"),
-    Extension("os-quota-sets", "Quotas", "What a project may have.", "/os-quota-sets/<target_id>"),
+    Extension("qos-specs", "Qos_specs_manage", "QoS specs of volume types.", "/qos-specs"),
+    Extension("os-quota-sets", "Quotas", "The quota of a project.", "/os-quota-sets/<target_id>"),
     Extension(
         "os-quota-class-sets",
         "QuotaClasses",
-        "What projects may have by default.",
+        "The default quota of projects.",
         "/os-quota-class-sets/<class_name>",
     ),
     Extension("os-services", "Services", "The parts of the service.", "/os-services"),
-    Extension("os-hosts", "Hosts", "Where the parts of the service run.", "/os-hosts"),
-    Extension("capabilities", "Capabilities", "What a backend can do.", "/capabilities/<host>"),
+    Extension("os-hosts", "Hosts", "The hosts of the service.", "/os-hosts"),
+    Extension("capabilities", "Capabilities", "The capabilities of a backend.", "/capabilities/<host>"),
     Extension(
         "scheduler-stats",
         "Scheduler_stats",
         "Backends as the scheduler sees them.",
         "/scheduler-stats/get_pools",
     ),
-    Extension("os-availability-zone", "AvailabilityZones", "Where storage is.", "/os-availability-zone"),
+    Extension("os-availability-zone", "AvailabilityZones", "Availability zones.", "/os-availability-zone"),
 )

@@ -31,7 +31,7 @@ ACTIONS: dict[str, Callable[..., None]] = {
     "resume": flow_actions.resume,
 }
 
-blueprint = Blueprint("flows", "Operations: their state, their tasks, their history.", is_own=True)
+blueprint = Blueprint("flows", "The flows of operations: state, tasks and history.", is_own=True)
 
 
 @dataclass(frozen=True, kw_only=True)

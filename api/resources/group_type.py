@@ -19,7 +19,7 @@ from cgflow.db.repositories import group_type as group_types
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import NotFound
 
-blueprint = Blueprint("group_types", "Named kinds of groups.")
+blueprint = Blueprint("group_types", "Group types and their group specs.")
 
 _SINCE = 11
 

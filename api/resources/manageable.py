@@ -19,13 +19,13 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.errors import InvalidInput, InvalidState, NotFound
 from flows.audit.run import orphans
 
-blueprint = Blueprint("manageable", "What backends hold and no record knows.")
+blueprint = Blueprint("manageable", "Volumes and snapshots of backends that have no record.")
 
 _SINCE = 8
 
 WHY_NOT = (
-    "a backend knows it by an id of its own, under which there can be no record: its driver has no call that "
-    "gives it another id. Copy what it holds to a new volume"
+    "no record can have the id by which its backend identifies it, and a driver cannot change this id. Copy "
+    "its data to a new volume"
 )
 
 
@@ -49,7 +49,7 @@ class ManageableVolumes(MethodView):
             _require(body["host"])
         except NotFound as error:
             raise InvalidInput(str(error), "host") from None
-        raise InvalidState(f"Invalid volume: it cannot be managed, for {WHY_NOT}.")
+        raise InvalidState(f"Invalid volume: it cannot be managed: {WHY_NOT}.")
 
 
 @blueprint.route("/manageable_volumes/detail")
@@ -82,7 +82,7 @@ class ManageableSnapshots(MethodView):
         authorize("snapshot_extension:snapshot_manage")
         with runtime().database.read() as session:
             volumes.get(session, body["volume_id"], caller().scope)
-        raise InvalidState(f"Invalid snapshot: it cannot be managed, for {WHY_NOT}.")
+        raise InvalidState(f"Invalid snapshot: it cannot be managed: {WHY_NOT}.")
 
 
 @blueprint.route("/manageable_snapshots/detail")
@@ -123,7 +123,7 @@ def _shown(id_: str, size: int | None) -> dict[str, Any]:
         "reference": {"source_id": id_},
         "size": size,
         "safe_to_manage": False,
-        "reason_not_safe": f"It cannot be managed, for {WHY_NOT}.",
+        "reason_not_safe": f"It cannot be managed: {WHY_NOT}.",
         "cinder_id": None,
         "extra_info": None,
     }

@@ -13,7 +13,7 @@ from api.schemas import message as schemas
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.paging import ListQuery
 
-blueprint = Blueprint("messages", "What users are told of operations that failed.")
+blueprint = Blueprint("messages", "Messages about failed operations.")
 
 
 @blueprint.since(3)

@@ -16,7 +16,7 @@ from cgflow.db.repositories import metadata
 from cgflow.db.repositories.metadata import MetadataStore
 from flows import update_record
 
-blueprint = Blueprint("metadata", "Keys and values that users keep with volumes and snapshots.")
+blueprint = Blueprint("metadata", "Metadata of volumes and snapshots.")
 
 
 class _Of(MethodView):

@@ -23,8 +23,8 @@ from api.schemas import not_offered as schemas
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import InvalidInput, InvalidState, NotFound
 
-backups = Blueprint("backups", "Backups, of which there are none.")
-clusters = Blueprint("clusters", "Clusters of services, of which there are none.")
+backups = Blueprint("backups", "Backups; there are none.")
+clusters = Blueprint("clusters", "Clusters of services; there are none.")
 
 
 def _list_backups(with_count: bool) -> dict[str, object]:
@@ -33,8 +33,8 @@ def _list_backups(with_count: bool) -> dict[str, object]:
 
 def _refuse_backup(_body: Any) -> NoReturn:
     raise InvalidState(
-        "Service cinder-backup could not be found: volumes are not backed up to another store. Take a "
-        "snapshot or a cgsnapshot, and copy what it holds away from its address (os-initialize_connection)."
+        "Service cinder-backup could not be found: there are no backups. Take a snapshot or a cgsnapshot, "
+        "and copy its data from its address (os-initialize_connection)."
     )
 
 
@@ -56,7 +56,7 @@ def _find_no_cluster(_query: Any, cluster_name: str) -> NoReturn:
 def _change_no_cluster(body: dict[str, Any], cluster_name: str) -> NoReturn:
     actions = ("enable", "disable")
     if cluster_name not in actions:
-        raise NotFound(f"There is no such action: {cluster_name}. Known are: {', '.join(actions)}.")
+        raise NotFound(f"There is no such action: {cluster_name}. Valid values: {', '.join(actions)}.")
     _find_no_cluster(body, body["name"])
 
 
@@ -69,8 +69,8 @@ def _refuse_failover(body: dict[str, Any]) -> NoReturn:
         name = service.backend_of(session, body["host"]).name
     raise InvalidInput(
         f"Invalid input received: No service could be changed: {name} cannot be failed over, "
-        "because no backend replicates to another. To have nothing made or changed on it, freeze it "
-        "(os-services/freeze); to have nothing new placed on it, disable it (os-services/disable).",
+        "because no backend replicates to another. To refuse changes on it, freeze it (os-services/freeze); "
+        "to place nothing new on it, disable it (os-services/disable).",
         "host",
     )
 

@@ -18,7 +18,7 @@ from cgflow.db.repositories import volume_type as volume_types
 from cgflow.scheduler.filters import CapabilitiesFilter
 from cgflow.scheduler.request import PlacementRequest
 
-blueprint = Blueprint("pools", "Backends, their capacity and their zones.")
+blueprint = Blueprint("pools", "Backends as the scheduler sees them, and availability zones.")
 
 
 @blueprint.route("/scheduler-stats/get_pools")

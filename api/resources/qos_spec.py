@@ -17,7 +17,7 @@ from cgflow import records
 from cgflow.db.repositories import qos_spec as qos_specs
 from cgflow.db.repositories.paging import ListQuery
 
-blueprint = Blueprint("qos_specs", "What volumes of a type may take of a backend.")
+blueprint = Blueprint("qos_specs", "QoS specs of volume types.")
 
 _RULE = "volume_extension:qos_specs_manage"
 

@@ -15,7 +15,7 @@ from cgflow.db.models.services import DEFAULT_CLASS
 from cgflow.errors import NotFound
 from cgflow.quota import limits
 
-blueprint = Blueprint("quotas", "What a project may have, and what it has.")
+blueprint = Blueprint("quotas", "The limits and the usage of projects.")
 
 _SHOW = "volume_extension:quotas:show"
 _CLASSES = "volume_extension:quota_classes"

@@ -23,9 +23,9 @@ from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput, NotFound
 from cgflow.scheduler.filters import facts_of
 
-blueprint = Blueprint("services", "The parts of the service, whether they are up, and what they may take.")
-log_blueprint = Blueprint("log_levels", "What the process that answers writes into its log.")
-failover_blueprint = Blueprint("failover", "Backends that are frozen, thawed and failed over.")
+blueprint = Blueprint("services", "The parts of the service: their state, and whether they are enabled.")
+log_blueprint = Blueprint("log_levels", "The log levels of the process that serves the request.")
+failover_blueprint = Blueprint("failover", "Freezing, thawing and failover of backends.")
 
 _ALL = "volume_extension:services:index"
 _UPDATE = "volume_extension:services:update"

@@ -21,7 +21,7 @@ from flows import update_record
 from flows.reset_status import reset_status, update_snapshot_status
 from flows.snapshot import accept
 
-blueprint = Blueprint("snapshots", "Frozen copies of volumes, alone or inside cgsnapshots.")
+blueprint = Blueprint("snapshots", "Snapshots of volumes, single or as part of a cgsnapshot.")
 
 _ACTIONS = {
     "reset": "volume_extension:snapshot_admin_actions:reset_status",

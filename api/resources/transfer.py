@@ -20,7 +20,7 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows.transfer import offers
 
-blueprint = Blueprint("transfers", "Offers to hand a volume over to another project.")
+blueprint = Blueprint("transfers", "Transfers of volumes to other projects.")
 
 
 @blueprint.route("/os-volume-transfer")

@@ -37,8 +37,8 @@ REFUSALS: dict[str, Callable[..., NoReturn]] = {
 
 ACTIONS = {**volume_actions.ATTACHMENT_ACTIONS, **volume_actions.RECORD_ACTIONS}
 
-blueprint = Blueprint("volumes", "Block volumes, inside and outside consistency groups.")
-summary_blueprint = Blueprint("summaries", "How many volumes there are, and how large they are together.")
+blueprint = Blueprint("volumes", "Block volumes, in consistency groups and outside.")
+summary_blueprint = Blueprint("summaries", "The number of volumes and their total size.")
 
 _METADATA = 36
 

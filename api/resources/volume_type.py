@@ -26,12 +26,10 @@ from cgflow.db.repositories import volume_type as volume_types
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.errors import NotFound
 
-blueprint = Blueprint("types", "Named service classes, which select backends through extra specs.")
-access_blueprint = Blueprint("type_access", "Who may use private volume types.")
-encryption_blueprint = Blueprint("type_encryption", "How volumes of a type are to be encrypted.")
-default_types_blueprint = Blueprint(
-    "default_types", "The volume types that projects take when they name none."
-)
+blueprint = Blueprint("types", "Volume types, which select backends by their extra specs.")
+access_blueprint = Blueprint("type_access", "The projects that may use private volume types.")
+encryption_blueprint = Blueprint("type_encryption", "The encryption of volume types and volumes.")
+default_types_blueprint = Blueprint("default_types", "The default volume types of projects.")
 
 _SPECS = "volume_extension:types_extra_specs"
 

@@ -80,9 +80,9 @@ class ActionIn(Schema):
             raise InvalidInput(f"{MALFORMED} The body must hold exactly one action: {', '.join(known)}.")
         (action,) = data
         if action not in known:
-            raise InvalidInput(f"There is no such action: {action[:255]}. Known are: {', '.join(known)}.")
+            raise InvalidInput(f"There is no such action: {action[:255]}. Valid values: {', '.join(known)}.")
         if not is_at_least(self.since.get(action, 0)):
-            raise NotFound(f"The action {action} came with microversion 3.{self.since[action]}.")
+            raise NotFound(f"The action {action} requires microversion 3.{self.since[action]}.")
         return data
 
 

@@ -69,8 +69,8 @@ class AttachmentListIn(ListIn):
 
     volume_id = Text(metadata={"description": "Only those of this volume."})
     instance_id = Text(metadata={"description": "Only those of this server."})
-    instance_uuid = Text(metadata={"description": "The same."})
-    attach_status = Text(metadata={"description": "The same as status."})
+    instance_uuid = Text(metadata={"description": "The same as `instance_id`."})
+    attach_status = Text(metadata={"description": "The same as `status`."})
     attach_mode = Text(metadata={"description": "rw or ro."})
 
 

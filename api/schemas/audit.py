@@ -56,7 +56,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 class AuditIn(Schema):
     """The scope of an audit."""
 
-    backend = Text(load_default=None, metadata={"description": "Only this backend and what is on it."})
+    backend = Text(load_default=None, metadata={"description": "Only this backend and its resources."})
 
 
 class RepairIn(Schema):
@@ -64,20 +64,20 @@ class RepairIn(Schema):
 
     repair = Names(max=1000)
     dry_run = Flag(
-        load_default=True, metadata={"description": "Only say what would be done; false has it done."}
+        load_default=True, metadata={"description": "Whether to report the repairs without doing them."}
     )
     backend = Text(load_default=None, allow_none=True, metadata={"description": "Only on this backend."})
     project_id = Text(
         load_default=None,
         allow_none=True,
         metadata={
-            "description": "Project of what is adopted and has no deleted record; by default the caller's."
+            "description": "Project of adopted resources without a deleted record; by default the caller's."
         },
     )
     volume_type = Text(
         load_default=None,
         allow_none=True,
-        metadata={"description": "Volume type of what is adopted, by name or id; groups need one."},
+        metadata={"description": "The volume type of adopted volumes, by name or id; required for groups."},
     )
 
 
@@ -92,9 +92,7 @@ class FindingOut(Schema):
     backend = fields.String(allow_none=True)
     message = fields.String()
     meaning = fields.String()
-    repair = fields.String(
-        metadata={"description": "What the repair does, or what to do by hand if there is none."}
-    )
+    repair = fields.String(metadata={"description": "What the repair does, or what to do by hand."})
     repairable = fields.Boolean()
     safe = fields.Boolean()
 

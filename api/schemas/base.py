@@ -63,7 +63,7 @@ class EnvelopeContent(Schema):
         for name, minor in self.later.items():
             if isinstance(data, Mapping) and data.get(name) is not None and not is_at_least(minor):
                 raise InvalidInput(
-                    f"Invalid input for field '{name}': Unknown field. It came with microversion 3.{minor}.",
+                    f"Invalid input for field '{name}': Unknown field. It requires microversion 3.{minor}.",
                     name,
                 )
         return data
@@ -177,7 +177,7 @@ class NamedPatch(LegacyNames):
     def require_changes(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return the changes. Raises: InvalidInput, if there are none."""
         if not data:
-            raise InvalidInput("Nothing is to be changed: give a name or a description.")
+            raise InvalidInput("There is no change: give a name or a description.")
         return data
 
 

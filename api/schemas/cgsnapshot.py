@@ -34,7 +34,7 @@ def required_level_field() -> fields.Field[Any]:
         data_key="cgflow:level",
         allow_none=True,
         load_default=None,
-        metadata={"description": "The lowest level that will do; refused if the backend does not reach it."},
+        metadata={"description": "The required level; refused if the backend does not reach it."},
     )
 
 

@@ -248,9 +248,9 @@ class GroupListIn(ConsistencyGroupListIn):
     aliases: ClassVar[Mapping[str, str]] = {"group_type": "group_type_id"}
 
     group_type = Text(metadata={"description": "Only those of this type, by id."})
-    group_type_id = Text(metadata={"description": "The same."})
+    group_type_id = Text(metadata={"description": "The same as `group_type`."})
     list_volume: fields.Field[Any] = Text(
-        metadata={"description": "Says nothing: the short list shows no volumes."}
+        metadata={"description": "No effect: the summary list shows no volumes."}
     )
 
 
@@ -261,7 +261,7 @@ class GroupShowIn(Schema):
         unknown = EXCLUDE
 
     list_volume: fields.Field[Any] = Flag(
-        metadata={"description": "True shows the ids of the volumes.", "x-min-microversion": "3.25"}
+        metadata={"description": "True adds the ids of the volumes.", "x-min-microversion": "3.25"}
     )
 
     @pre_load

@@ -120,7 +120,7 @@ class NotOffered(SelfParsingField, fields.Raw):
     """A feature of Cinder that cgflow does not offer: null and false are accepted, others refused."""
 
     def __init__(self) -> None:
-        description = "Not supported yet: null or false."
+        description = "Not supported: only null or false."
         super().__init__(load_only=True, allow_none=True, metadata={"description": description})
 
     def read(self, value: Any) -> None:

@@ -23,7 +23,7 @@ def _later(minor: int, description: str) -> dict[str, str]:
     return {"description": description, "x-min-microversion": f"3.{minor}"}
 
 
-_OLDER = {"description": "The same, as older clients name it."}
+_OLDER = {"description": "The name that older clients send."}
 
 
 class _Number(SelfParsingField, fields.Integer):
@@ -59,23 +59,23 @@ class TimeFilter(SelfParsingField, fields.String):
         return [self._comparison(part.strip()) for part in parts]
 
     def _comparison(self, part: str) -> Comparison:
-        word, colon, rest = part.partition(":")
-        operator, text = (word, rest) if colon and word in COMPARISONS else ("eq", part)
+        prefix, colon, rest = part.partition(":")
+        operator, text = (prefix, rest) if colon and prefix in COMPARISONS else ("eq", part)
         try:
-            moment = datetime.fromisoformat(text)
+            time = datetime.fromisoformat(text)
         except ValueError:
             known = ", ".join(COMPARISONS)
             raise InvalidInput(
-                f"{self.name} does not understand '{part[:64]}'. Write a moment such as "
-                f"2026-11-22T10:00:00, after one of {known} and a colon.",
+                f"Invalid value '{part[:64]}' for {self.name}. Write a time such as 2026-11-22T10:00:00, "
+                f"with one of {known} and a colon before it.",
                 self.name,
             ) from None
-        if moment.tzinfo is not None:
+        if time.tzinfo is not None:
             try:
-                moment = moment.astimezone(UTC).replace(tzinfo=None)
+                time = time.astimezone(UTC).replace(tzinfo=None)
             except OverflowError:
                 raise InvalidInput(f"{self.name} is out of range.", self.name) from None
-        return operator, moment
+        return operator, time
 
 
 class ListIn(Schema):
@@ -102,22 +102,24 @@ class ListIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    limit = _Number(metadata={"description": "How many at most; 0 shows none."})
-    offset = _Number(metadata={"description": "How many to skip."})
-    marker = Text(metadata={"description": "The id of the last one of the page before."})
+    limit = _Number(metadata={"description": "The maximum number of results; 0 returns none."})
+    offset = _Number(metadata={"description": "The number of results to skip."})
+    marker = Text(metadata={"description": "The id of the last result on the previous page."})
     sort = Text(metadata={"description": "`key:dir,key:dir`; the default is `created_at:desc`."})
-    sort_key = Text(metadata={"description": "One key; older clients send it in place of `sort`."})
+    sort_key = Text(metadata={"description": "One sort key; older clients send it instead of `sort`."})
     sort_dir = Text(metadata={"description": "`asc` or `desc`, for `sort_key`."})
     all_tenants: fields.Field[Any] = Text(
-        metadata={"description": "1 shows every project to an administrator."}
+        metadata={"description": "1 returns the resources of all projects, for administrators."}
     )
-    id = Text(metadata={"description": "Exactly this one."})
-    project_id = Text(metadata={"description": "With `all_tenants`: only those of this project."})
-    user_id = Text(metadata={"description": "Only those of this user, for an administrator."})
+    id = Text(metadata={"description": "The id of the resource."})
+    project_id = Text(metadata={"description": "Only those of this project; requires `all_tenants`."})
+    user_id = Text(metadata={"description": "Only those of this user, for administrators."})
     name = Text(metadata={"description": "Exactly this name."})
     status = Text(metadata={"description": "Exactly this status."})
-    name_like = Text(data_key="name~", metadata=_later(34, "This within the name; likewise any other text."))
-    status_like = Text(data_key="status~", metadata=_later(34, "This within the status."))
+    name_like = Text(
+        data_key="name~", metadata=_later(34, "A part of the name; other text filters accept `~`, too.")
+    )
+    status_like = Text(data_key="status~", metadata=_later(34, "A part of the status."))
 
     @pre_load
     def refuse_duplicates(self, data: Any, **_: Any) -> Any:
@@ -248,11 +250,11 @@ class CountedListIn(Schema):
     display_name = Text(metadata=_OLDER)
     description = Text(metadata={"description": "Exactly this description."})
     display_description = Text(metadata=_OLDER)
-    size = Count(min=0, metadata={"description": "Of exactly this size in GiB."})
+    size = Count(min=0, metadata={"description": "Exactly this size in GiB."})
     volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
-    with_count = Flag(metadata=_later(45, "Whether the answer tells how many there are on all pages."))
-    consumes_quota = Flag(metadata=_later(65, "Only those that count against the quota, or the others."))
-    metadata = MetadataFilter(metadata={"description": "Only those with all of it."})
+    with_count = Flag(metadata=_later(45, "Whether the response holds the total count."))
+    consumes_quota = Flag(metadata=_later(65, "Whether they count against the quota."))
+    metadata = MetadataFilter(metadata={"description": "Only those with all these keys and values."})
 
     @pre_load
     def leave_out_what_came_later(self, data: Any, **_: Any) -> dict[str, Any]:
@@ -295,19 +297,27 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
         "terminated_at",
     }
 
-    all_tenants = Flag(metadata={"description": "True shows every project to an administrator."})
-    no_migration_targets = Flag(metadata={"description": "No volume is the target of a migration."})
+    all_tenants = Flag(
+        metadata={"description": "True returns the volumes of all projects, for administrators."}
+    )
+    no_migration_targets = Flag(
+        metadata={"description": "No effect: no volume is the target of a migration."}
+    )
     availability_zone = Text(metadata={"description": "Only those in this zone."})
-    host = Text(metadata={"description": "Only those on this backend, for an administrator."})
-    snapshot_id = Text(metadata={"description": "Only those made from this snapshot."})
-    source_volid = Text(metadata={"description": "Only those made from this volume."})
+    host = Text(metadata={"description": "Only those on this backend, for administrators."})
+    snapshot_id = Text(metadata={"description": "Only those created from this snapshot."})
+    source_volid = Text(metadata={"description": "Only those created from this volume."})
     attach_status = Text(metadata={"description": "attached or detached."})
-    migration_status = Text(metadata={"description": "No volume has one."})
-    bootable = Flag(metadata=_later(2, "Only those that a machine can be started from, or the others."))
-    group_id = Text(metadata=_later(10, "Only those of this group; a later word for consistencygroup_id."))
-    created_at = TimeFilter(metadata=_later(60, "As `gt:MOMENT`; lt, gte, lte, eq, neq; more by commas."))
-    updated_at = TimeFilter(metadata=_later(60, "The same."))
-    glance_metadata = MetadataFilter(metadata=_later(4, "Only those with all of it about their image."))
+    migration_status = Text(metadata={"description": "No volume has a migration status."})
+    bootable = Flag(metadata=_later(2, "Whether a server can boot from them."))
+    group_id = Text(metadata=_later(10, "Only those of this group; the later name of `consistencygroup_id`."))
+    created_at = TimeFilter(
+        metadata=_later(60, "Comparisons such as `gt:TIME`, with commas between; also gte, lt, lte, eq, neq.")
+    )
+    updated_at = TimeFilter(metadata=_later(60, "Comparisons as for `created_at`."))
+    glance_metadata = MetadataFilter(
+        metadata=_later(4, "Only those with all these keys and values in their image metadata.")
+    )
 
     @pre_load
     def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:
@@ -347,10 +357,10 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
 
     progress = Text(metadata={"description": "Such as `100%`."})
     availability_zone = Text(metadata={"description": "Only those of volumes in this zone."})
-    group_snapshot_id = Text(metadata={"description": "A later word for cgsnapshot_id."})
+    group_snapshot_id = Text(metadata={"description": "The later name of `cgsnapshot_id`."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
-    cgsnapshot_id = Text(metadata={"description": "Only those inside this cgsnapshot."})
-    metadata = MetadataFilter(metadata=_later(22, "Only those with all of it."))
+    cgsnapshot_id = Text(metadata={"description": "Only those of this cgsnapshot."})
+    metadata = MetadataFilter(metadata=_later(22, "Only those with all these keys and values."))
 
     @pre_load
     def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:
@@ -369,5 +379,5 @@ class FlowListIn(ListIn):
 
     state = Text(metadata={"description": "Exactly this state."})
     operation = Text(metadata={"description": "Exactly this operation, such as `cgsnapshot.create`."})
-    resource = Text(metadata={"description": "The id of what was operated on, or of its consistency group."})
+    resource = Text(metadata={"description": "The id of the resource, or of its consistency group."})
     resource_type = Text(metadata={"description": "`consistencygroup`, `volume` or `cgsnapshot`."})

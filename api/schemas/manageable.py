@@ -34,7 +34,7 @@ class Reference(SelfParsingField, fields.Raw):
     def read(self, value: Any) -> Any:
         """See the class."""
         if not isinstance(value, Mapping | str) or value == "":
-            raise ValidationError("Must be an object or a text.")
+            raise ValidationError("Must be an object or a string.")
         return value
 
 
@@ -44,8 +44,8 @@ class ManageableListIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    host = Text(metadata={"description": "Of this backend, as `host@backend` or `host@backend#pool`."})
-    cluster = Text(metadata={"description": "There is none.", "x-min-microversion": "3.17"})
+    host = Text(metadata={"description": "The backend, as `host@backend` or `host@backend#pool`."})
+    cluster = Text(metadata={"description": "Refused: there are no clusters.", "x-min-microversion": "3.17"})
     limit = Count(min=0, load_default=0)
     offset = Count(min=0, load_default=0)
     marker = Text(load_default=None)

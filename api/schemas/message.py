@@ -29,11 +29,11 @@ class MessageListIn(ListIn):
     class Meta(ListIn.Meta):  # noqa: D106
         exclude = ("name", "name_like", "status", "status_like", "user_id")
 
-    resource_uuid = Text(metadata={"description": "Only those of the thing with this id."})
+    resource_uuid = Text(metadata={"description": "Only those about the resource with this id."})
     resource_type = Text(metadata={"description": "Such as `VOLUME` or `CONSISTENCYGROUP`."})
-    event_id = Text(metadata={"description": "Only those of this kind of event."})
-    request_id = Text(metadata={"description": "Only those that followed from this request."})
-    message_level = Text(metadata={"description": "`ERROR` is the only one so far."})
+    event_id = Text(metadata={"description": "Only those with this event id."})
+    request_id = Text(metadata={"description": "Only those caused by this request."})
+    message_level = Text(metadata={"description": "`ERROR` is the only level."})
 
 
 class MessageOut(Schema):

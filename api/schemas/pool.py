@@ -60,7 +60,7 @@ class PoolListIn(Schema):
     volume_type = Text(
         load_default=None,
         metadata={
-            "description": "Only those that have what this type asks for.",
+            "description": "Only pools with the capabilities that this type requires.",
             "x-min-microversion": "3.35",
         },
     )

@@ -83,7 +83,9 @@ class LimitsIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    project_id = Text(metadata={"description": "Of this project.", "x-min-microversion": "3.39"})
+    project_id = Text(
+        metadata={"description": "The project; by default the caller's.", "x-min-microversion": "3.39"}
+    )
 
 
 class QuotaQueryIn(Schema):

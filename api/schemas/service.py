@@ -43,7 +43,7 @@ class ServiceIn(Schema):
     binary = Text(load_default="")
     service = Text(load_default="")
     disabled_reason = Text(
-        min=1, metadata={"description": "Only with `disable-log-reason`, which wants one."}
+        min=1, metadata={"description": "Required by `disable-log-reason`, and refused with other actions."}
     )
 
     @pre_load
@@ -51,7 +51,7 @@ class ServiceIn(Schema):
         """Return the body. Raises: NotFound, if the path names no known action, whatever the body holds."""
         action = (request.view_args or {}).get("action")
         if action not in DISABLING:
-            raise NotFound(f"There is no such action: {action}. Known are: {', '.join(DISABLING)}.")
+            raise NotFound(f"There is no such action: {action}. Valid values: {', '.join(DISABLING)}.")
         return data
 
     @post_load

@@ -41,7 +41,7 @@ class TransferListIn(ListIn):
     class Meta(ListIn.Meta):  # noqa: D106
         exclude = ("status", "status_like", "user_id")
 
-    display_name = Text(metadata={"description": "The same as name."})
+    display_name = Text(metadata={"description": "The same as `name`."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
 
 

@@ -147,7 +147,7 @@ class VolumeDeleteIn(Schema):
     cascade = Flag(load_default=False)
     force = Flag(
         load_default=False,
-        metadata={"description": "Whatever resting status it has.", "x-min-microversion": "3.23"},
+        metadata={"description": "Whether to delete it in any resting status.", "x-min-microversion": "3.23"},
     )
 
     @pre_load
@@ -268,7 +268,9 @@ class SummaryIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    all_tenants = Flag(metadata={"description": "True counts those of every project, for an administrator."})
+    all_tenants = Flag(
+        metadata={"description": "True counts the volumes of all projects, for administrators."}
+    )
 
 
 class TotalsOut(Schema):

@@ -113,7 +113,7 @@ class VolumeTypeListIn(ListIn):
 
     description = Text(metadata={"description": "Exactly this description."})
     extra_specs = MetadataFilter(
-        metadata={"description": "Only those with all of these.", "x-min-microversion": "3.52"}
+        metadata={"description": "Only those with all these keys and values.", "x-min-microversion": "3.52"}
     )
     is_public = Text(load_default="true", metadata={"description": "true, false or none."})
 

@@ -40,7 +40,7 @@ def volume_id(caller: Caller) -> str:
 
 
 def stale(answer: TestResponse) -> None:
-    assert "read it again" in refused(answer, 412, "preconditionFailed")
+    assert "Read it again" in refused(answer, 412, "preconditionFailed")
 
 
 @pytest.mark.parametrize("path", ["/volumes", "/volumes/detail", "/volumes/{}", "/limits", "/flows"])

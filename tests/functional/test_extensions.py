@@ -19,7 +19,7 @@ def test_extensions_are_listed_and_shown(caller: Caller, member: Caller) -> None
     assert groups == {
         "name": "Consistencygroups",
         "alias": "consistencygroups",
-        "description": "Volumes that share one point in time.",
+        "description": "Consistency groups of volumes.",
         "updated": "2014-08-18T00:00:00+00:00",
         "links": [],
     }

@@ -61,7 +61,7 @@ def test_what_has_none_is(admin: Caller, strangers: list[str]) -> None:
     assert [(one["reference"]["source-id"], one["size"]) for one in found] == [(member, 2), (alone, 3)]
     for one in found:
         assert one["safe_to_manage"] is False
-        assert "no call that gives it another id" in one["reason_not_safe"]
+        assert "a driver cannot change this id" in one["reason_not_safe"]
     (short, _) = admin.get(f"/manageable_volumes{AT}&sort=size:asc").json["manageable-volumes"]
     assert short == {"reference": {"source-id": member}, "size": 2, "safe_to_manage": False}
     (snapshot,) = admin.get(f"/manageable_snapshots/detail{AT}").json["manageable-snapshots"]

@@ -55,13 +55,13 @@ def test_an_open_address_without_authentication(place: Path, bind: str) -> None:
 
 def test_an_address_that_is_none(place: Path) -> None:
     said = refused(place / "s", bind="localhost:8776")
-    assert said == "--bind wants ADDRESS:PORT with a numeric address, not 'localhost:8776'."
+    assert said == "--bind must be ADDRESS:PORT with a numeric address, not 'localhost:8776'."
     assert not (place / "s").exists()
 
 
 def test_a_port_that_is_none(place: Path) -> None:
     said = refused(place / "s", bind="127.0.0.1:65536")
-    assert said == "--bind wants ADDRESS:PORT with a port from 0 to 65535, not '127.0.0.1:65536'."
+    assert said == "--bind must be ADDRESS:PORT with a port from 0 to 65535, not '127.0.0.1:65536'."
     assert not (place / "s").exists()
 
 
@@ -174,7 +174,7 @@ def test_a_database_that_is_none(place: Path) -> None:
     (folder / "cgflow.db").write_bytes(bytes(range(256)) * 32)
     said = refused(folder)
     assert said == (
-        f"The database {folder / 'cgflow.db'} cannot be used: file is not a database. It was left as it is; "
+        f"The database {folder / 'cgflow.db'} cannot be used: file is not a database. It was not changed: "
         "restore it from a backup, or name another state directory."
     )
     assert content(folder)["cgflow.db"] == bytes(range(256)) * 32

@@ -35,7 +35,7 @@ def test_a_full_disk_never_prevents_deleting(start: Start) -> None:
         project.end(project.client.cgsnapshots.delete(cgsnapshot_id).flow_id)
         with pytest.raises(ServiceError, match="full"):
             project.ask_volume(group_id)
-        assert health(project)["database"] == "is full: only deleting is accepted"
+        assert health(project)["database"] == "is full: only deletions are accepted"
         # Deletion also works after a restart on a full disk.
         project.served.kill()
         project.served.start()
@@ -61,7 +61,7 @@ def test_a_database_that_was_read_only_at_the_start_is_written_to_later(place: P
         subprocess.run(["mount", "-o", "remount,bind,ro", database], check=True)
         try:
             project.served.start()
-            assert health(project)["database"] == "does not take what is written"
+            assert health(project)["database"] == "does not accept writes"
             with pytest.raises(ServiceError) as refusal:
                 project.ask_volume()
             assert refusal.value.status == 503
