@@ -59,7 +59,7 @@ _KEY: _Header = (
 )
 
 
-class _Reader(FlaskParser):
+class _ArgumentsParser(FlaskParser):
     """Parses the input of a view. Every failure is an ``InvalidInput`` that names the field."""
 
     # Each schema declares by itself how it handles unknown fields.
@@ -88,10 +88,10 @@ class _Reader(FlaskParser):
     ) -> NoReturn:
         """Raise marshmallow's first validation error as InvalidInput."""
         del req, error_status_code, error_headers
-        path, text = _first(error.messages)
+        path, text = _first_error(error.messages)
         # The location, and the resource name that wraps a body, tell the caller nothing new.
-        known = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) and path[-1] else 1
-        field = ".".join(path[known:])
+        skipped = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) and path[-1] else 1
+        field = ".".join(path[skipped:])
         place = f" for field '{field}'" if field else ""
         raise InvalidInput(f"Invalid input{place}: {text}", field or None)
 
@@ -99,7 +99,7 @@ class _Reader(FlaskParser):
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """Views of one resource. The caller and the microversion are established before each view runs."""
 
-    ARGUMENTS_PARSER = _Reader()
+    ARGUMENTS_PARSER = _ArgumentsParser()
 
     def __init__(self, name: str, description: str, *, is_own: bool = False) -> None:
         """``is_own``: Cinder has no such resource, so every client is shown it with the extensions."""
@@ -159,8 +159,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Dump the response with a schema, and document the schema and the faults."""
 
         def decorate(view: ViewT) -> ViewT:
-            shown: ViewT = self.response(status, schema, **described)(self.refuses(*faults)(view))
-            return shown
+            decorated: ViewT = self.response(status, schema, **described)(self.refuses(*faults)(view))
+            return decorated
 
         return decorate
 
@@ -218,7 +218,7 @@ def document(app: Flask, title: str, strategy: Strategy) -> _Document:
         },
     )
     served = _Document(app)
-    served.ma_plugin.converter.add_attribute_function(_conditional)
+    served.ma_plugin.converter.add_attribute_function(_describe_conditional)
     return served
 
 
@@ -278,7 +278,7 @@ def _add_parameters(doc: dict[str, Any], *headers: _Header) -> None:
         )
 
 
-def _conditional(converter: Any, field: Any, **_: Any) -> Shape:
+def _describe_conditional(converter: Any, field: Any, **_: Any) -> Shape:
     """Describe a conditional field as the field that it wraps, with the condition."""
     return (
         {**converter.field2property(field.inner), **field.openapi_extension}
@@ -287,8 +287,8 @@ def _conditional(converter: Any, field: Any, **_: Any) -> Shape:
     )
 
 
-def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
+def _first_error(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
     if isinstance(messages, Mapping):
         key, inner = next(iter(messages.items()))
-        return _first(inner, path if key == "_schema" else (*path, str(key)))
+        return _first_error(inner, path if key == "_schema" else (*path, str(key)))
     return path, str(messages[0] if isinstance(messages, list) else messages)

@@ -34,9 +34,9 @@ def connect_volume(volume_id: str, details: Details = None) -> Connection:
     with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     _require_reachable("volume", volume)
-    driver = _driver(volume.host)
+    driver = _driver_of(volume.host)
     if _wants_file(details):
-        found = _files(driver).serve_file(volume.spec())
+        found = _require_host_files(driver).serve_file(volume.spec())
     else:
         found = driver.connection(volume.spec())
     return replace(found, data={**found.data, "access_mode": "ro" if volume.readonly else "rw"})
@@ -50,38 +50,38 @@ def disconnect_volume(volume_id: str, details: Details) -> None:
     with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
     if _wants_file(details):
-        _files(_driver(volume.host)).withdraw_file(volume.spec())
+        _require_host_files(_driver_of(volume.host)).withdraw_file(volume.spec())
 
 
 def connect_snapshot(snapshot_id: str, details: Details) -> Connection:
     """Export a snapshot for reading and return its connection. Raises: as ``connect_volume``."""
-    snapshot, driver = _snapshot(snapshot_id)
+    snapshot, driver = _read_snapshot(snapshot_id)
     _require_reachable("snapshot", snapshot)
     wants_file = _wants_file(details)
-    files = _files(driver) if wants_file else None
+    files = _require_host_files(driver) if wants_file else None
     found = driver.export_snapshot(snapshot.spec())
     return found if files is None else files.serve_file(snapshot.spec())
 
 
 def disconnect_snapshot(snapshot_id: str) -> None:
     """Remove the export of a snapshot, and its file. Raises: as ``connect_volume``."""
-    snapshot, driver = _snapshot(snapshot_id)
+    snapshot, driver = _read_snapshot(snapshot_id)
     driver.unexport_snapshot(snapshot.spec())
 
 
-def _snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
+def _read_snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
     with runtime().database.read() as session:
         snapshot = snapshots.get(session, snapshot_id, caller().scope)
         # The volume is read without a scope: it cannot be deleted before its snapshots, so whoever may see
         # the snapshot may see the volume.
         volume = volumes.get(session, snapshot.volume_id, None)
-    driver = _driver(volume.host)
+    driver = _driver_of(volume.host)
     if not isinstance(driver, GroupSnapshots):
         raise InvalidState(f"The backend of snapshot {snapshot_id} cannot export snapshots.")
     return snapshot, driver
 
 
-def rules(rule: str, action: str, details: Details) -> tuple[str, ...]:
+def rules_of(rule: str, action: str, details: Details) -> tuple[str, ...]:
     """Return the rules that guard an action: the given one, and that for host files if one is requested."""
     is_about_files = action in ("connect", "disconnect") and _wants_file(details)
     return (FILE_RULE, rule) if is_about_files else (rule,)
@@ -89,26 +89,26 @@ def rules(rule: str, action: str, details: Details) -> tuple[str, ...]:
 
 def _wants_file(details: Details) -> bool:
     connector = (details or {}).get("connector")
-    wish = connector.get(FILE, False) if isinstance(connector, Mapping) else False
-    if not isinstance(wish, bool):
+    value = connector.get(FILE, False) if isinstance(connector, Mapping) else False
+    if not isinstance(value, bool):
         raise InvalidInput(f"{FILE} in a connector must be true or false.", FILE)
-    return wish
+    return value
 
 
-def _files(driver: object) -> SupportsHostFiles:
+def _require_host_files(driver: object) -> SupportsHostFiles:
     if not isinstance(driver, SupportsHostFiles):
         raise InvalidState("The backend cannot serve files on its host. Leave the file out of the connector.")
     return driver
 
 
-def _driver(host: str | None) -> StorageDriver:
+def _driver_of(host: str | None) -> StorageDriver:
     if host is None:
         raise InvalidState("The volume was never placed on a backend, so it has no address.")
     return runtime().drivers[host]
 
 
-def _require_reachable(noun: str, record: records.Resource) -> None:
+def _require_reachable(resource_type: str, record: records.Resource) -> None:
     if record.status not in _REACHABLE:
         raise InvalidState(
-            f"Invalid {noun}: status must be {' or '.join(_REACHABLE)}, but it is {record.status}."
+            f"Invalid {resource_type}: status must be {' or '.join(_REACHABLE)}, but it is {record.status}."
         )

@@ -28,7 +28,7 @@ _IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
 
 def hide_hosts(value: Any) -> Any:
     """Return JSON as the caller may see it: unchanged, or without hosts, conductors, results and paths."""
-    return value if value is None or authorization.shows_field(HOST) else _without_machines(value)
+    return value if value is None or authorization.shows_field(HOST) else _hide(value)
 
 
 class HostsHiddenField(fields.Raw):
@@ -47,23 +47,23 @@ class HostVisibleField(fields.Raw):
         return value if authorization.shows_field(HOST) else None
 
 
-def _without_machines(value: Any) -> Any:
+def _hide(value: Any) -> Any:
     if isinstance(value, str):
         text = _CONDUCTOR.sub("(conductor)", value)
-        text = _hosts(tuple(runtime().drivers)).sub("(host)", text)
+        text = _host_pattern(tuple(runtime().drivers)).sub("(host)", text)
         return _PATH.sub("(path)", _IN_URL.sub("(path)", text))
     if isinstance(value, Mapping):
         return {
-            key: None if key in ("conductor", "result", "host") else _without_machines(under)
+            key: None if key in ("conductor", "result", "host") else _hide(under)
             for key, under in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_without_machines(one) for one in value]
+        return [_hide(one) for one in value]
     return value
 
 
 @lru_cache(maxsize=8)
-def _hosts(backends: tuple[str, ...]) -> re.Pattern[str]:
+def _host_pattern(backends: tuple[str, ...]) -> re.Pattern[str]:
     """Return a pattern that matches this process's host, and its backends by name on any host."""
     here = socket.gethostname()
     names = {name.partition("@")[2] for name in backends}

@@ -32,7 +32,7 @@ LOG = logging.getLogger(__name__)
 MALFORMED = (
     "The server could not comply with the request since it is either malformed or otherwise incorrect."
 )
-UNEXPECTED = "The server has either erred or is incapable of performing the requested operation."
+UNEXPECTED_ERROR = "The server has either erred or is incapable of performing the requested operation."
 
 STATUSES: dict[type[errors.CgflowError], int] = {
     errors.InvalidInput: 400,
@@ -61,18 +61,18 @@ _RETRY_AFTER_S = {413: 0, 503: 1}
 
 def register(app: Flask) -> None:
     """Make the application answer every exception with a fault."""
-    app.register_error_handler(errors.CgflowError, _refused)
-    app.register_error_handler(HTTPException, _protocol)
+    app.register_error_handler(errors.CgflowError, _handle_cgflow_error)
+    app.register_error_handler(HTTPException, _handle_http_exception)
     for failed in (database.DBAPIError, database.TimeoutError):
-        app.register_error_handler(failed, _database_failed)
-    app.register_error_handler(Exception, _unexpected)
+        app.register_error_handler(failed, _handle_database_error)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def _refused(error: errors.CgflowError) -> Response:
-    known = next((kind for kind in type(error).__mro__ if kind in STATUSES), None)
-    if known is None:
-        return _unexpected(error)
-    status = STATUSES[known]
+def _handle_cgflow_error(error: errors.CgflowError) -> Response:
+    error_class = next((kind for kind in type(error).__mro__ if kind in STATUSES), None)
+    if error_class is None:
+        return _handle_unexpected_error(error)
+    status = STATUSES[error_class]
     field = error.field if isinstance(error, errors.InvalidInput) else None
     challenge = error.challenge if isinstance(error, errors.Unauthenticated) else None
     headers = {"WWW-Authenticate": challenge} if challenge else None
@@ -94,14 +94,14 @@ def _message(error: errors.CgflowError) -> str:
     return str(hide_hosts(error.message)) if is_of_backend and "caller" in g else error.message
 
 
-def _protocol(error: HTTPException) -> Response | HTTPException:
+def _handle_http_exception(error: HTTPException) -> Response | HTTPException:
     """Answer an HTTP exception of the framework: unknown path, wrong method, body too large."""
     status = error.code or 500
     if status < 400:
         return error
     message = error.description or error.name
     if status in (404, 405) and request.routing_exception is not None and not versions.has_extensions():
-        return _no_such_address()
+        return _unknown_path_response()
     if status == 404:
         message = "The resource could not be found: there is nothing at this address."
     if status == 413:
@@ -112,7 +112,7 @@ def _protocol(error: HTTPException) -> Response | HTTPException:
     return fault_response(Fault(status=status, message=message, slug=slug, headers=headers))
 
 
-def _no_such_address() -> Response:
+def _unknown_path_response() -> Response:
     """Answer an unknown address as Cinder does: with a body of its own shape, and 404 for a wrong method."""
     message = "The resource could not be found.<br /><br />\n\n\n"
     response = jsonify({"message": message, "code": "404 Not Found", "title": "Not Found"})
@@ -120,9 +120,9 @@ def _no_such_address() -> Response:
     return response
 
 
-def _database_failed(error: Exception) -> Response:
+def _handle_database_error(error: Exception) -> Response:
     if not is_unavailable(error):
-        return _unexpected(error)
+        return _handle_unexpected_error(error)
     # The database layer has logged it already.
     LOG.debug("The database did not answer (%s)", request_scope.request_id(), exc_info=error)
     slug = errors.ServiceUnavailable.slug
@@ -132,9 +132,9 @@ def _database_failed(error: Exception) -> Response:
     return fault_response(Fault(status=503, message=message, slug=slug, retry_after_s=_RETRY_AFTER_S[503]))
 
 
-def _unexpected(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     LOG.error("Unexpected failure while serving %s", request_scope.request_id(), exc_info=error)
-    message = f"{UNEXPECTED} (Request-ID: {request_scope.request_id()})"
+    message = f"{UNEXPECTED_ERROR} (Request-ID: {request_scope.request_id()})"
     return fault_response(Fault(status=500, message=message, slug="unexpected"))
 
 

@@ -50,28 +50,28 @@ def if_match_tags() -> ETags | None:
 
 def check_unchanged(tags: ETags) -> None:
     """Refuse if the resource has changed. Raises: PreconditionFailed; NotFound; InvalidInput."""
-    shown = _shown()
+    current = _current_response()
     # ``*`` requires only that the resource exists. A weak tag does not match, since it does not prove that
     # nothing changed.
-    if not tags.contains(_tag(shown)):
+    if not tags.contains(_tag(current)):
         raise PreconditionFailed(
             "The resource has changed since it was read with this ETag. Read it again before you change it."
         )
 
 
-def _shown() -> Response:
+def _current_response() -> Response:
     """Return the current response to a GET of the resource. For an action, that is the parent path."""
-    view, values = _reader()
+    view, values = _reading_view()
     return make_response(view().get(**values))
 
 
-def _reader() -> tuple[Any, dict[str, Any]]:
+def _reading_view() -> tuple[Any, dict[str, Any]]:
     view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
     if hasattr(view, "get"):
         return view, dict(request.view_args or {})
-    above = request.path.rstrip("/").rpartition("/")[0]
+    parent = request.path.rstrip("/").rpartition("/")[0]
     try:
-        endpoint, values = current_app.create_url_adapter(request).match(above, method="GET")  # type: ignore[union-attr]
+        endpoint, values = current_app.create_url_adapter(request).match(parent, method="GET")  # type: ignore[union-attr]
     except HTTPException:
         raise InvalidInput("If-Match is not supported here: nothing can be read at this address.") from None
     values = {name: value for name, value in values.items() if name != "project_id"}

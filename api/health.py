@@ -64,46 +64,46 @@ class Probe:
 def register(app: Flask, runtime: Runtime) -> None:
     """Register both health checks."""
     app.extensions[WRITE_PROBE] = Probe(
-        lambda: _write(runtime.database, runtime.settings.storage_availability_zone)
+        lambda: _run_write_probe(runtime.database, runtime.settings.storage_availability_zone)
     )
-    app.extensions[STEP_PROBE] = Probe(lambda: _step(runtime))
-    app.add_url_rule("/healthcheck", "healthcheck", _ready)
-    app.add_url_rule("/healthcheck/live", "healthcheck_live", _live)
+    app.extensions[STEP_PROBE] = Probe(lambda: _run_step_probe(runtime))
+    app.add_url_rule("/healthcheck", "healthcheck", _answer_ready)
+    app.add_url_rule("/healthcheck/live", "healthcheck_live", _answer_live)
 
 
-def _live() -> ResponseReturnValue:
+def _answer_live() -> ResponseReturnValue:
     return jsonify({"status": OK})
 
 
-def _ready() -> ResponseReturnValue:
+def _answer_ready() -> ResponseReturnValue:
     parts = {"database": OK, "backends": OK, "conductor": OK}
     try:
         with runtime().database.read() as session:
-            parts["backends"] = _of_backends(backends.all(session))
+            parts["backends"] = _backends_state(backends.all(session))
     except (DBAPIError, TimeoutError) as error:
         LOG.debug("the database did not answer a health check: %s", error)
         parts |= {"database": "does not answer", "backends": "unknown"}
     else:
-        parts["database"] = _probed(WRITE_PROBE) or "does not accept writes in time"
+        parts["database"] = _probe_result(WRITE_PROBE) or "does not accept writes in time"
     if not runtime().conductor.is_healthy:
         parts["conductor"] = "waits for the database"
     else:
         # Busy step threads are no fault: accepted operations wait for a free one.
-        parts["conductor"] = _probed(STEP_PROBE) or f"{OK}, all step threads are busy"
+        parts["conductor"] = _probe_result(STEP_PROBE) or f"{OK}, all step threads are busy"
     is_well = all(state.startswith(OK) for state in parts.values())
     return jsonify({"status": OK if is_well else "unhealthy", **parts}), 200 if is_well else 503
 
 
-def _probed(name: str) -> str | None:
+def _probe_result(name: str) -> str | None:
     probe: Probe = current_app.extensions[name]
     return probe.result()
 
 
-def _step(runtime: Runtime) -> str:
+def _run_step_probe(runtime: Runtime) -> str:
     return OK if runtime.conductor.run_empty_step() else "is stopping"
 
 
-def _write(database: Database, zone: str) -> str:
+def _run_write_probe(database: Database, zone: str) -> str:
     """Write a service heartbeat as a probe, and return the state of the database."""
     try:
         with database.write() as session:
@@ -116,17 +116,17 @@ def _write(database: Database, zone: str) -> str:
     return OK
 
 
-def _of_backends(known: list[records.Backend]) -> str:
+def _backends_state(stored: list[records.Backend]) -> str:
     """Return the state of the backends. Work can be placed while at least one is up."""
     served = set(runtime().drivers)
-    own = [backend for backend in known if backend.name in served]
+    own = [backend for backend in stored if backend.name in served]
     since = clock.now() - timedelta(seconds=runtime().settings.service_down_s)
     up = [backend for backend in own if backend.is_up and backend.reported_at >= since]
     if not up:
         return "down"
-    odd = [f"{len(own) - len(up)} of {len(own)} down"] if len(up) < len(own) else []
+    remarks = [f"{len(own) - len(up)} of {len(own)} down"] if len(up) < len(own) else []
     with_problems = sum(bool(backend.report.problems) for backend in up)
     if with_problems:
         # The audit reports what the problems are, and where.
-        odd.append(f"{with_problems} of {len(own)} with problems")
-    return ", ".join([OK, *odd])
+        remarks.append(f"{with_problems} of {len(own)} with problems")
+    return ", ".join([OK, *remarks])

@@ -1,7 +1,7 @@
 """``Idempotency-Key``: a repeated request gets the stored answer and is not executed again.
 
 The key is committed in one transaction with the request's changes and its answer, so a refused request leaves
-no key, and a request accepted before a crash is answered after it. A key is kept for 24 hours, per user and
+no key, and a request accepted before a crash is answered after it. A key is stored for 24 hours, per user and
 project. A caller who has lost the right to the operation or to what the answer shows is refused. A request
 that changes no record stores no answer, and is executed again.
 """
@@ -72,8 +72,8 @@ class Key:
     @contextmanager
     def hold_key(self) -> Iterator[None]:
         """Hold the key while the request is served. Raises: Busy, if another request holds it."""
-        at_work: ActiveKeys = current_app.extensions[ACTIVE_KEYS]
-        with at_work.hold_key(self.owner):
+        active: ActiveKeys = current_app.extensions[ACTIVE_KEYS]
+        with active.hold_key(self.owner):
             yield
 
     def stored_answer(self) -> Response | None:
@@ -84,13 +84,13 @@ class Key:
         another project now.
         """
         with runtime().database.read() as session:
-            kept = keys.find(session, self.owner, clock.now())
-            if kept is None:
+            stored = keys.find(session, self.owner, clock.now())
+            if stored is None:
                 return None
-            owners = keys.projects_of(session, _ids(kept))
-        asked = versions.used()
+            owners = keys.projects_of(session, _ids(stored))
+        used = versions.used()
         # The answer was made for the versions that its request stated.
-        if kept.fingerprint != self.fingerprint or kept.headers.get(versions.HEADER, asked) != asked:
+        if stored.fingerprint != self.fingerprint or stored.headers.get(versions.HEADER, used) != used:
             raise UnprocessableEntity(
                 f"This {HEADER} was used for another request, or for one at other versions, "
                 "within the last 24 hours; use a new key."
@@ -99,38 +99,38 @@ class Key:
         for id_, project_id in owners.items():
             if scope not in (None, project_id):
                 raise NotFound(f"{id_} could not be found.")
-        for rule, about in kept.asked:
+        for rule, about in stored.asked:
             moved_to = owners.get(about.get("id", ""))
             authorize(rule, about if moved_to is None else {**about, "project_id": moved_to})
-        answer = Response(kept.body, kept.status, kept.headers)
+        answer = Response(stored.body, stored.status, stored.headers)
         answer.headers[REPLAYED] = "true"
         return answer
 
     def take(self, session: Session) -> None:
-        """Take the key, in the transaction that executes the request. Raises: Repeated."""
+        """Take the key, in the transaction that executes the request. Raises: KeyTaken."""
         if not keys.take(session, self.owner, self.fingerprint, clock.now()):
             raise KeyTaken
 
-    def keep(self, session: Session, answer: Response, asked: Sequence[PolicyDecision]) -> None:
+    def store(self, session: Session, answer: Response, decisions: Sequence[PolicyDecision]) -> None:
         """Store the answer and the policy decisions behind it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
         headers[versions.HEADER] = versions.used()
-        kept = StoredResponse(
+        stored = StoredResponse(
             fingerprint=self.fingerprint,
             status=answer.status_code,
             headers=headers,
             body=_without_secrets(answer),
-            asked=tuple(asked),
+            asked=tuple(decisions),
         )
-        keys.keep(session, self.owner, kept)
+        keys.keep(session, self.owner, stored)
 
 
-def _ids(kept: StoredResponse) -> set[str]:
+def _ids(stored: StoredResponse) -> set[str]:
     """Return the ids of the resources in the policy decisions and in the answer."""
-    ids = {about["id"] for _, about in kept.asked if "id" in about}
-    told = json.loads(kept.body) if kept.body else None
-    if isinstance(told, dict):
-        ids |= {shown["id"] for shown in told.values() if isinstance(shown, dict) and "id" in shown}
+    ids = {about["id"] for _, about in stored.asked if "id" in about}
+    body = json.loads(stored.body) if stored.body else None
+    if isinstance(body, dict):
+        ids |= {value["id"] for value in body.values() if isinstance(value, dict) and "id" in value}
     return ids
 
 
@@ -142,26 +142,29 @@ def _without_secrets(answer: Response) -> str:
     text = answer.get_data(as_text=True)
     if not answer.is_json or not text:
         return text
-    told = json.loads(text)
-    kept = _masked(told)
-    return text if kept == told else json.dumps(kept)
+    body = json.loads(text)
+    masked = _mask_secrets(body)
+    return text if masked == body else json.dumps(masked)
 
 
-def _masked(told: Any) -> Any:
-    if not isinstance(told, dict):
-        return told
-    masked = dict(told)
-    if isinstance(told.get("transfer"), dict) and "auth_key" in told["transfer"]:
-        masked["transfer"] = {**told["transfer"], "auth_key": MASK}
-    if "connection_info" in told:
-        masked["connection_info"] = mask_json_by_name(told["connection_info"])
-    if isinstance(told.get("attachment"), dict) and "connection_info" in told["attachment"]:
-        shown = told["attachment"]
-        masked["attachment"] = {**shown, "connection_info": mask_json_by_name(shown["connection_info"])}
+def _mask_secrets(body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    masked = dict(body)
+    if isinstance(body.get("transfer"), dict) and "auth_key" in body["transfer"]:
+        masked["transfer"] = {**body["transfer"], "auth_key": MASK}
+    if "connection_info" in body:
+        masked["connection_info"] = mask_json_by_name(body["connection_info"])
+    if isinstance(body.get("attachment"), dict) and "connection_info" in body["attachment"]:
+        attachment = body["attachment"]
+        masked["attachment"] = {
+            **attachment,
+            "connection_info": mask_json_by_name(attachment["connection_info"]),
+        }
     return masked
 
 
-def key() -> Key | None:
+def request_key() -> Key | None:
     """Return the key of this request, None without the header. Raises: InvalidInput, if it is malformed."""
     given = request.headers.get(HEADER)
     if given is None:
@@ -173,6 +176,6 @@ def key() -> Key | None:
 
 def _fingerprint() -> str:
     """Return a hash that is equal for equal requests, whatever the whitespace and key order of their JSON."""
-    asked = json_body.parse_if_any(request.get_data())
-    parts = [request.method, request.path, request.query_string.decode("latin-1"), asked]
+    body = json_body.parse_if_any(request.get_data())
+    parts = [request.method, request.path, request.query_string.decode("latin-1"), body]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

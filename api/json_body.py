@@ -23,7 +23,7 @@ def parse(raw: bytes) -> object:
     """Return the value of a JSON document. Raises: InvalidInput, if it is not one."""
     try:
         value = json.loads(
-            raw.decode(), object_pairs_hook=_object, parse_constant=_not_json, parse_float=_number
+            raw.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_number
         )
     except UnicodeDecodeError:
         raise _malformed("it is not UTF-8") from None
@@ -31,7 +31,7 @@ def parse(raw: bytes) -> object:
         raise _malformed("it is nested too deeply") from None
     except ValueError as error:
         raise _malformed(f"it is not JSON ({str(error)[:200]})") from None
-    _walk(value)
+    _check_values(value)
     return value
 
 
@@ -59,11 +59,11 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _not_json(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise _malformed(f"{name} is not a JSON number")
 
 
-def _walk(value: object) -> None:
+def _check_values(value: object) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
         inner: list[object] = []

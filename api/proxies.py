@@ -47,10 +47,10 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
 
-def networks(stated: Iterable[str]) -> list[Network]:
+def networks(values: Iterable[str]) -> list[Network]:
     """Return the networks of trusted proxies. Raises: ConfigError, if a value is no address or network."""
     found = []
-    for text in stated:
+    for text in values:
         try:
             found.append(ipaddress.ip_network(text))
         except ValueError as error:

@@ -20,9 +20,9 @@ from cgflow.errors import Busy
 
 View = Callable[..., Any]
 
-TRIES = 10
+ATTEMPTS = 10
 
-_MARK = "_is_one"
+_IS_TRANSACTIONAL = "_is_transactional"
 
 
 def transactional(view: View) -> View:
@@ -30,20 +30,20 @@ def transactional(view: View) -> View:
 
     A view that is wrapped already, such as one that inherits its decorators, is returned unchanged.
     """
-    if getattr(view, _MARK, False):
+    if getattr(view, _IS_TRANSACTIONAL, False):
         return view
 
     @functools.wraps(view)
     def serve(**values: Any) -> Any:
         if request.method in etags.SAFE:
             return view(**values)
-        key, tags = idempotency.key(), etags.if_match_tags()
+        key, tags = idempotency.request_key(), etags.if_match_tags()
         if key is None:
             return view(**values) if tags is None else _run_with_retry(view, values, None, tags)
         with key.hold_key():
             return key.stored_answer() or _run_with_retry(view, values, key, tags)
 
-    setattr(serve, _MARK, True)
+    setattr(serve, _IS_TRANSACTIONAL, True)
     return serve
 
 
@@ -54,7 +54,7 @@ def _run_with_retry(
         # The check that counts runs when the transaction first writes. This one covers a request that writes
         # nothing.
         etags.check_unchanged(tags)
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         try:
             return _run_once(view, values, key, tags)
         except idempotency.KeyTaken:
@@ -84,9 +84,9 @@ def _run_once(
                 stack.enter_context(request_scope.runtime().in_one_transaction(database))
             )
         )
-        asked = stack.enter_context(authorization.recording_decisions())
+        decisions = stack.enter_context(authorization.recording_decisions())
         answer: Response = make_response(view(**values))
         if key is not None and database.has_written:
             with database.write() as session:
-                key.keep(session, answer, asked)
+                key.store(session, answer, decisions)
     return answer

@@ -67,15 +67,17 @@ def page_response(
         body: dict[str, object] = {key: found[: query.limit]}
         is_full = len(found) > query.limit - (not is_exact) and query.limit > 0
         if is_full and (has_links or has_extensions()):
-            body[links_key(key)] = [{"rel": "next", "href": _next(found[query.limit - 1].id, query.limit)}]
+            body[links_key(key)] = [
+                {"rel": "next", "href": _next_page_url(found[query.limit - 1].id, query.limit)}
+            ]
         if count is not None and query.with_count:
             body["count"] = count(session, query, scope)
     return body
 
 
-def _next(last_id: str, limit: int) -> str:
-    asked = {name: value for name, value in request.args.to_dict().items() if name != "offset"}
-    return f"{request.base_url}?{urlencode({**asked, 'limit': str(limit), 'marker': last_id})}"
+def _next_page_url(last_id: str, limit: int) -> str:
+    query = {name: value for name, value in request.args.to_dict().items() if name != "offset"}
+    return f"{request.base_url}?{urlencode({**query, 'limit': str(limit), 'marker': last_id})}"
 
 
 def _flow_headers(accepted: Accepted) -> dict[str, str]:

@@ -39,7 +39,7 @@ from flows.service import Service
 
 LOG = logging.getLogger(__name__)
 
-_LOCATION = re.compile(r"LocationInfo\(location=<[^>]*>, detail='(.*?)'\)")
+_OPTION_LOCATION = re.compile(r"LocationInfo\(location=<[^>]*>, detail='(.*?)'\)")
 
 
 @click.command()
@@ -78,38 +78,38 @@ def serve(
 ) -> None:
     """Serve the API on an embedded database and the backends of this host, until SIGTERM."""
     log.set_up(verbose=verbose)
-    held = StateDir(state_dir)
+    state = StateDir(state_dir)
     try:
         with StopSignal() as stop:
             conf = config.load(config_file)
-            known_by = auth_strategy(conf)
+            auth = auth_strategy(conf)
             path = conf.oslo_policy.policy_file
             policy = Policy(Path(path) if path else None)
-            listener = _listen(bind, known_by)
-            held.acquire()
+            listener = _listen(bind, auth)
+            state.acquire()
             app = partial(
                 create_app,
-                strategy=known_by,
+                strategy=auth,
                 policy=policy,
                 trusted_proxies=proxies.networks(conf.http.trusted_proxies),
             )
             names = list(backend or conf.enabled_backends)
-            _serve(held, listener, conf, app, names, stop, drills=drills, adopt=adopt)
+            _serve(state, listener, conf, app, names, stop, drills=drills, adopt=adopt)
     except StopRequested:
         LOG.info("stopped before it was ready")
     except (cfg.Error, cfg.ParseError) as error:
         # oslo.config shows the source of a value as the repr of one of its own objects.
-        words = _LOCATION.sub(r"\1", str(error))
-        raise ConfigError(f"The configuration cannot be used: {words}") from error
+        message = _OPTION_LOCATION.sub(r"\1", str(error))
+        raise ConfigError(f"The configuration cannot be used: {message}") from error
     except UnicodeDecodeError as error:
         named = " or ".join(map(str, config_file))
         raise ConfigError(f"The configuration cannot be used: {named} is not text ({error}).") from error
     finally:
-        held.release()
+        state.release()
 
 
 def _serve(
-    held: StateDir,
+    state: StateDir,
     listener: socket.socket,
     conf: cfg.ConfigOpts,
     app: Callable[[Runtime], Flask],
@@ -119,18 +119,18 @@ def _serve(
     drills: bool,
     adopt: bool,
 ) -> None:
-    made = backends.make(conf, names, held.path)
+    drivers_by_name = backends.make(conf, names, state.path)
     if drills:
-        faults = FaultSchedule.from_file(held.path / "faults.json")
-        made = {name: with_faults(driver, faults) for name, driver in made.items()}
+        faults = FaultSchedule.from_file(state.path / "faults.json")
+        drivers_by_name = {name: with_faults(driver, faults) for name, driver in drivers_by_name.items()}
     stop.check()
-    is_new = not held.has_database
-    _upgrade(held)
+    is_new = not state.has_database
+    _upgrade(state)
     if is_new:
-        LOG.info("created a new database: %s", held.path / DATABASE)
+        LOG.info("created a new database: %s", state.path / DATABASE)
     here = socket.gethostname()
-    drivers = {f"{here}@{name}": driver for name, driver in made.items()}
-    service = Service(conf, Database(held.database_url, Reserve(held.reserve_path)), drivers)
+    drivers = {f"{here}@{name}": driver for name, driver in drivers_by_name.items()}
+    service = Service(conf, Database(state.database_url, Reserve(state.reserve_path)), drivers)
 
     try:
         left = service.start(stop.check, refuse_unknown=not adopt)
@@ -144,13 +144,13 @@ def _serve(
         host, port = listener.getsockname()[:2]
         resumed = f", {len(left)} unfinished flows resumed" if left else ""
         served = f"backend {names[0]}" if len(names) == 1 else f"backends {', '.join(names)}"
-        click.echo(f"cgflow serves on http://{host}:{port} (state in {held.path}, {served}{resumed})")
+        click.echo(f"cgflow serves on http://{host}:{port} (state in {state.path}, {served}{resumed})")
         _run(server, service, stop)
     except ConfigError:
         if is_new:
             # The new database is empty. It is removed, so that it is not taken for the one that belongs here.
             service.stop()
-            held.remove_database()
+            state.remove_database()
         raise
     finally:
         service.stop()
@@ -173,18 +173,18 @@ def _run(server: http_server.Server, service: Service, stop: StopSignal) -> None
         serving.result()
 
 
-def _upgrade(held: StateDir) -> None:
+def _upgrade(state: StateDir) -> None:
     """Upgrade the schema. Raises: ConfigError, if the database is invalid, newer than the code, or full."""
     try:
-        upgrade(held.database_url)
+        upgrade(state.database_url)
     except DatabaseError as error:
         raise ConfigError(
-            f"The database {held.path / 'cgflow.db'} cannot be used: {error.orig}. It was not changed: "
-            "restore it from a backup, or name another state directory."
+            f"The database {state.path / 'cgflow.db'} cannot be used: {error.orig}. It was not changed. "
+            "Restore it from a backup, or name another state directory."
         ) from error
 
 
-def _listen(bind: str, known_by: Strategy) -> socket.socket:
+def _listen(bind: str, auth: Strategy) -> socket.socket:
     """Open the listening socket.
 
     Raises: ConfigError for an address that is malformed or in use, that this host does not have, or that is
@@ -198,7 +198,7 @@ def _listen(bind: str, known_by: Strategy) -> socket.socket:
         raise ConfigError(f"--bind must be ADDRESS:PORT with a numeric address, not {bind!r}.") from None
     if not 0 <= number <= 65535:
         raise ConfigError(f"--bind must be ADDRESS:PORT with a port from 0 to 65535, not {bind!r}.")
-    if known_by.is_unverified and not address.is_loopback:
+    if auth.is_unverified and not address.is_loopback:
         raise ConfigError(
             f"Refused to serve on {address} without authentication: anyone who reaches the port could do "
             "anything. Bind a loopback address such as 127.0.0.1, or set another auth_strategy."
@@ -209,8 +209,8 @@ def _listen(bind: str, known_by: Strategy) -> socket.socket:
         listener.bind((str(address), number))
     except OSError as error:
         listener.close()
-        taken = error.errno == errno.EADDRINUSE
-        why = "the port is in use by another process" if taken else error.strerror
+        is_in_use = error.errno == errno.EADDRINUSE
+        why = "the port is in use by another process" if is_in_use else error.strerror
         raise ConfigError(f"Cannot serve on {bind}: {why}. Name another with --bind.") from error
     return listener
 

@@ -41,13 +41,13 @@ def authenticate_caller() -> None:
             raise InvalidInput(f"The value of '{name[:255]}' contains a NUL character.", name[:255])
     strategy: Strategy = current_app.extensions[STRATEGY]
     policy = _policy()
-    known = strategy.identify(request, g.get("project_in_url"))
-    caller = RequestContext(known.user_id, known.project_id, request_scope.request_id(), known.roles)
+    identity = strategy.identify(request, g.get("project_in_url"))
+    caller = RequestContext(identity.user_id, identity.project_id, request_scope.request_id(), identity.roles)
     g.caller = replace(
         caller,
         is_admin=policy.is_admin(caller),
         # A member's request for all projects is ignored, not refused: clients always send it.
-        all_projects=policy.sees_all_projects(caller) and _reaches_all(strategy),
+        all_projects=policy.sees_all_projects(caller) and _reaches_all_projects(strategy),
     )
 
 
@@ -88,10 +88,10 @@ def shows_field(rule: str | None) -> bool:
     if rule is None:
         return True
     # Cached per request: a page of a thousand resources needs one check.
-    told: dict[str, bool] = g.setdefault("shows", {})
-    if rule not in told:
-        told[rule] = permits(rule)
-    return told[rule]
+    decisions: dict[str, bool] = g.setdefault("shows", {})
+    if rule not in decisions:
+        decisions[rule] = permits(rule)
+    return decisions[rule]
 
 
 def read_authorized(rule: str, read: Reader[RecordT], id_: str) -> RecordT:
@@ -127,21 +127,21 @@ def _policy() -> Policy:
     return cast(Policy, current_app.extensions[POLICY])
 
 
-def _reaches_all(strategy: Strategy) -> bool:
-    is_asked = _asks_for_all()
+def _reaches_all_projects(strategy: Strategy) -> bool:
+    is_requested = _requests_all_projects()
     is_named = bool(request.view_args)
     if is_named and not strategy.is_unverified:
         # As in Cinder, an administrator lists one project, but reaches any resource by its id.
         return True
     # A new resource is created from resources of the caller's own project.
-    return is_asked and (is_named or request.method in ("GET", "HEAD"))
+    return is_requested and (is_named or request.method in ("GET", "HEAD"))
 
 
-def _asks_for_all() -> bool:
-    asked = request.args.get("all_tenants", "")
-    if not asked.strip():
+def _requests_all_projects() -> bool:
+    value = request.args.get("all_tenants", "")
+    if not value.strip():
         return False
     try:
-        return parse_boolean(asked)
+        return parse_boolean(value)
     except ValueError:
-        raise InvalidInput(f"Invalid value '{asked[:255]}' for all_tenants.", "all_tenants") from None
+        raise InvalidInput(f"Invalid value '{value[:255]}' for all_tenants.", "all_tenants") from None

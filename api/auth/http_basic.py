@@ -96,7 +96,7 @@ class HttpBasic:
             raise ServiceUnavailable("Too many passwords are being checked. Try again.")
         try:
             # An unknown user takes as much time as a wrong password.
-            is_right = _matches(password, known or _decoy(hashes))
+            is_right = _matches(password, known or _decoy_hash(hashes))
         finally:
             self._checks.release()
         if known is None or not is_right:
@@ -124,7 +124,7 @@ def read_hashes(path: Path) -> dict[str, bytes]:
             )
         if user_id in found:
             raise ConfigError(f"{where} names {user_id} a second time.")
-        found[_checked(user_id, "user_id", where)] = hash_.encode()
+        found[_check_id(user_id, "user_id", where)] = hash_.encode()
     return found
 
 
@@ -133,15 +133,17 @@ def read_projects(path: Path) -> dict[str, Projects]:
     content = read_yaml(path, _PROJECT_FILE)
     if not isinstance(content, dict | None):
         raise ConfigError(f"The {_PROJECT_FILE} {path} must map users to their projects.")
-    return {user_id: _projects(projects, user_id, path) for user_id, projects in (content or {}).items()}
+    return {
+        user_id: _read_user_projects(projects, user_id, path) for user_id, projects in (content or {}).items()
+    }
 
 
-def _projects(stated: object, user_id: str, path: Path) -> Projects:
+def _read_user_projects(stated: object, user_id: str, path: Path) -> Projects:
     where = f"User {user_id} in the {_PROJECT_FILE} {path}"
     if not isinstance(stated, dict) or not all(_are_roles(roles) for roles in stated.values()):
         raise ConfigError(f"{where} must have projects with lists of roles, such as 'orders: [member]'.")
     return {
-        _checked(project_id, "project_id", where): frozenset(role.lower() for role in roles)
+        _check_id(project_id, "project_id", where): frozenset(role.lower() for role in roles)
         for project_id, roles in stated.items()
     }
 
@@ -150,7 +152,7 @@ def _are_roles(stated: object) -> bool:
     return isinstance(stated, list) and all(isinstance(role, str) for role in stated)
 
 
-def _checked(value: object, field: str, where: str) -> str:
+def _check_id(value: object, field: str, where: str) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{where} has a {field} that is not a string: {value!r}. Put it in quotes.")
     try:
@@ -167,7 +169,7 @@ def _matches(password: bytes, hash_: bytes) -> bool:
         return False
 
 
-def _decoy(hashes: Mapping[str, bytes]) -> bytes:
+def _decoy_hash(hashes: Mapping[str, bytes]) -> bytes:
     """Return a hash that no password matches, with the highest cost in the file."""
     costs = [int(hash_[4:6]) for hash_ in hashes.values()]
     return f"$2b${max(costs, default=_COST):02d}$".encode() + b"." * 53

@@ -26,7 +26,7 @@ from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenti
 LOG = logging.getLogger(__name__)
 
 SECTION = "keystone_authtoken"
-_IDENTITY_KEY = "cgflow.told"
+_IDENTITY_KEY = "cgflow.identity"
 _IDENTITY = ("HTTP_X_USER_ID", "HTTP_X_PROJECT_ID", "keystone.token_info")
 
 
@@ -42,7 +42,7 @@ class Keystone:
         # The middleware must refuse an unauthenticated request: with a delayed decision nothing else would.
         settings = {"oslo_config_config": conf, "delay_auth_decision": False}
         try:
-            self._middleware = auth_token.AuthProtocol(_admit, settings)
+            self._middleware = auth_token.AuthProtocol(_record_identity, settings)
         except exceptions.ClientException as error:
             raise ConfigError(f"The section [{SECTION}] cannot be used: {error}") from error
         for option in ("auth_type", "www_authenticate_uri"):
@@ -51,22 +51,22 @@ class Keystone:
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
         """Return the token's owner. Raises: Unauthenticated, Forbidden, InvalidInput, ServiceUnavailable."""
-        told: dict[str, Any] = {}
+        identity: dict[str, Any] = {}
         empty = {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
-        environ: dict[str, Any] = {**request.environ, **empty, _IDENTITY_KEY: told}
+        environ: dict[str, Any] = {**request.environ, **empty, _IDENTITY_KEY: identity}
         try:
             answer = Response.from_app(self._middleware, environ, buffered=True)
         except exceptions.ClientException as error:
             LOG.error("the identity service cannot be reached: %s", error)  # noqa: TRY400 - it says it all
             raise ServiceUnavailable("The identity service cannot be reached. Try again.") from error
-        if not told:
+        if not identity:
             _refuse(answer)
-        user_id, project_id = told.get("HTTP_X_USER_ID"), told.get("HTTP_X_PROJECT_ID")
+        user_id, project_id = identity.get("HTTP_X_USER_ID"), identity.get("HTTP_X_PROJECT_ID")
         if not user_id:
             raise Forbidden("The token has no user. Request a token that is issued to a user.")
         if not project_id:
             raise Forbidden("The token has no project. Request a token that is scoped to a project.")
-        roles = told["keystone.token_info"]["token"].get("roles", [])
+        roles = identity["keystone.token_info"]["token"].get("roles", [])
         return Identity(
             user_id,
             checked_project(project_id, project_in_url),
@@ -74,7 +74,7 @@ class Keystone:
         )
 
 
-def _admit(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def _record_identity(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """The WSGI application behind the middleware: it records the identity of an authenticated caller."""
     environ[_IDENTITY_KEY].update({name: environ[name] for name in _IDENTITY if name in environ})
     start_response("204 No Content", [])

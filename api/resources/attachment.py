@@ -42,7 +42,7 @@ class Attachments(MethodView):
         connector = body.pop("connector")
         connection = connections.connect_volume(body["volume_id"]) if connector else None
         made = lifecycle.create(runtime(), caller(), **body, connector=connector or {}, connection=connection)
-        return _shown(made)
+        return _attachment_body(made)
 
 
 @blueprint.since(_SINCE)
@@ -75,7 +75,7 @@ class Attachment(MethodView):
         found = read_authorized("volume:attachment_update", attachments.get, attachment_id)
         connection = connections.connect_volume(found.volume_id)
         lifecycle.connect(runtime(), caller(), attachment_id, body["connector"], connection)
-        return _shown(attachment_id)
+        return _attachment_body(attachment_id)
 
     @blueprint.gives(200, schemas.RemainingAttachments, 404, 409)
     def delete(self, attachment_id: str) -> dict[str, object]:
@@ -98,6 +98,6 @@ class AttachmentAction(MethodView):
         return Response(status=204)
 
 
-def _shown(attachment_id: str) -> dict[str, object]:
+def _attachment_body(attachment_id: str) -> dict[str, object]:
     with runtime().database.read() as session:
         return {"attachment": attachments.get(session, attachment_id, caller().scope)}

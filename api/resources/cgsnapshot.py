@@ -117,8 +117,8 @@ class GroupSnapshots(MethodView):
         )
         authorize_cut("group:create_group_snapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
-        shown = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
-        return responses.accepted_response(accepted, {"group_snapshot": shown})
+        ref = {"id": accepted.resource_id, "name": body["name"], "group_type_id": group.group_type_id}
+        return responses.accepted_response(accepted, {"group_snapshot": ref})
 
 
 @group_snapshots_blueprint.route("/group_snapshots/detail")

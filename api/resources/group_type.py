@@ -70,7 +70,7 @@ class GroupType(MethodView):
     def get(self, group_type_id: str) -> dict[str, object]:
         """Show a group type."""
         authorize("group:group_types:get")
-        return {"group_type": _visible(group_type_id)}
+        return {"group_type": _visible_type(group_type_id)}
 
     @blueprint.takes(schemas.GroupTypeUpdateIn)
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 403, 404, 409)
@@ -98,7 +98,7 @@ class GroupSpecs(MethodView):
     def get(self, group_type_id: str) -> dict[str, object]:
         """Show the group specs of a group type."""
         authorize("group:group_types_specs:get_all")
-        return {"group_specs": _visible(group_type_id).group_specs}
+        return {"group_specs": _visible_type(group_type_id).group_specs}
 
     @blueprint.takes(schemas.GroupSpecsIn)
     @blueprint.gives(202, schemas.GroupSpecsOut, 403, 404)
@@ -119,7 +119,7 @@ class GroupSpec(MethodView):
     def get(self, group_type_id: str, key: str) -> dict[str, str]:
         """Show one group spec."""
         authorize("group:group_types_specs:get")
-        specs = _visible(group_type_id).group_specs
+        specs = _visible_type(group_type_id).group_specs
         if key not in specs:
             raise NotFound(f"Group Type {group_type_id} has no specs with key {key}.")
         return {key: specs[key]}
@@ -143,7 +143,7 @@ class GroupSpec(MethodView):
         return responses.empty_response()
 
 
-def _visible(group_type_id: str) -> records.GroupType:
+def _visible_type(group_type_id: str) -> records.GroupType:
     """Return a type that the caller may see. Raises: NotFound."""
     with runtime().database.read() as session:
         return group_types.get(session, group_type_id, private=caller().is_admin)

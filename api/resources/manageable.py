@@ -23,7 +23,7 @@ blueprint = Blueprint("manageable", "Volumes and snapshots of backends that have
 
 _SINCE = 8
 
-WHY_NOT = (
+REASON = (
     "no record can have the id by which its backend identifies it, and a driver cannot change this id. Copy "
     "its data to a new volume"
 )
@@ -38,7 +38,7 @@ class ManageableVolumes(MethodView):
     @blueprint.gives(200, schemas.VolumePage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the volumes of a backend that have no record."""
-        return _volumes(query)
+        return _list_volumes(query)
 
     @blueprint.takes(schemas.ManageVolumeBody)
     @blueprint.gives(202, schemas.ManagedOut, 403, 404)
@@ -46,10 +46,10 @@ class ManageableVolumes(MethodView):
         """Manage a volume that has no record, which is refused."""
         authorize("volume_extension:volume_manage")
         try:
-            _require(body["host"])
+            _require_backend(body["host"])
         except NotFound as error:
             raise InvalidInput(str(error), "host") from None
-        raise InvalidState(f"Invalid volume: it cannot be managed: {WHY_NOT}.")
+        raise InvalidState(f"Invalid volume: it cannot be managed: {REASON}.")
 
 
 @blueprint.route("/manageable_volumes/detail")
@@ -61,7 +61,7 @@ class ManageableVolumeDetails(MethodView):
     @blueprint.gives(200, schemas.VolumeDetailPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the volumes of a backend that have no record, in full."""
-        return _volumes(query)
+        return _list_volumes(query)
 
 
 @blueprint.route("/manageable_snapshots")
@@ -73,7 +73,7 @@ class ManageableSnapshots(MethodView):
     @blueprint.gives(200, schemas.SnapshotPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the snapshots of a backend that have no record."""
-        return _snapshots(query)
+        return _list_snapshots(query)
 
     @blueprint.takes(schemas.ManageSnapshotBody)
     @blueprint.gives(202, schemas.ManagedOut, 403, 404)
@@ -82,7 +82,7 @@ class ManageableSnapshots(MethodView):
         authorize("snapshot_extension:snapshot_manage")
         with runtime().database.read() as session:
             volumes.get(session, body["volume_id"], caller().scope)
-        raise InvalidState(f"Invalid snapshot: it cannot be managed: {WHY_NOT}.")
+        raise InvalidState(f"Invalid snapshot: it cannot be managed: {REASON}.")
 
 
 @blueprint.route("/manageable_snapshots/detail")
@@ -94,48 +94,48 @@ class ManageableSnapshotDetails(MethodView):
     @blueprint.gives(200, schemas.SnapshotDetailPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the snapshots of a backend that have no record, in full."""
-        return _snapshots(query)
+        return _list_snapshots(query)
 
 
-def _volumes(query: dict[str, Any]) -> dict[str, object]:
+def _list_volumes(query: dict[str, Any]) -> dict[str, object]:
     authorize("volume_extension:list_manageable")
-    _require(query["host"])
-    found = orphans(runtime(), query["host"], "volume.orphan")
-    shown = [_shown(one.subject, one.facts.get("size")) for one in found]
-    return {schemas.VOLUMES: _part(shown, query)}
+    _require_backend(query["host"])
+    strays = orphans(runtime(), query["host"], "volume.orphan")
+    found = [_manageable(one.subject, one.facts.get("size")) for one in strays]
+    return {schemas.VOLUMES: _page(found, query)}
 
 
-def _snapshots(query: dict[str, Any]) -> dict[str, object]:
+def _list_snapshots(query: dict[str, Any]) -> dict[str, object]:
     authorize("snapshot_extension:list_manageable")
-    _require(query["host"])
-    found = orphans(runtime(), query["host"], "snapshot.orphan")
-    shown = [_shown(one.subject, None) | {"source_reference": None} for one in found]
-    return {schemas.SNAPSHOTS: _part(shown, query)}
+    _require_backend(query["host"])
+    strays = orphans(runtime(), query["host"], "snapshot.orphan")
+    found = [_manageable(one.subject, None) | {"source_reference": None} for one in strays]
+    return {schemas.SNAPSHOTS: _page(found, query)}
 
 
-def _require(host: str) -> None:
+def _require_backend(host: str) -> None:
     with runtime().database.read() as session:
         backends.get(session, host)
 
 
-def _shown(id_: str, size: int | None) -> dict[str, Any]:
+def _manageable(id_: str, size: int | None) -> dict[str, Any]:
     return {
         "reference": {"source_id": id_},
         "size": size,
         "safe_to_manage": False,
-        "reason_not_safe": f"It cannot be managed: {WHY_NOT}.",
+        "reason_not_safe": f"It cannot be managed: {REASON}.",
         "cinder_id": None,
         "extra_info": None,
     }
 
 
-def _part(shown: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
+def _page(unsorted: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requested page of a list in the requested order. Raises: InvalidInput."""
 
     def order(one: dict[str, Any]) -> tuple[int, str]:
         return (one["size"] or 0) if query["key"] == "size" else 0, one["reference"]["source_id"]
 
-    found = sorted(shown, key=order, reverse=query["descending"])
+    found = sorted(unsorted, key=order, reverse=query["descending"])
     if query["marker"] is not None:
         ids = [one["reference"]["source_id"] for one in found]
         if query["marker"] not in ids:

@@ -19,69 +19,71 @@ from flows import update_record
 blueprint = Blueprint("metadata", "Metadata of volumes and snapshots.")
 
 
-class _Of(MethodView):
-    """Base of metadata views: ``noun`` is the resource type in the path and in the policy rules."""
+class _MetadataView(MethodView):
+    """Base of metadata views: ``resource_type`` is the resource type in the path and in the policy rules."""
 
-    bag: ClassVar[MetadataStore]
-    noun: ClassVar[str]
+    store: ClassVar[MetadataStore]
+    resource_type: ClassVar[str]
 
-    def permit(self, verb: str, address: Mapping[str, str]) -> str:
+    def authorize(self, verb: str, address: Mapping[str, str]) -> str:
         """Return the resource's id, if the policy permits an action on its metadata. Raises: Forbidden."""
-        thing_id = address[f"{self.noun}_id"]
-        authorize_resource(f"volume:{verb}_{self.noun}_metadata", self.bag.rows.get, thing_id)
-        return thing_id
+        resource_id = address[f"{self.resource_type}_id"]
+        authorize_resource(f"volume:{verb}_{self.resource_type}_metadata", self.store.rows.get, resource_id)
+        return resource_id
 
 
-class _Metadata(_Of):
+class _Metadata(_MetadataView):
     """All metadata of one resource."""
 
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def get(self, **address: str) -> dict[str, object]:
         """Show the metadata."""
-        thing_id = self.permit("get", address)
+        resource_id = self.authorize("get", address)
         with runtime().database.read() as session:
-            return {"metadata": self.bag.read(session, thing_id, caller().scope)}
+            return {"metadata": self.store.read(session, resource_id, caller().scope)}
 
     @blueprint.takes(schemas.MetadataIn)
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def post(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Set some keys; the others stay; the response shows all."""
-        thing_id = self.permit("create", address)
-        return {"metadata": update_record.merge_metadata(runtime(), caller(), self.bag, thing_id, body)}
+        resource_id = self.authorize("create", address)
+        return {"metadata": update_record.merge_metadata(runtime(), caller(), self.store, resource_id, body)}
 
     @blueprint.takes(schemas.MetadataIn)
     @blueprint.gives(200, schemas.MetadataOut, 404)
     def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Replace all metadata with the given keys."""
-        thing_id = self.permit("update", address)
-        return {"metadata": update_record.replace_metadata(runtime(), caller(), self.bag, thing_id, body)}
+        resource_id = self.authorize("update", address)
+        return {
+            "metadata": update_record.replace_metadata(runtime(), caller(), self.store, resource_id, body)
+        }
 
 
-class _Key(_Of):
+class _Key(_MetadataView):
     """One metadata key of one resource."""
 
     @blueprint.gives(200, schemas.MetaOut, 404)
     def get(self, **address: str) -> dict[str, object]:
         """Show one key."""
-        thing_id, key = self.permit("get", address), address["key"]
+        resource_id, key = self.authorize("get", address), address["key"]
         with runtime().database.read() as session:
-            return {"meta": {key: self.bag.one(session, thing_id, caller().scope, key)}}
+            return {"meta": {key: self.store.one(session, resource_id, caller().scope, key)}}
 
     @blueprint.takes(schemas.MetaIn)
     @blueprint.gives(200, schemas.MetaOut, 404)
     def put(self, body: dict[str, str], **address: str) -> dict[str, object]:
         """Set one key."""
-        thing_id = self.permit("update", address)
+        resource_id = self.authorize("update", address)
         key = address["key"]
         schemas.require_key(body, key)
-        update_record.merge_metadata(runtime(), caller(), self.bag, thing_id, body)
+        update_record.merge_metadata(runtime(), caller(), self.store, resource_id, body)
         return {"meta": body}
 
     @blueprint.gives(200, None, 404)
     def delete(self, **address: str) -> Response:
         """Remove one key."""
-        thing_id = self.permit("delete", address)
-        update_record.remove_metadata(runtime(), caller(), self.bag, thing_id, address["key"])
+        resource_id = self.authorize("delete", address)
+        update_record.remove_metadata(runtime(), caller(), self.store, resource_id, address["key"])
         return Response(status=200, mimetype="application/json")
 
 
@@ -89,25 +91,25 @@ class _Key(_Of):
 class VolumeMetadata(_Metadata):
     """All metadata of a volume."""
 
-    bag, noun = metadata.OF_VOLUMES, "volume"
+    store, resource_type = metadata.OF_VOLUMES, "volume"
 
 
 @blueprint.route("/volumes/<volume_id>/metadata/<key:key>")
 class VolumeKey(_Key):
     """One metadata key of a volume."""
 
-    bag, noun = metadata.OF_VOLUMES, "volume"
+    store, resource_type = metadata.OF_VOLUMES, "volume"
 
 
 @blueprint.route("/snapshots/<snapshot_id>/metadata")
 class SnapshotMetadata(_Metadata):
     """All metadata of a snapshot."""
 
-    bag, noun = metadata.OF_SNAPSHOTS, "snapshot"
+    store, resource_type = metadata.OF_SNAPSHOTS, "snapshot"
 
 
 @blueprint.route("/snapshots/<snapshot_id>/metadata/<key:key>")
 class SnapshotKey(_Key):
     """One metadata key of a snapshot."""
 
-    bag, noun = metadata.OF_SNAPSHOTS, "snapshot"
+    store, resource_type = metadata.OF_SNAPSHOTS, "snapshot"

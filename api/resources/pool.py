@@ -33,12 +33,12 @@ class Pools(MethodView):
         with runtime().database.read() as session:
             found = backends.all(session)
             if query["volume_type"] and is_at_least(35):
-                found = _able(found, volume_types.find(session, query["volume_type"]))
+                found = _with_capabilities(found, volume_types.find(session, query["volume_type"]))
         own = schemas.PoolListIn().fields.keys() | {"all_tenants"}
-        asked = {name: value for name, value in request.args.to_dict().items() if name not in own}
-        shown = schemas.select(found, asked if is_at_least(28) else {})
+        filters = {name: value for name, value in request.args.to_dict().items() if name not in own}
+        matching = schemas.filter_by_capabilities(found, filters if is_at_least(28) else {})
         wanted = query["name"] if is_at_least(28) else None
-        pools = [schemas.pool(backend, detail=query["detail"]) for backend in shown]
+        pools = [schemas.pool_body(backend, detail=query["detail"]) for backend in matching]
         return {"pools": [pool for pool in pools if wanted in (None, pool["name"])]}
 
 
@@ -58,7 +58,7 @@ class Zones(MethodView):
         return {"zones": [{"name": zone, "state": {"available": zone in up}} for zone in sorted(known)]}
 
 
-def _able(found: list[records.Backend], wanted: records.VolumeType) -> list[records.Backend]:
+def _with_capabilities(found: list[records.Backend], wanted: records.VolumeType) -> list[records.Backend]:
     """Return the backends that have the capabilities that a type requires."""
     request = PlacementRequest(id="", now=clock.now(), extra_specs=wanted.extra_specs)
     return [backend for backend in found if CapabilitiesFilter().refuse(backend, request) is None]

@@ -39,7 +39,7 @@ class QosSpecs(MethodView):
         """Create QoS specs."""
         authorize(f"{_RULE}:create")
         with runtime().database.write() as session:
-            return _shown(qos_specs.create(session, id=str(uuid.uuid4()), **body))
+            return _specs_body(qos_specs.create(session, id=str(uuid.uuid4()), **body))
 
 
 @blueprint.route("/qos-specs/<specs_id>")
@@ -51,7 +51,7 @@ class QosSpec(MethodView):
         """Show QoS specs."""
         authorize(f"{_RULE}:get")
         with runtime().database.read() as session:
-            return _shown(qos_specs.get(session, specs_id))
+            return _specs_body(qos_specs.get(session, specs_id))
 
     @blueprint.takes(schemas.QosSpecUpdateIn)
     @blueprint.gives(200, schemas.QosSetOut, 403, 404)
@@ -140,5 +140,5 @@ class QosDisassociateAll(MethodView):
         return responses.empty_response()
 
 
-def _shown(found: records.QosSpec) -> dict[str, object]:
+def _specs_body(found: records.QosSpec) -> dict[str, object]:
     return {"qos_specs": found, "links": [{"rel": "self", "href": href(f"/qos-specs/{found.id}")}]}

@@ -46,7 +46,7 @@ class Services(MethodView):
         return {
             "services": [
                 part
-                for part in _parts()
+                for part in _services()
                 if binary in (None, "", part.binary)
                 and host in (None, "", part.host, part.host.partition("@")[0])
             ]
@@ -63,9 +63,9 @@ class ServiceAction(MethodView):
         """Enable or disable a backend; nothing new is placed on a disabled one."""
         authorize(_UPDATE)
         reason = schemas.reason_of(body, action)
-        is_disabled, binary = schemas.DISABLING[action], body["binary"] or body["service"]
+        is_disabled, binary = schemas.SERVICE_ACTIONS[action], body["binary"] or body["service"]
         host = body["host"].partition("#")[0]
-        if all((part.binary, part.host) != (binary, host) for part in _parts()):
+        if all((part.binary, part.host) != (binary, host) for part in _services()):
             raise NotFound(f"Service {binary} could not be found on host {body['host']}.")
         if binary != services.VOLUME:
             raise InvalidInput(
@@ -74,8 +74,13 @@ class ServiceAction(MethodView):
             )
         with runtime().database.write() as session:
             backends.disable(session, host, clock.now() if is_disabled else None, reason)
-        told = {} if reason is None else {"disabled_reason": reason}
-        return {**body, **told, "status": "disabled" if is_disabled else "enabled", "disabled": is_disabled}
+        given_reason = {} if reason is None else {"disabled_reason": reason}
+        return {
+            **body,
+            **given_reason,
+            "status": "disabled" if is_disabled else "enabled",
+            "disabled": is_disabled,
+        }
 
 
 @blueprint.route("/os-hosts")
@@ -88,7 +93,7 @@ class Hosts(MethodView):
         """List the hosts and the parts of the service that run there."""
         authorize(_HOSTS)
         zone = query.get("zone")
-        return {"hosts": [part for part in _parts() if zone in (None, part.availability_zone)]}
+        return {"hosts": [part for part in _services() if zone in (None, part.availability_zone)]}
 
 
 @blueprint.route("/os-hosts/<host>")
@@ -103,7 +108,7 @@ class Host(MethodView):
         with runtime().database.read() as session:
             backends.get(session, name)
             loads = backends.loads(session, name)
-        return {"host": [{"resource": {"host": name, **_in_words(load)}} for load in loads]}
+        return {"host": [{"resource": {"host": name, **_load_body(load)}} for load in loads]}
 
 
 @blueprint.route("/capabilities/<host>")
@@ -168,12 +173,12 @@ def backend_of(session: Session, host: str) -> records.Backend:
         raise InvalidInput(f"No service found with host={host}", "host") from None
 
 
-def _parts() -> list[records.ServiceState]:
+def _services() -> list[records.ServiceState]:
     with runtime().database.read() as session:
         return services.all(session, down_s=runtime().settings.service_down_s)
 
 
-def _in_words(load: records.Load) -> dict[str, str]:
+def _load_body(load: records.Load) -> dict[str, str]:
     return {
         "project": load.project_id or "(total)",
         "volume_count": str(load.volumes),

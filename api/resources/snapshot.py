@@ -101,7 +101,7 @@ class SnapshotAction(MethodView):
     def post(self, body: dict[str, Any], snapshot_id: str) -> Any:
         """Export a snapshot for reading and return its connection (200), or remove the export (202)."""
         ((action, details),) = body.items()
-        for rule in connections.rules(_ACTIONS[action], action, details):
+        for rule in connections.rules_of(_ACTIONS[action], action, details):
             authorize_resource(rule, snapshots.get, snapshot_id)
         if action == "connect":
             return {"connection_info": connections.connect_snapshot(snapshot_id, details)}

@@ -40,7 +40,7 @@ class Transfers(MethodView):
         """Create a transfer of a volume; the key that accepts it is shown only this once."""
         authorize_resource("volume:create_transfer", volumes.get, body["volume_id"])
         transfer_id, key = offers.create(runtime(), caller(), **body)
-        return {"transfer": SimpleNamespace(**vars(_standing(transfer_id)), auth_key=key)}
+        return {"transfer": SimpleNamespace(**vars(_read_transfer(transfer_id)), auth_key=key)}
 
 
 @blueprint.route("/os-volume-transfer/detail")
@@ -111,6 +111,6 @@ def _page(query: ListQuery) -> dict[str, object]:
     return responses.page_response("transfers", transfers.page, query, has_links=is_later and is_at_least(59))
 
 
-def _standing(transfer_id: str) -> records.Transfer:
+def _read_transfer(transfer_id: str) -> records.Transfer:
     with runtime().database.read() as session:
         return transfers.get(session, transfer_id, None)

@@ -130,7 +130,7 @@ class VolumeAction(MethodView):
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
         """Change a volume or its attachments (202), or return information about it (200)."""
         ((action, details),) = body.items()
-        for rule in connections.rules(_RULES[action], action, details):
+        for rule in connections.rules_of(_RULES[action], action, details):
             authorize_resource(rule, volumes.get, volume_id)
         if action in ACTIONS:
             return ACTIONS[action](volume_id, details)

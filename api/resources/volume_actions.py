@@ -18,7 +18,7 @@ from flows.reset_status import reset_volume
 Details = dict[str, Any] | None
 
 
-def _plain(do: Callable[..., None]) -> Callable[[str, Details], Any]:
+def _without_details(do: Callable[..., None]) -> Callable[[str, Details], Any]:
     def answer(volume_id: str, details: Details) -> Any:
         del details
         do(runtime(), caller(), volume_id)
@@ -44,18 +44,18 @@ def _force_detach(volume_id: str, details: Details) -> Any:
 
 
 ATTACHMENT_ACTIONS: Mapping[str, Callable[[str, Details], Any]] = {
-    "reserve": _plain(legacy_actions.reserve),
-    "unreserve": _plain(legacy_actions.unreserve),
+    "reserve": _without_details(legacy_actions.reserve),
+    "unreserve": _without_details(legacy_actions.unreserve),
     "attach": _attach,
     "detach": _detach,
     "force_detach": _force_detach,
-    "begin_detaching": _plain(legacy_actions.begin_detaching),
-    "roll_detaching": _plain(legacy_actions.roll_detaching),
+    "begin_detaching": _without_details(legacy_actions.begin_detaching),
+    "roll_detaching": _without_details(legacy_actions.roll_detaching),
 }
 
-_PLAIN = ("reserve", "unreserve", "attach", "detach", "begin_detaching", "roll_detaching")
+_WITHOUT_DETAILS = ("reserve", "unreserve", "attach", "detach", "begin_detaching", "roll_detaching")
 ATTACHMENT_RULES: Mapping[str, str] = {
-    **{action: f"volume_extension:volume_actions:{action}" for action in _PLAIN},
+    **{action: f"volume_extension:volume_actions:{action}" for action in _WITHOUT_DETAILS},
     "force_detach": "volume_extension:volume_admin_actions:force_detach",
 }
 

@@ -10,7 +10,7 @@ from marshmallow.validate import OneOf
 
 from api.auth import authorization
 from api.schemas.base import EnvelopeContent, body_schema, envelope_schema, page_schema
-from api.schemas.fields import SelfParsingField, StoredObject, Text, Uuid, constant
+from api.schemas.fields import SelfParsingField, StoredObject, Text, Uuid, constant_field
 from api.schemas.list_query import ListIn
 from cgflow import clock, records
 from cgflow.policies import volumes as policies
@@ -18,12 +18,12 @@ from cgflow.policies import volumes as policies
 _MODES = OneOf(("rw", "ro"), error="Must be rw or ro.")
 
 
-def mode() -> fields.Field[Any]:
+def mode_field() -> fields.Field[Any]:
     """Return the field for the attach mode; the default is read-write."""
     return fields.String(load_default="rw", validate=_MODES)
 
 
-class Connector(StoredObject):
+class ConnectorField(StoredObject):
     """What a client states about itself, such as its ``host``; it is stored unchanged."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class AttachmentIn(EnvelopeContent):
 
     volume_id = Uuid(required=True, data_key="volume_uuid")
     instance_id = Uuid(allow_none=True, load_default=None, data_key="instance_uuid")
-    connector = Connector()
-    mode = mode()
+    connector = ConnectorField()
+    mode = mode_field()
 
 
 AttachmentCreateIn = body_schema("AttachmentCreateIn", "attachment", AttachmentIn)
@@ -93,10 +93,10 @@ class AttachmentOut(AttachmentRefOut):
     attached_at = fields.Function(
         lambda attachment: clock.iso(attachment.attached_at) or "", metadata={"type": "string"}
     )
-    detached_at = constant("", type="string")
+    detached_at = constant_field("", type="string")
     mode = fields.String(data_key="attach_mode")
     connection_info = fields.Function(
-        lambda attachment: _told(attachment), metadata={"type": "object", "nullable": True}
+        lambda attachment: _connection_info(attachment), metadata={"type": "object", "nullable": True}
     )
 
 
@@ -108,8 +108,8 @@ RemainingAttachments = Schema.from_dict(
 )
 
 
-def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
-    """Return attachments as their volume shows them; the host is null unless ``hosts``."""
+def attachments_of(volume: records.Volume, *, hosts: bool) -> list[dict[str, object]]:
+    """Return the attachments of a volume as the volume shows them; the host is null unless ``hosts``."""
     return [
         {
             "id": attachment.volume_id,
@@ -120,12 +120,12 @@ def of_volume(attachments: Any, *, hosts: bool) -> list[dict[str, object]]:
             "device": attachment.mountpoint,
             "attached_at": clock.iso(attachment.attached_at),
         }
-        for attachment in attachments
+        for attachment in volume.attachments
         if attachment.attached_at is not None
     ]
 
 
-def _told(attachment: records.Attachment) -> dict[str, object] | None:
+def _connection_info(attachment: records.Attachment) -> dict[str, object] | None:
     # Checked for each attachment: a list may cover all projects, but a connection is only for its own
     # project.
     if not authorization.permits(policies.CONNECTION, attachment):
@@ -140,7 +140,7 @@ class AttachIn(Schema):
     instance_id = Uuid(load_default=None, data_key="instance_uuid")
     host_name = Text(load_default=None)
     mountpoint = Text(min=1, required=True)
-    mode = mode()
+    mode = mode_field()
 
 
 class DetachIn(Schema):
@@ -152,7 +152,7 @@ class DetachIn(Schema):
 class ForceDetachIn(DetachIn):
     """The attachment to end, and the connector of its client, which is not needed."""
 
-    connector = Connector()
+    connector = ConnectorField()
 
 
 class NoDetails(SelfParsingField, fields.Raw):

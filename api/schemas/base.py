@@ -111,8 +111,8 @@ def links_key(root: str) -> str:
 
 def page_schema(root: str, schema: type[Schema]) -> type[Schema]:
     """Return the schema of a response with one page of resources and a link to the next."""
-    way = fields.List(fields.Nested(Link))
-    members = {root: fields.Nested(schema, many=True), links_key(root): way}
+    links = fields.List(fields.Nested(Link))
+    members = {root: fields.Nested(schema, many=True), links_key(root): links}
     return Schema.from_dict(members, name=f"{schema.__name__.removesuffix('Out')}Page")
 
 
@@ -203,15 +203,15 @@ class ResourceOut(RefOut):
     flow_id = Extension(fields.String(data_key="cgflow:flow_id", allow_none=True))
 
 
-def links(noun: str) -> fields.Field[Any]:
+def links_field(path: str) -> fields.Field[Any]:
     """Return a field with the links to a resource."""
 
-    def shown(record: Any) -> list[dict[str, str]]:
-        path = f"/{noun}/{record.id}"
-        bookmark = request_scope.href(path, has_version=False)
-        return [{"rel": "self", "href": request_scope.href(path)}, {"rel": "bookmark", "href": bookmark}]
+    def links_of(record: Any) -> list[dict[str, str]]:
+        address = f"/{path}/{record.id}"
+        bookmark = request_scope.href(address, has_version=False)
+        return [{"rel": "self", "href": request_scope.href(address)}, {"rel": "bookmark", "href": bookmark}]
 
-    return fields.Function(shown, metadata={"type": "array", "items": _LINK})
+    return fields.Function(links_of, metadata={"type": "array", "items": _LINK})
 
 
 _LINK = {"type": "object", "properties": {name: {"type": "string"} for name in Link().fields}}

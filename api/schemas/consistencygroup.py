@@ -21,7 +21,7 @@ from api.schemas.base import (
     envelope_schema,
     page_schema,
 )
-from api.schemas.fields import Flag, Names, Since, Text, Uuid, constant
+from api.schemas.fields import Flag, Names, Since, Text, Uuid, constant_field
 from api.schemas.list_query import ConsistencyGroupListIn
 from api.versions import is_at_least
 from cgflow.errors import InvalidInput
@@ -289,7 +289,7 @@ class GroupOut(ResourceOut):
     volume_type_ids = fields.List(fields.String(), data_key="volume_types")
     cgsnapshot_id = Since(14, fields.String(data_key="group_snapshot_id", allow_none=True))
     source_cgid = Since(14, fields.String(data_key="source_group_id", allow_none=True))
-    replication_status = Since(38, constant("disabled", type="string"))
+    replication_status = Since(38, constant_field("disabled", type="string"))
     volumes = Since(25, fields.List(fields.String()))
     project_id = Since(58, fields.String())
 

@@ -30,7 +30,7 @@ class FastDump(Schema):
         return [self._dump_one(one) for one in obj] if several else self._dump_one(obj)
 
     def _dump_one(self, record: object) -> dict[str, Any]:
-        body = {key: tell(record) for key, tell in self._serializers.items()}
+        body = {key: serialize(record) for key, serialize in self._serializers.items()}
         for key in self._may_miss:
             if body[key] is missing:
                 del body[key]
@@ -54,8 +54,8 @@ def _serializer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any]:
     if type(field) is Timestamp:
         return lambda record: clock.iso(value(record))
     if type(field) is fields.Function and field.serialize_func is not None:
-        tell: Callable[[Any], Any] = field.serialize_func
-        return tell
+        serialize: Callable[[Any], Any] = field.serialize_func
+        return serialize
     return partial(_by_field, name, field)
 
 

@@ -53,7 +53,7 @@ class Text(fields.String):
     """A string of at most 255 characters by default, which any database can store."""
 
     def __init__(self, *, min: int = 0, max: int = MAX_TEXT, **kwargs: Any) -> None:
-        super().__init__(validate=[Length(min=min, max=max), _without_nul], **kwargs)
+        super().__init__(validate=[Length(min=min, max=max), _refuse_nul], **kwargs)
 
 
 class Name(Text):
@@ -171,7 +171,7 @@ class Names(_NullIsEmpty):
             raise ValidationError(f"Must name at most {self._max}.")
         for name in names:
             Length(max=MAX_TEXT)(name)
-            _without_nul(name)
+            _refuse_nul(name)
         return names
 
 
@@ -215,7 +215,7 @@ class StoredObject(fields.Dict):
     """An object that is stored as the client sent it: limited in size, without NUL characters."""
 
     def __init__(self, *, min: int = 0, **kwargs: Any) -> None:
-        super().__init__(keys=fields.String(), validate=[Length(min=min), _check_kept], **kwargs)
+        super().__init__(keys=fields.String(), validate=[Length(min=min), _check_stored_object], **kwargs)
 
 
 class Timestamp(fields.Field[datetime]):
@@ -231,7 +231,7 @@ class Timestamp(fields.Field[datetime]):
 
 
 class Conditional(fields.Field[Any]):
-    """A response field that only some requests are shown; ``told`` documents the condition."""
+    """A response field that only some requests are shown; ``openapi_extension`` documents the condition."""
 
     openapi_extension: Mapping[str, str]
 
@@ -278,12 +278,12 @@ class Extension(Conditional):
         return has_extensions()
 
 
-def constant(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:
+def constant_field(value: object, *, data_key: str | None = None, **shape: object) -> fields.Field[Any]:
     """Return a field with a constant value, for what Cinder has and cgflow does not."""
     return fields.Function(lambda _: value, data_key=data_key, metadata=shape)
 
 
-def _check_kept(value: dict[str, Any]) -> None:
+def _check_stored_object(value: dict[str, Any]) -> None:
     text = json.dumps(value)
     if len(text) > MAX_STORED_OBJECT:
         raise ValidationError(f"Must be at most {MAX_STORED_OBJECT} characters long, as JSON.")
@@ -292,6 +292,6 @@ def _check_kept(value: dict[str, Any]) -> None:
         raise ValidationError("Must not contain a NUL character.")
 
 
-def _without_nul(text: str) -> None:
+def _refuse_nul(text: str) -> None:
     if "\x00" in text:
         raise ValidationError("Must not contain a NUL character.")

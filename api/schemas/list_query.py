@@ -19,11 +19,11 @@ from cgflow.errors import InvalidInput
 _NEWEST_FIRST = (("created_at", "desc"),)
 
 
-def _later(minor: int, description: str) -> dict[str, str]:
+def _since(minor: int, description: str) -> dict[str, str]:
     return {"description": description, "x-min-microversion": f"3.{minor}"}
 
 
-_OLDER = {"description": "The name that older clients send."}
+_LEGACY_NAME = {"description": "The name that older clients send."}
 
 
 class _Number(SelfParsingField, fields.Integer):
@@ -117,9 +117,9 @@ class ListIn(Schema):
     name = Text(metadata={"description": "Exactly this name."})
     status = Text(metadata={"description": "Exactly this status."})
     name_like = Text(
-        data_key="name~", metadata=_later(34, "A part of the name; other text filters accept `~`, too.")
+        data_key="name~", metadata=_since(34, "A part of the name; other text filters accept `~`, too.")
     )
-    status_like = Text(data_key="status~", metadata=_later(34, "A part of the status."))
+    status_like = Text(data_key="status~", metadata=_since(34, "A part of the status."))
 
     @pre_load
     def refuse_duplicates(self, data: Any, **_: Any) -> Any:
@@ -147,15 +147,15 @@ class ListIn(Schema):
         if request_scope.caller().scope is not None:
             # The caller sees only their own project, so a filter by project changes nothing.
             hidden = hidden | {"project_id"}
-        asked = [name for name in self.filters if name not in hidden]
-        like = {name: data[f"{name}_like"] for name in asked if f"{name}_like" in data}
-        like |= self._within(asked)
+        allowed = [name for name in self.filters if name not in hidden]
+        like = {name: data[f"{name}_like"] for name in allowed if f"{name}_like" in data}
+        like |= self._substring_filters(allowed)
         return ListQuery(
             limit=min(data.get("limit", most), most),
             offset=data.get("offset", 0),
             marker=data.get("marker"),
-            sort=self._order(data, () if is_admin else self.admin_filters),
-            filters={name: data[name] for name in asked if data.get(name) is not None},
+            sort=self._sort_order(data, () if is_admin else self.admin_filters),
+            filters={name: data[name] for name in allowed if data.get(name) is not None},
             matches_nothing=bool(unknown) and is_admin,
             like=like if is_at_least(34) else {},
             metadata=data.get("metadata", {}),
@@ -164,7 +164,7 @@ class ListIn(Schema):
             with_count=data.get("with_count", False) and is_at_least(45),
         )
 
-    def _order(self, data: Mapping[str, Any], hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
+    def _sort_order(self, data: Mapping[str, Any], hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
         if "sort" in data and ("sort_key" in data or "sort_dir" in data):
             raise InvalidInput("'sort' cannot be combined with 'sort_key' and 'sort_dir'.", "sort")
         if "sort" in data:
@@ -184,7 +184,7 @@ class ListIn(Schema):
             tuple((key, direction) for key, direction in order if key not in self.unordered) or _NEWEST_FIRST
         )
 
-    def _within(self, asked: Collection[str]) -> dict[str, str]:
+    def _substring_filters(self, allowed: Collection[str]) -> dict[str, str]:
         """Return the substring filters of other texts, such as ``description~``. Raises: ValidationError."""
         if not is_at_least(34):
             return {}
@@ -192,12 +192,12 @@ class ListIn(Schema):
         found = {}
         for key, text in request.args.items():
             name = self.aliases.get(key[:-1], key[:-1])
-            if key.endswith("~") and key not in own and key[:-1] in self._texts and name in asked:
+            if key.endswith("~") and key not in own and key[:-1] in self._text_filters and name in allowed:
                 found[name] = Text().deserialize(text)
         return found
 
     @property
-    def _texts(self) -> set[str]:
+    def _text_filters(self) -> set[str]:
         """The filters, by their names in the API, that also accept a substring."""
         names = {*self.filters, *self.aliases}
         fields_by_key = {field.data_key or name: (name, field) for name, field in self.fields.items()}
@@ -214,7 +214,7 @@ class ListIn(Schema):
         if not request_scope.caller().is_admin:
             known -= self.admin_filters
         if is_at_least(34):
-            known |= {f"{name}~" for name in self._texts & known}
+            known |= {f"{name}~" for name in self._text_filters & known}
         return request.args.keys() - known
 
 
@@ -247,13 +247,13 @@ class CountedListIn(Schema):
     aliases: ClassVar[Mapping[str, str]] = {"display_name": "name", "display_description": "description"}
     later: ClassVar[Mapping[str, int]] = {"with_count": 45, "consumes_quota": 31}
 
-    display_name = Text(metadata=_OLDER)
+    display_name = Text(metadata=_LEGACY_NAME)
     description = Text(metadata={"description": "Exactly this description."})
-    display_description = Text(metadata=_OLDER)
+    display_description = Text(metadata=_LEGACY_NAME)
     size = Count(min=0, metadata={"description": "Exactly this size in GiB."})
     volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
-    with_count = Flag(metadata=_later(45, "Whether the response holds the total count."))
-    consumes_quota = Flag(metadata=_later(65, "Whether they count against the quota."))
+    with_count = Flag(metadata=_since(45, "Whether the response holds the total count."))
+    consumes_quota = Flag(metadata=_since(65, "Whether they count against the quota."))
     metadata = MetadataFilter(metadata={"description": "Only those with all these keys and values."})
 
     @pre_load
@@ -309,25 +309,25 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
     source_volid = Text(metadata={"description": "Only those created from this volume."})
     attach_status = Text(metadata={"description": "attached or detached."})
     migration_status = Text(metadata={"description": "No volume has a migration status."})
-    bootable = Flag(metadata=_later(2, "Whether a server can boot from them."))
-    group_id = Text(metadata=_later(10, "Only those of this group; the later name of `consistencygroup_id`."))
+    bootable = Flag(metadata=_since(2, "Whether a server can boot from them."))
+    group_id = Text(metadata=_since(10, "Only those of this group; the later name of `consistencygroup_id`."))
     created_at = TimeFilter(
-        metadata=_later(60, "Comparisons such as `gt:TIME`, with commas between; also gte, lt, lte, eq, neq.")
+        metadata=_since(60, "Comparisons such as `gt:TIME`, with commas between; also gte, lt, lte, eq, neq.")
     )
-    updated_at = TimeFilter(metadata=_later(60, "Comparisons as for `created_at`."))
+    updated_at = TimeFilter(metadata=_since(60, "Comparisons as for `created_at`."))
     glance_metadata = MetadataFilter(
-        metadata=_later(4, "Only those with all these keys and values in their image metadata.")
+        metadata=_since(4, "Only those with all these keys and values in their image metadata.")
     )
 
     @pre_load
     def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:
         """Drop parameters that are newer than the microversion of the request."""
         later = {"glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60}
-        said = {name: data[name] for name in data if is_at_least(later.get(name, 0))}
-        if "host" in said:
+        given = {name: data[name] for name in data if is_at_least(later.get(name, 0))}
+        if "host" in given:
             # A backend is one pool, which the API appends to its name.
-            said["host"] = said["host"].partition("#")[0]
-        return said
+            given["host"] = given["host"].partition("#")[0]
+        return given
 
 
 class SnapshotListIn(CountedListIn, CgsnapshotListIn):
@@ -360,7 +360,7 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     group_snapshot_id = Text(metadata={"description": "The later name of `cgsnapshot_id`."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those of this cgsnapshot."})
-    metadata = MetadataFilter(metadata=_later(22, "Only those with all these keys and values."))
+    metadata = MetadataFilter(metadata=_since(22, "Only those with all these keys and values."))
 
     @pre_load
     def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:

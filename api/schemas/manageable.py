@@ -14,7 +14,7 @@ from api.versions import is_at_least
 from cgflow.errors import InvalidInput
 
 
-def _one_place(host: str | None, cluster: str | None) -> str:
+def _require_host(host: str | None, cluster: str | None) -> str:
     """Return the named backend. Raises: InvalidInput, unless exactly a host is named."""
     if cluster:
         raise InvalidInput("There are no clusters; name a host.", "cluster")
@@ -58,7 +58,7 @@ class ManageableListIn(Schema):
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return the backend, the order and the position of the page. Raises: InvalidInput."""
-        host = _one_place(data.get("host"), data.get("cluster") if is_at_least(17) else None)
+        host = _require_host(data.get("host"), data.get("cluster") if is_at_least(17) else None)
         key, _colon, direction = data["sort"].partition(":")
         key, direction = data.get("sort_key", key), data.get("sort_dir", direction or "asc")
         if key not in ("size", "reference") or direction not in ("asc", "desc"):
@@ -87,7 +87,9 @@ class ManageVolumeIn(NamedIn):
     @post_load
     def settle(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Require exactly one backend. Raises: InvalidInput."""
-        return data | {"host": _one_place(data.get("host"), data.get("cluster") if is_at_least(16) else None)}
+        return data | {
+            "host": _require_host(data.get("host"), data.get("cluster") if is_at_least(16) else None)
+        }
 
 
 ManageVolumeBody = body_schema("ManageVolumeBody", "volume", ManageVolumeIn)

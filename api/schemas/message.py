@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from api.disclosure import HostsHiddenField
-from api.schemas.base import envelope_schema, links, page_schema
+from api.schemas.base import envelope_schema, links_field, page_schema
 from api.schemas.fields import Extension, Text, Timestamp
 from api.schemas.list_query import ListIn
 
@@ -49,7 +49,7 @@ class MessageOut(Schema):
     created_at = Timestamp()
     guaranteed_until = Timestamp()
     flow_id = Extension(fields.String(data_key="cgflow:flow_id"))
-    links = links("messages")
+    links = links_field("messages")
 
 
 ShowEnvelope = envelope_schema("message", MessageOut)

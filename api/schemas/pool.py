@@ -18,7 +18,9 @@ def pool_name(host: str | None) -> str | None:
     return None if host is None else f"{host}#{host.rpartition('@')[2]}"
 
 
-def select(backends: list[records.Backend], wanted: Mapping[str, str]) -> list[records.Backend]:
+def filter_by_capabilities(
+    backends: list[records.Backend], wanted: Mapping[str, str]
+) -> list[records.Backend]:
     """Return the backends whose capabilities have the wanted values.
 
     Values are compared as strings, without regard to case. Raises: InvalidInput for an unknown capability.
@@ -35,15 +37,15 @@ def select(backends: list[records.Backend], wanted: Mapping[str, str]) -> list[r
     ]
 
 
-def pool(backend: records.Backend, *, detail: bool) -> dict[str, object]:
+def pool_body(backend: records.Backend, *, detail: bool) -> dict[str, object]:
     """Return a backend as a pool."""
-    shown: dict[str, object] = {"name": pool_name(backend.name)}
+    body: dict[str, object] = {"name": pool_name(backend.name)}
     if detail:
         known = facts_of(backend)
         if not has_extensions():
             known = {name: value for name, value in known.items() if not name.startswith("cgflow:")}
-        shown["capabilities"] = known
-    return shown
+        body["capabilities"] = known
+    return body
 
 
 class PoolListIn(Schema):
@@ -67,7 +69,7 @@ class PoolListIn(Schema):
 
 
 class PoolOut(Schema):
-    """One pool; its capabilities are shown on request."""
+    """One pool; its capabilities are body on request."""
 
     name = fields.String()
     capabilities = fields.Dict(keys=fields.String())

@@ -8,7 +8,7 @@ from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, post_load, pre_load
 
 from api.log import LEVELS
-from api.schemas.fields import SelfParsingField, Since, Text, Timestamp, constant
+from api.schemas.fields import SelfParsingField, Since, Text, Timestamp, constant_field
 from cgflow.db.repositories.service import VOLUME
 from cgflow.errors import InvalidInput, NotFound
 
@@ -32,7 +32,7 @@ class HostListIn(Schema):
     zone = Text(metadata={"description": "Only those in this availability zone."})
 
 
-DISABLING = {"enable": False, "disable": True, "disable-log-reason": True}
+SERVICE_ACTIONS = {"enable": False, "disable": True, "disable-log-reason": True}
 """The actions on a service, and whether it is disabled after them."""
 
 
@@ -50,8 +50,8 @@ class ServiceIn(Schema):
     def require_action(self, data: Any, **_: Any) -> Any:
         """Return the body. Raises: NotFound, if the path names no known action, whatever the body holds."""
         action = (request.view_args or {}).get("action")
-        if action not in DISABLING:
-            raise NotFound(f"There is no such action: {action}. Valid values: {', '.join(DISABLING)}.")
+        if action not in SERVICE_ACTIONS:
+            raise NotFound(f"There is no such action: {action}. Valid values: {', '.join(SERVICE_ACTIONS)}.")
         return data
 
     @post_load
@@ -75,11 +75,11 @@ def reason_of(body: dict[str, Any], action: str) -> str | None:
     return reason
 
 
-def _up(is_up: bool) -> str:
+def _state(is_up: bool) -> str:
     return "up" if is_up else "down"
 
 
-def _status(part: Any) -> str:
+def _service_status(part: Any) -> str:
     return "disabled" if part.is_disabled else "enabled"
 
 
@@ -95,15 +95,15 @@ class ServiceOut(Schema):
     binary = fields.String()
     host = fields.String()
     availability_zone = fields.String(data_key="zone")
-    status = fields.Function(_status, metadata={"type": "string"})
-    state = fields.Function(lambda part: _up(part.is_up), metadata={"type": "string"})
+    status = fields.Function(_service_status, metadata={"type": "string"})
+    state = fields.Function(lambda part: _state(part.is_up), metadata={"type": "string"})
     updated_at = Timestamp(attribute="reported_at")
     disabled_reason = fields.String(allow_none=True)
-    replication_status = constant("disabled", type="string")
-    active_backend_id = constant(None, type="string", nullable=True)
+    replication_status = constant_field("disabled", type="string")
+    active_backend_id = constant_field(None, type="string", nullable=True)
     frozen = fields.Boolean(attribute="is_frozen")
-    cluster = Since(7, constant(None, type="string", nullable=True))
-    backend_state = Since(49, fields.Function(lambda part: _up(part.is_up), metadata={"type": "string"}))
+    cluster = Since(7, constant_field(None, type="string", nullable=True))
+    backend_state = Since(49, fields.Function(lambda part: _state(part.is_up), metadata={"type": "string"}))
 
     @post_dump(pass_original=True)
     def leave_out(self, data: dict[str, Any], part: Any, **_: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class HostOut(Schema):
         data_key="service-status",
         metadata={"type": "string"},
     )
-    service_state = fields.Function(_status, data_key="service-state", metadata={"type": "string"})
+    service_state = fields.Function(_service_status, data_key="service-state", metadata={"type": "string"})
     last_update = Timestamp(attribute="reported_at", data_key="last-update")
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from marshmallow import Schema, fields
 
-from api.schemas.base import body_schema, envelope_schema, links, page_schema
-from api.schemas.fields import Flag, Name, Since, Text, Timestamp, Uuid, constant
+from api.schemas.base import body_schema, envelope_schema, links_field, page_schema
+from api.schemas.fields import Flag, Name, Since, Text, Timestamp, Uuid, constant_field
 from api.schemas.list_query import ListIn
 
 
@@ -51,7 +51,7 @@ class TransferRefOut(Schema):
     id = fields.String()
     volume_id = fields.String()
     name = fields.String(allow_none=True)
-    links = links("os-volume-transfer")
+    links = links_field("os-volume-transfer")
 
 
 class TransferOut(TransferRefOut):
@@ -61,7 +61,7 @@ class TransferOut(TransferRefOut):
     no_snapshots = Since(55, fields.Boolean())
     source_project_id = Since(57, fields.String(attribute="project_id"))
     destination_project_id = Since(57, fields.String(allow_none=True))
-    accepted = Since(57, constant(False, type="boolean"))
+    accepted = Since(57, constant_field(False, type="boolean"))
 
 
 class TransferCreatedOut(TransferOut):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, pre_load
 
 from api.auth import authorization
-from api.schemas.attachment import of_volume
+from api.schemas.attachment import attachments_of
 from api.schemas.base import (
     Envelope,
     LegacyNames,
@@ -20,7 +20,7 @@ from api.schemas.base import (
     body_schema,
     counted_page_schema,
     envelope_schema,
-    links,
+    links_field,
 )
 from api.schemas.fields import (
     Count,
@@ -32,7 +32,7 @@ from api.schemas.fields import (
     Text,
     Timestamp,
     Uuid,
-    constant,
+    constant_field,
 )
 from api.schemas.pool import pool_name
 from api.versions import is_at_least
@@ -85,9 +85,9 @@ class VolumeIn(LegacyNames, NamedIn):
         if not is_at_least(53):
             # Below 3.53 unknown fields were dropped silently.
             return {name: value for name, value in data.items() if name in self.fields}
-        said = [name for name in _ALWAYS_IGNORED if name in data]
-        if said:
-            raise InvalidInput(f"Invalid input for field '{said[0]}': Unknown field.", said[0])
+        given = [name for name in _ALWAYS_IGNORED if name in data]
+        if given:
+            raise InvalidInput(f"Invalid input for field '{given[0]}': Unknown field.", given[0])
         return data
 
     @post_load
@@ -159,7 +159,7 @@ class VolumeDeleteIn(Schema):
 class VolumeRefOut(RefOut):
     """The summary of a volume."""
 
-    links = links("volumes")
+    links = links_field("volumes")
 
 
 _NULLABLE = {"type": "string", "nullable": True}
@@ -190,24 +190,24 @@ class VolumeOut(ResourceOut):
         data_key="os-vol-host-attr:host",
         metadata={"type": "string", "nullable": True},
     )
-    links = links("volumes")
+    links = links_field("volumes")
     attachments = fields.Function(
-        lambda volume: of_volume(volume.attachments, hosts=authorization.shows_field(policies.HOST)),
+        lambda volume: attachments_of(volume, hosts=authorization.shows_field(policies.HOST)),
         metadata={"type": "array", "items": {"type": "object"}},
     )
     bootable = fields.Function(lambda volume: str(volume.bootable).lower(), metadata={"type": "string"})
-    encrypted = constant(False, type="boolean")
+    encrypted = constant_field(False, type="boolean")
     multiattach = fields.Boolean(attribute="is_multiattach")
-    migration_status = constant(None, type="string", nullable=True)
-    migstat = constant(None, data_key="os-vol-mig-status-attr:migstat", type="string", nullable=True)
-    name_id = constant(None, data_key="os-vol-mig-status-attr:name_id", type="string", nullable=True)
-    replication_status = constant(None, type="string", nullable=True)
+    migration_status = constant_field(None, type="string", nullable=True)
+    migstat = constant_field(None, data_key="os-vol-mig-status-attr:migstat", type="string", nullable=True)
+    name_id = constant_field(None, data_key="os-vol-mig-status-attr:name_id", type="string", nullable=True)
+    replication_status = constant_field(None, type="string", nullable=True)
     snapshot_id = fields.String(allow_none=True)
     source_volid = fields.String(allow_none=True)
-    provider_id = Since(21, constant(None, type="string", nullable=True))
+    provider_id = Since(21, constant_field(None, type="string", nullable=True))
     service_uuid = Since(48, fields.Function(lambda volume: _service_uuid(volume.host), metadata=_NULLABLE))
-    shared_targets = Since(48, constant(False, type="boolean"))
-    cluster_name = Since(61, constant(None, type="string", nullable=True))
+    shared_targets = Since(48, constant_field(False, type="boolean"))
+    cluster_name = Since(61, constant_field(None, type="string", nullable=True))
     volume_type_id = Since(63, fields.String(allow_none=True))
     consumes_quota = Since(65, fields.Boolean())
 
@@ -251,8 +251,8 @@ def _service_uuid(host: str | None) -> str | None:
 
 def _metadata(volume: records.Volume) -> dict[str, str]:
     """Return the metadata as clients expect it: with ``readonly``, if that was ever set."""
-    said = {} if volume.readonly is None else {"readonly": str(volume.readonly)}
-    return {**volume.metadata, **said}
+    readonly = {} if volume.readonly is None else {"readonly": str(volume.readonly)}
+    return {**volume.metadata, **readonly}
 
 
 RefPage = counted_page_schema("volumes", VolumeRefOut)

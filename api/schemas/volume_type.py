@@ -120,7 +120,7 @@ class VolumeTypeListIn(ListIn):
     @post_load
     def query(self, data: dict[str, Any], **kwargs: Any) -> ListQuery:
         """Return the query for the repository. A member gets the types that the member's project may use."""
-        wanted = _kind(data["is_public"])
+        wanted = _visibility(data["is_public"])
         page: ListQuery = super().query(data, **kwargs)
         is_public = wanted if request_scope.caller().is_admin else True
         if is_public is not None:
@@ -212,7 +212,7 @@ def require_key(body: dict[str, str], key: str) -> None:
         raise InvalidInput(f"The body must hold '{key[:255]}' and nothing else.", key[:255])
 
 
-def _kind(text: str) -> bool | None:
+def _visibility(text: str) -> bool | None:
     """Return whether public or private types are requested, None for both. Raises: InvalidInput."""
     word = text.strip()
     try:

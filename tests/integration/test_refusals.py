@@ -174,8 +174,8 @@ def test_a_database_that_is_none(place: Path) -> None:
     (folder / "cgflow.db").write_bytes(bytes(range(256)) * 32)
     said = refused(folder)
     assert said == (
-        f"The database {folder / 'cgflow.db'} cannot be used: file is not a database. It was not changed: "
-        "restore it from a backup, or name another state directory."
+        f"The database {folder / 'cgflow.db'} cannot be used: file is not a database. It was not changed. "
+        "Restore it from a backup, or name another state directory."
     )
     assert content(folder)["cgflow.db"] == bytes(range(256)) * 32
 
