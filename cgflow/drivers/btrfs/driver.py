@@ -35,7 +35,8 @@ OPTIONS: list[cfg.Opt] = [
         "max_over_subscription_ratio",
         default=MAX_OVER_SUBSCRIPTION_RATIO,
         min=1,
-        help="How many times the capacity of the file system may be promised to volumes, which are thin.",
+        help="Ratio of the sizes of all volumes to the capacity of the file system, up to which volumes are "
+        "created.",
     ),
 ]
 

@@ -12,18 +12,18 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.exporter import Exporter
 from cgflow.drivers.rbd.records import (
-    CopyRecord,
     CutRecord,
     DeletedImageRecord,
     GroupRecord,
     Records,
+    SnapshotRecord,
     VolumeRecord,
 )
 from cgflow.drivers.rbd.session import Session
 from cgflow.errors import BusyDriverError, FinalDriverError
 
 _AT_ONCE = 8
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 class Locks:
@@ -71,13 +71,13 @@ class RbdBase:
         found: dict[str, Any] = self._session.call("image_stats", names=list(images))
         return found
 
-    def _find(self, snapshot: SnapshotSpec, copy: CopyRecord) -> Any:
+    def _find_rbd_snapshot(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> Any:
         """Return the RBD snapshot of a snapshot; it must be readable. Raises: FinalDriverError."""
-        own, cut = names.plain(snapshot.id), names.cut(copy.cgsnapshot)
+        own, cut = names.image_snapshot(snapshot.id), names.group_snapshot(copy.cgsnapshot)
         snap = self._session.call("snap_find", name=copy.image, snap=own, cut=cut)
         if snap is None:
             raise FinalDriverError(
-                f"snapshot {snapshot.id} is gone from image {copy.image}: it was removed by somebody else"
+                f"snapshot {snapshot.id} is missing from image {copy.image}: another client removed it"
             )
         return snap
 
@@ -109,20 +109,20 @@ class RbdBase:
                 self._records.write({}, [GroupRecord.key(group_id)])
 
 
-def volumes_of(snapshots: Iterable[SnapshotSpec]) -> list[str]:
+def volume_locks(snapshots: Iterable[SnapshotSpec]) -> list[str]:
     """Return the names of the locks of the volumes of snapshots."""
     return [f"volume {snapshot.volume_id}" for snapshot in snapshots]
 
 
-def in_parallel(call: Callable[[Thing], object], things: Iterable[Thing]) -> None:
+def in_parallel(call: Callable[[Item], object], items: Iterable[Item]) -> None:
     """Make a call for each item, several in parallel. Raises: the first error, after all calls ended."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        calls = [pool.submit(call, thing) for thing in things]
+        calls = [pool.submit(call, item) for item in items]
     for made in calls:
         made.result()
 
 
-def need_no_restore(volume_id: str, volume: VolumeRecord) -> None:
+def require_no_restore(volume_id: str, volume: VolumeRecord) -> None:
     """Raise FinalDriverError while a restore of the volume is unfinished."""
     if volume.restore is not None:
         raise FinalDriverError(
@@ -130,36 +130,36 @@ def need_no_restore(volume_id: str, volume: VolumeRecord) -> None:
         )
 
 
-def need_image(volume_id: str, stat: object) -> None:
+def require_image(volume_id: str, stat: object) -> None:
     """Raise FinalDriverError if the image of a volume does not exist."""
     if stat is None:
         raise FinalDriverError(
-            f"the image of volume {volume_id} is gone from the pool: somebody else removed or renamed it"
+            f"the image of volume {volume_id} is missing from the pool: another client removed or renamed it"
         )
 
 
-def need_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
+def require_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
     """Raise FinalDriverError if the image of a volume is missing, was replaced or was made smaller."""
-    need_image(volume_id, stat)
-    words = describe_data_loss(volume_id, volume, stat)
-    if words is not None:
-        raise FinalDriverError(f"{words}. Nothing is made of what it holds: copy that to another volume")
+    require_image(volume_id, stat)
+    message = describe_data_loss(volume_id, volume, stat)
+    if message is not None:
+        raise FinalDriverError(f"{message}. It cannot be used: copy what is left of it to another volume")
 
 
 def describe_data_loss(volume_id: str, volume: VolumeRecord, stat: Any) -> str | None:
     """Return a description of what an existing image lost compared with its record, or None."""
     image, size = names.image(volume_id), volume.size_gib * names.GIB
     if volume.image_id not in (None, stat["id"]):
-        return f"image {image} was replaced: it is {stat['id']}, and volume {volume_id} was {volume.image_id}"
+        return f"image {image} was replaced: its id is {stat['id']} instead of {volume.image_id}"
     if stat["size"] < size:
-        return f"image {image} has {stat['size']} bytes and not {size}: somebody made it smaller"
+        return f"image {image} has {stat['size']} bytes instead of {size}: another client shrank it"
     return None
 
 
-def need_no_client(volume_id: str, watchers: list[str]) -> None:
+def require_no_client(volume_id: str, watchers: list[str]) -> None:
     """Raise BusyDriverError while clients have an image open: Ceph cannot disconnect them from one image."""
     if watchers:
         raise BusyDriverError(
             f"volume {volume_id} is in use by {', '.join(sorted(set(watchers)))}: close it there. "
-            "A client that died without closing it is forgotten after half a minute."
+            "Ceph drops a client that died after half a minute."
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cgflow.drivers.contract import Cloning, SnapshotSpec, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import need_image
+from cgflow.drivers.rbd.base import require_image
 from cgflow.drivers.rbd.records import VolumeRecord
 from cgflow.drivers.rbd.volumes import RbdVolumes
 from cgflow.errors import FinalDriverError
@@ -21,12 +21,12 @@ class RbdCloning(RbdVolumes, Cloning):
         with self._locks.hold(f"volume {volume.id}"):
             found = self._records.find(VolumeRecord, key)
             if found is not None and found.doing != "clone":
-                need_image(volume.id, self._stat(image))
+                require_image(volume.id, self._stat(image))
                 return
             if volume.group_id is not None:
-                self._records.group(volume.group_id)
-            copy = self._records.cut_copy(source)
-            snap = self._find(source, copy)
+                self._records.require_group(volume.group_id)
+            copy = self._records.require_cut_snapshot(source)
+            snap = self._find_rbd_snapshot(source, copy)
             if volume.size_gib * names.GIB < snap["size"]:
                 raise FinalDriverError(
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
@@ -40,7 +40,7 @@ class RbdCloning(RbdVolumes, Cloning):
 
     def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int) -> None:
         """Copy to an image with a temporary name, so that an image with the volume's name is complete."""
-        making = names.making(volume.id)
+        making = names.incomplete_clone(volume.id)
         self._session.call("image_remove", name=making)
         size = volume.size_gib * names.GIB
         self._session.call("copy_out", name=image, id=snap_id, to=making, size=size)

@@ -23,7 +23,7 @@ from cgflow.drivers.rbd.exporter import Exporter
 from cgflow.drivers.rbd.group_snapshots import RbdGroupSnapshots
 from cgflow.drivers.rbd.inventory import RbdInventory
 from cgflow.drivers.rbd.names import GIB
-from cgflow.drivers.rbd.records import CopyRecord, VolumeRecord
+from cgflow.drivers.rbd.records import SnapshotRecord, VolumeRecord
 from cgflow.drivers.rbd.regrouping import RbdRegrouping
 from cgflow.drivers.rbd.restoring import RbdRestoring
 from cgflow.drivers.rbd.session import Access, Session
@@ -33,13 +33,15 @@ LOG = logging.getLogger(__name__)
 
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
-        "conf", default="/etc/ceph/ceph.conf", help="Ceph's configuration file: where the monitors are."
+        "conf", default="/etc/ceph/ceph.conf", help="Ceph's configuration file, which names the monitors."
     ),
     cfg.StrOpt(
-        "pool", default="volumes", help="Pool of the images. One backend has it; what others keep is left."
+        "pool",
+        default="volumes",
+        help="Pool of the images, for one backend only. Objects of other programs in it are left unchanged.",
     ),
     cfg.StrOpt("user", default="cgflow", help="Ceph user without 'client.', with the caps 'profile rbd'."),
-    cfg.StrOpt("keyring", help="File with the key of the user. Unset: where Ceph looks for it."),
+    cfg.StrOpt("keyring", help="File with the key of the user. Default: Ceph's default."),
     cfg.StrOpt(
         "python",
         default="/usr/bin/python3",
@@ -49,21 +51,22 @@ OPTIONS: list[cfg.Opt] = [
         "timeout_s",
         default=30.0,
         min=1,
-        help="Seconds of silence after which an answer of the cluster counts as lost. A group snapshot takes "
-        "about one second.",
+        help="Seconds without an answer of the cluster after which the answer counts as lost. A group "
+        "snapshot takes about one second.",
     ),
     cfg.FloatOpt(
         "long_timeout_s",
         default=3600.0,
         min=1,
-        help="Seconds for what takes longer with larger volumes and cannot say how it gets on: shrinking, "
-        "removing, undoing a restore.",
+        help="The same for operations that take longer on larger volumes and report no progress: shrinking "
+        "and removing an image, and undoing a restore.",
     ),
     cfg.FloatOpt(
         "max_over_subscription_ratio",
         default=20.0,
         min=1,
-        help="How many times the capacity of the pool may be promised to volumes, which are thin.",
+        help="Ratio of the sizes of all volumes to the capacity of the pool, up to which volumes are "
+        "created.",
     ),
 ]
 
@@ -98,7 +101,7 @@ class RbdDriver(
     def start(self) -> None:
         self._exporter.check()
         try:
-            copies = self._records.all(CopyRecord, "copy/")
+            copies = self._records.all(SnapshotRecord, "copy/")
         except SessionFenced:
             # Every later call raises SessionFenced; ``start`` need not.
             return
@@ -118,8 +121,8 @@ class RbdDriver(
         room = self._session.call("capacity")
         if room["free"] + room["used"] == 0:
             raise FinalDriverError(
-                f"the cluster does not say how full pool {self._session.access.pool} is: "
-                "is a manager running?"
+                f"the cluster does not report the usage of pool {self._session.access.pool}: "
+                "check that a manager runs"
             )
         return Report(
             total_gib=(room["used"] + room["free"]) / GIB,

@@ -42,11 +42,11 @@ class Exporter:
     def check(self) -> None:
         """Raise ConfigError if the socket cannot be created at its path."""
         if len(os.fsencode(self._path)) > _LONGEST_PATH:
-            raise ConfigError(f"the socket {self._path} has too long a path: choose a shorter state_dir")
+            raise ConfigError(f"the path of the socket {self._path} is too long: set a shorter state_dir")
         try:
             make_folder(self._path.parent)
         except OSError as error:
-            raise ConfigError(f"the directory {self._path.parent} cannot be made: {error}") from error
+            raise ConfigError(f"the directory {self._path.parent} cannot be created: {error}") from error
 
     def serve(self) -> None:
         """Make sure that the server runs. Raises: ConfigError; AmbiguousDriverError."""
@@ -74,7 +74,7 @@ class Exporter:
         with self._lock:
             child, self._child = self._child, None
             if child is not None:
-                child.leave()
+                child.finish()
             self._path.unlink(missing_ok=True)
 
     def connection(self, volume_id: str, snapshot_id: str, size_bytes: int) -> Connection:

@@ -17,8 +17,15 @@ from cgflow import clock
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import evidence
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import RbdBase, need_no_restore, need_own_image, volumes_of
-from cgflow.drivers.rbd.records import OBJECT, CopyRecord, CutRecord, RecordSet, VolumeRecord, is_copy
+from cgflow.drivers.rbd.base import RbdBase, require_no_restore, require_own_image, volume_locks
+from cgflow.drivers.rbd.records import (
+    OBJECT,
+    CutRecord,
+    RecordSet,
+    SnapshotRecord,
+    VolumeRecord,
+    is_snapshot_of,
+)
 from cgflow.errors import FinalDriverError
 
 GROUP_SNAPSHOT = "rbd group snap create"
@@ -30,56 +37,54 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
         key = _key(snapshot)
-        with self._locks.hold(*volumes_of([snapshot])):
-            volume = self._records.volume(snapshot.volume_id)
-            found = self._records.find(CopyRecord, key)
+        with self._locks.hold(*volume_locks([snapshot])):
+            volume = self._records.require_volume(snapshot.volume_id)
+            found = self._records.find(SnapshotRecord, key)
             if found is not None:
-                _need_cut_of(snapshot, found)
+                _require_same_cgsnapshot(snapshot, found)
                 return
-            _need_member(snapshot, volume)
-            need_no_restore(snapshot.volume_id, volume)
+            _require_member(snapshot, volume)
+            require_no_restore(snapshot.volume_id, volume)
             image = names.image(snapshot.volume_id)
             stat = self._stat(image)
-            need_own_image(snapshot.volume_id, volume, stat)
-            _need_lock(image, stat)
-            self._records.write({key: CopyRecord(image, snapshot.cgsnapshot_id)})
+            require_own_image(snapshot.volume_id, volume, stat)
+            _require_exclusive_lock(image, stat)
+            self._records.write({key: SnapshotRecord(image, snapshot.cgsnapshot_id)})
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         if not snapshots or len({snapshot.volume_id for snapshot in snapshots}) != len(snapshots):
-            raise FinalDriverError(f"the cut of {cgsnapshot_id} needs one copy of each volume")
+            raise FinalDriverError(f"the cut of {cgsnapshot_id} needs one snapshot of each volume")
         if group_id is None and len(snapshots) > 1:
-            raise FinalDriverError(
-                f"volumes outside any group cannot be cut together, as {cgsnapshot_id} asks"
-            )
+            raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
         names_of_locks = (
-            volumes_of(snapshots) if group_id is None else [f"group {group_id}", *volumes_of(snapshots)]
+            volume_locks(snapshots) if group_id is None else [f"group {group_id}", *volume_locks(snapshots)]
         )
         with self._locks.hold(*names_of_locks):
-            written = self._records.at(
+            records = self._records.read_any(
                 [
                     CutRecord.key(cgsnapshot_id),
                     *(_key(snapshot) for snapshot in snapshots),
                     *(VolumeRecord.key(snapshot.volume_id) for snapshot in snapshots),
                 ]
             )
-            copies = _prepared(written, cgsnapshot_id, snapshots)
+            copies = _prepared_records(records, cgsnapshot_id, snapshots)
             done = [copy.evidence for copy in copies.values() if copy.evidence is not None]
             if done:
                 if len(done) < len(copies):
                     raise FinalDriverError(
-                        f"{cgsnapshot_id} was cut already, of {len(done)} of these members"
+                        f"{cgsnapshot_id} was already cut with {len(done)} of these members"
                     )
                 return dict(done[0])
-            self._need_ready(written, snapshots)
+            self._require_members_ready(records, snapshots)
             if group_id is None or len(snapshots) == 1:
                 return self._cut_one(copies)
             return self._cut_group(
-                cgsnapshot_id, group_id, copies, written.find(CutRecord, CutRecord.key(cgsnapshot_id))
+                cgsnapshot_id, group_id, copies, records.find(CutRecord, CutRecord.key(cgsnapshot_id))
             )
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
-        copy = self._records.cut_copy(snapshot)
-        snap = self._find(snapshot, copy)
+        copy = self._records.require_cut_snapshot(snapshot)
+        snap = self._find_rbd_snapshot(snapshot, copy)
         return {
             "image": copy.image,
             "snap_id": snap["id"],
@@ -88,100 +93,104 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
         }
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
-        return self._records.copy(snapshot) is not None
+        return self._records.find_snapshot(snapshot) is not None
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        with self._locks.hold(*volumes_of([snapshot])):
-            copy = self._records.cut_copy(snapshot)
+        with self._locks.hold(*volume_locks([snapshot])):
+            copy = self._records.require_cut_snapshot(snapshot)
             self._exporter.serve()
             if not copy.exported or copy.leaving:
-                snap = self._find(snapshot, copy)
+                snap = self._find_rbd_snapshot(snapshot, copy)
                 copy = replace(copy, exported=True, leaving=False, snap_id=snap["id"], size=snap["size"])
                 self._write(snapshot, copy)
         return self._exporter.connection(snapshot.volume_id, snapshot.id, copy.size)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._locks.hold(*volumes_of([snapshot])):
+        with self._locks.hold(*volume_locks([snapshot])):
             # Read the record even if nothing is exported, so that a fenced session gets SessionFenced.
-            copy = self._records.copy(snapshot)
+            copy = self._records.find_snapshot(snapshot)
             if copy is not None:
                 self._withdraw(snapshot, copy)
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._locks.hold(*volumes_of([snapshot])):
-            copy = self._records.copy(snapshot)
+        with self._locks.hold(*volume_locks([snapshot])):
+            copy = self._records.find_snapshot(snapshot)
             if copy is None:
                 return
             copy = self._withdraw(snapshot, copy)
             stat = self._stat(copy.image)
             for snap in [] if stat is None else stat["snaps"]:
-                if is_copy(snap, snapshot.id, copy):
+                if is_snapshot_of(snap, snapshot.id, copy):
                     self._session.call("snap_remove", name=copy.image, id=snap["id"])
             with self._locks.hold(f"cut {copy.cgsnapshot}"):
                 self._forget(snapshot, copy)
 
-    def _need_ready(self, written: RecordSet, snapshots: list[SnapshotSpec]) -> None:
+    def _require_members_ready(self, records: RecordSet, snapshots: list[SnapshotSpec]) -> None:
         """Check that every member can be cut, before any writer is blocked. Raises: FinalDriverError."""
         stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
         for snapshot in snapshots:
-            volume = written.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
+            volume = records.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
             if volume is None:
                 raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
-            _need_member(snapshot, volume)
-            need_no_restore(snapshot.volume_id, volume)
-            need_own_image(snapshot.volume_id, volume, stats[names.image(snapshot.volume_id)])
+            _require_member(snapshot, volume)
+            require_no_restore(snapshot.volume_id, volume)
+            require_own_image(snapshot.volume_id, volume, stats[names.image(snapshot.volume_id)])
 
-    def _cut_one(self, copies: dict[str, CopyRecord]) -> JSON:
+    def _cut_one(self, copies: dict[str, SnapshotRecord]) -> JSON:
         ((key, copy),) = copies.items()
         stat = self._stat(copy.image)
         if stat is None:
             raise FinalDriverError(f"there is no image {copy.image}")
         # The owner of the lock takes the snapshot and blocks writers meanwhile.
-        _need_lock(copy.image, stat)
-        taken = self._session.call("snap_create", name=copy.image, snap=names.plain(key.rsplit("/", 1)[1]))
-        told = _evidence(ONE_SNAPSHOT, 1, taken)
-        self._records.write({key: replace(copy, evidence=told)})
-        return told
+        _require_exclusive_lock(copy.image, stat)
+        taken = self._session.call(
+            "snap_create", name=copy.image, snap=names.image_snapshot(key.rsplit("/", 1)[1])
+        )
+        cut_evidence = _evidence(ONE_SNAPSHOT, 1, taken)
+        self._records.write({key: replace(copy, evidence=cut_evidence)})
+        return cut_evidence
 
     def _cut_group(
-        self, cgsnapshot_id: str, group_id: str, copies: dict[str, CopyRecord], earlier: CutRecord | None
+        self, cgsnapshot_id: str, group_id: str, copies: dict[str, SnapshotRecord], earlier: CutRecord | None
     ) -> JSON:
         group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
         wanted = [copy.image for copy in copies.values()]
         members = self._session.call("group_images", group=group)
-        strange = sorted(set(wanted) - set(members))
-        if strange:
-            raise FinalDriverError(f"image {strange[0]} is not in group {group}: somebody took it out")
+        missing = sorted(set(wanted) - set(members))
+        if missing:
+            raise FinalDriverError(f"image {missing[0]} is not in group {group}: another client removed it")
         # Write the record first, so that an interrupted cut is found through the snapshots.
         images = {*members, *(earlier.images if earlier else ())}
         self._records.write({key: CutRecord(group_id, tuple(sorted(images)), tuple(copies))})
         others = sorted(set(members) - set(wanted))
         answer = self._session.call(
-            "group_cut", group=group, snap=names.cut(cgsnapshot_id), images=wanted, others=others
+            "group_cut", group=group, snap=names.group_snapshot(cgsnapshot_id), images=wanted, others=others
         )
         if "refused" in answer:
             self._records.write({}, [key])
             raise FinalDriverError(f"group {group_id} cannot be cut: {answer['refused']}")
-        told = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
-        self._records.write({place: replace(copy, evidence=told) for place, copy in copies.items()})
-        return told
+        cut_evidence = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
+        self._records.write({place: replace(copy, evidence=cut_evidence) for place, copy in copies.items()})
+        return cut_evidence
 
-    def _forget(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+    def _forget(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
         """Delete the record of a snapshot, and with the last record of a cut its group snapshot."""
         own, key = _key(snapshot), CutRecord.key(copy.cgsnapshot)
         cut = self._records.find(CutRecord, key)
         others = [other for other in cut.copies if other != own] if cut is not None else []
-        if others and self._records.read(CopyRecord, others):
+        if others and self._records.read(SnapshotRecord, others):
             self._records.write({}, [own])
             return
         if cut is not None and own in cut.copies:
-            self._session.call("group_uncut", group=names.group(cut.group), snap=names.cut(copy.cgsnapshot))
+            self._session.call(
+                "group_uncut", group=names.group(cut.group), snap=names.group_snapshot(copy.cgsnapshot)
+            )
             self._records.write({}, [key])
         # Delete this record last: a repeated call after an interruption finds it and continues here.
         self._remove_deferred()
         self._records.write({}, [own])
 
-    def _withdraw(self, snapshot: SnapshotSpec, copy: CopyRecord) -> CopyRecord:
+    def _withdraw(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> SnapshotRecord:
         """Unexport a snapshot and disconnect its readers, whichever process serves them."""
         if not copy.exported:
             return copy
@@ -192,40 +201,42 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
         self._write(snapshot, withdrawn)
         return withdrawn
 
-    def _write(self, snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+    def _write(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
         self._records.write({_key(snapshot): copy})
 
 
 def _key(snapshot: SnapshotSpec) -> str:
-    return CopyRecord.key(snapshot.volume_id, snapshot.id)
+    return SnapshotRecord.key(snapshot.volume_id, snapshot.id)
 
 
-def _prepared(written: RecordSet, cgsnapshot_id: str, snapshots: list[SnapshotSpec]) -> dict[str, CopyRecord]:
+def _prepared_records(
+    records: RecordSet, cgsnapshot_id: str, snapshots: list[SnapshotSpec]
+) -> dict[str, SnapshotRecord]:
     copies = {}
     for snapshot in snapshots:
-        copy = written.find(CopyRecord, _key(snapshot))
+        copy = records.find(SnapshotRecord, _key(snapshot))
         if copy is None:
             raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
-        _need_cut_of(replace(snapshot, cgsnapshot_id=cgsnapshot_id), copy)
+        _require_same_cgsnapshot(replace(snapshot, cgsnapshot_id=cgsnapshot_id), copy)
         copies[_key(snapshot)] = copy
     return copies
 
 
 def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
     """Return the evidence of a cut. ``taken`` is None if its answer, and with it the time, was lost."""
-    told = evidence(mechanism, members, None)
+    cut_evidence = evidence(mechanism, members, None)
     if taken is None:
-        return told
+        return cut_evidence
     at = datetime.fromtimestamp(taken["at_s"], UTC).replace(tzinfo=None)
-    return {**told, "cut_at": clock.iso(at), "duration_ms": round(taken["took_ms"], 3)}
+    return {**cut_evidence, "cut_at": clock.iso(at), "duration_ms": round(taken["took_ms"], 3)}
 
 
-def _need_cut_of(snapshot: SnapshotSpec, copy: CopyRecord) -> None:
+def _require_same_cgsnapshot(snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
     if copy.cgsnapshot != snapshot.cgsnapshot_id:
-        raise FinalDriverError(f"snapshot {snapshot.id} exists, as a part of {copy.cgsnapshot}")
+        raise FinalDriverError(f"snapshot {snapshot.id} exists as a part of cgsnapshot {copy.cgsnapshot}")
 
 
-def _need_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
+def _require_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
     if volume.group != snapshot.group_id:
         raise FinalDriverError(
             f"volume {snapshot.volume_id} is in {volume.group or 'no group'}, "
@@ -233,9 +244,9 @@ def _need_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
         )
 
 
-def _need_lock(image: str, stat: Any) -> None:
+def _require_exclusive_lock(image: str, stat: Any) -> None:
     if not stat["has_lock"]:
         raise FinalDriverError(
-            f"image {image} lacks the feature exclusive-lock, without which its writers are not held: "
+            f"image {image} lacks the feature exclusive-lock, so a cut cannot block its writers: "
             f"enable it with 'rbd feature enable POOL/{image} exclusive-lock'"
         )

@@ -20,12 +20,12 @@ from cgflow.drivers.contract import (
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase, describe_data_loss
 from cgflow.drivers.rbd.records import (
-    CopyRecord,
     CutRecord,
     GroupRecord,
     RestoreRecord,
+    SnapshotRecord,
     VolumeRecord,
-    is_copy,
+    is_snapshot_of,
 )
 
 Stats = Mapping[str, Any]
@@ -33,21 +33,23 @@ Stats = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Written:
+class _RecordedState:
     """The records of one group, or all records."""
 
     groups: dict[str, GroupRecord]
     volumes: dict[str, VolumeRecord]
-    copies: dict[str, CopyRecord]
+    snapshots: dict[str, SnapshotRecord]
     restores: dict[str, RestoreRecord]
     cuts: dict[str, CutRecord]
 
 
-def _held(key: str, copy: CopyRecord, written: _Written) -> tuple[str, SnapshotDetails]:
+def _snapshot_details(
+    key: str, snapshot: SnapshotRecord, records: _RecordedState
+) -> tuple[str, SnapshotDetails]:
     volume_id, id_ = key.split("/")
-    cut = written.cuts.get(copy.cgsnapshot)
+    cut = records.cuts.get(snapshot.cgsnapshot)
     members = None if cut is None else len(cut.copies)
-    return id_, SnapshotDetails(volume_id, written.volumes[volume_id].group, copy.cgsnapshot, members)
+    return id_, SnapshotDetails(volume_id, records.volumes[volume_id].group, snapshot.cgsnapshot, members)
 
 
 class RbdInventory(RbdBase, SupportsDetailedInventory):
@@ -55,99 +57,103 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract. Every volume's image is opened, so the cost grows with the number of volumes."""
-        return self._seen(group_id)[0]
+        return self._compare(group_id)[0]
 
     def detail(self) -> DetailedInventory:
         """See the contract. Sizes are those of the images; a missing image has the size of its record."""
-        inventory, written, stats = self._seen(None)
+        inventory, records, stats = self._compare(None)
         sizes = {
             id: (stats[names.image(id)] or {"size": volume.size_gib * names.GIB})["size"]
-            for id, volume in written.volumes.items()
+            for id, volume in records.volumes.items()
         }
         return DetailedInventory(
             inventory,
-            {id: VolumeDetails(sizes[id], written.volumes[id].group) for id in inventory.volumes},
-            dict(_held(key, copy, written) for key, copy in written.copies.items()),
+            {id: VolumeDetails(sizes[id], records.volumes[id].group) for id in inventory.volumes},
+            dict(_snapshot_details(key, snapshot, records) for key, snapshot in records.snapshots.items()),
         )
 
-    def _seen(self, group_id: str | None) -> tuple[Inventory, _Written, Stats]:
-        written = self._written(group_id)
-        stats = self._stats(names.image(id) for id in written.volumes)
-        found = dict(self._odd(group_id, written, stats))
+    def _compare(self, group_id: str | None) -> tuple[Inventory, _RecordedState, Stats]:
+        records = self._read_records(group_id)
+        stats = self._stats(names.image(id) for id in records.volumes)
+        found = dict(self._mismatches(group_id, records, stats))
         if found:
             # Probably a concurrent operation: compare again.
-            before, written = written, self._written(group_id)
-            stats = self._stats(names.image(id) for id in written.volumes)
-            found = dict(self._odd(group_id, written, stats)) if written == before else {}
-        lost = {id for id, words in found.items() if words.startswith(_LOST)}
+            before, records = records, self._read_records(group_id)
+            stats = self._stats(names.image(id) for id in records.volumes)
+            found = dict(self._mismatches(group_id, records, stats)) if records == before else {}
+        lost = {id for id, message in found.items() if message.startswith(_LOST)}
         inventory = Inventory(
-            groups=frozenset(written.groups) - lost,
-            volumes=frozenset(written.volumes) - lost,
-            snapshots=frozenset(key.split("/")[1] for key in written.copies),
-            exports=frozenset(key.split("/")[1] for key, copy in written.copies.items() if copy.exported),
-            restores=frozenset(written.restores),
+            groups=frozenset(records.groups) - lost,
+            volumes=frozenset(records.volumes) - lost,
+            snapshots=frozenset(key.split("/")[1] for key in records.snapshots),
+            exports=frozenset(
+                key.split("/")[1] for key, snapshot in records.snapshots.items() if snapshot.exported
+            ),
+            restores=frozenset(records.restores),
             problems=tuple(found[id] for id in sorted(found)),
         )
-        return inventory, written, stats
+        return inventory, records, stats
 
-    def _written(self, group_id: str | None) -> _Written:
-        everything = self._records.everything()
+    def _read_records(self, group_id: str | None) -> _RecordedState:
+        everything = self._records.read_all()
         groups = everything.all(GroupRecord, GroupRecord.key(""))
         volumes = everything.all(VolumeRecord, VolumeRecord.key(""))
-        copies = everything.all(CopyRecord, "copy/")
+        snapshots = everything.all(SnapshotRecord, "copy/")
         restores = everything.all(RestoreRecord, RestoreRecord.key(""))
         cuts = everything.all(CutRecord, CutRecord.key(""))
         if group_id is not None:
             volumes = {id: volume for id, volume in volumes.items() if volume.group == group_id}
-            copies = {key: copy for key, copy in copies.items() if key.split("/")[0] in volumes}
+            snapshots = {key: one for key, one in snapshots.items() if key.split("/")[0] in volumes}
             restores = {id: restore for id, restore in restores.items() if restore.group == group_id}
-        there = {id: group for id, group in groups.items() if not group.is_gone and group_id in (None, id)}
-        return _Written(there, volumes, copies, restores, cuts)
+        existing = {id: group for id, group in groups.items() if not group.is_gone and group_id in (None, id)}
+        return _RecordedState(existing, volumes, snapshots, restores, cuts)
 
-    def _odd(self, group_id: str | None, written: _Written, stats: Stats) -> Iterator[tuple[str, str]]:
+    def _mismatches(
+        self, group_id: str | None, records: _RecordedState, stats: Stats
+    ) -> Iterator[tuple[str, str]]:
         """Yield the id and the description of each mismatch."""
-        for id, volume in written.volumes.items():
+        for id, volume in records.volumes.items():
             if volume.doing is None:
-                words = _image_mismatch(id, volume, stats[names.image(id)], written)
-                if words is not None:
-                    yield id, words
-        there = set(self._session.call("group_names"))
-        for id in written.groups:
-            if names.group(id) not in there:
-                yield id, f"{_LOST} group {id}: its group of images was removed by somebody else"
+                message = _image_mismatch(id, volume, stats[names.image(id)], records)
+                if message is not None:
+                    yield id, message
+        existing = set(self._session.call("group_names"))
+        for id in records.groups:
+            if names.group(id) not in existing:
+                yield id, f"{_LOST} group {id}: another client removed its group of images"
         if group_id is None:
-            yield from self._unknown(written)
+            yield from self._unrecorded_objects(records)
 
-    def _unknown(self, written: _Written) -> Iterator[tuple[str, str]]:
-        known = {names.image(id) for id in written.volumes}
+    def _unrecorded_objects(self, records: _RecordedState) -> Iterator[tuple[str, str]]:
+        known = {names.image(id) for id in records.volumes}
         for image in self._session.call("image_names"):
-            if image.startswith(names.VOLUMES) and image not in known:
-                yield image, f"image {image} is called like a volume, and no record of cgflow's knows it"
-        for id, cut in written.cuts.items():
-            if not any(key.removeprefix("copy/") in written.copies for key in cut.copies):
-                yield id, f"group snapshot {names.cut(id)} is left of copies that are gone"
+            if image.startswith(names.IMAGE_PREFIX) and image not in known:
+                yield image, f"image {image} is named like a volume, but has no record"
+        for id, cut in records.cuts.items():
+            if not any(key.removeprefix("copy/") in records.snapshots for key in cut.copies):
+                yield id, f"group snapshot {names.group_snapshot(id)} is left of snapshots that were deleted"
 
 
 _LOST = "lost:"
 
 
-def _image_mismatch(id: str, volume: VolumeRecord, stat: Any, written: _Written) -> str | None:
+def _image_mismatch(id: str, volume: VolumeRecord, stat: Any, records: _RecordedState) -> str | None:
     image = names.image(id)
     if stat is None:
-        return f"{_LOST} volume {id}: image {image} was removed or renamed by somebody else"
+        return f"{_LOST} volume {id}: another client removed or renamed image {image}"
     if not stat["has_lock"]:
         return f"image {image} lacks the feature exclusive-lock, so it cannot be cut: enable it"
     lost = describe_data_loss(id, volume, stat)
     if lost is not None:
         return lost
     if stat["size"] != volume.size_gib * names.GIB:
-        return f"image {image} has {stat['size']} bytes and not {volume.size_gib} GiB: somebody resized it"
+        return f"image {image} has {stat['size']} bytes, not {volume.size_gib} GiB: another client resized it"
     wanted = None if volume.group is None else names.group(volume.group)
     if stat["group"] != wanted:
-        return f"image {image} is in group {stat['group']} and not in {wanted}: somebody moved it"
-    for key, copy in written.copies.items():
-        volume_id, copy_id = key.split("/")
-        is_cut = volume_id == id and copy.evidence is not None
-        if is_cut and not any(is_copy(snap, copy_id, copy) for snap in stat["snaps"]):
-            return f"snapshot {copy_id} is gone from image {image}: somebody removed it"
+        return f"image {image} is in group {stat['group']} instead of {wanted}: another client moved it"
+    for key, snapshot in records.snapshots.items():
+        volume_id, snapshot_id = key.split("/")
+        is_cut = volume_id == id and snapshot.evidence is not None
+        if is_cut and not any(is_snapshot_of(snap, snapshot_id, snapshot) for snap in stat["snaps"]):
+            return f"snapshot {snapshot_id} is missing from image {image}: another client removed it"
     return None

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 GIB = 1024**3
 
-CUTS = "cgsnapshot-"
+GROUP_SNAPSHOT_PREFIX = "cgsnapshot-"
 """Prefix of the names of group snapshots."""
 
-VOLUMES = "volume-"
+IMAGE_PREFIX = "volume-"
 """Prefix of the names of images."""
 
 
 def image(volume_id: str) -> str:
     """The image of a volume, with the same name as in Cinder."""
-    return f"{VOLUMES}{volume_id}"
+    return f"{IMAGE_PREFIX}{volume_id}"
 
 
-def making(volume_id: str) -> str:
+def incomplete_clone(volume_id: str) -> str:
     """The image of a clone that is not yet complete."""
     return f"making-{volume_id}"
 
 
-def gone(image_id: str) -> str:
+def deleted_image(image_id: str) -> str:
     """The empty image of a deleted volume."""
     return f"gone-{image_id}"
 
@@ -31,16 +31,16 @@ def group(group_id: str) -> str:
     return f"group-{group_id}"
 
 
-def cut(cgsnapshot_id: str) -> str:
+def group_snapshot(cgsnapshot_id: str) -> str:
     """The group snapshot of a cgsnapshot."""
-    return f"{CUTS}{cgsnapshot_id}"
+    return f"{GROUP_SNAPSHOT_PREFIX}{cgsnapshot_id}"
 
 
-def plain(snapshot_id: str) -> str:
+def image_snapshot(snapshot_id: str) -> str:
     """The snapshot of a single image."""
     return f"snapshot-{snapshot_id}"
 
 
-def kept(restore_id: str) -> str:
+def previous_content(restore_id: str) -> str:
     """The snapshot that keeps the previous content of an image during a restore."""
     return f"restore-{restore_id}"

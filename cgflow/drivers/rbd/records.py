@@ -57,7 +57,7 @@ class VolumeRecord:
 
 
 @dataclass(frozen=True)
-class CopyRecord:
+class SnapshotRecord:
     """The snapshot of a volume: prepared while ``evidence`` is None, cut afterwards.
 
     The server of exported snapshots uses ``snap_id`` and ``size`` (in bytes). ``leaving`` means that the
@@ -122,13 +122,17 @@ class RestoreRecord:
         return f"restore/{id}"
 
 
-def is_copy(snap: Mapping[str, object], snapshot_id: str, copy: CopyRecord) -> bool:
+def is_snapshot_of(snap: Mapping[str, object], snapshot_id: str, copy: SnapshotRecord) -> bool:
     """Whether an RBD snapshot of an image belongs to this snapshot, taken alone or with a group."""
-    return snap["name"] == names.plain(snapshot_id) or snap["of_group"] == names.cut(copy.cgsnapshot)
+    return snap["name"] == names.image_snapshot(snapshot_id) or snap["of_group"] == names.group_snapshot(
+        copy.cgsnapshot
+    )
 
 
-Record = GroupRecord | VolumeRecord | CopyRecord | CutRecord | DeletedImageRecord | RestoreRecord
-Kind = TypeVar("Kind", GroupRecord, VolumeRecord, CopyRecord, CutRecord, DeletedImageRecord, RestoreRecord)
+Record = GroupRecord | VolumeRecord | SnapshotRecord | CutRecord | DeletedImageRecord | RestoreRecord
+AnyRecord = TypeVar(
+    "AnyRecord", GroupRecord, VolumeRecord, SnapshotRecord, CutRecord, DeletedImageRecord, RestoreRecord
+)
 
 
 @dataclass(frozen=True)
@@ -137,14 +141,14 @@ class RecordSet:
 
     texts: Mapping[str, str]
 
-    def find(self, kind: type[Kind], key: str) -> Kind | None:
+    def find(self, kind: type[AnyRecord], key: str) -> AnyRecord | None:
         """Return one record, or None if it was not found."""
-        return _of(kind, self.texts[key]) if key in self.texts else None
+        return _parse(kind, self.texts[key]) if key in self.texts else None
 
-    def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
+    def all(self, kind: type[AnyRecord], prefix: str) -> dict[str, AnyRecord]:
         """Return all records of a kind, by the part of their key after the prefix."""
         found = {key: text for key, text in self.texts.items() if key.startswith(prefix)}
-        return {key[len(prefix) :]: _of(kind, text) for key, text in found.items()}
+        return {key[len(prefix) :]: _parse(kind, text) for key, text in found.items()}
 
 
 class Records:
@@ -153,23 +157,23 @@ class Records:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def find(self, kind: type[Kind], key: str) -> Kind | None:
+    def find(self, kind: type[AnyRecord], key: str) -> AnyRecord | None:
         """Return one record, or None if it does not exist."""
         return self.read(kind, [key]).get(key)
 
-    def read(self, kind: type[Kind], keys: Iterable[str]) -> dict[str, Kind]:
+    def read(self, kind: type[AnyRecord], keys: Iterable[str]) -> dict[str, AnyRecord]:
         """Return the existing records with these keys, by key."""
-        return self.at(keys).all(kind, "")
+        return self.read_any(keys).all(kind, "")
 
-    def at(self, keys: Iterable[str]) -> RecordSet:
+    def read_any(self, keys: Iterable[str]) -> RecordSet:
         """Return the existing records with these keys, of any kind, from one consistent read."""
         return RecordSet(self._session.call("keys_read", object=OBJECT, keys=list(keys)))
 
-    def all(self, kind: type[Kind], prefix: str) -> dict[str, Kind]:
+    def all(self, kind: type[AnyRecord], prefix: str) -> dict[str, AnyRecord]:
         """Return all records of a kind, by the part of their key after the prefix."""
         return RecordSet(self._session.call("keys_list", object=OBJECT, prefix=prefix)).all(kind, prefix)
 
-    def everything(self) -> RecordSet:
+    def read_all(self) -> RecordSet:
         """Return all records. They are consistent if there are fewer than a thousand."""
         return RecordSet(self._session.call("keys_list", object=OBJECT, prefix=""))
 
@@ -178,26 +182,26 @@ class Records:
         texts = {key: json.dumps(asdict(record), sort_keys=True) for key, record in put.items()}
         self._session.call("keys_write", object=OBJECT, put=texts, drop=list(drop))
 
-    def group(self, group_id: str) -> None:
+    def require_group(self, group_id: str) -> None:
         """Raise FinalDriverError if there is no such group."""
         found = self.find(GroupRecord, GroupRecord.key(group_id))
         if found is None or found.is_gone:
             raise FinalDriverError(f"there is no group {group_id}")
 
-    def volume(self, volume_id: str) -> VolumeRecord:
+    def require_volume(self, volume_id: str) -> VolumeRecord:
         """Return the record of a volume. Raises: FinalDriverError, if there is none."""
         found = self.find(VolumeRecord, VolumeRecord.key(volume_id))
         if found is None:
             raise FinalDriverError(f"there is no volume {volume_id}")
         return found
 
-    def copy(self, snapshot: SnapshotSpec) -> CopyRecord | None:
+    def find_snapshot(self, snapshot: SnapshotSpec) -> SnapshotRecord | None:
         """Return the record of a snapshot, or None."""
-        return self.find(CopyRecord, CopyRecord.key(snapshot.volume_id, snapshot.id))
+        return self.find(SnapshotRecord, SnapshotRecord.key(snapshot.volume_id, snapshot.id))
 
-    def cut_copy(self, snapshot: SnapshotSpec) -> CopyRecord:
+    def require_cut_snapshot(self, snapshot: SnapshotSpec) -> SnapshotRecord:
         """Return the record of a cut snapshot. Raises: FinalDriverError, if it is unknown or not cut."""
-        found = self.copy(snapshot)
+        found = self.find_snapshot(snapshot)
         if found is None:
             raise FinalDriverError(f"there is no snapshot {snapshot.id} of volume {snapshot.volume_id}")
         if found.evidence is None:
@@ -205,7 +209,7 @@ class Records:
         return found
 
 
-def _of(kind: type[Kind], text: str) -> Kind:
+def _parse(kind: type[AnyRecord], text: str) -> AnyRecord:
     values: dict[str, Any] = json.loads(text)
     if "images" in values:
         values["images"] = tuple(values["images"])

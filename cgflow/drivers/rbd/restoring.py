@@ -17,10 +17,10 @@ from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import (
     RbdBase,
     in_parallel,
-    need_no_client,
-    need_no_restore,
-    need_own_image,
-    volumes_of,
+    require_no_client,
+    require_no_restore,
+    require_own_image,
+    volume_locks,
 )
 from cgflow.drivers.rbd.records import RestoreRecord, VolumeRecord
 from cgflow.errors import FinalDriverError
@@ -36,28 +36,32 @@ class RbdRestoring(RbdBase, Restoring):
         groups = {snapshot.group_id for snapshot in snapshots}
         alone = None in groups and len(snapshots) > 1
         if not snapshots or len(set(ids.values())) != len(snapshots) or len(groups) > 1 or alone:
-            raise FinalDriverError(f"restore {restore_id} needs one copy of each volume, all of one group")
+            raise FinalDriverError(
+                f"restore {restore_id} needs one snapshot of each volume, all of one group"
+            )
         key = RestoreRecord.key(restore_id)
-        with self._locks.hold(*volumes_of(snapshots)):
+        with self._locks.hold(*volume_locks(snapshots)):
             record = self._records.find(RestoreRecord, key)
             if record is not None and (record.copies != ids or record.state == _ENDING):
                 raise FinalDriverError(
-                    f"restore {restore_id} was made of the copies {sorted(record.copies)}, or is being ended"
+                    f"restore {restore_id} was made of the snapshots {sorted(record.copies)}, or is ending"
                 )
             if record is not None and record.state == _MADE:
                 return
             copies = {
-                snapshot.volume_id: self._find(snapshot, self._records.cut_copy(snapshot))
+                snapshot.volume_id: self._find_rbd_snapshot(
+                    snapshot, self._records.require_cut_snapshot(snapshot)
+                )
                 for snapshot in snapshots
             }
             if record is None:
                 record = RestoreRecord(snapshots[0].group_id, _BEGUN, ids)
                 self._begin(restore_id, record, copies)
-            self._put_back(restore_id, copies)
+            self._keep_and_restore(restore_id, copies)
             self._records.write({key: replace(record, state=_MADE)})
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        with self._locks.hold(*volumes_of(snapshots)):
+        with self._locks.hold(*volume_locks(snapshots)):
             record = self._records.find(RestoreRecord, RestoreRecord.key(restore_id))
             if record is None:
                 return
@@ -66,50 +70,54 @@ class RbdRestoring(RbdBase, Restoring):
             self._end(restore_id, record)
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        with self._locks.hold(*volumes_of(snapshots)):
+        with self._locks.hold(*volume_locks(snapshots)):
             record = self._records.find(RestoreRecord, RestoreRecord.key(restore_id))
             if record is not None:
                 self._end(restore_id, record)
 
     def _begin(self, restore_id: str, record: RestoreRecord, copies: dict[str, Any]) -> None:
         """Check and reserve the volumes, or change nothing. Raises: FinalDriverError, BusyDriverError."""
-        volumes = {id: self._records.volume(id) for id in copies}
+        volumes = {id: self._records.require_volume(id) for id in copies}
         stats = self._stats(names.image(id) for id in copies)
         for id, copy in copies.items():
             if volumes[id].group != record.group:
                 raise FinalDriverError(f"volume {id} is not in {record.group or 'no group'}")
-            need_no_restore(id, volumes[id])
+            require_no_restore(id, volumes[id])
             stat = stats[names.image(id)]
-            need_own_image(id, volumes[id], stat)
+            require_own_image(id, volumes[id], stat)
             if copy["size"] > stat["size"]:
                 raise FinalDriverError(
                     f"the snapshot of {copy['size'] / names.GIB:g} GiB is larger than volume {id} "
-                    f"of {stat['size'] / names.GIB:g} GiB: extend it first"
+                    f"of {stat['size'] / names.GIB:g} GiB: extend the volume first"
                 )
-            need_no_client(id, stat["watchers"])
-        held = {VolumeRecord.key(id): replace(volume, restore=restore_id) for id, volume in volumes.items()}
-        self._records.write({**held, RestoreRecord.key(restore_id): record})
+            require_no_client(id, stat["watchers"])
+        reserved = {
+            VolumeRecord.key(id): replace(volume, restore=restore_id) for id, volume in volumes.items()
+        }
+        self._records.write({**reserved, RestoreRecord.key(restore_id): record})
 
-    def _put_back(self, restore_id: str, copies: dict[str, Any]) -> None:
-        kept = names.kept(restore_id)
+    def _keep_and_restore(self, restore_id: str, copies: dict[str, Any]) -> None:
+        kept = names.previous_content(restore_id)
         ids = {names.image(volume): snap["id"] for volume, snap in copies.items()}
         in_parallel(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
         in_parallel(lambda image: self._session.call("put_back", name=image, id=ids[image]), ids)
 
     def _roll_back(self, restore_id: str, record: RestoreRecord) -> None:
-        kept = names.kept(restore_id)
+        kept = names.previous_content(restore_id)
         stats = self._stats(names.image(id) for id in record.copies.values())
         for id in record.copies.values():
-            need_no_client(id, (stats[names.image(id)] or {"watchers": []})["watchers"])
-        keeping = [image for image, stat in stats.items() if _kept(stat, kept) is not None]
+            require_no_client(id, (stats[names.image(id)] or {"watchers": []})["watchers"])
+        keeping = [image for image, stat in stats.items() if _find_previous(stat, kept) is not None]
         in_parallel(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
 
     def _end(self, restore_id: str, record: RestoreRecord) -> None:
         """Discard the previous content. No undo is possible from here on."""
-        key, kept = RestoreRecord.key(restore_id), names.kept(restore_id)
+        key, kept = RestoreRecord.key(restore_id), names.previous_content(restore_id)
         self._records.write({key: replace(record, state=_ENDING)})
         stats = self._stats(names.image(id) for id in record.copies.values())
-        keeping = {image: id for image, stat in stats.items() if (id := _kept(stat, kept)) is not None}
+        keeping = {
+            image: id for image, stat in stats.items() if (id := _find_previous(stat, kept)) is not None
+        }
         in_parallel(lambda image: self._session.call("snap_remove", name=image, id=keeping[image]), keeping)
         volumes = self._records.read(VolumeRecord, map(VolumeRecord.key, record.copies.values()))
         freed = {
@@ -120,6 +128,6 @@ class RbdRestoring(RbdBase, Restoring):
         self._records.write(freed, [key])
 
 
-def _kept(stat: Any, name: str) -> int | None:
+def _find_previous(stat: Any, name: str) -> int | None:
     """Return the id of the RBD snapshot with this name, or None."""
     return next((snap["id"] for snap in (stat or {"snaps": []})["snaps"] if snap["name"] == name), None)

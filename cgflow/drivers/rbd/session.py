@@ -28,13 +28,13 @@ SESSIONS = "cgflow.sessions"
 """The object in the pool that records the clients of each session, and the fenced sessions."""
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from bindings.main import main; main()"
-_WORDS_KEPT = 5
+_STDERR_LINES = 5
 _END_S = 10.0
-_LAST_WORDS_S = 5.0
+_STDERR_END_S = 5.0
 """Seconds to wait for the end of stderr, which a process started by the child may keep open."""
 Answer = TypeVar("Answer")
 _SHUT_OUT = errno.ESHUTDOWN
-_LONG = frozenset({"image_remove", "image_resize", "snap_rollback"})
+_LONG_CALLS = frozenset({"image_remove", "image_resize", "snap_rollback"})
 """Calls that may take long and cannot report progress."""
 
 
@@ -49,8 +49,8 @@ class ChildSilent(Exception):
 class Refusal(AmbiguousDriverError):
     """The storage refused a call with an ``errno``; earlier calls of the operation took effect."""
 
-    def __init__(self, call: str, errno: int, words: str) -> None:
-        super().__init__(f"Ceph refused {call}: {words or 'without a reason'} (errno {errno}).")
+    def __init__(self, call: str, errno: int, message: str) -> None:
+        super().__init__(f"Ceph refused {call}: {message or 'without a reason'} (errno {errno}).")
         self.errno = errno
 
 
@@ -71,10 +71,10 @@ class BindingsProcess:
         self._sending = threading.Lock()
         self._next = 0
         self._waiting: dict[int, SimpleQueue[Mapping[str, Any] | None]] = {}
-        self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
+        self._stderr_lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self._is_dead = False
-        self._words_reader = threading.Thread(target=self._read_stderr, name="rbd-child-words", daemon=True)
-        self._words_reader.start()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, name="rbd-child-stderr", daemon=True)
+        self._stderr_reader.start()
         self._reader = threading.Thread(target=self._read_answers, name="rbd-child-answers", daemon=True)
         self._reader.start()
 
@@ -122,7 +122,7 @@ class BindingsProcess:
         self._process.kill()
         self._reap()
 
-    def leave(self) -> None:
+    def finish(self) -> None:
         """Let the process finish its calls and end; kill it if it does not end."""
         with contextlib.suppress(OSError), self._sending:
             if self._process.stdin is not None:
@@ -133,7 +133,7 @@ class BindingsProcess:
 
     def _reap(self) -> None:
         self._process.wait()
-        self._reader.join(_END_S + _LAST_WORDS_S)
+        self._reader.join(_END_S + _STDERR_END_S)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -159,7 +159,7 @@ class BindingsProcess:
             if waiting is not None:
                 waiting.put(answer)
         # The last lines of stderr give the reason, and come over another pipe.
-        self._words_reader.join(_LAST_WORDS_S)
+        self._stderr_reader.join(_STDERR_END_S)
         with self._lock:
             self._is_dead = True
             for waiting in self._waiting.values():
@@ -168,11 +168,11 @@ class BindingsProcess:
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - it was opened as a pipe
         for line in self._process.stderr:
-            self._words.append(line.strip())
+            self._stderr_lines.append(line.strip())
 
     def _reason_of_death(self) -> str:
-        words = "; ".join(word for word in self._words if word)
-        return f"the process of Ceph's bindings has ended{': ' + words if words else ''}"
+        message = "; ".join(line for line in self._stderr_lines if line)
+        return f"the process of Ceph's bindings has ended{': ' + message if message else ''}"
 
 
 def bindings(python: str) -> list[str]:
@@ -208,7 +208,7 @@ class Session:
         """Work under this name from now on. Raises: SessionFenced; DriverError; ConfigError."""
         with self._lock:
             self._name = name
-        self._ready()
+        self._connected_child()
 
     def call(self, name: str, /, **args: object) -> Any:
         """Make a call of ``bindings``.
@@ -216,8 +216,8 @@ class Session:
         Raises: SessionFenced; Refusal, with the errno of the storage; AmbiguousDriverError, if there was no
         answer.
         """
-        child = self._ready()
-        timeout_s = self.access.long_timeout_s if name in _LONG else self.access.timeout_s
+        child = self._connected_child()
+        timeout_s = self.access.long_timeout_s if name in _LONG_CALLS else self.access.timeout_s
         try:
             return child.call(name, args, timeout_s)
         except (ChildDied, ChildSilent) as error:
@@ -239,7 +239,7 @@ class Session:
         with self._lock:
             child, self._child = self._child, None
             if child is not None:
-                child.leave()
+                child.finish()
 
     def child_pid(self) -> int | None:
         """Return the process id of the child, or None if none is alive."""
@@ -254,11 +254,11 @@ class Session:
         """
         child.kill()
         try:
-            self._ready()
+            self._connected_child()
         except (AmbiguousDriverError, ConfigError):
             return
 
-    def _ready(self) -> BindingsProcess:
+    def _connected_child(self) -> BindingsProcess:
         with self._lock:
             if self._is_fenced:
                 raise SessionFenced.of(self._name)
@@ -266,16 +266,16 @@ class Session:
                 if self._child is not None:
                     self._child.kill()
                 self._child = None
-                self._child = self._begin()
+                self._child = self._start()
             return self._child
 
-    def _begin(self) -> BindingsProcess:
+    def _start(self) -> BindingsProcess:
         access = self.access
         child = start_child(access)
         try:
             self.facts = connect_child(child, access)
             args = {"object": SESSIONS, "session": self._name}
-            is_fenced = _asked(lambda: child.call("session_open", args, access.timeout_s))
+            is_fenced = _with_explanation(lambda: child.call("session_open", args, access.timeout_s))
         except BaseException:
             child.kill()
             raise
@@ -292,8 +292,8 @@ def start_child(access: Access) -> BindingsProcess:
         return BindingsProcess(bindings(access.python))
     except OSError as error:
         raise ConfigError(
-            f"the interpreter {access.python} cannot be started: {error.strerror}; "
-            "set python to one that has Ceph's bindings"
+            f"the interpreter {access.python} cannot be started: {error.strerror}. "
+            "Set the option python to one that has Ceph's bindings"
         ) from error
 
 
@@ -311,7 +311,9 @@ def connect_child(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
     }
     try:
         # The libraries give up within the timeout; the longer one is for a child that hangs.
-        facts: Mapping[str, Any] = _asked(lambda: child.call("connect", args, access.timeout_s * 2))
+        facts: Mapping[str, Any] = _with_explanation(
+            lambda: child.call("connect", args, access.timeout_s * 2)
+        )
     except Refusal as error:
         if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EINVAL):
             raise ConfigError(
@@ -321,14 +323,14 @@ def connect_child(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
     return facts
 
 
-def _asked(call: Callable[[], Answer]) -> Answer:
+def _with_explanation(call: Callable[[], Answer]) -> Answer:
     try:
         return call()
     except ChildDied as error:
         if "ModuleNotFoundError" in str(error) or "No module named" in str(error):
             raise ConfigError(
-                f"Ceph's bindings are missing: {error}; 'apt-get install python3-rbd python3-rados', "
-                "or set python to an interpreter that has them"
+                f"Ceph's bindings are missing: {error}. Install them ('apt-get install python3-rbd "
+                "python3-rados'), or set the option python to an interpreter that has them"
             ) from error
         raise AmbiguousDriverError(f"The cluster cannot be reached: {error}.") from error
     except ChildSilent as error:

@@ -11,14 +11,14 @@ from typing import Any
 
 from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import RbdBase, need_image, need_no_client, need_no_restore
+from cgflow.drivers.rbd.base import RbdBase, require_image, require_no_client, require_no_restore
 from cgflow.drivers.rbd.records import (
-    CopyRecord,
     CutRecord,
     DeletedImageRecord,
     GroupRecord,
     Record,
     RestoreRecord,
+    SnapshotRecord,
     VolumeRecord,
 )
 from cgflow.errors import FinalDriverError
@@ -41,7 +41,7 @@ class RbdVolumes(RbdBase, StorageDriver):
             left = sorted(id for id, volume in volumes.items() if volume.group == group_id)
             if left:
                 raise FinalDriverError(
-                    f"group {group_id} still holds {len(left)} volumes, the first is {left[0]}"
+                    f"group {group_id} still has {len(left)} volumes; the first is {left[0]}"
                 )
             self._records.write({key: GroupRecord(is_gone=True)})
             self._remove_deferred()
@@ -57,11 +57,11 @@ class RbdVolumes(RbdBase, StorageDriver):
                 found = None
             if found is None:
                 if volume.group_id is not None:
-                    self._records.group(volume.group_id)
+                    self._records.require_group(volume.group_id)
                 found = VolumeRecord(volume.size_gib, volume.group_id, doing="create")
                 self._records.write({key: found})
             if found.doing != "create":
-                need_image(volume.id, self._stat(image))
+                require_image(volume.id, self._stat(image))
                 return
             self._session.call("image_create", name=image, size=found.size_gib * names.GIB)
             self._settle(volume.id, found)
@@ -77,21 +77,21 @@ class RbdVolumes(RbdBase, StorageDriver):
         if new_size_gib <= 0:
             raise FinalDriverError(f"volume {volume.id} cannot have a size of {new_size_gib} GiB")
         with self._locks.hold(f"volume {volume.id}"):
-            found = self._records.volume(volume.id)
+            found = self._records.require_volume(volume.id)
             if found.size_gib == new_size_gib and found.doing is None:
                 return
-            need_no_restore(volume.id, found)
-            need_image(volume.id, self._stat(image))
+            require_no_restore(volume.id, found)
+            require_image(volume.id, self._stat(image))
             changed = replace(found, size_gib=new_size_gib)
             self._records.write({key: replace(changed, doing="extend")})
             self._session.call("image_resize", name=image, size=new_size_gib * names.GIB)
             self._records.write({key: changed})
 
     def connection(self, volume: VolumeSpec) -> Connection:
-        self._records.volume(volume.id)
+        self._records.require_volume(volume.id)
         image = names.image(volume.id)
         stat = self._stat(image)
-        need_image(volume.id, stat)
+        require_image(volume.id, stat)
         return Connection("rbd", {**self._address(image), "volume_id": volume.id, "size_bytes": stat["size"]})
 
     def _address(self, image: str) -> dict[str, object]:
@@ -118,7 +118,7 @@ class RbdVolumes(RbdBase, StorageDriver):
         image = names.image(volume_id)
         wanted = None if volume.group is None else names.group(volume.group)
         stat = self._stat(image)
-        need_image(volume_id, stat)
+        require_image(volume_id, stat)
         if stat["group"] not in (None, wanted):
             self._session.call("group_drop", group=stat["group"], image=image)
         if wanted is not None:
@@ -127,14 +127,14 @@ class RbdVolumes(RbdBase, StorageDriver):
 
     def _delete(self, volume_id: str, volume: VolumeRecord) -> None:
         key, image = VolumeRecord.key(volume_id), names.image(volume_id)
-        copies = self._records.all(CopyRecord, CopyRecord.key(volume_id, ""))
+        copies = self._records.all(SnapshotRecord, SnapshotRecord.key(volume_id, ""))
         if copies:
             raise FinalDriverError(
-                f"volume {volume_id} still has {len(copies)} snapshots, one is {sorted(copies)[0]}"
+                f"volume {volume_id} still has {len(copies)} snapshots; the first is {sorted(copies)[0]}"
             )
         stat = self._stat(image)
         if stat is not None:
-            need_no_client(volume_id, stat["watchers"])
+            require_no_client(volume_id, stat["watchers"])
             ours = [snap["id"] for snap in _own_snapshots(volume_id, stat["snaps"], volume.restore)]
             self._records.write({key: replace(volume, doing="delete")})
             for id in ours:
@@ -143,7 +143,7 @@ class RbdVolumes(RbdBase, StorageDriver):
                 self._session.call("group_drop", group=stat["group"], image=image)
             self._remove_image(image, stat["id"])
         if volume.doing == "clone":
-            self._session.call("image_remove", name=names.making(volume_id))
+            self._session.call("image_remove", name=names.incomplete_clone(volume_id))
         put, drop = self._without(volume_id, volume.restore)
         self._records.write(put, [key, *drop])
         self._remove_deferred()
@@ -155,9 +155,9 @@ class RbdVolumes(RbdBase, StorageDriver):
             self._session.call("image_remove", name=image)
             return
         # A group snapshot cannot be removed when one of its images is missing. An empty image costs nothing.
-        self._records.write({DeletedImageRecord.key(names.gone(id)): DeletedImageRecord(counting)})
+        self._records.write({DeletedImageRecord.key(names.deleted_image(id)): DeletedImageRecord(counting)})
         self._session.call("image_resize", name=image, size=0)
-        self._session.call("image_rename", name=image, to=names.gone(id))
+        self._session.call("image_rename", name=image, to=names.deleted_image(id))
 
     def _without(self, volume_id: str, restore_id: str | None) -> tuple[dict[str, Record], list[str]]:
         """Return the records to write and the keys to drop to remove a volume from a restore."""
@@ -177,11 +177,11 @@ def _own_snapshots(
     """Return the RBD snapshots to remove with a volume. Raises: FinalDriverError, if one is not cgflow's."""
     ours = []
     for snap in snaps:
-        is_part = snap["is_trash"] or (snap["of_group"] or "").startswith(names.CUTS)
-        if not is_part and (restore_id is None or snap["name"] != names.kept(restore_id)):
+        is_part = snap["is_trash"] or (snap["of_group"] or "").startswith(names.GROUP_SNAPSHOT_PREFIX)
+        if not is_part and (restore_id is None or snap["name"] != names.previous_content(restore_id)):
             raise FinalDriverError(
                 f"the image of volume {volume_id} has a snapshot {snap['name']} that cgflow did not take: "
-                "remove it"
+                "remove that first"
             )
         ours.append(snap)
     return ours

@@ -136,8 +136,10 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenar
     scene.delete_copy(copies[1])
     scene.delete_volume(members[1])
     scene.delete_group(members[0].group_id or "")
-    scene.expect_copy(scene.now(copies[0]), "A", "a copy whose volume was moved and whose group is gone", 0)
-    scene.delete_copy(scene.now(copies[0]))
+    scene.expect_copy(
+        scene.current_spec(copies[0]), "A", "a copy whose volume was moved and whose group is gone", 0
+    )
+    scene.delete_copy(scene.current_spec(copies[0]))
     scene.delete_volume(moved)
     scene.delete_group(moved.group_id or "")
     assert bench.client.contents() == []
@@ -152,9 +154,13 @@ def test_what_others_did_to_the_pool_is_told(bench: OnCeph, scene: Scenario) -> 
     run("rbd", "snap", "rm", f"volumes/volume-{odd.id}@snapshot-{copy.id}")
     found = bench.driver.inventory()
     assert lost.id not in found.volumes
-    for words in (f"volume-{lost.id} was removed", "volume-stranger is called like a volume", copy.id):
+    for words in (
+        f"removed or renamed image volume-{lost.id}",
+        "volume-stranger is named like a volume",
+        copy.id,
+    ):
         assert any(words in problem for problem in found.problems), found.problems
-    with pytest.raises(FinalDriverError, match="it was removed by somebody else"):
+    with pytest.raises(FinalDriverError, match="another client removed it"):
         bench.driver.snapshot(copy)
 
 

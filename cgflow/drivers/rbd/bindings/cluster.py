@@ -48,7 +48,7 @@ class Cluster:
 
     def facts(self) -> dict[str, Any]:
         """Return the address of this client, the cluster's id, and the addresses of the monitors."""
-        monitors = self.ask("mon dump")["mons"]
+        monitors = self.monitor_command("mon dump")["mons"]
         return {
             "address": self.rados.get_addrs(),
             "fsid": self.rados.get_fsid(),
@@ -64,17 +64,17 @@ class Cluster:
 
     def capacity(self) -> dict[str, int]:
         """Return the bytes stored in the pool, and those still available."""
-        for pool in self.ask("df")["pools"]:
+        for pool in self.monitor_command("df")["pools"]:
             if pool["name"] == self.pool:
                 return {"used": int(pool["stats"]["stored"]), "free": int(pool["stats"]["max_avail"])}
         return {"used": 0, "free": 0}
 
-    def ask(self, prefix: str, **args: Any) -> Any:
+    def monitor_command(self, prefix: str, **args: Any) -> Any:
         """Return the answer of a monitor to a command. Raises: OSError, with the monitor's message."""
         command = json.dumps({"prefix": prefix, "format": "json", **args})
-        code, answer, words = self.rados.mon_command(command, b"")
+        code, answer, message = self.rados.mon_command(command, b"")
         if code != 0:
-            raise OSError(abs(code), f"the monitors refused {prefix!r}: {words}")
+            raise OSError(abs(code), f"the monitors refused {prefix!r}: {message}")
         return json.loads(answer) if answer.strip() else None
 
     def shut_out(self, addresses: list[str], expire_s: float) -> None:
@@ -84,7 +84,7 @@ class Cluster:
         not answer them under an older one.
         """
         for address in addresses:
-            self.ask("osd blocklist", blocklistop="add", addr=address, expire=expire_s)
+            self.monitor_command("osd blocklist", blocklistop="add", addr=address, expire=expire_s)
         self.rados.wait_for_latest_osdmap()
 
     def notify(self, name: str, message: str) -> None:

@@ -135,7 +135,7 @@ def _negotiate(reader: socket.socket, size_of: Any) -> str:
         export = data[4 : 4 + name_length].decode()
         size = size_of(export)
         if size is None:
-            _reply(reader, option, _REP_UNKNOWN, b"no such copy is exported")
+            _reply(reader, option, _REP_UNKNOWN, b"there is no such export")
             continue
         _reply(reader, option, _REP_INFO, struct.pack(">HQH", 0, size, _FLAGS))
         _reply(reader, option, _REP_ACK)
@@ -162,9 +162,9 @@ def _drain(reader: socket.socket, length: int) -> None:
         length -= len(_receive(reader, min(length, 65536)))
 
 
-def _watch(cluster: Cluster, name: str, told: Any) -> Any:
+def _watch(cluster: Cluster, name: str, on_notify: Any) -> Any:
     """Watch an object, which is created if needed."""
     with rados.WriteOpCtx() as operation:
         operation.new(rados.LIBRADOS_CREATE_IDEMPOTENT)
         cluster.io.operate_write_op(operation, name)
-    return cluster.io.watch(name, told)
+    return cluster.io.watch(name, on_notify)

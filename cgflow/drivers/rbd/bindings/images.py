@@ -50,14 +50,14 @@ def image_stats(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, An
 
 def image_locks(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, bool]:
     """Return whether images have the feature exclusive-lock. Raises: rbd.ImageNotFound."""
-    told = features_of(cluster, names)
+    found = features_of(cluster, names)
 
-    def asked(name: str) -> int:
+    def read_features(name: str) -> int:
         with rbd.Image(cluster.io, name, read_only=True) as image:
             return int(image.features())
 
-    told |= {name: asked(name) for name in names if name not in told}
-    return {name: bool(features & rbd.RBD_FEATURE_EXCLUSIVE_LOCK) for name, features in told.items()}
+    found |= {name: read_features(name) for name in names if name not in found}
+    return {name: bool(features & rbd.RBD_FEATURE_EXCLUSIVE_LOCK) for name, features in found.items()}
 
 
 def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
@@ -229,14 +229,14 @@ def group_cut(
             return {"refused": str(error)}
         taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
         # Check afterwards: no writer is blocked any more, and a feature disabled meanwhile is noticed.
-        bare = sorted(
+        unlocked = sorted(
             name for name, has_lock in image_locks(cluster, progress, images).items() if not has_lock
         )
-        if bare:
+        if unlocked:
             _remove_group_snapshot(members, snap)
             return {
-                "refused": f"image {bare[0]} lacks the feature exclusive-lock, without which its writers are "
-                f"not held: enable it with 'rbd feature enable {cluster.pool}/{bare[0]} exclusive-lock'"
+                "refused": f"image {unlocked[0]} lacks the feature exclusive-lock, so a cut cannot block its "
+                f"writers: enable it with 'rbd feature enable {cluster.pool}/{unlocked[0]} exclusive-lock'"
             }
     for name, found in image_stats(cluster, progress, others).items():
         for part in [] if found is None else found["snaps"]:
@@ -349,8 +349,8 @@ def features_of(cluster: Cluster, images: list[str]) -> dict[str, int]:
     ids = omap_values(cluster, "rbd_directory", [f"name_{image}" for image in images])
     headers = {key.removeprefix("name_"): f"rbd_header.{_decode_string(id)}" for key, id in ids.items()}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        told = pool.map(lambda header: omap_values(cluster, header, ["features"]), headers.values())
-        found = dict(zip(headers, told, strict=True))
+        values = pool.map(lambda header: omap_values(cluster, header, ["features"]), headers.values())
+        found = dict(zip(headers, values, strict=True))
     return {image: struct.unpack("<Q", each["features"])[0] for image, each in found.items() if each}
 
 
