@@ -13,8 +13,7 @@ from api.app import create_app
 from api.versions import MAXIMUM_KEY
 from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.functional.caller import Caller
-from tests.functional.later_caller import Later
+from tests.functional.caller import Caller, ModernCaller
 from tests.support.world import World, world
 
 
@@ -89,12 +88,12 @@ def later_app(served: World) -> Flask:
 
 
 @pytest.fixture
-def later(later_app: Flask) -> Later:
+def later(later_app: Flask) -> ModernCaller:
     """An administrator with the highest microversion."""
-    return Later(later_app.test_client())
+    return ModernCaller(later_app.test_client())
 
 
 @pytest.fixture
-def later_member(later: Later) -> Later:
+def later_member(later: ModernCaller) -> ModernCaller:
     """A member of the same project."""
-    return Later(later._client, later.project, user="eve", roles="member")
+    return ModernCaller(later._client, later.project, user="eve", roles="member")

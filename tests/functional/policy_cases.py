@@ -26,13 +26,13 @@ CHANGING_GETS = tuple(
 )
 """GET requests that change something, because clients send them."""
 
-GONE_BY_THEN = ("DELETE /volume-transfers/{transfer_id}",)
+DELETED_BEFORE = ("DELETE /volume-transfers/{transfer_id}",)
 """Deletions at a second address of what was deleted at the first."""
 
-NEVER_THERE = ("{backup_id}", "{cluster_name}", "{encryption_id}")
+NEVER_FOUND = ("{backup_id}", "{cluster_name}", "{encryption_id}")
 """Placeholders of resources that never exist, so that permitted requests get 404."""
 
-SHOWN: dict[str, tuple[str, ...]] = {
+SHOWING_RULES: dict[str, tuple[str, ...]] = {
     "volume_extension:volume_host_attribute": ("os-vol-host-attr:host",),
     "volume_extension:volume_mig_status_attribute": (
         "os-vol-mig-status-attr:migstat",
@@ -45,11 +45,11 @@ SHOWN: dict[str, tuple[str, ...]] = {
 }
 """Rules that refuse no request but hide parts of a response."""
 
-NULLED = ("connection_info",)
+HIDDEN_AS_NULL = ("connection_info",)
 """Fields that are hidden as null, because clients rely on their presence."""
 
 
-def is_look(operation: str) -> bool:
+def is_read(operation: str) -> bool:
     """Return whether an operation changes nothing."""
     return operation.startswith("GET") and operation not in CHANGING_GETS
 
@@ -59,9 +59,9 @@ GUARDED = [
     for rule in policies.rules()
     for operation in rule.operations
 ]
-REFUSING = [(rule, operation) for rule, operation in GUARDED if rule not in SHOWN]
+REFUSING = [(rule, operation) for rule, operation in GUARDED if rule not in SHOWING_RULES]
 CHANGES = sorted(
-    ((rule, operation) for rule, operation in REFUSING if not is_look(operation)),
+    ((rule, operation) for rule, operation in REFUSING if not is_read(operation)),
     # Deletions come last, and the deletion that the other requests depend on comes last of all.
     key=lambda each: ("delete" in each[0], each[0] == "consistencygroup:delete_cgsnapshot"),
 )
@@ -80,7 +80,7 @@ def routes(app: Flask) -> set[str]:
     return found
 
 
-class Things:
+class Resources:
     """One resource of each kind, in a new project."""
 
     def __init__(self, owner: Caller) -> None:
@@ -171,7 +171,7 @@ class PolicyFile:
         os.replace(aside, self.path)
 
 
-def everything(state: Path) -> list[str]:
+def stored_rows(state: Path) -> list[str]:
     """Return all stored rows, except the reports that backends and services write from time to time."""
     connection = sqlite3.connect(f"{(state / 'cgflow.db').as_uri()}?mode=ro", uri=True)
     try:

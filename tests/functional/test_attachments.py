@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from tests.functional.caller import Caller, malformed, missing, refused
-from tests.functional.volume_actions import shown
+from tests.functional.volume_actions import read_volume
 
 SERVER = str(uuid.uuid4())
 
@@ -34,7 +34,7 @@ def test_the_life_of_an_attachment(modern: Caller) -> None:
         "attach_mode": "rw",
         "connection_info": {},
     }
-    volume = shown(modern, volume_id)
+    volume = read_volume(modern, volume_id)
     assert (volume["status"], volume["attachments"]) == ("reserved", [])
     path = f"/attachments/{made['id']}"
     assert modern.get(path).json == {"attachment": made}
@@ -43,11 +43,11 @@ def test_the_life_of_an_attachment(modern: Caller) -> None:
     connected = modern.put(path, {"attachment": {"connector": connector}}).json["attachment"]
     assert connected["status"] == "attaching"
     assert connected["connection_info"]["driver_volume_type"]
-    assert shown(modern, volume_id)["status"] == "attaching"
+    assert read_volume(modern, volume_id)["status"] == "attaching"
 
     done = modern.post(f"{path}/action", {"os-complete": made["id"]})
     assert (done.status_code, done.data) == (204, b"")
-    volume = shown(modern, volume_id)
+    volume = read_volume(modern, volume_id)
     (attached,) = volume["attachments"]
     assert volume["status"] == "in-use"
     assert (attached["attachment_id"], attached["host_name"]) == (made["id"], "h")
@@ -60,7 +60,7 @@ def test_the_life_of_an_attachment(modern: Caller) -> None:
 
     deleted = modern.delete(path)
     assert (deleted.status_code, deleted.json) == (200, {"attachments": []})
-    volume = shown(modern, volume_id)
+    volume = read_volume(modern, volume_id)
     assert (volume["status"], volume["attachments"]) == ("available", [])
     message = missing(modern.get(path))
     assert message == f"Volume attachment could not be found with filter: attachment_id = {made['id']}."
@@ -71,7 +71,7 @@ def test_with_a_connector_the_address_is_told_at_once(modern: Caller) -> None:
     made = attachment(modern, volume_uuid=volume_id, connector={"host": "h"}, mode="ro")
     assert (made["status"], made["attach_mode"], made["instance"]) == ("attaching", "ro", None)
     assert made["connection_info"]["driver_volume_type"]
-    assert shown(modern, volume_id)["status"] == "attaching"
+    assert read_volume(modern, volume_id)["status"] == "attaching"
 
 
 def test_a_connection_that_fails_leaves_no_attachment(modern: Caller, faults: FaultSchedule) -> None:
@@ -79,7 +79,7 @@ def test_a_connection_that_fails_leaves_no_attachment(modern: Caller, faults: Fa
     faults.order(Fault("connection", "final"))
     body = {"attachment": {"volume_uuid": volume_id, "connector": {"host": "h"}}}
     refused(modern.post("/attachments", body), 400, "badRequest")
-    assert shown(modern, volume_id)["status"] == "available"
+    assert read_volume(modern, volume_id)["status"] == "available"
     assert modern.get(f"/attachments?volume_id={volume_id}").json == {"attachments": []}
 
 
@@ -88,13 +88,13 @@ def test_a_moving_server_has_two(modern: Caller) -> None:
     first = attachment(modern, volume_uuid=volume_id, instance_uuid=SERVER, connector={"host": "old"})
     modern.post(f"/attachments/{first['id']}/action", {"os-complete": None})
     second = attachment(modern, volume_uuid=volume_id, instance_uuid=SERVER, connector={"host": "new"})
-    assert shown(modern, volume_id)["status"] == "in-use"
+    assert read_volume(modern, volume_id)["status"] == "in-use"
     for body in ({"instance_uuid": str(uuid.uuid4())}, {}):
         answer = modern.post("/attachments", {"attachment": {"volume_uuid": volume_id, **body}})
         assert "must be available to reserve" in refused(answer, 400, "badRequest")
     left = modern.delete(f"/attachments/{first['id']}").json["attachments"]
     assert [one["id"] for one in left] == [second["id"]]
-    assert shown(modern, volume_id)["status"] == "attaching"
+    assert read_volume(modern, volume_id)["status"] == "attaching"
 
 
 def test_lists_of_attachments(modern: Caller, stranger: Caller) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.functional.caller import malformed, missing, refused
-from tests.functional.later_caller import Later
+from tests.functional.caller import ModernCaller, malformed, missing, refused
 
 
-def test_the_built_in_type_is_there_and_stays_as_it_is(later: Later) -> None:
+def test_the_built_in_type_is_there_and_stays_as_it_is(later: ModernCaller) -> None:
     (found,) = [
         one
         for one in later.get("/group_types").json["group_types"]
@@ -23,8 +22,8 @@ def test_the_built_in_type_is_there_and_stays_as_it_is(later: Later) -> None:
         assert "is built in" in refused(answer, 400, "badRequest")
 
 
-def test_group_types_come_change_and_go(later: Later) -> None:
-    kind = later.kind(description="d", is_public=False, group_specs={"a": "b"})
+def test_group_types_come_change_and_go(later: ModernCaller) -> None:
+    kind = later.group_type(description="d", is_public=False, group_specs={"a": "b"})
     assert kind == {
         "id": kind["id"],
         "name": kind["name"],
@@ -44,8 +43,8 @@ def test_group_types_come_change_and_go(later: Later) -> None:
     missing(later.get("/group_types/default"))
 
 
-def test_group_specs(later: Later) -> None:
-    path = f"/group_types/{later.kind(group_specs={'a': '1'})['id']}/group_specs"
+def test_group_specs(later: ModernCaller) -> None:
+    path = f"/group_types/{later.group_type(group_specs={'a': '1'})['id']}/group_specs"
     answer = later.post(path, {"group_specs": {"b": "2"}})
     assert (answer.status_code, answer.json) == (202, {"group_specs": {"b": "2"}})
     assert later.put(f"{path}/a", {"a": "3"}).json == {"a": "3"}
@@ -57,8 +56,10 @@ def test_group_specs(later: Later) -> None:
     malformed(later.put(f"{path}/a", {"b": "2"}), "a")
 
 
-def test_only_administrators_change_types_and_see_private_ones(later: Later, later_member: Later) -> None:
-    public, private = later.kind(group_specs={"a": "b"}), later.kind(is_public=False)
+def test_only_administrators_change_types_and_see_private_ones(
+    later: ModernCaller, later_member: ModernCaller
+) -> None:
+    public, private = later.group_type(group_specs={"a": "b"}), later.group_type(is_public=False)
     path = f"/group_types/{public['id']}"
     for answer in (
         later_member.post("/group_types", {"group_type": {"name": "x"}}),
@@ -78,17 +79,17 @@ def test_only_administrators_change_types_and_see_private_ones(later: Later, lat
     missing(later_member.post("/groups", {"group": body}))
 
 
-def test_a_type_that_a_group_has_stays(later: Later) -> None:
-    kind = later.kind()
-    group_id = later.made(later.type(), group_type=kind["name"])
+def test_a_type_that_a_group_has_stays(later: ModernCaller) -> None:
+    kind = later.group_type()
+    group_id = later.generic_group(later.type(), group_type=kind["name"])
     path = f"/group_types/{kind['id']}"
     assert refused(later.delete(path), 400, "badRequest") == "Target group type is still in use."
     later.done(later.post(f"/groups/{group_id}/action", {"delete": {"delete-volumes": False}}))
     assert later.delete(path).status_code == 202
 
 
-def test_what_is_not_offered_is_refused(later: Later) -> None:
-    kind = later.kind(group_specs={"group_replication_enabled": "<is> True"})
+def test_what_is_not_offered_is_refused(later: ModernCaller) -> None:
+    kind = later.group_type(group_specs={"group_replication_enabled": "<is> True"})
     body = {"name": "g", "group_type": kind["id"], "volume_types": [later.type()]}
     message = malformed(later.post("/groups", {"group": body}), "group_type")
     assert "asks for replication (group_replication_enabled), which is not offered" in message

@@ -7,11 +7,10 @@ import uuid
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import malformed, missing, refused, versions
-from tests.functional.later_caller import Later
+from tests.functional.caller import ModernCaller, malformed, missing, refused, versions
 
 
-def test_below_their_microversions_there_is_nothing(later: Later) -> None:
+def test_below_their_microversions_there_is_nothing(later: ModernCaller) -> None:
     for minor, path in (
         (10, "/group_types"),
         (12, "/groups"),
@@ -25,8 +24,8 @@ def test_below_their_microversions_there_is_nothing(later: Later) -> None:
 # Groups
 
 
-def test_a_group_is_made_shown_listed_and_deleted(later: Later) -> None:
-    kind, volume_type = later.kind(), later.type()
+def test_a_group_is_made_shown_listed_and_deleted(later: ModernCaller) -> None:
+    kind, volume_type = later.group_type(), later.type()
     body = {"name": "g", "description": None, "group_type": kind["id"], "volume_types": [volume_type]}
     answer = later.post("/groups", {"group": body | {"availability_zone": None}})
     group_id = later.done(answer)
@@ -49,13 +48,13 @@ def test_a_group_is_made_shown_listed_and_deleted(later: Later) -> None:
     assert missing(later.get(f"/groups/{group_id}")) == f"Group {group_id} could not be found."
 
 
-def test_both_nouns_are_the_same_thing(later: Later) -> None:
+def test_both_nouns_are_the_same_thing(later: ModernCaller) -> None:
     volume_type = later.type()
     old = later.group(volume_type, name="old")
     shown = later.get(f"/groups/{old}").json["group"]
     built_in = later.get(f"/group_types/{shown['group_type']}").json["group_type"]
     assert built_in["name"] == "default_cgsnapshot_type"
-    new = later.made(volume_type)
+    new = later.generic_group(volume_type)
     assert later.get(f"/consistencygroups/{new}").json["consistencygroup"]["name"] == "g"
     volume = later.get(f"/volumes/{later.member(new, volume_type)}").json["volume"]
     assert (volume["group_id"], volume["consistencygroup_id"]) == (new, None)
@@ -74,8 +73,8 @@ def test_both_nouns_are_the_same_thing(later: Later) -> None:
 
 
 @pytest.mark.parametrize("field", ["group_type", "volume_types"])
-def test_types_are_required(later: Later, field: str) -> None:
-    body = {"name": "g", "group_type": later.kind()["id"], "volume_types": [later.type()]}
+def test_types_are_required(later: ModernCaller, field: str) -> None:
+    body = {"name": "g", "group_type": later.group_type()["id"], "volume_types": [later.type()]}
     del body[field]
     malformed(later.post("/groups", {"group": body}), field)
     unknown = str(uuid.uuid4())
@@ -83,7 +82,7 @@ def test_types_are_required(later: Later, field: str) -> None:
     assert f"{unknown} could not be found." in missing(later.post("/groups", {"group": body}))
 
 
-def test_unknown_ones(later: Later) -> None:
+def test_unknown_ones(later: ModernCaller) -> None:
     unknown = str(uuid.uuid4())
     for answer in (
         later.get(f"/groups/{unknown}"),
@@ -101,9 +100,9 @@ def test_unknown_ones(later: Later) -> None:
         assert missing(answer) == f"GroupSnapshot {unknown} could not be found."
 
 
-def test_a_group_with_volumes_needs_the_flag(later: Later) -> None:
+def test_a_group_with_volumes_needs_the_flag(later: ModernCaller) -> None:
     volume_type = later.type()
-    group_id = later.made(volume_type)
+    group_id = later.generic_group(volume_type)
     volume_id = later.member(group_id, volume_type)
     path = f"/groups/{group_id}/action"
     message = refused(later.post(path, {"delete": {"delete-volumes": False}}), 400, "badRequest")
@@ -112,9 +111,9 @@ def test_a_group_with_volumes_needs_the_flag(later: Later) -> None:
     missing(later.get(f"/volumes/{volume_id}"))
 
 
-def test_a_group_is_changed(later: Later, faults: FaultSchedule) -> None:
+def test_a_group_is_changed(later: ModernCaller, faults: FaultSchedule) -> None:
     volume_type = later.type()
-    group_id = later.made(volume_type)
+    group_id = later.generic_group(volume_type)
     volume_id = later.volume(volume_type=volume_type)
     later.done(later.put(f"/groups/{group_id}", {"group": {"add_volumes": volume_id, "name": "new"}}))
     assert later.get(f"/volumes/{volume_id}").json["volume"]["group_id"] == group_id
@@ -131,9 +130,9 @@ def test_a_group_is_changed(later: Later, faults: FaultSchedule) -> None:
 # Group snapshots, and groups created from them
 
 
-def test_a_group_snapshot_and_a_group_from_it(later: Later) -> None:
+def test_a_group_snapshot_and_a_group_from_it(later: ModernCaller) -> None:
     volume_type = later.type()
-    group_id = later.made(volume_type)
+    group_id = later.generic_group(volume_type)
     later.member(group_id, volume_type)
     body = {"group_snapshot": {"group_id": group_id, "name": "s", "description": None}}
     answer = later.post("/group_snapshots", body)
@@ -159,7 +158,7 @@ def test_a_group_snapshot_and_a_group_from_it(later: Later) -> None:
 @pytest.mark.parametrize(
     "named", [{}, {name: str(uuid.uuid4()) for name in ("group_snapshot_id", "source_group_id")}]
 )
-def test_exactly_one_source(later: Later, named: dict[str, str]) -> None:
+def test_exactly_one_source(later: ModernCaller, named: dict[str, str]) -> None:
     answer = later.post("/groups/action", {"create-from-src": {"name": "x", **named}})
     assert "'source_group_id'" in malformed(answer, "group_snapshot_id")
 
@@ -167,9 +166,9 @@ def test_exactly_one_source(later: Later, named: dict[str, str]) -> None:
 # Resetting statuses
 
 
-def test_a_status_is_reset_by_an_administrator(later: Later, later_member: Later) -> None:
+def test_a_status_is_reset_by_an_administrator(later: ModernCaller, later_member: ModernCaller) -> None:
     volume_type = later.type()
-    group_id = later.made(volume_type)
+    group_id = later.generic_group(volume_type)
     later.member(group_id, volume_type)
     taken = later.cgsnapshot(group_id)
     for noun, key, id_ in (("groups", "group", group_id), ("group_snapshots", "group_snapshot", taken)):
@@ -190,7 +189,7 @@ def test_a_status_is_reset_by_an_administrator(later: Later, later_member: Later
 
 
 def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
-    later: Later, faults: FaultSchedule
+    later: ModernCaller, faults: FaultSchedule
 ) -> None:
     volume_type = later.type()
     faults.order(Fault("create_group", "final"))
@@ -209,9 +208,9 @@ def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
     later.done(making)
 
 
-def test_a_volume_is_made_in_a_group_by_either_word(later: Later) -> None:
+def test_a_volume_is_made_in_a_group_by_either_word(later: ModernCaller) -> None:
     volume_type = later.type()
-    group_id = later.made(volume_type)
+    group_id = later.generic_group(volume_type)
     body = {"size": 1, "volume_type": volume_type, "group_id": group_id}
     volume_id = later.done(later.post("/volumes", {"volume": body}))
     assert later.get(f"/volumes/{volume_id}").json["volume"]["group_id"] == group_id

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.functional.caller import Caller, malformed, missing, refused
-from tests.functional.volume_actions import act, acted, shown
+from tests.functional.volume_actions import act, act_and_read, read_volume
 
 
 @pytest.fixture(params=["volumes", "snapshots"])
@@ -149,7 +149,7 @@ def test_bootable(caller: Caller) -> None:
     for flag in (True, False):
         answer = act(caller, volume_id, "os-set_bootable", {"bootable": flag})
         assert (answer.status_code, answer.data) == (200, b"")
-        assert shown(caller, volume_id)["bootable"] == str(flag).lower()
+        assert read_volume(caller, volume_id)["bootable"] == str(flag).lower()
     for flag in (None, 1, "maybe"):
         refused(act(caller, volume_id, "os-set_bootable", {"bootable": flag}), 400, "badRequest")
 
@@ -161,9 +161,9 @@ def test_read_only(caller: Caller) -> None:
         answer = act(caller, volume_id, "os-initialize_connection", {"connector": {}})
         return str(answer.json["connection_info"]["data"]["access_mode"])
 
-    assert "readonly" not in shown(caller, volume_id)["metadata"]
+    assert "readonly" not in read_volume(caller, volume_id)["metadata"]
     assert mode() == "rw"
-    assert acted(caller, volume_id, "os-update_readonly_flag", {"readonly": True})["metadata"] == {
+    assert act_and_read(caller, volume_id, "os-update_readonly_flag", {"readonly": True})["metadata"] == {
         "readonly": "True"
     }
     assert mode() == "ro"
@@ -171,13 +171,13 @@ def test_read_only(caller: Caller) -> None:
         act(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}), 400, "badRequest"
     )
     assert message == f"Invalid volume: Invalid attaching mode 'rw' for volume {volume_id}: it is read-only."
-    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h", "mode": "ro"})
+    act_and_read(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h", "mode": "ro"})
     message = refused(
         act(caller, volume_id, "os-update_readonly_flag", {"readonly": False}), 400, "badRequest"
     )
     assert "status must be available to update readonly flag" in message
-    acted(caller, volume_id, "os-detach")
-    volume = acted(caller, volume_id, "os-update_readonly_flag", {"readonly": False})
+    act_and_read(caller, volume_id, "os-detach")
+    volume = act_and_read(caller, volume_id, "os-update_readonly_flag", {"readonly": False})
     assert volume["metadata"] == {"readonly": "False"}
     # It is not part of the user's metadata.
     assert caller.get(f"/volumes/{volume_id}/metadata").json == {"metadata": {}}
@@ -197,7 +197,7 @@ def test_image_metadata_has_a_size(caller: Caller) -> None:
 
 def test_image_metadata(caller: Caller) -> None:
     volume_id = caller.volume()
-    assert "volume_image_metadata" not in shown(caller, volume_id)
+    assert "volume_image_metadata" not in read_volume(caller, volume_id)
 
     def image(action: str, details: Any) -> Any:
         answer = act(caller, volume_id, f"os-{action}_image_metadata", details)
@@ -209,7 +209,7 @@ def test_image_metadata(caller: Caller) -> None:
         "metadata": {"image_id": "i", "os": "linux"}
     }
     assert image("set", {"metadata": {"os": "bsd"}}) == {"metadata": {"image_id": "i", "os": "bsd"}}
-    assert shown(caller, volume_id)["volume_image_metadata"] == {"image_id": "i", "os": "bsd"}
+    assert read_volume(caller, volume_id)["volume_image_metadata"] == {"image_id": "i", "os": "bsd"}
     assert image("unset", {"key": "os"}) is None
     assert image("show", {}) == {"metadata": {"image_id": "i"}}
     missing(act(caller, volume_id, "os-unset_image_metadata", {"key": "os"}))

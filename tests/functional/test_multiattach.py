@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from tests.functional.caller import Caller, refused
-from tests.functional.volume_actions import act, acted, shown
+from tests.functional.volume_actions import act, act_and_read, read_volume
 
 ASKS = {"multiattach": "<is> True"}
 
@@ -19,23 +19,23 @@ def shared(caller: Caller) -> str:
 
 
 def attach(caller: Caller, volume_id: str, server_id: str) -> None:
-    acted(caller, volume_id, "os-attach", {"instance_uuid": server_id, "mountpoint": "/dev/vdb"})
+    act_and_read(caller, volume_id, "os-attach", {"instance_uuid": server_id, "mountpoint": "/dev/vdb"})
 
 
 def test_a_volume_tells_whether_its_type_asks_for_it(caller: Caller, shared: str) -> None:
-    assert shown(caller, shared)["multiattach"] is True
-    assert shown(caller, caller.volume())["multiattach"] is False
+    assert read_volume(caller, shared)["multiattach"] is True
+    assert read_volume(caller, caller.volume())["multiattach"] is False
 
 
 def test_it_is_attached_several_times_and_free_after_the_last(caller: Caller, shared: str) -> None:
     servers = [str(uuid.uuid4()) for _ in range(3)]
     for server_id in servers:
         attach(caller, shared, server_id)
-    volume = shown(caller, shared)
+    volume = read_volume(caller, shared)
     assert [one["server_id"] for one in volume["attachments"]] == servers
     for left in (2, 1, 0):
-        attachment_id = shown(caller, shared)["attachments"][0]["attachment_id"]
-        volume = acted(caller, shared, "os-detach", {"attachment_id": attachment_id})
+        attachment_id = read_volume(caller, shared)["attachments"][0]["attachment_id"]
+        volume = act_and_read(caller, shared, "os-detach", {"attachment_id": attachment_id})
         assert (len(volume["attachments"]), volume["status"]) == (left, "in-use" if left else "available")
 
 
@@ -43,7 +43,7 @@ def test_attachments_as_things_of_their_own(caller: Caller, shared: str) -> None
     for _ in range(2):
         body = {"attachment": {"volume_uuid": shared, "instance_uuid": str(uuid.uuid4())}}
         assert caller.at(27).post("/attachments", body).status_code == 200
-    assert shown(caller, shared)["status"] == "reserved"
+    assert read_volume(caller, shared)["status"] == "reserved"
 
 
 def test_others_are_attached_once(caller: Caller) -> None:
@@ -58,7 +58,7 @@ def test_a_volume_gets_and_loses_it_with_its_type(caller: Caller) -> None:
     volume_id = caller.volume(volume_type=plain)
     for name, expected in ((sharing, True), (plain, False)):
         caller.done(act(caller, volume_id, "os-retype", {"new_type": name}))
-        assert shown(caller, volume_id)["multiattach"] is expected
+        assert read_volume(caller, volume_id)["multiattach"] is expected
 
 
 def test_a_type_with_volumes_keeps_it(caller: Caller) -> None:

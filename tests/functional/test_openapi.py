@@ -13,8 +13,7 @@ from jsonschema import Draft4Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from tests.functional.caller import Caller
-from tests.functional.later_caller import Later
+from tests.functional.caller import Caller, ModernCaller
 
 PREFIX = "/v3/{project_id}"
 
@@ -102,7 +101,7 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
         assert place
 
 
-class Judge:
+class ResponseValidator:
     """Checks responses against the document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -149,7 +148,7 @@ def absolute(node: Any) -> Any:
 
 
 def test_answers_are_as_it_says(caller: Caller, document: dict[str, Any]) -> None:
-    judge = Judge(document)
+    judge = ResponseValidator(document)
     kind = judge.check(caller, "POST", "/types", {"volume_type": {"name": f"t-{caller.project}"}}).json[
         "volume_type"
     ]
@@ -218,8 +217,8 @@ def test_answers_are_as_it_says(caller: Caller, document: dict[str, Any]) -> Non
     judge.check(caller, "DELETE", f"/types/{kind['id']}")
 
 
-def test_answers_of_groups_are_as_it_says(later: Later, document: dict[str, Any]) -> None:
-    judge = Judge(document)
+def test_answers_of_groups_are_as_it_says(later: ModernCaller, document: dict[str, Any]) -> None:
+    judge = ResponseValidator(document)
     kind = judge.check(later, "POST", "/group_types", {"group_type": {"name": f"k-{later.project}"}}).json
     type_id = kind["group_type"]["id"]
     for method, path, body in (

@@ -18,13 +18,13 @@ from tests.functional import policy_cases
 from tests.functional.caller import Caller, missing, refused
 from tests.functional.policy_cases import (
     CHECKS,
-    NEVER_THERE,
-    NULLED,
+    HIDDEN_AS_NULL,
+    NEVER_FOUND,
     REFUSING,
-    SHOWN,
+    SHOWING_RULES,
     PolicyFile,
-    Things,
-    everything,
+    Resources,
+    stored_rows,
 )
 from tests.support.world import World, world
 
@@ -80,20 +80,20 @@ def policy(module_file: PolicyFile) -> Iterator[PolicyFile]:
 
 
 @pytest.fixture(scope="module")
-def lasting(app: Flask) -> Things:
+def lasting(app: Flask) -> Resources:
     """Resources for the tests that change nothing."""
-    return Things(Caller(app.test_client()))
+    return Resources(Caller(app.test_client()))
 
 
 @pytest.fixture
-def things(caller: Caller, policed: World) -> Iterator[Things]:
+def things(caller: Caller, policed: World) -> Iterator[Resources]:
     """Resources to be changed; their operations end before the next test reads what is stored."""
-    yield Things(caller)
+    yield Resources(caller)
     for flow in caller.get("/flows").json["flows"]:
         policed.finish(Accepted(flow["id"], flow["resource_id"]))
 
 
-def with_roles(things: Things, roles: str) -> Caller:
+def with_roles(things: Resources, roles: str) -> Caller:
     return Caller(things.owner._client, things.owner.project, user="eve", roles=roles)
 
 
@@ -108,22 +108,22 @@ def test_every_route_has_a_rule_and_every_rule_a_route(app: Flask) -> None:
 
 @pytest.mark.parametrize(("rule", "operation"), REFUSING)
 def test_a_closed_rule_refuses_even_an_administrator_and_changes_nothing(
-    lasting: Things, policy: PolicyFile, state: Path, rule: str, operation: str
+    lasting: Resources, policy: PolicyFile, state: Path, rule: str, operation: str
 ) -> None:
     """S103, S104."""
-    before = everything(state)
+    before = stored_rows(state)
     policy.write({rule: "!"})
     message = refused(lasting.ask(lasting.owner, rule, operation), 403, "forbidden")
     assert message == f"Policy doesn't allow {rule} to be performed."
-    assert everything(state) == before
+    assert stored_rows(state) == before
 
 
-def test_a_rule_is_asked_about_the_very_thing(things: Things, policy: PolicyFile) -> None:
+def test_a_rule_is_asked_about_the_very_thing(things: Resources, policy: PolicyFile) -> None:
     """S102."""
-    looks = [each for each in REFUSING if policy_cases.is_look(each[1])]
+    looks = [each for each in REFUSING if policy_cases.is_read(each[1])]
     for rule, operation in [*looks, *policy_cases.CHANGES]:
         placeholder = operation.partition("{")[2].partition("}")[0]
-        if placeholder not in OWNED or operation in policy_cases.GONE_BY_THEN:
+        if placeholder not in OWNED or operation in policy_cases.DELETED_BEFORE:
             continue
         field = OWNED[placeholder]
         policy.write({rule: f"'another':%({field})s"})
@@ -135,7 +135,7 @@ def test_a_rule_is_asked_about_the_very_thing(things: Things, policy: PolicyFile
 
 @pytest.mark.parametrize("rule", ["consistencygroup:create_cgsnapshot", "volume:create_snapshot"])
 def test_a_cgsnapshot_is_asked_about_its_group_and_each_member(
-    things: Things, policy: PolicyFile, rule: str
+    things: Resources, policy: PolicyFile, rule: str
 ) -> None:
     """S105."""
     operation = "POST /cgsnapshots"
@@ -148,32 +148,34 @@ def test_a_cgsnapshot_is_asked_about_its_group_and_each_member(
 
 @pytest.mark.parametrize("role", ["member", "reader", "auditor", "nothing"])
 def test_what_a_role_may_not_do_is_forbidden_and_changes_nothing(
-    lasting: Things, state: Path, role: str
+    lasting: Resources, state: Path, role: str
 ) -> None:
-    before = everything(state)
+    before = stored_rows(state)
     for rule, operation in REFUSING:
         if not is_allowed(rule, role):
             answer = lasting.ask(with_roles(lasting, role), rule, operation)
             assert refused(answer, 403, "forbidden").startswith("Policy doesn't allow ")
-    assert everything(state) == before
+    assert stored_rows(state) == before
 
 
 @pytest.mark.parametrize("role", ["admin", "member", "reader", "auditor"])
-def test_what_a_role_may_look_at_is_shown(lasting: Things, role: str) -> None:
+def test_what_a_role_may_look_at_is_shown(lasting: Resources, role: str) -> None:
     for rule, operation in REFUSING:
-        if policy_cases.is_look(operation) and is_allowed(rule, role):
+        if policy_cases.is_read(operation) and is_allowed(rule, role):
             answer = lasting.ask(with_roles(lasting, role), rule, operation)
-            expected = 404 if any(name in operation for name in NEVER_THERE) else 200
+            expected = 404 if any(name in operation for name in NEVER_FOUND) else 200
             assert answer.status_code == expected, (rule, operation, answer.text)
 
 
 @pytest.mark.parametrize("role", ["admin", "member"])
-def test_what_a_role_may_do_is_not_forbidden(things: Things, role: str) -> None:
+def test_what_a_role_may_do_is_not_forbidden(things: Resources, role: str) -> None:
     for rule, operation in policy_cases.CHANGES:
         if is_allowed(rule, role):
             answer = things.ask(with_roles(things, role), rule, operation)
             # It may be refused because of its own state: it is busy, or already as requested.
-            is_gone = operation in policy_cases.GONE_BY_THEN or any(name in operation for name in NEVER_THERE)
+            is_gone = operation in policy_cases.DELETED_BEFORE or any(
+                name in operation for name in NEVER_FOUND
+            )
             gone = (404,) if is_gone else ()
             assert answer.status_code in (200, 202, 204, 400, 409, *gone), (rule, operation, answer.text)
 
@@ -191,17 +193,17 @@ def is_allowed(rule: str, role: str) -> bool:
 
 @pytest.mark.parametrize(("rule", "operation"), HIDDEN)
 def test_what_belongs_to_another_project_is_not_there(
-    lasting: Things, stranger: Caller, state: Path, rule: str, operation: str
+    lasting: Resources, stranger: Caller, state: Path, rule: str, operation: str
 ) -> None:
-    before = everything(state)
+    before = stored_rows(state)
     if CHECKS[rule] == ADMIN:
         refused(lasting.ask(stranger, rule, operation), 403, "forbidden")
     else:
         missing(lasting.ask(stranger, rule, operation, "?all_tenants=1"))
-    assert everything(state) == before
+    assert stored_rows(state) == before
 
 
-def test_an_auditor_sees_the_flows_of_all_projects_and_changes_none(app: Flask, lasting: Things) -> None:
+def test_an_auditor_sees_the_flows_of_all_projects_and_changes_none(app: Flask, lasting: Resources) -> None:
     auditor = Caller(app.test_client(), user="audrey", roles="auditor")
     flow_id = lasting.names["flow_id"]
     assert auditor.get("/flows").json["flows"] == []
@@ -214,8 +216,8 @@ def test_an_auditor_sees_the_flows_of_all_projects_and_changes_none(app: Flask, 
         refused(lasting.ask(auditor, action, operation, "?all_tenants=1"), 403, "forbidden")
 
 
-@pytest.mark.parametrize("rule", SHOWN)
-def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFile, rule: str) -> None:
+@pytest.mark.parametrize("rule", SHOWING_RULES)
+def test_a_rule_that_hides_parts_of_an_answer(lasting: Resources, policy: PolicyFile, rule: str) -> None:
     def shown(caller: Caller, operation: str) -> bool:
         ((_, found),) = [
             pair
@@ -225,7 +227,10 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
         # All elements of a list show the same fields; Cinder hides specs as an empty object.
         mine = lasting.names.values()
         one = next(each for each in found if each["id"] in mine) if isinstance(found, list) else found
-        return all(one.get(name, {}) not in ([{}, None] if name in NULLED else [{}]) for name in SHOWN[rule])
+        return all(
+            one.get(name, {}) not in ([{}, None] if name in HIDDEN_AS_NULL else [{}])
+            for name in SHOWING_RULES[rule]
+        )
 
     operations = [operation for name, operation in policy_cases.GUARDED if name == rule]
     for operation in operations:
@@ -238,7 +243,7 @@ def test_a_rule_that_hides_parts_of_an_answer(lasting: Things, policy: PolicyFil
 
 
 @pytest.mark.parametrize("role", ["admin", "member", "reader", "auditor"])
-def test_the_address_of_a_volume_is_not_for_those_who_only_read(lasting: Things, role: str) -> None:
+def test_the_address_of_a_volume_is_not_for_those_who_only_read(lasting: Resources, role: str) -> None:
     attachment_id = lasting.names["attachment_id"]
     caller = with_roles(lasting, role).at(71)
     one = caller.get(f"/attachments/{attachment_id}").json["attachment"]
@@ -250,7 +255,7 @@ def test_the_address_of_a_volume_is_not_for_those_who_only_read(lasting: Things,
         assert one["connection_info"] is None
 
 
-def test_a_member_who_audits_learns_the_addresses_of_their_project(app: Flask, lasting: Things) -> None:
+def test_a_member_who_audits_learns_the_addresses_of_their_project(app: Flask, lasting: Resources) -> None:
     attachment_id = lasting.names["attachment_id"]
     auditor = Caller(app.test_client(), user="audrey", roles="auditor,member").at(71)
     answer = auditor.get("/attachments/detail?all_tenants=1").json["attachments"]
@@ -258,7 +263,7 @@ def test_a_member_who_audits_learns_the_addresses_of_their_project(app: Flask, l
     assert found["connection_info"] is None
 
 
-def test_the_off_switch_of_consistency_groups(things: Things, policy: PolicyFile) -> None:
+def test_the_off_switch_of_consistency_groups(things: Resources, policy: PolicyFile) -> None:
     """S101."""
     policy.write({"consistencygroup:create": "!"})
     refused(things.ask(things.owner, "consistencygroup:create", "POST /consistencygroups"), 403, "forbidden")
@@ -269,7 +274,7 @@ def test_the_off_switch_of_consistency_groups(things: Things, policy: PolicyFile
     )
 
 
-def test_a_changed_file_is_obeyed_and_a_bad_one_is_not(lasting: Things, policy: PolicyFile) -> None:
+def test_a_changed_file_is_obeyed_and_a_bad_one_is_not(lasting: Resources, policy: PolicyFile) -> None:
     operation = "GET /volumes"
     policy.write({"volume:get_all": "!"})
     refused(lasting.ask(lasting.owner, "volume:get_all", operation), 403, "forbidden")

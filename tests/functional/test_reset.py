@@ -8,15 +8,17 @@ from werkzeug.test import TestResponse
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.status import TRANSITIONAL, Trait, statuses_with
 from tests.functional.caller import Caller, malformed, missing, refused
-from tests.functional.volume_actions import act, acted, shown
+from tests.functional.volume_actions import act, act_and_read, read_volume
 
 
 def test_to_error_and_back_and_who_did_it(caller: Caller) -> None:
     volume_id = caller.volume()
-    volume = acted(caller, volume_id, "os-reset_status", {"status": "error"})
+    volume = act_and_read(caller, volume_id, "os-reset_status", {"status": "error"})
     assert volume["status"] == "error"
     assert volume["cgflow:reason"].startswith("Status reset from available to error by ada (req-")
-    volume = acted(caller, volume_id, "os-reset_status", {"status": "available", "migration_status": "none"})
+    volume = act_and_read(
+        caller, volume_id, "os-reset_status", {"status": "available", "migration_status": "none"}
+    )
     assert volume["status"] == "available"
     caller.done(caller.delete(f"/volumes/{volume_id}"))
 
@@ -52,7 +54,7 @@ def test_a_snapshot(caller: Caller, member: Caller, stranger: Caller) -> None:
 def test_what_is_no_status(caller: Caller, details: object) -> None:
     volume_id = caller.volume()
     refused(act(caller, volume_id, "os-reset_status", details), 400, "badRequest")
-    assert shown(caller, volume_id)["status"] == "available"
+    assert read_volume(caller, volume_id)["status"] == "available"
 
 
 def test_only_by_administrators(caller: Caller, member: Caller) -> None:
@@ -69,7 +71,7 @@ def test_never_while_a_flow_holds_it(caller: Caller, faults: FaultSchedule) -> N
     assert faults.await_fired(1, 20)
     answer = act(caller, volume_id, "os-reset_status", {"status": "available"})
     assert extending.headers["X-Cgflow-Flow-Id"] in refused(answer, 409, "conflictingRequest")
-    assert shown(caller, volume_id)["status"] == "extending"
+    assert read_volume(caller, volume_id)["status"] == "extending"
     faults.release()
     caller.done(extending)
 
@@ -82,29 +84,31 @@ def test_what_was_undone_is_not_called_usable(caller: Caller, faults: FaultSched
     for status in ("available", "in-use"):
         answer = act(caller, volume_id, "os-reset_status", {"status": status})
         assert "was rolled back" in refused(answer, 400, "badRequest")
-    acted(caller, volume_id, "os-reset_status", {"status": "error_deleting"})
+    act_and_read(caller, volume_id, "os-reset_status", {"status": "error_deleting"})
 
 
 def test_it_does_not_contradict_the_attachments(caller: Caller) -> None:
     volume_id = caller.volume()
     for details in ({"status": "in-use"}, {"attach_status": "attached"}):
         refused(act(caller, volume_id, "os-reset_status", details), 400, "badRequest")
-    acted(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
+    act_and_read(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     message = refused(act(caller, volume_id, "os-reset_status", {"status": "available"}), 400, "badRequest")
     assert "has attachments" in message
-    volume = acted(caller, volume_id, "os-reset_status", {"status": "error"})
+    volume = act_and_read(caller, volume_id, "os-reset_status", {"status": "error"})
     assert len(volume["attachments"]) == 1
     message = refused(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
     assert message == "Invalid volume: Volume is still attached. Detach it first."
-    assert acted(caller, volume_id, "os-reset_status", {"status": "in-use"})["status"] == "in-use"
-    volume = acted(caller, volume_id, "os-reset_status", {"attach_status": "detached"})
+    assert act_and_read(caller, volume_id, "os-reset_status", {"status": "in-use"})["status"] == "in-use"
+    volume = act_and_read(caller, volume_id, "os-reset_status", {"attach_status": "detached"})
     assert (volume["status"], volume["attachments"]) == ("available", [])
 
 
 def test_one_that_is_stuck_between_is_freed(caller: Caller) -> None:
     volume_id = caller.volume()
-    acted(caller, volume_id, "os-reserve")
-    assert acted(caller, volume_id, "os-reset_status", {"status": "available"})["status"] == "available"
+    act_and_read(caller, volume_id, "os-reserve")
+    assert (
+        act_and_read(caller, volume_id, "os-reset_status", {"status": "available"})["status"] == "available"
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_one_that_is_stuck_between_is_freed(caller: Caller) -> None:
 )
 def test_a_volume_is_reset_to_every_status_and_deleted_from_it(caller: Caller, status: str) -> None:
     volume_id = caller.volume()
-    assert acted(caller, volume_id, "os-reset_status", {"status": status.upper()})["status"] == status
+    assert act_and_read(caller, volume_id, "os-reset_status", {"status": status.upper()})["status"] == status
     told = caller.get("/audit").json["audit"]["findings"]
     codes = {finding["code"] for finding in told if finding["resource_id"] == volume_id}
     assert ("status.passing" in codes) == (status in TRANSITIONAL)

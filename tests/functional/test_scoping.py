@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.functional.caller import Caller
-from tests.functional.policy_cases import GUARDED, Things
+from tests.functional.policy_cases import GUARDED, Resources
 from tests.support import operations
 
 # Names for the whole service, which belong to no project.
@@ -21,16 +21,16 @@ SHARED = {"class_name", "alias", "host", "backup_id", "cluster_name", "action", 
 
 
 @pytest.fixture(scope="module")
-def foreign(later_app: Flask) -> Things:
+def foreign(later_app: Flask) -> Resources:
     """One resource of each kind in another project; its private types belong to no other project."""
-    things = Things(Caller(later_app.test_client()))
+    things = Resources(Caller(later_app.test_client()))
     hidden = {"group_type": {"is_public": False}}
     assert things.owner.at(71).put(f"/group_types/{things.names['group_type_id']}", hidden).status_code == 200
     return things
 
 
 @pytest.fixture(scope="module")
-def absent(foreign: Things) -> Things:
+def absent(foreign: Resources) -> Resources:
     """The same names, of resources that do not exist."""
     absent = copy.copy(foreign)
     nothing = {value: str(uuid.uuid4()) for name, value in foreign.names.items() if name not in SHARED}
@@ -44,7 +44,7 @@ def stranger(later_app: Flask) -> Caller:
     return Caller(later_app.test_client(), roles="member")
 
 
-def seen(answer: TestResponse, things: Things) -> tuple[int, str]:
+def seen(answer: TestResponse, things: Resources) -> tuple[int, str]:
     """Return a response with names replaced, and without what differs for every request."""
     text = re.sub(r"req-[0-9a-f-]{36}", "REQUEST", answer.text)
     for name, value in things.names.items():
@@ -58,7 +58,7 @@ SCOPED = [(rule, operation) for rule, operation in GUARDED if rule != "volume:ac
 
 @pytest.mark.parametrize(("rule", "operation"), SCOPED)
 def test_requests_about_foreign_things(
-    foreign: Things, absent: Things, stranger: Caller, rule: str, operation: str
+    foreign: Resources, absent: Resources, stranger: Caller, rule: str, operation: str
 ) -> None:
     assert seen(foreign.ask(stranger, rule, operation), foreign) == seen(
         absent.ask(stranger, rule, operation), absent
@@ -75,7 +75,7 @@ def queries(app: Flask) -> Iterator[tuple[str, str]]:
 
 
 def test_queries_about_foreign_things(
-    later_app: Flask, foreign: Things, absent: Things, stranger: Caller
+    later_app: Flask, foreign: Resources, absent: Resources, stranger: Caller
 ) -> None:
     """Each query names a resource of another project, and then one that does not exist."""
     differing, asked = [], 0
@@ -104,7 +104,7 @@ def test_queries_about_foreign_things(
         ("messages", "status=deleted"),
     ],
 )
-def test_a_marker_is_looked_up_with_what_may_be_seen(foreign: Things, noun: str, excluding: str) -> None:
+def test_a_marker_is_looked_up_with_what_may_be_seen(foreign: Resources, noun: str, excluding: str) -> None:
     owner: Any = foreign.owner.at(71)
     page = owner.get(f"/{noun}?limit=1").json
     marker = page[noun][0]["id"]

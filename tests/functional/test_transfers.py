@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from cgflow.db.models import Transfer
 from tests.functional.caller import Caller, malformed, missing, refused
-from tests.functional.volume_actions import act, acted, shown
+from tests.functional.volume_actions import act, act_and_read, read_volume
 from tests.support.world import World
 
 PATHS = ("/os-volume-transfer", "/volume-transfers")
@@ -63,7 +63,7 @@ def test_a_volume_changes_hands(modern: Caller, other: Caller, path: str, served
         "destination_project_id": None,
         "accepted": False,
     }
-    assert shown(modern, volume_id)["status"] == "awaiting-transfer"
+    assert read_volume(modern, volume_id)["status"] == "awaiting-transfer"
     public = {key: value for key, value in transfer.items() if key != "auth_key"}
     assert modern.get(f"{path}/{transfer['id']}").json == {"transfer": public}
     assert modern.get(f"{path}/detail").json == {"transfers": [public]}
@@ -80,7 +80,7 @@ def test_a_volume_changes_hands(modern: Caller, other: Caller, path: str, served
     # The address is within the new owner's project.
     assert taken.json["transfer"] | {"links": short["links"]} == short
     missing(modern.get(f"/volumes/{volume_id}"))
-    volume = shown(other, volume_id)
+    volume = read_volume(other, volume_id)
     assert (volume["status"], volume["user_id"]) == ("available", "bea")
     assert volume["os-vol-tenant-attr:tenant_id"] == other.project
     assert usage(modern) == {}
@@ -106,7 +106,7 @@ def test_an_offer_is_taken_back(modern: Caller, other: Caller, path: str) -> Non
     missing(other.get(f"{path}/{transfer['id']}"))
     answer = modern.delete(f"{path}/{transfer['id']}")
     assert (answer.status_code, answer.data) == (202, b"")
-    assert shown(modern, volume_id)["status"] == "available"
+    assert read_volume(modern, volume_id)["status"] == "available"
     missing(take(other, transfer))
     missing(modern.delete(f"{path}/{transfer['id']}"))
 
@@ -114,13 +114,13 @@ def test_an_offer_is_taken_back(modern: Caller, other: Caller, path: str) -> Non
 def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> None:
     volume_id = modern.volume()
     stale = offered(modern, path, volume_id=volume_id)
-    acted(modern, volume_id, "os-reset_status", {"status": "available"})
+    act_and_read(modern, volume_id, "os-reset_status", {"status": "available"})
     assert modern.get(path).json == {"transfers": []}
     standing = offered(modern, path, volume_id=volume_id)
     assert [one["id"] for one in modern.get(path).json["transfers"]] == [standing["id"]]
     # An offer that ended with the reset does not withdraw a later one.
     missing(modern.delete(f"{path}/{stale['id']}"))
-    assert shown(modern, volume_id)["status"] == "awaiting-transfer"
+    assert read_volume(modern, volume_id)["status"] == "awaiting-transfer"
     third = Caller(modern._client, user="cy", roles="member").at(71)
     missing(take(third, stale, path=path))
     assert take(other, standing, path=path).status_code == 202
@@ -128,7 +128,7 @@ def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> 
     offered(other, path, volume_id=volume_id)
     missing(take(third, stale, path=path))
     missing(take(third, standing, path=path))
-    assert shown(other, volume_id)["status"] == "awaiting-transfer"
+    assert read_volume(other, volume_id)["status"] == "awaiting-transfer"
 
 
 def stand_again(served: World, transfer: dict[str, Any]) -> None:
@@ -147,14 +147,14 @@ def test_an_offer_is_its_owners_alone(modern: Caller, other: Caller, served: Wor
     message = refused(take(third, stale), 400, "badRequest")
     assert f"does not belong to project {modern.project}" in message
     assert modern.delete(f"{PATHS[0]}/{stale['id']}").status_code == 202
-    assert shown(other, volume_id)["status"] == "available"
+    assert read_volume(other, volume_id)["status"] == "available"
     assert take(third, offered(other, volume_id=volume_id)).status_code == 202
 
 
 def test_an_offer_ends_with_its_volume(modern: Caller, other: Caller, path: str, served: World) -> None:
     volume_id = modern.volume()
     transfer = offered(modern, path, volume_id=volume_id)
-    acted(modern, volume_id, "os-reset_status", {"status": "error"})
+    act_and_read(modern, volume_id, "os-reset_status", {"status": "error"})
     stand_again(served, transfer)
     modern.done(act(modern, volume_id, "os-force_delete"))
     assert modern.get(path).json == {"transfers": []}
@@ -180,7 +180,7 @@ def test_over_quota_moves_nothing(modern: Caller, other: Caller) -> None:
     admin.put(f"/os-quota-sets/{other.project}", {"quota_set": {"gigabytes": 2}})
     message = refused(take(other, transfer), 413, "overLimit")
     assert "Requested 3G, quota is 2G" in message
-    assert shown(modern, volume_id)["status"] == "awaiting-transfer"
+    assert read_volume(modern, volume_id)["status"] == "awaiting-transfer"
     assert usage(other) == {}
     assert usage(modern)["gigabytes"] == 3
     admin.put(f"/os-quota-sets/{other.project}", {"quota_set": {"gigabytes": 3}})
@@ -194,15 +194,15 @@ def test_a_member_of_a_group_is_not_transferred(modern: Caller) -> None:
     volume_id = modern.member(group_id, name)
     answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
     assert "must not be part of a consistency group" in refused(answer, 400, "badRequest")
-    assert shown(modern, volume_id)["status"] == "available"
+    assert read_volume(modern, volume_id)["status"] == "available"
 
 
 def test_only_what_is_at_rest_is_offered_and_it_rests_until_then(modern: Caller) -> None:
     volume_id = modern.volume()
-    acted(modern, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
+    act_and_read(modern, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
     assert "must be available" in refused(answer, 400, "badRequest")
-    acted(modern, volume_id, "os-detach")
+    act_and_read(modern, volume_id, "os-detach")
     offered(modern, volume_id=volume_id)
     for answer in (
         modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}}),
@@ -289,4 +289,4 @@ def test_an_offer_heeds_what_its_sender_saw_of_it(modern: Caller, path: str) -> 
     tag = modern.get(one).headers["ETag"]
     assert modern.delete(one, headers={"If-Match": '"another"'}).status_code == 412
     assert modern.delete(one, headers={"If-Match": tag}).status_code == 202
-    assert shown(modern, volume_id)["status"] == "available"
+    assert read_volume(modern, volume_id)["status"] == "available"

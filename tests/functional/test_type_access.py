@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, missing, refused
-from tests.functional.later_caller import Later
+from tests.functional.caller import Caller, ModernCaller, missing, refused
 
 
 @pytest.fixture
@@ -58,7 +57,9 @@ def test_a_project_is_let_in_and_out(caller: Caller, stranger: Caller, private: 
     assert stranger.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == name
 
 
-def test_no_more_is_made_of_a_source_of_a_type_that_was_taken_away(later: Later, later_member: Later) -> None:
+def test_no_more_is_made_of_a_source_of_a_type_that_was_taken_away(
+    later: ModernCaller, later_member: ModernCaller
+) -> None:
     body = {"name": f"type-{uuid.uuid4().hex[:8]}", "os-volume-type-access:is_public": False}
     kind = later.post("/types", {"volume_type": body}).json["volume_type"]["id"]
     act(later, kind, "addProjectAccess", later.project)

@@ -11,13 +11,13 @@ def act(caller: Caller, volume_id: str, action: str, details: Any = None) -> Any
     return caller.post(f"/volumes/{volume_id}/action", {action: details})
 
 
-def acted(caller: Caller, volume_id: str, action: str, details: Any = None) -> dict[str, Any]:
+def act_and_read(caller: Caller, volume_id: str, action: str, details: Any = None) -> dict[str, Any]:
     """Send an action and return the volume afterwards."""
     answer = act(caller, volume_id, action, details)
     assert (answer.status_code, answer.data) == (202, b""), answer.text
-    return shown(caller, volume_id)
+    return read_volume(caller, volume_id)
 
 
-def shown(caller: Caller, volume_id: str) -> dict[str, Any]:
+def read_volume(caller: Caller, volume_id: str) -> dict[str, Any]:
     found: dict[str, Any] = caller.get(f"/volumes/{volume_id}").json["volume"]
     return found

@@ -76,7 +76,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(caller, faults)
 
 
-SHOWN: tuple[tuple[str, str, Keys, int], ...] = (
+RESPONSES: tuple[tuple[str, str, Keys, int], ...] = (
     ("/volumes", "volumes", keys.VOLUME_SHORT, 0),
     ("/volumes/detail", "volumes", keys.VOLUME, 0),
     ("/volumes/{volume_id}", "volume", keys.VOLUME, 0),
@@ -125,7 +125,7 @@ SHOWN: tuple[tuple[str, str, Keys, int], ...] = (
 )
 
 
-@pytest.mark.parametrize(("path", "root", "table", "first"), SHOWN, ids=[one[0] for one in SHOWN])
+@pytest.mark.parametrize(("path", "root", "table", "first"), RESPONSES, ids=[one[0] for one in RESPONSES])
 def test_what_is_read(stage: Stage, path: str, root: str, table: Keys, first: int) -> None:
     wrong = []
     for minor in boundaries(table, first, LAST):
