@@ -36,7 +36,7 @@ def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -
     """Accept the repair of one finding. Raises: Busy; InvalidState, if the repair cannot be determined."""
     with accepting(runtime, context) as acceptance:
         plan = _PLANS[finding.code](acceptance.session, finding)
-        claims = _living(acceptance.session, plan.holds)
+        claims = _existing(acceptance.session, plan.holds)
         accepted = acceptance.flow(
             plan.operation,
             resource=(finding.noun, finding.subject),
@@ -45,7 +45,7 @@ def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -
             symbols={
                 "host": finding.host,
                 "finding_id": finding.id,
-                "rested": _status(acceptance.session, finding),
+                "rested": _current_status(acceptance.session, finding),
                 **plan.symbols,
             },
             claims=claims,
@@ -55,24 +55,24 @@ def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -
     return accepted
 
 
-def _status(session: Session, finding: Finding) -> str | None:
+def _current_status(session: Session, finding: Finding) -> str | None:
     rows = REPOSITORIES[finding.noun]
-    return next((str(thing.status) for thing in rows.where(session, rows.model.id == finding.subject)), None)
+    return next((str(one.status) for one in rows.where(session, rows.model.id == finding.subject)), None)
 
 
-def _living(session: Session, holds: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
+def _existing(session: Session, holds: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
     """Return those of the resources to hold that have a record."""
     found = {}
     for noun, ids in holds.items():
         rows = REPOSITORIES[noun]
-        living = [thing.id for thing in rows.where(session, rows.model.id.in_(ids))]
-        if living:
-            found[noun] = living
+        existing = [one.id for one in rows.where(session, rows.model.id.in_(ids))]
+        if existing:
+            found[noun] = existing
     return found
 
 
-def _volume(_: Session, finding: Finding) -> Plan:
-    facts = _known(finding)
+def _plan_volume_removal(_: Session, finding: Finding) -> Plan:
+    facts = _facts(finding)
     return Plan(
         REMOVE,
         {"what": flows.VOLUME},
@@ -82,32 +82,32 @@ def _volume(_: Session, finding: Finding) -> Plan:
     )
 
 
-def _snapshot(_: Session, finding: Finding) -> Plan:
-    facts = _known(finding)
-    copy = {"volume_id": facts["volume_id"], "snapshot_id": finding.subject}
+def _plan_snapshot_removal(_: Session, finding: Finding) -> Plan:
+    facts = _facts(finding)
+    member = {"volume_id": facts["volume_id"], "snapshot_id": finding.subject}
     holds = {"volume": [facts["volume_id"]]}
-    return Plan(REMOVE, {"what": flows.SNAPSHOT, "copy": copy}, {}, facts["group_id"], holds)
+    return Plan(REMOVE, {"what": flows.SNAPSHOT, "copy": member}, {}, facts["group_id"], holds)
 
 
-def _group(_: Session, finding: Finding) -> Plan:
+def _plan_group_removal(_: Session, finding: Finding) -> Plan:
     return Plan(REMOVE, {"what": flows.GROUP}, {}, finding.subject)
 
 
-def _export(_: Session, finding: Finding) -> Plan:
+def _plan_unexport(_: Session, finding: Finding) -> Plan:
     row = finding.row
     assert row is not None  # noqa: S101 - it was found by its record
     symbols = {"volume_id": row.volume_id, "cut_id": row.cgsnapshot_id or row.id}
     return Plan(REMOVE, {"what": flows.EXPORT}, symbols, row.group_id, {"snapshot": [row.id]})
 
 
-def _restore(session: Session, finding: Finding) -> Plan:
+def _plan_end_of_restore(session: Session, finding: Finding) -> Plan:
     try:
         flow = flow_rows.get(session, finding.subject, None)
         sources: Any = flow.symbols["sources"]
     except (NotFound, KeyError):
         raise InvalidState(
-            f"No flow {finding.subject} tells which volumes were put back to what, so it cannot be said what "
-            "is to be kept. Settle it on the backend."
+            f"Flow {finding.subject}, which knows the volumes of the restore and their snapshots, has no "
+            "record, so the data to keep cannot be determined. End the restore on the backend."
         ) from None
     symbols = {
         "restore_id": finding.subject,
@@ -121,21 +121,21 @@ def _restore(session: Session, finding: Finding) -> Plan:
     return Plan(REMOVE, {"what": flows.RESTORE}, symbols, flow.group_id, holds)
 
 
-def _place(_: Session, finding: Finding) -> Plan:
+def _plan_group_creation(_: Session, finding: Finding) -> Plan:
     unchanged: dict[str, object] = {"columns": {}, "former": {}}
     holds: Mapping[str, list[str | None]] = {"consistencygroup": [finding.subject]}
     return Plan(CONFORM, {"what": flows.PLACE}, unchanged, finding.subject, holds)
 
 
-def _size(_: Session, finding: Finding) -> Plan:
-    facts, row = _known(finding), finding.row
+def _plan_resize(_: Session, finding: Finding) -> Plan:
+    facts, row = _facts(finding), finding.row
     assert row is not None  # noqa: S101 - it was found by its record
     symbols = {"size": facts["size"], "new_size": row.size, "columns": {}, "former": {}}
     return Plan(CONFORM, {"what": flows.SIZE}, symbols, facts["group_id"], {"volume": [row.id]})
 
 
-def _member(session: Session, finding: Finding) -> Plan:
-    row, here = finding.row, _known(finding)["group_id"]
+def _plan_move(session: Session, finding: Finding) -> Plan:
+    row, here = finding.row, _facts(finding)["group_id"]
     assert row is not None  # noqa: S101 - it was found by its record
     wanted = None if row.group_gone else row.group_id
     if not row.group_gone:
@@ -160,31 +160,32 @@ def _check_no_other_cgsnapshot(session: Session, volume_id: str, group_id: str |
 
     Moving the volume would take that snapshot away from its cgsnapshot.
     """
-    for copy in snapshot.of_volumes(session, [volume_id]):
-        if copy.cgsnapshot_id is not None and copy.consistencygroup_id != group_id:
+    for one in snapshot.of_volumes(session, [volume_id]):
+        if one.cgsnapshot_id is not None and one.consistencygroup_id != group_id:
             raise InvalidState(
-                f"Cgsnapshot {copy.cgsnapshot_id} of consistency group {copy.consistencygroup_id} has a copy "
-                f"of volume {volume_id}, which stays in that group as long. Delete the cgsnapshot first."
+                f"Cgsnapshot {one.cgsnapshot_id} of consistency group {one.consistencygroup_id} contains a "
+                f"snapshot of volume {volume_id}, so the volume must stay in that group. Delete the "
+                "cgsnapshot first."
             )
 
 
-def _known(finding: Finding) -> dict[str, Any]:
+def _facts(finding: Finding) -> dict[str, Any]:
     """Return the facts of a finding. Raises: InvalidState, if its backend did not report them."""
     if not finding.facts:
         raise InvalidState(
-            f"Backend {finding.host} does not tell whose it is and how large: remove it there by hand."
+            f"Backend {finding.host} does not report its group and size. Remove it on the backend."
         )
     return finding.facts
 
 
 _PLANS: dict[str, Callable[[Session, Finding], Plan]] = {
-    "volume.orphan": _volume,
-    "snapshot.orphan": _snapshot,
-    "group.orphan": _group,
-    "snapshot.exported": _export,
-    "restore.kept": _restore,
-    "group.missing": _place,
-    "volume.smaller": _size,
-    "volume.elsewhere": _member,
-    "volume.group_gone": _member,
+    "volume.orphan": _plan_volume_removal,
+    "snapshot.orphan": _plan_snapshot_removal,
+    "group.orphan": _plan_group_removal,
+    "snapshot.exported": _plan_unexport,
+    "restore.kept": _plan_end_of_restore,
+    "group.missing": _plan_group_creation,
+    "volume.smaller": _plan_resize,
+    "volume.elsewhere": _plan_move,
+    "volume.group_gone": _plan_move,
 }

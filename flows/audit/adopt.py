@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow import clock
-from cgflow.audit import database_snapshot as looks
+from cgflow.audit import database_snapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot
 from cgflow.audit.findings import Finding
 from cgflow.context import RequestContext
@@ -56,16 +56,16 @@ def adopt(
 
     Raises: InvalidInput, if the volume type does not exist; then nothing is adopted.
     """
-    sizes, refused = _sizes(runtime, findings)
+    sizes, refused = _snapshot_sizes(runtime, findings)
     ordered = sorted(
         (one for one in findings if one.id not in refused), key=lambda one: ORDER.index(one.code)
     )
     if not ordered:
         return dict(refused)
     with runtime.database.write() as session:
-        kind = _type(session, target.volume_type)
+        kind = _find_type(session, target.volume_type)
         usage.lock_all(session)
-        adoption = _Adoption(runtime, context, session, target, kind, sizes, looks.read(session))
+        adoption = _Adoption(runtime, context, session, target, kind, sizes, database_snapshot.read(session))
         outcome = {**refused, **dict(adoption.adopt(ordered))}
     for one in ordered:
         if outcome[one.id] is None:
@@ -73,7 +73,7 @@ def adopt(
     return outcome
 
 
-def _type(session: Session, named: str | None) -> VolumeType | None:
+def _find_type(session: Session, named: str | None) -> VolumeType | None:
     if named is None:
         return None
     try:
@@ -82,7 +82,7 @@ def _type(session: Session, named: str | None) -> VolumeType | None:
         raise InvalidInput(error.message, "volume_type") from None
 
 
-def _sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
+def _snapshot_sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
     """Return the sizes of snapshots in GiB as the backends report them, and why some cannot be adopted.
 
     The size of the volume does not suffice: the volume may have grown since the cut.
@@ -94,13 +94,13 @@ def _sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, i
             continue
         facts, driver = one.facts, runtime.drivers[str(one.host)]
         if facts.get("cgsnapshot_id") is None or not isinstance(driver, GroupSnapshots):
-            refused[one.id] = "The backend does not tell which cut the copy is of, or it was never cut."
+            refused[one.id] = "The backend does not report which cut made the snapshot, or it was never cut."
             continue
         spec = SnapshotSpec(one.subject, facts["volume_id"], facts["cgsnapshot_id"], facts["group_id"])
         try:
             sizes[one.subject] = -(-int(str(driver.snapshot(spec)["size_bytes"])) // GIB)
         except (DriverError, KeyError) as error:
-            refused[one.id] = f"The backend does not vouch for the copy: {error}"
+            refused[one.id] = f"The backend does not confirm the snapshot: {error}"
     return sizes, refused
 
 
@@ -130,16 +130,16 @@ class _Adoption:
         """Adopt the findings in this order; yield the outcome of each."""
         for one in ordered:
             if one.subject in self._known:
-                yield one.id, "It is not so any more: audit again."
+                yield one.id, "The finding no longer holds. Audit again."
                 continue
             try:
                 match one.code:
                     case "group.orphan":
-                        self._group(one)
+                        self._adopt_group(one)
                     case "volume.orphan":
-                        self._volume(one)
+                        self._adopt_volume(one)
                     case _:
-                        self._snapshot(one)
+                        self._adopt_snapshot(one)
             except InvalidState as refusal:
                 yield one.id, refusal.message
             else:
@@ -147,18 +147,23 @@ class _Adoption:
         for cut_id, members in self._cuts.items():
             self._mark_if_incomplete(cut_id, members)
 
-    def _group(self, finding: Finding) -> None:
+    def _adopt_group(self, finding: Finding) -> None:
         if self._undelete("consistencygroup", finding.subject):
             return
         if self._kind is None:
-            raise InvalidState("A consistency group is of a volume type: say of which, then ask again.")
-        consistencygroup.add(self._session, [self._kind.id], **self._common(finding), **self._place(finding))
-        self._count("consistencygroup", self._target.project_id, 0, None)
+            raise InvalidState("A consistency group needs a volume type. Name one, then repeat the repair.")
+        consistencygroup.add(
+            self._session,
+            [self._kind.id],
+            **self._common_columns(finding),
+            **self._placement_columns(finding),
+        )
+        self._charge("consistencygroup", self._target.project_id, 0, None)
 
-    def _volume(self, finding: Finding) -> None:
+    def _adopt_volume(self, finding: Finding) -> None:
         size, group_id = finding.facts.get("size"), finding.facts.get("group_id")
         if size is None:
-            raise InvalidState("The backend does not tell how large it is.")
+            raise InvalidState("The backend does not report its size.")
         group = self._living_group(group_id)
         if self._undelete("volume", finding.subject, consistencygroup_id=group_id, size=size):
             return
@@ -169,51 +174,62 @@ class _Adoption:
             if kind_id not in group.volume_type_ids:
                 # A member has a type of its group. The requested type is for volumes without a group.
                 kind_id = group.volume_type_ids[0]
-        columns = {**self._common(finding), **self._place(finding), "project_id": project_id}
+        columns = {
+            **self._common_columns(finding),
+            **self._placement_columns(finding),
+            "project_id": project_id,
+        }
         volume.REPOSITORY.add(
             self._session,
             {**columns, "size": size, "volume_type_id": kind_id, "consistencygroup_id": group_id},
         )
-        made = volume.get(self._session, finding.subject, None)
-        self._count("volume", project_id, size, made.volume_type_name)
+        created = volume.get(self._session, finding.subject, None)
+        self._charge("volume", project_id, size, created.volume_type_name)
 
-    def _snapshot(self, finding: Finding) -> None:
+    def _adopt_snapshot(self, finding: Finding) -> None:
         facts, size = finding.facts, self._sizes[finding.subject]
-        of = volume.lock_if_living(self._session, facts["volume_id"])
-        if of is None:
-            raise InvalidState(f"Its volume {facts['volume_id']} has no record: adopt that too.")
+        parent = volume.lock_if_living(self._session, facts["volume_id"])
+        if parent is None:
+            raise InvalidState(f"Its volume {facts['volume_id']} has no record. Adopt the volume as well.")
         cut_id = facts["cgsnapshot_id"] if facts["cgsnapshot_id"] != finding.subject else None
         if cut_id is not None:
-            self._cgsnapshot(finding, cut_id, of.project_id)
+            self._ensure_cgsnapshot(finding, cut_id, parent.project_id)
         if self._undelete("snapshot", finding.subject, size=size, cgsnapshot_id=cut_id):
             return
-        columns = {**self._common(finding), "project_id": of.project_id, "volume_id": of.id, "size": size}
-        columns |= {"cgsnapshot_id": cut_id, "volume_type_id": of.volume_type_id, "progress": "100%"}
+        columns = {
+            **self._common_columns(finding),
+            "project_id": parent.project_id,
+            "volume_id": parent.id,
+            "size": size,
+        }
+        columns |= {"cgsnapshot_id": cut_id, "volume_type_id": parent.volume_type_id, "progress": "100%"}
         columns["consistencygroup_id"] = facts["group_id"] if cut_id is not None else None
         snapshot.REPOSITORY.add(self._session, columns)
-        self._count("snapshot", of.project_id, size, of.volume_type_name)
+        self._charge("snapshot", parent.project_id, size, parent.volume_type_name)
 
-    def _cgsnapshot(self, finding: Finding, cut_id: str, project_id: str) -> None:
+    def _ensure_cgsnapshot(self, finding: Finding, cut_id: str, project_id: str) -> None:
         """Ensure that the cut of a snapshot has a record."""
         group_id, members = finding.facts["group_id"], finding.facts["cut_members"]
         if self._living_group(group_id) is None:
-            raise InvalidState(f"It is of cgsnapshot {cut_id}, and its volume is in no consistency group.")
+            raise InvalidState(
+                f"It belongs to cgsnapshot {cut_id}, but its volume is in no consistency group."
+            )
         self._cuts[cut_id] = members
         if cgsnapshot.find(self._session, cut_id) is not None or self._undelete("cgsnapshot", cut_id):
             return
         evidence = {"members": members} if members is not None else None
-        columns = {**self._common(finding), "id": cut_id, "project_id": project_id}
+        columns = {**self._common_columns(finding), "id": cut_id, "project_id": project_id}
         cgsnapshot.REPOSITORY.add(
             self._session, {**columns, "consistencygroup_id": group_id, "evidence": evidence}
         )
 
     def _mark_if_incomplete(self, cut_id: str, members: int | None) -> None:
         """Set a cgsnapshot to ``error`` if it has fewer snapshots now than were cut."""
-        there = len(snapshot.of_cgsnapshot(self._session, cut_id))
+        existing = len(snapshot.of_cgsnapshot(self._session, cut_id))
         known = cgsnapshot.find(self._session, cut_id)
-        if known is None or known.claimed_by is not None or members is None or there >= members:
+        if known is None or known.claimed_by is not None or members is None or existing >= members:
             return
-        reason = f"It was adopted with {there} copies of {members} that were cut."
+        reason = f"It was adopted with {existing} of the {members} snapshots that were cut."
         cgsnapshot.REPOSITORY.update_unclaimed(
             self._session, cut_id, status=Status.ERROR.value, reason=reason
         )
@@ -225,7 +241,7 @@ class _Adoption:
             return consistencygroup.get(self._session, group_id, None)
         except NotFound:
             raise InvalidState(
-                f"It is in consistency group {group_id}, which has no record: adopt that too."
+                f"It is in consistency group {group_id}, which has no record. Adopt the group as well."
             ) from None
 
     def _undelete(self, noun: str, id_: str, **columns: object) -> bool:
@@ -233,12 +249,12 @@ class _Adoption:
         rest = {"status": Status.AVAILABLE.value, "reason": None, "claimed_by": None}
         if not REPOSITORIES[noun].undelete(self._session, id_, **rest, **columns):
             return False
-        back = REPOSITORIES[noun].get(self._session, id_, None)
-        kind = getattr(back, "volume_type_name", None)
-        self._count(noun, back.project_id, getattr(back, "size", 0), kind)
+        restored = REPOSITORIES[noun].get(self._session, id_, None)
+        kind = getattr(restored, "volume_type_name", None)
+        self._charge(noun, restored.project_id, getattr(restored, "size", 0), kind)
         return True
 
-    def _common(self, finding: Finding) -> dict[str, Any]:
+    def _common_columns(self, finding: Finding) -> dict[str, Any]:
         return {
             "id": finding.subject,
             "project_id": self._target.project_id,
@@ -250,10 +266,10 @@ class _Adoption:
             "created_at": clock.now(),
         }
 
-    def _place(self, finding: Finding) -> dict[str, Any]:
+    def _placement_columns(self, finding: Finding) -> dict[str, Any]:
         return {"host": finding.host, "availability_zone": self._settings.storage_availability_zone}
 
-    def _count(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
+    def _charge(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
         """Charge a resource to the quota, even above the limit, because it exists."""
         deltas = charge(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
         usages = usage.read(self._session, project_id, list(deltas))

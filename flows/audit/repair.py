@@ -28,7 +28,7 @@ SAFE = "safe"
 
 PLANNED, DONE, ACCEPTED, LATER, REFUSED = "planned", "done", "accepted", "later", "refused"
 
-_DEPTH = {"volume.orphan": 1, "group.orphan": 2}
+_REMOVAL_ORDER = {"volume.orphan": 1, "group.orphan": 2}
 """Containers are removed after their contents."""
 
 
@@ -68,41 +68,44 @@ def repair(
     adopted = [one for one in report.findings if _is_to_adopt(one, wanted)]
     chosen = [one for one in report.findings if _is_wanted(one, wanted) and one not in adopted]
     if dry_run:
-        planned = [Repair(one, PLANNED, reason="It becomes a record again.") for one in adopted]
+        planned = [Repair(one, PLANNED, reason="A record is created for it.") for one in adopted]
         return report, [*planned, *(_plan(one) for one in chosen)]
     # Adopt first: other findings may concern resources that have a record afterwards.
-    became = adopt(runtime, context, adopted, target or Target(context.project_id))
+    adoption_outcome = adopt(runtime, context, adopted, target or Target(context.project_id))
     done = [
-        Repair(one, DONE if became[one.id] is None else REFUSED, reason=became[one.id]) for one in adopted
+        Repair(one, DONE if adoption_outcome[one.id] is None else REFUSED, reason=adoption_outcome[one.id])
+        for one in adopted
     ]
     in_records = [one for one in chosen if one.kind.repair_method is RepairMethod.RECORDS]
-    mended = repair_records.repair(runtime, context, in_records)
-    return report, [*done, *_carry_out_all(runtime, context, chosen, mended)]
+    record_outcome = repair_records.repair(runtime, context, in_records)
+    return report, [*done, *_carry_out_all(runtime, context, chosen, record_outcome)]
 
 
 def _check(wanted: Collection[str]) -> None:
     if not wanted:
-        raise InvalidInput(f"Name what is to be repaired: kinds, findings, '{SAFE}' or '{ADOPT}'.", "repair")
+        raise InvalidInput(f"Name what to repair: kinds, ids of findings, '{SAFE}' or '{ADOPT}'.", "repair")
     for word in wanted:
         code, colon, subject = word.removeprefix(f"{ADOPT}:").partition(":")
         if word.startswith(f"{ADOPT}:") and code not in ORDER:
-            raise InvalidInput(f"'{word[:255]}' cannot be adopted: {', '.join(ORDER)} can.", "repair")
+            raise InvalidInput(
+                f"'{word[:255]}' cannot be adopted. Valid values: {', '.join(ORDER)}.", "repair"
+            )
         if word not in (SAFE, ADOPT) and (code not in KINDS or (colon and not subject)):
             raise InvalidInput(
-                f"Nothing to repair is called '{word[:255]}'. Name '{SAFE}', '{ADOPT}', a kind such as "
+                f"'{word[:255]}' cannot be repaired. Name '{SAFE}', '{ADOPT}', a kind such as "
                 "volume.missing, or a finding by its id.",
                 "repair",
             )
 
 
 def _check_found(wanted: Collection[str], report: Report) -> None:
-    there = {one.id for one in report.findings}
+    found = {one.id for one in report.findings}
     for word in wanted:
         named = word.removeprefix(f"{ADOPT}:")
-        if ":" in named and named not in there:
+        if ":" in named and named not in found:
             raise NotFound(
-                f"There is no finding '{word[:255]}', so nothing was repaired: it is mended, or was never "
-                "so. Audit again, and name what is listed."
+                f"There is no finding '{word[:255]}', so nothing was repaired. Audit again, and name a "
+                "finding that is listed."
             )
 
 
@@ -125,43 +128,46 @@ def _plan(finding: Finding) -> Repair:
 
 
 def _carry_out_all(
-    runtime: Runtime, context: RequestContext, chosen: Collection[Finding], mended: repair_records.Outcome
+    runtime: Runtime,
+    context: RequestContext,
+    chosen: Collection[Finding],
+    record_outcome: repair_records.Outcome,
 ) -> Iterator[Repair]:
     """Carry out the repairs in order, and postpone those that must wait for a flow of this request."""
-    at_work: dict[str, str] = {}
-    for finding in sorted(chosen, key=lambda one: _DEPTH.get(one.code, 0)):
-        one = _waiting(finding, at_work) or _carry_out(runtime, context, finding, mended)
+    flow_of: dict[str, str] = {}
+    for finding in sorted(chosen, key=lambda one: _REMOVAL_ORDER.get(one.code, 0)):
+        one = _postponed(finding, flow_of) or _carry_out(runtime, context, finding, record_outcome)
         if one.state == REFUSED:
             # The reason of a busy resource names the flow that holds it.
-            holder = next((flow_id for flow_id in at_work.values() if flow_id in str(one.reason)), None)
-            one = one if holder is None else _later(finding, holder)
+            holder = next((flow_id for flow_id in flow_of.values() if flow_id in str(one.reason)), None)
+            one = one if holder is None else _postpone(finding, holder)
         if one.flow_id is not None:
             touched = (finding.subject, finding.facts.get("volume_id"), finding.facts.get("group_id"))
-            at_work |= dict.fromkeys(filter(None, touched), one.flow_id)
+            flow_of |= dict.fromkeys(filter(None, touched), one.flow_id)
         yield one
 
 
-def _waiting(finding: Finding, at_work: Mapping[str, str]) -> Repair | None:
+def _postponed(finding: Finding, flow_of: Mapping[str, str]) -> Repair | None:
     """Return the postponed repair of a finding that must wait for a flow of this request, or None."""
     if finding.kind.repair_method is RepairMethod.RECORDS:
         return None
     needed = filter(None, (finding.subject, finding.facts.get("volume_id")))
-    return next((_later(finding, at_work[id_]) for id_ in needed if id_ in at_work), None)
+    return next((_postpone(finding, flow_of[id_]) for id_ in needed if id_ in flow_of), None)
 
 
-def _later(finding: Finding, flow_id: str) -> Repair:
-    why = f"Flow {flow_id} repairs what it has to wait for. Ask for it again when that has ended."
-    return Repair(finding, LATER, reason=why)
+def _postpone(finding: Finding, flow_id: str) -> Repair:
+    reason = f"The repair has to wait for flow {flow_id}. Repeat it when that flow has ended."
+    return Repair(finding, LATER, reason=reason)
 
 
 def _carry_out(
-    runtime: Runtime, context: RequestContext, finding: Finding, mended: repair_records.Outcome
+    runtime: Runtime, context: RequestContext, finding: Finding, record_outcome: repair_records.Outcome
 ) -> Repair:
     try:
         match finding.kind.repair_method:
             case RepairMethod.RECORDS:
-                why = mended[finding.id]
-                return Repair(finding, DONE if why is None else REFUSED, reason=why)
+                reason = record_outcome[finding.id]
+                return Repair(finding, DONE if reason is None else REFUSED, reason=reason)
             case RepairMethod.RESUMING:
                 flow_actions.resume(runtime, replace(context, all_projects=True), finding.subject)
                 return Repair(finding, ACCEPTED, finding.subject)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from cgflow import clock
-from cgflow.audit import database_checks
-from cgflow.audit import database_snapshot as looks
+from cgflow.audit import database_checks, database_snapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.findings import Finding
 from cgflow.context import RequestContext
@@ -57,37 +56,37 @@ def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding
         return {}
     with runtime.database.write() as session:
         # Lock in the same order as acceptance: resources first, then their quota usage.
-        seen = (one.row for one in ordered if one.row is not None)
-        for row in sorted(seen, key=lambda row: (row.noun, row.id)):
+        found = (one.row for one in ordered if one.row is not None)
+        for row in sorted(found, key=lambda row: (row.noun, row.id)):
             _lock(session, row)
         usage.lock_all(session)
-        now = looks.read(session)
+        rows = database_snapshot.read(session)
         settings = runtime.settings
         shared = RecordRepair(
             session,
-            now,
+            rows,
             f"{context.user_id} ({context.request_id})",
             no_snapshot_gb_quota=settings.no_snapshot_gb_quota,
         )
-        outcome = dict(_repaired(shared, ordered))
+        outcome = dict(_repair_each(shared, ordered))
     for one in ordered:
         if outcome[one.id] is None:
             LOG.warning("repaired by %s: %s", context.user_id, one)
     return outcome
 
 
-def _repaired(repair: RecordRepair, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
-    among_rows = {
+def _repair_each(repair: RecordRepair, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
+    current = {
         one.id: one
         for one in database_checks.compare(repair.rows, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
     }
     for seen in findings:
-        if seen.code in _OF_STORAGE:
+        if seen.code in _BACKEND_CODES:
             holds = seen if _is_untouched(seen, repair.rows) else None
         else:
-            holds = among_rows.get(seen.id)
+            holds = current.get(seen.id)
         if holds is None:
-            yield seen.id, "It is not so any more: audit again."
+            yield seen.id, "The finding no longer holds. Audit again."
             continue
         try:
             _REPAIRS[holds.code](repair, holds)
@@ -113,68 +112,68 @@ def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
     return (now.touched, now.status) == (row.touched, row.status)
 
 
-def _missing(repair: RecordRepair, finding: Finding) -> None:
-    row, reason = _row(finding), repair.reason_for(finding)
+def _mark_missing(repair: RecordRepair, finding: Finding) -> None:
+    row, reason = _row_of(finding), repair.reason_for(finding)
     REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, status=Status.ERROR.value, reason=reason)
-    whole = repair.rows.things.get(row.cgsnapshot_id or "")
-    if whole is not None and whole.claimed_by is None and whole.status == Status.AVAILABLE:
+    parent = repair.rows.things.get(row.cgsnapshot_id or "")
+    if parent is not None and parent.claimed_by is None and parent.status == Status.AVAILABLE:
         REPOSITORIES["cgsnapshot"].update_unclaimed(
-            repair.session, whole.id, status=Status.ERROR.value, reason=reason
+            repair.session, parent.id, status=Status.ERROR.value, reason=reason
         )
 
 
-def _larger(repair: RecordRepair, finding: Finding) -> None:
-    row, size = _row(finding), int(finding.facts["size"])
-    _count(repair, row, -1, row.size)
-    _count(repair, row, 1, size)
+def _record_actual_size(repair: RecordRepair, finding: Finding) -> None:
+    row, size = _row_of(finding), int(finding.facts["size"])
+    _charge(repair, row, -1, row.size)
+    _charge(repair, row, 1, size)
     REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, size=size)
 
 
-def _unoffered(repair: RecordRepair, finding: Finding) -> None:
+def _end_waiting_for_transfer(repair: RecordRepair, finding: Finding) -> None:
     REPOSITORIES["volume"].update_unclaimed(repair.session, finding.subject, status=Status.AVAILABLE.value)
 
 
-def _incomplete(repair: RecordRepair, finding: Finding) -> None:
+def _mark_incomplete(repair: RecordRepair, finding: Finding) -> None:
     reason = repair.reason_for(finding)
     REPOSITORIES["cgsnapshot"].update_unclaimed(
         repair.session, finding.subject, status=Status.ERROR.value, reason=reason
     )
 
 
-def _cgsnapshot_gone(repair: RecordRepair, finding: Finding) -> None:
-    row, rows = _row(finding), REPOSITORIES["cgsnapshot"]
+def _recreate_cgsnapshot(repair: RecordRepair, finding: Finding) -> None:
+    row, rows = _row_of(finding), REPOSITORIES["cgsnapshot"]
     if row.group_id is None or row.group_gone:
         raise InvalidState(
-            f"The consistency group of cgsnapshot {row.cgsnapshot_id} is gone too, so it cannot come back. "
-            "Repair volume.group_gone if that is found of its volume, then delete the copy alone: "
-            f"cgflow snapshot delete {row.id}."
+            f"The consistency group of cgsnapshot {row.cgsnapshot_id} is deleted as well, so the cgsnapshot "
+            "cannot be restored. Repair volume.group_gone of the snapshot's volume if it is found, then "
+            f"delete the snapshot: cgflow snapshot delete {row.id}."
         )
     id_ = str(row.cgsnapshot_id)
     known = {"status": Status.ERROR.value, "reason": repair.reason_for(finding), "claimed_by": None}
     if cgsnapshots.find(repair.session, id_) is not None or rows.undelete(repair.session, id_, **known):
         # The repair of another snapshot has recreated it, or its deleted row was restored.
         return
-    copy = REPOSITORIES["snapshot"].get(repair.session, row.id, None)
-    about = {name: getattr(copy, name) for name in ("user_id", "project_id", "name", "description")}
-    there = {
+    snapshot = REPOSITORIES["snapshot"].get(repair.session, row.id, None)
+    shared = {name: getattr(snapshot, name) for name in ("user_id", "project_id", "name", "description")}
+    columns = {
         "id": id_,
         "consistencygroup_id": row.group_id,
         "consumes_quota": True,
         "created_at": clock.now(),
     }
-    rows.add(repair.session, {**there, **about, **known})
+    rows.add(repair.session, {**columns, **shared, **known})
 
 
-def _passing(repair: RecordRepair, finding: Finding) -> None:
-    row = _row(finding)
+def _settle_status(repair: RecordRepair, finding: Finding) -> None:
+    row = _row_of(finding)
     rest = database_checks.settled_status(row)
     REPOSITORIES[row.noun].update_unclaimed(
         repair.session, row.id, status=rest.value, reason=repair.reason_for(finding)
     )
 
 
-def _claim(repair: RecordRepair, finding: Finding) -> None:
-    row, rows = _row(finding), REPOSITORIES[_row(finding).noun]
+def _release_claim(repair: RecordRepair, finding: Finding) -> None:
+    row, rows = _row_of(finding), REPOSITORIES[_row_of(finding).noun]
     holder, rest = str(row.claimed_by), database_checks.settled_status(row)
     if rest == row.status:
         rows.release(repair.session, [row.id], holder)
@@ -182,7 +181,7 @@ def _claim(repair: RecordRepair, finding: Finding) -> None:
         rows.settle(repair.session, [row.id], holder, rest, repair.reason_for(finding))
 
 
-def _usage(repair: RecordRepair, finding: Finding) -> None:
+def _correct_usage(repair: RecordRepair, finding: Finding) -> None:
     project_id, resource = finding.facts["project_id"], finding.facts["resource"]
     usages = usage.read(repair.session, project_id, [resource])
     if finding.code == "quota.usage":
@@ -192,19 +191,19 @@ def _usage(repair: RecordRepair, finding: Finding) -> None:
     usage.write(repair.session, project_id, usages)
 
 
-def _reservation(repair: RecordRepair, finding: Finding) -> None:
+def _cancel_reservation(repair: RecordRepair, finding: Finding) -> None:
     reservations.cancel(repair.session, finding.subject)
 
 
-def _attachment(repair: RecordRepair, finding: Finding) -> None:
+def _end_attachment(repair: RecordRepair, finding: Finding) -> None:
     attachments.end(repair.session, finding.subject)
 
 
-def _transfer(repair: RecordRepair, finding: Finding) -> None:
+def _end_transfer(repair: RecordRepair, finding: Finding) -> None:
     transfers.end(repair.session, finding.subject)
 
 
-def _count(repair: RecordRepair, row: Row, times: int, size: int) -> None:
+def _charge(repair: RecordRepair, row: Row, times: int, size: int) -> None:
     """Charge or release (``times`` 1 or -1) a resource of this size, even above the limit."""
     if not row.consumes_quota:
         return
@@ -215,24 +214,24 @@ def _count(repair: RecordRepair, row: Row, times: int, size: int) -> None:
     usage.write(repair.session, row.project_id, usages)
 
 
-def _row(finding: Finding) -> Row:
+def _row_of(finding: Finding) -> Row:
     assert finding.row is not None  # noqa: S101 - these are found by their records
     return finding.row
 
 
-_OF_STORAGE = frozenset({"volume.missing", "snapshot.missing", "volume.larger"})
+_BACKEND_CODES = frozenset({"volume.missing", "snapshot.missing", "volume.larger"})
 _REPAIRS: dict[str, Callable[[RecordRepair, Finding], None]] = {
-    "volume.missing": _missing,
-    "snapshot.missing": _missing,
-    "volume.larger": _larger,
-    "volume.unoffered": _unoffered,
-    "cgsnapshot.incomplete": _incomplete,
-    "snapshot.cgsnapshot_gone": _cgsnapshot_gone,
-    "status.passing": _passing,
-    "claim.left": _claim,
-    "quota.usage": _usage,
-    "quota.reserved": _usage,
-    "reservation.left": _reservation,
-    "attachment.volume_gone": _attachment,
-    "transfer.not_waiting": _transfer,
+    "volume.missing": _mark_missing,
+    "snapshot.missing": _mark_missing,
+    "volume.larger": _record_actual_size,
+    "volume.unoffered": _end_waiting_for_transfer,
+    "cgsnapshot.incomplete": _mark_incomplete,
+    "snapshot.cgsnapshot_gone": _recreate_cgsnapshot,
+    "status.passing": _settle_status,
+    "claim.left": _release_claim,
+    "quota.usage": _correct_usage,
+    "quota.reserved": _correct_usage,
+    "reservation.left": _cancel_reservation,
+    "attachment.volume_gone": _end_attachment,
+    "transfer.not_waiting": _end_transfer,
 }

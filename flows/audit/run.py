@@ -23,7 +23,7 @@ def orphans(runtime: Runtime, host: str, code: str) -> list[Finding]:
     does not respond.
     """
     if host not in runtime.drivers:
-        raise InvalidState(f"Another process serves backend {host}: ask there.")
+        raise InvalidState(f"Another process serves backend {host}. Send the request to that process.")
     return [one for one in _auditor(runtime).orphans(host) if one.code == code]
 
 

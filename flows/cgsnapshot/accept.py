@@ -41,7 +41,7 @@ def create(
             volumes,
             empty="Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.",
         )
-        wanted = required_cut_level(session, group, len(volumes), level)
+        required = required_cut_level(session, group, len(volumes), level)
         members = [{"volume_id": member.id, "snapshot_id": new_id()} for member in volumes]
         cgsnapshot_id = new_id()
         accepted = acceptance.flow(
@@ -53,7 +53,7 @@ def create(
                 "members": members,
                 "host": group.host,
                 "sizes": [member.size for member in volumes],
-                "level": wanted.value,
+                "level": required.value,
             },
             claims={"cgsnapshot": [cgsnapshot_id], "consistencygroup": [group.id]},
             deltas=deltas.for_snapshots(
@@ -79,32 +79,32 @@ def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Acc
     """Accept to delete a cgsnapshot with its members' snapshots. Raises: NotFound, InvalidState, Busy."""
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
-        whole = _cgsnapshot(session, cgsnapshot_id, context)
-        if whole.claimed_by is not None and whole.status in DELETABLE:
-            raise Busy(cgsnapshot.REPOSITORY.busy_message(session, whole.id, whole.claimed_by))
-        if whole.status not in DELETABLE:
+        found = _lock_cgsnapshot(session, cgsnapshot_id, context)
+        if found.claimed_by is not None and found.status in DELETABLE:
+            raise Busy(cgsnapshot.REPOSITORY.busy_message(session, found.id, found.claimed_by))
+        if found.status not in DELETABLE:
             raise InvalidState(
                 "Invalid cgsnapshot: Cgsnapshot status must be available or error, "
-                f"but current status is: {whole.status}."
+                f"but current status is: {found.status}."
             )
-        for maker in groups_created_from(session, whole.id):
+        for clone in groups_created_from(session, found.id):
             raise Busy(
-                f"Invalid cgsnapshot: Cgsnapshot {whole.id} is the source of a group that is being made. "
-                + consistencygroup.REPOSITORY.busy_message(session, maker.id, maker.claimed_by)
+                f"Invalid cgsnapshot: Cgsnapshot {found.id} is the source of a group that is being created. "
+                + consistencygroup.REPOSITORY.busy_message(session, clone.id, clone.claimed_by)
             )
-        group = consistencygroup.lock(session, whole.consistencygroup_id, None)
+        group = consistencygroup.lock(session, found.consistencygroup_id, None)
         _check_group_unclaimed(session, group)
-        copies = snapshot.of_cgsnapshot(session, whole.id)
-        members = [{"volume_id": copy.volume_id, "snapshot_id": copy.id} for copy in copies]
+        snapshots = snapshot.of_cgsnapshot(session, found.id)
+        members = [{"volume_id": one.volume_id, "snapshot_id": one.id} for one in snapshots]
         accepted = acceptance.flow(
             "cgsnapshot.delete",
-            resource=("cgsnapshot", whole.id),
+            resource=("cgsnapshot", found.id),
             group_id=group.id,
             shape={"members": members},
             symbols={"members": members, "host": group.host, "deleting": ["snapshot", "cgsnapshot"]},
             claims={
-                "cgsnapshot": [whole.id],
-                "snapshot": [copy.id for copy in copies],
+                "cgsnapshot": [found.id],
+                "snapshot": [one.id for one in snapshots],
                 "consistencygroup": [group.id],
             },
         )
@@ -114,7 +114,7 @@ def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Acc
     return accepted
 
 
-def _cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -> records.Cgsnapshot:
+def _lock_cgsnapshot(session: Session, cgsnapshot_id: str, context: RequestContext) -> records.Cgsnapshot:
     try:
         return cgsnapshot.lock(session, cgsnapshot_id, context.scope)
     except NotFound:

@@ -45,7 +45,7 @@ def create(
             raise InvalidInput(
                 f"volume_types must be provided to create consistency group {name}.", "volume_types"
             )
-        of_kind = _kind(session, context, kind or BUILT_IN)
+        found_type = _find_group_type(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, volume_types, context)
         zone = check_zone(session, runtime.settings, availability_zone, types)
         group_id = new_id()
@@ -66,7 +66,7 @@ def create(
                 name=name,
                 description=description,
                 availability_zone=zone,
-                group_type_id=of_kind.id,
+                group_type_id=found_type.id,
                 created_at=clock.now(),
             ),
         )
@@ -87,7 +87,7 @@ def create_from(
     Raises: NotFound; InvalidInput, unless exactly one source is named; InvalidState; Busy;
     QuotaExceeded.
     """
-    words = {"name": name, "description": description}
+    labels = {"name": name, "description": description}
     if cgsnapshot_id and source_cgid:
         raise InvalidInput(
             "Cannot provide both 'cgsnapshot_id' and 'source_cgid' to create consistency group "
@@ -96,9 +96,9 @@ def create_from(
         )
     with accepting(runtime, context) as acceptance:
         if cgsnapshot_id:
-            return _from_cgsnapshot(acceptance, cgsnapshot_id, words)
+            return _from_cgsnapshot(acceptance, cgsnapshot_id, labels)
         if source_cgid:
-            return _from_group(acceptance, source_cgid, words)
+            return _from_group(acceptance, source_cgid, labels)
     raise InvalidInput(
         "Either 'cgsnapshot_id' or 'source_cgid' must be provided to create consistency group "
         f"{name} from source.",
@@ -138,72 +138,73 @@ def delete(
 
 def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the groups being created from a cgsnapshot, also those whose rollback has left something."""
-    made = consistencygroup.created_from(session, cgsnapshot_id)
+    found = consistencygroup.created_from(session, cgsnapshot_id)
     return [
         one
-        for one in made
+        for one in found
         if one.claimed_by is not None and not one.consumes_quota and one.status is not Status.DELETING
     ]
 
 
-def _kind(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
+def _find_group_type(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
     """Return the group type. Raises: InvalidInput, if it requires replication, which is not supported."""
-    kind = group_type.find(session, wanted, private=context.is_admin)
+    found = group_type.find(session, wanted, private=context.is_admin)
     for spec in REPLICATION:
-        if kind.group_specs.get(spec, "").replace(" ", "").lower() == "<is>true":
+        if found.group_specs.get(spec, "").replace(" ", "").lower() == "<is>true":
             raise InvalidInput(
-                f"Group type {kind.name} asks for replication ({spec}), which is not offered.", "group_type"
+                f"Group type {found.name} requires replication ({spec}), which is not supported.",
+                "group_type",
             )
-    return kind
+    return found
 
 
-def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, words: dict[str, str | None]) -> Accepted:
+def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, labels: dict[str, str | None]) -> Accepted:
     session = acceptance.session
-    whole = cgsnapshot.lock(session, cgsnapshot_id, acceptance.context.scope)
-    if whole.status is not Status.AVAILABLE:
+    source = cgsnapshot.lock(session, cgsnapshot_id, acceptance.context.scope)
+    if source.status is not Status.AVAILABLE:
         raise InvalidState(
             "Invalid CgSnapshot: Originating CGSNAPSHOT status must be one of 'available' values, "
-            f"but current status is: {whole.status}."
+            f"but current status is: {source.status}."
         )
-    copies = snapshot.of_cgsnapshot(session, whole.id)
-    if not copies:
+    snapshots = snapshot.of_cgsnapshot(session, source.id)
+    if not snapshots:
         raise InvalidState(
             "Invalid ConsistencyGroup: Cgsnahost is empty. No consistency group will be created."
         )
-    for copy in copies:
-        if copy.status is not Status.AVAILABLE:
+    for one in snapshots:
+        if one.status is not Status.AVAILABLE:
             raise InvalidState(
                 "Invalid snapshot: Originating snapshot status must be one of 'available' values, "
-                f"but that of snapshot {copy.id} is: {copy.status}."
+                f"but that of snapshot {one.id} is: {one.status}."
             )
-    source = consistencygroup.get(session, whole.consistencygroup_id, None)
-    volumes = {one.id: one for one in volume.members_of(session, source.id)}
+    group = consistencygroup.get(session, source.consistencygroup_id, None)
+    volumes = {one.id: one for one in volume.members_of(session, group.id)}
     members, copied = [], {}
-    for copy in copies:
-        if copy.volume_id not in volumes:
+    for one in snapshots:
+        if one.volume_id not in volumes:
             raise InvalidState(
-                f"Invalid volume: Volume {copy.volume_id}, of which cgsnapshot {whole.id} has a copy, is by "
-                "its record no member of the group that was cut. 'cgflow audit' tells what differs."
+                f"Invalid volume: Volume {one.volume_id} has a snapshot in cgsnapshot {source.id}, but "
+                "its record says that it is not in the group. Run 'cgflow audit' to see the difference."
             )
         id_ = new_id()
-        members.append({"volume_id": copy.volume_id, "snapshot_id": copy.id, "new_id": id_})
-        copied[id_] = _inherited_columns(volumes[copy.volume_id]) | {
-            "size": copy.size,
-            "volume_type_id": copy.volume_type_id,
-            "snapshot_id": copy.id,
+        members.append({"volume_id": one.volume_id, "snapshot_id": one.id, "new_id": id_})
+        copied[id_] = _inherited_columns(volumes[one.volume_id]) | {
+            "size": one.size,
+            "volume_type_id": one.volume_type_id,
+            "snapshot_id": one.id,
         }
-    counted = [(copy.size, copy.volume_type_name) for copy in copies]
-    return _flow(
+    charged = [(one.size, one.volume_type_name) for one in snapshots]
+    return _accept_clone(
         acceptance,
         "consistencygroup.create_from_cgsnapshot",
-        source,
-        symbols={"members": members, "copied": copied, "cut_id": whole.id},
-        counted=counted,
-        words={**words, "cgsnapshot_id": whole.id},
+        group,
+        symbols={"members": members, "copied": copied, "cut_id": source.id},
+        charged=charged,
+        labels={**labels, "cgsnapshot_id": source.id},
     )
 
 
-def _from_group(acceptance: Acceptance, source_cgid: str, words: dict[str, str | None]) -> Accepted:
+def _from_group(acceptance: Acceptance, source_cgid: str, labels: dict[str, str | None]) -> Accepted:
     session = acceptance.session
     source = consistencygroup.lock(session, source_cgid, acceptance.context.scope)
     sources = living_members(session, source.id)
@@ -217,34 +218,34 @@ def _from_group(acceptance: Acceptance, source_cgid: str, words: dict[str, str |
     for one in sources:
         id_ = new_id()
         members.append({"volume_id": one.id, "snapshot_id": new_id(), "new_id": id_})
-        kept = {"size": one.size, "volume_type_id": one.volume_type_id, "source_volid": one.id}
-        copied[id_] = _inherited_columns(one) | kept
+        columns = {"size": one.size, "volume_type_id": one.volume_type_id, "source_volid": one.id}
+        copied[id_] = _inherited_columns(one) | columns
     # The flow cuts the members, so it holds the source group against other operations.
-    accepted = _flow(
+    accepted = _accept_clone(
         acceptance,
         "consistencygroup.create_from_group",
         source,
         symbols={"members": members, "copied": copied, "cut_id": new_id()},
-        counted=[(one.size, one.volume_type_name) for one in sources],
-        words={**words, "source_cgid": source.id},
-        held=[source.id],
+        charged=[(one.size, one.volume_type_name) for one in sources],
+        labels={**labels, "source_cgid": source.id},
+        claimed_groups=[source.id],
     )
     acceptance.claim("consistencygroup", ids=[source.id])
     return accepted
 
 
-def _flow(
+def _accept_clone(
     acceptance: Acceptance,
     operation: str,
     source: records.ConsistencyGroup,
     *,
     symbols: dict[str, Any],
-    counted: list[tuple[int, str | None]],
-    words: dict[str, str | None],
-    held: list[str] | None = None,
+    charged: list[tuple[int, str | None]],
+    labels: dict[str, str | None],
+    claimed_groups: list[str] | None = None,
 ) -> Accepted:
     if source.host is None:
-        raise InvalidState(f"Invalid ConsistencyGroup: No host to create consistency group {words['name']}.")
+        raise InvalidState(f"Invalid ConsistencyGroup: No host to create consistency group {labels['name']}.")
     # A project that has lost access to a private type keeps its volumes, but cannot clone them.
     types = [one["volume_type_id"] for one in symbols["copied"].values() if one["volume_type_id"]]
     volume_type.find_many(acceptance.session, [*source.volume_type_ids, *types], acceptance.context)
@@ -260,8 +261,8 @@ def _flow(
             "source_group_id": source.id,
             "level": required_cut_level(acceptance.session, source, len(symbols["members"])).value,
         },
-        claims={"consistencygroup": [group_id, *(held or [])], "volume": list(symbols["copied"])},
-        deltas=deltas.total(deltas.for_group(), deltas.for_volumes(counted)),
+        claims={"consistencygroup": [group_id, *(claimed_groups or [])], "volume": list(symbols["copied"])},
+        deltas=deltas.total(deltas.for_group(), deltas.for_volumes(charged)),
     )
     consistencygroup.add(
         acceptance.session,
@@ -271,7 +272,7 @@ def _flow(
             availability_zone=source.availability_zone,
             group_type_id=source.group_type_id,
             created_at=clock.now(),
-            **words,
+            **labels,
         ),
     )
     return accepted

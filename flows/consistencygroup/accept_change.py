@@ -48,21 +48,21 @@ def update(
         )
     _check_disjoint(add_volumes, remove_volumes)
     with accepting(runtime, context) as acceptance:
-        group = _group(acceptance.session, group_id, context)
-        is_naming = not (add_volumes or remove_volumes)
-        if group.status is not Status.AVAILABLE and not (is_naming and in_any_status):
+        group = _lock_group(acceptance.session, group_id, context)
+        is_rename = not (add_volumes or remove_volumes)
+        if group.status is not Status.AVAILABLE and not (is_rename and in_any_status):
             raise InvalidState(
                 "Invalid ConsistencyGroup: Consistency group status must be available, "
                 f"but current status is: {group.status}."
             )
-        if group.claimed_by is not None and not is_naming:
+        if group.claimed_by is not None and not is_rename:
             raise Busy(
                 consistencygroup.REPOSITORY.busy_message(acceptance.session, group.id, group.claimed_by)
             )
-        moving = _added(acceptance.session, group, add_volumes)
-        moving += _removed(acceptance.session, group, remove_volumes)
+        moving = _volumes_to_add(acceptance.session, group, add_volumes)
+        moving += _volumes_to_remove(acceptance.session, group, remove_volumes)
         if moving:
-            return _moving(acceptance, group, moving, changes)
+            return _accept_moves(acceptance, group, moving, changes)
         if not changes:
             raise InvalidInput(
                 f"Cannot update consistency group {group.id} because no valid name, description, "
@@ -94,49 +94,49 @@ def revert(
             session,
             group,
             volumes,
-            empty=f"Invalid ConsistencyGroup: Consistency group {group.id} is empty. Nothing is put back.",
+            empty=f"Invalid ConsistencyGroup: Consistency group {group.id} is empty. Nothing is restored.",
         )
         _check_unused(volumes)
-        whole = _cgsnapshot(session, group, cgsnapshot_id, context)
-        copies = snapshot.of_cgsnapshot(session, whole.id)
-        _check_copies(session, copies)
-        _check_members(whole, volumes, copies)
-        new: list[dict[str, str]] = []
+        target = _lock_cgsnapshot(session, group, cgsnapshot_id, context)
+        snapshots = snapshot.of_cgsnapshot(session, target.id)
+        _check_snapshots(session, snapshots)
+        _check_members(target, volumes, snapshots)
+        safety_members: list[dict[str, str]] = []
         symbols: dict[str, Any] = {}
         cut_id = new_id()
         if safety is not None:
-            new = [{"volume_id": one.id, "snapshot_id": new_id()} for one in volumes]
-            symbols = _of_safety(session, context, group, volumes, new, cut_id, safety)
-        held = {"cgsnapshot": [whole.id], "snapshot": [copy.id for copy in copies]}
+            safety_members = [{"volume_id": one.id, "snapshot_id": new_id()} for one in volumes]
+            symbols = _safety_symbols(session, context, group, volumes, safety_members, cut_id, safety)
+        sources = {"cgsnapshot": [target.id], "snapshot": [one.id for one in snapshots]}
         accepted = acceptance.flow(
             "consistencygroup.revert",
             resource=("consistencygroup", group.id),
             group_id=group.id,
-            shape={"members": new},
+            shape={"members": safety_members},
             symbols={
                 "host": group.host,
-                "sources": [as_source(copy.spec()) for copy in copies],
+                "sources": [as_source(one.spec()) for one in snapshots],
                 **symbols,
             },
             claims={
                 "consistencygroup": [group.id],
                 "volume": [one.id for one in volumes],
-                "cgsnapshot": [*held["cgsnapshot"], *([cut_id] if new else [])],
-                "snapshot": [*held["snapshot"], *(member["snapshot_id"] for member in new)],
+                "cgsnapshot": [*sources["cgsnapshot"], *([cut_id] if safety_members else [])],
+                "snapshot": [*sources["snapshot"], *(member["snapshot_id"] for member in safety_members)],
             },
             deltas=deltas.for_snapshots(
-                [(one.size, one.volume_type_name) for one in volumes if new],
+                [(one.size, one.volume_type_name) for one in volumes if safety_members],
                 no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota,
             ),
         )
         acceptance.claim("consistencygroup", Status.REVERTING)
         acceptance.claim("volume", Status.REVERTING)
-        for noun, ids in held.items():
+        for noun, ids in sources.items():
             acceptance.claim(noun, ids=ids)
     return accepted
 
 
-def _moving(
+def _accept_moves(
     acceptance: Acceptance,
     group: records.ConsistencyGroup,
     moving: list[records.Volume],
@@ -159,7 +159,7 @@ def _moving(
         claims={
             "consistencygroup": [group.id],
             "volume": ids,
-            "snapshot": [copy.id for copy in snapshot.of_volumes(acceptance.session, ids)],
+            "snapshot": [found.id for found in snapshot.of_volumes(acceptance.session, ids)],
         },
     )
     acceptance.claim("consistencygroup", Status.UPDATING)
@@ -173,7 +173,7 @@ def _move(group: records.ConsistencyGroup, one: records.Volume) -> dict[str, Any
     return {"from": one.consistencygroup_id, "to": target, "size": one.size}
 
 
-def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
+def _lock_group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
     try:
         return consistencygroup.lock(session, group_id, context.scope)
     except NotFound:
@@ -181,24 +181,28 @@ def _group(session: Session, group_id: str, context: RequestContext) -> records.
 
 
 def _check_disjoint(add_volumes: list[str], remove_volumes: list[str]) -> None:
-    both = [volume_id for volume_id in add_volumes if volume_id in remove_volumes]
-    if both:
-        raise InvalidInput(f"UUIDs {', '.join(both)} are in both add and remove volume list.", "add_volumes")
+    duplicates = [volume_id for volume_id in add_volumes if volume_id in remove_volumes]
+    if duplicates:
+        raise InvalidInput(
+            f"UUIDs {', '.join(duplicates)} are in both add and remove volume list.", "add_volumes"
+        )
 
 
-def _added(session: Session, group: records.ConsistencyGroup, ids: list[str]) -> list[records.Volume]:
+def _volumes_to_add(
+    session: Session, group: records.ConsistencyGroup, ids: list[str]
+) -> list[records.Volume]:
     """Return the volumes that become members, without those that are members already."""
-    found = [_named(session, group, "add", id_) for id_ in ids]
+    found = [_lock_volume(session, group, "add", id_) for id_ in ids]
     new = [one for one in found if one.consistencygroup_id != group.id]
     for one in new:
-        refusal = _why_not_added(session, group, one)
+        refusal = _refusal_to_add(session, group, one)
         if refusal is not None:
-            raise _refused(group, "add", one.id, refusal)
-        _check_free(session, one)
+            raise _refusal(group, "add", one.id, refusal)
+        _check_unclaimed(session, one)
     return new
 
 
-def _why_not_added(session: Session, group: records.ConsistencyGroup, one: records.Volume) -> str | None:
+def _refusal_to_add(session: Session, group: records.ConsistencyGroup, one: records.Volume) -> str | None:
     if one.consistencygroup_id is not None:
         return f"it is already in consistency group {one.consistencygroup_id}. Remove it from there first."
     if one.volume_type_id is None:
@@ -207,52 +211,56 @@ def _why_not_added(session: Session, group: records.ConsistencyGroup, one: recor
         name = volume_type.get(session, one.volume_type_id).name
         return f"volume type {name} is not supported by the group."
     if one.status not in ADDABLE:
-        return _bad_state(one, ADDABLE)
+        return _invalid_state_reason(one, ADDABLE)
     if one.host != group.host:
         return f"Volume is not local to this node. It is on {one.host}, the group on {group.host}."
     return None
 
 
-def _removed(session: Session, group: records.ConsistencyGroup, ids: list[str]) -> list[records.Volume]:
-    found = [_named(session, group, "remove", id_) for id_ in ids]
+def _volumes_to_remove(
+    session: Session, group: records.ConsistencyGroup, ids: list[str]
+) -> list[records.Volume]:
+    found = [_lock_volume(session, group, "remove", id_) for id_ in ids]
     for one in found:
         if one.consistencygroup_id != group.id:
-            raise _refused(group, "remove", one.id, "it is not in the group.")
+            raise _refusal(group, "remove", one.id, "it is not in the group.")
         if one.status not in REMOVABLE:
-            raise _refused(group, "remove", one.id, _bad_state(one, REMOVABLE))
-        copies = [copy for copy in snapshot.of_volumes(session, [one.id]) if copy.cgsnapshot_id is not None]
-        if copies:
-            raise _refused(
+            raise _refusal(group, "remove", one.id, _invalid_state_reason(one, REMOVABLE))
+        parts = [part for part in snapshot.of_volumes(session, [one.id]) if part.cgsnapshot_id is not None]
+        if parts:
+            raise _refusal(
                 group,
                 "remove",
                 one.id,
-                f"cgsnapshot {copies[0].cgsnapshot_id} has a copy of it, and cgsnapshots stay whole. "
-                "Delete the cgsnapshots that it is in first.",
+                f"cgsnapshot {parts[0].cgsnapshot_id} contains a snapshot of it. "
+                "Delete the cgsnapshots that contain it first.",
             )
-        _check_free(session, one)
+        _check_unclaimed(session, one)
     return found
 
 
-def _named(session: Session, group: records.ConsistencyGroup, verb: str, volume_id: str) -> records.Volume:
+def _lock_volume(
+    session: Session, group: records.ConsistencyGroup, verb: str, volume_id: str
+) -> records.Volume:
     try:
         # A group and its members belong to the same project, whoever the caller is.
         return volume.lock(session, volume_id, group.project_id)
     except NotFound:
         refusal = "volume cannot be found." if verb == "add" else "it is not in the group."
-        raise _refused(group, verb, volume_id, refusal) from None
+        raise _refusal(group, verb, volume_id, refusal) from None
 
 
-def _check_free(session: Session, one: records.Volume) -> None:
+def _check_unclaimed(session: Session, one: records.Volume) -> None:
     if one.claimed_by is not None:
         raise Busy(volume.REPOSITORY.busy_message(session, one.id, one.claimed_by))
 
 
-def _bad_state(one: records.Volume, valid: tuple[Status, ...]) -> str:
+def _invalid_state_reason(one: records.Volume, valid: tuple[Status, ...]) -> str:
     states = ", ".join(f"'{status}'" for status in valid)
     return f"volume is in an invalid state: {one.status}. Valid states are: ({states})."
 
 
-def _refused(group: records.ConsistencyGroup, verb: str, volume_id: str, why: str) -> InvalidInput:
+def _refusal(group: records.ConsistencyGroup, verb: str, volume_id: str, why: str) -> InvalidInput:
     preposition = "to" if verb == "add" else "from"
     return InvalidInput(
         f"Invalid volume: Cannot {verb} volume {volume_id} {preposition} consistency group {group.id} "
@@ -261,14 +269,14 @@ def _refused(group: records.ConsistencyGroup, verb: str, volume_id: str, why: st
     )
 
 
-def _of_safety(
+def _safety_symbols(
     session: Session,
     context: RequestContext,
     group: records.ConsistencyGroup,
     volumes: list[records.Volume],
     members: list[dict[str, str]],
     cut_id: str,
-    named: Mapping[str, str | None],
+    labels: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """Return the symbols of the safety cgsnapshot. It belongs to the group's project, not the caller's."""
     return {
@@ -278,8 +286,8 @@ def _of_safety(
         "sizes": [one.size for one in volumes],
         "level": required_cut_level(session, group, len(volumes)).value,
         "safety": {
-            "name": named.get("name"),
-            "description": named.get("description"),
+            "name": labels.get("name"),
+            "description": labels.get("description"),
             "consistencygroup_id": group.id,
             "user_id": context.user_id,
             "project_id": group.project_id,
@@ -287,63 +295,63 @@ def _of_safety(
     }
 
 
-def _cgsnapshot(
+def _lock_cgsnapshot(
     session: Session, group: records.ConsistencyGroup, cgsnapshot_id: str, context: RequestContext
 ) -> records.Cgsnapshot:
     try:
-        whole = cgsnapshot.lock(session, cgsnapshot_id, context.scope)
+        target = cgsnapshot.lock(session, cgsnapshot_id, context.scope)
     except NotFound:
         raise NotFound(f"Cgsnapshot could not be found: {cgsnapshot_id}.") from None
-    if whole.consistencygroup_id != group.id:
+    if target.consistencygroup_id != group.id:
         raise InvalidInput(
-            f"Invalid cgsnapshot: Cgsnapshot {whole.id} is of consistency group {whole.consistencygroup_id}. "
-            f"Group {group.id} can be put back to its own alone.",
+            f"Invalid cgsnapshot: Cgsnapshot {target.id} belongs to consistency group "
+            f"{target.consistencygroup_id}. Group {group.id} can only be restored to its own cgsnapshots.",
             "cgsnapshot_id",
         )
-    if whole.claimed_by is not None:
-        raise Busy(cgsnapshot.REPOSITORY.busy_message(session, whole.id, whole.claimed_by))
-    if whole.status is not Status.AVAILABLE:
+    if target.claimed_by is not None:
+        raise Busy(cgsnapshot.REPOSITORY.busy_message(session, target.id, target.claimed_by))
+    if target.status is not Status.AVAILABLE:
         raise InvalidState(
-            f"Invalid cgsnapshot: Cgsnapshot {whole.id} must be available to put the group back to, "
-            f"but its status is: {whole.status}."
+            f"Invalid cgsnapshot: Cgsnapshot {target.id} must be available to restore the group to it, "
+            f"but its status is: {target.status}."
         )
-    return whole
+    return target
 
 
 def _check_unused(volumes: list[records.Volume]) -> None:
     for one in volumes:
         if one.attachments or one.status is not Status.AVAILABLE:
             raise InvalidState(
-                f"Invalid volume: Member {one.id} is in use (its status is {one.status}), and what it holds "
-                "would change underneath its user. Detach it first."
+                f"Invalid volume: Member {one.id} is in use (its status is {one.status}), and its data would "
+                "change under its user. Detach it first."
             )
 
 
-def _check_copies(session: Session, copies: list[records.Snapshot]) -> None:
-    for copy in copies:
-        if copy.claimed_by is not None:
-            raise Busy(snapshot.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
-        if copy.status is not Status.AVAILABLE:
+def _check_snapshots(session: Session, snapshots: list[records.Snapshot]) -> None:
+    for one in snapshots:
+        if one.claimed_by is not None:
+            raise Busy(snapshot.REPOSITORY.busy_message(session, one.id, one.claimed_by))
+        if one.status is not Status.AVAILABLE:
             raise InvalidState(
-                f"Invalid snapshot: Snapshot {copy.id} must be available to put the group back to, "
-                f"but its status is: {copy.status}."
+                f"Invalid snapshot: Snapshot {one.id} must be available to restore the group to it, "
+                f"but its status is: {one.status}."
             )
 
 
 def _check_members(
-    whole: records.Cgsnapshot, volumes: list[records.Volume], copies: list[records.Snapshot]
+    target: records.Cgsnapshot, volumes: list[records.Volume], snapshots: list[records.Snapshot]
 ) -> None:
     """Raise InvalidState unless the group's members are exactly those of the cgsnapshot."""
-    members, copied = {one.id for one in volumes}, {copy.volume_id for copy in copies}
-    added, gone = sorted(members - copied), sorted(copied - members)
+    members, snapshotted = {one.id for one in volumes}, {one.volume_id for one in snapshots}
+    added, removed = sorted(members - snapshotted), sorted(snapshotted - members)
     if added:
         raise InvalidState(
-            f"Invalid ConsistencyGroup: Cgsnapshot {whole.id} was taken before {', '.join(added)} came into "
-            "the group, and holds no copy of it: the group would not be of one instant. Take it out of the "
-            "group first, or make a new group from the cgsnapshot."
+            f"Invalid ConsistencyGroup: Cgsnapshot {target.id} has no snapshot of {', '.join(added)}, which "
+            "was added to the group later. The group's data would not be from one instant. Remove it from "
+            "the group first, or create a new group from the cgsnapshot."
         )
-    if gone:
+    if removed:
         raise InvalidState(
-            f"Invalid ConsistencyGroup: Cgsnapshot {whole.id} holds copies of {', '.join(gone)}, which is "
-            "not in the group any more. Make a new group from the cgsnapshot."
+            f"Invalid ConsistencyGroup: Cgsnapshot {target.id} has a snapshot of {', '.join(removed)}, which "
+            "is no longer in the group. Create a new group from the cgsnapshot."
         )

@@ -79,8 +79,8 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
         _check_deletable(session, found, force)
         # The record of a rolled-back snapshot may have outlived its volume. The snapshot is deleted
         # on the backend all the same, because something may be left there.
-        of = volume.REPOSITORY.where(session, volume.REPOSITORY.model.id == found.volume_id)
-        for one in of:
+        volumes = volume.REPOSITORY.where(session, volume.REPOSITORY.model.id == found.volume_id)
+        for one in volumes:
             require_unclaimed_group(session, one)
         accepted = acceptance.flow(
             "snapshot.delete",
@@ -91,7 +91,7 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
                 "is_placed": found.host is not None,
             },
             symbols={"host": found.host, "deleting": ["snapshot"]},
-            claims={"snapshot": [found.id], "volume": [one.id for one in of]},
+            claims={"snapshot": [found.id], "volume": [one.id for one in volumes]},
         )
         acceptance.claim("snapshot", Status.DELETING)
         acceptance.claim("volume")
@@ -104,7 +104,7 @@ def _check_ready(session: Session, found: records.Volume, *, force: bool) -> Non
     if found.status is Status.IN_USE and force:
         return
     if found.status is not Status.AVAILABLE:
-        hint = " Use force to copy a volume that is in use." if found.status is Status.IN_USE else ""
+        hint = " Use force for a volume that is in use." if found.status is Status.IN_USE else ""
         raise InvalidState(
             f"Invalid volume: Volume {found.id} status must be available, "
             f"but current status is: {found.status}.{hint}"

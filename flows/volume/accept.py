@@ -47,19 +47,19 @@ def create(
     """
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
-        group = _group(session, consistencygroup_id, context) if consistencygroup_id else None
+        group = _lock_group(session, consistencygroup_id, context) if consistencygroup_id else None
         source = sources.find(session, context, snapshot_id, source_volid)
         size = sources.size_of(size, source)
         limits.check_size(session, context.project_id, size)
-        kind = _type(acceptance, volume_type or source.volume_type_id, group)
+        kind = _find_type(acceptance, volume_type or source.volume_type_id, group)
         check_size_limits(kind, size, "size")
         wanted = group.availability_zone if group else availability_zone
         zone = check_zone(session, runtime.settings, wanted, [kind] if kind else [])
-        only = _only_host(group, source)
+        required_host = _required_host(group, source)
         allowed = allowed_hosts(session, context, scheduler_hints)
-        if allowed is not None and only is not None and only not in allowed:
+        if allowed is not None and required_host is not None and required_host not in allowed:
             raise NoValidBackend(
-                f"The volume has to be on backend {only}, which the scheduler hints exclude."
+                f"The volume must be on backend {required_host}, which the scheduler hints exclude."
             )
         volume_id = new_id()
         accepted = acceptance.flow(
@@ -71,14 +71,14 @@ def create(
                 "size": size,
                 "availability_zone": zone,
                 "volume_type_ids": [kind.id] if kind else [],
-                "group_host": only,
-                **({} if allowed is None or only is not None else {"allowed_hosts": allowed}),
+                "group_host": required_host,
+                **({} if allowed is None or required_host is not None else {"allowed_hosts": allowed}),
                 **source.symbols,
             },
-            claims={**source.holds, "volume": [volume_id, *source.holds.get("volume", ())]},
+            claims={**source.claims, "volume": [volume_id, *source.claims.get("volume", ())]},
             deltas=deltas.for_volume(size, kind.name if kind else None),
         )
-        for noun, ids in source.holds.items():
+        for noun, ids in source.claims.items():
             acceptance.claim(noun, ids=ids)
         columns = acceptance.new(
             id=volume_id,
@@ -115,12 +115,12 @@ def delete(
         if found.consistencygroup_id is not None and found.consumes_quota:
             raise InvalidState(
                 "Invalid volume: Volume cannot be deleted while in a consistency group. "
-                f"Take it out first (cgflow group update {found.consistencygroup_id} --remove {found.id}), "
+                f"Remove it first (cgflow group update {found.consistencygroup_id} --remove {found.id}), "
                 "or delete the group with force, which deletes all of its members."
             )
         if found.attachments:
             raise InvalidState("Invalid volume: Volume is still attached. Detach it first.")
-        copies = _dependent(session, found, cascade=cascade)
+        snapshots = _dependent_snapshots(session, found, cascade=cascade)
         accepted = acceptance.flow(
             "volume.delete",
             resource=("volume", found.id),
@@ -128,51 +128,51 @@ def delete(
             shape={
                 "is_placed": found.host is not None,
                 # Only snapshots that exist have to be removed from the backend.
-                "copies": [_member(copy) for copy in copies if not snapshot.was_rolled_back(copy)],
+                "copies": [_member(one) for one in snapshots if not snapshot.was_rolled_back(one)],
             },
             symbols={"host": found.host, "size": found.size, "deleting": ["snapshot", "volume"]},
-            claims={"snapshot": [copy.id for copy in copies], "volume": [found.id]},
+            claims={"snapshot": [one.id for one in snapshots], "volume": [found.id]},
         )
         acceptance.claim("snapshot", Status.DELETING)
         acceptance.claim("volume", Status.DELETING)
     return accepted
 
 
-def _only_host(group: records.ConsistencyGroup | None, source: Source) -> str | None:
+def _required_host(group: records.ConsistencyGroup | None, source: Source) -> str | None:
     """Return the only possible backend of a new volume, None if there is a choice. Raises: InvalidInput."""
     if group is not None and source.host is not None and group.host != source.host:
         raise InvalidInput(
-            f"Invalid input received: What the volume is made from is on backend {source.host}, "
-            f"consistency group {group.id} is on {group.host}.",
+            f"Invalid input received: The source of the volume is on backend {source.host}, but consistency "
+            f"group {group.id} is on {group.host}.",
             "consistencygroup_id",
         )
     return source.host if group is None else group.host
 
 
-def _dependent(session: Session, found: records.Volume, *, cascade: bool) -> list[records.Snapshot]:
+def _dependent_snapshots(session: Session, found: records.Volume, *, cascade: bool) -> list[records.Snapshot]:
     """Return the snapshots that are deleted with a volume. Raises: Busy; InvalidState, if one prevents it."""
-    copies = snapshot.of_volumes(session, [found.id])
-    if not cascade and any(not snapshot.was_rolled_back(copy) for copy in copies):
+    snapshots = snapshot.of_volumes(session, [found.id])
+    if not cascade and any(not snapshot.was_rolled_back(one) for one in snapshots):
         raise InvalidState(
             f"Invalid volume: Volume {found.id} still has dependent snapshots. "
             "Delete them first, or delete the volume with cascade."
         )
-    for copy in copies:
-        if copy.claimed_by is not None:
-            raise Busy(snapshot.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
-        if copy.cgsnapshot_id is not None:
+    for one in snapshots:
+        if one.claimed_by is not None:
+            raise Busy(snapshot.REPOSITORY.busy_message(session, one.id, one.claimed_by))
+        if one.cgsnapshot_id is not None:
             raise InvalidState(
-                f"Invalid volume: Snapshot {copy.id} of the volume is part of cgsnapshot "
-                f"{copy.cgsnapshot_id} and has to be deleted together with it."
+                f"Invalid volume: Snapshot {one.id} of the volume is part of cgsnapshot "
+                f"{one.cgsnapshot_id} and has to be deleted together with it."
             )
-    return copies
+    return snapshots
 
 
-def _member(copy: records.Snapshot) -> dict[str, str]:
-    return {"volume_id": copy.volume_id, "snapshot_id": copy.id, "resource_id": copy.id}
+def _member(of: records.Snapshot) -> dict[str, str]:
+    return {"volume_id": of.volume_id, "snapshot_id": of.id, "resource_id": of.id}
 
 
-def _group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
+def _lock_group(session: Session, group_id: str, context: RequestContext) -> records.ConsistencyGroup:
     try:
         group = consistencygroup.lock(session, group_id, context.scope)
     except NotFound:
@@ -187,7 +187,7 @@ def _group(session: Session, group_id: str, context: RequestContext) -> records.
     return group
 
 
-def _type(
+def _find_type(
     acceptance: Acceptance, wanted: str | None, group: records.ConsistencyGroup | None
 ) -> records.VolumeType | None:
     if group is not None and wanted is None:

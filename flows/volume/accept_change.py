@@ -68,7 +68,7 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        refuse_member(found, "Take it out of the group first.")
+        refuse_member(found, "Remove it from the group first.")
         check_status(session, found, (Status.AVAILABLE,), "retyped")
         kind = volume_type.find(session, new_type, context)
         check_zone(session, runtime.settings, found.availability_zone, [kind])
@@ -106,17 +106,19 @@ def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapsho
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        copy = snapshot.lock(session, snapshot_id, context.scope)
-        refuse_member(found, "Its data would no longer be of one instant with that of the others.")
+        chosen = snapshot.lock(session, snapshot_id, context.scope)
+        refuse_member(
+            found, "Its data would no longer be from the same instant as that of the other members."
+        )
         check_status(session, found, (Status.AVAILABLE,), "reverted")
-        _check_copy(session, found, copy)
+        _check_snapshot(session, found, chosen)
         accepted = acceptance.flow(
             "volume.revert",
             resource=("volume", found.id),
             group_id=found.consistencygroup_id,
             shape={},
-            symbols={"host": found.host, "sources": [as_source(copy.spec())]},
-            claims={"volume": [found.id], "snapshot": [copy.id]},
+            symbols={"host": found.host, "sources": [as_source(chosen.spec())]},
+            claims={"volume": [found.id], "snapshot": [chosen.id]},
         )
         acceptance.claim("volume", Status.REVERTING)
         acceptance.claim("snapshot")
@@ -127,10 +129,10 @@ def refuse_migration(runtime: Runtime, context: RequestContext, volume_id: str) 
     """Refuse to move a volume to another backend, which is not supported. Raises: NotFound, InvalidState."""
     with runtime.database.read() as session:
         found = volume.get(session, volume_id, context.scope)
-    refuse_member(found, "Take it out of the group first.")
+    refuse_member(found, "Remove it from the group first.")
     raise InvalidState(
-        "Invalid volume: Volumes are not moved between backends; make a new one from a snapshot "
-        "or copy its data to a volume on the other backend."
+        "Invalid volume: Migration between backends is not supported. Create a volume from a snapshot, or "
+        "copy the data to a volume on the other backend."
     )
 
 
@@ -140,7 +142,7 @@ def refuse_upload(runtime: Runtime, context: RequestContext, volume_id: str) -> 
         runtime,
         context,
         volume_id,
-        "no image is made of a volume; copy what it holds from its address (os-initialize_connection).",
+        "no image can be created. Read the data from the volume's address (os-initialize_connection).",
     )
 
 
@@ -150,7 +152,7 @@ def refuse_image(runtime: Runtime, context: RequestContext, volume_id: str) -> N
         runtime,
         context,
         volume_id,
-        "no image is written into a volume; write it to its address (os-initialize_connection).",
+        "no image can be written. Write the data to the volume's address (os-initialize_connection).",
     )
 
 
@@ -159,7 +161,7 @@ def _refuse_without_images(
 ) -> NoReturn:
     with runtime.database.read() as session:
         volume.get(session, volume_id, context.scope)
-    raise InvalidState(f"Invalid volume: No image service is known, so {consequence}")
+    raise InvalidState(f"Invalid volume: There is no image service, so {consequence}")
 
 
 def refuse_extend_completion(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
@@ -167,20 +169,21 @@ def refuse_extend_completion(runtime: Runtime, context: RequestContext, volume_i
     with runtime.database.read() as session:
         found = volume.get(session, volume_id, context.scope)
     raise InvalidState(
-        f"Invalid volume: Volume {found.id} is {found.status}; "
-        "no extension of it waits for a compute service."
+        f"Invalid volume: Volume {found.id} has status {found.status}. "
+        "No extension of it waits for a compute service."
     )
 
 
-def _check_copy(session: Session, found: records.Volume, copy: records.Snapshot) -> None:
-    if copy.volume_id != found.id:
+def _check_snapshot(session: Session, found: records.Volume, chosen: records.Snapshot) -> None:
+    if chosen.volume_id != found.id:
         raise InvalidInput(
-            f"Invalid input received: Snapshot {copy.id} is not one of volume {found.id}.", "snapshot_id"
+            f"Invalid input received: Snapshot {chosen.id} does not belong to volume {found.id}.",
+            "snapshot_id",
         )
-    if copy.claimed_by is not None:
-        raise Busy(snapshot.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
-    if copy.status is not Status.AVAILABLE:
+    if chosen.claimed_by is not None:
+        raise Busy(snapshot.REPOSITORY.busy_message(session, chosen.id, chosen.claimed_by))
+    if chosen.status is not Status.AVAILABLE:
         raise InvalidState(
-            f"Invalid snapshot: Snapshot {copy.id} must be available to revert to, "
-            f"but its status is: {copy.status}."
+            f"Invalid snapshot: Snapshot {chosen.id} must be available to restore the volume to it, "
+            f"but its status is: {chosen.status}."
         )

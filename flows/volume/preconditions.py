@@ -72,7 +72,7 @@ def _limit(volume_type: records.VolumeType, key: str) -> int | None:
         return None
     if not (text.strip().isascii() and text.strip().isdigit()):
         raise InvalidInput(
-            f"Volume type {volume_type.name} has the extra spec {key}={text!r}, which is no size in GiB. "
+            f"Volume type {volume_type.name} has the extra spec {key}={text!r}, which is not a size in GiB. "
             "Ask an administrator to correct it.",
             "volume_type",
         )

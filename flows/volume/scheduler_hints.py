@@ -27,8 +27,8 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-_DEEPEST = 8
-_MOST_IDS = 100
+_MAX_DEPTH = 8
+_MAX_IDS = 100
 
 
 def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str, Any]) -> list[str] | None:
@@ -38,7 +38,7 @@ def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str,
     cannot be met.
     """
     same_ids, different_ids = _ids(hints, "same_host"), _ids(hints, "different_host")
-    query = _parse(hints["query"]) if hints.get("query") else None
+    query = _parse_query(hints["query"]) if hints.get("query") else None
     if hints.get("local_to_instance") is not None:
         raise InvalidInput(
             "The scheduler hint local_to_instance cannot be met: volumes are served from the hosts of their "
@@ -64,9 +64,9 @@ def _ids(hints: Mapping[str, Any], name: str) -> list[str]:
     """Return the distinct ids of the volumes that a hint names, one id or a list of ids."""
     value = hints.get(name, [])
     ids = [value] if isinstance(value, str) else value
-    if not isinstance(ids, list) or not all(_is_uuid(one) for one in ids) or len(ids) > _MOST_IDS:
+    if not isinstance(ids, list) or not all(_is_uuid(one) for one in ids) or len(ids) > _MAX_IDS:
         raise InvalidInput(
-            f"The scheduler hint {name} must be the id of a volume, or a list of at most {_MOST_IDS} ids.",
+            f"The scheduler hint {name} must be the id of a volume, or a list of at most {_MAX_IDS} ids.",
             FIELD,
         )
     return [str(uuid.UUID(one)) for one in ids]
@@ -91,24 +91,24 @@ def _hosts_of(session: Session, context: RequestContext, volume_ids: Sequence[st
     return {host for host in found if host is not None}
 
 
-def _parse(query: object) -> list[object]:
+def _parse_query(query: object) -> list[object]:
     try:
         terms = json.loads(query) if isinstance(query, str) else query
     except (ValueError, RecursionError):
-        raise _unreadable() from None
+        raise _malformed_query() from None
     if not isinstance(terms, list):
-        raise _unreadable()
+        raise _malformed_query()
     return terms
 
 
-def _evaluate(term: object, facts: Mapping[str, object], depth: int = _DEEPEST) -> Any:
+def _evaluate(term: object, facts: Mapping[str, object], depth: int = _MAX_DEPTH) -> Any:
     """Return the value of a query such as ``["<", "$free_capacity_gb", 10]`` for a backend."""
     if isinstance(term, str) and term.startswith("$"):
         return facts.get(term[1:].removeprefix("capabilities."))
     if not isinstance(term, list):
         return term
     if not depth or not term or not isinstance(term[0], str):
-        raise _unreadable()
+        raise _malformed_query()
     return _apply(term[0], [_evaluate(one, facts, depth - 1) for one in term[1:]])
 
 
@@ -120,7 +120,7 @@ def _apply(word: str, values: Sequence[Any]) -> bool:
     if word == "in":
         return len(values) > 1 and values[0] in values[1:]
     if word not in _COMPARISONS:
-        raise _unreadable()
+        raise _malformed_query()
     try:
         # The first value is compared with each of the others.
         return len(values) > 1 and all(_COMPARISONS[word](values[0], other) for other in values[1:])
@@ -128,7 +128,7 @@ def _apply(word: str, values: Sequence[Any]) -> bool:
         return False
 
 
-def _unreadable() -> InvalidInput:
+def _malformed_query() -> InvalidInput:
     return InvalidInput(
         'The scheduler hint query cannot be read. Write one such as [">=", "$free_capacity_gb", 10], '
         "with =, <, >, <=, >=, in, not, and, or.",

@@ -21,14 +21,14 @@ from flows.volume.preconditions import require_unclaimed_group
 class Source:
     """A source as acceptance needs it.
 
-    ``holds`` lists the ids that the flow has to hold, by resource type. ``size`` is in GiB, the
+    ``claims`` lists the ids that the flow has to hold, by resource type. ``size`` is in GiB, the
     minimum for the new volume. ``columns`` belong to the new record.
     """
 
     operation: str = "volume.create"
     shape: dict[str, object] = field(default_factory=dict)
     symbols: dict[str, object] = field(default_factory=dict)
-    holds: dict[str, list[str]] = field(default_factory=dict)
+    claims: dict[str, list[str]] = field(default_factory=dict)
     columns: dict[str, object] = field(default_factory=dict)
     size: int | None = None
     host: str | None = None
@@ -42,27 +42,27 @@ def find(
     if snapshot_id is not None and source_volid is not None:
         raise InvalidInput("Invalid input received: Name a snapshot_id or a source_volid, not both.")
     if snapshot_id is not None:
-        return _snapshot(session, snapshot.lock(session, snapshot_id, context.scope))
+        return _from_snapshot(session, snapshot.lock(session, snapshot_id, context.scope))
     if source_volid is not None:
-        return _volume(session, volume.lock(session, source_volid, context.scope))
+        return _from_volume(session, volume.lock(session, source_volid, context.scope))
     return Source()
 
 
-def size_of(asked: int | None, source: Source) -> int:
+def size_of(requested: int | None, source: Source) -> int:
     """Return the size of the new volume in GiB; by default, the source's size. Raises: InvalidInput."""
-    size = asked if asked is not None else source.size
+    size = requested if requested is not None else source.size
     if size is None:
         raise InvalidInput("Invalid input for field 'size': A volume without a source needs a size.", "size")
     if source.size is not None and size < source.size:
         raise InvalidInput(
             f"Invalid input received: Volume size '{size}'GB cannot be smaller than "
-            f"the {source.size}GB of what it is made from.",
+            f"the {source.size}GB of its source.",
             "size",
         )
     return size
 
 
-def _snapshot(session: Session, found: records.Snapshot) -> Source:
+def _from_snapshot(session: Session, found: records.Snapshot) -> Source:
     if found.claimed_by is not None:
         raise Busy(snapshot.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status is not Status.AVAILABLE:
@@ -73,7 +73,7 @@ def _snapshot(session: Session, found: records.Snapshot) -> Source:
     return Source(
         operation="volume.create_from_snapshot",
         symbols={"source": as_source(found.spec())},
-        holds={"snapshot": [found.id]},
+        claims={"snapshot": [found.id]},
         columns={"snapshot_id": found.id, **_inherited_columns(volume.get(session, found.volume_id, None))},
         size=found.size,
         host=found.host,
@@ -81,7 +81,7 @@ def _snapshot(session: Session, found: records.Snapshot) -> Source:
     )
 
 
-def _volume(session: Session, found: records.Volume) -> Source:
+def _from_volume(session: Session, found: records.Volume) -> Source:
     if found.claimed_by is not None:
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status not in statuses_with("volume", Trait.USABLE):
@@ -90,20 +90,25 @@ def _volume(session: Session, found: records.Volume) -> Source:
             f"but current status is: {found.status}."
         )
     require_unclaimed_group(session, found)
-    cut = new_id()
-    copy = SnapshotSpec(id=cut, volume_id=found.id, cgsnapshot_id=cut, group_id=found.consistencygroup_id)
+    snapshot_id = new_id()
+    temporary = SnapshotSpec(
+        id=snapshot_id, volume_id=found.id, cgsnapshot_id=snapshot_id, group_id=found.consistencygroup_id
+    )
     member = {
         "volume_id": found.id,
-        "snapshot_id": cut,
+        "snapshot_id": snapshot_id,
         # The steps that cut expect these symbols.
-        "resource_id": cut,
+        "resource_id": snapshot_id,
         "group_id": found.consistencygroup_id,
     }
     return Source(
         operation="volume.create_from_volume",
         shape={"copy": member},
-        symbols={"source": as_source(copy), "members": [{"volume_id": found.id, "snapshot_id": cut}]},
-        holds={"volume": [found.id]},
+        symbols={
+            "source": as_source(temporary),
+            "members": [{"volume_id": found.id, "snapshot_id": snapshot_id}],
+        },
+        claims={"volume": [found.id]},
         columns={"source_volid": found.id, **_inherited_columns(found)},
         size=found.size,
         host=found.host,

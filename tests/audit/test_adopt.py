@@ -145,7 +145,7 @@ def test_a_cut_that_has_lost_copies_is_not_whole(disk: Path) -> None:
         adopted(w)
         back = w.get("cgsnapshot", cgsnapshot.id)
         assert back.status is Status.ERROR
-        assert "1 copies of 2" in back.reason
+        assert "1 of the 2 snapshots" in back.reason
         assert w.faults() == []
 
 
@@ -154,7 +154,7 @@ def test_a_group_needs_a_type_and_what_is_in_it_waits_for_it(disk: Path) -> None
         w.type()
         done = adopted(w, volume_type=None)
         refused = {one.finding.code: str(one.reason) for one in done if one.state == repair.REFUSED}
-        assert "say of which" in refused["group.orphan"]
+        assert "needs a volume type" in refused["group.orphan"]
         assert "has no record" in refused["volume.orphan"]
         [lone] = w.all("volume")
         assert lone.consistencygroup_id is None

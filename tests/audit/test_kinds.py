@@ -95,7 +95,7 @@ def test_what_is_repaired_twice_is_refused(w: World) -> None:
     (stale,) = [one.finding for one in repairs]
     assert [one.state for one in repairs] == [repair.DONE]
     assert repair.repair_records.repair(w.runtime, CALLER, [stale]) == {
-        stale.id: "It is not so any more: audit again."
+        stale.id: "The finding no longer holds. Audit again."
     }
     assert w.get("volume", volume_id).reason.startswith(stale.message)
     w.make(w.delete_volume(volume_id))
@@ -109,7 +109,7 @@ def test_a_flow_makes_sure_of_the_finding_itself(w: World) -> None:
     accepted = repair.accept_repairs.accept_repair(w.runtime, CALLER, orphan)
     flow = w.finish(accepted)
     assert flow.state is FlowState.REVERTED
-    assert "not so any more" in str(flow.reason)
+    assert "no longer holds" in str(flow.reason)
     assert w.faults() == []
 
 
@@ -180,8 +180,8 @@ def test_a_member_does_not_leave_the_group_that_a_cgsnapshot_has_a_copy_of(w: Wo
     assert found(w) == [f"volume.elsewhere:{member}"]
     (refused,) = repaired(w, "safe")
     assert refused.state == repair.REFUSED
-    assert f"Cgsnapshot {whole} of consistency group {group_id} has a copy" in str(refused.reason)
-    with pytest.raises(InvalidState, match=f"Volume {member}, of which cgsnapshot {whole} has a copy"):
+    assert f"Cgsnapshot {whole} of consistency group {group_id} contains a" in str(refused.reason)
+    with pytest.raises(InvalidState, match=f"Volume {member} has a snapshot in cgsnapshot {whole}"):
         w.group_from(cgsnapshot=whole)
     w.make(w.delete_cgsnapshot(whole))
     assert [one.state for one in repaired(w, "safe")] == [repair.ACCEPTED]
@@ -204,7 +204,7 @@ def test_one_run_removes_what_hangs_together_one_after_the_other(w: World) -> No
         assert ended
         assert set(ended) == {FlowState.SUCCESS}
         for one in waiting:
-            assert "has to wait for. Ask for it again when that has ended" in str(one.reason)
+            assert "Repeat it when that flow has ended" in str(one.reason)
         named.append(repair.repair(w.runtime, CALLER, [one.finding.id for one in waiting], dry_run=False)[1])
     assert {one.state for round_ in named for one in round_} == {repair.ACCEPTED, repair.LATER}
     for one in named[-1]:

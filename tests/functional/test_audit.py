@@ -77,7 +77,7 @@ def test_a_record_is_mended_at_once(caller: Caller, served: World) -> None:
 
 def test_what_nobody_understands_is_refused(caller: Caller) -> None:
     assert "'nonsense'" in malformed(caller.post("/audit", {"repair": ["nonsense"]}), "repair")
-    assert "Name what is to be repaired" in malformed(caller.post("/audit", {"repair": []}), "repair")
+    assert "Name what to repair" in malformed(caller.post("/audit", {"repair": []}), "repair")
     malformed(caller.post("/audit", {"repair": ["safe"], "dry_run": "perhaps"}), "dry_run")
     gone = f"volume.orphan:{new_id()}"
     assert gone in refused(caller.post("/audit", {"repair": [gone]}), 404, "itemNotFound")

@@ -141,8 +141,8 @@ def test_a_member_that_has_grown_keeps_its_size(scene: Scene) -> None:
 def test_a_member_that_came_later_is_told_of(scene: Scene) -> None:
     added = scene.caller.member(scene.group, scene.kind)
     message = malformed(scene.revert())
-    assert f"was taken before {added} came into the group, and holds no copy of it" in message
-    assert "Take it out of the group first" in message
+    assert f"has no snapshot of {added}, which was added to the group later" in message
+    assert "Remove it from the group first" in message
     out = scene.caller.put(
         f"/consistencygroups/{scene.group}", {"consistencygroup": {"remove_volumes": added}}
     )
@@ -154,7 +154,9 @@ def test_a_member_that_came_later_is_told_of(scene: Scene) -> None:
 def test_a_member_that_is_gone_is_told_of(scene: Scene, served: World) -> None:
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, scene.members[0], consistencygroup_id=None)
-    assert f"holds copies of {scene.members[0]}, which is not in the group" in malformed(scene.revert())
+    assert f"has a snapshot of {scene.members[0]}, which is no longer in the group" in malformed(
+        scene.revert()
+    )
 
 
 @pytest.mark.parametrize("status", ["in-use", "reserved", "error"])
@@ -177,11 +179,11 @@ def test_an_attachment_is_in_the_way(scene: Scene) -> None:
 def test_only_a_cgsnapshot_of_the_group_that_is_whole(scene: Scene, served: World) -> None:
     other = Scene(scene.caller, served)
     message = malformed(scene.revert(cgsnapshot_id=other.cgsnapshot), "cgsnapshot_id")
-    assert f"is of consistency group {other.group}" in message
+    assert f"belongs to consistency group {other.group}" in message
     missing(scene.revert(cgsnapshot_id=str(uuid.uuid4())))
     with served.database.write() as session:
         cgsnapshots.REPOSITORY.update_unclaimed(session, scene.cgsnapshot, status="error")
-    assert "must be available to put the group back to" in malformed(scene.revert())
+    assert "must be available to restore the group to it" in malformed(scene.revert())
     with served.database.write() as session:
         cgsnapshots.REPOSITORY.update_unclaimed(session, scene.cgsnapshot, status="available")
         (first, *_) = snapshot.of_cgsnapshot(session, scene.cgsnapshot)

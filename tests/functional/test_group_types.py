@@ -92,4 +92,4 @@ def test_what_is_not_offered_is_refused(later: ModernCaller) -> None:
     kind = later.group_type(group_specs={"group_replication_enabled": "<is> True"})
     body = {"name": "g", "group_type": kind["id"], "volume_types": [later.type()]}
     message = malformed(later.post("/groups", {"group": body}), "group_type")
-    assert "asks for replication (group_replication_enabled), which is not offered" in message
+    assert "requires replication (group_replication_enabled), which is not supported" in message

@@ -200,7 +200,7 @@ def test_members_in_error_can_leave_m8(scene: Scene, faults: FaultSchedule) -> N
 def test_a_member_with_a_copy_in_a_cgsnapshot_stays(scene: Scene) -> None:
     cgsnapshot_id = scene.caller.cgsnapshot(scene.group)
     message = malformed(scene.put(remove_volumes=scene.member), "remove_volumes")
-    assert f"cgsnapshot {cgsnapshot_id} has a copy of it" in message
+    assert f"cgsnapshot {cgsnapshot_id} contains a snapshot of it" in message
     scene.caller.done(scene.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
     scene.caller.done(scene.put(remove_volumes=scene.member))
 

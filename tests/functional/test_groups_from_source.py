@@ -250,7 +250,7 @@ def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
     first_id = first.json["consistencygroup"]["id"]
     begun = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]["created_at"]
     message = refused(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"), 409, "conflictingRequest")
-    assert f"Cgsnapshot {cgsnapshot_id} is the source of a group that is being made" in message
+    assert f"Cgsnapshot {cgsnapshot_id} is the source of a group that is being created" in message
     faults.clear()
     faults.release()
     made = [source.caller.done(answer) for answer in (first, second)]

@@ -14,7 +14,7 @@ from tests.support.world import HOST
 def _(scene: Scene) -> None:
     image = {"image_name": "i", "protected": True, "visibility": "private"}
     answer = act(scene.at(1), scene.volume_id, "os-volume_upload_image", image)
-    assert "No image service is known" in refused(answer, 400, "badRequest")
+    assert "There is no image service" in refused(answer, 400, "badRequest")
 
 
 @of(2)
@@ -134,7 +134,7 @@ def _(scene: Scene) -> None:
 @of(16)
 def _(scene: Scene) -> None:
     answer = act(scene.at(16), scene.volume_id, "os-migrate_volume", {"cluster": "c"})
-    assert "not moved between backends" in refused(answer, 400, "badRequest")
+    assert "Migration between backends is not supported" in refused(answer, 400, "badRequest")
 
 
 @of(17)
@@ -565,7 +565,7 @@ def _(scene: Scene) -> None:
     image = {"image_id": str(uuid.uuid4())}
     missing(act(scene.at(67), scene.volume_id, "os-reimage", image))
     message = refused(act(scene.at(68), scene.volume_id, "os-reimage", image), 400, "badRequest")
-    assert "No image service is known" in message
+    assert "There is no image service" in message
     malformed(act(scene.at(68), scene.volume_id, "os-reimage", {"image_id": "x"}), "os-reimage.image_id")
 
 
@@ -584,5 +584,5 @@ def _(scene: Scene) -> None:
 @of(71)
 def _(scene: Scene) -> None:
     answer = act(scene.at(71), scene.volume_id, "os-extend_volume_completion", {"error": False})
-    assert "no extension of it waits" in refused(answer, 400, "badRequest")
+    assert "No extension of it waits" in refused(answer, 400, "badRequest")
     assert scene.volume(71)["status"] == "available"
